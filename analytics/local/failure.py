@@ -1,0 +1,7 @@
+"""Owns the one exception of the local stack; knows nothing of processes, ports or databases."""
+
+from analytics.errors import AnalyticsError
+
+
+class StackFailure(AnalyticsError):  # noqa: N818 - named by what happened, as the tree it belongs to
+    """The local stack cannot start or go on; the command line prints message and remedy."""

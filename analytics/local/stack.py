@@ -1,0 +1,217 @@
+"""Owns one data directory and what serves it: Postgres, the Tinybird-compatible server, `env`.
+
+Layout of the directory: `env` (only while the stack runs), `lock`, `tokens.json`, `tinybird/` (events),
+`postgres/`, `demo.json` (which demo data it holds), `logs/`. Knows nothing of the web app.
+"""
+
+import errno
+import fcntl
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Final
+
+import analytics
+from analytics.local.child import Child
+from analytics.local.failure import StackFailure
+from analytics.local.postgres import Postgres
+from analytics.local.supervisor import Supervisor
+from analytics.local.tokens import load_tokens
+
+ROOT: Final = Path(analytics.__file__).resolve().parent.parent
+PROJECT_DIR: Final = ROOT / "tinybird"
+READY_SECONDS: Final = 30.0
+LEFTOVER_SECONDS: Final = 15.0
+ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how to reach a server on all addresses
+
+
+class LocalStack:
+    """Tinybird and Postgres for one data directory; a context manager that holds the directory's lock.
+
+    Attributes:
+        directory: The data directory, absolute.
+        address: Where the Tinybird-compatible server answers, such as `http://127.0.0.1:7181`.
+        postgres: The embedded PostgreSQL.
+    """
+
+    def __init__(self, directory: Path, host: str, port: int) -> None:
+        """Makes the directory, takes its lock and binds the port; starts nothing yet.
+
+        Raises:
+            StackFailure: The directory cannot be written or is in use, or the port is taken.
+        """
+        self.directory = directory.absolute()
+        self._lock = _lock(self.directory)
+        try:
+            self._listener = listen(host, port)
+        except StackFailure:
+            self._lock.close()
+            raise
+        bound_port = self._listener.getsockname()[1]
+        shown = ANY_ADDRESS.get(host, host)
+        self.address = f"http://[{shown}]:{bound_port}" if ":" in shown else f"http://{shown}:{bound_port}"
+        self.tokens = load_tokens(self.directory)
+        self.postgres = Postgres(self.directory / "postgres", self.log("postgres"))
+        self._is_demo = False
+        self._forget_env()
+
+    def __enter__(self) -> "LocalStack":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._forget_env()
+        self._listener.close()
+        self._lock.close()
+
+    def log(self, name: str) -> Path:
+        """Log file of one child."""
+        return self.directory / "logs" / f"{name}.log"
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Starts both; returns when both answer and the tables are there.
+
+        Raises:
+            StackFailure: One of them did not come up; the message holds the end of its log.
+            StopRequested: A signal came first.
+        """
+        self.postgres.prepare()
+        supervisor.add(self.postgres.start(keep_open=[self._lock.fileno()]))
+        supervisor.add(self._start_server())
+        supervisor.wait_until(self.postgres.is_ready, "PostgreSQL", READY_SECONDS)
+        self.postgres.ensure_schema()
+        supervisor.wait_until(self._is_server_ready, "The Tinybird server", READY_SECONDS)
+
+    def child(self, name: str, program: list[str], log: Path | None) -> Child:
+        """Starts another program beside the two, with `environment` and the lock."""
+        return Child(
+            name,
+            program,
+            log=log,
+            environment={**os.environ, **self.environment},
+            keep_open=[self._lock.fileno()],
+        )
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What a program needs to use this stack; the lines of `env`."""
+        variables = {
+            "TINYBIRD_HOST": self.address,
+            "TINYBIRD_READ_TOKEN": self.tokens.read,
+            "TINYBIRD_APPEND_TOKEN": self.tokens.append,
+            "TINYBIRD_ADMIN_TOKEN": self.tokens.admin,
+            "DATABASE_URL": self.postgres.reader_url,
+            "INBOX_ANALYTICS_LOCAL_OWNER_URL": self.postgres.owner_url,
+        }
+        return variables | ({"INBOX_ANALYTICS_DEMO": "1"} if self._is_demo else {})
+
+    def write_env(self, *, is_demo: bool) -> Path:
+        """Writes `env`, readable by its owner alone, in one step; returns where it is."""
+        self._is_demo = is_demo
+        path = self.directory / "env"
+        unfinished = path.with_name("env.new")
+        unfinished.unlink(missing_ok=True)
+        with open(
+            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+        ) as file:
+            file.writelines(f"{name}={value}\n" for name, value in self.environment.items())
+        unfinished.replace(path)
+        return path
+
+    def _forget_env(self) -> None:
+        (self.directory / "env").unlink(missing_ok=True)
+
+    def _start_server(self) -> Child:
+        program = [sys.executable, "-m", "analytics.local.serve", str(self._listener.fileno())]
+        child = Child(
+            "tinybird",
+            [*program, str(PROJECT_DIR), str(self.directory)],
+            log=self.log("tinybird"),
+            directory=ROOT,
+            keep_open=[self._listener.fileno(), self._lock.fileno()],
+        )
+        self._listener.close()
+        return child
+
+    def _is_server_ready(self) -> bool:
+        request = urllib.request.Request(  # noqa: S310 - the address is this stack's own
+            f"{self.address}/v0/datasources", headers={"Authorization": f"Bearer {self.tokens.admin}"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - as above
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket listening on `host` and `port`; port 0 takes any free one.
+
+    Raises:
+        StackFailure: The port is taken or not allowed, or the host is not one of this machine.
+    """
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(256)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise StackFailure(
+                f"Port {port} on {host} is taken by another program.",
+                f"Stop that program, or choose another port, such as {port + 1} (0 takes any free one).",
+            ) from error
+        raise StackFailure(
+            f"Cannot listen on port {port} of {host}: {error.strerror}.", "Choose another --host or --port."
+        ) from error
+    return listener
+
+
+def _lock(directory: Path) -> IO[str]:
+    """Makes the directory and takes its lock, which children inherit: it ends when the last of them has gone."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (directory / "logs").mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = open(descriptor, "r+", encoding="ascii")  # noqa: SIM115 - it stays open as long as the lock is held
+    except OSError as error:
+        raise StackFailure(
+            f"The data directory {directory} cannot be written: {error.strerror}.",
+            "Choose another one with --data-dir, or make it writable.",
+        ) from error
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = lock.read().strip()
+            lock.seek(0)
+            if _is_alive(holder) or time.monotonic() > deadline:
+                lock.close()
+                raise StackFailure(
+                    f"The data directory {directory} is in use by another stack (process {holder or 'unknown'}).",
+                    "Stop that one first, or choose another directory with --data-dir.",
+                ) from error
+            time.sleep(0.1)  # that stack was killed, and its children are still ending
+        else:
+            lock.truncate()
+            lock.write(str(os.getpid()))
+            lock.flush()
+            return lock
+
+
+def _is_alive(process: str) -> bool:
+    if not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
