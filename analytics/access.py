@@ -1,0 +1,118 @@
+"""Who looks, and which websites they may open. Pure: rows in, verdict out.
+
+A website that does not exist, is deleted or belongs to somebody else gives the same answer, so that nobody learns
+from an error what exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from analytics.errors import AccessDenied
+from analytics.tiers import Tier
+
+STAFF_ROLE: Final = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A team member who may look at something.
+
+    Attributes:
+        user_id: `user.id`.
+        email: As stored, for the sidebar.
+        name: Written by the person: untrusted text.
+        is_staff: True for platform staff, who see every website.
+    """
+
+    user_id: str
+    email: str
+    name: str
+    is_staff: bool
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A row of the `user` table, before it is decided whether it may look.
+
+    Attributes:
+        id: `user.id`.
+        email: As stored.
+        name: Untrusted text.
+        is_email_verified: Sign-in by e-mail proves nothing without it.
+        role: `admin` is platform staff; None for everybody else.
+        is_banned: True takes all access away, until `ban_expires` when that is set.
+        ban_expires: Aware; None for a ban without an end.
+    """
+
+    id: str
+    email: str
+    name: str
+    is_email_verified: bool
+    role: str | None
+    is_banned: bool
+    ban_expires: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Website:
+    """A website as the dashboard shows it.
+
+    Attributes:
+        id: `website.id`.
+        name: Written by customers: untrusted text.
+        slug: Unique short name.
+        domain: Where the widget runs: untrusted text.
+        organization_id: Who owns it.
+        organization_name: Untrusted text.
+        tier: The owner's tier at the moment asked about.
+        is_active: False for a website with status `inactive`; its data stays readable.
+    """
+
+    id: str
+    name: str
+    slug: str
+    domain: str
+    organization_id: str
+    organization_name: str
+    tier: Tier
+    is_active: bool = True
+
+
+def viewer_from_user(user: User | None, now: datetime) -> Viewer:
+    """The viewer that a signed-in user is.
+
+    Args:
+        user: The row with the signed-in e-mail; None when there is none.
+        now: Whether a ban has ended depends on it.
+
+    Raises:
+        AccessDenied: No such user, e-mail not verified, or banned.
+    """
+    if user is None:
+        raise AccessDenied(
+            "This e-mail address has no account here.",
+            "Sign in with another address, or ask for an invitation.",
+        )
+    if user.is_banned and (user.ban_expires is None or user.ban_expires > now):
+        raise AccessDenied("This account is suspended.", "Ask the platform staff.")
+    if not user.is_email_verified:
+        raise AccessDenied(
+            "This e-mail address is not verified.", "Verify it in the inbox first, then sign in again."
+        )
+    return Viewer(user.id, user.email, user.name, is_staff=user.role == STAFF_ROLE)
+
+
+def website_for(websites: Sequence[Website], website_id: str) -> Website:
+    """The website of that id among those the viewer may open.
+
+    Raises:
+        AccessDenied: It is not among them; existing or not makes no difference.
+    """
+    for website in websites:
+        if website.id == website_id:
+            return website
+    raise AccessDenied("This website is not available to you.", "Choose one from the sidebar.")

@@ -1,0 +1,97 @@
+"""The exceptions of this package: what went wrong, and what to do about it.
+
+```
+AnalyticsError                what a panel catches, and the only thing it catches
+├── ConfigError               a setting is missing or unusable; nothing can start
+├── AccessDenied              not this viewer's, or not there at all (never says which)
+└── SourceError               Tinybird or Postgres did not give what was asked for
+    ├── SourceUnavailable     network, timeout, 429, 5xx: another try may work
+    ├── SourceRejected        the source answered no (other 4xx, bad SQL); a retry will not help
+    └── SchemaMismatch        an answer without what was promised
+```
+
+Errors are translated once, in the transport (`tinybird`, `postgres`), and carry no token, no DSN and no
+full URL: every text here may be shown on a page.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Source = Literal["tinybird", "postgres"]
+
+
+class AnalyticsError(Exception):
+    """Something that a team member can be told.
+
+    Attributes:
+        message: What happened, in plain words, one sentence.
+        remedy: What to do about it; empty when there is nothing to do.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class ConfigError(AnalyticsError):
+    """A setting is missing or unusable. The message names every one of them."""
+
+
+class AccessDenied(AnalyticsError):  # noqa: N818  # the architecture's word for it; "AccessDeniedError" says no more
+    """The viewer may not open this. Whether it exists is not revealed."""
+
+
+class SourceError(AnalyticsError):
+    """A source did not give what was asked for.
+
+    Attributes:
+        source: Which source.
+        resource: The pipe, data source or query, by its name in this project.
+        status: The HTTP status; None when there was no HTTP answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        remedy: str = "",
+        *,
+        source: Source,
+        resource: str,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(message, remedy)
+        self.source: Source = source
+        self.resource = resource
+        self.status = status
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.message, self.remedy, self.source, self.resource, self.status))
+
+
+class SourceUnavailable(SourceError):  # noqa: N818  # named by the state of the source
+    """Network, timeout, 429 or 5xx.
+
+    Attributes:
+        retry_after_seconds: What the source asked to wait; None when it did not say.
+    """
+
+    retry_after_seconds: float | None = None
+
+
+class SourceRejected(SourceError):  # noqa: N818  # named by what the source did
+    """The source answered no: wrong token, missing pipe, bad parameter, missing grant."""
+
+
+class SchemaMismatch(SourceError):  # noqa: N818  # named by what was found
+    """An answer without what was promised: a column, a type, a row, JSON at all."""
+
+
+def _rebuild(
+    kind: type[SourceError], message: str, remedy: str, source: Source, resource: str, status: int | None
+) -> SourceError:
+    return kind(message, remedy, source=source, resource=resource, status=status)

@@ -1,0 +1,104 @@
+"""What a cached function hands to a page: the value, when it was read, and whether it is still fresh.
+
+Owns the last-known-good values that keep a page readable while a source is down. Knows neither Streamlit nor any
+source.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+from analytics.errors import SourceError
+
+T = TypeVar("T")
+
+LAST_GOOD_ENTRIES: Final = 256
+"""How many values are kept for bad times; the one longest not asked for goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a source gave.
+
+    Attributes:
+        value: The value, checked.
+        read_at: When the source answered, UTC.
+    """
+
+    value: T
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """What a page shows.
+
+    Attributes:
+        value: The value.
+        as_of: When it was read from its source, UTC; the oldest when several reads went into it.
+        is_stale: True when a source is down and this is the last good value.
+        stale_reason: Why it is stale; None when it is fresh.
+        failures: What could not be read at all while the rest stands; the value marks it as missing.
+    """
+
+    value: T
+    as_of: datetime
+    is_stale: bool = False
+    stale_reason: SourceError | None = None
+    failures: tuple[SourceError, ...] = ()
+
+
+class LastGood:
+    """The last good answer per key, bounded, shared by all sessions and threads."""
+
+    def __init__(self, entries: int = LAST_GOOD_ENTRIES) -> None:
+        self._entries = entries
+        self._answers: OrderedDict[Hashable, Answer[object]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, key: Hashable, fresh: Callable[[], Answer[T]]) -> Reading[T]:
+        """The fresh answer, or the last good one marked stale when the source fails.
+
+        Args:
+            key: What identifies the question. Equal keys must mean the same type of value.
+            fresh: Asks the source, or its cache.
+
+        Raises:
+            SourceError: The source failed and there is no last good answer.
+        """
+        try:
+            answer = fresh()
+        except SourceError as error:
+            kept: Answer[T] | None = self._kept(key)
+            if kept is None:
+                raise
+            return Reading(kept.value, kept.read_at, is_stale=True, stale_reason=error)
+        self._keep(key, answer)
+        return Reading(answer.value, answer.read_at)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            self._answers.clear()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def _kept(self, key: Hashable) -> Answer[T] | None:
+        with self._lock:
+            answer = self._answers.get(key)
+            if answer is not None:
+                self._answers.move_to_end(key)
+            return answer  # type: ignore[return-value]  # one key, one type: the contract of `read`
+
+    def _keep(self, key: Hashable, answer: Answer[T]) -> None:
+        with self._lock:
+            self._answers[key] = answer  # type: ignore[assignment]  # kept as it came, given back under its key
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._entries:
+                self._answers.popitem(last=False)

@@ -1,0 +1,129 @@
+"""Settings from the environment: read once, checked once, secrets hidden from every repr.
+
+The app never knows whether Tinybird and Postgres are the real ones; these variables decide it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from analytics.errors import ConfigError
+
+DEMO_EMAIL: Final = "demo@inbox-analytics.example"
+
+_REMEDIES: Final = {
+    "TINYBIRD_HOST": "the API address of the workspace's region, such as https://api.us-east.aws.tinybird.co",
+    "TINYBIRD_READ_TOKEN": "a token that may read the pipes (`tb token ls`)",
+    "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
+}
+_POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+
+
+def _blank_is_absent(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _unlimited_is_none(value: object) -> object:
+    return None if value == "unlimited" else value
+
+
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_absent)]
+
+
+class Settings(BaseSettings):
+    """What the environment says. Build it with `load_settings`.
+
+    Attributes:
+        tinybird_host: Base URL without a trailing slash.
+        tinybird_read_token: Reads the pipes.
+        tinybird_append_token: Sends events; None where nothing is sent.
+        tinybird_admin_token: Deletes only; None where nothing is deleted.
+        tinybird_daily_queries: Queries a day that the Tinybird plan includes; None for `unlimited`, as on the
+            local stack.
+        database_url: Postgres, with its password.
+        demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
+        demo_email: Who the demo viewer is.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    tinybird_host: str = Field(validation_alias="TINYBIRD_HOST")
+    tinybird_read_token: SecretStr = Field(validation_alias="TINYBIRD_READ_TOKEN", min_length=1)
+    tinybird_append_token: OptionalSecret = Field(default=None, validation_alias="TINYBIRD_APPEND_TOKEN")
+    tinybird_admin_token: OptionalSecret = Field(default=None, validation_alias="TINYBIRD_ADMIN_TOKEN")
+    tinybird_daily_queries: Annotated[int | None, BeforeValidator(_unlimited_is_none)] = Field(
+        default=1000, ge=1, validation_alias="TINYBIRD_DAILY_QUERIES"
+    )
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL", min_length=1)
+    demo: Annotated[bool, BeforeValidator(lambda value: _blank_is_absent(value) or False)] = Field(
+        default=False, validation_alias="INBOX_ANALYTICS_DEMO"
+    )
+    demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
+
+    @field_validator("tinybird_host")
+    @classmethod
+    def _host_is_a_web_address(cls, value: str) -> str:
+        parts = urlsplit(value.strip())
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("it must start with http:// or https:// and name a host")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it must be a plain address, without credentials or a query")
+        return value.strip().rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgres(cls, value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in _POSTGRES_SCHEMES:
+            raise ValueError("it must start with postgresql://")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `load_settings` passes in, so that a test's environment is the whole environment."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Args:
+        environ: Variables to read; None means the process's own.
+
+    Raises:
+        ConfigError: One or more variables are missing or unusable. Each is named with what it should be; no value
+            is repeated, because it may be a secret.
+    """
+    variables = os.environ if environ is None else environ
+    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    present = {name: variables[name] for name in names & variables.keys()}
+    try:
+        return Settings.model_validate(present)
+    except ValidationError as error:
+        problems = [
+            _problem(str(detail["loc"][0]), detail["type"], detail["msg"])
+            for detail in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    raise ConfigError(
+        "The environment is not complete: " + "; ".join(sorted(problems)) + ".",
+        "Set the variables and start again, or run `inbox-analytics demo`, which brings its own.",
+    )
+
+
+def _problem(name: str, kind: str, message: str) -> str:
+    if kind in {"missing", "too_short", "string_too_short"}:
+        return f"{name} is missing ({_REMEDIES.get(name, 'it must not be empty')})"
+    return f"{name} is not usable: {message.removeprefix('Value error, ').rstrip('.')}"

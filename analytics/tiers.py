@@ -1,0 +1,159 @@
+"""Tiers: how far back an organization may look, and what that does to a range. Pure.
+
+A limit is enforced where the data is read (`cached`), whatever the browser or the URL asks for. What is cut is
+said, and a comparison that the limit makes impossible is absent with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from analytics.periods import PRESETS, Period, Range, ceil_to_grid
+
+Tier = Literal["free", "paid"]
+
+TIER_DAYS: Final[dict[Tier, int]] = {"free": 21, "paid": 90}
+"""How many days back conversations may be read."""
+
+VISITOR_TTL_DAYS: Final = 30
+"""Raw visitor events are deleted after this many days, on every tier."""
+
+_PAID_STATUSES: Final = frozenset({"active", "trialing", "past_due"})
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A row of the `subscription` table, as far as the tier needs it.
+
+    Attributes:
+        plan: `free`, or any other name: every plan but `free` is paid.
+        status: active | trialing | past_due | canceled | unpaid.
+        current_period_end: Until when a canceled subscription stays paid, aware; None when not known.
+    """
+
+    plan: str
+    status: str
+    current_period_end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clamped:
+    """A period after the limit was applied.
+
+    Attributes:
+        period: What may be read; empty when everything asked for lies before the limit.
+        is_cut: True when something was taken away.
+        reason: Why, as a sentence; None when nothing was cut.
+    """
+
+    period: Period
+    is_cut: bool
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """Whether the period before can be compared with.
+
+    Attributes:
+        is_ok: True when both sides are readable in full.
+        reason: Why not, ready to follow "not comparable: "; None when it is.
+        longest_days: The longest "last N days" that can be compared under this limit.
+    """
+
+    is_ok: bool
+    reason: str | None
+    longest_days: int
+
+
+def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime) -> Tier:
+    """`paid` when any subscription is paid at this moment, else `free`; no subscription is `free`.
+
+    Paid is a plan other than `free` that is active, trialing or past_due, or canceled with its period end ahead.
+    """
+    for subscription in subscriptions:
+        if subscription.plan == "free":
+            continue
+        if subscription.status in _PAID_STATUSES:
+            return "paid"
+        ends = subscription.current_period_end
+        if subscription.status == "canceled" and ends is not None and ends > now:
+            return "paid"
+    return "free"
+
+
+def earliest_conversations(tier: Tier, now: datetime) -> datetime:
+    """The first instant whose conversations the tier may read."""
+    return now - timedelta(days=TIER_DAYS[tier])
+
+
+def visitor_reach_days(tier: Tier) -> int:
+    """How many days back visitors can be read: the tier's limit or the TTL, whichever is nearer."""
+    return min(TIER_DAYS[tier], VISITOR_TTL_DAYS)
+
+
+def earliest_visitors(tier: Tier, now: datetime) -> datetime:
+    """The first instant whose visitors can be read."""
+    return now - timedelta(days=visitor_reach_days(tier))
+
+
+def clamp(period: Period, earliest: datetime, reason: str) -> Clamped:
+    """The part of the period that may be read.
+
+    The cut falls on the 5-minute grid at or after `earliest`, so that two viewers share a cache entry and nothing
+    before the limit is ever asked for. A period wholly before the limit comes back empty, at its own end.
+
+    Args:
+        period: What was asked for.
+        earliest: The limit.
+        reason: What to say when something is cut.
+    """
+    limit = ceil_to_grid(earliest)
+    if period.start >= earliest:
+        return Clamped(period, is_cut=False, reason=None)
+    start = min(limit, period.end)
+    return Clamped(Period(start, period.end, period.timezone), is_cut=True, reason=reason)
+
+
+def comparison(before: Period, earliest: datetime, reach_days: int) -> Comparable:
+    """Whether the period before lies wholly inside what may be read.
+
+    Args:
+        before: The period before, uncut.
+        earliest: The limit.
+        reach_days: How many days the limit reaches back; half of it is the longest comparable range, because
+            N days and the N before them start at local midnight 2 N - 1 days ago.
+    """
+    longest_days = reach_days // 2
+    if before.start >= earliest:
+        return Comparable(is_ok=True, reason=None, longest_days=longest_days)
+    return Comparable(is_ok=False, reason=f"data reaches back {reach_days} days", longest_days=longest_days)
+
+
+def offered_ranges(tier: Tier) -> tuple[Range, ...]:
+    """The presets inside the tier, shortest first.
+
+    >>> [str(offered) for offered in offered_ranges("free")]
+    ['today', '7d', '10d', '14d', '21d']
+    """
+    return tuple(preset for preset in PRESETS if preset.day_count <= TIER_DAYS[tier])
+
+
+def reach_sentence(tier: Tier) -> str:
+    """What the tier allows, as the sidebar says it before anyone runs into it.
+
+    >>> reach_sentence("free")
+    'Free plan: data reaches back 21 days. Comparisons up to 10 days.'
+    >>> reach_sentence("paid")
+    'Paid plan: data reaches back 90 days, visitors 30. Comparisons up to 45 days, visitors 15.'
+    """
+    days, visitors = TIER_DAYS[tier], visitor_reach_days(tier)
+    if visitors == days:
+        return f"{tier.capitalize()} plan: data reaches back {days} days. Comparisons up to {days // 2} days."
+    return (
+        f"{tier.capitalize()} plan: data reaches back {days} days, visitors {visitors}. "
+        f"Comparisons up to {days // 2} days, visitors {visitors // 2}."
+    )

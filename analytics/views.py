@@ -1,0 +1,152 @@
+"""What a page asks for, and what that means in dates once tier and TTL are applied. Pure.
+
+The header and every panel read the dates from one `ResolvedView`, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from analytics import periods, tiers
+from analytics.access import Viewer, Website
+from analytics.periods import DEFAULT_RANGE, Bucket, Period, Range
+from analytics.tiers import Clamped, Comparable
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page asks for: the state of the URL, the viewer, and the clock.
+
+    Attributes:
+        viewer: Who asks.
+        website_id: From the URL: checked before anything is read.
+        range: From the URL: clamped before anything is read.
+        timezone: IANA name.
+        now: Aware; taken once per run of a page, so that all its panels agree.
+        is_compared: False when the viewer switched comparison off.
+    """
+
+    viewer: Viewer
+    website_id: str
+    range: Range
+    timezone: str
+    now: datetime
+    is_compared: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedView:
+    """The dates that are read and shown.
+
+    Attributes:
+        website: What is looked at.
+        range: The range in effect; differs from the one asked for when that lies wholly out of reach.
+        now: As asked.
+        conversations: The period shown, inside the tier.
+        visitors: The same for visitor data, inside tier and TTL; empty when that does not reach the range at all.
+        previous: The period before, whether comparable or not.
+        comparable: Whether conversations can be compared.
+        visitors_comparable: Whether visitors can be compared.
+        is_compared: False when the viewer switched comparison off.
+        bucket: How finely to draw it.
+        notices: Sentences to show on the page: what was cut and why.
+        visitors_note: Why visitors cover less than conversations; None when they do not.
+    """
+
+    website: Website
+    range: Range
+    now: datetime
+    conversations: Period
+    visitors: Period
+    previous: Period
+    comparable: Comparable
+    visitors_comparable: Comparable
+    is_compared: bool
+    bucket: Bucket
+    notices: tuple[str, ...]
+    visitors_note: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """True while events may still fall into the period."""
+        return periods.is_open(self.conversations, self.now)
+
+    @property
+    def earliest_visitors(self) -> datetime:
+        """The first instant whose visitors can be read, on the 5-minute grid."""
+        return periods.ceil_to_grid(tiers.earliest_visitors(self.website.tier, self.now))
+
+
+def resolve(view: View, website: Website) -> ResolvedView:
+    """The dates of a view on a website that the viewer may open.
+
+    Args:
+        view: What is asked for; its timezone and range may come from a tampered URL.
+        website: The website of that id, after the access check.
+
+    A range or timezone that leads nowhere falls back to the last 7 days or UTC, and a notice says so.
+    """
+    notices: list[str] = []
+    try:
+        timezone = periods.parse_timezone(view.timezone)
+    except ValueError:
+        timezone = periods.parse_timezone("UTC")
+        notices.append("That timezone does not exist: days are those of UTC.")
+    tier, selected = website.tier, view.range
+    asked = periods.resolve(selected, view.now, timezone)
+    clamped = _within_tier(asked, website, view.now)
+    if clamped.period.is_empty:
+        notices.append(_out_of_reach(selected, asked, website))
+        selected = DEFAULT_RANGE
+        asked = periods.resolve(selected, view.now, timezone)
+        clamped = _within_tier(asked, website, view.now)
+    if clamped.is_cut:
+        shown = periods.days_label(*clamped.period.local_days())
+        notices.append(f"{clamped.reason} {selected.label} was asked for, {shown} is shown.")
+    reach = tiers.visitor_reach_days(tier)
+    visitors = tiers.clamp(
+        clamped.period,
+        tiers.earliest_visitors(tier, view.now),
+        f"Visitor data reaches back {reach} days.",
+    )
+    before = periods.previous(asked, asked.day_count())
+    return ResolvedView(
+        website=website,
+        range=selected,
+        now=view.now,
+        conversations=clamped.period,
+        visitors=visitors.period,
+        previous=before,
+        comparable=tiers.comparison(
+            before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier]
+        ),
+        visitors_comparable=tiers.comparison(before, tiers.earliest_visitors(tier, view.now), reach),
+        is_compared=view.is_compared,
+        bucket=periods.bucket_for(clamped.period),
+        notices=tuple(notices),
+        visitors_note=_visitors_note(visitors),
+    )
+
+
+def _within_tier(asked: Period, website: Website, now: datetime) -> Clamped:
+    tier = website.tier
+    reason = f"Data reaches back {tiers.TIER_DAYS[tier]} days on the {tier} plan."
+    return tiers.clamp(asked, tiers.earliest_conversations(tier, now), reason)
+
+
+def _out_of_reach(selected: Range, asked: Period, website: Website) -> str:
+    instead = f"{DEFAULT_RANGE.label} is shown instead of {selected.label}"
+    if asked.is_empty:
+        return f"That range has not begun: {instead}."
+    tier = website.tier
+    return f"Data reaches back {tiers.TIER_DAYS[tier]} days on the {tier} plan: {instead}."
+
+
+def _visitors_note(visitors: Clamped) -> str | None:
+    if not visitors.is_cut:
+        return None
+    if visitors.period.is_empty:
+        return visitors.reason
+    first = visitors.period.local_days()[0]
+    return f"{visitors.reason} Counted from {first.day} {first:%b}."
