@@ -1,0 +1,174 @@
+"""KPI cards: the number, whether it moved, whether that can be trusted, and on how much it rests.
+
+Owns the words and the layout of a card. Values, changes and verdicts come ready from `analytics.metrics`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from analytics.metrics import KPI_ORDER, Delta, Funnel, Kpi, KpiBoard, KpiKey, Verdict
+from pages.components import formatting
+from pages.components.charts import METRICS, MetricKey
+from pages.components.panel import failure
+
+DeltaColor = Literal["green", "red", "gray"]
+
+CARD_MIN_WIDTH_PX = 168
+METRIC_OF: dict[KpiKey, MetricKey] = {
+    "median_response": "response",
+    "median_resolution": "resolution",
+    "ai_handled": "ai",
+    "satisfaction": "satisfaction",
+    "unique_visitors": "visitors",
+}
+_COLOURS: dict[Verdict, DeltaColor] = {"better": "green", "worse": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    title: str
+    definition: str
+    n: str
+
+
+WORDING: dict[KpiKey, _Wording] = {
+    "median_response": _Wording(
+        "Median response", "Half of the conversations got their first answer within this time.", "n"
+    ),
+    "median_resolution": _Wording(
+        "Median resolution",
+        "Half of the resolved conversations were resolved within this time of their start.",
+        "n",
+    ),
+    "ai_handled": _Wording(
+        "Handled by AI", "The share of resolved conversations that the AI agent resolved.", "n"
+    ),
+    "satisfaction": _Wording(
+        "Satisfaction",
+        "From 0 to 100: 40 % ratings, 25 % sentiment, 20 % response time, 15 % share resolved. "
+        "A part without data counts as a neutral 50.",
+        "n",
+    ),
+    "unique_visitors": _Wording("Unique visitors", "Different visitors seen on the website.", "n"),
+}
+
+
+def draw_cards(board: KpiBoard, series: pd.DataFrame | None) -> None:
+    """Draw the five cards in one row, wrapping to one column on a phone.
+
+    Args:
+        board: the KPIs; one whose source failed shows that in its own card.
+        series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
+    """
+    with st.grid(len(KPI_ORDER), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall") as grid:
+        for key in KPI_ORDER:
+            with grid.cell(), st.container(border=True, height="stretch", gap="xsmall", key=f"kpi-{key}"):
+                if key in board.kpis:
+                    _card(board.kpis[key], _sparkline(series, key))
+                else:
+                    st.markdown(WORDING[key].title)
+                    failure(board.errors[key], key)
+
+
+def _card(kpi: Kpi, sparkline: Sequence[float]) -> None:
+    wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
+    change = change_text(kpi.delta)
+    st.metric(
+        wording.title,
+        metric.text(kpi.value),
+        change,
+        delta_color=_COLOURS.get(kpi.delta.verdict, "gray"),
+        delta_arrow=_arrow(kpi.delta),
+        delta_description=f"{wording.n} {formatting.count(kpi.n)}" if change else None,
+        chart_data=sparkline or None,
+        chart_type="area",
+        help=_help(kpi),
+    )
+    for line in _notes(kpi):
+        st.caption(line)
+
+
+def change_text(delta: Delta) -> str | None:
+    """The change as the chip shows it; None when there is none to show.
+
+    >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
+    ('−18 %', '+4.1 pp')
+    >>> change_text(Delta(None, "points", "off")) is None
+    True
+    """
+    if delta.change is None:
+        return None
+    if delta.unit == "relative":
+        return formatting.signed(delta.change * 100, "%", 0)
+    return formatting.signed(delta.change, delta.unit)
+
+
+def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
+    if not delta.change:
+        return "off"
+    return "up" if delta.change > 0 else "down"
+
+
+def _notes(kpi: Kpi) -> list[str]:
+    """What stands in grey under the number: n where there is no chip to stand beside, the verdict, what is missing."""
+    lines = []
+    if kpi.delta.change is None and kpi.value is not None:
+        lines.append(f"n {formatting.count(kpi.n)}")
+    if kpi.delta.verdict == "within_noise":
+        lines.append("Within noise")
+    elif kpi.delta.verdict == "not_comparable" and kpi.value is not None:
+        lines.append(f"Not comparable: {kpi.delta.reason}")
+    lines.extend(text for text in (kpi.missing_reason, kpi.note) if text)
+    return lines
+
+
+def _help(kpi: Kpi) -> str:
+    """The tooltip: definition, the exact value, p90, the interval, what n counts, the value before."""
+    metric = METRICS[METRIC_OF[kpi.key]]
+    facts = [WORDING[kpi.key].definition]
+    if kpi.value is not None and metric.kind == "duration":
+        facts.append(f"Exactly {kpi.value:,.0f} s.")
+    if kpi.p90 is not None:
+        facts.append(f"Nine out of ten within {metric.text(kpi.p90)}.")
+    if kpi.low is not None and kpi.high is not None:
+        facts.append(f"95 % interval {metric.text(kpi.low)} to {metric.text(kpi.high)}.")
+    facts.append(f"n = {formatting.count(kpi.n)} {kpi.n_unit}.")
+    if kpi.previous_value is not None:
+        facts.append(
+            f"Period before: {metric.text(kpi.previous_value)} (n {formatting.count(kpi.previous_n)})."
+        )
+    if kpi.delta.verdict == "within_noise" and kpi.delta.reason:
+        facts.append(f"Within noise: {kpi.delta.reason}.")
+    return "\n\n".join(facts)
+
+
+def _sparkline(series: pd.DataFrame | None, key: KpiKey) -> list[float]:
+    if series is None:
+        return []
+    rows = series[(series["period"] == "current") & series["is_complete"]]
+    values = rows[METRICS[METRIC_OF[key]].column].dropna()
+    return [float(value) for value in values] if len(values) > 1 else []
+
+
+def draw_funnel(funnel: Funnel) -> None:
+    """Draw how far conversations came as four bars with count and share of the started."""
+    steps: Mapping[str, int] = {
+        "Started": funnel.started,
+        "Responded": funnel.responded,
+        "Resolved": funnel.resolved,
+        "by AI": funnel.ai_resolved,
+    }
+    with st.container(gap="small"):
+        for name, value in steps.items():
+            share = value / funnel.started if funnel.started else None
+            with st.container(gap=None):
+                with st.container(horizontal=True, horizontal_alignment="distribute"):
+                    st.markdown(name if name != "by AI" else ":gray[of these by AI]", width="content")
+                    st.markdown(
+                        f"**{formatting.count(value)}** :gray[{formatting.rate(share)}]", width="content"
+                    )
+                st.progress(min(share or 0.0, 1.0))

@@ -1,0 +1,296 @@
+"""Plotly charts in the house style: one accent, the past dotted in grey, the unfinished dashed, faint grid, zero base.
+
+Owns how a ready series looks. Computes no metric; a value that does not exist stays a gap.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.periods import Bucket
+from pages.components import formatting, url_state
+from pages.components.palette import Palette, palette
+
+MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
+
+DEFAULT_METRIC: MetricKey = "response"
+CONFIG: dict[str, object] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+HEIGHT_PX = 380
+MARKERS_UP_TO = 45
+TICK_COUNT = 7
+_SECONDS = (1, 2, 5, 10, 15, 30)
+_DURATION_STEPS = (
+    *_SECONDS,
+    *(60 * step for step in _SECONDS),
+    *(3600 * step for step in (1, 2, 3, 6, 12)),
+    *(86_400 * step for step in (1, 2, 5, 10, 20, 50, 100)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line the main chart can draw: its column in the series and how its values read."""
+
+    label: str
+    title: str
+    column: str
+    text: Callable[[float | None], str]
+    kind: Literal["duration", "ratio", "score", "count"]
+
+
+METRICS: dict[MetricKey, Metric] = {
+    "response": Metric(
+        "Response", "Median response time", "median_response_seconds", formatting.duration, "duration"
+    ),
+    "resolution": Metric(
+        "Resolution", "Median resolution time", "median_resolution_seconds", formatting.duration, "duration"
+    ),
+    "ai": Metric("AI", "Handled by AI", "ai_handled_ratio", formatting.rate, "ratio"),
+    "satisfaction": Metric(
+        "Satisfaction", "Satisfaction index", "satisfaction_index", formatting.score, "score"
+    ),
+    "visitors": Metric("Visitors", "Unique visitors", "unique_visitors", formatting.count, "count"),
+}
+
+
+def parse_metric(text: str) -> MetricKey:
+    """The metric that a URL names.
+
+    Raises:
+        ValueError: There is no such metric.
+    """
+    for key in METRICS:
+        if key == text:
+            return key
+    raise ValueError(f"Possible are {', '.join(METRICS)}.")
+
+
+def metric_switch(chosen: MetricKey) -> None:
+    """Draw the switch between metrics; its choice is kept in the URL as `metric`."""
+    st.session_state["metric_widget"] = chosen
+    st.segmented_control(
+        "Metric",
+        list(METRICS),
+        format_func=lambda key: METRICS[key].label if key in METRICS else key,
+        key="metric_widget",
+        required=True,
+        label_visibility="collapsed",
+        on_change=url_state.follow(
+            "metric", "metric_widget", lambda key: None if key == DEFAULT_METRIC else str(key)
+        ),
+    )
+
+
+def draw_series(
+    series: pd.DataFrame, metric: Metric, bucket: Bucket, *, current: str, previous: str | None, key: str
+) -> None:
+    """Draw a metric over time, the previous period under it.
+
+    Args:
+        series: `cached.kpi_timeseries`; rows of the previous period are drawn when `previous` names it.
+        metric: which column and how its values read.
+        bucket: what one point stands for; decides the labels on the time axis.
+        current: what the current period is called, such as "16–22 Nov".
+        previous: what the previous one is called; None draws the current period alone.
+        key: identity of the chart across reruns.
+    """
+    colours = palette()
+    now_rows = series[series["period"] == "current"].reset_index(drop=True)
+    past_rows = (
+        series[series["period"] == "previous"].reset_index(drop=True) if previous else now_rows.iloc[:0]
+    )
+    labels = _labels(now_rows["bucket_start"], bucket)
+    figure = go.Figure()
+    if previous:
+        past_rows = past_rows.assign(label=_labels(past_rows["aligned_start"], bucket))
+        past_rows = past_rows[past_rows["label"].isin(labels)]
+        figure.add_trace(_past(past_rows, metric, bucket, colours))
+    figure.add_traces(_current(now_rows, metric, labels, colours))
+    values = pd.concat([now_rows[metric.column], past_rows[metric.column]]).dropna()
+    _style(figure, colours, labels, metric, float(values.max()) if len(values) else 0.0)
+    _name_lines(figure, colours, current, previous)
+    st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
+
+
+def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
+    """Draw visitors per minute as thin bars, the running minute lighter.
+
+    Args:
+        activity: `cached.visitor_activity`; its last minute is still running.
+        key: identity of the chart across refreshes.
+    """
+    colours = palette()
+    visitors = activity["visitors"]
+    minutes_ago = list(range(len(activity) - 1, -1, -1))
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(activity))),
+            y=visitors,
+            customdata=[f"{ago} min ago" if ago else "this minute so far" for ago in minutes_ago],
+            marker={
+                "color": colours.accent,
+                "opacity": [1.0] * (len(activity) - 1) + [0.45],
+                "cornerradius": 2,
+            },
+            hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+        )
+    )
+    ticks = [position for position, ago in enumerate(minutes_ago) if ago % 10 == 0]
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 4, "b": 20},
+        bargap=0.25,
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+    )
+    figure.update_xaxes(
+        tickvals=ticks,
+        ticktext=[f"−{minutes_ago[at]} min" if minutes_ago[at] else "now" for at in ticks],
+        showgrid=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted, "size": 11},
+    )
+    figure.update_yaxes(visible=False, fixedrange=True, rangemode="tozero")
+    alt = f"Visitors per minute over the last {len(activity)} minutes, at most {formatting.count(visitors.max())}"
+    st.plotly_chart(figure, key=key, height=96, config=CONFIG, alt=alt)
+
+
+def _labels(starts: pd.Series, bucket: Bucket) -> list[str]:
+    """One distinct label per bucket; the hour that a clock change repeats is marked."""
+    one_day = len(starts) > 0 and starts.iloc[0].date() == starts.iloc[-1].date()
+    form = {"hour": "%H:%M" if one_day else "%a %H:%M", "day": "%a %-d %b", "week": "from %-d %b"}[bucket]
+    labels: list[str] = []
+    for start in starts:
+        label = start.strftime(form)
+        labels.append(f"{label} (again)" if label in labels else label)
+    return labels
+
+
+def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) -> go.Scatter:
+    own_labels = _labels(rows["bucket_start"], bucket)
+    return go.Scatter(
+        x=rows["label"],
+        y=rows[metric.column],
+        customdata=[
+            [metric.text(value), label] for value, label in zip(rows[metric.column], own_labels, strict=True)
+        ],
+        hovertemplate="%{customdata[0]}  ·  %{customdata[1]}<extra></extra>",
+        mode="lines",
+        line={"color": colours.muted, "width": 1.5, "dash": "dot"},
+    )
+
+
+def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Palette) -> list[go.Scatter]:
+    """Finished buckets as a solid line; unfinished ones as open markers that a dashed line leads to."""
+    values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
+    leads_to_open = is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
+    text = [metric.text(value) for value in values]
+    mode = "lines+markers" if len(rows) <= MARKERS_UP_TO else "lines"
+    solid = go.Scatter(
+        x=labels,
+        y=values.mask(is_open),
+        customdata=text,
+        hovertemplate="<b>%{customdata}</b><extra></extra>",
+        mode=mode,
+        line={"color": colours.accent, "width": 2.25},
+        marker={"size": 5, "color": colours.accent},
+    )
+    if not is_open.any():
+        return [solid]
+    dashed = go.Scatter(
+        x=labels,
+        y=values.where(leads_to_open),
+        mode="lines",
+        hoverinfo="skip",
+        line={"color": colours.accent, "width": 2, "dash": "dash"},
+    )
+    unfinished = go.Scatter(
+        x=labels,
+        y=values.where(is_open),
+        customdata=text,
+        hovertemplate="<b>%{customdata}</b> so far<extra></extra>",
+        mode="markers",
+        marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
+    )
+    return [solid, dashed, unfinished]
+
+
+def _style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metric, highest: float) -> None:
+    step = max(1, -(-len(labels) // TICK_COUNT))
+    figure.update_layout(
+        margin={"l": 0, "r": 8, "t": 12, "b": 0},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        showlegend=False,
+        dragmode=False,
+    )
+    figure.update_xaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=labels,
+        tickvals=labels[::step],
+        showgrid=False,
+        showspikes=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+        automargin=True,
+    )
+    figure.update_yaxes(
+        rangemode="tozero",
+        gridcolor=colours.grid,
+        gridwidth=1,
+        zeroline=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+        automargin=True,
+        nticks=5,
+    )
+    if metric.kind == "duration":
+        ticks = _duration_ticks(highest)
+        figure.update_yaxes(tickvals=ticks, ticktext=[formatting.duration(tick) for tick in ticks])
+    elif metric.kind == "ratio":
+        figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
+    elif metric.kind == "score":
+        figure.update_yaxes(range=[0, 102])
+    else:
+        figure.update_yaxes(tickformat=",d")
+
+
+def _duration_ticks(highest: float) -> list[float]:
+    """At most five round durations from zero to the highest value."""
+    step = next((step for step in _DURATION_STEPS if highest / step <= 5), _DURATION_STEPS[-1])
+    return [float(tick * step) for tick in range(int(highest // step) + 1)]
+
+
+def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None) -> None:
+    """Name both lines once, above the plot, in their own colours: a legend without a box."""
+    names = [(current, colours.accent, "━━")] + ([(previous, colours.muted, "┅┅")] if previous else [])
+    text = "     ".join(
+        f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names
+    )
+    figure.add_annotation(
+        text=text,
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=1.02,
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        align="left",
+    )
+    figure.update_layout(margin_t=30)
+
+
+def _alt(rows: pd.DataFrame, metric: Metric, current: str) -> str:
+    values = rows[metric.column].dropna()
+    if not len(values):
+        return f"{metric.title}, {current}: no values"
+    return (
+        f"{metric.title}, {current}: between {metric.text(float(values.min()))} and {metric.text(float(values.max()))}, "
+        f"last {metric.text(float(values.iloc[-1]))}"
+    )

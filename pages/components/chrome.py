@@ -1,0 +1,281 @@
+"""Begins a page: configuration, access, sidebar, header. `begin_page` is every page's first statement.
+
+A page must stand alone: on a freshly started server a link straight to one runs its file without `app.py`, so
+nothing here relies on it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import available_timezones
+
+import streamlit as st
+
+from analytics import cached, periods, tiers
+from analytics.access import Viewer, Website
+from analytics.errors import AnalyticsError
+from analytics.periods import DEFAULT_RANGE, Range
+from analytics.views import ResolvedView, View
+from pages.components import formatting, url_state
+from pages.components.panel import failure
+
+ASSETS = Path(__file__).parents[2] / "static"
+PAGES = (
+    ("pages/overview.py", "Overview", ":material/monitoring:"),
+    ("pages/live.py", "Live", ":material/public:"),
+)
+SHARED = ("website", "range", "compare", "tz")
+CUSTOM = "custom"
+RENEWAL_SECONDS = 30
+COMPARE = {"on": "on", "off": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page knows once it has begun: what is asked, and what that means in dates."""
+
+    view: View
+    resolved: ResolvedView
+
+    @property
+    def website(self) -> Website:
+        """The website looked at."""
+        return self.resolved.website
+
+    @property
+    def timezone(self) -> str:
+        """IANA name of the timezone that days and clock times are shown in."""
+        return self.view.timezone
+
+
+def begin_page(title: str, *, has_range: bool = True) -> Page:
+    """Configure the page, check access, draw sidebar and header; stop with a message where that cannot be done.
+
+    Args:
+        title: the page's name.
+        has_range: whether its header speaks of dates; the live page is always about now.
+    """
+    st.set_page_config(
+        page_title=f"{title} · Inbox Analytics", page_icon=ASSETS / "icon.png", layout="wide", menu_items={}
+    )
+    st.html(ASSETS / "style.css")
+    now = datetime.now(UTC)
+    notices: list[str] = []
+    try:
+        viewer = cached.viewer_for(None, now)
+        websites = cached.websites(viewer, now)
+        if not websites:
+            _nothing_to_open(viewer)
+        view = _sidebar(viewer, websites, now, notices)
+        resolved = cached.resolve_view(view)
+    except AnalyticsError as error:
+        st.title(title, anchor=False)
+        failure(error, "page")
+        st.stop()
+    page = Page(view, resolved)
+    _header(title, page, has_range=has_range)
+    for notice in (*notices, *(resolved.notices if has_range else ())):
+        st.info(notice, icon=":material/info:")
+    return page
+
+
+@st.fragment(run_every=RENEWAL_SECONDS)
+def _as_of(page: Page) -> None:
+    """When the page was read and how old the newest event is.
+
+    It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
+    page runs again.
+    """
+    now = datetime.now(UTC)
+    if periods.floor_to_grid(now) != periods.floor_to_grid(page.view.now):
+        st.rerun()
+    words = [f"As of {formatting.clock(page.view.now, page.timezone)}"]
+    try:
+        newest = cached.newest_event(page.view.viewer, page.website.id, now).value
+        words.append(
+            f"newest event {formatting.age(now - newest)}" if newest else "no events in the last 30 days"
+        )
+    except AnalyticsError as error:
+        words.append(f"newest event unknown: {formatting.markdown(error.message)}")
+    st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")
+
+
+def page_link(path: str, label: str) -> None:
+    """A link to another page that carries website, range, comparison and timezone along."""
+    st.page_link(path, label=label, icon=":material/arrow_forward:", query_params=url_state.shared(SHARED))
+
+
+def refresh_sentence(seconds: float | None) -> str:
+    """How often a live panel reads, in words.
+
+    >>> refresh_sentence(15.0), refresh_sentence(None)
+    ('refreshes every 15 s', "paused: today's queries are used up, it goes on at midnight UTC")
+    """
+    if seconds is None:
+        return "paused: today's queries are used up, it goes on at midnight UTC"
+    return f"refreshes every {formatting.duration(seconds)}"
+
+
+def _nothing_to_open(viewer: Viewer) -> None:
+    st.title("No website yet", anchor=False)
+    st.write(f"{formatting.markdown(viewer.email)} is not a member of an organization with a website.")
+    st.caption("Ask an owner of the organization to invite you, then reload this page.")
+    st.stop()
+
+
+def _sidebar(viewer: Viewer, websites: Sequence[Website], now: datetime, notices: list[str]) -> View:
+    timezone = url_state.read("tz", _browser_timezone(), _timezone, notices)
+    website = _read_website(websites, notices)
+    selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
+    is_compared = url_state.read("compare", "on", url_state.choice(COMPARE), notices) == "on"
+    url_state.write("website", website.slug)
+    with st.sidebar:
+        st.logo(ASSETS / "logo.svg", size="medium", icon_image=ASSETS / "icon.png")
+        with st.container(gap="xxsmall", key="navigation"):
+            for path, label, icon in PAGES:
+                st.page_link(
+                    path, label=label, icon=icon, query_params=url_state.shared(SHARED), width="stretch"
+                )
+        st.space("xxsmall")
+        _website_control(website, websites)
+        _range_control(selected, website, now, timezone)
+        _compare_control(is_compared=is_compared)
+        _timezone_control(timezone)
+        _signed_in(viewer, website)
+    return View(viewer, website.id, selected, timezone, now, is_compared)
+
+
+def _read_website(websites: Sequence[Website], notices: list[str]) -> Website:
+    by_slug = {website.slug: website for website in websites}
+
+    def parse(text: str) -> Website:
+        if text not in by_slug:
+            raise ValueError("It does not exist or is not open to you.")
+        return by_slug[text]
+
+    return url_state.read("website", websites[0], parse, notices)
+
+
+def _website_control(website: Website, websites: Sequence[Website]) -> None:
+    names = {
+        each.slug: f"{formatting.plain(each.name)} · {formatting.plain(each.domain)}" for each in websites
+    }
+    st.session_state["website_widget"] = website.slug
+    st.selectbox(
+        "Website",
+        list(names),
+        format_func=lambda slug: names.get(slug, slug),
+        key="website_widget",
+        on_change=url_state.follow("website", "website_widget", str),
+    )
+
+
+def _range_control(selected: Range, website: Website, now: datetime, timezone: str) -> None:
+    offered = {str(each): _short(each) for each in tiers.offered_ranges(website.tier)} | {CUSTOM: "Custom"}
+    today = now.astimezone(periods.parse_timezone(timezone)).date()
+    is_custom = not selected.is_relative or str(selected) not in offered
+
+    def text(choice: str) -> str | None:
+        if choice == CUSTOM:
+            return f"{today - timedelta(days=6)}..{today}"
+        return None if choice == str(DEFAULT_RANGE) else choice
+
+    st.session_state["range_widget"] = CUSTOM if is_custom else str(selected)
+    st.segmented_control(
+        "Range",
+        list(offered),
+        format_func=lambda choice: offered.get(choice, choice),
+        key="range_widget",
+        required=True,
+        wrap=True,
+        on_change=url_state.follow("range", "range_widget", text),
+    )
+    if is_custom:
+        _days_control(selected, website, today)
+    st.caption(tiers.reach_sentence(website.tier))
+
+
+def _short(offered: Range) -> str:
+    return "Today" if offered.day_count == 1 else f"{offered.day_count} d"
+
+
+def _days_control(selected: Range, website: Website, today: date) -> None:
+    earliest = today - timedelta(days=tiers.TIER_DAYS[website.tier])
+    first = selected.first or today - timedelta(days=selected.day_count - 1)
+    last = selected.last or today
+    chosen = (min(max(first, earliest), today), min(max(last, earliest), today))
+    st.session_state["days_widget"] = chosen
+
+    def text(days: tuple[date, ...]) -> str:
+        # While only the first day is picked, the range stays as it is.
+        return f"{days[0]}..{days[1]}" if len(days) == 2 else str(selected)
+
+    st.date_input(
+        "Days",
+        min_value=earliest,
+        max_value=today,
+        key="days_widget",
+        format="YYYY-MM-DD",
+        on_change=url_state.follow("range", "days_widget", text),
+    )
+
+
+def _compare_control(*, is_compared: bool) -> None:
+    st.session_state["compare_widget"] = is_compared
+    st.toggle(
+        "Compare with the period before",
+        key="compare_widget",
+        on_change=url_state.follow("compare", "compare_widget", lambda is_on: None if is_on else "off"),
+    )
+
+
+def _timezone_control(timezone: str) -> None:
+    browser = _browser_timezone()
+    names = [browser, *sorted(available_timezones() - {browser, "localtime", "posixrules"})]
+    if timezone not in names:
+        names.append(timezone)
+    st.session_state["tz_widget"] = timezone
+    st.selectbox(
+        "Timezone",
+        names,
+        format_func=lambda name: f"{name} (browser)" if name == browser else name,
+        key="tz_widget",
+        on_change=url_state.follow("tz", "tz_widget", lambda name: None if name == browser else str(name)),
+    )
+
+
+def _browser_timezone() -> str:
+    try:
+        return _timezone(st.context.timezone or "UTC")
+    except ValueError:
+        return "UTC"
+
+
+def _timezone(text: str) -> str:
+    return periods.parse_timezone(text).key
+
+
+def _signed_in(viewer: Viewer, website: Website) -> None:
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="signed-in"):
+        st.badge(f"{website.tier.capitalize()} plan", color="primary" if website.tier == "paid" else "gray")
+    st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
+
+
+def _header(title: str, page: Page, *, has_range: bool) -> None:
+    resolved = page.resolved
+    facts = [f"**{formatting.markdown(page.website.name)}**"]
+    if has_range:
+        facts.append(periods.days_label(*resolved.conversations.local_days()))
+        if resolved.is_compared and resolved.comparable.is_ok:
+            facts.append(f"compared with {periods.days_label(*resolved.previous.local_days())}")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="header"):
+        st.title(title, anchor=False, width="content")
+        st.markdown(f":gray[{' · '.join(facts)}]", width="content")
+        if cached.is_demo():
+            st.badge(
+                "Demo data", color="orange", help="Made up for trying things out; it grows while you look."
+            )
+        if has_range:
+            st.space("stretch")
+            _as_of(page)

@@ -1,0 +1,162 @@
+"""Numbers, durations, dates and untrusted text as people read them.
+
+Owns every string made from a value. Knows nothing of Streamlit: each function maps a value to text.
+A value that does not exist (None or NaN) is always `–`, never 0.
+"""
+
+import math
+import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+MISSING = "–"
+MINUS = "−"
+
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+
+
+def is_missing(value: float | None) -> bool:
+    """Whether there is no value to show: None or NaN."""
+    return value is None or math.isnan(value)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: the two largest units, rounded.
+
+    >>> duration(48), duration(252), duration(9660), duration(273600)
+    ('48 s', '4 m 12 s', '2 h 41 m', '3 d 4 h')
+    >>> duration(0.4), duration(None), duration(3599.9)
+    ('0.4 s', '–', '1 h')
+    """
+    if seconds is None or math.isnan(seconds):
+        return MISSING
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return _two_units(whole // 60, "m", whole % 60, "s")
+    minutes = round(seconds / 60)
+    if minutes < 1440:
+        return _two_units(minutes // 60, "h", minutes % 60, "m")
+    hours = round(seconds / 3600)
+    return _two_units(hours // 24, "d", hours % 24, "h")
+
+
+def _two_units(large: int, large_unit: str, small: int, small_unit: str) -> str:
+    return f"{count(large)} {large_unit}" + (f" {small} {small_unit}" if small else "")
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separated.
+
+    >>> count(18420), count(None)
+    ('18,420', '–')
+    """
+    return MISSING if value is None or math.isnan(value) else f"{round(value):,}"
+
+
+def rate(ratio: float | None) -> str:
+    """A share between 0 and 1 in percent.
+
+    >>> rate(0.634), rate(1.0), rate(None)
+    ('63.4 %', '100 %', '–')
+    """
+    if ratio is None or math.isnan(ratio):
+        return MISSING
+    return f"{ratio * 100:.1f}".removesuffix(".0") + " %"
+
+
+def score(value: float | None) -> str:
+    """An index between 0 and 100, one decimal.
+
+    >>> score(81.24), score(None)
+    ('81.2', '–')
+    """
+    return MISSING if value is None or math.isnan(value) else f"{value:.1f}"
+
+
+def signed(value: float, unit: str, decimals: int = 1) -> str:
+    """A change with its sign, a true minus and its unit; a change that rounds to nothing has no sign.
+
+    >>> signed(4.14, "pp"), signed(-18.2, "%", 0), signed(0.01, "points")
+    ('+4.1 pp', '−18 %', '0 points')
+    """
+    text = f"{abs(value):,.{decimals}f}"
+    if float(text.replace(",", "")) == 0:
+        return f"0 {unit}"
+    return f"{MINUS if value < 0 else '+'}{text} {unit}"
+
+
+def age(elapsed: timedelta) -> str:
+    """How long ago something was; a moment ahead of this clock counts as now.
+
+    >>> age(timedelta(seconds=12)), age(timedelta(minutes=3, seconds=20)), age(timedelta(seconds=-2))
+    ('12 s ago', '3 m ago', 'now')
+    """
+    seconds = elapsed.total_seconds()
+    if seconds < 1:
+        return "now"
+    if seconds < 60:
+        return f"{round(seconds)} s ago"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} m ago"
+    return f"{duration(seconds)} ago"
+
+
+def clock(instant: datetime, timezone: str) -> str:
+    """The local time of day of an aware instant, to the minute.
+
+    >>> from datetime import UTC
+    >>> clock(datetime(2026, 11, 22, 14, 3, 22, tzinfo=UTC), "Asia/Kolkata")
+    '19:33'
+    """
+    return f"{instant.astimezone(ZoneInfo(timezone)):%H:%M}"
+
+
+def clock_seconds(instant: datetime, timezone: str) -> str:
+    """The local time of day of an aware instant, to the second."""
+    return f"{instant.astimezone(ZoneInfo(timezone)):%H:%M:%S}"
+
+
+def page_path(url: str) -> str:
+    """A page's address without scheme and host, which are the website's own; what is no address stays as it is.
+
+    >>> page_path("https://northwind.shop/pricing?plan=pro"), page_path("https://northwind.shop"), page_path("")
+    ('/pricing?plan=pro', '/', '–')
+    """
+    line = plain(url)
+    without_host = re.sub(r"^https?://[^/?#]*", "", line)
+    if line and not without_host:
+        return "/"
+    return without_host or MISSING
+
+
+def plain(text: object, limit: int = 200) -> str:
+    r"""Untrusted text on one line, without control or bidirectional override characters, cut at `limit`.
+
+    >>> plain("São\nPaulo\x00"), plain("x" * 5, limit=3)
+    ('São Paulo', 'xx…')
+    """
+    line = re.sub(r"\s+", " ", _CONTROL.sub(" ", str(text))).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def markdown(text: object, limit: int = 200) -> str:
+    r"""Untrusted text that Markdown shows letter for letter: no link, image, HTML, directive or formula.
+
+    >>> markdown("<img src=x> [a](b) :material/home: $x$")
+    '\\<img src\\=x\\> \\[a\\]\\(b\\) \\:material/home\\: \\$x\\$'
+    """
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", plain(text, limit))
+
+
+def place(city: str, country_code: str) -> str:
+    """Where a visitor is: city and country code, whichever is known.
+
+    >>> place("London", "GB"), place("", "GB"), place("", "")
+    ('London, GB', 'GB', 'Unknown place')
+    """
+    return ", ".join(part for part in (plain(city), plain(country_code)) if part) or "Unknown place"

@@ -1,0 +1,143 @@
+"""The globe: visitors per place on an opaque sphere with country outlines, night shaded, nothing from another host.
+
+Owns the deck.gl layers. Gets rows that are ready to draw and knows nothing of where they come from.
+"""
+
+from datetime import datetime
+from math import cos, log2, pi, radians, sqrt
+
+import pandas as pd
+import pydeck as pdk
+import streamlit as st
+
+from analytics import sun
+from pages.components import formatting
+from pages.components.palette import Palette, palette
+
+COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
+HEIGHT_PX = 640
+DIAMETER_PX = 600
+LATITUDE, LONGITUDE = 28.0, 8.0
+# deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
+ZOOM = log2(DIAMETER_PX * pi / 512 / cos(radians(LATITUDE)))
+CELL_DEGREES = 5
+# Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
+PAINT_IN_ORDER = {"depthCompare": "always"}
+DOT_PX, DOT_GROWTH_PX = 4.0, 2.2
+TWILIGHT_DEGREES = (0.0, -6.0, -12.0, -18.0)
+# Flat facets of the shade would sink below the sphere at its rim; this lifts them out again.
+NIGHT_HEIGHT_METRES = 25_000
+
+
+def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
+    """Draw visitors per place.
+
+    The view is the viewer's: initial view and key are constant, so a refresh changes dots and never the camera.
+
+    Args:
+        places: one row per place: latitude, longitude (degrees), city, country_code, visitors. Empty draws the bare globe.
+        now: the instant whose night is shaded.
+        key: identity of the chart across refreshes.
+    """
+    colours = palette()
+    dots = [_dot(*row) for row in places[COLUMNS].itertuples(index=False, name=None)]
+    deck = pdk.Deck(
+        layers=[*_world(colours), *_night(colours, now), *_dots(colours, dots)],
+        views=[pdk.View(type="_GlobeView", controller=True)],
+        initial_view_state=pdk.ViewState(latitude=LATITUDE, longitude=LONGITUDE, zoom=ZOOM),
+        map_provider=None,
+        parameters={"cull": True},
+        tooltip={"text": "{place}\n{label}"},
+    )
+    total = int(places["visitors"].sum()) if len(places) else 0
+    alt = f"Globe with {formatting.count(total)} visitors in {formatting.count(len(places))} places"
+    st.pydeck_chart(deck, height=HEIGHT_PX, key=key, alt=alt)
+
+
+def _dot(latitude: float, longitude: float, city: str, country_code: str, visitors: int) -> dict[str, object]:
+    # The area of a dot grows with its visitors, so the eye compares amounts and not widths.
+    radius = DOT_PX + DOT_GROWTH_PX * sqrt(visitors)
+    return {
+        "position": [longitude, latitude],
+        "radius": radius,
+        "halo": radius * 2.1,
+        "place": formatting.place(city, country_code),
+        "label": "1 visitor" if visitors == 1 else f"{formatting.count(visitors)} visitors",
+    }
+
+
+def _world(colours: Palette) -> list[pdk.Layer]:
+    cells = [
+        {
+            "ring": [
+                [west, south],
+                [west + CELL_DEGREES, south],
+                [west + CELL_DEGREES, south + CELL_DEGREES],
+                [west, south + CELL_DEGREES],
+            ]
+        }
+        for west in range(-180, 180, CELL_DEGREES)
+        for south in range(-90, 90, CELL_DEGREES)
+    ]
+    return [
+        pdk.Layer(
+            "SolidPolygonLayer",
+            id="ocean",
+            data=cells,
+            get_polygon="ring",
+            get_fill_color=colours.rgba("ocean"),
+        ),
+        pdk.Layer(
+            "GeoJsonLayer",
+            id="land",
+            data="app/static/countries.geojson",
+            stroked=False,
+            get_fill_color=colours.rgba("land"),
+            parameters=PAINT_IN_ORDER,
+        ),
+        pdk.Layer(
+            "GeoJsonLayer",
+            id="borders",
+            data="app/static/borders.geojson",
+            filled=False,
+            get_line_color=colours.rgba("border"),
+            get_line_width=0.7,
+            line_width_units="pixels",
+            parameters=PAINT_IN_ORDER,
+        ),
+    ]
+
+
+def _night(colours: Palette, now: datetime) -> list[pdk.Layer]:
+    """Translucent shades, one per stage of twilight, each one polygon."""
+    return [
+        pdk.Layer(
+            "SolidPolygonLayer",
+            id=f"night{stage}",
+            data=[{"ring": [[*point, NIGHT_HEIGHT_METRES] for point in sun.dark_side(now, altitude)]}],
+            get_polygon="ring",
+            get_fill_color=colours.rgba("night", 40 if colours.is_dark else 24),
+            parameters=PAINT_IN_ORDER,
+        )
+        for stage, altitude in enumerate(TWILIGHT_DEGREES)
+    ]
+
+
+def _dots(colours: Palette, dots: list[dict[str, object]]) -> list[pdk.Layer]:
+    def layer(name: str, radius: str, alpha: int, **options: object) -> pdk.Layer:
+        return pdk.Layer(
+            "ScatterplotLayer",
+            id=name,
+            data=dots,
+            get_position="position",
+            get_radius=radius,
+            radius_units="'pixels'",
+            get_fill_color=colours.rgba("accent", alpha),
+            parameters=PAINT_IN_ORDER,
+            **options,
+        )
+
+    return [
+        layer("halo", "halo", 56),
+        layer("visitors", "radius", 235, pickable=True, auto_highlight=True),
+    ]

@@ -1,0 +1,65 @@
+"""The colours of the viewer's theme, read from `.streamlit/config.toml`, so that charts and page never disagree.
+
+Owns the map from a role (accent, muted, surface, ...) to a colour in the mode the browser shows.
+"""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+Rgba = list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Hex colours of one theme mode, by role."""
+
+    is_dark: bool
+    accent: str
+    text: str
+    muted: str
+    grid: str
+    surface: str
+    good: str
+    bad: str
+    ocean: str
+    land: str
+    border: str
+    night: str
+
+    def rgba(self, role: str, alpha: int = 255) -> Rgba:
+        """The colour of a role as deck.gl takes it: red, green, blue and alpha, each 0..255."""
+        return rgba(getattr(self, role), alpha)
+
+
+def rgba(colour: str, alpha: int = 255) -> Rgba:
+    """A `#rrggbb` colour as red, green, blue, alpha.
+
+    >>> rgba("#4F46E5", 60)
+    [79, 70, 229, 60]
+    """
+    return [int(colour[start : start + 2], 16) for start in (1, 3, 5)] + [alpha]
+
+
+def palette() -> Palette:
+    """The palette of the mode the viewer's browser shows; light where it does not say."""
+    is_dark = st.context.theme.type == "dark"
+    mode = "dark" if is_dark else "light"
+
+    def option(name: str) -> str:
+        return str(st.get_option(f"theme.{mode}.{name}"))
+
+    return Palette(
+        is_dark=is_dark,
+        accent=option("primaryColor"),
+        text=option("textColor"),
+        muted=option("grayColor"),
+        grid=option("borderColor"),
+        surface=option("backgroundColor"),
+        good=option("greenColor"),
+        bad=option("redColor"),
+        ocean="#141926" if is_dark else "#E9EDF6",
+        land="#2C3448" if is_dark else "#CDD4E4",
+        border="#505C78" if is_dark else "#FFFFFF",
+        night="#05070C" if is_dark else "#3B4468",
+    )

@@ -1,0 +1,65 @@
+"""A panel: a card with a title that loads, shows, is stale or failed on its own.
+
+The only place where pages meet errors. It catches `AnalyticsError` alone: anything else is a defect and must be seen.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import streamlit as st
+
+from analytics.cached import Reading
+from analytics.errors import AnalyticsError
+from pages.components import formatting
+
+T = TypeVar("T")
+
+
+@contextmanager
+def panel(key: str, title: str | None = None, *, height_px: int, border: bool = True) -> Iterator[None]:
+    """A card around one cached read and what is drawn from it.
+
+    A skeleton of the card's height holds the place while it loads; an `AnalyticsError` becomes a message with a
+    button to try again, and nothing else on the page notices.
+
+    Args:
+        key: identity of the card, unique on the page.
+        title: heading of the card.
+        height_px: about how high its content will be.
+        border: whether it draws its own frame.
+    """
+    with st.container(border=border, key=f"panel-{key}", height="stretch"):
+        if title:
+            st.markdown(f"**{title}**")
+        try:
+            with st.skeleton(height=height_px):
+                yield
+        except AnalyticsError as error:
+            failure(error, key)
+
+
+def failure(error: AnalyticsError, key: str) -> None:
+    """What happened, what to do, and a button to try again."""
+    st.error(
+        formatting.markdown(error.remedy, limit=500),
+        title=formatting.markdown(error.message),
+        icon=":material/cloud_off:",
+    )
+    st.button("Try again", key=f"retry-{key}", icon=":material/refresh:")
+
+
+def note_staleness(reading: Reading[T], timezone: str) -> None:
+    """Say so where a panel shows the last good answer because its source does not answer now."""
+    if reading.is_stale:
+        why = f" {formatting.markdown(reading.stale_reason.message)}" if reading.stale_reason else ""
+        st.caption(f":material/history: Stale: read at {formatting.clock(reading.as_of, timezone)}.{why}")
+
+
+def empty(what: str, remedy: str) -> None:
+    """The state of a panel whose source answered that there is nothing: what is missing, and what to do."""
+    with st.container(horizontal_alignment="center", key=f"empty-{abs(hash(what))}"):
+        st.space("medium")
+        st.markdown(f":gray[:material/inbox:]  **{what}**", text_alignment="center")
+        st.caption(remedy, text_alignment="center")
+        st.space("medium")

@@ -1,0 +1,87 @@
+"""The visitors of the live page: the window, how many are here, and the list.
+
+Owns how visitors are shown as text. Everything about a visitor is untrusted text.
+"""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import formatting, url_state
+
+WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
+DEFAULT_WINDOW = "5"
+LISTED = 200
+
+
+def window_switch() -> int:
+    """Draw the switch between the last 5, 10 and 30 minutes; returns the minutes chosen, as the URL says."""
+    notices: list[str] = []
+    chosen = url_state.read("window", DEFAULT_WINDOW, url_state.choice(WINDOWS), notices)
+    for notice in notices:
+        st.info(notice, icon=":material/info:")
+    st.session_state["window_widget"] = chosen
+    st.segmented_control(
+        "Visitors seen in the last",
+        list(WINDOWS),
+        format_func=lambda minutes: WINDOWS.get(minutes, minutes),
+        key="window_widget",
+        required=True,
+        label_visibility="collapsed",
+        on_change=url_state.follow(
+            "window", "window_widget", lambda minutes: None if minutes == DEFAULT_WINDOW else str(minutes)
+        ),
+    )
+    return int(chosen)
+
+
+def draw_count(visitors: pd.DataFrame, minutes: int) -> None:
+    """Draw how many visitors there are.
+
+    Args:
+        visitors: `cached.active_visitors`.
+        minutes: the window they were seen in.
+    """
+    people = "visitor" if len(visitors) == 1 else "visitors"
+    st.markdown(
+        f"## {formatting.count(len(visitors))} :gray[{people} in the last {minutes} minutes]", anchors=False
+    )
+
+
+def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
+    """Draw the newest visitors as a table: place, page, device, last seen.
+
+    Args:
+        visitors: `cached.active_visitors`, newest first.
+        now: the instant that "ago" counts from.
+    """
+    newest = visitors.head(LISTED)
+    table = pd.DataFrame(
+        {
+            "Place": [
+                formatting.place(city, country)
+                for city, country in zip(newest["city"], newest["country_code"], strict=True)
+            ],
+            "Page": [formatting.page_path(url) for url in newest["page_url"]],
+            "Device": [formatting.plain(device) or formatting.MISSING for device in newest["device_type"]],
+            "Seen": [
+                formatting.age(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
+            ],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=400,
+        column_config={
+            "Place": st.column_config.TextColumn(width="medium"),
+            "Page": st.column_config.TextColumn(width="medium"),
+            "Device": st.column_config.TextColumn(width="small"),
+            "Seen": st.column_config.TextColumn(width="small"),
+        },
+        key="visitor-list",
+        alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
+    )
+    if len(visitors) > LISTED:
+        st.caption(f"The newest {LISTED} of {formatting.count(len(visitors))}.")

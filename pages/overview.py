@@ -1,0 +1,102 @@
+"""Overview: did the five numbers move, how do they run over time, and who is here now?
+
+Sources: `cached.kpis`, `cached.kpi_timeseries`, `cached.right_now`, `cached.newest_event`.
+Freshness: five minutes; visitors right now, as often as the query budget allows.
+"""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from analytics import cached, periods
+from analytics.errors import AnalyticsError
+from pages.components import cards, charts, chrome, formatting, url_state
+from pages.components.panel import empty, note_staleness, panel
+
+page = chrome.begin_page("Overview")
+resolved = page.resolved
+
+
+@st.fragment(parallel=True)
+def draw_kpis() -> None:
+    """The cards; their sparklines are left out when the series cannot be read."""
+    with panel("kpis", height_px=190, border=False):
+        board = cached.kpis(page.view)
+        note_staleness(board, page.timezone)
+        try:
+            series = cached.kpi_timeseries(page.view).value
+        except AnalyticsError:
+            series = None
+        cards.draw_cards(board.value, series)
+
+
+@st.fragment(parallel=True)
+def draw_main_chart() -> None:
+    """One metric over time, the previous period under it."""
+    chosen = url_state.read("metric", charts.DEFAULT_METRIC, charts.parse_metric, [])
+    metric = charts.METRICS[chosen]
+    with panel("series", height_px=420):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{metric.title}**", width="content")
+            charts.metric_switch(chosen)
+        series = cached.kpi_timeseries(page.view)
+        note_staleness(series, page.timezone)
+        if series.value[metric.column].notna().any():
+            is_compared = (series.value["period"] == "previous").any()
+            charts.draw_series(
+                series.value,
+                metric,
+                resolved.bucket,
+                current=periods.days_label(*resolved.conversations.local_days()),
+                previous=periods.days_label(*resolved.previous.local_days()) if is_compared else None,
+                key="main-chart",
+            )
+        else:
+            empty(
+                f"No {metric.title.lower()} in this period",
+                "Choose a longer range, or another website, in the sidebar.",
+            )
+        if chosen == "visitors" and resolved.visitors_note:
+            st.caption(resolved.visitors_note)
+
+
+@st.fragment(parallel=True)
+def draw_funnel() -> None:
+    """How far conversations came."""
+    with panel("funnel", "From start to resolved", height_px=420):
+        board = cached.kpis(page.view)
+        note_staleness(board, page.timezone)
+        if board.value.funnel is None:
+            raise board.value.errors["median_response"]
+        if board.value.funnel.started:
+            cards.draw_funnel(board.value.funnel)
+        else:
+            empty("No conversations started", "Choose a longer range in the sidebar.")
+
+
+@st.fragment(parallel=True, run_every=cached.live_refresh_seconds(page.view.now))
+def draw_right_now() -> None:
+    """Visitors of the last five minutes, and the way to Live."""
+    now = datetime.now(UTC)
+    with panel("right-now", height_px=40), st.container(horizontal=True, vertical_alignment="center"):
+        reading = cached.right_now(page.view.viewer, page.website.id, now)
+        people = "visitor" if reading.value.visitors == 1 else "visitors"
+        more = "+" if reading.value.is_at_least else ""
+        places = [
+            f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
+        ]
+        st.markdown(
+            f":green[●] **{formatting.count(reading.value.visitors)}{more} {people} right now**"
+            + "".join(f" · :gray[{place}]" for place in places)
+        )
+        note_staleness(reading, page.timezone)
+        chrome.page_link("pages/live.py", "Open live view")
+
+
+draw_kpis()
+main, side = st.columns([7, 3], gap="xsmall")
+with main:
+    draw_main_chart()
+with side:
+    draw_funnel()
+draw_right_now()
