@@ -1,0 +1,63 @@
+"""visitor_locations against rows that can be counted by hand."""
+
+from tests.tinybird.website import LYON, PARIS, Row, Website, ago
+
+
+def _places(rows: list[Row]) -> list[tuple[str, int]]:
+    return [(row["city"], row["visitors"]) for row in rows]
+
+
+def test_visitors_are_counted_per_place_most_first(website: Website) -> None:
+    """One row per place with its visitors, each counted once however often seen."""
+    for visitor in ("v1", "v2", "v2"):
+        website.visit(visitor, ago(seconds=30), **PARIS)
+    website.visit("v3", ago(seconds=30), **LYON)
+
+    rows = website.ask("visitor_locations")
+
+    assert [list(row) for row in rows] == [["latitude", "longitude", "city", "country_code", "visitors"]] * 2
+    assert [(*row.values(),) for row in rows] == [
+        (48.85, 2.35, "Paris", "FR", 2),
+        (45.76, 4.84, "Lyon", "FR", 1),
+    ]
+
+
+def test_visitor_seen_in_two_cities_counts_at_the_newest(website: Website) -> None:
+    """Coordinates and city come from one event: no third place, no second dot."""
+    website.visit("v1", ago(seconds=30), **LYON)
+    website.visit("v1", ago(seconds=60), **PARIS)
+
+    assert _places(website.ask("visitor_locations")) == [("Lyon", 1)]
+
+
+def test_event_without_a_place_never_reaches_the_globe(website: Website) -> None:
+    """(0, 0) with an empty country is no place: not a dot in the Gulf of Guinea, and no reason to lose one."""
+    website.visit("nowhere", ago(seconds=30))
+    website.visit("somewhere", ago(seconds=60), **PARIS)
+    website.visit("somewhere", ago(seconds=30), latitude=0, longitude=0, country_code="", city="")
+
+    assert _places(website.ask("visitor_locations")) == [("Paris", 1)]
+
+
+def test_zero_coordinates_of_a_country_are_a_place(website: Website) -> None:
+    """Only an empty country makes (0, 0) no place; either coordinate alone may be 0."""
+    website.visit("v1", ago(seconds=30), latitude=0, longitude=0, country_code="GH")
+    website.visit("v2", ago(seconds=30), latitude=51.48, longitude=0, city="Greenwich")
+
+    assert sorted(_places(website.ask("visitor_locations"))) == [("", 1), ("Greenwich", 1)]
+
+
+def test_window_is_five_minutes_by_default(website: Website) -> None:
+    """Who was last seen before the window is off the globe."""
+    website.visit("recent", ago(minutes=4), **PARIS)
+    website.visit("older", ago(minutes=6), **LYON)
+    website.visit("reader", ago(minutes=1), "page_view", **LYON)
+    website.visit("future", ago(minutes=-2), **LYON)
+
+    assert _places(website.ask("visitor_locations")) == [("Paris", 1)]
+    assert sorted(_places(website.ask("visitor_locations", minutes=10))) == [("Lyon", 1), ("Paris", 1)]
+
+
+def test_nobody_there_gives_no_rows(website: Website) -> None:
+    """An empty window is an empty answer."""
+    assert website.ask("visitor_locations") == []
