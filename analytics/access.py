@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from analytics.errors import AccessDenied
-from analytics.tiers import Tier
+from analytics.tiers import Subscription, Tier, tier_from_subscriptions
 
 STAFF_ROLE: Final = "admin"
 
@@ -55,6 +55,38 @@ class User:
     role: str | None
     is_banned: bool
     ban_expires: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedWebsite:
+    """A website with its owner's subscriptions, before it is decided which tier it is in.
+
+    Attributes:
+        id, name, slug, domain, organization_id, organization_name, is_active: As in `Website`.
+        subscriptions: All of the owner's; empty when there is none.
+    """
+
+    id: str
+    name: str
+    slug: str
+    domain: str
+    organization_id: str
+    organization_name: str
+    is_active: bool
+    subscriptions: tuple[Subscription, ...]
+
+    def at(self, now: datetime) -> Website:
+        """The website with the tier that its owner is in at this moment."""
+        return Website(
+            id=self.id,
+            name=self.name,
+            slug=self.slug,
+            domain=self.domain,
+            organization_id=self.organization_id,
+            organization_name=self.organization_name,
+            tier=tier_from_subscriptions(self.subscriptions, now),
+            is_active=self.is_active,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,27 @@ back marked stale.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 import pandas as pd
+import streamlit as st
 
-from analytics.access import Viewer, Website
-from analytics.metrics import Kpi, KpiBoard, KpiKey
-from analytics.readings import Reading
+from analytics import access, sources, timeseries, views
+from analytics.access import OwnedWebsite, User, Viewer, Website
+from analytics.board import board
+from analytics.budget import QueryBudget
+from analytics.errors import ConfigError, SourceError
+from analytics.metrics import ConversationPeriods, Kpi, KpiBoard, KpiKey, VisitorPeriods
+from analytics.periods import Period
+from analytics.postgres import Postgres
+from analytics.readings import Answer, LastGood, Reading
+from analytics.settings import load_settings
+from analytics.sources import Bounds
+from analytics.tinybird import Tinybird
 from analytics.views import ResolvedView, View
 
 __all__ = [
@@ -45,6 +57,44 @@ __all__ = [
 ]
 
 
+T = TypeVar("T")
+
+KPI_TTL: Final = timedelta(minutes=5)
+"""A period that includes now moves on every 5 minutes anyway; a closed one may still receive late events."""
+
+ACCESS_TTL: Final = timedelta(minutes=1)
+"""How long a membership that was taken away, a ban or a new subscription may go unnoticed."""
+
+ACCESS_TRUST: Final = timedelta(minutes=15)
+"""How long what was known about access is trusted while Postgres is down."""
+
+FRESHNESS_TTL: Final = timedelta(minutes=2)
+LIVE_TTL: Final = timedelta(minutes=10)
+"""Live keys hold the tick they were read in and are never met again after it; this only frees their memory."""
+
+PAUSED_REFRESH_SECONDS: Final = 300.0
+"""Live data that somebody asks for while polling pauses is read anew this often."""
+
+PLACES: Final = 3
+"""How many cities "right now" names."""
+
+PERIOD_ENTRIES: Final = 512
+LIVE_ENTRIES: Final = 128
+
+_last_good = LastGood()
+
+
+@dataclass(frozen=True, slots=True)
+class _Connections:
+    tinybird: Tinybird
+    postgres: Postgres
+    budget: QueryBudget
+
+    def close(self) -> None:
+        self.tinybird.close()
+        self.postgres.close()
+
+
 @dataclass(frozen=True, slots=True)
 class RightNow:
     """Who is on the website at this moment.
@@ -66,7 +116,7 @@ def is_demo() -> bool:
     Raises:
         ConfigError: The environment is not complete.
     """
-    raise NotImplementedError
+    return load_settings().demo
 
 
 def viewer_for(email: str | None, now: datetime) -> Viewer:
@@ -81,7 +131,19 @@ def viewer_for(email: str | None, now: datetime) -> Viewer:
         AccessDenied: No such account, not verified, or banned.
         SourceError: Postgres is down.
     """
-    raise NotImplementedError
+    settings = load_settings()
+    if email is None:
+        if not settings.demo:
+            raise ConfigError(
+                "Sign-in is not configured, and this is no demo.",
+                "Configure an identity provider, or run `inbox-analytics demo`.",
+            )
+        email = settings.demo_email
+    address = email.strip().lower()
+    reading = _last_good.read(
+        ("user_by_email", address), lambda: _user_by_email(address), not_before=now - ACCESS_TRUST
+    )
+    return access.viewer_from_user(reading.value, now)
 
 
 def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
@@ -90,7 +152,12 @@ def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
     Raises:
         SourceError: Postgres is down, and has been for too long to trust what was known.
     """
-    raise NotImplementedError
+    reading = _last_good.read(
+        ("websites_for_viewer", viewer.user_id),
+        lambda: _websites_for_viewer(viewer.user_id),
+        not_before=now - ACCESS_TRUST,
+    )
+    return tuple(website.at(now) for website in reading.value)
 
 
 def resolve_view(view: View) -> ResolvedView:
@@ -100,7 +167,7 @@ def resolve_view(view: View) -> ResolvedView:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Postgres is down.
     """
-    raise NotImplementedError
+    return views.resolve(view, _opened(view.viewer, view.website_id, view.now))
 
 
 def kpis(view: View) -> Reading[KpiBoard]:
@@ -113,7 +180,14 @@ def kpis(view: View) -> Reading[KpiBoard]:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Nothing could be read.
     """
-    raise NotImplementedError
+    resolved = resolve_view(view)
+    bounds = _bounds(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    visitor_bounds = _bounds(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        conversations = pool.submit(_attempt, _read_inbox_analytics, resolved, bounds)
+        visitors = pool.submit(_attempt, _read_unique_visitors, resolved, visitor_bounds)
+        scores = pool.submit(_attempt, _read_rating_and_sentiment, resolved, bounds)
+    return board(resolved, conversations.result(), visitors.result(), scores.result())
 
 
 def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
@@ -140,7 +214,12 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Tinybird could not be read and there is no last good value.
     """
-    raise NotImplementedError
+    resolved = resolve_view(view)
+    bounds = _bounds(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        rows = pool.submit(_attempt, _read_kpi_timeseries, resolved, bounds)
+        scores = pool.submit(_attempt, _read_rating_and_sentiment, resolved, bounds)
+    return timeseries.joined(resolved, rows.result(), scores.result())
 
 
 def active_visitors(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
@@ -157,7 +236,11 @@ def active_visitors(viewer: Viewer, website_id: str, minutes: int, now: datetime
 
     Source: `active_visitors`.
     """
-    raise NotImplementedError
+    _opened(viewer, website_id, now)
+    tick = _tick(now)
+    return _last_good.read(
+        ("active_visitors", website_id, minutes), lambda: _active_visitors(website_id, minutes, tick)
+    )
 
 
 def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
@@ -174,7 +257,11 @@ def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: dateti
 
     Source: `visitor_locations`.
     """
-    raise NotImplementedError
+    _opened(viewer, website_id, now)
+    tick = _tick(now)
+    return _last_good.read(
+        ("visitor_locations", website_id, minutes), lambda: _visitor_locations(website_id, minutes, tick)
+    )
 
 
 def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[pd.DataFrame]:
@@ -191,7 +278,9 @@ def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[
 
     Source: `visitor_activity`.
     """
-    raise NotImplementedError
+    _opened(viewer, website_id, now)
+    tick = _tick(now)
+    return _last_good.read(("visitor_activity", website_id), lambda: _visitor_activity(website_id, tick))
 
 
 def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) -> Reading[RightNow]:
@@ -203,7 +292,12 @@ def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) 
 
     Source: `active_visitors`.
     """
-    raise NotImplementedError
+    seen = active_visitors(viewer, website_id, minutes, now)
+    cities = seen.value.loc[seen.value["city"] != "", "city"].value_counts()
+    places = tuple((str(city), int(count)) for city, count in cities.head(PLACES).items())
+    count = len(seen.value)
+    value = RightNow(count, is_at_least=count >= sources.ACTIVE_VISITORS_LIMIT, places=places)
+    return Reading(value, seen.as_of, seen.is_stale, seen.stale_reason)
 
 
 def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[datetime | None]:
@@ -215,7 +309,11 @@ def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[date
 
     Source: `data_freshness`.
     """
-    raise NotImplementedError
+    _opened(viewer, website_id, now)
+    seen = _last_good.read(("data_freshness", website_id), lambda: _data_freshness(website_id))
+    newest = seen.value["newest_event"].max()
+    value = None if pd.isna(newest) else newest.to_pydatetime()
+    return Reading(value, seen.as_of, seen.is_stale, seen.stale_reason)
 
 
 def live_refresh_seconds(now: datetime) -> float | None:
@@ -223,9 +321,149 @@ def live_refresh_seconds(now: datetime) -> float | None:
 
     None once the rest of the budget is kept for the other pages; polling then pauses until the next UTC day.
     """
-    raise NotImplementedError
+    return _connections().budget.live_refresh_seconds(now)
 
 
 def clear() -> None:
     """Forgets every cached and last-known-good value, and closes both connections."""
-    raise NotImplementedError
+    for function in _CACHED:
+        function.clear()
+    _last_good.clear()
+    _connections.clear()
+
+
+@st.cache_resource(show_spinner=False, on_release=_Connections.close)
+def _connections() -> _Connections:
+    settings = load_settings()
+    budget = QueryBudget(settings.tinybird_daily_queries)
+    return _Connections(
+        Tinybird.from_settings(settings, on_query=budget.spend), Postgres.from_settings(settings), budget
+    )
+
+
+@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=PERIOD_ENTRIES)
+def _user_by_email(email: str) -> Answer[User | None]:
+    return sources.user_by_email(_connections().postgres, email)
+
+
+@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=PERIOD_ENTRIES)
+def _websites_for_viewer(user_id: str) -> Answer[tuple[OwnedWebsite, ...]]:
+    return sources.websites_for_viewer(_connections().postgres, user_id, access.STAFF_ROLE)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+def _inbox_analytics(website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
+    return sources.inbox_analytics(_connections().tinybird, website_id, bounds)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
+    return sources.unique_visitors(_connections().tinybird, website_id, bounds)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+def _kpi_timeseries(website_id: str, bounds: Bounds, timezone: str, bucket: str) -> Answer[pd.DataFrame]:
+    return sources.kpi_timeseries(_connections().tinybird, website_id, bounds, timezone, bucket)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
+    return sources.rating_and_sentiment(_connections().postgres, website_id, bounds)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=LIVE_ENTRIES)
+def _active_visitors(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
+    del tick  # part of the key only
+    return sources.active_visitors(_connections().tinybird, website_id, minutes)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=LIVE_ENTRIES)
+def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
+    del tick  # part of the key only
+    return sources.visitor_locations(_connections().tinybird, website_id, minutes)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=LIVE_ENTRIES)
+def _visitor_activity(website_id: str, tick: int) -> Answer[pd.DataFrame]:
+    del tick  # part of the key only
+    return sources.visitor_activity(_connections().tinybird, website_id)
+
+
+@st.cache_data(show_spinner=False, ttl=FRESHNESS_TTL, max_entries=LIVE_ENTRIES)
+def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
+    return sources.data_freshness(_connections().tinybird, website_id)
+
+
+_CACHED: Final = (
+    _user_by_email,
+    _websites_for_viewer,
+    _inbox_analytics,
+    _unique_visitors,
+    _kpi_timeseries,
+    _rating_and_sentiment,
+    _active_visitors,
+    _visitor_locations,
+    _visitor_activity,
+    _data_freshness,
+)
+
+
+def _opened(viewer: Viewer, website_id: str, now: datetime) -> Website:
+    return access.website_for(websites(viewer, now), website_id)
+
+
+def _bounds(period: Period, resolved: ResolvedView, *, is_comparable: bool) -> Bounds:
+    """Both periods for a pipe; the one before is empty unless it may be read, so that no limit is passed."""
+    date_from, date_to = period.utc_bounds()
+    before = resolved.previous.utc_bounds() if is_comparable else (date_from, date_from)
+    return Bounds(date_from, date_to, *before)
+
+
+def _question(name: str, resolved: ResolvedView, period: Period) -> Hashable:
+    """What identifies a question in bad times: the same days, wherever now has moved to within them."""
+    zone = period.timezone.key
+    return name, resolved.website.id, zone, period.local_days(), resolved.is_open, resolved.range
+
+
+def _read_inbox_analytics(resolved: ResolvedView, bounds: Bounds) -> Reading[ConversationPeriods]:
+    question = _question("inbox_analytics", resolved, resolved.conversations)
+    return _last_good.read(question, lambda: _inbox_analytics(resolved.website.id, bounds))
+
+
+def _read_unique_visitors(resolved: ResolvedView, bounds: Bounds) -> Reading[VisitorPeriods] | None:
+    if resolved.visitors.is_empty:
+        return None
+    question = _question("unique_visitors", resolved, resolved.visitors)
+    return _last_good.read(question, lambda: _unique_visitors(resolved.website.id, bounds))
+
+
+def _read_kpi_timeseries(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame]:
+    question = _question("kpi_timeseries", resolved, resolved.conversations)
+    zone = resolved.conversations.timezone.key
+    return _last_good.read(
+        question, lambda: _kpi_timeseries(resolved.website.id, bounds, zone, resolved.bucket)
+    )
+
+
+def _read_rating_and_sentiment(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame]:
+    question = _question("rating_and_sentiment", resolved, resolved.conversations)
+    return _last_good.read(question, lambda: _rating_and_sentiment(resolved.website.id, bounds))
+
+
+def _attempt(
+    read: Callable[[ResolvedView, Bounds], T], resolved: ResolvedView, bounds: Bounds
+) -> T | SourceError:
+    """A thread's result: its failure is a value, so that the others stand."""
+    try:
+        return read(resolved, bounds)
+    except SourceError as error:
+        return error
+
+
+def _tick(now: datetime) -> int:
+    """The number of the live interval that now lies in: everybody in it shares one read.
+
+    An interval is one second shorter than the page's timer, so that no run of the timer falls into the last one's.
+    """
+    seconds = _connections().budget.live_refresh_seconds(now) or PAUSED_REFRESH_SECONDS
+    return int(now.timestamp() // (seconds - 1))

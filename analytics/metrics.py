@@ -139,6 +139,22 @@ class ConversationTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationPeriods:
+    """The two rows of the `inbox_analytics` pipe."""
+
+    current: ConversationTotals
+    previous: ConversationTotals
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorPeriods:
+    """The two rows of the `unique_visitors` pipe."""
+
+    current: int
+    previous: int
+
+
+@dataclass(frozen=True, slots=True)
 class Funnel:
     """How far the period's conversations came; each a count of distinct conversations with that event in it."""
 

@@ -324,3 +324,37 @@ def bucket_for(period: Period) -> Bucket:
     if days <= HOURLY_UP_TO_DAYS:
         return "hour"
     return "day" if days <= DAILY_UP_TO_DAYS else "week"
+
+
+def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
+    """The start of the local hour, day or week (from Monday) that the instant lies in, UTC.
+
+    >>> london = ZoneInfo("Europe/London")
+    >>> floor_to_bucket(datetime(2026, 7, 1, 12, 30, tzinfo=UTC), "week", london).isoformat()
+    '2026-06-28T23:00:00+00:00'
+    """
+    wall = instant.astimezone(timezone)
+    if bucket == "hour":
+        return wall.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+    back = wall.weekday() if bucket == "week" else 0
+    return local_midnight(wall.date() - timedelta(days=back), timezone)
+
+
+def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
+    """The first start of a local hour, day or week after the instant, UTC.
+
+    An hour is one reading of the local clock: the repeated hour of a day with 25 counts as two, and where the clock
+    moves by half an hour (Australia/Lord_Howe) the hour around the change has 90 or 30 minutes.
+
+    >>> london = ZoneInfo("Europe/London")
+    >>> next_bucket(datetime(2026, 10, 24, 23, tzinfo=UTC), "day", london).isoformat()
+    '2026-10-26T00:00:00+00:00'
+    """
+    start = floor_to_bucket(instant, bucket, timezone)
+    if bucket == "hour":
+        later = start + timedelta(minutes=30)
+        while floor_to_bucket(later, "hour", timezone) <= instant:
+            later += timedelta(minutes=30)
+        return floor_to_bucket(later, "hour", timezone)
+    days = 7 if bucket == "week" else 1
+    return local_midnight(start.astimezone(timezone).date() + timedelta(days=days), timezone)

@@ -6,6 +6,7 @@ source.
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -16,13 +17,14 @@ from typing import Final, Generic, TypeVar
 from analytics.errors import SourceError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 LAST_GOOD_ENTRIES: Final = 256
 """How many values are kept for bad times; the one longest not asked for goes first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
+class Answer(Generic[T_co]):
     """What a source gave.
 
     Attributes:
@@ -30,12 +32,12 @@ class Answer(Generic[T]):
         read_at: When the source answered, UTC.
     """
 
-    value: T
+    value: T_co
     read_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Reading(Generic[T]):
+class Reading(Generic[T_co]):
     """What a page shows.
 
     Attributes:
@@ -46,7 +48,7 @@ class Reading(Generic[T]):
         failures: What could not be read at all while the rest stands; the value marks it as missing.
     """
 
-    value: T
+    value: T_co
     as_of: datetime
     is_stale: bool = False
     stale_reason: SourceError | None = None
@@ -61,12 +63,15 @@ class LastGood:
         self._answers: OrderedDict[Hashable, Answer[object]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, key: Hashable, fresh: Callable[[], Answer[T]]) -> Reading[T]:
+    def read(
+        self, key: Hashable, fresh: Callable[[], Answer[T]], *, not_before: datetime | None = None
+    ) -> Reading[T]:
         """The fresh answer, or the last good one marked stale when the source fails.
 
         Args:
             key: What identifies the question. Equal keys must mean the same type of value.
             fresh: Asks the source, or its cache.
+            not_before: A kept answer read earlier is too old to use; None takes any.
 
         Raises:
             SourceError: The source failed and there is no last good answer.
@@ -75,7 +80,7 @@ class LastGood:
             answer = fresh()
         except SourceError as error:
             kept: Answer[T] | None = self._kept(key)
-            if kept is None:
+            if kept is None or (not_before is not None and kept.read_at < not_before):
                 raise
             return Reading(kept.value, kept.read_at, is_stale=True, stale_reason=error)
         self._keep(key, answer)
@@ -94,11 +99,14 @@ class LastGood:
             answer = self._answers.get(key)
             if answer is not None:
                 self._answers.move_to_end(key)
-            return answer  # type: ignore[return-value]  # one key, one type: the contract of `read`
+            return copy.deepcopy(answer)  # type: ignore[return-value]  # one key, one type: the contract of `read`
 
-    def _keep(self, key: Hashable, answer: Answer[T]) -> None:
+    def _keep(self, key: Hashable, answer: Answer[object]) -> None:
         with self._lock:
-            self._answers[key] = answer  # type: ignore[assignment]  # kept as it came, given back under its key
+            kept = self._answers.get(key)
+            if kept is None or kept.read_at != answer.read_at:
+                # A copy, because whoever gets the value may change it.
+                self._answers[key] = copy.deepcopy(answer)
             self._answers.move_to_end(key)
             while len(self._answers) > self._entries:
                 self._answers.popitem(last=False)

@@ -1,0 +1,110 @@
+"""The KPI board of a view, from what its reads gave or failed to give. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+
+from analytics import metrics
+from analytics.errors import SourceError
+from analytics.metrics import (
+    KPI_ORDER,
+    ConversationPeriods,
+    ConversationTotals,
+    Gate,
+    Kpi,
+    KpiBoard,
+    KpiKey,
+    VisitorPeriods,
+)
+from analytics.readings import Reading
+from analytics.satisfaction import SatisfactionIndex, satisfaction_index
+from analytics.timeseries import scores_of
+from analytics.views import ResolvedView
+
+_FROM_CONVERSATIONS: Final[tuple[KpiKey, ...]] = ("median_response", "median_resolution", "ai_handled")
+
+
+def board(
+    resolved: ResolvedView,
+    conversations: Reading[ConversationPeriods] | SourceError,
+    visitors: Reading[VisitorPeriods] | SourceError | None,
+    scores: Reading[pd.DataFrame] | SourceError,
+) -> Reading[KpiBoard]:
+    """The board: each KPI stands or fails with its own sources.
+
+    Satisfaction needs conversations and scores both: a source that is down is not a component that is missing.
+
+    Args:
+        resolved: The dates, and what may be compared.
+        conversations: Totals of both periods.
+        visitors: Counts of both periods; None when visitor data does not reach the period.
+        scores: Rating and sentiment, as in `schemas.RATING_AND_SENTIMENT`.
+
+    Raises:
+        SourceError: No KPI could be read; the conversations' error.
+    """
+    gate = Gate(resolved.is_compared, resolved.comparable)
+    kpis: dict[KpiKey, Kpi] = {}
+    errors: dict[KpiKey, SourceError] = {}
+    index = before = None
+    if isinstance(conversations, SourceError):
+        errors |= dict.fromkeys((*_FROM_CONVERSATIONS, "satisfaction"), conversations)
+    else:
+        current, previous = conversations.value.current, conversations.value.previous
+        comparable_previous = previous if resolved.comparable.is_ok else None
+        kpis["median_response"] = metrics.median_response(current, comparable_previous, gate)
+        kpis["median_resolution"] = metrics.median_resolution(current, comparable_previous, gate)
+        kpis["ai_handled"] = metrics.ai_handled(current, comparable_previous, gate)
+        if isinstance(scores, SourceError):
+            errors["satisfaction"] = scores
+        else:
+            index = _index(current, scores.value, "current")
+            if comparable_previous is not None:
+                before = _index(comparable_previous, scores.value, "previous")
+            kpis["satisfaction"] = metrics.satisfaction(index, before, gate)
+    if isinstance(visitors, SourceError):
+        errors["unique_visitors"] = visitors
+    else:
+        kpis["unique_visitors"] = _unique_visitors(resolved, visitors)
+    if isinstance(conversations, SourceError) and (visitors is None or isinstance(visitors, SourceError)):
+        raise conversations
+    funnel = None if isinstance(conversations, SourceError) else metrics.funnel(conversations.value.current)
+    value = KpiBoard(_in_order(kpis), errors, funnel, index, before)
+    return _reading(value, conversations, visitors, scores)
+
+
+def _in_order(kpis: Mapping[KpiKey, Kpi]) -> dict[KpiKey, Kpi]:
+    return {key: kpis[key] for key in KPI_ORDER if key in kpis}
+
+
+def _index(totals: ConversationTotals, scores: pd.DataFrame, period: str) -> SatisfactionIndex:
+    slots = scores[scores["period"] == period]
+    return satisfaction_index(
+        rating=scores_of(slots, "rating"),
+        sentiment=scores_of(slots, "sentiment"),
+        median_response_seconds=totals.median_response_seconds,
+        median_response_interval=totals.response_interval,
+        responded=totals.responded,
+        resolved=totals.resolved,
+        started=totals.started,
+    )
+
+
+def _unique_visitors(resolved: ResolvedView, visitors: Reading[VisitorPeriods] | None) -> Kpi:
+    comparable = resolved.visitors_comparable
+    current = None if visitors is None else visitors.value.current
+    previous = None if visitors is None or not comparable.is_ok else visitors.value.previous
+    gate = Gate(resolved.is_compared, comparable)
+    return metrics.unique_visitors(current, previous, gate, note=resolved.visitors_note)
+
+
+def _reading(value: KpiBoard, *parts: Reading[object] | SourceError | None) -> Reading[KpiBoard]:
+    readings = [part for part in parts if isinstance(part, Reading)]
+    as_of: datetime = min(reading.as_of for reading in readings)
+    reasons = [reading.stale_reason for reading in readings if reading.stale_reason is not None]
+    failures = tuple(dict.fromkeys(part for part in parts if isinstance(part, SourceError)))
+    return Reading(value, as_of, bool(reasons), reasons[0] if reasons else None, failures)

@@ -1,0 +1,64 @@
+"""The day's query budget: how many Tinybird queries are spent, and how slowly the live page should poll. Pure.
+
+Tinybird's free plan includes 1,000 queries a day. Live polling slows down as they go and stops while a tenth is
+left, which stays with the pages that people open on purpose. Counts are of this process, per UTC day.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime
+from typing import Final
+
+LIVE_REFRESH_SECONDS: Final = 15.0
+
+LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.5, 15.0), (0.7, 30.0), (0.8, 60.0), (0.9, 300.0))
+"""(share of the budget spent, below which to poll every so many seconds); above the last one polling pauses."""
+
+
+class QueryBudget:
+    """Counts queries against a daily limit. Safe to share between threads.
+
+    Args:
+        daily_limit: Queries a day; None when unlimited.
+    """
+
+    def __init__(self, daily_limit: int | None) -> None:
+        self.daily_limit = daily_limit
+        self._day: date | None = None
+        self._spent = 0
+        self._lock = threading.Lock()
+
+    def spend(self, now: datetime) -> None:
+        """Counts one query."""
+        with self._lock:
+            self._turn_to(now)
+            self._spent += 1
+
+    def spent(self, now: datetime) -> int:
+        """How many queries this UTC day has seen."""
+        with self._lock:
+            self._turn_to(now)
+            return self._spent
+
+    def live_refresh_seconds(self, now: datetime) -> float | None:
+        """How long to wait between two live reads; None while polling pauses.
+
+        >>> budget = QueryBudget(daily_limit=10)
+        >>> now = datetime(2026, 11, 10, 12, tzinfo=UTC)
+        >>> for _ in range(5):
+        ...     budget.spend(now)
+        >>> budget.live_refresh_seconds(now)
+        30.0
+        >>> QueryBudget(daily_limit=None).live_refresh_seconds(now)
+        15.0
+        """
+        if self.daily_limit is None:
+            return LIVE_REFRESH_SECONDS
+        share = self.spent(now) / self.daily_limit
+        return next((seconds for below, seconds in LIVE_STEPS if share < below), None)
+
+    def _turn_to(self, now: datetime) -> None:
+        today = now.astimezone(UTC).date()
+        if today != self._day:
+            self._day, self._spent = today, 0

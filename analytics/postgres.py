@@ -1,0 +1,164 @@
+"""Transport to Postgres: bound-parameter reads over one engine. Knows SQL as text, and no table by name.
+
+Every read is one read-only transaction with a statement timeout. Nothing here depends on a startup option or a
+prepared statement, so that a pooler (PgBouncer and its kin) may stand in between. Every failure becomes one of
+`analytics.errors`, here and only here; the address, which holds a password, is never in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+from sqlalchemy import create_engine, exc, text
+from sqlalchemy.engine import Engine, make_url
+
+from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.settings import Settings
+
+Value = str | int | float | bool | datetime | None
+"""What comes back; timestamps are aware."""
+
+Parameter = str | int | float | bool | datetime | Sequence[str] | None
+
+CONNECT_TIMEOUT_SECONDS: Final = 3
+STATEMENT_TIMEOUT_SECONDS: Final = 8
+POOL_WAIT_SECONDS: Final = 5
+
+_CANCELED: Final = "57014"
+_MISSING_PRIVILEGE: Final = "42501"
+_MISSING_OBJECTS: Final = frozenset({"42P01", "42703", "3F000", "42883"})
+_CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs; the page tries again by itself."
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """What a query answered.
+
+    Attributes:
+        rows: One mapping per row.
+        columns: Column names, also when there is no row.
+        read_at: When the answer arrived, UTC.
+    """
+
+    rows: list[Mapping[str, Value]]
+    columns: tuple[str, ...]
+    read_at: datetime
+
+
+class Postgres:
+    """A client of one database. Safe to share between threads; close it when done.
+
+    Args:
+        url: `postgresql://…`, with its password.
+
+    Raises:
+        ConfigError: The address cannot be read.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Postgres:
+        """The client that the settings describe. Connects on the first read."""
+        return cls(settings.database_url.get_secret_value())
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._engine.dispose()
+
+    def read(self, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
+        """The rows of a statement, read in one read-only transaction.
+
+        Args:
+            name: What the query is called in this project, for errors.
+            statement: SQL with `:name` placeholders; never built from values.
+            params: The values.
+
+        Raises:
+            SourceUnavailable: No connection, a broken one, or the statement timeout.
+            SourceRejected: Postgres refused the statement: a missing grant, a value it cannot take.
+            SchemaMismatch: A table or column is not there.
+        """
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}"))
+                result = connection.execute(text(statement), dict(params))
+                columns = tuple(result.keys())
+                rows = [dict(row) for row in result.mappings()]
+        except (exc.SQLAlchemyError, psycopg.Error) as error:
+            raise _translated(error, name) from None
+        return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        address = make_url(url).set(drivername="postgresql+psycopg")
+        return create_engine(
+            address,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=5,
+            pool_timeout=POOL_WAIT_SECONDS,
+            hide_parameters=True,
+            execution_options={"postgresql_readonly": True},
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "application_name": "inbox-analytics",
+                "prepare_threshold": None,
+            },
+        )
+    except (exc.SQLAlchemyError, ValueError):
+        raise ConfigError(
+            "DATABASE_URL cannot be read as an address.", "Use postgresql://user:password@host:port/database."
+        ) from None
+
+
+def _with_utc(row: dict[str, Value]) -> dict[str, Value]:
+    return {
+        key: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+        for key, value in row.items()
+    }
+
+
+def _translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceError:
+    original = error.orig if isinstance(error, exc.DBAPIError) else error
+    sqlstate = original.sqlstate if isinstance(original, psycopg.Error) else None
+    if sqlstate == _CANCELED:
+        return SourceUnavailable(
+            f"Postgres did not finish {name} within {STATEMENT_TIMEOUT_SECONDS} seconds.",
+            "Try again, or choose a shorter range.",
+            source="postgres",
+            resource=name,
+        )
+    if sqlstate in _MISSING_OBJECTS:
+        return SchemaMismatch(
+            f"Postgres has no such table or column for {name} (SQLSTATE {sqlstate}).",
+            "Check that DATABASE_URL is the chat product's database and that its schema is as documented.",
+            source="postgres",
+            resource=name,
+        )
+    if sqlstate == _MISSING_PRIVILEGE:
+        return SourceRejected(
+            f"Postgres refused {name}: the dashboard's role may not read a table (SQLSTATE {sqlstate}).",
+            "GRANT SELECT on the product's tables to the role in DATABASE_URL.",
+            source="postgres",
+            resource=name,
+        )
+    if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError | exc.TimeoutError):
+        return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)
+    if isinstance(original, psycopg.InternalError):
+        return SourceUnavailable(
+            f"Postgres failed on {name} (SQLSTATE {sqlstate}).", _CHECK_URL, source="postgres", resource=name
+        )
+    reason = f"SQLSTATE {sqlstate}" if sqlstate else type(error).__name__
+    return SourceRejected(
+        f"Postgres refused {name} ({reason}).",
+        "This is a fault of the dashboard or of the database's schema: report it with the time it happened.",
+        source="postgres",
+        resource=name,
+    )

@@ -1,0 +1,154 @@
+"""The KPIs over time: pipe rows and satisfaction scores joined into the frame that charts draw. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import pandas as pd
+
+from analytics import periods
+from analytics.errors import SourceError
+from analytics.periods import Period
+from analytics.readings import Reading
+from analytics.satisfaction import Scores, satisfaction_index
+from analytics.views import ResolvedView
+
+Which = Literal["current", "previous"]
+
+COLUMNS: Final = (
+    "period",
+    "bucket_index",
+    "bucket_start",
+    "bucket_end",
+    "aligned_start",
+    "is_complete",
+    "started",
+    "responded",
+    "resolved",
+    "ai_resolved",
+    "escalated",
+    "feedback",
+    "median_response_seconds",
+    "median_resolution_seconds",
+    "ai_handled_ratio",
+    "satisfaction_index",
+    "unique_visitors",
+)
+
+
+def joined(
+    resolved: ResolvedView,
+    rows: Reading[pd.DataFrame] | SourceError,
+    scores: Reading[pd.DataFrame] | SourceError,
+) -> Reading[pd.DataFrame]:
+    """The series of a view from its two reads; see `cached.kpi_timeseries` for the columns.
+
+    Without scores the satisfaction column is NaN and `failures` says why. While comparison is off there are no
+    rows of the period before.
+
+    Raises:
+        SourceError: The pipe could not be read.
+    """
+    if isinstance(rows, SourceError):
+        raise rows
+    frame = kpi_timeseries(rows.value, None if isinstance(scores, SourceError) else scores.value, resolved)
+    if isinstance(scores, SourceError):
+        return Reading(frame, rows.as_of, rows.is_stale, rows.stale_reason, failures=(scores,))
+    return Reading(
+        frame,
+        min(rows.as_of, scores.as_of),
+        rows.is_stale or scores.is_stale,
+        rows.stale_reason or scores.stale_reason,
+    )
+
+
+def kpi_timeseries(rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView) -> pd.DataFrame:
+    """One row per (period, bucket), sorted by both, with the columns `COLUMNS`; see `cached.kpi_timeseries`.
+
+    Args:
+        rows: As in `schemas.KPI_TIMESERIES`.
+        scores: As in `schemas.RATING_AND_SENTIMENT`; None when they could not be read, which leaves the whole
+            satisfaction column NaN (a bucket without ratings is something else: it counts as neutral).
+        resolved: The periods and the bucket.
+    """
+    is_compared = resolved.is_compared and resolved.comparable.is_ok
+    sides: tuple[Which, ...] = ("current", "previous") if is_compared else ("current",)
+    parts = [_side(rows, scores, resolved, which) for which in sides]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def scores_of(slots: pd.DataFrame, kind: Literal["rating", "sentiment"]) -> Scores:
+    """The slots' scores of one kind, added up; n = 0 without slots."""
+    return Scores(
+        n=int(slots[f"{kind}_count"].sum()),
+        total=float(slots[f"{kind}_total"].sum()),
+        total_of_squares=float(slots[f"{kind}_total_of_squares"].sum()),
+    )
+
+
+def _side(
+    rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView, which: Which
+) -> pd.DataFrame:
+    period = resolved.conversations if which == "current" else resolved.previous
+    zone = period.timezone
+    part = rows[rows["period"] == which].sort_values("bucket_index", ignore_index=True)
+    starts = part["bucket_start"]
+    ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
+    days = (resolved.conversations.local_days()[0] - period.local_days()[0]).days
+    edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
+    part = part.assign(
+        bucket_start=_local(starts, zone.key),
+        bucket_end=_local(ends, zone.key),
+        aligned_start=_local(
+            pd.Series(
+                [periods.shifted(start, -days, zone) for start, _ in edges], dtype="datetime64[us, UTC]"
+            ),
+            zone.key,
+        ),
+        is_complete=pd.Series(
+            [_is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
+        ),
+        ai_handled_ratio=part["ai_handled_rate"],
+        satisfaction_index=_satisfaction(part, scores, which),
+        unique_visitors=part["unique_visitors"].where(starts >= resolved.earliest_visitors),
+    )
+    return part[list(COLUMNS)]
+
+
+def _is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: Period) -> bool:
+    zone = period.timezone
+    return (
+        periods.floor_to_bucket(start, resolved.bucket, zone) == start
+        and (end < period.end or periods.floor_to_bucket(end, resolved.bucket, zone) == end)
+        and end <= resolved.now
+    )
+
+
+def _satisfaction(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> pd.Series:
+    if scores is None:
+        return pd.Series([None] * len(part), dtype="float64")
+    slots = scores[scores["period"] == which]
+    # A slot that begins before a clipped first bucket still belongs to it: the query returned nothing earlier.
+    positions = (part["bucket_start"].searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
+    values = []
+    for index, row in part.iterrows():
+        bucket = slots[positions == index]
+        median = row["median_response_seconds"]
+        values.append(
+            satisfaction_index(
+                rating=scores_of(bucket, "rating"),
+                sentiment=scores_of(bucket, "sentiment"),
+                median_response_seconds=None if pd.isna(median) else float(median),
+                median_response_interval=None,
+                responded=int(row["responded"]),
+                resolved=int(row["resolved"]),
+                started=int(row["started"]),
+            ).score
+        )
+    return pd.Series(values, dtype="float64")
+
+
+def _local(instants: pd.Series, zone: str) -> pd.Series:
+    local: pd.Series = instants.dt.tz_convert(zone)
+    return local
