@@ -21,7 +21,7 @@ from analytics.local.child import Child
 from analytics.local.failure import StackFailure
 from analytics.local.postgres import Postgres
 from analytics.local.supervisor import Supervisor
-from analytics.local.tokens import load_tokens
+from analytics.local.tokens import Tokens
 
 ROOT: Final = Path(analytics.__file__).resolve().parent.parent
 PROJECT_DIR: Final = ROOT / "tinybird"
@@ -55,7 +55,7 @@ class LocalStack:
         bound_port = self._listener.getsockname()[1]
         shown = ANY_ADDRESS.get(host, host)
         self.address = f"http://[{shown}]:{bound_port}" if ":" in shown else f"http://{shown}:{bound_port}"
-        self.tokens = load_tokens(self.directory)
+        self.tokens = _tokens(self.directory)
         self.postgres = Postgres(self.directory / "postgres", self.log("postgres"))
         self._is_demo = False
         self._forget_env()
@@ -170,6 +170,13 @@ def listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on port {port} of {host}: {error.strerror}.", "Choose another --host or --port."
         ) from error
     return listener
+
+
+def _tokens(directory: Path) -> Tokens:
+    try:
+        return Tokens.load_or_create(directory)
+    except ValueError as error:
+        raise StackFailure(f"The tokens cannot be read: {error}.", "") from error
 
 
 def _lock(directory: Path) -> IO[str]:

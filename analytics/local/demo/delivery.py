@@ -1,0 +1,170 @@
+"""Brings events to Tinybird and rows to Postgres, through the doors everybody uses. Knows nothing of the demo.
+
+Events go to the public events endpoint with the append token, rows to the tables by COPY as their owner.
+"""
+
+import gzip
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+import psycopg
+from psycopg import sql
+
+from analytics.local.demo.copying import Rows
+from analytics.local.failure import StackFailure
+
+BATCH_BYTES: Final = 6_000_000
+JOB_SECONDS: Final = 60.0
+RATE_LIMITED: Final = 429
+
+# What makes a row that is already there the newer one. A row whose parent was deleted meanwhile is dropped.
+_ON_CONFLICT: Final = {
+    "visitor": (
+        "EXISTS (SELECT FROM website WHERE id = incoming.website_id)",
+        "UPDATE SET last_seen_at = greatest(visitor.last_seen_at, excluded.last_seen_at)",
+    ),
+    "conversation": ("EXISTS (SELECT FROM visitor WHERE id = incoming.visitor_id)", None),
+    "feedback": ("EXISTS (SELECT FROM website WHERE id = incoming.website_id)", "NOTHING"),
+}
+
+
+class Events:
+    """The events endpoint of one Tinybird; a context manager."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Reads address and tokens; sends nothing yet."""
+        self._client = httpx.Client(base_url=environment["TINYBIRD_HOST"], timeout=30, trust_env=False)
+        self._append = {"Authorization": f"Bearer {environment['TINYBIRD_APPEND_TOKEN']}"}
+        self._admin = {"Authorization": f"Bearer {environment['TINYBIRD_ADMIN_TOKEN']}"}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def send(self, datasource: str, lines: list[str]) -> None:
+        """Sends lines of NDJSON and waits until they can be read.
+
+        Raises:
+            httpx.HTTPError: The endpoint could not be reached or refused the batch.
+            StackFailure: It quarantined a row.
+        """
+        body = gzip.compress("".join(lines).encode(), compresslevel=1)
+        headers = self._append | {"Content-Encoding": "gzip", "Content-Type": "application/x-ndjson"}
+        query = {"name": datasource, "wait": "true"}
+        answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
+        while answer.status_code == RATE_LIMITED:
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
+            answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
+        answer.raise_for_status()
+        refused = answer.json()["quarantined_rows"]
+        if refused:
+            raise StackFailure(
+                f"{refused} of {len(lines)} demo events do not fit {datasource}.",
+                f"The reasons are in {datasource}_quarantine.",
+            )
+
+    def delete(self, datasource: str, website_ids: list[str]) -> None:
+        """Deletes all events of some websites and waits until they are gone.
+
+        Raises:
+            httpx.HTTPError: The endpoint could not be reached or refused.
+            StackFailure: The job failed or took too long.
+        """
+        ids = ", ".join(f"'{website_id}'" for website_id in website_ids)
+        condition = {"delete_condition": f"website_id IN ({ids})"}
+        answer = self._client.post(
+            f"/v0/datasources/{datasource}/delete", data=condition, headers=self._admin
+        )
+        answer.raise_for_status()
+        job = answer.json()["job_id"]
+        deadline = time.monotonic() + JOB_SECONDS
+        while time.monotonic() < deadline:
+            status = (
+                self._client.get(f"/v0/jobs/{job}", headers=self._admin).raise_for_status().json()["status"]
+            )
+            if status == "done":
+                return
+            if status == "error":
+                break
+            time.sleep(0.1)
+        raise StackFailure(
+            f"The old demo events in {datasource} could not be deleted.", "Delete the data directory."
+        )
+
+
+class Batches:
+    """Collects lines per data source and sends them in batches below the endpoint's limit."""
+
+    def __init__(self, send: Callable[[str, list[str]], None]) -> None:
+        """Sends each batch with `send(datasource, lines)`."""
+        self._send = send
+        self._lines: dict[str, list[str]] = {}
+        self._bytes: dict[str, int] = {}
+
+    def add(self, datasource: str, lines: list[str]) -> None:
+        """Takes lines of at most a few megabytes, and sends a batch when there are enough."""
+        self._lines.setdefault(datasource, []).extend(lines)
+        self._bytes[datasource] = self._bytes.get(datasource, 0) + sum(map(len, lines))
+        if self._bytes[datasource] >= BATCH_BYTES:
+            self.flush(datasource)
+
+    def flush(self, datasource: str) -> None:
+        """Sends what is left for one data source."""
+        lines = self._lines.pop(datasource, [])
+        self._bytes[datasource] = 0
+        if lines:
+            self._send(datasource, lines)
+
+    def flush_all(self) -> None:
+        """Sends what is left for each data source."""
+        for datasource in list(self._lines):
+            self.flush(datasource)
+
+
+def copy_rows(connection: psycopg.Connection, rows: Rows) -> None:
+    """Adds rows that are not there yet."""
+    _copy(connection, sql.Identifier(rows.table), rows)
+
+
+def merge_rows(connection: psycopg.Connection, rows: Rows) -> None:
+    """Adds rows, or brings those that are there up to date."""
+    if not rows.lines:
+        return
+    condition, update = _ON_CONFLICT[rows.table]
+    names = [sql.Identifier(column) for column in rows.columns]
+    columns = sql.SQL(", ").join(names)
+    table = sql.Identifier(rows.table)
+    replace_all = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(name) for name in names[1:])
+    connection.execute(
+        sql.SQL("CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {} FROM {} LIMIT 0").format(
+            columns, table
+        )
+    )
+    _copy(connection, sql.Identifier("incoming"), rows)
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({}) SELECT {} FROM incoming WHERE {} ON CONFLICT (id) DO {}").format(
+            table,
+            columns,
+            columns,
+            sql.SQL(condition),
+            sql.SQL(update) if update else sql.SQL("UPDATE SET {}").format(replace_all),
+        )
+    )
+    connection.execute("DROP TABLE incoming")
+
+
+def _copy(connection: psycopg.Connection, table: sql.Identifier, rows: Rows) -> None:
+    columns = sql.SQL(", ").join(map(sql.Identifier, rows.columns))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)) as copy,
+    ):
+        for begin in range(0, len(rows.lines), 10_000):
+            copy.write("".join(f"{line}\n" for line in rows.lines[begin : begin + 10_000]))

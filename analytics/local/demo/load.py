@@ -1,0 +1,152 @@
+"""Makes the demo data of a data directory, or brings it up to now.
+
+A load that was interrupted is recognised by its record, deleted and made again. Only the demo's own websites
+and people are ever deleted; what somebody added beside them stays.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from analytics.local.demo.copying import Rows
+from analytics.local.demo.days import CONVERSATION_DAYS
+from analytics.local.demo.delivery import Batches, Events, copy_rows, merge_rows
+from analytics.local.demo.history import History
+from analytics.local.demo.organizations import DAY, identity
+from analytics.local.demo.record import VERSION, DemoRecord
+
+DATASOURCES: Final = ("conversation_metrics", "visitor_events")
+ROWS_WEIGHT: Final = 0.2
+"""How much of the work of a load the rows of Postgres are, for the progress shown."""
+
+Progress = Callable[[float], None]
+"""Told how much of the work is done, 0..1, from any thread."""
+
+
+def ensure_demo(
+    directory: Path, environment: Mapping[str, str], seed: int, now: int, progress: Progress
+) -> DemoRecord:
+    """Makes the demo data, or what is missing of it up to `now`; returns the new record.
+
+    Args:
+        directory: The data directory, for its record.
+        environment: Addresses and tokens of the running stack.
+        seed: For a new demo; one that is there keeps its own.
+        now: UTC seconds.
+        progress: Told how far it is.
+
+    Raises:
+        httpx.HTTPError: Tinybird could not be reached or refused something.
+        psycopg.Error: Postgres could not be reached or refused something.
+        StackFailure: A row did not fit.
+    """
+    record = DemoRecord.read(directory)
+    if record is not None and _is_usable(record, now):
+        return _catch_up(directory, environment, record, now, progress)
+    if record is not None:
+        _delete(environment, record)
+    record = DemoRecord(seed, anchor=now, until=now, is_complete=False).write(directory)
+    _make(environment, History(seed, anchor=now), progress)
+    return record.reaching(now).write(directory)
+
+
+def advance(events: Events, connection: psycopg.Connection, history: History, since: int, until: int) -> None:
+    """Makes everything happen that happens in a span: rows first, so that no event names an unknown visitor."""
+    with connection.transaction():
+        for rows in history.activity_rows(since, until):
+            merge_rows(connection, rows)
+    batches = Batches(events.send)
+    for part in history.event_parts(since, until):
+        batches.add(part.datasource, part.lines())
+    batches.flush_all()
+
+
+def connect(environment: Mapping[str, str]) -> psycopg.Connection:
+    """A connection as the owner of the tables."""
+    return psycopg.connect(environment["INBOX_ANALYTICS_LOCAL_OWNER_URL"], options="-c timezone=UTC")
+
+
+def _is_usable(record: DemoRecord, now: int) -> bool:
+    return record.is_complete and record.version == VERSION and now - record.until < CONVERSATION_DAYS * DAY
+
+
+def _catch_up(
+    directory: Path, environment: Mapping[str, str], record: DemoRecord, now: int, progress: Progress
+) -> DemoRecord:
+    history = History(record.seed, record.anchor)
+    missing = now - record.until
+    with Events(environment) as events, connect(environment) as connection:
+        while record.until < now:
+            until = min(record.until + DAY, now)
+            advance(events, connection, history, record.until, until)
+            record = record.reaching(until).write(directory)
+            progress(1 - (now - until) / missing)
+    return record
+
+
+def _make(environment: Mapping[str, str], history: History, progress: Progress) -> None:
+    done = {"rows": 0.0, "events": 0.0}
+
+    def tell(part: str, ratio: float) -> None:
+        done[part] = ratio
+        progress(ROWS_WEIGHT * done["rows"] + (1 - ROWS_WEIGHT) * done["events"])
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        rows = [*history.account_rows(), *history.activity_rows(history.start, history.anchor)]
+        loading = pool.submit(_make_rows, environment, rows, lambda ratio: tell("rows", ratio))
+        _make_events(environment, history, lambda ratio: tell("events", ratio))
+        loading.result()
+
+
+def _make_rows(environment: Mapping[str, str], rows: list[Rows], progress: Progress) -> None:
+    total = sum(len(part.lines) for part in rows)
+    done = 0
+    with connect(environment) as connection:
+        for part in rows:
+            copy_rows(connection, part)
+            done += len(part.lines)
+            progress(done / total)
+    with connect(environment) as connection:
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE")
+
+
+def _make_events(environment: Mapping[str, str], history: History, progress: Progress) -> None:
+    """Sends one batch while the next is being made."""
+    parts = history.event_parts(history.start, history.anchor)
+    with Events(environment) as events, ThreadPoolExecutor(max_workers=1) as pool:
+        slots = threading.Semaphore(2)
+
+        def send(datasource: str, lines: list[str]) -> None:
+            try:
+                events.send(datasource, lines)
+            finally:
+                slots.release()
+
+        sent = []
+
+        def submit(datasource: str, lines: list[str]) -> None:
+            slots.acquire()
+            sent.append(pool.submit(send, datasource, lines))
+
+        batches = Batches(submit)
+        for number, part in enumerate(parts, start=1):
+            batches.add(part.datasource, part.lines())
+            progress(number / len(parts))
+        batches.flush_all()
+        for future in sent:
+            future.result()
+
+
+def _delete(environment: Mapping[str, str], record: DemoRecord) -> None:
+    made = identity(record.seed, record.anchor)
+    with Events(environment) as events:
+        for datasource in DATASOURCES:
+            events.delete(datasource, list(made.websites.values()))
+    with connect(environment) as connection:
+        connection.execute("DELETE FROM organization WHERE id = ANY(%s)", [list(made.organizations.values())])
+        connection.execute('DELETE FROM "user" WHERE id = ANY(%s)', [list(made.people.values())])

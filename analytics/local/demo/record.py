@@ -1,0 +1,52 @@
+"""Owns `demo.json` in the data directory: which demo it holds, and up to which instant."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self
+
+VERSION = 1
+"""Of the demo data. A directory that holds another version gets new demo data."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRecord:
+    """What a data directory holds.
+
+    Attributes:
+        seed: What the demo is drawn from.
+        anchor: When it was first made, UTC seconds.
+        until: Up to when it is there, UTC seconds.
+        is_complete: False while it is being made: then it is thrown away and made again.
+        version: Of the demo data.
+    """
+
+    seed: int
+    anchor: int
+    until: int
+    is_complete: bool
+    version: int = VERSION
+
+    @classmethod
+    def read(cls, directory: Path) -> Self | None:
+        """What `directory` says; None when it has no readable record."""
+        try:
+            values = json.loads(_path(directory).read_text(encoding="utf-8"))
+            return cls(**values)
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, directory: Path) -> Self:
+        """Writes itself in one step."""
+        unfinished = _path(directory).with_suffix(".new")
+        unfinished.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        unfinished.replace(_path(directory))
+        return self
+
+    def reaching(self, until: int) -> Self:
+        """The same demo, there up to `until`."""
+        return replace(self, until=until, is_complete=True)
+
+
+def _path(directory: Path) -> Path:
+    return directory / "demo.json"
