@@ -1,5 +1,8 @@
 """Entry: registers the pages and runs the one that the address names.
 
+The links to the pages, with their icons, are the sidebar's: an icon given here would become the browser tab's, fetched
+from another host.
+
 Every page stands alone (`chrome.begin_page`), so there is nothing here that a page could miss.
 """
 
@@ -8,9 +11,6 @@ import streamlit as st
 from pages.components import chrome
 
 st.navigation(
-    [
-        st.Page(path, title=title, icon=icon, default=path == chrome.PAGES[0][0])
-        for path, title, icon in chrome.PAGES
-    ],
+    [st.Page(path, title=title, default=path == chrome.PAGES[0][0]) for path, title, _icon in chrome.PAGES],
     position="hidden",
 ).run()

@@ -15,14 +15,15 @@ from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Live", has_range=False)
 refresh = cached.live_refresh_seconds(page.view.now)
-minutes = visitors.window_switch()
+with page.toolbar:
+    minutes = visitors.window_switch()
 
 
 @st.fragment(run_every=refresh)
 def draw_places() -> None:
     """The globe: visitors per place."""
     now = datetime.now(UTC)
-    with panel("globe", height_px=640):
+    with panel("globe", height_px=640, border=False):
         reading = cached.visitor_locations(page.view.viewer, page.website.id, minutes, now)
         note_staleness(reading, page.timezone)
         draw_globe(reading.value, now, key="globe")
@@ -32,7 +33,7 @@ def draw_places() -> None:
 def draw_activity() -> None:
     """How many are here, and how the last half hour went."""
     now = datetime.now(UTC)
-    with panel("activity", height_px=170):
+    with panel("activity", height_px=150, border=False):
         here = cached.active_visitors(page.view.viewer, page.website.id, minutes, now)
         activity = cached.visitor_activity(page.view.viewer, page.website.id, now)
         visitors.draw_count(here.value, minutes)
@@ -44,7 +45,7 @@ def draw_activity() -> None:
 def draw_list() -> None:
     """The visitors, newest first."""
     now = datetime.now(UTC)
-    with panel("visitors", height_px=400):
+    with panel("visitors", height_px=430, border=False):
         reading = cached.active_visitors(page.view.viewer, page.website.id, minutes, now)
         note_staleness(reading, page.timezone)
         if len(reading.value):
@@ -59,7 +60,7 @@ def draw_list() -> None:
         )
 
 
-globe, side = st.columns([3, 2], gap="xsmall")
+globe, side = st.columns([3, 2], gap="xsmall", border=True)
 with globe:
     draw_places()
 with side:

@@ -33,12 +33,15 @@ def draw_kpis() -> None:
 @st.fragment(parallel=True)
 def draw_main_chart() -> None:
     """One metric over time, the previous period under it."""
-    chosen = url_state.read("metric", charts.DEFAULT_METRIC, charts.parse_metric, [])
+    notices: list[str] = []
+    chosen = url_state.read("metric", charts.DEFAULT_METRIC, charts.parse_metric, notices)
     metric = charts.METRICS[chosen]
-    with panel("series", height_px=420):
+    with panel("series", height_px=360, border=False):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{metric.title}**", width="content")
             charts.metric_switch(chosen)
+        for notice in notices:
+            st.caption(notice)
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
         if series.value[metric.column].notna().any():
@@ -63,7 +66,7 @@ def draw_main_chart() -> None:
 @st.fragment(parallel=True)
 def draw_funnel() -> None:
     """How far conversations came."""
-    with panel("funnel", "From start to resolved", height_px=420):
+    with panel("funnel", "From start to resolved", height_px=360, border=False):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
         if board.value.funnel is None:
@@ -90,11 +93,12 @@ def draw_right_now() -> None:
             + "".join(f" · :gray[{place}]" for place in places)
         )
         note_staleness(reading, page.timezone)
+        st.space("stretch")
         chrome.page_link("pages/live.py", "Open live view")
 
 
 draw_kpis()
-main, side = st.columns([7, 3], gap="xsmall")
+main, side = st.columns([7, 3], gap="xsmall", border=True)
 with main:
     draw_main_chart()
 with side:

@@ -17,7 +17,7 @@ from pages.components.panel import failure
 
 DeltaColor = Literal["green", "red", "gray"]
 
-CARD_MIN_WIDTH_PX = 168
+CARD_MIN_WIDTH_PX = 148
 METRIC_OF: dict[KpiKey, MetricKey] = {
     "median_response": "response",
     "median_resolution": "resolution",
@@ -32,28 +32,25 @@ _COLOURS: dict[Verdict, DeltaColor] = {"better": "green", "worse": "red"}
 class _Wording:
     title: str
     definition: str
-    n: str
 
 
 WORDING: dict[KpiKey, _Wording] = {
     "median_response": _Wording(
-        "Median response", "Half of the conversations got their first answer within this time.", "n"
+        "Median response", "Half of the conversations got their first answer within this time."
     ),
     "median_resolution": _Wording(
         "Median resolution",
         "Half of the resolved conversations were resolved within this time of their start.",
-        "n",
     ),
     "ai_handled": _Wording(
-        "Handled by AI", "The share of resolved conversations that the AI agent resolved.", "n"
+        "Handled by AI", "The share of resolved conversations that the AI agent resolved."
     ),
     "satisfaction": _Wording(
         "Satisfaction",
         "From 0 to 100: 40 % ratings, 25 % sentiment, 20 % response time, 15 % share resolved. "
         "A part without data counts as a neutral 50.",
-        "n",
     ),
-    "unique_visitors": _Wording("Unique visitors", "Different visitors seen on the website.", "n"),
+    "unique_visitors": _Wording("Unique visitors", "Different visitors seen on the website."),
 }
 
 
@@ -64,9 +61,11 @@ def draw_cards(board: KpiBoard, series: pd.DataFrame | None) -> None:
         board: the KPIs; one whose source failed shows that in its own card.
         series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
     """
-    with st.grid(len(KPI_ORDER), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall") as grid:
+    with st.grid(
+        len(KPI_ORDER), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
+    ) as grid:
         for key in KPI_ORDER:
-            with grid.cell(), st.container(border=True, height="stretch", gap="xsmall", key=f"kpi-{key}"):
+            with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
                     _card(board.kpis[key], _sparkline(series, key))
                 else:
@@ -83,7 +82,7 @@ def _card(kpi: Kpi, sparkline: Sequence[float]) -> None:
         change,
         delta_color=_COLOURS.get(kpi.delta.verdict, "gray"),
         delta_arrow=_arrow(kpi.delta),
-        delta_description=f"{wording.n} {formatting.count(kpi.n)}" if change else None,
+        delta_description="within noise" if kpi.delta.verdict == "within_noise" else None,
         chart_data=sparkline or None,
         chart_type="area",
         help=_help(kpi),
@@ -114,13 +113,9 @@ def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
 
 
 def _notes(kpi: Kpi) -> list[str]:
-    """What stands in grey under the number: n where there is no chip to stand beside, the verdict, what is missing."""
-    lines = []
-    if kpi.delta.change is None and kpi.value is not None:
-        lines.append(f"n {formatting.count(kpi.n)}")
-    if kpi.delta.verdict == "within_noise":
-        lines.append("Within noise")
-    elif kpi.delta.verdict == "not_comparable" and kpi.value is not None:
+    """What stands in grey under the number: on how much it rests, why it cannot be compared, what is missing."""
+    lines = [] if kpi.value is None else [f"n {formatting.count(kpi.n)}"]
+    if kpi.delta.verdict == "not_comparable" and kpi.value is not None:
         lines.append(f"Not comparable: {kpi.delta.reason}")
     lines.extend(text for text in (kpi.missing_reason, kpi.note) if text)
     return lines
@@ -162,7 +157,7 @@ def draw_funnel(funnel: Funnel) -> None:
         "Resolved": funnel.resolved,
         "by AI": funnel.ai_resolved,
     }
-    with st.container(gap="small"):
+    with st.container(gap="medium"):
         for name, value in steps.items():
             share = value / funnel.started if funnel.started else None
             with st.container(gap=None):

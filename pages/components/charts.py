@@ -19,7 +19,7 @@ MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
 
 DEFAULT_METRIC: MetricKey = "response"
 CONFIG: dict[str, object] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
-HEIGHT_PX = 380
+HEIGHT_PX = 340
 MARKERS_UP_TO = 45
 TICK_COUNT = 7
 _SECONDS = (1, 2, 5, 10, 15, 30)

@@ -11,6 +11,7 @@ from pathlib import Path
 from zoneinfo import available_timezones
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, periods, tiers
 from analytics.access import Viewer, Website
@@ -26,6 +27,8 @@ PAGES = (
     ("pages/live.py", "Live", ":material/public:"),
 )
 SHARED = ("website", "range", "compare", "tz")
+SIDEBAR_WIDTH_PX = 320
+LONGEST_OPTION = 36
 CUSTOM = "custom"
 RENEWAL_SECONDS = 30
 COMPARE = {"on": "on", "off": "off"}
@@ -33,10 +36,11 @@ COMPARE = {"on": "on", "off": "off"}
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page knows once it has begun: what is asked, and what that means in dates."""
+    """What a page knows once it has begun: what is asked, what that means in dates, and where its own controls go."""
 
     view: View
     resolved: ResolvedView
+    toolbar: DeltaGenerator
 
     @property
     def website(self) -> Website:
@@ -57,7 +61,11 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
         has_range: whether its header speaks of dates; the live page is always about now.
     """
     st.set_page_config(
-        page_title=f"{title} · Inbox Analytics", page_icon=ASSETS / "icon.png", layout="wide", menu_items={}
+        page_title=f"{title} · Inbox Analytics",
+        page_icon=ASSETS / "icon.png",
+        layout="wide",
+        menu_items={},
+        initial_sidebar_state=SIDEBAR_WIDTH_PX,
     )
     st.html(ASSETS / "style.css")
     now = datetime.now(UTC)
@@ -73,28 +81,27 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
         st.title(title, anchor=False)
         failure(error, "page")
         st.stop()
-    page = Page(view, resolved)
-    _header(title, page, has_range=has_range)
+    toolbar = _header(title, view, resolved, has_range=has_range)
     for notice in (*notices, *(resolved.notices if has_range else ())):
         st.info(notice, icon=":material/info:")
-    return page
+    return Page(view, resolved, toolbar)
 
 
 @st.fragment(run_every=RENEWAL_SECONDS)
-def _as_of(page: Page) -> None:
+def _as_of(view: View) -> None:
     """When the page was read and how old the newest event is.
 
     It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
     page runs again.
     """
     now = datetime.now(UTC)
-    if periods.floor_to_grid(now) != periods.floor_to_grid(page.view.now):
+    if periods.floor_to_grid(now) != periods.floor_to_grid(view.now):
         st.rerun()
-    words = [f"As of {formatting.clock(page.view.now, page.timezone)}"]
+    words = [f"As of {formatting.clock(view.now, view.timezone)}"]
     try:
-        newest = cached.newest_event(page.view.viewer, page.website.id, now).value
+        newest = cached.newest_event(view.viewer, view.website_id, now).value
         words.append(
-            f"newest event {formatting.age(now - newest)}" if newest else "no events in the last 30 days"
+            f"newest event {formatting.ago(now - newest)}" if newest else "no events in the last 30 days"
         )
     except AnalyticsError as error:
         words.append(f"newest event unknown: {formatting.markdown(error.message)}")
@@ -158,9 +165,7 @@ def _read_website(websites: Sequence[Website], notices: list[str]) -> Website:
 
 
 def _website_control(website: Website, websites: Sequence[Website]) -> None:
-    names = {
-        each.slug: f"{formatting.plain(each.name)} · {formatting.plain(each.domain)}" for each in websites
-    }
+    names = {each.slug: _website_label(each) for each in websites}
     st.session_state["website_widget"] = website.slug
     st.selectbox(
         "Website",
@@ -169,6 +174,13 @@ def _website_control(website: Website, websites: Sequence[Website]) -> None:
         key="website_widget",
         on_change=url_state.follow("website", "website_widget", str),
     )
+
+
+def _website_label(website: Website) -> str:
+    """Name and domain, so that a search finds both; the name alone where the two would be cut off."""
+    name = formatting.plain(website.name)
+    label = f"{name} · {formatting.plain(website.domain)}"
+    return label if len(label) <= LONGEST_OPTION else name
 
 
 def _range_control(selected: Range, website: Website, now: datetime, timezone: str) -> None:
@@ -182,7 +194,7 @@ def _range_control(selected: Range, website: Website, now: datetime, timezone: s
         return None if choice == str(DEFAULT_RANGE) else choice
 
     st.session_state["range_widget"] = CUSTOM if is_custom else str(selected)
-    st.segmented_control(
+    st.pills(
         "Range",
         list(offered),
         format_func=lambda choice: offered.get(choice, choice),
@@ -262,20 +274,22 @@ def _signed_in(viewer: Viewer, website: Website) -> None:
     st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
 
 
-def _header(title: str, page: Page, *, has_range: bool) -> None:
-    resolved = page.resolved
-    facts = [f"**{formatting.markdown(page.website.name)}**"]
+def _header(title: str, view: View, resolved: ResolvedView, *, has_range: bool) -> DeltaGenerator:
+    facts = [f"**{formatting.markdown(resolved.website.name)}**"]
     if has_range:
         facts.append(periods.days_label(*resolved.conversations.local_days()))
         if resolved.is_compared and resolved.comparable.is_ok:
             facts.append(f"compared with {periods.days_label(*resolved.previous.local_days())}")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="header"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
         st.title(title, anchor=False, width="content")
         st.markdown(f":gray[{' · '.join(facts)}]", width="content")
         if cached.is_demo():
             st.badge(
                 "Demo data", color="orange", help="Made up for trying things out; it grows while you look."
             )
+        st.space("stretch")
+        toolbar = st.container(width="content")
         if has_range:
-            st.space("stretch")
-            _as_of(page)
+            with toolbar:
+                _as_of(view)
+    return toolbar

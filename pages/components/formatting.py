@@ -13,6 +13,8 @@ MISSING = "–"
 MINUS = "−"
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
+# Browsers of Markdown turn bare addresses into links, escaped or not; a word joiner inside them does not show.
+_AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -91,19 +93,28 @@ def signed(value: float, unit: str, decimals: int = 1) -> str:
 
 
 def age(elapsed: timedelta) -> str:
-    """How long ago something was; a moment ahead of this clock counts as now.
+    """How long something has been over, in its largest unit; a moment ahead of this clock counts as now.
 
     >>> age(timedelta(seconds=12)), age(timedelta(minutes=3, seconds=20)), age(timedelta(seconds=-2))
-    ('12 s ago', '3 m ago', 'now')
+    ('12 s', '3 m', 'now')
     """
     seconds = elapsed.total_seconds()
     if seconds < 1:
         return "now"
-    if seconds < 60:
-        return f"{round(seconds)} s ago"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} m ago"
-    return f"{duration(seconds)} ago"
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{count(seconds // length)} {unit}"
+    return f"{round(seconds)} s"
+
+
+def ago(elapsed: timedelta) -> str:
+    """`age` in a sentence.
+
+    >>> ago(timedelta(seconds=12)), ago(timedelta(0))
+    ('12 s ago', 'now')
+    """
+    words = age(elapsed)
+    return words if words == "now" else f"{words} ago"
 
 
 def clock(instant: datetime, timezone: str) -> str:
@@ -150,7 +161,7 @@ def markdown(text: object, limit: int = 200) -> str:
     >>> markdown("<img src=x> [a](b) :material/home: $x$")
     '\\<img src\\=x\\> \\[a\\]\\(b\\) \\:material/home\\: \\$x\\$'
     """
-    return _MARKDOWN_SPECIAL.sub(r"\\\1", plain(text, limit))
+    return _MARKDOWN_SPECIAL.sub(r"\\\1", _AUTOLINK.sub("\\g<0>\u2060", plain(text, limit)))
 
 
 def place(city: str, country_code: str) -> str:

@@ -20,7 +20,6 @@ DIAMETER_PX = 600
 LATITUDE, LONGITUDE = 28.0, 8.0
 # deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
 ZOOM = log2(DIAMETER_PX * pi / 512 / cos(radians(LATITUDE)))
-CELL_DEGREES = 5
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
 DOT_PX, DOT_GROWTH_PX = 4.0, 2.2
@@ -30,7 +29,7 @@ NIGHT_HEIGHT_METRES = 25_000
 
 
 def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
-    """Draw visitors per place.
+    """Draw visitors per place; `static/style.css` scales it to the width of its card.
 
     The view is the viewer's: initial view and key are constant, so a refresh changes dots and never the camera.
 
@@ -51,7 +50,8 @@ def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
     )
     total = int(places["visitors"].sum()) if len(places) else 0
     alt = f"Globe with {formatting.count(total)} visitors in {formatting.count(len(places))} places"
-    st.pydeck_chart(deck, height=HEIGHT_PX, key=key, alt=alt)
+    with st.container(key="globe-view"):
+        st.pydeck_chart(deck, height=HEIGHT_PX, key=key, alt=alt)
 
 
 def _dot(latitude: float, longitude: float, city: str, country_code: str, visitors: int) -> dict[str, object]:
@@ -67,23 +67,11 @@ def _dot(latitude: float, longitude: float, city: str, country_code: str, visito
 
 
 def _world(colours: Palette) -> list[pdk.Layer]:
-    cells = [
-        {
-            "ring": [
-                [west, south],
-                [west + CELL_DEGREES, south],
-                [west + CELL_DEGREES, south + CELL_DEGREES],
-                [west, south + CELL_DEGREES],
-            ]
-        }
-        for west in range(-180, 180, CELL_DEGREES)
-        for south in range(-90, 90, CELL_DEGREES)
-    ]
     return [
         pdk.Layer(
             "SolidPolygonLayer",
             id="ocean",
-            data=cells,
+            data="app/static/ocean.json",
             get_polygon="ring",
             get_fill_color=colours.rgba("ocean"),
         ),

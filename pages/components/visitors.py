@@ -45,7 +45,7 @@ def draw_count(visitors: pd.DataFrame, minutes: int) -> None:
     """
     people = "visitor" if len(visitors) == 1 else "visitors"
     st.markdown(
-        f"## {formatting.count(len(visitors))} :gray[{people} in the last {minutes} minutes]", anchors=False
+        f"### {formatting.count(len(visitors))} :gray[{people} in the last {minutes} minutes]", anchors=False
     )
 
 
@@ -75,10 +75,10 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
         hide_index=True,
         height=400,
         column_config={
-            "Place": st.column_config.TextColumn(width="medium"),
-            "Page": st.column_config.TextColumn(width="medium"),
-            "Device": st.column_config.TextColumn(width="small"),
-            "Seen": st.column_config.TextColumn(width="small"),
+            "Place": st.column_config.TextColumn(width=105),
+            "Page": st.column_config.TextColumn(width=105),
+            "Device": st.column_config.TextColumn(width=60),
+            "Seen": st.column_config.TextColumn(width=60),
         },
         key="visitor-list",
         alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
