@@ -12,17 +12,15 @@ from analytics import metrics
 from analytics.errors import SourceError
 from analytics.metrics import (
     KPI_ORDER,
-    ConversationPeriods,
-    ConversationTotals,
     Gate,
     Kpi,
     KpiBoard,
     KpiKey,
-    VisitorPeriods,
 )
 from analytics.readings import Reading
 from analytics.satisfaction import SatisfactionIndex, satisfaction_index
 from analytics.timeseries import scores_of
+from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.views import ResolvedView
 
 _FROM_CONVERSATIONS: Final[tuple[KpiKey, ...]] = ("median_response", "median_resolution", "ai_handled")

@@ -8,27 +8,26 @@ back marked stale.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from analytics import access, sources, timeseries, views
+from analytics import access, presence, sources, timeseries, views
 from analytics.access import OwnedWebsite, User, Viewer, Website
 from analytics.board import board
-from analytics.budget import QueryBudget
+from analytics.connections import Connections
 from analytics.errors import ConfigError, SourceError
-from analytics.metrics import ConversationPeriods, Kpi, KpiBoard, KpiKey, VisitorPeriods
+from analytics.metrics import Kpi, KpiBoard, KpiKey
 from analytics.periods import Period
-from analytics.postgres import Postgres
+from analytics.presence import RightNow
 from analytics.readings import Answer, LastGood, Reading
 from analytics.settings import load_settings
 from analytics.sources import Bounds
-from analytics.tinybird import Tinybird
+from analytics.totals import ConversationPeriods, VisitorPeriods
 from analytics.views import ResolvedView, View
 
 __all__ = [
@@ -57,6 +56,7 @@ __all__ = [
 ]
 
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 KPI_TTL: Final = timedelta(minutes=5)
@@ -75,39 +75,10 @@ LIVE_TTL: Final = timedelta(minutes=10)
 PAUSED_REFRESH_SECONDS: Final = 300.0
 """Live data that somebody asks for while polling pauses is read anew this often."""
 
-PLACES: Final = 3
-"""How many cities "right now" names."""
-
 PERIOD_ENTRIES: Final = 512
 LIVE_ENTRIES: Final = 128
 
 _last_good = LastGood()
-
-
-@dataclass(frozen=True, slots=True)
-class _Connections:
-    tinybird: Tinybird
-    postgres: Postgres
-    budget: QueryBudget
-
-    def close(self) -> None:
-        self.tinybird.close()
-        self.postgres.close()
-
-
-@dataclass(frozen=True, slots=True)
-class RightNow:
-    """Who is on the website at this moment.
-
-    Attributes:
-        visitors: How many.
-        is_at_least: True when the list was cut, so that there may be more.
-        places: The cities with most visitors and their counts, most first; visitors without a place are not in it.
-    """
-
-    visitors: int
-    is_at_least: bool
-    places: Sequence[tuple[str, int]]
 
 
 def is_demo() -> bool:
@@ -183,11 +154,16 @@ def kpis(view: View) -> Reading[KpiBoard]:
     resolved = resolve_view(view)
     bounds = _bounds(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
     visitor_bounds = _bounds(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    website_id, visitors = resolved.website.id, None
     with ThreadPoolExecutor(max_workers=3) as pool:
-        conversations = pool.submit(_attempt, _read_inbox_analytics, resolved, bounds)
-        visitors = pool.submit(_attempt, _read_unique_visitors, resolved, visitor_bounds)
-        scores = pool.submit(_attempt, _read_rating_and_sentiment, resolved, bounds)
-    return board(resolved, conversations.result(), visitors.result(), scores.result())
+        question = resolved.question("inbox_analytics", resolved.conversations)
+        conversations = pool.submit(_attempt, question, _inbox_analytics, website_id, bounds)
+        scores = pool.submit(_rating_and_sentiment_of, resolved, bounds)
+        if not resolved.visitors.is_empty:
+            question = resolved.question("unique_visitors", resolved.visitors)
+            visitors = pool.submit(_attempt, question, _unique_visitors, website_id, visitor_bounds)
+    seen = None if visitors is None else visitors.result()
+    return board(resolved, conversations.result(), seen, scores.result())
 
 
 def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
@@ -217,8 +193,12 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
     resolved = resolve_view(view)
     bounds = _bounds(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        rows = pool.submit(_attempt, _read_kpi_timeseries, resolved, bounds)
-        scores = pool.submit(_attempt, _read_rating_and_sentiment, resolved, bounds)
+        question = resolved.question("kpi_timeseries", resolved.conversations)
+        zone = resolved.conversations.timezone.key
+        rows = pool.submit(
+            _attempt, question, _kpi_timeseries, resolved.website.id, bounds, zone, resolved.bucket
+        )
+        scores = pool.submit(_rating_and_sentiment_of, resolved, bounds)
     return timeseries.joined(resolved, rows.result(), scores.result())
 
 
@@ -293,11 +273,8 @@ def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) 
     Source: `active_visitors`.
     """
     seen = active_visitors(viewer, website_id, minutes, now)
-    cities = seen.value.loc[seen.value["city"] != "", "city"].value_counts()
-    places = tuple((str(city), int(count)) for city, count in cities.head(PLACES).items())
-    count = len(seen.value)
-    value = RightNow(count, is_at_least=count >= sources.ACTIVE_VISITORS_LIMIT, places=places)
-    return Reading(value, seen.as_of, seen.is_stale, seen.stale_reason)
+    value = presence.right_now(seen.value, sources.ACTIVE_VISITORS_LIMIT)
+    return seen.with_value(value)
 
 
 def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[datetime | None]:
@@ -313,7 +290,7 @@ def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[date
     seen = _last_good.read(("data_freshness", website_id), lambda: _data_freshness(website_id))
     newest = seen.value["newest_event"].max()
     value = None if pd.isna(newest) else newest.to_pydatetime()
-    return Reading(value, seen.as_of, seen.is_stale, seen.stale_reason)
+    return seen.with_value(value)
 
 
 def live_refresh_seconds(now: datetime) -> float | None:
@@ -326,19 +303,14 @@ def live_refresh_seconds(now: datetime) -> float | None:
 
 def clear() -> None:
     """Forgets every cached and last-known-good value, and closes both connections."""
-    for function in _CACHED:
-        function.clear()
+    st.cache_data.clear()
+    st.cache_resource.clear()
     _last_good.clear()
-    _connections.clear()
 
 
-@st.cache_resource(show_spinner=False, on_release=_Connections.close)
-def _connections() -> _Connections:
-    settings = load_settings()
-    budget = QueryBudget(settings.tinybird_daily_queries)
-    return _Connections(
-        Tinybird.from_settings(settings, on_query=budget.spend), Postgres.from_settings(settings), budget
-    )
+@st.cache_resource(show_spinner=False, on_release=Connections.close)
+def _connections() -> Connections:
+    return Connections.from_settings(load_settings())
 
 
 @st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=PERIOD_ENTRIES)
@@ -394,20 +366,6 @@ def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(_connections().tinybird, website_id)
 
 
-_CACHED: Final = (
-    _user_by_email,
-    _websites_for_viewer,
-    _inbox_analytics,
-    _unique_visitors,
-    _kpi_timeseries,
-    _rating_and_sentiment,
-    _active_visitors,
-    _visitor_locations,
-    _visitor_activity,
-    _data_freshness,
-)
-
-
 def _opened(viewer: Viewer, website_id: str, now: datetime) -> Website:
     return access.website_for(websites(viewer, now), website_id)
 
@@ -419,43 +377,17 @@ def _bounds(period: Period, resolved: ResolvedView, *, is_comparable: bool) -> B
     return Bounds(date_from, date_to, *before)
 
 
-def _question(name: str, resolved: ResolvedView, period: Period) -> Hashable:
-    """What identifies a question in bad times: the same days, wherever now has moved to within them."""
-    zone = period.timezone.key
-    return name, resolved.website.id, zone, period.local_days(), resolved.is_open, resolved.range
-
-
-def _read_inbox_analytics(resolved: ResolvedView, bounds: Bounds) -> Reading[ConversationPeriods]:
-    question = _question("inbox_analytics", resolved, resolved.conversations)
-    return _last_good.read(question, lambda: _inbox_analytics(resolved.website.id, bounds))
-
-
-def _read_unique_visitors(resolved: ResolvedView, bounds: Bounds) -> Reading[VisitorPeriods] | None:
-    if resolved.visitors.is_empty:
-        return None
-    question = _question("unique_visitors", resolved, resolved.visitors)
-    return _last_good.read(question, lambda: _unique_visitors(resolved.website.id, bounds))
-
-
-def _read_kpi_timeseries(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame]:
-    question = _question("kpi_timeseries", resolved, resolved.conversations)
-    zone = resolved.conversations.timezone.key
-    return _last_good.read(
-        question, lambda: _kpi_timeseries(resolved.website.id, bounds, zone, resolved.bucket)
-    )
-
-
-def _read_rating_and_sentiment(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame]:
-    question = _question("rating_and_sentiment", resolved, resolved.conversations)
-    return _last_good.read(question, lambda: _rating_and_sentiment(resolved.website.id, bounds))
+def _rating_and_sentiment_of(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame] | SourceError:
+    question = resolved.question("rating_and_sentiment", resolved.conversations)
+    return _attempt(question, _rating_and_sentiment, resolved.website.id, bounds)
 
 
 def _attempt(
-    read: Callable[[ResolvedView, Bounds], T], resolved: ResolvedView, bounds: Bounds
-) -> T | SourceError:
-    """A thread's result: its failure is a value, so that the others stand."""
+    question: Hashable, ask: Callable[P, Answer[T]], *args: P.args, **kwargs: P.kwargs
+) -> Reading[T] | SourceError:
+    """The reading, or the failure as a value, so that reads side by side stand or fall alone."""
     try:
-        return read(resolved, bounds)
+        return _last_good.read(question, lambda: ask(*args, **kwargs))
     except SourceError as error:
         return error
 

@@ -31,7 +31,7 @@ POOL_WAIT_SECONDS: Final = 5
 _CANCELED: Final = "57014"
 _MISSING_PRIVILEGE: Final = "42501"
 _MISSING_OBJECTS: Final = frozenset({"42P01", "42703", "3F000", "42883"})
-_CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs; the page tries again by itself."
+_CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs, then try again."
 
 
 @dataclass(frozen=True, slots=True)

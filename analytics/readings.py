@@ -54,6 +54,10 @@ class Reading(Generic[T_co]):
     stale_reason: SourceError | None = None
     failures: tuple[SourceError, ...] = ()
 
+    def with_value(self, value: T) -> Reading[T]:
+        """Another value derived from this one, as fresh or stale as this."""
+        return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures)
+
 
 class LastGood:
     """The last good answer per key, bounded, shared by all sessions and threads."""

@@ -15,14 +15,14 @@ import pandas as pd
 
 from analytics import schemas
 from analytics.access import OwnedWebsite, User
-from analytics.metrics import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.postgres import Parameter as SqlParameter
 from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.schemas import Schema
 from analytics.tiers import Subscription
-from analytics.tinybird import Parameter as PipeParameter
 from analytics.tinybird import Tinybird
+from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
+from analytics.wire import Parameter as PipeParameter
 
 ACTIVE_VISITORS_LIMIT: Final = 1000
 """Rows of `active_visitors` in one answer, newest first."""

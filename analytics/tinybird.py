@@ -6,15 +6,11 @@ would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.e
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Final, Literal, NoReturn, TypedDict, TypeVar
+from typing import Final, Literal, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -26,14 +22,24 @@ from tenacity import (
     stop_before_delay,
 )
 
-from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
 from analytics.settings import Settings
+from analytics.wire import (
+    Ingested,
+    Parameter,
+    PipeAnswer,
+    Row,
+    error_text,
+    json_object,
+    mismatch,
+    ndjson_batches,
+    pipe_answer,
+    query_text,
+    retry_after_seconds,
+    row_count,
+)
 
 T = TypeVar("T")
-
-Json = str | int | float | bool | None
-Row = Mapping[str, Json]
-Parameter = str | int | float | bool | Sequence[str] | None
 
 MAX_ATTEMPTS: Final = 3
 """A read is tried at most twice more."""
@@ -43,9 +49,6 @@ MAX_TOTAL_WAIT_SECONDS: Final = 10.0
 
 FIRST_BACKOFF_SECONDS: Final = 0.25
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
-MAX_REQUEST_BYTES: Final = 10_000_000
-"""The Events API takes 10 MB a request; larger batches are sent in several."""
-
 MAX_JOB_SECONDS: Final = 120.0
 JOB_POLL_SECONDS: Final = 1.0
 MAX_ERROR_CHARACTERS: Final = 300
@@ -57,45 +60,8 @@ _TOKEN_VARIABLES: Final = {
     "append": "TINYBIRD_APPEND_TOKEN",
     "admin": "TINYBIRD_ADMIN_TOKEN",
 }
-_CHECK_HOST: Final = "Check TINYBIRD_HOST and that the server runs; the page tries again by itself."
+_CHECK_HOST: Final = "Check TINYBIRD_HOST and that the server runs, then try again."
 TokenKind = Literal["read", "append", "admin"]
-
-
-class Column(TypedDict):
-    """A column as the answer's `meta` describes it."""
-
-    name: str
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class PipeAnswer:
-    """What a pipe answered.
-
-    Attributes:
-        rows: The `data` array; NaN and infinity, which JSON does not know, arrive as None.
-        meta: Columns in the pipe's order.
-        elapsed_seconds: What the engine says it took; None when it does not say.
-        read_at: When the answer arrived, UTC.
-    """
-
-    rows: list[Row]
-    meta: list[Column]
-    elapsed_seconds: float | None
-    read_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What the Events API made of the rows.
-
-    Attributes:
-        successful_rows: Rows now in the data source.
-        quarantined_rows: Rows that did not fit it.
-    """
-
-    successful_rows: int
-    quarantined_rows: int
 
 
 class Tinybird:
@@ -173,13 +139,13 @@ class Tinybird:
             SchemaMismatch: Not the JSON that a pipe answers.
         """
         path = f"/v0/pipes/{_checked_name(name)}.json"
-        given = {key: _as_text(value) for key, value in params.items() if value is not None}
+        given = query_text(params)
 
         def attempt() -> PipeAnswer:
             if self._on_query is not None:
                 self._on_query(datetime.now(UTC))
             response = self._request("GET", path, "read", name, params=given)
-            return _pipe_answer(_json_object(response, name), name)
+            return pipe_answer(json_object(response.content, name), name, datetime.now(UTC))
 
         return self._retried(attempt)
 
@@ -197,7 +163,7 @@ class Tinybird:
             SourceError: As for `query_pipe`; requests before the failing one have arrived.
         """
         successful = quarantined = 0
-        for body in _ndjson_batches(rows):
+        for body in ndjson_batches(rows):
             response = self._request(
                 "POST",
                 "/v0/events",
@@ -207,9 +173,9 @@ class Tinybird:
                 content=body,
                 headers={"Content-Type": "application/x-ndjson"},
             )
-            answer = _json_object(response, datasource)
-            successful += _count(answer, "successful_rows", datasource)
-            quarantined += _count(answer, "quarantined_rows", datasource)
+            answer = json_object(response.content, datasource)
+            successful += row_count(answer, "successful_rows", datasource)
+            quarantined += row_count(answer, "quarantined_rows", datasource)
         return Ingested(successful, quarantined)
 
     def delete_rows(self, datasource: str, website_id: str) -> int | None:
@@ -231,10 +197,10 @@ class Tinybird:
             content=urlencode({"delete_condition": f"website_id = '{website_id}'"}).encode(),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
-        job = _json_object(response, datasource)
+        job = json_object(response.content, datasource)
         job_id = job.get("job_id") or job.get("id")
         if not isinstance(job_id, str):
-            raise _mismatch(datasource, "its answer to a delete names no job")
+            raise mismatch(datasource, "its answer to a delete names no job")
         deadline = self._monotonic() + MAX_JOB_SECONDS
         while True:
             job = self._job(job_id, datasource)
@@ -260,7 +226,7 @@ class Tinybird:
     def _job(self, job_id: str, datasource: str) -> dict[str, object]:
         path = _job_path(job_id, datasource)
         return self._retried(
-            lambda: _json_object(self._request("GET", path, "admin", datasource), datasource)
+            lambda: json_object(self._request("GET", path, "admin", datasource).content, datasource)
         )
 
     def _retried(self, attempt: Callable[[], T]) -> T:
@@ -311,7 +277,7 @@ class Tinybird:
                 "Tinybird cannot be reached.", _CHECK_HOST, source="tinybird", resource=resource
             ) from None
         except httpx.DecodingError:
-            raise _mismatch(resource, "its answer cannot be decoded") from None
+            raise mismatch(resource, "its answer cannot be decoded") from None
         except (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict) as error:
             raise SourceUnavailable(
                 f"The connection to Tinybird broke ({type(error).__name__}).",
@@ -324,17 +290,19 @@ class Tinybird:
         return response
 
     def _refuse(self, response: httpx.Response, token: TokenKind, resource: str) -> NoReturn:
-        status, said = response.status_code, self._readable(_error_text(response))
+        status, said = response.status_code, self._readable(error_text(response.content))
         if status == 429 or status >= 500:
             busy = "is over its rate limit" if status == 429 else f"failed with status {status}"
             unavailable = SourceUnavailable(
                 _sentence(f"Tinybird {busy}", said),
-                "The page tries again by itself.",
+                "Try again in a moment.",
                 source="tinybird",
                 resource=resource,
                 status=status,
             )
-            unavailable.retry_after_seconds = _retry_after(response)
+            unavailable.retry_after_seconds = retry_after_seconds(
+                response.headers.get("Retry-After"), datetime.now(UTC)
+            )
             raise unavailable
         if status in {401, 403}:
             message = f"Tinybird refused the token for {resource} (status {status})"
@@ -372,21 +340,6 @@ def _wait_seconds(state: RetryCallState) -> float:
     return FIRST_BACKOFF_SECONDS * 2.0 ** (state.attempt_number - 1) if asked is None else asked
 
 
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    try:
-        return max(0.0, float(value)) if math.isfinite(float(value)) else None
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
-
-
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("A pipe or data source has letters, digits and _ in its name only.")
@@ -395,80 +348,8 @@ def _checked_name(name: str) -> str:
 
 def _job_path(job_id: str, datasource: str) -> str:
     if not _WEBSITE_ID.fullmatch(job_id):
-        raise _mismatch(datasource, "its answer to a delete names an unusable job")
+        raise mismatch(datasource, "its answer to a delete names an unusable job")
     return f"/v0/jobs/{job_id}"
-
-
-def _as_text(value: str | int | float | bool | Sequence[str]) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, int | float):
-        return str(value)
-    return ",".join(value)
-
-
-def _ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
-    batch: list[bytes] = []
-    size = 0
-    for row in rows:
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        if len(line) > MAX_REQUEST_BYTES:
-            raise ValueError(f"An event of {len(line)} bytes is larger than a request may be.")
-        if size + len(line) > MAX_REQUEST_BYTES:
-            yield b"".join(batch)
-            batch, size = [], 0
-        batch.append(line)
-        size += len(line)
-    if batch:
-        yield b"".join(batch)
-
-
-def _json_object(response: httpx.Response, resource: str) -> dict[str, object]:
-    try:
-        answer: object = json.loads(response.content, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        raise _mismatch(resource, "its answer is not JSON") from None
-    if not isinstance(answer, dict):
-        raise _mismatch(resource, "its answer is not a JSON object")
-    return answer
-
-
-def _pipe_answer(answer: dict[str, object], name: str) -> PipeAnswer:
-    rows, meta, statistics = answer.get("data"), answer.get("meta"), answer.get("statistics")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _mismatch(name, "its answer has no rows under `data`")
-    if not isinstance(meta, list) or not all(
-        isinstance(column, dict)
-        and isinstance(column.get("name"), str)
-        and isinstance(column.get("type"), str)
-        for column in meta
-    ):
-        raise _mismatch(name, "its answer has no columns under `meta`")
-    elapsed = statistics.get("elapsed") if isinstance(statistics, dict) else None
-    return PipeAnswer(
-        rows=rows,
-        meta=[Column(name=column["name"], type=column["type"]) for column in meta],
-        elapsed_seconds=float(elapsed) if isinstance(elapsed, int | float) else None,
-        read_at=datetime.now(UTC),
-    )
-
-
-def _count(answer: Mapping[str, object], key: str, datasource: str) -> int:
-    value = answer.get(key)
-    if not isinstance(value, int):
-        raise _mismatch(datasource, f"its answer has no {key}")
-    return value
-
-
-def _error_text(response: httpx.Response) -> str:
-    try:
-        answer = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return ""
-    error = answer.get("error") if isinstance(answer, dict) else None
-    return error if isinstance(error, str) else ""
 
 
 def _sentence(message: str, said: str) -> str:
@@ -479,13 +360,4 @@ def _unusable_host() -> ConfigError:
     return ConfigError(
         "TINYBIRD_HOST is not a usable address.",
         "Set it to the API address of the workspace's region, starting with https://.",
-    )
-
-
-def _mismatch(resource: str, found: str) -> SourceError:
-    return SchemaMismatch(
-        f"Tinybird's answer to {resource} is not what was promised: {found}.",
-        "Check that TINYBIRD_HOST is Tinybird's API address and that the tinybird/ project is deployed.",
-        source="tinybird",
-        resource=resource,
     )

@@ -5,6 +5,7 @@ The header and every panel read the dates from one `ResolvedView`, so that they 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -76,6 +77,13 @@ class ResolvedView:
     def earliest_visitors(self) -> datetime:
         """The first instant whose visitors can be read, on the 5-minute grid."""
         return periods.ceil_to_grid(tiers.earliest_visitors(self.website.tier, self.now))
+
+    def question(self, name: str, period: Period) -> Hashable:
+        """What identifies a read in bad times: the same days of the same range, however far now has moved in them.
+
+        Cache keys hold the exact bounds, which move on every 5 minutes; a last good value has to outlive that.
+        """
+        return name, self.website.id, self.range, period.timezone.key, period.local_days(), self.is_open
 
 
 def resolve(view: View, website: Website) -> ResolvedView:

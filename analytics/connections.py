@@ -1,0 +1,41 @@
+"""The connections of a process: both clients and the query budget that one of them spends from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from analytics.budget import QueryBudget
+from analytics.postgres import Postgres
+from analytics.settings import Settings
+from analytics.tinybird import Tinybird
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Both sources, open until closed. Nothing is contacted before the first read.
+
+    Attributes:
+        tinybird: Spends from the budget with every query.
+        postgres: Reads only.
+        budget: The day's Tinybird queries.
+    """
+
+    tinybird: Tinybird
+    postgres: Postgres
+    budget: QueryBudget
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Connections:
+        """The connections that the settings describe.
+
+        Raises:
+            ConfigError: An address cannot be used.
+        """
+        budget = QueryBudget(settings.tinybird_daily_queries)
+        tinybird = Tinybird.from_settings(settings, on_query=budget.spend)
+        return cls(tinybird, Postgres.from_settings(settings), budget)
+
+    def close(self) -> None:
+        """Closes both."""
+        self.tinybird.close()
+        self.postgres.close()

@@ -1,0 +1,200 @@
+"""What travels between here and Tinybird: parameters and events going out, answers coming in. Pure.
+
+Owns the formats. Knows no connection, no token and no pipe by name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, TypedDict
+
+from analytics.errors import SchemaMismatch
+
+Json = str | int | float | bool | None
+Row = Mapping[str, Json]
+Parameter = str | int | float | bool | Sequence[str] | None
+
+MAX_REQUEST_BYTES: Final = 10_000_000
+"""The Events API takes 10 MB a request; larger batches are sent in several."""
+
+
+class Column(TypedDict):
+    """A column as the answer's `meta` describes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipeAnswer:
+    """What a pipe answered.
+
+    Attributes:
+        rows: The `data` array; NaN and infinity, which JSON does not know, arrive as None.
+        meta: Columns in the pipe's order.
+        elapsed_seconds: What the engine says it took; None when it does not say.
+        read_at: When the answer arrived, UTC.
+    """
+
+    rows: list[Row]
+    meta: list[Column]
+    elapsed_seconds: float | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What the Events API made of the rows.
+
+    Attributes:
+        successful_rows: Rows now in the data source.
+        quarantined_rows: Rows that did not fit it.
+    """
+
+    successful_rows: int
+    quarantined_rows: int
+
+
+def query_text(params: Mapping[str, Parameter]) -> dict[str, str]:
+    """Pipe parameters as a query string carries them. None means "not given" and is left out.
+
+    >>> query_text({"website_id": "w1", "minutes": 5, "prev_date_from": None, "event_types": ["seen", "page_view"]})
+    {'website_id': 'w1', 'minutes': '5', 'event_types': 'seen,page_view'}
+    """
+    return {key: _text(value) for key, value in params.items() if value is not None}
+
+
+def _text(value: str | int | float | bool | Sequence[str]) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int | float):
+        return str(value)
+    return ",".join(value)
+
+
+def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
+    """The rows as newline-delimited JSON, in bodies that a request may carry; nothing for no rows.
+
+    Raises:
+        ValueError: A single row is larger than a request may be, or holds NaN or infinity.
+    """
+    batch: list[bytes] = []
+    size = 0
+    for row in rows:
+        line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        if len(line) > MAX_REQUEST_BYTES:
+            raise ValueError(f"An event of {len(line)} bytes is larger than a request may be.")
+        if size + len(line) > MAX_REQUEST_BYTES:
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield b"".join(batch)
+
+
+def json_object(content: bytes, resource: str) -> dict[str, object]:
+    """An answer's JSON object; NaN and infinity, which some engines write, become None.
+
+    Raises:
+        SchemaMismatch: It is not JSON, or not an object.
+    """
+    try:
+        answer: object = json.loads(content, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        raise mismatch(resource, "its answer is not JSON") from None
+    if not isinstance(answer, dict):
+        raise mismatch(resource, "its answer is not a JSON object")
+    return answer
+
+
+def pipe_answer(answer: Mapping[str, object], name: str, read_at: datetime) -> PipeAnswer:
+    """A pipe's answer, taken apart.
+
+    Raises:
+        SchemaMismatch: Rows or columns are not where they belong.
+    """
+    rows, meta, statistics = answer.get("data"), answer.get("meta"), answer.get("statistics")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise mismatch(name, "its answer has no rows under `data`")
+    if not isinstance(meta, list) or not all(
+        isinstance(column, dict)
+        and isinstance(column.get("name"), str)
+        and isinstance(column.get("type"), str)
+        for column in meta
+    ):
+        raise mismatch(name, "its answer has no columns under `meta`")
+    elapsed = statistics.get("elapsed") if isinstance(statistics, dict) else None
+    return PipeAnswer(
+        rows=rows,
+        meta=[Column(name=column["name"], type=column["type"]) for column in meta],
+        elapsed_seconds=float(elapsed) if isinstance(elapsed, int | float) else None,
+        read_at=read_at,
+    )
+
+
+def row_count(answer: Mapping[str, object], key: str, datasource: str) -> int:
+    """One of the counts in an answer of the Events API.
+
+    Raises:
+        SchemaMismatch: It is not there.
+    """
+    value = answer.get(key)
+    if not isinstance(value, int):
+        raise mismatch(datasource, f"its answer has no {key}")
+    return value
+
+
+def error_text(content: bytes) -> str:
+    """What a refusal says in its `error`; empty when it says nothing readable."""
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        return ""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return error if isinstance(error, str) else ""
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long a `Retry-After` header asks to wait, given in seconds or as a date; None when it asks nothing.
+
+    >>> retry_after_seconds("2", datetime(2026, 11, 10, tzinfo=UTC))
+    2.0
+    >>> retry_after_seconds("Tue, 10 Nov 2026 00:00:05 GMT", datetime(2026, 11, 10, tzinfo=UTC))
+    5.0
+    """
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header)) if math.isfinite(float(header)) else None
+    except ValueError:
+        pass
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
+def mismatch(resource: str, found: str) -> SchemaMismatch:
+    """The error of an answer without what was promised.
+
+    Args:
+        resource: What was asked.
+        found: What is wrong with the answer, to follow a colon.
+    """
+    return SchemaMismatch(
+        f"Tinybird's answer to {resource} is not what was promised: {found}.",
+        "Check that TINYBIRD_HOST is Tinybird's API address and that the tinybird/ project is deployed.",
+        source="tinybird",
+        resource=resource,
+    )
