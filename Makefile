@@ -1,14 +1,17 @@
 # Everything runs inside .venv; the only things needed beforehand are Python 3.11+ and make.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+INSTALLED := .venv/.installed
+TINYBIRD_CLI := .venv-tinybird/.installed
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
 .PHONY: run test check install lock clean
 
 run: install
-	$(BIN)/inbox-analytics demo
+	@$(BIN)/inbox-analytics demo
 
-test: install
+test: install $(TINYBIRD_CLI)
 	$(BIN)/pytest
 
 check: install
@@ -16,19 +19,29 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-install: $(STAMP)
+install: $(INSTALLED)
 
-$(STAMP): pyproject.toml requirements-dev.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Inbox Analytics needs Python 3.11 or newer; PYTHON=/path/to/python3 make ... selects another one.")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+$(INSTALLED): pyproject.toml requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up .venv, once ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-dev.lock
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-# Needs uv (https://docs.astral.sh/uv/): resolves pyproject.toml for every platform and Python from 3.11 on.
+# Tinybird's official command line, which the tests hold against the local stack. It pins its own versions of
+# nearly everything, so it has an environment of its own.
+$(TINYBIRD_CLI): requirements-tinybird.lock
+	@echo "Setting up .venv-tinybird, once ..."
+	@$(PYTHON) -m venv .venv-tinybird
+	@.venv-tinybird/bin/python $(PIP_INSTALL) --require-hashes -r requirements-tinybird.lock
+	@touch $@
+
+# Needs uv (https://docs.astral.sh/uv/): resolves for every platform and every Python from 3.11 on.
 lock:
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra local --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) --extra local --extra dev --constraints requirements.lock pyproject.toml --output-file requirements-dev.lock
+	echo "tinybird; python_version < '3.14'" | $(LOCK) - --output-file requirements-tinybird.lock
 
 clean:
 	rm -rf .venv .venv-tinybird .local
