@@ -40,8 +40,11 @@ def _column(rows: list[Row], name: str) -> list[int | float | None]:
 def test_empty_periods_are_filled_with_zeros_and_nulls(website: Website) -> None:
     """Every bucket of both periods is there: counts 0, medians and rates NULL, never NaN."""
     today = ago().replace(hour=0, minute=0, second=0)
-    rows = website.ask("kpi_timeseries", date_from=stamp(today - timedelta(days=2)), date_to=stamp(today))
+    period = {"date_from": stamp(today - timedelta(days=2)), "date_to": stamp(today)}
 
+    rows = website.ask("kpi_timeseries", **period)
+
+    assert not any("nan" in line for line in website.csv("kpi_timeseries", **period)[1:])
     assert [list(row) for row in rows] == [COLUMNS] * 4
     assert [(row["period"], row["bucket_start"], row["bucket_index"]) for row in rows] == [
         ("current", stamp(today - timedelta(days=2)), 0),
@@ -308,7 +311,7 @@ def test_expired_visitors_are_unknown_and_not_zero(website: Website) -> None:
         "kpi_timeseries", date_from=stamp(midnight - timedelta(days=32)), date_to=stamp(midnight)
     )
 
-    assert _column(rows, "unique_visitors") == [None, None, None, *[0] * 29][: len(_current(rows))]
+    assert _column(rows, "unique_visitors") == [None, None, None, *[0] * 29]
 
 
 @pytest.mark.parametrize(
@@ -361,7 +364,7 @@ def test_one_bucket_has_the_medians_of_the_card(website: Website) -> None:
     website.conversations(
         *(
             (
-                f"2026-11-10 12:00:{roll.randrange(60):02}",
+                f"2026-11-10 12:00:0{roll.randrange(3)}",
                 event_type,
                 f"c{number}",
                 roll.randrange(40_000) / 4,

@@ -43,8 +43,11 @@ def test_zero_coordinates_of_a_country_are_a_place(website: Website) -> None:
     """Only an empty country makes (0, 0) no place; either coordinate alone may be 0."""
     website.visit("v1", ago(seconds=30), latitude=0, longitude=0, country_code="GH")
     website.visit("v2", ago(seconds=30), latitude=51.48, longitude=0, city="Greenwich")
+    website.visit("v3", ago(seconds=30), latitude=0, longitude=-78.46, city="Mitad del Mundo")
 
-    assert sorted(_places(website.ask("visitor_locations"))) == [("", 1), ("Greenwich", 1)]
+    places = sorted(_places(website.ask("visitor_locations")))
+
+    assert places == [("", 1), ("Greenwich", 1), ("Mitad del Mundo", 1)]
 
 
 def test_window_is_five_minutes_by_default(website: Website) -> None:
