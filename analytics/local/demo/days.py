@@ -138,10 +138,15 @@ class Days:
         if day < self._opened // DAY:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
         random = self._random(day, "start", kind)
-        habit = self.website.conversations_a_day if kind == "writer" else self.website.sessions_a_day
-        wobble = float(np.exp(random.normal(0, 0.06)))
-        a_day = habit.at(day - self._anchor / DAY) * wobble
-        start = visitors.arrivals(random, day, self._rhythm.hours(day), a_day)
+        hours = self._rhythm.hours(day)
+        habit = self.website.conversations_a_day
+        if (
+            kind == "reader"
+        ):  # they come at all hours of their own cities, where the writers keep to the team's
+            hours = 0.4 * hours + 0.6 * self._audience.hourly_volume
+            habit = self.website.sessions_a_day
+        a_day = habit.at(day - self._anchor / DAY) * float(np.exp(random.normal(0, 0.06)))
+        start = visitors.arrivals(random, day, hours, a_day)
         start = start[start >= self._opened]
         is_new = random.random(len(start)) < _NEWCOMER_RATIO[kind]
         is_new[:1] = True
@@ -197,7 +202,7 @@ class Days:
             is_counted, page_mean = ~talk.is_deleted, 1.6
         else:
             start, seconds = arrivals.start, 215 * np.exp(random.normal(0, 0.85, count))
-            is_counted, page_mean = np.ones(count, dtype=np.bool_), 0.5
+            is_counted, page_mean = np.ones(count, dtype=np.bool_), 0.4
         made = visitors.visits(
             random, self._audience, start, seconds, page_mean, arrivals.person_day, arrivals.person_index
         )

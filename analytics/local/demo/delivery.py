@@ -34,9 +34,10 @@ _ON_CONFLICT: Final = {
 class Events:
     """The events endpoint of one Tinybird; a context manager."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], timeout_seconds: float = 30.0) -> None:
         """Reads address and tokens; sends nothing yet."""
-        self._client = httpx.Client(base_url=environment["TINYBIRD_HOST"], timeout=30, trust_env=False)
+        host = environment["TINYBIRD_HOST"]
+        self._client = httpx.Client(base_url=host, timeout=timeout_seconds, trust_env=False)
         self._append = {"Authorization": f"Bearer {environment['TINYBIRD_APPEND_TOKEN']}"}
         self._admin = {"Authorization": f"Bearer {environment['TINYBIRD_ADMIN_TOKEN']}"}
 
