@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from analytics.errors import ConfigError
 
@@ -25,18 +32,11 @@ _REMEDIES: Final = {
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
-def _blank_is_absent(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
 def _unlimited_is_none(value: object) -> object:
     return None if value == "unlimited" else value
 
 
-OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_absent)]
-
-
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the environment says. Build it with `load_settings`.
 
     Attributes:
@@ -51,30 +51,38 @@ class Settings(BaseSettings):
         demo_email: Who the demo viewer is.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     tinybird_host: str = Field(validation_alias="TINYBIRD_HOST")
-    tinybird_read_token: SecretStr = Field(validation_alias="TINYBIRD_READ_TOKEN", min_length=1)
-    tinybird_append_token: OptionalSecret = Field(default=None, validation_alias="TINYBIRD_APPEND_TOKEN")
-    tinybird_admin_token: OptionalSecret = Field(default=None, validation_alias="TINYBIRD_ADMIN_TOKEN")
+    tinybird_read_token: SecretStr = Field(validation_alias="TINYBIRD_READ_TOKEN")
+    tinybird_append_token: SecretStr | None = Field(default=None, validation_alias="TINYBIRD_APPEND_TOKEN")
+    tinybird_admin_token: SecretStr | None = Field(default=None, validation_alias="TINYBIRD_ADMIN_TOKEN")
     tinybird_daily_queries: Annotated[int | None, BeforeValidator(_unlimited_is_none)] = Field(
         default=1000, ge=1, validation_alias="TINYBIRD_DAILY_QUERIES"
     )
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL", min_length=1)
-    demo: Annotated[bool, BeforeValidator(lambda value: _blank_is_absent(value) or False)] = Field(
-        default=False, validation_alias="INBOX_ANALYTICS_DEMO"
-    )
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
     demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
 
     @field_validator("tinybird_host")
     @classmethod
     def _host_is_a_web_address(cls, value: str) -> str:
-        parts = urlsplit(value.strip())
+        parts = urlsplit(value)
+        if parts.port == 0:  # reading it raises ValueError when it is no port at all
+            raise ValueError("its port cannot be 0")
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("it must start with http:// or https:// and name a host")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("it must be a plain address, without credentials or a query")
-        return value.strip().rstrip("/")
+        return value.rstrip("/")
+
+    @field_validator("tinybird_read_token", "tinybird_append_token", "tinybird_admin_token")
+    @classmethod
+    def _token_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        token = "" if value is None else value.get_secret_value()
+        if any(not "!" <= character <= "~" for character in token):
+            raise ValueError("a token has neither spaces nor letters past ASCII")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -83,25 +91,12 @@ class Settings(BaseSettings):
             raise ValueError("it must start with postgresql://")
         return value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what `load_settings` passes in, so that a test's environment is the whole environment."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
-
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process.
 
     Args:
-        environ: Variables to read; None means the process's own.
+        environ: Variables to read, blank ones counting as absent; None means the process's own.
 
     Raises:
         ConfigError: One or more variables are missing or unusable. Each is named with what it should be; no value
@@ -109,7 +104,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     variables = os.environ if environ is None else environ
     names = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    present = {name: variables[name] for name in names & variables.keys()}
+    stripped = {name: variables.get(name, "").strip() for name in names}
+    present = {name: value for name, value in stripped.items() if value}
     try:
         return Settings.model_validate(present)
     except ValidationError as error:
@@ -124,6 +120,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _problem(name: str, kind: str, message: str) -> str:
-    if kind in {"missing", "too_short", "string_too_short"}:
-        return f"{name} is missing ({_REMEDIES.get(name, 'it must not be empty')})"
+    if kind == "missing":
+        return f"{name} is missing ({_REMEDIES[name]})"
     return f"{name} is not usable: {message.removeprefix('Value error, ').rstrip('.')}"

@@ -1,0 +1,152 @@
+"""What all tests share: a scrubbed environment, empty caches, and one running local stack."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from analytics import cached
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStack:
+    """The running local stack.
+
+    Attributes:
+        host: Base URL of the Tinybird-compatible server.
+        read_token: Reads pipes.
+        append_token: Sends events.
+        admin_token: May do everything.
+        database_url: Postgres, as the dashboard's read-only role.
+        owner_url: Postgres, as the role that owns the tables.
+        data_dir: Its data directory.
+    """
+
+    host: str
+    read_token: str
+    append_token: str
+    admin_token: str
+    database_url: str
+    owner_url: str
+    data_dir: Path
+
+
+@pytest.fixture(autouse=True)
+def scrubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test sees the settings of the shell, or what another test has cached."""
+    for name in list(os.environ):
+        if name.startswith(("TINYBIRD_", "DATABASE_URL", "INBOX_ANALYTICS_")):
+            monkeypatch.delenv(name)
+    cached.clear()
+    yield
+    cached.clear()
+
+
+@pytest.fixture(scope="session")
+def local_stack() -> Iterator[LocalStack]:
+    """One local stack without demo data for the whole run; tests keep apart by website ids of their own."""
+    with tempfile.TemporaryDirectory(prefix="inbox-analytics-") as directory:
+        data_dir = Path(directory)
+        log = data_dir / "stack.log"
+        command = [sys.executable, "-m", "analytics.cli", "local", "--no-demo-data", "--port", "0"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, "--data-dir", directory],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield _stack(_environment(process, data_dir / "env", log), data_dir)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+@pytest.fixture
+def stack_environment(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
+    """The process environment points at the local stack, as `inbox-analytics demo` would leave it."""
+    monkeypatch.setenv("TINYBIRD_HOST", local_stack.host)
+    monkeypatch.setenv("TINYBIRD_READ_TOKEN", local_stack.read_token)
+    monkeypatch.setenv("TINYBIRD_APPEND_TOKEN", local_stack.append_token)
+    monkeypatch.setenv("TINYBIRD_ADMIN_TOKEN", local_stack.admin_token)
+    monkeypatch.setenv("DATABASE_URL", local_stack.database_url)
+    return local_stack
+
+
+@pytest.fixture(scope="session")
+def send_events(local_stack: LocalStack) -> Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]:
+    """Sends rows to a data source and returns the answer once they can be queried."""
+
+    def send(datasource: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        response = httpx.post(
+            f"{local_stack.host}/v0/events",
+            params={"name": datasource, "wait": "true"},
+            headers={"Authorization": f"Bearer {local_stack.append_token}"},
+            content="\n".join(json.dumps(row) for row in rows),
+            timeout=30,
+        )
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def query_pipe(local_stack: LocalStack) -> Callable[..., list[dict[str, Any]]]:
+    """Asks a pipe directly, past everything that the dashboard does."""
+
+    def query(name: str, **params: str | int) -> list[dict[str, Any]]:
+        response = httpx.get(
+            f"{local_stack.host}/v0/pipes/{name}.json",
+            params=params,
+            headers={"Authorization": f"Bearer {local_stack.read_token}"},
+            timeout=30,
+        )
+        response.raise_for_status()
+        rows: list[dict[str, Any]] = response.json()["data"]
+        return rows
+
+    return query
+
+
+def _environment(process: subprocess.Popen[bytes], env: Path, log: Path) -> dict[str, str]:
+    deadline = time.monotonic() + START_SECONDS
+    while not env.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"The local stack did not start:\n{log.read_text(errors='replace')[-4000:]}")
+        time.sleep(0.05)
+    lines = env.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line)
+
+
+def _stack(environment: Mapping[str, str], data_dir: Path) -> LocalStack:
+    return LocalStack(
+        host=environment["TINYBIRD_HOST"],
+        read_token=environment["TINYBIRD_READ_TOKEN"],
+        append_token=environment["TINYBIRD_APPEND_TOKEN"],
+        admin_token=environment["TINYBIRD_ADMIN_TOKEN"],
+        database_url=environment["DATABASE_URL"],
+        owner_url=environment["INBOX_ANALYTICS_LOCAL_OWNER_URL"],
+        data_dir=data_dir,
+    )

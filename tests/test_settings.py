@@ -1,0 +1,94 @@
+"""Settings: every problem named at once, no secret shown."""
+
+import pytest
+
+from analytics.errors import ConfigError
+from analytics.settings import DEMO_EMAIL, load_settings
+
+COMPLETE = {
+    "TINYBIRD_HOST": "https://api.example.com/",
+    "TINYBIRD_READ_TOKEN": "p.read-secret",
+    "DATABASE_URL": "postgresql://reader:pg-secret@db.example.com/inbox",
+}
+
+
+def test_a_complete_environment_gives_settings_with_defaults() -> None:
+    """Three variables are enough; the host loses its trailing slash."""
+    settings = load_settings(COMPLETE)
+    assert settings.tinybird_host == "https://api.example.com"
+    assert settings.tinybird_read_token.get_secret_value() == "p.read-secret"
+    assert settings.tinybird_append_token is None
+    assert settings.tinybird_admin_token is None
+    assert settings.tinybird_daily_queries == 1000
+    assert settings.demo is False
+    assert settings.demo_email == DEMO_EMAIL
+
+
+def test_every_missing_variable_is_named_at_once() -> None:
+    """Nobody has to start three times to learn of three variables."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings({})
+    for name in ("TINYBIRD_HOST", "TINYBIRD_READ_TOKEN", "DATABASE_URL"):
+        assert f"{name} is missing" in caught.value.message
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        pytest.param("TINYBIRD_HOST", "api.example.com", "must start with http", id="no scheme"),
+        pytest.param("TINYBIRD_HOST", "ftp://api.example.com", "must start with http", id="other scheme"),
+        pytest.param("TINYBIRD_HOST", "https://", "name a host", id="no host"),
+        pytest.param("TINYBIRD_HOST", "https://u:p@api.example.com", "plain address", id="credentials"),
+        pytest.param("TINYBIRD_HOST", "https://api.example.com:port", "not usable", id="bad port"),
+        pytest.param("TINYBIRD_READ_TOKEN", "  ", "is missing", id="blank token"),
+        pytest.param("TINYBIRD_READ_TOKEN", "two words", "not usable", id="token with a space"),
+        pytest.param("TINYBIRD_READ_TOKEN", "tokén", "not usable", id="token past ASCII"),
+        pytest.param("DATABASE_URL", "mysql://u:p@h/d", "must start with postgresql://", id="other database"),
+        pytest.param("TINYBIRD_DAILY_QUERIES", "0", "not usable", id="no budget"),
+        pytest.param("TINYBIRD_DAILY_QUERIES", "many", "not usable", id="no number"),
+        pytest.param("INBOX_ANALYTICS_DEMO", "maybe", "not usable", id="no boolean"),
+    ],
+)
+def test_an_unusable_variable_is_named_without_its_value(name: str, value: str, expected: str) -> None:
+    """The message says which variable and what it should be, and never repeats what may be a secret."""
+    with pytest.raises(ConfigError) as caught:
+        load_settings({**COMPLETE, name: value})
+    assert name in caught.value.message
+    assert expected in caught.value.message
+    for secret in ("p.read-secret", "pg-secret", "two words", "tokén", "u:p@"):
+        assert secret not in str(caught.value)
+
+
+def test_secrets_are_hidden_from_every_repr() -> None:
+    """A settings object in a log gives nothing away."""
+    settings = load_settings({**COMPLETE, "TINYBIRD_ADMIN_TOKEN": "p.admin-secret"})
+    for text in (repr(settings), str(settings), str(settings.model_dump())):
+        assert "secret" not in text.replace("SecretStr", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("unlimited", None), ("250", 250)], ids=["unlimited", "a number"]
+)
+def test_the_daily_budget(value: str, expected: int | None) -> None:
+    """The local stack has no budget; a plan may have any."""
+    assert load_settings({**COMPLETE, "TINYBIRD_DAILY_QUERIES": value}).tinybird_daily_queries == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("1", True), ("true", True), ("0", False), ("", False)])
+def test_demo_mode(value: str, expected: bool) -> None:
+    """Demo mode is switched on by its variable alone."""
+    assert load_settings({**COMPLETE, "INBOX_ANALYTICS_DEMO": value}).demo is expected
+
+
+def test_only_the_environment_given_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mapping passed in is the whole environment: the process's own does not shine through."""
+    monkeypatch.setenv("TINYBIRD_APPEND_TOKEN", "from-the-shell")
+    assert load_settings(COMPLETE).tinybird_append_token is None
+
+
+def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an argument the process's own variables count."""
+    for name, value in COMPLETE.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().tinybird_host == "https://api.example.com"
