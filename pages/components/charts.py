@@ -103,10 +103,10 @@ def draw_series(
     past_rows = (
         series[series["period"] == "previous"].reset_index(drop=True) if previous else now_rows.iloc[:0]
     )
-    labels = _labels(now_rows["bucket_start"], bucket)
+    labels = bucket_labels(now_rows["bucket_start"], bucket)
     figure = go.Figure()
     if previous:
-        past_rows = past_rows.assign(label=_labels(past_rows["aligned_start"], bucket))
+        past_rows = past_rows.assign(label=bucket_labels(past_rows["aligned_start"], bucket))
         past_rows = past_rows[past_rows["label"].isin(labels)]
         figure.add_trace(_past(past_rows, metric, bucket, colours))
     figure.add_traces(_current(now_rows, metric, labels, colours))
@@ -159,7 +159,7 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
     st.plotly_chart(figure, key=key, height=96, config=CONFIG, alt=alt)
 
 
-def _labels(starts: pd.Series, bucket: Bucket) -> list[str]:
+def bucket_labels(starts: pd.Series, bucket: Bucket) -> list[str]:
     """One distinct label per bucket; the hour that a clock change repeats is marked."""
     one_day = len(starts) > 0 and starts.iloc[0].date() == starts.iloc[-1].date()
     form = {"hour": "%H:%M" if one_day else "%a %H:%M", "day": "%a %-d %b", "week": "from %-d %b"}[bucket]
@@ -171,7 +171,7 @@ def _labels(starts: pd.Series, bucket: Bucket) -> list[str]:
 
 
 def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) -> go.Scatter:
-    own_labels = _labels(rows["bucket_start"], bucket)
+    own_labels = bucket_labels(rows["bucket_start"], bucket)
     return go.Scatter(
         x=rows["label"],
         y=rows[metric.column],
@@ -250,7 +250,7 @@ def _style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metri
         nticks=5,
     )
     if metric.kind == "duration":
-        ticks = _duration_ticks(highest)
+        ticks = duration_ticks(highest)
         figure.update_yaxes(tickvals=ticks, ticktext=[formatting.duration(tick) for tick in ticks])
     elif metric.kind == "ratio":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
@@ -260,7 +260,7 @@ def _style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metri
         figure.update_yaxes(tickformat=",d")
 
 
-def _duration_ticks(highest: float) -> list[float]:
+def duration_ticks(highest: float) -> list[float]:
     """At most five round durations from zero to the highest value."""
     step = next((step for step in _DURATION_STEPS if highest / step <= 5), _DURATION_STEPS[-1])
     return [float(tick * step) for tick in range(int(highest // step) + 1)]

@@ -1,0 +1,183 @@
+"""Live in a real browser: the globe in pixels, the list, and an event that arrives while one looks."""
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from uuid import uuid4
+
+import httpx
+import psycopg
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Demo, Window
+
+GLOBE = ".st-key-globe-view canvas"
+ACCENT = (79, 70, 229)
+
+
+def _globe(page: Page) -> Image.Image:
+    """What the globe's canvas shows, once it shows something."""
+    canvas = page.locator(GLOBE).first
+    expect(canvas).to_be_visible(timeout=30_000)
+    for _attempt in range(40):
+        picture = Image.open(io.BytesIO(page.locator(".st-key-globe-view").screenshot())).convert("RGB")
+        if len(_colours(picture)) > 20:
+            return picture
+        page.wait_for_timeout(500)
+    raise AssertionError("The globe stayed blank.")
+
+
+def _colours(picture: Image.Image) -> Counter[tuple[int, ...]]:
+    return Counter(tuple(pixel) for pixel in picture.get_flattened_data())  # type: ignore[arg-type]  # RGB: tuples
+
+
+def _is_near(colour: tuple[int, ...], wanted: tuple[int, int, int]) -> bool:
+    return all(abs(part - other) < 24 for part, other in zip(colour, wanted, strict=True))
+
+
+def _website(demo: Demo) -> tuple[str, str]:
+    """Id and slug of the website with the shortest name: any will do, it has to be known."""
+    with psycopg.connect(demo.env["DATABASE_URL"]) as connection:
+        row = connection.execute(
+            "SELECT id, slug FROM website WHERE deleted_at IS NULL ORDER BY slug"
+        ).fetchone()
+    assert row is not None
+    return str(row[0]), str(row[1])
+
+
+def _seen(demo: Demo, website_id: str, city: str, latitude: float, longitude: float) -> None:
+    """One visitor event through the public events endpoint, as the README's curl line sends it."""
+    answer = httpx.post(
+        f"{demo.env['TINYBIRD_HOST']}/v0/events",
+        params={"name": "visitor_events", "wait": "true"},
+        headers={"Authorization": f"Bearer {demo.env['TINYBIRD_APPEND_TOKEN']}"},
+        json={
+            "timestamp": _now(),
+            "website_id": website_id,
+            "visitor_id": f"visitor-{uuid4().hex}",
+            "session_id": "session",
+            "event_type": "seen",
+            "country_code": "FR",
+            "city": city,
+            "latitude": latitude,
+            "longitude": longitude,
+            "device_type": "desktop",
+            "browser": "Firefox",
+            "page_url": "https://example.com/from-the-test",
+        },
+        timeout=30,
+    )
+    assert answer.json() == {"successful_rows": 1, "quarantined_rows": 0}
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat()
+
+
+def test_the_globe_is_drawn_with_land_sea_and_visitors(window: Callable[..., Window], demo: Demo) -> None:
+    """Pixels, not only the element: the sphere fills its card, and there are dots in the accent colour."""
+    website_id, slug = _website(demo)
+    _seen(demo, website_id, "Paris", 48.85, 2.35)
+    opened = window(f"/live?website={slug}")
+    picture = _globe(opened.page)
+    opened.page.wait_for_timeout(4000)
+    picture = _globe(opened.page)
+    colours = _colours(picture)
+    background = colours.most_common(1)[0][0] if colours else None
+    drawn = sum(count for colour, count in colours.items() if colour != (255, 255, 255))
+    assert background is not None
+    assert drawn > 0.5 * picture.width * picture.height
+    assert sum(count for colour, count in colours.items() if _is_near(colour, ACCENT)) > 30
+    assert opened.errors == []
+
+
+def test_an_event_reaches_globe_and_list_untouched_within_20_seconds(
+    window: Callable[..., Window], demo: Demo
+) -> None:
+    """An event posted while the page is open shows up without a reload or a click."""
+    website_id, slug = _website(demo)
+    page = window(f"/live?website={slug}").page
+    _globe(page)
+    city = f"Testville {uuid4().hex[:6]}"
+    _seen(demo, website_id, city, 10.0, -20.0)
+    expect(page.locator(".st-key-panel-visitors")).to_contain_text(
+        f"{city}, FR", timeout=20_000, use_inner_text=False
+    )
+    # Nobody else is in the middle of the Atlantic: what is drawn there is this visitor.
+    middle = _globe(page)
+    accent = [colour for colour in _colours(middle) if _is_near(colour, ACCENT)]
+    assert accent
+
+
+def test_a_refresh_keeps_the_viewers_view(window: Callable[..., Window], demo: Demo) -> None:
+    """A globe that was turned stays turned when new data arrives."""
+    _website_id, slug = _website(demo)
+    page = window(f"/live?website={slug}").page
+    before = _globe(page)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 180, y, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
+    turned = _globe(page)
+    as_of = page.get_by_text("As of").inner_text()
+    expect(page.get_by_text("As of")).not_to_have_text(as_of, timeout=30_000)
+    page.wait_for_timeout(1500)
+    refreshed = _globe(page)
+    assert _difference(before, turned) > 0.1
+    assert _difference(turned, refreshed) < 0.03
+
+
+def _difference(one: Image.Image, other: Image.Image) -> float:
+    """The share of pixels that differ clearly."""
+    pairs = zip(one.convert("L").get_flattened_data(), other.convert("L").get_flattened_data(), strict=True)
+    return sum(abs(left - right) > 12 for left, right in pairs) / (one.width * one.height)  # type: ignore[operator]
+
+
+def test_hostile_text_is_shown_letter_for_letter(window: Callable[..., Window], demo: Demo) -> None:
+    """A city that is a script runs nowhere: not in the list, not on the globe."""
+    website_id, slug = _website(demo)
+    _seen(demo, website_id, "<img src=x onerror=window.hacked=1>", 20.0, -30.0)
+    opened = window(f"/live?website={slug}")
+    expect(opened.page.locator(".st-key-panel-visitors")).to_contain_text("<img src=x", timeout=30_000)
+    _globe(opened.page)
+    assert opened.page.evaluate("window.hacked") is None
+    assert opened.errors == []
+
+
+def test_the_window_switch_is_kept_in_the_address(window: Callable[..., Window]) -> None:
+    """Ten minutes chosen are ten minutes in the heading and in the URL."""
+    page = window("/live").page
+    page.get_by_role("button", name="10 min", exact=True).click()
+    expect(page.get_by_text("in the last 10 minutes")).to_be_visible(timeout=20_000)
+    assert "window=10" in page.url
+
+
+def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..., Window]) -> None:
+    """At 390 px the globe is square, within the screen, and nothing scrolls sideways."""
+    page = window("/live", width=390, height=844).page
+    _globe(page)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert 0.8 < box["width"] / box["height"] < 1.25
+    listed = page.locator(".st-key-panel-visitors").bounding_box()
+    assert listed is not None
+    assert listed["y"] > box["y"] + box["height"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_direct_link_to_live_needs_no_other_page_first(window: Callable[..., Window]) -> None:
+    """Sidebar, access and content stand without the entry page."""
+    page = window("/live").page
+    expect(page.get_by_role("link", name="Overview")).to_be_visible(timeout=30_000)
+    expect(
+        page.get_by_text("visitors in the last 5 minutes").or_(page.get_by_text("Nobody in the last"))
+    ).to_be_visible()

@@ -1,0 +1,167 @@
+"""Overview in a real browser, on the demo's data."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.components import formatting
+from tests.browser.conftest import Demo, Window
+
+TITLES = ("Median response", "Median resolution", "Handled by AI", "Satisfaction", "Unique visitors")
+CHART_POINTS = ".js-plotly-plot .scatterlayer .trace path.js-line"
+
+
+def _card(page: Page, key: str) -> str:
+    card = page.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]")
+    expect(card).to_be_visible(timeout=30_000)
+    return card.inner_text()
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(url).query)
+
+
+def test_overview_shows_five_cards_a_chart_and_no_error(window: Callable[..., Window]) -> None:
+    """Everything that the page promises is there, and nothing went wrong on the way."""
+    opened = window("/")
+    page = opened.page
+    for title in TITLES:
+        expect(page.get_by_text(title, exact=True).first).to_be_visible(timeout=30_000)
+    expect(page.locator(CHART_POINTS).first).to_be_visible()
+    expect(page.get_by_text("From start to resolved")).to_be_visible()
+    expect(page.get_by_text(re.compile("visitors? right now"))).to_be_visible()
+    expect(page.get_by_text("Demo data")).to_be_visible()
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    assert opened.errors == []
+
+
+def test_cards_equal_a_direct_query_of_the_pipe(window: Callable[..., Window], demo: Demo) -> None:
+    """A finished range reads the same on the page and from the pipe itself."""
+    today = datetime.now(UTC).date()
+    first, last = today - timedelta(days=7), today - timedelta(days=3)
+    page = window(f"/?range={first}..{last}&tz=UTC").page
+    shown = {key: _card(page, key) for key in ("median_response", "median_resolution", "ai_handled")}
+    website = _query(page.url)["website"][0]
+    website_id = _website_id(demo, website)
+    answer = httpx.get(
+        f"{demo.env['TINYBIRD_HOST']}/v0/pipes/inbox_analytics.json",
+        params={
+            "website_id": website_id,
+            "date_from": f"{first} 00:00:00",
+            "date_to": f"{last + timedelta(days=1)} 00:00:00",
+        },
+        headers={"Authorization": f"Bearer {demo.env['TINYBIRD_READ_TOKEN']}"},
+        timeout=30,
+    )
+    current = next(row for row in answer.json()["data"] if row["period"] == "current")
+    assert current["responded"] > 0
+    assert shown == {
+        "median_response": formatting.duration(current["median_response_seconds"]),
+        "median_resolution": formatting.duration(current["median_resolution_seconds"]),
+        "ai_handled": formatting.rate(current["ai_handled_rate"]),
+    }
+
+
+def _website_id(demo: Demo, slug: str) -> str:
+    import psycopg
+
+    with psycopg.connect(demo.env["DATABASE_URL"]) as connection:
+        row = connection.execute("SELECT id FROM website WHERE slug = %s", (slug,)).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_a_range_change_changes_numbers_and_address(window: Callable[..., Window]) -> None:
+    """Choosing a range writes it into the URL; the dates of the header follow."""
+    page = window("/").page
+    before = _card(page, "unique_visitors")
+    page.get_by_role("button", name="14 d", exact=True).click()
+    expect(page.locator(".st-key-kpi-unique_visitors [data-testid=stMetricValue]")).not_to_have_text(
+        before, timeout=20_000
+    )
+    assert _query(page.url)["range"] == ["14d"]
+
+
+def test_the_address_restores_the_page_in_a_new_window(window: Callable[..., Window]) -> None:
+    """Website, range, comparison, timezone and metric come back from the URL alone."""
+    page = window("/?range=10d&compare=off&tz=Asia/Kolkata&metric=ai").page
+    shown = _card(page, "median_response")
+    address = page.url
+    again = window(address.removeprefix(address.split("/?")[0])).page
+    assert _card(again, "median_response") == shown
+    expect(again.get_by_role("button", name="10 d", exact=True)).to_have_attribute("aria-checked", "true")
+    expect(again.get_by_text("Handled by AI", exact=True).nth(1)).to_be_visible()
+    expect(again.get_by_label("Timezone")).to_have_value(re.compile("Asia/Kolkata"))
+    expect(again.get_by_text("compared with")).to_have_count(0)
+
+
+def test_the_back_button_restores_the_range_before(window: Callable[..., Window]) -> None:
+    """Going back in the browser's history goes back to what was shown."""
+    page = window("/").page
+    _card(page, "median_response")
+    page.get_by_role("button", name="10 d", exact=True).click()
+    expect(page).to_have_url(re.compile("range=10d"), timeout=20_000)
+    _card(page, "median_response")
+    page.go_back()
+    expect(page.get_by_role("button", name="7 d", exact=True)).to_have_attribute(
+        "aria-checked", "true", timeout=20_000
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        pytest.param("website=nobody-has-this", "does not exist or is not open to you", id="unknown website"),
+        pytest.param("range=soon", "Not a range", id="garbage range"),
+        pytest.param("tz=Mars/Olympus", "Not a timezone", id="unknown timezone"),
+        pytest.param("compare=maybe", "Possible are on, off", id="garbage comparison"),
+        pytest.param("range=2001-01-01..2001-02-01", "Data reaches back", id="out of tier"),
+    ],
+)
+def test_a_tampered_address_falls_back_with_a_notice(
+    window: Callable[..., Window], query: str, words: str
+) -> None:
+    """A wrong URL is said to be wrong, and the page stands."""
+    page = window(f"/?{query}").page
+    expect(page.get_by_text(words).first).to_be_visible(timeout=30_000)
+    _card(page, "median_response")
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def test_a_phone_shows_cards_in_one_column_and_never_scrolls_sideways(window: Callable[..., Window]) -> None:
+    """At 390 px everything stands under each other, within the screen."""
+    page = window("/", width=390, height=844).page
+    _card(page, "unique_visitors")
+    lefts = page.evaluate(
+        "[...document.querySelectorAll('[class*=st-key-kpi-] [data-testid=stMetric]')]"
+        ".map(card => Math.round(card.getBoundingClientRect().left))"
+    )
+    assert len(lefts) == 5
+    assert len(set(lefts)) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_no_card_text_is_cut_off_at_1280_pixels(window: Callable[..., Window]) -> None:
+    """Values, changes and verdicts fit their cards on a small laptop."""
+    page = window("/", width=1280, height=800).page
+    _card(page, "unique_visitors")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('[class*=st-key-kpi-] [data-testid=stMetric] *')]"
+        ".filter(e => e.children.length === 0 && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)"
+        ".map(e => e.textContent)"
+    )
+    assert cut == []
+
+
+@pytest.mark.parametrize("path", ["/", "/live"])
+def test_no_page_asks_any_other_host(window: Callable[..., Window], path: str) -> None:
+    """Typeface, icons, outlines and scripts come from this server alone."""
+    opened = window(path)
+    opened.page.wait_for_timeout(8000)
+    assert opened.foreign == []
+    assert opened.errors == []

@@ -1,0 +1,232 @@
+"""Overview without a browser: every state of the page, and every widget that changes it."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import RunPage, Site, text_of
+
+ENTRIES = ["app.py", "pages/overview.py"]
+
+
+def _values(page: AppTest) -> dict[str, str]:
+    return {metric.label: str(metric.value) for metric in page.metric}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_conversations: Site) -> None:
+    """Three answers after 10, 20 and 60 s, two resolutions after 600 and 1200 s, one of them by the AI."""
+    page = run_page(entry, website=three_conversations.slug, tz="UTC")
+    assert not page.exception
+    values = _values(page)
+    assert values["Median response"] == "20 s"
+    assert values["Median resolution"] == "15 m"
+    assert values["Handled by AI"] == "50 %"
+    assert values["Unique visitors"] == "0"
+    assert "n 3" in text_of(page)
+    assert "Demo data" in text_of(page)
+
+
+def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:
+    """Three started, three responded, two resolved, one of them by the AI."""
+    words = text_of(run_page("app.py", website=three_conversations.slug, tz="UTC"))
+    assert "**3** :gray[100 %]" in words
+    assert "**2** :gray[66.7 %]" in words
+    assert "**1** :gray[33.3 %]" in words
+
+
+def test_satisfaction_without_ratings_says_what_is_missing(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """The neutral 50 never goes unsaid."""
+    words = text_of(run_page("app.py", website=three_conversations.slug, tz="UTC"))
+    assert "missing and count as neutral 50" in words
+
+
+def test_an_empty_website_says_so_and_shows_no_zeros_as_times(run_page: RunPage, site: Site) -> None:
+    """Nothing measured is a dash with a reason, and the chart says what to do."""
+    page = run_page("app.py", website=site.slug)
+    assert not page.exception
+    values = _values(page)
+    assert values["Median response"] == "–"
+    assert values["Satisfaction"] == "–"
+    words = text_of(page)
+    assert "No responses in this period." in words
+    assert "No conversations started" in words
+    assert "0 visitors right now" in words
+
+
+def test_tinybird_down_leaves_the_page_standing(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every panel says what happened and offers to try again; nothing raises."""
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    page = run_page("app.py", website=three_conversations.slug)
+    assert not page.exception
+    assert len(page.error) >= 3
+    assert "TINYBIRD_HOST" in text_of(page)
+    assert any(button.label == "Try again" for button in page.button)
+
+
+def test_postgres_down_is_one_clear_message(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Postgres nobody can be let in; the page says so and shows no address and no password."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://reader:hunter2@127.0.0.1:9/none")
+    page = run_page("app.py", website=three_conversations.slug)
+    assert not page.exception
+    assert len(page.error) == 1
+    assert "DATABASE_URL" in text_of(page)
+    assert "hunter2" not in text_of(page)
+    assert not page.metric
+
+
+def test_a_wrong_token_names_the_variable_and_never_the_token(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The remedy is the variable to set."""
+    monkeypatch.setenv("TINYBIRD_READ_TOKEN", "p.not-a-token")
+    words = text_of(run_page("app.py", website=three_conversations.slug))
+    assert "TINYBIRD_READ_TOKEN" in words
+    assert "p.not-a-token" not in words
+
+
+@pytest.mark.parametrize("missing", ["TINYBIRD_HOST", "TINYBIRD_READ_TOKEN", "DATABASE_URL"])
+def test_a_missing_variable_is_named(
+    missing: str, run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page says which variable to set."""
+    monkeypatch.delenv(missing)
+    page = run_page("app.py", website=site.slug)
+    assert not page.exception
+    assert missing in text_of(page)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_without_demo_and_without_sign_in_nothing_is_shown(
+    entry: str, run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page refuses by itself, also when it is reached without `app.py`."""
+    monkeypatch.delenv("INBOX_ANALYTICS_DEMO")
+    page = run_page(entry, website=site.slug)
+    assert "Sign" in text_of(page)
+    assert not page.metric
+    assert not page.selectbox
+
+
+def test_untrusted_names_are_escaped(run_page: RunPage, make_site: Callable[..., Site]) -> None:
+    """A website's name is shown letter for letter, never as Markdown."""
+    site = make_site(name="[Acme](https://evil.example) :material/home: <b>x</b>")
+    words = text_of(run_page("app.py", website=site.slug))
+    assert r"\[Acme\]" in words
+    assert "[Acme](https://evil.example)" not in words
+
+
+def test_each_range_is_kept_in_the_url(run_page: RunPage, three_conversations: Site) -> None:
+    """A range chosen in the sidebar is in the URL; the default is not."""
+    page = run_page("app.py", website=three_conversations.slug)
+    page.button_group(key="range_widget").set_value("14d").run()
+    assert page.query_params["range"] == ["14d"]
+    page.button_group(key="range_widget").set_value("7d").run()
+    assert "range" not in page.query_params
+
+
+def test_a_custom_range_starts_with_the_last_seven_days(run_page: RunPage, three_conversations: Site) -> None:
+    """Choosing "Custom" shows a date picker and puts two dates into the URL."""
+    page = run_page("app.py", website=three_conversations.slug)
+    page.button_group(key="range_widget").set_value("custom").run()
+    assert ".." in page.query_params["range"][0]
+    days = page.date_input(key="days_widget").value
+    assert isinstance(days, tuple)
+    assert len(days) == 2
+    assert not page.exception
+
+
+def test_free_plan_offers_no_range_past_its_reach(run_page: RunPage, make_site: Callable[..., Site]) -> None:
+    """21 days on free, 90 on paid; one sentence says why."""
+    free = run_page("app.py", website=make_site().slug)
+    paid = run_page("app.py", website=make_site(plan="pro").slug)
+    assert list(free.button_group(key="range_widget").options)[-2:] == ["21 d", "Custom"]
+    assert list(paid.button_group(key="range_widget").options)[-2:] == ["90 d", "Custom"]
+    assert "Free plan: data reaches back 21 days." in text_of(free)
+
+
+def test_comparison_past_the_reach_is_absent_with_its_reason(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """14 days on free cannot be compared; the cards say why, and there is no change to misread."""
+    page = run_page("app.py", website=three_conversations.slug, range="14d")
+    assert all(not metric.delta for metric in page.metric)
+    assert "Not comparable: data reaches back 21 days" in text_of(page)
+
+
+def test_comparison_can_be_switched_off(run_page: RunPage, three_conversations: Site) -> None:
+    """Off means no change, no reason, and `compare=off` in the URL."""
+    page = run_page("app.py", website=three_conversations.slug)
+    page.toggle(key="compare_widget").set_value(False).run()
+    assert page.query_params["compare"] == ["off"]
+    assert "Not comparable" not in text_of(page)
+    assert "compared with" not in text_of(page)
+
+
+def test_timezone_moves_the_days(run_page: RunPage, three_conversations: Site) -> None:
+    """A timezone chosen in the sidebar is in the URL and decides the days in the header."""
+    page = run_page("app.py", website=three_conversations.slug, tz="UTC")
+    page.selectbox(key="tz_widget").set_value("Asia/Kolkata").run()
+    assert page.query_params["tz"] == ["Asia/Kolkata"]
+    assert not page.exception
+
+
+def test_website_choice_changes_the_numbers(
+    run_page: RunPage, three_conversations: Site, make_site: Callable[..., Site]
+) -> None:
+    """Another website is another address and other numbers."""
+    other = make_site()
+    page = run_page("app.py", website=three_conversations.slug, tz="UTC")
+    assert _values(page)["Median response"] == "20 s"
+    page.selectbox(key="website_widget").set_value(other.slug).run()
+    assert page.query_params["website"] == [other.slug]
+    assert _values(page)["Median response"] == "–"
+
+
+@pytest.mark.parametrize(
+    ("metric", "title"),
+    [
+        ("resolution", "Median resolution time"),
+        ("ai", "Handled by AI"),
+        ("satisfaction", "Satisfaction index"),
+        ("visitors", "Unique visitors"),
+    ],
+)
+def test_metric_switch_changes_the_chart(
+    metric: str, title: str, run_page: RunPage, three_conversations: Site
+) -> None:
+    """Each metric has its own title, and its place in the URL."""
+    page = run_page("app.py", website=three_conversations.slug)
+    page.button_group(key="metric_widget").set_value(metric).run()
+    assert page.query_params["metric"] == [metric]
+    assert f"**{title}**" in text_of(page)
+    assert not page.exception
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"website": "' OR 1=1 --"},
+        {"range": "2026-13-45..x"},
+        {"range": "99999999d"},
+        {"tz": "../../etc/passwd"},
+        {"tz": "\x00"},
+        {"compare": "<script>"},
+        {"metric": "a" * 10_000},
+    ],
+)
+def test_a_corrupt_url_falls_back_with_a_notice(
+    query: dict[str, str], run_page: RunPage, three_conversations: Site
+) -> None:
+    """Whatever the URL says, the page stands and says what it did not understand."""
+    page = run_page("app.py", **({"website": three_conversations.slug} | query))
+    assert not page.exception
+    assert "cannot be shown" in text_of(page)
+    assert len(page.metric) == 5
