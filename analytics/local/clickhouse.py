@@ -1,0 +1,220 @@
+"""Embedded ClickHouse: sessions, limits, errors. Owns every call into chDB; must not know about Tinybird.
+
+Facts about chDB 4 that shape this module (each has a test):
+
+- Sessions on one directory share one server and run side by side; one session runs one query at a time.
+- After a failed query its session hands the rows already produced to the *next* query. So a session that failed
+  is thrown away; a new one takes under a millisecond.
+- `SET readonly = 1` holds for the session's life and covers writes, settings and table functions that read files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+DATABASE = "tinybird"
+
+_ERROR = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?")
+_VERSION = re.compile(r"\s*\(version [\d.]+\)")
+_TIMEOUTS = {159, 160}
+_BROKEN = {243, 999, 1000, 1001, 1002}
+
+
+class QueryError(Exception):
+    """ClickHouse refused or gave up.
+
+    Attributes:
+        code: ClickHouse's error code; 0 when it gave none.
+        status: The HTTP status that fits: 408 out of time, 500 broken, 400 everything that another query would fix.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = 408 if code in _TIMEOUTS else 500 if code in _BROKEN or not code else 400
+
+    @classmethod
+    def wrap(cls, error: Exception) -> QueryError:
+        """The error in ClickHouse's words, without its version and nested prefixes."""
+        text = str(error)
+        codes = _ERROR.findall(text)
+        message = _VERSION.sub("", _ERROR.sub("", text)).strip()
+        return cls(message[:2_000] or "the query failed", int(codes[-1]) if codes else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one query of a client may use.
+
+    Attributes:
+        query_seconds: Longest run; past it the query ends with `QueryError` 159.
+        memory_bytes: Most memory of one query.
+        result_bytes: Largest answer, before it is formatted.
+        readers: Queries that run at the same time, per kind (pipes, SQL).
+    """
+
+    query_seconds: float = 10.0
+    memory_bytes: int = 2_000_000_000
+    result_bytes: int = 100_000_000
+    readers: int = 3
+
+
+class _Inserter(Protocol):
+    def append(self, data: bytes) -> object: ...
+
+    def finish(self) -> object: ...
+
+
+class _Session(Protocol):
+    def query(self, sql: str, fmt: str = ..., *, params: dict[str, str] | None = ...) -> object: ...
+
+    def send_insert(self, query: str, fmt: str) -> _Inserter: ...
+
+    def close(self) -> None: ...
+
+
+def _open(directory: str) -> _Session:
+    from chdb.session import Session  # loads 250 MB: only the process that serves pays
+
+    factory: Callable[[str], _Session] = Session
+    return factory(directory)
+
+
+class ClickHouse:
+    """The embedded server on one directory. One instance per process and directory; `close` when done."""
+
+    def __init__(self, directory: Path, limits: Limits) -> None:
+        # Partition keys and TTLs are computed in the server's timezone, which chDB takes from the process.
+        os.environ["TZ"] = "UTC"
+        time.tzset()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = str(directory)
+        self._owner = _Owner(self._directory)
+        self._writer = _Owner(self._directory)
+        self.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
+        self.pipes = Readers(self._directory, limits, "pipes")
+        self.sql = Readers(self._directory, limits, "sql")
+
+    def execute(
+        self, sql: str, parameters: Mapping[str, str] | None = None, format_: str = "JSONEachRow"
+    ) -> bytes:
+        """Runs a statement of this program with all rights, one at a time; the answer in `format_`.
+
+        Raises:
+            QueryError: ClickHouse refused it.
+        """
+        with self._owner as session:
+            return _bytes(session.query(sql, format_, params=dict(parameters or {})))
+
+    def insert(self, table: str, columns: str, rows: bytes) -> None:
+        """Appends `rows`, in the format JSONCompactEachRow, to `columns` of `table`; all or nothing.
+
+        Raises:
+            QueryError: a row does not fit.
+        """
+        with self._writer as session:
+            inserter = session.send_insert(
+                f"INSERT INTO {DATABASE}.`{table}` ({columns})", "JSONCompactEachRow"
+            )
+            inserter.append(rows)
+            inserter.finish()
+
+    def close(self) -> None:
+        """Waits for running queries and closes every session; twice is harmless."""
+        self.pipes.close()
+        self.sql.close()
+        self._owner.close()
+        self._writer.close()
+
+
+class _Owner:
+    """A session with all rights, used by one thread at a time and replaced after an error."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._session: _Session | None = None
+
+    def __enter__(self) -> _Session:
+        self._lock.acquire()
+        if self._session is None:
+            self._session = _open(self._directory)
+        return self._session
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is not None:
+                self._discard()
+        finally:
+            self._lock.release()
+        if isinstance(error, RuntimeError):
+            raise QueryError.wrap(error) from None
+
+    def close(self) -> None:
+        with self._lock:
+            self._discard()
+
+    def _discard(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+class Readers:
+    """Threads with a read-only session each, for the queries of clients."""
+
+    def __init__(self, directory: str, limits: Limits, name: str) -> None:
+        self._directory = directory
+        self._settings = (
+            f"USE {DATABASE}",
+            f"SET max_execution_time = {limits.query_seconds}, timeout_overflow_mode = 'throw',"
+            f" max_memory_usage = {limits.memory_bytes},"
+            f" max_result_bytes = {limits.result_bytes}, result_overflow_mode = 'throw',"
+            " max_query_size = 33554432, max_ast_elements = 500000, max_expanded_ast_elements = 2000000,"
+            " max_threads = 2, output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0,"
+            " readonly = 1",
+        )
+        self._own = threading.local()
+        self._executor = ThreadPoolExecutor(limits.readers, thread_name_prefix=f"clickhouse-{name}")
+
+    def submit(self, sql: str, parameters: Mapping[str, str], format_: str) -> Future[bytes]:
+        """Queues a query; the future gives the answer's bytes or raises `QueryError`."""
+        return self._executor.submit(self._run, sql, dict(parameters), format_)
+
+    def run(self, sql: str, parameters: Mapping[str, str], format_: str) -> bytes:
+        """`submit`, waited for."""
+        return self.submit(sql, parameters, format_).result()
+
+    def close(self) -> None:
+        """Drops what waits, waits for what runs."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, sql: str, parameters: dict[str, str], format_: str) -> bytes:
+        session: _Session | None = getattr(self._own, "session", None)
+        try:
+            if session is None:
+                session = self._own.session = _open(self._directory)
+                for setting in self._settings:
+                    session.query(setting)
+            return _bytes(session.query(sql, format_, params=parameters))
+        except RuntimeError as error:
+            self._own.session = None
+            if session is not None:
+                session.close()
+            raise QueryError.wrap(error) from None
+
+
+def _bytes(result: object) -> bytes:
+    content = result.bytes() if hasattr(result, "bytes") else b""
+    return bytes(content)

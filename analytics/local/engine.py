@@ -1,0 +1,128 @@
+"""The whole Tinybird of one machine without its HTTP: project, tables, queries, events, deletes.
+
+Every method blocks; the server calls them from threads. Must not know about HTTP or tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics.local.appender import Appender, Counts
+from analytics.local.clickhouse import DATABASE, ClickHouse, Limits
+from analytics.local.composition import Composed, Composer
+from analytics.local.datafile import Pipe
+from analytics.local.jobs import Job, Jobs
+from analytics.local.project import load_project
+from analytics.local.rows import Format, RowReader
+from analytics.local.sqlguard import SqlGuard
+from analytics.local.tables import ensure_tables
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a table holds."""
+
+    rows: int
+    bytes: int
+
+
+class Engine:
+    """Runs one project on one directory; `close` when done.
+
+    Raises:
+        DatafileError: a datafile that cannot be run, or that the rows already kept cannot follow.
+    """
+
+    def __init__(self, project_dir: Path, data_dir: Path, limits: Limits) -> None:
+        self.project = load_project(project_dir)
+        self._clickhouse = ClickHouse(data_dir, limits)
+        try:
+            self._guard = SqlGuard(lambda sql, values: self._clickhouse.pipes.run(sql, values, "TSVRaw"))
+            self.composer = Composer(self.project, self._guard)
+            ensure_tables(self._clickhouse, self.project)
+        except BaseException:
+            self._clickhouse.close()
+            raise
+        self._readers = {name: RowReader(datasource) for name, datasource in self.project.datasources.items()}
+        self._appender = Appender(self._clickhouse)
+        self.jobs = Jobs(self._delete)
+
+    def close(self) -> None:
+        """Writes what waits and closes the tables."""
+        self._appender.close()
+        self.jobs.close()
+        self._clickhouse.close()
+
+    def query_pipe(self, pipe: Pipe, arguments: Mapping[str, str], format_: str) -> bytes:
+        """The endpoint's answer in a ClickHouse format. Raises as `Composer.pipe`, and `QueryError`."""
+        query = self.composer.pipe(pipe, arguments)
+        return self._clickhouse.pipes.run(query.sql, query.parameters, format_)
+
+    def compose_select(
+        self, sql: str, arguments: Mapping[str, str], may_read: Callable[[str], bool], underscore: Pipe | None
+    ) -> Composed:
+        """A client's SELECT, checked. Raises as `Composer.select`."""
+        return self.composer.select(sql, arguments, may_read, underscore)
+
+    def query_select(self, query: Composed, format_: str) -> bytes:
+        """The answer to a checked SELECT in a ClickHouse format. Raises `QueryError`."""
+        return self._clickhouse.sql.run(query.sql, query.parameters, format_)
+
+    def append(self, datasource: str, body: bytes, format_: Format) -> tuple[Counts, Future[Counts]]:
+        """What the body holds by its own account, and a future for what was stored.
+
+        Raises:
+            InvalidBody: the body holds no rows.
+            Busy: too many rows wait.
+        """
+        reader = self._readers[datasource]
+        batch = reader.read(body, format_)
+        stored = self._appender.add(self.project.datasources[datasource], reader, batch, str(uuid.uuid4()))
+        return Counts(len(batch.rows), len(batch.refused)), stored
+
+    def check_condition(self, datasource: str, condition: str) -> str:
+        """A delete condition in ClickHouse's spelling.
+
+        Raises:
+            RefusedSql: not one expression over columns.
+            QueryError: it names a column that the data source does not have, or types do not fit.
+        """
+        checked = self._guard.condition(condition)
+        self._clickhouse.sql.run(
+            f"SELECT 1 FROM {DATABASE}.`{datasource}` WHERE {checked} LIMIT 0", {}, "TSV"
+        )
+        return checked
+
+    def count(self, datasource: str, condition: str) -> int:
+        """How many rows a checked condition holds for. Raises `QueryError`."""
+        return int(
+            self._clickhouse.sql.run(
+                f"SELECT count() FROM {DATABASE}.`{datasource}` WHERE {condition}", {}, "TSV"
+            )
+        )
+
+    def start_delete(self, datasource: str, condition: str) -> Job:
+        """A job that deletes the rows a checked condition holds for. Raises `JobRunning`."""
+        return self.jobs.start(datasource, condition)
+
+    def sizes(self) -> dict[str, Size]:
+        """Rows and bytes of every table, quarantines included, by name."""
+        listed = self._clickhouse.execute(
+            f"SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts"
+            f" WHERE active AND database = '{DATABASE}' GROUP BY table"
+        )
+        parsed = [json.loads(line) for line in listed.splitlines()]
+        return {row["table"]: Size(int(row["rows"]), int(row["bytes"])) for row in parsed}
+
+    def _delete(self, datasource: str, condition: str) -> int:
+        self._appender.flush()
+        rows = self.count(datasource, condition)
+        self._clickhouse.execute(
+            f"ALTER TABLE {DATABASE}.`{datasource}` DELETE WHERE {condition} SETTINGS mutations_sync = 1"
+        )
+        return rows

@@ -1,0 +1,72 @@
+"""The data sources and pipes of a Tinybird project, by name, and which role may do what with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics.local.datafile import DatafileError, Datasource, Grant, Pipe, Scope, load_datasource, load_pipe
+from analytics.local.tokens import Role
+
+QUARANTINE = "_quarantine"
+
+_SCOPES: dict[Role, Scope] = {"read": "READ", "append": "APPEND"}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Every resource of a project directory."""
+
+    datasources: Mapping[str, Datasource]
+    pipes: Mapping[str, Pipe]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that a query may read, quarantines included."""
+        return frozenset({*self.datasources, *self.pipes, *(name + QUARANTINE for name in self.datasources)})
+
+    def may(self, role: Role, scope: Scope, name: str) -> bool:
+        """Whether a role has a scope on a resource: as declared, everything for the admin, nothing on unknown names.
+
+        A quarantine belongs to its data source.
+        """
+        resource = self.pipes.get(name) or self.datasources.get(name.removesuffix(QUARANTINE))
+        if resource is None or name not in self.names:
+            return False
+        return role == "admin" or any(_SCOPES[role] == grant.scope == scope for grant in resource.grants)
+
+    def grants(self) -> tuple[tuple[str, Grant], ...]:
+        """Every `TOKEN` line as (resource, grant), by resource name."""
+        resources: list[Datasource | Pipe] = [*self.datasources.values(), *self.pipes.values()]
+        return tuple(
+            (resource.name, grant)
+            for resource in sorted(resources, key=lambda resource: resource.name)
+            for grant in resource.grants
+        )
+
+
+def load_project(directory: Path) -> Project:
+    """The resources in `directory`, folders below included.
+
+    Raises:
+        DatafileError: a file that cannot be run, two resources of one name, or no resource at all.
+    """
+    datasources: dict[str, Datasource] = {}
+    pipes: dict[str, Pipe] = {}
+    for path in sorted(directory.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(directory).parts):
+            continue
+        if path.stem in {*datasources, *pipes} and path.suffix in {".datasource", ".pipe"}:
+            raise DatafileError(f"{path}:1: another resource is called {path.stem}")
+        if path.suffix == ".datasource":
+            datasources[path.stem] = load_datasource(path)
+        elif path.suffix == ".pipe":
+            pipes[path.stem] = load_pipe(path)
+        elif path.suffix == ".connection":
+            raise DatafileError(f"{path}:1: connections do not run here")
+    if not datasources:
+        raise DatafileError(
+            f"{directory}:1: no .datasource file here: is this the Tinybird project's directory?"
+        )
+    return Project(datasources, pipes)

@@ -1,0 +1,316 @@
+"""From the text of an events request to rows that fit a data source, and to those that do not, with the reason.
+
+Owns reading JSON and checking types; runs no SQL. A row never takes another one down: whatever is wrong with it is
+written beside it for the quarantine.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Literal, NoReturn
+
+from analytics.local.columns import EACH
+from analytics.local.datafile import Datasource
+from analytics.local.parameters import INTEGER_BITS
+
+Format = Literal["ndjson", "json"]
+Value = object
+"""A JSON value, as `json` gives it."""
+
+_CHUNK_LINES = 4_000
+_EXCERPT_CHARACTERS = 500
+_FLOAT32_MAX = 3.4028235e38
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:?\d\d|Z)?", re.ASCII)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MAX_SECONDS = 2**32 - 1
+
+
+class InvalidBody(ValueError):  # noqa: N818  # what the body is; "InvalidBodyError" says no more
+    """A body that holds no rows at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row for the quarantine: what is wrong per column, and the row's values as text by column."""
+
+    columns: tuple[str, ...]
+    reasons: tuple[str, ...]
+    values: tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one request holds: rows in column order, ready for ClickHouse, and refusals."""
+
+    rows: list[list[Value]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+
+class RowReader:
+    """Reads the rows of one data source; reusable and safe to use from several threads."""
+
+    def __init__(self, datasource: Datasource) -> None:
+        self._columns = datasource.columns
+        self._plan = tuple(
+            (
+                column.json_path[0] if len(column.json_path) == 1 else "",
+                column,
+                _converter(column.bare_type, column.json_path),
+                column.is_nullable or column.default is not None,
+            )
+            for column in datasource.columns
+        )
+
+    def read(self, body: bytes, format_: Format) -> Batch:
+        """The rows of a body: one JSON object a line, or one JSON object or array of objects.
+
+        Raises:
+            InvalidBody: `format_` is json and the body is not.
+        """
+        batch = Batch()
+        if format_ == "json":
+            try:
+                whole = _DECODER.decode(body.decode())
+            except (ValueError, RecursionError):
+                raise InvalidBody("the body is not JSON") from None
+            events = whole if isinstance(whole, list) else [whole]
+            self._add(events, batch)
+            return batch
+        for events in _events(body):
+            self._add(events, batch)
+        return batch
+
+    def refuse(self, row: list[Value], reason: str) -> Refusal:
+        """A row that ClickHouse itself turned down."""
+        return Refusal(("",), (reason,), tuple(_text(value) for value in row))
+
+    def _add(self, events: list[Value], batch: Batch) -> None:
+        for event in events:
+            if type(event) is not dict:
+                batch.refused.append(self._malformed(event))
+                continue
+            row: list[Value] = []
+            problems: list[tuple[str, str]] = []
+            for key, column, convert, may_be_absent in self._plan:
+                value = event.get(key) if key else _follow(event, column.json_path)
+                if value is None:
+                    if not may_be_absent:
+                        problems.append((column.name, f"column '{column.name}' has no value and no default"))
+                    row.append(None)
+                    continue
+                try:
+                    row.append(convert(value))
+                except (ValueError, OverflowError, InvalidOperation):
+                    excerpt = str(_text(value))[:_EXCERPT_CHARACTERS]
+                    problems.append(
+                        (column.name, f"value '{excerpt}' on column '{column.name}' is not {column.type}")
+                    )
+                    row.append(None)
+            if problems:
+                names, reasons = zip(*problems, strict=True)
+                batch.refused.append(Refusal(names, reasons, tuple(self._texts(event))))
+            else:
+                batch.rows.append(row)
+
+    def _texts(self, event: dict[str, Value]) -> Iterator[str | None]:
+        for column in self._columns:
+            yield _text(_follow(event, column.json_path))
+
+    def _malformed(self, event: Value) -> Refusal:
+        what = event.reason if isinstance(event, _Malformed) else "the event is no JSON object"
+        return Refusal(("",), (what,), (None,) * len(self._columns))
+
+
+@dataclass(frozen=True, slots=True)
+class _Malformed:
+    reason: str
+
+
+def encode_rows(rows: list[list[Value]]) -> bytes:
+    """Rows in ClickHouse's JSONCompactEachRow.
+
+    Raises:
+        UnicodeEncodeError: a text holds half a surrogate pair.
+    """
+    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()
+
+
+def _events(body: bytes) -> Iterator[list[Value]]:
+    """The events of NDJSON, some thousand lines at a time; what cannot be read as `_Malformed`."""
+    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    if len(lines) > 1:
+        whole = _spread_over_lines(body, lines)
+        if whole:
+            yield whole
+            return
+    for start in range(0, len(lines), _CHUNK_LINES):
+        chunk = lines[start : start + _CHUNK_LINES]
+        try:
+            events = _DECODER.decode("[" + b",\n".join(chunk).decode() + "]")
+        except (ValueError, RecursionError):
+            events = []
+        if len(events) == len(chunk) and all(type(event) is dict for event in events):
+            yield events
+        else:
+            yield [event for line in chunk for event in _line(line)]
+
+
+def _spread_over_lines(body: bytes, lines: list[bytes]) -> list[Value]:
+    """The events of one JSON value that a body spreads over lines; empty when its first line stands for itself."""
+    if lines[0].rstrip().endswith(b"}"):
+        return []
+    try:
+        whole = _DECODER.decode(body.decode())
+    except (ValueError, RecursionError):
+        return []
+    return whole if isinstance(whole, list) else [whole]
+
+
+def _line(line: bytes) -> list[Value]:
+    try:
+        event = _DECODER.decode(line.decode())
+    except (ValueError, RecursionError):
+        excerpt = line[:_EXCERPT_CHARACTERS].decode("utf-8", "replace")
+        return [_Malformed(f"the line is no JSON: {excerpt}")]
+    return event if isinstance(event, list) and event else [event]
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _follow(event: Value, path: tuple[str, ...]) -> Value:
+    for index, step in enumerate(path):
+        if step == EACH:
+            if not isinstance(event, list):
+                return event
+            rest = path[index + 1 :]
+            return [_follow(item, rest) for item in event] if rest else event
+        event = event.get(step) if isinstance(event, dict) else None
+        if event is None:
+            return None
+    return event
+
+
+def _text(value: Value) -> str | None:
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "replace").decode()
+
+
+def _converter(type_: str, path: tuple[str, ...]) -> Callable[[Value], Value]:
+    if type_.startswith("Array("):
+        inner = _converter(type_.removeprefix("Array(").removesuffix(")"), path)
+        return partial(_array, inner)
+    if type_ in INTEGER_BITS:
+        bits = INTEGER_BITS[type_]
+        low, high = (0, 2**bits - 1) if type_.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        return partial(_integer, low, high, type_ == "UInt8")
+    if type_.startswith("FixedString("):
+        return partial(_fixed_string, int(type_[12:-1]))
+    if type_.startswith("DateTime64"):
+        return partial(_timestamp, True)
+    if type_.startswith("Decimal"):
+        return _decimal
+    scalars: dict[str, Callable[[Value], Value]] = {
+        "String": _string,
+        "Float32": partial(_float, _FLOAT32_MAX),
+        "Float64": partial(_float, math.inf),
+        "Bool": _boolean,
+        "Boolean": _boolean,
+        "Date": _date,
+        "Date32": _date,
+        "UUID": _uuid,
+    }
+    return scalars.get(type_, partial(_timestamp, False))
+
+
+def _string(value: Value) -> Value:
+    return value if type(value) is str else _text(value)
+
+
+def _fixed_string(length: int, value: Value) -> Value:
+    if isinstance(value, str) and len(value.encode()) <= length:
+        return value
+    raise ValueError
+
+
+def _integer(low: int, high: int, takes_boolean: bool, value: Value) -> Value:
+    if type(value) is int and low <= value <= high:
+        return value
+    if takes_boolean and isinstance(value, bool):
+        return int(value)
+    raise ValueError
+
+
+def _float(limit: float, value: Value) -> Value:
+    if (type(value) is float or type(value) is int) and -limit <= value <= limit and math.isfinite(value):
+        return value
+    raise ValueError
+
+
+def _boolean(value: Value) -> Value:
+    if isinstance(value, bool) or (type(value) is int and value in (0, 1)):
+        return bool(value)
+    raise ValueError
+
+
+def _decimal(value: Value) -> Value:
+    if (
+        isinstance(value, int | float | str)
+        and not isinstance(value, bool)
+        and Decimal(str(value)).is_finite()
+    ):
+        return str(value)
+    raise ValueError
+
+
+def _date(value: Value) -> Value:
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        return datetime.fromisoformat(value).date().isoformat()
+    raise ValueError
+
+
+def _uuid(value: Value) -> Value:
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return value
+    raise ValueError
+
+
+def _array(convert: Callable[[Value], Value], value: Value) -> Value:
+    if isinstance(value, list):
+        return [convert(item) for item in value]
+    raise ValueError
+
+
+def _timestamp(keeps_fraction: bool, value: Value) -> Value:
+    """UTC as ClickHouse writes it; from ISO 8601, `YYYY-MM-DD hh:mm:ss` or Unix seconds; no timezone means UTC."""
+    if type(value) is str:
+        if not _TIMESTAMP.fullmatch(value):
+            raise ValueError
+        moment = datetime.fromisoformat(value if len(value) <= 26 else _microseconds(value))
+        if moment.tzinfo is not None and moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
+        if not keeps_fraction and not 1970 <= moment.year <= 2105:
+            raise ValueError
+        text = moment.isoformat(" ")
+        return text[:26].removesuffix("+00:00") if keeps_fraction else text[:19]
+    if type(value) is int and 0 <= value <= _MAX_SECONDS:
+        return datetime.fromtimestamp(value, UTC).isoformat(" ")[:19]
+    raise ValueError
+
+
+def _microseconds(value: str) -> str:
+    return re.sub(r"(\.\d{6})\d+", r"\1", value)
