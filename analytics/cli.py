@@ -88,11 +88,11 @@ def demo(host: str, port: int, tinybird_port: int, data_dir: Path, seed: int, ap
     from analytics.local.webapp import APP, WebApp
 
     try:
-        web_app = WebApp(host, port, app or APP)
         with (
             Supervisor() as supervisor,
             LocalStack(data_dir, "127.0.0.1", tinybird_port, is_demo=True) as stack,
         ):
+            web_app = WebApp(host, port, app or APP)
             stack.start(supervisor)
             supervisor.add(web_app.start(stack))
             _make_demo_data(supervisor, stack, seed)

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import analytics
 from analytics.local.child import Child
@@ -52,11 +52,11 @@ class LocalStack:
             StackFailure: The directory cannot be written or is in use, or the port is taken.
         """
         self.directory = directory.absolute()
-        self._lock = _lock(self.directory)
+        self._locks = _Locks(self.directory)
         try:
             self._listener = listen(host, port)
         except StackFailure:
-            self._lock.close()
+            self._locks.release()
             raise
         bound_port = self._listener.getsockname()[1]
         shown = ANY_ADDRESS.get(host, host)
@@ -72,7 +72,7 @@ class LocalStack:
     def __exit__(self, *_error: object) -> None:
         self._forget_env()
         self._listener.close()
-        self._lock.close()
+        self._locks.release()
 
     def log(self, name: str) -> Path:
         """Log file of one child."""
@@ -86,7 +86,7 @@ class LocalStack:
             StopRequested: A signal came first.
         """
         self.postgres.prepare()
-        supervisor.add(self.postgres.start(keep_open=[self._lock.fileno()]))
+        supervisor.add(self.postgres.start(keep_open=[self._locks.inherited]))
         supervisor.add(self._start_server())
         supervisor.wait_until(self.postgres.is_ready, "PostgreSQL", READY_SECONDS)
         self.postgres.ensure_schema()
@@ -100,7 +100,7 @@ class LocalStack:
             log=log,
             environment={**os.environ, **self.environment},
             directory=directory,
-            keep_open=[self._lock.fileno()],
+            keep_open=[self._locks.inherited],
         )
 
     @property
@@ -138,7 +138,7 @@ class LocalStack:
             [*program, str(PROJECT_DIR), str(self.directory)],
             log=self.log("tinybird"),
             directory=ROOT,
-            keep_open=[self._listener.fileno(), self._lock.fileno()],
+            keep_open=[self._listener.fileno(), self._locks.inherited],
         )
         self._listener.close()
         return child
@@ -187,46 +187,61 @@ def _tokens(directory: Path) -> Tokens:
         ) from error
 
 
-def _lock(directory: Path) -> IO[str]:
-    """Makes the directory and takes its lock, which children inherit: it ends when the last of them has gone."""
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (directory / "logs").mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        lock = open(descriptor, "r+", encoding="ascii")  # noqa: SIM115 - it stays open as long as the lock is held
-    except OSError as error:
-        raise StackFailure(
-            f"The data directory {directory} cannot be written: {error.strerror}.",
-            "Choose another one with --data-dir, or make it writable.",
-        ) from error
-    deadline = time.monotonic() + LEFTOVER_SECONDS
+class _Locks:
+    """The two locks of a data directory, held until `release`.
+
+    One is the supervisor's alone: whoever finds it taken has found a running stack. The other is inherited by
+    every child: whoever finds only that one taken has found what a killed stack left behind, and waits for it.
+
+    Attributes:
+        inherited: File descriptor that keeps the second lock held in a child.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Makes the directory and takes both.
+
+        Raises:
+            StackFailure: It cannot be written, or somebody uses it.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (directory / "logs").mkdir(mode=0o700, exist_ok=True)
+            self._running = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self.inherited = os.open(directory / "children.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StackFailure(
+                f"The data directory {directory} cannot be written: {error.strerror}.",
+                "Choose another one with --data-dir, or make it writable.",
+            ) from error
+        if not _take(self._running, seconds=0):
+            holder = os.read(self._running, 20).decode("ascii", "replace") or "unknown"
+            raise StackFailure(
+                f"The data directory {directory} is in use by another stack (process {holder}).",
+                "Stop that one first, or choose another directory with --data-dir.",
+            )
+        if not _take(self.inherited, LEFTOVER_SECONDS):
+            raise StackFailure(
+                f"Programs of an earlier stack still use {directory}.",
+                f"End them (`fuser {directory / 'children.lock'}` names them), or choose another --data-dir.",
+            )
+        os.truncate(self._running, 0)
+        os.pwrite(self._running, str(os.getpid()).encode("ascii"), 0)
+
+    def release(self) -> None:
+        """Lets go of both; children that still run keep the second."""
+        os.close(self.inherited)
+        os.close(self._running)
+
+
+def _take(descriptor: int, seconds: float) -> bool:
+    """Takes the lock on an open file, waiting for it at most that long."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = lock.read().strip()
-            lock.seek(0)
-            if _is_alive(holder) or time.monotonic() > deadline:
-                lock.close()
-                raise StackFailure(
-                    f"The data directory {directory} is in use by another stack (process {holder or 'unknown'}).",
-                    "Stop that one first, or choose another directory with --data-dir.",
-                ) from error
-            time.sleep(0.1)  # that stack was killed, and its children are still ending
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.05)
         else:
-            lock.truncate()
-            lock.write(str(os.getpid()))
-            lock.flush()
-            return lock
-
-
-def _is_alive(process: str) -> bool:
-    if not process.isdigit():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+            return True
