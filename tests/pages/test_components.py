@@ -1,5 +1,6 @@
 """The shared parts of pages that need neither Streamlit nor a source."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -9,7 +10,6 @@ from hypothesis import strategies as st
 
 from analytics import sun
 from pages.components import charts, formatting
-import itertools
 
 
 @given(st.text())
