@@ -261,8 +261,8 @@ def local_midnight(day: date, timezone: ZoneInfo) -> datetime:
 def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
     """The period that a range means at this moment.
 
-    A relative range always has an instant inside, also at midnight on the dot. A custom range that has not begun
-    is empty, at its own start.
+    A relative range always reaches into today, also at midnight on the dot. A custom range that has not begun is
+    empty, at its own start.
 
     Args:
         selected: What the URL says.
@@ -277,7 +277,7 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
     if selected.days is not None:
         today = now.astimezone(timezone).date()
         start = local_midnight(today - timedelta(days=selected.days - 1), timezone)
-        return Period(start, max(now_on_grid, start + GRID), timezone)
+        return Period(start, max(now_on_grid, local_midnight(today, timezone) + GRID), timezone)
     assert selected.first is not None  # noqa: S101  # established by Range
     assert selected.last is not None  # noqa: S101
     start = local_midnight(selected.first, timezone)

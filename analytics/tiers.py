@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
-from analytics.periods import PRESETS, Period, Range, ceil_to_grid
+from analytics.periods import PRESETS, Period, Range, ceil_to_grid, previous, resolve
 
 Tier = Literal["free", "paid"]
 
@@ -118,19 +119,35 @@ def clamp(period: Period, earliest: datetime, reason: str) -> Clamped:
     return Clamped(Period(start, period.end, period.timezone), is_cut=True, reason=reason)
 
 
-def comparison(before: Period, earliest: datetime, reach_days: int) -> Comparable:
+def longest_comparable_days(earliest: datetime, reach_days: int, now: datetime, timezone: ZoneInfo) -> int:
+    """The longest "last N days" whose period before lies wholly inside what may be read.
+
+    N days and the N before them start at local midnight 2 N - 1 days ago, so this is half the reach: 10 days on
+    free, 45 on paid, 15 for visitors. In the last hour of a day it can be one less, while a 25-hour day lies in
+    between.
+
+    >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
+    >>> longest_comparable_days(earliest_conversations("free", now), 21, now, ZoneInfo("Europe/London"))
+    10
+    """
+    longest = reach_days // 2
+    start = previous(resolve(Range(days=longest), now, timezone), longest).start
+    return longest if start >= earliest else longest - 1
+
+
+def comparison(before: Period, earliest: datetime, reach_days: int, now: datetime) -> Comparable:
     """Whether the period before lies wholly inside what may be read.
 
     Args:
         before: The period before, uncut.
         earliest: The limit.
-        reach_days: How many days the limit reaches back; half of it is the longest comparable range, because
-            N days and the N before them start at local midnight 2 N - 1 days ago.
+        reach_days: How many days the limit reaches back, for the reason.
+        now: What the longest comparable range ends at.
     """
-    longest_days = reach_days // 2
+    longest = longest_comparable_days(earliest, reach_days, now, before.timezone)
     if before.start >= earliest:
-        return Comparable(is_ok=True, reason=None, longest_days=longest_days)
-    return Comparable(is_ok=False, reason=f"data reaches back {reach_days} days", longest_days=longest_days)
+        return Comparable(is_ok=True, reason=None, longest_days=longest)
+    return Comparable(is_ok=False, reason=f"data reaches back {reach_days} days", longest_days=longest)
 
 
 def offered_ranges(tier: Tier) -> tuple[Range, ...]:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from analytics import periods, tiers
 from analytics.access import Viewer, Website
 from analytics.periods import DEFAULT_RANGE, Bucket, Period, Range
 from analytics.tiers import Clamped, Comparable
+
+DST_HOUR: Final = timedelta(hours=1) + periods.GRID
+"""A limit is elapsed time, a range is calendar days: after a 25-hour day they differ by this, which is no news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +113,9 @@ def resolve(view: View, website: Website) -> ResolvedView:
         selected = DEFAULT_RANGE
         asked = periods.resolve(selected, view.now, timezone)
         clamped = _within_tier(asked, website, view.now)
-    if clamped.is_cut:
-        shown = periods.days_label(*clamped.period.local_days())
-        notices.append(f"{clamped.reason} {selected.label} was asked for, {shown} is shown.")
+    if clamped.period.start - asked.start > DST_HOUR:
+        first = clamped.period.start.astimezone(timezone)
+        notices.append(f"{clamped.reason} {selected.label} is shown from {first.day} {first:%b %Y, %H:%M}.")
     reach = tiers.visitor_reach_days(tier)
     visitors = tiers.clamp(
         clamped.period,
@@ -127,9 +131,11 @@ def resolve(view: View, website: Website) -> ResolvedView:
         visitors=visitors.period,
         previous=before,
         comparable=tiers.comparison(
-            before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier]
+            before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier], view.now
         ),
-        visitors_comparable=tiers.comparison(before, tiers.earliest_visitors(tier, view.now), reach),
+        visitors_comparable=tiers.comparison(
+            before, tiers.earliest_visitors(tier, view.now), reach, view.now
+        ),
         is_compared=view.is_compared,
         bucket=periods.bucket_for(clamped.period),
         notices=tuple(notices),
@@ -156,5 +162,5 @@ def _visitors_note(visitors: Clamped) -> str | None:
         return None
     if visitors.period.is_empty:
         return visitors.reason
-    first = visitors.period.local_days()[0]
-    return f"{visitors.reason} Counted from {first.day} {first:%b}."
+    first = visitors.period.start.astimezone(visitors.period.timezone)
+    return f"{visitors.reason} Counted from {first.day} {first:%b, %H:%M}."

@@ -1,0 +1,318 @@
+"""Periods: midnights, the grid, the period before, and that no DST change moves an edge."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.periods import (
+    GRID,
+    PRESETS,
+    Bucket,
+    Period,
+    Range,
+    bucket_for,
+    ceil_to_grid,
+    days_label,
+    floor_to_bucket,
+    floor_to_grid,
+    is_open,
+    local_midnight,
+    next_bucket,
+    parse_timezone,
+    previous,
+    resolve,
+)
+
+ZONES = (
+    "UTC",
+    "Europe/London",
+    "America/Santiago",
+    "America/Havana",
+    "America/St_Johns",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "Pacific/Chatham",
+    "Pacific/Kiritimati",
+)
+LONDON = ZoneInfo("Europe/London")
+SANTIAGO = ZoneInfo("America/Santiago")
+
+zones = st.sampled_from(ZONES).map(ZoneInfo)
+instants = st.integers(1_104_537_600, 2_145_916_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+relative_ranges = st.integers(1, 120).map(lambda days: Range(days=days))
+dates = st.dates(date(2004, 1, 1), date(2038, 12, 31))
+custom_ranges = st.tuples(dates, st.integers(0, 120)).map(
+    lambda pair: Range(first=pair[0], last=pair[0] + timedelta(days=pair[1]))
+)
+ranges = relative_ranges | custom_ranges
+buckets: st.SearchStrategy[Bucket] = st.sampled_from(("hour", "day", "week"))
+
+
+def utc(text: str) -> datetime:
+    """An instant written as UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@given(ranges)
+def test_a_range_survives_the_url(selected: Range) -> None:
+    """Writing a range and reading it again gives the same range."""
+    assert Range.parse(str(selected)) == selected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("7", id="no unit"),
+        pytest.param("0d", id="no day"),
+        pytest.param("-7d", id="negative"),
+        pytest.param("07d", id="leading zero"),
+        pytest.param("9999d", id="ten thousand days"),
+        pytest.param("７d", id="full-width digit"),
+        pytest.param("7d ", id="trailing space"),
+        pytest.param("7d\n", id="trailing newline"),
+        pytest.param("Today", id="capital"),
+        pytest.param("2026-11-10", id="one date"),
+        pytest.param("2026-11-10..2026-11-09", id="backwards"),
+        pytest.param("2026-02-30..2026-03-01", id="not in the calendar"),
+        pytest.param("1999-12-31..2000-01-02", id="before 2000"),
+        pytest.param("2099-12-31..2100-01-02", id="after 2100"),
+        pytest.param("2000-01-01..2026-01-01", id="longer than ten years"),
+        pytest.param("2026-11-01..2026-11-10'; DROP TABLE feedback; --", id="SQL"),
+    ],
+)
+def test_garbage_is_no_range(text: str) -> None:
+    """A tampered URL raises ValueError with a reason, and nothing else."""
+    with pytest.raises(ValueError, match=r".+"):
+        Range.parse(text)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
+    """No text makes parsing fail in another way."""
+    try:
+        selected = Range.parse(text)
+    except ValueError:
+        return
+    assert str(selected) == text
+
+
+def test_presets_are_those_of_the_sidebar() -> None:
+    """Today, 7, 10, 14, 21, 30, 45 and 90 days."""
+    assert [str(preset) for preset in PRESETS] == ["today", "7d", "10d", "14d", "21d", "30d", "45d", "90d"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "label"),
+    [
+        pytest.param("2026-11-01", "2026-11-10", "1–10 Nov 2026", id="one month"),
+        pytest.param("2026-11-01", "2026-11-01", "1 Nov 2026", id="one day"),
+        pytest.param("2026-10-28", "2026-11-03", "28 Oct – 3 Nov 2026", id="two months"),
+        pytest.param("2025-11-01", "2026-11-10", "1 Nov 2025 – 10 Nov 2026", id="same month, two years"),
+    ],
+)
+def test_days_are_written_without_saying_anything_twice(first: str, last: str, label: str) -> None:
+    """A label names day, month and year once each where they are shared."""
+    assert days_label(date.fromisoformat(first), date.fromisoformat(last)) == label
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "UTC\0", "a" * 5000, "Europe"]
+)
+def test_garbage_is_no_timezone(name: str) -> None:
+    """Unknown names, paths and directories raise ValueError."""
+    with pytest.raises(ValueError, match="Not a timezone"):
+        parse_timezone(name)
+
+
+@given(instants)
+def test_the_grid_encloses_every_instant(now: datetime) -> None:
+    """Rounding down and up gives the two nearest 5-minute marks, or the instant itself on one."""
+    low, high = floor_to_grid(now), ceil_to_grid(now)
+    assert low <= now <= high
+    assert high - low in (timedelta(0), GRID)
+    assert low.timestamp() % 300 == 0
+
+
+@given(relative_ranges, instants, zones)
+def test_a_relative_range_runs_from_local_midnight_to_the_grid(
+    selected: Range, now: datetime, zone: ZoneInfo
+) -> None:
+    """Last N days: N local days, ending with the one that now is in."""
+    period = resolve(selected, now, zone)
+    assert selected.days is not None
+    today = now.astimezone(zone).date()
+    assert period.start == local_midnight(today - timedelta(days=selected.days - 1), zone)
+    assert now <= period.end <= now + GRID
+    assert not period.is_empty
+    assert period.local_days()[1] == today
+    assert is_open(period, now)
+
+
+@given(custom_ranges, instants, zones)
+def test_a_custom_range_is_cut_at_now(selected: Range, now: datetime, zone: ZoneInfo) -> None:
+    """A custom range runs between local midnights, never past the grid mark after now."""
+    period = resolve(selected, now, zone)
+    assert selected.first is not None
+    assert selected.last is not None
+    assert period.start == local_midnight(selected.first, zone)
+    whole = local_midnight(selected.last + timedelta(days=1), zone)
+    assert period.end == max(period.start, min(whole, ceil_to_grid(now)))
+
+
+@given(ranges, instants, zones)
+def test_the_period_before_shows_the_same_clock(selected: Range, now: datetime, zone: ZoneInfo) -> None:
+    """Both edges of the period before read the same on the local clock, N days earlier, and it never overlaps."""
+    period = resolve(selected, now, zone)
+    days = period.day_count()
+    before = previous(period, days)
+    assert before.end <= period.start or period.is_empty
+    for edge, earlier in ((period.start, before.start), (period.end, before.end)):
+        wall = edge.astimezone(zone).replace(tzinfo=None) - timedelta(days=days)
+        shown = earlier.astimezone(zone).replace(tzinfo=None)
+        exists = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
+        # A reading that the clock skipped that day (spring forward) is taken as the moment it would have been.
+        assert shown == wall or not exists
+
+
+@given(st.tuples(instants, st.integers(0, 60)), zones, buckets)
+def test_buckets_tile_a_period(span: tuple[datetime, int], zone: ZoneInfo, bucket: Bucket) -> None:
+    """From bucket to bucket there is no gap and no overlap, and every bucket starts where its own floor is."""
+    instant, count = span
+    starts = [floor_to_bucket(instant, bucket, zone)]
+    for _ in range(min(count, 30)):
+        starts.append(next_bucket(starts[-1], bucket, zone))
+    assert starts[0] <= instant < next_bucket(instant, bucket, zone)
+    longest = {"hour": timedelta(minutes=90), "day": timedelta(hours=25), "week": timedelta(days=7, hours=1)}[
+        bucket
+    ]
+    for start, end in pairwise(starts):
+        assert timedelta(0) < end - start <= longest
+        assert floor_to_bucket(start, bucket, zone) == start
+        assert floor_to_bucket(end - timedelta(seconds=1), bucket, zone) == start
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "bounds"),
+    [
+        pytest.param(
+            "Europe/London", "2026-03-29", ("2026-03-29 00:00:00", "2026-03-29 23:00:00"), id="London, 23 h"
+        ),
+        pytest.param(
+            "Europe/London", "2026-10-25", ("2026-10-24 23:00:00", "2026-10-26 00:00:00"), id="London, 25 h"
+        ),
+        pytest.param(
+            "America/Santiago",
+            "2026-09-06",
+            ("2026-09-06 04:00:00", "2026-09-07 03:00:00"),
+            id="Santiago, no midnight",
+        ),
+        pytest.param(
+            "America/Santiago",
+            "2026-04-04",
+            ("2026-04-04 03:00:00", "2026-04-05 04:00:00"),
+            id="Santiago, 25 h",
+        ),
+        pytest.param(
+            "Asia/Kolkata",
+            "2026-11-10",
+            ("2026-11-09 18:30:00", "2026-11-10 18:30:00"),
+            id="Kolkata, half hour",
+        ),
+        pytest.param(
+            "Australia/Lord_Howe",
+            "2026-04-05",
+            ("2026-04-04 13:00:00", "2026-04-05 13:30:00"),
+            id="Lord Howe, 24.5 h",
+        ),
+        pytest.param(
+            "Pacific/Apia",
+            "2011-12-31",
+            ("2011-12-30 10:00:00", "2011-12-31 10:00:00"),
+            id="Apia, after the skip",
+        ),
+        pytest.param(
+            "America/Havana",
+            "2026-11-01",
+            ("2026-11-01 04:00:00", "2026-11-02 05:00:00"),
+            id="Havana, midnight twice",
+        ),
+    ],
+)
+def test_a_day_of_its_own(zone: str, day: str, bounds: tuple[str, str]) -> None:
+    """A single custom day has the UTC bounds that its clock says, whatever its length."""
+    only = Range.parse(f"{day}..{day}")
+    assert resolve(only, utc("2030-01-01"), ZoneInfo(zone)).utc_bounds() == bounds
+
+
+def test_a_day_that_the_calendar_skipped_is_empty() -> None:
+    """30 December 2011 did not happen in Samoa."""
+    skipped = Range.parse("2011-12-30..2011-12-30")
+    period = resolve(skipped, utc("2030-01-01"), ZoneInfo("Pacific/Apia"))
+    assert period.is_empty
+    assert period.day_count() == 0
+
+
+def test_an_unfinished_day_is_compared_with_the_same_hours() -> None:
+    """Today at half past nine against yesterday until half past nine, across the end of summer time."""
+    today = resolve(Range(days=1), utc("2026-10-26 09:28"), LONDON)
+    assert today.utc_bounds() == ("2026-10-26 00:00:00", "2026-10-26 09:30:00")
+    assert previous(today, 1).utc_bounds() == ("2026-10-24 23:00:00", "2026-10-25 09:30:00")
+
+
+def test_a_week_across_a_dst_change_keeps_its_edges() -> None:
+    """Seven local days before seven local days, one of them with 25 hours."""
+    week = resolve(Range(days=7), utc("2026-10-30 12:00"), LONDON)
+    assert week.utc_bounds() == ("2026-10-23 23:00:00", "2026-10-30 12:00:00")
+    assert previous(week, 7).utc_bounds() == ("2026-10-16 23:00:00", "2026-10-23 11:00:00")
+
+
+def test_midnight_on_the_dot_still_has_a_today() -> None:
+    """At the first instant of a day "today" is the coming five minutes, not nothing."""
+    today = resolve(Range(days=1), utc("2026-11-10 00:00"), ZoneInfo("UTC"))
+    assert today.utc_bounds() == ("2026-11-10 00:00:00", "2026-11-10 00:05:00")
+
+
+def test_two_minutes_before_midnight_today_ends_at_midnight() -> None:
+    """Rounding up does not reach into tomorrow."""
+    today = resolve(Range(days=1), utc("2026-11-10 23:58"), ZoneInfo("UTC"))
+    assert today.utc_bounds() == ("2026-11-10 00:00:00", "2026-11-11 00:00:00")
+    assert today.local_days() == (date(2026, 11, 10), date(2026, 11, 10))
+
+
+def test_a_custom_range_in_the_future_is_empty() -> None:
+    """Nothing has happened yet: no instant, no error."""
+    assert resolve(Range.parse("2027-01-01..2027-01-05"), utc("2026-11-10"), LONDON).is_empty
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [("2026-11-09 23:59", True), ("2026-11-10 00:00", True), ("2026-11-10 00:01", False)],
+    ids=["inside", "at the end", "after"],
+)
+def test_a_period_closes_when_now_has_passed_its_end(now: str, expected: bool) -> None:
+    """Open while events may still fall in."""
+    day = resolve(Range.parse("2026-11-09..2026-11-09"), utc("2026-11-20"), ZoneInfo("UTC"))
+    assert is_open(day, utc(now)) is expected
+
+
+def test_a_period_refuses_naive_and_backward_edges() -> None:
+    """Two mistakes that would silently read the wrong rows."""
+    with pytest.raises(ValueError, match="timezone"):
+        Period(datetime(2026, 11, 10), datetime(2026, 11, 11), LONDON)  # noqa: DTZ001  # the mistake under test
+    with pytest.raises(ValueError, match="before"):
+        Period(utc("2026-11-11"), utc("2026-11-10"), LONDON)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(1, "hour"), (2, "hour"), (3, "day"), (45, "day"), (46, "week"), (90, "week")]
+)
+def test_longer_periods_are_drawn_more_coarsely(days: int, expected: Bucket) -> None:
+    """Hours up to two days, days up to 45, weeks beyond; a DST day changes nothing."""
+    assert bucket_for(resolve(Range(days=days), utc("2026-09-06 23:00"), SANTIAGO)) == expected
