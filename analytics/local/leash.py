@@ -56,7 +56,11 @@ def follow_by_pipe(death_signal: int, program: list[str]) -> int:
         child.send_signal(death_signal)
 
     threading.Thread(target=watch, daemon=True).start()
-    return child.wait()
+    code = child.wait()
+    if code < 0:  # end the same way, so that the parent learns how the program ended
+        signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    return code
 
 
 def main(arguments: list[str]) -> int:
