@@ -59,7 +59,9 @@ def wilson(successes: int, n: int) -> Interval | None:
     middle = rate + z2 / (2 * n)
     spread = Z_95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
     scale = 1 + z2 / n
-    return Interval(max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale))
+    # The rate itself stays inside when rounding would leave it out by a hair.
+    low, high = min(rate, (middle - spread) / scale), max(rate, (middle + spread) / scale)
+    return Interval(max(0.0, low), min(1.0, high))
 
 
 def poisson(count: int) -> Interval:

@@ -1,0 +1,38 @@
+"""The query budget: live polling slows down as the day goes, and a new day starts afresh."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from analytics.budget import QueryBudget
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("spent", "seconds"),
+    [(0, 15.0), (499, 15.0), (500, 30.0), (700, 60.0), (800, 300.0), (899, 300.0), (900, None), (5000, None)],
+)
+def test_polling_slows_down_and_pauses_with_a_tenth_left(spent: int, seconds: float | None) -> None:
+    """Half the budget at full speed, then slower, and the last tenth stays with the pages."""
+    budget = QueryBudget(1000)
+    for _ in range(spent):
+        budget.spend(NOON)
+    assert budget.spent(NOON) == spent
+    assert budget.live_refresh_seconds(NOON) == seconds
+
+
+def test_a_new_utc_day_starts_afresh() -> None:
+    """Tinybird counts per UTC day."""
+    budget = QueryBudget(1)
+    budget.spend(NOON)
+    assert budget.live_refresh_seconds(NOON + timedelta(hours=11, minutes=59)) is None
+    assert budget.live_refresh_seconds(NOON + timedelta(hours=12)) == 15.0
+
+
+def test_an_unlimited_budget_never_slows_down() -> None:
+    """The local stack answers as often as it is asked."""
+    budget = QueryBudget(None)
+    for _ in range(10_000):
+        budget.spend(NOON)
+    assert budget.live_refresh_seconds(NOON) == 15.0
