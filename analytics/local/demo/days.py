@@ -201,8 +201,8 @@ class Days:
             start, seconds = arrivals.start - lead, lead + wait + 240 * np.exp(random.normal(0, 0.6, count))
             is_counted, page_mean = ~talk.is_deleted, 1.6
         else:
-            start, seconds = arrivals.start, 215 * np.exp(random.normal(0, 0.85, count))
-            is_counted, page_mean = np.ones(count, dtype=np.bool_), 0.4
+            start, seconds = arrivals.start, 250 * np.exp(random.normal(0, 0.8, count))
+            is_counted, page_mean = np.ones(count, dtype=np.bool_), 0.25
         made = visitors.visits(
             random, self._audience, start, seconds, page_mean, arrivals.person_day, arrivals.person_index
         )

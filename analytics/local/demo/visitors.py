@@ -17,7 +17,7 @@ from analytics.local.demo.rhythm import HOUR, Floats
 Indexes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-HEARTBEAT_SECONDS = 240
+HEARTBEAT_SECONDS = 270
 LONGEST_VISIT_SECONDS = 45 * 60
 SEEN, PAGE_VIEW = 0, 1
 
@@ -142,7 +142,7 @@ def visits(
 
 
 def events(random: np.random.Generator, website: Website, made: Visits) -> Events:
-    """Page views at the start and at random instants of each visit, heartbeats at the start and every 4 minutes."""
+    """Page views at the start and at random instants of each visit, heartbeats at the start and every few minutes."""
     pages, seen = made.page_count, 1 + made.seconds // HEARTBEAT_SECONDS
     numbers = np.arange(len(made.start))
     visit = np.concatenate([np.repeat(numbers, pages), np.repeat(numbers, seen)])
