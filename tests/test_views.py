@@ -1,0 +1,161 @@
+"""Views: the dates that header and panels share, after tier, TTL and tampered URLs."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analytics.access import Viewer, Website
+from analytics.periods import Range
+from analytics.tiers import TIER_DAYS, Tier
+from analytics.views import ResolvedView, View, resolve
+
+NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
+VIEWER = Viewer("u1", "ann@example.com", "Ann", is_staff=False)
+
+
+def resolved(
+    text: str, tier: Tier = "paid", timezone: str = "UTC", *, now: datetime = NOW, is_compared: bool = True
+) -> ResolvedView:
+    """A view of a website in that tier."""
+    website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", tier)
+    return resolve(View(VIEWER, "w1", Range.parse(text), timezone, now, is_compared), website)
+
+
+@pytest.mark.parametrize("tier", ["free", "paid"])
+@pytest.mark.parametrize("text", ["today", "7d", "10d"])
+def test_a_range_inside_every_limit_is_shown_as_asked(text: str, tier: Tier) -> None:
+    """No cut, no notice, comparable on both tiers."""
+    view = resolved(text, tier)
+    assert view.notices == ()
+    assert view.visitors == view.conversations
+    assert view.visitors_note is None
+    assert view.comparable.is_ok
+    assert view.visitors_comparable.is_ok
+    assert view.is_open
+
+
+def test_the_free_tier_reaches_back_21_days() -> None:
+    """90 days on free: cut on the grid after the limit, said, not comparable, 10 days offered."""
+    view = resolved("90d", "free")
+    assert view.conversations.utc_bounds() == ("2026-10-20 14:35:00", "2026-11-10 14:35:00")
+    assert view.notices == (
+        "Data reaches back 21 days on the free plan. Last 90 days is shown from 20 Oct 2026, 14:35.",
+    )
+    assert not view.comparable.is_ok
+    assert view.comparable.longest_days == 10
+
+
+def test_visitors_end_at_the_ttl_without_touching_conversations() -> None:
+    """45 days on paid: conversations in full and comparable, visitors 30 days and not."""
+    view = resolved("45d")
+    assert view.conversations.day_count() == 45
+    assert view.visitors.utc_bounds() == ("2026-10-11 14:35:00", "2026-11-10 14:35:00")
+    assert view.visitors_note == "Visitor data reaches back 30 days. Counted from 11 Oct, 14:35."
+    assert view.comparable.is_ok
+    assert not view.visitors_comparable.is_ok
+    assert view.visitors_comparable.longest_days == 15
+    assert view.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_ok", "is_visitors_ok"),
+    [("15d", True, True), ("16d", True, False), ("45d", True, False), ("46d", False, False)],
+)
+def test_comparison_on_the_paid_tier_ends_at_15_and_45_days(
+    text: str, is_ok: bool, is_visitors_ok: bool
+) -> None:
+    """The longest comparable range is comparable; one day more is not."""
+    view = resolved(text)
+    assert (view.comparable.is_ok, view.visitors_comparable.is_ok) == (is_ok, is_visitors_ok)
+
+
+def test_visitor_data_may_not_reach_a_range_at_all() -> None:
+    """Forty days ago on paid: conversations yes, visitors an empty period and the reason."""
+    view = resolved("2026-09-28..2026-10-01")
+    assert not view.conversations.is_empty
+    assert view.visitors.is_empty
+    assert view.visitors_note == "Visitor data reaches back 30 days."
+    assert not view.is_open
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(
+            "2026-09-01..2026-09-10", "Data reaches back 21 days on the free plan", id="before the limit"
+        ),
+        pytest.param("2027-01-01..2027-01-10", "has not begun", id="in the future"),
+    ],
+)
+def test_a_range_out_of_reach_falls_back_with_a_notice(text: str, said: str) -> None:
+    """The last 7 days instead, and why."""
+    view = resolved(text, "free")
+    assert view.range == Range(days=7)
+    assert view.conversations == resolved("7d", "free").conversations
+    assert len(view.notices) == 1
+    assert said in view.notices[0]
+    assert "Last 7 days is shown instead" in view.notices[0]
+
+
+def test_an_unknown_timezone_falls_back_to_utc_with_a_notice() -> None:
+    """A tampered URL never errors."""
+    view = resolved("7d", timezone="Mars/Olympus")
+    assert view.conversations.timezone == ZoneInfo("UTC")
+    assert view.notices == ("That timezone does not exist: days are those of UTC.",)
+
+
+def test_a_custom_range_that_includes_now_is_compared_with_as_many_days() -> None:
+    """1 to 30 November on the 10th is ten days so far, and the ten before."""
+    view = resolved("2026-11-01..2026-11-30")
+    assert view.conversations.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-10 14:35:00")
+    assert view.previous.utc_bounds() == ("2026-10-22 00:00:00", "2026-10-31 14:35:00")
+
+
+def test_the_hour_that_a_long_day_costs_is_no_news() -> None:
+    """90 days in the hour before midnight after a 25-hour day: cut by an hour, without a notice."""
+    late = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
+    view = resolved("90d", timezone="Europe/London", now=late)
+    assert view.conversations.start == late - timedelta(days=90)
+    assert view.notices == ()
+
+
+@given(
+    st.integers(1, 400).map(lambda days: f"{days}d")
+    | st.tuples(st.dates(NOW.date() - timedelta(days=400), NOW.date()), st.integers(0, 400)).map(
+        lambda pair: f"{pair[0]}..{pair[0] + timedelta(days=pair[1])}"
+    ),
+    st.sampled_from(("free", "paid")),
+    st.sampled_from(("UTC", "America/Santiago", "Pacific/Kiritimati", "nonsense")),
+    st.integers(0, 400 * 86_400).map(lambda seconds: NOW + timedelta(seconds=seconds)),
+)
+def test_no_url_reads_before_the_limit(text: str, tier: Tier, timezone: str, now: datetime) -> None:
+    """Whatever is asked for: conversations inside the tier, visitors inside the TTL too, what is compared as well."""
+    view = resolved(text, tier, timezone, now=now)
+    limit = now - timedelta(days=TIER_DAYS[tier])
+    visitor_limit = max(limit, now - timedelta(days=30))
+    assert not view.conversations.is_empty
+    assert view.conversations.start >= limit
+    assert view.visitors.is_empty or view.visitors.start >= visitor_limit
+    assert not view.comparable.is_ok or view.previous.start >= limit
+    assert not view.visitors_comparable.is_ok or view.previous.start >= visitor_limit
+
+
+def test_a_question_outlives_five_minutes_and_no_midnight() -> None:
+    """Bad times: the same days a little later are the same question; another day, range or timezone is not."""
+    first = resolved("7d")
+    later = resolved("7d", now=NOW + timedelta(minutes=30))
+    question = first.question("kpis", first.conversations)
+    assert later.conversations != first.conversations
+    assert later.question("kpis", later.conversations) == question
+    others = [
+        resolved("7d", now=NOW + timedelta(days=1)),
+        resolved("10d"),
+        resolved("2026-11-04..2026-11-10"),
+        resolved("7d", timezone="Asia/Kolkata"),
+        resolved("2026-11-04..2026-11-09"),
+    ]
+    assert all(other.question("kpis", other.conversations) != question for other in others)
+    assert first.question("visitors", first.conversations) != question
