@@ -57,12 +57,10 @@ class DayVisits:
     Attributes:
         visits: The visits.
         session_id: ULID of each.
-        is_counted: False for what Tinybird never hears of: visits of soft-deleted conversations.
     """
 
     visits: Visits
     session_id: Bytes
-    is_counted: Flags
 
 
 class Days:
@@ -199,14 +197,14 @@ class Days:
             lead = self._lead(day, arrivals.start)
             wait = np.where(talk.answered < NEVER, np.minimum(talk.answered - talk.started, 420), 300)
             start, seconds = arrivals.start - lead, lead + wait + 240 * np.exp(random.normal(0, 0.6, count))
-            is_counted, page_mean = ~talk.is_deleted, 1.6
+            page_mean = 1.6
         else:
             start, seconds = arrivals.start, 250 * np.exp(random.normal(0, 0.8, count))
-            is_counted, page_mean = np.ones(count, dtype=np.bool_), 0.25
+            page_mean = 0.25
         made = visitors.visits(
             random, self._audience, start, seconds, page_mean, arrivals.person_day, arrivals.person_index
         )
-        return DayVisits(made, ulids(random, made.start), is_counted)
+        return DayVisits(made, ulids(random, made.start))
 
     def _make_events(self, day: int, kind: Kind) -> Events:
         """What the visitors of a day do."""

@@ -30,7 +30,7 @@ def visitor_events(days: Days, day: int, kind: Kind, since: int, until: int) -> 
     made, drawn = days.visits(day, kind), days.events(day, kind)
     visits = made.visits
     people, person = days.people(kind, visits.person_day, visits.person_index)
-    is_counted = made.is_counted & ~people.is_test[person]
+    is_counted = ~people.is_test[person]
     chosen = (drawn.timestamp > since) & (drawn.timestamp <= until) & is_counted[drawn.visit]
     visit, position = np.unique(drawn.visit[chosen], return_inverse=True)
     person = person[visit]
