@@ -15,9 +15,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from analytics.local.clickhouse import ClickHouse, QueryError
+from analytics.local.convert import Value
 from analytics.local.datafile import Datasource
 from analytics.local.project import QUARANTINE
-from analytics.local.rows import Batch, Refusal, RowReader, Value, encode_rows
+from analytics.local.rows import Batch, Refusal, RowReader, encode_rows
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.05

@@ -20,6 +20,7 @@ JsonObject = dict[str, object]
 
 WORKSPACE = "inbox_analytics"
 REGION = "local"
+DELETE_JOB = "delete_data"
 _NAMESPACE = uuid.UUID("6f1ad0cd-6c6d-4bd3-9d3d-0a2e2f0a7c11")
 _SCOPE_TYPES = {
     ("pipe", "READ"): "PIPES:READ",
@@ -113,7 +114,7 @@ def job_info(job: Job, host: str) -> JsonObject:
         "id": job.id,
         "job_id": job.id,
         "job_url": f"{host}/v0/jobs/{job.id}",
-        "kind": "delete_data",
+        "kind": DELETE_JOB,
         "status": job.status,
         "created_at": _moment(job.created_at),
         "updated_at": _moment(job.updated_at),

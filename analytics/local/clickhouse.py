@@ -51,6 +51,10 @@ class QueryError(Exception):
         return cls(message[:2_000] or "the query failed", int(codes[-1]) if codes else 0)
 
 
+class DirectoryUnusable(Exception):  # noqa: N818  # what the directory is
+    """The data directory cannot be opened; most often another process runs on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one query of a client may use.
@@ -86,7 +90,11 @@ def _open(directory: str) -> _Session:
     from chdb.session import Session  # loads 250 MB: only the process that serves pays
 
     factory: Callable[[str], _Session] = Session
-    return factory(directory)
+    try:
+        return factory(directory)
+    except RuntimeError as error:
+        message = f"ClickHouse cannot open {directory}: is another process using it, or is it not writable? ({error})"
+        raise DirectoryUnusable(message) from None
 
 
 class ClickHouse:
@@ -146,8 +154,12 @@ class _Owner:
 
     def __enter__(self) -> _Session:
         self._lock.acquire()
-        if self._session is None:
-            self._session = _open(self._directory)
+        try:
+            if self._session is None:
+                self._session = _open(self._directory)
+        except BaseException:
+            self._lock.release()
+            raise
         return self._session
 
     def __exit__(

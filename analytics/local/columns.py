@@ -47,12 +47,8 @@ class Column:
 
     @property
     def bare_type(self) -> str:
-        """The type without `Nullable` and `LowCardinality`.
-
-        >>> Column("a", "LowCardinality(Nullable(String))", ("a",)).bare_type
-        'String'
-        """
-        return _bare(self.type)
+        """The type without `Nullable` and `LowCardinality`."""
+        return bare(self.type)
 
     @property
     def is_nullable(self) -> bool:
@@ -119,18 +115,23 @@ def _json_path(text: str, column: str) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def _bare(type_: str) -> str:
+def bare(type_: str) -> str:
+    """A type without `Nullable` and `LowCardinality`.
+
+    >>> bare("LowCardinality(Nullable(String))")
+    'String'
+    """
     for wrapper in ("Nullable(", "LowCardinality("):
         if type_.startswith(wrapper):
-            return _bare(type_.removeprefix(wrapper).removesuffix(")"))
+            return bare(type_.removeprefix(wrapper).removesuffix(")"))
     return type_
 
 
 def _is_known(type_: str) -> bool:
-    bare = _bare(type_)
-    if bare.startswith("Array(") and bare.endswith(")"):
-        return _is_known(bare.removeprefix("Array(").removesuffix(")"))
-    return _SCALARS.fullmatch(bare) is not None
+    plain = bare(type_)
+    if plain.startswith("Array(") and plain.endswith(")"):
+        return _is_known(plain.removeprefix("Array(").removesuffix(")"))
+    return _SCALARS.fullmatch(plain) is not None
 
 
 def _split(text: str, *, at_spaces: bool = False) -> Iterator[str]:

@@ -17,7 +17,7 @@ from analytics.local.clickhouse import DATABASE, ClickHouse, Limits
 from analytics.local.composition import Composed, Composer
 from analytics.local.datafile import Pipe
 from analytics.local.jobs import Job, Jobs
-from analytics.local.project import load_project
+from analytics.local.project import Project
 from analytics.local.rows import Format, RowReader
 from analytics.local.sqlguard import SqlGuard
 from analytics.local.tables import ensure_tables
@@ -38,8 +38,8 @@ class Engine:
         DatafileError: a datafile that cannot be run, or that the rows already kept cannot follow.
     """
 
-    def __init__(self, project_dir: Path, data_dir: Path, limits: Limits) -> None:
-        self.project = load_project(project_dir)
+    def __init__(self, project: Project, data_dir: Path, limits: Limits) -> None:
+        self.project = project
         self._clickhouse = ClickHouse(data_dir, limits)
         try:
             self._guard = SqlGuard(lambda sql, values: self._clickhouse.pipes.run(sql, values, "TSVRaw"))
@@ -93,18 +93,13 @@ class Engine:
             QueryError: it names a column that the data source does not have, or types do not fit.
         """
         checked = self._guard.condition(condition)
-        self._clickhouse.sql.run(
-            f"SELECT 1 FROM {DATABASE}.`{datasource}` WHERE {checked} LIMIT 0", {}, "TSV"
-        )
+        self.count(datasource, f"({checked}) AND false")
         return checked
 
     def count(self, datasource: str, condition: str) -> int:
         """How many rows a checked condition holds for. Raises `QueryError`."""
-        return int(
-            self._clickhouse.sql.run(
-                f"SELECT count() FROM {DATABASE}.`{datasource}` WHERE {condition}", {}, "TSV"
-            )
-        )
+        sql = f"SELECT count() FROM {DATABASE}.`{datasource}` WHERE {condition}"  # noqa: S608  # checked; see above
+        return int(self._clickhouse.sql.run(sql, {}, "TSV"))
 
     def start_delete(self, datasource: str, condition: str) -> Job:
         """A job that deletes the rows a checked condition holds for. Raises `JobRunning`."""
@@ -113,8 +108,9 @@ class Engine:
     def sizes(self) -> dict[str, Size]:
         """Rows and bytes of every table, quarantines included, by name."""
         listed = self._clickhouse.execute(
-            f"SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts"
-            f" WHERE active AND database = '{DATABASE}' GROUP BY table"
+            "SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts"
+            " WHERE active AND database = {tb_database:String} GROUP BY table",
+            {"tb_database": DATABASE},
         )
         parsed = [json.loads(line) for line in listed.splitlines()]
         return {row["table"]: Size(int(row["rows"]), int(row["bytes"])) for row in parsed}
@@ -122,7 +118,6 @@ class Engine:
     def _delete(self, datasource: str, condition: str) -> int:
         self._appender.flush()
         rows = self.count(datasource, condition)
-        self._clickhouse.execute(
-            f"ALTER TABLE {DATABASE}.`{datasource}` DELETE WHERE {condition} SETTINGS mutations_sync = 1"
-        )
+        table = f"{DATABASE}.`{datasource}`"
+        self._clickhouse.execute(f"ALTER TABLE {table} DELETE WHERE {condition} SETTINGS mutations_sync = 1")
         return rows

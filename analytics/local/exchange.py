@@ -155,6 +155,16 @@ def arguments_of(fields: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def host_of(request: Request) -> str:
+    """The address that the client reached this server under, without a slash at its end."""
+    return str(request.base_url).rstrip("/")
+
+
+def is_true(value: str | None) -> bool:
+    """Whether a flag of the API is set: `true` or `1`."""
+    return (value or "").lower() in {"true", "1"}
+
+
 class RateLimit:
     """Counts requests per name in windows of one second."""
 

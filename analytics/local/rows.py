@@ -7,30 +7,18 @@ written beside it for the quarantine.
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import Literal, NoReturn
 
 from analytics.local.columns import EACH
+from analytics.local.convert import Value, as_text, converter
 from analytics.local.datafile import Datasource
-from analytics.local.parameters import INTEGER_BITS
 
 Format = Literal["ndjson", "json"]
-Value = object
-"""A JSON value, as `json` gives it."""
 
 _CHUNK_LINES = 4_000
 _EXCERPT_CHARACTERS = 500
-_FLOAT32_MAX = 3.4028235e38
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:?\d\d|Z)?", re.ASCII)
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_MAX_SECONDS = 2**32 - 1
 
 
 class InvalidBody(ValueError):  # noqa: N818  # what the body is; "InvalidBodyError" says no more
@@ -63,7 +51,7 @@ class RowReader:
             (
                 column.json_path[0] if len(column.json_path) == 1 else "",
                 column,
-                _converter(column.bare_type, column.json_path),
+                converter(column.bare_type),
                 column.is_nullable or column.default is not None,
             )
             for column in datasource.columns
@@ -90,7 +78,7 @@ class RowReader:
 
     def refuse(self, row: list[Value], reason: str) -> Refusal:
         """A row that ClickHouse itself turned down."""
-        return Refusal(("",), (reason,), tuple(_text(value) for value in row))
+        return Refusal(("",), (reason,), tuple(as_text(value) for value in row))
 
     def _add(self, events: list[Value], batch: Batch) -> None:
         for event in events:
@@ -108,8 +96,8 @@ class RowReader:
                     continue
                 try:
                     row.append(convert(value))
-                except (ValueError, OverflowError, InvalidOperation):
-                    excerpt = str(_text(value))[:_EXCERPT_CHARACTERS]
+                except ValueError:
+                    excerpt = str(as_text(value))[:_EXCERPT_CHARACTERS]
                     problems.append(
                         (column.name, f"value '{excerpt}' on column '{column.name}' is not {column.type}")
                     )
@@ -122,7 +110,7 @@ class RowReader:
 
     def _texts(self, event: dict[str, Value]) -> Iterator[str | None]:
         for column in self._columns:
-            yield _text(_follow(event, column.json_path))
+            yield as_text(_follow(event, column.json_path))
 
     def _malformed(self, event: Value) -> Refusal:
         what = event.reason if isinstance(event, _Malformed) else "the event is no JSON object"
@@ -201,116 +189,3 @@ def _follow(event: Value, path: tuple[str, ...]) -> Value:
         if event is None:
             return None
     return event
-
-
-def _text(value: Value) -> str | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text.encode("utf-8", "replace").decode()
-
-
-def _converter(type_: str, path: tuple[str, ...]) -> Callable[[Value], Value]:
-    if type_.startswith("Array("):
-        inner = _converter(type_.removeprefix("Array(").removesuffix(")"), path)
-        return partial(_array, inner)
-    if type_ in INTEGER_BITS:
-        bits = INTEGER_BITS[type_]
-        low, high = (0, 2**bits - 1) if type_.startswith("U") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        return partial(_integer, low, high, type_ == "UInt8")
-    if type_.startswith("FixedString("):
-        return partial(_fixed_string, int(type_[12:-1]))
-    if type_.startswith("DateTime64"):
-        return partial(_timestamp, True)
-    if type_.startswith("Decimal"):
-        return _decimal
-    scalars: dict[str, Callable[[Value], Value]] = {
-        "String": _string,
-        "Float32": partial(_float, _FLOAT32_MAX),
-        "Float64": partial(_float, math.inf),
-        "Bool": _boolean,
-        "Boolean": _boolean,
-        "Date": _date,
-        "Date32": _date,
-        "UUID": _uuid,
-    }
-    return scalars.get(type_, partial(_timestamp, False))
-
-
-def _string(value: Value) -> Value:
-    return value if type(value) is str else _text(value)
-
-
-def _fixed_string(length: int, value: Value) -> Value:
-    if isinstance(value, str) and len(value.encode()) <= length:
-        return value
-    raise ValueError
-
-
-def _integer(low: int, high: int, takes_boolean: bool, value: Value) -> Value:
-    if type(value) is int and low <= value <= high:
-        return value
-    if takes_boolean and isinstance(value, bool):
-        return int(value)
-    raise ValueError
-
-
-def _float(limit: float, value: Value) -> Value:
-    if (type(value) is float or type(value) is int) and -limit <= value <= limit and math.isfinite(value):
-        return value
-    raise ValueError
-
-
-def _boolean(value: Value) -> Value:
-    if isinstance(value, bool) or (type(value) is int and value in (0, 1)):
-        return bool(value)
-    raise ValueError
-
-
-def _decimal(value: Value) -> Value:
-    if (
-        isinstance(value, int | float | str)
-        and not isinstance(value, bool)
-        and Decimal(str(value)).is_finite()
-    ):
-        return str(value)
-    raise ValueError
-
-
-def _date(value: Value) -> Value:
-    if isinstance(value, str) and _DATE.fullmatch(value):
-        return datetime.fromisoformat(value).date().isoformat()
-    raise ValueError
-
-
-def _uuid(value: Value) -> Value:
-    if isinstance(value, str) and _UUID.fullmatch(value):
-        return value
-    raise ValueError
-
-
-def _array(convert: Callable[[Value], Value], value: Value) -> Value:
-    if isinstance(value, list):
-        return [convert(item) for item in value]
-    raise ValueError
-
-
-def _timestamp(keeps_fraction: bool, value: Value) -> Value:
-    """UTC as ClickHouse writes it; from ISO 8601, `YYYY-MM-DD hh:mm:ss` or Unix seconds; no timezone means UTC."""
-    if type(value) is str:
-        if not _TIMESTAMP.fullmatch(value):
-            raise ValueError
-        moment = datetime.fromisoformat(value if len(value) <= 26 else _microseconds(value))
-        if moment.tzinfo is not None and moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
-        if not keeps_fraction and not 1970 <= moment.year <= 2105:
-            raise ValueError
-        text = moment.isoformat(" ")
-        return text[:26].removesuffix("+00:00") if keeps_fraction else text[:19]
-    if type(value) is int and 0 <= value <= _MAX_SECONDS:
-        return datetime.fromtimestamp(value, UTC).isoformat(" ")[:19]
-    raise ValueError
-
-
-def _microseconds(value: str) -> str:
-    return re.sub(r"(\.\d{6})\d+", r"\1", value)

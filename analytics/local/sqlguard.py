@@ -13,97 +13,20 @@ from dataclasses import dataclass, field
 
 from analytics.local.clickhouse import QueryError
 from analytics.local.parameters import escape_text
+from analytics.local.sqlallowed import (
+    COMBINATORS,
+    FORBIDDEN_FUNCTIONS,
+    FUNCTION_CATEGORIES,
+    FUNCTIONS,
+    MEMBERSHIP,
+    NODES,
+    TABLE_FUNCTIONS,
+)
 
 Json = dict[str, "Json | list[Json] | list[str] | str | int | float | bool | None"]
 Run = Callable[[str, dict[str, str]], bytes]
 """Runs a query with parameters and gives the answer as one raw value."""
 
-NODES = frozenset(
-    [
-        "SelectWithUnionQuery",
-        "SelectIntersectExceptQuery",
-        "SelectQuery",
-        "ExpressionList",
-        "Subquery",
-        "WithElement",
-        "TablesInSelectQuery",
-        "TablesInSelectQueryElement",
-        "TableExpression",
-        "TableIdentifier",
-        "TableJoin",
-        "ArrayJoin",
-        "SampleRatio",
-        "Identifier",
-        "Literal",
-        "Function",
-        "Asterisk",
-        "QualifiedAsterisk",
-        "ColumnsRegexpMatcher",
-        "ColumnsListMatcher",
-        "QualifiedColumnsRegexpMatcher",
-        "QualifiedColumnsListMatcher",
-        "ColumnsTransformerList",
-        "ColumnsExceptTransformer",
-        "ColumnsReplaceTransformer",
-        "ColumnsReplaceTransformer::Replacement",
-        "OrderByElement",
-        "InterpolateElement",
-        "WindowDefinition",
-        "WindowListElement",
-        "QueryParameter",
-    ]
-)
-TABLE_FUNCTIONS = frozenset({"numbers", "numbers_mt", "zeros", "generateSeries", "generate_series", "values"})
-_CATEGORIES = frozenset(
-    """Null;Comparison;Distance;String;Tuple;Geo;Geo Polygon;Encoding;String Search;Arrays;Logical;String Splitting
-    Mathematical;Time Window;Dates and Times;URL;Hash;Random Number;Bit;IP Address;Map;UUID;Conditional;Bitmap
-    Financial;Type Conversion;Arithmetic;JSON;Rounding;String Replacement;Aggregate Functions""".replace(
-        "\n    ", ";"
-    ).split(";")
-)
-_ALSO_ALLOWED = frozenset(
-    [
-        "bar",
-        "transform",
-        "identity",
-        "materialize",
-        "ignore",
-        "toTypeName",
-        "version",
-        "finalizeAggregation",
-        "initializeAggregation",
-        "runningDifference",
-        "neighbor",
-        "rowNumberInBlock",
-        "rowNumberInAllBlocks",
-        "throwIf",
-        "byteSize",
-        "visibleWidth",
-        "countDigits",
-        "formatReadableSize",
-        "formatReadableDecimalSize",
-        "formatReadableQuantity",
-        "formatReadableTimeDelta",
-        "parseTimeDelta",
-        "caseWithExpression",
-        "lambda",
-        "exists",
-        "untuple",
-        "grouping",
-    ]
-)
-_NEVER_ALLOWED = frozenset({"chdb", "arrayRandomSample", "naiveBayesNgrams"})
-_COMBINATORS = (
-    *("If", "Array", "Map", "Distinct", "OrDefault", "OrNull", "SimpleState", "MergeState", "State", "Merge"),
-    *("ForEach", "Resample", "ArgMin", "ArgMax", "Null"),
-)
-_MEMBERSHIP = frozenset(
-    f"{scope}{negation}{null}in{variant}"
-    for scope in ("", "global")
-    for negation in ("", "not")
-    for null in ("", "null")
-    for variant in ("", "ignoreset")
-)
 PARAMETER_PREFIX = "tb_"
 
 
@@ -235,7 +158,7 @@ class SqlGuard:
         name = str(node.get("name"))
         if not self._is_allowed(name):
             raise RefusedSql(f"The function {name} is not allowed")
-        if name.lower() in _MEMBERSHIP and (table := membership_table(node)) is not None:
+        if name.lower() in MEMBERSHIP and (table := membership_table(node)) is not None:
             if set(table) - {"type", "name", "alias"}:
                 raise RefusedSql(f"{table.get('name')} cannot be read: only data sources and pipes can")
             names.tables.add(str(table["name"]))
@@ -243,7 +166,7 @@ class SqlGuard:
     def _is_allowed(self, name: str) -> bool:
         if name in self._functions or name.lower() in self._any_case:
             return True
-        for combinator in _COMBINATORS:
+        for combinator in COMBINATORS:
             if name.endswith(combinator) and name != combinator:
                 base = name.removesuffix(combinator)
                 if base in self._aggregates or base.lower() in self._aggregates or self._is_combined(base):
@@ -251,7 +174,7 @@ class SqlGuard:
         return False
 
     def _is_combined(self, name: str) -> bool:
-        return any(name.endswith(combinator) for combinator in _COMBINATORS) and self._is_allowed(name)
+        return any(name.endswith(combinator) for combinator in COMBINATORS) and self._is_allowed(name)
 
     def _known_functions(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
         query = "SELECT name, is_aggregate, case_insensitive, alias_to, categories FROM system.functions"
@@ -261,8 +184,8 @@ class SqlGuard:
         direct = {
             name
             for name, _, _, _, categories in listed
-            if (categories in _CATEGORIES or name in _ALSO_ALLOWED) and name not in _NEVER_ALLOWED
-        } | _ALSO_ALLOWED
+            if (categories in FUNCTION_CATEGORIES or name in FUNCTIONS) and name not in FORBIDDEN_FUNCTIONS
+        } | FUNCTIONS
         allowed = direct | {name for name, _, _, alias_to, _ in listed if alias_to in direct}
         any_case = {name.lower() for name, _, is_any_case, _, _ in listed if is_any_case and name in allowed}
         aggregates = {name for name, is_aggregate, *_ in listed if is_aggregate and name in allowed}

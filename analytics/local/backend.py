@@ -1,0 +1,107 @@
+"""What the routes share: the engine, the threads its work runs in, and who may reach which resource."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from analytics.local.datafile import Datasource, Pipe
+from analytics.local.engine import Engine
+from analytics.local.exchange import role_of
+from analytics.local.tokens import Role, Tokens
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_MOST_WAITING = 256
+
+
+class Backend:
+    """Blocking work runs in threads: queries in one pool, reading events in another, so that neither waits.
+
+    Attributes:
+        engine: Set when the application starts.
+        tokens: The tokens that open it.
+    """
+
+    engine: Engine
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+        self._waiting = 0
+        self._query_threads = ThreadPoolExecutor(16, thread_name_prefix="query")
+        self._event_threads = ThreadPoolExecutor(4, thread_name_prefix="events")
+
+    def close(self) -> None:
+        """Waits for running work, writes what waits, closes the tables."""
+        self._query_threads.shutdown(cancel_futures=True)
+        self._event_threads.shutdown()
+        self.engine.close()
+
+    async def query(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Runs a query in a thread.
+
+        Raises:
+            HTTPException: 429 when too many wait already; otherwise what `function` raises.
+        """
+        if self._waiting >= _MOST_WAITING:
+            raise HTTPException(429, "Too many queries are waiting", headers={"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._query_threads, partial(function, *arguments, **keywords))
+        finally:
+            self._waiting -= 1
+
+    async def read_events(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Runs the reading of events in a thread. Raises what `function` raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._event_threads, partial(function, *arguments, **keywords))
+
+    def role(self, request: Request) -> Role:
+        """Who asks. Raises as `role_of`."""
+        return role_of(request, self.tokens)
+
+    def admin(self, request: Request) -> None:
+        """Lets only the admin token pass.
+
+        Raises:
+            HTTPException: 403 for any other.
+        """
+        if self.role(request) != "admin":
+            raise HTTPException(403, "This needs the admin token")
+
+    def pipe(self, name: str, role: Role) -> Pipe:
+        """A pipe that the role may read.
+
+        Raises:
+            HTTPException: 404 when there is none, 403 without the scope.
+        """
+        pipe = self.engine.project.pipes.get(name)
+        if pipe is None:
+            raise HTTPException(404, f"There is no pipe called '{name[:100]}'")
+        if not self.engine.project.may(role, "READ", name):
+            raise HTTPException(403, f"The token has no READ scope for the pipe '{name}'")
+        return pipe
+
+    def datasource(self, name: str) -> Datasource:
+        """A data source by name.
+
+        Raises:
+            HTTPException: 404 when there is none.
+        """
+        datasource = self.engine.project.datasources.get(name)
+        if datasource is None:
+            raise HTTPException(404, f"There is no data source called '{name[:100]}'")
+        return datasource
+
+    def sees(self, role: Role, datasource: Datasource) -> bool:
+        """Whether a role has any scope on a data source."""
+        may = self.engine.project.may
+        return may(role, "READ", datasource.name) or may(role, "APPEND", datasource.name)
