@@ -1,14 +1,15 @@
-"""Where on Earth it is night: the sun's position and the dark side's outline.
+"""Where on Earth it is night: the sun's position and what part of it is dark.
 
 Pure astronomy to about half a degree, after the low-precision formulas of the Astronomical Almanac. Knows nothing
 of maps or drawing.
 """
 
 from datetime import UTC, datetime
-from math import acos, asin, atan2, cos, degrees, hypot, radians, sin
+from itertools import pairwise
+from math import acos, asin, atan2, ceil, cos, degrees, hypot, radians, sin
 
 J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
-OUTLINE_STEP_DEGREES = 3
+STRIP_DEGREES = 6
 
 
 def subsolar_point(now: datetime) -> tuple[float, float]:
@@ -33,28 +34,49 @@ def subsolar_point(now: datetime) -> tuple[float, float]:
     return degrees(declination), (right_ascension - sidereal_degrees + 180) % 360 - 180
 
 
-def dark_side(now: datetime, altitude_degrees: float = 0.0) -> list[list[float]]:
-    """The outline of where the sun stands below an altitude: 0 for sunset, -6 and -12 for the stages of twilight.
+def dark_strips(now: datetime, altitude_degrees: float = 0.0) -> list[list[list[float]]]:
+    """Where the sun stands below an altitude: 0 for sunset, -6 and -12 for the stages of twilight.
 
     Returns:
-        A closed ring of [longitude, latitude] in degrees. Longitudes run on past 180 rather than leap, so that the
-        ring never crosses itself.
+        One closed ring of [longitude, latitude] in degrees per strip between two meridians, from west to east, with
+        so many points that a flat map of each comes close to the sphere. Longitudes run on past 180 rather than
+        leap. Neighbours share an edge and never overlap.
 
-    >>> ring = dark_side(datetime(2026, 12, 21, 12, tzinfo=UTC))
-    >>> ring[0] == ring[-1], max(latitude for _, latitude in ring)
-    (True, 90.0)
+    >>> strips = dark_strips(datetime(2026, 12, 21, 12, tzinfo=UTC))
+    >>> max(latitude for strip in strips for _, latitude in strip), strips[0][0] == strips[0][-1]
+    (90.0, True)
     """
     declination, sun_longitude = subsolar_point(now)
     midnight = sun_longitude + 180
-    southern: list[list[float]] = []
-    northern: list[list[float]] = []
-    for offset in range(-180, 181, OUTLINE_STEP_DEGREES):
-        edges = _dark_latitudes(radians(declination), radians(offset + 180), radians(altitude_degrees))
-        if edges is not None:
-            southern.append([midnight + offset, edges[0]])
-            northern.append([midnight + offset, edges[1]])
-    ring = southern + northern[::-1]
-    return ring + ring[:1]
+    meridians = [
+        (
+            round(midnight + offset, 2),
+            _dark_latitudes(radians(declination), radians(offset + 180), radians(altitude_degrees)),
+        )
+        for offset in range(-180, 181, STRIP_DEGREES)
+    ]
+    strips = []
+    for (west, western), (east, eastern) in pairwise(meridians):
+        if western is None and eastern is None:
+            continue
+        # Where the shade ends between two meridians it narrows to a point.
+        western, eastern = western or _middle(eastern), eastern or _middle(western)
+        ring = [[west, latitude] for latitude in _steps(western)] + [
+            [east, latitude] for latitude in _steps(eastern)[::-1]
+        ]
+        strips.append(ring + ring[:1])
+    return strips
+
+
+def _middle(latitudes: tuple[float, float] | None) -> tuple[float, float]:
+    south, north = latitudes or (0.0, 0.0)
+    return (south + north) / 2, (south + north) / 2
+
+
+def _steps(latitudes: tuple[float, float]) -> list[float]:
+    south, north = latitudes
+    count = max(1, ceil((north - south) / STRIP_DEGREES))
+    return [round(south + (north - south) * step / count, 2) for step in range(count + 1)]
 
 
 def _dark_latitudes(declination: float, hour_angle: float, altitude: float) -> tuple[float, float] | None:

@@ -82,7 +82,6 @@ def _card(kpi: Kpi, sparkline: Sequence[float]) -> None:
         change,
         delta_color=_COLOURS.get(kpi.delta.verdict, "gray"),
         delta_arrow=_arrow(kpi.delta),
-        delta_description="within noise" if kpi.delta.verdict == "within_noise" else None,
         chart_data=sparkline or None,
         chart_type="area",
         help=_help(kpi),
@@ -114,7 +113,8 @@ def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
 
 def _notes(kpi: Kpi) -> list[str]:
     """What stands in grey under the number: on how much it rests, why it cannot be compared, what is missing."""
-    lines = [] if kpi.value is None else [f"n {formatting.count(kpi.n)}"]
+    verdict = " · within noise" if kpi.delta.verdict == "within_noise" else ""
+    lines = [] if kpi.value is None else [f"n {formatting.count(kpi.n)}{verdict}"]
     if kpi.delta.verdict == "not_comparable" and kpi.value is not None:
         lines.append(f"Not comparable: {kpi.delta.reason}")
     lines.extend(text for text in (kpi.missing_reason, kpi.note) if text)

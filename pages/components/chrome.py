@@ -165,7 +165,12 @@ def _read_website(websites: Sequence[Website], notices: list[str]) -> Website:
 
 
 def _website_control(website: Website, websites: Sequence[Website]) -> None:
-    names = {each.slug: _website_label(each) for each in websites}
+    labels = [_website_label(each) for each in websites]
+    # The browser answers with the label, so no two websites may share one.
+    names = {
+        each.slug: label if labels.count(label) == 1 else f"{label} ({each.slug})"
+        for each, label in zip(websites, labels, strict=True)
+    }
     st.session_state["website_widget"] = website.slug
     st.selectbox(
         "Website",

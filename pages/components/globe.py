@@ -17,15 +17,13 @@ from pages.components.palette import Palette, palette
 COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
 HEIGHT_PX = 640
 DIAMETER_PX = 600
-LATITUDE, LONGITUDE = 28.0, 8.0
+LATITUDE, LONGITUDE = 30.0, -18.0
 # deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
 ZOOM = log2(DIAMETER_PX * pi / 512 / cos(radians(LATITUDE)))
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
 DOT_PX, DOT_GROWTH_PX = 4.0, 2.2
-TWILIGHT_DEGREES = (0.0, -6.0, -12.0, -18.0)
-# Flat facets of the shade would sink below the sphere at its rim; this lifts them out again.
-NIGHT_HEIGHT_METRES = 25_000
+TWILIGHT_DEGREES = (0.0, -6.0, -12.0)
 
 
 def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
@@ -102,9 +100,9 @@ def _night(colours: Palette, now: datetime) -> list[pdk.Layer]:
         pdk.Layer(
             "SolidPolygonLayer",
             id=f"night{stage}",
-            data=[{"ring": [[*point, NIGHT_HEIGHT_METRES] for point in sun.dark_side(now, altitude)]}],
+            data=[{"ring": ring} for ring in sun.dark_strips(now, altitude)],
             get_polygon="ring",
-            get_fill_color=colours.rgba("night", 40 if colours.is_dark else 24),
+            get_fill_color=colours.rgba("night", 52 if colours.is_dark else 30),
             parameters=PAINT_IN_ORDER,
         )
         for stage, altitude in enumerate(TWILIGHT_DEGREES)

@@ -134,10 +134,12 @@ def two_visitors(site: Site, send_events: SendEvents) -> Site:
 
 @pytest.fixture
 def run_page() -> RunPage:
-    """Runs a page by its file, alone or as `app.py` would, with a query string."""
+    """Runs `app.py`, or a page alone as a freshly started server does for a link straight to it; with a query string."""
 
     def run(path: str, **query: str) -> AppTest:
-        page = AppTest.from_file(str(ROOT / path), default_timeout=PAGE_SECONDS)
+        page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PAGE_SECONDS)
+        if path != "app.py":
+            page.switch_page(path)
         for name, value in query.items():
             page.query_params[name] = value
         return page.run()
@@ -145,7 +147,22 @@ def run_page() -> RunPage:
     return run
 
 
-def text_of(page: AppTest) -> str:
-    """Everything that the page says, in one string."""
+def source_of(page: AppTest) -> str:
+    """The Markdown of everything that the page says, in one string."""
     kinds = ("title", "markdown", "caption", "info", "error", "warning")
-    return "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in page.get(kind))
+    elements = [element for kind in kinds for element in page.get(kind)]
+    return "\n".join(
+        f"{getattr(element.proto, 'title', '')}\n{getattr(element, 'value', '')}" for element in elements
+    )
+
+
+def text_of(page: AppTest) -> str:
+    """What the page says as a viewer reads it: escapes taken away."""
+    return source_of(page).replace("\\", "").replace("\u2060", "")
+
+
+def query_of(page: AppTest) -> dict[str, str]:
+    """The page's URL parameters after its last run."""
+    return {
+        name: values if isinstance(values, str) else values[-1] for name, values in page.query_params.items()
+    }
