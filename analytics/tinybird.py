@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, NoReturn, TypeVar
+from typing import Final, Literal, NoReturn, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -125,6 +125,12 @@ class Tinybird:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def query_pipe(self, name: str, params: Mapping[str, Parameter]) -> PipeAnswer:
         """The rows of a pipe's endpoint. Retried at most twice when the source is unavailable.

@@ -1,0 +1,428 @@
+"""The Tinybird transport: the real request, and an error of ours for everything that can go wrong."""
+
+import gzip
+import json
+import traceback
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+
+from analytics.errors import (
+    ConfigError,
+    SchemaMismatch,
+    SourceError,
+    SourceRejected,
+    SourceUnavailable,
+)
+from analytics.settings import load_settings
+from analytics.tinybird import MAX_ATTEMPTS, MAX_JOB_SECONDS, MAX_TOTAL_WAIT_SECONDS, Tinybird
+from analytics.wire import Ingested, Json
+
+READ, APPEND, ADMIN = "p.read-token", "p.append-token", "p.admin-token"
+HOST = "https://api.example.com"
+GOOD = {
+    "meta": [{"name": "n", "type": "UInt64"}],
+    "data": [{"n": 1}],
+    "rows": 1,
+    "statistics": {"elapsed": 0.01},
+}
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+class Recorder:
+    """A server that answers with the given responses in turn, then repeats the last, and remembers everything."""
+
+    def __init__(self, *responses: httpx.Response | Exception | Handler) -> None:
+        self.responses = list(responses)
+        self.requests: list[httpx.Request] = []
+        self.slept: list[float] = []
+        self.queries: list[datetime] = []
+        self.now = 0.0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answers one request."""
+        self.requests.append(request)
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response if isinstance(response, httpx.Response) else response(request)
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes at once."""
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def client(self, append: str | None = APPEND, admin: str | None = ADMIN) -> Tinybird:
+        """A client that talks to this server."""
+        return Tinybird(
+            HOST,
+            READ,
+            append,
+            admin,
+            transport=httpx.MockTransport(self),
+            on_query=self.queries.append,
+            sleep=self.sleep,
+            monotonic=lambda: self.now,
+        )
+
+
+def ok(body: object = GOOD) -> httpx.Response:
+    """A good answer."""
+    return httpx.Response(200, json=body)
+
+
+def refused(status: int, error: str = "", **headers: str) -> httpx.Response:
+    """A refusal as Tinybird writes it."""
+    return httpx.Response(status, json={"error": error} if error else {}, headers=headers)
+
+
+def failure(server: Recorder) -> SourceError:
+    """The error of one query."""
+    with server.client() as client, pytest.raises(SourceError) as caught:
+        client.query_pipe("inbox_analytics", {"website_id": "w1"})
+    return caught.value
+
+
+def test_a_query_is_one_get_with_the_token_in_the_header() -> None:
+    """Path, parameters and token as Tinybird documents them; None is left out; nothing secret in the address."""
+    server = Recorder(ok())
+    with server.client() as client:
+        answer = client.query_pipe(
+            "inbox_analytics", {"website_id": "w & 1", "prev_date_from": None, "minutes": 5}
+        )
+    (request,) = server.requests
+    assert request.method == "GET"
+    assert request.url.path == "/v0/pipes/inbox_analytics.json"
+    assert dict(request.url.params) == {"website_id": "w & 1", "minutes": "5"}
+    assert request.headers["Authorization"] == f"Bearer {READ}"
+    assert READ not in str(request.url)
+    assert answer.rows == [{"n": 1}]
+    assert answer.elapsed_seconds == 0.01
+    assert answer.read_at.tzinfo is UTC
+    assert len(server.queries) == 1
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../jobs", "a.json", "a b", "ä"])
+def test_a_pipe_name_never_becomes_a_path(name: str) -> None:
+    """Names are letters, digits and underscores."""
+    server = Recorder(ok())
+    with server.client() as client, pytest.raises(ValueError, match="letters"):
+        client.query_pipe(name, {})
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "said"),
+    [
+        (301, SourceRejected, "TINYBIRD_HOST"),
+        (400, SourceRejected, "deploy"),
+        (401, SourceRejected, "TINYBIRD_READ_TOKEN"),
+        (403, SourceRejected, "TINYBIRD_READ_TOKEN"),
+        (404, SourceRejected, "tb --cloud deploy"),
+        (405, SourceRejected, "deploy"),
+        (408, SourceRejected, "shorter range"),
+        (413, SourceRejected, "fewer"),
+        (429, SourceUnavailable, "Try again"),
+        (500, SourceUnavailable, "Try again"),
+        (502, SourceUnavailable, "Try again"),
+        (503, SourceUnavailable, "Try again"),
+        (599, SourceUnavailable, "Try again"),
+    ],
+)
+def test_each_status_has_its_error_and_its_remedy(status: int, kind: type[SourceError], said: str) -> None:
+    """The status is kept, the remedy names what to do, and what Tinybird said is shown."""
+    error = failure(Recorder(refused(status, "the column is gone")))
+    assert type(error) is kind
+    assert error.status == status
+    assert error.source == "tinybird"
+    assert error.resource == "inbox_analytics"
+    assert said in error.remedy
+    assert "the column is gone" in error.message
+
+
+def test_what_tinybird_says_is_scrubbed_and_cut() -> None:
+    """Tokens are blotted out, a page of text is cut, and no line breaks remain."""
+    error = failure(Recorder(refused(400, f"token {READ} or {ADMIN}\n\n" + "x" * 5000)))
+    assert READ not in str(error)
+    assert ADMIN not in str(error)
+    assert "\n" not in error.message
+    assert len(error.message) < 500
+
+
+@pytest.mark.parametrize(
+    "response",
+    [refused(503), refused(403), ok([]), httpx.ConnectError(f"{HOST}/?token={READ}")],
+    ids=["unavailable", "rejected", "mismatch", "network"],
+)
+def test_no_traceback_carries_a_token_or_an_address(response: httpx.Response | Exception) -> None:
+    """Neither the error nor anything it is chained to repeats the request."""
+    text = "".join(traceback.format_exception(failure(Recorder(response))))
+    assert READ not in text
+    assert "api.example.com" not in text
+
+
+def httpx_errors() -> Iterator[type[Exception]]:
+    """Every exception that httpx publishes."""
+    for name in httpx.__all__:
+        thing = getattr(httpx, name)
+        if isinstance(thing, type) and issubclass(thing, Exception):
+            yield thing
+
+
+def raised(kind: type[Exception]) -> Exception:
+    """An instance of an httpx exception, whatever its constructor wants."""
+    request = httpx.Request("GET", f"{HOST}/?token={READ}")
+    if issubclass(kind, httpx.HTTPStatusError):
+        return kind(f"failed {request.url}", request=request, response=httpx.Response(500))
+    if issubclass(
+        kind, (httpx.StreamConsumed, httpx.StreamClosed, httpx.ResponseNotRead, httpx.RequestNotRead)
+    ):
+        return kind()
+    return kind(f"failed {request.url}")
+
+
+@pytest.mark.parametrize("kind", list(httpx_errors()), ids=lambda kind: kind.__name__)
+def test_every_httpx_error_becomes_one_of_ours(kind: type[Exception]) -> None:
+    """Nothing of httpx passes the transport, and nothing of its text either."""
+    server = Recorder(raised(kind))
+    with server.client() as client, pytest.raises((SourceError, ConfigError)) as caught:
+        client.query_pipe("inbox_analytics", {})
+    assert READ not in str(caught.value)
+    assert "example.com" not in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_an_unreachable_server_names_the_variable() -> None:
+    """A real refused connection: TINYBIRD_HOST is what to look at."""
+    client = Tinybird("http://127.0.0.1:1", READ, sleep=lambda _: None)
+    with client, pytest.raises(SourceUnavailable, match="cannot be reached") as caught:
+        client.query_pipe("inbox_analytics", {})
+    assert "TINYBIRD_HOST" in caught.value.remedy
+
+
+def test_a_read_is_tried_at_most_twice_more() -> None:
+    """Three attempts, a growing pause, then the last error; each attempt is a query of the budget."""
+    server = Recorder(refused(503))
+    assert failure(server).status == 503
+    assert len(server.requests) == MAX_ATTEMPTS == 3
+    assert server.slept == [0.25, 0.5]
+    assert len(server.queries) == 3
+
+
+@pytest.mark.parametrize(
+    "first", [refused(500), refused(429), httpx.ReadTimeout("slow"), httpx.ConnectError("no")]
+)
+def test_a_second_attempt_may_succeed(first: httpx.Response | Exception) -> None:
+    """Network, timeout, 429 and 5xx are worth another try."""
+    server = Recorder(first, ok())
+    with server.client() as client:
+        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
+
+
+@pytest.mark.parametrize(
+    "response", [refused(400), refused(403), refused(404), refused(408), httpx.Response(200, text="x")]
+)
+def test_what_will_not_change_is_not_tried_again(response: httpx.Response) -> None:
+    """A refusal or a wrong answer costs one query."""
+    server = Recorder(response)
+    failure(server)
+    assert len(server.requests) == 1
+
+
+def test_retry_after_is_honoured() -> None:
+    """Tinybird says two seconds, so two seconds it is."""
+    server = Recorder(refused(429, **{"Retry-After": "2"}), ok())
+    with server.client() as client:
+        client.query_pipe("inbox_analytics", {})
+    assert server.slept == [2.0]
+
+
+def test_a_retry_after_beyond_the_bound_is_not_waited_for() -> None:
+    """A page never hangs for a minute: it shows the error now."""
+    server = Recorder(refused(429, **{"Retry-After": str(MAX_TOTAL_WAIT_SECONDS + 1)}))
+    assert failure(server).status == 429
+    assert server.slept == []
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(httpx.Response(200, text="<html>"), id="not JSON"),
+        pytest.param(ok([]), id="not an object"),
+        pytest.param(ok({"data": []}), id="no meta"),
+        pytest.param(ok({"meta": []}), id="no data"),
+        pytest.param(
+            httpx.Response(200, content=b"x", headers={"Content-Encoding": "gzip"}), id="broken gzip"
+        ),
+    ],
+)
+def test_a_wrong_answer_is_a_mismatch(response: httpx.Response) -> None:
+    """An answer without what was promised is an error, never an empty list."""
+    assert isinstance(failure(Recorder(response)), SchemaMismatch)
+
+
+def test_a_compressed_answer_is_read() -> None:
+    """Servers may gzip."""
+    body = gzip.compress(json.dumps(GOOD).encode())
+    server = Recorder(httpx.Response(200, content=body, headers={"Content-Encoding": "gzip"}))
+    with server.client() as client:
+        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
+
+
+def test_events_are_sent_as_ndjson_with_the_append_token() -> None:
+    """Name and wait in the query, one event a line, the counts added up."""
+    server = Recorder(httpx.Response(202, json={"successful_rows": 2, "quarantined_rows": 1}))
+    rows: list[dict[str, Json]] = [{"event_type": "seen"}, {"event_type": "page_view"}, {"event_type": 7}]
+    with server.client() as client:
+        assert client.send_events("visitor_events", rows, wait=True) == Ingested(2, 1)
+    (request,) = server.requests
+    assert request.method == "POST"
+    assert request.url.path == "/v0/events"
+    assert dict(request.url.params) == {"name": "visitor_events", "wait": "true"}
+    assert request.headers["Authorization"] == f"Bearer {APPEND}"
+    assert [json.loads(line) for line in request.content.splitlines()] == rows
+    assert server.queries == []
+
+
+def test_no_events_are_no_request() -> None:
+    """An empty batch costs nothing."""
+    server = Recorder(ok())
+    with server.client() as client:
+        assert client.send_events("visitor_events", []) == Ingested(0, 0)
+    assert server.requests == []
+
+
+def test_a_large_batch_is_sent_in_parts_and_added_up() -> None:
+    """25 MB in three requests."""
+
+    def counted(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            202, json={"successful_rows": len(request.content.splitlines()), "quarantined_rows": 0}
+        )
+
+    server = Recorder(counted)
+    rows: list[dict[str, Json]] = [{"page_url": "x" * 1_000_000}] * 25
+    with server.client() as client:
+        assert client.send_events("visitor_events", rows) == Ingested(25, 0)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("response", [refused(503), refused(429), httpx.ReadTimeout("slow")])
+def test_sending_is_never_repeated(response: httpx.Response | Exception) -> None:
+    """A row that arrived before the answer got lost would count twice."""
+    server = Recorder(response)
+    with server.client() as client, pytest.raises(SourceUnavailable):
+        client.send_events("visitor_events", [{"event_type": "seen"}])
+    assert len(server.requests) == 1
+
+
+def test_a_delete_names_the_website_and_waits_for_its_job() -> None:
+    """The condition with the admin token, then the job until it is done."""
+    job = {"id": "j1", "job_id": "j1", "status": "waiting"}
+    done = {**job, "status": "done", "rows_affected": 42}
+    server = Recorder(httpx.Response(201, json=job), ok({**job, "status": "working"}), refused(503), ok(done))
+    with server.client() as client:
+        assert client.delete_rows("visitor_events", "w-1_A") == 42
+    first, *polls = server.requests
+    assert (first.method, first.url.path) == ("POST", "/v0/datasources/visitor_events/delete")
+    assert parse_qs(first.content.decode()) == {"delete_condition": ["website_id = 'w-1_A'"]}
+    assert {poll.url.path for poll in polls} == {"/v0/jobs/j1"}
+    assert all(request.headers["Authorization"] == f"Bearer {ADMIN}" for request in server.requests)
+
+
+@pytest.mark.parametrize("website_id", ["", "w1' OR 1=1 --", "w1\\", "w\n", "w1\0", "ö", "w" * 101])
+def test_a_website_id_never_becomes_sql(website_id: str) -> None:
+    """Anything but an id is refused before a request is made."""
+    server = Recorder(ok())
+    with server.client() as client, pytest.raises(ValueError, match="website id"):
+        client.delete_rows("visitor_events", website_id)
+    assert server.requests == []
+
+
+def test_a_job_that_fails_says_why() -> None:
+    """The job's own error, scrubbed."""
+    server = Recorder(ok({"job_id": "j1"}), ok({"status": "error", "error": f"no partition {ADMIN}"}))
+    with server.client() as client, pytest.raises(SourceRejected, match="no partition") as caught:
+        client.delete_rows("visitor_events", "w1")
+    assert ADMIN not in str(caught.value)
+
+
+def test_a_job_that_never_ends_is_given_up() -> None:
+    """After a while, with a word on what may still happen."""
+    server = Recorder(ok({"job_id": "j1"}), ok({"status": "working"}))
+    with server.client() as client, pytest.raises(SourceUnavailable, match="not finished"):
+        client.delete_rows("visitor_events", "w1")
+    assert sum(server.slept) >= MAX_JOB_SECONDS
+
+
+@pytest.mark.parametrize("job", [{}, {"job_id": 5}, {"job_id": "../pipes"}], ids=str)
+def test_a_delete_without_a_usable_job_is_a_mismatch(job: dict[str, object]) -> None:
+    """No job to wait for, no success."""
+    with Recorder(ok(job)).client() as client, pytest.raises(SchemaMismatch):
+        client.delete_rows("visitor_events", "w1")
+
+
+def test_a_missing_token_is_named_by_its_variable() -> None:
+    """Sending and deleting say which variable is missing, before any request."""
+    server = Recorder(ok())
+    with server.client(append=None, admin=None) as client:
+        with pytest.raises(ConfigError, match="TINYBIRD_APPEND_TOKEN"):
+            client.send_events("visitor_events", [{"a": 1}])
+        with pytest.raises(ConfigError, match="TINYBIRD_ADMIN_TOKEN"):
+            client.delete_rows("visitor_events", "w1")
+    assert server.requests == []
+
+
+def test_a_client_is_what_the_settings_say() -> None:
+    """Host and tokens come from the settings."""
+    server = Recorder(ok(), httpx.Response(202, json={"successful_rows": 1, "quarantined_rows": 0}))
+    settings = load_settings(
+        {
+            "TINYBIRD_HOST": HOST,
+            "TINYBIRD_READ_TOKEN": READ,
+            "TINYBIRD_APPEND_TOKEN": APPEND,
+            "DATABASE_URL": "postgresql://h/d",
+        }
+    )
+    with Tinybird.from_settings(settings, transport=httpx.MockTransport(server)) as client:
+        client.query_pipe("inbox_analytics", {})
+        client.send_events("visitor_events", [{"a": 1}])
+    assert [request.headers["Authorization"] for request in server.requests] == [
+        f"Bearer {READ}",
+        f"Bearer {APPEND}",
+    ]
+    assert {request.url.host for request in server.requests} == {"api.example.com"}
+
+
+def test_the_real_server_takes_what_is_sent(stack_environment: object) -> None:
+    """Against the local stack over a real socket: send, query, delete, and a wrong pipe."""
+    del stack_environment
+    website_id = f"site-{datetime.now(UTC).timestamp():.6f}".replace(".", "-")
+    now = datetime.now(UTC).replace(microsecond=0)
+    event: dict[str, Json] = {
+        "timestamp": now.strftime("%Y-%m-%d %H:%M:%S"),
+        "website_id": website_id,
+        "visitor_id": "v1",
+        "session_id": "s1",
+        "event_type": "seen",
+        "country_code": "NO",
+        "city": "Oslo",
+        "latitude": 59.91,
+        "longitude": 10.75,
+        "device_type": "desktop",
+        "browser": "Firefox",
+        "page_url": "https://shop.example/?q='",
+    }
+    with Tinybird.from_settings(load_settings()) as client:
+        assert client.send_events("visitor_events", [event], wait=True) == Ingested(1, 0)
+        assert [
+            row["visitor_id"] for row in client.query_pipe("active_visitors", {"website_id": website_id}).rows
+        ] == ["v1"]
+        with pytest.raises(SourceRejected, match="404"):
+            client.query_pipe("no_such_pipe", {"website_id": website_id})
+        client.delete_rows("visitor_events", website_id)
+        assert client.query_pipe("active_visitors", {"website_id": website_id}).rows == []
