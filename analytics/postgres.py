@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Self
 
 import psycopg
 from sqlalchemy import create_engine, exc, text
@@ -71,6 +71,12 @@ class Postgres:
         """Closes the connections."""
         self._engine.dispose()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
     def read(self, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
         """The rows of a statement, read in one read-only transaction.
 
@@ -86,12 +92,14 @@ class Postgres:
         """
         try:
             with self._engine.connect() as connection:
-                connection.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_SECONDS * 1000}"))
+                connection.execute(
+                    text(f"SET LOCAL statement_timeout = {round(STATEMENT_TIMEOUT_SECONDS * 1000)}")
+                )
                 result = connection.execute(text(statement), dict(params))
                 columns = tuple(result.keys())
                 rows = [dict(row) for row in result.mappings()]
         except (exc.SQLAlchemyError, psycopg.Error) as error:
-            raise _translated(error, name) from None
+            raise translated(error, name) from None
         return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
 
 
@@ -125,7 +133,13 @@ def _with_utc(row: dict[str, Value]) -> dict[str, Value]:
     }
 
 
-def _translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceError:
+def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceError:
+    """What an error of the driver means here, without a word of its text: that may hold the address or a value.
+
+    Args:
+        error: As raised by SQLAlchemy or psycopg.
+        name: What was read.
+    """
     original = error.orig if isinstance(error, exc.DBAPIError) else error
     sqlstate = original.sqlstate if isinstance(original, psycopg.Error) else None
     if sqlstate == _CANCELED:
@@ -151,10 +165,6 @@ def _translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> Source
         )
     if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError | exc.TimeoutError):
         return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)
-    if isinstance(original, psycopg.InternalError):
-        return SourceUnavailable(
-            f"Postgres failed on {name} (SQLSTATE {sqlstate}).", _CHECK_URL, source="postgres", resource=name
-        )
     reason = f"SQLSTATE {sqlstate}" if sqlstate else type(error).__name__
     return SourceRejected(
         f"Postgres refused {name} ({reason}).",

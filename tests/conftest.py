@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import psycopg
 import pytest
 
 from analytics import cached
+from tests.product import Product
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 START_SECONDS: Final = 60.0
@@ -128,6 +130,13 @@ def query_pipe(local_stack: LocalStack) -> Callable[..., list[dict[str, Any]]]:
         return rows
 
     return query
+
+
+@pytest.fixture
+def product(local_stack: LocalStack) -> Iterator[Product]:
+    """An organization with a website of its own in the product's database."""
+    with psycopg.connect(local_stack.owner_url, autocommit=True) as connection:
+        yield Product(connection)
 
 
 def _environment(process: subprocess.Popen[bytes], env: Path, log: Path) -> dict[str, str]:
