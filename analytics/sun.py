@@ -1,15 +1,17 @@
-"""Where on Earth it is night: the sun's position and what part of it is dark.
+"""Where on Earth it is night: the sun's position, and how dark it is where.
 
 Pure astronomy to about half a degree, after the low-precision formulas of the Astronomical Almanac. Knows nothing
 of maps or drawing.
 """
 
 from datetime import UTC, datetime
-from itertools import pairwise
-from math import acos, asin, atan2, ceil, cos, degrees, hypot, radians, sin
+from math import asin, atan2, cos, degrees, radians, sin
+
+import numpy as np
+import numpy.typing as npt
 
 J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
-STRIP_DEGREES = 6
+NAUTICAL_TWILIGHT_DEGREES = -12.0
 
 
 def subsolar_point(now: datetime) -> tuple[float, float]:
@@ -34,62 +36,28 @@ def subsolar_point(now: datetime) -> tuple[float, float]:
     return degrees(declination), (right_ascension - sidereal_degrees + 180) % 360 - 180
 
 
-def dark_strips(now: datetime, altitude_degrees: float = 0.0) -> list[list[list[float]]]:
-    """Where the sun stands below an altitude: 0 for sunset, -6 and -12 for the stages of twilight.
+def darkness(now: datetime, cells_per_degree: float = 1.0) -> npt.NDArray[np.float64]:
+    """How dark it is everywhere: 0 where the sun is up, 1 where it stands 12° below the horizon or lower.
+
+    Args:
+        now: an aware instant.
+        cells_per_degree: resolution of the map.
 
     Returns:
-        One closed ring of [longitude, latitude] in degrees per strip between two meridians, from west to east, with
-        so many points that a flat map of each comes close to the sphere. Longitudes run on past 180 rather than
-        leap. Neighbours share an edge and never overlap.
+        One value per cell of a plate carrée map: rows from north to south, columns from west to east, both starting
+        half a cell inside the edge.
 
-    >>> strips = dark_strips(datetime(2026, 12, 21, 12, tzinfo=UTC))
-    >>> max(latitude for strip in strips for _, latitude in strip), strips[0][0] == strips[0][-1]
-    (90.0, True)
+    >>> noon_in_june = darkness(datetime(2026, 6, 21, 12, tzinfo=UTC))
+    >>> noon_in_june.shape, float(noon_in_june[0].max()), float(noon_in_june[-1].min())
+    ((180, 360), 0.0, 1.0)
     """
     declination, sun_longitude = subsolar_point(now)
-    midnight = sun_longitude + 180
-    meridians = [
-        (
-            round(midnight + offset, 2),
-            _dark_latitudes(radians(declination), radians(offset + 180), radians(altitude_degrees)),
-        )
-        for offset in range(-180, 181, STRIP_DEGREES)
-    ]
-    strips = []
-    for (west, western), (east, eastern) in pairwise(meridians):
-        if western is None and eastern is None:
-            continue
-        # Where the shade ends between two meridians it narrows to a point.
-        western, eastern = western or _middle(eastern), eastern or _middle(western)
-        ring = [[west, latitude] for latitude in _steps(western)] + [
-            [east, latitude] for latitude in _steps(eastern)[::-1]
-        ]
-        strips.append(ring + ring[:1])
-    return strips
-
-
-def _middle(latitudes: tuple[float, float] | None) -> tuple[float, float]:
-    south, north = latitudes or (0.0, 0.0)
-    return (south + north) / 2, (south + north) / 2
-
-
-def _steps(latitudes: tuple[float, float]) -> list[float]:
-    south, north = latitudes
-    count = max(1, ceil((north - south) / STRIP_DEGREES))
-    return [round(south + (north - south) * step / count, 2) for step in range(count + 1)]
-
-
-def _dark_latitudes(declination: float, hour_angle: float, altitude: float) -> tuple[float, float] | None:
-    """South and north end, in degrees, of the dark stretch of one meridian; None where the sun stands higher all along.
-
-    On a meridian the sine of the sun's altitude is amplitude * cos(latitude - brightest).
-    """
-    toward_pole, toward_equator = sin(declination), cos(declination) * cos(hour_angle)
-    amplitude = hypot(toward_pole, toward_equator)
-    threshold = sin(altitude) / amplitude if amplitude else 0.0
-    if threshold <= -1:
-        return None
-    half_width = 180 - degrees(acos(min(threshold, 1.0)))
-    darkest = degrees(atan2(-toward_pole, -toward_equator))
-    south, north = max(darkest - half_width, -90.0), min(darkest + half_width, 90.0)
-    return (south, north) if south < north else None
+    rows, columns = round(180 * cells_per_degree), round(360 * cells_per_degree)
+    latitudes = np.radians(90 - (np.arange(rows) + 0.5) / cells_per_degree)[:, np.newaxis]
+    hour_angles = np.radians((np.arange(columns) + 0.5) / cells_per_degree - 180 - sun_longitude)
+    sines = np.sin(latitudes) * sin(radians(declination)) + np.cos(latitudes) * cos(
+        radians(declination)
+    ) * np.cos(hour_angles)
+    altitudes = np.degrees(np.arcsin(np.clip(sines, -1, 1)))
+    shade: npt.NDArray[np.float64] = np.clip(altitudes / NAUTICAL_TWILIGHT_DEGREES, 0, 1)
+    return shade

@@ -91,15 +91,15 @@ def _card(kpi: Kpi, sparkline: Sequence[float]) -> None:
 
 
 def change_text(delta: Delta) -> str | None:
-    """The change as the chip shows it; None when there is none to show.
+    """The change as the chip shows it; a dash where there is none, and None when nothing is compared.
 
     >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
     ('−18 %', '+4.1 pp')
-    >>> change_text(Delta(None, "points", "off")) is None
-    True
+    >>> change_text(Delta(None, "points", "not_comparable")), change_text(Delta(None, "points", "off"))
+    ('–', None)
     """
     if delta.change is None:
-        return None
+        return None if delta.verdict == "off" else formatting.MISSING
     if delta.unit == "relative":
         return formatting.signed(delta.change * 100, "%", 0)
     return formatting.signed(delta.change, delta.unit)

@@ -105,6 +105,8 @@ def draw_series(
     )
     labels = bucket_labels(now_rows["bucket_start"], bucket)
     figure = go.Figure()
+    if past_rows[metric.column].isna().all():
+        previous = None
     if previous:
         past_rows = past_rows.assign(label=bucket_labels(past_rows["aligned_start"], bucket))
         past_rows = past_rows[past_rows["label"].isin(labels)]

@@ -284,7 +284,8 @@ def _header(title: str, view: View, resolved: ResolvedView, *, has_range: bool) 
     if has_range:
         facts.append(periods.days_label(*resolved.conversations.local_days()))
         if resolved.is_compared and resolved.comparable.is_ok:
-            facts.append(f"compared with {periods.days_label(*resolved.previous.local_days())}")
+            both = resolved.previous.local_days(), resolved.conversations.local_days()
+            facts.append(f"vs {formatting.without_year(*(periods.days_label(*days) for days in both))}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
         st.title(title, anchor=False, width="content")
         st.markdown(f":gray[{' · '.join(facts)}]", width="content")

@@ -117,6 +117,16 @@ def ago(elapsed: timedelta) -> str:
     return words if words == "now" else f"{words} ago"
 
 
+def without_year(days: str, other: str) -> str:
+    """A label of days without its year, where the label it stands beside ends with the same.
+
+    >>> without_year("9–15 Nov 2026", "16–22 Nov 2026"), without_year("24–31 Dec 2025", "1–8 Jan 2026")
+    ('9–15 Nov', '24–31 Dec 2025')
+    """
+    year = days[-5:]
+    return days.removesuffix(year) if other.endswith(year) and days.count(year) == 1 else days
+
+
 def clock(instant: datetime, timezone: str) -> str:
     """The local time of day of an aware instant, to the minute.
 

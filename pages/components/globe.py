@@ -3,12 +3,16 @@
 Owns the deck.gl layers. Gets rows that are ready to draw and knows nothing of where they come from.
 """
 
+import base64
+import io
 from datetime import datetime
 from math import cos, log2, pi, radians, sqrt
 
+import numpy as np
 import pandas as pd
 import pydeck as pdk
 import streamlit as st
+from PIL import Image
 
 from analytics import sun
 from pages.components import formatting
@@ -19,11 +23,13 @@ HEIGHT_PX = 640
 DIAMETER_PX = 600
 LATITUDE, LONGITUDE = 30.0, -18.0
 # deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
-ZOOM = log2(DIAMETER_PX * pi / 512 / cos(radians(LATITUDE)))
+# The camera stands so near that the rim it sees is an eighth smaller.
+ZOOM = log2(DIAMETER_PX * 1.125 * pi / 512 / cos(radians(LATITUDE)))
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
-DOT_PX, DOT_GROWTH_PX = 4.0, 2.2
-TWILIGHT_DEGREES = (0.0, -6.0, -12.0)
+DOT_PX, DOT_GROWTH_PX = 3.0, 2.0
+NIGHT_CELLS_PER_DEGREE = 0.5
+NIGHT_ALPHA_LIGHT, NIGHT_ALPHA_DARK = 92, 140
 
 
 def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
@@ -39,7 +45,7 @@ def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
     colours = palette()
     dots = [_dot(*row) for row in places[COLUMNS].itertuples(index=False, name=None)]
     deck = pdk.Deck(
-        layers=[*_world(colours), *_night(colours, now), *_dots(colours, dots)],
+        layers=[*_world(colours), _night(colours, now), *_dots(colours, dots)],
         views=[pdk.View(type="_GlobeView", controller=True)],
         initial_view_state=pdk.ViewState(latitude=LATITUDE, longitude=LONGITUDE, zoom=ZOOM),
         map_provider=None,
@@ -88,25 +94,28 @@ def _world(colours: Palette) -> list[pdk.Layer]:
             filled=False,
             get_line_color=colours.rgba("border"),
             get_line_width=0.7,
-            line_width_units="pixels",
+            line_width_units="'pixels'",
             parameters=PAINT_IN_ORDER,
         ),
     ]
 
 
-def _night(colours: Palette, now: datetime) -> list[pdk.Layer]:
-    """Translucent shades, one per stage of twilight, each one polygon."""
-    return [
-        pdk.Layer(
-            "SolidPolygonLayer",
-            id=f"night{stage}",
-            data=[{"ring": ring} for ring in sun.dark_strips(now, altitude)],
-            get_polygon="ring",
-            get_fill_color=colours.rgba("night", 52 if colours.is_dark else 30),
-            parameters=PAINT_IN_ORDER,
-        )
-        for stage, altitude in enumerate(TWILIGHT_DEGREES)
-    ]
+def _night(colours: Palette, now: datetime) -> pdk.Layer:
+    """The shade of night as one small translucent picture, so that dusk is a gradient and costs a few kilobytes."""
+    shade = sun.darkness(now, NIGHT_CELLS_PER_DEGREE)
+    pixels = np.empty((*shade.shape, 4), dtype=np.uint8)
+    pixels[..., :3] = colours.rgba("night")[:3]
+    pixels[..., 3] = np.round(shade * (NIGHT_ALPHA_DARK if colours.is_dark else NIGHT_ALPHA_LIGHT))
+    png = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(png, "PNG", optimize=True)
+    picture = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+    return pdk.Layer(
+        "BitmapLayer",
+        id="night",
+        image=pdk.types.String(picture),
+        bounds=[-180, -90, 180, 90],
+        parameters=PAINT_IN_ORDER,
+    )
 
 
 def _dots(colours: Palette, dots: list[dict[str, object]]) -> list[pdk.Layer]:

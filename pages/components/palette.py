@@ -58,8 +58,8 @@ def palette() -> Palette:
         surface=option("backgroundColor"),
         good=option("greenColor"),
         bad=option("redColor"),
-        ocean="#141926" if is_dark else "#E9EDF6",
-        land="#2C3448" if is_dark else "#CDD4E4",
+        ocean="#182136" if is_dark else "#E9EDF6",
+        land="#323C56" if is_dark else "#CDD4E4",
         border="#505C78" if is_dark else "#FFFFFF",
         night="#05070C" if is_dark else "#3B4468",
     )

@@ -97,7 +97,7 @@ def test_the_address_restores_the_page_in_a_new_window(window: Callable[..., Win
     expect(again.get_by_role("button", name="10 d", exact=True)).to_have_attribute("aria-checked", "true")
     expect(again.get_by_text("Handled by AI", exact=True).nth(1)).to_be_visible()
     expect(again.get_by_label("Timezone")).to_have_value(re.compile("Asia/Kolkata"))
-    expect(again.get_by_text("compared with")).to_have_count(0)
+    expect(again.get_by_text(" vs ")).to_have_count(0)
 
 
 def test_the_back_button_restores_the_range_before(window: Callable[..., Window]) -> None:
