@@ -31,6 +31,9 @@ LONGEST_RANGE_DAYS: Final = 3660
 HOURLY_UP_TO_DAYS: Final = 2
 DAILY_UP_TO_DAYS: Final = 45
 
+_OFFSET_STEP: Final = timedelta(minutes=15)
+"""Every timezone's offset is a multiple of it."""
+
 _RELATIVE = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
 _CUSTOM = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
 _EARLIEST_DATE: Final = date(2000, 1, 1)
@@ -335,7 +338,7 @@ def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> da
     """
     wall = instant.astimezone(timezone)
     if bucket == "hour":
-        return wall.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
+        return _floor_to_hour(instant, timezone)
     back = wall.weekday() if bucket == "week" else 0
     return local_midnight(wall.date() - timedelta(days=back), timezone)
 
@@ -343,8 +346,8 @@ def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> da
 def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
     """The first start of a local hour, day or week after the instant, UTC.
 
-    An hour is one reading of the local clock: the repeated hour of a day with 25 counts as two, and where the clock
-    moves by half an hour (Australia/Lord_Howe) the hour around the change has 90 or 30 minutes.
+    An hour ends where the local clock shows the next one or jumps: the repeated hour of a day with 25 is one of its
+    own, and so is the repeated half hour of Australia/Lord_Howe.
 
     >>> london = ZoneInfo("Europe/London")
     >>> next_bucket(datetime(2026, 10, 24, 23, tzinfo=UTC), "day", london).isoformat()
@@ -352,9 +355,21 @@ def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> dateti
     """
     start = floor_to_bucket(instant, bucket, timezone)
     if bucket == "hour":
-        later = start + timedelta(minutes=30)
-        while floor_to_bucket(later, "hour", timezone) <= instant:
-            later += timedelta(minutes=30)
-        return floor_to_bucket(later, "hour", timezone)
+        later = start + _OFFSET_STEP
+        while _floor_to_hour(later, timezone) == start:
+            later += _OFFSET_STEP
+        return later
     days = 7 if bucket == "week" else 1
     return local_midnight(start.astimezone(timezone).date() + timedelta(days=days), timezone)
+
+
+def _floor_to_hour(instant: datetime, timezone: ZoneInfo) -> datetime:
+    step = int(_OFFSET_STEP.total_seconds())
+    start = datetime.fromtimestamp(int(instant.timestamp()) // step * step, tz=UTC)
+    offset = start.astimezone(timezone).utcoffset()
+    while (
+        start.astimezone(timezone).minute
+        and (start - _OFFSET_STEP).astimezone(timezone).utcoffset() == offset
+    ):
+        start -= _OFFSET_STEP
+    return start
