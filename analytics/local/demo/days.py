@@ -200,7 +200,7 @@ class Days:
             page_mean = 1.6
         else:
             start, seconds = arrivals.start, 250 * np.exp(random.normal(0, 0.8, count))
-            page_mean = 0.25
+            page_mean = 0.2
         made = visitors.visits(
             random, self._audience, start, seconds, page_mean, arrivals.person_day, arrivals.person_index
         )

@@ -17,7 +17,7 @@ from analytics.local.demo.rhythm import HOUR, Floats
 Indexes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-HEARTBEAT_SECONDS = 270
+HEARTBEAT_SECONDS = 280
 LONGEST_VISIT_SECONDS = 45 * 60
 SEEN, PAGE_VIEW = 0, 1
 
