@@ -75,8 +75,7 @@ LIVE_TTL: Final = timedelta(minutes=10)
 PAUSED_REFRESH_SECONDS: Final = 300.0
 """Live data that somebody asks for while polling pauses is read anew this often."""
 
-PERIOD_ENTRIES: Final = 512
-LIVE_ENTRIES: Final = 128
+MAX_ENTRIES: Final = 512
 
 _last_good = LastGood()
 
@@ -103,14 +102,12 @@ def viewer_for(email: str | None, now: datetime) -> Viewer:
         SourceError: Postgres is down.
     """
     settings = load_settings()
-    if email is None:
-        if not settings.demo:
-            raise ConfigError(
-                "Sign-in is not configured, and this is no demo.",
-                "Configure an identity provider, or run `inbox-analytics demo`.",
-            )
-        email = settings.demo_email
-    address = email.strip().lower()
+    if email is None and not settings.demo:
+        raise ConfigError(
+            "Sign-in is not configured, and this is no demo.",
+            "Configure an identity provider, or run `inbox-analytics demo`.",
+        )
+    address = (email or settings.demo_email).strip().lower()
     reading = _last_good.read(
         ("user_by_email", address), lambda: _user_by_email(address), not_before=now - ACCESS_TRUST
     )
@@ -313,55 +310,55 @@ def _connections() -> Connections:
     return Connections.from_settings(load_settings())
 
 
-@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=PERIOD_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=MAX_ENTRIES)
 def _user_by_email(email: str) -> Answer[User | None]:
     return sources.user_by_email(_connections().postgres, email)
 
 
-@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=PERIOD_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=MAX_ENTRIES)
 def _websites_for_viewer(user_id: str) -> Answer[tuple[OwnedWebsite, ...]]:
     return sources.websites_for_viewer(_connections().postgres, user_id, access.STAFF_ROLE)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _inbox_analytics(website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
     return sources.inbox_analytics(_connections().tinybird, website_id, bounds)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
     return sources.unique_visitors(_connections().tinybird, website_id, bounds)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _kpi_timeseries(website_id: str, bounds: Bounds, timezone: str, bucket: str) -> Answer[pd.DataFrame]:
     return sources.kpi_timeseries(_connections().tinybird, website_id, bounds, timezone, bucket)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=PERIOD_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
     return sources.rating_and_sentiment(_connections().postgres, website_id, bounds)
 
 
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=LIVE_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _active_visitors(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
     del tick  # part of the key only
     return sources.active_visitors(_connections().tinybird, website_id, minutes)
 
 
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=LIVE_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
     del tick  # part of the key only
     return sources.visitor_locations(_connections().tinybird, website_id, minutes)
 
 
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=LIVE_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_activity(website_id: str, tick: int) -> Answer[pd.DataFrame]:
     del tick  # part of the key only
     return sources.visitor_activity(_connections().tinybird, website_id)
 
 
-@st.cache_data(show_spinner=False, ttl=FRESHNESS_TTL, max_entries=LIVE_ENTRIES)
+@st.cache_data(show_spinner=False, ttl=FRESHNESS_TTL, max_entries=MAX_ENTRIES)
 def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(_connections().tinybird, website_id)
 

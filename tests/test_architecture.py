@@ -1,0 +1,214 @@
+"""The rules that hold the architecture: who may import whom, how long a file may be, and what no page may do."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from analytics import cached
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ANALYTICS: Final = ROOT / "analytics"
+
+# From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
+LAYERS: Final[tuple[frozenset[str], ...]] = (
+    frozenset({"errors", "periods", "intervals", "budget", "sun"}),
+    frozenset({"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "presence", "totals"}),
+    frozenset({"access", "metrics", "views", "tinybird", "postgres"}),
+    frozenset({"sources", "connections", "timeseries"}),
+    frozenset({"board"}),
+    frozenset({"cached"}),
+)
+SAME_LAYER: Final = {("views", "access")}
+
+PURE: Final = frozenset(
+    {
+        "access",
+        "board",
+        "budget",
+        "intervals",
+        "metrics",
+        "periods",
+        "presence",
+        "readings",
+        "satisfaction",
+        "tiers",
+        "timeseries",
+        "totals",
+        "views",
+        "wire",
+    }
+)
+IMPURE_PACKAGES: Final = frozenset(
+    {"httpx", "sqlalchemy", "psycopg", "streamlit", "requests", "socket", "urllib"}
+)
+
+PAGE_LINES, MODULE_LINES, ENTRY_LINES = 120, 400, 60
+
+
+def python_files(*folders: Path) -> list[Path]:
+    """Every source file under the folders."""
+    return sorted(path for folder in folders for path in folder.rglob("*.py"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, anywhere in it, as a dotted name; `from a import b` gives `a` and `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def top_modules() -> list[Path]:
+    """The modules directly in analytics/, but the command line, which may import everything."""
+    return [path for path in sorted(ANALYTICS.glob("*.py")) if path.stem not in {"__init__", "cli"}]
+
+
+def own_imports(path: Path) -> set[str]:
+    """The analytics modules that a file imports, by their first name."""
+    names = {name.split(".")[1] for name in imported(path) if name.startswith("analytics.")}
+    return {name for name in names if (ANALYTICS / f"{name}.py").exists() or (ANALYTICS / name).is_dir()}
+
+
+def test_every_module_has_a_layer() -> None:
+    """A new module is placed on purpose; a deleted one leaves the list."""
+    assert sorted(name for layer in LAYERS for name in layer) == [path.stem for path in top_modules()]
+
+
+@pytest.mark.parametrize("path", top_modules(), ids=lambda path: path.stem)
+def test_imports_go_down(path: Path) -> None:
+    """errors, periods ← settings, schemas ← tinybird, postgres ← sources ← cached, and nothing back."""
+    level = next(number for number, layer in enumerate(LAYERS) if path.stem in layer)
+    below = frozenset().union(*LAYERS[:level])
+    allowed = below | {other for name, other in SAME_LAYER if name == path.stem}
+    assert own_imports(path) - {path.stem} <= allowed
+
+
+@pytest.mark.parametrize("path", python_files(ANALYTICS), ids=lambda path: str(path.relative_to(ANALYTICS)))
+def test_only_cached_knows_streamlit(path: Path) -> None:
+    """Everything else runs in a notebook."""
+    uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
+    assert uses is (path == ANALYTICS / "cached.py")
+
+
+@pytest.mark.parametrize("path", top_modules(), ids=lambda path: path.stem)
+def test_pure_modules_touch_nothing(path: Path) -> None:
+    """Data in, value out: no network, no database, no clock."""
+    if path.stem not in PURE:
+        return
+    assert {name.split(".")[0] for name in imported(path)} & IMPURE_PACKAGES == set()
+    calls = {
+        ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
+    }
+    assert calls & {"datetime.now", "datetime.utcnow", "date.today", "time.time", "open"} == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in python_files(ANALYTICS, ROOT / "pages") if ANALYTICS / "local" not in path.parents]
+    + [ROOT / "app.py"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_only_the_command_line_imports_the_local_stack(path: Path) -> None:
+    """Production installs neither engine."""
+    uses = any(name.startswith("analytics.local") for name in imported(path))
+    assert not uses or path == ANALYTICS / "cli.py"
+
+
+def test_the_command_line_imports_the_local_stack_inside_its_commands() -> None:
+    """The other commands work without the extra."""
+    tree = ast.parse((ANALYTICS / "cli.py").read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            assert "analytics.local" not in ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    "path", [*python_files(ROOT / "pages"), ROOT / "app.py"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_pages_have_no_sql_and_no_http(path: Path) -> None:
+    """A page asks `cached`; sources and transports are out of its reach, and so is everything that connects."""
+    forbidden = {"sources", "tinybird", "postgres", "connections", "wire", "board", "timeseries"}
+    assert own_imports(path) & forbidden == set()
+    assert {name.split(".")[0] for name in imported(path)} & (
+        IMPURE_PACKAGES - {"streamlit", "urllib"}
+    ) == set()
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [text for text in texts if "SELECT " in text and " FROM " in text] == []
+
+
+@pytest.mark.parametrize(
+    "path", python_files(ANALYTICS, ROOT / "pages"), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_files_stay_short(path: Path) -> None:
+    """Past its limit a file is two things."""
+    is_page = path.parent == ROOT / "pages"
+    assert len(path.read_text().splitlines()) <= (PAGE_LINES if is_page else MODULE_LINES)
+
+
+def test_the_entry_stays_short() -> None:
+    """Sign-in, navigation, run."""
+    assert len((ROOT / "app.py").read_text().splitlines()) <= ENTRY_LINES
+
+
+def cached_functions() -> list[ast.FunctionDef]:
+    """The functions in cached.py that Streamlit caches."""
+    tree = ast.parse(Path(inspect.getfile(cached)).read_text())
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any("cache_data" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
+
+
+@pytest.mark.parametrize("function", cached_functions(), ids=lambda function: function.name)
+def test_parameters_are_the_whole_key(function: ast.FunctionDef) -> None:
+    """No parameter that Streamlit leaves out of the key, no session state, no clock; and entries are bounded."""
+    arguments = [argument.arg for argument in function.args.args + function.args.kwonlyargs]
+    assert arguments
+    assert not [name for name in arguments if name.startswith("_")]
+    assert function.args.vararg is None
+    assert function.args.kwarg is None
+    text = ast.unparse(function)
+    assert "session_state" not in text
+    assert "now(" not in text
+    (decorator,) = function.decorator_list
+    assert isinstance(decorator, ast.Call)
+    assert {"ttl", "max_entries", "show_spinner"} <= {str(keyword.arg) for keyword in decorator.keywords}
+
+
+def test_importing_the_package_does_nothing() -> None:
+    """No module reads the environment, opens a connection or prints when it is imported."""
+    for path in top_modules():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Expr):
+                assert isinstance(node.value, ast.Constant), f"{path.name} runs {ast.unparse(node)} on import"
+
+
+@pytest.mark.parametrize(
+    "path", python_files(ANALYTICS, ROOT / "pages"), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_no_blanket_except(path: Path) -> None:
+    """`except Exception` under a cache turns a failure into data; it may clean up and pass on, nothing else."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ExceptHandler):
+            caught = "" if node.type is None else ast.unparse(node.type)
+            is_passed_on = ast.unparse(node.body[-1]) == "raise"
+            assert is_passed_on or caught not in {"", "Exception", "BaseException"}, f"line {node.lineno}"
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in top_modules()} - {"sun"}))
+def test_every_module_has_its_tests(name: str) -> None:
+    """Tests mirror the tree."""
+    assert (ROOT / "tests" / f"test_{name}.py").exists()

@@ -1,0 +1,21 @@
+"""Totals: intervals are there whole or not at all."""
+
+from dataclasses import replace
+
+from analytics.intervals import Interval
+from analytics.totals import ConversationTotals
+
+TOTALS = ConversationTotals(10, 8, 6, 3, 1, 2, 60.0, 90.0, 600.0, 900.0, 50.0, 70.0, 500.0, 700.0, 0.5)
+
+
+def test_both_ends_make_an_interval() -> None:
+    """In seconds, one for each median."""
+    assert TOTALS.response_interval == Interval(50.0, 70.0)
+    assert TOTALS.resolution_interval == Interval(500.0, 700.0)
+
+
+def test_below_six_values_there_is_none() -> None:
+    """The pipe gives NULL for the ends: too few to say."""
+    few = replace(TOTALS, median_response_low_seconds=None, median_response_high_seconds=None)
+    assert few.response_interval is None
+    assert few.resolution_interval is not None
