@@ -19,8 +19,9 @@ import psycopg
 import pytest
 
 from analytics.local.demo.history import History
-from analytics.local.demo.organizations import NORTHWIND_SHOP, identity
+from analytics.local.demo.organizations import identity
 from analytics.local.demo.record import DemoRecord
+from analytics.local.demo.websites import NORTHWIND_SHOP
 from analytics.local.failure import StackFailure
 from analytics.local.stack import LocalStack, listen
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.local.demo.identifiers import Bytes, Seconds, nanoids, ulids
-from analytics.local.demo.organizations import Website
 from analytics.local.demo.rhythm import HOUR, Floats, Rhythm
 from analytics.local.demo.visitors import Flags, Indexes
+from analytics.local.demo.websites import Website
 
 NEVER = np.iinfo(np.int64).max // 2
 """An instant that does not come."""

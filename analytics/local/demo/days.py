@@ -15,9 +15,10 @@ from analytics.local.demo import visitors
 from analytics.local.demo.cities import Audience
 from analytics.local.demo.conversations import NEVER, Conversations
 from analytics.local.demo.identifiers import Bytes, Seconds, ulids
-from analytics.local.demo.organizations import DAY, Identity, Organization, Website
+from analytics.local.demo.organizations import DAY, Identity, Organization
 from analytics.local.demo.rhythm import Rhythm
 from analytics.local.demo.visitors import Events, Flags, Indexes, Newcomers, Visits
+from analytics.local.demo.websites import Website
 
 Kind = Literal["writer", "reader"]
 """Writers start a conversation on their visits, readers never do."""

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from analytics.local.demo.organizations import DAY, Hours, Website
+from analytics.local.demo.organizations import DAY
+from analytics.local.demo.websites import Hours, Website
 
 Floats = npt.NDArray[np.float64]
 Seconds = npt.NDArray[np.int64]

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from analytics.local.demo.cities import NOWHERE, Audience
 from analytics.local.demo.identifiers import Bytes, Seconds, ulids
-from analytics.local.demo.organizations import DAY, Website
+from analytics.local.demo.organizations import DAY
 from analytics.local.demo.rhythm import HOUR, Floats
+from analytics.local.demo.websites import Website
 
 Indexes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -1,0 +1,281 @@
+"""The six websites: how much happens on each, when, how well, and what about. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+Hours = Literal["shop", "cafe", "office"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A habit that changes: its value at the anchor, and by how much a quarter of a year moves it.
+
+    A `rate` of 0.25 means 25 % more (as a factor, e-based) a quarter; before the anchor less, after it constant.
+    """
+
+    now: float
+    rate: float = 0.0
+
+    def at(self, days_from_anchor: float) -> float:
+        """The value that many days after the anchor (negative: before)."""
+        return self.now * float(np.exp(self.rate * min(days_from_anchor, 0.0) / 90))
+
+
+@dataclass(frozen=True, slots=True)
+class Website:
+    """One website and the habits of its visitors and its team.
+
+    Attributes:
+        number: Position in `WEBSITES`; part of every random seed.
+        hours: Which daily and weekly rhythm it has, on the clock of `timezone`.
+        opened_days: When it was created, in days from the anchor.
+        audience: Share of the visitors per country; the rest of the world gets what is left.
+        pages: Paths with how often they are visited, most visited first.
+        topics: What its conversations are about.
+        conversations_a_day: How many start on an average day.
+        sessions_a_day: How many visits without a conversation there are on an average day.
+        ai_first_ratio: Share of conversations the AI agent answers first.
+        ai_resolves_ratio: Share of those that it also resolves.
+        ai_seconds: Median seconds until the AI agent answers.
+        human_minutes: Median working minutes until a person answers.
+        human_hours: Median working hours a person needs to resolve.
+        mood: Mean of the hidden satisfaction at the anchor; 0 gives about 4.2 stars.
+        mood_a_quarter: How much that changes in a quarter of a year.
+        is_german: Whether visitors write German.
+    """
+
+    number: int
+    name: str
+    slug: str
+    domain: str
+    timezone: str
+    hours: Hours
+    opened_days: int
+    audience: dict[str, float]
+    pages: tuple[tuple[str, float], ...]
+    topics: tuple[str, ...]
+    conversations_a_day: Drift
+    sessions_a_day: Drift
+    ai_first_ratio: Drift
+    ai_resolves_ratio: Drift
+    ai_seconds: Drift
+    human_minutes: Drift
+    human_hours: Drift
+    mood: float = 0.0
+    mood_a_quarter: float = 0.0
+    is_german: bool = False
+
+
+# Visitors can put anything into an address: these two are on every website, so that escaping is seen to work.
+HOSTILE_PAGES = (
+    ("/search?q=%22%3E<script>alert('page')</script>", 0.3),
+    ("/search?q=" + "very-long-" * 24 + "query", 0.2),
+)
+
+_SHOP_PAGES = (
+    ("/", 22.0),
+    ("/collections/new-arrivals", 11.0),
+    ("/collections/tents", 9.0),
+    ("/collections/jackets", 8.0),
+    ("/products/fjell-2-tent", 7.5),
+    ("/products/ridge-rain-jacket", 6.0),
+    ("/products/trail-runner-gtx", 5.5),
+    ("/products/merino-base-layer", 4.5),
+    ("/products/summit-45-backpack", 4.0),
+    ("/products/ember-camp-stove", 3.0),
+    ("/cart", 6.0),
+    ("/checkout", 3.5),
+    ("/account/orders", 4.0),
+    ("/pages/delivery", 3.0),
+    ("/pages/returns", 3.5),
+    ("/pages/size-guide", 2.5),
+    ("/journal/packing-for-a-weekend?utm_source=newsletter&utm_medium=email", 2.0),
+    ("/journal/how-to-care-for-down", 1.2),
+    *HOSTILE_PAGES,
+)
+_GERMAN_SHOP_PAGES = (
+    ("/", 20.0),
+    ("/kollektionen/neuheiten", 10.0),
+    ("/kollektionen/zelte", 8.0),
+    ("/kollektionen/regenjacken", 7.0),
+    ("/produkte/fjell-2-zelt", 6.0),
+    ("/produkte/summit-45-rucksack", 5.0),
+    ("/warenkorb", 5.0),
+    ("/kasse", 3.0),
+    ("/seiten/lieferung", 3.0),
+    ("/seiten/rückgabe", 3.0),
+    ("/seiten/größentabelle", 2.0),
+    *HOSTILE_PAGES,
+)
+_TRADE_PAGES = (("/", 10.0), ("/apply", 6.0), ("/price-list", 5.0), ("/contact", 3.0), *HOSTILE_PAGES)
+_CAFE_PAGES = (
+    ("/", 20.0),
+    ("/menu", 16.0),
+    ("/order", 9.0),
+    ("/order/sourdough-box", 5.0),
+    ("/locations/greenpoint", 6.0),
+    ("/locations/fort-greene", 4.0),
+    ("/catering", 4.0),
+    ("/gift-cards", 2.0),
+    *HOSTILE_PAGES,
+)
+_CLASS_PAGES = (
+    ("/", 12.0),
+    ("/classes/sourdough-basics", 8.0),
+    ("/classes/laminated-dough", 5.0),
+    ("/calendar", 6.0),
+    ("/vouchers", 2.0),
+    *HOSTILE_PAGES,
+)
+_LEDGER_PAGES = (
+    ("/", 14.0),
+    ("/pricing", 10.0),
+    ("/app/invoices", 9.0),
+    ("/app/dashboard", 9.0),
+    ("/app/reports/gst", 6.0),
+    ("/app/settings/billing", 4.0),
+    ("/docs/getting-started", 6.0),
+    ("/docs/import-from-spreadsheet", 4.0),
+    ("/docs/api/invoices", 3.0),
+    ("/blog/gst-filing-checklist", 4.0),
+    ("/login", 7.0),
+    *HOSTILE_PAGES,
+)
+
+NORTHWIND_SHOP = Website(
+    number=0,
+    name="Northwind Outdoor",
+    slug="northwind-outdoor",
+    domain="northwind.shop",
+    timezone="Europe/London",
+    hours="shop",
+    opened_days=-912,
+    audience={
+        "GB": 0.36,
+        "IE": 0.05,
+        "US": 0.17,
+        "NL": 0.04,
+        "FR": 0.05,
+        "SE": 0.03,
+        "NO": 0.03,
+        "AU": 0.05,
+        "NZ": 0.02,
+        "JP": 0.03,
+        "CA": 0.04,
+    },
+    pages=_SHOP_PAGES,
+    topics=("delivery", "returns", "sizing", "order status", "product advice", "payment", "repairs"),
+    conversations_a_day=Drift(142, 0.19),
+    sessions_a_day=Drift(4600, 2.2),
+    ai_first_ratio=Drift(0.86, 0.04),
+    ai_resolves_ratio=Drift(0.66, 0.10),
+    ai_seconds=Drift(88, -0.42),
+    human_minutes=Drift(7.5, -0.30),
+    human_hours=Drift(2.2, -0.22),
+    mood=0.06,
+    mood_a_quarter=0.10,
+)
+NORTHWIND_GERMANY = Website(
+    number=1,
+    name="Northwind Deutschland",
+    slug="northwind-de",
+    domain="de.northwind.shop",
+    timezone="Europe/Berlin",
+    hours="shop",
+    opened_days=-430,
+    audience={"DE": 0.72, "AT": 0.12, "CH": 0.09},
+    pages=_GERMAN_SHOP_PAGES,
+    topics=("Lieferung", "Rückgabe", "Größen", "Bestellstatus", "Beratung"),
+    conversations_a_day=Drift(44, 0.10),
+    sessions_a_day=Drift(420, 0.30),
+    ai_first_ratio=Drift(0.80, 0.05),
+    ai_resolves_ratio=Drift(0.62, 0.06),
+    ai_seconds=Drift(140, -0.12),
+    human_minutes=Drift(11, 0.05),
+    human_hours=Drift(3.0, 0.03),
+    is_german=True,
+)
+NORTHWIND_TRADE = Website(
+    number=2,
+    name="Northwind Trade",
+    slug="northwind-trade",
+    domain="trade.northwind.shop",
+    timezone="America/New_York",
+    hours="office",
+    opened_days=-2,
+    audience={"US": 0.8, "CA": 0.1},
+    pages=_TRADE_PAGES,
+    topics=("wholesale prices", "opening an account"),
+    conversations_a_day=Drift(1.6),
+    sessions_a_day=Drift(36),
+    ai_first_ratio=Drift(0.6),
+    ai_resolves_ratio=Drift(0.4),
+    ai_seconds=Drift(120),
+    human_minutes=Drift(30),
+    human_hours=Drift(4.0),
+)
+KETTLE = Website(
+    number=3,
+    name="Kettle & Crumb",
+    slug="kettle-and-crumb",
+    domain="kettleandcrumb.cafe",
+    timezone="America/New_York",
+    hours="cafe",
+    opened_days=-610,
+    audience={"US": 0.93, "CA": 0.02},
+    pages=_CAFE_PAGES,
+    topics=("orders", "opening hours", "allergens", "catering", "gift cards"),
+    conversations_a_day=Drift(17, 0.05),
+    sessions_a_day=Drift(230, 0.05),
+    ai_first_ratio=Drift(0.72),
+    ai_resolves_ratio=Drift(0.66),
+    ai_seconds=Drift(210, -0.02),
+    human_minutes=Drift(14, 0.02),
+    human_hours=Drift(1.2),
+    mood=0.15,
+)
+KETTLE_CLASSES = Website(
+    number=4,
+    name="Kettle & Crumb Classes",
+    slug="kettle-classes",
+    domain="classes.kettleandcrumb.cafe",
+    timezone="America/New_York",
+    hours="cafe",
+    opened_days=-240,
+    audience={"US": 0.96},
+    pages=_CLASS_PAGES,
+    topics=("bookings", "vouchers", "dates"),
+    conversations_a_day=Drift(4.5, 0.15),
+    sessions_a_day=Drift(85, 0.10),
+    ai_first_ratio=Drift(0.65),
+    ai_resolves_ratio=Drift(0.60),
+    ai_seconds=Drift(240),
+    human_minutes=Drift(22),
+    human_hours=Drift(2.5),
+    mood=0.2,
+)
+PILOT_LEDGER = Website(
+    number=5,
+    name="Pilot Ledger",
+    slug="pilot-ledger",
+    domain="pilotledger.app",
+    timezone="Asia/Kolkata",
+    hours="office",
+    opened_days=-700,
+    audience={"IN": 0.70, "AE": 0.06, "SG": 0.04, "LK": 0.03, "GB": 0.03},
+    pages=_LEDGER_PAGES,
+    topics=("GST filing", "invoices", "import", "billing", "bank feeds", "API"),
+    conversations_a_day=Drift(40, -0.22),
+    sessions_a_day=Drift(370, -0.25),
+    ai_first_ratio=Drift(0.78, -0.03),
+    ai_resolves_ratio=Drift(0.60, -0.12),
+    ai_seconds=Drift(230, 0.30),
+    human_minutes=Drift(24, 0.45),
+    human_hours=Drift(4.5, 0.35),
+    mood=-0.35,
+    mood_a_quarter=-0.25,
+)
+
+WEBSITES: Final = (NORTHWIND_SHOP, NORTHWIND_GERMANY, NORTHWIND_TRADE, KETTLE, KETTLE_CLASSES, PILOT_LEDGER)
