@@ -60,5 +60,5 @@ class QueryBudget:
 
     def _turn_to(self, now: datetime) -> None:
         today = now.astimezone(UTC).date()
-        if today != self._day:
+        if self._day is None or today > self._day:
             self._day, self._spent = today, 0

@@ -30,6 +30,15 @@ def test_a_new_utc_day_starts_afresh() -> None:
     assert budget.live_refresh_seconds(NOON + timedelta(hours=12)) == 15.0
 
 
+def test_a_late_straggler_does_not_bring_yesterday_back() -> None:
+    """A thread that took its time before midnight counts into the new day, and resets nothing."""
+    budget = QueryBudget(100)
+    tomorrow = NOON + timedelta(days=1)
+    budget.spend(tomorrow)
+    budget.spend(NOON)
+    assert budget.spent(tomorrow) == 2
+
+
 def test_an_unlimited_budget_never_slows_down() -> None:
     """The local stack answers as often as it is asked."""
     budget = QueryBudget(None)
