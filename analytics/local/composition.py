@@ -109,6 +109,8 @@ class Composer:
             except TemplateSyntaxError as error:
                 raise RefusedSql(str(error)) from None
         step = _Step(underscore, "_" if underscore else "", text, self._statement(text))
+        if work.binder.parameters:
+            _check_quotes(step.statement.tree)
         for name in sorted(step.statement.tables - ({"_"} if underscore else set())):
             if name not in self._project.names:
                 raise RefusedSql(f"There is no data source or pipe called '{name}'")

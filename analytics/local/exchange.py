@@ -117,7 +117,10 @@ async def fields_of(request: Request) -> dict[str, str]:
     text = _decoded(body)
     if kind == "application/x-www-form-urlencoded":
         form_fields = dict(parse_qsl(text, keep_blank_values=True))
-        return fields | (form_fields or ({"q": text} if text else {}))
+        is_sql = any(
+            character.isspace() for character in next(iter(form_fields), "")
+        )  # curl --data "SELECT 1"
+        return fields | ({"q": text} if is_sql else form_fields)
     return fields | ({"q": text} if text.strip() else {})
 
 

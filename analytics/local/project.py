@@ -29,10 +29,10 @@ class Project:
     def may(self, role: Role, scope: Scope, name: str) -> bool:
         """Whether a role has a scope on a resource: as declared, everything for the admin, nothing on unknown names.
 
-        A quarantine belongs to its data source.
+        Who reads a data source reads its quarantine; nobody appends to a quarantine.
         """
         resource = self.pipes.get(name) or self.datasources.get(name.removesuffix(QUARANTINE))
-        if resource is None or name not in self.names:
+        if resource is None or name not in self.names or (scope == "APPEND" and name not in self.datasources):
             return False
         return role == "admin" or any(_SCOPES[role] == grant.scope == scope for grant in resource.grants)
 

@@ -17,7 +17,7 @@ from analytics.local.project import QUARANTINE, Project
 
 _LOG = logging.getLogger(__name__)
 _DECLARED = f"{DATABASE}_declared"
-_TTL_CHECK_SECONDS = 60
+_TTL_CHECK_SECONDS = 300
 _WIDER = {
     "Int8": ("Int16", "Int32", "Int64"),
     "Int16": ("Int32", "Int64"),
@@ -46,26 +46,21 @@ def ensure_tables(clickhouse: ClickHouse, project: Project) -> None:
         DatafileError: ClickHouse refuses a datafile, or an existing table cannot follow it without losing rows.
     """
     clickhouse.execute(f"DROP DATABASE IF EXISTS {_DECLARED} SYNC")
-    clickhouse.execute(f"CREATE DATABASE {_DECLARED} ENGINE = Atomic")
     for datasource in project.datasources.values():
         try:
             _ensure(clickhouse, datasource)
-            clickhouse.execute(_quarantine_ddl(datasource))
-            _add_to_quarantine(clickhouse, datasource)
+            _ensure_quarantine(clickhouse, datasource)
         except QueryError as error:
             raise DatafileError(f"{datasource.path}:1: ClickHouse refuses it: {error}") from None
-    clickhouse.execute(f"DROP DATABASE {_DECLARED} SYNC")
+    clickhouse.execute(f"DROP DATABASE IF EXISTS {_DECLARED} SYNC")
 
 
 def _ensure(clickhouse: ClickHouse, datasource: Datasource) -> None:
-    clickhouse.execute(_ddl(_DECLARED, datasource))
     current = _describe(clickhouse, DATABASE, datasource.name)
     if current is None:
         clickhouse.execute(_ddl(DATABASE, datasource))
         return
-    declared = _describe(clickhouse, _DECLARED, datasource.name)
-    if declared is None:
-        return
+    declared = _declared(clickhouse, datasource)
     if (current.engine, current.keys) != (declared.engine, declared.keys):
         raise _refusal(datasource, "the engine or a key changed")
     changes = [
@@ -79,6 +74,16 @@ def _ensure(clickhouse: ClickHouse, datasource: Datasource) -> None:
         clickhouse.execute(f"ALTER TABLE {DATABASE}.`{datasource.name}` {change}")
     for name in current.columns.keys() - declared.columns.keys():
         _LOG.warning("%s: column %s is no longer declared; its values are kept", datasource.path.name, name)
+
+
+def _declared(clickhouse: ClickHouse, datasource: Datasource) -> _Table:
+    """The table as a new directory would have it."""
+    clickhouse.execute(f"CREATE DATABASE IF NOT EXISTS {_DECLARED} ENGINE = Atomic")
+    clickhouse.execute(_ddl(_DECLARED, datasource))
+    described = _describe(clickhouse, _DECLARED, datasource.name)
+    if described is None:
+        raise _refusal(datasource, "ClickHouse does not know the table it just made")
+    return described
 
 
 def _change(datasource: Datasource, name: str, current: _Table, declared: _Table) -> list[str]:
@@ -124,33 +129,31 @@ def _ddl(database: str, datasource: Datasource) -> str:
         if options.get(key)
     ]
     ttl = options.get("ENGINE_TTL")
-    settings = [
-        f"merge_with_ttl_timeout = {_TTL_CHECK_SECONDS}",
-        *filter(None, [options.get("ENGINE_SETTINGS")]),
-    ]
+    settings = options.get("ENGINE_SETTINGS", "")
+    if "merge_with_ttl_timeout" not in settings:
+        settings = f"merge_with_ttl_timeout = {_TTL_CHECK_SECONDS}{', ' if settings else ''}{settings}"
     return (
         f"CREATE TABLE {database}.`{datasource.name}` ({', '.join(column.ddl for column in datasource.columns)}) "
         f"ENGINE = {datasource.engine}({', '.join(arguments)}) {' '.join(clauses)} "
-        f"{f'TTL {ttl}' if ttl else ''} SETTINGS {', '.join(settings)}"
+        f"{f'TTL {ttl}' if ttl else ''} SETTINGS {settings}"
     )
 
 
-def _quarantine_ddl(datasource: Datasource) -> str:
-    columns = "".join(f"`{column.name}` Nullable(String), " for column in datasource.columns)
-    return (
-        f"CREATE TABLE IF NOT EXISTS {DATABASE}.`{datasource.name}{QUARANTINE}` ("
-        f"c__error_column Array(String), c__error Array(String), c__import_id Nullable(String), {columns}"
-        "insertion_date DateTime DEFAULT now()"
-        ") ENGINE = MergeTree PARTITION BY toYYYYMM(insertion_date) ORDER BY insertion_date"
-    )
-
-
-def _add_to_quarantine(clickhouse: ClickHouse, datasource: Datasource) -> None:
-    for column in datasource.columns:
+def _ensure_quarantine(clickhouse: ClickHouse, datasource: Datasource) -> None:
+    name = datasource.name + QUARANTINE
+    current = _describe(clickhouse, DATABASE, name)
+    if current is None:
+        columns = "".join(f"`{column.name}` Nullable(String), " for column in datasource.columns)
         clickhouse.execute(
-            f"ALTER TABLE {DATABASE}.`{datasource.name}{QUARANTINE}`"
-            f" ADD COLUMN IF NOT EXISTS `{column.name}` Nullable(String)"
+            f"CREATE TABLE {DATABASE}.`{name}` ("
+            f"c__error_column Array(String), c__error Array(String), c__import_id Nullable(String), {columns}"
+            "insertion_date DateTime DEFAULT now()"
+            ") ENGINE = MergeTree PARTITION BY toYYYYMM(insertion_date) ORDER BY insertion_date"
         )
+        return
+    for column in datasource.columns:
+        if column.name not in current.columns:
+            clickhouse.execute(f"ALTER TABLE {DATABASE}.`{name}` ADD COLUMN `{column.name}` Nullable(String)")
 
 
 def _describe(clickhouse: ClickHouse, database: str, table: str) -> _Table | None:

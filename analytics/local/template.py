@@ -106,9 +106,7 @@ class _Rendering:
 
     def _pieces(self, parts: tuple[_Part, ...]) -> Iterator[str]:
         for part in parts:
-            self._steps += 1
-            if self._steps > _MAX_STEPS or self._characters > _MAX_CHARACTERS:
-                raise PipeError("the template does too much work for one query")
+            self._count_step()
             match part:
                 case _Text(text):
                     self._characters += len(text)
@@ -126,8 +124,14 @@ class _Rendering:
                             break
                 case _For(targets, items, body):
                     for item in self._items(items):
+                        self._count_step()
                         self._assign(targets, item)
                         yield from self._pieces(body)
+
+    def _count_step(self) -> None:
+        self._steps += 1
+        if self._steps > _MAX_STEPS or self._characters > _MAX_CHARACTERS:
+            raise PipeError("the template does too much work for one query")
 
     def _items(self, expression: ast.expr) -> list[object]:
         items = self._evaluator.value(expression)
