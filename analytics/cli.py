@@ -115,7 +115,7 @@ def demo(host: str, port: int, tinybird_port: int, data_dir: Path, seed: int, ap
 def _make_demo_data(supervisor: "Supervisor", stack: "LocalStack", seed: int) -> None:
     """Runs the loader, which shows its own progress and errors, until it ends."""
     program = [sys.executable, "-m", "analytics.local.demo", str(stack.directory), str(seed)]
-    if supervisor.wait_for_end(stack.child("demo data", program, log=None)) != 0:
+    if supervisor.wait_for_end(stack.child("demo data", program, log=None, is_owner=True)) != 0:
         raise ConfigError(
             "There is no demo data.", "Remove the reason above and start again: it is then made anew."
         )
@@ -123,7 +123,7 @@ def _make_demo_data(supervisor: "Supervisor", stack: "LocalStack", seed: int) ->
 
 def _start_generator(stack: "LocalStack") -> "Child":
     program = [sys.executable, "-m", "analytics.local.generator", str(stack.directory)]
-    return stack.child("generator", program, log=stack.log("generator"))
+    return stack.child("generator", program, log=stack.log("generator"), is_owner=True)
 
 
 def _shown(path: Path) -> Path:

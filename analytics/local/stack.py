@@ -27,6 +27,7 @@ from analytics.local.tokens import Tokens, load_tokens
 
 ROOT: Final = Path(analytics.__file__).resolve().parent.parent
 PROJECT_DIR: Final = ROOT / "tinybird"
+OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 READY_SECONDS: Final = 30.0
 LEFTOVER_SECONDS: Final = 15.0
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how to reach a server on all addresses
@@ -94,14 +95,19 @@ class LocalStack:
         self.postgres.ensure_schema()
         supervisor.wait_until(self._is_server_ready, "The Tinybird server", READY_SECONDS)
 
-    def child(self, name: str, program: list[str], log: Path | None, directory: Path = ROOT) -> Child:
-        """Starts another program beside the two, with `environment` and the lock."""
+    def child(self, name: str, program: list[str], log: Path | None, *, is_owner: bool) -> Child:
+        """Starts another program beside the two, with the settings of `env` and the lock.
+
+        Only a program that `is_owner` learns how to write to Postgres: the web app is none, here as elsewhere.
+        """
+        hidden = set() if is_owner else {OWNER_URL}
+        settings = {name: value for name, value in self.environment.items() if name not in hidden}
         return Child(
             name,
             program,
             log=log,
-            environment={**os.environ, **self.environment},
-            directory=directory,
+            environment={**os.environ, **settings},
+            directory=ROOT,
             keep_open=[self._locks.inherited],
         )
 
@@ -113,8 +119,9 @@ class LocalStack:
             "TINYBIRD_READ_TOKEN": self.tokens.read,
             "TINYBIRD_APPEND_TOKEN": self.tokens.append,
             "TINYBIRD_ADMIN_TOKEN": self.tokens.admin,
+            "TINYBIRD_DAILY_QUERIES": "unlimited",
             "DATABASE_URL": self.postgres.reader_url,
-            "INBOX_ANALYTICS_LOCAL_OWNER_URL": self.postgres.owner_url,
+            OWNER_URL: self.postgres.owner_url,
         }
         return variables | ({"INBOX_ANALYTICS_DEMO": "1"} if self._is_demo else {})
 

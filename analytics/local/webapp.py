@@ -34,7 +34,7 @@ class WebApp:
         with listen(host, port) as probe:
             self._port: int = probe.getsockname()[1]
         self._host = host
-        self._app = app
+        self._app = app.absolute()
         shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104 - compared only
         self.address = f"http://{shown}:{self._port}"
 
@@ -48,7 +48,7 @@ class WebApp:
         }
         program = [sys.executable, "-m", "streamlit", "run", str(self._app)]
         program += [f"--{name}={value}" for name, value in options.items()]
-        return stack.child("web app", program, log=stack.log("web"), directory=self._app.parent)
+        return stack.child("web app", program, log=stack.log("web"), is_owner=False)
 
     def is_ready(self) -> bool:
         """True when the server answers."""
