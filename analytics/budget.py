@@ -11,9 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 LIVE_REFRESH_SECONDS: Final = 15.0
+"""How often the live page reads while the budget allows."""
 
 LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.5, 15.0), (0.7, 30.0), (0.8, 60.0), (0.9, 300.0))
 """(share of the budget spent, below which to poll every so many seconds); above the last one polling pauses."""
+
+PAUSED_REFRESH_SECONDS: Final = 300.0
+"""What somebody still asks for while polling pauses is read anew this often."""
 
 
 class QueryBudget:
@@ -57,6 +61,14 @@ class QueryBudget:
             return LIVE_REFRESH_SECONDS
         share = self.spent(now) / self.daily_limit
         return next((seconds for below, seconds in LIVE_STEPS if share < below), None)
+
+    def live_tick(self, now: datetime) -> int:
+        """The number of the live interval that now lies in: everybody in it shares one read.
+
+        An interval is a second shorter than the page's timer, so that no run of the timer falls into the last one's.
+        """
+        seconds = self.live_refresh_seconds(now) or PAUSED_REFRESH_SECONDS
+        return int(now.timestamp() // (seconds - 1))
 
     def _turn_to(self, now: datetime) -> None:
         today = now.astimezone(UTC).date()

@@ -70,10 +70,7 @@ ACCESS_TRUST: Final = timedelta(minutes=15)
 
 FRESHNESS_TTL: Final = timedelta(minutes=2)
 LIVE_TTL: Final = timedelta(minutes=10)
-"""Live keys hold the tick they were read in and are never met again after it; this only frees their memory."""
-
-PAUSED_REFRESH_SECONDS: Final = 300.0
-"""Live data that somebody asks for while polling pauses is read anew this often."""
+"""Live keys hold the tick they were read in and are never met after it; this only frees their memory."""
 
 MAX_ENTRIES: Final = 512
 
@@ -179,6 +176,7 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         ai_handled_ratio (float, 0..1): NaN when nothing was resolved.
         satisfaction_index (float, 0..100): NaN when all components are missing, or Postgres could not be read
             (then `failures` says so).
+        satisfaction_missing (string): components that count as the neutral 50 in it, such as `rating, sentiment`.
         unique_visitors (float, count per bucket, does not add up): NaN where visitor data does not reach.
 
     An empty period has no rows.
@@ -214,7 +212,7 @@ def active_visitors(viewer: Viewer, website_id: str, minutes: int, now: datetime
     Source: `active_visitors`.
     """
     _opened(viewer, website_id, now)
-    tick = _tick(now)
+    tick = _connections().budget.live_tick(now)
     return _last_good.read(
         ("active_visitors", website_id, minutes), lambda: _active_visitors(website_id, minutes, tick)
     )
@@ -235,7 +233,7 @@ def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: dateti
     Source: `visitor_locations`.
     """
     _opened(viewer, website_id, now)
-    tick = _tick(now)
+    tick = _connections().budget.live_tick(now)
     return _last_good.read(
         ("visitor_locations", website_id, minutes), lambda: _visitor_locations(website_id, minutes, tick)
     )
@@ -256,7 +254,7 @@ def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[
     Source: `visitor_activity`.
     """
     _opened(viewer, website_id, now)
-    tick = _tick(now)
+    tick = _connections().budget.live_tick(now)
     return _last_good.read(("visitor_activity", website_id), lambda: _visitor_activity(website_id, tick))
 
 
@@ -387,12 +385,3 @@ def _attempt(
         return _last_good.read(question, lambda: ask(*args, **kwargs))
     except SourceError as error:
         return error
-
-
-def _tick(now: datetime) -> int:
-    """The number of the live interval that now lies in: everybody in it shares one read.
-
-    An interval is one second shorter than the page's timer, so that no run of the timer falls into the last one's.
-    """
-    seconds = _connections().budget.live_refresh_seconds(now) or PAUSED_REFRESH_SECONDS
-    return int(now.timestamp() // (seconds - 1))

@@ -17,8 +17,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, available_timezones
 
 Bucket = Literal["hour", "day", "week"]
 
@@ -216,15 +217,20 @@ def parse_timezone(name: str) -> ZoneInfo:
     """The timezone of that IANA name.
 
     Raises:
-        ValueError: There is none, or the text is not a name (a path, an empty string).
+        ValueError: There is none, or the text is not a name: a path, an empty string, this machine's own
+            `localtime`, which the pipes would not know.
 
     >>> parse_timezone("Europe/London").key
     'Europe/London'
     """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("Not a timezone: use an IANA name such as Europe/London.") from None
+    if name not in _timezone_names():
+        raise ValueError("Not a timezone: use an IANA name such as Europe/London.")
+    return ZoneInfo(name)
+
+
+@cache
+def _timezone_names() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime"})
 
 
 def floor_to_grid(instant: datetime) -> datetime:

@@ -11,7 +11,7 @@ from analytics import periods
 from analytics.errors import SourceError
 from analytics.periods import Period
 from analytics.readings import Reading
-from analytics.satisfaction import Scores, satisfaction_index
+from analytics.satisfaction import SatisfactionIndex, Scores, satisfaction_index
 from analytics.views import ResolvedView
 
 Which = Literal["current", "previous"]
@@ -33,8 +33,11 @@ COLUMNS: Final = (
     "median_resolution_seconds",
     "ai_handled_ratio",
     "satisfaction_index",
+    "satisfaction_missing",
     "unique_visitors",
 )
+
+_NOT_READ: Final = SatisfactionIndex(None, None, ())
 
 
 def joined(
@@ -95,6 +98,7 @@ def _side(
     part = rows[rows["period"] == which].sort_values("bucket_index", ignore_index=True)
     starts = part["bucket_start"]
     ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
+    indexes = _indexes(part, scores, which)
     days = (resolved.conversations.local_days()[0] - period.local_days()[0]).days
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
     part = part.assign(
@@ -110,7 +114,8 @@ def _side(
             [_is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
         ),
         ai_handled_ratio=part["ai_handled_rate"],
-        satisfaction_index=_satisfaction(part, scores, which),
+        satisfaction_index=pd.Series([index.score for index in indexes], dtype="float64"),
+        satisfaction_missing=pd.Series([", ".join(index.missing) for index in indexes], dtype="str"),
         unique_visitors=part["unique_visitors"].where(starts >= resolved.earliest_visitors),
     )
     return part[list(COLUMNS)]
@@ -125,17 +130,17 @@ def _is_complete(start: datetime, end: datetime, resolved: ResolvedView, period:
     )
 
 
-def _satisfaction(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> pd.Series:
+def _indexes(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> list[SatisfactionIndex]:
     if scores is None:
-        return pd.Series([None] * len(part), dtype="float64")
+        return [_NOT_READ] * len(part)
     slots = scores[scores["period"] == which]
     # A slot that begins before a clipped first bucket still belongs to it: the query returned nothing earlier.
     positions = (part["bucket_start"].searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
-    values = []
-    for index, row in part.iterrows():
-        bucket = slots[positions == index]
+    indexes = []
+    for position, row in part.iterrows():
+        bucket = slots[positions == position]
         median = row["median_response_seconds"]
-        values.append(
+        indexes.append(
             satisfaction_index(
                 rating=scores_of(bucket, "rating"),
                 sentiment=scores_of(bucket, "sentiment"),
@@ -144,9 +149,9 @@ def _satisfaction(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which)
                 responded=int(row["responded"]),
                 resolved=int(row["resolved"]),
                 started=int(row["started"]),
-            ).score
+            )
         )
-    return pd.Series(values, dtype="float64")
+    return indexes
 
 
 def _local(instants: pd.Series, zone: str) -> pd.Series:

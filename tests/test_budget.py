@@ -45,3 +45,18 @@ def test_an_unlimited_budget_never_slows_down() -> None:
     for _ in range(10_000):
         budget.spend(NOON)
     assert budget.live_refresh_seconds(NOON) == 15.0
+
+
+@pytest.mark.parametrize("spent", [0, 500, 700, 800, 950], ids=["15 s", "30 s", "60 s", "300 s", "paused"])
+def test_every_run_of_the_timer_falls_into_another_tick(spent: int) -> None:
+    """Runs of the page's timer never share a read with the run before; runs a second apart mostly do."""
+    budget = QueryBudget(1000)
+    for _ in range(spent):
+        budget.spend(NOON)
+    seconds = budget.live_refresh_seconds(NOON) or 300.0
+    ticks = [budget.live_tick(NOON + timedelta(seconds=seconds * run)) for run in range(100)]
+    assert len(set(ticks)) == 100
+    assert (
+        len({budget.live_tick(NOON + timedelta(seconds=second)) for second in range(60)})
+        <= 60 // (seconds - 1) + 2
+    )

@@ -123,7 +123,18 @@ def test_days_are_written_without_saying_anything_twice(first: str, last: str, l
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Mars/Olympus", "../etc/passwd", "/etc/passwd", "UTC\0", "a" * 5000, "Europe"]
+    "name",
+    [
+        "",
+        "Mars/Olympus",
+        "../etc/passwd",
+        "/etc/passwd",
+        "UTC\0",
+        "a" * 5000,
+        "Europe",
+        "localtime",
+        "posix/UTC",
+    ],
 )
 def test_garbage_is_no_timezone(name: str) -> None:
     """Unknown names, paths and directories raise ValueError."""

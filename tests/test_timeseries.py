@@ -132,6 +132,8 @@ def test_ratings_fall_into_their_buckets() -> None:
     frame = joined(view("3d"), rows(*TWO_DAYS, median=60.0), scores).value
     # 0.40 × rating + 0.25 × 50 + 0.20 × 100 + 0.15 × 50
     assert frame["satisfaction_index"].tolist() == pytest.approx([80.0, 40.0, 60.0, 60.0, 60.0, 70.0])
+    assert frame["satisfaction_missing"][0] == "sentiment, resolution"
+    assert frame["satisfaction_missing"][2] == "rating, sentiment, resolution"
 
 
 def test_a_bucket_without_anything_has_no_index() -> None:
