@@ -159,7 +159,7 @@ def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) 
     assert (home / "data" / "env").stat().st_mode & 0o777 == 0o600
     assert set(env) == {
         "TINYBIRD_HOST", "TINYBIRD_READ_TOKEN", "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN", "DATABASE_URL",
-        "INBOX_ANALYTICS_LOCAL_OWNER_URL", "INBOX_ANALYTICS_DEMO",
+        "INBOX_ANALYTICS_LOCAL_OWNER_URL", "INBOX_ANALYTICS_DEMO", "TINYBIRD_DAILY_QUERIES",
     }  # fmt: skip
     assert env["INBOX_ANALYTICS_DEMO"] == "1"
 
