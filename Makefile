@@ -6,7 +6,7 @@ TINYBIRD_CLI := .venv-tinybird/.installed
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test check install lock clean
+.PHONY: run test check install screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo
@@ -36,6 +36,10 @@ $(TINYBIRD_CLI): requirements-tinybird.lock
 	@$(PYTHON) -m venv .venv-tinybird
 	@.venv-tinybird/bin/python $(PIP_INSTALL) --require-hashes -r requirements-tinybird.lock
 	@touch $@
+
+# While `make run` goes on in another terminal.
+screenshots: install
+	$(BIN)/python docs/take_screenshots.py
 
 # Needs uv (https://docs.astral.sh/uv/): resolves for every platform and every Python from 3.11 on.
 lock:

@@ -20,7 +20,7 @@ from pages.components.palette import Palette, palette
 
 COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
 HEIGHT_PX = 640
-DIAMETER_PX = 600
+DIAMETER_PX = 580
 LATITUDE, LONGITUDE = 30.0, -18.0
 # deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
 # The camera stands so near that the rim it sees is an eighth smaller.

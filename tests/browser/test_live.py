@@ -154,7 +154,7 @@ def test_hostile_text_is_shown_letter_for_letter(window: Callable[..., Window], 
 def test_the_window_switch_is_kept_in_the_address(window: Callable[..., Window]) -> None:
     """Ten minutes chosen are ten minutes in the heading and in the URL."""
     page = window("/live").page
-    page.get_by_role("button", name="10 min", exact=True).click()
+    page.get_by_role("radio", name="10 min", exact=True).click()
     expect(page.get_by_text("in the last 10 minutes")).to_be_visible(timeout=20_000)
     assert "window=10" in page.url
 

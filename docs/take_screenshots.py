@@ -1,0 +1,57 @@
+"""Takes the pictures of docs/ from a running demo: `make screenshots` while `make run` goes on in another terminal."""
+
+import os
+import shutil
+from pathlib import Path
+
+import click
+from playwright.sync_api import sync_playwright
+
+DIRECTORY = Path(__file__).parent
+DESKTOP, PHONE = (1440, 900), (390, 844)
+SETTLE_MS = 9_000
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+]
+PAGES = {"overview": "/", "live": "/live"}
+
+
+@click.command()
+@click.option("--url", default="http://localhost:8501", show_default=True, help="Where the demo runs.")
+@click.option(
+    "--website", default="northwind-outdoor", show_default=True, help="Slug of the website to show."
+)
+def main(url: str, website: str) -> None:
+    """Take every page in light, dark and phone size."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        raise click.ClickException("No Chromium: install the package chromium, or set CHROMIUM to its path.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        for name, address in PAGES.items():
+            for variant, size, scheme in (
+                ("light", DESKTOP, "light"),
+                ("dark", DESKTOP, "dark"),
+                ("phone", PHONE, "light"),
+            ):
+                page = browser.new_page(
+                    viewport={"width": size[0], "height": size[1]},
+                    color_scheme="dark" if scheme == "dark" else "light",
+                    device_scale_factor=2 if variant == "phone" else 1,
+                )
+                page.goto(f"{url}{address}?website={website}&tz=Europe/London")
+                page.wait_for_timeout(SETTLE_MS)
+                picture = DIRECTORY / f"{name}-{variant}.png"
+                page.screenshot(path=picture)
+                click.echo(picture.relative_to(DIRECTORY.parent))
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
