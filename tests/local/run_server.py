@@ -1,0 +1,24 @@
+"""Serves a project for the tests: `python run_server.py FD PROJECT DATA QUERY_SECONDS`; tokens are fixed."""
+
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from analytics.local.clickhouse import Limits
+from analytics.local.server import create_app
+from analytics.local.tokens import Tokens
+
+TOKENS = Tokens(read="read-token", append="append-token", admin="admin-token")
+
+
+def main(descriptor: str, project: str, data: str, query_seconds: str) -> None:
+    """Serves until SIGTERM."""
+    app = create_app(Path(project), Path(data), TOKENS, Limits(query_seconds=float(query_seconds)))
+    config = uvicorn.Config(app, access_log=False, log_level="warning", ws="none")
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,181 @@
+"""Reading events: which values fit which column, and what happens to those that do not."""
+
+import json
+from typing import Any
+
+import pytest
+
+from analytics.local.datafile import load_datasource
+from analytics.local.rows import InvalidBody, RowReader, encode_rows
+from tests.local.tinybird_server import FIXTURE_PROJECT
+
+READER = RowReader(load_datasource(FIXTURE_PROJECT / "datasources" / "readings.datasource"))
+NAMES = [
+    "at",
+    "name",
+    "exact",
+    "kind",
+    "note",
+    "small",
+    "big",
+    "ratio",
+    "flag",
+    "day",
+    "key",
+    "price",
+    "tags",
+    "sizes",
+]
+GOOD = {"at": "2026-01-02 03:04:05", "name": "n"}
+
+
+def _fits(**values: object) -> dict[str, Any]:
+    batch = READER.read(json.dumps(GOOD | values).encode(), "ndjson")
+    assert batch.refused == []
+    return dict(zip(NAMES, batch.rows[0], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("2026-01-02 03:04:05", "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05", "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05Z", "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05.999Z", "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05.123456789Z", "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05+02:00", "2026-01-02 01:04:05"),
+        ("2026-01-02T03:04:05-0330", "2026-01-02 06:34:05"),
+        ("2026-01-01T00:30:00+14:00", "2025-12-31 10:30:00"),
+        (1767323045, "2026-01-02 03:04:05"),
+        (0, "1970-01-01 00:00:00"),
+    ],
+)
+def test_timestamps_become_utc_seconds(sent: object, stored: str) -> None:
+    """ISO 8601 with Z, offset or fraction, the SQL form and Unix seconds all mean one instant in UTC."""
+    assert _fits(at=sent)["at"] == stored
+
+
+@pytest.mark.parametrize(
+    ("column", "sent", "stored"),
+    [
+        ("name", 5, "5"),
+        ("name", {"a": [1]}, '{"a": [1]}'),
+        ("name", "\0 \n \\ ' é 😀", "\0 \n \\ ' é 😀"),
+        ("exact", "2026-01-02T03:04:05.123+01:00", "2026-01-02 02:04:05.123000"),
+        ("note", None, None),
+        ("small", -128, -128),
+        ("big", 2**64 - 1, 2**64 - 1),
+        ("ratio", 3, 3),
+        ("flag", 1, True),
+        ("day", "2026-02-28", "2026-02-28"),
+        ("price", "1.25", "1.25"),
+        ("tags", ["a", 1], ["a", "1"]),
+    ],
+)
+def test_values_that_fit_are_kept(column: str, sent: object, stored: object) -> None:
+    """A value of the column's type, or one that Tinybird takes for it, reaches ClickHouse."""
+    assert _fits(**{column: sent})[column] == stored
+
+
+def test_json_paths_reach_into_objects_and_arrays() -> None:
+    """A path names keys; `[:]` stands for every element."""
+    row = _fits(meta={"kind": "k"}, parts=[{"size": 1}, {"size": 2}])
+    assert (row["kind"], row["sizes"]) == ("k", [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("column", "sent"),
+    [
+        ("at", "yesterday"),
+        ("at", "2026-02-30 00:00:00"),
+        ("at", "2026-01-02"),
+        ("at", "1969-12-31 23:59:59"),
+        ("at", "2106-03-01 00:00:00"),
+        ("at", -1),
+        ("at", 1.5),
+        ("at", True),
+        ("at", None),
+        ("small", 128),
+        ("small", "5"),
+        ("small", 1.5),
+        ("small", True),
+        ("big", -1),
+        ("ratio", "0.5"),
+        ("ratio", 1e39),
+        ("ratio", 10**400),
+        ("flag", "true"),
+        ("flag", 2),
+        ("day", "2026-1-1"),
+        ("day", "2026-02-29"),
+        ("key", "123"),
+        ("price", "cheap"),
+        ("tags", "a"),
+        ("sizes", [{"size": 1}]),
+        ("name", None),
+    ],
+)
+def test_values_that_do_not_fit_send_their_row_to_quarantine(column: str, sent: object) -> None:
+    """The refusal names the column; the other row of the batch is not touched."""
+    bad = {"parts": sent and [{"size": 99999}]} if column == "sizes" else {column: sent}
+    body = "\n".join(json.dumps(row) for row in (GOOD | bad, GOOD))
+    batch = READER.read(body.encode(), "ndjson")
+    assert len(batch.rows) == 1
+    [refusal] = batch.refused
+    assert refusal.columns == (column,)
+    assert f"'{column}'" in refusal.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "refused"),
+    [
+        (b'{"at": 1, "name": "a"}', 1, 0),
+        (b'{"at": 1, "name": "a"}\n\n \r\n{"at": 1, "name": "b"}\r\n', 2, 0),
+        (b'{\n  "at": 1,\n  "name": "a"\n}\n', 1, 0),
+        (b'[\n{"at": 1, "name": "a"},\n{"at": 1, "name": "b"}\n]', 2, 0),
+        (b'[{"at": 1, "name": "a"}, {"at": 1, "name": "b"}]', 2, 0),
+        (b'{"at": 1, "name": "a"}\nbroken\n{"at": 1, "name": "b"}', 2, 1),
+        (b'{"at": 1, "name": "a"}\n{"at": 1, "name": "\xff"}', 1, 1),
+        (b'{"at": 1, "name": "a"}\n{"at": NaN, "name": "b"}', 1, 1),
+        (b'{"at": 1, "name": "a"}\n' + b"[" * 50_000, 1, 1),
+        (b'{"at": 1, "name": "a"}\n' + b"9" * 50_000, 1, 1),
+        (b'{"at": 1, "name": "a"} {"at": 1, "name": "b"}', 0, 1),
+        (b"null\n1\n[]\n\"text\"", 0, 4),
+        (b'{"at": 1, "name": "a\nb"}', 0, 2),
+    ],
+    ids=[
+        *("one", "ndjson", "spread", "array-lines", "array-line", "broken-line", "not-utf8", "nan", "deep", "long-number"),
+        *("two-on-a-line", "no-objects", "raw-newline"),
+    ],
+)  # fmt: skip  # one case a line
+def test_bodies_are_read_line_by_line_and_nothing_takes_the_batch_down(
+    body: bytes, rows: int, refused: int
+) -> None:
+    """One object, NDJSON and arrays are read; a broken line costs itself only."""
+    batch = READER.read(body, "ndjson")
+    assert (len(batch.rows), len(batch.refused)) == (rows, refused)
+
+
+def test_format_json_takes_an_object_or_an_array_and_nothing_else() -> None:
+    """`format=json` is one JSON value."""
+    assert len(READER.read(b'\n {"at": 1,\n "name": "a"}', "json").rows) == 1
+    assert len(READER.read(b'[{"at": 1, "name": "a"}, 5]', "json").refused) == 1
+    with pytest.raises(InvalidBody):
+        READER.read(b'{"at": 1}\n{"at": 1}', "json")
+
+
+def test_a_refusal_keeps_what_was_sent() -> None:
+    """The quarantine shows every value as text, the wrong one included."""
+    [refusal] = READER.read(b'{"at": "never", "name": 5, "tags": ["a"], "small": 1000}', "ndjson").refused
+    assert refusal.columns == ("at", "small")
+    values = dict(zip(NAMES, refusal.values, strict=True))
+    assert (values["at"], values["name"], values["tags"], values["small"], values["note"]) == (
+        *("never", "5", '["a"]', "1000"),
+        None,
+    )
+
+
+def test_half_a_surrogate_pair_cannot_be_encoded() -> None:
+    """Such a text passes the type check; encoding the batch finds it before ClickHouse does."""
+    batch = READER.read(rb'{"at": 1, "name": "\ud800"}', "ndjson")
+    with pytest.raises(UnicodeEncodeError):
+        encode_rows(batch.rows)

@@ -1,0 +1,144 @@
+"""A Tinybird-compatible server in a process of its own, and a client that speaks to it over a real socket."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from tests.local.run_server import TOKENS
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+FIXTURE_PROJECT: Final = Path(__file__).with_name("fixtures") / "project"
+STOP_SECONDS: Final = 20.0
+
+START_SECONDS: Final = 30.0
+
+Row = dict[str, Any]
+
+
+class StartError(Exception):
+    """The server did not start; the message is its log."""
+
+
+class Server:
+    """A running server.
+
+    Attributes:
+        client: Sends requests without a token.
+        log: Where the server writes.
+    """
+
+    def __init__(self, host: str, client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.host = host
+        self.client = client
+        self.process = process
+        self.log = log
+
+    def get(self, path: str, token: str = TOKENS.read, /, **params: str | int) -> httpx.Response:
+        """GET with a token in the header."""
+        return self.client.get(path, params=params, headers={"Authorization": f"Bearer {token}"})
+
+    def pipe(self, pipe: str, /, **params: str | int) -> list[Row]:
+        """The rows of a pipe, which must answer."""
+        answer = self.get(f"/v0/pipes/{pipe}.json", **params)
+        assert answer.status_code == 200, answer.text
+        rows: list[Row] = answer.json()["data"]
+        return rows
+
+    def sql(self, query: str, token: str = TOKENS.admin) -> httpx.Response:
+        """A SELECT by POST, the query as the body."""
+        return self.client.post(
+            "/v0/sql", content=query.encode(), headers={"Authorization": f"Bearer {token}"}
+        )
+
+    def rows(self, query: str) -> list[Row]:
+        """The rows of a SELECT, which must be allowed."""
+        answer = self.sql(f"{query} FORMAT JSON")
+        assert answer.status_code == 200, answer.text
+        rows: list[Row] = answer.json()["data"]
+        return rows
+
+    def send(
+        self,
+        datasource: str,
+        body: bytes | str | Sequence[Row],
+        *,
+        token: str = TOKENS.append,
+        headers: Mapping[str, str] | None = None,
+        **params: str,
+    ) -> httpx.Response:
+        """Posts events: rows as NDJSON, anything else as it is; waits for them unless told otherwise."""
+        content = body if isinstance(body, bytes | str) else "\n".join(json.dumps(row) for row in body)
+        return self.client.post(
+            "/v0/events",
+            params={"name": datasource, "wait": "true", **params},
+            content=content,
+            headers={"Authorization": f"Bearer {token}", **(headers or {})},
+        )
+
+
+@contextmanager
+def running(data: Path, project: Path = FIXTURE_PROJECT, query_seconds: float = 10.0) -> Iterator[Server]:
+    """A server over `project` that keeps its tables in `data`; stopped on leaving."""
+    log = data / "server.log"
+    with socket.socket() as listener, log.open("ab") as output:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        host = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "tests.local.run_server"),
+                *(str(listener.fileno()), str(project), str(data), str(query_seconds)),
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TZ": "America/Santiago"},
+            stdout=output,
+            stderr=output,
+            pass_fds=[listener.fileno()],
+        )
+    with httpx.Client(base_url=host, timeout=60) as client:
+        try:
+            _wait_until_it_answers(client, process, log)
+            yield Server(host, client, process, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+
+
+def _wait_until_it_answers(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    """The socket takes connections before the server does, so one request waits for it; a dead server is an error."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            assert client.get("/v0/health").status_code == 200
+        except httpx.TransportError:
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+        else:
+            return
+    raise StartError(log.read_text())
+
+
+@contextmanager
+def temporary_server(query_seconds: float = 10.0) -> Iterator[Server]:
+    """A server over the fixture project in a directory that goes with it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="tinybird-server-") as directory,
+        running(Path(directory), query_seconds=query_seconds) as server,
+    ):
+        yield server
