@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 
@@ -20,6 +21,10 @@ from analytics import cached
 from tests.product import Product
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# The same examples on every run, however busy the machine is: a failure is about the code.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
+
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 
