@@ -7,20 +7,33 @@ import numpy as np
 
 Hours = Literal["shop", "cafe", "office"]
 
+STEP_DAYS: Final = -7.0
+STEP_WIDTH_DAYS: Final = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A habit that changes: its value at the anchor, and by how much a quarter of a year moves it.
+    """A habit that changes, slowly and perhaps once all at once.
 
-    A `rate` of 0.25 means 25 % more (as a factor, e-based) a quarter; before the anchor less, after it constant.
+    Attributes:
+        now: Its value at the anchor; later it stays.
+        rate: By how much a quarter of a year moves it, as a power of e: 0.25 is about 25 % more a quarter.
+        step: By how much something moved it a week before the anchor, as a power of e too.
     """
 
     now: float
     rate: float = 0.0
+    step: float = 0.0
 
     def at(self, days_from_anchor: float) -> float:
-        """The value that many days after the anchor (negative: before)."""
-        return self.now * float(np.exp(self.rate * min(days_from_anchor, 0.0) / 90))
+        """The value that many days after the anchor (negative: before).
+
+        >>> round(Drift(100, rate=0.1).at(-90), 1), Drift(100, rate=0.1).at(30)
+        (90.5, 100.0)
+        """
+        since = min(days_from_anchor, 0.0)
+        still_before = 1 / (1 + np.exp((since - STEP_DAYS) / STEP_WIDTH_DAYS))
+        return self.now * float(np.exp(self.rate * since / 90 - self.step * still_before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,8 @@ _LEDGER_PAGES = (
     *HOSTILE_PAGES,
 )
 
+# Gets better for years, and a week ago its AI agent was replaced: faster, and able to resolve more, so that people
+# are left with the harder part.
 NORTHWIND_SHOP = Website(
     number=0,
     name="Northwind Outdoor",
@@ -170,10 +185,10 @@ NORTHWIND_SHOP = Website(
     conversations_a_day=Drift(142, 0.19),
     sessions_a_day=Drift(4600, 2.2),
     ai_first_ratio=Drift(0.86, 0.04),
-    ai_resolves_ratio=Drift(0.66, 0.10),
-    ai_seconds=Drift(88, -0.42),
+    ai_resolves_ratio=Drift(0.72, 0.06, step=0.26),
+    ai_seconds=Drift(76, -0.30, step=-0.42),
     human_minutes=Drift(7.5, -0.30),
-    human_hours=Drift(2.2, -0.22),
+    human_hours=Drift(2.6, -0.20, step=0.15),
     mood=0.06,
     mood_a_quarter=0.10,
 )
@@ -208,8 +223,8 @@ NORTHWIND_TRADE = Website(
     audience={"US": 0.8, "CA": 0.1},
     pages=_TRADE_PAGES,
     topics=("wholesale prices", "opening an account"),
-    conversations_a_day=Drift(1.6),
-    sessions_a_day=Drift(36),
+    conversations_a_day=Drift(4.5),
+    sessions_a_day=Drift(48),
     ai_first_ratio=Drift(0.6),
     ai_resolves_ratio=Drift(0.4),
     ai_seconds=Drift(120),
@@ -256,6 +271,7 @@ KETTLE_CLASSES = Website(
     human_hours=Drift(2.5),
     mood=0.2,
 )
+# Loses customers, and a week ago its AI agent lost access to half of its documents. It has canceled.
 PILOT_LEDGER = Website(
     number=5,
     name="Pilot Ledger",
@@ -270,9 +286,9 @@ PILOT_LEDGER = Website(
     conversations_a_day=Drift(40, -0.22),
     sessions_a_day=Drift(370, -0.25),
     ai_first_ratio=Drift(0.78, -0.03),
-    ai_resolves_ratio=Drift(0.60, -0.12),
-    ai_seconds=Drift(230, 0.30),
-    human_minutes=Drift(24, 0.45),
+    ai_resolves_ratio=Drift(0.51, -0.10, step=-0.24),
+    ai_seconds=Drift(320, 0.20, step=0.42),
+    human_minutes=Drift(30, 0.40, step=0.20),
     human_hours=Drift(4.5, 0.35),
     mood=-0.35,
     mood_a_quarter=-0.25,
