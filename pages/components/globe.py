@@ -20,11 +20,10 @@ from pages.components.palette import Palette, palette
 
 COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
 HEIGHT_PX = 640
-DIAMETER_PX = 580
+DIAMETER_PX = 600
 LATITUDE, LONGITUDE = 30.0, -18.0
 # deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
-# The camera stands so near that the rim it sees is an eighth smaller.
-ZOOM = log2(DIAMETER_PX * 1.125 * pi / 512 / cos(radians(LATITUDE)))
+ZOOM = log2(DIAMETER_PX * pi / 512 / cos(radians(LATITUDE)))
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
 DOT_PX, DOT_GROWTH_PX = 3.0, 2.0

@@ -7,9 +7,11 @@ from uuid import uuid4
 
 import httpx
 import psycopg
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from pages.components.globe import LATITUDE, LONGITUDE
 from tests.browser.conftest import Demo, Window
 
 GLOBE = ".st-key-globe-view canvas"
@@ -36,11 +38,11 @@ def _is_near(colour: tuple[int, ...], wanted: tuple[int, int, int]) -> bool:
     return all(abs(part - other) < 24 for part, other in zip(colour, wanted, strict=True))
 
 
-def _website(demo: Demo) -> tuple[str, str]:
-    """Id and slug of the website with the shortest name: any will do, it has to be known."""
+def _website(demo: Demo, offset: int = 0) -> tuple[str, str]:
+    """Id and slug of a website: any will do, it has to be known."""
     with psycopg.connect(demo.env["DATABASE_URL"]) as connection:
         row = connection.execute(
-            "SELECT id, slug FROM website WHERE deleted_at IS NULL ORDER BY slug"
+            "SELECT id, slug FROM website WHERE deleted_at IS NULL ORDER BY slug OFFSET %s", (offset,)
         ).fetchone()
     assert row is not None
     return str(row[0]), str(row[1])
@@ -149,6 +151,22 @@ def test_hostile_text_is_shown_letter_for_letter(window: Callable[..., Window], 
     _globe(opened.page)
     assert opened.page.evaluate("window.hacked") is None
     assert opened.errors == []
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 900])
+def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Demo, width: int) -> None:
+    """The tooltip finds the dot under the pointer at every width, though the globe is scaled to its card."""
+    website_id, slug = _website(demo, offset=1)
+    _seen(demo, website_id, "Middle <b>of</b> the view", LATITUDE, LONGITUDE)
+    page = window(f"/live?website={slug}&window=30", width=width, height=900).page
+    _globe(page)
+    page.wait_for_timeout(2000)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y - 40)
+    page.mouse.move(x, y, steps=4)
+    expect(page.locator(".deck-tooltip")).to_contain_text("Middle <b>of</b> the view, FR", timeout=15_000)
 
 
 def test_the_window_switch_is_kept_in_the_address(window: Callable[..., Window]) -> None:
