@@ -28,10 +28,18 @@ _LARGEST_CACHED = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A query ready to run: text, parameters, and the FORMAT that a client's SELECT named."""
+    """A query ready to run.
+
+    Attributes:
+        sql: The text.
+        parameters: The values of its placeholders.
+        tables: Every table it may read, with its database.
+        format: The FORMAT that a client's SELECT named; None without one.
+    """
 
     sql: str
     parameters: Mapping[str, str]
+    tables: frozenset[str]
     format: str | None = None
 
 
@@ -79,7 +87,7 @@ class Composer:
             RefusedSql: the pipe's SQL may not run.
         """
         work = _Composition(self, arguments)
-        return Composed(work.text(work.node(pipe, pipe.result_node)), work.binder.parameters)
+        return work.composed(work.node(pipe, pipe.result_node))
 
     def select(
         self,
@@ -116,7 +124,7 @@ class Composer:
                 raise RefusedSql(f"There is no data source or pipe called '{name}'")
             if not may_read(name):
                 raise PermissionError(name)
-        return Composed(work.text(step), work.binder.parameters, step.statement.format)
+        return work.composed(step)
 
     def _template(self, pipe: Pipe, node: Node) -> Template:
         try:
@@ -145,6 +153,7 @@ class _Composition:
         self._arguments = arguments
         self._steps: dict[tuple[str, str], _Step] = {}
         self._open: list[tuple[str, str]] = []
+        self._tables: set[str] = set()
 
     def node(self, pipe: Pipe, node: Node) -> _Step:
         key = (pipe.name, node.name)
@@ -163,8 +172,13 @@ class _Composition:
             self._steps[key] = _Step(pipe, node.name, text, statement)
         return self._steps[key]
 
-    def text(self, step: _Step) -> str:
-        """The SQL of a step with everything that it reads in place."""
+    def composed(self, step: _Step) -> Composed:
+        """The query of a step with everything that it reads in place."""
+        return Composed(
+            self._text(step), self.binder.parameters, frozenset(self._tables), step.statement.format
+        )
+
+    def _text(self, step: _Step) -> str:
         self._visit(step)
         key = (
             step.pipe.name if step.pipe else "",
@@ -206,6 +220,7 @@ class _Composition:
             raise RefusedSql(
                 f"There is no data source, pipe or node called '{name}', which {step.name} reads"
             )
+        self._tables.add(f"{DATABASE}.{name}")
         return None
 
     def _tree(self, step: _Step) -> Json:

@@ -19,7 +19,7 @@ from analytics.local.datafile import Pipe
 from analytics.local.jobs import Job, Jobs
 from analytics.local.project import Project
 from analytics.local.rows import Format, RowReader
-from analytics.local.sqlguard import SqlGuard
+from analytics.local.sqlguard import RefusedSql, SqlGuard
 from analytics.local.tables import ensure_tables
 
 
@@ -42,7 +42,7 @@ class Engine:
         self.project = project
         self._clickhouse = ClickHouse(data_dir, limits)
         try:
-            self._guard = SqlGuard(lambda sql, values: self._clickhouse.pipes.run(sql, values, "TSVRaw"))
+            self._guard = SqlGuard(lambda sql, values: self._clickhouse.sql.run(sql, values, "TSVRaw"))
             self.composer = Composer(self.project, self._guard)
             ensure_tables(self._clickhouse, self.project)
         except BaseException:
@@ -66,8 +66,15 @@ class Engine:
     def compose_select(
         self, sql: str, arguments: Mapping[str, str], may_read: Callable[[str], bool], underscore: Pipe | None
     ) -> Composed:
-        """A client's SELECT, checked. Raises as `Composer.select`."""
-        return self.composer.select(sql, arguments, may_read, underscore)
+        """A client's SELECT, checked twice: by its syntax, then by the tables that ClickHouse resolves.
+
+        Raises as `Composer.select`, and `QueryError`.
+        """
+        query = self.composer.select(sql, arguments, may_read, underscore)
+        hidden = self._guard.tables_read(query.sql, query.parameters) - query.tables
+        if hidden:
+            raise RefusedSql(f"{min(hidden)} cannot be read: only data sources and pipes can")
+        return query
 
     def query_select(self, query: Composed, format_: str) -> bytes:
         """The answer to a checked SELECT in a ClickHouse format. Raises `QueryError`."""

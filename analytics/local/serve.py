@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from analytics.local.server import create_app
+from analytics.local.server import MAX_ADDRESS_BYTES, create_app
 from analytics.local.tokens import load_tokens
 
 SHUTDOWN_SECONDS = 3
@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
         access_log=False,  # addresses may carry tokens
         log_level="warning",
         ws="none",
+        h11_max_incomplete_event_size=MAX_ADDRESS_BYTES,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )

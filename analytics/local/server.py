@@ -18,6 +18,9 @@ from analytics.local.management_routes import ManagementRoutes
 from analytics.local.project import load_project
 from analytics.local.tokens import Tokens
 
+MAX_ADDRESS_BYTES = 4 * 1024 * 1024
+"""What uvicorn's `h11_max_incomplete_event_size` is to be: a long `?q=` is answered, not cut off without JSON."""
+
 
 def create_app(project_dir: Path, data_dir: Path, tokens: Tokens, limits: Limits | None = None) -> Starlette:
     """The server for one project. Tables live in `data_dir/tinybird`, open from the app's start to its end.

@@ -2,13 +2,15 @@
 
 A query is parsed by ClickHouse (`parseQueryToJSON`, the text bound as a value, so that it cannot run), walked here,
 its tables replaced, and written back by ClickHouse (`formatQueryFromJSON`). What is not listed is refused: kinds of
-nodes, functions, table functions. There are no regular expressions over SQL.
+nodes, functions, table functions. There are no regular expressions over SQL. Before a client's own SELECT runs,
+ClickHouse is asked once more which tables it would read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from analytics.local.clickhouse import QueryError
@@ -28,6 +30,7 @@ Run = Callable[[str, dict[str, str]], bytes]
 """Runs a query with parameters and gives the answer as one raw value."""
 
 PARAMETER_PREFIX = "tb_"
+_TABLE_READ = re.compile(r"\btable_name: ([^\s,]+)")
 
 
 class RefusedSql(ValueError):  # noqa: N818  # what happened to it; "RefusedSqlError" says no more
@@ -56,6 +59,7 @@ class _Names:
     tables: set[str] = field(default_factory=set)
     common: set[str] = field(default_factory=set)
     table_functions: set[int] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)
 
 
 class SqlGuard:
@@ -77,6 +81,12 @@ class SqlGuard:
         named = tree.pop("format_ast", None)
         names = _Names()
         self._check(tree, names)
+        if (
+            names.aliases & names.common
+        ):  # WITH secrets AS t SELECT 1 IN t FROM (WITH t AS …) would read secrets
+            raise RefusedSql(
+                f"{min(names.aliases & names.common)} names a WITH query and an expression: choose another"
+            )
         format_ = str(named.get("name")) if isinstance(named, dict) else None
         return Statement(tree, format_, frozenset(names.tables - names.common), frozenset(names.common))
 
@@ -96,6 +106,15 @@ class SqlGuard:
         if statement.tables or kinds & {"Subquery", "QueryParameter", "Asterisk"}:
             raise RefusedSql("The condition may only use the columns of its data source")
         return self.write(statement.tree).removeprefix("SELECT 1 WHERE ")
+
+    def tables_read(self, sql: str, parameters: Mapping[str, str]) -> frozenset[str]:
+        """The tables that ClickHouse itself finds in a query, with their databases, once every name is resolved.
+
+        Raises:
+            QueryError: the query cannot run.
+        """
+        plan = self._run(f"EXPLAIN QUERY TREE {sql}", dict(parameters)).decode("utf-8", "replace")
+        return frozenset(_TABLE_READ.findall(plan)) - {"system.one"}  # what SELECT without FROM reads
 
     def parse(self, sql: str) -> Json:
         """ClickHouse's syntax tree of one statement.
@@ -125,6 +144,8 @@ class SqlGuard:
     def _check(self, tree: Json, names: _Names) -> None:
         for node in nodes(tree):
             kind = node.get("type")
+            if kind not in {"TableIdentifier", "Subquery"}:
+                names.aliases.add(str(node.get("alias")))
             if kind == "SetQuery":
                 raise RefusedSql("SETTINGS are not allowed")
             if "out_file" in node or "format_ast" in node:

@@ -7,7 +7,7 @@ from pathlib import Path
 import uvicorn
 
 from analytics.local.clickhouse import Limits
-from analytics.local.server import create_app
+from analytics.local.server import MAX_ADDRESS_BYTES, create_app
 from analytics.local.tokens import Tokens
 
 TOKENS = Tokens(read="read-token", append="append-token", admin="admin-token")
@@ -16,7 +16,9 @@ TOKENS = Tokens(read="read-token", append="append-token", admin="admin-token")
 def main(descriptor: str, project: str, data: str, query_seconds: str) -> None:
     """Serves until SIGTERM."""
     app = create_app(Path(project), Path(data), TOKENS, Limits(query_seconds=float(query_seconds)))
-    config = uvicorn.Config(app, access_log=False, log_level="warning", ws="none")
+    config = uvicorn.Config(
+        app, access_log=False, log_level="warning", ws="none", h11_max_incomplete_event_size=MAX_ADDRESS_BYTES
+    )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
 
 

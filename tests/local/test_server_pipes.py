@@ -1,6 +1,7 @@
 """Pipes over a real socket: formats, parameters, composition, errors, injection."""
 
 import csv
+import http.client
 import io
 import json
 from typing import Any
@@ -135,6 +136,10 @@ def test_a_megabyte_of_text_is_a_value_too(server: Server) -> None:
     """Nothing in the way has a smaller limit, quotes and backslashes included."""
     text = "'\\\"" * 350_000
     assert _post(server, text=text)["text"] == text
+    connection = http.client.HTTPConnection(server.client.base_url.host, server.client.base_url.port or 0)
+    connection.request("GET", f"/v0/pipes/echo.ndjson?token={TOKENS.read}&text={'x' * 1_000_000}")
+    assert len(json.loads(connection.getresponse().read())["text"]) == 1_000_000
+    connection.close()
 
 
 @pytest.mark.parametrize(
