@@ -16,6 +16,9 @@ LIVE_REFRESH_SECONDS: Final = 15.0
 LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.5, 15.0), (0.7, 30.0), (0.8, 60.0), (0.9, 300.0))
 """(share of the budget spent, below which to poll every so many seconds); above the last one polling pauses."""
 
+UNLIMITED_TICK_SECONDS: Final = 4.0
+"""How long viewers share a live read where queries are not counted."""
+
 PAUSED_REFRESH_SECONDS: Final = 300.0
 """What somebody still asks for while polling pauses is read anew this often."""
 
@@ -66,7 +69,10 @@ class QueryBudget:
         """The number of the live interval that now lies in: everybody in it shares one read.
 
         An interval is a second shorter than the page's timer, so that no run of the timer falls into the last one's.
+        Without a limit there is nothing to save by sharing longer, and what a second viewer sees is newer.
         """
+        if self.daily_limit is None:
+            return int(now.timestamp() // UNLIMITED_TICK_SECONDS)
         seconds = self.live_refresh_seconds(now) or PAUSED_REFRESH_SECONDS
         return int(now.timestamp() // (seconds - 1))
 

@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -29,6 +30,8 @@ _REMEDIES: Final = {
     "TINYBIRD_READ_TOKEN": "a token that may read the pipes (`tb token ls`)",
     "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
 }
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", None})
+"""Hosts of this machine; None stands for a host that is reported as unusable already."""
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -75,6 +78,17 @@ class Settings(BaseModel):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("it must be a plain address, without credentials or a query")
         return value.rstrip("/")
+
+    @field_validator("demo")
+    @classmethod
+    def _demo_is_local(cls, value: bool, info: ValidationInfo) -> bool:
+        """The demo lets everybody in as staff, so it never runs on data that is not of this machine."""
+        host = urlsplit(str(info.data.get("tinybird_host", ""))).hostname
+        if value and host not in LOOPBACK:
+            raise ValueError(
+                "the demo runs on the local stack alone; unset it where TINYBIRD_HOST is another machine"
+            )
+        return value
 
     @field_validator("tinybird_read_token", "tinybird_append_token", "tinybird_admin_token")
     @classmethod

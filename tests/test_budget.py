@@ -45,6 +45,7 @@ def test_an_unlimited_budget_never_slows_down() -> None:
     for _ in range(10_000):
         budget.spend(NOON)
     assert budget.live_refresh_seconds(NOON) == 15.0
+    assert budget.live_tick(NOON) != budget.live_tick(NOON + timedelta(seconds=4))
 
 
 @pytest.mark.parametrize("spent", [0, 500, 700, 800, 950], ids=["15 s", "30 s", "60 s", "300 s", "paused"])

@@ -48,6 +48,7 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("TINYBIRD_DAILY_QUERIES", "0", "not usable", id="no budget"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "many", "not usable", id="no number"),
         pytest.param("INBOX_ANALYTICS_DEMO", "maybe", "not usable", id="no boolean"),
+        pytest.param("INBOX_ANALYTICS_DEMO", "1", "local stack alone", id="demo on real data"),
     ],
 )
 def test_an_unusable_variable_is_named_without_its_value(name: str, value: str, expected: str) -> None:
@@ -78,7 +79,12 @@ def test_the_daily_budget(value: str, expected: int | None) -> None:
 @pytest.mark.parametrize(("value", "expected"), [("1", True), ("true", True), ("0", False), ("", False)])
 def test_demo_mode(value: str, expected: bool) -> None:
     """Demo mode is switched on by its variable alone."""
-    assert load_settings({**COMPLETE, "INBOX_ANALYTICS_DEMO": value}).demo is expected
+    assert (
+        load_settings(
+            {**COMPLETE, "TINYBIRD_HOST": "http://127.0.0.1:7181", "INBOX_ANALYTICS_DEMO": value}
+        ).demo
+        is expected
+    )
 
 
 def test_only_the_environment_given_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
