@@ -34,9 +34,9 @@ def draw_activity() -> None:
     """How many are here, and how the last half hour went."""
     now = datetime.now(UTC)
     with panel("activity", height_px=150, border=False):
-        here = cached.active_visitors(page.view.viewer, page.website.id, minutes, now)
+        present = cached.right_now(page.view.viewer, page.website.id, now, minutes)
         activity = cached.visitor_activity(page.view.viewer, page.website.id, now)
-        visitors.draw_count(here.value, minutes)
+        visitors.draw_count(present.value, minutes)
         charts.draw_minutes(activity.value, key="minutes")
         note_staleness(activity, page.timezone)
 

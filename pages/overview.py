@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics import cached, periods
 from analytics.errors import AnalyticsError
-from pages.components import cards, charts, chrome, formatting, url_state
+from pages.components import cards, charts, chrome, formatting, url_state, visitors
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Overview")
@@ -83,13 +83,11 @@ def draw_right_now() -> None:
     now = datetime.now(UTC)
     with panel("right-now", height_px=40), st.container(horizontal=True, vertical_alignment="center"):
         reading = cached.right_now(page.view.viewer, page.website.id, now)
-        people = "visitor" if reading.value.visitors == 1 else "visitors"
-        more = "+" if reading.value.is_at_least else ""
         places = [
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
         ]
         st.markdown(
-            f":green[●] **{formatting.count(reading.value.visitors)}{more} {people} right now**"
+            f":green[●] **{visitors.number(reading.value)} {visitors.people(reading.value)} right now**"
             + "".join(f" · :gray[{place}]" for place in places)
         )
         note_staleness(reading, page.timezone)

@@ -36,17 +36,30 @@ def window_switch() -> int:
     return int(chosen)
 
 
-def draw_count(visitors: pd.DataFrame, minutes: int) -> None:
+def draw_count(present: RightNow, minutes: int) -> None:
     """Draw how many visitors there are.
 
     Args:
-        visitors: `cached.active_visitors`.
+        present: `cached.right_now` for the window.
         minutes: the window they were seen in.
     """
-    people = "visitor" if len(visitors) == 1 else "visitors"
     st.markdown(
-        f"### {formatting.count(len(visitors))} :gray[{people} in the last {minutes} minutes]", anchors=False
+        f"### {number(present)} :gray[{people(present)} in the last {minutes} minutes]", anchors=False
     )
+
+
+def number(present: RightNow) -> str:
+    """How many visitors, with a plus where there may be more.
+
+    >>> number(RightNow(1000, is_at_least=True, places=()))
+    '1,000+'
+    """
+    return formatting.count(present.visitors) + ("+" if present.is_at_least else "")
+
+
+def people(present: RightNow) -> str:
+    """`visitor` or `visitors`, as the number asks for."""
+    return "visitor" if present.visitors == 1 else "visitors"
 
 
 def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
