@@ -26,13 +26,12 @@ class Backend:
     """Blocking work runs in threads: queries in one pool, reading events in another, so that neither waits.
 
     Attributes:
-        engine: Set when the application starts.
+        engine: What answers; closed with this.
         tokens: The tokens that open it.
     """
 
-    engine: Engine
-
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, engine: Engine, tokens: Tokens) -> None:
+        self.engine = engine
         self.tokens = tokens
         self._waiting = 0
         self._query_threads = ThreadPoolExecutor(16, thread_name_prefix="query")

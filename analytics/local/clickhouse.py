@@ -93,7 +93,10 @@ def _open(directory: str) -> _Session:
     try:
         return factory(directory)
     except RuntimeError as error:
-        message = f"ClickHouse cannot open {directory}: is another process using it, or is it not writable? ({error})"
+        reason = str(error).partition("DB::Exception: ")[2] or str(error)
+        message = (
+            f"ClickHouse cannot open {directory}: another process uses it, or it cannot be written ({reason})"
+        )
         raise DirectoryUnusable(message) from None
 
 
@@ -104,7 +107,10 @@ class ClickHouse:
         # Partition keys and TTLs are computed in the server's timezone, which chDB takes from the process.
         os.environ["TZ"] = "UTC"
         time.tzset()
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DirectoryUnusable(f"{directory} cannot be made: {error.strerror}") from None
         self._directory = str(directory)
         self._owner = _Owner(self._directory)
         self._writer = _Owner(self._directory)

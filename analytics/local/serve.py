@@ -10,6 +10,8 @@ from pathlib import Path
 
 import uvicorn
 
+from analytics.local.clickhouse import DirectoryUnusable
+from analytics.local.datafile import DatafileError
 from analytics.local.server import MAX_ADDRESS_BYTES, create_app
 from analytics.local.tokens import load_tokens
 
@@ -19,7 +21,11 @@ SHUTDOWN_SECONDS = 3
 def main(arguments: list[str]) -> int:
     """Serves until SIGTERM; returns 0 then, and 1 when the server could not start (the reason is printed)."""
     descriptor, project_dir, data_dir = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
-    app = create_app(project_dir, data_dir, load_tokens(data_dir))
+    try:
+        app = create_app(project_dir, data_dir, load_tokens(data_dir))
+    except (DatafileError, DirectoryUnusable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     config = uvicorn.Config(
         app,
         access_log=False,  # addresses may carry tokens

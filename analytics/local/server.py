@@ -23,21 +23,16 @@ MAX_ADDRESS_BYTES = 4 * 1024 * 1024
 
 
 def create_app(project_dir: Path, data_dir: Path, tokens: Tokens, limits: Limits | None = None) -> Starlette:
-    """The server for one project. Tables live in `data_dir/tinybird`, open from the app's start to its end.
-
-    The app's start raises `DatafileError` when the rows already kept cannot follow a datafile, and
-    `DirectoryUnusable` when another process has the directory open.
+    """The server for one project, its tables in `data_dir/tinybird` open. The app's shutdown closes them.
 
     Raises:
-        DatafileError: a datafile that cannot be run; names file and line.
+        DatafileError: a datafile that cannot be run, or that the rows already kept cannot follow; names the file.
+        DirectoryUnusable: another process has the directory open, or it cannot be written.
     """
-    project = load_project(project_dir)
-    backend = Backend(tokens)
+    backend = Backend(Engine(load_project(project_dir), data_dir / "tinybird", limits or Limits()), tokens)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        directory = data_dir / "tinybird"
-        backend.engine = await asyncio.to_thread(Engine, project, directory, limits or Limits())
         try:
             yield
         finally:

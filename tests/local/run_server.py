@@ -6,7 +6,8 @@ from pathlib import Path
 
 import uvicorn
 
-from analytics.local.clickhouse import Limits
+from analytics.local.clickhouse import DirectoryUnusable, Limits
+from analytics.local.datafile import DatafileError
 from analytics.local.server import MAX_ADDRESS_BYTES, create_app
 from analytics.local.tokens import Tokens
 
@@ -15,7 +16,10 @@ TOKENS = Tokens(read="read-token", append="append-token", admin="admin-token")
 
 def main(descriptor: str, project: str, data: str, query_seconds: str) -> None:
     """Serves until SIGTERM."""
-    app = create_app(Path(project), Path(data), TOKENS, Limits(query_seconds=float(query_seconds)))
+    try:
+        app = create_app(Path(project), Path(data), TOKENS, Limits(query_seconds=float(query_seconds)))
+    except (DatafileError, DirectoryUnusable) as error:
+        sys.exit(str(error))
     config = uvicorn.Config(
         app, access_log=False, log_level="warning", ws="none", h11_max_incomplete_event_size=MAX_ADDRESS_BYTES
     )

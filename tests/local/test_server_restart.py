@@ -97,6 +97,7 @@ def test_a_change_that_rows_cannot_follow_stops_the_start_and_loses_nothing(
     ):
         pass
     assert words in str(caught.value)
+    assert "Traceback" not in str(caught.value)
     if old.startswith("SORTING"):
         with running(kept, _project(project, SOURCE)) as server:
             assert _sales(server, "name, amount") == [{"name": "a", "amount": 5}]
@@ -126,6 +127,13 @@ def test_two_servers_cannot_share_a_directory(tmp_path: Path) -> None:
         with pytest.raises(StartError, match="another process"), running(tmp_path):
             pass
         assert server.pipe("composed")
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file in the way is said to be that, in one line."""
+    (tmp_path / "tinybird").write_text("in the way")
+    with pytest.raises(StartError, match=r"^\S+/tinybird cannot be made: File exists$"), running(tmp_path):
+        pass
 
 
 def test_a_server_stops_cleanly_and_says_nothing(tmp_path: Path) -> None:
