@@ -92,11 +92,8 @@ def _open(directory: str) -> _Session:
     factory: Callable[[str], _Session] = Session
     try:
         return factory(directory)
-    except RuntimeError as error:
-        reason = str(error).partition("DB::Exception: ")[2] or str(error)
-        message = (
-            f"ClickHouse cannot open {directory}: another process uses it, or it cannot be written ({reason})"
-        )
+    except RuntimeError:
+        message = f"ClickHouse cannot open {directory}: another process uses it, or it cannot be written"
         raise DirectoryUnusable(message) from None
 
 
