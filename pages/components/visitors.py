@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
+from analytics.presence import RightNow
 from pages.components import formatting, url_state
 
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
