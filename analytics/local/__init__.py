@@ -1,0 +1,1 @@
+"""The local stack: an embedded Tinybird and Postgres, demo data, and the supervisor. Only `cli` imports it."""
