@@ -96,7 +96,7 @@ def count_events(env: dict[str, str], condition: str, datasource: str = "convers
     """Rows of a data source, asked through the SQL endpoint."""
     answer = httpx.get(
         f"{env['TINYBIRD_HOST']}/v0/sql",
-        params={"q": f"SELECT count() AS n FROM {datasource} WHERE {condition} FORMAT JSON"},  # noqa: S608 - the test's own
+        params={"q": f"SELECT count() AS n FROM {datasource} WHERE {condition} FORMAT JSON"},
         headers={"Authorization": f"Bearer {env['TINYBIRD_ADMIN_TOKEN']}"},
     )
     answer.raise_for_status()

@@ -61,10 +61,11 @@ def test_children_stop_newest_first(tmp_path: Path) -> None:
 def test_the_death_of_a_child_ends_all_and_says_why(tmp_path: Path) -> None:
     """The message names the child, how it ended, its log and its last words."""
     code = "print('all is lost'); raise SystemExit(3)"
-    with pytest.raises(StackFailure) as raised, Supervisor() as supervisor:
+    with Supervisor() as supervisor:
         other = supervisor.add(sleeper(tmp_path, "other"))
         supervisor.add(Child("unlucky", [sys.executable, "-c", code], log=tmp_path / "unlucky.log"))
-        supervisor.watch()
+        with pytest.raises(StackFailure) as raised:
+            supervisor.watch()
     assert raised.value.message == "unlucky ended with code 3."
     assert raised.value.remedy == f"Last lines of {tmp_path / 'unlucky.log'}:\n  all is lost"
     assert other.ending() == "was ended by SIGTERM"
@@ -81,26 +82,26 @@ def test_waiting_ends_when_ready(tmp_path: Path) -> None:
 
 def test_waiting_ends_with_a_message_when_time_is_up(tmp_path: Path) -> None:
     """What does not answer is named."""
-    with (
-        pytest.raises(StackFailure, match=r"The web app did not answer within 0 s\."),
-        Supervisor() as supervisor,
-    ):
+    with Supervisor() as supervisor:
         supervisor.add(sleeper(tmp_path, "one"))
-        supervisor.wait_until(lambda: False, "The web app", seconds=0.2)
+        with pytest.raises(StackFailure, match=r"The web app did not answer within 0 s\."):
+            supervisor.wait_until(lambda: False, "The web app", seconds=0.2)
 
 
 def test_waiting_ends_when_a_child_dies(tmp_path: Path) -> None:
     """Nobody waits for a dead child's answer."""
-    with pytest.raises(StackFailure, match="dead ended with code 0"), Supervisor() as supervisor:
+    with Supervisor() as supervisor:
         supervisor.add(Child("dead", [sys.executable, "-c", ""], log=tmp_path / "log"))
-        supervisor.wait_until(lambda: False, "it", seconds=10)
+        with pytest.raises(StackFailure, match="dead ended with code 0"):
+            supervisor.wait_until(lambda: False, "it", seconds=10)
 
 
 def test_waiting_ends_when_a_stop_is_asked_for() -> None:
     """Ctrl-C during the start is a stop, not an error."""
-    with pytest.raises(StopRequested), Supervisor() as supervisor:
+    with Supervisor() as supervisor:
         send_soon(signal.SIGINT)
-        supervisor.wait_until(lambda: False, "it", seconds=10)
+        with pytest.raises(StopRequested):
+            supervisor.wait_until(lambda: False, "it", seconds=10)
 
 
 def test_a_passing_child_is_waited_for(tmp_path: Path) -> None:
@@ -115,9 +116,10 @@ def test_a_passing_child_is_waited_for(tmp_path: Path) -> None:
 def test_a_passing_child_is_stopped_with_the_others(tmp_path: Path) -> None:
     """A stop during the load ends the loader too."""
     loader = sleeper(tmp_path, "loader")
-    with pytest.raises(StopRequested), Supervisor() as supervisor:
+    with Supervisor() as supervisor:
         send_soon(signal.SIGTERM)
-        supervisor.wait_for_end(loader)
+        with pytest.raises(StopRequested):
+            supervisor.wait_for_end(loader)
     assert loader.ending() == "was ended by SIGTERM"
 
 
