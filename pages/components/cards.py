@@ -3,7 +3,7 @@
 Owns the words and the layout of a card. Values, changes and verdicts come ready from `analytics.metrics`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -150,20 +150,23 @@ def _sparkline(series: pd.DataFrame | None, key: KpiKey) -> list[float]:
 
 
 def draw_funnel(funnel: Funnel) -> None:
-    """Draw how far conversations came as four bars with count and share of the started."""
-    steps: Mapping[str, int] = {
-        "Started": funnel.started,
-        "Responded": funnel.responded,
-        "Resolved": funnel.resolved,
-        "by AI": funnel.ai_resolved,
-    }
+    """Draw how far conversations came: bars against the started, with count and share.
+
+    What the AI handled is a part of the resolved, so its share is of those, as on its card.
+    """
+    steps = (
+        ("Started", funnel.started, funnel.started),
+        ("Responded", funnel.responded, funnel.started),
+        ("Resolved", funnel.resolved, funnel.started),
+        (":gray[of these by AI]", funnel.ai_resolved, funnel.resolved),
+    )
     with st.container(gap="medium"):
-        for name, value in steps.items():
-            share = value / funnel.started if funnel.started else None
+        for name, value, whole in steps:
+            share = value / whole if whole else None
             with st.container(gap=None):
                 with st.container(horizontal=True, horizontal_alignment="distribute"):
-                    st.markdown(name if name != "by AI" else ":gray[of these by AI]", width="content")
+                    st.markdown(name, width="content")
                     st.markdown(
                         f"**{formatting.count(value)}** :gray[{formatting.rate(share)}]", width="content"
                     )
-                st.progress(min(share or 0.0, 1.0))
+                st.progress(min(value / funnel.started, 1.0) if funnel.started else 0.0)
