@@ -1,0 +1,187 @@
+"""What the local stack costs, each figure beside something run in the same minute: `python benchmarks/local_stack.py`.
+
+Prints how long a start takes, the memory it idles at, events per second through the public endpoint beside the same
+rows put into ClickHouse directly, and the latency of each pipe beside the smallest query the server answers.
+"""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import httpx
+from chdb import session
+
+ROOT = Path(__file__).parents[1]
+PIPES: Mapping[str, Mapping[str, object]] = {
+    "inbox_analytics": {"days": 30},
+    "unique_visitors": {"days": 30},
+    "kpi_timeseries": {"days": 30},
+    "active_visitors": {},
+    "visitor_locations": {},
+    "visitor_activity": {},
+    "data_freshness": {},
+}
+
+
+@click.command()
+@click.option("--events", default=100_000, show_default=True, help="How many events to send.")
+@click.option("--queries", default=40, show_default=True, help="How often each pipe is asked.")
+def main(events: int, queries: int) -> None:
+    """Measure a local stack with demo data, in a directory that is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory:
+        with _stack(Path(directory)) as (first_start, _env, _process):
+            pass
+        with _stack(Path(directory)) as (second_start, env, process):
+            click.echo(f"first start, demo data made   {first_start:8.1f} s")
+            click.echo(
+                f"second start                  {second_start:8.1f} s   {second_start / first_start:.2f} of the first"
+            )
+            time.sleep(5)
+            click.echo(
+                f"memory at rest                {_memory_mb(process.pid):8.0f} MB  of the 1024 it may use"
+            )
+            client = httpx.Client(base_url=env["TINYBIRD_HOST"], timeout=60)
+            _measure_pipes(client, env, queries)
+            rows = [_event(number) for number in range(events)]
+            through_endpoint = events / _seconds(lambda: _send(client, env["TINYBIRD_APPEND_TOKEN"], rows))
+        directly = events / _seconds(lambda: _insert_directly(Path(directory) / "direct", rows))
+        click.echo(f"events through the endpoint   {through_endpoint:8,.0f} /s")
+        click.echo(
+            f"the same rows, ClickHouse only{directly:8,.0f} /s  endpoint at {through_endpoint / directly:.2f} of it"
+        )
+
+
+@contextmanager
+def _stack(directory: Path) -> Iterator[tuple[float, dict[str, str], subprocess.Popen[bytes]]]:
+    """A running stack: seconds until it answered, its variables, its process."""
+    started = time.monotonic()
+    program = [sys.executable, "-m", "analytics.cli", "local", "--port", "0", "--data-dir", str(directory)]
+    process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        while not (directory / "env").exists():
+            if process.poll() is not None:
+                raise click.ClickException("The local stack did not start.")
+            time.sleep(0.02)
+        env = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines())
+        yield time.monotonic() - started, env, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _measure_pipes(client: httpx.Client, env: Mapping[str, str], queries: int) -> None:
+    website = client.get(
+        "/v0/sql",
+        params={
+            "q": "SELECT website_id FROM visitor_events GROUP BY 1 ORDER BY count() DESC LIMIT 1 FORMAT TSV"
+        },
+        headers=_bearer(env["TINYBIRD_ADMIN_TOKEN"]),
+    ).text.strip()
+    smallest = _median_ms(lambda: client.get("/v0/health"), queries)
+    click.echo(f"smallest answer of the server {smallest:8.1f} ms")
+    now = datetime.now(UTC)
+    for pipe, options in PIPES.items():
+        parameters = {"website_id": website}
+        if days := options.get("days"):
+            first = now - timedelta(days=int(str(days)))
+            parameters |= {"date_from": f"{first:%Y-%m-%d %H:%M:%S}", "date_to": f"{now:%Y-%m-%d %H:%M:%S}"}
+        url, headers = f"/v0/pipes/{pipe}.json", _bearer(env["TINYBIRD_READ_TOKEN"])
+
+        def ask(
+            url: str = url, parameters: dict[str, str] = parameters, headers: dict[str, str] = headers
+        ) -> object:
+            return client.get(url, params=parameters, headers=headers).raise_for_status()
+
+        median = _median_ms(ask, queries)
+        click.echo(f"{pipe:<30}{median:8.1f} ms  {median / smallest:.0f} times the smallest")
+
+
+def _median_ms(call: Callable[[], object], times: int) -> float:
+    call()
+    return statistics.median(_seconds(call) for _ in range(times)) * 1000
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _event(number: int) -> dict[str, object]:
+    return {
+        "timestamp": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+        "website_id": "benchmark",
+        "visitor_id": f"visitor-{number}",
+        "session_id": f"session-{number}",
+        "event_type": "seen",
+        "country_code": "GB",
+        "city": "London",
+        "latitude": 51.5,
+        "longitude": -0.12,
+        "device_type": "desktop",
+        "browser": "Firefox",
+        "page_url": f"https://example.com/{number % 500}",
+    }
+
+
+def _send(client: httpx.Client, token: str, rows: list[dict[str, object]], batch: int = 20_000) -> None:
+    for start in range(0, len(rows), batch):
+        body = "\n".join(json.dumps(row) for row in rows[start : start + batch])
+        client.post(
+            "/v0/events",
+            params={"name": "visitor_events", "wait": "true"},
+            headers=_bearer(token),
+            content=body,
+        ).raise_for_status()
+
+
+def _insert_directly(directory: Path, rows: list[dict[str, object]]) -> None:
+    """The same rows as text into a table of the same columns, with no server and no checks."""
+    clickhouse = session.Session(str(directory))
+    columns = ", ".join(
+        f"{name} {'Float32' if isinstance(value, float) else 'String'}" for name, value in rows[0].items()
+    )
+    clickhouse.query("CREATE DATABASE bare")
+    clickhouse.query(f"CREATE TABLE bare.events ({columns}) ENGINE = MergeTree ORDER BY website_id")
+    body = "\n".join(json.dumps(row) for row in rows)
+    clickhouse.query(f"INSERT INTO bare.events FORMAT JSONEachRow {body}")
+    clickhouse.close()
+
+
+def _memory_mb(parent: int) -> float:
+    """Proportional memory of a process and all below it; what they share counts once."""
+    children: dict[int, list[int]] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        children.setdefault(int(fields[1]), []).append(int(status.parent.name))
+    total, waiting = 0, [parent]
+    while waiting:
+        process = waiting.pop()
+        waiting += children.get(process, [])
+        rollup = Path(f"/proc/{process}/smaps_rollup")
+        if os.access(rollup, os.R_OK):
+            total += next(
+                int(line.split()[1]) for line in rollup.read_text().splitlines() if line.startswith("Pss:")
+            )
+    return total / 1024
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+if __name__ == "__main__":
+    main()
