@@ -7,7 +7,7 @@ written beside it for the quarantine.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
@@ -19,6 +19,10 @@ Format = Literal["ndjson", "json"]
 
 _CHUNK_LINES = 4_000
 _EXCERPT_CHARACTERS = 500
+_MOST_SHAPES = 64
+
+_Conversions = tuple[tuple[int, Callable[[Value], Value]], ...]
+"""What is left to do for rows of one shape: positions, and what converts or refuses the value there."""
 
 
 class InvalidBody(ValueError):  # noqa: N818  # what the body is; "InvalidBodyError" says no more
@@ -56,6 +60,9 @@ class RowReader:
             )
             for column in datasource.columns
         )
+        self._keys = tuple(key for key, *_rest in self._plan)
+        self._is_flat = all(self._keys)
+        self._shapes: dict[tuple[type, ...], _Conversions] = {}
 
     def read(self, body: bytes, format_: Format) -> Batch:
         """The rows of a body: one JSON object a line, or one JSON object or array of objects.
@@ -81,32 +88,69 @@ class RowReader:
         return Refusal(("",), (reason,), tuple(as_text(value) for value in row))
 
     def _add(self, events: list[Value], batch: Batch) -> None:
+        """Adds what fits on a short way: events look alike, so what to do is found once for each shape of them."""
+        if not self._is_flat:
+            for event in events:
+                self._judge(event, batch)
+            return
+        keys, shapes, rows = self._keys, self._shapes, batch.rows
         for event in events:
             if type(event) is not dict:
                 batch.refused.append(self._malformed(event))
                 continue
-            row: list[Value] = []
-            problems: list[tuple[str, str]] = []
-            for key, column, convert, may_be_absent in self._plan:
-                value = event.get(key) if key else _follow(event, column.json_path)
-                if value is None:
-                    if not may_be_absent:
-                        problems.append((column.name, f"column '{column.name}' has no value and no default"))
-                    row.append(None)
-                    continue
-                try:
-                    row.append(convert(value))
-                except ValueError:
-                    excerpt = str(as_text(value))[:_EXCERPT_CHARACTERS]
-                    problems.append(
-                        (column.name, f"value '{excerpt}' on column '{column.name}' is not {column.type}")
-                    )
-                    row.append(None)
-            if problems:
-                names, reasons = zip(*problems, strict=True)
-                batch.refused.append(Refusal(names, reasons, tuple(self._texts(event))))
+            row = list(map(event.get, keys))
+            shape = tuple(map(type, row))
+            conversions = shapes.get(shape)
+            try:
+                for position, convert in self._conversions(shape) if conversions is None else conversions:
+                    row[position] = convert(row[position])
+            except ValueError:
+                self._judge(event, batch)
             else:
-                batch.rows.append(row)
+                rows.append(row)
+
+    def _conversions(self, shape: tuple[type, ...]) -> _Conversions:
+        """What rows whose values have these types need; a value that never fits gets what refuses it."""
+        conversions: list[tuple[int, Callable[[Value], Value]]] = []
+        for position, (type_, (_key, column, convert, may_be_absent)) in enumerate(
+            zip(shape, self._plan, strict=True)
+        ):
+            if type_ is type(None):
+                if not may_be_absent:
+                    conversions.append((position, _refuse_absent))
+            elif type_ is not str or column.bare_type != "String":
+                conversions.append((position, convert))
+        if len(self._shapes) < _MOST_SHAPES:
+            self._shapes[shape] = tuple(conversions)
+        return tuple(conversions)
+
+    def _judge(self, event: Value, batch: Batch) -> None:
+        """Adds one event, or what is wrong with each of its values."""
+        if type(event) is not dict:
+            batch.refused.append(self._malformed(event))
+            return
+        row: list[Value] = []
+        problems: list[tuple[str, str]] = []
+        for key, column, convert, may_be_absent in self._plan:
+            value = event.get(key) if key else _follow(event, column.json_path)
+            if value is None:
+                if not may_be_absent:
+                    problems.append((column.name, f"column '{column.name}' has no value and no default"))
+                row.append(None)
+                continue
+            try:
+                row.append(convert(value))
+            except ValueError:
+                excerpt = str(as_text(value))[:_EXCERPT_CHARACTERS]
+                problems.append(
+                    (column.name, f"value '{excerpt}' on column '{column.name}' is not {column.type}")
+                )
+                row.append(None)
+        if problems:
+            names, reasons = zip(*problems, strict=True)
+            batch.refused.append(Refusal(names, reasons, tuple(self._texts(event))))
+        else:
+            batch.rows.append(row)
 
     def _texts(self, event: dict[str, Value]) -> Iterator[str | None]:
         for column in self._columns:
@@ -169,6 +213,10 @@ def _line(line: bytes) -> list[Value]:
         excerpt = line[:_EXCERPT_CHARACTERS].decode("utf-8", "replace")
         return [_Malformed(f"the line is no JSON: {excerpt}")]
     return event if isinstance(event, list) and event else [event]
+
+
+def _refuse_absent(_value: Value) -> NoReturn:
+    raise ValueError
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,6 +1,7 @@
 """Reading events: which values fit which column, and what happens to those that do not."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,3 +180,39 @@ def test_half_a_surrogate_pair_cannot_be_encoded() -> None:
     batch = READER.read(rb'{"at": 1, "name": "\ud800"}', "ndjson")
     with pytest.raises(UnicodeEncodeError):
         encode_rows(batch.rows)
+
+
+def test_events_that_look_alike_are_read_and_refused_one_by_one(tmp_path: Path) -> None:
+    """Without nested paths rows take a shorter way; what fits, what is absent and why a row is refused stay the same."""
+    path = tmp_path / "visits.datasource"
+    path.write_text(
+        "SCHEMA >\n    `at` DateTime, `name` String, `ratio` Float32, `note` Nullable(String), `city` String DEFAULT ''\n"
+        'ENGINE "MergeTree"\nENGINE_SORTING_KEY "at"\n'
+    )
+    at = "2026-01-02T03:04:05"
+    sent: list[object] = [
+        {"at": at, "name": "a", "ratio": 0.5, "note": "n", "city": "c"},
+        {"at": f"{at}+01:00", "name": "b", "ratio": 2, "city": None, "unknown": 1},
+        {"at": 0, "name": ["c"], "ratio": -1.0, "note": 7},
+        {"at": "2026-02-30T00:00:00", "name": "d", "ratio": "0.5"},
+        {"at": at, "ratio": 0.5},
+        {"at": at, "name": "e", "ratio": 1e39},
+        {"at": "2026-01-02T24:00:01", "name": "f", "ratio": 0.5},
+        {"at": "1969-12-31 23:59:59", "name": "g", "ratio": 0.5},
+        "none",
+    ]
+    batch = RowReader(load_datasource(path)).read("\n".join(map(json.dumps, sent)).encode(), "ndjson")
+    assert batch.rows == [
+        ["2026-01-02 03:04:05", "a", 0.5, "n", "c"],
+        ["2026-01-02 02:04:05", "b", 2, None, None],
+        ["1970-01-01 00:00:00", '["c"]', -1.0, "7", None],
+    ]
+    assert [refusal.columns for refusal in batch.refused] == [
+        ("at", "ratio"),
+        ("name",),
+        ("ratio",),
+        ("at",),
+        ("at",),
+        ("",),
+    ]
+    assert batch.refused[1].reasons == ("column 'name' has no value and no default",)
