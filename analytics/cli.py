@@ -77,10 +77,19 @@ def local(host: str, port: int, data_dir: Path, demo_data: bool, seed: int) -> N
 @click.option("--tinybird-port", default=7181, type=PORT, show_default=True, help="0 takes any free one.")
 @data_dir_option
 @seed_option
+@click.option("--reload", "is_reloading", is_flag=True, help="Notice changes to the sources of the web app.")
 @click.option(
     "--app", "app", default=None, type=click.Path(path_type=Path), hidden=True, help="Another app.py."
 )
-def demo(host: str, port: int, tinybird_port: int, data_dir: Path, seed: int, app: Path | None) -> None:
+def demo(
+    host: str,
+    port: int,
+    tinybird_port: int,
+    data_dir: Path,
+    seed: int,
+    is_reloading: bool,
+    app: Path | None,
+) -> None:
     """Run everything on this machine, with demo data that goes on, until Ctrl-C."""
     _need_local_packages()
     from analytics.local.stack import LocalStack
@@ -92,10 +101,11 @@ def demo(host: str, port: int, tinybird_port: int, data_dir: Path, seed: int, ap
             Supervisor() as supervisor,
             LocalStack(data_dir, "127.0.0.1", tinybird_port, is_demo=True) as stack,
         ):
-            web_app = WebApp(host, port, app or APP)
+            web_app = WebApp(host, port, app or APP, is_reloading=is_reloading)
             stack.start(supervisor)
             supervisor.add(web_app.start(stack))
             _make_demo_data(supervisor, stack, seed)
+            web_app.let_in()
             supervisor.add(_start_generator(stack))
             supervisor.wait_until(web_app.is_ready, "The web app", WEB_APP_SECONDS)
             env = stack.write_env()

@@ -42,7 +42,11 @@ def follow_by_kernel(parent: int, death_signal: int, program: list[str]) -> None
 
 def follow_by_pipe(death_signal: int, program: list[str]) -> int:
     """Runs `program`, passes signals on, and ends it when standard input ends. Returns its exit code."""
-    child = subprocess.Popen(program, stdin=subprocess.DEVNULL)  # noqa: S603 - the caller's own program
+    child = subprocess.Popen(  # noqa: S603 - the caller's own program
+        program,
+        stdin=subprocess.DEVNULL,
+        close_fds=False,  # those that the caller meant to be inherited are the only inheritable ones
+    )
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -88,14 +88,22 @@ class LocalStack:
             StackFailure: One of them did not come up; the message holds the end of its log.
             StopRequested: A signal came first.
         """
+        supervisor.add(self._start_server())  # loads while the first start makes Postgres' cluster
         self.postgres.prepare()
         supervisor.add(self.postgres.start(keep_open=[self._locks.inherited]))
-        supervisor.add(self._start_server())
         supervisor.wait_until(self.postgres.is_ready, "PostgreSQL", READY_SECONDS)
         self.postgres.ensure_schema()
         supervisor.wait_until(self._is_server_ready, "The Tinybird server", READY_SECONDS)
 
-    def child(self, name: str, program: list[str], log: Path | None, *, is_owner: bool) -> Child:
+    def child(
+        self,
+        name: str,
+        program: list[str],
+        log: Path | None,
+        *,
+        is_owner: bool,
+        keep_open: Sequence[int] = (),
+    ) -> Child:
         """Starts another program beside the two, with the settings of `env` and the lock.
 
         Only a program that `is_owner` learns how to write to Postgres: the web app is none, here as elsewhere.
@@ -108,7 +116,7 @@ class LocalStack:
             log=log,
             environment={**os.environ, **settings},
             directory=ROOT,
-            keep_open=[self._locks.inherited],
+            keep_open=[self._locks.inherited, *keep_open],
         )
 
     @property

@@ -1,6 +1,11 @@
-"""Runs the web app as a child of the stack. Knows its address and how to ask whether it is up, nothing else."""
+"""Runs the web app as a child of the stack. Knows its address and how to ask whether it is up, nothing else.
+
+The app loads its libraries while the demo data is made and is let in when that is complete (`serveweb.py`): nobody
+sees numbers of half the data, and the first page does not wait for libraries.
+"""
 
 import http.client
+import os
 import sys
 import urllib.request
 from pathlib import Path
@@ -20,8 +25,14 @@ class WebApp:
         address: What to open in a browser.
     """
 
-    def __init__(self, host: str, port: int, app: Path = APP) -> None:
+    def __init__(self, host: str, port: int, app: Path = APP, *, is_reloading: bool = False) -> None:
         """Checks that the app is there and the port is free; starts nothing yet.
+
+        Args:
+            host: Address to listen on.
+            port: Port to listen on; 0 takes any free one.
+            app: What Streamlit runs.
+            is_reloading: Whether it watches its sources, for whoever is changing them.
 
         Raises:
             StackFailure: It is not.
@@ -35,20 +46,35 @@ class WebApp:
             self._port: int = probe.getsockname()[1]
         self._host = host
         self._app = app.absolute()
+        self._is_reloading = is_reloading
         shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104 - compared only
         self.address = f"http://{shown}:{self._port}"
 
     def start(self, stack: LocalStack) -> Child:
-        """Starts the server; returns at once."""
+        """Starts the program, which answers nobody until `let_in`; returns at once."""
         options = {
             "server.address": self._host,
             "server.port": str(self._port),
             "server.headless": "true",
+            "server.fileWatcherType": "auto" if self._is_reloading else "none",
             "browser.gatherUsageStats": "false",
         }
-        program = [sys.executable, "-m", "streamlit", "run", str(self._app)]
+        gate, self._gate = os.pipe()
+        program = [sys.executable, "-m", "analytics.local.serveweb", str(gate), str(self._app)]
         program += [f"--{name}={value}" for name, value in options.items()]
-        return stack.child("web app", program, log=stack.log("web"), is_owner=False)
+        try:
+            return stack.child("web app", program, log=stack.log("web"), is_owner=False, keep_open=[gate])
+        finally:
+            os.close(gate)
+
+    def let_in(self) -> None:
+        """Lets the program answer; once."""
+        try:
+            os.write(self._gate, b"1")
+        except BrokenPipeError:
+            pass  # it has ended, which the supervisor tells with the reason
+        finally:
+            os.close(self._gate)
 
     def is_ready(self) -> bool:
         """True when the server answers."""

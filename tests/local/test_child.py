@@ -113,7 +113,8 @@ def test_ctrl_c_in_the_terminal_reaches_the_supervisor_alone(tmp_path: Path) -> 
     child.stop()
 
 
-def test_a_child_inherits_what_it_is_told_to_and_nothing_else(tmp_path: Path) -> None:
+@BOTH_WAYS
+def test_a_child_inherits_what_it_is_told_to_and_nothing_else(tmp_path: Path, follow: Follow) -> None:
     """A file descriptor named in `keep_open` is open in the child, another is not."""
     kept, closed = os.pipe()
     code = (
@@ -122,7 +123,8 @@ def test_a_child_inherits_what_it_is_told_to_and_nothing_else(tmp_path: Path) ->
         "    try: os.fstat(number); print('open')\n"
         "    except OSError: print('closed')\n"
     )
-    child = Child("looker", [sys.executable, "-c", code], log=tmp_path / "log", keep_open=[kept])
+    program = [sys.executable, "-c", code]
+    child = Child("looker", program, log=tmp_path / "log", keep_open=[kept], follow=follow)
     wait_for(lambda: child.exit_code is not None)
     child.stop()
     os.close(kept)

@@ -167,7 +167,7 @@ def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads another process's environment")
 def test_the_web_app_cannot_write(demo: Command, env: dict[str, str]) -> None:
     """It gets the reading role's address and never learns the owner's."""
-    environment = Path(f"/proc/{demo.child('streamlit')}/environ").read_text().split("\0")
+    environment = Path(f"/proc/{demo.child('serveweb')}/environ").read_text().split("\0")
     assert f"DATABASE_URL={env['DATABASE_URL']}" in environment
     assert not any(env["INBOX_ANALYTICS_LOCAL_OWNER_URL"] in variable for variable in environment)
 

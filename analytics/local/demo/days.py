@@ -4,9 +4,11 @@ Every day has its own random generators, seeded by (seed, website, day, what for
 nothing.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Literal
+from threading import RLock
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from analytics.local.demo.organizations import DAY, Identity, Organization
 from analytics.local.demo.rhythm import Rhythm
 from analytics.local.demo.visitors import Events, Flags, Indexes, Newcomers, Visits
 from analytics.local.demo.websites import Website
+
+T = TypeVar("T")
 
 Kind = Literal["writer", "reader"]
 """Writers start a conversation on their visits, readers never do."""
@@ -85,13 +89,13 @@ class Days:
         self._opened = anchor + website.opened_days * DAY
         self._rhythm = Rhythm(website)
         self._audience = Audience(website.audience)
-        # Instance-wide memory: functools.cache on the methods themselves would keep every instance alive.
-        self._starts = cache(self._make_starts)
-        self.arrivals = cache(self._make_arrivals)
-        self.newcomers = cache(self._make_newcomers)
-        self.conversations = cache(self._make_conversations)
-        self.visits = cache(self._make_visits)
-        self.events = cache(self._make_events)
+        self._lock = RLock()
+        self._starts = self._kept(self._make_starts)
+        self.arrivals = self._kept(self._make_arrivals)
+        self.newcomers = self._kept(self._make_newcomers)
+        self.conversations = self._kept(self._make_conversations)
+        self.visits = self._kept(self._make_visits)
+        self.events = self._kept(self._make_events)
 
     def is_open(self, instants: Seconds) -> Flags:
         """Whether the website existed, and is remembered, at each instant of a conversation's start."""
@@ -128,6 +132,16 @@ class Days:
         arrivals = self.arrivals(day, "writer")
         people, rows = self.people("writer", arrivals.person_day, arrivals.person_index)
         return people.id[rows], people.is_test[rows]
+
+    def _kept(self, make: Callable[..., T]) -> Callable[..., T]:
+        """Memory for `make`, one per instance; a thread that asks for what another is making waits for it."""
+        kept = cache(make)
+
+        def answer(*arguments: Hashable) -> T:
+            with self._lock:
+                return kept(*arguments)
+
+        return answer
 
     def _random(self, day: int, purpose: str, kind: Kind) -> np.random.Generator:
         return np.random.default_rng([self._seed, self.website.number, day, _CODES[purpose], _CODES[kind]])

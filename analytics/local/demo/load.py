@@ -12,7 +12,6 @@ from typing import Final
 
 import psycopg
 
-from analytics.local.demo.copying import Rows
 from analytics.local.demo.days import CONVERSATION_DAYS
 from analytics.local.demo.delivery import Batches, Events, copy_rows, merge_rows
 from analytics.local.demo.history import History
@@ -95,14 +94,14 @@ def _make(environment: Mapping[str, str], history: History, progress: Progress) 
         done[part] = ratio
         progress(ROWS_WEIGHT * done["rows"] + (1 - ROWS_WEIGHT) * done["events"])
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        rows = [*history.account_rows(), *history.activity_rows(history.start, history.anchor)]
-        loading = pool.submit(_make_rows, environment, rows, lambda ratio: tell("rows", ratio))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        loading = pool.submit(_make_rows, environment, history, lambda ratio: tell("rows", ratio))
         _make_events(environment, history, lambda ratio: tell("events", ratio))
         loading.result()
 
 
-def _make_rows(environment: Mapping[str, str], rows: list[Rows], progress: Progress) -> None:
+def _make_rows(environment: Mapping[str, str], history: History, progress: Progress) -> None:
+    rows = [*history.account_rows(), *history.activity_rows(history.start, history.anchor)]
     total = sum(len(part.lines) for part in rows)
     done = 0
     with connect(environment) as connection:
