@@ -60,7 +60,8 @@ def draw_list() -> None:
         )
 
 
-globe, side = st.columns([3, 2], gap="xsmall", border=True)
+with st.container(key="live"):
+    globe, side = st.columns([3, 2], gap="xsmall", border=True)
 with globe:
     draw_places()
 with side:
