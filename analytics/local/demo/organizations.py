@@ -10,12 +10,12 @@ import numpy as np
 
 from analytics.local.demo.identifiers import ulid
 from analytics.local.demo.websites import (
-    KETTLE,
-    KETTLE_CLASSES,
     NORTHWIND_GERMANY,
     NORTHWIND_SHOP,
     NORTHWIND_TRADE,
     PILOT_LEDGER,
+    TEA_AND_CRUMB,
+    TEA_CLASSES,
     Website,
 )
 
@@ -81,15 +81,15 @@ ORGANIZATIONS = (
         websites=(NORTHWIND_SHOP, NORTHWIND_GERMANY, NORTHWIND_TRADE),
     ),
     Organization(
-        name="Kettle & Crumb",
-        slug="kettle-and-crumb",
+        name="Tea & Crumb",
+        slug="tea-and-crumb",
         joined_days=-612,
         subscriptions=(Subscription("free", "active", -612, 365),),
         people=(
-            Person("Nora Castellano", "nora@kettleandcrumb.example", "owner"),
-            Person("Imani Okoro", "imani@kettleandcrumb.example", "member", is_verified=False),
+            Person("Nora Castellano", "nora@teaandcrumb.example", "owner"),
+            Person("Imani Okoro", "imani@teaandcrumb.example", "member", is_verified=False),
         ),
-        websites=(KETTLE, KETTLE_CLASSES),
+        websites=(TEA_AND_CRUMB, TEA_CLASSES),
     ),
     Organization(
         name="Pilot Ledger",

@@ -182,8 +182,8 @@ NORTHWIND_SHOP = Website(
     },
     pages=_SHOP_PAGES,
     topics=("delivery", "returns", "sizing", "order status", "product advice", "payment", "repairs"),
-    conversations_a_day=Drift(142, 0.19),
-    sessions_a_day=Drift(4600, 2.2),
+    conversations_a_day=Drift(116, 0.19),
+    sessions_a_day=Drift(4300, 2.9),
     ai_first_ratio=Drift(0.86, 0.04),
     ai_resolves_ratio=Drift(0.72, 0.06, step=0.26),
     ai_seconds=Drift(76, -0.30, step=-0.42),
@@ -194,7 +194,7 @@ NORTHWIND_SHOP = Website(
 )
 NORTHWIND_GERMANY = Website(
     number=1,
-    name="Northwind Deutschland",
+    name="Northwind Outdoor DE",
     slug="northwind-de",
     domain="de.northwind.shop",
     timezone="Europe/Berlin",
@@ -203,8 +203,8 @@ NORTHWIND_GERMANY = Website(
     audience={"DE": 0.72, "AT": 0.12, "CH": 0.09},
     pages=_GERMAN_SHOP_PAGES,
     topics=("Lieferung", "Rückgabe", "Größen", "Bestellstatus", "Beratung"),
-    conversations_a_day=Drift(44, 0.10),
-    sessions_a_day=Drift(420, 0.30),
+    conversations_a_day=Drift(37, 0.10),
+    sessions_a_day=Drift(360, 0.30),
     ai_first_ratio=Drift(0.80, 0.05),
     ai_resolves_ratio=Drift(0.62, 0.06),
     ai_seconds=Drift(140, -0.12),
@@ -231,11 +231,11 @@ NORTHWIND_TRADE = Website(
     human_minutes=Drift(30),
     human_hours=Drift(4.0),
 )
-KETTLE = Website(
+TEA_AND_CRUMB = Website(
     number=3,
-    name="Kettle & Crumb",
-    slug="kettle-and-crumb",
-    domain="kettleandcrumb.cafe",
+    name="Tea & Crumb",
+    slug="tea-and-crumb",
+    domain="teaandcrumb.cafe",
     timezone="America/New_York",
     hours="cafe",
     opened_days=-610,
@@ -251,11 +251,11 @@ KETTLE = Website(
     human_hours=Drift(1.2),
     mood=0.15,
 )
-KETTLE_CLASSES = Website(
+TEA_CLASSES = Website(
     number=4,
-    name="Kettle & Crumb Classes",
-    slug="kettle-classes",
-    domain="classes.kettleandcrumb.cafe",
+    name="Tea & Crumb Classes",
+    slug="tea-classes",
+    domain="classes.teaandcrumb.cafe",
     timezone="America/New_York",
     hours="cafe",
     opened_days=-240,
@@ -283,8 +283,8 @@ PILOT_LEDGER = Website(
     audience={"IN": 0.70, "AE": 0.06, "SG": 0.04, "LK": 0.03, "GB": 0.03},
     pages=_LEDGER_PAGES,
     topics=("GST filing", "invoices", "import", "billing", "bank feeds", "API"),
-    conversations_a_day=Drift(40, -0.22),
-    sessions_a_day=Drift(370, -0.25),
+    conversations_a_day=Drift(35, -0.22),
+    sessions_a_day=Drift(320, -0.25),
     ai_first_ratio=Drift(0.78, -0.03),
     ai_resolves_ratio=Drift(0.51, -0.10, step=-0.24),
     ai_seconds=Drift(320, 0.20, step=0.42),
@@ -294,4 +294,11 @@ PILOT_LEDGER = Website(
     mood_a_quarter=-0.25,
 )
 
-WEBSITES: Final = (NORTHWIND_SHOP, NORTHWIND_GERMANY, NORTHWIND_TRADE, KETTLE, KETTLE_CLASSES, PILOT_LEDGER)
+WEBSITES: Final = (
+    NORTHWIND_SHOP,
+    NORTHWIND_GERMANY,
+    NORTHWIND_TRADE,
+    TEA_AND_CRUMB,
+    TEA_CLASSES,
+    PILOT_LEDGER,
+)

@@ -55,7 +55,7 @@ def test_numbers_are_believable(
 ) -> None:
     """Minutes to a response, more than half handled by AI, ratings around 4.2, as such a product has them."""
     since = datetime.fromtimestamp(ANCHOR, UTC) - timedelta(days=30)
-    for slug in ("northwind-outdoor", "northwind-de", "kettle-and-crumb", "pilot-ledger"):
+    for slug in ("northwind-outdoor", "northwind-de", "tea-and-crumb", "pilot-ledger"):
         key = website_id(history, slug)
         rows = [row for row in counted if row["website_id"] == key and moment(row["started_at"]) >= since]
         waits = [

@@ -21,7 +21,7 @@ def test_three_organizations_stand_for_the_three_plans(tables: dict[str, list[Re
         tiers[organization["slug"]] = tier_from_subscriptions(held, now), tier_from_subscriptions(held, later)
     assert tiers == {
         "northwind": ("paid", "paid"),
-        "kettle-and-crumb": ("free", "free"),
+        "tea-and-crumb": ("free", "free"),
         "pilot-ledger": ("paid", "free"),
     }
 
@@ -32,7 +32,7 @@ def test_there_are_six_websites_of_different_size(tables: dict[str, list[Record]
     by_slug = {row["slug"]: sizes[row["id"]] for row in tables["website"]}
     assert len(by_slug) == 6
     assert by_slug["northwind-outdoor"] > 15_000
-    assert 100 < by_slug["kettle-classes"] < 2_000
+    assert 100 < by_slug["tea-classes"] < 2_000
     assert 0 < by_slug["northwind-trade"] < 20
 
 
