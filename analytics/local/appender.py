@@ -14,10 +14,11 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from analytics.local.clickhouse import ClickHouse, QueryError
+from analytics.local.clickhouse import ClickHouse
 from analytics.local.convert import Value
 from analytics.local.datafile import Datasource
 from analytics.local.project import QUARANTINE
+from analytics.local.query_error import QueryError
 from analytics.local.rows import Batch, Refusal, RowReader, encode_rows
 
 _LOG = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ Facts about chDB 4 that shape this module (each has a test):
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,34 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from analytics.local.query_error import QueryError
+
 DATABASE = "tinybird"
-
-_ERROR = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?")
-_VERSION = re.compile(r"\s*\(version [\d.]+\)")
-_TIMEOUTS = {159, 160}
-_BROKEN = {243, 999, 1000, 1001, 1002}
-
-
-class QueryError(Exception):
-    """ClickHouse refused or gave up.
-
-    Attributes:
-        code: ClickHouse's error code; 0 when it gave none.
-        status: The HTTP status that fits: 408 out of time, 500 broken, 400 everything that another query would fix.
-    """
-
-    def __init__(self, message: str, code: int = 0) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = 408 if code in _TIMEOUTS else 500 if code in _BROKEN or not code else 400
-
-    @classmethod
-    def wrap(cls, error: Exception) -> QueryError:
-        """The error in ClickHouse's words, without its version and nested prefixes."""
-        text = str(error)
-        codes = _ERROR.findall(text)
-        message = _VERSION.sub("", _ERROR.sub("", text)).strip()
-        return cls(message[:2_000] or "the query failed", int(codes[-1]) if codes else 0)
 
 
 class DirectoryUnusable(Exception):  # noqa: N818  # what the directory is

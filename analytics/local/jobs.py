@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from analytics.local.clickhouse import QueryError
+from analytics.local.query_error import QueryError
 
 Status = Literal["waiting", "working", "done", "error"]
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from analytics.local.clickhouse import QueryError
 from analytics.local.parameters import escape_text
+from analytics.local.query_error import QueryError
 from analytics.local.sqlallowed import (
     COMBINATORS,
     FORBIDDEN_FUNCTIONS,
@@ -121,11 +121,14 @@ class SqlGuard:
 
         Raises:
             RefusedSql: a syntax error, several statements, or a statement without such a tree.
+            QueryError: ClickHouse itself failed.
         """
         try:
             sql.encode()
             answer = self._run("SELECT parseQueryToJSON({tb_sql:String})", {"tb_sql": escape_text(sql)})
         except QueryError as error:
+            if error.status != 400:
+                raise
             message = str(error).split(": In scope SELECT parseQueryToJSON")[0]
             raise RefusedSql(message[:500]) from None
         except UnicodeEncodeError:

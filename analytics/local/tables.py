@@ -11,9 +11,10 @@ import json
 import logging
 from dataclasses import dataclass
 
-from analytics.local.clickhouse import DATABASE, ClickHouse, QueryError
+from analytics.local.clickhouse import DATABASE, ClickHouse
 from analytics.local.datafile import DatafileError, Datasource
 from analytics.local.project import QUARANTINE, Project
+from analytics.local.query_error import QueryError
 
 _LOG = logging.getLogger(__name__)
 _DECLARED = f"{DATABASE}_declared"

@@ -161,3 +161,20 @@ def test_importing_the_server_loads_no_engine() -> None:
     """ClickHouse's 250 MB are loaded when the application starts, not when a module is imported."""
     code = "import sys, analytics.local.server; sys.exit('chdb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_table_that_lost_its_files_is_the_servers_fault(tmp_path: Path) -> None:
+    """500, without a path of this machine; the log says which file; everything else goes on."""
+    data = tmp_path / "data"
+    data.mkdir()
+    with running(data, _project(tmp_path / "project", SOURCE)) as server:
+        server.send("sales", '{"at": 1, "name": "a"}')
+        for part in (data / "tinybird").rglob("*.bin"):
+            part.unlink()
+        answer = server.sql("SELECT name FROM sales")
+        assert answer.status_code == 500
+        assert answer.json()["error"].startswith("ClickHouse failed")
+        assert "/" not in answer.json()["error"]
+        assert str(data) in server.log.read_text()
+        assert server.sql("SELECT nonsense FROM sales").status_code == 400
+        assert server.rows("SELECT 1 AS one") == [{"one": 1}]
