@@ -6,6 +6,7 @@ pipe's end without one means that nobody waits for it any more.
 
 import sys
 from importlib import import_module
+from runpy import run_module
 from typing import Final
 
 LIBRARIES: Final = (
@@ -28,10 +29,8 @@ def main(arguments: list[str]) -> int:
     with open(int(gate), "rb") as pipe:
         if not pipe.read(1):
             return 0
-    from streamlit.web import cli
-
     sys.argv = ["streamlit", "run", *program]
-    cli.main(prog_name="streamlit")
+    run_module("streamlit", run_name="__main__", alter_sys=True)
     return 0
 
 
