@@ -56,6 +56,7 @@ class Child:
         """
         self.name = name
         self.log = log
+        self._log_start = log.stat().st_size if log is not None and log.exists() else 0
         self._stop_signal = stop_signal
         leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(stop_signal))]
         command = [*leash, user or "-", follow, *program]
@@ -86,11 +87,11 @@ class Child:
         return self._process.poll()
 
     def last_lines(self, count: int = 5) -> list[str]:
-        """The newest `count` non-empty lines of its log, oldest first; empty without a log."""
+        """The newest `count` non-empty lines that it wrote to its log, oldest first; none of an earlier program's."""
         if self.log is None or not self.log.exists():
             return []
         with self.log.open("rb") as file:
-            file.seek(max(0, self.log.stat().st_size - 16_384))
+            file.seek(max(self._log_start, self.log.stat().st_size - 16_384))
             text = file.read().decode("utf-8", "replace")
         return [line.rstrip() for line in text.splitlines() if line.strip()][-count:]
 

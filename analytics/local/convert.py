@@ -22,7 +22,7 @@ _FLOAT32_MAX = 3.4028235e38
 _MAX_SECONDS = 2**32 - 1
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:?\d\d|Z)?", re.ASCII)
-_PLAIN_TIMESTAMP = re.compile(r"(?:19[7-9]\d|20\d\d|210[0-5])-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII)
+_is_plain = re.compile(r"(?:19[7-9]\d|20\d\d|210[0-5])-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII).fullmatch
 _NUMBER = re.compile(r"[+-]?\d{1,76}(\.\d{1,76})?([eE][+-]?\d{1,3})?", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -124,9 +124,9 @@ def _array(convert: Callable[[Value], Value], value: Value) -> Value:
 def _timestamp(keeps_fraction: bool, value: Value) -> Value:
     """UTC as ClickHouse writes it; from ISO 8601, `YYYY-MM-DD hh:mm:ss` or Unix seconds; no timezone means UTC."""
     if type(value) is str:
-        if _PLAIN_TIMESTAMP.fullmatch(value):
+        if _is_plain(value):
             datetime.fromisoformat(value)  # raises ValueError for a day or an hour that does not exist
-            return f"{value[:10]} {value[11:]}"
+            return value.replace("T", " ", 1)
         if not _TIMESTAMP.fullmatch(value):
             raise ValueError
         moment = datetime.fromisoformat(value if len(value) <= 26 else _microseconds(value))

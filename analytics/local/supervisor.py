@@ -5,6 +5,7 @@ Nothing is restarted: when a child ends by itself, the supervisor says which and
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Self
@@ -61,13 +62,12 @@ class Supervisor:
             StopRequested: A signal came first.
             StackFailure: A child ended first, or `seconds` passed; `what` is named as a noun.
         """
-        waited = 0.0
+        deadline = time.monotonic() + seconds
         while not is_ready():
             self._check()
-            if waited > seconds:
+            if time.monotonic() > deadline:
                 raise StackFailure(f"{what} did not answer within {seconds:.0f} s.", _reasons(self.children))
             self._stop.wait(0.05)
-            waited += 0.05
 
     def wait_for_end(self, child: Child) -> int:
         """Returns the exit code of `child`, which is expected to end and is not one of the group.
@@ -115,6 +115,6 @@ def _reasons(children: list[Child]) -> str:
     """The newest log lines of `children`, and where the rest is."""
     lines: list[str] = []
     for child in children:
-        if child.log is not None:
-            lines += [f"Last lines of {child.log}:", *(f"  {line}" for line in child.last_lines())]
+        if child.log is not None and (last := child.last_lines()):
+            lines += [f"Last lines of {child.log}:", *(f"  {line}" for line in last)]
     return "\n".join(lines)
