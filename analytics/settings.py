@@ -83,11 +83,16 @@ class Settings(BaseModel):
     @classmethod
     def _demo_is_local(cls, value: bool, info: ValidationInfo) -> bool:
         """The demo lets everybody in as staff, so it never runs on data that is not of this machine."""
-        host = urlsplit(str(info.data.get("tinybird_host", ""))).hostname
-        if value and host not in LOOPBACK:
-            raise ValueError(
-                "the demo runs on the local stack alone; unset it where TINYBIRD_HOST is another machine"
-            )
+        database = info.data.get("database_url")
+        addresses = {
+            "TINYBIRD_HOST": info.data.get("tinybird_host", ""),
+            "DATABASE_URL": database.get_secret_value() if isinstance(database, SecretStr) else "",
+        }
+        for name, address in addresses.items():
+            if value and urlsplit(address).hostname not in LOOPBACK:
+                raise ValueError(
+                    f"the demo runs on the local stack alone; unset it where {name} is another machine"
+                )
         return value
 
     @field_validator("tinybird_read_token", "tinybird_append_token", "tinybird_admin_token")

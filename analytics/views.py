@@ -85,9 +85,11 @@ class ResolvedView:
     def question(self, name: str, period: Period) -> Hashable:
         """What identifies a read in bad times: the same days of the same range, however far now has moved in them.
 
-        Cache keys hold the exact bounds, which move on every 5 minutes; a last good value has to outlive that.
+        Cache keys hold the exact bounds, which move on every 5 minutes; a last good value has to outlive that. What
+        could not be compared was read without the period before, so it never answers for what can be.
         """
-        return name, self.website.id, self.range, period.timezone.key, period.local_days(), self.is_open
+        limits = self.is_open, self.comparable.is_ok, self.visitors_comparable.is_ok
+        return name, self.website.id, self.range, period.timezone.key, period.local_days(), *limits
 
 
 def resolve(view: View, website: Website) -> ResolvedView:

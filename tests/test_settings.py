@@ -12,6 +12,12 @@ COMPLETE = {
 }
 
 
+LOCAL = {
+    "TINYBIRD_HOST": "http://127.0.0.1:7181",
+    "DATABASE_URL": "postgresql://reader:pg-secret@127.0.0.1/inbox",
+}
+
+
 def test_a_complete_environment_gives_settings_with_defaults() -> None:
     """Three variables are enough; the host loses its trailing slash."""
     settings = load_settings(COMPLETE)
@@ -48,7 +54,7 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("TINYBIRD_DAILY_QUERIES", "0", "not usable", id="no budget"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "many", "not usable", id="no number"),
         pytest.param("INBOX_ANALYTICS_DEMO", "maybe", "not usable", id="no boolean"),
-        pytest.param("INBOX_ANALYTICS_DEMO", "1", "local stack alone", id="demo on real data"),
+        pytest.param("INBOX_ANALYTICS_DEMO", "1", "local stack alone", id="demo on real events"),
     ],
 )
 def test_an_unusable_variable_is_named_without_its_value(name: str, value: str, expected: str) -> None:
@@ -79,12 +85,7 @@ def test_the_daily_budget(value: str, expected: int | None) -> None:
 @pytest.mark.parametrize(("value", "expected"), [("1", True), ("true", True), ("0", False), ("", False)])
 def test_demo_mode(value: str, expected: bool) -> None:
     """Demo mode is switched on by its variable alone."""
-    assert (
-        load_settings(
-            {**COMPLETE, "TINYBIRD_HOST": "http://127.0.0.1:7181", "INBOX_ANALYTICS_DEMO": value}
-        ).demo
-        is expected
-    )
+    assert load_settings({**COMPLETE, **LOCAL, "INBOX_ANALYTICS_DEMO": value}).demo is expected
 
 
 def test_only_the_environment_given_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +99,9 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
     for name, value in COMPLETE.items():
         monkeypatch.setenv(name, value)
     assert load_settings().tinybird_host == "https://api.example.com"
+
+
+def test_the_demo_never_runs_on_another_machines_database() -> None:
+    """Everybody is staff in the demo: a local Tinybird beside the product's real Postgres is refused too."""
+    with pytest.raises(ConfigError, match="DATABASE_URL is another machine"):
+        load_settings({**LOCAL, "DATABASE_URL": COMPLETE["DATABASE_URL"], "INBOX_ANALYTICS_DEMO": "1"})

@@ -96,13 +96,14 @@ def test_its_exit_code_and_last_lines_are_known(tmp_path: Path) -> None:
 
 
 def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
-    """A second start does not lose what the first one said."""
+    """A second start does not lose what the first one said, and answers for its own words alone."""
     log = tmp_path / "log"
     for word in ("first", "second"):
         child = Child("speaker", [sys.executable, "-c", f"print({word!r})"], log=log)
         wait_for(lambda child=child: child.exit_code is not None)  # type: ignore[misc]
         child.stop()
-    assert child.last_lines() == ["first", "second"]
+    assert log.read_text().splitlines() == ["first", "second"]
+    assert child.last_lines() == ["second"]
 
 
 def test_ctrl_c_in_the_terminal_reaches_the_supervisor_alone(tmp_path: Path) -> None:

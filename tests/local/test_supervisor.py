@@ -88,6 +88,22 @@ def test_waiting_ends_with_a_message_when_time_is_up(tmp_path: Path) -> None:
             supervisor.wait_until(lambda: False, "The web app", seconds=0.2)
 
 
+def test_a_slow_probe_does_not_stretch_the_wait(tmp_path: Path) -> None:
+    """The time that asking takes counts: three probes of 0.2 s are more than half a second."""
+    asked: list[float] = []
+
+    def probe() -> bool:
+        asked.append(time.monotonic())
+        time.sleep(0.2)
+        return False
+
+    with Supervisor() as supervisor:
+        supervisor.add(sleeper(tmp_path, "one"))
+        with pytest.raises(StackFailure, match="did not answer"):
+            supervisor.wait_until(probe, "The web app", seconds=0.5)
+    assert len(asked) <= 4
+
+
 def test_waiting_ends_when_a_child_dies(tmp_path: Path) -> None:
     """Nobody waits for a dead child's answer."""
     with Supervisor() as supervisor:
