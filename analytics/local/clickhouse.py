@@ -5,6 +5,8 @@ Facts about chDB 4 that shape this module (each has a test):
 - Sessions on one directory share one server and run side by side; one session runs one query at a time.
 - After a failed query its session hands the rows already produced to the *next* query. So a session that failed
   is thrown away; a new one takes under a millisecond.
+- An insert goes as one query with its rows behind it: that raises whatever goes wrong. `send_insert` raises only what
+  is wrong with the rows' text and counts rows as written that a later step threw away.
 - `SET readonly = 1` holds for the session's life and covers writes, settings and table functions that read files.
 """
 
@@ -23,6 +25,10 @@ from typing import Protocol
 from analytics.local.query_error import QueryError
 
 DATABASE = "tinybird"
+_INSERT_SETTINGS = (
+    "async_insert = 0, max_partitions_per_insert_block = 0,"
+    " max_insert_block_size = 10000000, min_insert_block_size_rows = 10000000, min_insert_block_size_bytes = 0"
+)
 
 
 class DirectoryUnusable(Exception):  # noqa: N818  # what the directory is
@@ -46,16 +52,8 @@ class Limits:
     readers: int = 3
 
 
-class _Inserter(Protocol):
-    def append(self, data: bytes) -> object: ...
-
-    def finish(self) -> object: ...
-
-
 class _Session(Protocol):
     def query(self, sql: str, fmt: str = ..., *, params: dict[str, str] | None = ...) -> object: ...
-
-    def send_insert(self, query: str, fmt: str) -> _Inserter: ...
 
     def close(self) -> None: ...
 
@@ -101,17 +99,16 @@ class ClickHouse:
             return _bytes(session.query(sql, format_, params=dict(parameters or {})))
 
     def insert(self, table: str, columns: str, rows: bytes) -> None:
-        """Appends `rows`, in the format JSONCompactEachRow, to `columns` of `table`; all or nothing.
+        """Appends `rows`, in the format JSONCompactEachRow, to `columns` of `table`.
+
+        A row that does not fit costs all of them: they are one block. A failure to write may leave some stored.
 
         Raises:
-            QueryError: a row does not fit.
+            QueryError: a row does not fit, or the rows could not be written.
         """
+        insert = f"INSERT INTO {DATABASE}.`{table}` ({columns}) SETTINGS {_INSERT_SETTINGS} FORMAT JSONCompactEachRow\n"
         with self._writer as session:
-            inserter = session.send_insert(
-                f"INSERT INTO {DATABASE}.`{table}` ({columns})", "JSONCompactEachRow"
-            )
-            inserter.append(rows)
-            inserter.finish()
+            session.query(insert + rows.decode(), "Null")
 
     def close(self) -> None:
         """Waits for running queries and closes every session; twice is harmless."""

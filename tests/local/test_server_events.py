@@ -97,6 +97,14 @@ def test_a_row_that_only_clickhouse_turns_down_is_quarantined_alone(server: Serv
     assert _stored(server, name) == 3
 
 
+def test_rows_of_many_months_in_one_request_are_all_stored(server: Server) -> None:
+    """One part a month and more than a hundred months: what is answered as stored is stored."""
+    name = uuid4().hex
+    rows = [_reading(name, at=f"{1980 + n // 12}-{n % 12 + 1:02d}-01T00:00:00Z") for n in range(150)]
+    assert server.send("readings", rows).json() == {"successful_rows": 150, "quarantined_rows": 0}
+    assert _stored(server, name) == 150
+
+
 @pytest.mark.parametrize("format_", ["ndjson", "json"])
 def test_one_json_object_and_arrays_are_taken(server: Server, format_: str) -> None:
     """A pretty-printed object and an array of objects are rows as well."""
