@@ -159,8 +159,9 @@ class _Composition:
         key = (pipe.name, node.name)
         if key not in self._steps:
             template = self._composer._templates.get(key)
-            text = template.render(self._arguments, self.binder) if template else node.sql
             where = f"pipe {pipe.name}, node {node.name}"
+            self.binder.effort.template = where
+            text = template.render(self._arguments, self.binder) if template else node.sql
             try:
                 statement = self._composer._statement(text)
             except RefusedSql as error:

@@ -15,7 +15,7 @@ MOST_ITEMS: Final = 100_000
 """Longest list of a template."""
 
 
-class TooMuchWork(ValueError):  # noqa: N818  # what the template does
+class TooMuchWork(Exception):  # noqa: N818  # what the template does
     """A template passed a limit; the message names the template."""
 
 
@@ -50,8 +50,6 @@ class Effort:
         Raises:
             TooMuchWork: the value, or everything made so far, is too large.
         """
-        if not isinstance(value, str | list | tuple | dict):
-            return
         size = _size(value)
         self._made += size
         if size > _LARGEST_VALUE:
@@ -90,4 +88,6 @@ def _size(value: object) -> int:
         elif isinstance(part, list | tuple):
             size += _ITEM * len(part)
             waiting.extend(part)
+        elif isinstance(part, int):
+            size += part.bit_length() // 3
     return size

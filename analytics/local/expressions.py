@@ -10,6 +10,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 
+from analytics.local.effort import Effort
 from analytics.local.parameters import Argument, PipeError, Sql, Undefined, missing
 
 Function = Callable[..., object]
@@ -36,6 +37,7 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Mod: operator.mod,
 }
 _LARGEST_NUMBER = 2**256
+_SHOWN = 120
 
 
 class TemplateSyntaxError(ValueError):
@@ -57,11 +59,23 @@ def parse_expression(source: str) -> ast.expr:
             raise TemplateSyntaxError(f"{type(node).__name__} is not allowed in {source[:80]!r}")
         if isinstance(node, ast.Attribute) and node.attr not in _TEXT_METHODS:
             raise TemplateSyntaxError(f".{node.attr} is not allowed in {source[:80]!r}")
+        if isinstance(node, ast.Constant) and not _is_value(node.value):
+            raise TemplateSyntaxError(f"a constant is not allowed in {source[:80]!r}")
         if isinstance(node, ast.Name) and node.id.startswith("__"):
             raise TemplateSyntaxError(f"{node.id} is not allowed in {source[:80]!r}")
         if isinstance(node, ast.Call) and not isinstance(node.func, ast.Name | ast.Attribute):
             raise TemplateSyntaxError(f"only functions can be called in {source[:80]!r}")
     return tree
+
+
+def _is_value(constant: object) -> bool:
+    if isinstance(constant, int):
+        return constant <= _LARGEST_NUMBER
+    return constant is None or isinstance(constant, str | float)
+
+
+def _shown(node: ast.expr) -> str:
+    return repr(ast.unparse(node)[:_SHOWN])
 
 
 _ALLOWED = (
@@ -90,45 +104,57 @@ _ALLOWED = (
 class Evaluator:
     """Evaluates parsed expressions against a request's arguments and the template's own variables."""
 
-    def __init__(self, arguments: Mapping[str, str], functions: Mapping[str, Function]) -> None:
+    def __init__(
+        self, arguments: Mapping[str, str], functions: Mapping[str, Function], effort: Effort
+    ) -> None:
         self.variables: dict[str, object] = {name: Argument(name, value) for name, value in arguments.items()}
         self._functions = functions
+        self._effort = effort
 
     def value(self, node: ast.expr) -> object:
         """What the expression gives.
 
         Raises:
             PipeError: the request's values do not fit (a missing parameter, text compared with a number).
+            TooMuchWork: it takes too long or gives too much.
         """
+        self._effort.step()
         match node:
             case ast.Constant():
                 return node.value
             case ast.Name():
                 return self.variables.get(node.id, Undefined(node.id))
-            case ast.Call():
-                return self._call(node)
+            case ast.Call() | ast.BinOp() | ast.List() | ast.Tuple() | ast.Dict():
+                made = self._made(node)
+                self._effort.made(made)
+                return made
             case ast.IfExp():
                 return self.value(node.body if self.value(node.test) else node.orelse)
             case ast.BoolOp():
                 return self._boolean(node)
             case ast.Compare():
                 return self._comparison(node)
-            case ast.List() | ast.Tuple():
-                return [self.value(item) for item in node.elts]
+            case ast.UnaryOp():
+                return self._unary(node)
+            case ast.Subscript():
+                return self._item(node)
+            case _:
+                raise PipeError(f"{_shown(node)} cannot be evaluated")
+
+    def _made(self, node: ast.Call | ast.BinOp | ast.List | ast.Tuple | ast.Dict) -> object:
+        match node:
+            case ast.Call():
+                return self._call(node)
+            case ast.BinOp():
+                return self._arithmetic(node)
             case ast.Dict():
                 return {
                     str(self.value(key)): self.value(value)
                     for key, value in zip(node.keys, node.values, strict=True)
                     if key
                 }
-            case ast.UnaryOp():
-                return self._unary(node)
-            case ast.BinOp():
-                return self._arithmetic(node)
-            case ast.Subscript():
-                return self._item(node)
             case _:
-                raise PipeError(f"{ast.unparse(node)!r} cannot be evaluated")
+                return [self.value(item) for item in node.elts]
 
     def _call(self, node: ast.Call) -> object:
         arguments = [self.value(argument) for argument in node.args]
@@ -140,7 +166,7 @@ class Evaluator:
             if isinstance(subject, Undefined):
                 raise missing(subject.name)
             if not isinstance(subject, str) or isinstance(subject, Sql):
-                raise PipeError(f"{ast.unparse(node.func.value)!r} is not text")
+                raise PipeError(f"{_shown(node.func.value)} is not text")
             function: Function = getattr(str(subject), node.func.attr)
         else:
             name = node.func.id if isinstance(node.func, ast.Name) else ""
@@ -149,8 +175,10 @@ class Evaluator:
             function = self._functions[name]
         try:
             return function(*arguments, **keywords)
-        except (TypeError, AttributeError) as error:
-            raise PipeError(f"{ast.unparse(node)[:120]!r} cannot be called so: {error}") from None
+        except PipeError:
+            raise
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise PipeError(f"{_shown(node)} cannot be called so: {str(error)[:_SHOWN]}") from None
 
     def _boolean(self, node: ast.BoolOp) -> object:
         result: object = None
@@ -167,7 +195,7 @@ class Evaluator:
             try:
                 holds = _COMPARE[type(operation)](left, right)
             except TypeError as error:
-                raise PipeError(f"{ast.unparse(node)!r} cannot be compared: {error}") from None
+                raise PipeError(f"{_shown(node)} cannot be compared: {error}") from None
             if not holds:
                 return False
             left = right
@@ -190,17 +218,20 @@ class Evaluator:
 
     def _arithmetic(self, node: ast.BinOp) -> object:
         left, right = self.value(node.left), self.value(node.right)
+        for operand in (left, right):
+            if isinstance(operand, Undefined):
+                raise missing(operand.name)
         if isinstance(left, str) and isinstance(right, str) and isinstance(node.op, ast.Add):
             return str(left) + str(right)
         operation = _ARITHMETIC.get(type(node.op))
         if operation is None:
-            raise PipeError(f"{ast.unparse(node)!r} cannot be calculated")
+            raise PipeError(f"{_shown(node)} cannot be calculated")
         try:
             result = operation(self._number(left, node), self._number(right, node))
         except (ZeroDivisionError, OverflowError) as error:
-            raise PipeError(f"{ast.unparse(node)!r} cannot be calculated: {error}") from None
+            raise PipeError(f"{_shown(node)} cannot be calculated: {error}") from None
         if abs(result) > _LARGEST_NUMBER:
-            raise PipeError(f"{ast.unparse(node)!r} is too large")
+            raise PipeError(f"{_shown(node)} is too large")
         return result
 
     @staticmethod
@@ -208,7 +239,7 @@ class Evaluator:
         if isinstance(value, Undefined):
             raise missing(value.name)
         if not isinstance(value, int | float):
-            raise PipeError(f"{ast.unparse(node)!r} is no number")
+            raise PipeError(f"{_shown(node)} is no number")
         return value
 
     def _item(self, node: ast.Subscript) -> object:
@@ -220,4 +251,4 @@ class Evaluator:
                 return container[key]
         except LookupError:
             pass
-        raise PipeError(f"{ast.unparse(node)!r} has no such item")
+        raise PipeError(f"{_shown(node)} has no such item")

@@ -31,29 +31,29 @@ def functions_for(binder: Binder) -> Mapping[str, Function]:
     """Every function that a template may call, by name; `binder` takes the values of `sql_and`."""
     table: dict[str, Function] = {type_: partial(_typed, type_) for type_ in TYPES}
     table |= {
-        "Array": _array,
+        "Array": partial(_array, binder),
         "JSON": _json,
         "column": _column,
-        "columns": _columns,
+        "columns": partial(_columns, binder),
         "symbol": _symbol,
         "table": _symbol,
         "defined": _defined,
         "error": _error,
         "custom_error": _custom_error,
-        "split_to_array": _split_to_array,
-        "enumerate_with_last": _enumerate_with_last,
+        "split_to_array": partial(_split_to_array, binder),
+        "enumerate_with_last": partial(_enumerate_with_last, binder),
         "sql_and": partial(_sql_and, binder),
         "max_threads": partial(_hint, "max_threads"),
         "cache_ttl": partial(_hint, "cache_ttl"),
         "backend_hint": partial(_hint, "backend_hint"),
         "len": _length,
         "range": _range,
-        "enumerate": lambda items: [list(pair) for pair in enumerate(items)],
+        "enumerate": lambda items: [list(pair) for pair in enumerate(_items(binder, items))],
         "min": min,
         "max": max,
         "int": lambda value: int(_given(value)),
         "float": lambda value: float(_given(value)),
-        "list": lambda items: list(_given(items)),
+        "list": partial(_items, binder),
     }
     return table
 
@@ -67,7 +67,7 @@ def _given(value: object) -> str:
 def _value_or_default(value: object, default: object) -> object:
     if not isinstance(value, Undefined):
         return value
-    if default is ABSENT or default is None:
+    if default is ABSENT or default is None or isinstance(default, Undefined):
         raise missing(value.name)
     return Argument(value.name, default) if isinstance(default, str) else default
 
@@ -89,8 +89,9 @@ def _typed(
 
 
 def _array(
+    binder: Binder,
     value: object,
-    type_: str = "String",
+    type_: object = "String",
     default: object = ABSENT,
     *,
     description: str = "",
@@ -99,9 +100,9 @@ def _array(
     example: object = None,
     enum: object = None,
 ) -> list[object]:
-    if type_ not in TYPES:
-        raise PipeError(f"Array of {type_}: unknown type")
-    return convert_items(_value_or_default(value, default), type_)
+    if not isinstance(type_, str) or type_ not in TYPES:
+        raise PipeError(f"Array of {str(type_)[:80]}: unknown type")
+    return convert_items(_value_or_default(value, default), type_, binder.effort)
 
 
 def _json(
@@ -122,10 +123,15 @@ def _column(
 
 
 def _columns(
-    value: object, default: object = ABSENT, *, description: str = "", required: bool | None = None
+    binder: Binder,
+    value: object,
+    default: object = ABSENT,
+    *,
+    description: str = "",
+    required: bool | None = None,
 ) -> Sql:
-    names = str(_value_or_default(value, default)).split(",")
-    return Sql(",".join(quote_identifier(name.strip()) for name in names))
+    names = convert_items(_value_or_default(value, default), "String", binder.effort)
+    return Sql(",".join(quote_identifier(str(name).strip()) for name in names))
 
 
 def _symbol(
@@ -145,17 +151,32 @@ def _error(message: object, code: object = 400) -> object:
 def _custom_error(body: object, code: object = 400) -> object:
     status = code if isinstance(code, int) and 400 <= code <= 599 else 400
     if isinstance(body, dict):
-        raise PipeError(json.dumps(body, default=str), status, body)
+        try:
+            text = json.dumps(body, default=str, ensure_ascii=False, allow_nan=False)
+        except ValueError:
+            raise PipeError("custom_error() takes what JSON can hold: a number is not finite") from None
+        text = text.encode("utf-8", "replace").decode()
+        raise PipeError(text, status, json.loads(text))
     raise PipeError(str(body), status)
 
 
-def _split_to_array(value: object, default: object = "", separator: str = ",") -> list[object]:
+def _split_to_array(
+    binder: Binder, value: object, default: object = "", separator: str = ","
+) -> list[object]:
     text = default if isinstance(value, Undefined) else value
-    return convert_items(text, "String", separator or ",")
+    return convert_items(text, "String", binder.effort, separator or ",")
 
 
-def _enumerate_with_last(items: object) -> list[object]:
-    listed = items if isinstance(items, list) else list(_given(items))
+def _items(binder: Binder, value: object) -> list[object]:
+    given: object = _given(value)
+    if not isinstance(given, str | list | dict):
+        raise PipeError("a list can only be made of text or an array")
+    binder.effort.items(len(given))
+    return list(given)
+
+
+def _enumerate_with_last(binder: Binder, items: object) -> list[object]:
+    listed = _items(binder, items)
     return [[index == len(listed) - 1, item] for index, item in enumerate(listed)]
 
 

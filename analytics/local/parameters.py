@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
+from analytics.local.effort import Effort
+
 ABSENT: Final = object()
 """Marks an argument that a typed function was not given."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,80}")
-_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_FLOAT = re.compile(r"[+-]?([0-9]++\.?[0-9]*+|\.[0-9]++)([eE][+-]?[0-9]{1,4})?")
 _DATETIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 _DATETIME64 = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d\.\d{1,9}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -35,7 +37,7 @@ class PipeError(ValueError):
     """
 
     def __init__(self, message: str, status: int = 400, body: dict[str, object] | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())
         self.status = status
         self.body = body
 
@@ -63,6 +65,9 @@ class Undefined:
 
     def __bool__(self) -> bool:
         return False
+
+    def __repr__(self) -> str:
+        return f"Undefined({self.name!r})"
 
 
 class Sql(str):
@@ -96,10 +101,16 @@ class TypedFloat(float):
 
 
 class Binder:
-    """Collects the values of one query; `parameters` is what ClickHouse is given beside the SQL."""
+    """Collects the values of one query.
+
+    Attributes:
+        parameters: What ClickHouse is given beside the SQL.
+        effort: What the templates of the query have cost.
+    """
 
     def __init__(self) -> None:
         self.parameters: dict[str, str] = {}
+        self.effort = Effort()
 
     def render(self, value: object, what: str) -> str:
         """The SQL that stands for `value`.
@@ -140,6 +151,7 @@ class Binder:
             escaped.encode()
         except UnicodeEncodeError:
             raise PipeError("a parameter is not valid Unicode text") from None
+        self.effort.made(escaped)
         name = f"tb_{len(self.parameters)}"
         self.parameters[name] = escaped
         return f"{{{name}:{type_}}}"
@@ -173,6 +185,10 @@ def convert(value: object, type_: str) -> object:
     Raises:
         PipeError: the value is not of that type; names the parameter.
     """
+    if isinstance(value, Undefined):
+        raise missing(value.name)
+    if isinstance(value, list | tuple | dict):
+        raise PipeError(f"a list or an object has no type {type_}")
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if type_ == "String":
         return text
@@ -191,12 +207,20 @@ def convert(value: object, type_: str) -> object:
     raise PipeError(f"Error validating the value {text[:80]!r}{named} to type {type_}")
 
 
-def convert_items(value: object, type_: str, separator: str = ",") -> list[object]:
+def convert_items(value: object, type_: str, effort: Effort, separator: str = ",") -> list[object]:
     """The elements of an `Array` parameter: text is cut at `separator`, lists are taken as they are.
 
-    >>> convert_items("a,b", "String")
+    Raises:
+        PipeError: as `convert`.
+        TooMuchWork: there are too many.
+
+    >>> convert_items("a,b", "String", Effort())
     ['a', 'b']
     """
+    if isinstance(value, Undefined):
+        raise missing(value.name)
+    if not isinstance(value, list | tuple):
+        effort.items(str(value).count(separator))
     items: Sequence[object] = value if isinstance(value, list | tuple) else str(value).split(separator)
     if isinstance(value, Argument):
         items = [Argument(value.name, str(item)) for item in items]

@@ -14,12 +14,12 @@ from typing import TypedDict
 
 from tornado import template as tornado
 
+from analytics.local.effort import TooMuchWork
 from analytics.local.expressions import Evaluator, TemplateSyntaxError, parse_expression
 from analytics.local.functions import functions_for
 from analytics.local.parameters import TYPES, Binder, PipeError, Undefined
 
-_MAX_STEPS = 100_000
-_MAX_CHARACTERS = 4_000_000
+_LONGEST_SOURCE = 200_000
 
 
 class ParameterInfo(TypedDict, total=False):
@@ -71,49 +71,60 @@ class Template:
     """A parsed template, rendered once per request.
 
     Raises:
-        TemplateSyntaxError: unbalanced blocks, a statement or an expression that the language does not have.
+        TemplateSyntaxError: unbalanced blocks, a statement or an expression that the language does not have; a source
+            too long or nested too deeply.
     """
 
     def __init__(self, source: str) -> None:
+        if len(source) > _LONGEST_SOURCE:
+            raise TemplateSyntaxError(
+                f"a template is at most {_LONGEST_SOURCE} characters long: send long values as parameters"
+            )
         reader = tornado._TemplateReader("template", source, "all")
         holder = tornado.Template("")  # carries settings that the parser may write to
         try:
             self._parts = _parts(tornado._parse(reader, holder))
         except tornado.ParseError as error:
             raise TemplateSyntaxError(str(error)) from None
+        except RecursionError:
+            raise TemplateSyntaxError("the template is nested too deeply") from None
         self.parameters = tuple(_parameters(self._parts))
 
     def render(self, arguments: Mapping[str, str], binder: Binder) -> str:
         """The SQL for a request, values left as placeholders whose contents `binder` holds.
 
         Raises:
-            PipeError: a missing or bad parameter, or the template's own `error()`.
+            PipeError: a missing or bad parameter, too much work, or the template's own `error()`.
         """
-        return _Rendering(arguments, binder).run(self._parts)
+        try:
+            return _Rendering(arguments, binder).run(self._parts)
+        except TooMuchWork as error:
+            raise PipeError(str(error)) from None
+        except RecursionError:
+            raise PipeError(f"the template of {binder.effort.template} is nested too deeply") from None
 
 
 class _Rendering:
-    """One rendering: the evaluator, and how much work is left."""
+    """One rendering of a template for a request."""
 
     def __init__(self, arguments: Mapping[str, str], binder: Binder) -> None:
         self._binder = binder
-        self._evaluator = Evaluator(arguments, functions_for(binder))
-        self._steps = 0
-        self._characters = 0
+        self._effort = binder.effort
+        self._evaluator = Evaluator(arguments, functions_for(binder), self._effort)
 
     def run(self, parts: tuple[_Part, ...]) -> str:
         return "".join(self._pieces(parts))
 
     def _pieces(self, parts: tuple[_Part, ...]) -> Iterator[str]:
         for part in parts:
-            self._count_step()
+            self._effort.step()
             match part:
                 case _Text(text):
-                    self._characters += len(text)
+                    self._effort.made(text)
                     yield text
                 case _Output(expression, source):
                     text = self._binder.render(self._evaluator.value(expression), source)
-                    self._characters += len(text)
+                    self._effort.made(text)
                     yield text
                 case _Set(targets, expression):
                     self._assign(targets, self._evaluator.value(expression))
@@ -124,21 +135,16 @@ class _Rendering:
                             break
                 case _For(targets, items, body):
                     for item in self._items(items):
-                        self._count_step()
+                        self._effort.step()
                         self._assign(targets, item)
                         yield from self._pieces(body)
-
-    def _count_step(self) -> None:
-        self._steps += 1
-        if self._steps > _MAX_STEPS or self._characters > _MAX_CHARACTERS:
-            raise PipeError("the template does too much work for one query")
 
     def _items(self, expression: ast.expr) -> list[object]:
         items = self._evaluator.value(expression)
         if isinstance(items, Undefined):
             raise PipeError(f"Required parameter '{items.name}' is not defined: send a value for it")
         if not isinstance(items, list):
-            raise PipeError(f"{ast.unparse(expression)!r} is no array: split_to_array() makes one")
+            raise PipeError(f"{ast.unparse(expression)[:120]!r} is no array: split_to_array() makes one")
         return items
 
     def _assign(self, targets: tuple[str, ...], value: object) -> None:
@@ -244,7 +250,10 @@ def _parameter(call: ast.Call, type_: str, name: str) -> ParameterInfo:
         info["default"] = positional[0]
     for keyword in call.keywords:
         if keyword.arg is not None and isinstance(keyword.value, ast.Constant | ast.List):
-            value: object = ast.literal_eval(keyword.value)
+            try:
+                value: object = ast.literal_eval(keyword.value)
+            except (ValueError, TypeError, RecursionError):
+                continue  # a list of something else than constants
             info[keyword.arg] = value  # type: ignore[literal-required]  # the language's own keywords
     info.setdefault("required", "default" not in info)
     return info

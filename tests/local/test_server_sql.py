@@ -163,6 +163,27 @@ def test_templates_run_with_the_request_s_parameters(server: Server) -> None:
     assert "'word'" in server.get("/v0/sql", q="% SELECT {{ String(word) }}").json()["error"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "%{% set a='x' %}{% for i in range(60) %}{% set a=a+a %}{% end %}SELECT {{a}}",
+        "%{% while True %}{% end %}SELECT 1",
+        "%SELECT {{ int('a') }}",
+        "%SELECT {{ custom_error({'a': float('nan')}, 500) }}",
+        "%SELECT {{ custom_error({'a': undefined}, 422) }}",
+        "%SELECT " + "{% if 1 %}" * 2000 + "1" + "{% end %}" * 2000,
+        "%SELECT {{ " + "-" * 900 + "1 }}",
+        "%SELECT {{ String(x, y) }}",
+    ],
+)
+def test_a_mistake_in_a_template_is_the_client_s(server: Server, query: str) -> None:
+    """Too much work, a bad call, a block that does not exist: an error of the 400s in JSON, and the server lives."""
+    answer = server.sql(query, TOKENS.read)
+    assert answer.status_code in {400, 422}
+    assert answer.json()
+    assert server.sql("SELECT 1").text == "1\n"
+
+
 def test_q_comes_by_query_form_json_or_as_the_body(server: Server) -> None:
     """However a client sends SQL, it is the same query."""
     headers = {"Authorization": f"Bearer {TOKENS.read}"}

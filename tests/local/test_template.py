@@ -1,5 +1,8 @@
 """The pipe language without a database: what it renders, what it refuses, what it says about parameters."""
 
+import time
+import tracemalloc
+
 import pytest
 
 from analytics.local.expressions import TemplateSyntaxError
@@ -83,6 +86,23 @@ def test_rendering_binds_every_value(
         ("{{ 'a' * 10 }}", {}, "is no number"),
         ("{{ {'a': 1} }}", {}, "no value that SQL can hold"),
         ("{{ x }}", {"x": "\ud800"}, "not valid Unicode"),
+        ("{{ int('a') }}", {}, "cannot be called so"),
+        ("{{ int(x) }}", {}, "'x' is not defined"),
+        ("{{ int(float('inf')) }}", {}, "cannot be called so"),
+        ("{{ range(1, 2, 0) }}", {}, "cannot be called so"),
+        ("{{ ''.split('') }}", {}, "cannot be called so"),
+        ("{{ min([]) }}", {}, "cannot be called so"),
+        ("{{ list(5) }}", {}, "a list can only be made"),
+        ("{{ custom_error({'a': float('nan')}, 500) }}", {}, "not finite"),
+        ("{{ " + "-" * 900 + "1 }}", {}, "nested too deeply"),
+        ("{{ String(x, y) }}", {}, "'x' is not defined"),
+        ("{{ Array(x, 'String', y) }}", {}, "'x' is not defined"),
+        ("{{ columns(x, y) }}", {}, "'x' is not defined"),
+        ("{{ split_to_array(x, y) }}", {}, "'y' is not defined"),
+        ("{{ String([y]) }}", {}, "no type String"),
+        ("{{ Array([y]) }}", {}, "'y' is not defined"),
+        ("{{ 'a' + x }}", {}, "'x' is not defined"),
+        ("{{ error(x) }}", {"x": "\ud800"}, "\\ud800"),
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(source: str, arguments: dict[str, str], message: str) -> None:
@@ -91,6 +111,59 @@ def test_a_request_that_does_not_fit_is_refused(source: str, arguments: dict[str
         _render(source, **arguments)
     assert message in str(caught.value)
     assert caught.value.status == 400
+
+
+_LONG = "x" * 1_900_000
+_COMMAS = "," * 1_900_000
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments"),
+    [
+        ("{% set a = 'x' %}{% for i in range(60) %}{% set a = a + a %}{% end %}{{ a }}", {}),
+        ("{% set a = [1] %}{% for i in range(60) %}{% set a = [a, a] %}{% end %}{{ a }}", {}),
+        ("{% set a = {'k': 'v'} %}{% for i in range(60) %}{% set a = {'k': a, 'l': a} %}{% end %}{{ a == a }}", {}),
+        ("{% set a = [x, x, x] %}{{ error(a) }}", {"x": _LONG}),
+        ("{% for i in range(9999) %}{{ x }}{% end %}", {"x": _LONG}),
+        ("{% for i in range(9999) %}{{ x.upper() }}{% end %}", {"x": _LONG}),
+        ("{% for i in range(9999) %}{% if x + 'a' == x %}{% end %}{% end %}", {"x": _LONG}),
+        ("{% for i in range(9999) %}{% for j in range(9999) %}{{ i }}{% end %}{% end %}", {}),
+        ("{% for i in range(9999) %}{% if " + "1 == " * 100 + "1 %}{% end %}{% end %}", {}),
+        ("{{ x.split(',') }}", {"x": _COMMAS}),
+        ("{{ list(x) }}", {"x": _COMMAS}),
+        ("{{ enumerate(x) }}", {"x": _COMMAS}),
+        ("{{ Array(x) }}", {"x": _COMMAS}),
+        ("{{ columns(x) }}", {"x": _COMMAS}),
+        ("{{ split_to_array(x) }}", {"x": _COMMAS}),
+        ("{{ JSON(x) }}", {"x": f"[{'[],' * 600_000}1]"}),
+        ("{{ x }}", {"x": "x" * 4_000_000}),
+    ],
+)  # fmt: skip  # one case a line
+def test_no_template_does_unbounded_work(source: str, arguments: dict[str, str]) -> None:
+    """Text, lists, loops and values that grow end soon, with a refusal that names the template."""
+    started = time.thread_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(PipeError, match="the template of the query "):
+            _render(source, **arguments)
+        assert tracemalloc.get_traced_memory()[1] < 200_000_000
+    finally:
+        tracemalloc.stop()
+    assert time.thread_time() - started < 10
+
+
+def test_a_long_number_is_read_in_no_time() -> None:
+    """A megabyte of digits that is no number is refused without trying every way to cut it."""
+    started = time.thread_time()
+    with pytest.raises(PipeError, match="'x' to type Float64"):
+        _render("{{ Float64(x) }}", x="1" * 1_000_000 + "x")
+    assert time.thread_time() - started < 1
+
+
+def test_a_megabyte_of_text_is_a_value() -> None:
+    """The limits leave room for one long parameter, and for a list of many."""
+    assert len(_render("{{ String(x) }}", x="x" * 1_000_000)[1][0]) == 1_000_000
+    assert _render("{{ Array(x, 'Int32') }}", x=",".join("1" * 50_000))[0].count("1") == 50_000
 
 
 def test_custom_errors_choose_status_and_body() -> None:
@@ -134,6 +207,11 @@ def test_custom_errors_choose_status_and_body() -> None:
         "{{ String(x, }}",
         "{% for x %}{% end %}",
         "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
+        "{% if 1 %}" * 2000 + "{% end %}" * 2000,
+        "{{ " + "[" * 150 + "1" + "]" * 150 + " }}" + " " * 200_000,
+        "{{ 0x" + "f" * 10_000 + " }}",
+        "{{ 1j }}",
+        "{{ b'x' }}",
     ],
 )
 def test_nothing_of_python_can_be_reached(source: str) -> None:
