@@ -1,4 +1,4 @@
-"""JSON values as ClickHouse takes them, type by type. A value that does not fit raises ValueError; nothing is guessed.
+"""JSON values as ClickHouse takes them, type by type. A value that does not fit raises `UNFIT`; nothing is guessed.
 
 Text is never taken for a number, as on Tinybird; numbers and objects are taken for text.
 """
@@ -18,10 +18,20 @@ from analytics.local.parameters import INTEGER_BITS
 Value = object
 """A JSON value, as `json` gives it."""
 
+UNFIT = (ValueError, ArithmeticError, RecursionError)
+"""What converting raises for a value that does not fit: a date past the calendar is an OverflowError."""
+
 _FLOAT32_MAX = 3.4028235e38
-_MAX_SECONDS = 2**32 - 1
+_NESTED_TOO_DEEP = "(nested too deeply to be shown)"
+_DATETIME_SECONDS = (0, 2**32 - 1)
+_DATETIME64_SECONDS = (-2_208_988_800, 10_413_791_999)
+"""The years 1900 to 2299."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:?\d\d|Z)?", re.ASCII)
+_TIMESTAMP = re.compile(
+    r"(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?|\d{8}T\d{4}(?:\d\d(?:[.,]\d+)?)?)"
+    r"(?:[+-]\d\d(?::?\d\d)?|Z)?",
+    re.ASCII,
+)
 _is_plain = re.compile(r"(?:19[7-9]\d|20\d\d|210[0-5])-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII).fullmatch
 _NUMBER = re.compile(r"[+-]?\d{1,76}(\.\d{1,76})?([eE][+-]?\d{1,3})?", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -31,12 +41,15 @@ def as_text(value: Value) -> str | None:
     """A value as text: text as it is, anything else as JSON; None for null. Always valid Unicode."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        return _NESTED_TOO_DEEP
     return text.encode("utf-8", "replace").decode()
 
 
 def converter(type_: str) -> Callable[[Value], Value]:
-    """What turns a JSON value into what ClickHouse reads for `type_`, or raises ValueError.
+    """What turns a JSON value into what ClickHouse reads for `type_`, or raises one of `UNFIT`.
 
     Args:
         type_: A type without `Nullable` and `LowCardinality`.
@@ -51,7 +64,9 @@ def converter(type_: str) -> Callable[[Value], Value]:
     if type_.startswith("FixedString("):
         return partial(_fixed_string, int(type_[12:-1]))
     if type_.startswith("DateTime64"):
-        return partial(_timestamp, True)
+        low, high = _DATETIME64_SECONDS
+        precision = int(found[1]) if (found := re.match(r"DateTime64\((\d)", type_)) else 3
+        return partial(_timestamp, True, low, min(high, (2**63 - 1) // 10**precision))
     if type_.startswith("Decimal"):
         return _decimal
     scalars: dict[str, Callable[[Value], Value]] = {
@@ -64,11 +79,16 @@ def converter(type_: str) -> Callable[[Value], Value]:
         "Date32": _date,
         "UUID": _uuid,
     }
-    return scalars.get(type_, partial(_timestamp, False))
+    return scalars.get(type_, partial(_timestamp, False, *_DATETIME_SECONDS))
 
 
 def _string(value: Value) -> Value:
-    return value if type(value) is str else as_text(value)
+    if type(value) is str:
+        return value
+    text = as_text(value)
+    if text is _NESTED_TOO_DEEP:
+        raise ValueError
+    return text
 
 
 def _fixed_string(length: int, value: Value) -> Value:
@@ -121,25 +141,21 @@ def _array(convert: Callable[[Value], Value], value: Value) -> Value:
     raise ValueError
 
 
-def _timestamp(keeps_fraction: bool, value: Value) -> Value:
+def _timestamp(keeps_fraction: bool, earliest: int, latest: int, value: Value) -> Value:
     """UTC as ClickHouse writes it; from ISO 8601, `YYYY-MM-DD hh:mm:ss` or Unix seconds; no timezone means UTC."""
     if type(value) is str:
         if _is_plain(value):
             datetime.fromisoformat(value)  # raises ValueError for a day or an hour that does not exist
             return value.replace("T", " ", 1)
-        if not _TIMESTAMP.fullmatch(value):
+        upper = value.upper()
+        if not _TIMESTAMP.fullmatch(upper):
             raise ValueError
-        moment = datetime.fromisoformat(value if len(value) <= 26 else _microseconds(value))
-        if moment.tzinfo is not None and moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
-        if not keeps_fraction and not 1970 <= moment.year <= 2105:
+        moment = datetime.fromisoformat(upper)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if not earliest <= math.floor(moment.timestamp()) <= latest:
             raise ValueError
         text = moment.isoformat(" ")
-        return text[:26].removesuffix("+00:00") if keeps_fraction else text[:19]
-    if type(value) is int and 0 <= value <= _MAX_SECONDS:
+        return text.removesuffix("+00:00") if keeps_fraction else text[:19]
+    if type(value) is int and earliest <= value <= latest:
         return datetime.fromtimestamp(value, UTC).isoformat(" ")[:19]
     raise ValueError
-
-
-def _microseconds(value: str) -> str:
-    return re.sub(r"(\.\d{6})\d+", r"\1", value)

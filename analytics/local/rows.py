@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from analytics.local.columns import EACH
-from analytics.local.convert import Value, as_text, converter
+from analytics.local.convert import UNFIT, Value, as_text, converter
 from analytics.local.datafile import Datasource
 
 Format = Literal["ndjson", "json"]
@@ -104,7 +104,7 @@ class RowReader:
             try:
                 for position, convert in self._conversions(shape) if conversions is None else conversions:
                     row[position] = convert(row[position])
-            except ValueError:
+            except UNFIT:
                 self._judge(event, batch)
             else:
                 rows.append(row)
@@ -140,7 +140,7 @@ class RowReader:
                 continue
             try:
                 row.append(convert(value))
-            except ValueError:
+            except UNFIT:
                 excerpt = str(as_text(value))[:_EXCERPT_CHARACTERS]
                 problems.append(
                     (column.name, f"value '{excerpt}' on column '{column.name}' is not {column.type}")

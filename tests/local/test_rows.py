@@ -47,6 +47,16 @@ def _fits(**values: object) -> dict[str, Any]:
         ("2026-01-02T03:04:05+02:00", "2026-01-02 01:04:05"),
         ("2026-01-02T03:04:05-0330", "2026-01-02 06:34:05"),
         ("2026-01-01T00:30:00+14:00", "2025-12-31 10:30:00"),
+        ("2026-01-02T03:04Z", "2026-01-02 03:04:00"),
+        ("2026-01-02 03:04", "2026-01-02 03:04:00"),
+        ("2026-01-02T03:04+02", "2026-01-02 01:04:00"),
+        ("2026-01-02T03:04:05+0200", "2026-01-02 01:04:05"),
+        ("2026-01-02t03:04:05z", "2026-01-02 03:04:05"),
+        ("2026-01-02T03:04:05,5Z", "2026-01-02 03:04:05"),
+        ("20260102T030405Z", "2026-01-02 03:04:05"),
+        ("20260102T0304-01", "2026-01-02 04:04:00"),
+        ("2106-02-07T06:28:15Z", "2106-02-07 06:28:15"),
+        (2**32 - 1, "2106-02-07 06:28:15"),
         (1767323045, "2026-01-02 03:04:05"),
         (0, "1970-01-01 00:00:00"),
     ],
@@ -63,6 +73,9 @@ def test_timestamps_become_utc_seconds(sent: object, stored: str) -> None:
         ("name", {"a": [1]}, '{"a": [1]}'),
         ("name", "\0 \n \\ ' é 😀", "\0 \n \\ ' é 😀"),
         ("exact", "2026-01-02T03:04:05.123+01:00", "2026-01-02 02:04:05.123000"),
+        ("exact", "2026-01-02T03:04:05.123456789Z", "2026-01-02 03:04:05.123456"),
+        ("exact", "1900-01-01T00:00:00Z", "1900-01-01 00:00:00"),
+        ("exact", -2_208_988_800, "1900-01-01 00:00:00"),
         ("note", None, None),
         ("small", -128, -128),
         ("big", 2**64 - 1, 2**64 - 1),
@@ -91,7 +104,16 @@ def test_json_paths_reach_into_objects_and_arrays() -> None:
         ("at", "2026-02-30 00:00:00"),
         ("at", "2026-01-02"),
         ("at", "1969-12-31 23:59:59"),
-        ("at", "2106-03-01 00:00:00"),
+        ("at", "2106-02-07 06:28:16"),
+        ("at", 2**32),
+        ("at", "0001-01-01T00:00:00+14:00"),
+        ("at", "9999-12-31T23:59:59-12:00"),
+        ("at", "2026-01-02T03"),
+        ("at", "2026-01-02T03:04+24:00"),
+        ("at", "2026-W01-1T00:00"),
+        ("exact", "1899-12-31 23:59:59"),
+        ("exact", "2300-01-01 00:00:00"),
+        ("exact", 10_413_792_000),
         ("at", -1),
         ("at", 1.5),
         ("at", True),
@@ -216,3 +238,21 @@ def test_events_that_look_alike_are_read_and_refused_one_by_one(tmp_path: Path) 
         ("",),
     ]
     assert batch.refused[1].reasons == ("column 'name' has no value and no default",)
+
+
+def test_numbers_past_every_float_and_values_nested_to_the_limit_cost_their_own_row_only(
+    tmp_path: Path,
+) -> None:
+    """Whatever a conversion raises is a reason to refuse this one row."""
+    path = tmp_path / "floats.datasource"
+    path.write_text(
+        'SCHEMA >\n    `ratio` Float64, `note` String\nENGINE "MergeTree"\nENGINE_SORTING_KEY "ratio"\n'
+    )
+    reader = RowReader(load_datasource(path))
+    good = b'{"ratio": 1, "note": "n"}'
+    batch = reader.read(good + b'\n{"ratio": 1' + b"0" * 400 + b', "note": "n"}', "ndjson")
+    assert (len(batch.rows), len(batch.refused)) == (1, 1)
+    for depth in range(200, 1000, 10):
+        deep = b'{"ratio": 1, "note": ' + b"[" * depth + b"]" * depth + b"}"
+        batch = reader.read(good + b"\n" + deep, "ndjson")
+        assert len(batch.rows) + len(batch.refused) == 2
