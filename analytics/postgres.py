@@ -7,10 +7,13 @@ prepared statement, so that a pooler (PgBouncer and its kin) may stand in betwee
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import psycopg
 from sqlalchemy import create_engine, exc, text
@@ -22,11 +25,18 @@ from analytics.settings import Settings
 Value = str | int | float | bool | datetime | None
 """What comes back; timestamps are aware."""
 
+T = TypeVar("T")
+
 Parameter = str | int | float | bool | datetime | Sequence[str] | None
 
 CONNECT_TIMEOUT_SECONDS: Final = 3
 STATEMENT_TIMEOUT_SECONDS: Final = 8
 POOL_WAIT_SECONDS: Final = 5
+READ_DEADLINE_SECONDS: Final = 10.0
+"""No timeout of the server or the network ends the wait for a server that hangs: this does, on this side."""
+
+HANGING_SECONDS: Final = 15.0
+"""How long a server that hung is not asked again, so that pages answer at once meanwhile."""
 
 _CANCELED: Final = "57014"
 _MISSING_PRIVILEGE: Final = "42501"
@@ -61,6 +71,7 @@ class Postgres:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
+        self._hangs_until = 0.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Postgres:
@@ -86,21 +97,51 @@ class Postgres:
             params: The values.
 
         Raises:
-            SourceUnavailable: No connection, a broken one, or the statement timeout.
+            SourceUnavailable: No connection, a broken one, the statement timeout, or no answer at all.
             SourceRejected: Postgres refused the statement: a missing grant, a value it cannot take.
             SchemaMismatch: A table or column is not there.
         """
+        if time.monotonic() < self._hangs_until:
+            raise _unanswered(name)
         try:
-            with self._engine.connect() as connection:
-                connection.execute(
-                    text(f"SET LOCAL statement_timeout = {round(STATEMENT_TIMEOUT_SECONDS * 1000)}")
-                )
-                result = connection.execute(text(statement), dict(params))
-                columns = tuple(result.keys())
-                rows = [dict(row) for row in result.mappings()]
+            rows, columns = within(READ_DEADLINE_SECONDS, lambda: self._rows(statement, params))
+        except TimeoutError:
+            self._hangs_until = time.monotonic() + HANGING_SECONDS
+            raise _unanswered(name) from None
         except (exc.SQLAlchemyError, psycopg.Error) as error:
             raise translated(error, name) from None
         return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
+
+    def _rows(
+        self, statement: str, params: Mapping[str, Parameter]
+    ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
+        with self._engine.connect() as connection:
+            connection.execute(
+                text(f"SET LOCAL statement_timeout = {round(STATEMENT_TIMEOUT_SECONDS * 1000)}")
+            )
+            result = connection.execute(text(statement), dict(params))
+            columns = tuple(result.keys())
+            return [dict(row) for row in result.mappings()], columns
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """What a call of the driver returns, unless it takes longer; then it is left to end by itself in its own thread.
+
+    Raises:
+        TimeoutError: It took longer.
+        SQLAlchemyError, psycopg.Error: As the call raised it.
+    """
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(call())
+        except (exc.SQLAlchemyError, psycopg.Error) as error:
+            outcome.set_exception(error)
+
+    # A daemon, so that a server that hangs does not keep this process from ending.
+    threading.Thread(target=run, name="postgres-read", daemon=True).start()
+    return outcome.result(timeout=seconds)
 
 
 def _engine(url: str) -> Engine:
@@ -124,6 +165,15 @@ def _engine(url: str) -> Engine:
         raise ConfigError(
             "DATABASE_URL cannot be read as an address.", "Use postgresql://user:password@host:port/database."
         ) from None
+
+
+def _unanswered(name: str) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"Postgres does not answer: {name} waited {READ_DEADLINE_SECONDS:.0f} seconds.",
+        _CHECK_URL,
+        source="postgres",
+        resource=name,
+    )
 
 
 def _with_utc(row: dict[str, Value]) -> dict[str, Value]:

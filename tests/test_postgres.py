@@ -228,3 +228,26 @@ def test_every_sqlalchemy_error_becomes_one_of_ours(kind: type[exc.SQLAlchemyErr
 def test_the_states_that_matter(sqlstate: str, kind: type[SourceError]) -> None:
     """A shutdown, too many connections or a lost one may pass; a missing table or grant will not."""
     assert type(translated(psycopg.errors.lookup(sqlstate)("x"), "made_up")) is kind
+
+
+def test_a_server_that_hangs_is_given_up_and_not_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes connections and never answers: the first read ends by the deadline, the next without it."""
+    monkeypatch.setattr(postgres, "READ_DEADLINE_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://reader:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/inbox"
+        with Postgres(url) as client:
+            for _ in range(2):
+                with pytest.raises(SourceUnavailable, match="does not answer") as raised:
+                    client.read("anything", "SELECT 1", {})
+                assert PASSWORD not in str(raised.value)
+                monkeypatch.setattr(postgres, "within", lambda *_: pytest.fail("it was asked again"))
+
+
+def test_what_fails_in_time_fails_as_itself() -> None:
+    """The deadline hides no error of the call."""
+
+    def fail() -> None:
+        raise psycopg.DataError("no")
+
+    with pytest.raises(psycopg.DataError):
+        postgres.within(5, fail)
