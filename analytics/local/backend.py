@@ -22,8 +22,28 @@ T = TypeVar("T")
 _MOST_WAITING = 256
 
 
+class _Pool:
+    """Threads for one kind of query, and how many of them wait."""
+
+    def __init__(self, name: str) -> None:
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(16, thread_name_prefix=name)
+
+    def close(self) -> None:
+        self._threads.shutdown(cancel_futures=True)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= _MOST_WAITING:
+            raise HTTPException(429, "Too many queries are waiting", headers={"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
+
+
 class Backend:
-    """Blocking work runs in threads: queries in one pool, reading events in another, so that neither waits.
+    """Blocking work runs in threads: pipes, clients' SQL and reading events in pools apart, so that none waits.
 
     Attributes:
         engine: What answers; closed with this.
@@ -33,13 +53,14 @@ class Backend:
     def __init__(self, engine: Engine, tokens: Tokens) -> None:
         self.engine = engine
         self.tokens = tokens
-        self._waiting = 0
-        self._query_threads = ThreadPoolExecutor(16, thread_name_prefix="query")
+        self._queries = _Pool("query")
+        self._selects = _Pool("select")
         self._event_threads = ThreadPoolExecutor(4, thread_name_prefix="events")
 
     def close(self) -> None:
         """Waits for running work, writes what waits, closes the tables."""
-        self._query_threads.shutdown(cancel_futures=True)
+        self._queries.close()
+        self._selects.close()
         self._event_threads.shutdown()
         self.engine.close()
 
@@ -49,14 +70,11 @@ class Backend:
         Raises:
             HTTPException: 429 when too many wait already; otherwise what `function` raises.
         """
-        if self._waiting >= _MOST_WAITING:
-            raise HTTPException(429, "Too many queries are waiting", headers={"Retry-After": "1"})
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._query_threads, partial(function, *arguments, **keywords))
-        finally:
-            self._waiting -= 1
+        return await self._queries.run(partial(function, *arguments, **keywords))
+
+    async def select(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Runs a client's own SQL in a thread where no pipe waits for it. Raises as `query`."""
+        return await self._selects.run(partial(function, *arguments, **keywords))
 
     async def read_events(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
         """Runs the reading of events in a thread. Raises what `function` raises."""

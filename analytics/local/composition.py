@@ -8,6 +8,7 @@ once. Must not know about HTTP or tokens; who may read what is asked through a f
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -19,9 +20,18 @@ from analytics.local.datafile import DatafileError, Node, Pipe
 from analytics.local.expressions import TemplateSyntaxError
 from analytics.local.parameters import Binder, PipeError
 from analytics.local.project import Project
-from analytics.local.sqlguard import Json, RefusedSql, SqlGuard, Statement, membership_table, nodes
+from analytics.local.sqlguard import (
+    Json,
+    RefusedSql,
+    SqlGuard,
+    Statement,
+    UnreadableSql,
+    membership_table,
+    nodes,
+)
 from analytics.local.template import ParameterInfo, Template
 
+_LOG = logging.getLogger(__name__)
 _CACHED = 512
 _LARGEST_CACHED = 200_000
 
@@ -164,6 +174,9 @@ class _Composition:
             text = template.render(self._arguments, self.binder) if template else node.sql
             try:
                 statement = self._composer._statement(text)
+            except UnreadableSql as error:
+                _LOG.warning("%s: %s", where, error)
+                raise RefusedSql(f"ClickHouse cannot parse it: the log says why ({where})") from None
             except RefusedSql as error:
                 raise RefusedSql(f"{error} ({where})") from None
             if statement.format is not None:

@@ -109,14 +109,14 @@ class DataRoutes:
         if len(query) > _LONGEST_SQL:
             raise HTTPException(413, f"The query is longer than {_LONGEST_SQL} characters")
         may_read = partial(engine.project.may, role, "READ")
-        composed = await self._backend.query(
+        composed = await self._backend.select(
             engine.compose_select, query, arguments_of(fields), may_read, pipe
         )
         wanted = composed.format or format_
         format_ = next((known for known in _MEDIA_TYPES if known.lower() == wanted.lower()), "")
         if not format_:
             raise HTTPException(400, f"FORMAT {wanted[:40]} is not supported: use {', '.join(_MEDIA_TYPES)}")
-        return _answer(await self._backend.query(engine.query_select, composed, format_), format_)
+        return _answer(await self._backend.select(engine.query_select, composed, format_), format_)
 
 
 def _answer(content: bytes, format_: str) -> Response:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.local.appender import Appender, Counts
-from analytics.local.clickhouse import DATABASE, ClickHouse, Limits
+from analytics.local.clickhouse import DATABASE, ClickHouse, Limits, Readers
 from analytics.local.composition import Composed, Composer
 from analytics.local.datafile import Pipe
 from analytics.local.jobs import Job, Jobs
 from analytics.local.project import Project
+from analytics.local.query_error import QueryError
 from analytics.local.rows import Format, RowReader
 from analytics.local.sqlguard import RefusedSql, SqlGuard
 from analytics.local.tables import ensure_tables
@@ -41,11 +42,16 @@ class Engine:
     def __init__(self, project: Project, data_dir: Path, limits: Limits) -> None:
         self.project = project
         self._clickhouse = ClickHouse(data_dir, limits)
+        self._short = Readers(str(data_dir), limits, "short")  # queries that nobody's long query may hold up
         try:
-            self._guard = SqlGuard(lambda sql, values: self._clickhouse.sql.run(sql, values, "TSVRaw"))
+            self._guard = SqlGuard(
+                lambda sql, values: self._short.run(sql, values, "TSVRaw"),
+                lambda sql, values: self._clickhouse.sql.run(sql, values, "TSVRaw"),
+            )
             self.composer = Composer(self.project, self._guard)
             ensure_tables(self._clickhouse, self.project)
         except BaseException:
+            self._short.close()
             self._clickhouse.close()
             raise
         self._readers = {name: RowReader(datasource) for name, datasource in self.project.datasources.items()}
@@ -56,12 +62,16 @@ class Engine:
         """Writes what waits and closes the tables."""
         self._appender.close()
         self.jobs.close()
+        self._short.close()
         self._clickhouse.close()
 
     def query_pipe(self, pipe: Pipe, arguments: Mapping[str, str], format_: str) -> bytes:
         """The endpoint's answer in a ClickHouse format. Raises as `Composer.pipe`, and `QueryError`."""
         query = self.composer.pipe(pipe, arguments)
-        return self._clickhouse.pipes.run(query.sql, query.parameters, format_)
+        try:
+            return self._clickhouse.pipes.run(query.sql, query.parameters, format_)
+        except QueryError as error:
+            raise error.without_query(arguments) from None
 
     def compose_select(
         self, sql: str, arguments: Mapping[str, str], may_read: Callable[[str], bool], underscore: Pipe | None
@@ -71,14 +81,20 @@ class Engine:
         Raises as `Composer.select`, and `QueryError`.
         """
         query = self.composer.select(sql, arguments, may_read, underscore)
-        hidden = self._guard.tables_read(query.sql, query.parameters) - query.tables
+        try:
+            hidden = self._guard.tables_read(query.sql, query.parameters) - query.tables
+        except QueryError as error:
+            raise error.without_query(arguments) from None
         if hidden:
             raise RefusedSql(f"{min(hidden)} cannot be read: only data sources and pipes can")
         return query
 
     def query_select(self, query: Composed, format_: str) -> bytes:
         """The answer to a checked SELECT in a ClickHouse format. Raises `QueryError`."""
-        return self._clickhouse.sql.run(query.sql, query.parameters, format_)
+        try:
+            return self._clickhouse.sql.run(query.sql, query.parameters, format_)
+        except QueryError as error:
+            raise error.without_query({}) from None
 
     def append(self, datasource: str, body: bytes, format_: Format) -> tuple[Counts, Future[Counts]]:
         """What the body holds by its own account, and a future for what was stored.
@@ -114,10 +130,11 @@ class Engine:
 
     def sizes(self) -> dict[str, Size]:
         """Rows and bytes of every table, quarantines included, by name."""
-        listed = self._clickhouse.execute(
+        listed = self._short.run(
             "SELECT table, sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts"
             " WHERE active AND database = {tb_database:String} GROUP BY table",
             {"tb_database": DATABASE},
+            "JSONEachRow",
         )
         parsed = [json.loads(line) for line in listed.splitlines()]
         return {row["table"]: Size(int(row["rows"]), int(row["bytes"])) for row in parsed}

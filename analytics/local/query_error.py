@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from typing import Final
 
 _LOG = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ _TIMEOUTS: Final = {159, 160}
 _MEMORY: Final = 241
 _LONGEST: Final = 2_000
 
+_QUOTES_QUERY: Final = re.compile(r"[\s:.,]*\b(?:in scope|in query|while \w+|\(in file/uri)\b", re.IGNORECASE)
 _CLIENTS: Final = re.compile(
     r"(?!\w*(?:DATA_PART|FILE|DISK))(?:SYNTAX_ERROR|TYPE_MISMATCH|READONLY|NOT_IMPLEMENTED|LIMIT_EXCEEDED|DECIMAL_OVERFLOW|DIVISION_BY_ZERO"
     r"|NOT_AN_AGGREGATE|NO_COMMON_TYPE|THERE_IS_NO_COLUMN|NO_SUCH_COLUMN_IN_TABLE|NOT_FOUND_COLUMN_IN_BLOCK"
@@ -65,6 +67,27 @@ class QueryError(Exception):
             return cls(f"ClickHouse failed{what}: the log of the server says why", code, status)
         message = _VERSION.sub("", _CODE.sub("", text)).strip()
         return cls(message[:_LONGEST], code, status)
+
+    def without_query(self, arguments: Mapping[str, str]) -> QueryError:
+        """The same error without the SQL that ClickHouse quotes, and with the parameter whose value it complains of.
+
+        >>> str(QueryError("Cannot load time zone Mars/X: In scope SELECT 1").without_query({"timezone": "Mars/X"}))
+        "Error validating the value of parameter 'timezone': Cannot load time zone Mars/X"
+        """
+        message = str(self)
+        quote = _QUOTES_QUERY.search(message)
+        if quote:
+            names = _NAME.findall(message)
+            message = message[: quote.start()] + (f" ({names[-1]})" if names else "")
+        named = [name for name, value in arguments.items() if _stands_in(value, message)]
+        if self.status == 400 and named:
+            name = max(named, key=lambda name: len(arguments[name]))
+            message = f"Error validating the value of parameter '{name}': {message}"
+        return QueryError(message, self.code, self.status)
+
+
+def _stands_in(value: str, message: str) -> bool:
+    return bool(value) and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", message) is not None
 
 
 def _status(code: int, name: str, text: str) -> int:

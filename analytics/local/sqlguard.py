@@ -37,6 +37,10 @@ class RefusedSql(ValueError):  # noqa: N818  # what happened to it; "RefusedSqlE
     """SQL that does not run here; the message says which part and never repeats a value."""
 
 
+class UnreadableSql(RefusedSql):
+    """ClickHouse cannot parse it; the message is ClickHouse's and repeats parts of the text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A SELECT that was checked.
@@ -65,8 +69,10 @@ class _Names:
 class SqlGuard:
     """Parses, checks and writes SQL. One instance serves a whole process; it keeps only the list of functions."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, resolve: Run) -> None:
+        """Takes what runs its own short queries, and what resolves a client's, which may take as long as running it."""
         self._run = run
+        self._resolve = resolve
         self._functions, self._any_case, self._aggregates = self._known_functions()
 
     def select(self, sql: str) -> Statement:
@@ -96,7 +102,7 @@ class SqlGuard:
         Raises:
             RefusedSql: not one expression, or with a subquery, a table or a function that is not allowed.
         """
-        statement = self.select(f"SELECT 1 WHERE (\n{sql}\n)")
+        statement = self.select(f"SELECT 1 WHERE\n{sql}\n")
         selects = statement.tree.get("list_of_selects")
         branches = selects.get("children") if isinstance(selects, dict) else None
         query = branches[0] if isinstance(branches, list) and len(branches) == 1 else None
@@ -113,7 +119,7 @@ class SqlGuard:
         Raises:
             QueryError: the query cannot run.
         """
-        plan = self._run(f"EXPLAIN QUERY TREE {sql}", dict(parameters)).decode("utf-8", "replace")
+        plan = self._resolve(f"EXPLAIN QUERY TREE {sql}", dict(parameters)).decode("utf-8", "replace")
         return frozenset(_TABLE_READ.findall(plan)) - {"system.one"}  # what SELECT without FROM reads
 
     def parse(self, sql: str) -> Json:
@@ -130,7 +136,7 @@ class SqlGuard:
             if error.status != 400:
                 raise
             message = str(error).split(": In scope SELECT parseQueryToJSON")[0]
-            raise RefusedSql(message[:500]) from None
+            raise UnreadableSql(message[:500]) from None
         except UnicodeEncodeError:
             raise RefusedSql("The query is not valid Unicode text") from None
         try:

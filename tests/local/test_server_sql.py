@@ -1,11 +1,15 @@
 """`/v0/sql` over a real socket: SELECT over what the token may read, and not one thing more."""
 
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server
+from tests.local.tinybird_server import ROOT, Server, temporary_server
 
 SECRET_FILE = "/etc/hostname"
 
@@ -208,3 +212,39 @@ def test_answers_past_the_limits_are_refused(server: Server) -> None:
     assert server.sql("SELECT number, toString(number) FROM numbers(100000000)").status_code == 400
     assert server.sql("SELECT groupArray(number) FROM numbers(1000000000)").status_code in {400, 408}
     assert server.sql("SELECT 1").text == "1\n"
+
+
+def test_long_queries_do_not_hold_up_pipes_or_sizes() -> None:
+    """While clients' SQL uses every one of its sessions, a pipe never called before and the list of sizes answer."""
+    with temporary_server(query_seconds=8) as server, ThreadPoolExecutor(20) as clients:
+        heavy = "SELECT count() FROM numbers(30000000000) WHERE NOT ignore(sipHash64(number))"
+        waiting = [clients.submit(server.sql, heavy) for _ in range(20)]
+        time.sleep(1)
+        started = time.monotonic()
+        assert len(server.pipe("composed")) == 2
+        assert server.get("/v0/datasources", TOKENS.admin).status_code == 200
+        assert time.monotonic() - started < 5
+        assert not any(answer.done() for answer in waiting)
+        server.process.kill()
+        server.process.wait()
+
+
+def test_a_query_past_its_memory_is_refused(tmp_path: Path) -> None:
+    """A state that grows past the limit of one query ends that query, not the server."""
+    clickhouse = """
+import sys
+from pathlib import Path
+from analytics.local.clickhouse import ClickHouse, Limits
+from analytics.local.query_error import QueryError
+
+clickhouse = ClickHouse(Path(sys.argv[1]), Limits(memory_bytes=50_000_000))
+try:
+    clickhouse.sql.run("SELECT uniqExact(number) FROM numbers(100000000)", {}, "TSV")
+except QueryError as error:
+    print(error.status, error.code)
+print(clickhouse.sql.run("SELECT 1", {}, "TSV").decode())
+clickhouse.close()
+"""
+    command = [sys.executable, "-c", clickhouse, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["400", "241", "1"]

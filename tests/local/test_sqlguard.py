@@ -19,7 +19,8 @@ from analytics.local.tables import ensure_tables
 
 clickhouse = ClickHouse(Path(sys.argv[1]), Limits())
 ensure_tables(clickhouse, load_project(Path(sys.argv[2])))
-guard = SqlGuard(lambda sql, values: clickhouse.sql.run(sql, values, "TSVRaw"))
+run = lambda sql, values: clickhouse.sql.run(sql, values, "TSVRaw")
+guard = SqlGuard(run, run)
 for sql in sys.argv[3:]:
     print(*sorted(guard.tables_read(sql, {})), sep=",")
 clickhouse.close()

@@ -110,5 +110,7 @@ def test_bucket_is_one_of_three(website: Website, bucket: str) -> None:
 
 @pytest.mark.parametrize("timezone", ["", "Europe/Atlantis", "../../etc/passwd", "UTC' --", "x" * 65])
 def test_unknown_timezone_is_refused(website: Website, timezone: str) -> None:
-    """A timezone that the engine does not know is an error and never silently UTC."""
-    website.refusal("kpi_timeseries", **PERIOD, timezone=timezone)
+    """A timezone that the engine does not know is an error that names it and shows no SQL, never silently UTC."""
+    refusal = website.refusal("kpi_timeseries", **PERIOD, timezone=timezone)
+    assert "timezone" in refusal
+    assert "SELECT" not in refusal
