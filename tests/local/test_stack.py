@@ -239,9 +239,9 @@ def test_a_second_stack_is_refused(home: Path, demo: Command) -> None:
 
 def test_a_dead_child_ends_everything_with_a_reason(home: Path, demo: Command) -> None:
     """Which, how, the end of its log, exit code 1, and nothing left running."""
-    os.kill(demo.child("analytics.local.serve"), signal.SIGKILL)
+    os.kill(demo.child("analytics.local.generator"), signal.SIGKILL)
     assert demo.process.wait(30) == 1
-    assert "Error: tinybird was ended by SIGKILL." in demo.text
+    assert "Error: generator was ended by SIGKILL." in demo.text
     assert "Last lines of" in demo.text
     assert "Traceback" not in demo.text
     assert nothing_runs_on(home)
