@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 
 from analytics.local.effort import Effort
-from analytics.local.parameters import Argument, PipeError, Sql, Undefined, missing
+from analytics.local.parameters import Argument, Moment, PipeError, Sql, Undefined, missing
 
 Function = Callable[..., object]
 
@@ -36,6 +36,7 @@ _ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
+_ON_TEXT = (ast.In, ast.NotIn, ast.Is, ast.IsNot)
 _LARGEST_NUMBER = 2**256
 _SHOWN = 120
 
@@ -99,6 +100,12 @@ _ALLOWED = (
     ast.operator,
     ast.IfExp,
 )
+
+
+def _compare(operation: ast.cmpop, left: object, right: object) -> object:
+    if isinstance(left, Moment) and isinstance(right, Moment) and not isinstance(operation, _ON_TEXT):
+        left, right = left.instant, right.instant
+    return _COMPARE[type(operation)](left, right)
 
 
 class Evaluator:
@@ -193,7 +200,7 @@ class Evaluator:
         for operation, comparator in zip(node.ops, node.comparators, strict=True):
             right = self._comparable(comparator, operation)
             try:
-                holds = _COMPARE[type(operation)](left, right)
+                holds = _compare(operation, left, right)
             except TypeError as error:
                 raise PipeError(f"{_shown(node)} cannot be compared: {error}") from None
             if not holds:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from analytics.local.effort import Effort
@@ -52,6 +52,19 @@ class Argument(str):
         """Text that knows the parameter it was sent for."""
         made = super().__new__(cls, value)
         made.name = name
+        return made
+
+
+class Moment(str):
+    """The text of a `DateTime` or `Date` parameter, which templates compare by the time that it says."""
+
+    __slots__ = ("instant",)
+    instant: datetime
+
+    def __new__(cls, text: str, instant: datetime) -> Moment:
+        """Text that knows its instant."""
+        made = super().__new__(cls, text)
+        made.instant = instant
         return made
 
 
@@ -180,7 +193,7 @@ def missing(name: str) -> PipeError:
 def convert(value: object, type_: str) -> object:
     """`value` as the typed function `type_` gives it.
 
-    Dates stay text, as on Tinybird; numbers become `TypedInt` and `TypedFloat`; `Boolean` becomes 0 or 1.
+    Dates stay text, as on Tinybird, as a `Moment`; numbers become `TypedInt` and `TypedFloat`; `Boolean` becomes 0 or 1.
 
     Raises:
         PipeError: the value is not of that type; names the parameter.
@@ -201,8 +214,8 @@ def convert(value: object, type_: str) -> object:
             return TypedInt(number, type_)
     if type_.startswith("Float") and _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return TypedFloat(float(text), type_)
-    if type_.startswith("Date") and _is_date(text, type_):
-        return text
+    if type_.startswith("Date") and (instant := _instant(text, type_)) is not None:
+        return Moment(text, instant)
     named = f" of parameter '{value.name}'" if isinstance(value, Argument) else ""
     raise PipeError(f"Error validating the value {text[:80]!r}{named} to type {type_}")
 
@@ -240,12 +253,13 @@ def quote_identifier(name: str) -> Sql:
     return Sql(f"`{escaped}`")
 
 
-def _is_date(text: str, type_: str) -> bool:
+def _instant(text: str, type_: str) -> datetime | None:
+    """What a date says, without an offset in UTC; None when it is none of the type's."""
     pattern = {"DateTime": _DATETIME, "DateTime64": _DATETIME64, "Date": _DATE}[type_]
     if not pattern.fullmatch(text):
-        return False
+        return None
     try:
-        _ = date.fromisoformat(text) if type_ == "Date" else datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -71,7 +71,8 @@ class QueryError(Exception):
     def without_query(self, arguments: Mapping[str, str]) -> QueryError:
         """The same error without the SQL that ClickHouse quotes, and with the parameter whose value it complains of.
 
-        >>> str(QueryError("Cannot load time zone Mars/X: In scope SELECT 1").without_query({"timezone": "Mars/X"}))
+        >>> error = QueryError("Cannot load time zone Mars/X: In scope SELECT 1", 36, 400)
+        >>> str(error.without_query({"timezone": "Mars/X"}))
         "Error validating the value of parameter 'timezone': Cannot load time zone Mars/X"
         """
         message = str(self)
@@ -81,12 +82,14 @@ class QueryError(Exception):
             message = message[: quote.start()] + (f" ({names[-1]})" if names else "")
         named = [name for name, value in arguments.items() if _stands_in(value, message)]
         if self.status == 400 and named:
-            name = max(named, key=lambda name: len(arguments[name]))
+            spoken = message.replace(" ", "").lower()  # of two equal values, the one that is spoken of
+            name = max(named, key=lambda name: (len(arguments[name]), name.replace("_", "") in spoken))
             message = f"Error validating the value of parameter '{name}': {message}"
         return QueryError(message, self.code, self.status)
 
 
 def _stands_in(value: str, message: str) -> bool:
+    value = value.strip()
     return bool(value) and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", message) is not None
 
 

@@ -42,6 +42,10 @@ def _render(source: str, **arguments: str) -> tuple[str, list[str]]:
         ("a {# {{ nothing }} #} b {{! c }}", {}, "a  b {{ c }}", []),
         ("{{ sql_and(a=Int8(x), b__in=Array(y), c=z) }}", {"x": "1", "y": "q"}, "`a` = toInt8({tb_0:String}) and `b` in {tb_1:Array(String)}", ["1", "['q']"]),
         ("{{ max_threads(3) }}SELECT 1", {}, "SELECT 1", []),
+        ("{% if DateTime(x) < DateTime(y) %}before{% end %}", {"x": "2026-11-04 00:00:00+02:00", "y": "2026-11-03 23:00:00"}, "before", []),
+        ("{% if DateTime(x) == DateTime(y) %}equal{% end %}", {"x": "2026-11-04T00:00:00Z", "y": "2026-11-04 00:00:00"}, "equal", []),
+        ("{% if DateTime(x) in DateTime(x) %}text{% end %}", {"x": "2026-11-04 00:00:00"}, "text", []),
+        ("{{ DateTime(x) }}{{ Date(y) }}", {"x": "2026-11-04 00:00:00", "y": "2026-11-04"}, "{tb_0:String}{tb_1:String}", ["2026-11-04 00:00:00", "2026-11-04"]),
     ],
 )  # fmt: skip  # one case a line
 def test_rendering_binds_every_value(
