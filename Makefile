@@ -1,5 +1,7 @@
 # Everything runs inside .venv; the only things needed beforehand are Python 3.11+ and make.
 PYTHON ?= python3
+# For `make run`: options of `inbox-analytics demo`, such as ARGS="--port 8502 --tinybird-port 0".
+ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TINYBIRD_CLI := .venv-tinybird/.installed
@@ -9,7 +11,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 .PHONY: run test check install screenshots lock clean
 
 run: install
-	@$(BIN)/inbox-analytics demo
+	@$(BIN)/inbox-analytics demo $(ARGS)
 
 test: install $(TINYBIRD_CLI)
 	$(BIN)/pytest

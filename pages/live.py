@@ -6,6 +6,7 @@ Freshness: every 15 seconds, slower as the day's query budget goes.
 
 from datetime import UTC, datetime
 
+import pandas as pd
 import streamlit as st
 
 from analytics import cached
@@ -26,7 +27,7 @@ def draw_places() -> None:
     with panel("globe", height_px=640, border=False):
         reading = cached.visitor_locations(page.view.viewer, page.website.id, minutes, now)
         note_staleness(reading, page.timezone)
-        draw_globe(reading.value, now, key="globe")
+        draw_globe(reading.value, now, key=f"globe-{page.website.id}")
 
 
 @st.fragment(run_every=refresh)
@@ -55,9 +56,11 @@ def draw_list() -> None:
                 f"Nobody in the last {minutes} minutes",
                 "Visitors appear here within seconds of being seen. A longer window may show the last ones.",
             )
-        st.caption(
-            f"As of {formatting.clock_seconds(reading.as_of, page.timezone)} · {chrome.refresh_sentence(refresh)}"
-        )
+        newest = cached.visitor_activity(page.view.viewer, page.website.id, now).value["newest_event"].max()
+        words = [f"As of {formatting.clock_seconds(reading.as_of, page.timezone)}"]
+        if not pd.isna(newest):
+            words.append(f"newest event {formatting.ago(reading.as_of - newest)}")
+        st.caption(" · ".join([*words, chrome.refresh_sentence(refresh)]))
 
 
 with st.container(key="live"):

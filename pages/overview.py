@@ -96,6 +96,7 @@ def draw_right_now() -> None:
 
 
 draw_kpis()
+chrome.offer_comparable(resolved)
 main, side = st.columns([7, 3], gap="xsmall", border=True)
 with main:
     draw_main_chart()

@@ -78,6 +78,7 @@ def metric_switch(chosen: MetricKey) -> None:
         format_func=lambda key: METRICS[key].label if key in METRICS else key,
         key="metric_widget",
         required=True,
+        wrap=True,
         label_visibility="collapsed",
         on_change=url_state.follow(
             "metric", "metric_widget", lambda key: None if key == DEFAULT_METRIC else str(key)
@@ -181,8 +182,10 @@ def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) 
             [metric.text(value), label] for value, label in zip(rows[metric.column], own_labels, strict=True)
         ],
         hovertemplate="%{customdata[0]}  ·  %{customdata[1]}<extra></extra>",
-        mode="lines",
+        mode=_mode(rows),
         line={"color": colours.muted, "width": 1.5, "dash": "dot"},
+        marker={"size": 3, "color": colours.muted},
+        cliponaxis=False,
     )
 
 
@@ -191,15 +194,15 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
     values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
     leads_to_open = is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
     text = [metric.text(value) for value in values]
-    mode = "lines+markers" if len(rows) <= MARKERS_UP_TO else "lines"
     solid = go.Scatter(
         x=labels,
         y=values.mask(is_open),
         customdata=text,
         hovertemplate="<b>%{customdata}</b><extra></extra>",
-        mode=mode,
+        mode=_mode(rows),
         line={"color": colours.accent, "width": 2.25},
         marker={"size": 5, "color": colours.accent},
+        cliponaxis=False,
     )
     if not is_open.any():
         return [solid]
@@ -216,9 +219,15 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
         customdata=text,
         hovertemplate="<b>%{customdata}</b> so far<extra></extra>",
         mode="markers",
+        cliponaxis=False,
         marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
     )
     return [solid, dashed, unfinished]
+
+
+def _mode(rows: pd.DataFrame) -> str:
+    """With markers while they are few: a value between two gaps has no line that would show it."""
+    return "lines+markers" if len(rows) <= MARKERS_UP_TO else "lines"
 
 
 def _style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metric, highest: float) -> None:

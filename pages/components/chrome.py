@@ -19,7 +19,7 @@ from analytics.errors import AnalyticsError
 from analytics.periods import DEFAULT_RANGE, Range
 from analytics.views import ResolvedView, View
 from pages.components import formatting, url_state
-from pages.components.panel import failure
+from pages.components.panel import failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
 PAGES = (
@@ -28,7 +28,7 @@ PAGES = (
 )
 SHARED = ("website", "range", "compare", "tz")
 SIDEBAR_WIDTH_PX = 320
-LONGEST_OPTION = 36
+LONGEST_NAME = 60
 CUSTOM = "custom"
 RENEWAL_SECONDS = 30
 COMPARE = {"on": "on", "off": "off"}
@@ -68,6 +68,9 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
     )
     st.html(ASSETS / "style.css")
+    if st.session_state.get("page") != title:
+        forget_drawn()
+        st.session_state["page"] = title
     now = datetime.now(UTC)
     notices: list[str] = []
     try:
@@ -87,7 +90,7 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
     return Page(view, resolved, toolbar)
 
 
-@st.fragment(run_every=RENEWAL_SECONDS)
+@st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
 def _as_of(view: View) -> None:
     """When the page was read and how old the newest event is.
 
@@ -97,15 +100,35 @@ def _as_of(view: View) -> None:
     now = datetime.now(UTC)
     if periods.floor_to_grid(now) != periods.floor_to_grid(view.now):
         st.rerun()
-    words = [f"As of {formatting.clock(view.now, view.timezone)}"]
     try:
-        newest = cached.newest_event(view.viewer, view.website_id, now).value
-        words.append(
-            f"newest event {formatting.ago(now - newest)}" if newest else "no events in the last 30 days"
-        )
+        words = [f"As of {formatting.clock(cached.kpis(view).as_of, view.timezone)}"]
+        newest = cached.newest_event(view.viewer, view.website_id, now)
+        words.append(_newest(newest))
     except AnalyticsError as error:
-        words.append(f"newest event unknown: {formatting.markdown(error.message)}")
+        words = [formatting.markdown(error.message)]
     st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")
+
+
+def _newest(reading: cached.Reading[datetime | None]) -> str:
+    """How old the newest event was when that was read, and whether that is a while ago."""
+    if reading.value is None:
+        return "no events in the last 30 days"
+    age = formatting.ago(reading.as_of - reading.value)
+    return f"newest event {age}" + (" (stale)" if reading.is_stale else "")
+
+
+def offer_comparable(resolved: ResolvedView) -> None:
+    """Where a limit forbids the comparison: a button to the longest range that can be compared."""
+    longest = Range(days=resolved.comparable.longest_days)
+    if resolved.is_compared and not resolved.comparable.is_ok:
+        st.button(
+            f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",
+            key="longest-comparable",
+            icon=":material/compare_arrows:",
+            type="tertiary",
+            on_click=url_state.write,
+            args=("range", str(longest)),
+        )
 
 
 def page_link(path: str, label: str) -> None:
@@ -136,10 +159,11 @@ def _sidebar(viewer: Viewer, websites: Sequence[Website], now: datetime, notices
     website = _read_website(websites, notices)
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
     is_compared = url_state.read("compare", "on", url_state.choice(COMPARE), notices) == "on"
-    url_state.write("website", website.slug)
+    if "website" not in st.query_params:
+        url_state.write("website", website.slug)
     with st.sidebar:
         st.logo(ASSETS / "logo.svg", size="medium", icon_image=ASSETS / "icon.png")
-        with st.container(gap="xxsmall", key="navigation"):
+        with st.container(gap="xsmall", key="navigation"):
             for path, label, icon in PAGES:
                 st.page_link(
                     path, label=label, icon=icon, query_params=url_state.shared(SHARED), width="stretch"
@@ -182,10 +206,12 @@ def _website_control(website: Website, websites: Sequence[Website]) -> None:
 
 
 def _website_label(website: Website) -> str:
-    """Name and domain, so that a search finds both; the name alone where the two would be cut off."""
-    name = formatting.plain(website.name)
-    label = f"{name} · {formatting.plain(website.domain)}"
-    return label if len(label) <= LONGEST_OPTION else name
+    """Name and domain, so that a search finds both; where there is little room, the domain is what is cut."""
+    return f"{_website_name(website)} · {formatting.plain(website.domain)}"
+
+
+def _website_name(website: Website) -> str:
+    return formatting.plain(website.name, LONGEST_NAME) or website.slug
 
 
 def _range_control(selected: Range, website: Website, now: datetime, timezone: str) -> None:
@@ -280,7 +306,7 @@ def _signed_in(viewer: Viewer, website: Website) -> None:
 
 
 def _header(title: str, view: View, resolved: ResolvedView, *, has_range: bool) -> DeltaGenerator:
-    facts = [f"**{formatting.markdown(resolved.website.name)}**"]
+    facts = [f"**{formatting.markdown(_website_name(resolved.website))}**"]
     if has_range:
         facts.append(periods.days_label(*resolved.conversations.local_days()))
         if resolved.is_compared and resolved.comparable.is_ok:

@@ -20,10 +20,10 @@ from pages.components.palette import Palette, palette
 
 COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
 HEIGHT_PX = 640
-DIAMETER_PX = 600
+DIAMETER_PX = 590
 LATITUDE, LONGITUDE = 30.0, -18.0
-# deck.gl draws the globe 512 · 2^zoom / π pixels wide, times the cosine of the latitude in the middle.
-ZOOM = log2(DIAMETER_PX * pi / 512 / cos(radians(LATITUDE)))
+STEEPEST_LATITUDE = 40.0
+ZOOM_OUT, ZOOM_IN = 0.6, 4.0
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
 DOT_PX, DOT_GROWTH_PX = 3.0, 2.0
@@ -34,7 +34,8 @@ NIGHT_ALPHA_LIGHT, NIGHT_ALPHA_DARK = 92, 140
 def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
     """Draw visitors per place; `static/style.css` scales it to the width of its card.
 
-    The view is the viewer's: initial view and key are constant, so a refresh changes dots and never the camera.
+    The view is the viewer's: it opens on the busiest place, and as initial view and key stay as they are, a refresh
+    changes dots and never the camera.
 
     Args:
         places: one row per place: latitude, longitude (degrees), city, country_code, visitors. Empty draws the bare globe.
@@ -46,7 +47,7 @@ def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
     deck = pdk.Deck(
         layers=[*_world(colours), _night(colours, now), *_dots(colours, dots)],
         views=[pdk.View(type="_GlobeView", controller=True)],
-        initial_view_state=pdk.ViewState(latitude=LATITUDE, longitude=LONGITUDE, zoom=ZOOM),
+        initial_view_state=_initial_view(places, key),
         map_provider=None,
         parameters={"cull": True},
         tooltip={"text": "{place}\n{label}"},
@@ -55,6 +56,27 @@ def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
     alt = f"Globe with {formatting.count(total)} visitors in {formatting.count(len(places))} places"
     with st.container(key="globe-view"):
         st.pydeck_chart(deck, height=HEIGHT_PX, key=key, alt=alt)
+
+
+def _initial_view(places: pd.DataFrame, key: str) -> pdk.ViewState:
+    """The view that the globe of that key opened with; the busiest place decides it once."""
+    remembered = f"view-{key}"
+    if remembered not in st.session_state:
+        busiest = places.nlargest(1, "visitors")
+        latitude, longitude = (
+            (float(busiest["latitude"].iloc[0]), float(busiest["longitude"].iloc[0]))
+            if len(busiest)
+            else (LATITUDE, LONGITUDE)
+        )
+        st.session_state[remembered] = max(-STEEPEST_LATITUDE, min(latitude, STEEPEST_LATITUDE)), longitude
+    latitude, longitude = st.session_state[remembered]
+    # A globe of zoom z has 512 · 2^z / π pixels across. What deck.gl shows of it, seen from near and corrected for the
+    # latitude in the middle, was measured: 78 % at the equator, 85 % at 30 degrees, 91 % at 40.
+    shown = 0.78 / cos(radians(latitude)) ** 0.55
+    zoom = log2(DIAMETER_PX / shown * pi / 512)
+    return pdk.ViewState(
+        latitude=latitude, longitude=longitude, zoom=zoom, min_zoom=zoom - ZOOM_OUT, max_zoom=zoom + ZOOM_IN
+    )
 
 
 def _dot(latitude: float, longitude: float, city: str, country_code: str, visitors: int) -> dict[str, object]:

@@ -4,7 +4,7 @@ The only place where pages meet errors. It catches `AnalyticsError` alone: anyth
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import streamlit as st
@@ -20,8 +20,9 @@ T = TypeVar("T")
 def panel(key: str, title: str | None = None, *, height_px: int, border: bool = True) -> Iterator[None]:
     """A card around one cached read and what is drawn from it.
 
-    A skeleton of the card's height holds the place while it loads; an `AnalyticsError` becomes a message with a
-    button to try again, and nothing else on the page notices.
+    A skeleton of the card's height holds the place while it loads for the first time; a later run leaves what stands
+    there until the new is ready, so that nothing jumps. An `AnalyticsError` becomes a message with a button to try
+    again, and nothing else on the page notices.
 
     Args:
         key: identity of the card, unique on the page.
@@ -32,18 +33,26 @@ def panel(key: str, title: str | None = None, *, height_px: int, border: bool = 
     with st.container(border=border, key=f"panel-{key}", height="stretch"):
         if title:
             st.markdown(f"**{title}**")
+        drawn = f"drawn-{key}"
         try:
-            with st.skeleton(height=height_px):
+            with nullcontext() if st.session_state.get(drawn) else st.skeleton(height=height_px):
                 yield
+            st.session_state[drawn] = True
         except AnalyticsError as error:
             failure(error, key)
+
+
+def forget_drawn() -> None:
+    """Panels of the page before stand nowhere any more: those of this one load for the first time."""
+    for name in [str(name) for name in st.session_state if str(name).startswith("drawn-")]:
+        del st.session_state[name]
 
 
 def failure(error: AnalyticsError, key: str) -> None:
     """What happened, what to do, and a button to try again."""
     st.error(
-        formatting.markdown(error.remedy, limit=500),
-        title=formatting.markdown(error.message),
+        formatting.markdown(error.remedy, limit=2000),
+        title=formatting.markdown(error.message, limit=2000),
         icon=":material/cloud_off:",
     )
     st.button("Try again", key=f"retry-{key}", icon=":material/refresh:")

@@ -18,6 +18,7 @@ from pages.components import formatting
 
 T = TypeVar("T")
 # What is longer than any value can be is cut before it is parsed; it is wrong either way.
+SPOKEN = {"tz": "timezone", "compare": "comparison", "window": "time window"}
 LONGEST_VALUE = 200
 
 
@@ -37,6 +38,7 @@ def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -
         return parse(text[:LONGEST_VALUE])
     except ValueError as error:
         shown = formatting.markdown(text, limit=40)
+        name = SPOKEN.get(name, name)
         notices.append(
             f"The link asked for {name} “{shown}”, which cannot be shown. {formatting.markdown(error)}"
         )

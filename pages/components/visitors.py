@@ -89,13 +89,13 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
         hide_index=True,
         height=400,
         column_config={
-            "Place": st.column_config.TextColumn(width=105),
-            "Page": st.column_config.TextColumn(width=105),
-            "Device": st.column_config.TextColumn(width=60),
-            "Seen": st.column_config.TextColumn(width=60),
+            "Place": st.column_config.TextColumn(width=96),
+            "Page": st.column_config.TextColumn(width=88),
+            "Device": st.column_config.TextColumn(width=58),
+            "Seen": st.column_config.TextColumn(width=46),
         },
         key="visitor-list",
         alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
     )
     if len(visitors) > LISTED:
-        st.caption(f"The newest {LISTED} of {formatting.count(len(visitors))}.")
+        st.caption(f"The newest {LISTED} are listed.")

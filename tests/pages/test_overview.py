@@ -161,6 +161,14 @@ def test_comparison_past_the_reach_is_absent_with_its_reason(
     assert "Not comparable: data reaches back 21 days" in text_of(page)
 
 
+def test_the_longest_comparable_range_is_one_click_away(run_page: RunPage, three_conversations: Site) -> None:
+    """Ten days on free: the button writes them into the URL, and there is a change to read."""
+    page = run_page("app.py", website=three_conversations.slug, range="14d")
+    page.button(key="longest-comparable").click().run()
+    assert query_of(page)["range"] == "10d"
+    assert "Not comparable: data reaches back" not in text_of(page)
+
+
 def test_comparison_can_be_switched_off(run_page: RunPage, three_conversations: Site) -> None:
     """Off means no change, no reason, and `compare=off` in the URL."""
     page = run_page("app.py", website=three_conversations.slug)
