@@ -20,7 +20,7 @@ from pages.components.palette import Palette, palette
 
 COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
 HEIGHT_PX = 640
-DIAMETER_PX = 590
+DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
 ZOOM_OUT, ZOOM_IN = 0.6, 4.0

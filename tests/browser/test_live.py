@@ -156,7 +156,7 @@ def test_hostile_text_is_shown_letter_for_letter(window: Callable[..., Window], 
 @pytest.mark.parametrize("width", [1440, 1280, 900])
 def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Demo, width: int) -> None:
     """The globe opens on the busiest place; the tooltip finds its dot at every width, though the globe is scaled."""
-    website_id, slug = _website(demo, offset=1)
+    website_id, slug = _website(demo, offset=2)
     for _ in range(12):
         _seen(demo, website_id, "Middle <b>of</b> the view", LATITUDE, LONGITUDE)
     page = window(f"/live?website={slug}&window=30", width=width, height=900).page
