@@ -14,7 +14,7 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from analytics.local.clickhouse import ClickHouse
+from analytics.local.clickhouse import ClickHouse, DirectoryUnusable
 from analytics.local.convert import Value
 from analytics.local.datafile import Datasource
 from analytics.local.project import QUARANTINE
@@ -24,6 +24,8 @@ from analytics.local.rows import Batch, Refusal, RowReader, encode_rows
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.05
 _MOST_ROWS = 300_000
+_QUARANTINED_AT_ONCE = 10_000
+_FAILURES = (QueryError, UnicodeEncodeError, DirectoryUnusable, MemoryError)
 
 
 class Busy(Exception):  # noqa: N818  # a state, not a fault
@@ -101,15 +103,20 @@ class Appender:
                 time.sleep(_PAUSE_SECONDS)
 
     def _store(self, works: list[_Work]) -> None:
-        """Stores the works of one data source; together if ClickHouse takes them, else each on its own."""
+        """Stores the works of one data source; together if ClickHouse takes them, else each on its own.
+
+        Refusals are kept first: when that fails, no row is stored yet and the sender can send all of them again.
+        """
+        datasource = works[0].datasource
+        works = self._keep_refusals(works)
         try:
-            rows = [row for work in works for row in work.batch.rows]
-            refused = [(refusal, work.import_id) for work in works for refusal in work.batch.refused]
-            self._insert(works[0].datasource, rows)
-            self._quarantine(works[0].datasource, refused)
-        except (QueryError, UnicodeEncodeError):
+            self._insert(datasource, [row for work in works for row in work.batch.rows])
+        except _FAILURES as error:
             for work in works:
-                self._store_alone(work)
+                if _is_in_the_rows(error):
+                    self._store_alone(work)
+                else:
+                    self._fail(work, error)
         else:
             for work in works:
                 self._finish(work, Counts(len(work.batch.rows), len(work.batch.refused)))
@@ -117,25 +124,31 @@ class Appender:
     def _store_alone(self, work: _Work) -> None:
         try:
             refusals = self._insert_what_fits(work, work.batch.rows)
-            self._quarantine(
-                work.datasource, [(refusal, work.import_id) for refusal in [*work.batch.refused, *refusals]]
-            )
-        except (QueryError, UnicodeEncodeError) as error:
-            _LOG.error(
-                "%s: %d rows could not be stored: %s", work.datasource.name, len(work.batch.rows), error
-            )
-            self._forget(work)
-            work.done.set_exception(error)
+            self._quarantine(work.datasource, [(refusal, work.import_id) for refusal in refusals])
+        except _FAILURES as error:
+            self._fail(work, error)
         else:
             good = len(work.batch.rows) - len(refusals)
             self._finish(work, Counts(good, len(work.batch.refused) + len(refusals)))
+
+    def _keep_refusals(self, works: list[_Work]) -> list[_Work]:
+        """Writes what was refused already; the works that can go on."""
+        try:
+            refused = [(refusal, work.import_id) for work in works for refusal in work.batch.refused]
+            self._quarantine(works[0].datasource, refused)
+        except _FAILURES as error:
+            for work in works:
+                if work.batch.refused:
+                    self._fail(work, error)
+            return [work for work in works if not work.batch.refused]
+        return works
 
     def _insert_what_fits(self, work: _Work, rows: list[list[Value]]) -> list[Refusal]:
         """Inserts the rows; those that ClickHouse turns down, found by halving, come back."""
         try:
             self._insert(work.datasource, rows)
-        except (QueryError, UnicodeEncodeError) as error:
-            if isinstance(error, QueryError) and error.status != 400:
+        except _FAILURES as error:
+            if not _is_in_the_rows(error):
                 raise
             if len(rows) == 1:
                 reason = str(error) if isinstance(error, QueryError) else "a text is not valid Unicode"
@@ -153,16 +166,21 @@ class Appender:
             self._clickhouse.insert(datasource.name, columns, encode_rows(rows))
 
     def _quarantine(self, datasource: Datasource, refused: list[tuple[Refusal, str]]) -> None:
-        if refused:
-            columns = ", ".join(f"`{column.name}`" for column in datasource.columns)
+        columns = ", ".join(f"`{column.name}`" for column in datasource.columns)
+        for start in range(0, len(refused), _QUARANTINED_AT_ONCE):
             rows: list[list[Value]] = [
-                [list(refusal.columns), list(refusal.reasons), import_id, *refusal.values]
-                for refusal, import_id in refused
+                [refusal.columns, refusal.reasons, import_id, *refusal.values]
+                for refusal, import_id in refused[start : start + _QUARANTINED_AT_ONCE]
             ]
             encoded = json.dumps(rows)[1:-1].encode()
             self._clickhouse.insert(
                 datasource.name + QUARANTINE, f"c__error_column, c__error, c__import_id, {columns}", encoded
             )
+
+    def _fail(self, work: _Work, error: Exception) -> None:
+        _LOG.error("%s: %d rows could not be stored: %s", work.datasource.name, len(work.batch.rows), error)
+        self._forget(work)
+        work.done.set_exception(error)
 
     def _finish(self, work: _Work, counts: Counts) -> None:
         self._forget(work)
@@ -171,3 +189,8 @@ class Appender:
     def _forget(self, work: _Work) -> None:
         with self._lock:
             self._waiting_rows -= len(work.batch.rows) + len(work.batch.refused)
+
+
+def _is_in_the_rows(error: Exception) -> bool:
+    """Whether other rows beside the one that caused it could be stored; not so when ClickHouse itself failed."""
+    return isinstance(error, UnicodeEncodeError) or (isinstance(error, QueryError) and error.status == 400)

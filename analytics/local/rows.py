@@ -1,6 +1,6 @@
 """From the text of an events request to rows that fit a data source, and to those that do not, with the reason.
 
-Owns reading JSON and checking types; runs no SQL. A row never takes another one down: whatever is wrong with it is
+Owns checking types; runs no SQL. A row never takes another one down: whatever is wrong with it is
 written beside it for the quarantine.
 """
 
@@ -9,24 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import NoReturn
 
+from analytics.local.bodies import Format as Format
+from analytics.local.bodies import InvalidBody as InvalidBody
+from analytics.local.bodies import Malformed, events_of
 from analytics.local.columns import EACH
 from analytics.local.convert import UNFIT, Value, as_text, converter
 from analytics.local.datafile import Datasource
 
-Format = Literal["ndjson", "json"]
-
-_CHUNK_LINES = 4_000
 _EXCERPT_CHARACTERS = 500
 _MOST_SHAPES = 64
 
 _Conversions = tuple[tuple[int, Callable[[Value], Value]], ...]
 """What is left to do for rows of one shape: positions, and what converts or refuses the value there."""
-
-
-class InvalidBody(ValueError):  # noqa: N818  # what the body is; "InvalidBodyError" says no more
-    """A body that holds no rows at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +41,11 @@ class Batch:
     rows: list[list[Value]] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
 
+    def refuse(self, refusal: Refusal) -> None:
+        """Adds a refusal; one that repeats the last costs no memory."""
+        repeats = self.refused and self.refused[-1] == refusal
+        self.refused.append(self.refused[-1] if repeats else refusal)
+
 
 class RowReader:
     """Reads the rows of one data source; reusable and safe to use from several threads."""
@@ -57,6 +58,7 @@ class RowReader:
                 column,
                 converter(column.bare_type),
                 column.is_nullable or column.default is not None,
+                (column.name, f"column '{column.name}' has no value and no default"),
             )
             for column in datasource.columns
         )
@@ -69,17 +71,10 @@ class RowReader:
 
         Raises:
             InvalidBody: `format_` is json and the body is not.
+            TooManyRows: more than one request may hold.
         """
         batch = Batch()
-        if format_ == "json":
-            try:
-                whole = _DECODER.decode(body.decode())
-            except (ValueError, RecursionError):
-                raise InvalidBody("the body is not JSON") from None
-            events = whole if isinstance(whole, list) else [whole]
-            self._add(events, batch)
-            return batch
-        for events in _events(body):
+        for events in events_of(body, format_):
             self._add(events, batch)
         return batch
 
@@ -96,7 +91,7 @@ class RowReader:
         keys, shapes, rows = self._keys, self._shapes, batch.rows
         for event in events:
             if type(event) is not dict:
-                batch.refused.append(self._malformed(event))
+                batch.refuse(self._malformed(event))
                 continue
             row = list(map(event.get, keys))
             shape = tuple(map(type, row))
@@ -112,7 +107,7 @@ class RowReader:
     def _conversions(self, shape: tuple[type, ...]) -> _Conversions:
         """What rows whose values have these types need; a value that never fits gets what refuses it."""
         conversions: list[tuple[int, Callable[[Value], Value]]] = []
-        for position, (type_, (_key, column, convert, may_be_absent)) in enumerate(
+        for position, (type_, (_key, column, convert, may_be_absent, _absence)) in enumerate(
             zip(shape, self._plan, strict=True)
         ):
             if type_ is type(None):
@@ -127,15 +122,15 @@ class RowReader:
     def _judge(self, event: Value, batch: Batch) -> None:
         """Adds one event, or what is wrong with each of its values."""
         if type(event) is not dict:
-            batch.refused.append(self._malformed(event))
+            batch.refuse(self._malformed(event))
             return
         row: list[Value] = []
         problems: list[tuple[str, str]] = []
-        for key, column, convert, may_be_absent in self._plan:
+        for key, column, convert, may_be_absent, absence in self._plan:
             value = event.get(key) if key else _follow(event, column.json_path)
             if value is None:
                 if not may_be_absent:
-                    problems.append((column.name, f"column '{column.name}' has no value and no default"))
+                    problems.append(absence)
                 row.append(None)
                 continue
             try:
@@ -148,7 +143,7 @@ class RowReader:
                 row.append(None)
         if problems:
             names, reasons = zip(*problems, strict=True)
-            batch.refused.append(Refusal(names, reasons, tuple(self._texts(event))))
+            batch.refuse(Refusal(names, reasons, tuple(self._texts(event))))
         else:
             batch.rows.append(row)
 
@@ -157,13 +152,8 @@ class RowReader:
             yield as_text(_follow(event, column.json_path))
 
     def _malformed(self, event: Value) -> Refusal:
-        what = event.reason if isinstance(event, _Malformed) else "the event is no JSON object"
+        what = event.reason if isinstance(event, Malformed) else "the event is no JSON object"
         return Refusal(("",), (what,), (None,) * len(self._columns))
-
-
-@dataclass(frozen=True, slots=True)
-class _Malformed:
-    reason: str
 
 
 def encode_rows(rows: list[list[Value]]) -> bytes:
@@ -175,55 +165,8 @@ def encode_rows(rows: list[list[Value]]) -> bytes:
     return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()
 
 
-def _events(body: bytes) -> Iterator[list[Value]]:
-    """The events of NDJSON, some thousand lines at a time; what cannot be read as `_Malformed`."""
-    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
-    if len(lines) > 1:
-        whole = _spread_over_lines(body, lines)
-        if whole:
-            yield whole
-            return
-    for start in range(0, len(lines), _CHUNK_LINES):
-        chunk = lines[start : start + _CHUNK_LINES]
-        try:
-            events = _DECODER.decode("[" + b",\n".join(chunk).decode() + "]")
-        except (ValueError, RecursionError):
-            events = []
-        if len(events) == len(chunk) and all(type(event) is dict for event in events):
-            yield events
-        else:
-            yield [event for line in chunk for event in _line(line)]
-
-
-def _spread_over_lines(body: bytes, lines: list[bytes]) -> list[Value]:
-    """The events of one JSON value that a body spreads over lines; empty when its first line stands for itself."""
-    if lines[0].rstrip().endswith(b"}"):
-        return []
-    try:
-        whole = _DECODER.decode(body.decode())
-    except (ValueError, RecursionError):
-        return []
-    return whole if isinstance(whole, list) else [whole]
-
-
-def _line(line: bytes) -> list[Value]:
-    try:
-        event = _DECODER.decode(line.decode())
-    except (ValueError, RecursionError):
-        excerpt = line[:_EXCERPT_CHARACTERS].decode("utf-8", "replace")
-        return [_Malformed(f"the line is no JSON: {excerpt}")]
-    return event if isinstance(event, list) and event else [event]
-
-
 def _refuse_absent(_value: Value) -> NoReturn:
     raise ValueError
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _follow(event: Value, path: tuple[str, ...]) -> Value:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from analytics.local.datafile import load_datasource
-from analytics.local.rows import InvalidBody, RowReader, encode_rows
+from analytics.local.rows import RowReader, encode_rows
 from tests.local.tinybird_server import FIXTURE_PROJECT
 
 READER = RowReader(load_datasource(FIXTURE_PROJECT / "datasources" / "readings.datasource"))
@@ -146,44 +146,6 @@ def test_values_that_do_not_fit_send_their_row_to_quarantine(column: str, sent: 
     [refusal] = batch.refused
     assert refusal.columns == (column,)
     assert f"'{column}'" in refusal.reasons[0]
-
-
-@pytest.mark.parametrize(
-    ("body", "rows", "refused"),
-    [
-        (b'{"at": 1, "name": "a"}', 1, 0),
-        (b'{"at": 1, "name": "a"}\n\n \r\n{"at": 1, "name": "b"}\r\n', 2, 0),
-        (b'{\n  "at": 1,\n  "name": "a"\n}\n', 1, 0),
-        (b'[\n{"at": 1, "name": "a"},\n{"at": 1, "name": "b"}\n]', 2, 0),
-        (b'[{"at": 1, "name": "a"}, {"at": 1, "name": "b"}]', 2, 0),
-        (b'{"at": 1, "name": "a"}\nbroken\n{"at": 1, "name": "b"}', 2, 1),
-        (b'{"at": 1, "name": "a"}\n{"at": 1, "name": "\xff"}', 1, 1),
-        (b'{"at": 1, "name": "a"}\n{"at": NaN, "name": "b"}', 1, 1),
-        (b'{"at": 1, "name": "a"}\n' + b"[" * 50_000, 1, 1),
-        (b'{"at": 1, "name": "a"}\n' + b"9" * 50_000, 1, 1),
-        (b'{"at": 1, "name": "a"} {"at": 1, "name": "b"}', 0, 1),
-        (b"null\n1\n[]\n\"text\"", 0, 4),
-        (b'{"at": 1, "name": "a\nb"}', 0, 2),
-    ],
-    ids=[
-        *("one", "ndjson", "spread", "array-lines", "array-line", "broken-line", "not-utf8", "nan", "deep", "long-number"),
-        *("two-on-a-line", "no-objects", "raw-newline"),
-    ],
-)  # fmt: skip  # one case a line
-def test_bodies_are_read_line_by_line_and_nothing_takes_the_batch_down(
-    body: bytes, rows: int, refused: int
-) -> None:
-    """One object, NDJSON and arrays are read; a broken line costs itself only."""
-    batch = READER.read(body, "ndjson")
-    assert (len(batch.rows), len(batch.refused)) == (rows, refused)
-
-
-def test_format_json_takes_an_object_or_an_array_and_nothing_else() -> None:
-    """`format=json` is one JSON value."""
-    assert len(READER.read(b'\n {"at": 1,\n "name": "a"}', "json").rows) == 1
-    assert len(READER.read(b'[{"at": 1, "name": "a"}, 5]', "json").refused) == 1
-    with pytest.raises(InvalidBody):
-        READER.read(b'{"at": 1}\n{"at": 1}', "json")
 
 
 def test_a_refusal_keeps_what_was_sent() -> None:

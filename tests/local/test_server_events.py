@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,12 @@ def _reading(name: str, **values: object) -> Row:
 
 def _stored(server: Server, name: str) -> int:
     return int(server.rows(f"SELECT count() AS n FROM readings WHERE name = '{name}'")[0]["n"])
+
+
+def _most_memory(server: Server) -> int:
+    """The most memory that the server's process ever had, in bytes."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def test_every_type_is_stored_as_sent(server: Server) -> None:
@@ -97,12 +104,12 @@ def test_a_row_that_only_clickhouse_turns_down_is_quarantined_alone(server: Serv
     assert _stored(server, name) == 3
 
 
-def test_rows_of_many_months_in_one_request_are_all_stored(server: Server) -> None:
+def test_rows_of_many_months_in_one_request_are_all_stored() -> None:
     """One part a month and more than a hundred months: what is answered as stored is stored."""
-    name = uuid4().hex
-    rows = [_reading(name, at=f"{1980 + n // 12}-{n % 12 + 1:02d}-01T00:00:00Z") for n in range(150)]
-    assert server.send("readings", rows).json() == {"successful_rows": 150, "quarantined_rows": 0}
-    assert _stored(server, name) == 150
+    rows = [_reading("n", at=f"{1980 + n // 12}-{n % 12 + 1:02d}-01T00:00:00Z") for n in range(150)]
+    with temporary_server() as server:
+        assert server.send("readings", rows).json() == {"successful_rows": 150, "quarantined_rows": 0}
+        assert _stored(server, "n") == 150
 
 
 @pytest.mark.parametrize("format_", ["ndjson", "json"])
@@ -132,6 +139,8 @@ def test_gzip_bodies_are_inflated(server: Server) -> None:
     [
         (b"x" * (10 * 1024 * 1024 + 1), "identity", {}, 413),
         (gzip.compress(b" " * 70_000_000), "gzip", {}, 413),
+        (b"{}\n" * 200_001, "identity", {}, 413),
+        (gzip.compress(b"{}\n" * 20_000_000, 1), "gzip", {}, 413),
         (b"not gzip", "gzip", {}, 400),
         (gzip.compress(b"{}")[:-5], "gzip", {}, 400),
         (b"{}", "br", {}, 400),
@@ -143,7 +152,7 @@ def test_gzip_bodies_are_inflated(server: Server) -> None:
         (b"{}", "identity", {"name": "readings_quarantine"}, 403),
         (b"{}", "identity", {"name": "secrets"}, 403),
     ],
-    ids=["large", "bomb", "no-gzip", "cut-gzip", "brotli", "empty", "format", "json", "no-name", "unknown", "quarantine", "scope"],
+    ids=["large", "bomb", "rows", "many-rows", "no-gzip", "cut-gzip", "brotli", "empty", "format", "json", "no-name", "unknown", "quarantine", "scope"],
 )  # fmt: skip  # one case a line
 def test_requests_that_cannot_be_taken_are_refused_as_json(
     server: Server, body: bytes, encoding: str, params: dict[str, str], status: int
@@ -203,3 +212,13 @@ def test_forty_thousand_rows_take_less_than_a_few_seconds() -> None:
         started = time.monotonic()
         assert server.send("readings", rows).json() == {"successful_rows": 40_000, "quarantined_rows": 0}
         assert time.monotonic() - started < 4
+
+
+def test_a_request_full_of_bad_rows_costs_little_memory() -> None:
+    """As many bad rows as one request may hold are quarantined; the server grows by less than 400 MB."""
+    with temporary_server() as server:
+        server.send("readings", [_reading("first")])
+        before = _most_memory(server)
+        assert server.send("readings", b"{}\n" * 200_000).json()["quarantined_rows"] == 200_000
+        assert server.send("readings", b"{}\n" * 1_000_000).status_code == 413
+        assert _most_memory(server) - before < 400_000_000
