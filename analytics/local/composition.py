@@ -34,6 +34,7 @@ from analytics.local.template import ParameterInfo, Template
 _LOG = logging.getLogger(__name__)
 _CACHED = 512
 _LARGEST_CACHED = 200_000
+_LARGEST_TREE = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class _Composition:
         self._steps: dict[tuple[str, str], _Step] = {}
         self._open: list[tuple[str, str]] = []
         self._tables: set[str] = set()
+        self._written = 0
 
     def node(self, pipe: Pipe, node: Node) -> _Step:
         key = (pipe.name, node.name)
@@ -238,7 +240,11 @@ class _Composition:
         return None
 
     def _tree(self, step: _Step) -> Json:
-        tree: Json = json.loads(json.dumps(step.statement.tree))
+        text = json.dumps(step.statement.tree)
+        self._written += len(text)
+        if self._written > _LARGEST_TREE:
+            raise RefusedSql("The query is too large with everything that it reads")
+        tree: Json = json.loads(text)
         for node in list(nodes(tree)):
             if node.get("type") == "TableExpression":
                 table = node.get("database_and_table_name")

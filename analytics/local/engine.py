@@ -9,7 +9,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analytics.local.appender import Appender, Counts
@@ -32,6 +32,11 @@ class Size:
     bytes: int
 
 
+def _short(limits: Limits) -> Limits:
+    """For the server's own queries, which no long query of a client may hold up: they need less."""
+    return replace(limits, memory_bytes=600_000_000)
+
+
 class Engine:
     """Runs one project on one directory; `close` when done.
 
@@ -42,7 +47,7 @@ class Engine:
     def __init__(self, project: Project, data_dir: Path, limits: Limits) -> None:
         self.project = project
         self._clickhouse = ClickHouse(data_dir, limits)
-        self._short = Readers(str(data_dir), limits, "short")  # queries that nobody's long query may hold up
+        self._short = Readers(str(data_dir), _short(limits), "short")
         try:
             self._guard = SqlGuard(
                 lambda sql, values: self._short.run(sql, values, "TSVRaw"),

@@ -90,7 +90,9 @@ class QueryError(Exception):
 
 def _stands_in(value: str, message: str) -> bool:
     value = value.strip()
-    return bool(value) and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", message) is not None
+    if not 0 < len(value) <= len(message):
+        return False
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", message) is not None
 
 
 def _status(code: int, name: str, text: str) -> int:

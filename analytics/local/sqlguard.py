@@ -30,6 +30,8 @@ Run = Callable[[str, dict[str, str]], bytes]
 """Runs a query with parameters and gives the answer as one raw value."""
 
 PARAMETER_PREFIX = "tb_"
+_TOO_LARGE = {241, 396}  # memory, size of the answer
+_LARGEST_TREE = 10_000_000
 _TABLE_READ = re.compile(r"\btable_name: ([^\s,]+)")
 
 
@@ -133,12 +135,16 @@ class SqlGuard:
             sql.encode()
             answer = self._run("SELECT parseQueryToJSON({tb_sql:String})", {"tb_sql": escape_text(sql)})
         except QueryError as error:
+            if error.code in _TOO_LARGE:
+                raise RefusedSql("The query has too many parts") from None
             if error.status != 400:
                 raise
             message = str(error).split(": In scope SELECT parseQueryToJSON")[0]
             raise UnreadableSql(message[:500]) from None
         except UnicodeEncodeError:
             raise RefusedSql("The query is not valid Unicode text") from None
+        if len(answer) > _LARGEST_TREE:
+            raise RefusedSql("The query has too many parts")
         try:
             tree: Json = json.loads(answer)
         except RecursionError:
@@ -146,9 +152,19 @@ class SqlGuard:
         return tree
 
     def write(self, tree: Json) -> str:
-        """The SQL text of a tree."""
+        """The SQL text of a tree.
+
+        Raises:
+            RefusedSql: the tree is too large.
+        """
         parameters = {"tb_tree": escape_text(json.dumps(tree, ensure_ascii=False))}
-        return self._run("SELECT formatQueryFromJSON({tb_tree:String})", parameters).decode().rstrip("\n")
+        try:
+            text = self._run("SELECT formatQueryFromJSON({tb_tree:String})", parameters)
+        except QueryError as error:
+            if error.code in _TOO_LARGE:
+                raise RefusedSql("The query has too many parts") from None
+            raise error.without_query({}) from None
+        return text.decode().rstrip("\n")
 
     def _check(self, tree: Json, names: _Names) -> None:
         for node in nodes(tree):

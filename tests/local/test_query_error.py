@@ -57,3 +57,19 @@ def test_what_another_query_fixes_is_explained_and_what_the_server_broke_is_not(
     else:
         assert str(error) == message
         assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [
+        ("Bad 7: In scope SELECT 7 FROM secret", {"a": "7", "b": "8"}, "Error validating the value of parameter 'a': Bad 7"),
+        ("Bad x: while executing 'FUNCTION f(secret)' (ILLEGAL_COLUMN)", {}, "Bad x (ILLEGAL_COLUMN)"),
+        ("No time zone w in scope SELECT secret", {"website_id": "w", "timezone": "w"}, "Error validating the value of parameter 'timezone': No time zone w"),
+        ("Bad 77", {"a": "7", "b": "", "c": "7" * 3_000_000}, "Bad 77"),
+    ],
+)  # fmt: skip  # one case a line
+def test_an_error_shown_to_a_client_has_no_sql_and_names_the_parameter(
+    message: str, arguments: dict[str, str], shown: str
+) -> None:
+    """What ClickHouse quotes is cut off; the parameter is the one whose whole value the rest repeats."""
+    assert str(QueryError(message, 36, 400).without_query(arguments)) == shown

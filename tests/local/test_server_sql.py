@@ -214,6 +214,21 @@ def test_answers_past_the_limits_are_refused(server: Server) -> None:
     assert server.sql("SELECT 1").text == "1\n"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT [" + "1," * 1_000_000 + "1]",
+        "SELECT count() FROM " + ", ".join(["composed"] * 40_000),
+        "%SELECT [{% for i in range(9999) %}" + "1," * 100 + "{% end %}1]",
+    ],
+)
+def test_a_query_of_too_many_parts_is_refused(server: Server, query: str) -> None:
+    """What is short to send and large to read, by itself or with the pipes it names, is refused as too large."""
+    answer = server.sql(query)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(("The query has too many parts", "The query is too large"))
+
+
 def test_long_queries_do_not_hold_up_pipes_or_sizes() -> None:
     """While clients' SQL uses every one of its sessions, a pipe never called before and the list of sizes answer."""
     with temporary_server(query_seconds=8) as server, ThreadPoolExecutor(20) as clients:
