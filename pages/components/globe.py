@@ -23,7 +23,6 @@ HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
-ZOOM_OUT, ZOOM_IN = 0.6, 4.0
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
 DOT_PX, DOT_GROWTH_PX = 3.0, 2.0
@@ -74,9 +73,7 @@ def _initial_view(places: pd.DataFrame, key: str) -> pdk.ViewState:
     # latitude in the middle, was measured: 78 % at the equator, 85 % at 30 degrees, 91 % at 40.
     shown = 0.78 / cos(radians(latitude)) ** 0.55
     zoom = log2(DIAMETER_PX / shown * pi / 512)
-    return pdk.ViewState(
-        latitude=latitude, longitude=longitude, zoom=zoom, min_zoom=zoom - ZOOM_OUT, max_zoom=zoom + ZOOM_IN
-    )
+    return pdk.ViewState(latitude=latitude, longitude=longitude, zoom=zoom)
 
 
 def _dot(latitude: float, longitude: float, city: str, country_code: str, visitors: int) -> dict[str, object]:

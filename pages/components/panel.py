@@ -4,7 +4,7 @@ The only place where pages meet errors. It catches `AnalyticsError` alone: anyth
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TypeVar
 
 import streamlit as st
@@ -35,11 +35,18 @@ def panel(key: str, title: str | None = None, *, height_px: int, border: bool = 
             st.markdown(f"**{title}**")
         drawn = f"drawn-{key}"
         try:
-            with nullcontext() if st.session_state.get(drawn) else st.skeleton(height=height_px):
+            with _unchanged() if st.session_state.get(drawn) else st.skeleton(height=height_px):
                 yield
             st.session_state[drawn] = True
         except AnalyticsError as error:
             failure(error, key)
+
+
+@contextmanager
+def _unchanged() -> Iterator[None]:
+    """Takes the skeleton's place, so that what follows keeps its own and is not drawn anew: a globe would turn back."""
+    st.empty()
+    yield
 
 
 def forget_drawn() -> None:
