@@ -18,11 +18,6 @@ _AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
-def is_missing(value: float | None) -> bool:
-    """Whether there is no value to show: None or NaN."""
-    return value is None or math.isnan(value)
-
-
 def duration(seconds: float | None) -> str:
     """Seconds as people say them: the two largest units, rounded.
 

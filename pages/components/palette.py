@@ -20,8 +20,6 @@ class Palette:
     muted: str
     grid: str
     surface: str
-    good: str
-    bad: str
     ocean: str
     land: str
     border: str
@@ -56,8 +54,6 @@ def palette() -> Palette:
         muted=option("grayColor"),
         grid=option("borderColor"),
         surface=option("backgroundColor"),
-        good=option("greenColor"),
-        bad=option("redColor"),
         ocean="#182136" if is_dark else "#E9EDF6",
         land="#323C56" if is_dark else "#CDD4E4",
         border="#505C78" if is_dark else "#FFFFFF",

@@ -74,7 +74,7 @@ def note_staleness(reading: Reading[T], timezone: str) -> None:
 
 def empty(what: str, remedy: str) -> None:
     """The state of a panel whose source answered that there is nothing: what is missing, and what to do."""
-    with st.container(horizontal_alignment="center", key=f"empty-{abs(hash(what))}"):
+    with st.container(horizontal_alignment="center"):
         st.space("medium")
         st.markdown(f":gray[:material/inbox:]  **{what}**", text_alignment="center")
         st.caption(remedy, text_alignment="center")
