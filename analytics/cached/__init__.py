@@ -1,0 +1,49 @@
+"""The cached module: what pages call, one function per thing a page shows.
+
+Every function takes the viewer, the website and what is looked at. It checks access and clamps to the tier itself,
+then calls an inner cached function whose parameters are its whole key: two viewers of one website share an entry,
+two periods never do. Failures are raised, never cached; the last good value is kept beside the cache and comes
+back marked stale.
+"""
+
+from analytics.access import Viewer, Website
+from analytics.cached.access import is_demo, resolve_view, viewer_for, websites
+from analytics.cached.health import newest_event
+from analytics.cached.live import (
+    active_visitors,
+    live_refresh_seconds,
+    right_now,
+    visitor_activity,
+    visitor_locations,
+)
+from analytics.cached.overview import kpi_timeseries, kpis
+from analytics.cached.reading import clear
+from analytics.metrics import Kpi, KpiBoard, KpiKey
+from analytics.presence import RightNow
+from analytics.readings import Reading
+from analytics.views import ResolvedView, View
+
+__all__ = [
+    "Kpi",
+    "KpiBoard",
+    "KpiKey",
+    "Reading",
+    "ResolvedView",
+    "RightNow",
+    "View",
+    "Viewer",
+    "Website",
+    "active_visitors",
+    "clear",
+    "is_demo",
+    "kpi_timeseries",
+    "kpis",
+    "live_refresh_seconds",
+    "newest_event",
+    "resolve_view",
+    "right_now",
+    "viewer_for",
+    "visitor_activity",
+    "visitor_locations",
+    "websites",
+]

@@ -1,0 +1,121 @@
+"""What Live shows, and how often it may ask."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from analytics import presence, sources
+from analytics.access import Viewer
+from analytics.cached.access import opened
+from analytics.cached.reading import (
+    LIVE_TTL,
+    MAX_ENTRIES,
+    connections,
+    last_good,
+)
+from analytics.presence import RightNow
+from analytics.readings import Answer, Reading
+
+
+def active_visitors(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
+    """Visitors seen in the last minutes: one row per visitor, newest first; no rows when nobody was.
+
+    Columns:
+        visitor_id, city, country_code, device_type, browser, page_url (string): untrusted text, may be empty.
+        latitude, longitude (float, degrees): 0, 0 with an empty country_code means no place.
+        last_seen (datetime, UTC)
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `active_visitors`.
+    """
+    opened(viewer, website_id, now)
+    tick = connections().budget.live_tick(now)
+    return last_good.read(
+        ("active_visitors", website_id, minutes), lambda: _active_visitors(website_id, minutes, tick)
+    )
+
+
+def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
+    """Visitors of the last minutes by place: one row per place, most visitors first; no rows when nobody was seen.
+
+    Columns:
+        latitude, longitude (float, degrees)
+        city, country_code (string): untrusted text.
+        visitors (int): a visitor counts once, at the newest place.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `visitor_locations`.
+    """
+    opened(viewer, website_id, now)
+    tick = connections().budget.live_tick(now)
+    return last_good.read(
+        ("visitor_locations", website_id, minutes), lambda: _visitor_locations(website_id, minutes, tick)
+    )
+
+
+def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[pd.DataFrame]:
+    """Visitors minute by minute: one row per minute of the last 30, oldest first, zero-filled.
+
+    Columns:
+        minute (datetime, UTC): the last one is not over yet.
+        visitors (int): distinct visitors seen in that minute.
+        newest_event (datetime, UTC): the same on every row; NaT when the window has none.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `visitor_activity`.
+    """
+    opened(viewer, website_id, now)
+    tick = connections().budget.live_tick(now)
+    return last_good.read(("visitor_activity", website_id), lambda: _visitor_activity(website_id, tick))
+
+
+def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) -> Reading[RightNow]:
+    """How many visitors are on the website, and where most of them are. Shares the read of `active_visitors`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `active_visitors`.
+    """
+    seen = active_visitors(viewer, website_id, minutes, now)
+    value = presence.right_now(seen.value, sources.ACTIVE_VISITORS_LIMIT)
+    return seen.with_value(value)
+
+
+def live_refresh_seconds(now: datetime) -> float | None:
+    """How long the live page waits between two reads: 15 s, longer as the day's query budget goes.
+
+    None once the rest of the budget is kept for the other pages; polling then pauses until the next UTC day.
+    """
+    return connections().budget.live_refresh_seconds(now)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
+def _active_visitors(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
+    del tick  # part of the key only
+    return sources.active_visitors(connections().tinybird, website_id, minutes)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
+def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
+    del tick  # part of the key only
+    return sources.visitor_locations(connections().tinybird, website_id, minutes)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
+def _visitor_activity(website_id: str, tick: int) -> Answer[pd.DataFrame]:
+    del tick  # part of the key only
+    return sources.visitor_activity(connections().tinybird, website_id)

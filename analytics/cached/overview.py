@@ -1,0 +1,112 @@
+"""What Overview shows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import streamlit as st
+
+from analytics import sources, timeseries
+from analytics.board import board
+from analytics.cached.access import resolve_view
+from analytics.cached.reading import (
+    KPI_TTL,
+    MAX_ENTRIES,
+    attempt,
+    bounds_of,
+    connections,
+)
+from analytics.errors import SourceError
+from analytics.metrics import KpiBoard
+from analytics.readings import Answer, Reading
+from analytics.sources import Bounds
+from analytics.totals import ConversationPeriods, VisitorPeriods
+from analytics.views import ResolvedView, View
+
+
+def kpis(view: View) -> Reading[KpiBoard]:
+    """The KPI cards, the funnel and the satisfaction index of a view.
+
+    The sources are read side by side. One that fails without a last good value takes down its own cards, which are
+    then in `errors`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Nothing could be read.
+    """
+    resolved = resolve_view(view)
+    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    visitor_bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    website_id, visitors = resolved.website.id, None
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        question = resolved.question("inbox_analytics", resolved.conversations)
+        conversations = pool.submit(attempt, question, _inbox_analytics, website_id, bounds)
+        scores = pool.submit(_rating_and_sentiment_of, resolved, bounds)
+        if not resolved.visitors.is_empty:
+            question = resolved.question("unique_visitors", resolved.visitors)
+            visitors = pool.submit(attempt, question, _unique_visitors, website_id, visitor_bounds)
+    seen = None if visitors is None else visitors.result()
+    return board(resolved, conversations.result(), seen, scores.result())
+
+
+def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
+    """The KPIs over time: one row per (period, bucket), sorted by both.
+
+    Columns:
+        period (string): `current` or `previous`; no `previous` rows when not comparable or not compared.
+        bucket_index (int): 0-based within its period.
+        bucket_start (datetime, the view's timezone): first instant of the bucket inside the period.
+        bucket_end (datetime, the view's timezone): first instant after it.
+        aligned_start (datetime, the view's timezone): where to draw the bucket: its own start for `current`, the
+            same local clock reading in the current period for `previous`.
+        is_complete (bool): False for a bucket that the period cuts or that is not over yet.
+        started, responded, resolved, ai_resolved, escalated, feedback (int): distinct conversations.
+        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+        ai_handled_ratio (float, 0..1): NaN when nothing was resolved.
+        satisfaction_index (float, 0..100): NaN when all components are missing, or Postgres could not be read
+            (then `failures` says so).
+        satisfaction_missing (string): components that count as the neutral 50 in it, such as `rating, sentiment`.
+        unique_visitors (float, count per bucket, does not add up): NaN where visitor data does not reach.
+
+    An empty period has no rows.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+    """
+    resolved = resolve_view(view)
+    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        question = resolved.question("kpi_timeseries", resolved.conversations)
+        zone = resolved.conversations.timezone.key
+        rows = pool.submit(
+            attempt, question, _kpi_timeseries, resolved.website.id, bounds, zone, resolved.bucket
+        )
+        scores = pool.submit(_rating_and_sentiment_of, resolved, bounds)
+    return timeseries.joined(resolved, rows.result(), scores.result())
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _inbox_analytics(website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
+    return sources.inbox_analytics(connections().tinybird, website_id, bounds)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
+    return sources.unique_visitors(connections().tinybird, website_id, bounds)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _kpi_timeseries(website_id: str, bounds: Bounds, timezone: str, bucket: str) -> Answer[pd.DataFrame]:
+    return sources.kpi_timeseries(connections().tinybird, website_id, bounds, timezone, bucket)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
+    return sources.rating_and_sentiment(connections().postgres, website_id, bounds)
+
+
+def _rating_and_sentiment_of(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame] | SourceError:
+    question = resolved.question("rating_and_sentiment", resolved.conversations)
+    return attempt(question, _rating_and_sentiment, resolved.website.id, bounds)

@@ -1,0 +1,67 @@
+"""What every cached function stands on: connections, the last good values, the access check, the bounds of a read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from datetime import timedelta
+from typing import Final, ParamSpec, TypeVar
+
+import streamlit as st
+
+from analytics.connections import Connections
+from analytics.errors import SourceError
+from analytics.periods import Period
+from analytics.readings import Answer, LastGood, Reading
+from analytics.settings import load_settings
+from analytics.sources import Bounds
+from analytics.views import ResolvedView
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KPI_TTL: Final = timedelta(minutes=5)
+"""A period that includes now moves on every 5 minutes anyway; a closed one may still receive late events."""
+
+ACCESS_TTL: Final = timedelta(minutes=1)
+"""How long a membership that was taken away, a ban or a new subscription may go unnoticed."""
+
+ACCESS_TRUST: Final = timedelta(minutes=15)
+"""How long what was known about access is trusted while Postgres is down."""
+
+FRESHNESS_TTL: Final = timedelta(minutes=2)
+LIVE_TTL: Final = timedelta(minutes=10)
+"""Live keys hold the tick they were read in and are never met after it; this only frees their memory."""
+
+MAX_ENTRIES: Final = 512
+
+last_good = LastGood()
+
+
+def clear() -> None:
+    """Forgets every cached and last-known-good value, and closes both connections."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    last_good.clear()
+
+
+@st.cache_resource(show_spinner=False, on_release=Connections.close)
+def connections() -> Connections:
+    """Both sources and the budget, shared by all sessions of this process."""
+    return Connections.from_settings(load_settings())
+
+
+def bounds_of(period: Period, resolved: ResolvedView, *, is_comparable: bool) -> Bounds:
+    """Both periods for a pipe; the one before is empty unless it may be read, so that no limit is passed."""
+    date_from, date_to = period.utc_bounds()
+    before = resolved.previous.utc_bounds() if is_comparable else (date_from, date_from)
+    return Bounds(date_from, date_to, *before)
+
+
+def attempt(
+    question: Hashable, ask: Callable[P, Answer[T]], *args: P.args, **kwargs: P.kwargs
+) -> Reading[T] | SourceError:
+    """The reading, or the failure as a value, so that reads side by side stand or fall alone."""
+    try:
+        return last_good.read(question, lambda: ask(*args, **kwargs))
+    except SourceError as error:
+        return error

@@ -1,0 +1,28 @@
+"""What each pipe and query returns: column, type, unit, nullable. Checked on arrival.
+
+An answer without what was promised raises `SchemaMismatch` and names the column; it never becomes an empty frame.
+Columns that are not listed here are ignored, so that a newer pipe serves an older dashboard.
+"""
+
+from analytics.schemas.access import USER_BY_EMAIL, WEBSITES_FOR_VIEWER
+from analytics.schemas.health import DATA_FRESHNESS
+from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
+from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS
+from analytics.schemas.schema import PERIODS, Column, Dtype, Schema
+
+__all__ = [
+    "ACTIVE_VISITORS",
+    "DATA_FRESHNESS",
+    "INBOX_ANALYTICS",
+    "KPI_TIMESERIES",
+    "PERIODS",
+    "RATING_AND_SENTIMENT",
+    "UNIQUE_VISITORS",
+    "USER_BY_EMAIL",
+    "VISITOR_ACTIVITY",
+    "VISITOR_LOCATIONS",
+    "WEBSITES_FOR_VIEWER",
+    "Column",
+    "Dtype",
+    "Schema",
+]

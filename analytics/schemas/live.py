@@ -1,0 +1,28 @@
+"""What Live reads: who is where, and when they were seen."""
+
+from analytics.schemas.schema import Column, pipe
+
+_PLACE = (
+    Column("city", "string", "untrusted text, may be empty"),
+    Column("country_code", "string", "ISO 3166 alpha-2, empty without a place"),
+    Column("latitude", "float", "degrees"),
+    Column("longitude", "float", "degrees"),
+)
+ACTIVE_VISITORS = pipe(
+    "active_visitors",
+    Column("visitor_id", "string", "the visitor"),
+    *_PLACE,
+    Column("device_type", "string", "desktop, mobile, tablet or empty"),
+    Column("browser", "string", "untrusted text"),
+    Column("page_url", "string", "untrusted text"),
+    Column("last_seen", "datetime", "the visitor's newest event, UTC"),
+)
+
+VISITOR_LOCATIONS = pipe("visitor_locations", *_PLACE, Column("visitors", "int", "visitors at this place"))
+
+VISITOR_ACTIVITY = pipe(
+    "visitor_activity",
+    Column("minute", "datetime", "start of the minute, UTC"),
+    Column("visitors", "int", "distinct visitors seen in the minute"),
+    Column("newest_event", "datetime", "newest visitor event of the window, UTC", is_nullable=True),
+)

@@ -1,0 +1,67 @@
+"""What Overview reads: totals, series, visitors, and the scores of ratings and sentiment."""
+
+from analytics.schemas.schema import PERIOD, Column, Schema, pipe
+
+_CONVERSATION_COUNTS = tuple(
+    Column(name, "int", meaning)
+    for name, meaning in (
+        ("started", "distinct conversations started"),
+        ("responded", "distinct conversations with a first response"),
+        ("resolved", "distinct conversations resolved, by anybody"),
+        ("ai_resolved", "distinct conversations resolved by the AI agent"),
+        ("escalated", "distinct conversations escalated"),
+        ("feedback", "distinct conversations with feedback"),
+    )
+)
+_AI_HANDLED_RATE = Column("ai_handled_rate", "float", "ai_resolved / resolved, 0..1", is_nullable=True)
+
+INBOX_ANALYTICS = pipe(
+    "inbox_analytics",
+    PERIOD,
+    *_CONVERSATION_COUNTS,
+    *(
+        Column(name, "float", "seconds; intervals are null below 6 values", is_nullable=True)
+        for name in (
+            "median_response_seconds",
+            "p90_response_seconds",
+            "median_resolution_seconds",
+            "p90_resolution_seconds",
+            "median_response_low_seconds",
+            "median_response_high_seconds",
+            "median_resolution_low_seconds",
+            "median_resolution_high_seconds",
+        )
+    ),
+    _AI_HANDLED_RATE,
+)
+
+UNIQUE_VISITORS = pipe(
+    "unique_visitors", PERIOD, Column("unique_visitors", "int", "distinct visitors seen in the period")
+)
+
+KPI_TIMESERIES = pipe(
+    "kpi_timeseries",
+    PERIOD,
+    Column("bucket_start", "datetime", "first instant of the bucket inside the period, UTC"),
+    Column("bucket_index", "int", "0-based within its period"),
+    *_CONVERSATION_COUNTS,
+    Column("median_response_seconds", "float", "seconds", is_nullable=True),
+    Column("median_resolution_seconds", "float", "seconds", is_nullable=True),
+    _AI_HANDLED_RATE,
+    Column("unique_visitors", "float", "distinct visitors per bucket; does not add up", is_nullable=True),
+)
+
+RATING_AND_SENTIMENT = Schema(
+    "postgres",
+    "rating_and_sentiment",
+    (
+        PERIOD,
+        Column("slot_start", "datetime", "start of a quarter of an hour, UTC"),
+        Column("rating_count", "int", "ratings given in the slot"),
+        Column("rating_total", "float", "sum of their scores, each 0 to 100"),
+        Column("rating_total_of_squares", "float", "sum of the squared scores"),
+        Column("sentiment_count", "int", "rated conversations started in the slot"),
+        Column("sentiment_total", "float", "sum of their scores, each 0 to 100"),
+        Column("sentiment_total_of_squares", "float", "sum of the squared scores"),
+    ),
+)

@@ -1,0 +1,126 @@
+"""A promise: the columns of a pipe or query, each with type, unit and whether it may be empty; checked on arrival."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from analytics.errors import SchemaMismatch, Source
+
+Dtype = Literal["string", "int", "float", "bool", "datetime"]
+
+PERIODS: frozenset[str] = frozenset({"current", "previous"})
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A promised column.
+
+    Attributes:
+        name: As it arrives.
+        dtype: `int` and `float` become int64 and float64, `datetime` aware UTC, `string` pandas' string type.
+        meaning: One phrase, with the unit when it has one.
+        is_nullable: True when "not observable" is a possible answer (NaN, NaT; never 0). Such a count is a `float`.
+    """
+
+    name: str
+    dtype: Dtype
+    meaning: str
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a pipe or query promises.
+
+    Attributes:
+        source: Where it comes from.
+        resource: The pipe's or query's name.
+        columns: In order.
+    """
+
+    source: Source
+    resource: str
+    columns: tuple[Column, ...]
+
+    def frame(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+        """The rows as a frame with exactly the promised columns, typed.
+
+        No rows give an empty frame that still has the columns and their types.
+
+        Args:
+            names: Columns that the answer declares, also when it has no row.
+            rows: The answer.
+
+        Raises:
+            SchemaMismatch: A column is not there, is null without being nullable, or has another type.
+        """
+        declared = set(names)
+        missing = [column.name for column in self.columns if column.name not in declared]
+        if missing:
+            raise self._mismatch(f"it has no {', '.join(missing)}")
+        return pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
+
+    def periods(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+        """The same for an answer with one row per period, indexed by `current` and `previous`.
+
+        Raises:
+            SchemaMismatch: As for `frame`, or the two rows are not there exactly once.
+        """
+        frame = self.frame(names, rows)
+        if sorted(frame["period"]) != sorted(PERIODS):
+            raise self._mismatch("it has not exactly one row for each of the two periods")
+        return frame.set_index("period")
+
+    def _series(self, column: Column, rows: Sequence[Mapping[str, object]]) -> pd.Series:
+        values = [row.get(column.name) for row in rows]
+        if not column.is_nullable and any(value is None for value in values):
+            raise self._mismatch(f"{column.name} is empty in a row")
+        try:
+            return _typed(column.dtype, values)
+        except (ValueError, TypeError, OverflowError):
+            raise self._mismatch(f"{column.name} is not of type {column.dtype}") from None
+
+    def _mismatch(self, found: str) -> SchemaMismatch:
+        owner, remedy = (
+            ("Tinybird", "The deployed pipe is not this dashboard's: deploy the tinybird/ project.")
+            if self.source == "tinybird"
+            else ("Postgres", "The database's schema is not the one this dashboard was written for.")
+        )
+        return SchemaMismatch(
+            f"{owner}'s answer to {self.resource} is not what was promised: {found}.",
+            remedy,
+            source=self.source,
+            resource=self.resource,
+        )
+
+
+def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
+    if dtype == "string":
+        if not all(value is None or isinstance(value, str) for value in values):
+            raise ValueError(dtype)
+        return pd.Series(values, dtype="str")
+    if dtype == "datetime":
+        parsed = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, errors="raise", format="ISO8601")
+        return parsed.astype("datetime64[us, UTC]")
+    if dtype == "bool":
+        if not all(isinstance(value, bool) for value in values):
+            raise ValueError(dtype)
+        return pd.Series(values, dtype="bool")
+    if any(isinstance(value, bool) for value in values):
+        raise ValueError(dtype)
+    if dtype == "int":
+        numbers = [int(str(value)) for value in values]
+        return pd.Series(numbers, dtype="int64")
+    return pd.Series([None if value is None else float(str(value)) for value in values], dtype="float64")
+
+
+def pipe(name: str, *columns: Column) -> Schema:
+    """The promise of a Tinybird pipe."""
+    return Schema("tinybird", name, columns)
+
+
+PERIOD = Column("period", "string", "current or previous")

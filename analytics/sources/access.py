@@ -1,0 +1,101 @@
+"""What the access check reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analytics import schemas
+from analytics.access import OwnedWebsite, User
+from analytics.postgres import Postgres
+from analytics.readings import Answer
+from analytics.sources.asking import instant_or_none, sql_frame, text_or_none
+from analytics.tiers import Subscription
+
+_USER_BY_EMAIL: Final = """
+SELECT id, email, name, email_verified AS is_email_verified, role,
+       COALESCE(banned, false) AS is_banned, ban_expires
+FROM "user"
+WHERE lower(email) = lower(:email)
+ORDER BY email = :email DESC, created_at, id
+LIMIT 1
+"""
+
+
+def user_by_email(postgres: Postgres, email: str) -> Answer[User | None]:
+    """The user with that e-mail address, compared case-insensitively; None when there is none.
+
+    Of two that differ by case alone, the exact match wins, then the older account.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `user`.
+    """
+    answer = sql_frame(postgres, schemas.USER_BY_EMAIL, _USER_BY_EMAIL, {"email": email.strip()})
+    for row in answer.value.itertuples(index=False):
+        user = User(
+            id=str(row.id),
+            email=str(row.email),
+            name=str(row.name),
+            is_email_verified=bool(row.is_email_verified),
+            role=text_or_none(row.role),
+            is_banned=bool(row.is_banned),
+            ban_expires=instant_or_none(row.ban_expires),
+        )
+        return Answer(user, answer.read_at)
+    return Answer(None, answer.read_at)
+
+
+_WEBSITES_FOR_VIEWER: Final = """
+SELECT website.id, website.name, website.slug, website.domain, website.status,
+       organization.id AS organization_id, organization.name AS organization_name,
+       subscription.plan, subscription.status AS subscription_status, subscription.current_period_end
+FROM website
+JOIN organization ON organization.id = website.organization_id
+LEFT JOIN subscription ON subscription.organization_id = organization.id
+WHERE website.deleted_at IS NULL
+  AND (
+    EXISTS (SELECT 1 FROM "user" WHERE "user".id = :user_id AND "user".role = :staff_role)
+    OR EXISTS (
+      SELECT 1 FROM member
+      WHERE member.organization_id = website.organization_id AND member.user_id = :user_id
+    )
+  )
+ORDER BY lower(website.name), website.id
+"""
+
+
+def websites_for_viewer(
+    postgres: Postgres, user_id: str, staff_role: str
+) -> Answer[tuple[OwnedWebsite, ...]]:
+    """The websites that the user may open, by name: staff all, others those of their organizations.
+
+    Deleted websites are not among them; inactive ones are. Staff is decided here and now, by the user's row.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `website`, `organization`, `subscription`, `member`, `user`.
+    """
+    params = {"user_id": user_id, "staff_role": staff_role}
+    answer = sql_frame(postgres, schemas.WEBSITES_FOR_VIEWER, _WEBSITES_FOR_VIEWER, params)
+    websites = []
+    for _, rows in answer.value.groupby("id", sort=False):
+        first = rows.iloc[0]
+        subscriptions = tuple(
+            Subscription(str(row.plan), str(row.subscription_status), instant_or_none(row.current_period_end))
+            for row in rows[rows["plan"].notna()].itertuples(index=False)
+        )
+        websites.append(
+            OwnedWebsite(
+                id=str(first["id"]),
+                name=str(first["name"]),
+                slug=str(first["slug"]),
+                domain=str(first["domain"]),
+                organization_id=str(first["organization_id"]),
+                organization_name=str(first["organization_name"]),
+                is_active=first["status"] == "active",
+                subscriptions=subscriptions,
+            )
+        )
+    return Answer(tuple(websites), answer.read_at)

@@ -1,0 +1,58 @@
+"""What Live reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from analytics import schemas
+from analytics.readings import Answer
+from analytics.sources.asking import pipe_frame
+from analytics.tinybird import Tinybird
+from analytics.wire import Parameter as PipeParameter
+
+ACTIVE_VISITORS_LIMIT: Final = 1000
+"""Rows of `active_visitors` in one answer, newest first."""
+
+ACTIVITY_MINUTES: Final = 30
+
+
+def active_visitors(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
+    """One row per visitor seen in the last minutes, newest first, at most `ACTIVE_VISITORS_LIMIT`.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `active_visitors`.
+    """
+    params: dict[str, PipeParameter] = {
+        "website_id": website_id,
+        "minutes": minutes,
+        "limit": ACTIVE_VISITORS_LIMIT,
+    }
+    return pipe_frame(tinybird, schemas.ACTIVE_VISITORS, params)
+
+
+def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
+    """One row per place with visitors in the last minutes, most visitors first.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_locations`.
+    """
+    return pipe_frame(tinybird, schemas.VISITOR_LOCATIONS, {"website_id": website_id, "minutes": minutes})
+
+
+def visitor_activity(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
+    """One row per minute of the last `ACTIVITY_MINUTES`, oldest first, zero-filled.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_activity`.
+    """
+    return pipe_frame(
+        tinybird, schemas.VISITOR_ACTIVITY, {"website_id": website_id, "minutes": ACTIVITY_MINUTES}
+    )

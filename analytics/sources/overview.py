@@ -1,0 +1,153 @@
+"""What Overview reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from analytics import schemas
+from analytics.postgres import Postgres
+from analytics.readings import Answer
+from analytics.sources.asking import Bounds, pipe_frame, sql_frame
+from analytics.tinybird import Tinybird
+from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
+
+
+def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
+    """The conversation totals of both periods, in one call. An empty period has zero counts and None medians.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `inbox_analytics`.
+    """
+    name = schemas.INBOX_ANALYTICS.resource
+    answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
+    frame = schemas.INBOX_ANALYTICS.periods((column["name"] for column in answer.meta), answer.rows)
+    return Answer(ConversationPeriods(_totals(frame, "current"), _totals(frame, "previous")), answer.read_at)
+
+
+def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
+    """Distinct visitors of both periods, in one call; 0 when nobody was seen.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `unique_visitors`.
+    """
+    name = schemas.UNIQUE_VISITORS.resource
+    answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
+    frame = schemas.UNIQUE_VISITORS.periods((column["name"] for column in answer.meta), answer.rows)
+    counts = frame["unique_visitors"]
+    return Answer(VisitorPeriods(int(counts["current"]), int(counts["previous"])), answer.read_at)
+
+
+def kpi_timeseries(
+    tinybird: Tinybird, website_id: str, bounds: Bounds, timezone: str, bucket: str
+) -> Answer[pd.DataFrame]:
+    """One row per (period, bucket), zero-filled, as in `schemas.KPI_TIMESERIES`; no rows for an empty period.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose conversations.
+        bounds: Both periods.
+        timezone: IANA name: whose hours, days and weeks.
+        bucket: `hour`, `day` or `week`.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `kpi_timeseries`.
+    """
+    params = {"website_id": website_id, **bounds.params(), "timezone": timezone, "bucket": bucket}
+    return pipe_frame(tinybird, schemas.KPI_TIMESERIES, params)
+
+
+_RATING_AND_SENTIMENT: Final = """
+WITH spans (period, starts, ends) AS (
+  VALUES
+    ('current', CAST(:date_from AS timestamp) AT TIME ZONE 'UTC', CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'),
+    ('previous', CAST(:prev_date_from AS timestamp) AT TIME ZONE 'UTC',
+                 CAST(:prev_date_to AS timestamp) AT TIME ZONE 'UTC')
+),
+scored AS (
+  SELECT spans.period, feedback.created_at AS at, (feedback.rating - 1) * CAST(25 AS double precision) AS rating,
+         CAST(NULL AS double precision) AS sentiment
+  FROM spans
+  JOIN feedback ON feedback.created_at >= spans.starts AND feedback.created_at < spans.ends
+  JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
+  LEFT JOIN conversation ON conversation.id = feedback.conversation_id
+  LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
+  WHERE feedback.website_id = :website_id
+    AND feedback.deleted_at IS NULL AND website.deleted_at IS NULL
+    AND conversation.deleted_at IS NULL
+    AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+  UNION ALL
+  SELECT spans.period, conversation.started_at, NULL,
+         50 + CASE conversation.sentiment WHEN 'positive' THEN 50 WHEN 'negative' THEN -50 ELSE 0 END
+            * CAST(LEAST(GREATEST(COALESCE(CAST(conversation.sentiment_confidence AS numeric), 1), 0), 1) AS double precision)
+  FROM spans
+  JOIN conversation ON conversation.started_at >= spans.starts AND conversation.started_at < spans.ends
+  JOIN website ON website.id = conversation.website_id AND website.organization_id = conversation.organization_id
+  JOIN visitor ON visitor.id = conversation.visitor_id
+  WHERE conversation.website_id = :website_id
+    AND conversation.sentiment IN ('positive', 'neutral', 'negative')
+    AND conversation.deleted_at IS NULL AND website.deleted_at IS NULL
+    AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+)
+SELECT period,
+       date_bin(INTERVAL '15 minutes', at, TIMESTAMPTZ '2000-01-01 00:00:00+00') AS slot_start,
+       count(rating) AS rating_count,
+       COALESCE(sum(rating), 0) AS rating_total,
+       COALESCE(sum(rating * rating), 0) AS rating_total_of_squares,
+       count(sentiment) AS sentiment_count,
+       COALESCE(sum(sentiment), 0) AS sentiment_total,
+       COALESCE(sum(sentiment * sentiment), 0) AS sentiment_total_of_squares
+FROM scored
+GROUP BY period, slot_start
+ORDER BY period, slot_start
+"""
+
+
+def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
+    """Rating and sentiment scores of both periods: one row per (period, quarter of an hour with any), in order.
+
+    Quarters of an hour add up to the buckets of every timezone, so that cards and charts come from one read.
+    Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test visitors count nowhere.
+    No rows when nothing was rated.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `feedback`, `conversation`, `visitor`, `website`.
+    """
+    params = {"website_id": website_id, **bounds.params()}
+    return sql_frame(postgres, schemas.RATING_AND_SENTIMENT, _RATING_AND_SENTIMENT, params)
+
+
+def _totals(frame: pd.DataFrame, period: str) -> ConversationTotals:
+    def count(name: str) -> int:
+        return int(frame[name][period])
+
+    def value(name: str) -> float | None:
+        cell = frame[name][period]
+        return None if pd.isna(cell) else float(cell)
+
+    return ConversationTotals(
+        started=count("started"),
+        responded=count("responded"),
+        resolved=count("resolved"),
+        ai_resolved=count("ai_resolved"),
+        escalated=count("escalated"),
+        feedback=count("feedback"),
+        median_response_seconds=value("median_response_seconds"),
+        p90_response_seconds=value("p90_response_seconds"),
+        median_resolution_seconds=value("median_resolution_seconds"),
+        p90_resolution_seconds=value("p90_resolution_seconds"),
+        median_response_low_seconds=value("median_response_low_seconds"),
+        median_response_high_seconds=value("median_response_high_seconds"),
+        median_resolution_low_seconds=value("median_resolution_low_seconds"),
+        median_resolution_high_seconds=value("median_resolution_high_seconds"),
+        ai_handled_rate=value("ai_handled_rate"),
+    )
