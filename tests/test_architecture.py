@@ -12,7 +12,7 @@ ANALYTICS: Final = ROOT / "analytics"
 
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
-    frozenset({"errors", "periods", "intervals", "budget", "sun"}),
+    frozenset({"errors", "periods", "intervals", "budget", "sun", "exports"}),
     frozenset({"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "presence", "totals"}),
     frozenset({"access", "metrics", "views", "tinybird", "postgres"}),
     frozenset({"sources", "connections", "timeseries"}),
@@ -29,6 +29,7 @@ PURE: Final = frozenset(
         "access",
         "board",
         "budget",
+        "exports",
         "intervals",
         "metrics",
         "periods",

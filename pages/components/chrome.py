@@ -22,9 +22,17 @@ from pages.components import formatting, url_state
 from pages.components.panel import failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
-PAGES = (
-    ("pages/overview.py", "Overview", ":material/monitoring:"),
-    ("pages/live.py", "Live", ":material/public:"),
+PAGES = tuple(
+    (path, title, icon)
+    for path, title, icon in (
+        ("pages/overview.py", "Overview", ":material/monitoring:"),
+        ("pages/conversations.py", "Conversations", ":material/forum:"),
+        ("pages/satisfaction.py", "Satisfaction", ":material/sentiment_satisfied:"),
+        ("pages/visitors.py", "Visitors", ":material/group:"),
+        ("pages/live.py", "Live", ":material/public:"),
+        ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
+    )
+    if (ASSETS.parent / path).exists()
 )
 SHARED = ("website", "range", "compare", "tz")
 SIDEBAR_WIDTH_PX = 320
