@@ -53,6 +53,8 @@ class SourceError(AnalyticsError):
         source: Which source.
         resource: The pipe, data source or query, by its name in this project.
         status: The HTTP status; None when there was no HTTP answer.
+        said: What the source itself said, scrubbed of secrets, for staff and logs; empty when it said nothing. It may
+            name pipes, columns and hosts, so it is not part of the message.
     """
 
     def __init__(
@@ -63,14 +65,17 @@ class SourceError(AnalyticsError):
         source: Source,
         resource: str,
         status: int | None = None,
+        said: str = "",
     ) -> None:
         super().__init__(message, remedy)
         self.source: Source = source
         self.resource = resource
         self.status = status
+        self.said = said
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild, (type(self), self.message, self.remedy, self.source, self.resource, self.status))
+        parts = (self.message, self.remedy, self.source, self.resource, self.status, self.said)
+        return (_rebuild, (type(self), *parts))
 
 
 class SourceUnavailable(SourceError):  # noqa: N818  # named by the state of the source
@@ -92,6 +97,12 @@ class SchemaMismatch(SourceError):  # noqa: N818  # named by what was found
 
 
 def _rebuild(
-    kind: type[SourceError], message: str, remedy: str, source: Source, resource: str, status: int | None
+    kind: type[SourceError],
+    message: str,
+    remedy: str,
+    source: Source,
+    resource: str,
+    status: int | None,
+    said: str,
 ) -> SourceError:
-    return kind(message, remedy, source=source, resource=resource, status=status)
+    return kind(message, remedy, source=source, resource=resource, status=status, said=said)

@@ -6,6 +6,8 @@ would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.e
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +55,10 @@ MAX_JOB_SECONDS: Final = 120.0
 JOB_POLL_SECONDS: Final = 1.0
 MAX_ERROR_CHARACTERS: Final = 300
 
+DOWN_SECONDS: Final = 15.0
+"""How long a server that did not answer is not asked for a pipe again, so that pages answer at once meanwhile."""
+
+_LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _WEBSITE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _TOKEN_VARIABLES: Final = {
@@ -75,7 +81,7 @@ class Tinybird:
         transport: Replaces the network in tests.
         on_query: Called once per query sent, with the time: what a daily budget counts.
         sleep: Waits between attempts.
-        monotonic: Measures how long a job takes.
+        monotonic: Measures how long a job takes, and how long a server that does not answer is left alone.
     """
 
     def __init__(
@@ -102,6 +108,8 @@ class Tinybird:
         self._on_query = on_query
         self._sleep = sleep
         self._monotonic = monotonic
+        self._down: tuple[float, SourceUnavailable] | None = None
+        self._answered_at = -math.inf
 
     @classmethod
     def from_settings(
@@ -135,6 +143,9 @@ class Tinybird:
     def query_pipe(self, name: str, params: Mapping[str, Parameter]) -> PipeAnswer:
         """The rows of a pipe's endpoint. Retried at most twice when the source is unavailable.
 
+        A server that could not be reached or did not answer is not asked for the next `DOWN_SECONDS`: what one reader
+        waited for, the others need not. One that answered anybody meanwhile, be it with 429 or 500, is asked on.
+
         Args:
             name: The pipe.
             params: Its parameters; None means "not given" and is left out.
@@ -146,6 +157,8 @@ class Tinybird:
         """
         path = f"/v0/pipes/{_checked_name(name)}.json"
         given = query_text(params)
+        self._raise_if_down(name)
+        began = self._monotonic()
 
         def attempt() -> PipeAnswer:
             if self._on_query is not None:
@@ -153,7 +166,17 @@ class Tinybird:
             response = self._request("GET", path, "read", name, params=given)
             return pipe_answer(json_object(response.content, name), name, datetime.now(UTC))
 
-        return self._retried(attempt)
+        try:
+            return self._retried(attempt)
+        except SourceUnavailable as error:
+            if error.status is None and self._answered_at <= began:
+                self._down = self._monotonic() + DOWN_SECONDS, error
+            raise
+
+    def _raise_if_down(self, resource: str) -> None:
+        down = self._down
+        if down is not None and self._monotonic() < down[0]:
+            raise SourceUnavailable(down[1].message, down[1].remedy, source="tinybird", resource=resource)
 
     def send_events(self, datasource: str, rows: Sequence[Row], *, wait: bool = False) -> Ingested:
         """Sends events, in as many requests as the size limit asks for. Never retried: a row would count twice.
@@ -273,8 +296,8 @@ class Tinybird:
             raise _unusable_host() from None
         except httpx.TimeoutException:
             raise SourceUnavailable(
-                f"Tinybird did not answer {resource} in time.",
-                "Try again, or choose a shorter range.",
+                "Tinybird does not answer.",
+                "Try again in a moment, or choose a shorter range.",
                 source="tinybird",
                 resource=resource,
             ) from None
@@ -291,46 +314,48 @@ class Tinybird:
                 source="tinybird",
                 resource=resource,
             ) from None
+        self._answered_at, self._down = self._monotonic(), None
         if response.status_code not in {200, 201, 202}:
             self._refuse(response, token, resource)
         return response
 
     def _refuse(self, response: httpx.Response, token: TokenKind, resource: str) -> NoReturn:
         status, said = response.status_code, self._readable(error_text(response.content))
+        # What a viewer reads names no pipe and no column; whoever mends it finds both here.
+        _LOG.warning("Tinybird refused %s with status %d: %s", resource, status, said or "no reason given")
         if status == 429 or status >= 500:
             busy = "is over its rate limit" if status == 429 else f"failed with status {status}"
             unavailable = SourceUnavailable(
-                _sentence(f"Tinybird {busy}", said),
+                f"Tinybird {busy}.",
                 "Try again in a moment.",
                 source="tinybird",
                 resource=resource,
                 status=status,
+                said=said,
             )
             unavailable.retry_after_seconds = retry_after_seconds(
                 response.headers.get("Retry-After"), datetime.now(UTC)
             )
             raise unavailable
         if status in {401, 403}:
-            message = f"Tinybird refused the token for {resource} (status {status})"
+            message = f"Tinybird refused the token (status {status})."
             remedy = f"Set {_TOKEN_VARIABLES[token]} to a token of this workspace that may do this (`tb token ls`)."
         elif status == 404:
-            message = f"Tinybird does not know {resource} (status 404)"
+            message = "Tinybird does not know what was asked for (status 404)."
             remedy = "Deploy the tinybird/ project (`tb --cloud deploy`)."
         elif status == 408:
-            message = f"Tinybird took too long over {resource} and stopped (status 408)"
+            message = "Tinybird took too long and stopped (status 408)."
             remedy = "Choose a shorter range."
         elif status == 413:
-            message = f"Tinybird refused a request to {resource} as too large (status 413)"
+            message = "Tinybird refused a request as too large (status 413)."
             remedy = "Send fewer events at once."
         elif 300 <= status < 400:
-            message = f"Tinybird's address redirects elsewhere (status {status})"
+            message = f"Tinybird's address redirects elsewhere (status {status})."
             remedy = "Set TINYBIRD_HOST to the API address of the workspace's region."
         else:
-            message = f"Tinybird refused a request to {resource} (status {status})"
+            message = f"Tinybird refused a request (status {status})."
             remedy = "The deployed pipe may be older than this dashboard: deploy the tinybird/ project."
-        raise SourceRejected(
-            _sentence(message, said), remedy, source="tinybird", resource=resource, status=status
-        )
+        raise SourceRejected(message, remedy, source="tinybird", resource=resource, status=status, said=said)
 
     def _readable(self, text: str) -> str:
         for secret in self._tokens.values():
@@ -356,10 +381,6 @@ def _job_path(job_id: str, datasource: str) -> str:
     if not _WEBSITE_ID.fullmatch(job_id):
         raise mismatch(datasource, "its answer to a delete names an unusable job")
     return f"/v0/jobs/{job_id}"
-
-
-def _sentence(message: str, said: str) -> str:
-    return f"{message}: {said.rstrip('.')}." if said else f"{message}."
 
 
 def _unusable_host() -> ConfigError:

@@ -193,7 +193,7 @@ def mismatch(resource: str, found: str) -> SchemaMismatch:
         found: What is wrong with the answer, to follow a colon.
     """
     return SchemaMismatch(
-        f"Tinybird's answer to {resource} is not what was promised: {found}.",
+        f"Tinybird's answer is not what was promised: {found}.",
         "Check that TINYBIRD_HOST is Tinybird's API address and that the tinybird/ project is deployed.",
         source="tinybird",
         resource=resource,

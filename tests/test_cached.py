@@ -17,7 +17,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analytics import cached
+from analytics import cached, tinybird
 from analytics.cached import View, Viewer
 from analytics.errors import AccessDenied, ConfigError, SourceError, SourceRejected, SourceUnavailable
 from analytics.periods import Range
@@ -71,6 +71,8 @@ def traffic(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> T
             raise SourceUnavailable("Postgres cannot be reached.", source="postgres", resource=name)
         return read(self, name, statement, params)
 
+    # A server that comes back is asked at once; the pause before that has its own tests in `test_tinybird`.
+    monkeypatch.setattr(tinybird, "DOWN_SECONDS", 0.0)
     monkeypatch.setattr(httpx.HTTPTransport, "handle_request", counted_send)
     monkeypatch.setattr(Postgres, "read", counted_read)
     return traffic

@@ -32,13 +32,14 @@ def test_an_error_without_a_remedy_is_its_message(kind: type[AnalyticsError]) ->
 
 def test_source_errors_survive_pickling() -> None:
     """A cache or a worker process may carry them: nothing is lost on the way."""
-    error = SchemaMismatch("Bad.", "Fix it.", source="postgres", resource="user_by_email")
+    error = SchemaMismatch("Bad.", "Fix it.", source="postgres", resource="user_by_email", said="Odd.")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # made one call earlier
     assert type(copy) is SchemaMismatch
-    assert (copy.message, copy.remedy, copy.source, copy.resource, copy.status) == (
+    assert (copy.message, copy.remedy, copy.source, copy.resource, copy.status, copy.said) == (
         "Bad.",
         "Fix it.",
         "postgres",
         "user_by_email",
         None,
+        "Odd.",
     )

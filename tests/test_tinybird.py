@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from analytics import tinybird
 from analytics.errors import (
     ConfigError,
     SchemaMismatch,
@@ -18,7 +20,14 @@ from analytics.errors import (
     SourceUnavailable,
 )
 from analytics.settings import load_settings
-from analytics.tinybird import MAX_ATTEMPTS, MAX_JOB_SECONDS, MAX_TOTAL_WAIT_SECONDS, Tinybird
+from analytics.tinybird import (
+    DOWN_SECONDS,
+    MAX_ATTEMPTS,
+    MAX_ERROR_CHARACTERS,
+    MAX_JOB_SECONDS,
+    MAX_TOTAL_WAIT_SECONDS,
+    Tinybird,
+)
 from analytics.wire import Ingested, Json
 
 READ, APPEND, ADMIN = "p.read-token", "p.append-token", "p.admin-token"
@@ -133,23 +142,50 @@ def test_a_pipe_name_never_becomes_a_path(name: str) -> None:
     ],
 )
 def test_each_status_has_its_error_and_its_remedy(status: int, kind: type[SourceError], said: str) -> None:
-    """The status is kept, the remedy names what to do, and what Tinybird said is shown."""
+    """The status is kept, the remedy names what to do, what Tinybird said is kept beside the message."""
     error = failure(Recorder(refused(status, "the column is gone")))
     assert type(error) is kind
     assert error.status == status
     assert error.source == "tinybird"
     assert error.resource == "inbox_analytics"
     assert said in error.remedy
-    assert "the column is gone" in error.message
+    assert error.said == "the column is gone"
 
 
 def test_what_tinybird_says_is_scrubbed_and_cut() -> None:
     """Tokens are blotted out, a page of text is cut, and no line breaks remain."""
     error = failure(Recorder(refused(400, f"token {READ} or {ADMIN}\n\n" + "x" * 5000)))
-    assert READ not in str(error)
-    assert ADMIN not in str(error)
-    assert "\n" not in error.message
-    assert len(error.message) < 500
+    assert error.said.startswith("token *** or *** xxx")
+    assert len(error.said) == MAX_ERROR_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        *(refused(status, "inbox_analytics: no") for status in (301, 400, 401, 403, 404, 408, 413, 429, 500)),
+        ok([]),
+        ok({"data": []}),
+        httpx.ReadTimeout("inbox_analytics"),
+        httpx.ConnectError("inbox_analytics"),
+        httpx.ReadError("inbox_analytics"),
+    ],
+    ids=lambda response: (
+        str(response.status_code) if isinstance(response, httpx.Response) else type(response).__name__
+    ),
+)
+def test_what_a_viewer_reads_names_no_pipe(response: httpx.Response | Exception) -> None:
+    """Message and remedy are for people; the pipe is an attribute, for logs and staff."""
+    error = failure(Recorder(response))
+    assert "inbox_analytics" not in str(error)
+    assert error.resource == "inbox_analytics"
+
+
+def test_what_tinybird_refused_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever mends it finds pipe, status and reason there; no token."""
+    failure(Recorder(refused(400, f"the column is gone {READ}")))
+    assert caplog.messages == [
+        "Tinybird refused inbox_analytics with status 400: the column is gone ***",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -210,6 +246,80 @@ def test_a_read_is_tried_at_most_twice_more() -> None:
     assert len(server.requests) == MAX_ATTEMPTS == 3
     assert server.slept == [0.25, 0.5]
     assert len(server.queries) == 3
+
+
+@pytest.mark.parametrize(
+    "down", [httpx.ReadTimeout("slow"), httpx.ConnectError("no"), httpx.ReadError("broke")]
+)
+def test_a_server_that_does_not_answer_is_left_alone_for_a_while(down: Exception) -> None:
+    """The next reads fail at once with the same words and cost no query; after the window it is asked again."""
+    server = Recorder(*[down] * MAX_ATTEMPTS, ok())
+    with server.client() as client:
+        with pytest.raises(SourceUnavailable) as first:
+            client.query_pipe("inbox_analytics", {})
+        server.now += DOWN_SECONDS - 0.001
+        with pytest.raises(SourceUnavailable) as second:
+            client.query_pipe("unique_visitors", {})
+        assert (second.value.message, second.value.remedy) == (first.value.message, first.value.remedy)
+        assert second.value.resource == "unique_visitors"
+        assert len(server.requests) == len(server.queries) == MAX_ATTEMPTS
+        server.now += 0.002
+        assert client.query_pipe("unique_visitors", {}).rows == [{"n": 1}]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 408, 429, 500, 503])
+def test_a_server_that_refuses_is_asked_on(status: int) -> None:
+    """It is there: the next read may be another matter."""
+    server = Recorder(*[refused(status)] * (MAX_ATTEMPTS if status in {429, 500, 503} else 1), ok())
+    with server.client() as client:
+        with pytest.raises(SourceError):
+            client.query_pipe("inbox_analytics", {})
+        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
+
+
+def test_a_slow_pipe_does_not_stop_the_others() -> None:
+    """While one read waits in vain another is answered, so the server is not down."""
+    server = Recorder(ok())
+    client = server.client()
+
+    def slow(_request: httpx.Request) -> httpx.Response:
+        server.now += 5
+        server.responses = [ok()]
+        client.query_pipe("unique_visitors", {})
+        server.responses = [httpx.ReadTimeout("slow")]
+        server.now += 5
+        raise httpx.ReadTimeout("slow")
+
+    server.responses = [slow]
+    with client:
+        with pytest.raises(SourceUnavailable):
+            client.query_pipe("inbox_analytics", {})
+        server.responses = [ok()]
+        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
+
+
+def test_one_answer_ends_the_window() -> None:
+    """An event that arrives shows that the server is back, so pipes are asked again before the window ends."""
+    sent = httpx.Response(202, json={"successful_rows": 1, "quarantined_rows": 0})
+    server = Recorder(*[httpx.ConnectError("no")] * MAX_ATTEMPTS, sent, ok())
+    with server.client() as client:
+        with pytest.raises(SourceUnavailable):
+            client.query_pipe("inbox_analytics", {})
+        client.send_events("visitor_events", [{"event_type": "seen"}])
+        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
+
+
+def test_a_server_that_hangs_holds_only_the_first_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a real socket: it takes the connection and says nothing; the second reader is answered at once."""
+    monkeypatch.setattr(tinybird, "TIMEOUT", httpx.Timeout(0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with Tinybird(host, READ, sleep=lambda _: None) as client:
+            with pytest.raises(SourceUnavailable, match="does not answer"):
+                client.query_pipe("inbox_analytics", {})
+            silent.close()
+            with pytest.raises(SourceUnavailable, match="does not answer"):
+                client.query_pipe("inbox_analytics", {})
 
 
 @pytest.mark.parametrize(

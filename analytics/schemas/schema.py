@@ -91,7 +91,7 @@ class Schema:
             else ("Postgres", "The database's schema is not the one this dashboard was written for.")
         )
         return SchemaMismatch(
-            f"{owner}'s answer to {self.resource} is not what was promised: {found}.",
+            f"{owner}'s answer is not what was promised: {found}.",
             remedy,
             source=self.source,
             resource=self.resource,
