@@ -84,6 +84,7 @@ class Kpi:
         previous_value: The same of the period before; None when not read or not measurable.
         previous_n: Its n; None when not read.
         p90: 90th percentile in seconds, for the two medians; None otherwise.
+        mean: Mean in seconds, for the two medians; None otherwise.
         low: Lower end of the value's 95 % interval, in the value's unit; None when too little was observed.
         high: Upper end.
         note: What a reader has to know beside the number; None when nothing.
@@ -99,6 +100,7 @@ class Kpi:
     previous_value: float | None = None
     previous_n: int | None = None
     p90: float | None = None
+    mean: float | None = None
     low: float | None = None
     high: float | None = None
     note: str | None = None
@@ -181,6 +183,7 @@ def median_response(current: ConversationTotals, previous: ConversationTotals | 
         n_unit="responses",
         nothing="No responses",
         p90=current.p90_response_seconds,
+        mean=current.mean_response_seconds,
     )
 
 
@@ -203,6 +206,7 @@ def median_resolution(current: ConversationTotals, previous: ConversationTotals 
         n_unit="resolved conversations",
         nothing="No resolved conversations",
         p90=current.p90_resolution_seconds,
+        mean=current.mean_resolution_seconds,
     )
 
 
@@ -325,6 +329,7 @@ def _kpi(
     n_unit: str,
     nothing: str,
     p90: float | None = None,
+    mean: float | None = None,
     note: str | None = None,
     not_comparable: str | None = None,
 ) -> Kpi:
@@ -341,6 +346,7 @@ def _kpi(
         previous_value=None if previous is None else previous.value,
         previous_n=None if previous is None else previous.n,
         p90=p90,
+        mean=mean,
         low=None if current.interval is None else current.interval.low,
         high=None if current.interval is None else current.interval.high,
         note=None if is_missing else note,

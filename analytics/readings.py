@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -57,6 +57,21 @@ class Reading(Generic[T_co]):
     def with_value(self, value: T) -> Reading[T]:
         """Another value derived from this one, as fresh or stale as this."""
         return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked of a source, for a reader who wants to ask it again.
+
+    Attributes:
+        source: `Tinybird pipe` or `Postgres query`.
+        name: The pipe or query.
+        params: Its parameters, as sent.
+    """
+
+    source: str
+    name: str
+    params: Mapping[str, str]
 
 
 class LastGood:

@@ -30,6 +30,8 @@ class ConversationTotals:
     median_resolution_low_seconds: float | None
     median_resolution_high_seconds: float | None
     ai_handled_rate: float | None
+    mean_response_seconds: float | None
+    mean_resolution_seconds: float | None
 
     @property
     def response_interval(self) -> Interval | None:

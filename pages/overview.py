@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics import cached, periods
 from analytics.errors import AnalyticsError
-from pages.components import cards, charts, chrome, formatting, url_state, visitors
+from pages.components import cards, charts, chrome, export, formatting, url_state, visitors
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Overview")
@@ -27,7 +27,8 @@ def draw_kpis() -> None:
             series = cached.kpi_timeseries(page.view).value
         except AnalyticsError:
             series = None
-        cards.draw_cards(board.value, series)
+        cards.draw_cards(board.value, series, cached.questions(page.view))
+        export.offer_csv(page, "kpis", cards.table(board.value))
 
 
 @st.fragment(parallel=True)
@@ -61,6 +62,7 @@ def draw_main_chart() -> None:
             )
         if chosen == "visitors" and resolved.visitors_note:
             st.caption(resolved.visitors_note)
+        export.offer_csv(page, f"{chosen}-over-time", series.value)
 
 
 @st.fragment(parallel=True)
@@ -73,6 +75,7 @@ def draw_funnel() -> None:
             raise board.value.errors["median_response"]
         if board.value.funnel.started:
             cards.draw_funnel(board.value.funnel)
+            export.offer_csv(page, "funnel", cards.funnel_table(board.value.funnel))
         else:
             empty("No conversations started", "Choose a longer range in the sidebar.")
 

@@ -17,8 +17,10 @@ from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPer
 from analytics.views import ResolvedView, View, resolve
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
-TOTALS = ConversationTotals(10, 8, 6, 3, 1, 2, 60.0, 90.0, 600.0, 900.0, 50.0, 70.0, 500.0, 700.0, 0.5)
-EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None)
+TOTALS = ConversationTotals(
+    10, 8, 6, 3, 1, 2, 60.0, 90.0, 600.0, 900.0, 50.0, 70.0, 500.0, 700.0, 0.5, 200.0, 2000.0
+)
+EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None, None, None)
 TINYBIRD_DOWN = SourceUnavailable("Down.", source="tinybird", resource="inbox_analytics")
 POSTGRES_DOWN = SourceUnavailable("Down.", source="postgres", resource="rating_and_sentiment")
 
@@ -39,6 +41,7 @@ SCORES: Reading[pd.DataFrame] = Reading(
                 "sentiment_count": 1,
                 "sentiment_total": 100.0,
                 "sentiment_total_of_squares": 10_000.0,
+                **dict.fromkeys([column.name for column in RATING_AND_SENTIMENT.columns[-8:]], 0),
             }
             for period in ("current", "previous")
         ],

@@ -31,8 +31,10 @@ TOTALS = ConversationTotals(
     median_resolution_low_seconds=3000.0,
     median_resolution_high_seconds=4000.0,
     ai_handled_rate=0.5,
+    mean_response_seconds=200.0,
+    mean_resolution_seconds=5000.0,
 )
-EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None)
+EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None, None, None)
 SLOWER = replace(
     TOTALS,
     median_response_seconds=240.0,
@@ -67,7 +69,7 @@ def test_a_median_keeps_its_readings() -> None:
     )
     assert (kpi.previous_value, kpi.previous_n) == (240.0, 80)
     kpi = metrics.median_resolution(TOTALS, None, OPEN)
-    assert (kpi.value, kpi.n, kpi.p90, kpi.previous_value) == (3600.0, 60, 9000.0, None)
+    assert (kpi.value, kpi.n, kpi.p90, kpi.mean, kpi.previous_value) == (3600.0, 60, 9000.0, 5000.0, None)
 
 
 @pytest.mark.parametrize(

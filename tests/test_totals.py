@@ -5,7 +5,9 @@ from dataclasses import replace
 from analytics.intervals import Interval
 from analytics.totals import ConversationTotals
 
-TOTALS = ConversationTotals(10, 8, 6, 3, 1, 2, 60.0, 90.0, 600.0, 900.0, 50.0, 70.0, 500.0, 700.0, 0.5)
+TOTALS = ConversationTotals(
+    10, 8, 6, 3, 1, 2, 60.0, 90.0, 600.0, 900.0, 50.0, 70.0, 500.0, 700.0, 0.5, 200.0, 2000.0
+)
 
 
 def test_both_ends_make_an_interval() -> None:

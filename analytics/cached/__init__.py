@@ -16,17 +16,19 @@ from analytics.cached.live import (
     visitor_activity,
     visitor_locations,
 )
-from analytics.cached.overview import kpi_timeseries, kpis
+from analytics.cached.overview import kpi_timeseries, kpis, questions
 from analytics.cached.reading import clear
+from analytics.cached.satisfaction import latest_comments, satisfaction_attribution, satisfaction_distributions
 from analytics.metrics import Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
-from analytics.readings import Reading
+from analytics.readings import Question, Reading
 from analytics.views import ResolvedView, View
 
 __all__ = [
     "Kpi",
     "KpiBoard",
     "KpiKey",
+    "Question",
     "Reading",
     "ResolvedView",
     "RightNow",
@@ -38,10 +40,14 @@ __all__ = [
     "is_demo",
     "kpi_timeseries",
     "kpis",
+    "latest_comments",
     "live_refresh_seconds",
     "newest_event",
+    "questions",
     "resolve_view",
     "right_now",
+    "satisfaction_attribution",
+    "satisfaction_distributions",
     "viewer_for",
     "visitor_activity",
     "visitor_locations",

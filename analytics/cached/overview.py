@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import streamlit as st
 
-from analytics import sources, timeseries
+from analytics import schemas, sources, timeseries
 from analytics.board import board
 from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
@@ -18,8 +18,8 @@ from analytics.cached.reading import (
     connections,
 )
 from analytics.errors import SourceError
-from analytics.metrics import KpiBoard
-from analytics.readings import Answer, Reading
+from analytics.metrics import KpiBoard, KpiKey
+from analytics.readings import Answer, Question, Reading
 from analytics.sources import Bounds
 from analytics.totals import ConversationPeriods, VisitorPeriods
 from analytics.views import ResolvedView, View
@@ -42,12 +42,39 @@ def kpis(view: View) -> Reading[KpiBoard]:
     with ThreadPoolExecutor(max_workers=3) as pool:
         question = resolved.question("inbox_analytics", resolved.conversations)
         conversations = pool.submit(attempt, question, _inbox_analytics, website_id, bounds)
-        scores = pool.submit(_rating_and_sentiment_of, resolved, bounds)
+        scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
         if not resolved.visitors.is_empty:
             question = resolved.question("unique_visitors", resolved.visitors)
             visitors = pool.submit(attempt, question, _unique_visitors, website_id, visitor_bounds)
     seen = None if visitors is None else visitors.result()
     return board(resolved, conversations.result(), seen, scores.result())
+
+
+def questions(view: View) -> dict[KpiKey, tuple[Question, ...]]:
+    """What is asked for each KPI of a view: the pipes and queries behind it, with the parameters they get.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres is down.
+    """
+    resolved = resolve_view(view)
+    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    visitor_bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    website = {"website_id": resolved.website.id}
+    conversations = Question(
+        "Tinybird pipe", schemas.INBOX_ANALYTICS.resource, {**website, **bounds.params()}
+    )
+    scores = Question("Postgres query", schemas.RATING_AND_SENTIMENT.resource, {**website, **bounds.params()})
+    visitors = Question(
+        "Tinybird pipe", schemas.UNIQUE_VISITORS.resource, {**website, **visitor_bounds.params()}
+    )
+    return {
+        "median_response": (conversations,),
+        "median_resolution": (conversations,),
+        "ai_handled": (conversations,),
+        "satisfaction": (conversations, scores),
+        "unique_visitors": (visitors,),
+    }
 
 
 def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
@@ -83,7 +110,7 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         rows = pool.submit(
             attempt, question, _kpi_timeseries, resolved.website.id, bounds, zone, resolved.bucket
         )
-        scores = pool.submit(_rating_and_sentiment_of, resolved, bounds)
+        scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
     return timeseries.joined(resolved, rows.result(), scores.result())
 
 
@@ -107,6 +134,7 @@ def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFram
     return sources.rating_and_sentiment(connections().postgres, website_id, bounds)
 
 
-def _rating_and_sentiment_of(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame] | SourceError:
+def rating_and_sentiment_of(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame] | SourceError:
+    """The scores of both periods, in one read for cards and charts; the failure as a value."""
     question = resolved.question("rating_and_sentiment", resolved.conversations)
     return attempt(question, _rating_and_sentiment, resolved.website.id, bounds)

@@ -30,6 +30,8 @@ INBOX_ANALYTICS = pipe(
             "median_response_high_seconds",
             "median_resolution_low_seconds",
             "median_resolution_high_seconds",
+            "mean_response_seconds",
+            "mean_resolution_seconds",
         )
     ),
     _AI_HANDLED_RATE,
@@ -63,5 +65,10 @@ RATING_AND_SENTIMENT = Schema(
         Column("sentiment_count", "int", "rated conversations started in the slot"),
         Column("sentiment_total", "float", "sum of their scores, each 0 to 100"),
         Column("sentiment_total_of_squares", "float", "sum of the squared scores"),
+        *(Column(f"rating_{stars}_count", "int", f"ratings of {stars} among them") for stars in range(1, 6)),
+        *(
+            Column(f"{mood}_count", "int", f"{mood} ones among the rated conversations")
+            for mood in ("negative", "neutral", "positive")
+        ),
     ),
 )

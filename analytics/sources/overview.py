@@ -73,7 +73,7 @@ WITH spans (period, starts, ends) AS (
 ),
 scored AS (
   SELECT spans.period, feedback.created_at AS at, (feedback.rating - 1) * CAST(25 AS double precision) AS rating,
-         CAST(NULL AS double precision) AS sentiment
+         CAST(NULL AS double precision) AS sentiment, feedback.rating AS given, CAST(NULL AS text) AS mood
   FROM spans
   JOIN feedback ON feedback.created_at >= spans.starts AND feedback.created_at < spans.ends
   JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
@@ -86,7 +86,8 @@ scored AS (
   UNION ALL
   SELECT spans.period, conversation.started_at, NULL,
          50 + CASE conversation.sentiment WHEN 'positive' THEN 50 WHEN 'negative' THEN -50 ELSE 0 END
-            * CAST(LEAST(GREATEST(COALESCE(CAST(conversation.sentiment_confidence AS numeric), 1), 0), 1) AS double precision)
+            * CAST(LEAST(GREATEST(COALESCE(CAST(conversation.sentiment_confidence AS numeric), 1), 0), 1) AS double precision),
+         NULL, conversation.sentiment
   FROM spans
   JOIN conversation ON conversation.started_at >= spans.starts AND conversation.started_at < spans.ends
   JOIN website ON website.id = conversation.website_id AND website.organization_id = conversation.organization_id
@@ -103,7 +104,15 @@ SELECT period,
        COALESCE(sum(rating * rating), 0) AS rating_total_of_squares,
        count(sentiment) AS sentiment_count,
        COALESCE(sum(sentiment), 0) AS sentiment_total,
-       COALESCE(sum(sentiment * sentiment), 0) AS sentiment_total_of_squares
+       COALESCE(sum(sentiment * sentiment), 0) AS sentiment_total_of_squares,
+       count(*) FILTER (WHERE given = 1) AS rating_1_count,
+       count(*) FILTER (WHERE given = 2) AS rating_2_count,
+       count(*) FILTER (WHERE given = 3) AS rating_3_count,
+       count(*) FILTER (WHERE given = 4) AS rating_4_count,
+       count(*) FILTER (WHERE given = 5) AS rating_5_count,
+       count(*) FILTER (WHERE mood = 'negative') AS negative_count,
+       count(*) FILTER (WHERE mood = 'neutral') AS neutral_count,
+       count(*) FILTER (WHERE mood = 'positive') AS positive_count
 FROM scored
 GROUP BY period, slot_start
 ORDER BY period, slot_start
@@ -113,7 +122,8 @@ ORDER BY period, slot_start
 def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
     """Rating and sentiment scores of both periods: one row per (period, quarter of an hour with any), in order.
 
-    Quarters of an hour add up to the buckets of every timezone, so that cards and charts come from one read.
+    Quarters of an hour add up to the buckets of every timezone, so that cards and charts come from one read: the
+    scores that make the index, and how often each rating and each sentiment was given.
     Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test visitors count nowhere.
     No rows when nothing was rated.
 
@@ -150,4 +160,6 @@ def _totals(frame: pd.DataFrame, period: str) -> ConversationTotals:
         median_resolution_low_seconds=value("median_resolution_low_seconds"),
         median_resolution_high_seconds=value("median_resolution_high_seconds"),
         ai_handled_rate=value("ai_handled_rate"),
+        mean_response_seconds=value("mean_response_seconds"),
+        mean_resolution_seconds=value("mean_resolution_seconds"),
     )

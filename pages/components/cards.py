@@ -3,15 +3,16 @@
 Owns the words and the layout of a card. Values, changes and verdicts come ready from `analytics.metrics`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
+from analytics.cached import Question
 from analytics.metrics import KPI_ORDER, Delta, Funnel, Kpi, KpiBoard, KpiKey, Verdict
-from pages.components import formatting
+from pages.components import explain, formatting
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
 
@@ -54,12 +55,15 @@ WORDING: dict[KpiKey, _Wording] = {
 }
 
 
-def draw_cards(board: KpiBoard, series: pd.DataFrame | None) -> None:
+def draw_cards(
+    board: KpiBoard, series: pd.DataFrame | None, questions: Mapping[KpiKey, Sequence[Question]]
+) -> None:
     """Draw the five cards in one row, wrapping to one column on a phone.
 
     Args:
         board: the KPIs; one whose source failed shows that in its own card.
         series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
+        questions: `cached.questions`, for what each card explains.
     """
     with st.grid(
         len(KPI_ORDER), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
@@ -67,27 +71,51 @@ def draw_cards(board: KpiBoard, series: pd.DataFrame | None) -> None:
         for key in KPI_ORDER:
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
-                    _card(board.kpis[key], _sparkline(series, key))
+                    _card(board.kpis[key], _sparkline(series, key), questions[key])
                 else:
                     st.markdown(WORDING[key].title)
                     failure(board.errors[key], key)
 
 
-def _card(kpi: Kpi, sparkline: Sequence[float]) -> None:
+def _card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question]) -> None:
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
-    change = change_text(kpi.delta)
     st.metric(
         wording.title,
         metric.text(kpi.value),
-        change,
+        change_text(kpi.delta),
         delta_color=_COLOURS.get(kpi.delta.verdict, "gray"),
         delta_arrow=_arrow(kpi.delta),
         chart_data=sparkline or None,
         chart_type="area",
-        help=_help(kpi),
     )
     for line in _notes(kpi):
         st.caption(line)
+    explain.draw(kpi, wording.title, wording.definition, metric, questions)
+
+
+def table(board: KpiBoard) -> pd.DataFrame:
+    """The cards as rows, one per KPI, with exact values: seconds, ratios 0..1, index points, counts."""
+    return pd.DataFrame(
+        [
+            {
+                "kpi": kpi.key,
+                "value": kpi.value,
+                "n": kpi.n,
+                "n_unit": kpi.n_unit,
+                "previous_value": kpi.previous_value,
+                "previous_n": kpi.previous_n,
+                "change": kpi.delta.change,
+                "change_unit": kpi.delta.unit,
+                "verdict": kpi.delta.verdict,
+                "reason": kpi.delta.reason or kpi.missing_reason,
+                "mean": kpi.mean,
+                "p90": kpi.p90,
+                "interval_low": kpi.low,
+                "interval_high": kpi.high,
+            }
+            for kpi in board.kpis.values()
+        ]
+    )
 
 
 def change_text(delta: Delta) -> str | None:
@@ -121,26 +149,6 @@ def _notes(kpi: Kpi) -> list[str]:
     return lines
 
 
-def _help(kpi: Kpi) -> str:
-    """The tooltip: definition, the exact value, p90, the interval, what n counts, the value before."""
-    metric = METRICS[METRIC_OF[kpi.key]]
-    facts = [WORDING[kpi.key].definition]
-    if kpi.value is not None and metric.kind == "duration":
-        facts.append(f"Exactly {kpi.value:,.0f} s.")
-    if kpi.p90 is not None:
-        facts.append(f"Nine out of ten within {metric.text(kpi.p90)}.")
-    if kpi.low is not None and kpi.high is not None:
-        facts.append(f"95 % interval {metric.text(kpi.low)} to {metric.text(kpi.high)}.")
-    facts.append(f"n = {formatting.count(kpi.n)} {kpi.n_unit}.")
-    if kpi.previous_value is not None:
-        facts.append(
-            f"Period before: {metric.text(kpi.previous_value)} (n {formatting.count(kpi.previous_n)})."
-        )
-    if kpi.delta.verdict == "within_noise" and kpi.delta.reason:
-        facts.append(f"Within noise: {kpi.delta.reason}.")
-    return "\n\n".join(facts)
-
-
 def _sparkline(series: pd.DataFrame | None, key: KpiKey) -> list[float]:
     if series is None:
         return []
@@ -170,3 +178,14 @@ def draw_funnel(funnel: Funnel) -> None:
                         f"**{formatting.count(value)}** :gray[{formatting.rate(share)}]", width="content"
                     )
                 st.progress(min(value / funnel.started, 1.0) if funnel.started else 0.0)
+
+
+def funnel_table(funnel: Funnel) -> pd.DataFrame:
+    """The funnel as rows: step and distinct conversations."""
+    steps = {
+        "started": funnel.started,
+        "responded": funnel.responded,
+        "resolved": funnel.resolved,
+        "ai_resolved": funnel.ai_resolved,
+    }
+    return pd.DataFrame({"step": list(steps), "conversations": list(steps.values())})

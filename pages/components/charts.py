@@ -18,7 +18,14 @@ from pages.components.palette import Palette, palette
 MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
 
 DEFAULT_METRIC: MetricKey = "response"
-CONFIG: dict[str, object] = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+CONFIG: dict[str, object] = {
+    # One button, while the pointer is over the chart: the picture of it.
+    "modeBarButtons": [["toImage"]],
+    "displaylogo": False,
+    "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "inbox-analytics"},
+    "scrollZoom": False,
+    "doubleClick": False,
+}
 HEIGHT_PX = 340
 MARKERS_UP_TO = 45
 TICK_COUNT = 7

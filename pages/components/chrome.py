@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
 import streamlit as st
@@ -332,4 +333,20 @@ def _header(title: str, view: View, resolved: ResolvedView, *, has_range: bool) 
         if has_range:
             with toolbar:
                 _as_of(view)
+        _copy_link(view, resolved, has_range=has_range)
     return toolbar
+
+
+def _copy_link(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
+    """A link to what is shown now: with the dates themselves, so that it shows the same next week."""
+    first, last = resolved.conversations.local_days()
+    state = {name: st.query_params[name] for name in st.query_params} | {"tz": view.timezone}
+    if has_range:
+        state |= {"range": f"{first}..{last}"}
+    with st.popover("Copy link", type="tertiary", icon=":material/link:", key="copy-link"):
+        st.caption("This view with its dates fixed; who opens it needs access to the website.")
+        st.code(
+            f"{(st.context.url or '').split('?')[0]}?{urlencode(state, safe=':/')}",
+            language=None,
+            wrap_lines=True,
+        )

@@ -26,14 +26,15 @@ def offer_csv(page: Page, name: str, frame: pd.DataFrame) -> None:
     days = periods.days_label(*page.resolved.conversations.local_days())
     about = (formatting.plain(page.website.name) or page.website.slug, days, *filters.in_words())
     first, last = page.resolved.conversations.local_days()
-    st.download_button(
-        "CSV",
-        partial(exports.csv_bytes, frame.copy(), about=about, timezone=page.timezone),
-        file_name=f"{page.website.slug}-{name}-{first}-{last}.csv",
-        mime="text/csv",
-        key=f"csv-{name}",
-        icon=":material/download:",
-        type="tertiary",
-        on_click="ignore",
-        help="Download exactly these rows",
-    )
+    with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):
+        st.download_button(
+            "CSV",
+            partial(exports.csv_bytes, frame.copy(), about=about, timezone=page.timezone),
+            file_name=f"{page.website.slug}-{name}-{first}-{last}.csv",
+            mime="text/csv",
+            key=f"csv-{name}",
+            icon=":material/download:",
+            type="tertiary",
+            on_click="ignore",
+            help="Download exactly these rows",
+        )

@@ -22,6 +22,8 @@ MEASURES = (
     "median_resolution_low_seconds",
     "median_resolution_high_seconds",
     "ai_handled_rate",
+    "mean_response_seconds",
+    "mean_resolution_seconds",
 )
 
 
@@ -37,7 +39,7 @@ def test_empty_period_has_zero_counts_and_null_measures(website: Website) -> Non
     """Without events nothing is NaN: counts are 0, everything else is NULL."""
     for row in website.ask("inbox_analytics", **PERIOD):
         assert [row[column] for column in COUNTS] == [0] * 6
-        assert [row[column] for column in MEASURES] == [None] * 9
+        assert [row[column] for column in MEASURES] == [None] * 11
 
     assert not any("nan" in line for line in website.csv("inbox_analytics", **PERIOD)[1:])
 
@@ -63,6 +65,7 @@ def test_each_event_type_counts_its_conversations(website: Website) -> None:
     assert [current[column] for column in COUNTS] == [3, 2, 1, 0, 1, 3]
     assert current["median_response_seconds"] == 90
     assert current["p90_response_seconds"] == pytest.approx(114)
+    assert (current["mean_response_seconds"], current["mean_resolution_seconds"]) == (90, 86400)
     assert current["median_resolution_seconds"] == 86400
     assert current["ai_handled_rate"] == 0
     assert [previous[column] for column in COUNTS] == [0] * 6

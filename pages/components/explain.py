@@ -1,0 +1,61 @@
+"""Explain: what a KPI means, what else its values say, and which question to which source it comes from."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from analytics.cached import Kpi, Question
+from pages.components import formatting
+from pages.components.charts import Metric
+
+
+def draw(kpi: Kpi, title: str, definition: str, metric: Metric, questions: Sequence[Question]) -> None:
+    """Draw the button that opens the explanation of one KPI.
+
+    Args:
+        kpi: the KPI, with its other readings.
+        title: what it is called.
+        definition: one or two sentences.
+        metric: how its values read.
+        questions: what was asked for it.
+    """
+    with st.popover("Explain", type="tertiary", key=f"explain-{kpi.key}"):
+        st.markdown(f"**{title}**  \n{definition}")
+        st.table(dict(facts(kpi, metric)), border="horizontal")
+        if kpi.delta.reason:
+            st.caption(f"{_VERDICTS[kpi.delta.verdict]}: {kpi.delta.reason}.")
+        for question in questions:
+            st.caption(f"From the {question.source} `{question.name}`, times in UTC, ends exclusive:")
+            st.code(
+                "\n".join(f"{name}={value}" for name, value in question.params.items()),
+                language=None,
+                wrap_lines=True,
+            )
+
+
+_VERDICTS = {"within_noise": "Within noise", "not_comparable": "Not comparable"}
+
+
+def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
+    """The other readings of a KPI, each with its name; those that do not exist are left out.
+
+    For the two medians: the exact value in seconds, mean, p90 and the 95 % interval; always n, and the value before.
+    """
+
+    def exactly(value: float) -> str:
+        return f"{metric.text(value)} ({value:,.0f} s)" if metric.kind == "duration" else metric.text(value)
+
+    found: list[tuple[str, str]] = []
+    if kpi.value is not None:
+        found.append(("Median" if metric.kind == "duration" else "Value", exactly(kpi.value)))
+    if kpi.mean is not None:
+        found.append(("Mean", exactly(kpi.mean)))
+    if kpi.p90 is not None:
+        found.append(("p90: nine out of ten within", exactly(kpi.p90)))
+    if kpi.low is not None and kpi.high is not None:
+        found.append(("95 % interval", f"{metric.text(kpi.low)} to {metric.text(kpi.high)}"))
+    found.append(("n", f"{formatting.count(kpi.n)} {kpi.n_unit}"))
+    if kpi.previous_value is not None:
+        found.append(("Period before", exactly(kpi.previous_value)))
+        found.append(("n of the period before", formatting.count(kpi.previous_n)))
+    return found
