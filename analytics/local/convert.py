@@ -21,7 +21,7 @@ Value = object
 UNFIT = (ValueError, ArithmeticError, RecursionError)
 """What converting raises for a value that does not fit: a date past the calendar is an OverflowError."""
 
-_FLOAT32_MAX = 3.4028235e38
+FLOAT32_MAX = 3.4028235e38
 _NESTED_TOO_DEEP = "(nested too deeply to be shown)"
 _DATETIME_SECONDS = (0, 2**32 - 1)
 _DATETIME64_SECONDS = (-2_208_988_800, 10_413_791_999)
@@ -71,7 +71,7 @@ def converter(type_: str) -> Callable[[Value], Value]:
         return _decimal
     scalars: dict[str, Callable[[Value], Value]] = {
         "String": _string,
-        "Float32": partial(_float, _FLOAT32_MAX),
+        "Float32": partial(_float, FLOAT32_MAX),
         "Float64": partial(_float, math.inf),
         "Bool": _boolean,
         "Boolean": _boolean,

@@ -82,8 +82,12 @@ class Postgres:
         """The cluster's own directory."""
         return self.directory / "data"
 
-    def prepare(self) -> None:
+    def prepare(self, keep_open: Sequence[int] = ()) -> None:
         """Makes the cluster if there is none; a half-made one is thrown away and made again.
+
+        Args:
+            keep_open: File descriptors that whatever makes it inherits, so that it is noticed when this process is
+                killed meanwhile.
 
         Raises:
             StackFailure: The cluster is of another version or has gone, or `initdb` failed.
@@ -93,7 +97,7 @@ class Postgres:
             self._home, self._user = lodge(self.directory)
             self.binaries = reachable(self.binaries, self._user)
         if not self._home.exists():
-            self._make_cluster()
+            self._make_cluster(keep_open)
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != VERSION:
             raise StackFailure(
@@ -163,7 +167,7 @@ class Postgres:
     def _credentials(self) -> Credentials:
         return Credentials(**json.loads((self.directory / "credentials.json").read_text()))
 
-    def _make_cluster(self) -> None:
+    def _make_cluster(self, keep_open: Sequence[int]) -> None:
         unfinished = self._home.with_name(self._home.name + ".new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -194,6 +198,7 @@ class Postgres:
                 user=self._user,
                 group=self._user and pwd.getpwnam(self._user).pw_gid,
                 extra_groups=None if self._user is None else [],
+                pass_fds=tuple(keep_open),
                 check=False,
             )
         if made.returncode != 0:

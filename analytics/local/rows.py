@@ -6,10 +6,12 @@ written beside it for the quarantine.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Any
+
+import msgspec
+from msgspec.structs import astuple as values_of
 
 from analytics.local.bodies import Format as Format
 from analytics.local.bodies import InvalidBody as InvalidBody
@@ -17,12 +19,9 @@ from analytics.local.bodies import Malformed, events_of
 from analytics.local.columns import EACH
 from analytics.local.convert import UNFIT, Value, as_text, converter
 from analytics.local.datafile import Datasource
+from analytics.local.shape import Shape, shape_of
 
 _EXCERPT_CHARACTERS = 500
-_MOST_SHAPES = 64
-
-_Conversions = tuple[tuple[int, Callable[[Value], Value]], ...]
-"""What is left to do for rows of one shape: positions, and what converts or refuses the value there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +56,13 @@ class RowReader:
                 column.json_path[0] if len(column.json_path) == 1 else "",
                 column,
                 converter(column.bare_type),
-                column.is_nullable or column.default is not None,
+                column.may_be_absent,
                 (column.name, f"column '{column.name}' has no value and no default"),
             )
             for column in datasource.columns
         )
-        self._keys = tuple(key for key, *_rest in self._plan)
-        self._is_flat = all(self._keys)
-        self._shapes: dict[tuple[type, ...], _Conversions] = {}
+        self._shape = shape_of(datasource.columns)
+        self._read_array = _read_objects if self._shape is None else self._shape.read
 
     def read(self, body: bytes, format_: Format) -> Batch:
         """The rows of a body: one JSON object a line, or one JSON object or array of objects.
@@ -74,50 +72,30 @@ class RowReader:
             TooManyRows: more than one request may hold.
         """
         batch = Batch()
-        for events in events_of(body, format_):
-            self._add(events, batch)
+        for events in events_of(body, format_, self._read_array):
+            if self._shape is not None and events and isinstance(events[0], msgspec.Struct):
+                self._add(self._shape, events, batch)
+            else:
+                for event in events:
+                    self._judge(event, batch)
         return batch
 
     def refuse(self, row: list[Value], reason: str) -> Refusal:
         """A row that ClickHouse itself turned down."""
         return Refusal(("",), (reason,), tuple(as_text(value) for value in row))
 
-    def _add(self, events: list[Value], batch: Batch) -> None:
-        """Adds what fits on a short way: events look alike, so what to do is found once for each shape of them."""
-        if not self._is_flat:
-            for event in events:
-                self._judge(event, batch)
-            return
-        keys, shapes, rows = self._keys, self._shapes, batch.rows
+    def _add(self, shape: Shape, events: list[Any], batch: Batch) -> None:
+        """Adds events of the usual shape."""
+        rows, conversions = batch.rows, shape.conversions
         for event in events:
-            if type(event) is not dict:
-                batch.refuse(self._malformed(event))
-                continue
-            row = list(map(event.get, keys))
-            shape = tuple(map(type, row))
-            conversions = shapes.get(shape)
+            row = list(values_of(event))
             try:
-                for position, convert in self._conversions(shape) if conversions is None else conversions:
+                for position, convert in conversions:
                     row[position] = convert(row[position])
             except UNFIT:
-                self._judge(event, batch)
+                self._judge(dict(zip(shape.keys, values_of(event), strict=True)), batch)
             else:
                 rows.append(row)
-
-    def _conversions(self, shape: tuple[type, ...]) -> _Conversions:
-        """What rows whose values have these types need; a value that never fits gets what refuses it."""
-        conversions: list[tuple[int, Callable[[Value], Value]]] = []
-        for position, (type_, (_key, column, convert, may_be_absent, _absence)) in enumerate(
-            zip(shape, self._plan, strict=True)
-        ):
-            if type_ is type(None):
-                if not may_be_absent:
-                    conversions.append((position, _refuse_absent))
-            elif type_ is not str or column.bare_type != "String":
-                conversions.append((position, convert))
-        if len(self._shapes) < _MOST_SHAPES:
-            self._shapes[shape] = tuple(conversions)
-        return tuple(conversions)
 
     def _judge(self, event: Value, batch: Batch) -> None:
         """Adds one event, or what is wrong with each of its values."""
@@ -162,11 +140,14 @@ def encode_rows(rows: list[list[Value]]) -> bytes:
     Raises:
         UnicodeEncodeError: a text holds half a surrogate pair.
     """
-    return json.dumps(rows, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()
+    return msgspec.json.encode(rows)[1:-1]
 
 
-def _refuse_absent(_value: Value) -> NoReturn:
-    raise ValueError
+def _read_objects(array: bytes) -> list[object]:
+    return [*_OBJECTS.decode(array)]
+
+
+_OBJECTS = msgspec.json.Decoder(list[dict[str, Any]])
 
 
 def _follow(event: Value, path: tuple[str, ...]) -> Value:

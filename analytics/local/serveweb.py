@@ -1,13 +1,14 @@
 """Runs the web app once it is let in: loads the libraries it needs before. Knows nothing of its pages.
 
-Started by `webapp.py` as `python -m analytics.local.serveweb FD APP OPTION…`. A byte on the pipe FD lets it in; the
-pipe's end without one means that nobody waits for it any more.
+Started by `webapp.py` as `python -m analytics.local.serveweb FD APP OPTION…`, behind the gate FD.
 """
 
 import sys
 from importlib import import_module
 from runpy import run_module
 from typing import Final
+
+from analytics.local.gate import wait_at
 
 LIBRARIES: Final = (
     "streamlit.web.bootstrap",
@@ -26,9 +27,8 @@ def main(arguments: list[str]) -> int:
     for name in LIBRARIES:
         import_module(name)
     import_module("plotly.graph_objects").Figure()  # plotly loads on the first use only
-    with open(int(gate), "rb") as pipe:
-        if not pipe.read(1):
-            return 0
+    if not wait_at(int(gate)):
+        return 0
     sys.argv = ["streamlit", "run", *program]
     run_module("streamlit", run_name="__main__", alter_sys=True)
     return 0

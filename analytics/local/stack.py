@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import analytics
 from analytics.local.child import Child
@@ -30,6 +30,8 @@ PROJECT_DIR: Final = ROOT / "tinybird"
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 READY_SECONDS: Final = 30.0
 LEFTOVER_SECONDS: Final = 15.0
+Knowledge = Literal["tinybird", "reading", "everything"]
+"""What a child is told: how to reach Tinybird, that and how to read Postgres, or all there is."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how to reach a server on all addresses
 
 
@@ -89,7 +91,7 @@ class LocalStack:
             StopRequested: A signal came first.
         """
         supervisor.add(self._start_server())  # loads while the first start makes Postgres' cluster
-        self.postgres.prepare()
+        self.postgres.prepare(keep_open=[self._locks.inherited])
         supervisor.add(self.postgres.start(keep_open=[self._locks.inherited]))
         supervisor.wait_until(self.postgres.is_ready, "PostgreSQL", READY_SECONDS)
         self.postgres.ensure_schema()
@@ -101,15 +103,16 @@ class LocalStack:
         program: list[str],
         log: Path | None,
         *,
-        is_owner: bool,
+        knows: Knowledge,
         keep_open: Sequence[int] = (),
     ) -> Child:
-        """Starts another program beside the two, with the settings of `env` and the lock.
+        """Starts another program beside the two, with the lock and with what it is to know of the settings of `env`.
 
-        Only a program that `is_owner` learns how to write to Postgres: the web app is none, here as elsewhere.
+        How to write to Postgres is not for the web app, here as elsewhere. Of Postgres nothing is known before `start`.
         """
-        hidden = set() if is_owner else {OWNER_URL}
-        settings = {name: value for name, value in self.environment.items() if name not in hidden}
+        hidden = {OWNER_URL} if knows == "reading" else set()
+        known = self._tinybird_environment if knows == "tinybird" else self.environment
+        settings = {name: value for name, value in known.items() if name not in hidden}
         return Child(
             name,
             program,
@@ -122,16 +125,21 @@ class LocalStack:
     @property
     def environment(self) -> Mapping[str, str]:
         """What a program needs to use this stack; the lines of `env`."""
-        variables = {
+        variables = self._tinybird_environment | {
+            "DATABASE_URL": self.postgres.reader_url,
+            OWNER_URL: self.postgres.owner_url,
+        }
+        return variables | ({"INBOX_ANALYTICS_DEMO": "1"} if self._is_demo else {})
+
+    @property
+    def _tinybird_environment(self) -> dict[str, str]:
+        return {
             "TINYBIRD_HOST": self.address,
             "TINYBIRD_READ_TOKEN": self.tokens.read,
             "TINYBIRD_APPEND_TOKEN": self.tokens.append,
             "TINYBIRD_ADMIN_TOKEN": self.tokens.admin,
             "TINYBIRD_DAILY_QUERIES": "unlimited",
-            "DATABASE_URL": self.postgres.reader_url,
-            OWNER_URL: self.postgres.owner_url,
         }
-        return variables | ({"INBOX_ANALYTICS_DEMO": "1"} if self._is_demo else {})
 
     def write_env(self) -> Path:
         """Writes `env`, readable by its owner alone, in one step; returns where it is."""

@@ -5,7 +5,6 @@ sees numbers of half the data, and the first page does not wait for libraries.
 """
 
 import http.client
-import os
 import sys
 import urllib.request
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 
 from analytics.local.child import Child
 from analytics.local.failure import StackFailure
+from analytics.local.gate import Gate
 from analytics.local.stack import ROOT, LocalStack, listen
 
 APP: Final = ROOT / "app.py"
@@ -59,22 +59,22 @@ class WebApp:
             "server.fileWatcherType": "auto" if self._is_reloading else "none",
             "browser.gatherUsageStats": "false",
         }
-        gate, self._gate = os.pipe()
-        program = [sys.executable, "-m", "analytics.local.serveweb", str(gate), str(self._app)]
-        program += [f"--{name}={value}" for name, value in options.items()]
-        try:
-            return stack.child("web app", program, log=stack.log("web"), is_owner=False, keep_open=[gate])
-        finally:
-            os.close(gate)
+        program = [sys.executable, "-m", "analytics.local.serveweb"]
+        arguments = [str(self._app), *(f"--{name}={value}" for name, value in options.items())]
+        self._gate = Gate(
+            lambda gate: stack.child(
+                "web app",
+                [*program, str(gate), *arguments],
+                log=stack.log("web"),
+                knows="reading",
+                keep_open=[gate],
+            )
+        )
+        return self._gate.child
 
     def let_in(self) -> None:
         """Lets the program answer; once."""
-        try:
-            os.write(self._gate, b"1")
-        except BrokenPipeError:
-            pass  # it has ended, which the supervisor tells with the reason
-        finally:
-            os.close(self._gate)
+        self._gate.open("come in")
 
     def is_ready(self) -> bool:
         """True when the server answers."""

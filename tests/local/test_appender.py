@@ -73,3 +73,15 @@ def test_a_row_that_clickhouse_turns_down_costs_no_other_row(tables: _Tables) ->
     answers = _append(tables, GOOD * 5 + unwanted + GOOD * 3 + half, GOOD + REFUSED, REFUSED)
     assert answers == [Counts(8, 2), Counts(1, 1), Counts(0, 1)]
     assert tables.lines == {"readings": 9, "readings_quarantine": 2}
+
+
+def test_only_small_inserts_wait_for_more(tables: _Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rows make room for others to join the next insert; thousands are worth a part of their own."""
+    pauses: list[float] = []
+    monkeypatch.setattr("analytics.local.appender.time.sleep", pauses.append)
+    appender, reader = Appender(cast("ClickHouse", tables)), RowReader(DATASOURCE)
+    for count, paused in ((10_000, 0), (1, 1), (10_000, 1)):
+        appender.add(DATASOURCE, reader, reader.read(GOOD * count, "ndjson"), "id").result(10)
+        appender.flush()
+        assert len(pauses) == paused
+    appender.close()

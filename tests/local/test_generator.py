@@ -192,7 +192,7 @@ def test_a_demo_that_cannot_be_loaded_stays_incomplete(tmp_path: Path) -> None:
         "INBOX_ANALYTICS_LOCAL_OWNER_URL": "postgresql://nobody@127.0.0.1:9/nothing",
     }
     with pytest.raises((httpx.HTTPError, psycopg.Error)):
-        ensure_demo(tmp_path, away, SEED, int(time.time()), lambda _ratio: None)
+        ensure_demo(tmp_path, away, lambda: away, SEED, int(time.time()), lambda _ratio: None)
     record = DemoRecord.read(tmp_path)
     assert record is not None
     assert not record.is_complete

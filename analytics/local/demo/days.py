@@ -19,7 +19,7 @@ from analytics.local.demo.conversations import NEVER, Conversations
 from analytics.local.demo.identifiers import Bytes, Seconds, ulids
 from analytics.local.demo.organizations import DAY, Identity, Organization
 from analytics.local.demo.rhythm import Rhythm
-from analytics.local.demo.visitors import Events, Flags, Indexes, Newcomers, Visits
+from analytics.local.demo.visitors import HEARTBEAT_SECONDS, Events, Flags, Indexes, Newcomers, Visits
 from analytics.local.demo.websites import Website
 
 T = TypeVar("T")
@@ -29,6 +29,9 @@ Kind = Literal["writer", "reader"]
 
 CONVERSATION_DAYS: Final = 180
 VISITOR_DAYS: Final = 30
+WATCHED_DAYS: Final = 2
+"""How many days before the anchor readers' visits last as in life. Before, each is short and one sign of life stands for
+it: how long a visit of last week was is shown nowhere, and would be a quarter of all events."""
 _LONGEST_ABSENCE_DAYS: Final[dict[Kind, int]] = {"writer": 60, "reader": 21}
 _NEWCOMER_RATIO: Final[dict[Kind, float]] = {"writer": 0.72, "reader": 0.58}
 _USUAL_ABSENCE_DAYS: Final[dict[Kind, float]] = {"writer": 14.0, "reader": 6.0}
@@ -96,6 +99,7 @@ class Days:
         self.conversations = self._kept(self._make_conversations)
         self.visits = self._kept(self._make_visits)
         self.events = self._kept(self._make_events)
+        self.writers = self._kept(self._make_writers)
 
     def is_open(self, instants: Seconds) -> Flags:
         """Whether the website existed, and is remembered, at each instant of a conversation's start."""
@@ -126,12 +130,6 @@ class Days:
         rows: Indexes = (np.cumsum(sizes) - sizes)[person_day - first] + person_index
         columns = (np.concatenate([getattr(part, name) for part in parts]) for name in Newcomers.__slots__)
         return Newcomers(*columns), rows
-
-    def writers(self, day: int) -> tuple[Bytes, Flags]:
-        """For each conversation of a day: the visitor's id, and whether it is a test visitor."""
-        arrivals = self.arrivals(day, "writer")
-        people, rows = self.people("writer", arrivals.person_day, arrivals.person_index)
-        return people.id[rows], people.is_test[rows]
 
     def _kept(self, make: Callable[..., T]) -> Callable[..., T]:
         """Memory for `make`, one per instance; a thread that asks for what another is making waits for it."""
@@ -203,6 +201,12 @@ class Days:
             week.normal(0, 1, 3),
         )
 
+    def _make_writers(self, day: int) -> tuple[Bytes, Flags]:
+        """For each conversation of a day: the visitor's id, and whether it is a test visitor."""
+        arrivals = self.arrivals(day, "writer")
+        people, rows = self.people("writer", arrivals.person_day, arrivals.person_index)
+        return people.id[rows], people.is_test[rows]
+
     def _make_visits(self, day: int, kind: Kind) -> DayVisits:
         arrivals = self.arrivals(day, kind)
         random = self._random(day, "visit", kind)
@@ -215,6 +219,8 @@ class Days:
             page_mean = 1.6
         else:
             start, seconds = arrivals.start, 250 * np.exp(random.normal(0, 0.8, count))
+            if day < self._anchor // DAY - WATCHED_DAYS:
+                seconds = np.minimum(seconds, HEARTBEAT_SECONDS - 1)
             page_mean = 0.2
         made = visitors.visits(
             random, self._audience, start, seconds, page_mean, arrivals.person_day, arrivals.person_index

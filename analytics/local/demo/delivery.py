@@ -3,7 +3,6 @@
 Events go to the public events endpoint with the append token, rows to the tables by COPY as their owner.
 """
 
-import gzip
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -56,8 +55,8 @@ class Events:
             httpx.HTTPError: The endpoint could not be reached or refused the batch.
             StackFailure: It quarantined a row.
         """
-        body = gzip.compress("".join(lines).encode(), compresslevel=1)
-        headers = self._append | {"Content-Encoding": "gzip", "Content-Type": "application/x-ndjson"}
+        body = "".join(lines).encode()
+        headers = self._append | {"Content-Type": "application/x-ndjson"}
         query = {"name": datasource, "wait": "true"}
         answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
         while answer.status_code == RATE_LIMITED:
@@ -110,11 +109,12 @@ class Batches:
         self._bytes: dict[str, int] = {}
 
     def add(self, datasource: str, lines: list[str]) -> None:
-        """Takes lines of at most a few megabytes, and sends a batch when there are enough."""
-        self._lines.setdefault(datasource, []).extend(lines)
-        self._bytes[datasource] = self._bytes.get(datasource, 0) + sum(map(len, lines))
-        if self._bytes[datasource] >= BATCH_BYTES:
+        """Takes lines of at most a few megabytes, and sends those before when all would be too many for a batch."""
+        added = sum(map(len, lines))
+        if self._bytes.get(datasource, 0) + added > BATCH_BYTES:
             self.flush(datasource)
+        self._lines.setdefault(datasource, []).extend(lines)
+        self._bytes[datasource] = self._bytes.get(datasource, 0) + added
 
     def flush(self, datasource: str) -> None:
         """Sends what is left for one data source."""

