@@ -115,6 +115,8 @@ def resolve(view: View, website: Website) -> ResolvedView:
         selected = DEFAULT_RANGE
         asked = periods.resolve(selected, view.now, timezone)
         clamped = _within_tier(asked, website, view.now)
+    elif selected.last is not None and selected.last > view.now.astimezone(timezone).date():
+        notices.append("That range ends in the future: it is shown up to now.")
     if clamped.period.start - asked.start > DST_HOUR:
         first = clamped.period.start.astimezone(timezone)
         notices.append(f"{clamped.reason} {selected.label} is shown from {first.day} {first:%b %Y, %H:%M}.")

@@ -112,6 +112,8 @@ def test_a_custom_range_that_includes_now_is_compared_with_as_many_days() -> Non
     view = resolved("2026-11-01..2026-11-30")
     assert view.conversations.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-10 14:35:00")
     assert view.previous.utc_bounds() == ("2026-10-22 00:00:00", "2026-10-31 14:35:00")
+    assert view.notices == ("That range ends in the future: it is shown up to now.",)
+    assert resolved("2026-11-01..2026-11-10").notices == ()
 
 
 def test_the_hour_that_a_long_day_costs_is_no_news() -> None:

@@ -8,23 +8,41 @@ back marked stale.
 
 from analytics.access import Viewer, Website
 from analytics.cached.access import is_demo, resolve_view, viewer_for, websites
-from analytics.cached.health import newest_event
+from analytics.cached.conversations import conversation_breakdown, conversation_list, escalations
+from analytics.cached.health import (
+    cache_savings,
+    event_flow,
+    newest_event,
+    quarantine,
+    query_use,
+    source_health,
+)
 from analytics.cached.live import (
+    LISTED_VISITORS,
     active_visitors,
     live_refresh_seconds,
     right_now,
     visitor_activity,
+    visitor_clusters,
     visitor_locations,
 )
 from analytics.cached.overview import kpi_timeseries, kpis, questions
 from analytics.cached.reading import clear
-from analytics.cached.satisfaction import latest_comments, satisfaction_attribution, satisfaction_distributions
-from analytics.metrics import Kpi, KpiBoard, KpiKey
+from analytics.cached.satisfaction import (
+    latest_comments,
+    satisfaction_attribution,
+    satisfaction_distributions,
+)
+from analytics.cached.visitors import visitor_breakdown, visitor_timeseries
+from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
 from analytics.readings import Question, Reading
+from analytics.sources import VisitorFilters
 from analytics.views import ResolvedView, View
 
 __all__ = [
+    "KPI_ORDER",
+    "LISTED_VISITORS",
     "Kpi",
     "KpiBoard",
     "KpiKey",
@@ -34,22 +52,34 @@ __all__ = [
     "RightNow",
     "View",
     "Viewer",
+    "VisitorFilters",
     "Website",
     "active_visitors",
+    "cache_savings",
     "clear",
+    "conversation_breakdown",
+    "conversation_list",
+    "escalations",
+    "event_flow",
     "is_demo",
     "kpi_timeseries",
     "kpis",
     "latest_comments",
     "live_refresh_seconds",
     "newest_event",
+    "quarantine",
+    "query_use",
     "questions",
     "resolve_view",
     "right_now",
     "satisfaction_attribution",
     "satisfaction_distributions",
+    "source_health",
     "viewer_for",
     "visitor_activity",
+    "visitor_breakdown",
+    "visitor_clusters",
     "visitor_locations",
+    "visitor_timeseries",
     "websites",
 ]

@@ -1,0 +1,115 @@
+"""What holds on every page: no error, nothing cut off, accessible, and exports that say what the page says."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from analytics import cached
+from pages.components import chrome, formatting
+from tests.browser.conftest import Window
+
+PATHS = {
+    title: "/" if number == 0 else f"/{path.removeprefix('pages/').removesuffix('.py')}"
+    for number, (path, title, _) in enumerate(chrome.PAGES)
+}
+SETTLED_MS = 30_000
+# The sparkline inside st.metric is Streamlit's own drawing: its marks have no title, and no page can give them one.
+STREAMLITS_OWN = "metric_chart"
+
+
+def settled(page: Page) -> None:
+    """Waits until the page has drawn all of its panels."""
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=SETTLED_MS)
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=SETTLED_MS)
+    page.wait_for_timeout(1500)
+
+
+@pytest.mark.parametrize("title", PATHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_wcag_aa(window: Callable[..., Window], title: str, scheme: str) -> None:
+    """Names, roles, contrast: axe finds nothing serious in what the page draws."""
+    opened = window(PATHS[title], scheme=scheme)
+    settled(opened.page)
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}
+    found = Axe().run(opened.page, options=options).response["violations"]
+    serious = [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+        if STREAMLITS_OWN not in str(node["target"])
+    ]
+    assert serious == []
+    assert opened.errors == []
+    assert opened.foreign == []
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_a_phone_scrolls_in_one_direction(window: Callable[..., Window], title: str) -> None:
+    """At 390 px nothing is wider than the screen."""
+    page = window(PATHS[title], width=390, height=844).page
+    settled(page)
+    width = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")
+    assert width <= 390
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_every_chart_says_in_words_what_it_shows(window: Callable[..., Window], title: str) -> None:
+    """A chart that cannot be seen has its text."""
+    page = window(PATHS[title]).page
+    settled(page)
+    charts = page.locator("[data-testid=stPlotlyChart], [data-testid=stDeckGlJsonChart]")
+    for number in range(charts.count()):
+        named = charts.nth(number).evaluate(
+            "chart => Boolean(chart.closest('[aria-label]') || chart.querySelector('[aria-label]')"
+            " || chart.getAttribute('aria-label'))"
+        )
+        assert named, charts.nth(number).evaluate("chart => chart.outerHTML.slice(0, 300)")
+
+
+def download(page: Page, name: str) -> tuple[str, list[dict[str, str]]]:
+    """The first line and the rows of an export."""
+    with page.expect_download(timeout=SETTLED_MS) as coming:
+        page.locator(f".st-key-csv-{name} button").locator("visible=true").first.click()
+    text = coming.value.path().read_bytes().decode("utf-8-sig")
+    first, _, rest = text.partition("\r\n")
+    return first, list(csv.DictReader(io.StringIO(rest, "")))
+
+
+def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
+    """Every number of the file, said as the card says it, is the card's; the file names website, days and timezone."""
+    page = window("/?range=7d&tz=Europe/London").page
+    settled(page)
+    shown = {
+        key: page.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]").inner_text()
+        for key in cached.KPI_ORDER
+    }
+    first, rows = download(page, "kpis")
+    said = {
+        "median_response": formatting.duration,
+        "median_resolution": formatting.duration,
+        "ai_handled": formatting.rate,
+        "satisfaction": formatting.score,
+        "unique_visitors": formatting.count,
+    }
+    assert {row["kpi"]: said[row["kpi"]](float(row["value"])) for row in rows} == shown
+    assert re.search(r" · \d+.*2026.* · Europe/London", first)
+
+
+def test_chart_funnel_and_cards_count_the_same(window: Callable[..., Window]) -> None:
+    """The buckets of the exported series add up to the funnel, and that to the n of the cards."""
+    page = window("/?range=7d&tz=Europe/London").page
+    settled(page)
+    _, funnel = download(page, "funnel")
+    _, series = download(page, "response-over-time")
+    _, cards = download(page, "kpis")
+    steps = {row["step"]: int(row["conversations"]) for row in funnel}
+    for step, total in steps.items():
+        assert sum(int(row[step]) for row in series if row["period"] == "current") == total
+    n = {row["kpi"]: int(row["n"]) for row in cards}
+    assert (n["median_response"], n["median_resolution"]) == (steps["responded"], steps["resolved"])
