@@ -1,0 +1,248 @@
+"""The self-check: for one filter, the card = the table = the CSV = the endpoint = the events counted by hand.
+
+Random conversations and visits, some of them awkward (reopened, resolved by the AI alone, resolved twice in a second),
+are counted here in plain Python, by the rules of the data contract, and compared with everything that shows them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from unittest import mock
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analytics import exports
+from pages.components import export, formatting
+from tests.pages.conftest import RunPage, SendEvents, Site
+
+CONVERSATIONS, VISITORS = 160, 120
+
+
+@dataclass(slots=True)
+class Facts:
+    """What happened on a website, as it was sent."""
+
+    site: Site
+    conversations: list[dict[str, Any]] = field(default_factory=list)
+    visits: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def make_facts(make_site: Callable[..., Site], send_events: SendEvents) -> Callable[[str | None, int], Facts]:
+    """A website of a plan with random events."""
+
+    def make(plan: str | None, seed: int) -> Facts:
+        facts = Facts(make_site(plan=plan))
+        dice = random.Random(seed)  # noqa: S311 - test data
+        now = datetime.now(UTC).replace(microsecond=0)
+        for number in range(CONVERSATIONS):
+            _converse(
+                facts, dice, f"{facts.site.id}-{number}", now - timedelta(days=dice.uniform(0.1, 40)), now
+            )
+        for _ in range(VISITORS * 3):
+            at = now - timedelta(days=dice.uniform(0.01, 29))
+            facts.visits.append(
+                {
+                    "timestamp": at.strftime("%Y-%m-%d %H:%M:%S"),
+                    "website_id": facts.site.id,
+                    "visitor_id": f"v{dice.randrange(VISITORS)}",
+                    "session_id": f"s{dice.randrange(VISITORS * 2)}",
+                    "event_type": dice.choice(["seen", "seen", "page_view"]),
+                    "country_code": dice.choice(["FR", "GB", ""]),
+                    "city": dice.choice(["Paris", "London", ""]),
+                    "latitude": 48.0,
+                    "longitude": 2.0,
+                    "device_type": dice.choice(["desktop", "mobile"]),
+                    "browser": dice.choice(["Firefox", "Chrome"]),
+                    "page_url": dice.choice(["https://a.example/", "https://a.example/pricing"]),
+                }
+            )
+        assert send_events("conversation_metrics", facts.conversations)["quarantined_rows"] == 0
+        assert send_events("visitor_events", facts.visits)["quarantined_rows"] == 0
+        return facts
+
+    return make
+
+
+def _converse(facts: Facts, dice: random.Random, conversation: str, started: datetime, now: datetime) -> None:
+    def happen(event_type: str, after: float) -> None:
+        at = started + timedelta(seconds=int(after))
+        if at <= now:
+            facts.conversations.append(
+                {
+                    "timestamp": at.strftime("%Y-%m-%d %H:%M:%S"),
+                    "website_id": facts.site.id,
+                    "visitor_id": "v",
+                    "event_type": event_type,
+                    "conversation_id": conversation,
+                    "duration_seconds": int(after) if event_type in TIMED else 0,
+                }
+            )
+
+    happen("conversation_started", 0)
+    response = dice.choice([30, 250, 600, 2000, 9000, 50_000, 90_000]) + dice.randrange(60)
+    if dice.random() < 0.9:
+        happen("first_response", response)
+    for _ in range(dice.choice([0, 1, 1, 1, 2])):
+        resolution = response + dice.randrange(60, 200_000)
+        kind = dice.choice(["human", "both", "ai"])
+        if kind != "ai":
+            happen("conversation_resolved", resolution)
+        if kind != "human":
+            happen("ai_resolved", resolution)
+    if dice.random() < 0.1:
+        happen("escalated", response + 5)
+
+
+TIMED = {"first_response", "conversation_resolved", "ai_resolved"}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The KPIs of one period, counted by hand."""
+
+    started: int
+    responded: int
+    resolved: int
+    ai_resolved: int
+    median_response: float | None
+    median_resolution: float | None
+    visitors: int
+
+
+def count(facts: Facts, start: datetime, end: datetime) -> Counted:
+    """Every rule of the contract, without SQL."""
+    low, high = (each.strftime("%Y-%m-%d %H:%M:%S") for each in (start, end))
+    events = [event for event in facts.conversations if low <= event["timestamp"] < high]
+
+    def ids(*kinds: str) -> set[str]:
+        return {event["conversation_id"] for event in events if event["event_type"] in kinds}
+
+    first: dict[str, tuple[str, float]] = {}
+    last: dict[str, tuple[str, bool, float]] = {}
+    for event in events:
+        key, at, seconds = event["conversation_id"], event["timestamp"], event["duration_seconds"]
+        if event["event_type"] == "first_response":
+            first[key] = min(first.get(key, (at, seconds)), (at, seconds))
+        elif event["event_type"] in {"conversation_resolved", "ai_resolved"}:
+            mark = (at, event["event_type"] == "conversation_resolved", seconds)
+            last[key] = max(last.get(key, mark), mark)
+    return Counted(
+        started=len(ids("conversation_started")),
+        responded=len(first),
+        resolved=len(last),
+        ai_resolved=len(ids("ai_resolved")),
+        median_response=statistics.median(seconds for _, seconds in first.values()) if first else None,
+        median_resolution=statistics.median(seconds for *_, seconds in last.values()) if last else None,
+        visitors=len(
+            {
+                visit["visitor_id"]
+                for visit in facts.visits
+                if visit["event_type"] == "seen" and low <= visit["timestamp"] < high
+            }
+        ),
+    )
+
+
+Files = dict[str, list[dict[str, str]]]
+
+
+@contextmanager
+def exported() -> Iterator[Files]:
+    """Every CSV that a page offers while it runs, read back: name to rows."""
+    files: Files = {}
+
+    def keep(page: Any, name: str, frame: pd.DataFrame) -> None:  # noqa: ANN401 - the page is not looked at
+        text = exports.csv_bytes(frame, about=("Shop",), timezone=page.timezone).decode("utf-8-sig")
+        files[name] = list(csv.DictReader(io.StringIO(text.partition("\r\n")[2], "")))
+
+    with mock.patch.object(export, "offer_csv", keep):
+        yield files
+
+
+def closed_days(timezone: str, first_ago: int, last_ago: int) -> tuple[str, datetime, datetime]:
+    """A finished custom range: its URL value, and its edges in UTC."""
+    zone = ZoneInfo(timezone)
+    today = datetime.now(zone).date()
+    first, last = today - timedelta(days=first_ago), today - timedelta(days=last_ago)
+
+    def midnight(day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+    return f"{first}..{last}", midnight(first), midnight(last + timedelta(days=1))
+
+
+VIEWS = [
+    pytest.param(None, "UTC", 9, 2, id="free, UTC"),
+    pytest.param(None, "Asia/Kolkata", 20, 10, id="free, Kolkata"),
+    pytest.param("pro", "America/Santiago", 13, 1, id="paid, Santiago"),
+    pytest.param("pro", "Europe/London", 28, 15, id="paid, London"),
+]
+
+
+def shown(page: AppTest) -> dict[str, str]:
+    """The cards of a page: label to value."""
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def total(rows: Sequence[dict[str, str]], column: str, **where: str) -> float:
+    """The sum of a column over the rows that are so."""
+    return sum(float(row[column]) for row in rows if all(row[key] == value for key, value in where.items()))
+
+
+@pytest.mark.parametrize(("plan", "timezone", "first_ago", "last_ago"), VIEWS)
+def test_overview_says_what_was_counted(
+    run_page: RunPage,
+    make_facts: Callable[[str | None, int], Facts],
+    query_pipe: Callable[..., list[dict[str, Any]]],
+    plan: str | None,
+    timezone: str,
+    first_ago: int,
+    last_ago: int,
+) -> None:
+    """Cards, funnel, series, their files, and the endpoint."""
+    facts = make_facts(plan, first_ago)
+    days, start, end = closed_days(timezone, first_ago, last_ago)
+    by_hand = count(facts, start, end)
+    with exported() as files:
+        page = run_page("app.py", website=facts.site.slug, tz=timezone, range=days)
+    assert not page.exception
+    cards = shown(page)
+    assert cards["Median response"] == formatting.duration(by_hand.median_response)
+    assert cards["Median resolution"] == formatting.duration(by_hand.median_resolution)
+    assert cards["Handled by AI"] == formatting.rate(by_hand.ai_resolved / by_hand.resolved)
+    assert cards["Unique visitors"] == formatting.count(by_hand.visitors)
+
+    kpis = {row["kpi"]: row for row in files["kpis"]}
+    assert float(kpis["median_response"]["value"]) == by_hand.median_response
+    assert float(kpis["median_resolution"]["value"]) == by_hand.median_resolution
+    assert int(kpis["median_response"]["n"]) == by_hand.responded
+    assert cards["Satisfaction"] == formatting.score(float(kpis["satisfaction"]["value"]))
+
+    steps = {row["step"]: int(row["conversations"]) for row in files["funnel"]}
+    assert steps == {
+        name: getattr(by_hand, name) for name in ("started", "responded", "resolved", "ai_resolved")
+    }
+    for name, conversations in steps.items():
+        assert total(files["response-over-time"], name, period="current") == conversations
+
+    asked = {
+        "website_id": facts.site.id,
+        "date_from": start.strftime("%Y-%m-%d %H:%M:%S"),
+        "date_to": end.strftime("%Y-%m-%d %H:%M:%S"),
+    }
+    endpoint = query_pipe("inbox_analytics", **asked)[0]
+    assert {name: endpoint[name] for name in steps} == steps
+    assert endpoint["median_response_seconds"] == by_hand.median_response
+    assert query_pipe("unique_visitors", **asked)[0]["unique_visitors"] == by_hand.visitors
