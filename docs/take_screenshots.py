@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import click
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 DIRECTORY = Path(__file__).parent
 DESKTOP, PHONE = (1440, 900), (390, 844)
@@ -18,7 +18,29 @@ CHROMIUM_FLAGS = [
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
 ]
-PAGES = {"overview": "/", "live": "/live"}
+PAGES = {
+    "overview": "/",
+    "conversations": "/conversations",
+    "satisfaction": "/satisfaction",
+    "visitors": "/visitors",
+    "live": "/live",
+    "data-health": "/data_health",
+}
+WALL = (1920, 1080)
+
+
+def _take(browser: Browser, address: str, name: str, size: tuple[int, int], scheme: str) -> None:
+    page = browser.new_page(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+        device_scale_factor=2 if size == PHONE else 1,
+    )
+    page.goto(address)
+    page.wait_for_timeout(SETTLE_MS)
+    picture = DIRECTORY / f"{name}.png"
+    page.screenshot(path=picture)
+    click.echo(picture.relative_to(DIRECTORY.parent))
+    page.close()
 
 
 @click.command()
@@ -27,7 +49,7 @@ PAGES = {"overview": "/", "live": "/live"}
     "--website", default="northwind-outdoor", show_default=True, help="Slug of the website to show."
 )
 def main(url: str, website: str) -> None:
-    """Take every page in light, dark and phone size."""
+    """Take every page in light, dark and phone size, and the wall."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         raise click.ClickException("No Chromium: install the package chromium, or set CHROMIUM to its path.")
@@ -39,17 +61,14 @@ def main(url: str, website: str) -> None:
                 ("dark", DESKTOP, "dark"),
                 ("phone", PHONE, "light"),
             ):
-                page = browser.new_page(
-                    viewport={"width": size[0], "height": size[1]},
-                    color_scheme="dark" if scheme == "dark" else "light",
-                    device_scale_factor=2 if variant == "phone" else 1,
+                _take(
+                    browser,
+                    f"{url}{address}?website={website}&tz=Europe/London",
+                    f"{name}-{variant}",
+                    size,
+                    scheme,
                 )
-                page.goto(f"{url}{address}?website={website}&tz=Europe/London")
-                page.wait_for_timeout(SETTLE_MS)
-                picture = DIRECTORY / f"{name}-{variant}.png"
-                page.screenshot(path=picture)
-                click.echo(picture.relative_to(DIRECTORY.parent))
-                page.close()
+        _take(browser, f"{url}/live?website={website}&tz=Europe/London&wall=1", "wall", WALL, "dark")
         browser.close()
 
 
