@@ -30,7 +30,9 @@ COLUMNS: Final = (
     "escalated",
     "feedback",
     "median_response_seconds",
+    "p90_response_seconds",
     "median_resolution_seconds",
+    "p90_resolution_seconds",
     "ai_handled_ratio",
     "satisfaction_index",
     "satisfaction_missing",
@@ -111,7 +113,7 @@ def _side(
             zone.key,
         ),
         is_complete=pd.Series(
-            [_is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
+            [is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
         ),
         ai_handled_ratio=part["ai_handled_rate"],
         satisfaction_index=pd.Series([index.score for index in indexes], dtype="float64"),
@@ -121,7 +123,15 @@ def _side(
     return part[list(COLUMNS)]
 
 
-def _is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: Period) -> bool:
+def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: Period) -> bool:
+    """False for a bucket that the period cuts or that is not over yet.
+
+    Args:
+        start: First instant of the bucket inside the period.
+        end: First instant after it.
+        resolved: The bucket's kind, and now.
+        period: Which of the two periods.
+    """
     zone = period.timezone
     return (
         periods.floor_to_bucket(start, resolved.bucket, zone) == start

@@ -12,11 +12,11 @@ ANALYTICS: Final = ROOT / "analytics"
 
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
-    frozenset({"errors", "periods", "intervals", "budget", "sun", "exports"}),
-    frozenset({"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "presence", "totals"}),
-    frozenset({"access", "metrics", "views", "tinybird", "postgres"}),
-    frozenset({"sources", "connections", "timeseries"}),
-    frozenset({"board"}),
+    frozenset({"errors", "periods", "intervals", "budget", "sun", "tally", "exports", "countries"}),
+    frozenset({"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "places", "presence", "totals"}),
+    frozenset({"access", "metrics", "views", "tinybird", "postgres", "health", "selection"}),
+    frozenset({"sources", "connections", "timeseries", "attribution", "conversations"}),
+    frozenset({"board", "distributions", "audience"}),
     frozenset({"cached"}),
 )
 PACKAGES: Final = ("cached", "schemas", "sources")
@@ -27,15 +27,23 @@ SAME_LAYER: Final = {("views", "access")}
 PURE: Final = frozenset(
     {
         "access",
+        "attribution",
+        "audience",
         "board",
         "budget",
+        "conversations",
+        "distributions",
         "exports",
+        "health",
         "intervals",
         "metrics",
         "periods",
+        "places",
         "presence",
         "readings",
         "satisfaction",
+        "selection",
+        "tally",
         "tiers",
         "timeseries",
         "totals",

@@ -22,6 +22,7 @@ from analytics.cached import View, Viewer
 from analytics.errors import AccessDenied, ConfigError, SourceError, SourceRejected, SourceUnavailable
 from analytics.periods import Range
 from analytics.postgres import Parameter, Postgres, QueryAnswer
+from analytics.selection import Selection
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.product import Product
@@ -253,6 +254,9 @@ def everything(viewer: Viewer, website_id: str, now: datetime) -> Iterator[Calla
     yield lambda: cached.resolve_view(view)
     yield lambda: cached.kpis(view)
     yield lambda: cached.kpi_timeseries(view)
+    yield lambda: cached.conversation_breakdown(view, Selection())
+    yield lambda: cached.conversation_list(view, Selection(), 1)
+    yield lambda: cached.escalations(view)
     yield lambda: cached.active_visitors(viewer, website_id, 10, now)
     yield lambda: cached.visitor_locations(viewer, website_id, 10, now)
     yield lambda: cached.visitor_activity(viewer, website_id, now)

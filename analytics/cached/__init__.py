@@ -33,7 +33,7 @@ from analytics.cached.satisfaction import (
     satisfaction_attribution,
     satisfaction_distributions,
 )
-from analytics.cached.visitors import visitor_breakdown, visitor_timeseries
+from analytics.cached.visitors import LISTED_VALUES, visitor_breakdown, visitor_timeseries
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
 from analytics.readings import Question, Reading
@@ -42,6 +42,7 @@ from analytics.views import ResolvedView, View
 
 __all__ = [
     "KPI_ORDER",
+    "LISTED_VALUES",
     "LISTED_VISITORS",
     "Kpi",
     "KpiBoard",

@@ -40,8 +40,7 @@ def kpis(view: View) -> Reading[KpiBoard]:
     visitor_bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
     website_id, visitors = resolved.website.id, None
     with ThreadPoolExecutor(max_workers=3) as pool:
-        question = resolved.question("inbox_analytics", resolved.conversations)
-        conversations = pool.submit(attempt, question, _inbox_analytics, website_id, bounds)
+        conversations = pool.submit(inbox_analytics_of, resolved)
         scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
         if not resolved.visitors.is_empty:
             question = resolved.question("unique_visitors", resolved.visitors)
@@ -89,7 +88,8 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
             same local clock reading in the current period for `previous`.
         is_complete (bool): False for a bucket that the period cuts or that is not over yet.
         started, responded, resolved, ai_resolved, escalated, feedback (int): distinct conversations.
-        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+        median_response_seconds, p90_response_seconds, median_resolution_seconds, p90_resolution_seconds (float,
+            seconds): NaN when there was none.
         ai_handled_ratio (float, 0..1): NaN when nothing was resolved.
         satisfaction_index (float, 0..100): NaN when all components are missing, or Postgres could not be read
             (then `failures` says so).
@@ -112,6 +112,13 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         )
         scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
     return timeseries.joined(resolved, rows.result(), scores.result())
+
+
+def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
+    """The conversation totals of both periods of a view, or the failure as a value: one read for all who need it."""
+    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    question = resolved.question("inbox_analytics", resolved.conversations)
+    return attempt(question, _inbox_analytics, resolved.website.id, bounds)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -5,22 +5,33 @@ Columns that are not listed here are ignored, so that a newer pipe serves an old
 """
 
 from analytics.schemas.access import USER_BY_EMAIL, WEBSITES_FOR_VIEWER
-from analytics.schemas.health import DATA_FRESHNESS
+from analytics.schemas.conversations import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID
+from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_ROWS
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
 from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS
+from analytics.schemas.satisfaction import LATEST_COMMENTS
 from analytics.schemas.schema import PERIODS, Column, Dtype, Schema
+from analytics.schemas.visitors import VISITOR_BREAKDOWN, VISITOR_TIMESERIES
 
 __all__ = [
     "ACTIVE_VISITORS",
+    "CONVERSATIONS_BY_ID",
+    "CONVERSATION_BREAKDOWN",
+    "CONVERSATION_LIST",
     "DATA_FRESHNESS",
+    "EVENT_VOLUME",
     "INBOX_ANALYTICS",
     "KPI_TIMESERIES",
+    "LATEST_COMMENTS",
     "PERIODS",
+    "QUARANTINED_ROWS",
     "RATING_AND_SENTIMENT",
     "UNIQUE_VISITORS",
     "USER_BY_EMAIL",
     "VISITOR_ACTIVITY",
+    "VISITOR_BREAKDOWN",
     "VISITOR_LOCATIONS",
+    "VISITOR_TIMESERIES",
     "WEBSITES_FOR_VIEWER",
     "Column",
     "Dtype",

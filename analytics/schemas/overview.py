@@ -47,8 +47,11 @@ KPI_TIMESERIES = pipe(
     Column("bucket_start", "datetime", "first instant of the bucket inside the period, UTC"),
     Column("bucket_index", "int", "0-based within its period"),
     *_CONVERSATION_COUNTS,
-    Column("median_response_seconds", "float", "seconds", is_nullable=True),
-    Column("median_resolution_seconds", "float", "seconds", is_nullable=True),
+    *(
+        Column(f"{level}_{time}_seconds", "float", "seconds", is_nullable=True)
+        for time in ("response", "resolution")
+        for level in ("median", "p90")
+    ),
     _AI_HANDLED_RATE,
     Column("unique_visitors", "float", "distinct visitors per bucket; does not add up", is_nullable=True),
 )

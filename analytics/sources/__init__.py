@@ -6,7 +6,14 @@ to the tier; nothing here does.
 
 from analytics.sources.access import user_by_email, websites_for_viewer
 from analytics.sources.asking import Bounds
-from analytics.sources.health import data_freshness
+from analytics.sources.conversations import conversation_breakdown, conversation_list, conversations_by_id
+from analytics.sources.health import (
+    data_freshness,
+    event_volume,
+    postgres_probe,
+    quarantined_rows,
+    tinybird_probe,
+)
 from analytics.sources.live import (
     ACTIVE_VISITORS_LIMIT,
     ACTIVITY_MINUTES,
@@ -15,19 +22,33 @@ from analytics.sources.live import (
     visitor_locations,
 )
 from analytics.sources.overview import inbox_analytics, kpi_timeseries, rating_and_sentiment, unique_visitors
+from analytics.sources.satisfaction import latest_comments
+from analytics.sources.visitors import VisitorFilters, visitor_breakdown, visitor_timeseries
 
 __all__ = [
     "ACTIVE_VISITORS_LIMIT",
     "ACTIVITY_MINUTES",
+    "BREAKDOWN_LIMIT",
     "Bounds",
+    "VisitorFilters",
     "active_visitors",
+    "conversation_breakdown",
+    "conversation_list",
+    "conversations_by_id",
     "data_freshness",
+    "event_volume",
     "inbox_analytics",
     "kpi_timeseries",
+    "latest_comments",
+    "postgres_probe",
+    "quarantined_rows",
     "rating_and_sentiment",
+    "tinybird_probe",
     "unique_visitors",
     "user_by_email",
     "visitor_activity",
+    "visitor_breakdown",
     "visitor_locations",
+    "visitor_timeseries",
     "websites_for_viewer",
 ]

@@ -18,7 +18,9 @@ COLUMNS = [
     "escalated",
     "feedback",
     "median_response_seconds",
+    "p90_response_seconds",
     "median_resolution_seconds",
+    "p90_resolution_seconds",
     "ai_handled_rate",
     "unique_visitors",
 ]
@@ -84,7 +86,9 @@ def test_each_thing_counts_in_the_bucket_where_it_happened(website: Website) -> 
     assert _column(rows, "escalated") == [0, 1, 0]
     assert _column(rows, "feedback") == [0, 0, 1]
     assert _column(rows, "median_response_seconds") == [60, None, None]
+    assert _column(rows, "p90_response_seconds") == [60, None, None]
     assert _column(rows, "median_resolution_seconds") == [None, None, 600]
+    assert _column(rows, "p90_resolution_seconds") == [None, None, 840]
     assert [row["started"] for row in rows if row["period"] == "previous"] == [0, 1, 0]
 
 
@@ -378,7 +382,8 @@ def test_one_bucket_has_the_medians_of_the_card(website: Website) -> None:
     (bucket,) = _current(website.ask("kpi_timeseries", **period))
     card = website.ask("inbox_analytics", **period)[0]
 
-    shared = ("median_response_seconds", "median_resolution_seconds", "ai_handled_rate", *COUNTS)
+    times = [f"{level}_{time}_seconds" for level in ("median", "p90") for time in ("response", "resolution")]
+    shared = (*times, "ai_handled_rate", *COUNTS)
     assert [bucket[column] for column in shared] == [card[column] for column in shared]
 
 

@@ -1,0 +1,170 @@
+"""What Conversations shows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from analytics import conversations, sources
+from analytics.cached.access import resolve_view
+from analytics.cached.overview import inbox_analytics_of
+from analytics.cached.reading import (
+    KPI_TTL,
+    MAX_ENTRIES,
+    attempt,
+    bounds_of,
+    connections,
+    last_good,
+)
+from analytics.conversations import PAGE_ROWS, Escalations, Listing
+from analytics.errors import SourceError
+from analytics.metrics import Gate
+from analytics.readings import Answer, Reading
+from analytics.selection import Selection
+from analytics.sources import Bounds
+from analytics.views import ResolvedView, View
+
+LAST_PAGE: Final = 40_000
+"""No list is longer: the pipe skips at most a million rows."""
+
+
+def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataFrame]:
+    """Conversations of the period by dimension and key; no rows when there is none.
+
+    Columns:
+        dimension (string): `response_band`, `resolution_band`, `hour_of_week`, `handled_by`, `escalation`.
+        key (string): see the pipe.
+        conversations (int): a conversation counts once per dimension.
+        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+
+    Args:
+        view: What is looked at.
+        selection: What the rows are narrowed to; a choice leaves its own dimension whole.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `conversation_breakdown`.
+    """
+    resolved = resolve_view(view)
+    bounds, zone = _period(resolved)
+    question = resolved.question("conversation_breakdown", resolved.conversations), selection
+    return last_good.read(
+        question, lambda: _conversation_breakdown(resolved.website.id, bounds, zone, selection)
+    )
+
+
+def conversation_list(view: View, selection: Selection, page: int) -> Reading[Listing]:
+    """One page of the conversations with an event in the period, newest first.
+
+    Rows:
+        conversation_id (string)
+        started_at (datetime, UTC): NaT when it started before the period and Postgres does not know it.
+        first_event_at (datetime, UTC): its first event in the period.
+        response_seconds, resolution_seconds (float, seconds): NaN without that event in the period.
+        handled_by (string): `ai` or `human`; empty when not resolved in the period.
+        is_escalated (bool): in the period.
+        is_known (bool): False for a conversation that Postgres does not show: deleted, or a test visitor's.
+        status, sentiment, city, country_code (string, the last two untrusted): as Postgres has them now; empty when
+            not known.
+        rating (float, 1 to 5): of the newest feedback; NaN without any.
+
+    When Postgres cannot be read, its columns are empty and `failures` says why.
+
+    Args:
+        view: What is looked at.
+        selection: Which conversations.
+        page: From 1; past the end, the last one is given.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `conversation_list`, and Postgres `conversation`, `visitor`, `feedback`.
+    """
+    resolved = resolve_view(view)
+    page = min(max(page, 1), LAST_PAGE)
+    reading = _rows(resolved, selection, page)
+    if reading.value.empty and page > 1:
+        first = _rows(resolved, selection, 1)
+        page = conversations.last_page(_total(first.value))
+        reading = first if page == 1 else _rows(resolved, selection, page)
+    ids = tuple(str(name) for name in reading.value["conversation_id"])
+    if not ids:
+        return reading.with_value(Listing(conversations.listed(reading.value, None), 0, 1))
+    question = "conversations_by_id", resolved.website.id, ids
+    known = attempt(question, _conversations_by_id, resolved.website.id, ids)
+    total = _total(reading.value)
+    if isinstance(known, SourceError):
+        listing = Listing(conversations.listed(reading.value, None), total, page)
+        return Reading(listing, reading.as_of, reading.is_stale, reading.stale_reason, (known,))
+    return Reading(
+        Listing(conversations.listed(reading.value, known.value), total, page),
+        min(reading.as_of, known.as_of),
+        reading.is_stale or known.is_stale,
+        reading.stale_reason or known.stale_reason,
+    )
+
+
+def escalations(view: View) -> Reading[Escalations]:
+    """How many conversations of the period were escalated, and whether that changed. Shares the read of `kpis`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `inbox_analytics`.
+    """
+    resolved = resolve_view(view)
+    totals = inbox_analytics_of(resolved)
+    if isinstance(totals, SourceError):
+        raise totals
+    gate = Gate(resolved.is_compared, resolved.comparable)
+    return totals.with_value(conversations.escalations(totals.value, gate))
+
+
+def _period(resolved: ResolvedView) -> tuple[Bounds, str]:
+    period = resolved.conversations
+    return bounds_of(period, resolved, is_comparable=False), period.timezone.key
+
+
+def _rows(resolved: ResolvedView, selection: Selection, page: int) -> Reading[pd.DataFrame]:
+    bounds, zone = _period(resolved)
+    question = resolved.question("conversation_list", resolved.conversations), selection, page
+    return last_good.read(
+        question, lambda: _conversation_list(resolved.website.id, bounds, zone, selection, page)
+    )
+
+
+def _total(rows: pd.DataFrame) -> int:
+    return int(rows["total"].max()) if len(rows) else 0
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _conversation_breakdown(
+    website_id: str, bounds: Bounds, timezone: str, selection: Selection
+) -> Answer[pd.DataFrame]:
+    return sources.conversation_breakdown(connections().tinybird, website_id, bounds, timezone, selection)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _conversation_list(
+    website_id: str, bounds: Bounds, timezone: str, selection: Selection, page: int
+) -> Answer[pd.DataFrame]:
+    return sources.conversation_list(
+        connections().tinybird,
+        website_id,
+        bounds,
+        timezone,
+        selection,
+        limit=PAGE_ROWS,
+        offset=(page - 1) * PAGE_ROWS,
+    )
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _conversations_by_id(website_id: str, ids: tuple[str, ...]) -> Answer[pd.DataFrame]:
+    return sources.conversations_by_id(connections().postgres, website_id, ids)

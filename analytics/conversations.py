@@ -1,0 +1,223 @@
+"""Conversations by band, hour and outcome, and one by one: what pipes and Postgres gave, ready to draw. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+import pandas as pd
+
+from analytics.intervals import wilson
+from analytics.metrics import Delta, Gate
+from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure
+from analytics.totals import ConversationPeriods, ConversationTotals
+
+PAGE_ROWS: Final = 25
+"""Conversations on one page of the list."""
+
+LISTED_COLUMNS: Final = (
+    "conversation_id",
+    "started_at",
+    "first_event_at",
+    "response_seconds",
+    "resolution_seconds",
+    "handled_by",
+    "is_escalated",
+    "is_known",
+    "status",
+    "sentiment",
+    "rating",
+    "city",
+    "country_code",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of conversations.
+
+    Attributes:
+        rows: See `cached.conversation_list`.
+        total: How many conversations are on all pages.
+        page: Which page this is, from 1; the last one when a later one was asked for.
+    """
+
+    rows: pd.DataFrame
+    total: int
+    page: int
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are; 1 when there is nothing."""
+        return last_page(self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Escalations:
+    """How many conversations were escalated to people.
+
+    Attributes:
+        escalated: Conversations escalated in the period.
+        started: Conversations started in it.
+        ratio: Of the started, 0..1, at most 1 (one that started before may be escalated now); None without any.
+        delta: The change of the ratio in percentage points; less is better.
+        previous_ratio: The same of the period before; None when not read or nothing started.
+    """
+
+    escalated: int
+    started: int
+    ratio: float | None
+    delta: Delta
+    previous_ratio: float | None
+
+
+def last_page(total: int) -> int:
+    """The number of the last page of a list with so many rows; 1 when there is none.
+
+    >>> last_page(0), last_page(25), last_page(26)
+    (1, 1, 2)
+    """
+    return max(1, -(-total // PAGE_ROWS))
+
+
+def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """The distribution of one time: one row per band, fastest first, also of bands without a conversation.
+
+    Columns:
+        band (int): 0 to `BAND_COUNT` - 1.
+        longest_seconds (float, seconds): upper end, inclusive; infinite for the last.
+        conversations (int)
+        share_ratio, cumulative_ratio (float, 0..1): of all with that time, in this band and up to its end; NaN when
+            there is none.
+
+    Args:
+        breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+        measure: Response or resolution.
+    """
+    rows = breakdown[breakdown["dimension"] == f"{measure}_band"]
+    found = {str(key): int(n) for key, n in zip(rows["key"], rows["conversations"], strict=True)}
+    counts = pd.Series([found.get(str(band), 0) for band in range(BAND_COUNT)], dtype="int64")
+    total = int(counts.sum())
+    shares = counts / total if total else pd.Series([float("nan")] * BAND_COUNT)
+    return pd.DataFrame(
+        {
+            "band": range(BAND_COUNT),
+            "longest_seconds": [*BAND_SECONDS, inf],
+            "conversations": counts,
+            "share_ratio": shares,
+            "cumulative_ratio": counts.cumsum() / total if total else shares,
+        }
+    )
+
+
+def hours(breakdown: pd.DataFrame) -> pd.DataFrame:
+    """The week by the hour of the start: 168 rows, Monday's midnight first, also of hours without a conversation.
+
+    Columns:
+        weekday (int): 1 Monday to 7.
+        hour (int): 0 to 23, on the local clock.
+        conversations (int): started in that hour, on all such days of the period together.
+        median_response_seconds, median_resolution_seconds (float, seconds): of those; NaN when there was none.
+
+    Args:
+        breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+    """
+    columns = ["conversations", "median_response_seconds", "median_resolution_seconds"]
+    week = [(weekday, hour) for weekday in range(1, 8) for hour in range(24)]
+    rows = breakdown[breakdown["dimension"] == "hour_of_week"].set_index("key")[columns]
+    rows = rows.reindex([f"{weekday}-{hour}" for weekday, hour in week]).reset_index(drop=True)
+    rows["conversations"] = rows["conversations"].fillna(0).astype("int64")
+    return pd.concat([pd.DataFrame(week, columns=["weekday", "hour"]), rows], axis=1)
+
+
+def handled(breakdown: pd.DataFrame) -> pd.DataFrame:
+    """AI-resolved beside human-handled: two rows, `ai` and `human`.
+
+    Columns:
+        handled_by (string)
+        conversations (int): resolved in the period.
+        share_ratio (float, 0..1): of all resolved; NaN when there is none.
+        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+
+    Args:
+        breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+    """
+    rows = breakdown[breakdown["dimension"] == "handled_by"].set_index("key").reindex(["ai", "human"])
+    counts = rows["conversations"].fillna(0).astype("int64")
+    total = int(counts.sum())
+    return pd.DataFrame(
+        {
+            "handled_by": ["ai", "human"],
+            "conversations": counts.to_numpy(),
+            "share_ratio": (counts / total if total else counts.astype("float64") * float("nan")).to_numpy(),
+            "median_response_seconds": rows["median_response_seconds"].to_numpy(),
+            "median_resolution_seconds": rows["median_resolution_seconds"].to_numpy(),
+        }
+    )
+
+
+def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
+    """Escalated conversations, and all of them, in what is selected."""
+    rows = breakdown[breakdown["dimension"] == "escalation"].set_index("key")["conversations"]
+    return int(rows.get("escalated", 0)), int(rows.sum())
+
+
+def escalations(periods: ConversationPeriods, gate: Gate) -> Escalations:
+    """The escalations of a period against the one before; the verdict compares Wilson intervals.
+
+    Args:
+        periods: Totals of both.
+        gate: Whether they may be compared.
+    """
+    current, before = periods.current, periods.previous
+    ratio = _escalated_ratio(current)
+    previous = _escalated_ratio(before) if gate.comparable.is_ok else None
+    return Escalations(current.escalated, current.started, ratio, _delta(current, before, gate), previous)
+
+
+def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
+    """The list of the pipe with what Postgres knows of each, in the pipe's order; see `cached.conversation_list`.
+
+    Args:
+        rows: As in `schemas.CONVERSATION_LIST`.
+        known: As in `schemas.CONVERSATIONS_BY_ID`; None when Postgres could not be read, which leaves all of its
+            columns empty and marks nothing as deleted.
+    """
+    frame = rows.drop(columns="total").reset_index(drop=True)
+    is_resolved, is_by_ai = frame["is_resolved"] == 1, frame["is_ai_resolved"] == 1
+    frame["handled_by"] = pd.Series(None, index=frame.index, dtype="str")
+    frame.loc[is_resolved, "handled_by"] = "human"
+    frame.loc[is_by_ai, "handled_by"] = "ai"
+    frame["is_escalated"] = frame["is_escalated"] == 1
+    if known is None:
+        for column in ("status", "sentiment", "city", "country_code"):
+            frame[column] = pd.Series(None, index=frame.index, dtype="str")
+        return frame.assign(is_known=True, rating=float("nan"))[list(LISTED_COLUMNS)]
+    facts = known.rename(columns={"id": "conversation_id", "started_at": "known_start"})
+    frame = frame.merge(facts, on="conversation_id", how="left", validate="one_to_one")
+    frame["is_known"] = frame["status"].notna()
+    frame["started_at"] = frame["started_at"].fillna(frame["known_start"])
+    return frame[list(LISTED_COLUMNS)]
+
+
+def _escalated_ratio(totals: ConversationTotals) -> float | None:
+    return min(totals.escalated / totals.started, 1.0) if totals.started else None
+
+
+def _delta(current: ConversationTotals, before: ConversationTotals, gate: Gate) -> Delta:
+    if not gate.is_compared:
+        return Delta(None, "pp", "off")
+    if not gate.comparable.is_ok:
+        return Delta(None, "pp", "not_comparable", gate.comparable.reason, gate.comparable.longest_days)
+    now, past = (
+        wilson(min(totals.escalated, totals.started), totals.started) for totals in (current, before)
+    )
+    ratio, previous = _escalated_ratio(current), _escalated_ratio(before)
+    if now is None or past is None or ratio is None or previous is None:
+        side = "in this period" if now is None else "in the period before"
+        return Delta(None, "pp", "not_comparable", f"no conversations started {side}")
+    change = (ratio - previous) * 100
+    if now.overlaps(past):
+        return Delta(change, "pp", "within_noise", "the 95 % intervals of the two periods overlap")
+    return Delta(change, "pp", "better" if change < 0 else "worse")

@@ -1,0 +1,43 @@
+"""What Conversations reads: counts by band, hour and outcome, the list, and what Postgres knows of its rows."""
+
+from analytics.schemas.schema import Column, Schema, pipe
+
+_MEDIANS = tuple(
+    Column(name, "float", "seconds", is_nullable=True)
+    for name in ("median_response_seconds", "median_resolution_seconds")
+)
+
+CONVERSATION_BREAKDOWN = pipe(
+    "conversation_breakdown",
+    Column("dimension", "string", "response_band, resolution_band, hour_of_week, handled_by or escalation"),
+    Column("key", "string", "which value of the dimension"),
+    Column("conversations", "int", "distinct conversations"),
+    *_MEDIANS,
+)
+
+CONVERSATION_LIST = pipe(
+    "conversation_list",
+    Column("conversation_id", "string", "the conversation"),
+    Column("first_event_at", "datetime", "its first event in the period, UTC"),
+    Column("started_at", "datetime", "its start, UTC; null when before the period", is_nullable=True),
+    Column("response_seconds", "float", "seconds", is_nullable=True),
+    Column("resolution_seconds", "float", "seconds", is_nullable=True),
+    Column("is_resolved", "int", "1 when resolved in the period, by anybody"),
+    Column("is_ai_resolved", "int", "1 when the AI agent did"),
+    Column("is_escalated", "int", "1 when escalated in the period"),
+    Column("total", "int", "conversations on all pages"),
+)
+
+CONVERSATIONS_BY_ID = Schema(
+    "postgres",
+    "conversations_by_id",
+    (
+        Column("id", "string", "the conversation"),
+        Column("status", "string", "open, resolved or spam"),
+        Column("started_at", "datetime", "its start, UTC", is_nullable=True),
+        Column("sentiment", "string", "positive, neutral or negative", is_nullable=True),
+        Column("rating", "float", "1 to 5, of the newest feedback", is_nullable=True),
+        Column("city", "string", "untrusted text", is_nullable=True),
+        Column("country_code", "string", "ISO 3166 alpha-2", is_nullable=True),
+    ),
+)

@@ -1,0 +1,120 @@
+"""What Conversations reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from analytics import schemas
+from analytics.postgres import Postgres
+from analytics.readings import Answer
+from analytics.selection import Selection
+from analytics.sources.asking import Bounds, pipe_frame, sql_frame
+from analytics.tinybird import Tinybird
+from analytics.wire import Parameter as PipeParameter
+
+
+def conversation_breakdown(
+    tinybird: Tinybird, website_id: str, bounds: Bounds, timezone: str, selection: Selection
+) -> Answer[pd.DataFrame]:
+    """One row per dimension and key with a conversation; no rows when there is none.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose conversations.
+        bounds: The period; the one before is not read.
+        timezone: IANA name: whose hours of the week.
+        selection: What the rows are narrowed to; a choice leaves its own dimension whole.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_breakdown`.
+    """
+    params = _params(website_id, bounds, timezone, selection)
+    return pipe_frame(tinybird, schemas.CONVERSATION_BREAKDOWN, params)
+
+
+def conversation_list(
+    tinybird: Tinybird,
+    website_id: str,
+    bounds: Bounds,
+    timezone: str,
+    selection: Selection,
+    *,
+    limit: int,
+    offset: int,
+) -> Answer[pd.DataFrame]:
+    """One page of the conversations selected, newest first; no rows past the last one.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose conversations.
+        bounds: The period; the one before is not read.
+        timezone: IANA name: whose hours of the week.
+        selection: Which conversations.
+        limit: Rows of a page.
+        offset: Rows before it.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_list`.
+    """
+    params = _params(website_id, bounds, timezone, selection) | {"limit": limit, "offset": offset}
+    return pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
+
+
+_CONVERSATIONS_BY_ID: Final = """
+WITH newest AS (
+  SELECT DISTINCT ON (feedback.conversation_id) feedback.conversation_id, feedback.rating
+  FROM feedback
+  LEFT JOIN visitor ON visitor.id = feedback.visitor_id
+  WHERE feedback.website_id = :website_id AND feedback.conversation_id = ANY(:ids)
+    AND feedback.deleted_at IS NULL
+    AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+  ORDER BY feedback.conversation_id, feedback.created_at DESC, feedback.id DESC
+)
+SELECT conversation.id, conversation.status, conversation.started_at, conversation.sentiment, newest.rating,
+       visitor.city, visitor.country_code
+FROM conversation
+JOIN website ON website.id = conversation.website_id AND website.organization_id = conversation.organization_id
+JOIN visitor ON visitor.id = conversation.visitor_id
+LEFT JOIN newest ON newest.conversation_id = conversation.id
+WHERE conversation.website_id = :website_id AND conversation.id = ANY(:ids)
+  AND conversation.deleted_at IS NULL AND website.deleted_at IS NULL
+  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+ORDER BY conversation.id
+"""
+
+
+def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str]) -> Answer[pd.DataFrame]:
+    """What Postgres knows of those conversations: one row for each that is the website's and still there, by id.
+
+    Soft-deleted conversations, visitors and websites and test visitors are left out, and so is feedback that was
+    deleted or given by one of these. The rating is that of the newest feedback.
+
+    Args:
+        postgres: Where to ask.
+        website_id: Whose conversations; an id of another website has no row.
+        ids: Which.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `conversation`, `visitor`, `feedback`, `website`.
+    """
+    params = {"website_id": website_id, "ids": list(ids)}
+    return sql_frame(postgres, schemas.CONVERSATIONS_BY_ID, _CONVERSATIONS_BY_ID, params)
+
+
+def _params(website_id: str, bounds: Bounds, timezone: str, selection: Selection) -> dict[str, PipeParameter]:
+    return {
+        "website_id": website_id,
+        "date_from": bounds.date_from,
+        "date_to": bounds.date_to,
+        "timezone": timezone,
+        **selection.params(),
+    }

@@ -1,0 +1,261 @@
+"""The conversations behind a selection: what the URL selects, in words, who handled them, and the list itself.
+
+Owns how a conversation and a selection read. Counts and times come ready from `analytics.conversations`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from analytics.cached import Reading
+from analytics.conversations import PAGE_ROWS, Escalations, Listing
+from analytics.selection import Band, Cell, HandledBy, Measure, Selection, parse_handled
+from pages.components import cards, filters, formatting, url_state
+from pages.components.distribution import band_label
+
+T = TypeVar("T")
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+HANDLED: dict[HandledBy, str] = {"ai": "AI agent", "human": "People"}
+MEASURES: dict[Measure, str] = {"response": "Response", "resolution": "Resolution"}
+ESCALATED = {"yes": "Yes"}
+SENTIMENTS = {"positive": "Positive", "neutral": "Neutral", "negative": "Negative"}
+STATUSES = {"open": "Open", "resolved": "Resolved", "spam": "Spam"}
+
+
+def read_selection(notices: list[str]) -> Selection:
+    """What the URL selects; what it says wrong is left out, with a notice."""
+
+    def read(name: str, parse: Callable[[str], T]) -> T | None:
+        return url_state.read(name, None, parse, notices)
+
+    return Selection(
+        band=read("band", Band.parse),
+        cell=read("cell", Cell.parse),
+        handled_by=read("handled", parse_handled),
+        is_escalated=read("escalated", url_state.choice(ESCALATED)) is not None,
+    )
+
+
+def read_page() -> int:
+    """The page of the list that the URL names, from 1; a notice where it names none."""
+    notices: list[str] = []
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text)):
+            raise ValueError("Pages are counted from 1.")
+        return int(text)
+
+    number = url_state.read("page", 1, parse, notices)
+    for notice in notices:
+        st.caption(notice)
+    return number
+
+
+def in_words(selection: Selection) -> dict[str, str]:
+    """URL parameter to what it selects, for the chips.
+
+    >>> in_words(Selection(Band("response", 0), Cell(2, 14), "human", True))
+    {'band': 'response up to 5 m', 'cell': 'Tuesday 14:00–15:00', 'handled': 'People', 'escalated': 'Yes'}
+    """
+    words: dict[str, str] = {}
+    if selection.band is not None:
+        words["band"] = f"{selection.band.measure} {band_label(selection.band.index)}"
+    if selection.cell is not None:
+        words["cell"] = cell_label(selection.cell.weekday, selection.cell.hour)
+    if selection.handled_by is not None:
+        words["handled"] = HANDLED[selection.handled_by]
+    if selection.is_escalated:
+        words["escalated"] = "Yes"
+    return words
+
+
+def cell_label(weekday: int, hour: int) -> str:
+    """An hour of the week.
+
+    >>> cell_label(7, 23)
+    'Sunday 23:00–24:00'
+    """
+    return f"{WEEKDAYS[weekday - 1]} {hour:02}:00–{hour + 1:02}:00"
+
+
+def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
+    """Draw AI-resolved beside human-handled: share, count and both medians of each; a click on a name selects it.
+
+    Args:
+        handled: `analytics.conversations.handled`.
+        chosen: which of the two is selected.
+    """
+    for row in handled.itertuples(index=False):
+        who: HandledBy = "ai" if row.handled_by == "ai" else "human"
+        share = 0.0 if pd.isna(row.share_ratio) else float(row.share_ratio)
+        with st.container(gap=None, key=f"handled-{who}"):
+            with st.container(
+                horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+            ):
+                _choose(HANDLED[who], "handled", who, is_chosen=chosen == who)
+                st.markdown(
+                    f"**{formatting.rate(row.share_ratio)}** :gray[{formatting.count(row.conversations)}]",
+                    width="content",
+                )
+            st.progress(share)
+            st.caption(
+                f"Answer {formatting.duration(row.median_response_seconds)}, "
+                f"resolution {formatting.duration(row.median_resolution_seconds)}"
+            )
+
+
+def draw_escalations(escalations: Escalations, selected: tuple[int, int] | None, *, is_chosen: bool) -> None:
+    """Draw how many conversations were escalated; a click selects them.
+
+    Args:
+        escalations: of the whole period.
+        selected: escalated and all of the conversations selected; None when nothing is.
+        is_chosen: whether the escalated ones are selected.
+    """
+    with st.container(gap=None, key="escalations"):
+        if selected is not None:
+            escalated, total = selected
+            ratio = escalated / total if total else None
+            of = f"of {formatting.count(total)} selected"
+        else:
+            escalated, ratio = escalations.escalated, escalations.ratio
+            of = f"of {formatting.count(escalations.started)} started"
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            _choose("Escalated", "escalated", "yes", is_chosen=is_chosen)
+            st.markdown(f"**{formatting.rate(ratio)}** :gray[{formatting.count(escalated)}]", width="content")
+        st.progress(min(ratio or 0.0, 1.0))
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.caption(" · ".join([of, *([] if selected else _compared(escalations))]), width="content")
+
+
+def _compared(escalations: Escalations) -> list[str]:
+    delta = escalations.delta
+    change = cards.change_text(delta)
+    if delta.verdict == "off" or change is None:
+        return []
+    if delta.verdict == "not_comparable":
+        return [f"not comparable: {delta.reason}"]
+    if delta.verdict == "within_noise":
+        return [f"{change}, within noise"]
+    colour = "green" if delta.verdict == "better" else "red"
+    return [f":{colour}[**{change}** {delta.verdict}]"]
+
+
+def _choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
+    """A name that selects, or takes the selection away when it is selected."""
+    if st.button(
+        label,
+        key=f"choose-{name}-{value}",
+        type="tertiary",
+        icon=":material/check:" if is_chosen else ":material/filter_alt:",
+        help="Show all again" if is_chosen else "Show only these on this page",
+    ):
+        filters.toggle(name, value)
+
+
+def draw_list(listing: Listing, timezone: str) -> None:
+    """Draw one page of conversations and the way to the others.
+
+    Args:
+        listing: `cached.conversation_list`; not empty.
+        timezone: whose clock the starts are shown on.
+    """
+    rows, zone = listing.rows, ZoneInfo(timezone)
+    started = rows["started_at"].fillna(rows["first_event_at"])
+    table = pd.DataFrame(
+        {
+            "Started": [_clock(at.to_pydatetime(), zone) for at in started],
+            "Status": [
+                _status(status, is_known=known)
+                for status, known in zip(rows["status"], rows["is_known"], strict=True)
+            ],
+            "Response": rows["response_seconds"],
+            "Resolution": rows["resolution_seconds"],
+            "Handled by": [HANDLED.get(who, formatting.MISSING) for who in rows["handled_by"]],
+            "Escalated": ["Yes" if escalated else formatting.MISSING for escalated in rows["is_escalated"]],
+            "Sentiment": [SENTIMENTS.get(mood, formatting.MISSING) for mood in rows["sentiment"]],
+            "Rating": [
+                formatting.MISSING if pd.isna(rating) else f"{rating:.0f} of 5" for rating in rows["rating"]
+            ],
+            "Place": [
+                formatting.place(_text(city), _text(country))
+                if _text(city) or _text(country)
+                else formatting.MISSING
+                for city, country in zip(rows["city"], rows["country_code"], strict=True)
+            ],
+            "Conversation": [formatting.plain(name) for name in rows["conversation_id"]],
+        }
+    )
+    st.dataframe(
+        table.style.format(formatting.duration, subset=["Response", "Resolution"]),
+        hide_index=True,
+        height="content",
+        placeholder=formatting.MISSING,
+        column_config={
+            "Started": st.column_config.TextColumn(width=130, help="Newest first, on the clock of this page"),
+            "Status": st.column_config.TextColumn(width=110, help="As it is now"),
+            "Response": st.column_config.Column(width=90),
+            "Resolution": st.column_config.Column(width=90),
+            "Handled by": st.column_config.TextColumn(width=90),
+            "Escalated": st.column_config.TextColumn(width=80),
+            "Sentiment": st.column_config.TextColumn(width=80),
+            "Rating": st.column_config.TextColumn(width=70, help="Of the newest feedback"),
+            "Place": st.column_config.TextColumn(width=150),
+            "Conversation": st.column_config.TextColumn(width=160),
+        },
+        key="conversation-list",
+        alt=f"{len(table)} conversations, newest first: start, status, times, outcome, sentiment, rating, place",
+    )
+
+
+def note_unknown(reading: Reading[Listing]) -> None:
+    """Say so where Postgres could not be read: the times stand, what it knows is missing."""
+    for failure in reading.failures:
+        st.caption(
+            ":material/cloud_off: Status, sentiment, rating and place are missing: "
+            f"{formatting.markdown(failure.message)}"
+        )
+
+
+def draw_pages(listing: Listing) -> None:
+    """Draw which rows these are, and the other pages; the choice is kept in the URL as `page`."""
+    first = (listing.page - 1) * PAGE_ROWS + 1
+    last = first + len(listing.rows) - 1
+    st.caption(
+        f"{formatting.count(first)} to {formatting.count(last)} of {formatting.count(listing.total)}",
+        width="content",
+    )
+    if listing.page_count > 1:
+        key = f"pages-{listing.page}-of-{listing.page_count}"
+        st.pagination(
+            listing.page_count,
+            default=listing.page,
+            max_visible_pages=5,
+            key=key,
+            on_change=url_state.follow("page", key, lambda page: None if page == 1 else str(page)),
+        )
+
+
+def _status(status: object, *, is_known: bool) -> str:
+    if not is_known:
+        return "Deleted or test"
+    return STATUSES.get(str(status), formatting.plain(_text(status)) or formatting.MISSING)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _clock(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b, %H:%M}"
+
+
+def unfiltered_note(selection: Selection) -> str | None:
+    """What a chart says that shows all conversations while the page is filtered; None while it is not."""
+    return None if selection.is_everything else "All conversations of the period, whatever is selected."

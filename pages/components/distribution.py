@@ -1,0 +1,175 @@
+"""The distribution of a time in bands: one bar per band, with its share, its count and the share up to it.
+
+Owns the words of the bands and the sentence that is read first. Shares come ready from `analytics.conversations`.
+"""
+
+from math import isinf
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.selection import BAND_COUNT, BAND_SECONDS, Band, Measure
+from pages.components import charts, filters, formatting
+from pages.components.palette import palette
+
+HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
+"""Up to which band the headline counts: 15 minutes to answer, 4 hours to resolve."""
+
+DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
+NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
+ROW_PX, HEAD_PX = 34, 22
+COLUMNS_PX = (60, 112, 194)
+
+
+def band_label(index: int) -> str:
+    """A band in words.
+
+    >>> [band_label(index) for index in (0, 2, 5)]
+    ['up to 5 m', '15 m to 1 h', 'over 24 h']
+    """
+    if index == 0:
+        return f"up to {_short(BAND_SECONDS[0])}"
+    if index == BAND_COUNT - 1:
+        return f"over {_short(BAND_SECONDS[-1])}"
+    return f"{_short(BAND_SECONDS[index - 1])} to {_short(BAND_SECONDS[index])}"
+
+
+def _short(seconds: float) -> str:
+    return "24 h" if seconds == 86_400 else formatting.duration(seconds)
+
+
+def draw_headline(bands: pd.DataFrame, measure: Measure) -> None:
+    """Draw the sentence read first: which share was answered or resolved in good time, and of how many."""
+    row = bands.iloc[HEADLINE_BAND[measure]]
+    limit = (
+        formatting.duration(float(row["longest_seconds"])).replace(" m", " minutes").replace(" h", " hours")
+    )
+    st.markdown(
+        f"### {formatting.rate(row['cumulative_ratio'])} :gray[{DONE[measure]} within {limit}]", anchors=False
+    )
+
+
+def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> None:
+    """Draw one bar per band; a click on a row selects the band, a second one takes it away.
+
+    Args:
+        bands: `analytics.conversations.bands`, with at least one conversation.
+        measure: response or resolution.
+        chosen: the band that is selected, of either measure.
+    """
+    colours = palette()
+    index = chosen.index if chosen is not None and chosen.measure == measure else None
+    labels = [band_label(band) for band in range(BAND_COUNT)]
+    shares = bands["share_ratio"]
+    longest = float(shares.max()) or 1.0
+    texts = [
+        f"<b>{label}</b>: {formatting.rate(share)} ({formatting.count(n)})<br>{_up_to(row.longest_seconds, row.cumulative_ratio, measure)}"
+        for label, share, n, row in zip(
+            labels, shares, bands["conversations"], bands.itertuples(index=False), strict=True
+        )
+    ]
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=labels,
+                x=[longest] * BAND_COUNT,
+                orientation="h",
+                marker={"color": colours.grid, "opacity": 0.45, "cornerradius": 3},
+                hovertext=texts,
+                hovertemplate="%{hovertext}<extra></extra>",
+            ),
+            go.Bar(
+                y=labels,
+                x=shares,
+                orientation="h",
+                marker={
+                    "color": colours.accent,
+                    "opacity": [1.0 if index in (None, band) else 0.35 for band in range(BAND_COUNT)],
+                    "cornerradius": 3,
+                },
+                hovertext=texts,
+                hovertemplate="%{hovertext}<extra></extra>",
+            ),
+        ]
+    )
+    # A chosen bar is shown by its colour; Plotly's own way would fade what was not clicked a second time.
+    figure.update_traces(
+        selected={"marker": {"opacity": 1}} if index is None else None,
+        unselected={"marker": {"opacity": 1}} if index is None else None,
+    )
+    _columns(figure, bands, index)
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0.42,
+        margin={"l": 0, "r": COLUMNS_PX[-1] + 4, "t": HEAD_PX, "b": 0},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+    )
+    figure.update_xaxes(visible=False, range=[0, longest], fixedrange=True)
+    figure.update_yaxes(
+        autorange="reversed",
+        fixedrange=True,
+        showgrid=False,
+        ticksuffix="  ",
+        tickfont={"color": colours.text, "size": 13},
+        automargin=True,
+    )
+    event = st.plotly_chart(
+        figure,
+        key=f"bands-{measure}-{chosen}",
+        height=ROW_PX * BAND_COUNT + HEAD_PX,
+        config=charts.CONFIG,
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"{NOUNS[measure].capitalize()} by time: "
+        + ", ".join(f"{label} {formatting.rate(share)}" for label, share in zip(labels, shares, strict=True)),
+    )
+    points = event["selection"]["points"]
+    if points:
+        filters.toggle("band", str(Band(measure, int(points[0]["point_index"]))))
+
+
+def _columns(figure: go.Figure, bands: pd.DataFrame, index: int | None) -> None:
+    """Share, count and cumulative share in columns right of the bars."""
+    colours = palette()
+    heads = zip(("Share", "Count", "Up to here"), COLUMNS_PX, strict=True)
+    for text, right in heads:
+        _cell(figure, text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom")
+    for row in bands.itertuples(index=False):
+        label, is_faded = band_label(int(row.band)), index not in (None, int(row.band))
+        values = (
+            (f"<b>{formatting.rate(row.share_ratio)}</b>", colours.muted if is_faded else colours.text),
+            (formatting.count(row.conversations), colours.muted),
+            (
+                formatting.MISSING if isinf(row.longest_seconds) else formatting.rate(row.cumulative_ratio),
+                colours.muted,
+            ),
+        )
+        for (text, colour), right in zip(values, COLUMNS_PX, strict=True):
+            _cell(figure, text, right, y=label, yref="y", colour=colour, anchor="middle")
+
+
+def _cell(
+    figure: go.Figure, text: str, right: int, *, y: float | str, yref: str, colour: str, anchor: str
+) -> None:
+    figure.add_annotation(
+        text=text,
+        x=1,
+        xref="paper",
+        xanchor="right",
+        xshift=right,
+        y=y,
+        yref=yref,
+        yanchor=anchor,
+        showarrow=False,
+        font={"color": colour, "size": 12 if anchor == "bottom" else 13},
+    )
+
+
+def _up_to(longest: float, ratio: float, measure: Measure) -> str:
+    if isinf(longest):
+        return f"{DONE[measure]} later than a day"
+    return f"{formatting.rate(ratio)} {DONE[measure]} within {_short(longest)}"

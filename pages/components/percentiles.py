@@ -1,0 +1,158 @@
+"""Half of the conversations and nine out of ten, over time: p50 solid, p90 lighter, the p50 before dotted.
+
+Owns how the two lines are drawn together; style and labels are those of `charts`.
+"""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.periods import Bucket
+from analytics.selection import Measure, parse_measure
+from pages.components import charts, formatting, url_state
+from pages.components.conversations import MEASURES
+from pages.components.palette import palette
+
+DEFAULT_MEASURE: Measure = "response"
+HEIGHT_PX = 320
+
+
+def draw_header() -> Measure:
+    """Draw title and switch between response and resolution; returns what is chosen, as the URL says in `measure`."""
+    notices: list[str] = []
+    chosen = url_state.read("measure", DEFAULT_MEASURE, parse_measure, notices)
+    st.session_state["measure_widget"] = chosen
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{MEASURES[chosen]} time over time**", width="content")
+        st.segmented_control(
+            "Time",
+            list(MEASURES),
+            format_func=lambda key: MEASURES.get(key, key),
+            key="measure_widget",
+            required=True,
+            label_visibility="collapsed",
+            on_change=url_state.follow(
+                "measure", "measure_widget", lambda key: None if key == DEFAULT_MEASURE else str(key)
+            ),
+        )
+    for notice in notices:
+        st.caption(notice)
+    return chosen
+
+
+def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """What is drawn of `cached.kpi_timeseries`: the buckets, how many it rests on, p50 and p90 of one time.
+
+    Args:
+        series: `cached.kpi_timeseries`.
+        measure: response or resolution.
+    """
+    names = {
+        "responded" if measure == "response" else "resolved": "n",
+        f"median_{measure}_seconds": "p50_seconds",
+        f"p90_{measure}_seconds": "p90_seconds",
+    }
+    buckets = ["period", "bucket_start", "bucket_end", "aligned_start", "is_complete"]
+    return series[[*buckets, *names]].rename(columns=names)
+
+
+def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> None:
+    """Draw median and 90th percentile over time; unfinished buckets as open markers.
+
+    Args:
+        series: `columns_of` it; the median of the period before lies under the current one.
+        measure: response or resolution.
+        bucket: what one point stands for.
+    """
+    colours = palette()
+    median, p90 = "p50_seconds", "p90_seconds"
+    now = series[series["period"] == "current"].reset_index(drop=True)
+    past = series[series["period"] == "previous"].reset_index(drop=True)
+    labels = charts.bucket_labels(now["bucket_start"], bucket)
+    past = past.assign(label=charts.bucket_labels(past["aligned_start"], bucket))
+    past = past[past["label"].isin(labels)]
+    is_open = ~now["is_complete"].astype(bool)
+    figure = go.Figure()
+    if past[median].notna().any():
+        figure.add_trace(
+            go.Scatter(
+                x=past["label"],
+                y=past[median],
+                mode="lines",
+                line={"color": colours.muted, "width": 1.5, "dash": "dot"},
+                customdata=[formatting.duration(value) for value in past[median]],
+                hovertemplate="half before %{customdata}<extra></extra>",
+            )
+        )
+    for column, words, opacity, width in ((p90, "nine of ten", 0.45, 1.75), (median, "half", 1.0, 2.25)):
+        text = [formatting.duration(value) for value in now[column]]
+        marker = {
+            "size": [8 if still else 5 for still in is_open],
+            "color": [colours.surface if still else colours.accent for still in is_open],
+            "line": {"color": colours.accent, "width": [2 if still else 0 for still in is_open]},
+        }
+        figure.add_trace(
+            go.Scatter(
+                x=labels,
+                y=now[column],
+                mode="lines+markers" if len(now) <= charts.MARKERS_UP_TO else "lines",
+                opacity=opacity,
+                line={"color": colours.accent, "width": width},
+                marker=marker,
+                customdata=[
+                    f"{value}{' so far' if still else ''}" for value, still in zip(text, is_open, strict=True)
+                ],
+                hovertemplate=f"<b>%{{customdata}}</b> {words}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+    highest = float(pd.concat([now[median], now[p90], past[median]]).max())
+    ticks = charts.duration_ticks(highest)
+    step = max(1, -(-len(labels) // charts.TICK_COUNT))
+    figure.update_layout(
+        margin={"l": 0, "r": 8, "t": 12, "b": 0},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        showlegend=False,
+        dragmode=False,
+    )
+    figure.update_xaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=labels,
+        tickvals=labels[::step],
+        showgrid=False,
+        showspikes=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+        automargin=True,
+    )
+    figure.update_yaxes(
+        rangemode="tozero",
+        tickvals=ticks,
+        ticktext=[formatting.duration(tick) for tick in ticks],
+        gridcolor=colours.grid,
+        zeroline=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+        automargin=True,
+    )
+    st.markdown(f":small[{legend(is_compared=past[median].notna().any())}]")
+    st.plotly_chart(
+        figure,
+        key=f"percentiles-{measure}",
+        height=HEIGHT_PX,
+        config=charts.CONFIG,
+        alt=f"{MEASURES[measure]} time: half of the conversations within "
+        f"{formatting.duration(float(now[median].dropna().iloc[-1]))} in the last bucket"
+        if now[median].notna().any()
+        else f"{MEASURES[measure]} time: no values",
+    )
+
+
+def legend(*, is_compared: bool) -> str:
+    """What the lines are, in their own strokes."""
+    words = [":primary[━ **half** within (p50)]", ":primary[─ nine of ten within (p90)]"]
+    if is_compared:
+        words.append(":gray[┅ half in the period before]")
+    return "   ".join(words)

@@ -1,0 +1,116 @@
+"""Conversations: how long do people wait, when, who answers, and which conversations are behind a number?
+
+Sources: `cached.conversation_breakdown`, `cached.kpi_timeseries`, `cached.escalations`, `cached.conversation_list`.
+Freshness: five minutes.
+"""
+
+import streamlit as st
+
+from analytics import cached, conversations
+from analytics.selection import Measure
+from pages.components import chrome, distribution, export, filters, heatmap, percentiles
+from pages.components import conversations as rows
+from pages.components.panel import empty, note_staleness, panel
+
+page = chrome.begin_page("Conversations")
+resolved = page.resolved
+notices: list[str] = []
+selection = rows.read_selection(notices)
+LONGER = "Choose a longer range in the sidebar" + (
+    "." if selection.is_everything else ", or take a filter away."
+)
+
+
+@st.fragment(parallel=True)
+def draw_distribution(measure: Measure) -> None:
+    """One time in bands, the share in good time first."""
+    with panel(f"bands-{measure}", f"{rows.MEASURES[measure]} time", height_px=320, border=False):
+        reading = cached.conversation_breakdown(page.view, selection)
+        note_staleness(reading, page.timezone)
+        bands = conversations.bands(reading.value, measure)
+        if not bands["conversations"].sum():
+            empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
+            return
+        distribution.draw_headline(bands, measure)
+        distribution.draw_bands(bands, measure, selection.band)
+        export.offer_csv(page, f"{measure}-bands", bands)
+
+
+@st.fragment(parallel=True)
+def draw_percentiles() -> None:
+    """Half of the conversations and nine out of ten, over time."""
+    with panel("percentiles", height_px=400, border=False):
+        measure = percentiles.draw_header()
+        reading = cached.kpi_timeseries(page.view)
+        note_staleness(reading, page.timezone)
+        series = percentiles.columns_of(reading.value, measure)
+        if series["p50_seconds"].notna().any():
+            percentiles.draw_percentiles(series, measure, resolved.bucket)
+            if note := rows.unfiltered_note(selection):
+                st.caption(note)
+            export.offer_csv(page, f"{measure}-over-time", series)
+        else:
+            empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
+
+
+@st.fragment(parallel=True)
+def draw_outcomes() -> None:
+    """AI-resolved beside human-handled, and escalations."""
+    with panel("outcomes", "Who resolved :gray[and the median times]", height_px=400, border=False):
+        reading = cached.conversation_breakdown(page.view, selection)
+        escalations = cached.escalations(page.view)
+        note_staleness(reading, page.timezone)
+        handled = conversations.handled(reading.value)
+        rows.draw_handled(handled, selection.handled_by)
+        selected = None if selection.is_everything else conversations.escalated_of(reading.value)
+        rows.draw_escalations(escalations.value, selected, is_chosen=selection.is_escalated)
+        export.offer_csv(page, "handled-by", handled)
+
+
+@st.fragment(parallel=True)
+def draw_week() -> None:
+    """When conversations start, and how long they wait then."""
+    with panel("week", height_px=330):
+        shown = heatmap.draw_header()
+        reading = cached.conversation_breakdown(page.view, selection)
+        note_staleness(reading, page.timezone)
+        hours = conversations.hours(reading.value)
+        if hours["conversations"].sum():
+            heatmap.draw_week(hours, shown, selection.cell)
+            st.caption(heatmap.footnote(shown, page.timezone))
+            export.offer_csv(page, "hour-of-week", hours)
+        else:
+            empty("No conversations started in this period", LONGER)
+
+
+@st.fragment(parallel=True)
+def draw_list() -> None:
+    """The conversations behind the selection."""
+    with panel("list", "Conversations behind these numbers", height_px=700):
+        reading = cached.conversation_list(page.view, selection, rows.read_page())
+        note_staleness(reading, page.timezone)
+        rows.note_unknown(reading)
+        if reading.value.total:
+            rows.draw_list(reading.value, page.timezone)
+            with st.container(horizontal=True, vertical_alignment="center"):
+                rows.draw_pages(reading.value)
+                st.space("stretch")
+                export.offer_csv(page, "conversations", reading.value.rows)
+        else:
+            empty("No conversations here", LONGER)
+
+
+for notice in notices:
+    st.info(notice, icon=":material/info:")
+filters.chips(rows.in_words(selection))
+for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
+    with column:
+        draw_distribution(each)
+chrome.offer_comparable(resolved)
+main, side = st.columns([7, 3], gap="xsmall", border=True)
+with main:
+    draw_percentiles()
+with side:
+    draw_outcomes()
+draw_week()
+draw_list()

@@ -1,0 +1,234 @@
+"""Conversations without a browser: every state of the page, its filters, and the rows behind them."""
+
+import psycopg
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import LocalStack
+from tests.pages.conftest import RunPage, Site, query_of, text_of
+
+CONVERSATIONS = "pages/conversations.py"
+
+
+@pytest.fixture
+def known(three_conversations: Site, stack_environment: LocalStack) -> Site:
+    """The three conversations in Postgres: a rated, b a test visitor's, c deleted."""
+    site = three_conversations
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        for name, is_test, deleted in (("a", False, None), ("b", True, None), ("c", False, "now")):
+            visitor, conversation = f"{site.id}-v{name}", f"{site.id}-{name}"
+            connection.execute(
+                "INSERT INTO visitor (id, organization_id, website_id, city, country_code, is_test, created_at)"
+                " VALUES (%s, %s, %s, '<b>Paris</b>', 'FR', %s, now())",
+                (visitor, site.organization_id, site.id, is_test),
+            )
+            connection.execute(
+                "INSERT INTO conversation (id, organization_id, website_id, visitor_id, status, sentiment, started_at,"
+                " created_at, updated_at, deleted_at)"
+                " VALUES (%s, %s, %s, %s, 'resolved', 'positive', now(), now(), now(), %s::timestamptz)",
+                (conversation, site.organization_id, site.id, visitor, deleted),
+            )
+        for number, (rating, deleted) in enumerate(((2, None), (5, None), (1, "now"))):
+            connection.execute(
+                "INSERT INTO feedback (id, organization_id, website_id, conversation_id, rating, created_at, updated_at,"
+                " deleted_at) VALUES (%s, %s, %s, %s, %s, now() + %s * interval '1 second', now(), %s::timestamptz)",
+                (
+                    f"{site.id}-f{number}",
+                    site.organization_id,
+                    site.id,
+                    f"{site.id}-a",
+                    rating,
+                    number,
+                    deleted,
+                ),
+            )
+    return site
+
+
+def _table(page: AppTest) -> dict[str, list[object]]:
+    (table,) = page.dataframe
+    frame = table.value
+    frame["Conversation"] = [str(name)[-1] for name in frame["Conversation"]]
+    return {str(name): frame[name].tolist() for name in frame.columns}
+
+
+@pytest.mark.parametrize("entry", ["app.py", CONVERSATIONS])
+def test_the_sla_reading_is_the_first_thing_said(
+    entry: str, run_page: RunPage, three_conversations: Site
+) -> None:
+    """All answered within 15 minutes, both resolutions within 4 hours."""
+    page = run_page(entry, website=three_conversations.slug, tz="UTC")
+    if entry == "app.py":
+        page.switch_page(CONVERSATIONS).run()
+    assert not page.exception
+    assert "100 % :gray[answered within 15 minutes]" in text_of(page)
+    assert "100 % :gray[resolved within 4 hours]" in text_of(page)
+
+
+def test_bands_charts_and_hands_are_those_counted_by_hand(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """Three answers and two resolutions, one of each hand; four charts."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
+    text = text_of(page)
+    assert len(page.get("plotly_chart")) == 4
+    assert text.count("**50 %** :gray[1]") == 2
+    assert "Answer 10 s, resolution 10 m" in text
+    assert "Answer 20 s, resolution 20 m" in text
+    assert "of 3 started" in text
+    assert [button.label for button in page.button if str(button.key).startswith("choose-")] == [
+        "AI agent",
+        "People",
+        "Escalated",
+    ]
+
+
+def test_the_list_shows_what_postgres_knows_of_each(run_page: RunPage, known: Site) -> None:
+    """Newest feedback that is not deleted; a test visitor's and a deleted conversation are marked, with their times."""
+    page = run_page(CONVERSATIONS, website=known.slug, tz="UTC")
+    assert not page.exception
+    table = _table(page)
+    assert table["Conversation"] == ["a", "b", "c"]
+    assert table["Status"] == ["Resolved", "Deleted or test", "Deleted or test"]
+    assert table["Handled by"] == ["AI agent", "People", "–"]
+    assert table["Response"] == [10, 20, 60]
+    assert table["Sentiment"] == ["Positive", "–", "–"]
+    assert table["Rating"] == ["5 of 5", "–", "–"]
+    assert table["Place"] == ["<b>Paris</b>, FR", "–", "–"]
+    assert "1 to 3 of 3" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "chip"),
+    [
+        ({"handled": "ai"}, ["a"], "Handled by: AI agent"),
+        ({"handled": "human"}, ["b"], "Handled by: People"),
+        ({"band": "response:0"}, ["a", "b", "c"], "Time: response up to 5 m"),
+        ({"band": "resolution:1"}, ["a"], "Time: resolution 5 m to 15 m"),
+        ({"band": "resolution:2", "handled": "human"}, ["b"], "Handled by: People"),
+    ],
+)
+def test_a_filter_in_the_url_narrows_the_list_and_shows_as_a_chip(
+    run_page: RunPage, three_conversations: Site, query: dict[str, str], expected: list[str], chip: str
+) -> None:
+    """What is selected is listed, and said."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", **query)
+    assert not page.exception
+    assert _table(page)["Conversation"] == expected
+    assert chip in [button.label.replace("\\", "") for button in page.button]
+
+
+def test_an_hour_of_the_week_selects_its_conversations(run_page: RunPage, three_conversations: Site) -> None:
+    """Noon of the day selects all three; the hour after it none, and says what to do."""
+    from datetime import UTC, datetime, timedelta
+
+    weekday = (datetime.now(UTC) - timedelta(days=1)).isoweekday()
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", cell=f"{weekday}-12")
+    assert len(_table(page)["Conversation"]) == 3
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", cell=f"{weekday}-13")
+    assert not page.dataframe
+    assert "No conversations here" in text_of(page)
+    assert "or take a filter away" in text_of(page)
+
+
+def test_a_chip_takes_its_filter_away(run_page: RunPage, three_conversations: Site) -> None:
+    """The chip's click removes the parameter, and everything is listed again."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", handled="ai")
+    page.button(key="chip-handled").click().run()
+    assert "handled" not in query_of(page)
+    assert len(_table(page)["Conversation"]) == 3
+
+
+def test_a_name_selects_and_selects_no_more(run_page: RunPage, three_conversations: Site) -> None:
+    """A click on "AI agent" filters the page; a second one takes the filter away."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
+    page.button(key="choose-handled-ai").click().run()
+    assert query_of(page)["handled"] == "ai"
+    assert _table(page)["Conversation"] == ["a"]
+    page.button(key="choose-handled-ai").click().run()
+    assert "handled" not in query_of(page)
+
+
+def test_switches_are_kept_in_the_url(run_page: RunPage, three_conversations: Site) -> None:
+    """Which time is drawn, and what the heatmap shows."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
+    page.button_group(key="measure_widget").set_value("resolution").run()
+    page.button_group(key="heat_widget").set_value("response").run()
+    assert query_of(page) | {"measure": "resolution", "heat": "response"} == query_of(page)
+    assert "Resolution time over time" in text_of(page)
+    assert "darker is slower" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("band", "response:9", "Use response:0 to resolution:5"),
+        ("cell", "9-99", "from 1-0 to 7-23"),
+        ("handled", "nobody", "Possible are ai, human"),
+        ("escalated", "maybe", "Possible are yes"),
+        ("measure", "<script>", "Possible are response, resolution"),
+        ("heat", "x", "Possible are volume, response"),
+        ("page", "-1", "Pages are counted from 1"),
+        ("page", "٣", "Pages are counted from 1"),
+    ],
+)
+def test_a_tampered_url_falls_back_with_a_notice(
+    run_page: RunPage, three_conversations: Site, name: str, value: str, words: str
+) -> None:
+    """What cannot be shown is said, and everything is shown."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", **{name: value})
+    assert not page.exception
+    assert words in text_of(page)
+    assert len(_table(page)["Conversation"]) == 3
+
+
+def test_a_page_past_the_end_is_the_last_one(run_page: RunPage, three_conversations: Site) -> None:
+    """A link from before a filter still shows rows."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", page="7")
+    assert "1 to 3 of 3" in text_of(page)
+
+
+def test_no_conversations_are_said_panel_by_panel(run_page: RunPage, site: Site) -> None:
+    """Every panel says what is missing and what to do; nothing is drawn as zero."""
+    page = run_page(CONVERSATIONS, website=site.slug, tz="UTC")
+    assert not page.exception
+    assert not page.get("plotly_chart")
+    assert not page.dataframe
+    text = text_of(page)
+    assert "No first responses in this period" in text
+    assert "No resolved conversations in this period" in text
+    assert "No conversations started in this period" in text
+    assert text.count("Choose a longer range in the sidebar") == 5
+
+
+def test_tinybird_down_shows_an_error_in_each_panel(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the six panels says so for itself; header and sidebar stand."""
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    page = run_page(CONVERSATIONS, website=three_conversations.slug)
+    assert not page.exception
+    assert len(page.error) == 6
+    assert page.title[0].value == "Conversations"
+
+
+def test_postgres_down_later_leaves_the_times(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without Postgres the list stands, says what is missing, and calls nothing deleted."""
+    from analytics.postgres import Postgres
+
+    read = Postgres.read
+
+    def cut(self: Postgres, name: str, *args: object) -> object:
+        if name == "conversations_by_id":
+            from analytics.errors import SourceUnavailable
+
+            raise SourceUnavailable("Postgres cannot be reached.", source="postgres", resource=name)
+        return read(self, name, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Postgres, "read", cut)
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
+    assert not page.exception
+    assert _table(page)["Status"] == ["–", "–", "–"]
+    assert "Status, sentiment, rating and place are missing" in text_of(page)

@@ -1,0 +1,173 @@
+"""Bands, hours, hands, escalations and the list, from rows that can be counted by hand."""
+
+from datetime import UTC, datetime
+from math import inf
+
+import pandas as pd
+import pytest
+
+from analytics import conversations
+from analytics.metrics import Gate
+from analytics.schemas import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID, Schema
+from analytics.tiers import Comparable
+from analytics.totals import ConversationPeriods, ConversationTotals
+
+AT = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
+OPEN = Gate(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=10))
+
+
+def frame(schema: Schema, *rows: dict[str, object]) -> pd.DataFrame:
+    """Rows as they arrive; columns that are not given are null."""
+    return schema.frame([column.name for column in schema.columns], rows)
+
+
+def breakdown(*rows: tuple[str, str, int]) -> pd.DataFrame:
+    """Counts per dimension and key, each with a median of ten seconds."""
+    return frame(
+        CONVERSATION_BREAKDOWN,
+        *(
+            {"dimension": dimension, "key": key, "conversations": n, "median_response_seconds": 10.0}
+            for dimension, key, n in rows
+        ),
+    )
+
+
+def test_bands_are_six_with_shares_that_add_up() -> None:
+    """Empty bands stay; shares are of this time alone; the cumulative share ends at 1."""
+    bands = conversations.bands(
+        breakdown(("response_band", "0", 6), ("response_band", "3", 2), ("resolution_band", "1", 9)),
+        "response",
+    )
+    assert bands["conversations"].tolist() == [6, 0, 0, 2, 0, 0]
+    assert bands["share_ratio"].tolist() == [0.75, 0, 0, 0.25, 0, 0]
+    assert bands["cumulative_ratio"].tolist() == [0.75, 0.75, 0.75, 1, 1, 1]
+    assert bands["longest_seconds"].tolist() == [300, 900, 3600, 14400, 86400, inf]
+
+
+def test_bands_without_a_conversation_have_no_share() -> None:
+    """No share of nothing: NaN and never 0."""
+    bands = conversations.bands(breakdown(), "resolution")
+    assert bands["conversations"].sum() == 0
+    assert bands["share_ratio"].isna().all()
+    assert bands["cumulative_ratio"].isna().all()
+
+
+def test_a_week_has_168_hours_monday_first() -> None:
+    """Each key lands in its cell; hours without a start count 0 and have no median."""
+    hours = conversations.hours(breakdown(("hour_of_week", "1-0", 3), ("hour_of_week", "7-23", 4)))
+    assert len(hours) == 168
+    assert hours.iloc[0][["weekday", "hour", "conversations"]].tolist() == [1, 0, 3]
+    assert hours.iloc[-1][["weekday", "hour", "conversations"]].tolist() == [7, 23, 4]
+    assert hours["conversations"].sum() == 7
+    assert hours["median_response_seconds"].notna().sum() == 2
+    assert conversations.hours(breakdown())["conversations"].tolist() == [0] * 168
+
+
+def test_ai_and_people_stand_beside_each_other() -> None:
+    """Both rows always, in one order; shares of the resolved."""
+    both = conversations.handled(breakdown(("handled_by", "human", 1), ("handled_by", "ai", 3)))
+    assert both["handled_by"].tolist() == ["ai", "human"]
+    assert both["share_ratio"].tolist() == [0.75, 0.25]
+    alone = conversations.handled(breakdown(("handled_by", "human", 2)))
+    assert alone["conversations"].tolist() == [0, 2]
+    assert pd.isna(alone["median_response_seconds"][0])
+    assert conversations.handled(breakdown())["share_ratio"].isna().all()
+
+
+def test_escalated_of_what_is_selected() -> None:
+    """Escalated and all."""
+    assert conversations.escalated_of(
+        breakdown(("escalation", "escalated", 2), ("escalation", "none", 8))
+    ) == (
+        2,
+        10,
+    )
+    assert conversations.escalated_of(breakdown()) == (0, 0)
+
+
+def totals(started: int, escalated: int) -> ConversationTotals:
+    """Totals in which only starts and escalations matter."""
+    return ConversationTotals(started, 0, 0, 0, escalated, 0, *[None] * 11)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "verdict", "change"),
+    [
+        pytest.param((1000, 100), (1000, 300), "better", -20, id="fewer"),
+        pytest.param((1000, 300), (1000, 100), "worse", 20, id="more"),
+        pytest.param((20, 3), (20, 4), "within_noise", -5, id="few"),
+        pytest.param((0, 0), (20, 4), "not_comparable", None, id="nothing now"),
+        pytest.param((20, 4), (0, 0), "not_comparable", None, id="nothing before"),
+        pytest.param((2, 5), (2, 2), "within_noise", 0, id="more escalated than started"),
+    ],
+)
+def test_fewer_escalations_are_better_unless_it_is_noise(
+    now: tuple[int, int], before: tuple[int, int], verdict: str, change: float | None
+) -> None:
+    """Percentage points of the started; a side with nothing is not compared."""
+    seen = conversations.escalations(ConversationPeriods(totals(*now), totals(*before)), OPEN)
+    assert seen.delta.verdict == verdict
+    assert seen.delta.change == (None if change is None else pytest.approx(change))
+    assert seen.ratio == (min(now[1] / now[0], 1) if now[0] else None)
+
+
+def test_escalations_are_not_compared_past_the_limit_or_switched_off() -> None:
+    """The reason comes along; nothing of the period before does."""
+    both = ConversationPeriods(totals(10, 1), totals(10, 5))
+    limit = Comparable(is_ok=False, reason="data reaches back 21 days", longest_days=10)
+    seen = conversations.escalations(both, Gate(is_compared=True, comparable=limit))
+    assert (seen.delta.verdict, seen.delta.reason) == ("not_comparable", "data reaches back 21 days")
+    assert seen.previous_ratio is None
+    off = conversations.escalations(both, Gate(is_compared=False, comparable=OPEN.comparable))
+    assert off.delta.verdict == "off"
+
+
+def row(name: str, **facts: object) -> dict[str, object]:
+    """A row of the list in which nothing happened but its start."""
+    flags = {"is_resolved": 0, "is_ai_resolved": 0, "is_escalated": 0, "total": 3}
+    return {"conversation_id": name, "first_event_at": AT, "started_at": AT, **flags, **facts}
+
+
+ROWS = frame(
+    CONVERSATION_LIST,
+    row("c", is_resolved=1, is_ai_resolved=1, resolution_seconds=60.0),
+    row("a", is_resolved=1, is_escalated=1, started_at=None),
+    row("b"),
+)
+
+
+def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
+    """Joined by id; a conversation that Postgres does not show stays, marked."""
+    known = frame(
+        CONVERSATIONS_BY_ID,
+        {"id": "a", "status": "open", "started_at": AT, "rating": 4, "city": "Paris", "country_code": "FR"},
+        {"id": "c", "status": "resolved", "started_at": AT, "sentiment": "positive"},
+    )
+    rows = conversations.listed(ROWS, known)
+    assert tuple(rows.columns) == conversations.LISTED_COLUMNS
+    assert rows["conversation_id"].tolist() == ["c", "a", "b"]
+    assert rows["handled_by"].tolist()[:2] == ["ai", "human"]
+    assert pd.isna(rows["handled_by"][2])
+    assert rows["is_escalated"].tolist() == [False, True, False]
+    assert rows["is_known"].tolist() == [True, True, False]
+    assert rows["started_at"][1] == AT
+    assert rows["rating"][1] == 4
+    assert pd.isna(rows["sentiment"][1])
+
+
+def test_without_postgres_the_times_stand_and_nothing_counts_as_deleted() -> None:
+    """A source that is down is not a conversation that was deleted."""
+    rows = conversations.listed(ROWS, None)
+    assert tuple(rows.columns) == conversations.LISTED_COLUMNS
+    assert rows["is_known"].all()
+    assert rows[["status", "sentiment", "rating", "city"]].isna().all(axis=None)
+    assert rows["resolution_seconds"][0] == 60
+
+
+def test_an_empty_page_has_its_columns() -> None:
+    """No rows is a list, too."""
+    empty = frame(CONVERSATION_LIST)
+    assert tuple(conversations.listed(empty, None).columns) == conversations.LISTED_COLUMNS
+    assert (
+        tuple(conversations.listed(empty, frame(CONVERSATIONS_BY_ID)).columns) == conversations.LISTED_COLUMNS
+    )

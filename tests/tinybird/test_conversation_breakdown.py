@@ -1,0 +1,225 @@
+"""conversation_breakdown against rows that can be counted by hand."""
+
+import pytest
+
+from tests.tinybird.website import Event, Row, Website, dice
+
+PERIOD = {"date_from": "2026-11-09 00:00:00", "date_to": "2026-11-16 00:00:00"}
+COLUMNS = ["dimension", "key", "conversations", "median_response_seconds", "median_resolution_seconds"]
+
+# A week from Monday: a is answered and resolved by the AI, b by people after an escalation, c is only started, and d
+# started the week before, so that only its resolution lies inside.
+WEEK: tuple[Event, ...] = (
+    ("2026-11-09 09:10:00", "conversation_started", "a"),
+    ("2026-11-09 09:11:00", "first_response", "a", 60),
+    ("2026-11-09 09:20:00", "conversation_resolved", "a", 600),
+    ("2026-11-09 09:20:00", "ai_resolved", "a", 600),
+    ("2026-11-09 09:50:00", "conversation_started", "b"),
+    ("2026-11-09 10:00:00", "escalated", "b"),
+    ("2026-11-09 11:50:00", "first_response", "b", 7200),
+    ("2026-11-11 09:50:00", "conversation_resolved", "b", 172800),
+    ("2026-11-15 23:30:00", "conversation_started", "c"),
+    ("2026-11-08 10:00:00", "conversation_started", "d"),
+    ("2026-11-09 00:00:00", "conversation_resolved", "d", 50400),
+)
+
+
+def counts(rows: list[Row]) -> dict[tuple[str, str], int]:
+    """Conversations by dimension and key."""
+    return {(row["dimension"], row["key"]): row["conversations"] for row in rows}
+
+
+@pytest.fixture
+def week(website: Website) -> Website:
+    """The website with the four conversations."""
+    website.conversations(*WEEK)
+    return website
+
+
+def test_every_dimension_counts_a_conversation_once(week: Website) -> None:
+    """All keys with their conversations, in order; medians over the conversations of the key."""
+    rows = week.ask("conversation_breakdown", **PERIOD)
+
+    assert [list(row) for row in rows] == [COLUMNS] * len(rows)
+    assert [tuple(row.values()) for row in rows] == [
+        ("escalation", "none", 3, 60, 25500),
+        ("escalation", "escalated", 1, 7200, 172800),
+        ("handled_by", "ai", 1, 60, 600),
+        ("handled_by", "human", 2, 7200, 111600),
+        ("hour_of_week", "1-9", 2, 3630, 86700),
+        ("hour_of_week", "7-23", 1, None, None),
+        ("resolution_band", "1", 1, 60, 600),
+        ("resolution_band", "4", 1, None, 50400),
+        ("resolution_band", "5", 1, 7200, 172800),
+        ("response_band", "0", 1, 60, 600),
+        ("response_band", "3", 1, 7200, 172800),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "band"),
+    [
+        (0, 0),
+        (300, 0),
+        (301, 1),
+        (900, 1),
+        (901, 2),
+        (3600, 2),
+        (3601, 3),
+        (14400, 3),
+        (14401, 4),
+        (86400, 4),
+        (86401, 5),
+    ],
+)
+def test_upper_ends_of_bands_are_inside(website: Website, seconds: int, band: int) -> None:
+    """Bands are those of the satisfaction index: exactly 5 minutes is still within 5 minutes."""
+    website.conversations(
+        ("2026-11-10 09:00:00", "first_response", "a", seconds),
+        ("2026-11-10 09:00:00", "conversation_resolved", "a", seconds),
+    )
+
+    seen = counts(website.ask("conversation_breakdown", **PERIOD))
+
+    assert seen["response_band", str(band)] == seen["resolution_band", str(band)] == 1
+    assert len([key for key in seen if key[0].endswith("_band")]) == 2
+
+
+def test_dimensions_add_up_to_inbox_analytics(website: Website) -> None:
+    """On any data: bands to responded and resolved, hours to started, AI and escalated to their own counts."""
+    random = dice(7)
+    kinds = ("conversation_started", "first_response", "conversation_resolved", "ai_resolved", "escalated")
+    website.conversations(
+        *(
+            (
+                f"2026-11-{random.randint(8, 16):02d} {random.randint(0, 23):02d}:{random.randint(0, 59):02d}:00",
+                random.choice(kinds),
+                f"c{random.randint(1, 90)}",
+                random.choice((10, 299, 1000, 5000, 20000, 100000)),
+            )
+            for _ in range(400)
+        )
+    )
+
+    rows = website.ask("conversation_breakdown", **PERIOD, timezone="America/New_York")
+    current = website.ask("inbox_analytics", **PERIOD)[0]
+
+    def total(dimension: str) -> int:
+        return sum(row["conversations"] for row in rows if row["dimension"] == dimension)
+
+    assert current["started"] > current["responded"] > 20
+    assert total("response_band") == current["responded"]
+    assert total("resolution_band") == total("handled_by") == current["resolved"]
+    assert total("hour_of_week") == current["started"]
+    assert counts(rows)["handled_by", "ai"] == current["ai_resolved"]
+    assert counts(rows)["escalation", "escalated"] == current["escalated"]
+
+
+def test_a_conversation_resolved_twice_has_its_last_duration(website: Website) -> None:
+    """Reopened and resolved again: one conversation, in the band of the last resolution."""
+    website.conversations(
+        ("2026-11-10 09:00:00", "conversation_resolved", "a", 60),
+        ("2026-11-10 12:00:00", "conversation_resolved", "a", 10860),
+        ("2026-11-10 09:00:00", "ai_resolved", "b", 60),
+    )
+
+    seen = counts(website.ask("conversation_breakdown", **PERIOD))
+
+    assert seen == {
+        ("escalation", "none"): 2,
+        ("handled_by", "ai"): 1,
+        ("handled_by", "human"): 1,
+        ("resolution_band", "0"): 1,
+        ("resolution_band", "3"): 1,
+    }
+
+
+def test_a_filter_leaves_its_own_dimension_whole(week: Website) -> None:
+    """A band chosen narrows everything but the bands it was chosen from."""
+    everything = counts(week.ask("conversation_breakdown", **PERIOD))
+    seen = counts(week.ask("conversation_breakdown", **PERIOD, response_band=3))
+
+    assert seen == {
+        ("escalation", "escalated"): 1,
+        ("handled_by", "human"): 1,
+        ("hour_of_week", "1-9"): 1,
+        ("resolution_band", "5"): 1,
+        ("response_band", "0"): 1,
+        ("response_band", "3"): 1,
+    }
+    assert {key: n for key, n in seen.items() if key[0] == "response_band"} == {
+        key: n for key, n in everything.items() if key[0] == "response_band"
+    }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own", "others"),
+    [
+        ({"resolution_band": 1}, "resolution_band", {"1-9", "ai", "0", "none"}),
+        ({"weekday": 7, "hour": 23}, "hour_of_week", {"none"}),
+        ({"handled_by": "human"}, "handled_by", {"4", "5", "3", "1-9", "none", "escalated"}),
+        ({"escalation": "escalated"}, "escalation", {"human", "1-9", "5", "3"}),
+        ({"escalation": "none", "handled_by": "ai"}, "", {"ai", "human", "none", "1-9", "1", "0"}),
+    ],
+)
+def test_each_filter_narrows_the_others(
+    week: Website, chosen: dict[str, str | int], own: str, others: set[str]
+) -> None:
+    """Only keys of conversations that pass remain in the other dimensions."""
+    rows = week.ask("conversation_breakdown", **PERIOD, **chosen)
+
+    assert {row["key"] for row in rows if row["dimension"] != own} == others
+
+
+@pytest.mark.parametrize(
+    ("timezone", "key"), [("UTC", "7-23"), ("Asia/Kolkata", "1-5"), ("America/New_York", "7-18")]
+)
+def test_hours_are_those_of_the_local_clock(week: Website, timezone: str, key: str) -> None:
+    """Sunday 23:30 in London is Monday morning in India and Sunday evening in New York."""
+    rows = week.ask("conversation_breakdown", **PERIOD, timezone=timezone)
+
+    assert ("hour_of_week", key) in counts(rows)
+
+
+def test_the_hour_that_the_clocks_repeat_is_one_key(website: Website) -> None:
+    """1:30 in summer and 1:30 in winter time are the same hour of the week; the hour left out has none."""
+    website.conversations(
+        ("2026-10-25 00:30:00", "conversation_started", "a"),
+        ("2026-10-25 01:30:00", "conversation_started", "b"),
+        ("2026-03-29 00:30:00", "conversation_started", "c"),
+        ("2026-03-29 01:30:00", "conversation_started", "d"),
+    )
+
+    def hours(day: str) -> dict[str, int]:
+        rows = website.ask(
+            "conversation_breakdown",
+            date_from=f"{day} 00:00:00",
+            date_to=f"{day} 12:00:00",
+            timezone="Europe/London",
+        )
+        return {row["key"]: row["conversations"] for row in rows if row["dimension"] == "hour_of_week"}
+
+    assert hours("2026-10-25") == {"7-1": 2}
+    assert hours("2026-03-29") == {"7-0": 1, "7-2": 1}
+
+
+def test_the_period_is_half_open(website: Website) -> None:
+    """An event at the start counts, one at the end does not."""
+    website.conversations(
+        (PERIOD["date_from"], "conversation_started", "first"),
+        (PERIOD["date_to"], "conversation_started", "late"),
+    )
+
+    assert counts(website.ask("conversation_breakdown", **PERIOD)) == {
+        ("escalation", "none"): 1,
+        ("hour_of_week", "1-0"): 1,
+    }
+
+
+def test_nothing_gives_no_rows(website: Website) -> None:
+    """An empty period, and one of no length."""
+    assert website.ask("conversation_breakdown", **PERIOD) == []
+    assert (
+        website.ask("conversation_breakdown", date_from=PERIOD["date_from"], date_to=PERIOD["date_from"])
+        == []
+    )

@@ -1,0 +1,161 @@
+"""conversation_list against rows that can be counted by hand, and what both conversation pipes refuse."""
+
+import pytest
+
+from tests.tinybird.test_conversation_breakdown import PERIOD, WEEK
+from tests.tinybird.website import Website
+
+BOTH = ("conversation_breakdown", "conversation_list")
+
+
+@pytest.fixture
+def week(website: Website) -> Website:
+    """The website with the four conversations of the breakdown."""
+    website.conversations(*WEEK)
+    return website
+
+
+def ids(website: Website, **parameters: str | int) -> list[str]:
+    """The conversations that pass, in order."""
+    rows = website.ask("conversation_list", **PERIOD, **parameters)
+    assert {row["total"] for row in rows} <= {len(rows)} or "limit" in parameters
+    return [row["conversation_id"] for row in rows]
+
+
+def test_each_conversation_is_one_row_newest_first(week: Website) -> None:
+    """What happened in the period, and NULL for what did not."""
+    assert week.ask("conversation_list", **PERIOD) == [
+        _row("c", "2026-11-15 23:30:00"),
+        _row("b", "2026-11-09 09:50:00", 7200, 172800, is_resolved=1, is_escalated=1),
+        _row("a", "2026-11-09 09:10:00", 60, 600, is_resolved=1, is_ai_resolved=1),
+        _row("d", "2026-11-09 00:00:00", None, 50400, is_resolved=1) | {"started_at": None},
+    ]
+
+
+def _row(
+    conversation: str,
+    at: str,
+    response: int | None = None,
+    resolution: int | None = None,
+    *,
+    is_resolved: int = 0,
+    is_ai_resolved: int = 0,
+    is_escalated: int = 0,
+) -> dict[str, str | int | None]:
+    return {
+        "conversation_id": conversation,
+        "first_event_at": at,
+        "started_at": at,
+        "response_seconds": response,
+        "resolution_seconds": resolution,
+        "is_resolved": is_resolved,
+        "is_ai_resolved": is_ai_resolved,
+        "is_escalated": is_escalated,
+        "total": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({"response_band": 0}, ["a"]),
+        ({"response_band": 5}, []),
+        ({"resolution_band": 4}, ["d"]),
+        ({"weekday": 1, "hour": 9}, ["b", "a"]),
+        ({"weekday": 1, "hour": 5, "timezone": "Asia/Kolkata"}, ["c"]),
+        ({"weekday": 1, "hour": 0}, []),
+        ({"handled_by": "ai"}, ["a"]),
+        ({"handled_by": "human"}, ["b", "d"]),
+        ({"escalation": "escalated"}, ["b"]),
+        ({"escalation": "none"}, ["c", "a", "d"]),
+        ({"weekday": 1, "hour": 9, "handled_by": "ai", "resolution_band": 1}, ["a"]),
+    ],
+)
+def test_filters_narrow_together(week: Website, chosen: dict[str, str | int], expected: list[str]) -> None:
+    """Every filter given applies; the total follows."""
+    assert ids(week, **chosen) == expected
+
+
+def test_the_list_has_as_many_rows_as_the_breakdown_says(week: Website) -> None:
+    """A number can be followed to its rows: each key's count is the total of the list filtered by it."""
+    names = {
+        "response_band": "response_band",
+        "resolution_band": "resolution_band",
+        "handled_by": "handled_by",
+    }
+    rows = week.ask("conversation_breakdown", **PERIOD)
+    for row in rows:
+        if row["dimension"] == "hour_of_week":
+            weekday, hour = row["key"].split("-")
+            chosen: dict[str, str | int] = {"weekday": weekday, "hour": hour}
+        else:
+            chosen = {names.get(row["dimension"], "escalation"): row["key"]}
+        assert len(ids(week, **chosen)) == row["conversations"], row
+
+
+def test_pages_follow_one_another(week: Website) -> None:
+    """Limit and offset cut one order; the total stays; past the end there are no rows."""
+    assert [ids(week, limit=2, offset=offset) for offset in (0, 2, 4)] == [["c", "b"], ["a", "d"], []]
+    assert {row["total"] for row in week.ask("conversation_list", **PERIOD, limit=1)} == {4}
+
+
+def test_conversations_of_one_second_keep_their_order(website: Website) -> None:
+    """Ties are broken by id, so that no row is on two pages."""
+    website.conversations(*(("2026-11-10 09:00:00", "conversation_started", name) for name in "cab"))
+
+    assert ids(website) == ["a", "b", "c"]
+
+
+def test_nothing_gives_no_rows(website: Website) -> None:
+    """An empty period is an empty answer."""
+    assert website.ask("conversation_list", **PERIOD) == []
+
+
+@pytest.mark.parametrize("pipe", BOTH)
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"response_band": "6"}, "response_band"),
+        ({"response_band": "-1"}, "response_band"),
+        ({"response_band": "fast"}, "response_band"),
+        ({"resolution_band": "6"}, "resolution_band"),
+        ({"resolution_band": ""}, "resolution_band"),
+        ({"weekday": "0", "hour": "1"}, "weekday"),
+        ({"weekday": "8", "hour": "1"}, "weekday"),
+        ({"weekday": "1", "hour": "24"}, "hour"),
+        ({"weekday": "1"}, "give both or neither"),
+        ({"hour": "1"}, "give both or neither"),
+        ({"handled_by": "nobody"}, "handled_by"),
+        ({"handled_by": "ai' OR '1'='1"}, "handled_by"),
+        ({"escalation": "1"}, "escalation"),
+        ({"timezone": "Europe/Atlantis"}, "timezone"),
+        ({"timezone": ""}, "timezone"),
+    ],
+)
+def test_filters_that_are_none_are_refused(
+    website: Website, pipe: str, parameters: dict[str, str], words: str
+) -> None:
+    """Out of range, garbage, half a pair and hostile text are a 400 that says which one."""
+    website.conversations((PERIOD["date_from"], "conversation_started", "a"))
+    assert words in website.refusal(pipe, **PERIOD, **parameters)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"limit": "0"}, {"limit": "1001"}, {"limit": "all"}, {"offset": "-1"}, {"offset": "1000001"}],
+)
+def test_pages_are_bounded(website: Website, parameters: dict[str, str]) -> None:
+    """The number of rows and the way to them are bounded."""
+    (name,) = parameters
+    assert name in website.refusal("conversation_list", **PERIOD, **parameters)
+
+
+@pytest.mark.parametrize("pipe", BOTH)
+def test_the_period_is_required_and_runs_forward(website: Website, pipe: str) -> None:
+    """Both dates, real ones, in order."""
+    for missing in PERIOD:
+        given = {name: value for name, value in PERIOD.items() if name != missing}
+        assert missing in website.refusal(pipe, **given)
+    website.refusal(pipe, **{**PERIOD, "date_to": "1' OR 1"})
+    swapped = {"date_from": PERIOD["date_to"], "date_to": PERIOD["date_from"]}
+    assert "date_from must not be after date_to" in website.refusal(pipe, **swapped)
