@@ -138,6 +138,16 @@ def viewer_from_user(user: User | None, now: datetime) -> Viewer:
     return Viewer(user.id, user.email, user.name, is_staff=user.role == STAFF_ROLE)
 
 
+def require_staff(viewer: Viewer) -> None:
+    """Passes platform staff.
+
+    Raises:
+        AccessDenied: The viewer is somebody else.
+    """
+    if not viewer.is_staff:
+        raise AccessDenied("Data health is for the platform's staff.", "Choose another page in the sidebar.")
+
+
 def website_for(websites: Sequence[Website], website_id: str) -> Website:
     """The website of that id among those the viewer may open.
 

@@ -7,6 +7,7 @@ left, which stays with the pages that people open on purpose. Counts are of this
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -33,20 +34,26 @@ class QueryBudget:
     def __init__(self, daily_limit: int | None) -> None:
         self.daily_limit = daily_limit
         self._day: date | None = None
-        self._spent = 0
+        self._spent: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def spend(self, now: datetime) -> None:
-        """Counts one query."""
+    def spend(self, now: datetime, pipe: str) -> None:
+        """Counts one query of a pipe."""
         with self._lock:
             self._turn_to(now)
-            self._spent += 1
+            self._spent[pipe] += 1
 
     def spent(self, now: datetime) -> int:
         """How many queries this UTC day has seen."""
         with self._lock:
             self._turn_to(now)
-            return self._spent
+            return self._spent.total()
+
+    def spent_by_pipe(self, now: datetime) -> dict[str, int]:
+        """The same by pipe; empty before the day's first query."""
+        with self._lock:
+            self._turn_to(now)
+            return dict(self._spent)
 
     def live_refresh_seconds(self, now: datetime) -> float | None:
         """How long to wait between two live reads; None while polling pauses.
@@ -54,7 +61,7 @@ class QueryBudget:
         >>> budget = QueryBudget(daily_limit=10)
         >>> now = datetime(2026, 11, 10, 12, tzinfo=UTC)
         >>> for _ in range(5):
-        ...     budget.spend(now)
+        ...     budget.spend(now, "active_visitors")
         >>> budget.live_refresh_seconds(now)
         30.0
         >>> QueryBudget(daily_limit=None).live_refresh_seconds(now)
@@ -79,4 +86,4 @@ class QueryBudget:
     def _turn_to(self, now: datetime) -> None:
         today = now.astimezone(UTC).date()
         if self._day is None or today > self._day:
-            self._day, self._spent = today, 0
+            self._day, self._spent = today, Counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analytics.budget import QueryBudget
+from analytics.health import ProbeLog
 from analytics.postgres import Postgres
 from analytics.settings import Settings
 from analytics.tinybird import Tinybird
@@ -18,11 +19,13 @@ class Connections:
         tinybird: Spends from the budget with every query.
         postgres: Reads only.
         budget: The day's Tinybird queries.
+        probes: How the sources answered when they were last tried.
     """
 
     tinybird: Tinybird
     postgres: Postgres
     budget: QueryBudget
+    probes: ProbeLog
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Connections:
@@ -33,7 +36,7 @@ class Connections:
         """
         budget = QueryBudget(settings.tinybird_daily_queries)
         tinybird = Tinybird.from_settings(settings, on_query=budget.spend)
-        return cls(tinybird, Postgres.from_settings(settings), budget)
+        return cls(tinybird, Postgres.from_settings(settings), budget, ProbeLog())
 
     def close(self) -> None:
         """Closes both."""

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from analytics.errors import SourceError
+from analytics.tally import Tally
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -75,9 +76,14 @@ class Question:
 
 
 class LastGood:
-    """The last good answer per key, bounded, shared by all sessions and threads."""
+    """The last good answer per key, bounded, shared by all sessions and threads.
+
+    Attributes:
+        tally: What was asked for and what was read, by the name that a key begins with.
+    """
 
     def __init__(self, entries: int = LAST_GOOD_ENTRIES) -> None:
+        self.tally = Tally()
         self._entries = entries
         self._answers: OrderedDict[Hashable, Answer[object]] = OrderedDict()
         self._lock = threading.Lock()
@@ -98,10 +104,12 @@ class LastGood:
         try:
             answer = fresh()
         except SourceError as error:
+            self.tally.failed(_name_of(key))
             kept: Answer[T] | None = self._kept(key)
             if kept is None or (not_before is not None and kept.read_at < not_before):
                 raise
             return Reading(kept.value, kept.read_at, is_stale=True, stale_reason=error)
+        self.tally.answered(_name_of(key), answer.read_at)
         self._keep(key, answer)
         return Reading(answer.value, answer.read_at)
 
@@ -109,6 +117,7 @@ class LastGood:
         """Forgets everything."""
         with self._lock:
             self._answers.clear()
+        self.tally.clear()
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -129,3 +138,7 @@ class LastGood:
             self._answers.move_to_end(key)
             while len(self._answers) > self._entries:
                 self._answers.popitem(last=False)
+
+
+def _name_of(key: Hashable) -> str:
+    return str(key[0]) if isinstance(key, tuple) and key else str(key)

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final, Literal, NoReturn, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx
@@ -24,7 +24,7 @@ from tenacity import (
     stop_before_delay,
 )
 
-from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
+from analytics.errors import ConfigError, SourceError, SourceRejected, SourceUnavailable
 from analytics.settings import Settings
 from analytics.wire import (
     Ingested,
@@ -37,6 +37,7 @@ from analytics.wire import (
     ndjson_batches,
     pipe_answer,
     query_text,
+    refusal,
     retry_after_seconds,
     row_count,
 )
@@ -79,7 +80,7 @@ class Tinybird:
         append_token: Sends events; None where nothing is sent.
         admin_token: Deletes rows; None where nothing is deleted.
         transport: Replaces the network in tests.
-        on_query: Called once per query sent, with the time: what a daily budget counts.
+        on_query: Called once per query sent, with the time and the pipe: what a daily budget counts.
         sleep: Waits between attempts.
         monotonic: Measures how long a job takes, and how long a server that does not answer is left alone.
     """
@@ -92,7 +93,7 @@ class Tinybird:
         admin_token: str | None = None,
         *,
         transport: httpx.BaseTransport | None = None,
-        on_query: Callable[[datetime], None] | None = None,
+        on_query: Callable[[datetime, str], None] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,7 +118,7 @@ class Tinybird:
         settings: Settings,
         *,
         transport: httpx.BaseTransport | None = None,
-        on_query: Callable[[datetime], None] | None = None,
+        on_query: Callable[[datetime, str], None] | None = None,
     ) -> Tinybird:
         """The client that the settings describe."""
         append, admin = settings.tinybird_append_token, settings.tinybird_admin_token
@@ -155,15 +156,34 @@ class Tinybird:
             SourceRejected: Wrong token, no such pipe, bad parameter.
             SchemaMismatch: Not the JSON that a pipe answers.
         """
-        path = f"/v0/pipes/{_checked_name(name)}.json"
-        given = query_text(params)
+        return self._queried(name, f"/v0/pipes/{_checked_name(name)}.json", "read", query_text(params))
+
+    def query_sql(self, name: str, statement: str) -> PipeAnswer:
+        """The rows of a statement, for what no pipe may read. Retried and left alone as `query_pipe`.
+
+        Args:
+            name: What the query is called in this project, for errors and the budget.
+            statement: SQL without FORMAT; never built from values.
+
+        Raises:
+            ConfigError: There is no admin token.
+            SourceError: As for `query_pipe`.
+        """
+        return self._queried(name, "/v0/sql", "admin", {"q": f"{statement} FORMAT JSON"})
+
+    @property
+    def has_admin_token(self) -> bool:
+        """Whether `query_sql` and `delete_rows` can be asked for."""
+        return bool(self._tokens["admin"])
+
+    def _queried(self, name: str, path: str, token: TokenKind, params: Mapping[str, str]) -> PipeAnswer:
         self._raise_if_down(name)
         began = self._monotonic()
 
         def attempt() -> PipeAnswer:
-            if self._on_query is not None:
-                self._on_query(datetime.now(UTC))
-            response = self._request("GET", path, "read", name, params=given)
+            if self._on_query is not None and self._tokens[token]:
+                self._on_query(datetime.now(UTC), name)
+            response = self._request("GET", path, token, name, params=params)
             return pipe_answer(json_object(response.content, name), name, datetime.now(UTC))
 
         try:
@@ -316,46 +336,15 @@ class Tinybird:
             ) from None
         self._answered_at, self._down = self._monotonic(), None
         if response.status_code not in {200, 201, 202}:
-            self._refuse(response, token, resource)
+            raise self._refused(response, token, resource)
         return response
 
-    def _refuse(self, response: httpx.Response, token: TokenKind, resource: str) -> NoReturn:
+    def _refused(self, response: httpx.Response, token: TokenKind, resource: str) -> SourceError:
         status, said = response.status_code, self._readable(error_text(response.content))
         # What a viewer reads names no pipe and no column; whoever mends it finds both here.
         _LOG.warning("Tinybird refused %s with status %d: %s", resource, status, said or "no reason given")
-        if status == 429 or status >= 500:
-            busy = "is over its rate limit" if status == 429 else f"failed with status {status}"
-            unavailable = SourceUnavailable(
-                f"Tinybird {busy}.",
-                "Try again in a moment.",
-                source="tinybird",
-                resource=resource,
-                status=status,
-                said=said,
-            )
-            unavailable.retry_after_seconds = retry_after_seconds(
-                response.headers.get("Retry-After"), datetime.now(UTC)
-            )
-            raise unavailable
-        if status in {401, 403}:
-            message = f"Tinybird refused the token (status {status})."
-            remedy = f"Set {_TOKEN_VARIABLES[token]} to a token of this workspace that may do this (`tb token ls`)."
-        elif status == 404:
-            message = "Tinybird does not know what was asked for (status 404)."
-            remedy = "Deploy the tinybird/ project (`tb --cloud deploy`)."
-        elif status == 408:
-            message = "Tinybird took too long and stopped (status 408)."
-            remedy = "Choose a shorter range."
-        elif status == 413:
-            message = "Tinybird refused a request as too large (status 413)."
-            remedy = "Send fewer events at once."
-        elif 300 <= status < 400:
-            message = f"Tinybird's address redirects elsewhere (status {status})."
-            remedy = "Set TINYBIRD_HOST to the API address of the workspace's region."
-        else:
-            message = f"Tinybird refused a request (status {status})."
-            remedy = "The deployed pipe may be older than this dashboard: deploy the tinybird/ project."
-        raise SourceRejected(message, remedy, source="tinybird", resource=resource, status=status, said=said)
+        asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+        return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
 
     def _readable(self, text: str) -> str:
         for secret in self._tokens.values():

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, TypedDict
 
-from analytics.errors import SchemaMismatch
+from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 
 Json = str | int | float | bool | None
 Row = Mapping[str, Json]
@@ -198,3 +198,48 @@ def mismatch(resource: str, found: str) -> SchemaMismatch:
         source="tinybird",
         resource=resource,
     )
+
+
+def refusal(
+    resource: str, status: int, said: str, token_variable: str, asked_to_wait_seconds: float | None
+) -> SourceError:
+    """The error of an answer that is a refusal: what it means to a viewer, and what to do about it.
+
+    Args:
+        resource: What was asked; never in the text.
+        status: The HTTP status, not a success.
+        said: What Tinybird said, scrubbed; never in the text.
+        token_variable: The setting whose token was sent.
+        asked_to_wait_seconds: From `Retry-After`; None when it did not say.
+    """
+    if status == 429 or status >= 500:
+        busy = "is over its rate limit" if status == 429 else f"failed with status {status}"
+        unavailable = SourceUnavailable(
+            f"Tinybird {busy}.",
+            "Try again in a moment.",
+            source="tinybird",
+            resource=resource,
+            status=status,
+            said=said,
+        )
+        unavailable.retry_after_seconds = asked_to_wait_seconds
+        return unavailable
+    if status in {401, 403}:
+        message = f"Tinybird refused the token (status {status})."
+        remedy = f"Set {token_variable} to a token of this workspace that may do this (`tb token ls`)."
+    elif status == 404:
+        message = "Tinybird does not know what was asked for (status 404)."
+        remedy = "Deploy the tinybird/ project (`tb --cloud deploy`)."
+    elif status == 408:
+        message = "Tinybird took too long and stopped (status 408)."
+        remedy = "Choose a shorter range."
+    elif status == 413:
+        message = "Tinybird refused a request as too large (status 413)."
+        remedy = "Send fewer events at once."
+    elif 300 <= status < 400:
+        message = f"Tinybird's address redirects elsewhere (status {status})."
+        remedy = "Set TINYBIRD_HOST to the API address of the workspace's region."
+    else:
+        message = f"Tinybird refused a request (status {status})."
+        remedy = "The deployed pipe may be older than this dashboard: deploy the tinybird/ project."
+    return SourceRejected(message, remedy, source="tinybird", resource=resource, status=status, said=said)

@@ -17,7 +17,7 @@ def test_polling_slows_down_and_pauses_with_a_tenth_left(spent: int, seconds: fl
     """Half the budget at full speed, then slower, and the last tenth stays with the pages."""
     budget = QueryBudget(1000)
     for _ in range(spent):
-        budget.spend(NOON)
+        budget.spend(NOON, "active_visitors")
     assert budget.spent(NOON) == spent
     assert budget.live_refresh_seconds(NOON) == seconds
 
@@ -25,7 +25,7 @@ def test_polling_slows_down_and_pauses_with_a_tenth_left(spent: int, seconds: fl
 def test_a_new_utc_day_starts_afresh() -> None:
     """Tinybird counts per UTC day."""
     budget = QueryBudget(1)
-    budget.spend(NOON)
+    budget.spend(NOON, "active_visitors")
     assert budget.live_refresh_seconds(NOON + timedelta(hours=11, minutes=59)) is None
     assert budget.live_refresh_seconds(NOON + timedelta(hours=12)) == 15.0
 
@@ -34,8 +34,8 @@ def test_a_late_straggler_does_not_bring_yesterday_back() -> None:
     """A thread that took its time before midnight counts into the new day, and resets nothing."""
     budget = QueryBudget(100)
     tomorrow = NOON + timedelta(days=1)
-    budget.spend(tomorrow)
-    budget.spend(NOON)
+    budget.spend(tomorrow, "active_visitors")
+    budget.spend(NOON, "active_visitors")
     assert budget.spent(tomorrow) == 2
 
 
@@ -43,7 +43,7 @@ def test_an_unlimited_budget_never_slows_down() -> None:
     """The local stack answers as often as it is asked."""
     budget = QueryBudget(None)
     for _ in range(10_000):
-        budget.spend(NOON)
+        budget.spend(NOON, "active_visitors")
     assert budget.live_refresh_seconds(NOON) == 15.0
     assert budget.live_tick(NOON) != budget.live_tick(NOON + timedelta(seconds=4))
 
@@ -53,7 +53,7 @@ def test_every_run_of_the_timer_falls_into_another_tick(spent: int) -> None:
     """Runs of the page's timer never share a read with the run before; runs a second apart mostly do."""
     budget = QueryBudget(1000)
     for _ in range(spent):
-        budget.spend(NOON)
+        budget.spend(NOON, "active_visitors")
     seconds = budget.live_refresh_seconds(NOON) or 300.0
     ticks = [budget.live_tick(NOON + timedelta(seconds=seconds * run)) for run in range(100)]
     assert len(set(ticks)) == 100
@@ -61,3 +61,13 @@ def test_every_run_of_the_timer_falls_into_another_tick(spent: int) -> None:
         len({budget.live_tick(NOON + timedelta(seconds=second)) for second in range(60)})
         <= 60 // (seconds - 1) + 2
     )
+
+
+def test_queries_are_counted_by_pipe() -> None:
+    """The parts add up to the whole, and a new day empties them too."""
+    budget = QueryBudget(1000)
+    for pipe in ("kpi_timeseries", "inbox_analytics", "kpi_timeseries"):
+        budget.spend(NOON, pipe)
+    assert budget.spent_by_pipe(NOON) == {"kpi_timeseries": 2, "inbox_analytics": 1}
+    assert budget.spent(NOON) == 3
+    assert budget.spent_by_pipe(NOON + timedelta(days=1)) == {}

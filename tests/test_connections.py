@@ -25,7 +25,7 @@ def test_opening_contacts_nobody_and_queries_spend_the_budget() -> None:
         connections.tinybird.query_pipe("inbox_analytics", {})
     with pytest.raises(SourceUnavailable):
         connections.postgres.read("made_up", "SELECT 1", {})
-    assert connections.budget.spent(datetime.now(UTC)) == 3
+    assert connections.budget.spent_by_pipe(datetime.now(UTC)) == {"inbox_analytics": 3}
     connections.close()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from analytics.errors import AccessDenied, SourceUnavailable
 from analytics.readings import Answer, LastGood, Reading
+from analytics.tally import Tallied
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
@@ -104,3 +105,15 @@ def test_cleared_is_forgotten() -> None:
     kept.clear()
     with pytest.raises(SourceUnavailable):
         kept.read("k", down)
+
+
+def test_asks_and_reads_are_tallied_by_name() -> None:
+    """A key's first part names it: two questions of one pipe count together, a failure as one."""
+    kept = LastGood()
+    kept.read(("kpis", "w1"), lambda: Answer(7, AT))
+    kept.read(("kpis", "w1"), lambda: Answer(7, AT))
+    kept.read(("kpis", "w2"), lambda: Answer(8, AT + timedelta(seconds=1)))
+    kept.read(("kpis", "w1"), down)
+    assert kept.tally.counts() == {"kpis": Tallied(asked=4, read=2, failed=1)}
+    kept.clear()
+    assert kept.tally.counts() == {}

@@ -48,7 +48,7 @@ class Recorder:
         self.responses = list(responses)
         self.requests: list[httpx.Request] = []
         self.slept: list[float] = []
-        self.queries: list[datetime] = []
+        self.queries: list[tuple[datetime, str]] = []
         self.now = 0.0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -72,7 +72,7 @@ class Recorder:
             append,
             admin,
             transport=httpx.MockTransport(self),
-            on_query=self.queries.append,
+            on_query=lambda at, pipe: self.queries.append((at, pipe)),
             sleep=self.sleep,
             monotonic=lambda: self.now,
         )
@@ -111,7 +111,31 @@ def test_a_query_is_one_get_with_the_token_in_the_header() -> None:
     assert answer.rows == [{"n": 1}]
     assert answer.elapsed_seconds == 0.01
     assert answer.read_at.tzinfo is UTC
-    assert len(server.queries) == 1
+    assert [pipe for _at, pipe in server.queries] == ["inbox_analytics"]
+
+
+def test_sql_is_one_get_with_the_admin_token() -> None:
+    """For what no pipe may read: the statement in the query, the answer as a pipe's, counted under its name."""
+    server = Recorder(ok())
+    with server.client() as client:
+        assert client.has_admin_token
+        assert client.query_sql("quarantined_rows", "SELECT 1 AS n").rows == [{"n": 1}]
+    (request,) = server.requests
+    assert (request.method, request.url.path) == ("GET", "/v0/sql")
+    assert dict(request.url.params) == {"q": "SELECT 1 AS n FORMAT JSON"}
+    assert request.headers["Authorization"] == f"Bearer {ADMIN}"
+    assert [pipe for _at, pipe in server.queries] == ["quarantined_rows"]
+
+
+def test_sql_without_an_admin_token_asks_nobody() -> None:
+    """The dashboard's own deployment has none: no request, nothing spent."""
+    server = Recorder(ok())
+    with server.client(admin=None) as client:
+        assert not client.has_admin_token
+        with pytest.raises(ConfigError, match="TINYBIRD_ADMIN_TOKEN"):
+            client.query_sql("quarantined_rows", "SELECT 1 AS n")
+    assert server.requests == []
+    assert server.queries == []
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../jobs", "a.json", "a b", "ä"])

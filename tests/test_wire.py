@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analytics.errors import SchemaMismatch
+from analytics.errors import SchemaMismatch, SourceUnavailable
 from analytics.wire import (
     MAX_REQUEST_BYTES,
     Json,
@@ -14,6 +14,7 @@ from analytics.wire import (
     ndjson_batches,
     pipe_answer,
     query_text,
+    refusal,
     retry_after_seconds,
     row_count,
 )
@@ -148,3 +149,16 @@ def test_a_refusal_says_what_it_says(content: bytes, expected: str) -> None:
 def test_retry_after(header: str | None, expected: float | None) -> None:
     """Seconds or a date, never negative; anything else asks for nothing."""
     assert retry_after_seconds(header, AT) == expected
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 408, 413, 418, 429, 500])
+def test_a_refusal_says_what_to_do_and_keeps_the_rest_to_itself(status: int) -> None:
+    """Message and remedy are for people; pipe, status and what Tinybird said are attributes."""
+    error = refusal("inbox_analytics", status, "no column x", "TINYBIRD_READ_TOKEN", 2.0)
+    assert error.remedy
+    assert "inbox_analytics" not in str(error)
+    assert "column x" not in str(error)
+    assert (error.resource, error.status, error.said) == ("inbox_analytics", status, "no column x")
+    assert isinstance(error, SourceUnavailable) == (status in {429, 500})
+    if isinstance(error, SourceUnavailable):
+        assert error.retry_after_seconds == 2.0

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import pandas as pd
 import streamlit as st
 
-from analytics import sources
+from analytics import access, health, schemas, sources
 from analytics.access import Viewer
 from analytics.cached.access import opened
 from analytics.cached.reading import (
     FRESHNESS_TTL,
+    KPI_TTL,
     MAX_ENTRIES,
+    attempt,
     connections,
     last_good,
 )
+from analytics.errors import Source, SourceError
+from analytics.health import Probe, Quarantine, QueryUse, SourceHealth
 from analytics.readings import Answer, Reading
+
+PROBE_TTL: Final = timedelta(seconds=30)
+"""Looking at whether Tinybird answers costs a query; everybody who looks within this time shares it."""
 
 
 def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[datetime | None]:
@@ -38,3 +48,127 @@ def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[date
 @st.cache_data(show_spinner=False, ttl=FRESHNESS_TTL, max_entries=MAX_ENTRIES)
 def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(connections().tinybird, website_id)
+
+
+def source_health(
+    viewer: Viewer, website_id: str, now: datetime
+) -> Reading[tuple[SourceHealth, SourceHealth]]:
+    """How Tinybird and Postgres are, in that order: each asked something small, side by side, at most every 30 s.
+
+    A source that fails is a value here, not an error.
+
+    Raises:
+        AccessDenied: The viewer is not staff, or the website is not there.
+
+    Source: `data_freshness`, `SELECT 1`.
+    """
+    _opened_by_staff(viewer, website_id, now)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        tinybird = pool.submit(_probed, "tinybird", website_id, now)
+        postgres = pool.submit(_probed, "postgres", "", now)
+    both = tinybird.result(), postgres.result()
+    return Reading(both, min(each.checked_at for each in both))
+
+
+def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) -> Reading[pd.DataFrame]:
+    """What flows into a website's data: one row per data source and event type; columns as `health.event_flow`.
+
+    Without the volume the ages still stand: no days, no verdict, and `failures` says why.
+
+    Args:
+        viewer: Staff.
+        website_id: The website.
+        timezone: IANA name; its clock sets the days.
+        now: Whether the viewer may look depends on it.
+
+    Raises:
+        AccessDenied: The viewer is not staff, or the website is not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `data_freshness`, `event_volume`.
+    """
+    _opened_by_staff(viewer, website_id, now)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        fresh = pool.submit(attempt, ("data_freshness", website_id), _data_freshness, website_id)
+        question = ("event_volume", website_id, timezone)
+        volume = pool.submit(attempt, question, _event_volume, website_id, timezone)
+    seen, days = fresh.result(), volume.result()
+    if isinstance(seen, SourceError):
+        raise seen
+    if isinstance(days, SourceError):
+        return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(days,))
+    return seen.with_value(health.event_flow(seen.value, days.value, seen.as_of))
+
+
+def quarantine(viewer: Viewer) -> Reading[Quarantine]:
+    """What Tinybird could not take in the last 30 days, over all websites.
+
+    `rows` is None when the deployment has no admin token, without which quarantines cannot be read.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `quarantined_rows`.
+    """
+    access.require_staff(viewer)
+    if not connections().tinybird.has_admin_token:
+        nothing = schemas.QUARANTINED_ROWS.frame((each.name for each in schemas.QUARANTINED_ROWS.columns), [])
+        return Reading(Quarantine(None, nothing), datetime.now(UTC))
+    seen = last_good.read("quarantined_rows", lambda: _quarantined_rows("all"))
+    total = int(seen.value.groupby("datasource")["total"].first().sum())
+    return seen.with_value(Quarantine(total, seen.value))
+
+
+def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:
+    """Today's Tinybird queries of this process, in all and by pipe, beside the daily budget.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+    """
+    access.require_staff(viewer)
+    budget = connections().budget
+    spent = budget.spent_by_pipe(now)
+    return Reading(health.query_use(spent, budget.daily_limit, budget.live_refresh_seconds(now)), now)
+
+
+def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
+    """What each cache saved since this process started; columns as `health.cache_savings`.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+    """
+    access.require_staff(viewer)
+    return Reading(health.cache_savings(last_good.tally.counts()), now)
+
+
+def _opened_by_staff(viewer: Viewer, website_id: str, now: datetime) -> None:
+    access.require_staff(viewer)
+    opened(viewer, website_id, now)
+
+
+def _probed(source: Source, website_id: str, now: datetime) -> SourceHealth:
+    try:
+        answer = _probe(source, website_id)
+        probe = Probe(source, answer.read_at, answer.value)
+    except SourceError as error:
+        probe = Probe(source, now, None, error)
+    return health.source_health(connections().probes.note(probe))
+
+
+@st.cache_data(show_spinner=False, ttl=PROBE_TTL, max_entries=MAX_ENTRIES)
+def _probe(source: Source, website_id: str) -> Answer[float]:
+    if source == "postgres":
+        return sources.postgres_probe(connections().postgres)
+    return sources.tinybird_probe(connections().tinybird, website_id)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _event_volume(website_id: str, timezone: str) -> Answer[pd.DataFrame]:
+    return sources.event_volume(connections().tinybird, website_id, timezone)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
+def _quarantined_rows(websites: str) -> Answer[pd.DataFrame]:
+    del websites  # part of the key only: there is one answer for all
+    return sources.quarantined_rows(connections().tinybird)

@@ -9,3 +9,23 @@ DATA_FRESHNESS = pipe(
     Column("newest_event", "datetime", "UTC, within the last 30 days", is_nullable=True),
     Column("events", "int", "rows in the last 30 days"),
 )
+
+EVENT_VOLUME = pipe(
+    "event_volume",
+    Column("datasource", "string", "conversation_metrics or visitor_events"),
+    Column("event_type", "string", "one of the eight event types, or any other that has events"),
+    Column("day", "string", "local day, YYYY-MM-DD"),
+    Column("events", "int", "rows on that day"),
+    Column("longest_quiet_seconds", "float", "between two events of the type", is_nullable=True),
+)
+
+QUARANTINED_ROWS = pipe(
+    "quarantined_rows",
+    Column("datasource", "string", "conversation_metrics or visitor_events"),
+    Column("error_columns", "string", "the columns that did not fit, untrusted text"),
+    Column("reason", "string", "what was wrong, untrusted text"),
+    Column("website_id", "string", "of the newest such row, untrusted text, may be empty"),
+    Column("newest", "datetime", "when the newest such row arrived, UTC"),
+    Column("quarantined", "int", "rows with this reason in the last 30 days"),
+    Column("total", "int", "rows of the data source in the last 30 days, the same in each of its rows"),
+)

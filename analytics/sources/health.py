@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+from typing import Final
+
 import pandas as pd
 
 from analytics import schemas
+from analytics.errors import SourceRejected
+from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.sources.asking import pipe_frame
 from analytics.tinybird import Tinybird
+from analytics.wire import Parameter as PipeParameter
+
+VOLUME_DAYS: Final = 30
+"""As far back as visitor events are kept."""
+
+QUARANTINED_REASONS: Final = 50
+"""Rows of `quarantined_rows` per data source, newest first."""
+
+_DATASOURCES: Final = ("conversation_metrics", "visitor_events")
+_QUARANTINED: Final = """
+    SELECT
+        '{datasource}' AS datasource,
+        arrayStringConcat(c__error_column, ', ') AS error_columns,
+        arrayStringConcat(c__error, '; ') AS reason,
+        toString(argMax(ifNull(website_id, ''), insertion_date)) AS website_id,
+        max(insertion_date) AS newest,
+        count() AS quarantined,
+        sum(count()) OVER () AS total
+    FROM {datasource}_quarantine
+    WHERE insertion_date > now() - INTERVAL 30 DAY
+    GROUP BY error_columns, reason
+    ORDER BY newest DESC, error_columns, reason
+    LIMIT {limit}
+"""
 
 
 def data_freshness(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
@@ -19,3 +49,72 @@ def data_freshness(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
     Source: `data_freshness`.
     """
     return pipe_frame(tinybird, schemas.DATA_FRESHNESS, {"website_id": website_id})
+
+
+def event_volume(tinybird: Tinybird, website_id: str, timezone: str) -> Answer[pd.DataFrame]:
+    """One row per data source, event type and day of the last `VOLUME_DAYS`, zero-filled, in that order.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `event_volume`.
+    """
+    params: dict[str, PipeParameter] = {"website_id": website_id, "days": VOLUME_DAYS, "timezone": timezone}
+    return pipe_frame(tinybird, schemas.EVENT_VOLUME, params)
+
+
+def quarantined_rows(tinybird: Tinybird) -> Answer[pd.DataFrame]:
+    """One row per data source and reason of the last 30 days, over all websites, newest first.
+
+    At most `QUARANTINED_REASONS` of each data source; `total` counts all of its rows. No rows when nothing is
+    quarantined. Read as SQL with the admin token: Tinybird makes a quarantine when its first row arrives, so a pipe
+    that reads one cannot be deployed before.
+
+    Raises:
+        ConfigError: There is no admin token.
+        SourceError: As `Tinybird.query_sql`, or `SchemaMismatch`.
+
+    Source: `conversation_metrics_quarantine`, `visitor_events_quarantine`.
+    """
+    answers = [_quarantine_of(tinybird, datasource) for datasource in _DATASOURCES]
+    rows = pd.concat([answer.value for answer in answers], ignore_index=True)
+    rows = rows.sort_values(["newest", "datasource"], ascending=[False, True], kind="stable")
+    return Answer(rows.reset_index(drop=True), min(answer.read_at for answer in answers))
+
+
+def _quarantine_of(tinybird: Tinybird, datasource: str) -> Answer[pd.DataFrame]:
+    schema = schemas.QUARANTINED_ROWS
+    statement = _QUARANTINED.format(datasource=datasource, limit=QUARANTINED_REASONS)
+    try:
+        answer = tinybird.query_sql(schema.resource, " ".join(statement.split()))
+    except SourceRejected as error:
+        if f"{datasource}_quarantine" not in error.said:
+            raise
+        return Answer(schema.frame((column.name for column in schema.columns), []), datetime.now(UTC))
+    return Answer(schema.frame((column["name"] for column in answer.meta), answer.rows), answer.read_at)
+
+
+def tinybird_probe(tinybird: Tinybird, website_id: str) -> Answer[float]:
+    """How long one small pipe takes to answer, in seconds, retries included.
+
+    Raises:
+        SourceError: It does not answer, or says no.
+
+    Source: `data_freshness`.
+    """
+    began = time.perf_counter()
+    answer = data_freshness(tinybird, website_id)
+    return Answer(time.perf_counter() - began, answer.read_at)
+
+
+def postgres_probe(postgres: Postgres) -> Answer[float]:
+    """How long the smallest statement takes to answer, in seconds.
+
+    Raises:
+        SourceError: It does not answer, or says no.
+
+    Source: `SELECT 1`.
+    """
+    began = time.perf_counter()
+    answer = postgres.read("postgres_probe", "SELECT 1 AS one", {})
+    return Answer(time.perf_counter() - began, answer.read_at)

@@ -35,7 +35,8 @@ PAGES = tuple(
     )
     if (ASSETS.parent / path).exists()
 )
-SHARED = ("website", "range", "compare", "tz")
+STAFF_ONLY = frozenset({"pages/data_health.py"})
+SHARED = ("website", "range", "compare", "tz", "window")
 SIDEBAR_WIDTH_PX = 320
 LONGEST_NAME = 60
 CUSTOM = "custom"
@@ -67,7 +68,7 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
 
     Args:
         title: the page's name.
-        has_range: whether its header speaks of dates; the live page is always about now.
+        has_range: whether its header speaks of dates and its sidebar chooses them; the live page is always about now.
     """
     st.set_page_config(
         page_title=f"{title} · Inbox Analytics",
@@ -87,7 +88,7 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
         websites = cached.websites(viewer, now)
         if not websites:
             _nothing_to_open(viewer)
-        view = _sidebar(viewer, websites, now, notices)
+        view = _sidebar(viewer, websites, now, notices, has_range=has_range)
         resolved = cached.resolve_view(view)
     except AnalyticsError as error:
         st.title(title, anchor=False)
@@ -163,7 +164,9 @@ def _nothing_to_open(viewer: Viewer) -> None:
     st.stop()
 
 
-def _sidebar(viewer: Viewer, websites: Sequence[Website], now: datetime, notices: list[str]) -> View:
+def _sidebar(
+    viewer: Viewer, websites: Sequence[Website], now: datetime, notices: list[str], *, has_range: bool
+) -> View:
     timezone = url_state.read("tz", _browser_timezone(), _timezone, notices)
     website = _read_website(websites, notices)
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
@@ -174,13 +177,16 @@ def _sidebar(viewer: Viewer, websites: Sequence[Website], now: datetime, notices
         st.logo(ASSETS / "logo.svg", size="medium", icon_image=ASSETS / "icon.png")
         with st.container(gap="xsmall", key="navigation"):
             for path, label, icon in PAGES:
+                if path in STAFF_ONLY and not viewer.is_staff:
+                    continue
                 st.page_link(
                     path, label=label, icon=icon, query_params=url_state.shared(SHARED), width="stretch"
                 )
         st.space("xxsmall")
         _website_control(website, websites)
-        _range_control(selected, website, now, timezone)
-        _compare_control(is_compared=is_compared)
+        if has_range:
+            _range_control(selected, website, now, timezone)
+            _compare_control(is_compared=is_compared)
         _timezone_control(timezone)
         _signed_in(viewer, website)
     return View(viewer, website.id, selected, timezone, now, is_compared)

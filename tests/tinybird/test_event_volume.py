@@ -90,7 +90,8 @@ def test_quiet_before_the_window_is_not_seen(website: Website) -> None:
 
 
 @pytest.mark.parametrize(
-    "timezone", ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Europe/London", "America/Santiago"]
+    "timezone",
+    ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Europe/London", "America/Santiago"],
 )
 def test_a_day_runs_from_local_midnight_to_local_midnight(website: Website, timezone: str) -> None:
     """The seconds around midnight fall on either side of it, however far the place is from UTC."""

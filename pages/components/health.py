@@ -1,0 +1,258 @@
+"""The state of sources and data as staff read it: cards that say what is wrong, and the tables behind them.
+
+Owns words, colours and layout. What is slow, unusual or saved is judged in `analytics.health`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+import pandas as pd
+import streamlit as st
+
+from analytics.health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
+from pages.components import chrome, formatting
+from pages.components.palette import palette
+from pages.components.panel import empty
+
+Colour = Literal["green", "orange", "red", "gray"]
+
+NAMES: Final = {"tinybird": "Tinybird", "postgres": "Postgres"}
+STATES: Final[dict[SourceState, Colour]] = {
+    "ok": "green",
+    "slow": "orange",
+    "refused": "red",
+    "unreachable": "red",
+}
+SLOW_REMEDY: Final = "Slower than usual. Look at the source's own status page and at how long the ranges are."
+FLOWS: Final[dict[FlowState, str]] = {
+    "usual": "as usual",
+    "unusual": "unusually quiet",
+    "unknown": "too few to say",
+    "none": "no events",
+}
+_QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
+    None: ("not readable here", "gray"),
+    False: ("none", "green"),
+    True: ("see below", "orange"),
+}
+LISTED, TALL_PX = 14, 460
+
+
+def draw_source(source: SourceHealth, timezone: str) -> None:
+    """Draw the card of a source: how fast it answers and whether it does; where it does not, what to do."""
+    st.metric(
+        NAMES[source.source],
+        latency(source.median_seconds),
+        source.state,
+        delta_color=STATES[source.state],
+        delta_arrow="off",
+        help="Median time of the last n answers to one small question, retries included, and when it was last asked.",
+    )
+    st.caption(f"n {source.probes} · {formatting.clock_seconds(source.checked_at, timezone)}")
+    if source.error is not None:
+        st.caption(f"{formatting.markdown(source.error.message)} {formatting.markdown(source.error.remedy)}")
+        if source.error.said:
+            st.caption(f"It said: {formatting.markdown(source.error.said)}")
+    elif source.state == "slow":
+        st.caption(SLOW_REMEDY)
+
+
+def draw_newest(flow: pd.DataFrame) -> None:
+    """Draw the card of the newest event, and whether any type has been quiet for unusually long."""
+    seen = flow.dropna(subset=["age_seconds"]).sort_values("age_seconds")
+    unusual = int((flow["state"] == "unusual").sum())
+    verdict, colour = _verdict(unusual, is_any=bool(len(seen)))
+    st.metric(
+        "Newest event",
+        _ago(float(seen["age_seconds"].iloc[0])) if len(seen) else formatting.MISSING,
+        verdict,
+        delta_color=colour,
+        delta_arrow="off",
+        help="Age of the website's newest event of any type. A type is unusually quiet when its newest event is older "
+        "than one and a half times its longest quiet time of 30 days.",
+    )
+    if len(seen):
+        st.caption(formatting.markdown(event_name(seen["event_type"].iloc[0])))
+    else:
+        st.caption("Check that the chat product sends events for this website.")
+
+
+def _verdict(unusual: int, *, is_any: bool) -> tuple[str, Colour]:
+    if not is_any:
+        return "none in 30 days", "gray"
+    if unusual:
+        return f"{unusual} {'type' if unusual == 1 else 'types'} unusually quiet", "orange"
+    return "flowing as usual", "green"
+
+
+def draw_quarantine_card(quarantine: Quarantine) -> None:
+    """Draw the card of quarantined rows."""
+    rows = quarantine.rows
+    verdict, colour = _QUARANTINE[None if rows is None else bool(rows)]
+    st.metric(
+        "Quarantined rows",
+        formatting.count(rows),
+        verdict,
+        delta_color=colour,
+        delta_arrow="off",
+        help="Rows that did not fit their columns. Tinybird keeps them aside; they count nowhere.",
+    )
+    st.caption("all websites · 30 days")
+
+
+def draw_queries_card(use: QueryUse) -> None:
+    """Draw the card of today's queries beside the daily budget."""
+    share = use.spent / use.daily_limit if use.daily_limit else None
+    colour: Colour = "green" if share is None or share < 0.5 else "orange" if share < 0.9 else "red"
+    st.metric(
+        "Tinybird queries today",
+        formatting.count(use.spent),
+        "no limit set" if share is None else f"{share:.0%} of {formatting.count(use.daily_limit)}",
+        delta_color=colour if share is not None else "gray",
+        delta_arrow="off",
+        help="Queries of this server since midnight UTC, retries included. Other servers and tools that use the "
+        "workspace are not in it.",
+    )
+    st.caption(f"Live {chrome.refresh_sentence(use.live_refresh_seconds)}")
+
+
+def draw_flow(flow: pd.DataFrame) -> None:
+    """Draw the table of event types: newest, whether that is unusual, rows, and their course over 30 days."""
+    table = pd.DataFrame(
+        {
+            "Event": [event_name(event) for event in flow["event_type"]],
+            "Newest": [_ago(age) for age in flow["age_seconds"]],
+            "State": [FLOWS[state] for state in flow["state"]],
+            "Rows": flow["events"],
+            "Per day": flow["events_per_day"],
+            "Longest quiet": [formatting.duration(seconds) for seconds in flow["longest_quiet_seconds"]],
+        }
+    )
+    columns = {
+        "Event": st.column_config.TextColumn(width=150),
+        "Newest": st.column_config.TextColumn(width=76, help="Age of the newest event"),
+        "State": st.column_config.TextColumn(
+            width=112, help="Against the website's own longest quiet time; nothing is said below 20 rows"
+        ),
+        "Rows": st.column_config.NumberColumn(width=72, format="localized", help="In the last 30 days"),
+        "Per day": st.column_config.BarChartColumn(
+            width="medium", help="Rows per day of the last 30, today last and not over", y_min=0
+        ),
+        "Longest quiet": st.column_config.TextColumn(
+            width=92, help="The longest time between two events in the last 30 days"
+        ),
+    }
+    _table("flow", table, columns, f"{len(table)} event types: newest event, state, rows and rows per day")
+
+
+def draw_queries(use: QueryUse) -> None:
+    """Draw today's queries by pipe."""
+    if use.daily_limit is not None:
+        st.progress(min(use.spent / use.daily_limit, 1.0))
+    table = pd.DataFrame(
+        {"Pipe": use.by_pipe["pipe"], "Queries": use.by_pipe["queries"], "Share": use.by_pipe["share_ratio"]}
+    )
+    columns = {
+        "Pipe": st.column_config.TextColumn(width=150),
+        "Queries": st.column_config.NumberColumn(width=64, format="localized"),
+        "Share": _share("Of today's queries"),
+    }
+    _table("queries", table, columns, f"{len(table)} pipes: queries today and their share")
+
+
+def draw_savings(savings: pd.DataFrame) -> None:
+    """Draw how often each pipe and query was asked for and read, and what the cache saved."""
+    table = pd.DataFrame(
+        {
+            "Pipe or query": savings["name"],
+            "Asked": savings["asked"],
+            "Read": savings["read"],
+            "Failed": savings["failed"],
+            "Saved": savings["saved_ratio"],
+        }
+    )
+    columns = {
+        "Pipe or query": st.column_config.TextColumn(width=150),
+        "Asked": st.column_config.NumberColumn(width=56, format="localized", help="By pages, all viewers"),
+        "Read": st.column_config.NumberColumn(width=52, format="localized", help="From the source"),
+        "Failed": st.column_config.NumberColumn(width=54, format="localized", help="The source failed"),
+        "Saved": _share("Answered without asking the source"),
+    }
+    _table("savings", table, columns, f"{len(table)} pipes and queries: asked, read, failed and share saved")
+
+
+def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
+    """Draw why rows were quarantined, newest first; what they hold is untrusted text."""
+    if quarantine.rows is None:
+        empty(
+            "Not readable here",
+            "Tinybird shows quarantined rows to an admin token only, and this deployment has none. "
+            "Look with `tb --cloud sql`, or set TINYBIRD_ADMIN_TOKEN.",
+        )
+        return
+    if not quarantine.rows:
+        empty("Nothing quarantined in 30 days", "Rows that do not fit their columns would be listed here.")
+        return
+    reasons = quarantine.reasons
+    table = pd.DataFrame(
+        {
+            "Arrived": [_ago((now - newest).total_seconds()) for newest in reasons["newest"]],
+            "Rows": reasons["quarantined"],
+            "Data source": [formatting.plain(name) for name in reasons["datasource"]],
+            "Columns": [formatting.plain(names) or formatting.MISSING for names in reasons["error_columns"]],
+            "Reason": [formatting.plain(reason) for reason in reasons["reason"]],
+            "Website": [formatting.plain(website) or formatting.MISSING for website in reasons["website_id"]],
+        }
+    )
+    columns = {
+        "Arrived": st.column_config.TextColumn(width=72, help="The newest row with this reason"),
+        "Rows": st.column_config.NumberColumn(width=52, format="localized"),
+        "Data source": st.column_config.TextColumn(width=140),
+        "Columns": st.column_config.TextColumn(width=120),
+        "Reason": st.column_config.TextColumn(width="large"),
+        "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
+    }
+    _table("quarantine", table, columns, f"{len(table)} reasons why rows were quarantined, newest first")
+
+
+def latency(seconds: float | None) -> str:
+    """How long an answer took.
+
+    >>> latency(0.0384), latency(0.0004), latency(1.24), latency(None)
+    ('38 ms', '1 ms', '1.2 s', '–')
+    """
+    if seconds is None:
+        return formatting.MISSING
+    return f"{max(1, round(seconds * 1000))} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def event_name(event_type: str) -> str:
+    """An event type as people read it; one that nobody knows is untrusted text.
+
+    >>> event_name("conversation_started"), event_name("ai_resolved")
+    ('Conversation started', 'AI resolved')
+    """
+    words = formatting.plain(event_type).replace("_", " ")
+    return f"AI{words[2:]}" if words.startswith("ai ") else words[:1].upper() + words[1:]
+
+
+def _ago(seconds: float) -> str:
+    return formatting.MISSING if pd.isna(seconds) else formatting.ago(pd.Timedelta(seconds=seconds))
+
+
+def _share(meaning: str) -> object:
+    return st.column_config.ProgressColumn(
+        width=110, format="percent", min_value=0, max_value=1, help=meaning, color=palette().accent
+    )
+
+
+def _table(key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str) -> None:
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content" if len(table) <= LISTED else TALL_PX,
+        column_config=dict(columns),  # type: ignore[arg-type]  # Streamlit's own type for it is not public
+        key=f"table-{key}",
+        alt=alt,
+    )

@@ -1,0 +1,115 @@
+"""Data health (staff): do both sources answer, does data flow, and what does reading it cost?
+
+Sources: `cached.source_health`, `cached.event_flow`, `cached.quarantine`, `cached.query_use`, `cached.cache_savings`.
+Freshness: sources 30 seconds, events two minutes, volume and quarantine five; what is counted here, always now.
+"""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from analytics import cached
+from pages.components import chrome, export, formatting, health
+from pages.components.panel import empty, note_staleness, panel
+
+page = chrome.begin_page("Data health", has_range=False)
+viewer, website_id = page.view.viewer, page.website.id
+if not viewer.is_staff:
+    empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
+    st.stop()
+COUNT_SECONDS = 10  # what is counted in this process costs nothing to look at; asking a source does
+with page.toolbar:
+    st.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
+
+
+@st.fragment(parallel=True)
+def draw_sources() -> None:
+    """The cards of both sources."""
+    with panel("sources", height_px=120, border=False):
+        both = cached.source_health(viewer, website_id, datetime.now(UTC))
+        for place, source in zip(st.columns(2, gap="xsmall", border=True), both.value, strict=True):
+            with place:
+                health.draw_source(source, page.timezone)
+
+
+@st.fragment(parallel=True)
+def draw_newest() -> None:
+    """The card of the newest event."""
+    with panel("newest", height_px=120):
+        reading = cached.event_flow(viewer, website_id, page.timezone, datetime.now(UTC))
+        note_staleness(reading, page.timezone)
+        health.draw_newest(reading.value)
+
+
+@st.fragment(parallel=True)
+def draw_quarantine_card() -> None:
+    """The card of quarantined rows."""
+    with panel("quarantine-card", height_px=120):
+        reading = cached.quarantine(viewer)
+        note_staleness(reading, page.timezone)
+        health.draw_quarantine_card(reading.value)
+
+
+@st.fragment(parallel=True, run_every=COUNT_SECONDS)
+def draw_queries_card() -> None:
+    """The card of today's queries."""
+    with panel("queries-card", height_px=120):
+        health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
+
+
+@st.fragment(parallel=True)
+def draw_flow() -> None:
+    """Newest event and volume per event type."""
+    with panel("flow", "Events by type", height_px=340, border=False):
+        reading = cached.event_flow(viewer, website_id, page.timezone, datetime.now(UTC))
+        note_staleness(reading, page.timezone)
+        for failure in reading.failures:
+            st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
+        health.draw_flow(reading.value)
+        export.offer_csv(page, "events-by-type", reading.value)
+
+
+@st.fragment(parallel=True, run_every=COUNT_SECONDS)
+def draw_queries() -> None:
+    """What today's queries went into."""
+    with panel("queries", "Tinybird queries today", height_px=340, border=False):
+        use = cached.query_use(viewer, datetime.now(UTC)).value
+        health.draw_queries(use)
+        export.offer_csv(page, "queries", use.by_pipe)
+
+
+@st.fragment(parallel=True, run_every=COUNT_SECONDS)
+def draw_savings() -> None:
+    """What each cache saved."""
+    with panel("savings", "What the caches saved", height_px=340, border=False):
+        savings = cached.cache_savings(viewer, datetime.now(UTC)).value
+        health.draw_savings(savings)
+        export.offer_csv(page, "caches", savings)
+
+
+@st.fragment(parallel=True)
+def draw_quarantine() -> None:
+    """Why rows were quarantined."""
+    with panel("quarantine", "Quarantined rows", height_px=200):
+        reading = cached.quarantine(viewer)
+        note_staleness(reading, page.timezone)
+        health.draw_quarantine(reading.value, datetime.now(UTC))
+        if reading.value.rows:
+            export.offer_csv(page, "quarantined", reading.value.reasons)
+        st.caption("Events waiting on disk: nothing here spools events, no spool directory is configured.")
+
+
+cards = st.columns([2, 1, 1, 1], gap="xsmall")
+for place, draw in zip(
+    cards, (draw_sources, draw_newest, draw_quarantine_card, draw_queries_card), strict=True
+):
+    with place:
+        draw()
+with st.container(border=True):
+    draw_flow()
+left, right = st.columns(2, gap="xsmall", border=True)
+with left:
+    draw_queries()
+with right:
+    draw_savings()
+draw_quarantine()
