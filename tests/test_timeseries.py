@@ -23,6 +23,7 @@ from tests.conftest import LocalStack
 from tests.product import Product
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
+DISTRIBUTION = [column.name for column in RATING_AND_SENTIMENT.columns[-8:]]
 Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 
 
@@ -69,6 +70,7 @@ def ratings(*slots: tuple[str, str, float]) -> Reading[pd.DataFrame]:
             "sentiment_count": 0,
             "sentiment_total": 0.0,
             "sentiment_total_of_squares": 0.0,
+            **dict.fromkeys(DISTRIBUTION, 0),
         }
         for period, start, score in slots
     ]

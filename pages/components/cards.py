@@ -71,13 +71,20 @@ def draw_cards(
         for key in KPI_ORDER:
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
-                    _card(board.kpis[key], _sparkline(series, key), questions[key])
+                    draw_card(board.kpis[key], _sparkline(series, key), questions[key])
                 else:
                     st.markdown(WORDING[key].title)
                     failure(board.errors[key], key)
 
 
-def _card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question]) -> None:
+def draw_card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question]) -> None:
+    """Draw one KPI: number, change, verdict, n, and the way to its explanation.
+
+    Args:
+        kpi: the KPI.
+        sparkline: its course over time; empty leaves it out.
+        questions: what was asked for it.
+    """
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
     st.metric(
         wording.title,

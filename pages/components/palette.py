@@ -9,6 +9,12 @@ import streamlit as st
 
 Rgba = list[int]
 
+SCALES: dict[str, tuple[str, str, str, str, str]] = {
+    "light": ("#B45309", "#F0A860", "#C3C7D2", "#969BF2", "#4338CA"),
+    "dark": ("#FDBA74", "#B86A24", "#4A5166", "#6166D6", "#A9B1FF"),
+}
+"""From worst to best, apart from each other also without red or green: from orange over grey to indigo."""
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:
@@ -20,10 +26,13 @@ class Palette:
     muted: str
     grid: str
     surface: str
+    better: str
+    worse: str
     ocean: str
     land: str
     border: str
     night: str
+    scale: tuple[str, str, str, str, str]
 
     def rgba(self, role: str, alpha: int = 255) -> Rgba:
         """The colour of a role as deck.gl takes it: red, green, blue and alpha, each 0..255."""
@@ -39,9 +48,10 @@ def rgba(colour: str, alpha: int = 255) -> Rgba:
     return [int(colour[start : start + 2], 16) for start in (1, 3, 5)] + [alpha]
 
 
-def palette() -> Palette:
-    """The palette of the mode the viewer's browser shows; light where it does not say."""
-    is_dark = st.context.theme.type == "dark"
+def palette(*, is_dark: bool | None = None) -> Palette:
+    """The palette of the mode the viewer's browser shows, light where it does not say; or of the mode given."""
+    if is_dark is None:
+        is_dark = st.context.theme.type == "dark"
     mode = "dark" if is_dark else "light"
 
     def option(name: str) -> str:
@@ -54,8 +64,11 @@ def palette() -> Palette:
         muted=option("grayColor"),
         grid=option("borderColor"),
         surface=option("backgroundColor"),
+        better=option("greenColor"),
+        worse=option("redColor"),
         ocean="#182136" if is_dark else "#E9EDF6",
         land="#323C56" if is_dark else "#CDD4E4",
         border="#505C78" if is_dark else "#FFFFFF",
         night="#05070C" if is_dark else "#3B4468",
+        scale=SCALES["dark" if is_dark else "light"],
     )

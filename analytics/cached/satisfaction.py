@@ -1,0 +1,97 @@
+"""What Satisfaction shows."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from analytics import sources
+from analytics.attribution import Attribution, attributed
+from analytics.cached.access import resolve_view
+from analytics.cached.overview import kpis, rating_and_sentiment_of
+from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, bounds_of, connections, last_good
+from analytics.distributions import distributions
+from analytics.errors import SourceError
+from analytics.readings import Answer, Reading
+from analytics.views import View
+
+
+def satisfaction_attribution(view: View) -> Reading[Attribution]:
+    """The satisfaction index opened: its four components, and the part of each in the change. Shares the cards' reads.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: One of its sources could not be read and there is no last good value.
+
+    Source: `inbox_analytics`, and Postgres `feedback` and `conversation`.
+    """
+    board = kpis(view)
+    if board.value.satisfaction is None:
+        raise board.value.errors["satisfaction"]
+    kpi = board.value.kpis["satisfaction"]
+    return board.with_value(attributed(kpi, board.value.satisfaction, board.value.previous_satisfaction))
+
+
+def satisfaction_distributions(view: View) -> Reading[pd.DataFrame]:
+    """How often each rating and sentiment was given: one row per bucket of the period shown, oldest first.
+
+    Columns:
+        bucket_start (datetime, the view's timezone): first instant of the bucket inside the period.
+        bucket_end (datetime, the view's timezone): first instant after it.
+        is_complete (bool): False for a bucket that the period cuts or that is not over yet.
+        rating_1_count to rating_5_count (int): ratings; together the index's n of ratings.
+        negative_count, neutral_count, positive_count (int): rated conversations by their start; together the
+            index's n of rated conversations.
+
+    Zero-filled; no rows for an empty period. Shares the cards' read.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read and there is no last good value.
+
+    Source: Postgres `feedback` and `conversation`.
+    """
+    resolved = resolve_view(view)
+    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    scores = rating_and_sentiment_of(resolved, bounds)
+    if isinstance(scores, SourceError):
+        raise scores
+    return scores.with_value(distributions(scores.value, resolved))
+
+
+def latest_comments(view: View, rating: int | None, limit: int) -> Reading[pd.DataFrame]:
+    """What visitors wrote in the period shown: one row per rating with a comment, newest first, at most `limit`.
+
+    Columns:
+        created_at (datetime, UTC)
+        rating (int, 1..5)
+        topic (string): untrusted text; missing where there is none.
+        comment (string): untrusted text.
+        total (int): how many match, also past the limit; the same on every row.
+
+    No rows when nobody wrote anything.
+
+    Args:
+        view: The website and the period.
+        rating: Only this rating, 1 to 5; None for all.
+        limit: At most so many rows.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read and there is no last good value.
+
+    Source: Postgres `feedback`.
+    """
+    resolved = resolve_view(view)
+    date_from, date_to = resolved.conversations.utc_bounds()
+    return last_good.read(
+        (resolved.question("latest_comments", resolved.conversations), rating, limit),
+        lambda: _latest_comments(resolved.website.id, date_from, date_to, rating, limit),
+    )
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _latest_comments(
+    website_id: str, date_from: str, date_to: str, rating: int | None, limit: int
+) -> Answer[pd.DataFrame]:
+    return sources.latest_comments(connections().postgres, website_id, date_from, date_to, rating, limit)

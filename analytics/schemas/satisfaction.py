@@ -1,0 +1,15 @@
+"""What Satisfaction reads beside the index itself: what visitors wrote."""
+
+from analytics.schemas.schema import Column, Schema
+
+LATEST_COMMENTS = Schema(
+    "postgres",
+    "latest_comments",
+    (
+        Column("created_at", "datetime", "when the rating was given, UTC"),
+        Column("rating", "int", "1 to 5"),
+        Column("topic", "string", "what it was about; untrusted text", is_nullable=True),
+        Column("comment", "string", "what the visitor wrote; untrusted text"),
+        Column("total", "int", "comments that match, also those past the limit; the same on every row"),
+    ),
+)

@@ -1,0 +1,61 @@
+"""What Satisfaction reads beside the index itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+from analytics import schemas
+from analytics.postgres import Postgres
+from analytics.readings import Answer
+from analytics.sources.asking import sql_frame
+
+_LATEST_COMMENTS: Final = r"""
+SELECT feedback.created_at, feedback.rating, feedback.topic, feedback.comment, count(*) OVER () AS total
+FROM feedback
+JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
+LEFT JOIN conversation ON conversation.id = feedback.conversation_id
+LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
+WHERE feedback.website_id = :website_id
+  AND feedback.created_at >= CAST(:date_from AS timestamp) AT TIME ZONE 'UTC'
+  AND feedback.created_at < CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'
+  AND feedback.comment ~ '\S'
+  AND (CAST(:rating AS integer) IS NULL OR feedback.rating = CAST(:rating AS integer))
+  AND feedback.deleted_at IS NULL AND website.deleted_at IS NULL
+  AND conversation.deleted_at IS NULL
+  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+ORDER BY feedback.created_at DESC, feedback.id DESC
+LIMIT :limit
+"""
+
+
+def latest_comments(
+    postgres: Postgres, website_id: str, date_from: str, date_to: str, rating: int | None, limit: int
+) -> Answer[pd.DataFrame]:
+    """Ratings with a comment, newest first: one row each, at most `limit`; no rows when nobody wrote anything.
+
+    A comment of nothing but space is none. Soft-deleted rows (the feedback, its conversation, the visitor, the
+    website) and test visitors count nowhere.
+
+    Args:
+        postgres: Where to ask.
+        website_id: Whose visitors.
+        date_from: UTC text, inclusive.
+        date_to: UTC text, exclusive.
+        rating: 1 to 5; None for all.
+        limit: At most so many rows; `total` counts all that match.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `feedback`, `conversation`, `visitor`, `website`.
+    """
+    params = {
+        "website_id": website_id,
+        "date_from": date_from,
+        "date_to": date_to,
+        "rating": rating,
+        "limit": limit,
+    }
+    return sql_frame(postgres, schemas.LATEST_COMMENTS, _LATEST_COMMENTS, params)

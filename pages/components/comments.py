@@ -1,0 +1,103 @@
+"""What visitors wrote with their ratings. Every word of it is untrusted."""
+
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import formatting, url_state
+
+PAGE_ROWS: Final = 20
+PAGES: Final = 10
+LONGEST_COMMENT: Final = 600
+COLUMN_MIN_WIDTH_PX: Final = 380
+RATINGS: Final = {"5": "5 of 5", "4": "4 of 5", "3": "3 of 5", "2": "2 of 5", "1": "1 of 5"}
+_BADGES: Final = {1: "orange", 2: "orange", 3: "gray", 4: "primary", 5: "primary"}
+
+
+def read_rating(notices: list[str]) -> str | None:
+    """The rating that the URL keeps; None for all."""
+    chosen = url_state.read("rating", "", url_state.choice(RATINGS), notices)
+    return chosen or None
+
+
+def read_page(notices: list[str]) -> int:
+    """How many pages of comments the URL shows, at least one."""
+    return url_state.read("page", 1, _page, notices)
+
+
+def rating_switch(chosen: str | None) -> None:
+    """Draw the switch between ratings; its choice is kept in the URL as `rating`."""
+    st.session_state["rating_widget"] = chosen
+    st.pills(
+        "Rating",
+        list(RATINGS),
+        format_func=lambda stars: RATINGS.get(stars, stars),
+        key="rating_widget",
+        wrap=True,
+        label_visibility="collapsed",
+        on_change=_follow,
+    )
+
+
+def draw_comments(comments: pd.DataFrame, timezone: str, page: int) -> None:
+    """Draw the comments, newest first, and the way to more of them.
+
+    Args:
+        comments: `cached.latest_comments`, with rows.
+        timezone: whose clock the times are.
+        page: how many pages are shown.
+    """
+    with st.grid("auto", min_column_width=COLUMN_MIN_WIDTH_PX, gap="small", key="comments"):
+        for row in comments.itertuples(index=False):
+            topic = row.topic if isinstance(row.topic, str) else ""
+            _draw_comment(
+                int(str(row.rating)), str(row.comment), topic, pd.Timestamp(str(row.created_at)), timezone
+            )
+    shown, total = len(comments), int(comments["total"].iloc[0])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{formatting.count(shown)} of {formatting.count(total)} comments", width="content")
+        if shown < total and page < PAGES:
+            st.button(
+                f"Show {min(PAGE_ROWS, total - shown)} more",
+                key="more-comments",
+                on_click=url_state.write,
+                args=("page", str(page + 1)),
+            )
+        elif shown < total:
+            st.caption("Choose one rating or a shorter range to see the others.", width="content")
+
+
+def nothing(rating: str | None) -> tuple[str, str]:
+    """What is missing where nobody wrote anything, and what to do."""
+    if rating is None:
+        return "No comments in this period", "Choose a longer range in the sidebar."
+    return f"No comments with a rating of {RATINGS[rating]}", "Take the filter away to see the others."
+
+
+def table(comments: pd.DataFrame) -> pd.DataFrame:
+    """The comments as rows, with their whole text on one line."""
+    return comments.assign(
+        topic=comments["topic"].map(formatting.plain, na_action="ignore"),
+        comment=comments["comment"].map(lambda text: formatting.plain(text, limit=100_000)),
+    ).drop(columns="total")
+
+
+def _draw_comment(rating: int, comment: str, topic: str, at: pd.Timestamp, timezone: str) -> None:
+    about = [formatting.markdown(topic, limit=60)] if formatting.plain(topic) else []
+    about.append(f"{at.tz_convert(timezone):%a %-d %b, %H:%M}")
+    st.markdown(
+        f":{_BADGES.get(rating, 'gray')}-badge[{rating} of 5] :gray[:small[{' · '.join(about)}]]  \n"
+        f"{formatting.markdown(comment, limit=LONGEST_COMMENT)}"
+    )
+
+
+def _page(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= PAGES):
+        raise ValueError(f"Possible are 1 to {PAGES}.")
+    return int(text)
+
+
+def _follow() -> None:
+    url_state.write("rating", st.session_state["rating_widget"])
+    url_state.write("page", None)

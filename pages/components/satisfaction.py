@@ -1,0 +1,236 @@
+"""The satisfaction index opened: one bar per component, and what each did to the change.
+
+Owns the words and the look. Scores, weights, parts and verdicts come ready from `analytics.attribution`.
+"""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.attribution import Attribution, Part
+from analytics.satisfaction import ComponentName
+from pages.components import charts, formatting
+from pages.components.palette import Palette, palette
+
+NAMES: dict[ComponentName, str] = {
+    "rating": "Rating",
+    "sentiment": "Sentiment",
+    "response": "Response",
+    "resolution": "Resolution",
+}
+_HEAD_PX, _TEXT_PX, _GAP_PX, _THICKEST_PX = 20, 24, 18, 24
+_CHANGE_COLUMN_PX = 62
+FONT_PX = 13
+
+
+def headline(attribution: Attribution) -> str | None:
+    """Which component moved the index most, in one sentence; None when there is no change to explain."""
+    change, main = attribution.kpi.delta.change, attribution.main
+    if change is None:
+        return None
+    if main is None or main.shown_change is None:
+        return "No component moved it."
+    name = NAMES[main.component.name].lower()
+    return (
+        f"Of {formatting.signed(change, 'points')}, "
+        f"**{formatting.signed(main.shown_change, '').strip()} from {name}**."
+    )
+
+
+def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> None:
+    """Draw one bar per component: as long as its score, as thick as its weight.
+
+    Args:
+        attribution: the index opened.
+        before: what the period before is called, such as "9–15 Nov"; None when nothing is compared.
+        key: identity of the chart across reruns.
+    """
+    colours = palette()
+    figure = go.Figure()
+    is_compared = any(part.change is not None for part in attribution.parts)
+    heads = [("score", _CHANGE_COLUMN_PX if is_compared else 0)] + ([("change", 0)] if is_compared else [])
+    for text, shift in heads:
+        _write(figure, text, _HEAD_PX - 4, colours.muted, right_px=shift)
+    top = _HEAD_PX
+    for part in attribution.parts:
+        thickness = (
+            _THICKEST_PX * part.component.weight / max(each.component.weight for each in attribution.parts)
+        )
+        _draw_part(figure, part, top, thickness, colours)
+        top += round(_TEXT_PX + thickness + _GAP_PX)
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        barmode="overlay",
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+    )
+    figure.update_xaxes(visible=False, range=[0, 100], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[top, 0], fixedrange=True)
+    st.plotly_chart(figure, key=key, height=top, config=charts.CONFIG, alt=_alt(attribution))
+    notes = ["Length: score, 0 to 100. Thickness: weight."]
+    if is_compared and before:
+        notes.append(f"Dotted: {before}. Change: points of the index, in grey where within noise.")
+    st.caption(" ".join(notes))
+
+
+def table(attribution: Attribution) -> pd.DataFrame:
+    """The bars as rows, one per component: weight 0..1, scores 0..100, contributions and changes in points."""
+    return pd.DataFrame(
+        [
+            {
+                "component": part.component.name,
+                "weight": part.component.weight,
+                "score": part.component.score,
+                "is_missing": part.component.is_missing,
+                "n": part.component.n,
+                "n_unit": part.component.n_unit,
+                "interval_low": part.component.interval.low,
+                "interval_high": part.component.interval.high,
+                "contribution_points": part.component.contribution,
+                "previous_score": None if part.previous is None else part.previous.score,
+                "previous_n": None if part.previous is None else part.previous.n,
+                "change_points": part.change,
+                "verdict": part.verdict,
+            }
+            for part in attribution.parts
+        ]
+    )
+
+
+def course_table(series: pd.DataFrame) -> pd.DataFrame:
+    """The index over time as rows, both periods, with what is missing in each bucket."""
+    names = [
+        "period",
+        "bucket_start",
+        "bucket_end",
+        "is_complete",
+        "satisfaction_index",
+        "satisfaction_missing",
+    ]
+    return series[names]
+
+
+def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
+    """Which components are missing in how many buckets of the period shown; None when none is.
+
+    Args:
+        series: `cached.kpi_timeseries`; buckets without an index are left out.
+        bucket: hour, day or week.
+    """
+    rows = series[(series["period"] == "current") & series["satisfaction_index"].notna()]
+    named = rows["satisfaction_missing"].str.split(", ").explode()
+    counts = {name: int((named == name).sum()) for name in NAMES}
+    words = [f"{NAMES[name].lower()} in {n}" for name, n in counts.items() if n]
+    if not words:
+        return None
+    return (
+        f"Of {formatting.count(len(rows))} {bucket}s with an index, {', '.join(words)} "
+        f"{'is' if len(words) == 1 else 'are'} missing and counted as a neutral 50."
+    )
+
+
+def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colours: Palette) -> None:
+    component = part.component
+    middle = top + _TEXT_PX + thickness / 2
+    figure.add_bar(
+        x=[100],
+        y=[middle],
+        width=thickness,
+        orientation="h",
+        marker={"color": colours.grid, "opacity": 0.55, "cornerradius": 3},
+        hoverinfo="skip",
+    )
+    marker: dict[str, object] = {"color": colours.accent, "cornerradius": 3}
+    if component.is_missing:
+        pattern = {"shape": "/", "fgcolor": colours.muted, "bgcolor": colours.surface, "size": 5}
+        marker = {"color": colours.muted, "pattern": pattern, "cornerradius": 3}
+    figure.add_bar(
+        x=[component.score],
+        y=[middle],
+        width=thickness,
+        orientation="h",
+        marker=marker,
+        hovertext=[_hover(part)],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+    if part.previous is not None:
+        at = part.previous.score
+        figure.add_shape(
+            type="line",
+            x0=at,
+            x1=at,
+            y0=middle - thickness / 2 - 4,
+            y1=middle + thickness / 2 + 4,
+            line={"color": colours.text, "width": 1.5, "dash": "2px,2px"},
+        )
+    rests_on = "missing, counts as 50" if component.is_missing else f"n {formatting.count(component.n)}"
+    about = f"{formatting.rate(component.weight)} · {rests_on}"
+    text = top + _TEXT_PX - 4
+    _write(
+        figure,
+        f'<b>{NAMES[component.name]}</b>  <span style="color:{colours.muted}">{about}</span>',
+        text,
+        colours.text,
+    )
+    is_compared = part.shown_change is not None
+    _write(
+        figure,
+        formatting.MISSING if component.is_missing else f"<b>{formatting.score(component.score)}</b>",
+        text,
+        colours.text,
+        right_px=_CHANGE_COLUMN_PX if is_compared else 0,
+    )
+    if part.shown_change is not None:
+        colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
+        _write(figure, formatting.signed(part.shown_change, "").strip(), text, colour, right_px=0)
+
+
+def _write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px: int | None = None) -> None:
+    """A line of text whose bottom is that far down: from the left, or that far from the right."""
+    figure.add_annotation(
+        text=text,
+        xref="paper",
+        x=0 if right_px is None else 1,
+        xanchor="left" if right_px is None else "right",
+        xshift=-(right_px or 0),
+        y=bottom,
+        yanchor="bottom",
+        showarrow=False,
+        borderpad=0,
+        font={"color": colour, "size": FONT_PX},
+    )
+
+
+def _hover(part: Part) -> str:
+    component = part.component
+    name = f"<b>{NAMES[component.name]}</b>"
+    if component.is_missing:
+        return f"{name}: no data, counts as a neutral 50"
+    low, high = formatting.score(component.interval.low), formatting.score(component.interval.high)
+    lines = [
+        f"{name} {formatting.score(component.score)}, 95 % interval {low} to {high}",
+        f"{formatting.count(component.n)} {component.n_unit}",
+        f"adds {component.contribution:.1f} points to the index",
+    ]
+    if part.previous is not None:
+        lines.append(
+            f"before: {formatting.score(part.previous.score)} (n {formatting.count(part.previous.n)})"
+        )
+    return "<br>".join(lines)
+
+
+def _alt(attribution: Attribution) -> str:
+    words = []
+    for part in attribution.parts:
+        component = part.component
+        said = (
+            "missing, counts as 50"
+            if component.is_missing
+            else f"{formatting.score(component.score)} of 100, n {formatting.count(component.n)}"
+        )
+        if part.shown_change is not None:
+            said += f", {formatting.signed(part.shown_change, 'points')}"
+        words.append(f"{NAMES[component.name]} ({formatting.rate(component.weight)}): {said}")
+    return f"Satisfaction index {formatting.score(attribution.kpi.value)}: {'; '.join(words)}"

@@ -1,0 +1,111 @@
+"""Satisfaction: what is the index, which component moved it, how were people's answers, and what did they write?
+
+Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.satisfaction_distributions`,
+`cached.latest_comments`. Freshness: five minutes.
+"""
+
+import streamlit as st
+
+from analytics import cached, periods
+from pages.components import answers, cards, charts, chrome, comments, filters, satisfaction
+from pages.components.export import offer_csv
+from pages.components.panel import empty, note_staleness, panel
+
+page = chrome.begin_page("Satisfaction")
+resolved = page.resolved
+days = periods.days_label(*resolved.conversations.local_days())
+before = periods.days_label(*resolved.previous.local_days())
+notices: list[str] = []
+rating = comments.read_rating(notices)
+for notice in notices:
+    st.info(notice, icon=":material/info:")
+
+
+@st.fragment(parallel=True)
+def draw_index() -> None:
+    """The index with its change, and what each component did to it."""
+    with panel("index", height_px=260, border=True):
+        opened = cached.satisfaction_attribution(page.view)
+        note_staleness(opened, page.timezone)
+        index, parts = st.columns([3, 7], gap="large")
+        with index, st.container(gap="xsmall", key="index"):
+            cards.draw_card(opened.value.kpi, [], cached.questions(page.view)["satisfaction"])
+            if words := satisfaction.headline(opened.value):
+                st.markdown(words)
+        with parts:
+            if opened.value.kpi.value is None:
+                empty("Nothing rated, answered or started", "Choose a longer range in the sidebar.")
+            else:
+                satisfaction.draw_parts(opened.value, before, key="parts")
+                offer_csv(page, "satisfaction-components", satisfaction.table(opened.value))
+
+
+@st.fragment(parallel=True)
+def draw_course() -> None:
+    """The index over time, the previous period under it."""
+    with panel("course", "Index over time", height_px=360):
+        series = cached.kpi_timeseries(page.view)
+        note_staleness(series, page.timezone)
+        if series.failures:
+            raise series.failures[0]
+        if series.value["satisfaction_index"].notna().any():
+            is_compared = (series.value["period"] == "previous").any()
+            charts.draw_series(
+                series.value,
+                charts.METRICS["satisfaction"],
+                resolved.bucket,
+                current=days,
+                previous=before if is_compared else None,
+                key="course-chart",
+            )
+            if words := satisfaction.missing_sentence(series.value, resolved.bucket):
+                st.caption(words)
+            offer_csv(page, "satisfaction-over-time", satisfaction.course_table(series.value))
+        else:
+            empty("No index in this period", "Choose a longer range in the sidebar.")
+
+
+@st.fragment(parallel=True)
+def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
+    """How often each answer was given; a click on a rating keeps its comments."""
+    with panel(asked.name, height_px=320, border=True):
+        counts = cached.satisfaction_distributions(page.view)
+        note_staleness(counts, page.timezone)
+        clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
+        offer_csv(page, asked.name, answers.table(counts.value, asked))
+        if clicked:
+            filters.toggle("rating", clicked)
+
+
+@st.fragment(parallel=True)
+def draw_comments() -> None:
+    """What visitors wrote, newest first."""
+    shown: list[str] = []
+    pages = comments.read_page(shown)
+    with panel("comments", height_px=420, border=False):
+        for words in shown:
+            st.caption(words)
+        stars = None if rating is None else int(rating)
+        latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)
+        note_staleness(latest, page.timezone)
+        if len(latest.value):
+            comments.draw_comments(latest.value, page.timezone, pages)
+            offer_csv(page, "comments", comments.table(latest.value))
+        else:
+            empty(*comments.nothing(rating))
+
+
+draw_index()
+chrome.offer_comparable(resolved)
+draw_course()
+left, right = st.columns(2, gap="xsmall")
+with left:
+    draw_answers(answers.RATINGS, rating)
+with right:
+    draw_answers(answers.SENTIMENT, None)
+with st.container(border=True, key="comments-card"):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("**Latest comments**", width="content")
+        comments.rating_switch(rating)
+    filters.chips({} if rating is None else {"rating": comments.RATINGS[rating]})
+    draw_comments()
