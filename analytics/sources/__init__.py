@@ -23,6 +23,12 @@ from analytics.sources.live import (
 )
 from analytics.sources.overview import inbox_analytics, kpi_timeseries, rating_and_sentiment, unique_visitors
 from analytics.sources.satisfaction import latest_comments
+from analytics.sources.visitors import (
+    BREAKDOWN_LIMIT,
+    VisitorFilters,
+    visitor_breakdown,
+    visitor_timeseries,
+)
 from analytics.sources.visitors import VisitorFilters, visitor_breakdown, visitor_timeseries
 
 __all__ = [

@@ -1,0 +1,105 @@
+"""What Visitors shows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from analytics import audience, schemas, sources
+from analytics.audience import Audience
+from analytics.cached.access import resolve_view
+from analytics.cached.reading import (
+    KPI_TTL,
+    MAX_ENTRIES,
+    bounds_of,
+    connections,
+    last_good,
+)
+from analytics.readings import Answer, Reading
+from analytics.sources import Bounds, VisitorFilters
+from analytics.views import View
+
+LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
+"""As many values of a dimension are read; as many rows or more mean that there may be others."""
+
+
+def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
+    """Visitors, sessions and page views of a view, and who they are.
+
+    `values` has one row per (dimension, value) with a visitor or page view in the period, most visitors first:
+        dimension (string): country, city, device, browser or page.
+        value (string): untrusted text; empty where not known.
+        country_code (string): of a country or city, untrusted text; empty otherwise.
+        visitors, sessions, page_views (int): distinct visitors, distinct sessions, page views.
+        visitors_ratio (float, 0..1): share of all visitors; shares of a dimension may add up to more than 1.
+        previous_visitors (float): of the period before; NaN when not compared.
+        change_ratio (float): change of visitors; NaN when not compared or from zero.
+        verdict (string): as `metrics.Verdict`.
+
+    Where visitor data does not reach the period at all, totals are None and `values` has no rows; nothing is asked.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `visitor_breakdown`.
+    """
+    resolved = resolve_view(view)
+    if resolved.visitors.is_empty:
+        return Reading(audience.audience(None, resolved), view.now)
+    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    reading = last_good.read(
+        (resolved.question("visitor_breakdown", resolved.visitors), filters),
+        lambda: _visitor_breakdown(resolved.website.id, bounds, filters),
+    )
+    return reading.with_value(audience.audience(reading.value, resolved))
+
+
+def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFrame]:
+    """Visitors over time: one row per (period, bucket), sorted by both.
+
+    Columns:
+        period (string): `current` or `previous`; no `previous` rows when not comparable or not compared.
+        bucket_index (int): 0-based within its period.
+        bucket_start (datetime, the view's timezone): first instant of the bucket inside the period.
+        bucket_end (datetime, the view's timezone): first instant after it.
+        aligned_start (datetime, the view's timezone): where to draw the bucket, as in `kpi_timeseries`.
+        is_complete (bool): False for a bucket that the period cuts or that is not over yet.
+        visitors, sessions, page_views (float, count per bucket): NaN where visitor data does not reach; visitors
+            and sessions do not add up.
+
+    Where visitor data does not reach the period at all there are no rows; nothing is asked.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `visitor_timeseries`.
+    """
+    resolved = resolve_view(view)
+    if resolved.visitors.is_empty:
+        nothing = schemas.VISITOR_TIMESERIES.frame(
+            [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
+        )
+        return Reading(audience.series(nothing, resolved), view.now)
+    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    bucket, zone = audience.bucket_of(resolved), resolved.visitors.timezone.key
+    reading = last_good.read(
+        (resolved.question("visitor_timeseries", resolved.visitors), filters),
+        lambda: _visitor_timeseries(resolved.website.id, bounds, zone, bucket, filters),
+    )
+    return reading.with_value(audience.series(reading.value, resolved))
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _visitor_breakdown(website_id: str, bounds: Bounds, filters: VisitorFilters) -> Answer[pd.DataFrame]:
+    return sources.visitor_breakdown(connections().tinybird, website_id, bounds, filters)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _visitor_timeseries(
+    website_id: str, bounds: Bounds, timezone: str, bucket: str, filters: VisitorFilters
+) -> Answer[pd.DataFrame]:
+    return sources.visitor_timeseries(connections().tinybird, website_id, bounds, timezone, bucket, filters)

@@ -1,0 +1,26 @@
+"""What Visitors reads: counts by dimension, and over time."""
+
+from analytics.schemas.schema import PERIOD, Column, pipe
+
+VISITOR_BREAKDOWN = pipe(
+    "visitor_breakdown",
+    Column("dimension", "string", "browser, city, country, device, page or total"),
+    Column("value", "string", "untrusted text; empty where not known"),
+    Column("country_code", "string", "of a country or city, untrusted text"),
+    Column("visitors", "int", "distinct visitors"),
+    Column("sessions", "int", "distinct sessions"),
+    Column("page_views", "int", "page views"),
+    Column("previous_visitors", "int", "the same in the period before; 0 when that was not asked for"),
+    Column("previous_sessions", "int", "the same in the period before; 0 when that was not asked for"),
+    Column("previous_page_views", "int", "the same in the period before; 0 when that was not asked for"),
+)
+
+VISITOR_TIMESERIES = pipe(
+    "visitor_timeseries",
+    PERIOD,
+    Column("bucket_start", "datetime", "first instant of the bucket inside the period, UTC"),
+    Column("bucket_index", "int", "0-based within its period"),
+    Column("visitors", "float", "distinct visitors per bucket; do not add up", is_nullable=True),
+    Column("sessions", "float", "distinct sessions per bucket; do not add up", is_nullable=True),
+    Column("page_views", "float", "page views", is_nullable=True),
+)

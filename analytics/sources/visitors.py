@@ -1,0 +1,102 @@
+"""What Visitors reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from analytics import schemas
+from analytics.readings import Answer
+from analytics.sources.asking import Bounds, pipe_frame
+from analytics.tinybird import Tinybird
+from analytics.wire import Parameter as PipeParameter
+
+BREAKDOWN_LIMIT: Final = 300
+"""Values of each dimension in one answer, those with most visitors first: more than there are countries."""
+
+UNKNOWN: Final = "-"
+"""How a pipe is asked for events without a country, city, device, browser or page."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorFilters:
+    """What visitors are narrowed to; None is no filter and an empty text means "not known".
+
+    Attributes:
+        country_code: ISO 3166 alpha-2.
+        city: A city's name.
+        city_country_code: Which country that city is in; beside `city` alone.
+        device_type: desktop, mobile, tablet, or whatever was sent.
+        browser: A browser's name.
+        page_url: A page's address as it was sent.
+    """
+
+    country_code: str | None = None
+    city: str | None = None
+    city_country_code: str | None = None
+    device_type: str | None = None
+    browser: str | None = None
+    page_url: str | None = None
+
+    def params(self) -> dict[str, str]:
+        """The pipe parameters; none for what is not filtered."""
+        given = {
+            "country_code": self.country_code,
+            "city": self.city,
+            "city_country_code": self.city_country_code,
+            "device_type": self.device_type,
+            "browser": self.browser,
+            "page_url": self.page_url,
+        }
+        return {name: value or UNKNOWN for name, value in given.items() if value is not None}
+
+
+def visitor_breakdown(
+    tinybird: Tinybird, website_id: str, bounds: Bounds, filters: VisitorFilters
+) -> Answer[pd.DataFrame]:
+    """One row per (dimension, value), as in `schemas.VISITOR_BREAKDOWN`, at most `BREAKDOWN_LIMIT` of each dimension.
+
+    The row of the dimension `total` is always there.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_breakdown`.
+    """
+    params: dict[str, PipeParameter] = {
+        "website_id": website_id,
+        **bounds.params(),
+        **filters.params(),
+        "limit": BREAKDOWN_LIMIT,
+    }
+    return pipe_frame(tinybird, schemas.VISITOR_BREAKDOWN, params)
+
+
+def visitor_timeseries(
+    tinybird: Tinybird, website_id: str, bounds: Bounds, timezone: str, bucket: str, filters: VisitorFilters
+) -> Answer[pd.DataFrame]:
+    """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose visitors.
+        bounds: Both periods.
+        timezone: IANA name: whose hours, days and weeks.
+        bucket: `hour`, `day` or `week`.
+        filters: What to narrow them to.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_timeseries`.
+    """
+    params = {
+        "website_id": website_id,
+        **bounds.params(),
+        **filters.params(),
+        "timezone": timezone,
+        "bucket": bucket,
+    }
+    return pipe_frame(tinybird, schemas.VISITOR_TIMESERIES, params)

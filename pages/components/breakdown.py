@@ -1,0 +1,288 @@
+"""The breakdown of visitors: totals, ranked rows per dimension, and the filters that a click on a row sets.
+
+Owns the layout of a ranked row and what each filter is called in the URL. Every value is untrusted text.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from analytics import cached, tiers
+from analytics.audience import COUNTS, Audience, Count, Dimension
+from analytics.cached import ResolvedView, VisitorFilters
+from analytics.metrics import Delta, Verdict
+from analytics.periods import Range
+from pages.components import cards, filters, formatting, url_state, world
+from pages.components.charts import Metric
+from pages.components.palette import Palette, palette
+
+UNKNOWN = "-"
+LONGEST_FILTER = 2000
+ROWS, MORE_ROWS = 8, 20
+LONGEST_LABEL = 90
+DEFAULT_COUNT: Count = "visitors"
+_CHIP: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a dimension is called: its panel's title, its URL parameter, one value of it, and several."""
+
+    title: str
+    parameter: str
+    one: str
+    many: str
+
+
+WORDING: dict[Dimension, Wording] = {
+    "country": Wording("Countries", "country", "country", "countries"),
+    "city": Wording("Cities", "city", "city", "cities"),
+    "device": Wording("Devices", "device", "device", "devices"),
+    "browser": Wording("Browsers", "browser", "browser", "browsers"),
+    "page": Wording("Top pages", "path", "page", "pages"),
+}
+METRICS: dict[Count, Metric] = {
+    "visitors": Metric("Visitors", "Unique visitors", "visitors", formatting.count, "count"),
+    "sessions": Metric("Sessions", "Sessions", "sessions", formatting.count, "count"),
+    "page_views": Metric("Page views", "Page views", "page_views", formatting.count, "count"),
+}
+DEFINITIONS: dict[Count, str] = {
+    "visitors": "Different visitors seen on the website; one who comes back counts once.",
+    "sessions": "Visits of those visitors; one who comes back later begins another.",
+    "page_views": "Pages opened; a page opened twice counts twice.",
+}
+
+
+def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
+    """The filters in the URL, and each in words for its chip; any value is possible, one that nobody has finds nobody."""
+    given = {
+        wording.parameter: st.query_params[wording.parameter][:LONGEST_FILTER]
+        for wording in WORDING.values()
+        if st.query_params.get(wording.parameter)
+    }
+    known = {name: "" if text == UNKNOWN else text for name, text in given.items()}
+    city, country_of_city = _city(given["city"]) if "city" in given else (None, None)
+    shown = {name: formatting.plain(text) or "Unknown" for name, text in known.items()}
+    if "country" in known:
+        shown["country"] = world.country_name(known["country"])
+    if city is not None:
+        shown["city"] = formatting.place(city or "Unknown", country_of_city or "")
+    if "path" in known:
+        shown["path"] = formatting.page_path(known["path"]) if known["path"] else "Unknown"
+    chosen = VisitorFilters(
+        country_code=known.get("country"),
+        city=city,
+        city_country_code=country_of_city,
+        device_type=known.get("device"),
+        browser=known.get("browser"),
+        page_url=known.get("path"),
+    )
+    return chosen, shown
+
+
+def count_switch() -> Count:
+    """Draw the switch between visitors, sessions and page views; its choice is in the URL as `metric`."""
+    notices: list[str] = []
+    chosen = url_state.read("metric", DEFAULT_COUNT, _parse_count, notices)
+    st.session_state["count_widget"] = chosen
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{METRICS[chosen].title} over time**", width="content")
+        st.segmented_control(
+            "Count",
+            list(COUNTS),
+            format_func=lambda name: METRICS[name].label if name in METRICS else name,
+            key="count_widget",
+            required=True,
+            label_visibility="collapsed",
+            on_change=url_state.follow(
+                "metric", "count_widget", lambda name: None if name == DEFAULT_COUNT else str(name)
+            ),
+        )
+    for notice in notices:
+        st.caption(notice)
+    return chosen
+
+
+def draw_reach(resolved: ResolvedView) -> None:
+    """Say how far back visitor data goes, and offer the longest range that can be compared where this one cannot."""
+    tier = resolved.website.tier
+    days = tiers.visitor_reach_days(tier)
+    limit = f", {days} on the {tier} plan" if days < tiers.VISITOR_TTL_DAYS else ""
+    general = f"Visitor data reaches back {tiers.VISITOR_TTL_DAYS} days{limit}."
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="reach"):
+        st.caption(resolved.visitors_note or general, width="content")
+        if resolved.is_compared and not resolved.visitors_comparable.is_ok:
+            longest = Range(days=resolved.visitors_comparable.longest_days)
+            st.button(
+                f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",
+                key="longest-comparable",
+                icon=":material/compare_arrows:",
+                type="tertiary",
+                on_click=url_state.write,
+                args=("range", str(longest)),
+            )
+
+
+def draw_totals(audience: Audience, series: pd.DataFrame | None, resolved: ResolvedView) -> None:
+    """Draw visitors, sessions and page views, each with its change, the verdict on it, and its course.
+
+    Args:
+        audience: `cached.visitor_breakdown`.
+        series: `cached.visitor_timeseries` for the sparklines; None leaves them out.
+        resolved: why nothing can be counted, where that is so.
+    """
+    with st.grid(len(COUNTS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
+        for name in COUNTS:
+            total = audience.totals[name]
+            with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
+                st.metric(
+                    METRICS[name].title,
+                    formatting.count(total.value),
+                    cards.change_text(total.delta),
+                    delta_color=_CHIP.get(total.delta.verdict, "gray"),
+                    delta_arrow=_arrow(total.delta),
+                    chart_data=_sparkline(series, name) or None,
+                    chart_type="area",
+                    help=DEFINITIONS[name],
+                )
+                note = _note(total.delta, total.previous)
+                if total.value is None:
+                    note = resolved.visitors_note or "No visitor data in this period."
+                if note:
+                    st.caption(note)
+
+
+def draw_values(audience: Audience, dimension: Dimension) -> None:
+    """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
+
+    A row is a button: clicked, or chosen with the keyboard, it narrows the page to it.
+
+    Args:
+        audience: `cached.visitor_breakdown`.
+        dimension: which.
+    """
+    wording, values = WORDING[dimension], audience.of(dimension)
+    shown = values.head(_limit(dimension))
+    colours = palette()
+    most = float(shown["visitors"].max()) if len(shown) else 0.0
+    is_compared = bool(values["previous_visitors"].notna().any())
+    with st.container(gap=None, key=f"values-{dimension}"):
+        _heading(wording, is_compared=is_compared)
+        for number, row in enumerate(shown.to_dict("records")):
+            width = 100 * int(row["visitors"]) / most if most else 0.0
+            key = f"value-{dimension}-{number}"
+            with st.container(horizontal=True, gap="small", vertical_alignment="center", key=key):
+                label, full = _label(dimension, str(row["value"]), str(row["country_code"]))
+                if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
+                    filters.toggle(wording.parameter, _parameter(dimension, row))
+                st.html(_figures(row, width, colours, is_compared=is_compared), width="content")
+
+
+def draw_more(audience: Audience, dimension: Dimension) -> None:
+    """Draw the button that shows more rows, where there are more."""
+    wording, count, limit = WORDING[dimension], len(audience.of(dimension)), _limit(dimension)
+    if count > limit:
+        st.button(
+            f"Show {min(MORE_ROWS, count - limit)} more {wording.many if count - limit > 1 else wording.one}",
+            key=f"more-{dimension}",
+            type="tertiary",
+            icon=":material/expand_more:",
+            on_click=_show_more,
+            args=(dimension, limit),
+        )
+    elif count >= cached.LISTED_VALUES:
+        st.caption(f"The {count} {wording.many} with most visitors are listed.", width="content")
+
+
+def _limit(dimension: Dimension) -> int:
+    """How many rows of a dimension the viewer has asked for so far."""
+    return int(st.session_state.get(f"rows-{dimension}", ROWS))
+
+
+def _show_more(dimension: Dimension, limit: int) -> None:
+    st.session_state[f"rows-{dimension}"] = limit + MORE_ROWS
+
+
+def _parse_count(text: str) -> Count:
+    for name in COUNTS:
+        if name == text:
+            return name
+    raise ValueError(f"Possible are {', '.join(COUNTS)}.")
+
+
+def _city(text: str) -> tuple[str, str | None]:
+    """City and its country code, from `London, GB`; a city alone is meant wherever it is."""
+    city, comma, country = text.rpartition(", ")
+    if not comma:
+        return ("" if text == UNKNOWN else text), None
+    return "" if city == UNKNOWN else city, "" if country == UNKNOWN else country
+
+
+def _parameter(dimension: Dimension, row: Mapping[Hashable, object]) -> str:
+    value = str(row["value"]) or UNKNOWN
+    return f"{value}, {str(row['country_code']) or UNKNOWN}" if dimension == "city" else value
+
+
+def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, str | None]:
+    """What a row is called, and its full text where that is longer than a row."""
+    if dimension == "country":
+        text = world.country_name(value)
+    elif dimension == "page":
+        text = formatting.page_path(value) if value else "Unknown"
+    else:
+        text = formatting.plain(value) or "Unknown"
+    if dimension == "device":
+        text = text.capitalize()
+    label = formatting.markdown(text, LONGEST_LABEL)
+    if dimension == "city" and country_code:
+        label += f" :gray[{formatting.markdown(country_code, 40)}]"
+    return label, formatting.markdown(value, LONGEST_FILTER) if len(text) > LONGEST_LABEL else None
+
+
+def _heading(wording: Wording, *, is_compared: bool) -> None:
+    columns = "<span>Visitors</span><span>Share</span>" + ("<span>Change</span>" if is_compared else "")
+    with st.container(
+        horizontal=True, gap="small", vertical_alignment="center", key=f"head-{wording.parameter}"
+    ):
+        st.markdown(f"**{wording.title}**")
+        st.html(f'<div class="figures head">{columns}</div>', width="content")
+
+
+def _figures(row: Mapping[Hashable, object], width_pct: float, colours: Palette, *, is_compared: bool) -> str:
+    """Visitors, share and change as columns, and the bar; numbers alone, nothing that a visitor wrote."""
+    visitors, share = float(str(row["visitors"])), float(str(row["visitors_ratio"]))
+    cells = f"<b>{formatting.count(visitors)}</b><span>{formatting.rate(share)}</span>"
+    if is_compared:
+        colour = {"better": colours.better, "worse": colours.worse}.get(str(row["verdict"]), colours.muted)
+        change = float(str(row["change_ratio"]))
+        text = "new" if change != change else formatting.signed(change * 100, "%", 0)
+        cells += f'<span style="color:{colour}">{text}</span>'
+    bar = f'<i class="bar" style="width:{width_pct:.1f}%;background:{colours.accent}"></i>'
+    return f'{bar}<div class="figures">{cells}</div>'
+
+
+def _note(delta: Delta, previous: int | None) -> str | None:
+    """What stands in grey under a total."""
+    if delta.verdict == "not_comparable":
+        return f"Not comparable: {delta.reason}"
+    if previous is None:
+        return None
+    before = f"{formatting.count(previous)} before"
+    return f"{before} · within noise" if delta.verdict == "within_noise" else before
+
+
+def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
+    if not delta.change:
+        return "off"
+    return "up" if delta.change > 0 else "down"
+
+
+def _sparkline(series: pd.DataFrame | None, name: Count) -> list[float]:
+    if series is None:
+        return []
+    rows = series[(series["period"] == "current") & series["is_complete"]]
+    values = rows[name].dropna()
+    return [float(value) for value in values] if len(values) > 1 else []

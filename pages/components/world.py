@@ -1,0 +1,160 @@
+"""The world map: visitors per country, one hue from pale to full, a click filters by the country.
+
+Owns how the map looks. Drawn as outlines of our own in a Plotly chart: Plotly's geo charts would fetch theirs from
+another host.
+"""
+
+from math import sqrt
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics import countries
+from analytics.countries import Country
+from pages.components import formatting
+from pages.components.charts import CONFIG
+from pages.components.palette import Palette, palette, rgba
+
+HEIGHT_PX = 300
+PALEST = 0.22
+LEGEND_STEPS = 24
+WIDTH = (-500.0, 525.0)
+HEIGHT = (-200.0, 264.0)
+
+
+def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
+    """Draw visitors per country; returns the code of the country that was clicked, None without a click.
+
+    Args:
+        values: the rows of the dimension `country` of `cached.visitor_breakdown`.
+        key: identity of the chart; with another key an old click is forgotten.
+    """
+    colours = palette()
+    visitors = dict(zip(values["value"], values["visitors"], strict=True))
+    most = max((visitors.get(country.code, 0) for country in countries.countries()), default=0)
+    figure = go.Figure()
+    for country in countries.countries():
+        count = visitors.get(country.code, 0) if country.code else 0
+        figure.add_shape(
+            type="path",
+            path=country.path,
+            layer="below",
+            fillcolor=_fill(count, most, colours),
+            line={"width": 0.5, "color": colours.surface},
+        )
+    figure.add_trace(_targets(visitors, values))
+    if most:
+        _legend(figure, most, colours)
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        clickmode="event+select",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+    )
+    figure.update_xaxes(visible=False, fixedrange=True, range=WIDTH)
+    figure.update_yaxes(visible=False, fixedrange=True, range=HEIGHT, scaleanchor="x", scaleratio=1)
+    event = st.plotly_chart(
+        figure,
+        key=key,
+        height=HEIGHT_PX,
+        config=CONFIG,
+        on_select="rerun",
+        selection_mode="points",
+        alt=_alt(values),
+    )
+    points = event["selection"]["points"]
+    return str(points[0]["customdata"][0]) if points else None
+
+
+def country_name(code: str) -> str:
+    """The name of a country; its code where there is no name, in words where it is not known.
+
+    >>> country_name("DE"), country_name("ZZ"), country_name("")
+    ('Germany', 'ZZ', 'Unknown')
+    """
+    return countries.names().get(code) or formatting.plain(code, 40) or "Unknown"
+
+
+def _targets(visitors: dict[str, int], values: pd.DataFrame) -> go.Scatter:
+    """Points that cannot be seen, all over each country that has visitors: what hovering and clicking find."""
+    shares = dict(zip(values["value"], values["visitors_ratio"], strict=True))
+    found: list[tuple[float, float, Country]] = [
+        (x, y, country)
+        for country in countries.countries()
+        if country.code and visitors.get(country.code)
+        for x, y in country.points
+    ]
+    invisible = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=[x for x, _, _ in found],
+        y=[y for _, y, _ in found],
+        customdata=[
+            [
+                country.code,
+                country_name(country.code),
+                _people(visitors[country.code]),
+                formatting.rate(shares[country.code]),
+            ]
+            for _, _, country in found
+        ],
+        mode="markers",
+        marker={"size": 9, "opacity": 0},
+        selected=invisible,
+        unselected=invisible,
+        hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]} · %{customdata[3]}<extra></extra>",
+    )
+
+
+def _fill(count: int, most: int, colours: Palette) -> str:
+    """The colour of a count: by its root, so that a country with a quarter of the visitors has half of the colour."""
+    if not count:
+        return _mixed(colours.land, colours.surface, 0.55 if not colours.is_dark else 0.35)
+    return _mixed(colours.surface, colours.accent, PALEST + (1 - PALEST) * sqrt(count / most))
+
+
+def _mixed(start: str, end: str, part: float) -> str:
+    both = zip(rgba(start)[:3], rgba(end)[:3], strict=True)
+    return "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in both)
+
+
+def _legend(figure: go.Figure, most: int, colours: Palette) -> None:
+    """A strip from one visitor to the most, in the empty south of the Pacific."""
+    left, right, low, high = -480.0, -300.0, -164.0, -154.0
+    step = (right - left) / LEGEND_STEPS
+    for number in range(LEGEND_STEPS):
+        figure.add_shape(
+            type="rect",
+            x0=left + number * step,
+            x1=left + (number + 1) * step + 0.5,
+            y0=low,
+            y1=high,
+            line={"width": 0},
+            fillcolor=_mixed(
+                colours.surface, colours.accent, PALEST + (1 - PALEST) * number / (LEGEND_STEPS - 1)
+            ),
+        )
+    for x, anchor, text in ((left, "left", "1 visitor"), (right, "right", formatting.count(most))):
+        figure.add_annotation(
+            x=x,
+            y=low - 2,
+            text=text,
+            xanchor=anchor,
+            yanchor="top",
+            showarrow=False,
+            font={"size": 11, "color": colours.muted},
+        )
+
+
+def _people(visitors: int) -> str:
+    return "1 visitor" if visitors == 1 else f"{formatting.count(visitors)} visitors"
+
+
+def _alt(values: pd.DataFrame) -> str:
+    top = ", ".join(
+        f"{country_name(code)} {formatting.count(count)}"
+        for code, count in zip(values["value"].head(3), values["visitors"].head(3), strict=True)
+    )
+    return f"World map of visitors by country, {len(values)} countries: {top}"

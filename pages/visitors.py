@@ -1,0 +1,113 @@
+"""Visitors: how many, from where, on what, and which pages they look at?
+
+Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`.
+Freshness: five minutes.
+"""
+
+import streamlit as st
+
+from analytics import audience, cached, periods
+from analytics.audience import Dimension
+from analytics.errors import AnalyticsError
+from pages.components import breakdown, charts, chrome, export, filters, world
+from pages.components.panel import empty, note_staleness, panel
+
+page = chrome.begin_page("Visitors")
+resolved = page.resolved
+chosen, chips = breakdown.read_filters()
+filters.chips(chips)
+
+
+def nobody() -> None:
+    """What a panel says instead of rows: no data can exist, no one matches, or no one came."""
+    if resolved.visitors.is_empty:
+        empty("No visitor data", f"{resolved.visitors_note} Choose a later range in the sidebar.")
+    elif chips:
+        empty("Nobody matches these filters", "Take a filter away above, or choose a longer range.")
+    else:
+        empty("No visitors in this period", "Choose a longer range, or another website, in the sidebar.")
+
+
+@st.fragment(parallel=True)
+def draw_totals() -> None:
+    """The cards; their sparklines are left out when the series cannot be read."""
+    with panel("totals", height_px=170, border=False):
+        reading = cached.visitor_breakdown(page.view, chosen)
+        note_staleness(reading, page.timezone)
+        try:
+            series = cached.visitor_timeseries(page.view, chosen).value
+        except AnalyticsError:
+            series = None
+        breakdown.draw_totals(reading.value, series, resolved)
+
+
+@st.fragment(parallel=True)
+def draw_course() -> None:
+    """One count over time, the previous period under it."""
+    with panel("course", height_px=380, border=True):
+        metric = breakdown.METRICS[breakdown.count_switch()]
+        reading = cached.visitor_timeseries(page.view, chosen)
+        note_staleness(reading, page.timezone)
+        if not (reading.value[metric.column] > 0).any():
+            nobody()
+            return
+        before = resolved.previous.local_days() if audience.is_compared(resolved) else None
+        charts.draw_series(
+            reading.value,
+            metric,
+            audience.bucket_of(resolved),
+            current=periods.days_label(*resolved.visitors.local_days()),
+            previous=periods.days_label(*before) if before else None,
+            key="course-chart",
+        )
+        export.offer_csv(page, "visitors-over-time", reading.value)
+
+
+@st.fragment(parallel=True)
+def draw_countries() -> None:
+    """The map, and the countries as rows beside it."""
+    with panel("countries", height_px=360, border=True):
+        reading = cached.visitor_breakdown(page.view, chosen)
+        note_staleness(reading, page.timezone)
+        values = reading.value.of("country")
+        if not len(values):
+            nobody()
+            return
+        places, rows = st.columns([8, 5], gap="medium", vertical_alignment="center")
+        with places:
+            st.markdown("**Where visitors are**")
+            clicked = world.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}")
+        if clicked:
+            filters.toggle("country", clicked)
+        with rows:
+            breakdown.draw_values(reading.value, "country")
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            export.offer_csv(page, "visitors-by-country", values)
+            breakdown.draw_more(reading.value, "country")
+
+
+@st.fragment(parallel=True)
+def draw_dimension(dimension: Dimension) -> None:
+    """The ranked rows of one dimension."""
+    with panel(dimension, height_px=330, border=True):
+        reading = cached.visitor_breakdown(page.view, chosen)
+        note_staleness(reading, page.timezone)
+        values = reading.value.of(dimension)
+        if len(values):
+            breakdown.draw_values(reading.value, dimension)
+            with st.container(horizontal=True, horizontal_alignment="distribute"):
+                breakdown.draw_more(reading.value, dimension)
+                export.offer_csv(page, f"visitors-by-{dimension}", values)
+        else:
+            st.markdown(f"**{breakdown.WORDING[dimension].title}**")
+            nobody()
+
+
+draw_totals()
+breakdown.draw_reach(resolved)
+draw_course()
+draw_countries()
+with st.grid(2, min_column_width=330, gap="xsmall", key="dimensions") as grid:
+    for dimension in ("page", "city", "device", "browser"):
+        with grid.cell():
+            draw_dimension(dimension)

@@ -1,0 +1,156 @@
+"""Who the visitors are: totals, shares, verdicts and the course over time, by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from analytics import audience, schemas, views
+from analytics.access import Viewer, Website
+from analytics.metrics import Gate
+from analytics.periods import Range
+from analytics.tiers import Comparable
+from analytics.views import ResolvedView, View
+
+NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
+OPEN = Gate(is_compared=True, comparable=Comparable(True, None, 15))
+SHUT = Gate(is_compared=True, comparable=Comparable(False, "data reaches back 30 days", 15))
+OFF = Gate(is_compared=False, comparable=Comparable(True, None, 15))
+
+
+def resolved(days: str = "7d", *, is_compared: bool = True) -> ResolvedView:
+    """A paid website's view in London."""
+    website = Website("w", "Acme", "acme", "acme.example", "o", "Acme", "paid")
+    viewer = Viewer("u", "a@example.com", "A", is_staff=True)
+    return views.resolve(View(viewer, "w", Range.parse(days), "Europe/London", NOW, is_compared), website)
+
+
+def rows(*values: tuple[str, str, int, int, int, int, int, int]) -> pd.DataFrame:
+    """Rows of the pipe: dimension, value, then the counts of both periods."""
+    names = [column.name for column in schemas.VISITOR_BREAKDOWN.columns if column.name != "country_code"]
+    found = [{**dict(zip(names, value, strict=True)), "country_code": ""} for value in values]
+    return schemas.VISITOR_BREAKDOWN.frame([*names, "country_code"], found)
+
+
+TOTAL = ("total", "", 400, 500, 900, 300, 380, 850)
+
+
+def test_totals_and_shares_are_those_of_the_rows() -> None:
+    """A share is of all visitors; the order is kept; what the period lacks is left out."""
+    found = audience.audience(
+        rows(TOTAL, ("country", "FR", 300, 1, 1, 150, 1, 1), ("country", "DE", 0, 0, 0, 9, 1, 1)), resolved()
+    )
+    assert {name: total.value for name, total in found.totals.items()} == {
+        "visitors": 400,
+        "sessions": 500,
+        "page_views": 900,
+    }
+    assert found.totals["visitors"].previous == 300
+    values = found.of("country")
+    assert list(values["value"]) == ["FR"]
+    assert list(values["visitors_ratio"]) == [0.75]
+    assert list(values["change_ratio"]) == [1.0]
+    assert list(values["verdict"]) == ["better"]
+    assert not found.is_empty
+
+
+def test_nothing_is_compared_when_it_is_switched_off_or_out_of_reach() -> None:
+    """Without a comparison there is no previous value and no change, in totals and rows."""
+    answer = rows(TOTAL, ("country", "FR", 300, 1, 1, 0, 0, 0))
+    for view, verdict in ((resolved(is_compared=False), "off"), (resolved("30d"), "not_comparable")):
+        found = audience.audience(answer, view)
+        assert found.totals["visitors"].previous is None
+        assert found.totals["visitors"].delta.verdict == verdict
+        assert found.of("country")["previous_visitors"].isna().all()
+        assert found.of("country")["change_ratio"].isna().all()
+
+
+def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
+    """Zero visitors are 0; a period before the reach has no number at all."""
+    empty = audience.audience(rows(("total", "", 0, 0, 0, 0, 0, 0)), resolved())
+    assert empty.is_empty
+    assert empty.totals["visitors"].value == 0
+    assert len(empty.of("page")) == 0
+    unknown = audience.audience(None, resolved())
+    assert unknown.is_empty
+    assert unknown.totals["visitors"].value is None
+    assert len(unknown.of("country")) == 0
+
+
+def test_shares_without_visitors_are_unknown() -> None:
+    """Page views of nobody who was seen have a share of nothing."""
+    found = audience.audience(
+        rows(("total", "", 0, 0, 3, 0, 0, 0), ("page", "/", 0, 0, 3, 0, 0, 0)), resolved()
+    )
+    assert found.of("page")["visitors_ratio"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("current", "previous", "gate", "verdict"),
+    [
+        pytest.param(300, 200, OPEN, "better", id="more"),
+        pytest.param(200, 300, OPEN, "worse", id="fewer"),
+        pytest.param(210, 200, OPEN, "within_noise", id="noise"),
+        pytest.param(5, 0, OPEN, "not_comparable", id="from-zero"),
+        pytest.param(0, 300, OPEN, "worse", id="to-zero"),
+        pytest.param(300, 200, SHUT, "not_comparable", id="out-of-reach"),
+        pytest.param(300, 200, OFF, "off", id="off"),
+    ],
+)
+def test_a_change_has_a_verdict(current: int, previous: int, gate: Gate, verdict: str) -> None:
+    """Poisson intervals that share a point are noise."""
+    delta = audience.change(current, previous, gate)
+    assert delta.verdict == verdict
+    assert (delta.change is None) == (verdict in {"not_comparable", "off"})
+
+
+def test_page_views_are_no_more_certain_than_their_visitors() -> None:
+    """Twice the pages of ten visitors are noise, of a thousand they are not."""
+    assert audience.change(1200, 1000, OPEN).verdict == "better"
+    assert audience.change(1200, 1000, OPEN, visitors=(12, 10)).verdict == "within_noise"
+
+
+def series_rows(view: ResolvedView) -> pd.DataFrame:
+    """One row per day of both periods, the visitors counting up from 1."""
+    found = []
+    for name, period in (("current", view.visitors), ("previous", view.previous)):
+        start, index = period.start, 0
+        while start < period.end:
+            found.append(
+                {
+                    "period": name,
+                    "bucket_start": start.isoformat(),
+                    "bucket_index": index,
+                    "visitors": index + 1,
+                    "sessions": None,
+                    "page_views": 0,
+                }
+            )
+            start, index = start + timedelta(days=1), index + 1
+    return schemas.VISITOR_TIMESERIES.frame(found[0], found)
+
+
+def test_the_course_lays_the_period_before_under_this_one() -> None:
+    """Local days, each previous one drawn where the same day of this period stands; today is not over."""
+    view = resolved()
+    found = audience.series(series_rows(view), view)
+    assert list(found.columns) == list(audience.SERIES_COLUMNS)
+    now, before = found[found["period"] == "current"], found[found["period"] == "previous"]
+    assert list(now["visitors"]) == list(before["visitors"]) == [1, 2, 3, 4, 5, 6, 7]
+    assert list(now["is_complete"]) == [True] * 6 + [False]
+    assert list(before["aligned_start"]) == list(now["bucket_start"])
+    assert str(now["bucket_start"].iloc[0]) == "2026-11-16 00:00:00+00:00"
+    assert found["sessions"].isna().all()
+
+
+def test_the_course_has_no_period_before_where_none_is_compared() -> None:
+    """Switched off or out of reach, this period stands alone."""
+    for view in (resolved(is_compared=False), resolved("30d")):
+        assert set(audience.series(series_rows(view), view)["period"]) == {"current"}
+
+
+def test_buckets_follow_what_visitor_data_reaches() -> None:
+    """Ninety days of conversations are weeks; the thirty of them that have visitors are days."""
+    view = resolved("90d")
+    assert view.bucket == "week"
+    assert audience.bucket_of(view) == "day"
