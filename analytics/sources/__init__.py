@@ -29,7 +29,6 @@ from analytics.sources.visitors import (
     visitor_breakdown,
     visitor_timeseries,
 )
-from analytics.sources.visitors import VisitorFilters, visitor_breakdown, visitor_timeseries
 
 __all__ = [
     "ACTIVE_VISITORS_LIMIT",
