@@ -108,7 +108,7 @@ def draw_queries_card(use: QueryUse) -> None:
     st.metric(
         "Tinybird queries today",
         formatting.count(use.spent),
-        "no limit set" if share is None else f"{share:.0%} of {formatting.count(use.daily_limit)}",
+        "no limit set" if share is None else f"{formatting.rate(share)} of {formatting.count(use.daily_limit)}",
         delta_color=colour if share is not None else "gray",
         delta_arrow="off",
         help="Queries of this server since midnight UTC, retries included. Other servers and tools that use the "

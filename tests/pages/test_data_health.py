@@ -1,0 +1,233 @@
+"""Data health without a browser: who may see it, and every state of its panels."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from uuid import uuid4
+
+import pandas as pd
+import psycopg
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import LocalStack
+from tests.pages.conftest import RunPage, SendEvents, Site, source_of, text_of
+
+HEALTH = "pages/data_health.py"
+
+
+def _cards(page: AppTest) -> dict[str, tuple[str, str]]:
+    """Each card's number and verdict, by its title."""
+    return {metric.label: (metric.value, metric.delta) for metric in page.metric}
+
+
+def _table(page: AppTest, column: str) -> pd.DataFrame:
+    """The table that has this column."""
+    (table,): list[pd.DataFrame] = [each.value for each in page.dataframe if column in each.value.columns]
+    return table
+
+
+@pytest.fixture
+def seen_now(site: Site, send_events: SendEvents) -> Site:
+    """Thirty visitors in the last half hour, and a conversation three days ago."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "timestamp": (now - timedelta(minutes=index, seconds=5)).isoformat(),
+            "website_id": site.id,
+            "visitor_id": f"v{index}",
+            "event_type": "seen",
+        }
+        for index in range(30)
+    ]
+    assert send_events("visitor_events", rows)["successful_rows"] == 30
+    started = {
+        "timestamp": (now - timedelta(days=3)).isoformat(),
+        "website_id": site.id,
+        "visitor_id": "v1",
+        "event_type": "conversation_started",
+        "conversation_id": f"{site.id}-c",
+        "duration_seconds": 0,
+    }
+    assert send_events("conversation_metrics", [started])["successful_rows"] == 1
+    return site
+
+
+@pytest.fixture
+def member(site: Site, stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The demo viewer is a member of the website's organization, and no staff."""
+    user_id, email = f"user-{uuid4().hex}", f"{uuid4().hex}@example.com"
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute(
+            'INSERT INTO "user" (id, name, email, email_verified, created_at) VALUES (%s, %s, %s, true, now())',
+            (user_id, "Ann", email),
+        )
+        connection.execute(
+            "INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES (%s, %s, %s, 'owner', now())",
+            (f"member-{user_id}", site.organization_id, user_id),
+        )
+        monkeypatch.setenv("INBOX_ANALYTICS_DEMO_EMAIL", email)
+        yield
+        connection.execute('DELETE FROM "user" WHERE id = %s', (user_id,))
+
+
+def _links(page: AppTest) -> set[str]:
+    return {link.proto.label for link in page.get("page_link")}
+
+
+def test_others_read_that_it_is_for_staff_and_have_no_link_to_it(
+    run_page: RunPage, site: Site, member: None
+) -> None:
+    """A member who follows a link gets one sentence, no number, and no query is asked for them."""
+    page = run_page(HEALTH, website=site.slug)
+    assert not page.exception
+    assert "Data health is for the platform's staff" in text_of(page)
+    assert not page.metric
+    assert not page.dataframe
+    assert "Data health" not in _links(page)
+    assert "Overview" in _links(page)
+
+
+def test_staff_have_a_link_to_it(run_page: RunPage, site: Site) -> None:
+    """In the sidebar of every page."""
+    assert "Data health" in _links(run_page("pages/live.py", website=site.slug))
+
+
+def test_both_sources_answer_and_data_flows(run_page: RunPage, seen_now: Site) -> None:
+    """Four words of green, with the time each answer took."""
+    page = run_page(HEALTH, website=seen_now.slug)
+    assert not page.exception
+    assert not page.error
+    cards = _cards(page)
+    for source in ("Tinybird", "Postgres"):
+        assert cards[source][0].endswith((" ms", " s"))
+        assert cards[source][1] in {"ok", "slow"}
+    assert cards["Newest event"][1] == "flowing as usual"
+    assert cards["Newest event"][0].endswith(("s ago", "m ago"))
+
+
+def test_each_event_type_has_its_row(run_page: RunPage, seen_now: Site) -> None:
+    """Age, verdict and volume as sent: thirty of one, one of another, none of the other six."""
+    table = _table(run_page(HEALTH, website=seen_now.slug), "Per day").set_index("Event")
+    assert list(table.index) == [
+        "AI resolved",
+        "Conversation resolved",
+        "Conversation started",
+        "Escalated",
+        "Feedback submitted",
+        "First response",
+        "Page view",
+        "Seen",
+    ]
+    assert table.loc["Seen", ["Rows", "State"]].tolist() == [30, "as usual"]
+    assert table.loc["Conversation started", ["Newest", "Rows", "State"]].tolist() == [
+        "3 d ago",
+        1,
+        "too few to say",
+    ]
+    assert table.loc["Escalated", ["Newest", "Rows", "State"]].tolist() == ["–", 0, "no events"]
+    assert sum(table.loc["Seen", "Per day"]) == 30
+    assert len(table.loc["Seen", "Per day"]) == 30
+
+
+def test_a_website_without_events_says_what_to_check(run_page: RunPage, site: Site) -> None:
+    """No event is no zero age, and not called broken."""
+    page = run_page(HEALTH, website=site.slug)
+    assert not page.exception
+    assert _cards(page)["Newest event"] == ("–", "none in 30 days")
+    assert "Check that the chat product sends events" in text_of(page)
+
+
+def test_quarantined_rows_are_counted_with_their_reasons(
+    run_page: RunPage, site: Site, send_events: SendEvents
+) -> None:
+    """What does not fit is counted and explained; what it holds is shown letter for letter."""
+    hostile = "<img src=x onerror=alert(1)>"
+    row = {"timestamp": hostile, "website_id": site.id, "visitor_id": "v1", "event_type": "seen"}
+    assert send_events("visitor_events", [row, row])["quarantined_rows"] == 2
+    page = run_page(HEALTH, website=site.slug)
+    assert not page.exception
+    reasons = _table(page, "Reason")
+    ours = reasons[reasons["Website"] == site.id]
+    assert ours["Rows"].tolist() == [2]
+    assert ours["Data source"].tolist() == ["visitor_events"]
+    assert ours["Columns"].tolist() == ["timestamp"]
+    assert int(_cards(page)["Quarantined rows"][0].replace(",", "")) >= 2
+    assert _cards(page)["Quarantined rows"][1] == "see below"
+    assert hostile not in source_of(page)
+
+
+def test_without_an_admin_token_quarantines_say_why_they_are_not_shown(
+    run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dashboard's own deployment has none: a reason and a way, no error and no zero."""
+    monkeypatch.delenv("TINYBIRD_ADMIN_TOKEN")
+    page = run_page(HEALTH, website=site.slug)
+    assert not page.exception
+    assert not page.error
+    assert _cards(page)["Quarantined rows"] == ("–", "not readable here")
+    assert "TINYBIRD_ADMIN_TOKEN" in text_of(page)
+
+
+def test_todays_queries_stand_beside_the_budget(
+    run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was spent is counted by pipe; the second look shows what the first one spent."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
+    run_page(HEALTH, website=site.slug)
+    page = run_page(HEALTH, website=site.slug)
+    spent = int(_cards(page)["Tinybird queries today"][0])
+    assert spent >= 4
+    assert _cards(page)["Tinybird queries today"][1] == f"{spent} % of 100"
+    by_pipe = _table(page, "Queries").set_index("Pipe")["Queries"]
+    assert {"data_freshness", "event_volume", "quarantined_rows"} <= set(by_pipe.index)
+    assert by_pipe.sum() == spent
+    assert "refreshes every 15 s" in text_of(page)
+
+
+def test_the_caches_say_what_they_saved(run_page: RunPage, site: Site) -> None:
+    """A second look within the cache's time reads nothing again."""
+    run_page(HEALTH, website=site.slug)
+    page = run_page(HEALTH, website=site.slug)
+    savings = _table(page, "Saved").set_index("Pipe or query")
+    assert savings.loc["event_volume", "Read"] == 1
+    assert savings.loc["event_volume", "Asked"] >= 2
+    assert savings.loc["event_volume", "Saved"] == pytest.approx(1 - 1 / savings.loc["event_volume", "Asked"])
+
+
+def test_tinybird_down_is_said_with_what_to_do(
+    run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its card is red with the remedy, Postgres stays green, the counts of this process stay."""
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    page = run_page(HEALTH, website=site.slug)
+    assert not page.exception
+    assert _cards(page)["Tinybird"] == ("–", "unreachable")
+    assert _cards(page)["Postgres"][1] in {"ok", "slow"}
+    assert "TINYBIRD_HOST" in text_of(page)
+    assert "data_freshness" not in text_of(page)
+    assert "Tinybird queries today" in _cards(page)
+
+
+def test_a_refused_token_is_not_called_an_outage(
+    run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there and says no: the card says so and names the variable."""
+    monkeypatch.setenv("TINYBIRD_READ_TOKEN", "p.wrong")
+    page = run_page(HEALTH, website=site.slug)
+    assert not page.exception
+    assert _cards(page)["Tinybird"] == ("–", "refused")
+    assert "TINYBIRD_READ_TOKEN" in text_of(page)
+
+
+def test_checking_again_within_half_a_minute_costs_nothing(
+    run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The button is no way to spend the day's budget."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
+    run_page(HEALTH, website=site.slug)
+    page = run_page(HEALTH, website=site.slug)
+    before = _cards(page)["Tinybird queries today"]
+    page.button(key="check-again").click().run()
+    assert not page.exception
+    assert _cards(page)["Tinybird queries today"] == before
