@@ -23,7 +23,8 @@ def _cards(page: AppTest) -> dict[str, tuple[str, str]]:
 
 def _table(page: AppTest, column: str) -> pd.DataFrame:
     """The table that has this column."""
-    (table,): list[pd.DataFrame] = [each.value for each in page.dataframe if column in each.value.columns]
+    tables: list[pd.DataFrame] = [each.value for each in page.dataframe]
+    (table,) = [each for each in tables if column in each.columns]
     return table
 
 
