@@ -23,17 +23,13 @@ from pages.components import formatting, url_state
 from pages.components.panel import failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
-PAGES = tuple(
-    (path, title, icon)
-    for path, title, icon in (
-        ("pages/overview.py", "Overview", ":material/monitoring:"),
-        ("pages/conversations.py", "Conversations", ":material/forum:"),
-        ("pages/satisfaction.py", "Satisfaction", ":material/sentiment_satisfied:"),
-        ("pages/visitors.py", "Visitors", ":material/group:"),
-        ("pages/live.py", "Live", ":material/public:"),
-        ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
-    )
-    if (ASSETS.parent / path).exists()
+PAGES = (
+    ("pages/overview.py", "Overview", ":material/monitoring:"),
+    ("pages/conversations.py", "Conversations", ":material/forum:"),
+    ("pages/satisfaction.py", "Satisfaction", ":material/sentiment_satisfied:"),
+    ("pages/visitors.py", "Visitors", ":material/group:"),
+    ("pages/live.py", "Live", ":material/public:"),
+    ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
 )
 STAFF_ONLY = frozenset({"pages/data_health.py"})
 SHARED = ("website", "range", "compare", "tz", "window")
