@@ -1,72 +1,109 @@
 """Live: who is on the website now, and where?
 
-Sources: `cached.visitor_locations`, `cached.visitor_activity`, `cached.active_visitors`.
-Freshness: every 15 seconds, slower as the day's query budget goes.
+Sources: `cached.visitor_clusters`, `cached.right_now`, `cached.visitor_activity`, `cached.active_visitors`; on the
+wall `cached.kpis`.
+Freshness: every 15 seconds, slower as the day's query budget goes, not at all in a hidden tab; on the wall a minute.
 """
 
 from datetime import UTC, datetime
 
-import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from pages.components import charts, chrome, formatting, visitors
-from pages.components.globe import draw_globe
+from analytics.periods import Range
+from analytics.places import Cell
+from analytics.views import View
+from pages.components import attention, charts, chrome, export, filters, globe, url_state, visitors, wall
+from pages.components.palette import palette
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Live", has_range=False)
+notices: list[str] = []
+is_wall = wall.is_on(notices)
+chosen = url_state.read("place", None, Cell.parse, notices)
 refresh = cached.live_refresh_seconds(page.view.now)
-with page.toolbar:
-    minutes = visitors.window_switch()
+every = None if attention.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
+with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    minutes = visitors.window_switch(notices)
+    wall.offer()
+for notice in () if is_wall else notices:
+    st.info(notice, icon=":material/info:")
 
 
-@st.fragment(run_every=refresh)
-def draw_places() -> None:
-    """The globe: visitors per place."""
-    now = datetime.now(UTC)
-    with panel("globe", height_px=640, border=False):
-        reading = cached.visitor_locations(page.view.viewer, page.website.id, minutes, now)
-        note_staleness(reading, page.timezone)
-        draw_globe(reading.value, now, key=f"globe-{page.website.id}")
+@st.fragment(run_every=every)
+def draw_live() -> None:
+    """Globe, count, last half hour and list; where the first read fails, one message stands for all."""
+    now, viewer, website = datetime.now(UTC), page.view.viewer, page.website.id
+    place = url_state.read("place", None, Cell.parse, [])
+    with panel("live", height_px=680, border=False):
+        seen = cached.visitor_clusters(viewer, website, minutes, now)
+        present = cached.right_now(viewer, website, now, minutes)
+        left, right = st.columns([3, 2], gap="xsmall", border=True)
+        with left:
+            note_staleness(seen, page.timezone)
+            globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)
+            st.html(globe.legend(palette()))
+        with right:
+            visitors.draw_count(present.value, minutes)
+            with panel("activity", height_px=96, border=False):
+                activity = cached.visitor_activity(viewer, website, now)
+                charts.draw_minutes(activity.value, key="minutes")
+                note_staleness(activity, page.timezone)
+            if place:
+                filters.chips({"place": globe.place_name(seen.value, place)})
+            draw_list(now, place)
 
 
-@st.fragment(run_every=refresh)
-def draw_activity() -> None:
-    """How many are here, and how the last half hour went."""
-    now = datetime.now(UTC)
-    with panel("activity", height_px=150, border=False):
-        present = cached.right_now(page.view.viewer, page.website.id, now, minutes)
-        activity = cached.visitor_activity(page.view.viewer, page.website.id, now)
-        visitors.draw_count(present.value, minutes)
-        charts.draw_minutes(activity.value, key="minutes")
-        note_staleness(activity, page.timezone)
-
-
-@st.fragment(run_every=refresh)
-def draw_list() -> None:
-    """The visitors, newest first."""
-    now = datetime.now(UTC)
+def draw_list(now: datetime, place: Cell | None) -> None:
+    """The visitors, newest first, those of the chosen place where there is one."""
     with panel("visitors", height_px=430, border=False):
-        reading = cached.active_visitors(page.view.viewer, page.website.id, minutes, now)
+        reading = cached.active_visitors(page.view.viewer, page.website.id, minutes, now, place)
         note_staleness(reading, page.timezone)
         if len(reading.value):
             visitors.draw_list(reading.value, now)
+            export.offer_csv(page, "live-visitors", reading.value)
+        elif place:
+            empty("Nobody there now", "Take the filter away to see everybody.")
         else:
             empty(
                 f"Nobody in the last {minutes} minutes",
                 "Visitors appear here within seconds of being seen. A longer window may show the last ones.",
             )
-        newest = cached.visitor_activity(page.view.viewer, page.website.id, now).value["newest_event"].max()
-        words = [f"As of {formatting.clock_seconds(reading.as_of, page.timezone)}"]
-        if not pd.isna(newest):
-            words.append(f"newest event {formatting.ago(reading.as_of - newest)}")
-        st.caption(" · ".join([*words, chrome.refresh_sentence(refresh)]))
+        visitors.draw_age(reading, page.timezone, chrome.refresh_sentence(refresh))
 
 
-with st.container(key="live"):
-    globe, side = st.columns([3, 2], gap="xsmall", border=True)
-with globe:
-    draw_places()
-with side:
-    draw_activity()
-    draw_list()
+@st.fragment(run_every=every)
+def draw_wall() -> None:
+    """The same for a screen that nobody sits at: dark, large, slow, with today's numbers."""
+    now, viewer, website = datetime.now(UTC), page.view.viewer, page.website.id
+    with panel("wall", height_px=900, border=False):
+        seen = cached.visitor_clusters(viewer, website, minutes, now)
+        present = cached.right_now(viewer, website, now, minutes)
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            dark = palette(is_dark=True)
+            globe.draw_globe(seen.value, now, key=f"wall-{website}", colours=dark)
+        with right:
+            with panel("wall-now", height_px=400, border=False):
+                activity = cached.visitor_activity(viewer, website, now).value
+                wall.draw_present(page.website.name, present.value, minutes, activity)
+                wall.draw_places(present.value)
+            with panel("wall-kpis", height_px=200, border=False):
+                today = View(viewer, website, Range(days=1), page.timezone, now, is_compared=False)
+                wall.draw_kpis(cached.kpis(today).value)
+            visitors.draw_age(seen, page.timezone, chrome.refresh_sentence(every))
+
+
+@st.fragment(run_every=60 if every or refresh is None else None)
+def keep_pace() -> None:
+    """A screen left open slows down with the day's query budget, and goes on when the next day begins."""
+    if cached.live_refresh_seconds(datetime.now(UTC)) != refresh:
+        st.rerun()
+
+
+keep_pace()
+if is_wall:
+    wall.dress()
+    draw_wall()
+else:
+    draw_live()

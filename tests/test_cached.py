@@ -21,6 +21,7 @@ from analytics import cached, tinybird
 from analytics.cached import View, Viewer
 from analytics.errors import AccessDenied, ConfigError, SourceError, SourceRejected, SourceUnavailable
 from analytics.periods import Range
+from analytics.places import Cell
 from analytics.postgres import Parameter, Postgres, QueryAnswer
 from analytics.selection import Selection
 from analytics.tinybird import Tinybird
@@ -239,13 +240,23 @@ def test_another_window_is_another_read(
     assert traffic.of(name) == 3
 
 
-def test_right_now_costs_nothing_beside_the_list(
+def test_right_now_costs_nothing_beside_the_globe(
     traffic: Traffic, product: Product, viewer: Viewer, now: datetime
 ) -> None:
-    """The overview's count is the live page's list, counted."""
-    cached.active_visitors(viewer, product.website_id, 5, now)
+    """Count, clusters and places are one read."""
+    cached.visitor_locations(viewer, product.website_id, 5, now)
+    cached.visitor_clusters(viewer, product.website_id, 5, now)
     assert cached.right_now(viewer, product.website_id, now).value.visitors == 0
-    assert traffic.of("active_visitors") == 1
+    assert traffic.of("visitor_locations") == 1
+
+
+def test_another_place_is_another_list(
+    traffic: Traffic, product: Product, viewer: Viewer, now: datetime
+) -> None:
+    """The place is part of the key: nobody gets another cell's visitors."""
+    for place in (None, Cell(2.5, 55, 30), Cell(2.5, 55, 31), None, Cell(2.5, 55, 30)):
+        cached.active_visitors(viewer, product.website_id, 5, now, place)
+    assert traffic.of("active_visitors") == 3
 
 
 def everything(viewer: Viewer, website_id: str, now: datetime) -> Iterator[Callable[[], object]]:
@@ -259,6 +270,7 @@ def everything(viewer: Viewer, website_id: str, now: datetime) -> Iterator[Calla
     yield lambda: cached.escalations(view)
     yield lambda: cached.active_visitors(viewer, website_id, 10, now)
     yield lambda: cached.visitor_locations(viewer, website_id, 10, now)
+    yield lambda: cached.visitor_clusters(viewer, website_id, 10, now)
     yield lambda: cached.visitor_activity(viewer, website_id, now)
     yield lambda: cached.right_now(viewer, website_id, now)
     yield lambda: cached.newest_event(viewer, website_id, now)

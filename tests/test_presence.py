@@ -1,4 +1,4 @@
-"""Right now: a count and a few cities from the list of visitors."""
+"""Right now: a count and a few cities from the visitors by place."""
 
 import pandas as pd
 import pytest
@@ -6,25 +6,37 @@ import pytest
 from analytics.presence import RightNow, right_now
 
 
-def visitors(*cities: str) -> pd.DataFrame:
-    """One visitor per city; an empty one has no place."""
-    return pd.DataFrame({"city": pd.Series(cities, dtype="str")})
+def locations(*rows: tuple[str, str, int]) -> pd.DataFrame:
+    """City, country and visitors per place; an empty city has none."""
+    return pd.DataFrame(list(rows), columns=["city", "country_code", "visitors"])
 
 
 @pytest.mark.parametrize(
-    ("cities", "expected"),
+    ("rows", "expected"),
     [
-        pytest.param((), RightNow(0, False, ()), id="empty"),
-        pytest.param(("Oslo",), RightNow(1, False, (("Oslo", 1),)), id="single"),
-        pytest.param(("", ""), RightNow(2, False, ()), id="no place still counts"),
+        pytest.param((), RightNow(0, ()), id="empty"),
+        pytest.param((("Oslo", "NO", 1),), RightNow(1, (("Oslo", 1),)), id="single"),
+        pytest.param((("", "", 2),), RightNow(2, ()), id="no place still counts"),
         pytest.param(
-            ("Lima", "Oslo", "", "Oslo", "Bern", "Rome"),
-            RightNow(6, False, (("Oslo", 2), ("Bern", 1), ("Lima", 1))),
-            id="most first, then by name, three at most",
+            (("Lima", "PE", 1), ("Oslo", "NO", 1), ("", "NO", 4), ("Oslo", "NO", 1), ("Bern", "CH", 1)),
+            RightNow(8, (("Oslo", 2), ("Bern", 1), ("Lima", 1))),
+            id="most first, then by name; two points of one city are one city",
         ),
-        pytest.param(("Oslo",) * 10, RightNow(10, True, (("Oslo", 10),)), id="the list was full"),
+        pytest.param(
+            (("Paris", "FR", 2), ("Paris", "US", 3)),
+            RightNow(5, (("Paris", 3), ("Paris", 2))),
+            id="two cities of one name are two",
+        ),
+        pytest.param(
+            (("Oslo", "NO", 40_000),), RightNow(40_000, (("Oslo", 40_000),)), id="exact however many"
+        ),
+        pytest.param(
+            tuple((name, "NO", 1) for name in "abcdefgh"),
+            RightNow(8, tuple((name, 1) for name in "abcdef")),
+            id="six at most",
+        ),
     ],
 )
-def test_right_now(cities: tuple[str, ...], expected: RightNow) -> None:
+def test_right_now(rows: tuple[tuple[str, str, int], ...], expected: RightNow) -> None:
     """Everybody counts; places are those of visitors who have one."""
-    assert right_now(visitors(*cities), limit=10) == expected
+    assert right_now(locations(*rows)) == expected

@@ -145,7 +145,10 @@ def test_live_reads_of_one_visitor(tinybird: Tinybird, send_events: Send, websit
     assert listed["visitor_id"].tolist() == ["v2", "v1"]
     assert listed["last_seen"].max() == now - timedelta(seconds=5)
     places = sources.visitor_locations(tinybird, website_id, 10).value
-    assert places[["city", "visitors"]].to_numpy().tolist() == [["Oslo", 1]]
+    assert places[["city", "visitors"]].to_numpy().tolist() == [["", 1], ["Oslo", 1]]
+    assert places["latitude"].isna().tolist() == [True, False]
+    anywhere = sources.active_visitors(tinybird, website_id, 10, (-90.0, -180.0, 91.0, 181.0)).value
+    assert anywhere["visitor_id"].tolist() == ["v1"]
     activity = sources.visitor_activity(tinybird, website_id).value
     assert activity["visitors"].sum() == 2
     assert activity["minute"].is_monotonic_increasing

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import pandas as pd
 import streamlit as st
 
-from analytics import presence, sources
+from analytics import places, presence, sources
 from analytics.access import Viewer
 from analytics.cached.access import opened
 from analytics.cached.reading import (
@@ -16,12 +17,27 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.places import Cell
 from analytics.presence import RightNow
 from analytics.readings import Answer, Reading
 
+LISTED_VISITORS: Final = sources.ACTIVE_VISITORS_LIMIT
+"""How many visitors a list holds."""
 
-def active_visitors(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
+
+def active_visitors(
+    viewer: Viewer, website_id: str, minutes: int, now: datetime, place: Cell | None = None
+) -> Reading[pd.DataFrame]:
     """Visitors seen in the last minutes: one row per visitor, newest first; no rows when nobody was.
+
+    It holds the newest `LISTED_VISITORS` of them; `right_now` says how many there are.
+
+    Args:
+        viewer: Who looks.
+        website_id: The website.
+        minutes: Length of the window that ends now.
+        now: An aware instant.
+        place: Only visitors in this cell, by the place that `visitor_locations` counts them at; None for all.
 
     Columns:
         visitor_id, city, country_code, device_type, browser, page_url (string): untrusted text, may be empty.
@@ -36,16 +52,20 @@ def active_visitors(viewer: Viewer, website_id: str, minutes: int, now: datetime
     """
     opened(viewer, website_id, now)
     tick = connections().budget.live_tick(now)
+    bounds = place.bounds if place else None
     return last_good.read(
-        ("active_visitors", website_id, minutes), lambda: _active_visitors(website_id, minutes, tick)
+        ("active_visitors", website_id, minutes, bounds),
+        lambda: _active_visitors(website_id, minutes, bounds, tick),
     )
 
 
 def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
     """Visitors of the last minutes by place: one row per place, most visitors first; no rows when nobody was seen.
 
+    Visitors without a place are one row of their own, so that the column always adds up to everybody.
+
     Columns:
-        latitude, longitude (float, degrees)
+        latitude, longitude (float, degrees): NaN for those without a place.
         city, country_code (string): untrusted text.
         visitors (int): a visitor counts once, at the newest place.
 
@@ -82,17 +102,36 @@ def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[
 
 
 def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) -> Reading[RightNow]:
-    """How many visitors are on the website, and where most of them are. Shares the read of `active_visitors`.
+    """How many visitors are on the website, and where most of them are. Shares the read of `visitor_locations`.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Tinybird could not be read and there is no last good value.
 
-    Source: `active_visitors`.
+    Source: `visitor_locations`.
     """
-    seen = active_visitors(viewer, website_id, minutes, now)
-    value = presence.right_now(seen.value, sources.ACTIVE_VISITORS_LIMIT)
-    return seen.with_value(value)
+    seen = visitor_locations(viewer, website_id, minutes, now)
+    return seen.with_value(presence.right_now(seen.value))
+
+
+def visitor_clusters(
+    viewer: Viewer, website_id: str, minutes: int, now: datetime
+) -> Reading[tuple[pd.DataFrame, ...]]:
+    """Visitors by place for the globe, clustered for each of `places.LEVELS`, farthest view first.
+
+    Every level holds everybody who has a place; columns as `places.clusters`. Shares the read of `visitor_locations`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `visitor_locations`.
+    """
+    opened(viewer, website_id, now)
+    tick = connections().budget.live_tick(now)
+    return last_good.read(
+        ("visitor_clusters", website_id, minutes), lambda: _visitor_clusters(website_id, minutes, tick)
+    )
 
 
 def live_refresh_seconds(now: datetime) -> float | None:
@@ -104,15 +143,23 @@ def live_refresh_seconds(now: datetime) -> float | None:
 
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
-def _active_visitors(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
+def _active_visitors(
+    website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None, tick: int
+) -> Answer[pd.DataFrame]:
     del tick  # part of the key only
-    return sources.active_visitors(connections().tinybird, website_id, minutes)
+    return sources.active_visitors(connections().tinybird, website_id, minutes, bounds)
 
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
     del tick  # part of the key only
     return sources.visitor_locations(connections().tinybird, website_id, minutes)
+
+
+@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
+def _visitor_clusters(website_id: str, minutes: int, tick: int) -> Answer[tuple[pd.DataFrame, ...]]:
+    seen = _visitor_locations(website_id, minutes, tick)
+    return Answer(places.zoom_levels(seen.value), seen.read_at)
 
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)

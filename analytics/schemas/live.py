@@ -18,7 +18,14 @@ ACTIVE_VISITORS = pipe(
     Column("last_seen", "datetime", "the visitor's newest event, UTC"),
 )
 
-VISITOR_LOCATIONS = pipe("visitor_locations", *_PLACE, Column("visitors", "int", "visitors at this place"))
+VISITOR_LOCATIONS = pipe(
+    "visitor_locations",
+    Column("latitude", "float", "degrees, empty for those without a place", is_nullable=True),
+    Column("longitude", "float", "degrees, empty for those without a place", is_nullable=True),
+    Column("city", "string", "untrusted text, may be empty"),
+    Column("country_code", "string", "ISO 3166 alpha-2, empty without a place"),
+    Column("visitors", "int", "visitors at this place"),
+)
 
 VISITOR_ACTIVITY = pipe(
     "visitor_activity",

@@ -18,8 +18,16 @@ ACTIVE_VISITORS_LIMIT: Final = 1000
 ACTIVITY_MINUTES: Final = 30
 
 
-def active_visitors(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
+def active_visitors(
+    tinybird: Tinybird, website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None = None
+) -> Answer[pd.DataFrame]:
     """One row per visitor seen in the last minutes, newest first, at most `ACTIVE_VISITORS_LIMIT`.
+
+    Args:
+        tinybird: The transport.
+        website_id: The website.
+        minutes: Length of the window that ends now.
+        bounds: South and west (inclusive), north and east (exclusive) of where they are, degrees; None for anywhere.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -31,11 +39,13 @@ def active_visitors(tinybird: Tinybird, website_id: str, minutes: int) -> Answer
         "minutes": minutes,
         "limit": ACTIVE_VISITORS_LIMIT,
     }
+    if bounds is not None:
+        params |= dict(zip(("south", "west", "north", "east"), map(repr, bounds), strict=True))
     return pipe_frame(tinybird, schemas.ACTIVE_VISITORS, params)
 
 
 def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
-    """One row per place with visitors in the last minutes, most visitors first.
+    """One row per place with visitors in the last minutes, most visitors first, and one for those without a place.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.

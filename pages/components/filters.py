@@ -10,6 +10,7 @@ from pages.components import formatting, url_state
 NAMES = {
     "country": "Country",
     "city": "City",
+    "place": "Place",
     "device": "Device",
     "browser": "Browser",
     "path": "Page",

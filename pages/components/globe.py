@@ -1,12 +1,15 @@
 """The globe: visitors per place on an opaque sphere with country outlines, night shaded, nothing from another host.
 
-Owns the deck.gl layers. Gets rows that are ready to draw and knows nothing of where they come from.
+Owns the deck.gl layers and what a click on a dot means. Gets clusters that are ready to draw, one set per distance,
+and knows nothing of where they come from.
 """
 
 import base64
 import io
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
-from math import cos, log2, pi, radians, sqrt
+from math import cos, log2, log10, pi, radians
 
 import numpy as np
 import pandas as pd
@@ -15,53 +18,168 @@ import streamlit as st
 from PIL import Image
 
 from analytics import sun
-from pages.components import formatting
-from pages.components.palette import Palette, palette
+from analytics.places import Cell
+from pages.components import formatting, url_state
+from pages.components.palette import Palette, Rgba, palette, rgba
 
-COLUMNS = ["latitude", "longitude", "city", "country_code", "visitors"]
 HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
+NEAREST_ZOOM, FARTHEST_ZOOM = 9.0, 1.4
+# Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
+# covers the world, seen between two zooms only.
+LEVEL_ENDS = (3.1, 5.2)
+ONE_TILE = {"min_zoom": 0, "max_zoom": 0}
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
-DOT_PX, DOT_GROWTH_PX = 3.0, 2.0
+# One visitor is seen from afar, ten thousand do not cover a country: radius and colour both go with the logarithm.
+DOT_PX, DOT_GROWTH_PX, LARGEST_DOT_PX = 4.0, 4.5, 24.0
+STEPS = (1, 10, 100, 1000)
+# What is sent stays small even where every place has a name of many odd letters: names are cut shorter then.
+LONGEST_NAMES = (60, 30, 10)
+MOST_BYTES = 280_000
+RAMP_LIGHT = ("#4F46E5", "#4137B9", "#32298C", "#211A5E")
+RAMP_DARK = ("#818CF8", "#A3ACFA", "#C7CDFC", "#F1F3FF")
 NIGHT_CELLS_PER_DEGREE = 0.5
 NIGHT_ALPHA_LIGHT, NIGHT_ALPHA_DARK = 92, 140
 
 
-def draw_globe(places: pd.DataFrame, now: datetime, *, key: str) -> None:
-    """Draw visitors per place; `static/style.css` scales it to the width of its card.
+def draw_globe(
+    levels: Sequence[pd.DataFrame],
+    now: datetime,
+    *,
+    key: str,
+    chosen: Cell | None = None,
+    colours: Palette | None = None,
+) -> None:
+    """Draw visitors per place; `static/style.css` scales it to the room it has. A click on a dot writes `place`.
 
     The view is the viewer's: it opens on the busiest place, and as initial view and key stay as they are, a refresh
     changes dots and never the camera.
 
     Args:
-        places: one row per place: latitude, longitude (degrees), city, country_code, visitors. Empty draws the bare globe.
+        levels: `cached.visitor_clusters`, farthest view first. Empty ones draw the bare globe.
         now: the instant whose night is shaded.
         key: identity of the chart across refreshes.
+        chosen: the cell that the page is filtered by; it is ringed.
+        colours: other colours than those of the viewer's theme.
     """
-    colours = palette()
-    dots = [_dot(*row) for row in places[COLUMNS].itertuples(index=False, name=None)]
-    deck = pdk.Deck(
-        layers=[*_world(colours), _night(colours, now), *_dots(colours, dots)],
+    with st.container(key="globe-view"):
+        st.pydeck_chart(
+            deck_of(levels, now, _initial_view(levels[0], key), chosen, colours or palette()),
+            height=HEIGHT_PX,
+            key=key,
+            on_select=lambda: _follow(key),
+            selection_mode="single-object",
+            alt=_alt(levels[-1]),
+        )
+
+
+def deck_of(
+    levels: Sequence[pd.DataFrame],
+    now: datetime,
+    view: pdk.ViewState,
+    chosen: Cell | None,
+    colours: Palette,
+) -> pdk.Deck:
+    """The deck of `draw_globe`: what is sent to the browser."""
+    ends = (None, *LEVEL_ENDS, None)
+    dots = [
+        _dots(f"visitors-{number}", data, colours, ends[number], ends[number + 1])
+        for number, data in enumerate(_data_urls(levels))
+    ]
+    return pdk.Deck(
+        layers=[*_world(colours), _night(colours, now), *dots, _ring(chosen, levels, colours)],
         views=[pdk.View(type="_GlobeView", controller=True)],
-        initial_view_state=_initial_view(places, key),
+        initial_view_state=view,
         map_provider=None,
         parameters={"cull": True},
         tooltip={"text": "{place}\n{label}"},
     )
-    total = int(places["visitors"].sum()) if len(places) else 0
-    alt = f"Globe with {formatting.count(total)} visitors in {formatting.count(len(places))} places"
-    with st.container(key="globe-view"):
-        st.pydeck_chart(deck, height=HEIGHT_PX, key=key, alt=alt)
 
 
-def _initial_view(places: pd.DataFrame, key: str) -> pdk.ViewState:
+def radius_px(visitors: int) -> float:
+    """The radius of a dot: grows with every tenfold, and ends.
+
+    >>> [radius_px(visitors) for visitors in (1, 10, 1000, 10_000, 10_000_000)]
+    [4.0, 8.5, 17.5, 22.0, 24.0]
+    """
+    return round(min(DOT_PX + DOT_GROWTH_PX * log10(visitors), LARGEST_DOT_PX), 1)
+
+
+def colour_of(visitors: int, *, is_dark: bool) -> Rgba:
+    """The colour of a dot: one hue, farther from the background's lightness with every tenfold."""
+    ramp = RAMP_DARK if is_dark else RAMP_LIGHT
+    return rgba(ramp[sum(visitors >= step for step in STEPS) - 1], 235)
+
+
+def name_of(cluster: Mapping[Hashable, object], longest: int = LONGEST_NAMES[0]) -> str:
+    """What a cluster is called: its largest place, and how many others stand with it.
+
+    >>> name_of({"city": "London", "country_code": "GB", "places": 3})
+    'London, GB and 2 more places'
+    """
+    others = int(str(cluster["places"])) - 1
+    name = formatting.plain(formatting.place(str(cluster["city"]), str(cluster["country_code"])), longest)
+    if not others:
+        return name
+    return f"{name} and {formatting.count(others)} more {'place' if others == 1 else 'places'}"
+
+
+def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
+    """What the chosen cell is called by who is there now; its coordinates when nobody is."""
+    for level in levels:
+        found = level[level["cell"] == str(chosen)]
+        if len(found):
+            return name_of(found.iloc[0].to_dict())
+    latitude, longitude = chosen.middle
+    return (
+        f"around {abs(latitude):.1f}° {'N' if latitude >= 0 else 'S'}, "
+        f"{abs(longitude):.1f}° {'E' if longitude >= 0 else 'W'}"
+    )
+
+
+def legend(colours: Palette) -> str:
+    """What the dots mean, as HTML: one per tenfold, at its size and in its colour."""
+    names = ("1", "10", "100", "1,000+")
+    dots = "".join(
+        f'<span><i style="width:{2 * radius_px(step):.0f}px;height:{2 * radius_px(step):.0f}px;'
+        f'background:rgb{tuple(colour_of(step, is_dark=colours.is_dark)[:3])}"></i>{name}</span>'
+        for step, name in zip(STEPS, names, strict=True)
+    )
+    return f'<div class="globe-legend" style="color:{colours.muted}">{dots}<span>visitors</span></div>'
+
+
+def clicked(selection: object) -> str | None:
+    """The cell of the dot in a chart's selection; None when nothing is selected.
+
+    What comes from the browser is not trusted: it is text that has yet to be parsed.
+    """
+    objects = selection.get("objects", {}) if isinstance(selection, Mapping) else {}
+    for chosen in objects.values() if isinstance(objects, Mapping) else ():
+        for dot in chosen if isinstance(chosen, list) else ():
+            properties = dot.get("properties") if isinstance(dot, Mapping) else None
+            if isinstance(properties, Mapping) and isinstance(properties.get("cell"), str):
+                return str(properties["cell"])
+    return None
+
+
+def _follow(key: str) -> None:
+    """A click on a dot filters by its place; one on the sea, or on the same dot again, takes the filter away."""
+    url_state.write("place", clicked(st.session_state[key].get("selection")))
+
+
+def _alt(level: pd.DataFrame) -> str:
+    places = int(level["places"].sum())
+    return f"Globe with {formatting.count(int(level['visitors'].sum()))} visitors in {formatting.count(places)} places"
+
+
+def _initial_view(level: pd.DataFrame, key: str) -> pdk.ViewState:
     """The view that the globe of that key opened with; the busiest place decides it once."""
     remembered = f"view-{key}"
     if remembered not in st.session_state:
-        busiest = places.nlargest(1, "visitors")
+        busiest = level.nlargest(1, "visitors")
         latitude, longitude = (
             (float(busiest["latitude"].iloc[0]), float(busiest["longitude"].iloc[0]))
             if len(busiest)
@@ -73,42 +191,36 @@ def _initial_view(places: pd.DataFrame, key: str) -> pdk.ViewState:
     # latitude in the middle, was measured: 78 % at the equator, 85 % at 30 degrees, 91 % at 40.
     shown = 0.78 / cos(radians(latitude)) ** 0.55
     zoom = log2(DIAMETER_PX / shown * pi / 512)
-    return pdk.ViewState(latitude=latitude, longitude=longitude, zoom=zoom)
-
-
-def _dot(latitude: float, longitude: float, city: str, country_code: str, visitors: int) -> dict[str, object]:
-    # The area of a dot grows with its visitors, so the eye compares amounts and not widths.
-    radius = DOT_PX + DOT_GROWTH_PX * sqrt(visitors)
-    return {
-        "position": [longitude, latitude],
-        "radius": radius,
-        "halo": radius * 2.1,
-        "place": formatting.place(city, country_code),
-        "label": "1 visitor" if visitors == 1 else f"{formatting.count(visitors)} visitors",
-    }
+    return pdk.ViewState(
+        latitude=latitude, longitude=longitude, zoom=zoom, min_zoom=FARTHEST_ZOOM, max_zoom=NEAREST_ZOOM
+    )
 
 
 def _world(colours: Palette) -> list[pdk.Layer]:
+    """Sea, land and borders. As tiles, because Streamlit fades the layers it knows while a dot is selected."""
     return [
         pdk.Layer(
-            "SolidPolygonLayer",
+            "TileLayer",
             id="ocean",
-            data="app/static/ocean.json",
-            get_polygon="ring",
+            data="app/static/ocean.geojson",
+            **ONE_TILE,
+            stroked=False,
             get_fill_color=colours.rgba("ocean"),
         ),
         pdk.Layer(
-            "GeoJsonLayer",
+            "TileLayer",
             id="land",
             data="app/static/countries.geojson",
+            **ONE_TILE,
             stroked=False,
             get_fill_color=colours.rgba("land"),
             parameters=PAINT_IN_ORDER,
         ),
         pdk.Layer(
-            "GeoJsonLayer",
+            "TileLayer",
             id="borders",
             data="app/static/borders.geojson",
+            **ONE_TILE,
             filled=False,
             get_line_color=colours.rgba("border"),
             get_line_width=0.7,
@@ -126,31 +238,110 @@ def _night(colours: Palette, now: datetime) -> pdk.Layer:
     pixels[..., 3] = np.round(shade * (NIGHT_ALPHA_DARK if colours.is_dark else NIGHT_ALPHA_LIGHT))
     png = io.BytesIO()
     Image.fromarray(pixels, "RGBA").save(png, "PNG", optimize=True)
-    picture = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
     return pdk.Layer(
         "BitmapLayer",
         id="night",
-        image=pdk.types.String(picture),
+        image=pdk.types.String("data:image/png;base64," + base64.b64encode(png.getvalue()).decode()),
         bounds=[-180, -90, 180, 90],
         parameters=PAINT_IN_ORDER,
     )
 
 
-def _dots(colours: Palette, dots: list[dict[str, object]]) -> list[pdk.Layer]:
-    def layer(name: str, radius: str, alpha: int, **options: object) -> pdk.Layer:
-        return pdk.Layer(
-            "ScatterplotLayer",
-            id=name,
-            data=dots,
-            get_position="position",
-            get_radius=radius,
-            radius_units="'pixels'",
-            get_fill_color=colours.rgba("accent", alpha),
-            parameters=PAINT_IN_ORDER,
-            **options,
-        )
+def _data_urls(levels: Sequence[pd.DataFrame]) -> list[str]:
+    """Each level as GeoJSON in a URL, with names as long as there is room for."""
+    urls: list[str] = []
+    for longest in LONGEST_NAMES:
+        urls = [_data_url(level, longest) for level in levels]
+        if len(json.dumps(urls)) <= MOST_BYTES:
+            break
+    return urls
 
-    return [
-        layer("halo", "halo", 56),
-        layer("visitors", "radius", 235, pickable=True, auto_highlight=True),
-    ]
+
+def _data_url(level: pd.DataFrame, longest: int) -> str:
+    features = [_feature(row, longest) for row in level.to_dict("records")]
+    collection = json.dumps(
+        {"type": "FeatureCollection", "features": features}, separators=(",", ":"), ensure_ascii=False
+    )
+    # Only what ends or escapes a data URL is escaped, and what deck.gl would fill in: the rest stays short.
+    escapes = {"%": "%25", "#": "%23", "{x}": "%7Bx}", "{y}": "%7By}", "{z}": "%7Bz}", "{-y}": "%7B-y}"}
+    for text, escape in escapes.items():
+        collection = collection.replace(text, escape)
+    return f"data:application/json,{collection}"
+
+
+def _dots(
+    name: str, data: str, colours: Palette, from_zoom: float | None, to_zoom: float | None
+) -> pdk.Layer:
+    """One set of dots, each with its halo as a translucent ring around it."""
+    zooms = {"visible_min_zoom": from_zoom, "visible_max_zoom": to_zoom}
+    return pdk.Layer(
+        "TileLayer",
+        id=name,
+        data=pdk.types.String(data),
+        **ONE_TILE,
+        **{option: zoom for option, zoom in zooms.items() if zoom is not None},
+        get_point_radius="properties.r * 1.55",
+        get_line_width="properties.r * 1.1",
+        point_radius_units="'pixels'",
+        line_width_units="'pixels'",
+        get_fill_color=_ramp(colours),
+        get_line_color=colours.rgba("accent", 56),
+        pickable=True,
+        auto_highlight=True,
+        highlight_color=colours.rgba("text", 90),
+        parameters=PAINT_IN_ORDER,
+    )
+
+
+def _ramp(colours: Palette) -> str:
+    """The colour of a dot as an expression that deck.gl evaluates per dot, shorter than a colour in each."""
+    *lower, highest = (str(colour_of(step, is_dark=colours.is_dark)) for step in STEPS)
+    below = (
+        f"properties.r < {radius_px(step)} ? {colour} : "
+        for step, colour in zip(STEPS[1:], lower, strict=True)
+    )
+    return "".join(below) + highest
+
+
+def _feature(cluster: Mapping[Hashable, object], longest: int) -> dict[str, object]:
+    visitors = int(str(cluster["visitors"]))
+    return {
+        "type": "Feature",
+        "geometry": {
+            "type": "Point",
+            "coordinates": [round(float(str(cluster[name])), 2) for name in ("longitude", "latitude")],
+        },
+        "properties": {
+            "r": radius_px(visitors),
+            "place": name_of(cluster, longest),
+            "label": "1 visitor" if visitors == 1 else f"{formatting.count(visitors)} visitors",
+            "cell": cluster["cell"],
+        },
+    }
+
+
+def _ring(chosen: Cell | None, levels: Sequence[pd.DataFrame], colours: Palette) -> pdk.Layer:
+    """A ring around the place that the page is filtered by."""
+    rings: list[dict[str, object]] = []
+    if chosen:
+        found = [level[level["cell"] == str(chosen)] for level in levels]
+        here = next((rows.iloc[0] for rows in found if len(rows)), None)
+        latitude, longitude = (
+            chosen.middle if here is None else (float(here["latitude"]), float(here["longitude"]))
+        )
+        size = radius_px(1 if here is None else int(here["visitors"])) + 5
+        rings = [{"position": [longitude, latitude], "radius": size}]
+    return pdk.Layer(
+        "ScatterplotLayer",
+        id="chosen",
+        data=rings,
+        get_position="position",
+        get_radius="radius",
+        radius_units="'pixels'",
+        filled=False,
+        stroked=True,
+        get_line_color=colours.rgba("text"),
+        get_line_width=2,
+        line_width_units="'pixels'",
+        parameters=PAINT_IN_ORDER,
+    )

@@ -4,24 +4,28 @@ Owns how visitors are shown as text. Everything about a visitor is untrusted tex
 """
 
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import pandas as pd
 import streamlit as st
 
-from analytics.presence import RightNow
+from analytics.cached import Reading, RightNow
 from pages.components import formatting, url_state
 
+T = TypeVar("T")
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
 DEFAULT_WINDOW = "5"
 LISTED = 200
+LIST_PX = 384
 
 
-def window_switch() -> int:
-    """Draw the switch between the last 5, 10 and 30 minutes; returns the minutes chosen, as the URL says."""
-    notices: list[str] = []
+def window_switch(notices: list[str]) -> int:
+    """Draw the switch between the last 5, 10 and 30 minutes; returns the minutes chosen, as the URL says.
+
+    Args:
+        notices: where a fallback is reported.
+    """
     chosen = url_state.read("window", DEFAULT_WINDOW, url_state.choice(WINDOWS), notices)
-    for notice in notices:
-        st.info(notice, icon=":material/info:")
     st.session_state["window_widget"] = chosen
     st.segmented_control(
         "Visitors seen in the last",
@@ -50,12 +54,12 @@ def draw_count(present: RightNow, minutes: int) -> None:
 
 
 def number(present: RightNow) -> str:
-    """How many visitors, with a plus where there may be more.
+    """How many visitors.
 
-    >>> number(RightNow(1000, is_at_least=True, places=()))
-    '1,000+'
+    >>> number(RightNow(1204, places=()))
+    '1,204'
     """
-    return formatting.count(present.visitors) + ("+" if present.is_at_least else "")
+    return formatting.count(present.visitors)
 
 
 def people(present: RightNow) -> str:
@@ -87,7 +91,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=400,
+        height=LIST_PX,
         column_config={
             "Place": st.column_config.TextColumn(width=96),
             "Page": st.column_config.TextColumn(width=88),
@@ -98,4 +102,11 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
         alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
     )
     if len(visitors) > LISTED:
-        st.caption(f"The newest {LISTED} are listed.")
+        st.caption(
+            f"The newest {LISTED} are listed; the CSV has the newest {formatting.count(len(visitors))}."
+        )
+
+
+def draw_age(reading: Reading[T], timezone: str, pace: str) -> None:
+    """Draw when that was read, and how often it is."""
+    st.caption(f"As of {formatting.clock_seconds(reading.as_of, timezone)} · {pace}")

@@ -1,6 +1,8 @@
 """Live without a browser: every state of the page, and its switch."""
 
 import json
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -10,12 +12,23 @@ from tests.pages.conftest import RunPage, Site, query_of, text_of
 LIVE = "pages/live.py"
 
 
-def _dots(page: AppTest) -> list[dict[str, object]]:
-    """The places that the globe draws."""
-    chart = page.get("deck_gl_json_chart")[0].proto
-    layers = {layer["id"]: layer for layer in json.loads(chart.json)["layers"]}
-    dots: list[dict[str, object]] = layers["visitors"]["data"]
-    return dots
+def _deck(page: AppTest) -> dict[str, Any]:
+    """What the globe sends to the browser."""
+    deck: dict[str, Any] = json.loads(page.get("deck_gl_json_chart")[0].proto.json)
+    return deck
+
+
+def _dots(page: AppTest) -> list[dict[str, Any]]:
+    """The dots that the globe draws when one looks closely."""
+    (layer,) = (layer for layer in _deck(page)["layers"] if layer["id"] == "visitors-2")
+    return _features(layer)
+
+
+def _features(layer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The dots of a layer, read from its data URL as a browser reads it."""
+    kind, content = layer["data"].split(",", 1)
+    assert kind == "data:application/json"
+    return [feature["properties"] for feature in json.loads(unquote(content))["features"]]
 
 
 def test_globe_and_list_show_the_visitors_of_the_window(run_page: RunPage, two_visitors: Site) -> None:
@@ -46,16 +59,86 @@ def test_nobody_here_is_said_with_what_to_do(run_page: RunPage, site: Site) -> N
     assert _dots(page) == []
 
 
-def test_tinybird_down_shows_an_error_in_each_panel(
+def test_tinybird_down_is_said_once(
     run_page: RunPage, two_visitors: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each panel says so for itself; header and sidebar stand."""
+    """One source, one message with one button; header and sidebar stand."""
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
     page = run_page(LIVE, website=two_visitors.slug)
     assert not page.exception
-    assert len(page.error) == 3
+    assert len(page.error) == 1
+    assert [button.key for button in page.button if str(button.key).startswith("retry")] == ["retry-live"]
     assert page.title[0].value == "Live"
     assert page.selectbox(key="website_widget").value == two_visitors.slug
+
+
+def test_live_offers_no_dates(run_page: RunPage, two_visitors: Site) -> None:
+    """Now has no range and no period before: controls without an effect are not drawn, the URL keeps its range."""
+    page = run_page(LIVE, website=two_visitors.slug, range="30d")
+    keys = {str(widget.key) for kind in ("button_group", "toggle", "date_input") for widget in page.get(kind)}
+    assert keys == {"window_widget"}
+    assert query_of(page)["range"] == "30d"
+
+
+def test_a_place_filters_the_list_and_is_a_chip(run_page: RunPage, two_visitors: Site) -> None:
+    """The list holds who is there, the number everybody; taking the chip away shows all again."""
+    page = run_page(LIVE, website=two_visitors.slug)
+    (paris,) = (dot for dot in _dots(page) if dot["place"] == "Paris, FR")
+    page = run_page(LIVE, website=two_visitors.slug, place=paris["cell"])
+    assert not page.exception
+    assert list(page.dataframe[0].value["Place"]) == ["Paris, FR"]
+    assert "2 :gray[visitors in the last 5 minutes]" in text_of(page)
+    chip = page.button(key="chip-place")
+    assert "Paris, FR" in chip.label.replace("\\", "")
+    chip.click().run()
+    assert "place" not in query_of(page)
+    assert len(page.dataframe[0].value) == 2
+
+
+def test_a_place_where_nobody_is_says_so(run_page: RunPage, two_visitors: Site) -> None:
+    """A link to a place outlives its visitors: the chip names it by its coordinates."""
+    page = run_page(LIVE, website=two_visitors.slug, place="2.5-20-20")
+    assert not page.exception
+    assert "Nobody there now" in text_of(page)
+    assert "38.8° S" in page.button(key="chip-place").label.replace("\\", "")
+
+
+@pytest.mark.parametrize("place", ["Paris", "2.5-1-9999", "<script>", "2.5-1-1' OR 1=1", "x" * 5000])
+def test_a_corrupt_place_falls_back_with_a_notice(run_page: RunPage, two_visitors: Site, place: str) -> None:
+    """No filter, everybody listed, and a sentence why."""
+    page = run_page(LIVE, website=two_visitors.slug, place=place)
+    assert not page.exception
+    assert "place" in text_of(page)
+    assert len(page.info) == 1
+    assert len(page.dataframe[0].value) == 2
+
+
+def test_wall_mode_shows_large_numbers_and_the_way_back(run_page: RunPage, two_visitors: Site) -> None:
+    """Name, number, cities and today's numbers as text; no table; what a visitor wrote is escaped."""
+    page = run_page(LIVE, website=two_visitors.slug, wall="1")
+    assert not page.exception
+    html = "\n".join(element.proto.body for element in page.get("html"))
+    assert '<div class="wall-now">2</div>' in html
+    assert "Median response" in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "<script>" not in html
+    assert not page.dataframe
+    assert "Leave wall mode" in [link.proto.label for link in page.get("page_link")]
+
+
+def test_the_wall_is_dark_in_every_theme(run_page: RunPage, two_visitors: Site) -> None:
+    """Its globe has the dark colours though the viewer's theme is light."""
+    wall, desk = (_deck(run_page(LIVE, website=two_visitors.slug, **extra)) for extra in ({"wall": "1"}, {}))
+    ocean = [next(layer for layer in deck["layers"] if layer["id"] == "ocean") for deck in (wall, desk)]
+    assert [layer["getFillColor"] for layer in ocean] == [[24, 33, 54, 255], [233, 237, 246, 255]]
+
+
+def test_a_corrupt_wall_is_the_page(run_page: RunPage, two_visitors: Site) -> None:
+    """Only 1 asks for it."""
+    page = run_page(LIVE, website=two_visitors.slug, wall="yes")
+    assert not page.exception
+    assert len(page.info) == 1
+    assert len(page.dataframe) == 1
 
 
 def test_the_window_is_in_the_url_and_in_the_heading(run_page: RunPage, two_visitors: Site) -> None:

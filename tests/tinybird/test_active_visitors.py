@@ -124,3 +124,58 @@ def test_text_from_visitors_comes_back_unchanged(website: Website) -> None:
 def test_nobody_there_gives_no_rows(website: Website) -> None:
     """An empty window is an empty answer."""
     assert website.ask("active_visitors") == []
+
+
+FRANCE: dict[str, str | int] = {"south": "41", "west": "-5", "north": "51", "east": "9.5"}
+
+
+def test_bounds_keep_those_counted_between_them(website: Website) -> None:
+    """South and west belong to it, north and east do not; nobody without a place is anywhere."""
+    website.visit("paris", ago(seconds=10), **PARIS)
+    website.visit("lyon", ago(seconds=20), **LYON)
+    website.visit("nowhere", ago(seconds=30))
+
+    def seen(**bounds: str | int) -> list[str]:
+        return [row["visitor_id"] for row in website.ask("active_visitors", **{**FRANCE, **bounds})]
+
+    assert seen() == ["paris", "lyon"]
+    assert seen(south="47") == ["paris"]
+    assert seen(north="47") == ["lyon"]
+    assert seen(south="-90", north="91", west="-180", east="181") == ["paris", "lyon"]
+
+
+def test_bounds_follow_the_place_that_the_globe_counts(website: Website) -> None:
+    """Who moved is found at the new place only; who lost the place stays at the last one, as on the globe."""
+    website.visit("moved", ago(seconds=60), **PARIS)
+    website.visit("moved", ago(seconds=30), **LYON)
+    website.visit("lost", ago(seconds=60), **PARIS)
+    website.visit("lost", ago(seconds=20), latitude=0, longitude=0, country_code="", city="")
+    website.visit("broken", ago(seconds=60), **PARIS)
+    website.visit("broken", ago(seconds=10), latitude=99, longitude=2, country_code="FR", city="X")
+
+    north = website.ask("active_visitors", **{**FRANCE, "south": "47"})
+
+    assert [row["visitor_id"] for row in north] == ["broken", "lost"]
+
+
+def test_bounds_reach_past_the_newest(website: Website) -> None:
+    """A limit cuts what lies between the bounds, not what lies anywhere."""
+    website.visit("paris", ago(seconds=50), **PARIS)
+    website.visit("lyon", ago(seconds=10), **LYON)
+
+    assert [
+        row["visitor_id"] for row in website.ask("active_visitors", **{**FRANCE, "south": "47"}, limit=1)
+    ] == ["paris"]
+
+
+@pytest.mark.parametrize("missing", ["south", "west", "north", "east"])
+def test_bounds_come_together(website: Website, missing: str) -> None:
+    """Three bounds are a mistake and never half the world."""
+    bounds = {name: value for name, value in FRANCE.items() if name != missing}
+    assert "must be given together" in website.refusal("active_visitors", **bounds)
+
+
+@pytest.mark.parametrize("value", ["x", "", "1 OR 1=1", "1; DROP TABLE visitor_events"])
+def test_a_bound_is_a_number(website: Website, value: str) -> None:
+    """Nothing else reaches the query."""
+    assert "south" in website.refusal("active_visitors", **{**FRANCE, "south": value})

@@ -1,5 +1,7 @@
 """visitor_locations against rows that can be counted by hand."""
 
+import pytest
+
 from tests.tinybird.website import LYON, PARIS, Row, Website, ago
 
 
@@ -30,13 +32,43 @@ def test_visitor_seen_in_two_cities_counts_at_the_newest(website: Website) -> No
     assert _places(website.ask("visitor_locations")) == [("Lyon", 1)]
 
 
-def test_event_without_a_place_never_reaches_the_globe(website: Website) -> None:
+def test_visitor_without_a_place_counts_and_never_reaches_the_globe(website: Website) -> None:
     """(0, 0) with an empty country is no place: not a dot in the Gulf of Guinea, and no reason to lose one."""
     website.visit("nowhere", ago(seconds=30))
     website.visit("somewhere", ago(seconds=60), **PARIS)
     website.visit("somewhere", ago(seconds=30), latitude=0, longitude=0, country_code="", city="")
 
-    assert _places(website.ask("visitor_locations")) == [("Paris", 1)]
+    assert [(*row.values(),) for row in website.ask("visitor_locations")] == [
+        (None, None, "", "", 1),
+        (48.85, 2.35, "Paris", "FR", 1),
+    ]
+
+
+@pytest.mark.parametrize(("latitude", "longitude"), [(90.5, 0), (-91, 0), (12, 180.5), (12, -200)])
+def test_coordinates_outside_the_world_are_no_place(
+    website: Website, latitude: float, longitude: float
+) -> None:
+    """A broken client's coordinates draw nothing; the visitor counts, at the last good place where there is one."""
+    website.visit(
+        "lost", ago(seconds=30), latitude=latitude, longitude=longitude, country_code="FR", city="X"
+    )
+    website.visit("moved", ago(seconds=60), **PARIS)
+    website.visit(
+        "moved", ago(seconds=30), latitude=latitude, longitude=longitude, country_code="FR", city="X"
+    )
+
+    assert [(row["latitude"], row["city"], row["visitors"]) for row in website.ask("visitor_locations")] == [
+        (None, "", 1),
+        (48.85, "Paris", 1),
+    ]
+
+
+def test_poles_and_the_date_line_are_places(website: Website) -> None:
+    """The edge of the world belongs to it."""
+    website.visit("north", ago(seconds=30), latitude=90, longitude=0, city="North")
+    website.visit("east", ago(seconds=30), latitude=-17, longitude=180, city="East")
+
+    assert sorted(_places(website.ask("visitor_locations"))) == [("East", 1), ("North", 1)]
 
 
 def test_zero_coordinates_of_a_country_are_a_place(website: Website) -> None:
