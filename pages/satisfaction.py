@@ -7,14 +7,14 @@ Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.sat
 import streamlit as st
 
 from analytics import cached, periods
-from pages.components import answers, cards, charts, chrome, comments, filters, satisfaction
+from pages.components import answers, cards, charts, chrome, comments, filters, formatting, satisfaction
 from pages.components.export import offer_csv
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Satisfaction")
 resolved = page.resolved
 days = periods.days_label(*resolved.conversations.local_days())
-before = periods.days_label(*resolved.previous.local_days())
+before = formatting.without_year(periods.days_label(*resolved.previous.local_days()), days)
 notices: list[str] = []
 rating = comments.read_rating(notices)
 for notice in notices:
@@ -30,8 +30,7 @@ def draw_index() -> None:
         index, parts = st.columns([3, 7], gap="large")
         with index, st.container(gap="xsmall", key="index"):
             cards.draw_card(opened.value.kpi, [], cached.questions(page.view)["satisfaction"])
-            if words := satisfaction.headline(opened.value):
-                st.markdown(words)
+            satisfaction.draw_headline(opened.value)
         with parts:
             if opened.value.kpi.value is None:
                 empty("Nothing rated, answered or started", "Choose a longer range in the sidebar.")

@@ -123,7 +123,7 @@ def draw_answers(
         The value of the level that was just clicked; None when none was.
     """
     n = _total(frame, answers)
-    st.markdown(f"**{answers.title}**  :gray[n {formatting.count(n)} {answers.n_unit}]")
+    st.markdown(f"**{answers.title}** :gray[n {formatting.count(n)} {answers.n_unit}]")
     if not n:
         empty(*answers.empty)
         return None
@@ -180,7 +180,7 @@ def _bars(
     return go.Bar(
         name=level.name,
         x=labels,
-        y=counts,
+        y=[int(n) for n in counts],
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",
         opacity=0.25 if is_pale else 1.0,

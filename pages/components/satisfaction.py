@@ -23,6 +23,15 @@ _CHANGE_COLUMN_PX = 62
 FONT_PX = 13
 
 
+def draw_headline(attribution: Attribution) -> None:
+    """Draw which component moved the index most, and how sure the index itself is."""
+    kpi = attribution.kpi
+    if words := headline(attribution):
+        st.markdown(words)
+    if kpi.low is not None and kpi.high is not None:
+        st.caption(f"95 % interval {formatting.score(kpi.low)} to {formatting.score(kpi.high)}")
+
+
 def headline(attribution: Attribution) -> str | None:
     """Which component moved the index most, in one sentence; None when there is no change to explain."""
     change, main = attribution.kpi.delta.change, attribution.main
@@ -69,9 +78,9 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     figure.update_xaxes(visible=False, range=[0, 100], fixedrange=True)
     figure.update_yaxes(visible=False, range=[top, 0], fixedrange=True)
     st.plotly_chart(figure, key=key, height=top, config=charts.CONFIG, alt=_alt(attribution))
-    notes = ["Length: score, 0 to 100. Thickness: weight."]
+    notes = ["As long as the score, as thick as its weight."]
     if is_compared and before:
-        notes.append(f"Dotted: {before}. Change: points of the index, in grey where within noise.")
+        notes.append(f"Dotted: {before}. Change in points of the index, grey where within noise.")
     st.caption(" ".join(notes))
 
 
@@ -126,7 +135,7 @@ def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
     if not words:
         return None
     return (
-        f"Of {formatting.count(len(rows))} {bucket}s with an index, {', '.join(words)} "
+        f"Of {formatting.count(len(rows))} {bucket}{'' if len(rows) == 1 else 's'} with an index, {', '.join(words)} "
         f"{'is' if len(words) == 1 else 'are'} missing and counted as a neutral 50."
     )
 
@@ -166,7 +175,7 @@ def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colour
             line={"color": colours.text, "width": 1.5, "dash": "2px,2px"},
         )
     rests_on = "missing, counts as 50" if component.is_missing else f"n {formatting.count(component.n)}"
-    about = f"{formatting.rate(component.weight)} · {rests_on}"
+    about = f"{formatting.rate(component.weight)} of index · {rests_on}"
     text = top + _TEXT_PX - 4
     _write(
         figure,
@@ -174,14 +183,10 @@ def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colour
         text,
         colours.text,
     )
-    is_compared = part.shown_change is not None
-    _write(
-        figure,
-        formatting.MISSING if component.is_missing else f"<b>{formatting.score(component.score)}</b>",
-        text,
-        colours.text,
-        right_px=_CHANGE_COLUMN_PX if is_compared else 0,
-    )
+    if not component.is_missing:
+        is_compared = part.shown_change is not None
+        score = f"<b>{formatting.score(component.score)}</b>"
+        _write(figure, score, text, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
     if part.shown_change is not None:
         colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
         _write(figure, formatting.signed(part.shown_change, "").strip(), text, colour, right_px=0)
