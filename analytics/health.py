@@ -27,6 +27,9 @@ KEPT_PROBES: Final = 20
 SLOW_SECONDS: Final[Mapping[Source, float]] = {"tinybird": 1.0, "postgres": 0.5}
 """A median above this is slow: pages read several times of each, and people wait for the sum."""
 
+ENOUGH_PROBES: Final = 3
+"""Below this many answers nothing is called slow: the first one also makes the connection."""
+
 ENOUGH_EVENTS: Final = 20
 """Below this many events in 30 days nobody can say which age is unusual."""
 
@@ -132,13 +135,14 @@ def source_health(probes: Sequence[Probe]) -> SourceHealth:
     last = probes[-1]
     seconds = [probe.seconds for probe in probes if probe.seconds is not None]
     middle = median(seconds) if seconds else None
-    return SourceHealth(last.source, _state(last, middle), last.at, middle, len(seconds), last.error)
+    state = _state(last, middle or 0.0, len(seconds))
+    return SourceHealth(last.source, state, last.at, middle, len(seconds), last.error)
 
 
-def _state(last: Probe, middle: float | None) -> SourceState:
+def _state(last: Probe, middle: float, answers: int) -> SourceState:
     if last.error is not None:
         return "refused" if isinstance(last.error, SourceRejected) else "unreachable"
-    return "slow" if middle is not None and middle > SLOW_SECONDS[last.source] else "ok"
+    return "slow" if answers >= ENOUGH_PROBES and middle > SLOW_SECONDS[last.source] else "ok"
 
 
 def flow_state(age_seconds: float | None, longest_quiet_seconds: float | None, events: int) -> FlowState:

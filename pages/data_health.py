@@ -5,6 +5,7 @@ Freshness: sources 30 seconds, events two minutes, volume and quarantine five; w
 """
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -17,25 +18,23 @@ viewer, website_id = page.view.viewer, page.website.id
 if not viewer.is_staff:
     empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
     st.stop()
-COUNT_SECONDS = 10  # what is counted in this process costs nothing to look at; asking a source does
+COUNT_SECONDS = 5  # what is counted in this process costs nothing to look at; asking a source does
 with page.toolbar:
     st.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
 
 
 @st.fragment(parallel=True)
-def draw_sources() -> None:
-    """The cards of both sources."""
-    with panel("sources", height_px=120, border=False):
-        both = cached.source_health(viewer, website_id, datetime.now(UTC))
-        for place, source in zip(st.columns(2, gap="xsmall", border=True), both.value, strict=True):
-            with place:
-                health.draw_source(source, page.timezone)
+def draw_source(source: Literal["tinybird", "postgres"]) -> None:
+    """The card of a source."""
+    with panel(source, height_px=120, border=False):
+        reading = cached.source_health(viewer, website_id, source, datetime.now(UTC))
+        health.draw_source(reading.value, page.timezone)
 
 
 @st.fragment(parallel=True)
 def draw_newest() -> None:
     """The card of the newest event."""
-    with panel("newest", height_px=120):
+    with panel("newest", height_px=120, border=False):
         reading = cached.event_flow(viewer, website_id, page.timezone, datetime.now(UTC))
         note_staleness(reading, page.timezone)
         health.draw_newest(reading.value)
@@ -44,7 +43,7 @@ def draw_newest() -> None:
 @st.fragment(parallel=True)
 def draw_quarantine_card() -> None:
     """The card of quarantined rows."""
-    with panel("quarantine-card", height_px=120):
+    with panel("quarantine-card", height_px=120, border=False):
         reading = cached.quarantine(viewer)
         note_staleness(reading, page.timezone)
         health.draw_quarantine_card(reading.value)
@@ -53,7 +52,7 @@ def draw_quarantine_card() -> None:
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries_card() -> None:
     """The card of today's queries."""
-    with panel("queries-card", height_px=120):
+    with panel("queries-card", height_px=120, border=False):
         health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
 
 
@@ -99,12 +98,13 @@ def draw_quarantine() -> None:
         st.caption("Events waiting on disk: nothing here spools events, no spool directory is configured.")
 
 
-cards = st.columns([2, 1, 1, 1], gap="xsmall")
-for place, draw in zip(
-    cards, (draw_sources, draw_newest, draw_quarantine_card, draw_queries_card), strict=True
-):
-    with place:
-        draw()
+with st.grid(5, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True) as grid:
+    for source in ("tinybird", "postgres"):
+        with grid.cell():
+            draw_source(source)
+    for draw_card in (draw_newest, draw_quarantine_card, draw_queries_card):
+        with grid.cell():
+            draw_card()
 with st.container(border=True):
     draw_flow()
 left, right = st.columns(2, gap="xsmall", border=True)

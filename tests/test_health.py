@@ -27,9 +27,15 @@ def probe(
     [
         pytest.param([probe(0, 0.04)], "ok", 0.04, id="one"),
         pytest.param([probe(0, 5.0), probe(1, 0.04), probe(2, 0.06)], "ok", 0.06, id="one slow of three"),
-        pytest.param([probe(0, 1.2), probe(1, 1.4)], "slow", 1.3, id="slow"),
-        pytest.param([probe(0, 1.0)], "ok", 1.0, id="just not slow"),
-        pytest.param([probe(0, 0.51, "postgres")], "slow", 0.51, id="postgres has less time"),
+        pytest.param([probe(second, 1.2 + second) for second in range(3)], "slow", 2.2, id="slow"),
+        pytest.param([probe(second, 1.0) for second in range(3)], "ok", 1.0, id="just not slow"),
+        pytest.param([probe(second, 4.0) for second in range(2)], "ok", 4.0, id="too few to call slow"),
+        pytest.param(
+            [probe(second, 0.51, "postgres") for second in range(3)],
+            "slow",
+            0.51,
+            id="postgres has less time",
+        ),
         pytest.param([probe(0, 0.04), probe(1, None, error=DOWN)], "unreachable", 0.04, id="went away"),
         pytest.param([probe(0, None, error=DOWN)], "unreachable", None, id="never there"),
         pytest.param([probe(0, None, error=DOWN), probe(1, 0.04)], "ok", 0.04, id="came back"),

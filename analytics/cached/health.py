@@ -50,24 +50,29 @@ def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(connections().tinybird, website_id)
 
 
-def source_health(
-    viewer: Viewer, website_id: str, now: datetime
-) -> Reading[tuple[SourceHealth, SourceHealth]]:
-    """How Tinybird and Postgres are, in that order: each asked something small, side by side, at most every 30 s.
+def source_health(viewer: Viewer, website_id: str, source: Source, now: datetime) -> Reading[SourceHealth]:
+    """How a source is: asked something small, at most every 30 s, and judged with its last answers.
 
     A source that fails is a value here, not an error.
+
+    Args:
+        viewer: Staff.
+        website_id: What Tinybird is asked about.
+        source: Which source.
+        now: When a failure happened; whether the viewer may look depends on it.
 
     Raises:
         AccessDenied: The viewer is not staff, or the website is not there.
 
-    Source: `data_freshness`, `SELECT 1`.
+    Source: `data_freshness` or `SELECT 1`.
     """
     _opened_by_staff(viewer, website_id, now)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        tinybird = pool.submit(_probed, "tinybird", website_id, now)
-        postgres = pool.submit(_probed, "postgres", "", now)
-    both = tinybird.result(), postgres.result()
-    return Reading(both, min(each.checked_at for each in both))
+    try:
+        answer = _probe(source, website_id if source == "tinybird" else "")
+        probe = Probe(source, answer.read_at, answer.value)
+    except SourceError as error:
+        probe = Probe(source, now, None, error)
+    return Reading(health.source_health(connections().probes.note(probe)), probe.at)
 
 
 def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) -> Reading[pd.DataFrame]:
@@ -145,15 +150,6 @@ def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
 def _opened_by_staff(viewer: Viewer, website_id: str, now: datetime) -> None:
     access.require_staff(viewer)
     opened(viewer, website_id, now)
-
-
-def _probed(source: Source, website_id: str, now: datetime) -> SourceHealth:
-    try:
-        answer = _probe(source, website_id)
-        probe = Probe(source, answer.read_at, answer.value)
-    except SourceError as error:
-        probe = Probe(source, now, None, error)
-    return health.source_health(connections().probes.note(probe))
 
 
 @st.cache_data(show_spinner=False, ttl=PROBE_TTL, max_entries=MAX_ENTRIES)

@@ -24,7 +24,7 @@ STATES: Final[dict[SourceState, Colour]] = {
     "refused": "red",
     "unreachable": "red",
 }
-SLOW_REMEDY: Final = "Slower than usual. Look at the source's own status page and at how long the ranges are."
+SLOW_REMEDY: Final = "Look at its status page, and for other load on it."
 FLOWS: Final[dict[FlowState, str]] = {
     "usual": "as usual",
     "unusual": "unusually quiet",
@@ -36,6 +36,7 @@ _QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
     False: ("none", "green"),
     True: ("see below", "orange"),
 }
+CARD_MIN_WIDTH_PX = 148
 LISTED, TALL_PX = 14, 460
 
 
@@ -108,7 +109,9 @@ def draw_queries_card(use: QueryUse) -> None:
     st.metric(
         "Tinybird queries today",
         formatting.count(use.spent),
-        "no limit set" if share is None else f"{formatting.rate(share)} of {formatting.count(use.daily_limit)}",
+        "no limit set"
+        if share is None
+        else f"{formatting.rate(share)} of {formatting.count(use.daily_limit)}",
         delta_color=colour if share is not None else "gray",
         delta_arrow="off",
         help="Queries of this server since midnight UTC, retries included. Other servers and tools that use the "
