@@ -56,7 +56,7 @@ def draw_percentiles() -> None:
 @st.fragment(parallel=True)
 def draw_outcomes() -> None:
     """AI-resolved beside human-handled, and escalations."""
-    with panel("outcomes", "Who resolved :gray[and the median times]", height_px=400, border=False):
+    with panel("outcomes", "Who resolved :gray[· medians]", height_px=400, border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         escalations = cached.escalations(page.view)
         note_staleness(reading, page.timezone)
@@ -107,7 +107,7 @@ for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES,
     with column:
         draw_distribution(each)
 chrome.offer_comparable(resolved)
-main, side = st.columns([7, 3], gap="xsmall", border=True)
+main, side = st.columns([2, 1], gap="xsmall", border=True)
 with main:
     draw_percentiles()
 with side:

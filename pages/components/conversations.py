@@ -87,25 +87,27 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
     """Draw AI-resolved beside human-handled: share, count and both medians of each; a click on a name selects it.
 
     Args:
-        handled: `analytics.conversations.handled`.
+        handled: `analytics.conversations.handled`; its rows are in the order of `HANDLED`.
         chosen: which of the two is selected.
     """
-    for row in handled.itertuples(index=False):
-        who: HandledBy = "ai" if row.handled_by == "ai" else "human"
-        share = 0.0 if pd.isna(row.share_ratio) else float(row.share_ratio)
+    cells = zip(
+        HANDLED,
+        handled["share_ratio"],
+        handled["conversations"],
+        handled["median_response_seconds"],
+        handled["median_resolution_seconds"],
+        strict=True,
+    )
+    for who, share, n, response, resolution in cells:
         with st.container(gap=None, key=f"handled-{who}"):
             with st.container(
                 horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
             ):
                 _choose(HANDLED[who], "handled", who, is_chosen=chosen == who)
-                st.markdown(
-                    f"**{formatting.rate(row.share_ratio)}** :gray[{formatting.count(row.conversations)}]",
-                    width="content",
-                )
-            st.progress(share)
+                st.markdown(f"**{formatting.rate(share)}** :gray[{formatting.count(n)}]", width="content")
+            st.progress(0.0 if pd.isna(share) else float(share))
             st.caption(
-                f"Answer {formatting.duration(row.median_response_seconds)}, "
-                f"resolution {formatting.duration(row.median_resolution_seconds)}"
+                f"Answer {formatting.duration(response)}, resolution {formatting.duration(resolution)}"
             )
 
 
@@ -192,21 +194,24 @@ def draw_list(listing: Listing, timezone: str) -> None:
         }
     )
     st.dataframe(
-        table.style.format(formatting.duration, subset=["Response", "Resolution"]),
+        table.style.format(dict.fromkeys(("Response", "Resolution"), _duration)),
         hide_index=True,
         height="content",
         placeholder=formatting.MISSING,
         column_config={
-            "Started": st.column_config.TextColumn(width=130, help="Newest first, on the clock of this page"),
-            "Status": st.column_config.TextColumn(width=110, help="As it is now"),
-            "Response": st.column_config.Column(width=90),
-            "Resolution": st.column_config.Column(width=90),
-            "Handled by": st.column_config.TextColumn(width=90),
-            "Escalated": st.column_config.TextColumn(width=80),
-            "Sentiment": st.column_config.TextColumn(width=80),
-            "Rating": st.column_config.TextColumn(width=70, help="Of the newest feedback"),
+            "Started": st.column_config.TextColumn(width=122, help="Newest first, on the clock of this page"),
+            "Status": st.column_config.TextColumn(
+                width=84,
+                help="As it is now. “Deleted, test”: the conversation was deleted, or is a test visitor's",
+            ),
+            "Response": st.column_config.Column(width=74),
+            "Resolution": st.column_config.Column(width=80),
+            "Handled by": st.column_config.TextColumn(width=78),
+            "Escalated": st.column_config.TextColumn(width=72),
+            "Sentiment": st.column_config.TextColumn(width=74),
+            "Rating": st.column_config.TextColumn(width=58, help="Of the newest feedback"),
             "Place": st.column_config.TextColumn(width=150),
-            "Conversation": st.column_config.TextColumn(width=160),
+            "Conversation": st.column_config.TextColumn(width=140),
         },
         key="conversation-list",
         alt=f"{len(table)} conversations, newest first: start, status, times, outcome, sentiment, rating, place",
@@ -243,8 +248,12 @@ def draw_pages(listing: Listing) -> None:
 
 def _status(status: object, *, is_known: bool) -> str:
     if not is_known:
-        return "Deleted or test"
+        return "Deleted, test"
     return STATUSES.get(str(status), formatting.plain(_text(status)) or formatting.MISSING)
+
+
+def _duration(seconds: object) -> str:
+    return formatting.duration(seconds if isinstance(seconds, float) else None)
 
 
 def _text(value: object) -> str:

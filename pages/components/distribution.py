@@ -19,7 +19,8 @@ HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
 DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
 NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
 ROW_PX, HEAD_PX = 34, 22
-COLUMNS_PX = (60, 112, 194)
+COLUMNS_PX = (56, 102, 158)
+LABEL_PX = 92
 
 
 def band_label(index: int) -> str:
@@ -45,8 +46,10 @@ def draw_headline(bands: pd.DataFrame, measure: Measure) -> None:
     limit = (
         formatting.duration(float(row["longest_seconds"])).replace(" m", " minutes").replace(" h", " hours")
     )
+    n = formatting.count(bands["conversations"].sum())
     st.markdown(
-        f"### {formatting.rate(row['cumulative_ratio'])} :gray[{DONE[measure]} within {limit}]", anchors=False
+        f"## {formatting.rate(row['cumulative_ratio'])} :gray[:small[{DONE[measure]} within {limit} · n {n}]]",
+        anchors=False,
     )
 
 
@@ -64,9 +67,14 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
     shares = bands["share_ratio"]
     longest = float(shares.max()) or 1.0
     texts = [
-        f"<b>{label}</b>: {formatting.rate(share)} ({formatting.count(n)})<br>{_up_to(row.longest_seconds, row.cumulative_ratio, measure)}"
-        for label, share, n, row in zip(
-            labels, shares, bands["conversations"], bands.itertuples(index=False), strict=True
+        f"<b>{label}</b>: {formatting.rate(share)} ({formatting.count(n)})<br>{_up_to(end, ratio, measure)}"
+        for label, share, n, end, ratio in zip(
+            labels,
+            shares,
+            bands["conversations"],
+            bands["longest_seconds"],
+            bands["cumulative_ratio"],
+            strict=True,
         )
     ]
     figure = go.Figure(
@@ -102,7 +110,7 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
     figure.update_layout(
         barmode="overlay",
         bargap=0.42,
-        margin={"l": 0, "r": COLUMNS_PX[-1] + 4, "t": HEAD_PX, "b": 0},
+        margin={"l": LABEL_PX, "r": COLUMNS_PX[-1] + 4, "t": HEAD_PX, "b": 0},
         showlegend=False,
         dragmode=False,
         hovermode="closest",
@@ -114,8 +122,9 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
         fixedrange=True,
         showgrid=False,
         ticksuffix="  ",
+        ticks="",
         tickfont={"color": colours.text, "size": 13},
-        automargin=True,
+        automargin=False,
     )
     event = st.plotly_chart(
         figure,
@@ -128,25 +137,31 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
         + ", ".join(f"{label} {formatting.rate(share)}" for label, share in zip(labels, shares, strict=True)),
     )
     points = event["selection"]["points"]
-    if points:
-        filters.toggle("band", str(Band(measure, int(points[0]["point_index"]))))
+    clicked = int(points[0]["point_index"]) if points else None
+    # Nothing lies behind an empty band, so a click on it only ever takes a choice away.
+    if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
+        filters.toggle("band", str(Band(measure, clicked)))
 
 
 def _columns(figure: go.Figure, bands: pd.DataFrame, index: int | None) -> None:
     """Share, count and cumulative share in columns right of the bars."""
     colours = palette()
-    heads = zip(("Share", "Count", "Up to here"), COLUMNS_PX, strict=True)
+    heads = zip(("Share", "Count", "Within"), COLUMNS_PX, strict=True)
     for text, right in heads:
         _cell(figure, text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom")
-    for row in bands.itertuples(index=False):
-        label, is_faded = band_label(int(row.band)), index not in (None, int(row.band))
+    cells = zip(
+        bands["share_ratio"],
+        bands["conversations"],
+        bands["longest_seconds"],
+        bands["cumulative_ratio"],
+        strict=True,
+    )
+    for band, (share, n, end, ratio) in enumerate(cells):
+        label, is_faded = band_label(band), index not in (None, band)
         values = (
-            (f"<b>{formatting.rate(row.share_ratio)}</b>", colours.muted if is_faded else colours.text),
-            (formatting.count(row.conversations), colours.muted),
-            (
-                formatting.MISSING if isinf(row.longest_seconds) else formatting.rate(row.cumulative_ratio),
-                colours.muted,
-            ),
+            (f"<b>{formatting.rate(share)}</b>", colours.muted if is_faded else colours.text),
+            (formatting.count(n), colours.muted),
+            (formatting.MISSING if isinf(end) else formatting.rate(ratio), colours.muted),
         )
         for (text, colour), right in zip(values, COLUMNS_PX, strict=True):
             _cell(figure, text, right, y=label, yref="y", colour=colour, anchor="middle")

@@ -18,7 +18,8 @@ Shown = Literal["volume", "response"]
 
 SHOWN: dict[Shown, str] = {"volume": "Volume", "response": "Median response"}
 DEFAULT_SHOWN: Shown = "volume"
-HEIGHT_PX = 270
+HEIGHT_PX = 260
+LEGEND_PX = 110
 CLIPPED_QUANTILE = 0.95
 
 
@@ -73,7 +74,20 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
     top = float(values.quantile(CLIPPED_QUANTILE)) if shown == "response" else float(values.max())
     is_clipped = bool((values > top).any())
     text = formatting.duration if shown == "response" else formatting.count
+    empty_cell = _mixed(colours.surface, colours.grid, 0.45)
     figure = go.Figure(
+        go.Heatmap(
+            x=hours["hour"],
+            y=hours["weekday"],
+            z=[0] * len(hours),
+            xgap=2,
+            ygap=2,
+            colorscale=[[0, empty_cell], [1, empty_cell]],
+            showscale=False,
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
         go.Heatmap(
             x=hours["hour"],
             y=hours["weekday"],
@@ -82,12 +96,12 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
             zmax=top or 1,
             xgap=2,
             ygap=2,
-            colorscale=[[0, _mixed(colours.surface, colours.accent, 0.10)], [1, colours.accent]],
+            colorscale=[[0, _mixed(colours.surface, colours.accent, 0.14)], [1, colours.accent]],
             hoverinfo="skip",
             colorbar={
                 "orientation": "h",
                 "thickness": 6,
-                "len": 150,
+                "len": LEGEND_PX,
                 "lenmode": "pixels",
                 "x": 1,
                 "xanchor": "right",
@@ -95,10 +109,7 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
                 "yanchor": "bottom",
                 "ticks": "",
                 "outlinewidth": 0,
-                "tickvals": [0, top],
-                "ticktext": ["0", f"{'≥ ' if is_clipped else ''}{text(top)}"],
-                "tickfont": {"color": colours.muted, "size": 11},
-                "ticklabelposition": "outside",
+                "showticklabels": False,
             },
         )
     )
@@ -111,13 +122,31 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
             selected={"marker": {"opacity": 0}},
             unselected={"marker": {"opacity": 0}},
             hovertext=[
-                f"<b>{cell_label(int(row.weekday), int(row.hour))}</b><br>"
-                f"{formatting.count(row.conversations)} started<br>"
-                f"median response {formatting.duration(row.median_response_seconds)}"
-                for row in hours.itertuples(index=False)
+                f"<b>{cell_label(weekday, hour)}</b><br>{formatting.count(n)} started<br>"
+                f"median response {formatting.duration(median)}"
+                for weekday, hour, n, median in zip(
+                    hours["weekday"],
+                    hours["hour"],
+                    hours["conversations"],
+                    hours["median_response_seconds"],
+                    strict=True,
+                )
             ],
             hovertemplate="%{hovertext}<extra></extra>",
         )
+    )
+    figure.add_annotation(
+        text=f"0 to {text(top)}{' and more' if is_clipped else ''}",
+        x=1,
+        xref="paper",
+        xanchor="right",
+        xshift=-LEGEND_PX - 8,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        yshift=6,
+        showarrow=False,
+        font={"color": colours.muted, "size": 12},
     )
     if chosen is not None:
         figure.add_shape(
@@ -129,7 +158,7 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
             line={"color": colours.text, "width": 2},
         )
     figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 40, "b": 0},
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
         showlegend=False,
         dragmode=False,
         hovermode="closest",
@@ -153,9 +182,9 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
         zeroline=False,
         fixedrange=True,
         ticksuffix="  ",
-        tickfont={"color": colours.text},
+        ticks="",
+        tickfont={"color": colours.text, "size": 13},
     )
-    busiest = hours.loc[values.idxmax()] if values.notna().any() else None
     event = st.plotly_chart(
         figure,
         key=f"week-{shown}-{chosen}",
@@ -163,17 +192,24 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
         config=charts.CONFIG,
         on_select="rerun",
         selection_mode="points",
-        alt=f"{SHOWN[shown]} by hour of the week"
-        + (
-            ""
-            if busiest is None
-            else f", most {cell_label(int(busiest['weekday']), int(busiest['hour']))}: {text(float(busiest[column]))}"
-        ),
+        alt=_alt(hours, values, shown),
     )
     points = event["selection"]["points"]
     if points:
         row = hours.iloc[int(points[0]["point_index"])]
-        filters.toggle("cell", str(Cell(int(row["weekday"]), int(row["hour"]))))
+        clicked = Cell(int(row["weekday"]), int(row["hour"]))
+        # Nothing lies behind an empty cell, so a click on it only ever takes a choice away.
+        if row["conversations"] or clicked == chosen:
+            filters.toggle("cell", str(clicked))
+
+
+def _alt(hours: pd.DataFrame, values: pd.Series, shown: Shown) -> str:
+    text = formatting.duration if shown == "response" else formatting.count
+    if values.isna().all():
+        return f"{SHOWN[shown]} by hour of the week: no values"
+    at = int(values.to_numpy(dtype="float64", na_value=-1).argmax())
+    where = cell_label(int(hours["weekday"].iloc[at]), int(hours["hour"].iloc[at]))
+    return f"{SHOWN[shown]} by hour of the week, most on {where}: {text(float(values.iloc[at]))}"
 
 
 def footnote(shown: Shown, timezone: str) -> str:
@@ -181,7 +217,7 @@ def footnote(shown: Shown, timezone: str) -> str:
     what = (
         "Conversations started in that hour, all such days of the period together"
         if shown == "volume"
-        else "Median first response to the conversations started in that hour; darker is slower"
+        else "Median first response to the conversations started in that hour; the stronger the colour, the longer"
     )
     return f"{what}. Clock of {formatting.markdown(timezone)}. Click an hour to see its conversations."
 

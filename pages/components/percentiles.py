@@ -14,7 +14,7 @@ from pages.components.conversations import MEASURES
 from pages.components.palette import palette
 
 DEFAULT_MEASURE: Measure = "response"
-HEIGHT_PX = 320
+HEIGHT_PX = 340
 
 
 def draw_header() -> Measure:
@@ -84,7 +84,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
                 hovertemplate="half before %{customdata}<extra></extra>",
             )
         )
-    for column, words, opacity, width in ((p90, "nine of ten", 0.45, 1.75), (median, "half", 1.0, 2.25)):
+    for column, words, opacity, width in ((p90, "nine of ten", 0.65, 1.75), (median, "half", 1.0, 2.25)):
         text = [formatting.duration(value) for value in now[column]]
         marker = {
             "size": [8 if still else 5 for still in is_open],
@@ -116,6 +116,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         showlegend=False,
         dragmode=False,
     )
+    _name_lines(figure, is_compared=bool(past[median].notna().any()))
     figure.update_xaxes(
         type="category",
         categoryorder="array",
@@ -137,7 +138,6 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         tickfont={"color": colours.muted},
         automargin=True,
     )
-    st.markdown(f":small[{legend(is_compared=past[median].notna().any())}]")
     st.plotly_chart(
         figure,
         key=f"percentiles-{measure}",
@@ -150,9 +150,22 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     )
 
 
-def legend(*, is_compared: bool) -> str:
-    """What the lines are, in their own strokes."""
-    words = [":primary[━ **half** within (p50)]", ":primary[─ nine of ten within (p90)]"]
+def _name_lines(figure: go.Figure, *, is_compared: bool) -> None:
+    """Name the lines above the plot in their own colours: a legend without a box."""
+    colours = palette()
+    faded = ",".join(str(part) for part in colours.rgba("accent")[:3])
+    names = [(colours.accent, "━━  half within"), (f"rgba({faded},0.75)", "──  nine of ten within")]
     if is_compared:
-        words.append(":gray[┅ half in the period before]")
-    return "   ".join(words)
+        names.append((colours.muted, "┅┅  half before"))
+    figure.add_annotation(
+        text="     ".join(f'<span style="color:{colour}">{name}</span>' for colour, name in names),
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=1.02,
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        align="left",
+    )
+    figure.update_layout(margin_t=30)

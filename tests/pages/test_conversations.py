@@ -89,7 +89,7 @@ def test_the_list_shows_what_postgres_knows_of_each(run_page: RunPage, known: Si
     assert not page.exception
     table = _table(page)
     assert table["Conversation"] == ["a", "b", "c"]
-    assert table["Status"] == ["Resolved", "Deleted or test", "Deleted or test"]
+    assert table["Status"] == ["Resolved", "Deleted, test", "Deleted, test"]
     assert table["Handled by"] == ["AI agent", "People", "–"]
     assert table["Response"] == [10, 20, 60]
     assert table["Sentiment"] == ["Positive", "–", "–"]
@@ -156,7 +156,7 @@ def test_switches_are_kept_in_the_url(run_page: RunPage, three_conversations: Si
     page.button_group(key="heat_widget").set_value("response").run()
     assert query_of(page) | {"measure": "resolution", "heat": "response"} == query_of(page)
     assert "Resolution time over time" in text_of(page)
-    assert "darker is slower" in text_of(page)
+    assert "the stronger the colour, the longer" in text_of(page)
 
 
 @pytest.mark.parametrize(

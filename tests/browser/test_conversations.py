@@ -1,0 +1,127 @@
+"""Conversations in a real browser, on the demo's data: clicks filter the page, and the address holds the filter."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Window
+
+PATH = "/conversations?website=northwind-outdoor&tz=Europe/London"
+LOAD_MS = 60_000
+
+
+def _bars(page: Page, measure: str = "response") -> Locator:
+    """The tracks and the bars on them, six each, fastest band first."""
+    bars = page.locator(f".st-key-panel-bands-{measure} .js-plotly-plot .bars .point path")
+    expect(bars).to_have_count(12, timeout=LOAD_MS)
+    return bars
+
+
+def _click_band(page: Page, index: int) -> None:
+    """Clicks on the track of a band, right of its bar: the whole row is the target."""
+    box = _bars(page).nth(index).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+
+
+def _total(page: Page) -> int:
+    """How many conversations the list says there are."""
+    words = page.get_by_text(re.compile(r"^[\d,]+ to [\d,]+ of [\d,]+$"))
+    expect(words).to_be_visible(timeout=LOAD_MS)
+    return int(words.inner_text().rsplit(" ", 1)[1].replace(",", ""))
+
+
+def _query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
+    """Both distributions, the course over time, who resolved, the week and the list, without an error."""
+    opened = window(PATH)
+    page = opened.page
+    expect(page.get_by_text("answered within 15 minutes")).to_be_visible(timeout=LOAD_MS)
+    expect(page.get_by_text("resolved within 4 hours")).to_be_visible()
+    _bars(page, "resolution")
+    for key in ("percentiles", "week"):
+        expect(page.locator(f".st-key-panel-{key} .js-plotly-plot").first).to_be_visible(timeout=LOAD_MS)
+    expect(page.get_by_role("button", name="AI agent")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=LOAD_MS)
+    assert _total(page) > 25
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    assert opened.errors == []
+
+
+def test_a_click_on_a_band_filters_and_reload_and_back_keep_what_was_shown(
+    window: Callable[..., Window],
+) -> None:
+    """Click: chip, address, shorter list. Reload: the same. A second click: all again. Back: the filter again."""
+    page = window(PATH).page
+    everything = _total(page)
+    _click_band(page, 1)
+    expect(page).to_have_url(re.compile("band=response%3A1"), timeout=LOAD_MS)
+    chip = page.get_by_role("button", name="Time: response 5 m to 15 m")
+    expect(chip).to_be_visible(timeout=LOAD_MS)
+    words = page.get_by_text(re.compile(r"^[\d,]+ to [\d,]+ of [\d,]+$"))
+    expect(words).not_to_contain_text(f"of {everything:,}", timeout=LOAD_MS)
+    selected = _total(page)
+    assert 0 < selected < everything
+
+    page.reload()
+    expect(chip).to_be_visible(timeout=LOAD_MS)
+    assert _total(page) == selected
+
+    _click_band(page, 1)
+    expect(chip).to_have_count(0, timeout=LOAD_MS)
+    assert "band" not in _query(page)
+
+    page.go_back()
+    expect(chip).to_be_visible(timeout=LOAD_MS)
+    assert _query(page)["band"] == ["response:1"]
+    chip.click()
+    expect(chip).to_have_count(0, timeout=LOAD_MS)
+    assert "band" not in _query(page)
+
+
+def test_a_click_on_a_cell_of_the_week_selects_its_hour(window: Callable[..., Window]) -> None:
+    """Streamlit hears no click on a heatmap: the squares over it do. Tuesday at 20:00 is the busiest hour of the demo."""
+    page = window(PATH).page
+    week = page.locator(".st-key-panel-week .js-plotly-plot .nsewdrag").first
+    expect(week).to_be_visible(timeout=LOAD_MS)
+    week.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    box = week.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 14.5 / 24, box["y"] + box["height"] * 1.5 / 7)
+    expect(page).to_have_url(re.compile("cell=2-14"), timeout=LOAD_MS)
+    expect(page.get_by_role("button", name="Hour: Tuesday 14:00–15:00")).to_be_visible(timeout=LOAD_MS)
+    assert _total(page) < 100
+
+
+def test_pages_of_the_list_are_in_the_address(window: Callable[..., Window]) -> None:
+    """The second page is another 25 rows, and the back button returns to the first."""
+    page = window(PATH).page
+    _total(page)
+    page.get_by_test_id("stPagination").get_by_role("button", name=re.compile("2")).first.click()
+    expect(page).to_have_url(re.compile("page=2"), timeout=LOAD_MS)
+    expect(page.get_by_text(re.compile("^26 to 50 of"))).to_be_visible(timeout=LOAD_MS)
+    page.go_back()
+    expect(page.get_by_text(re.compile("^1 to 25 of"))).to_be_visible(timeout=LOAD_MS)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_never_scrolls_sideways(window: Callable[..., Window], scheme: str) -> None:
+    """At 390 px everything stands within the screen, and no label of a band is cut."""
+    page = window(PATH, width=390, height=844, scheme=scheme).page
+    _bars(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.st-key-panel-bands-response .js-plotly-plot text')]"
+        ".filter(text => { const plot = text.closest('.js-plotly-plot').getBoundingClientRect();"
+        " const box = text.getBoundingClientRect();"
+        " return box.width > 0 && (box.left < plot.left - 1 || box.right > plot.right + 1) })"
+        ".map(text => text.textContent)"
+    )
+    assert cut == []
