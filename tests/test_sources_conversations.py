@@ -1,0 +1,185 @@
+"""What Conversations reads, from rows that can be counted by hand on the running stack."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from analytics import sources
+from analytics.conversations import PAGE_ROWS
+from analytics.postgres import Postgres
+from analytics.selection import Band, Cell, Selection
+from analytics.sources import Bounds
+from analytics.tinybird import Tinybird
+from tests.conftest import LocalStack
+
+Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
+WEEK = Bounds("2026-11-03 00:00:00", "2026-11-10 00:00:00", "2026-10-27 00:00:00", "2026-11-03 00:00:00")
+AT = datetime(2026, 11, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def tinybird(local_stack: LocalStack) -> Iterator[Tinybird]:
+    """The local stack's Tinybird."""
+    with Tinybird(local_stack.host, local_stack.read_token) as client:
+        yield client
+
+
+@pytest.fixture
+def postgres(local_stack: LocalStack) -> Iterator[Postgres]:
+    """The local stack's Postgres, as the dashboard's role."""
+    with Postgres(local_stack.database_url) as client:
+        yield client
+
+
+@pytest.fixture
+def owner(local_stack: LocalStack) -> Iterator[psycopg.Connection]:
+    """The owner of the product's tables."""
+    with psycopg.connect(local_stack.owner_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def website(owner: psycopg.Connection) -> Iterator[str]:
+    """A website in Postgres that no other test knows; its organization has the same id."""
+    key = f"site-{uuid4().hex}"
+    owner.execute("INSERT INTO organization VALUES (%s, 'Acme', %s, now())", (key, key))
+    owner.execute(
+        "INSERT INTO website (id, name, slug, domain, organization_id, created_at)"
+        " VALUES (%s, 'Acme', %s, 'acme.example', %s, now())",
+        (key, key, key),
+    )
+    yield key
+    owner.execute("DELETE FROM organization WHERE id = %s", (key,))
+
+
+def known(
+    owner: psycopg.Connection, website: str, name: str, *, is_test: bool = False, deleted: str = ""
+) -> str:
+    """A conversation with a visitor of its own; `deleted` names which of the two is."""
+    now, visitor, conversation = datetime.now(UTC), f"{website}-v-{name}", f"{website}-{name}"
+    owner.execute(
+        "INSERT INTO visitor (id, organization_id, website_id, city, country_code, is_test, created_at, deleted_at)"
+        " VALUES (%s, %s, %s, 'Oslo', 'NO', %s, %s, %s)",
+        (visitor, website, website, is_test, now, now if deleted == "visitor" else None),
+    )
+    owner.execute(
+        "INSERT INTO conversation (id, organization_id, website_id, visitor_id, status, sentiment, started_at,"
+        " created_at, updated_at, deleted_at) VALUES (%s, %s, %s, %s, 'open', 'neutral', %s, %s, %s, %s)",
+        (conversation, website, website, visitor, AT, now, now, now if deleted == "conversation" else None),
+    )
+    return conversation
+
+
+def rated(
+    owner: psycopg.Connection,
+    conversation: str,
+    rating: int,
+    minutes: int,
+    *,
+    website: str,
+    is_deleted: bool = False,
+    visitor: str | None = None,
+) -> None:
+    """Feedback on a conversation, so many minutes after noon."""
+    at = AT + timedelta(minutes=minutes)
+    owner.execute(
+        "INSERT INTO feedback (id, organization_id, website_id, conversation_id, visitor_id, rating, created_at,"
+        " updated_at, deleted_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (uuid4().hex, website, website, conversation, visitor, rating, at, at, at if is_deleted else None),
+    )
+
+
+def test_what_is_deleted_or_a_test_is_not_known(
+    postgres: Postgres, owner: psycopg.Connection, website: str
+) -> None:
+    """A deleted conversation, a deleted visitor's, a test visitor's and an unknown id have no row."""
+    ids = [
+        known(owner, website, "b"),
+        known(owner, website, "a"),
+        known(owner, website, "test", is_test=True),
+        known(owner, website, "gone", deleted="conversation"),
+        known(owner, website, "left", deleted="visitor"),
+        "nobody'; DROP TABLE conversation; --",
+    ]
+    seen = sources.conversations_by_id(postgres, website, ids).value
+    assert seen["id"].tolist() == sorted(ids[:2])
+    assert seen["status"].tolist() == ["open"] * 2
+    assert seen["sentiment"].tolist() == ["neutral"] * 2
+    assert seen["city"].tolist() == ["Oslo"] * 2
+    assert seen["started_at"][0] == AT
+    assert seen["rating"].isna().all()
+
+
+def test_conversations_of_another_website_are_not_known(
+    postgres: Postgres, owner: psycopg.Connection, website: str
+) -> None:
+    """An id does not open what belongs to somebody else."""
+    theirs = known(owner, website, "a")
+    assert sources.conversations_by_id(postgres, f"other-{website}", [theirs]).value.empty
+    assert sources.conversations_by_id(postgres, website, []).value.empty
+
+
+def test_a_deleted_website_knows_nothing(postgres: Postgres, owner: psycopg.Connection, website: str) -> None:
+    """Soft-deleted rows are invisible everywhere, and so is what hangs on them."""
+    conversation = known(owner, website, "a")
+    owner.execute("UPDATE website SET deleted_at = now() WHERE id = %s", (website,))
+    assert sources.conversations_by_id(postgres, website, [conversation]).value.empty
+
+
+def test_the_rating_is_that_of_the_newest_feedback_that_counts(
+    postgres: Postgres, owner: psycopg.Connection, website: str
+) -> None:
+    """Older feedback, deleted feedback and a test visitor's do not."""
+    conversation, tester = known(owner, website, "a"), known(owner, website, "t", is_test=True)
+    rated(owner, conversation, 1, 0, website=website)
+    rated(owner, conversation, 4, 10, website=website)
+    rated(owner, conversation, 2, 20, website=website, is_deleted=True)
+    rated(owner, conversation, 5, 30, website=website, visitor=f"{website}-v-t")
+    seen = sources.conversations_by_id(postgres, website, [conversation, tester]).value
+    assert seen["rating"].tolist() == [4.0]
+
+
+@pytest.fixture
+def thirty(send_events: Send) -> str:
+    """A website with thirty conversations, one a minute from Thursday noon, each answered after 10 minutes."""
+    website = f"site-{uuid4().hex}"
+    rows = [
+        {
+            "timestamp": (AT + timedelta(minutes=number + after // 60)).isoformat(),
+            "website_id": website,
+            "visitor_id": "v1",
+            "event_type": event,
+            "conversation_id": f"c{number:02}",
+            "duration_seconds": after,
+        }
+        for number in range(30)
+        for event, after in (("conversation_started", 0), ("first_response", 600))
+    ]
+    assert send_events("conversation_metrics", rows)["successful_rows"] == 60
+    return website
+
+
+def test_breakdown_and_list_follow_the_selection(tinybird: Tinybird, thirty: str) -> None:
+    """The band and the hour of the starts hold all thirty; another band none."""
+    breakdown = sources.conversation_breakdown(tinybird, thirty, WEEK, "UTC", Selection()).value
+    cells = breakdown.set_index(["dimension", "key"])["conversations"].to_dict()
+    assert cells == {("escalation", "none"): 30, ("hour_of_week", "4-12"): 30, ("response_band", "1"): 30}
+    chosen = Selection(band=Band("response", 1), cell=Cell(4, 12))
+    rows = sources.conversation_list(tinybird, thirty, WEEK, "UTC", chosen, limit=PAGE_ROWS, offset=PAGE_ROWS)
+    assert rows.value["conversation_id"].tolist() == [f"c{number:02}" for number in range(4, -1, -1)]
+    assert rows.value["total"].tolist() == [30] * 5
+    other = Selection(band=Band("response", 0))
+    assert sources.conversation_list(
+        tinybird, thirty, WEEK, "UTC", other, limit=PAGE_ROWS, offset=0
+    ).value.empty
+
+
+def test_hours_follow_the_timezone(tinybird: Tinybird, thirty: str) -> None:
+    """Noon in London is evening in Kolkata."""
+    kolkata = sources.conversation_breakdown(tinybird, thirty, WEEK, "Asia/Kolkata", Selection()).value
+    hours = kolkata[kolkata["dimension"] == "hour_of_week"]
+    assert hours["key"].tolist() == ["4-17"]
