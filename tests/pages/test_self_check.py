@@ -19,11 +19,13 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics import exports
 from pages.components import export, formatting
+from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site
 
 CONVERSATIONS, VISITORS = 160, 120
@@ -36,10 +38,14 @@ class Facts:
     site: Site
     conversations: list[dict[str, Any]] = field(default_factory=list)
     visits: list[dict[str, Any]] = field(default_factory=list)
+    ratings: list[tuple[datetime, int]] = field(default_factory=list)
+    sentiments: list[tuple[datetime, str, float | None]] = field(default_factory=list)
 
 
 @pytest.fixture
-def make_facts(make_site: Callable[..., Site], send_events: SendEvents) -> Callable[[str | None, int], Facts]:
+def make_facts(
+    make_site: Callable[..., Site], send_events: SendEvents, stack_environment: LocalStack
+) -> Callable[[str | None, int], Facts]:
     """A website of a plan with random events."""
 
     def make(plan: str | None, seed: int) -> Facts:
@@ -70,6 +76,8 @@ def make_facts(make_site: Callable[..., Site], send_events: SendEvents) -> Calla
             )
         assert send_events("conversation_metrics", facts.conversations)["quarantined_rows"] == 0
         assert send_events("visitor_events", facts.visits)["quarantined_rows"] == 0
+        with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+            _judge(facts, dice, connection, now)
         return facts
 
     return make
@@ -105,6 +113,54 @@ def _converse(facts: Facts, dice: random.Random, conversation: str, started: dat
         happen("escalated", response + 5)
 
 
+def _judge(
+    facts: Facts, dice: random.Random, connection: psycopg.Connection[tuple[object, ...]], now: datetime
+) -> None:
+    """Ratings, and what the AI agent read in some of the conversations."""
+    site = facts.site
+    connection.execute(
+        "INSERT INTO visitor (id, organization_id, website_id, city, country_code, created_at)"
+        " VALUES (%s, %s, %s, 'Paris', 'FR', now())",
+        (f"v-{site.id}", site.organization_id, site.id),
+    )
+    for number in range(CONVERSATIONS // 2):
+        at = now - timedelta(days=dice.uniform(0.1, 40))
+        sentiment = dice.choice(["positive", "neutral", "negative"])
+        confidence = dice.choice([None, 0.5, 1.0])
+        facts.sentiments.append((at, sentiment, confidence))
+        connection.execute(
+            "INSERT INTO conversation (id, organization_id, website_id, visitor_id, sentiment, sentiment_confidence,"
+            " started_at, created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                f"{site.id}-{number}",
+                site.organization_id,
+                site.id,
+                f"v-{site.id}",
+                sentiment,
+                confidence,
+                at,
+                at,
+                at,
+            ),
+        )
+        rated, rating = now - timedelta(days=dice.uniform(0.1, 40)), dice.randint(1, 5)
+        facts.ratings.append((rated, rating))
+        connection.execute(
+            "INSERT INTO feedback (id, organization_id, website_id, conversation_id, rating, comment, created_at,"
+            " updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                f"f-{site.id}-{number}",
+                site.organization_id,
+                site.id,
+                f"{site.id}-{number}",
+                rating,
+                dice.choice([None, "=1+1", "Fine"]),
+                rated,
+                rated,
+            ),
+        )
+
+
 TIMED = {"first_response", "conversation_resolved", "ai_resolved"}
 
 
@@ -116,9 +172,35 @@ class Counted:
     responded: int
     resolved: int
     ai_resolved: int
-    median_response: float | None
-    median_resolution: float | None
+    median_response: float
+    median_resolution: float
     visitors: int
+    sessions: int
+    page_views: int
+    first: dict[str, float]
+    ai: set[str]
+    index: float
+
+
+BANDS = ((300, 100), (900, 85), (3600, 70), (14_400, 50), (86_400, 30), (float("inf"), 10))
+
+
+def satisfaction(facts: Facts, start: datetime, end: datetime, response: float, resolved: float) -> float:
+    """0.40 rating + 0.25 sentiment + 0.20 response + 0.15 resolution."""
+    ratings = [(rating - 1) * 25 for at, rating in facts.ratings if start <= at < end]
+    signs = {"positive": 50, "neutral": 0, "negative": -50}
+    moods = [
+        50 + signs[sentiment] * (1 if confidence is None else confidence)
+        for at, sentiment, confidence in facts.sentiments
+        if start <= at < end
+    ]
+    band = next(score for longest, score in BANDS if response <= longest)
+    return (
+        0.40 * statistics.fmean(ratings)
+        + 0.25 * statistics.fmean(moods)
+        + 0.20 * band
+        + 0.15 * min(resolved, 1) * 100
+    )
 
 
 def count(facts: Facts, start: datetime, end: datetime) -> Counted:
@@ -138,20 +220,23 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
         elif event["event_type"] in {"conversation_resolved", "ai_resolved"}:
             mark = (at, event["event_type"] == "conversation_resolved", seconds)
             last[key] = max(last.get(key, mark), mark)
+    visits = [visit for visit in facts.visits if low <= visit["timestamp"] < high]
+    seen = [visit for visit in visits if visit["event_type"] == "seen"]
+    started = len(ids("conversation_started"))
+    median = statistics.median(seconds for _, seconds in first.values())
     return Counted(
-        started=len(ids("conversation_started")),
+        started=started,
         responded=len(first),
         resolved=len(last),
         ai_resolved=len(ids("ai_resolved")),
-        median_response=statistics.median(seconds for _, seconds in first.values()) if first else None,
-        median_resolution=statistics.median(seconds for *_, seconds in last.values()) if last else None,
-        visitors=len(
-            {
-                visit["visitor_id"]
-                for visit in facts.visits
-                if visit["event_type"] == "seen" and low <= visit["timestamp"] < high
-            }
-        ),
+        median_response=median,
+        median_resolution=statistics.median(seconds for *_, seconds in last.values()),
+        visitors=len({visit["visitor_id"] for visit in seen}),
+        sessions=len({(visit["visitor_id"], visit["session_id"]) for visit in seen}),
+        page_views=sum(visit["event_type"] == "page_view" for visit in visits),
+        first={key: seconds for key, (_, seconds) in first.items()},
+        ai=ids("ai_resolved"),
+        index=satisfaction(facts, start, end, median, len(last) / started),
     )
 
 
@@ -228,7 +313,8 @@ def test_overview_says_what_was_counted(
     assert float(kpis["median_response"]["value"]) == by_hand.median_response
     assert float(kpis["median_resolution"]["value"]) == by_hand.median_resolution
     assert int(kpis["median_response"]["n"]) == by_hand.responded
-    assert cards["Satisfaction"] == formatting.score(float(kpis["satisfaction"]["value"]))
+    assert float(kpis["satisfaction"]["value"]) == pytest.approx(by_hand.index)
+    assert cards["Satisfaction"] == formatting.score(by_hand.index)
 
     steps = {row["step"]: int(row["conversations"]) for row in files["funnel"]}
     assert steps == {
@@ -246,3 +332,114 @@ def test_overview_says_what_was_counted(
     assert {name: endpoint[name] for name in steps} == steps
     assert endpoint["median_response_seconds"] == by_hand.median_response
     assert query_pipe("unique_visitors", **asked)[0]["unique_visitors"] == by_hand.visitors
+
+
+@pytest.mark.parametrize(("plan", "timezone", "first_ago", "last_ago"), VIEWS)
+def test_conversations_add_up_and_can_be_followed_to_their_rows(
+    run_page: RunPage,
+    make_facts: Callable[[str | None, int], Facts],
+    plan: str | None,
+    timezone: str,
+    first_ago: int,
+    last_ago: int,
+) -> None:
+    """Bands, the week and who resolved hold every conversation once; a filter lists those that its number counts."""
+    facts = make_facts(plan, first_ago)
+    days, start, end = closed_days(timezone, first_ago, last_ago)
+    by_hand = count(facts, start, end)
+
+    def files_of(**query: str) -> Files:
+        with exported() as files:
+            page = run_page(
+                "pages/conversations.py", website=facts.site.slug, tz=timezone, range=days, **query
+            )
+        assert not page.exception
+        return files
+
+    files = files_of()
+    assert total(files["response-bands"], "conversations") == by_hand.responded
+    assert total(files["resolution-bands"], "conversations") == by_hand.resolved
+    assert total(files["hour-of-week"], "conversations") == by_hand.started
+    assert total(files["handled-by"], "conversations") == by_hand.resolved
+    assert total(files["handled-by"], "conversations", handled_by="ai") == by_hand.ai_resolved
+
+    longest_before = 0.0
+    for number, (longest, _score) in enumerate(BANDS[:3]):
+        inside = {key for key, seconds in by_hand.first.items() if longest_before < seconds <= longest}
+        assert total(files["response-bands"], "conversations", band=str(number)) == len(inside)
+        if 0 < len(inside) <= 25:
+            listed = files_of(band=f"response:{number}")["conversations"]
+            assert {row["conversation_id"] for row in listed} == inside
+            assert {key: float(row["response_seconds"]) for key, row in _by_id(listed).items()} == {
+                key: by_hand.first[key] for key in inside
+            }
+        longest_before = longest
+
+    listed = files_of(handled="ai")["conversations"]
+    assert {row["conversation_id"] for row in listed} <= by_hand.ai
+    assert len(listed) == min(len(by_hand.ai), 25)
+
+
+def _by_id(rows: Sequence[dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {row["conversation_id"]: row for row in rows}
+
+
+@pytest.mark.parametrize(("plan", "timezone", "first_ago", "last_ago"), VIEWS)
+def test_satisfaction_opens_into_parts_that_make_the_index(
+    run_page: RunPage,
+    make_facts: Callable[[str | None, int], Facts],
+    plan: str | None,
+    timezone: str,
+    first_ago: int,
+    last_ago: int,
+) -> None:
+    """Card = sum of the parts = by hand; the answers over time are as many as the parts rest on."""
+    facts = make_facts(plan, first_ago)
+    days, start, end = closed_days(timezone, first_ago, last_ago)
+    by_hand = count(facts, start, end)
+    with exported() as files:
+        page = run_page("pages/satisfaction.py", website=facts.site.slug, tz=timezone, range=days)
+    assert not page.exception
+    assert shown(page)["Satisfaction"] == formatting.score(by_hand.index)
+    parts = files["satisfaction-components"]
+    assert total(parts, "contribution_points") == pytest.approx(by_hand.index)
+    rated = [rating for at, rating in facts.ratings if start <= at < end]
+    assert int(parts[0]["n"]) == len(rated)
+    for stars in range(1, 6):
+        assert total(files["ratings"], f"rating_{stars}_count") == rated.count(stars)
+    moods = [sentiment for at, sentiment, _ in facts.sentiments if start <= at < end]
+    for mood in ("negative", "neutral", "positive"):
+        assert total(files["sentiment"], f"{mood}_count") == moods.count(mood)
+
+
+@pytest.mark.parametrize(("plan", "timezone", "first_ago", "last_ago"), VIEWS)
+def test_visitors_of_a_row_are_those_of_the_page_that_it_opens(
+    run_page: RunPage,
+    make_facts: Callable[[str | None, int], Facts],
+    plan: str | None,
+    timezone: str,
+    first_ago: int,
+    last_ago: int,
+) -> None:
+    """The cards by hand; and what a row says is what the cards say once it is chosen."""
+    facts = make_facts(plan, first_ago)
+    days, start, end = closed_days(timezone, first_ago, last_ago)
+    by_hand = count(facts, start, end)
+
+    def open_page(**query: str) -> tuple[dict[str, str], Files]:
+        with exported() as files:
+            page = run_page("pages/visitors.py", website=facts.site.slug, tz=timezone, range=days, **query)
+        assert not page.exception
+        return shown(page), files
+
+    cards, files = open_page()
+    assert cards == {
+        "Unique visitors": formatting.count(by_hand.visitors),
+        "Sessions": formatting.count(by_hand.sessions),
+        "Page views": formatting.count(by_hand.page_views),
+    }
+    for dimension in ("country", "device", "browser"):
+        row = files[f"visitors-by-{dimension}"][0]
+        chosen, _ = open_page(**{dimension: row["value"]})
+        assert chosen["Unique visitors"] == formatting.count(float(row["visitors"]))
+        assert chosen["Page views"] == formatting.count(float(row["page_views"]))
