@@ -4,8 +4,9 @@ Sources: `cached.source_health`, `cached.event_flow`, `cached.quarantine`, `cach
 Freshness: sources 30 seconds, events two minutes, volume and quarantine five; what is counted here, always now.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -18,6 +19,8 @@ viewer, website_id = page.view.viewer, page.website.id
 if not viewer.is_staff:
     empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
     st.stop()
+today = page.view.now.astimezone(ZoneInfo(page.timezone)).date()
+last_30_days = today - timedelta(days=29), today
 COUNT_SECONDS = 5  # what is counted in this process costs nothing to look at; asking a source does
 with page.toolbar:
     st.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
@@ -65,7 +68,7 @@ def draw_flow() -> None:
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
         health.draw_flow(reading.value)
-        export.offer_csv(page, "events-by-type", reading.value)
+        export.offer_csv(page, "events-by-type", reading.value, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
@@ -74,7 +77,7 @@ def draw_queries() -> None:
     with panel("queries", "Tinybird queries today", height_px=340, border=False):
         use = cached.query_use(viewer, datetime.now(UTC)).value
         health.draw_queries(use)
-        export.offer_csv(page, "queries", use.by_pipe)
+        export.offer_csv(page, "queries", use.by_pipe, days=(today, today))
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
@@ -83,7 +86,7 @@ def draw_savings() -> None:
     with panel("savings", "What the caches saved", height_px=340, border=False):
         savings = cached.cache_savings(viewer, datetime.now(UTC)).value
         health.draw_savings(savings)
-        export.offer_csv(page, "caches", savings)
+        export.offer_csv(page, "caches", savings, days=(today, today))
 
 
 @st.fragment(parallel=True)
@@ -94,7 +97,7 @@ def draw_quarantine() -> None:
         note_staleness(reading, page.timezone)
         health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:
-            export.offer_csv(page, "quarantined", reading.value.reasons)
+            export.offer_csv(page, "quarantined", reading.value.reasons, days=last_30_days)
         st.caption("Events waiting on disk: nothing here spools events, no spool directory is configured.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from typing import Final
@@ -22,6 +23,7 @@ VOLUME_DAYS: Final = 30
 QUARANTINED_REASONS: Final = 50
 """Rows of `quarantined_rows` per data source, newest first."""
 
+_ABSENT: Final = re.compile(r"not found|not exist|n't exist", re.IGNORECASE)
 _DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 _QUARANTINED: Final = """
     SELECT
@@ -88,7 +90,8 @@ def _quarantine_of(tinybird: Tinybird, datasource: str) -> Answer[pd.DataFrame]:
     try:
         answer = tinybird.query_sql(schema.resource, " ".join(statement.split()))
     except SourceRejected as error:
-        if f"{datasource}_quarantine" not in error.said:
+        is_absent = error.status in {400, 404} and _ABSENT.search(error.said)
+        if not is_absent or f"{datasource}_quarantine" not in error.said:
             raise
         return Answer(schema.frame((column.name for column in schema.columns), []), datetime.now(UTC))
     return Answer(schema.frame((column["name"] for column in answer.meta), answer.rows), answer.read_at)

@@ -3,6 +3,7 @@
 Owns what the file is called and what its first line says. How cells are written is `analytics.exports`'s.
 """
 
+from datetime import date
 from functools import partial
 
 import pandas as pd
@@ -13,7 +14,7 @@ from pages.components import filters, formatting
 from pages.components.chrome import Page
 
 
-def offer_csv(page: Page, name: str, frame: pd.DataFrame) -> None:
+def offer_csv(page: Page, name: str, frame: pd.DataFrame, *, days: tuple[date, date] | None = None) -> None:
     """Draw a button that downloads the frame as CSV: same filters, same dates, same timezone, exact values.
 
     Call it with the frame that is drawn. The file is made when somebody asks for it.
@@ -22,10 +23,11 @@ def offer_csv(page: Page, name: str, frame: pd.DataFrame) -> None:
         page: names website, range and timezone in the file's first line.
         name: what the rows are, such as `visitors-by-city`; part of the file's name.
         frame: the rows.
+        days: first and last day that the rows cover; None for the page's range.
     """
-    days = periods.days_label(*page.resolved.conversations.local_days())
-    about = (formatting.plain(page.website.name) or page.website.slug, days, *filters.in_words())
-    first, last = page.resolved.conversations.local_days()
+    first, last = days or page.resolved.conversations.local_days()
+    dates = periods.days_label(first, last)
+    about = (formatting.plain(page.website.name) or page.website.slug, dates, *filters.in_words())
     with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):
         st.download_button(
             "CSV",

@@ -37,6 +37,7 @@ _QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
     True: ("see below", "orange"),
 }
 CARD_MIN_WIDTH_PX = 148
+LINE_CHARACTERS, TWO_LINES_PX = 70, 56
 LISTED, TALL_PX = 14, 460
 
 
@@ -107,14 +108,14 @@ def draw_queries_card(use: QueryUse) -> None:
     share = use.spent / use.daily_limit if use.daily_limit else None
     colour: Colour = "green" if share is None or share < 0.5 else "orange" if share < 0.9 else "red"
     st.metric(
-        "Tinybird queries today",
+        "Queries today",
         formatting.count(use.spent),
         "no limit set"
         if share is None
         else f"{formatting.rate(share)} of {formatting.count(use.daily_limit)}",
         delta_color=colour if share is not None else "gray",
         delta_arrow="off",
-        help="Queries of this server since midnight UTC, retries included. Other servers and tools that use the "
+        help="Tinybird queries of this server since midnight UTC, retries included. Other servers and tools that use the "
         "workspace are not in it.",
     )
     st.caption(f"Live {chrome.refresh_sentence(use.live_refresh_seconds)}")
@@ -154,7 +155,11 @@ def draw_queries(use: QueryUse) -> None:
     if use.daily_limit is not None:
         st.progress(min(use.spent / use.daily_limit, 1.0))
     table = pd.DataFrame(
-        {"Pipe": use.by_pipe["pipe"], "Queries": use.by_pipe["queries"], "Share": use.by_pipe["share_ratio"]}
+        {
+            "Pipe": use.by_pipe["pipe"],
+            "Queries": use.by_pipe["queries"],
+            "Share": use.by_pipe["share_ratio"] * 100,
+        }
     )
     columns = {
         "Pipe": st.column_config.TextColumn(width=150),
@@ -172,14 +177,16 @@ def draw_savings(savings: pd.DataFrame) -> None:
             "Asked": savings["asked"],
             "Read": savings["read"],
             "Failed": savings["failed"],
-            "Saved": savings["saved_ratio"],
+            "Saved": savings["saved_ratio"] * 100,
         }
     )
+    if not savings["failed"].any():
+        table = table.drop(columns="Failed")
     columns = {
-        "Pipe or query": st.column_config.TextColumn(width=150),
-        "Asked": st.column_config.NumberColumn(width=56, format="localized", help="By pages, all viewers"),
-        "Read": st.column_config.NumberColumn(width=52, format="localized", help="From the source"),
-        "Failed": st.column_config.NumberColumn(width=54, format="localized", help="The source failed"),
+        "Pipe or query": st.column_config.TextColumn(width=138),
+        "Asked": st.column_config.NumberColumn(width=54, format="localized", help="By pages, all viewers"),
+        "Read": st.column_config.NumberColumn(width=48, format="localized", help="From the source"),
+        "Failed": st.column_config.NumberColumn(width=50, format="localized", help="The source failed"),
         "Saved": _share("Answered without asking the source"),
     }
     _table("savings", table, columns, f"{len(table)} pipes and queries: asked, read, failed and share saved")
@@ -203,7 +210,6 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
             "Arrived": [_ago((now - newest).total_seconds()) for newest in reasons["newest"]],
             "Rows": reasons["quarantined"],
             "Data source": [formatting.plain(name) for name in reasons["datasource"]],
-            "Columns": [formatting.plain(names) or formatting.MISSING for names in reasons["error_columns"]],
             "Reason": [formatting.plain(reason) for reason in reasons["reason"]],
             "Website": [formatting.plain(website) or formatting.MISSING for website in reasons["website_id"]],
         }
@@ -212,11 +218,12 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
         "Arrived": st.column_config.TextColumn(width=72, help="The newest row with this reason"),
         "Rows": st.column_config.NumberColumn(width=52, format="localized"),
         "Data source": st.column_config.TextColumn(width=140),
-        "Columns": st.column_config.TextColumn(width=120),
         "Reason": st.column_config.TextColumn(width="large"),
         "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
     }
-    _table("quarantine", table, columns, f"{len(table)} reasons why rows were quarantined, newest first")
+    is_long = bool((table["Reason"].str.len() > LINE_CHARACTERS).any())
+    alt = f"{len(table)} reasons why rows were quarantined, newest first"
+    _table("quarantine", table, columns, alt, row_px=TWO_LINES_PX if is_long else None)
 
 
 def latency(seconds: float | None) -> str:
@@ -246,16 +253,19 @@ def _ago(seconds: float) -> str:
 
 def _share(meaning: str) -> object:
     return st.column_config.ProgressColumn(
-        width=110, format="percent", min_value=0, max_value=1, help=meaning, color=palette().accent
+        width=82, format="%.0f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
     )
 
 
-def _table(key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str) -> None:
+def _table(
+    key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str, *, row_px: int | None = None
+) -> None:
     st.dataframe(
         table,
         hide_index=True,
         height="content" if len(table) <= LISTED else TALL_PX,
         column_config=dict(columns),  # type: ignore[arg-type]  # Streamlit's own type for it is not public
+        row_height=row_px,
         key=f"table-{key}",
         alt=alt,
     )

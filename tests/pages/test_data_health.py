@@ -146,7 +146,8 @@ def test_quarantined_rows_are_counted_with_their_reasons(
     page = run_page(HEALTH, website=site.slug)
     assert not page.exception
     ours = _rows(page, "Reason", by="Website")[site.id]
-    assert (ours["Rows"], ours["Data source"], ours["Columns"]) == (2, "visitor_events", "timestamp")
+    assert (ours["Rows"], ours["Data source"]) == (2, "visitor_events")
+    assert "timestamp" in ours["Reason"]
     assert int(_cards(page)["Quarantined rows"][0].replace(",", "")) >= 2
     assert _cards(page)["Quarantined rows"][1] == "see below"
     assert hostile not in source_of(page)
@@ -171,9 +172,9 @@ def test_todays_queries_stand_beside_the_budget(
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
     run_page(HEALTH, website=site.slug)
     page = run_page(HEALTH, website=site.slug)
-    spent = int(_cards(page)["Tinybird queries today"][0])
+    spent = int(_cards(page)["Queries today"][0])
     assert spent >= 4
-    assert _cards(page)["Tinybird queries today"][1] == f"{spent} % of 100"
+    assert _cards(page)["Queries today"][1] == f"{spent} % of 100"
     by_pipe = {pipe: row["Queries"] for pipe, row in _rows(page, "Queries", by="Pipe").items()}
     assert {"data_freshness", "event_volume", "quarantined_rows"} <= set(by_pipe)
     assert sum(by_pipe.values()) == spent
@@ -187,7 +188,7 @@ def test_the_caches_say_what_they_saved(run_page: RunPage, site: Site) -> None:
     volume = _rows(page, "Saved", by="Pipe or query")["event_volume"]
     assert volume["Read"] == 1
     assert volume["Asked"] >= 2
-    assert volume["Saved"] == pytest.approx(1 - 1 / volume["Asked"])
+    assert volume["Saved"] == pytest.approx(100 - 100 / volume["Asked"])
 
 
 def test_tinybird_down_is_said_with_what_to_do(
@@ -201,7 +202,7 @@ def test_tinybird_down_is_said_with_what_to_do(
     assert _cards(page)["Postgres"][1] in {"ok", "slow"}
     assert "TINYBIRD_HOST" in text_of(page)
     assert "data_freshness" not in text_of(page)
-    assert "Tinybird queries today" in _cards(page)
+    assert "Queries today" in _cards(page)
 
 
 def test_a_refused_token_is_not_called_an_outage(
@@ -222,7 +223,7 @@ def test_checking_again_within_half_a_minute_costs_nothing(
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
     run_page(HEALTH, website=site.slug)
     page = run_page(HEALTH, website=site.slug)
-    before = _cards(page)["Tinybird queries today"]
+    before = _cards(page)["Queries today"]
     page.button(key="check-again").click().run()
     assert not page.exception
-    assert _cards(page)["Tinybird queries today"] == before
+    assert _cards(page)["Queries today"] == before

@@ -1,0 +1,150 @@
+"""What is cached about the data itself: staff alone, one question at a time, counted where it leaves."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import streamlit as st
+
+from analytics import cached
+from analytics.cached import Viewer
+from analytics.errors import AccessDenied
+from tests.conftest import LocalStack
+from tests.product import Product
+
+
+@pytest.fixture
+def now() -> datetime:
+    """This moment."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def viewer(stack_environment: LocalStack, product: Product, now: datetime) -> Viewer:
+    """Platform staff."""
+    del stack_environment
+    email = f"staff.{product.key}@example.com"
+    product.add_user(email, is_member=False, role="admin")
+    return cached.viewer_for(email, now)
+
+
+Ask = Callable[[Viewer, str, datetime], object]
+ASKS: dict[str, Ask] = {
+    "tinybird": lambda viewer, website_id, now: cached.source_health(viewer, website_id, "tinybird", now),
+    "postgres": lambda viewer, website_id, now: cached.source_health(viewer, website_id, "postgres", now),
+    "event_flow": lambda viewer, website_id, now: cached.event_flow(viewer, website_id, "UTC", now),
+    "quarantine": lambda viewer, _website_id, _now: cached.quarantine(viewer),
+    "query_use": lambda viewer, _website_id, now: cached.query_use(viewer, now),
+    "cache_savings": lambda viewer, _website_id, now: cached.cache_savings(viewer, now),
+}
+
+
+def _spent(viewer: Viewer, now: datetime) -> dict[str, int]:
+    """Today's queries of this process by pipe."""
+    by_pipe = cached.query_use(viewer, now).value.by_pipe
+    return dict(zip(by_pipe["pipe"], by_pipe["queries"], strict=True))
+
+
+@pytest.mark.parametrize("name", ASKS)
+def test_others_are_denied_before_anything_is_asked(
+    name: str, product: Product, viewer: Viewer, now: datetime
+) -> None:
+    """A member of the website's own organization is no staff; no query is spent on the refusal."""
+    email = f"member.{product.key}@example.com"
+    product.add_user(email)
+    member = cached.viewer_for(email, now)
+    assert cached.websites(member, now)
+    with pytest.raises(AccessDenied, match="staff"):
+        ASKS[name](member, product.website_id, now)
+    assert _spent(viewer, now) == {}
+
+
+@pytest.mark.parametrize("name", ["tinybird", "postgres", "event_flow"])
+def test_a_website_that_is_not_there_is_denied(name: str, viewer: Viewer, now: datetime) -> None:
+    """Staff see every website, and no others."""
+    with pytest.raises(AccessDenied):
+        ASKS[name](viewer, "no-such-website", now)
+
+
+def test_probing_again_within_half_a_minute_asks_nobody(
+    product: Product, viewer: Viewer, now: datetime
+) -> None:
+    """One query, one probe, however often and by whomever; another website is another question."""
+    for _ in range(3):
+        seen = cached.source_health(viewer, product.website_id, "tinybird", now).value
+        assert (seen.state, seen.probes) == ("ok", 1)
+    assert _spent(viewer, now) == {"data_freshness": 1}
+    other = product.add_website(f"other-{product.key}")
+    st.cache_data.clear()
+    assert cached.source_health(viewer, other, "tinybird", now).value.probes == 2
+    assert _spent(viewer, now) == {"data_freshness": 2}
+
+
+def test_a_source_that_is_down_is_a_value_with_its_remedy(
+    product: Product, viewer: Viewer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page that shows outages has none of its own; the failure is not cached."""
+    cached.websites(viewer, now)
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    st.cache_resource.clear()
+    down = cached.source_health(viewer, product.website_id, "tinybird", now).value
+    assert (down.state, down.median_seconds, down.probes) == ("unreachable", None, 0)
+    assert down.error is not None
+    assert "TINYBIRD_HOST" in down.error.remedy
+    monkeypatch.undo()
+
+
+def test_flow_shares_its_ages_with_the_header(product: Product, viewer: Viewer, now: datetime) -> None:
+    """The newest event of every page's header and this table are one read; each timezone is another volume."""
+    cached.newest_event(viewer, product.website_id, now)
+    cached.event_flow(viewer, product.website_id, "UTC", now)
+    cached.event_flow(viewer, product.website_id, "UTC", now)
+    assert _spent(viewer, now) == {"data_freshness": 1, "event_volume": 1}
+    cached.event_flow(viewer, product.website_id, "Asia/Kolkata", now)
+    assert _spent(viewer, now) == {"data_freshness": 1, "event_volume": 2}
+
+
+def test_quarantine_is_read_once_for_everybody(product: Product, viewer: Viewer, now: datetime) -> None:
+    """One statement per data source, then none for a while."""
+    cached.quarantine(viewer)
+    email = f"second.{product.key}@example.com"
+    product.add_user(email, is_member=False, role="admin")
+    cached.quarantine(cached.viewer_for(email, now))
+    assert _spent(viewer, now) == {"quarantined_rows": 2}
+
+
+def test_without_an_admin_token_quarantine_is_unknown(
+    viewer: Viewer, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None and not 0, and nobody is asked."""
+    monkeypatch.delenv("TINYBIRD_ADMIN_TOKEN")
+    st.cache_resource.clear()
+    seen = cached.quarantine(viewer).value
+    assert seen.rows is None
+    assert seen.reasons.empty
+    assert _spent(viewer, now) == {}
+
+
+def test_savings_count_what_the_caches_answered(product: Product, viewer: Viewer, now: datetime) -> None:
+    """Four asks, one read; clearing everything starts anew."""
+    for _ in range(4):
+        cached.newest_event(viewer, product.website_id, now)
+    savings = cached.cache_savings(viewer, now).value
+    (row,) = savings[savings["name"] == "data_freshness"].to_dict("records")
+    assert row == {"name": "data_freshness", "asked": 4, "read": 1, "failed": 0, "saved_ratio": 0.75}
+    cached.clear()
+    assert cached.cache_savings(viewer, now).value.empty
+
+
+def test_a_day_later_the_queries_start_at_nothing(product: Product, viewer: Viewer, now: datetime) -> None:
+    """The budget is per UTC day."""
+    cached.newest_event(viewer, product.website_id, now)
+    assert cached.query_use(viewer, now).value.spent == 1
+    assert cached.query_use(viewer, now + timedelta(days=1)).value.spent == 0
+
+
+def test_staff_is_what_the_users_row_says(viewer: Viewer, now: datetime) -> None:
+    """The same person without the role is denied."""
+    with pytest.raises(AccessDenied):
+        cached.query_use(replace(viewer, is_staff=False), now)
