@@ -232,7 +232,7 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
         median_response=median,
         median_resolution=statistics.median(seconds for *_, seconds in last.values()),
         visitors=len({visit["visitor_id"] for visit in seen}),
-        sessions=len({(visit["visitor_id"], visit["session_id"]) for visit in seen}),
+        sessions=len({(visit["visitor_id"], visit["session_id"]) for visit in visits}),
         page_views=sum(visit["event_type"] == "page_view" for visit in visits),
         first={key: seconds for key, (_, seconds) in first.items()},
         ai=ids("ai_resolved"),
