@@ -141,9 +141,10 @@ def test_answers_are_counted_one_by_one(postgres: Postgres, product: Product) ->
     product.add_feedback(AT - timedelta(days=7), 5)
     for sentiment in ("negative", "neutral", "neutral", "positive", None):
         product.add_conversation(AT, sentiment, sentiment_confidence=0.0)
-    found = sources.rating_and_sentiment(postgres, product.website_id, WEEK).value.set_index("period")
-    current = found.loc["current"]
-    assert [int(current[f"rating_{stars}_count"]) for stars in range(1, 6)] == [2, 1, 3, 1, 1]
-    assert [int(current[f"{mood}_count"]) for mood in ("negative", "neutral", "positive")] == [1, 2, 1]
-    assert (int(current["rating_count"]), int(current["sentiment_count"])) == (8, 4)
-    assert int(found.loc["previous"]["rating_5_count"]) == 1
+    found = sources.rating_and_sentiment(postgres, product.website_id, WEEK).value
+    now, before = (found[found["period"] == period] for period in ("current", "previous"))
+    ratings = [f"rating_{stars}_count" for stars in range(1, 6)]
+    assert now[ratings].to_numpy().tolist() == [[2, 1, 3, 1, 1]]
+    assert now[["negative_count", "neutral_count", "positive_count"]].to_numpy().tolist() == [[1, 2, 1]]
+    assert now[["rating_count", "sentiment_count"]].to_numpy().tolist() == [[8, 4]]
+    assert before[ratings].to_numpy().tolist() == [[0, 0, 0, 0, 1]]

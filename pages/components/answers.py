@@ -17,6 +17,9 @@ from pages.components.palette import Palette, palette
 from pages.components.panel import empty
 
 HEIGHT_PX = 260
+TICK_COUNT = 4
+"""Two such charts stand side by side: more labels would have to be slanted."""
+
 NUMBERS_UP_TO = 15
 """With more bars than that, numbers inside them could not be read."""
 
@@ -212,7 +215,7 @@ def _on(colour: str) -> str:
 
 
 def _style(figure: go.Figure, labels: list[str], colours: Palette) -> None:
-    step = max(1, -(-len(labels) // charts.TICK_COUNT))
+    step = max(1, -(-len(labels) // TICK_COUNT))
     figure.update_layout(
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
         barmode="stack",
@@ -228,6 +231,7 @@ def _style(figure: go.Figure, labels: list[str], colours: Palette) -> None:
         categoryorder="array",
         categoryarray=labels,
         tickvals=labels[::step],
+        tickangle=0,
         showgrid=False,
         fixedrange=True,
         tickfont={"color": colours.muted},
@@ -253,7 +257,7 @@ def _name_levels(
     words = [
         f'<span style="color:{colours.scale[level.step]}">■</span> '
         f"{f'<b>{level.name}</b>' if chosen == level.value else level.name} "
-        f'<span style="color:{colours.muted}">{share}</span>'
+        f'<span style="color:{colours.muted}">{_whole(share)}</span>'
         for level, share in zip(answers.levels, _shares(frame, answers), strict=True)
     ]
     figure.add_annotation(
@@ -270,14 +274,19 @@ def _name_levels(
     )
 
 
-def _shares(frame: pd.DataFrame, answers: Answers) -> list[str]:
+def _shares(frame: pd.DataFrame, answers: Answers) -> list[float]:
     n = _total(frame, answers)
-    return [formatting.rate(int(frame[level.column].sum()) / n if n else None) for level in answers.levels]
+    return [int(frame[level.column].sum()) / n for level in answers.levels]
+
+
+def _whole(share: float) -> str:
+    """A share in whole percent, so that five of them fit a phone; what is little is not called nothing."""
+    return "&lt;1 %" if 0 < share < 0.005 else formatting.rate(round(share, 2))
 
 
 def _alt(frame: pd.DataFrame, answers: Answers) -> str:
     shares = ", ".join(
-        f"{level.on_hover} {share}"
+        f"{level.on_hover} {formatting.rate(share)}"
         for level, share in zip(answers.levels, _shares(frame, answers), strict=True)
     )
     return f"{formatting.count(_total(frame, answers))} {answers.n_unit} over time: {shares}"
