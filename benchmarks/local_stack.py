@@ -26,6 +26,8 @@ PIPES: Mapping[str, Mapping[str, object]] = {
     "inbox_analytics": {"days": 30},
     "unique_visitors": {"days": 30},
     "kpi_timeseries": {"days": 30},
+    "conversation_breakdown": {"days": 30},
+    "conversation_list": {"days": 30},
     "active_visitors": {},
     "visitor_locations": {},
     "visitor_activity": {},

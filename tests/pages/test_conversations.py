@@ -61,8 +61,8 @@ def test_the_sla_reading_is_the_first_thing_said(
     if entry == "app.py":
         page.switch_page(CONVERSATIONS).run()
     assert not page.exception
-    assert "100 % :gray[answered within 15 minutes]" in text_of(page)
-    assert "100 % :gray[resolved within 4 hours]" in text_of(page)
+    assert "100 % :gray[:small[answered within 15 minutes · n 3]]" in text_of(page)
+    assert "100 % :gray[:small[resolved within 4 hours · n 2]]" in text_of(page)
 
 
 def test_bands_charts_and_hands_are_those_counted_by_hand(

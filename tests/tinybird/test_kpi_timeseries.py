@@ -56,7 +56,7 @@ def test_empty_periods_are_filled_with_zeros_and_nulls(website: Website) -> None
     ]
     for row in rows:
         assert [row[column] for column in COUNTS] == [0] * 6
-        assert [row[column] for column in COLUMNS[9:]] == [None, None, None, 0]
+        assert [row[column] for column in COLUMNS[9:]] == [None] * 5 + [0]
 
 
 def test_each_thing_counts_in_the_bucket_where_it_happened(website: Website) -> None:
