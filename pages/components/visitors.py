@@ -16,7 +16,6 @@ T = TypeVar("T")
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
 DEFAULT_WINDOW = "5"
 LISTED = 200
-LIST_PX = 384
 
 
 def window_switch(notices: list[str]) -> int:
@@ -88,19 +87,20 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             ],
         }
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=LIST_PX,
-        column_config={
-            "Place": st.column_config.TextColumn(width=96),
-            "Page": st.column_config.TextColumn(width=88),
-            "Device": st.column_config.TextColumn(width=58),
-            "Seen": st.column_config.TextColumn(width=46),
-        },
-        key="visitor-list",
-        alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
-    )
+    with st.container(key="visitor-list-frame", height="stretch"):
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="stretch",
+            column_config={
+                "Place": st.column_config.TextColumn(width=96),
+                "Page": st.column_config.TextColumn(width=88),
+                "Device": st.column_config.TextColumn(width=58),
+                "Seen": st.column_config.TextColumn(width=46),
+            },
+            key="visitor-list",
+            alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
+        )
     if len(visitors) > LISTED:
         st.caption(
             f"The newest {LISTED} are listed; the CSV has the newest {formatting.count(len(visitors))}."

@@ -26,7 +26,8 @@ def is_on(notices: list[str]) -> bool:
 
 def offer() -> None:
     """Draw the link to wall mode."""
-    _link("Wall mode", ":material/tv:", {"wall": "1"})
+    with st.container(key="wall-offer", width="content"):
+        _link("Wall mode", ":material/tv:", {"wall": "1"})
 
 
 def dress() -> None:

@@ -16,6 +16,10 @@ from tests.browser.conftest import Demo, Window
 
 GLOBE = ".st-key-globe-view canvas"
 ACCENT = (79, 70, 229)
+HIDE = """is_hidden => {
+  Object.defineProperty(document, 'hidden', {configurable: true, get: () => is_hidden})
+  document.dispatchEvent(new Event('visibilitychange'))
+}"""
 
 
 def _globe(page: Page) -> Image.Image:
@@ -168,6 +172,88 @@ def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Dem
     page.mouse.move(x - 40, y - 40)
     page.mouse.move(x, y, steps=4)
     expect(page.locator(".deck-tooltip")).to_contain_text("Middle <b>of</b> the view, FR", timeout=15_000)
+
+
+def test_a_click_on_a_dot_filters_the_list_and_leaves_the_view(
+    window: Callable[..., Window], demo: Demo
+) -> None:
+    """The dot in the middle is clicked: address, chip and list say its place; the globe stays turned as it was."""
+    website_id, slug = _website(demo, offset=3)
+    for _ in range(12):
+        _seen(demo, website_id, "Clicktown", LATITUDE, LONGITUDE)
+    page = window(f"/live?website={slug}&window=30").page
+    _globe(page)
+    page.wait_for_timeout(4000)
+    before = _globe(page)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y - 40)
+    page.mouse.move(x, y, steps=4)
+    expect(page.locator(".deck-tooltip")).to_contain_text("Clicktown, FR", timeout=15_000)
+    page.mouse.click(x, y)
+    chip = page.locator(".st-key-chip-place")
+    expect(chip).to_contain_text("Clicktown, FR", timeout=20_000)
+    assert "place=" in page.url
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.wait_for_timeout(1500)
+    assert _difference(before, _globe(page)) < 0.05
+    chip.get_by_role("button").click()
+    expect(chip).to_have_count(0, timeout=20_000)
+    assert "place=" not in page.url
+
+
+def test_zooming_in_takes_clusters_apart(window: Callable[..., Window], demo: Demo) -> None:
+    """Two towns 40 km apart are one dot from afar and two from near: what the pointer finds in the middle says so."""
+    website_id, slug = _website(demo, offset=4)
+    for _ in range(12):
+        _seen(demo, website_id, "Neartown", LATITUDE + 1, LONGITUDE + 1)
+    _seen(demo, website_id, "Nextville", LATITUDE + 1.4, LONGITUDE + 1)
+    page = window(f"/live?website={slug}&window=30").page
+    _globe(page)
+    page.wait_for_timeout(3000)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 40, y - 40)
+    page.mouse.move(x, y, steps=4)
+    tooltip = page.locator(".deck-tooltip")
+    expect(tooltip).to_contain_text("Neartown, FR and 1 more place", timeout=15_000)
+    for _ in range(10):
+        page.mouse.wheel(0, -120)
+        page.wait_for_timeout(200)
+    page.mouse.move(x - 90, y - 90)
+    page.mouse.move(x, y, steps=6)
+    expect(tooltip).not_to_contain_text("more place", timeout=15_000)
+
+
+def test_a_hidden_tab_asks_for_nothing(window: Callable[..., Window]) -> None:
+    """Streamlit's timers go on in a hidden tab; here they stop, and what is seen again is fresh at once."""
+    page = window("/live").page
+    as_of = page.locator(".st-key-panel-visitors").get_by_text("As of")
+    expect(as_of).to_be_visible(timeout=30_000)
+    page.evaluate(HIDE, True)
+    page.wait_for_timeout(6000)
+    hidden = as_of.inner_text()
+    page.wait_for_timeout(35_000)
+    assert as_of.inner_text() == hidden
+    page.evaluate(HIDE, False)
+    expect(as_of).not_to_have_text(hidden, timeout=20_000)
+
+
+def test_the_wall_fills_the_screen_and_leads_back(window: Callable[..., Window]) -> None:
+    """Dark in a light theme, no sidebar, globe as high as the screen, nothing to scroll, and a way out."""
+    page = window("/live?wall=1", width=1920, height=1080).page
+    picture = _globe(page)
+    assert picture.getpixel((3, 3)) == (11, 13, 18)
+    expect(page.locator(".wall-now")).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-testid=stSidebar]")).not_to_be_visible()
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    assert 0.8 * 1080 < box["height"] < 1080
+    page.get_by_role("link", name="Leave wall mode").click()
+    expect(page.locator("[data-testid=stSidebar]")).to_be_visible(timeout=30_000)
+    assert "wall" not in page.url
 
 
 def test_the_window_switch_is_kept_in_the_address(window: Callable[..., Window]) -> None:
