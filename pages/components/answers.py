@@ -217,7 +217,7 @@ def _on(colour: str) -> str:
 def _style(figure: go.Figure, labels: list[str], colours: Palette) -> None:
     step = max(1, -(-len(labels) // TICK_COUNT))
     figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 30, "b": 0},
+        margin={"l": 0, "r": 12, "t": 30, "b": 0},
         barmode="stack",
         bargap=0.3 if len(labels) <= NUMBERS_UP_TO else 0.12,
         showlegend=False,

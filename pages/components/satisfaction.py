@@ -39,11 +39,11 @@ def headline(attribution: Attribution) -> str | None:
         return None
     if main is None or main.shown_change is None:
         return "No component moved it."
-    name = NAMES[main.component.name].lower()
-    return (
-        f"Of {formatting.signed(change, 'points')}, "
-        f"**{formatting.signed(main.shown_change, '').strip()} from {name}**."
-    )
+    equal = [part for part in attribution.parts if part.shown_change == main.shown_change]
+    names = " and ".join(NAMES[part.component.name].lower() for part in equal)
+    each = " each" if len(equal) > 1 else ""
+    moved = formatting.signed(main.shown_change, "").strip()
+    return f"Of {formatting.signed(change, 'points')}, **{moved}{each} from {names}**."
 
 
 def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> None:
@@ -73,7 +73,12 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
         showlegend=False,
         dragmode=False,
         hovermode="closest",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        hoverlabel={
+            "bgcolor": colours.surface,
+            "bordercolor": colours.grid,
+            "font": {"color": colours.text},
+            "align": "left",
+        },
     )
     figure.update_xaxes(visible=False, range=[0, 100], fixedrange=True)
     figure.update_yaxes(visible=False, range=[top, 0], fixedrange=True)
