@@ -199,7 +199,10 @@ def draw_list(listing: Listing, timezone: str) -> None:
         height="content",
         placeholder=formatting.MISSING,
         column_config={
-            "Started": st.column_config.TextColumn(width=122, help="Newest first, on the clock of this page"),
+            "Started": st.column_config.TextColumn(
+                width=122,
+                help="On the clock of this page. Rows are ordered by what happened first in the period, newest on top.",
+            ),
             "Status": st.column_config.TextColumn(
                 width=84,
                 help="As it is now. “Deleted, test”: the conversation was deleted, or is a test visitor's",

@@ -72,13 +72,16 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     past = past.assign(label=charts.bucket_labels(past["aligned_start"], bucket))
     past = past[past["label"].isin(labels)]
     is_open = ~now["is_complete"].astype(bool)
+    # With markers while they are few: a value between two gaps has no line that would show it.
+    mode = "lines+markers" if len(now) <= charts.MARKERS_UP_TO else "lines"
     figure = go.Figure()
     if past[median].notna().any():
         figure.add_trace(
             go.Scatter(
                 x=past["label"],
                 y=past[median],
-                mode="lines",
+                mode=mode,
+                marker={"size": 3, "color": colours.muted},
                 line={"color": colours.muted, "width": 1.5, "dash": "dot"},
                 customdata=[formatting.duration(value) for value in past[median]],
                 hovertemplate="half before %{customdata}<extra></extra>",
@@ -95,14 +98,15 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
             go.Scatter(
                 x=labels,
                 y=now[column],
-                mode="lines+markers" if len(now) <= charts.MARKERS_UP_TO else "lines",
+                mode=mode,
                 opacity=opacity,
                 line={"color": colours.accent, "width": width},
                 marker=marker,
                 customdata=[
-                    f"{value}{' so far' if still else ''}" for value, still in zip(text, is_open, strict=True)
+                    [f"{value}{' so far' if still else ''}", formatting.count(n)]
+                    for value, still, n in zip(text, is_open, now["n"], strict=True)
                 ],
-                hovertemplate=f"<b>%{{customdata}}</b> {words}<extra></extra>",
+                hovertemplate=f"<b>%{{customdata[0]}}</b> {words}, n %{{customdata[1]}}<extra></extra>",
                 cliponaxis=False,
             )
         )
