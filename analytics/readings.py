@@ -141,4 +141,5 @@ class LastGood:
 
 
 def _name_of(key: Hashable) -> str:
-    return str(key[0]) if isinstance(key, tuple) and key else str(key)
+    """The first thing in a key, however deep: keys are built around `ResolvedView.question`, whose first is the name."""
+    return _name_of(key[0]) if isinstance(key, tuple) and key else str(key)

@@ -117,3 +117,10 @@ def test_asks_and_reads_are_tallied_by_name() -> None:
     assert kept.tally.counts() == {"kpis": Tallied(asked=4, read=2, failed=1)}
     kept.clear()
     assert kept.tally.counts() == {}
+
+
+def test_a_key_within_a_key_is_counted_by_its_name() -> None:
+    """A question that is narrowed by a filter is still the same pipe's."""
+    kept = LastGood()
+    kept.read((("visitor_breakdown", "w1"), "FR"), lambda: Answer(1, AT))
+    assert kept.tally.counts() == {"visitor_breakdown": Tallied(asked=1, read=1, failed=0)}
