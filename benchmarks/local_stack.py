@@ -32,6 +32,7 @@ PIPES: Mapping[str, Mapping[str, object]] = {
     "visitor_locations": {},
     "visitor_activity": {},
     "data_freshness": {},
+    "event_volume": {},
 }
 
 

@@ -253,7 +253,7 @@ def _ago(seconds: float) -> str:
 
 def _share(meaning: str) -> object:
     return st.column_config.ProgressColumn(
-        width=82, format="%.0f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
+        width=104, format="%.0f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
     )
 
 

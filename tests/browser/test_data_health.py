@@ -1,0 +1,26 @@
+"""Data health in a real browser: the cards at the narrowest desktop width, and a link for staff."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Window
+
+CARDS = ("Tinybird", "Postgres", "Newest event", "Quarantined rows", "Queries today")
+
+
+def test_cards_and_tables_stand_uncut_at_1280_px(window: Callable[..., Window]) -> None:
+    """From the sidebar: five cards with whole titles, four tables, nothing asked of another host."""
+    shown = window("/live", width=1280, height=1400)
+    shown.page.get_by_role("link", name="Data health").click()
+    labels = shown.page.get_by_test_id("stMetricLabel")
+    expect(labels).to_have_count(len(CARDS), timeout=60_000)
+    for title in CARDS:
+        label = labels.filter(has_text=title).locator("p").first
+        expect(label).to_be_visible(timeout=30_000)
+        assert label.evaluate("node => node.scrollWidth <= node.clientWidth"), title
+    for heading in ("Events by type", "Tinybird queries today", "What the caches saved", "Quarantined rows"):
+        expect(shown.page.get_by_text(heading, exact=True).last).to_be_visible()
+    expect(shown.page.get_by_test_id("stMetric").first).to_contain_text("ok", timeout=30_000)
+    assert shown.foreign == []
+    assert shown.errors == []
