@@ -13,7 +13,9 @@ ANALYTICS: Final = ROOT / "analytics"
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "periods", "intervals", "budget", "sun", "tally", "exports", "countries"}),
-    frozenset({"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "places", "presence", "totals"}),
+    frozenset(
+        {"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "places", "presence", "totals"}
+    ),
     frozenset({"access", "metrics", "views", "tinybird", "postgres", "health", "selection"}),
     frozenset({"sources", "connections", "timeseries", "attribution", "conversations"}),
     frozenset({"board", "distributions", "audience"}),
