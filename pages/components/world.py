@@ -19,6 +19,7 @@ from pages.components.palette import Palette, palette, rgba
 HEIGHT_PX = 300
 PALEST = 0.22
 LEGEND_STEPS = 24
+LEGEND = (-480.0, -300.0, -164.0, -154.0)
 WIDTH = (-500.0, 525.0)
 HEIGHT = (-200.0, 264.0)
 
@@ -33,19 +34,12 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
     colours = palette()
     visitors = dict(zip(values["value"], values["visitors"], strict=True))
     most = max((visitors.get(country.code, 0) for country in countries.countries()), default=0)
-    figure = go.Figure()
-    for country in countries.countries():
-        count = visitors.get(country.code, 0) if country.code else 0
-        figure.add_shape(
-            type="path",
-            path=country.path,
-            layer="below",
-            fillcolor=_fill(count, most, colours),
-            line={"width": 0.5, "color": colours.surface},
-        )
+    # All at once: Plotly checks every shape anew with each one added.
+    shapes = [*_outlines(visitors, most, colours), *(_strip(colours) if most else ())]
+    figure = go.Figure(layout={"shapes": shapes})
     figure.add_trace(_targets(visitors, values))
     if most:
-        _legend(figure, most, colours)
+        _name_strip(figure, most, colours)
     figure.update_layout(
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         showlegend=False,
@@ -120,22 +114,41 @@ def _mixed(start: str, end: str, part: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in both)
 
 
-def _legend(figure: go.Figure, most: int, colours: Palette) -> None:
-    """A strip from one visitor to the most, in the empty south of the Pacific."""
-    left, right, low, high = -480.0, -300.0, -164.0, -154.0
+def _outlines(visitors: dict[str, int], most: int, colours: Palette) -> list[dict[str, object]]:
+    return [
+        {
+            "type": "path",
+            "path": country.path,
+            "layer": "below",
+            "fillcolor": _fill(visitors.get(country.code, 0) if country.code else 0, most, colours),
+            "line": {"width": 0.5, "color": colours.surface},
+        }
+        for country in countries.countries()
+    ]
+
+
+def _strip(colours: Palette) -> list[dict[str, object]]:
+    """The legend: from one visitor to the most, in the empty south of the Pacific."""
+    left, right, low, high = LEGEND
     step = (right - left) / LEGEND_STEPS
-    for number in range(LEGEND_STEPS):
-        figure.add_shape(
-            type="rect",
-            x0=left + number * step,
-            x1=left + (number + 1) * step + 0.5,
-            y0=low,
-            y1=high,
-            line={"width": 0},
-            fillcolor=_mixed(
+    return [
+        {
+            "type": "rect",
+            "x0": left + number * step,
+            "x1": left + (number + 1) * step + 0.5,
+            "y0": low,
+            "y1": high,
+            "line": {"width": 0},
+            "fillcolor": _mixed(
                 colours.surface, colours.accent, PALEST + (1 - PALEST) * number / (LEGEND_STEPS - 1)
             ),
-        )
+        }
+        for number in range(LEGEND_STEPS)
+    ]
+
+
+def _name_strip(figure: go.Figure, most: int, colours: Palette) -> None:
+    left, right, low, _high = LEGEND
     for x, anchor, text in ((left, "left", "1 visitor"), (right, "right", formatting.count(most))):
         figure.add_annotation(
             x=x,
