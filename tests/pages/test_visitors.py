@@ -1,0 +1,238 @@
+"""Visitors without a browser: every state of the page, its filters and its switch."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import RunPage, SendEvents, Site, query_of, source_of, text_of
+
+VISITORS = "pages/visitors.py"
+SCRIPT = "<script>alert(1)</script>"
+PRICING = "https://acme.example/pricing?plan=[pro](x)"
+
+
+@pytest.fixture
+def three_visitors(site: Site, send_events: SendEvents) -> Site:
+    """Yesterday at noon: two visitors from France, one of them on a phone, and one from nowhere known with a script."""
+    noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+
+    def event(visitor: str, event_type: str, page: str, **columns: str) -> dict[str, Any]:
+        return {
+            "timestamp": noon.isoformat(),
+            "website_id": site.id,
+            "visitor_id": visitor,
+            "session_id": visitor,
+            "event_type": event_type,
+            "country_code": "FR",
+            "city": "Paris",
+            "device_type": "desktop",
+            "browser": "Firefox",
+            "page_url": page,
+            **columns,
+        }
+
+    rows = [
+        event("a", "seen", PRICING),
+        event("a", "page_view", PRICING),
+        event("b", "seen", "https://acme.example/", device_type="mobile", browser="Safari"),
+        event("c", "seen", "javascript:alert(1)", country_code="", city=SCRIPT, browser=SCRIPT),
+    ]
+    assert send_events("visitor_events", rows) == {"successful_rows": 4, "quarantined_rows": 0}
+    return site
+
+
+def rows_of(page: AppTest, dimension: str) -> list[str]:
+    """The labels of a dimension's rows, in order, as a viewer reads them."""
+    labels = [button.label for button in page.button if str(button.key).startswith(f"pick-{dimension}-")]
+    return [label.replace("\\", "").replace("\u2060", "") for label in labels]
+
+
+def totals_of(page: AppTest) -> dict[str, str]:
+    """The three numbers by their titles."""
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def test_data_shows_totals_map_and_ranked_rows(run_page: RunPage, three_visitors: Site) -> None:
+    """Three visitors: the numbers, the course, the map and five rankings."""
+    page = run_page(VISITORS, website=three_visitors.slug)
+    assert not page.exception
+    assert totals_of(page) == {"Unique visitors": "3", "Sessions": "3", "Page views": "1"}
+    assert rows_of(page, "country") == ["France", "Unknown"]
+    assert rows_of(page, "city") == ["Paris :gray[FR]", SCRIPT]
+    assert rows_of(page, "device") == ["Desktop", "Mobile"]
+    assert set(rows_of(page, "browser")) == {"Firefox", "Safari", SCRIPT}
+    assert set(rows_of(page, "page")) == {"/pricing?plan=[pro](x)", "/", "javascript:alert(1)"}
+    assert len(page.get("plotly_chart")) == 2
+    assert len(list(page.get("download_button"))) == 6
+
+
+def test_the_page_says_how_far_visitor_data_reaches(run_page: RunPage, three_visitors: Site) -> None:
+    """Thirty days, and what the tier leaves of them."""
+    page = run_page(VISITORS, website=three_visitors.slug)
+    assert "Visitor data reaches back 30 days, 21 on the free plan." in text_of(page)
+
+
+def test_what_visitors_wrote_is_never_markup(run_page: RunPage, three_visitors: Site) -> None:
+    """Names of cities, browsers and pages are escaped in labels, and no HTML of the page holds them."""
+    page = run_page(VISITORS, website=three_visitors.slug)
+    labels = [button.label for button in page.button]
+    assert not [label for label in labels if SCRIPT in label or "[pro](x)" in label]
+    assert SCRIPT not in source_of(page)
+    html = "".join(str(element.proto) for element in page.get("html"))
+    assert "alert(1)" not in html
+    assert "acme" not in html
+
+
+@pytest.mark.parametrize(
+    ("dimension", "number", "query", "visitors", "chip"),
+    [
+        ("country", 0, {"country": "FR"}, "2", "Country: France"),
+        ("country", 1, {"country": "-"}, "1", "Country: Unknown"),
+        ("city", 0, {"city": "Paris, FR"}, "2", "City: Paris, FR"),
+        ("city", 1, {"city": f"{SCRIPT}, -"}, "1", f"City: {SCRIPT}"),
+        ("device", 1, {"device": "mobile"}, "1", "Device: mobile"),
+    ],
+)
+def test_a_row_filters_the_page_as_a_chip_and_in_the_url(
+    run_page: RunPage,
+    three_visitors: Site,
+    dimension: str,
+    number: int,
+    query: dict[str, str],
+    visitors: str,
+    chip: str,
+) -> None:
+    """The totals become what the row said; the chip takes the filter away again."""
+    page = run_page(VISITORS, website=three_visitors.slug)
+    page.button(key=f"pick-{dimension}-{number}").click().run()
+    assert not page.exception
+    (name,) = query
+    assert query_of(page)[name] == query[name]
+    assert totals_of(page)["Unique visitors"] == visitors
+    button = page.button(key=f"chip-{name}")
+    assert button.label.replace("\\", "") == chip
+    button.click().run()
+    assert name not in query_of(page)
+    assert totals_of(page)["Unique visitors"] == "3"
+
+
+def test_a_chosen_row_clicked_again_takes_the_filter_away(run_page: RunPage, three_visitors: Site) -> None:
+    """The row that filters is the way back, too."""
+    page = run_page(VISITORS, website=three_visitors.slug, country="FR")
+    page.button(key="pick-country-0").click().run()
+    assert "country" not in query_of(page)
+    assert totals_of(page)["Unique visitors"] == "3"
+
+
+def test_filters_combine_and_restore_from_the_url(run_page: RunPage, three_visitors: Site) -> None:
+    """A link shows what was filtered: country, device, browser and page together."""
+    page = run_page(VISITORS, website=three_visitors.slug, country="FR", device="desktop", browser="Firefox")
+    page.query_params["path"] = PRICING
+    page.run()
+    assert totals_of(page) == {"Unique visitors": "1", "Sessions": "1", "Page views": "1"}
+    assert page.button(key="chip-path").label.replace("\\", "") == "Page: /pricing?plan=[pro](x)"
+    page.button(key="chip-all").click().run()
+    assert not {"country", "device", "browser", "path"} & set(query_of(page))
+
+
+@pytest.mark.parametrize("value", ["ZZ", SCRIPT, "' OR 1=1 --", "{{ error('x') }}", "x" * 5000])
+def test_a_filter_that_nobody_matches_is_said_with_what_to_do(
+    run_page: RunPage, three_visitors: Site, value: str
+) -> None:
+    """An unknown value is a filter without a result, never an error."""
+    page = run_page(VISITORS, website=three_visitors.slug, browser=value)
+    assert not page.exception
+    assert not page.error
+    assert totals_of(page)["Unique visitors"] == "0"
+    assert text_of(page).count("Nobody matches these filters") == 6
+
+
+def test_nobody_came_is_said_with_what_to_do(run_page: RunPage, site: Site) -> None:
+    """No visitors without a filter: a longer range may have some."""
+    page = run_page(VISITORS, website=site.slug)
+    assert not page.exception
+    assert totals_of(page)["Unique visitors"] == "0"
+    assert text_of(page).count("No visitors in this period") == 6
+
+
+def test_a_range_before_the_reach_has_no_numbers(run_page: RunPage, make_site: Callable[..., Site]) -> None:
+    """Sixty days ago there may have been visitors, but nobody knows any more."""
+    today = datetime.now(UTC).date()
+    days = f"{today - timedelta(days=60)}..{today - timedelta(days=50)}"
+    page = run_page(VISITORS, website=make_site(plan="pro").slug, range=days)
+    assert not page.exception
+    assert set(totals_of(page).values()) == {"–"}
+    assert "Visitor data reaches back 30 days." in text_of(page)
+    assert "No visitor data" in text_of(page)
+
+
+def test_a_range_that_is_cut_says_from_when_it_counts(
+    run_page: RunPage, make_site: Callable[..., Site]
+) -> None:
+    """Ninety days show thirty, nothing is compared, and fifteen days are one click away."""
+    page = run_page(VISITORS, website=make_site(plan="pro").slug, range="90d")
+    assert "Visitor data reaches back 30 days. Counted from" in text_of(page)
+    page.button(key="longest-comparable").click().run()
+    assert query_of(page)["range"] == "15d"
+    assert "longest-comparable" not in [button.key for button in page.button]
+
+
+def test_tinybird_down_shows_an_error_in_each_panel(
+    run_page: RunPage, three_visitors: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each panel says so for itself; header, sidebar and chips stand."""
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    page = run_page(VISITORS, website=three_visitors.slug, country="FR")
+    assert not page.exception
+    assert len(page.error) == 7
+    assert page.title[0].value == "Visitors"
+    assert page.button(key="chip-country")
+
+
+def test_the_switch_is_in_the_url_and_on_the_chart(run_page: RunPage, three_visitors: Site) -> None:
+    """Page views chosen are drawn and linked."""
+    page = run_page(VISITORS, website=three_visitors.slug)
+    page.button_group(key="count_widget").set_value("page_views").run()
+    assert query_of(page)["metric"] == "page_views"
+    assert "Page views over time" in text_of(page)
+
+
+def test_a_corrupt_switch_falls_back_with_a_notice(run_page: RunPage, three_visitors: Site) -> None:
+    """A count that is not offered is not asked for."""
+    page = run_page(VISITORS, website=three_visitors.slug, metric="money")
+    assert not page.exception
+    assert "Possible are visitors, sessions, page_views" in text_of(page)
+    assert "Unique visitors over time" in text_of(page)
+
+
+def test_the_map_points_at_countries_with_visitors_alone(run_page: RunPage, three_visitors: Site) -> None:
+    """What can be clicked on the map is what was counted; the outlines come with the page."""
+    page = run_page(VISITORS, website=three_visitors.slug)
+    figures = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
+    (world,) = [figure for figure in figures if figure["layout"].get("shapes")]
+    (targets,) = world["data"]
+    assert {tuple(each) for each in targets["customdata"]} == {("FR", "France", "2 visitors", "66.7 %")}
+
+
+def test_more_rows_are_one_click_away(run_page: RunPage, site: Site, send_events: SendEvents) -> None:
+    """Eight rows stand at first, twenty more after a click."""
+    now = datetime.now(UTC) - timedelta(minutes=10)
+    rows = [
+        {
+            "timestamp": now.isoformat(),
+            "website_id": site.id,
+            "visitor_id": f"v{number}",
+            "event_type": "seen",
+            "browser": f"Browser {number:02}",
+        }
+        for number in range(10)
+    ]
+    send_events("visitor_events", rows)
+    page = run_page(VISITORS, website=site.slug)
+    assert len(rows_of(page, "browser")) == 8
+    page.button(key="more-browser").click().run()
+    assert len(rows_of(page, "browser")) == 10
