@@ -37,7 +37,6 @@ _QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
     True: ("see below", "orange"),
 }
 CARD_MIN_WIDTH_PX = 148
-LINE_CHARACTERS, TWO_LINES_PX = 70, 56
 LISTED, TALL_PX = 14, 460
 
 
@@ -210,7 +209,7 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
             "Arrived": [_ago((now - newest).total_seconds()) for newest in reasons["newest"]],
             "Rows": reasons["quarantined"],
             "Data source": [formatting.plain(name) for name in reasons["datasource"]],
-            "Reason": [formatting.plain(reason) for reason in reasons["reason"]],
+            "Reason": [first_reason(reason) for reason in reasons["reason"]],
             "Website": [formatting.plain(website) or formatting.MISSING for website in reasons["website_id"]],
         }
     )
@@ -221,9 +220,7 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
         "Reason": st.column_config.TextColumn(width="large"),
         "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
     }
-    is_long = bool((table["Reason"].str.len() > LINE_CHARACTERS).any())
-    alt = f"{len(table)} reasons why rows were quarantined, newest first"
-    _table("quarantine", table, columns, alt, row_px=TWO_LINES_PX if is_long else None)
+    _table("quarantine", table, columns, f"{len(table)} reasons why rows were quarantined, newest first")
 
 
 def latency(seconds: float | None) -> str:
@@ -235,6 +232,16 @@ def latency(seconds: float | None) -> str:
     if seconds is None:
         return formatting.MISSING
     return f"{max(1, round(seconds * 1000))} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def first_reason(reason: str) -> str:
+    """The first of the reasons that a row was quarantined for, and how many more there are; the file has them all.
+
+    >>> first_reason("column 'a' has no value; column 'b' has no value"), first_reason("value 'x' is not DateTime")
+    ("column 'a' has no value (and 1 more)", "value 'x' is not DateTime")
+    """
+    first, *others = formatting.plain(reason, limit=1000).split("; ")
+    return f"{first} (and {len(others)} more)" if others else first
 
 
 def event_name(event_type: str) -> str:
@@ -257,15 +264,12 @@ def _share(meaning: str) -> object:
     )
 
 
-def _table(
-    key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str, *, row_px: int | None = None
-) -> None:
+def _table(key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str) -> None:
     st.dataframe(
         table,
         hide_index=True,
         height="content" if len(table) <= LISTED else TALL_PX,
         column_config=dict(columns),  # type: ignore[arg-type]  # Streamlit's own type for it is not public
-        row_height=row_px,
         key=f"table-{key}",
         alt=alt,
     )
