@@ -174,35 +174,6 @@ def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Dem
     expect(page.locator(".deck-tooltip")).to_contain_text("Middle <b>of</b> the view, FR", timeout=15_000)
 
 
-def test_a_click_on_a_dot_filters_the_list_and_leaves_the_view(
-    window: Callable[..., Window], demo: Demo
-) -> None:
-    """The dot in the middle is clicked: address, chip and list say its place; the globe stays turned as it was."""
-    website_id, slug = _website(demo, offset=3)
-    for _ in range(12):
-        _seen(demo, website_id, "Clicktown", LATITUDE, LONGITUDE)
-    page = window(f"/live?website={slug}&window=30").page
-    _globe(page)
-    page.wait_for_timeout(4000)
-    before = _globe(page)
-    box = page.locator(GLOBE).first.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 40, y - 40)
-    page.mouse.move(x, y, steps=4)
-    expect(page.locator(".deck-tooltip")).to_contain_text("Clicktown, FR", timeout=15_000)
-    page.mouse.click(x, y)
-    chip = page.locator(".st-key-chip-place")
-    expect(chip).to_contain_text("Clicktown, FR", timeout=20_000)
-    assert "place=" in page.url
-    page.mouse.move(box["x"] + 5, box["y"] + 5)
-    page.wait_for_timeout(1500)
-    assert _difference(before, _globe(page)) < 0.05
-    chip.get_by_role("button").click()
-    expect(chip).to_have_count(0, timeout=20_000)
-    assert "place=" not in page.url
-
-
 def test_zooming_in_takes_clusters_apart(window: Callable[..., Window], demo: Demo) -> None:
     """Two towns 40 km apart are one dot from afar and two from near: what the pointer finds in the middle says so."""
     website_id, slug = _website(demo, offset=4)
