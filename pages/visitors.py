@@ -81,9 +81,10 @@ def draw_countries() -> None:
             filters.toggle("country", clicked)
         with rows:
             breakdown.draw_values(reading.value, "country")
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            export.offer_csv(page, "visitors-by-country", values)
+        with breakdown.footer():
+            st.space("stretch")
             breakdown.draw_more(reading.value, "country")
+            export.offer_csv(page, "visitors-by-country", values)
 
 
 @st.fragment(parallel=True)
@@ -95,8 +96,9 @@ def draw_dimension(dimension: Dimension) -> None:
         values = reading.value.of(dimension)
         if len(values):
             breakdown.draw_values(reading.value, dimension)
-            with st.container(horizontal=True, horizontal_alignment="distribute"):
+            with breakdown.footer():
                 breakdown.draw_more(reading.value, dimension)
+                st.space("stretch")
                 export.offer_csv(page, f"visitors-by-{dimension}", values)
         else:
             st.markdown(f"**{breakdown.WORDING[dimension].title}**")

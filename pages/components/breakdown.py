@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension
@@ -179,6 +180,11 @@ def draw_values(audience: Audience, dimension: Dimension) -> None:
                 if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
                     filters.toggle(wording.parameter, _parameter(dimension, row))
                 st.html(_figures(row, width, colours, is_compared=is_compared), width="content")
+
+
+def footer() -> DeltaGenerator:
+    """The line under the rows: what more there is, and the export."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="small")
 
 
 def draw_more(audience: Audience, dimension: Dimension) -> None:

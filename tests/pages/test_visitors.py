@@ -139,7 +139,7 @@ def test_filters_combine_and_restore_from_the_url(run_page: RunPage, three_visit
     assert not {"country", "device", "browser", "path"} & set(query_of(page))
 
 
-@pytest.mark.parametrize("value", ["ZZ", SCRIPT, "' OR 1=1 --", "{{ error('x') }}", "x" * 5000])
+@pytest.mark.parametrize("value", ["ZZ", "<b>nobody</b>", "' OR 1=1 --", "{{ error('x') }}", "x" * 5000])
 def test_a_filter_that_nobody_matches_is_said_with_what_to_do(
     run_page: RunPage, three_visitors: Site, value: str
 ) -> None:
