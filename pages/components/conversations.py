@@ -132,7 +132,9 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int] | None,
             st.markdown(f"**{formatting.rate(ratio)}** :gray[{formatting.count(escalated)}]", width="content")
         st.progress(min(ratio or 0.0, 1.0))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            st.caption(" · ".join([of, *([] if selected else _compared(escalations))]), width="content")
+            # No caption: its fainter ink leaves green and red too little contrast.
+            said = [f":gray[{of}]", *([] if selected else _compared(escalations))]
+            st.markdown(f":small[{' · '.join(said)}]", width="content")
 
 
 def _compared(escalations: Escalations) -> list[str]:
@@ -141,9 +143,9 @@ def _compared(escalations: Escalations) -> list[str]:
     if delta.verdict == "off" or change is None:
         return []
     if delta.verdict == "not_comparable":
-        return [f"not comparable: {delta.reason}"]
+        return [f":gray[not comparable: {delta.reason}]"]
     if delta.verdict == "within_noise":
-        return [f"{change}, within noise"]
+        return [f":gray[{change}, within noise]"]
     colour = "green" if delta.verdict == "better" else "red"
     return [f":{colour}[**{change}** {delta.verdict}]"]
 
