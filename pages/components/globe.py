@@ -26,7 +26,7 @@ HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
-NEAREST_ZOOM, FARTHEST_ZOOM = 9.0, 1.4
+NEAREST_ZOOM, FARTHEST_ZOOM = 7.0, 1.4
 # Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
 # covers the world, seen between two zooms only.
 LEVEL_ENDS = (3.1, 5.2)

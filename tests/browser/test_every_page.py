@@ -58,6 +58,17 @@ def test_a_phone_scrolls_in_one_direction(window: Callable[..., Window], title: 
     assert width <= 390
 
 
+@pytest.mark.parametrize("title", ["Conversations", "Live", "Data health"])
+def test_tables_leave_by_the_safe_button_alone(window: Callable[..., Window], title: str) -> None:
+    """Streamlit's own download would hand a visitor's formula to a spreadsheet."""
+    page = window(PATHS[title]).page
+    settled(page)
+    expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible(timeout=SETTLED_MS)
+    page.locator("[data-testid=stDataFrame]").first.hover()
+    expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
+    expect(page.locator("[class*=st-key-csv-]").first).to_be_visible()
+
+
 @pytest.mark.parametrize("title", PATHS)
 def test_every_chart_says_in_words_what_it_shows(window: Callable[..., Window], title: str) -> None:
     """A chart that cannot be seen has its text."""
