@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 DIRECTORY = Path(__file__).parent
 DESKTOP, PHONE = (1440, 900), (390, 844)
-SETTLE_MS = 9_000
+SETTLE_MS = 12_000
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-background-networking",
