@@ -1,0 +1,1 @@
+"""Facts on their way into Tinybird and out of it again. Knows no page, no cache and no local stack."""

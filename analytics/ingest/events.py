@@ -1,0 +1,246 @@
+"""What may be sent to Tinybird: one type per data source, checked before anything leaves. Pure.
+
+Owns which values an event may hold and how it is written as a row. Knows no spool, no connection and no clock.
+Timestamps are aware; seconds everywhere; None means "not known" and becomes the column's empty value.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from analytics.errors import AnalyticsError
+from analytics.wire import Row
+
+VisitorEventType = Literal["seen", "page_view"]
+ConversationEventType = Literal[
+    "conversation_started",
+    "first_response",
+    "conversation_resolved",
+    "ai_resolved",
+    "escalated",
+    "feedback_submitted",
+]
+
+DURATION_EVENT_TYPES: Final[frozenset[ConversationEventType]] = frozenset(
+    {"first_response", "conversation_resolved", "ai_resolved"}
+)
+"""The events that say how long something took since the conversation's start."""
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2106, 2, 7, tzinfo=UTC)
+"""What a DateTime column holds: from `EARLIEST` to before `LATEST`."""
+
+LONGEST_DURATION_SECONDS: Final = 100 * 365.25 * 86_400.0
+MAX_PAGE_URL_CHARACTERS: Final = 8_192
+
+_REASONS: Final = {
+    "website_id": "1 to 100 letters, digits, - or _ are needed",
+    "visitor_id": "1 to 100 letters, digits, - or _ are needed",
+    "session_id": "1 to 100 letters, digits, - or _ are needed, or None",
+    "conversation_id": "1 to 100 letters, digits, - or _ are needed",
+    "country_code": "two capital letters are needed (ISO 3166-1 alpha-2), or None",
+}
+
+
+class InvalidEvent(AnalyticsError):  # noqa: N818  # what the event is; "InvalidEventError" says no more
+    """An event that may not be sent. The value itself is in no text: it may be a visitor's.
+
+    Attributes:
+        field: Which argument or field.
+        reason: What is wrong with it, in plain words.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"The event's {field} is not usable: {reason}.")
+        self.field = field
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.field, self.reason))
+
+
+def _in_column(at: datetime) -> datetime:
+    if not EARLIEST <= at < LATEST:
+        raise ValueError(
+            f"it lies outside {EARLIEST:%Y} to {LATEST:%Y-%m-%d}, which is all that the column holds"
+        )
+    return at
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+"""Letters, digits, - and _: a ULID, a nanoid, a UUID."""
+
+_Instant = Annotated[AwareDatetime, AfterValidator(_in_column)]
+_CountryCode = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
+_Short = Annotated[str, StringConstraints(max_length=50)]
+_Text = Annotated[str, StringConstraints(max_length=100)]
+_Url = Annotated[str, StringConstraints(max_length=MAX_PAGE_URL_CHARACTERS)]
+
+
+class _Event(BaseModel):
+    """What both types share: frozen, strict, and one kind of error."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+    timestamp: _Instant
+    website_id: Id
+    visitor_id: Id
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _says_what_is_wrong(cls, values: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        location, kind, message = first["loc"], first["type"], first["msg"]
+        field = str(location[0]) if location else "values"
+        known = kind in {"string_pattern_mismatch", "string_type"} and field in _REASONS
+        raise InvalidEvent(
+            field, _REASONS[field] if known else message.removeprefix("Value error, ").rstrip(".")
+        )
+
+
+class VisitorEvent(_Event):
+    """One row of `visitor_events`: a visitor is there, or has opened a page.
+
+    Attributes:
+        timestamp: When; aware. Written in UTC, cut to whole seconds.
+        website_id: Whose website.
+        visitor_id: Who.
+        event_type: `seen` or `page_view`.
+        session_id: Which visit; None when it is not known.
+        country_code: ISO 3166-1 alpha-2, capital letters; None when it is not known.
+        city: At most 100 characters; None when it is not known.
+        latitude: Degrees north, -90 to 90; None when it is not known, and then so is `longitude`.
+        longitude: Degrees east, -180 to 180; None when it is not known, and then so is `latitude`.
+        device_type: At most 50 characters, usually desktop, mobile or tablet; None when it is not known.
+        browser: At most 100 characters; None when it is not known.
+        page_url: At most `MAX_PAGE_URL_CHARACTERS`; None when it is not known.
+
+    Raises:
+        InvalidEvent: A value may not be sent.
+    """
+
+    DATASOURCE: ClassVar[str] = "visitor_events"
+
+    event_type: VisitorEventType
+    session_id: Id | None = None
+    country_code: _CountryCode | None = None
+    city: _Text | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
+    device_type: _Short | None = None
+    browser: _Text | None = None
+    page_url: _Url | None = None
+
+    @model_validator(mode="after")
+    def _has_a_whole_place(self) -> Self:
+        if (self.latitude is None) != (self.longitude is None):
+            missing = "latitude" if self.latitude is None else "longitude"
+            raise InvalidEvent(missing, "it is missing while the other coordinate is there")
+        return self
+
+    def row(self) -> Row:
+        """The event as a row. Without coordinates the place is unknown: 0, 0 and neither country nor city.
+
+        >>> event = VisitorEvent(
+        ...     timestamp=datetime(2026, 11, 10, 9, 30, 15, 999, tzinfo=UTC), website_id="w1", visitor_id="v1",
+        ...     event_type="seen", country_code="DE", city="Berlin",
+        ... )
+        >>> row = event.row()
+        >>> row["timestamp"], row["latitude"], row["country_code"]
+        ('2026-11-10 09:30:15', 0.0, '')
+        """
+        is_placed = self.latitude is not None
+        return {
+            "timestamp": utc_text(self.timestamp),
+            "website_id": self.website_id,
+            "visitor_id": self.visitor_id,
+            "session_id": self.session_id or "",
+            "event_type": self.event_type,
+            "country_code": (self.country_code or "") if is_placed else "",
+            "city": (self.city or "") if is_placed else "",
+            "latitude": self.latitude or 0.0,
+            "longitude": self.longitude or 0.0,
+            "device_type": self.device_type or "",
+            "browser": self.browser or "",
+            "page_url": self.page_url or "",
+        }
+
+
+class ConversationEvent(_Event):
+    """One row of `conversation_metrics`: something happened in a conversation's life.
+
+    Attributes:
+        timestamp: When; aware. Written in UTC, cut to whole seconds.
+        website_id: Whose website.
+        visitor_id: With whom.
+        event_type: What happened.
+        conversation_id: To which conversation.
+        duration_seconds: Since the conversation's start, for the types in `DURATION_EVENT_TYPES`; 0 for all others.
+
+    Raises:
+        InvalidEvent: A value may not be sent.
+    """
+
+    DATASOURCE: ClassVar[str] = "conversation_metrics"
+
+    event_type: ConversationEventType
+    conversation_id: Id
+    duration_seconds: float = 0.0
+
+    @model_validator(mode="after")
+    def _took_a_time(self) -> Self:
+        seconds = self.duration_seconds
+        if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_DURATION_SECONDS:
+            raise InvalidEvent(
+                "duration_seconds", "a finite number of seconds, 0 or more and under a century, is needed"
+            )
+        if seconds and self.event_type not in DURATION_EVENT_TYPES:
+            raise InvalidEvent("duration_seconds", f"{self.event_type} has no duration: it must be 0")
+        return self
+
+    def row(self) -> Row:
+        """The event as a row.
+
+        >>> ConversationEvent(
+        ...     timestamp=datetime(2026, 11, 10, 9, 30, 15, tzinfo=UTC), website_id="w1", visitor_id="v1",
+        ...     event_type="first_response", conversation_id="c1", duration_seconds=95.5,
+        ... ).row()["duration_seconds"]
+        95.5
+        """
+        return {
+            "timestamp": utc_text(self.timestamp),
+            "website_id": self.website_id,
+            "visitor_id": self.visitor_id,
+            "event_type": self.event_type,
+            "conversation_id": self.conversation_id,
+            "duration_seconds": self.duration_seconds,
+        }
+
+
+Event = VisitorEvent | ConversationEvent
+
+
+def utc_text(at: datetime) -> str:
+    """An aware instant as a DateTime column reads it, cut to whole seconds.
+
+    >>> utc_text(datetime.fromisoformat("2026-11-10T10:30:15.9+01:00"))
+    '2026-11-10 09:30:15'
+    """
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds")
