@@ -38,11 +38,12 @@ def draw_live() -> None:
     with panel("live", height_px=680, border=False):
         seen = cached.visitor_clusters(viewer, website, minutes, now)
         present = cached.right_now(viewer, website, now, minutes)
-        left, right = st.columns([3, 2], gap="xsmall", border=True)
+        left, right = st.columns([4, 3], gap="xsmall", border=True)
         with left:
             note_staleness(seen, page.timezone)
             globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)
             st.html(globe.legend(palette()))
+            globe.draw_busiest(seen.value[-1])
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", height_px=96, border=False):

@@ -24,9 +24,14 @@ NAMES = {
 
 def toggle(name: str, value: str) -> None:
     """Set a filter, or take it away where it already is that value; the whole page runs again."""
+    write_toggled(name, value)
+    st.rerun()
+
+
+def write_toggled(name: str, value: str) -> None:
+    """As `toggle`, for callbacks, after which the page runs again anyway."""
     url_state.write(name, None if st.query_params.get(name) == value else value)
     st.query_params.pop("page", None)
-    st.rerun()
 
 
 def chips(shown: Mapping[str, str]) -> None:

@@ -19,13 +19,14 @@ from PIL import Image
 
 from analytics import sun
 from analytics.places import Cell
-from pages.components import formatting, url_state
+from pages.components import filters, formatting
 from pages.components.palette import Palette, Rgba, palette, rgba
 
 HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
+BUSIEST = 6
 NEAREST_ZOOM, FARTHEST_ZOOM = 7.0, 1.4
 # Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
 # covers the world, seen between two zooms only.
@@ -53,7 +54,7 @@ def draw_globe(
     chosen: Cell | None = None,
     colours: Palette | None = None,
 ) -> None:
-    """Draw visitors per place; `static/style.css` scales it to the room it has. A click on a dot writes `place`.
+    """Draw visitors per place; `static/style.css` scales it to the room it has. A click on a dot toggles `place`.
 
     The view is the viewer's: it opens on the busiest place, and as initial view and key stay as they are, a refresh
     changes dots and never the camera.
@@ -67,7 +68,7 @@ def draw_globe(
     """
     with st.container(key="globe-view"):
         st.pydeck_chart(
-            deck_of(levels, now, _initial_view(levels[0], key), chosen, colours or palette()),
+            deck_of(levels, now, _initial_view(levels[0], key), chosen, colours or palette(), _clicks(key)),
             height=HEIGHT_PX,
             key=key,
             on_select=lambda: _follow(key),
@@ -82,11 +83,16 @@ def deck_of(
     view: pdk.ViewState,
     chosen: Cell | None,
     colours: Palette,
+    clicks: int = 0,
 ) -> pdk.Deck:
-    """The deck of `draw_globe`: what is sent to the browser."""
+    """The deck of `draw_globe`: what is sent to the browser.
+
+    Streamlit keeps a click as a selection in the browser until the layer that was clicked is gone, and tells nothing of
+    a second click on the same dot. So the layers of the dots have other names after each of the `clicks`.
+    """
     ends = (None, *LEVEL_ENDS, None)
     dots = [
-        _dots(f"visitors-{number}", data, colours, ends[number], ends[number + 1])
+        _dots(f"visitors-{number}-{clicks}", data, colours, ends[number], ends[number + 1])
         for number, data in enumerate(_data_urls(levels))
     ]
     return pdk.Deck(
@@ -125,6 +131,23 @@ def name_of(cluster: Mapping[Hashable, object], longest: int = LONGEST_NAMES[0])
     if not others:
         return name
     return f"{name} and {formatting.count(others)} more {'place' if others == 1 else 'places'}"
+
+
+def draw_busiest(level: pd.DataFrame) -> None:
+    """Draw the places with most visitors as buttons: what a click on their dot does, for the keyboard and at a glance.
+
+    Args:
+        level: the nearest of `cached.visitor_clusters`.
+    """
+    with st.container(horizontal=True, horizontal_alignment="center", gap="xsmall", key="busiest"):
+        for number, row in enumerate(level.nlargest(BUSIEST, "visitors").to_dict("records")):
+            st.button(
+                f"{formatting.markdown(name_of(row), limit=48)} :gray[{formatting.count(int(row['visitors']))}]",
+                key=f"busiest-{number}",
+                type="tertiary",
+                on_click=filters.write_toggled,
+                args=("place", str(row["cell"])),
+            )
 
 
 def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
@@ -166,8 +189,16 @@ def clicked(selection: object) -> str | None:
 
 
 def _follow(key: str) -> None:
-    """A click on a dot filters by its place; one on the sea, or on the same dot again, takes the filter away."""
-    url_state.write("place", clicked(st.session_state[key].get("selection")))
+    """A click on a dot filters by its place; one on the same dot again takes the filter away, one on the sea neither."""
+    cell = clicked(st.session_state[key].get("selection"))
+    if cell is not None:
+        st.session_state[f"clicks-{key}"] = _clicks(key) + 1
+        filters.write_toggled("place", cell)
+
+
+def _clicks(key: str) -> int:
+    """How many clicks on dots of that globe this session has seen."""
+    return int(st.session_state.get(f"clicks-{key}", 0))
 
 
 def _alt(level: pd.DataFrame) -> str:

@@ -93,8 +93,8 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             hide_index=True,
             height="stretch",
             column_config={
-                "Place": st.column_config.TextColumn(width=96),
-                "Page": st.column_config.TextColumn(width=88),
+                "Place": st.column_config.TextColumn(width=128),
+                "Page": st.column_config.TextColumn(width=116),
                 "Device": st.column_config.TextColumn(width=58),
                 "Seen": st.column_config.TextColumn(width=46),
             },

@@ -25,16 +25,28 @@ def is_on(notices: list[str]) -> bool:
 
 
 def offer() -> None:
-    """Draw the link to wall mode."""
-    with st.container(key="wall-offer", width="content"):
-        _link("Wall mode", ":material/tv:", {"wall": "1"})
+    """Draw the button into wall mode."""
+    st.button(
+        "Wall mode",
+        key="wall-offer",
+        icon=":material/tv:",
+        type="tertiary",
+        on_click=url_state.write,
+        args=("wall", "1"),
+    )
 
 
 def dress() -> None:
-    """Hide what nobody can click from afar, and draw the link back."""
+    """Hide what nobody can click from afar, and draw the button back."""
     st.html(ASSETS / "wall.css")
-    with st.container(key="wall-leave"):
-        _link("Leave wall mode", ":material/close_fullscreen:", {})
+    st.button(
+        "Leave wall mode",
+        key="wall-leave",
+        icon=":material/close_fullscreen:",
+        type="tertiary",
+        on_click=url_state.write,
+        args=("wall", None),
+    )
 
 
 def refresh_seconds(live: float | None) -> float | None:
@@ -87,8 +99,3 @@ def _bars(activity: pd.DataFrame) -> str:
         f'at most {formatting.count(highest)}">{bars}</div>'
         f'<div class="wall-axis"><span>{len(visitors)} minutes ago</span><span>now</span></div>'
     )
-
-
-def _link(label: str, icon: str, change: dict[str, str]) -> None:
-    params = {name: st.query_params[name] for name in st.query_params if name != "wall"}
-    st.page_link("pages/live.py", label=label, icon=icon, query_params={**params, **change})

@@ -1,6 +1,7 @@
 """Live in a real browser: the globe in pixels, the list, and an event that arrives while one looks."""
 
 import io
+import re
 from collections import Counter
 from collections.abc import Callable
 from uuid import uuid4
@@ -174,6 +175,108 @@ def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Dem
     expect(page.locator(".deck-tooltip")).to_contain_text("Middle <b>of</b> the view, FR", timeout=15_000)
 
 
+def test_a_click_on_a_dot_filters_the_list_and_another_takes_it_away(
+    window: Callable[..., Window], demo: Demo
+) -> None:
+    """The dot in the middle is clicked: address, chip and list say its place, the view stays; then again, and again."""
+    website_id, slug = _website(demo, offset=3)
+    for _ in range(12):
+        _seen(demo, website_id, "Clicktown", LATITUDE, LONGITUDE)
+    page = window(f"/live?website={slug}&window=30").page
+    _globe(page)
+    page.wait_for_timeout(3000)
+    before = _globe(page)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    chip = page.locator(".st-key-chip-place")
+
+    def click(chips: int) -> None:
+        """Click until so many chips are there: without a graphics card, a press may last too long to be a click."""
+        for _attempt in range(4):
+            page.mouse.move(x - 40, y - 40)
+            page.mouse.move(x, y, steps=4)
+            expect(page.locator(".deck-tooltip")).to_contain_text("Clicktown, FR", timeout=15_000)
+            page.wait_for_timeout(1000)
+            page.mouse.click(x, y)
+            for _wait in range(12):
+                page.wait_for_timeout(500)
+                if chip.count() == chips:
+                    return
+        raise AssertionError(f"No click was taken; {chip.count()} chips are there.")
+
+    click(1)
+    expect(chip).to_contain_text("Clicktown, FR", timeout=20_000)
+    expect(page).to_have_url(re.compile("place="))
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.wait_for_timeout(1500)
+    assert _difference(before, _globe(page)) < 0.05
+    click(0)
+    click(1)
+    chip.get_by_role("button").click()
+    expect(chip).to_have_count(0, timeout=20_000)
+    expect(page).not_to_have_url(re.compile("place="))
+    click(1)
+
+
+def test_dots_come_apart_as_one_zooms(window: Callable[..., Window], demo: Demo) -> None:
+    """Two towns ten kilometres apart are one dot from afar and each its own from near."""
+    website_id, slug = _website(demo, offset=4)
+    for _ in range(12):
+        _seen(demo, website_id, "Easttown", LATITUDE, LONGITUDE)
+        _seen(demo, website_id, "Northtown", LATITUDE + 0.1, LONGITUDE)
+    page = window(f"/live?website={slug}&window=30").page
+    _globe(page)
+    page.wait_for_timeout(3000)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tooltip = page.locator(".deck-tooltip")
+    page.mouse.move(x, y)
+    page.mouse.move(x + 1, y, steps=3)
+    expect(tooltip).to_contain_text("and 1 more place", timeout=15_000)
+    for _ in range(12):
+        page.mouse.wheel(0, -300)
+        page.wait_for_timeout(400)
+    _touch(page, x, y)
+    expect(tooltip).not_to_contain_text("more place", timeout=15_000)
+    named = {
+        name
+        for name in ("Easttown", "Northtown")
+        for offset in range(-60, 61, 6)
+        if _names(page, x, y + offset, name)
+    }
+    assert named == {"Easttown", "Northtown"}
+
+
+def _touch(page: Page, x: float, y: float) -> None:
+    """Point somewhere else and back, so that what is named is what is there now."""
+    page.mouse.move(x - 150, y - 150)
+    page.wait_for_timeout(300)
+    page.mouse.move(x, y, steps=3)
+    page.wait_for_timeout(300)
+
+
+def _names(page: Page, x: float, y: float, name: str) -> bool:
+    page.mouse.move(x, y, steps=2)
+    page.wait_for_timeout(250)
+    tooltip = page.locator(".deck-tooltip").first
+    return tooltip.is_visible() and name in tooltip.inner_text()
+
+
+def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., Window], demo: Demo) -> None:
+    """What a click on a dot does, the keyboard does on the names under the globe."""
+    website_id, slug = _website(demo, offset=3)
+    for _ in range(15):
+        _seen(demo, website_id, "Keytown", 10.0, 10.0)
+    page = window(f"/live?website={slug}&window=30").page
+    button = page.get_by_role("button", name=re.compile("Keytown, FR"))
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-chip-place")).to_contain_text("Keytown, FR", timeout=20_000)
+    expect(page).to_have_url(re.compile("place="))
+
+
 def test_a_hidden_tab_asks_for_nothing(window: Callable[..., Window]) -> None:
     """Streamlit's timers go on in a hidden tab; here they stop, and what is seen again is fresh at once."""
     page = window("/live").page
@@ -198,8 +301,12 @@ def test_the_wall_fills_the_screen_and_leads_back(window: Callable[..., Window])
     box = page.locator(GLOBE).first.bounding_box()
     assert box is not None
     assert 0.8 * 1080 < box["height"] < 1080
-    page.get_by_role("link", name="Leave wall mode").click()
+    page.get_by_role("button", name="Leave wall mode").click()
     expect(page.locator("[data-testid=stSidebar]")).to_be_visible(timeout=30_000)
+    expect(page).not_to_have_url(re.compile("wall"))
+    page.get_by_role("button", name="Wall mode").click()
+    expect(page.locator(".wall-now")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile("wall=1"))
 
 
 def test_the_window_switch_is_kept_in_the_address(window: Callable[..., Window]) -> None:

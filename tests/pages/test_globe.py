@@ -66,7 +66,7 @@ def test_a_name_that_ends_a_url_ends_nothing() -> None:
         layer = next(
             layer
             for layer in json.loads(_json(_everywhere(1, city)))["layers"]
-            if layer["id"] == "visitors-0"
+            if layer["id"] == "visitors-0-0"
         )
         assert "#" not in layer["data"]
         (feature,) = json.loads(unquote(layer["data"].split(",", 1)[1]))["features"]

@@ -20,7 +20,7 @@ def _deck(page: AppTest) -> dict[str, Any]:
 
 def _dots(page: AppTest) -> list[dict[str, Any]]:
     """The dots that the globe draws when one looks closely."""
-    (layer,) = (layer for layer in _deck(page)["layers"] if layer["id"] == "visitors-2")
+    (layer,) = (layer for layer in _deck(page)["layers"] if layer["id"] == "visitors-2-0")
     return _features(layer)
 
 
@@ -123,7 +123,11 @@ def test_wall_mode_shows_large_numbers_and_the_way_back(run_page: RunPage, two_v
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "<script>" not in html
     assert not page.dataframe
-    assert "Leave wall mode" in [link.proto.label for link in page.get("page_link")]
+    assert page.button(key="wall-leave").label == "Leave wall mode"
+    page.button(key="wall-leave").click().run()
+    assert "wall" not in query_of(page)
+    page.button(key="wall-offer").click().run()
+    assert query_of(page)["wall"] == "1"
 
 
 def test_the_wall_is_dark_in_every_theme(run_page: RunPage, two_visitors: Site) -> None:
