@@ -6,11 +6,13 @@ would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.e
 
 from __future__ import annotations
 
+import gzip
 import logging
 import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
@@ -27,10 +29,13 @@ from tenacity import (
 from analytics.errors import ConfigError, SourceError, SourceRejected, SourceUnavailable
 from analytics.settings import Settings
 from analytics.wire import (
+    DeleteJob,
     Ingested,
     Parameter,
     PipeAnswer,
     Row,
+    ahead_seconds,
+    delete_job,
     error_text,
     json_object,
     mismatch,
@@ -40,6 +45,7 @@ from analytics.wire import (
     refusal,
     retry_after_seconds,
     row_count,
+    website_condition,
 )
 
 T = TypeVar("T")
@@ -52,8 +58,6 @@ MAX_TOTAL_WAIT_SECONDS: Final = 10.0
 
 FIRST_BACKOFF_SECONDS: Final = 0.25
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
-MAX_JOB_SECONDS: Final = 120.0
-JOB_POLL_SECONDS: Final = 1.0
 MAX_ERROR_CHARACTERS: Final = 300
 
 DOWN_SECONDS: Final = 15.0
@@ -61,7 +65,7 @@ DOWN_SECONDS: Final = 15.0
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_WEBSITE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _TOKEN_VARIABLES: Final = {
     "read": "TINYBIRD_READ_TOKEN",
     "append": "TINYBIRD_APPEND_TOKEN",
@@ -82,7 +86,11 @@ class Tinybird:
         transport: Replaces the network in tests.
         on_query: Called once per query sent, with the time and the pipe: what a daily budget counts.
         sleep: Waits between attempts.
-        monotonic: Measures how long a job takes, and how long a server that does not answer is left alone.
+        monotonic: Measures how long a server that does not answer is left alone.
+
+    Attributes:
+        ahead_seconds: How far the server's clock is before ours, by the newest answer's `Date` (whole seconds);
+            None before the first answer, and when it had none.
     """
 
     def __init__(
@@ -111,6 +119,7 @@ class Tinybird:
         self._monotonic = monotonic
         self._down: tuple[float, SourceUnavailable] | None = None
         self._answered_at = -math.inf
+        self.ahead_seconds: float | None = None
 
     @classmethod
     def from_settings(
@@ -173,7 +182,7 @@ class Tinybird:
 
     @property
     def has_admin_token(self) -> bool:
-        """Whether `query_sql` and `delete_rows` can be asked for."""
+        """Whether `query_sql`, `count_rows` and `start_delete` can be asked for."""
         return bool(self._tokens["admin"])
 
     def _queried(self, name: str, path: str, token: TokenKind, params: Mapping[str, str]) -> PipeAnswer:
@@ -211,72 +220,132 @@ class Tinybird:
             ConfigError: There is no append token.
             SourceError: As for `query_pipe`; requests before the failing one have arrived.
         """
-        successful = quarantined = 0
-        for body in ndjson_batches(rows):
-            response = self._request(
-                "POST",
-                "/v0/events",
-                "append",
-                datasource,
-                params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
-                content=body,
-                headers={"Content-Type": "application/x-ndjson"},
-            )
-            answer = json_object(response.content, datasource)
-            successful += row_count(answer, "successful_rows", datasource)
-            quarantined += row_count(answer, "quarantined_rows", datasource)
-        return Ingested(successful, quarantined)
+        sent = [self.post_batch(datasource, body, wait=wait) for body in ndjson_batches(rows)]
+        return Ingested(
+            sum(each.successful_rows for each in sent), sum(each.quarantined_rows for each in sent)
+        )
 
-    def delete_rows(self, datasource: str, website_id: str) -> int | None:
-        """Deletes a website's rows and waits for the job. Returns how many went; None when the job does not say.
+    def post_batch(
+        self,
+        datasource: str,
+        body: bytes,
+        *,
+        wait: bool,
+        gzip_level: int | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Ingested:
+        """Sends one body of newline-delimited JSON in one request. Never retried, as `send_events`.
+
+        Args:
+            datasource: Where the events belong.
+            body: At most `wire.MAX_REQUEST_BYTES`.
+            wait: True returns only when the rows can be queried.
+            gzip_level: Compresses the body, 1 (fast) to 9 (small); None sends it as it is.
+            timeout_seconds: How long Tinybird may take to answer; None means as long as for any request.
 
         Raises:
-            ValueError: The id is not an id, and would have become part of a condition.
-            ConfigError: There is no admin token.
-            SourceUnavailable: As for `query_pipe`, or the job takes longer than `MAX_JOB_SECONDS`.
-            SourceRejected: The job ended with an error.
+            ConfigError, SourceError: As for `send_events`.
         """
-        if not _WEBSITE_ID.fullmatch(website_id):
-            raise ValueError("A website id has letters, digits, - and _ only.")
+        headers = {"Content-Type": "application/x-ndjson"}
+        if gzip_level is not None:
+            body = gzip.compress(body, gzip_level, mtime=0)
+            headers["Content-Encoding"] = "gzip"
         response = self._request(
             "POST",
-            f"/v0/datasources/{_checked_name(datasource)}/delete",
-            "admin",
+            "/v0/events",
+            "append",
             datasource,
-            content=urlencode({"delete_condition": f"website_id = '{website_id}'"}).encode(),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
+            content=body,
+            headers=headers,
+            timeout=TIMEOUT if timeout_seconds is None else httpx.Timeout(timeout_seconds, connect=3.0),
         )
-        job = json_object(response.content, datasource)
-        job_id = job.get("job_id") or job.get("id")
-        if not isinstance(job_id, str):
-            raise mismatch(datasource, "its answer to a delete names no job")
-        deadline = self._monotonic() + MAX_JOB_SECONDS
-        while True:
-            job = self._job(job_id, datasource)
-            status = job.get("status")
-            if status == "done":
-                rows = job.get("rows_affected")
-                return rows if isinstance(rows, int) else None
-            if status == "error":
-                raise SourceRejected(
-                    f"Tinybird could not delete rows from {datasource}: {self._readable(str(job.get('error', '')))}",
-                    source="tinybird",
-                    resource=datasource,
-                )
-            if self._monotonic() >= deadline:
-                raise SourceUnavailable(
-                    f"Tinybird has not finished deleting from {datasource} after {MAX_JOB_SECONDS:.0f} seconds.",
-                    "It may still finish; look at the jobs of the workspace before trying again.",
-                    source="tinybird",
-                    resource=datasource,
-                )
-            self._sleep(JOB_POLL_SECONDS)
+        answer = json_object(response.content, datasource)
+        return Ingested(
+            row_count(answer, "successful_rows", datasource),
+            row_count(answer, "quarantined_rows", datasource),
+        )
 
-    def _job(self, job_id: str, datasource: str) -> dict[str, object]:
-        path = _job_path(job_id, datasource)
-        return self._retried(
-            lambda: json_object(self._request("GET", path, "admin", datasource).content, datasource)
-        )
+    def count_rows(self, datasource: str, website_id: str) -> int:
+        """How many rows of a website a data source holds. Counted with the condition that deletes them.
+
+        Raises:
+            ValueError: The id is not an id, and would have become part of a statement.
+            ConfigError: There is no admin token.
+            SourceError: As for `query_pipe`.
+        """
+        name, condition = _checked_name(datasource), website_condition(website_id)
+        statement = f"SELECT count() AS rows_held FROM {name} WHERE {condition}"  # noqa: S608  # both are checked
+        rows = self.query_sql(datasource, statement).rows
+        try:
+            return int(str(rows[0]["rows_held"]))
+        except (IndexError, KeyError, ValueError):
+            raise mismatch(datasource, "it does not count its rows") from None
+
+    def start_delete(self, datasource: str, website_id: str) -> str:
+        """Starts the job that deletes a website's rows and returns its id. Not retried: it may have started.
+
+        Raises:
+            ValueError: As for `count_rows`, before anything is sent.
+            ConfigError: There is no admin token.
+            SourceUnavailable: No answer, 5xx, or 429: another delete job runs.
+            SourceRejected: Tinybird refused.
+        """
+        form = {"delete_condition": website_condition(website_id)}
+        path = f"/v0/datasources/{_checked_name(datasource)}/delete"
+        answer = self.manage("POST", path, "admin", datasource, form=form)
+        job_id = answer.get("job_id") or answer.get("id")
+        if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
+            raise mismatch(datasource, "its answer to a delete names no usable job")
+        return job_id
+
+    def delete_job(self, datasource: str, job_id: str) -> DeleteJob:
+        """How far a delete job is. Retried as `query_pipe`.
+
+        Raises:
+            ValueError: The id is not a job's.
+            SourceRejected: Tinybird does not know the job (404), or refused.
+            SourceError: As for `query_pipe`.
+        """
+        if not _JOB_ID.fullmatch(job_id):
+            raise ValueError("A job id has letters, digits, - and _ only.")
+        job = delete_job(self.manage("GET", f"/v0/jobs/{job_id}", "admin", datasource), datasource)
+        return replace(job, error=self._readable(job.error))
+
+    def manage(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        token: TokenKind,
+        resource: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> dict[str, object]:
+        """What an address of the management API answers, as a JSON object. Only GET is retried.
+
+        Args:
+            method: GET reads, POST may change something.
+            path: The address; never built from what is not checked.
+            token: Which token asks.
+            resource: What it is about, for errors.
+            params: The query string.
+            form: Fields of the body of a POST; None for an empty body.
+
+        Raises:
+            ConfigError: That token is not set.
+            SourceError: As for `query_pipe`.
+        """
+        body = None if form is None else urlencode(form).encode()
+        headers = None if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+
+        def attempt() -> dict[str, object]:
+            response = self._request(
+                method, path, token, resource, params=params, content=body, headers=headers
+            )
+            return json_object(response.content, resource)
+
+        return self._retried(attempt) if method == "GET" else attempt()
 
     def _retried(self, attempt: Callable[[], T]) -> T:
         retrying = Retrying(
@@ -298,12 +367,14 @@ class Tinybird:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> httpx.Response:
         secret = self._tokens[token]
         if not secret:
             raise ConfigError(
                 f"{_TOKEN_VARIABLES[token]} is missing.", "Set it to a token with that right (`tb token ls`)."
             )
+        asked_at = datetime.now(UTC)
         try:
             response = self._client.request(
                 method,
@@ -311,6 +382,7 @@ class Tinybird:
                 params=params,
                 content=content,
                 headers={**(headers or {}), "Authorization": f"Bearer {secret}"},
+                timeout=timeout,
             )
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise _unusable_host() from None
@@ -335,6 +407,7 @@ class Tinybird:
                 resource=resource,
             ) from None
         self._answered_at, self._down = self._monotonic(), None
+        self.ahead_seconds = ahead_seconds(response.headers.get("Date"), asked_at, datetime.now(UTC))
         if response.status_code not in {200, 201, 202}:
             raise self._refused(response, token, resource)
         return response
@@ -364,12 +437,6 @@ def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("A pipe or data source has letters, digits and _ in its name only.")
     return name
-
-
-def _job_path(job_id: str, datasource: str) -> str:
-    if not _WEBSITE_ID.fullmatch(job_id):
-        raise mismatch(datasource, "its answer to a delete names an unusable job")
-    return f"/v0/jobs/{job_id}"
 
 
 def _unusable_host() -> ConfigError:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final, TypedDict
+from typing import Final, Literal, TypedDict
 
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 
 Json = str | int | float | bool | None
 Row = Mapping[str, Json]
 Parameter = str | int | float | bool | Sequence[str] | None
+
+WEBSITE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+"""What an id may be where it becomes part of a condition: a ULID, a nanoid, a UUID."""
+
+_UNFINISHED: Final = frozenset({"waiting", "working", "cancelling"})
 
 MAX_REQUEST_BYTES: Final = 10_000_000
 """The Events API takes 10 MB a request; larger batches are sent in several."""
@@ -58,6 +64,21 @@ class Ingested:
 
     successful_rows: int
     quarantined_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """How far a job that deletes rows is.
+
+    Attributes:
+        status: working (or waiting to) | done | failed.
+        rows: How many rows went; None when the job does not say.
+        error: Why it failed, as Tinybird says it; empty unless it failed.
+    """
+
+    status: Literal["working", "done", "failed"]
+    rows: int | None
+    error: str
 
 
 def query_text(params: Mapping[str, Parameter]) -> dict[str, str]:
@@ -160,6 +181,55 @@ def error_text(content: bytes) -> str:
         return ""
     error = answer.get("error") if isinstance(answer, dict) else None
     return error if isinstance(error, str) else ""
+
+
+def website_condition(website_id: str) -> str:
+    """The condition that holds for a website's rows. The id is a value: it has no character that could end one.
+
+    >>> website_condition("01JC3V-a_b")
+    "website_id = '01JC3V-a_b'"
+
+    Raises:
+        ValueError: The id is not an id.
+    """
+    if not WEBSITE_ID.fullmatch(website_id):
+        raise ValueError("A website id has letters, digits, - and _ only, 1 to 100 of them.")
+    return f"website_id = '{website_id}'"
+
+
+def delete_job(answer: Mapping[str, object], datasource: str) -> DeleteJob:
+    """How far a job is, by what the jobs API answers.
+
+    Raises:
+        SchemaMismatch: It has no status.
+    """
+    status, rows, error = answer.get("status"), answer.get("rows_affected"), answer.get("error")
+    if not isinstance(status, str):
+        raise mismatch(datasource, "a job has no status")
+    known = rows if isinstance(rows, int) and not isinstance(rows, bool) else None
+    if status == "done":
+        return DeleteJob("done", known, "")
+    if status in _UNFINISHED:
+        return DeleteJob("working", known, "")
+    return DeleteJob("failed", known, error if isinstance(error, str) and error else f"its status is {status}")
+
+
+def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:
+    """How far a server's clock is before ours; None without a readable `Date`.
+
+    The header has whole seconds, cut, so that the answer is good to half a second and half of the time on the way.
+
+    >>> at = datetime(2026, 11, 10, tzinfo=UTC)
+    >>> ahead_seconds("Tue, 10 Nov 2026 00:01:00 GMT", at, at)
+    60.5
+    """
+    try:
+        said = parsedate_to_datetime(date_header or "")
+    except ValueError:
+        return None
+    if said.tzinfo is None:
+        said = said.replace(tzinfo=UTC)
+    return (said - (asked_at + (answered_at - asked_at) / 2)).total_seconds() + 0.5
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
