@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 from sqlalchemy import create_engine, exc, text
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
 
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.settings import Settings
@@ -34,6 +34,12 @@ STATEMENT_TIMEOUT_SECONDS: Final = 8
 POOL_WAIT_SECONDS: Final = 5
 READ_DEADLINE_SECONDS: Final = 10.0
 """No timeout of the server or the network ends the wait for a server that hangs: this does, on this side."""
+
+STREAM_STEP_SECONDS: Final = 120
+"""How long one step of a stream may take; the first one may have to sort a large table."""
+
+FETCH_ROWS: Final = 2000
+"""Rows of one step of a stream: what is in memory at a time."""
 
 HANGING_SECONDS: Final = 15.0
 """How long a server that hung is not asked again, so that pages answer at once meanwhile."""
@@ -112,6 +118,61 @@ class Postgres:
             raise translated(error, name) from None
         return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
 
+    def stream(
+        self, name: str, statement: str, params: Mapping[str, Parameter]
+    ) -> Iterator[Sequence[Sequence[Value]]]:
+        """The rows of a statement, `FETCH_ROWS` at a time, in constant memory, whatever their number.
+
+        All of them come from one read-only transaction over a server-side cursor; it ends with the iteration. The
+        values stand in the order of the columns.
+
+        Args:
+            name: What the query is called in this project, for errors.
+            statement: SQL with `:name` placeholders; never built from values.
+            params: The values.
+
+        Raises:
+            SourceError: As `read`, on any step; a step may take `STREAM_STEP_SECONDS`.
+        """
+        opened = self._awaited(name, lambda: self._cursor(statement, params))
+        connection, parts = opened
+        is_hanging = False
+        try:
+            while True:
+                try:
+                    part = self._awaited(name, lambda: next(parts, None))
+                except SourceUnavailable:
+                    is_hanging = time.monotonic() < self._hangs_until
+                    raise
+                if part is None:
+                    return
+                yield part
+        finally:
+            # A connection whose thread still waits in it is left to that thread.
+            if not is_hanging:
+                connection.close()
+
+    def _cursor(
+        self, statement: str, params: Mapping[str, Parameter]
+    ) -> tuple[Connection, Iterator[Sequence[Sequence[Value]]]]:
+        connection = self._engine.connect()
+        try:
+            connection.execute(text(f"SET LOCAL statement_timeout = {STREAM_STEP_SECONDS * 1000}"))
+            result = connection.execution_options(yield_per=FETCH_ROWS).execute(text(statement), dict(params))
+        except BaseException:
+            connection.close()
+            raise
+        return connection, iter(result.partitions())
+
+    def _awaited(self, name: str, call: Callable[[], T]) -> T:
+        try:
+            return within(STREAM_STEP_SECONDS + READ_DEADLINE_SECONDS, call)
+        except TimeoutError:
+            self._hangs_until = time.monotonic() + HANGING_SECONDS
+            raise _unanswered(name, STREAM_STEP_SECONDS + READ_DEADLINE_SECONDS) from None
+        except (exc.SQLAlchemyError, psycopg.Error) as error:
+            raise translated(error, name) from None
+
     def _rows(
         self, statement: str, params: Mapping[str, Parameter]
     ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
@@ -167,9 +228,9 @@ def _engine(url: str) -> Engine:
         ) from None
 
 
-def _unanswered(name: str) -> SourceUnavailable:
+def _unanswered(name: str, seconds: float = READ_DEADLINE_SECONDS) -> SourceUnavailable:
     return SourceUnavailable(
-        f"Postgres does not answer: {name} waited {READ_DEADLINE_SECONDS:.0f} seconds.",
+        f"Postgres does not answer: {name} waited {seconds:.0f} seconds.",
         _CHECK_URL,
         source="postgres",
         resource=name,
@@ -194,7 +255,7 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
     sqlstate = original.sqlstate if isinstance(original, psycopg.Error) else None
     if sqlstate == _CANCELED:
         return SourceUnavailable(
-            f"Postgres did not finish {name} within {STATEMENT_TIMEOUT_SECONDS} seconds.",
+            f"Postgres did not finish {name} in time.",
             "Try again, or choose a shorter range.",
             source="postgres",
             resource=name,

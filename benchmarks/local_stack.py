@@ -28,6 +28,7 @@ PIPES: Mapping[str, Mapping[str, object]] = {
     "kpi_timeseries": {"days": 30},
     "conversation_breakdown": {"days": 30},
     "conversation_list": {"days": 30},
+    "conversation_events": {"days": 30},
     "active_visitors": {},
     "visitor_locations": {},
     "visitor_activity": {},

@@ -5,7 +5,12 @@ Columns that are not listed here are ignored, so that a newer pipe serves an old
 """
 
 from analytics.schemas.access import USER_BY_EMAIL, WEBSITES_FOR_VIEWER
-from analytics.schemas.conversations import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID
+from analytics.schemas.conversations import (
+    CONVERSATION_BREAKDOWN,
+    CONVERSATION_EVENTS,
+    CONVERSATION_LIST,
+    CONVERSATIONS_BY_ID,
+)
 from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_ROWS
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
 from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS
@@ -17,6 +22,7 @@ __all__ = [
     "ACTIVE_VISITORS",
     "CONVERSATIONS_BY_ID",
     "CONVERSATION_BREAKDOWN",
+    "CONVERSATION_EVENTS",
     "CONVERSATION_LIST",
     "DATA_FRESHNESS",
     "EVENT_VOLUME",

@@ -28,6 +28,15 @@ CONVERSATION_LIST = pipe(
     Column("total", "int", "conversations on all pages"),
 )
 
+CONVERSATION_EVENTS = pipe(
+    "conversation_events",
+    Column("conversation_id", "string", "the conversation"),
+    Column("timestamp", "datetime", "when, UTC, whole seconds"),
+    Column("event_type", "string", "conversation_started, first_response and so on"),
+    Column("duration_seconds", "float", "seconds since the conversation's start; 0 without one"),
+    Column("events", "int", "rows stored, duplicates included"),
+)
+
 CONVERSATIONS_BY_ID = Schema(
     "postgres",
     "conversations_by_id",

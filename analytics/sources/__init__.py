@@ -6,7 +6,12 @@ to the tier; nothing here does.
 
 from analytics.sources.access import user_by_email, websites_for_viewer
 from analytics.sources.asking import Bounds
-from analytics.sources.conversations import conversation_breakdown, conversation_list, conversations_by_id
+from analytics.sources.conversations import (
+    conversation_breakdown,
+    conversation_events,
+    conversation_list,
+    conversations_by_id,
+)
 from analytics.sources.health import (
     data_freshness,
     event_volume,
@@ -38,6 +43,7 @@ __all__ = [
     "VisitorFilters",
     "active_visitors",
     "conversation_breakdown",
+    "conversation_events",
     "conversation_list",
     "conversations_by_id",
     "data_freshness",

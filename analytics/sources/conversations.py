@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import pandas as pd
@@ -65,6 +66,47 @@ def conversation_list(
     """
     params = _params(website_id, bounds, timezone, selection) | {"limit": limit, "offset": offset}
     return pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
+
+
+EVENTS_A_PAGE: Final = 50_000
+"""Rows of `conversation_events` per answer; more are asked for in pages."""
+
+
+def conversation_events(
+    tinybird: Tinybird,
+    website_id: str,
+    date_from: str,
+    date_to: str,
+    conversation_ids: Sequence[str] | None = None,
+) -> Answer[pd.DataFrame]:
+    """The stored events of a website in a window: one row per conversation, type and second, in that order.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose conversations.
+        date_from: Start, UTC text, inclusive.
+        date_to: End, UTC text, exclusive.
+        conversation_ids: Only these, together at most 100,000 characters; None means all, an empty sequence none.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_events`.
+    """
+    schema = schemas.CONVERSATION_EVENTS
+    if conversation_ids is not None and not conversation_ids:
+        return Answer(schema.frame((column.name for column in schema.columns), []), datetime.now(UTC))
+    params: dict[str, PipeParameter] = {
+        "website_id": website_id,
+        "date_from": date_from,
+        "date_to": date_to,
+        "conversation_ids": conversation_ids,
+        "limit": EVENTS_A_PAGE,
+    }
+    pages = [pipe_frame(tinybird, schema, params)]
+    while len(pages[-1].value) == EVENTS_A_PAGE:
+        pages.append(pipe_frame(tinybird, schema, params | {"offset": len(pages) * EVENTS_A_PAGE}))
+    return Answer(pd.concat([page.value for page in pages], ignore_index=True), pages[0].read_at)
 
 
 _CONVERSATIONS_BY_ID: Final = """

@@ -9,7 +9,7 @@ BY_PERIOD = ("inbox_analytics", "unique_visitors", "kpi_timeseries")
 BY_MINUTES = ("active_visitors", "visitor_locations", "visitor_activity")
 PIPES = [
     *((pipe, PERIOD) for pipe in BY_PERIOD),
-    *((pipe, {}) for pipe in (*BY_MINUTES, "data_freshness", "event_volume")),
+    *((pipe, {}) for pipe in (*BY_MINUTES, "conversation_events", "data_freshness", "event_volume")),
 ]
 
 
