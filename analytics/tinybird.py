@@ -1,4 +1,4 @@
-"""Transport to Tinybird: query a pipe, send events, delete rows. Knows HTTP, and no pipe by name.
+"""Transport to Tinybird: query a pipe, send events, manage. Knows HTTP, and no pipe by name.
 
 Tokens travel in the `Authorization` header and nowhere else. Parameters that are None are left out: an empty string
 would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.errors`, here and only here.
@@ -6,13 +6,11 @@ would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.e
 
 from __future__ import annotations
 
-import gzip
 import logging
 import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
@@ -26,17 +24,17 @@ from tenacity import (
     stop_before_delay,
 )
 
-from analytics.errors import ConfigError, SourceError, SourceRejected, SourceUnavailable
+from analytics.errors import ConfigError, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.wire import (
-    DeleteJob,
     Ingested,
     Parameter,
     PipeAnswer,
     Row,
     ahead_seconds,
-    delete_job,
     error_text,
+    events_body,
+    ingested,
     json_object,
     mismatch,
     ndjson_batches,
@@ -44,8 +42,6 @@ from analytics.wire import (
     query_text,
     refusal,
     retry_after_seconds,
-    row_count,
-    website_condition,
 )
 
 T = TypeVar("T")
@@ -60,12 +56,15 @@ FIRST_BACKOFF_SECONDS: Final = 0.25
 TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
 MAX_ERROR_CHARACTERS: Final = 300
 
+MAX_ADDRESS_CHARACTERS: Final = 4000
+"""Parameters longer than this go as the body of a POST: proxies cut addresses at about twice as much."""
+
 DOWN_SECONDS: Final = 15.0
 """How long a server that did not answer is not asked for a pipe again, so that pages answer at once meanwhile."""
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _TOKEN_VARIABLES: Final = {
     "read": "TINYBIRD_READ_TOKEN",
     "append": "TINYBIRD_APPEND_TOKEN",
@@ -182,7 +181,7 @@ class Tinybird:
 
     @property
     def has_admin_token(self) -> bool:
-        """Whether `query_sql`, `count_rows` and `start_delete` can be asked for."""
+        """Whether `query_sql` can be asked, and rows can be deleted."""
         return bool(self._tokens["admin"])
 
     def _queried(self, name: str, path: str, token: TokenKind, params: Mapping[str, str]) -> PipeAnswer:
@@ -192,7 +191,7 @@ class Tinybird:
         def attempt() -> PipeAnswer:
             if self._on_query is not None and self._tokens[token]:
                 self._on_query(datetime.now(UTC), name)
-            response = self._request("GET", path, token, name, params=params)
+            response = self._asked(path, token, name, params)
             return pipe_answer(json_object(response.content, name), name, datetime.now(UTC))
 
         try:
@@ -201,6 +200,12 @@ class Tinybird:
             if error.status is None and self._answered_at <= began:
                 self._down = self._monotonic() + DOWN_SECONDS, error
             raise
+
+    def _asked(self, path: str, token: TokenKind, name: str, params: Mapping[str, str]) -> httpx.Response:
+        body = urlencode(params)
+        if len(body) <= MAX_ADDRESS_CHARACTERS:
+            return self._request("GET", path, token, name, params=params)
+        return self._request("POST", path, token, name, content=body.encode(), headers=_FORM)
 
     def _raise_if_down(self, resource: str) -> None:
         down = self._down
@@ -246,71 +251,18 @@ class Tinybird:
         Raises:
             ConfigError, SourceError: As for `send_events`.
         """
-        headers = {"Content-Type": "application/x-ndjson"}
-        if gzip_level is not None:
-            body = gzip.compress(body, gzip_level, mtime=0)
-            headers["Content-Encoding"] = "gzip"
+        content, headers = events_body(body, gzip_level)
         response = self._request(
             "POST",
             "/v0/events",
             "append",
             datasource,
             params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
-            content=body,
+            content=content,
             headers=headers,
             timeout=TIMEOUT if timeout_seconds is None else httpx.Timeout(timeout_seconds, connect=3.0),
         )
-        answer = json_object(response.content, datasource)
-        return Ingested(
-            row_count(answer, "successful_rows", datasource),
-            row_count(answer, "quarantined_rows", datasource),
-        )
-
-    def count_rows(self, datasource: str, website_id: str) -> int:
-        """How many rows of a website a data source holds. Counted with the condition that deletes them.
-
-        Raises:
-            ValueError: The id is not an id, and would have become part of a statement.
-            ConfigError: There is no admin token.
-            SourceError: As for `query_pipe`.
-        """
-        name, condition = _checked_name(datasource), website_condition(website_id)
-        statement = f"SELECT count() AS rows_held FROM {name} WHERE {condition}"  # noqa: S608  # both are checked
-        rows = self.query_sql(datasource, statement).rows
-        try:
-            return int(str(rows[0]["rows_held"]))
-        except (IndexError, KeyError, ValueError):
-            raise mismatch(datasource, "it does not count its rows") from None
-
-    def start_delete(self, datasource: str, website_id: str) -> str:
-        """Starts the job that deletes a website's rows and returns its id. Not retried: it may have started.
-
-        Raises:
-            ValueError: As for `count_rows`, before anything is sent.
-            ConfigError: There is no admin token.
-            SourceUnavailable: No answer, 5xx, or 429: another delete job runs.
-            SourceRejected: Tinybird refused.
-        """
-        form = {"delete_condition": website_condition(website_id)}
-        path = f"/v0/datasources/{_checked_name(datasource)}/delete"
-        answer = self.manage("POST", path, "admin", datasource, form=form)
-        job_id = answer.get("job_id") or answer.get("id")
-        if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
-            raise mismatch(datasource, "its answer to a delete names no usable job")
-        return job_id
-
-    def delete_job(self, datasource: str, job_id: str) -> DeleteJob:
-        """How far a delete job is. Retried as `query_pipe`.
-
-        Raises:
-            ValueError: The id is not a job's.
-            SourceRejected: Tinybird does not know the job (404), or refused.
-            SourceError: As for `query_pipe`.
-        """
-        if not _JOB_ID.fullmatch(job_id):
-            raise ValueError("A job id has letters, digits, - and _ only.")
-        job = delete_job(self.manage("GET", f"/v0/jobs/{job_id}", "admin", datasource), datasource)
-        return replace(job, error=self._readable(job.error))
+        return ingested(response.content, datasource)
 
     def manage(
         self,
@@ -322,7 +274,7 @@ class Tinybird:
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> dict[str, object]:
-        """What an address of the management API answers, as a JSON object. Only GET is retried.
+        """The JSON object that an address of the management API answers. GET is retried, POST never.
 
         Args:
             method: GET reads, POST may change something.
@@ -330,22 +282,26 @@ class Tinybird:
             token: Which token asks.
             resource: What it is about, for errors.
             params: The query string.
-            form: Fields of the body of a POST; None for an empty body.
+            form: Fields of a POST; None for an empty body.
 
         Raises:
-            ConfigError: That token is not set.
-            SourceError: As for `query_pipe`.
+            ConfigError, SourceError: As for `query_sql`.
         """
         body = None if form is None else urlencode(form).encode()
-        headers = None if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
 
         def attempt() -> dict[str, object]:
-            response = self._request(
-                method, path, token, resource, params=params, content=body, headers=headers
-            )
-            return json_object(response.content, resource)
+            asked = self._request(method, path, token, resource, params=params, content=body, headers=_FORM)
+            return json_object(asked.content, resource)
 
         return self._retried(attempt) if method == "GET" else attempt()
+
+    def readable(self, text: str) -> str:
+        """A text of Tinybird's in one line, cut, without any of this client's tokens."""
+        for secret in self._tokens.values():
+            if secret:
+                text = text.replace(secret, "***")
+        text = " ".join(text.split())
+        return text if len(text) <= MAX_ERROR_CHARACTERS else text[: MAX_ERROR_CHARACTERS - 1] + "…"
 
     def _retried(self, attempt: Callable[[], T]) -> T:
         retrying = Retrying(
@@ -413,18 +369,11 @@ class Tinybird:
         return response
 
     def _refused(self, response: httpx.Response, token: TokenKind, resource: str) -> SourceError:
-        status, said = response.status_code, self._readable(error_text(response.content))
+        status, said = response.status_code, self.readable(error_text(response.content))
         # What a viewer reads names no pipe and no column; whoever mends it finds both here.
         _LOG.warning("Tinybird refused %s with status %d: %s", resource, status, said or "no reason given")
         asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
-
-    def _readable(self, text: str) -> str:
-        for secret in self._tokens.values():
-            if secret:
-                text = text.replace(secret, "***")
-        text = " ".join(text.split())
-        return text if len(text) <= MAX_ERROR_CHARACTERS else text[: MAX_ERROR_CHARACTERS - 1] + "…"
 
 
 def _wait_seconds(state: RetryCallState) -> float:

@@ -5,25 +5,20 @@ Owns the formats. Knows no connection, no token and no pipe by name.
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Final, Literal, TypedDict
+from typing import Final, TypedDict
 
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 
 Json = str | int | float | bool | None
 Row = Mapping[str, Json]
 Parameter = str | int | float | bool | Sequence[str] | None
-
-WEBSITE_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
-"""What an id may be where it becomes part of a condition: a ULID, a nanoid, a UUID."""
-
-_UNFINISHED: Final = frozenset({"waiting", "working", "cancelling"})
 
 MAX_REQUEST_BYTES: Final = 10_000_000
 """The Events API takes 10 MB a request; larger batches are sent in several."""
@@ -66,21 +61,6 @@ class Ingested:
     quarantined_rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteJob:
-    """How far a job that deletes rows is.
-
-    Attributes:
-        status: working (or waiting to) | done | failed.
-        rows: How many rows went; None when the job does not say.
-        error: Why it failed, as Tinybird says it; empty unless it failed.
-    """
-
-    status: Literal["working", "done", "failed"]
-    rows: int | None
-    error: str
-
-
 def query_text(params: Mapping[str, Parameter]) -> dict[str, str]:
     """Pipe parameters as a query string carries them. None means "not given" and is left out.
 
@@ -119,6 +99,31 @@ def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
         size += len(line)
     if batch:
         yield b"".join(batch)
+
+
+def events_body(body: bytes, gzip_level: int | None) -> tuple[bytes, dict[str, str]]:
+    """Newline-delimited JSON as a request carries it, and the headers that say so.
+
+    Args:
+        body: The events.
+        gzip_level: 1 (fast) to 9 (small); None leaves them as they are.
+    """
+    headers = {"Content-Type": "application/x-ndjson"}
+    if gzip_level is None:
+        return body, headers
+    return gzip.compress(body, gzip_level, mtime=0), {**headers, "Content-Encoding": "gzip"}
+
+
+def ingested(content: bytes, datasource: str) -> Ingested:
+    """What the Events API says it made of the rows.
+
+    Raises:
+        SchemaMismatch: It does not say.
+    """
+    answer = json_object(content, datasource)
+    return Ingested(
+        row_count(answer, "successful_rows", datasource), row_count(answer, "quarantined_rows", datasource)
+    )
 
 
 def json_object(content: bytes, resource: str) -> dict[str, object]:
@@ -181,37 +186,6 @@ def error_text(content: bytes) -> str:
         return ""
     error = answer.get("error") if isinstance(answer, dict) else None
     return error if isinstance(error, str) else ""
-
-
-def website_condition(website_id: str) -> str:
-    """The condition that holds for a website's rows. The id is a value: it has no character that could end one.
-
-    >>> website_condition("01JC3V-a_b")
-    "website_id = '01JC3V-a_b'"
-
-    Raises:
-        ValueError: The id is not an id.
-    """
-    if not WEBSITE_ID.fullmatch(website_id):
-        raise ValueError("A website id has letters, digits, - and _ only, 1 to 100 of them.")
-    return f"website_id = '{website_id}'"
-
-
-def delete_job(answer: Mapping[str, object], datasource: str) -> DeleteJob:
-    """How far a job is, by what the jobs API answers.
-
-    Raises:
-        SchemaMismatch: It has no status.
-    """
-    status, rows, error = answer.get("status"), answer.get("rows_affected"), answer.get("error")
-    if not isinstance(status, str):
-        raise mismatch(datasource, "a job has no status")
-    known = rows if isinstance(rows, int) and not isinstance(rows, bool) else None
-    if status == "done":
-        return DeleteJob("done", known, "")
-    if status in _UNFINISHED:
-        return DeleteJob("working", known, "")
-    return DeleteJob("failed", known, error if isinstance(error, str) and error else f"its status is {status}")
 
 
 def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:

@@ -5,7 +5,7 @@ import json
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import httpx
@@ -24,7 +24,6 @@ from analytics.tinybird import (
     DOWN_SECONDS,
     MAX_ATTEMPTS,
     MAX_ERROR_CHARACTERS,
-    MAX_JOB_SECONDS,
     MAX_TOTAL_WAIT_SECONDS,
     Tinybird,
 )
@@ -454,50 +453,40 @@ def test_sending_is_never_repeated(response: httpx.Response | Exception) -> None
     assert len(server.requests) == 1
 
 
-def test_a_delete_names_the_website_and_waits_for_its_job() -> None:
-    """The condition with the admin token, then the job until it is done."""
-    job = {"id": "j1", "job_id": "j1", "status": "waiting"}
-    done = {**job, "status": "done", "rows_affected": 42}
-    server = Recorder(httpx.Response(201, json=job), ok({**job, "status": "working"}), refused(503), ok(done))
+def test_a_management_get_is_retried_and_a_post_is_not() -> None:
+    """A read may be asked again; what starts something may have started it."""
+    server = Recorder(refused(503), ok({"pipes": []}))
     with server.client() as client:
-        assert client.delete_rows("visitor_events", "w-1_A") == 42
-    first, *polls = server.requests
-    assert (first.method, first.url.path) == ("POST", "/v0/datasources/visitor_events/delete")
-    assert parse_qs(first.content.decode()) == {"delete_condition": ["website_id = 'w-1_A'"]}
-    assert {poll.url.path for poll in polls} == {"/v0/jobs/j1"}
-    assert all(request.headers["Authorization"] == f"Bearer {ADMIN}" for request in server.requests)
+        assert client.manage("GET", "/v0/pipes", "read", "pipes") == {"pipes": []}
+    assert len(server.requests) == 2
+    server = Recorder(refused(503))
+    with server.client() as client, pytest.raises(SourceUnavailable):
+        client.manage(
+            "POST", "/v0/datasources/visitor_events/delete", "admin", "visitor_events", form={"a": "'"}
+        )
+    (request,) = server.requests
+    assert parse_qs(request.content.decode()) == {"a": ["'"]}
+    assert request.headers["Authorization"] == f"Bearer {ADMIN}"
 
 
-@pytest.mark.parametrize("website_id", ["", "w1' OR 1=1 --", "w1\\", "w\n", "w1\0", "ö", "w" * 101])
-def test_a_website_id_never_becomes_sql(website_id: str) -> None:
-    """Anything but an id is refused before a request is made."""
-    server = Recorder(ok())
-    with server.client() as client, pytest.raises(ValueError, match="website id"):
-        client.delete_rows("visitor_events", website_id)
-    assert server.requests == []
+def test_the_servers_clock_is_read_from_its_answers() -> None:
+    """`Date` against our clock; an answer without one says nothing."""
+    late = datetime.now(UTC) - timedelta(minutes=5)
+    header = {"Date": late.strftime("%a, %d %b %Y %H:%M:%S GMT")}
+    server = Recorder(httpx.Response(200, json=GOOD, headers=header), httpx.Response(200, json=GOOD))
+    with server.client() as client:
+        assert client.ahead_seconds is None
+        client.query_pipe("inbox_analytics", {})
+        assert client.ahead_seconds == pytest.approx(-300, abs=2)
+        client.query_pipe("inbox_analytics", {})
+        assert client.ahead_seconds is None
 
 
-def test_a_job_that_fails_says_why() -> None:
-    """The job's own error, scrubbed."""
-    server = Recorder(ok({"job_id": "j1"}), ok({"status": "error", "error": f"no partition {ADMIN}"}))
-    with server.client() as client, pytest.raises(SourceRejected, match="no partition") as caught:
-        client.delete_rows("visitor_events", "w1")
-    assert ADMIN not in str(caught.value)
-
-
-def test_a_job_that_never_ends_is_given_up() -> None:
-    """After a while, with a word on what may still happen."""
-    server = Recorder(ok({"job_id": "j1"}), ok({"status": "working"}))
-    with server.client() as client, pytest.raises(SourceUnavailable, match="not finished"):
-        client.delete_rows("visitor_events", "w1")
-    assert sum(server.slept) >= MAX_JOB_SECONDS
-
-
-@pytest.mark.parametrize("job", [{}, {"job_id": 5}, {"job_id": "../pipes"}], ids=str)
-def test_a_delete_without_a_usable_job_is_a_mismatch(job: dict[str, object]) -> None:
-    """No job to wait for, no success."""
-    with Recorder(ok(job)).client() as client, pytest.raises(SchemaMismatch):
-        client.delete_rows("visitor_events", "w1")
+def test_what_tinybird_says_is_shown_without_tokens() -> None:
+    """In one line, cut."""
+    with Recorder(ok()).client() as client:
+        assert client.readable(f"no\n {ADMIN}  {READ}") == "no *** ***"
+        assert len(client.readable("x" * 1000)) == MAX_ERROR_CHARACTERS
 
 
 def test_a_missing_token_is_named_by_its_variable() -> None:
@@ -507,7 +496,7 @@ def test_a_missing_token_is_named_by_its_variable() -> None:
         with pytest.raises(ConfigError, match="TINYBIRD_APPEND_TOKEN"):
             client.send_events("visitor_events", [{"a": 1}])
         with pytest.raises(ConfigError, match="TINYBIRD_ADMIN_TOKEN"):
-            client.delete_rows("visitor_events", "w1")
+            client.manage("POST", "/v0/datasources/visitor_events/delete", "admin", "visitor_events")
     assert server.requests == []
 
 
@@ -533,7 +522,7 @@ def test_a_client_is_what_the_settings_say() -> None:
 
 
 def test_the_real_server_takes_what_is_sent(stack_environment: object) -> None:
-    """Against the local stack over a real socket: send, query, delete, and a wrong pipe."""
+    """Against the local stack over a real socket: send, query, manage, and a wrong pipe."""
     del stack_environment
     website_id = f"site-{datetime.now(UTC).timestamp():.6f}".replace(".", "-")
     now = datetime.now(UTC).replace(microsecond=0)
@@ -558,5 +547,4 @@ def test_the_real_server_takes_what_is_sent(stack_environment: object) -> None:
         ] == ["v1"]
         with pytest.raises(SourceRejected, match="404"):
             client.query_pipe("no_such_pipe", {"website_id": website_id})
-        client.delete_rows("visitor_events", website_id)
-        assert client.query_pipe("active_visitors", {"website_id": website_id}).rows == []
+        assert client.manage("GET", "/v0/jobs", "admin", "jobs").keys() == {"jobs"}
