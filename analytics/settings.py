@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -50,6 +51,8 @@ class Settings(BaseModel):
         tinybird_daily_queries: Queries a day that the Tinybird plan includes; None for `unlimited`, as on the
             local stack.
         database_url: Postgres, with its password.
+        state_dir: Where the command line keeps what it must remember: watermarks, journals and receipts of purges.
+        grace_days: Days between the end of a subscription and the purge that `retention` does.
         demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
         demo_email: Who the demo viewer is.
     """
@@ -64,6 +67,8 @@ class Settings(BaseModel):
         default=1000, ge=1, validation_alias="TINYBIRD_DAILY_QUERIES"
     )
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    state_dir: Path = Field(default=Path(".inbox-analytics"), validation_alias="INBOX_ANALYTICS_STATE_DIR")
+    grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
     demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
     demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
 
@@ -122,20 +127,38 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             is repeated, because it may be a secret.
     """
     variables = os.environ if environ is None else environ
-    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    stripped = {name: variables.get(name, "").strip() for name in names}
-    present = {name: value for name, value in stripped.items() if value}
     try:
-        return Settings.model_validate(present)
+        return Settings.model_validate(present_variables(variables))
     except ValidationError as error:
-        problems = [
-            _problem(str(detail["loc"][0]), detail["type"], detail["msg"])
-            for detail in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
+        problems = _problems(error)
     raise ConfigError(
-        "The environment is not complete: " + "; ".join(sorted(problems)) + ".",
+        "The environment is not complete: " + "; ".join(sorted(problems.values())) + ".",
         "Set the variables and start again, or run `inbox-analytics demo`, which brings its own.",
     )
+
+
+def present_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are read here and set there, without surrounding spaces; blank ones count as absent."""
+    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    stripped = {name: environ.get(name, "").strip() for name in names}
+    return {name: value for name, value in stripped.items() if value}
+
+
+def problems_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each variable that is missing or unusable, in words, without its value; empty if none is."""
+    try:
+        Settings.model_validate(present_variables(environ))
+    except ValidationError as error:
+        return _problems(error)
+    return {}
+
+
+def _problems(error: ValidationError) -> dict[str, str]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return {
+        str(detail["loc"][0]): _problem(str(detail["loc"][0]), detail["type"], detail["msg"])
+        for detail in details
+    }
 
 
 def _problem(name: str, kind: str, message: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from analytics.errors import ConfigError
-from analytics.settings import DEMO_EMAIL, load_settings
+from analytics.settings import DEMO_EMAIL, load_settings, problems_of
 
 COMPLETE = {
     "TINYBIRD_HOST": "https://api.example.com/",
@@ -30,6 +30,14 @@ def test_a_complete_environment_gives_settings_with_defaults() -> None:
     assert settings.demo_email == DEMO_EMAIL
 
 
+def test_each_problem_is_told_by_its_variable() -> None:
+    """What `doctor` shows, one line each; a complete environment has none."""
+    assert problems_of(COMPLETE) == {}
+    found = problems_of({**COMPLETE, "TINYBIRD_HOST": "nowhere", "DATABASE_URL": " "})
+    assert sorted(found) == ["DATABASE_URL", "TINYBIRD_HOST"]
+    assert "is missing" in found["DATABASE_URL"]
+
+
 def test_every_missing_variable_is_named_at_once() -> None:
     """Nobody has to start three times to learn of three variables."""
     with pytest.raises(ConfigError) as caught:
@@ -53,6 +61,7 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("DATABASE_URL", "mysql://u:p@h/d", "must start with postgresql://", id="other database"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "0", "not usable", id="no budget"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "many", "not usable", id="no number"),
+        pytest.param("INBOX_ANALYTICS_GRACE_DAYS", "-1", "not usable", id="grace in the past"),
         pytest.param("INBOX_ANALYTICS_DEMO", "maybe", "not usable", id="no boolean"),
         pytest.param("INBOX_ANALYTICS_DEMO", "1", "local stack alone", id="demo on real events"),
     ],

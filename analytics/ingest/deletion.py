@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from analytics.errors import SourceRejected
 from analytics.tinybird import Tinybird
 from analytics.wire import mismatch
 
@@ -18,6 +19,7 @@ DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[a-z_]{1,100}", re.ASCII)
+_ABSENT = re.compile(r"not found|not exist|n't exist", re.IGNORECASE)
 _UNFINISHED: Final = frozenset({"waiting", "working", "cancelling"})
 
 
@@ -135,6 +137,12 @@ def job(tinybird: Tinybird, datasource: str, job_id: str) -> DeleteJob:
         return DeleteJob("working", known, "")
     reason = error if isinstance(error, str) and error else f"its status is {status}"
     return DeleteJob("failed", known, tinybird.readable(reason))
+
+
+def is_absent(error: SourceRejected, datasource: str) -> bool:
+    """Whether a statement was refused because there is no quarantine yet: Tinybird makes it with its first row."""
+    is_said = f"{datasource}_quarantine" in error.said and _ABSENT.search(error.said) is not None
+    return error.status in {400, 404} and is_said
 
 
 def _name(datasource: str) -> str:

@@ -1,0 +1,206 @@
+"""What a purge leaves on disk: a journal while it is not finished, a receipt once it is.
+
+Owns the files under the state directory (`purges/`, `receipts/`). One JSON file a purge, written whole or not at all,
+so that a kill at any moment leaves the last state that was true. Knows neither Tinybird nor Postgres; holds no token.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from analytics.errors import AnalyticsError, ConfigError
+
+_Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+_Count = Annotated[int, Field(ge=0)]
+
+_LOCK: Final = "purges.lock"
+
+
+class PurgeRefused(AnalyticsError):  # noqa: N818  # what happened to the purge
+    """A purge that may not begin or go on; nothing was deleted by this attempt."""
+
+
+class Emptied(BaseModel):
+    """What became of one data source.
+
+    Attributes:
+        datasource: Which one.
+        rows_found: Rows of the website before the first delete.
+        rows_deleted: Rows that the jobs say they deleted, with those that arrived meanwhile; None once a job did not say.
+        jobs: Ids of the delete jobs, oldest first.
+        running_job: The job that was started last, as long as its end has not been seen; None otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    datasource: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,100}$")]
+    rows_found: _Count
+    rows_deleted: _Count | None = 0
+    jobs: tuple[_Id, ...] = ()
+    running_job: _Id | None = None
+
+
+class Purge(BaseModel):
+    """One purge: the journal of an unfinished one, the receipt of a finished one.
+
+    Attributes:
+        website_id: Whose rows.
+        website: What Postgres knew about it, as a person reads it.
+        reason: Why it was purged.
+        by: Who asked for it.
+        host: The Tinybird API address, without a token.
+        started_at: When it began.
+        finished_at: When no row was left; None while it is not finished.
+        rows_left: Rows counted at the end: 0; None while it is not finished.
+        quarantined_rows: Rows of the website that Tinybird had quarantined when it began, which a purge does not
+            delete; None when they could not be read.
+        datasources: What became of each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    website_id: _Id
+    website: str
+    reason: str
+    by: str
+    host: str
+    started_at: AwareDatetime
+    finished_at: AwareDatetime | None = None
+    rows_left: _Count | None = None
+    quarantined_rows: _Count | None = None
+    datasources: tuple[Emptied, ...]
+
+    def updated(self, emptied: Emptied) -> Purge:
+        """The same purge with one data source's state replaced."""
+        states = tuple(
+            emptied if each.datasource == emptied.datasource else each for each in self.datasources
+        )
+        return self.model_copy(update={"datasources": states})
+
+
+class Ledger:
+    """Journals and receipts of one state directory.
+
+    Args:
+        directory: The state directory; made when something is written first.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._journals = directory / "purges"
+        self._receipts = directory / "receipts"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lets one process purge at a time; freed by the system when the process dies.
+
+        Raises:
+            PurgeRefused: Another process purges.
+            ConfigError: The directory cannot be written.
+        """
+        self._make(self._directory)
+        with (self._directory / _LOCK).open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PurgeRefused(
+                    "Another purge runs with this state directory.", "Wait until it has finished."
+                ) from None
+            yield
+
+    def unfinished(self) -> tuple[Purge, ...]:
+        """The purges that have a journal, oldest first; none when there is no directory.
+
+        Raises:
+            ConfigError: A journal cannot be read.
+        """
+        return _read_all(self._journals)
+
+    def journal(self, website_id: str) -> Purge | None:
+        """The unfinished purge of a website; None when there is none. Raises as `unfinished`."""
+        return next((purge for purge in self.unfinished() if purge.website_id == website_id), None)
+
+    def receipts(self) -> tuple[Purge, ...]:
+        """The receipts, oldest first; none when there is no directory.
+
+        Raises:
+            ConfigError: A receipt cannot be read.
+        """
+        return _read_all(self._receipts)
+
+    def keep(self, purge: Purge) -> None:
+        """Writes the journal; when this returns it survives a power cut."""
+        self._make(self._journals)
+        _write(self._journals / f"{purge.website_id}.json", purge)
+
+    def close(self, purge: Purge) -> Path:
+        """Turns the journal of a finished purge into its receipt, and returns where that stands.
+
+        A kill in between leaves both; closing again writes the same receipt.
+        """
+        self._make(self._receipts)
+        path = self._receipts / f"{purge.started_at:%Y%m%dT%H%M%S%fZ}-{purge.website_id}.json"
+        _write(path, purge)
+        (self._journals / f"{purge.website_id}.json").unlink(missing_ok=True)
+        return path
+
+    def _make(self, directory: Path) -> None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The state directory {self._directory} cannot be written ({error.strerror}).",
+                "Set INBOX_ANALYTICS_STATE_DIR to a directory that can: a purge needs its journal.",
+            ) from None
+
+
+def total(rows: Iterator[int | None] | tuple[int | None, ...]) -> int | None:
+    """The sum, or None when a part of it is not known.
+
+    >>> total((1, 2)), total((1, None)), total(())
+    (3, None, 0)
+    """
+    known = list(rows)
+    return None if None in known else sum(each for each in known if each is not None)
+
+
+def _read_all(directory: Path) -> tuple[Purge, ...]:
+    read = [_read(path) for path in sorted(directory.glob("*.json"))]
+    return tuple(sorted(read, key=_began))
+
+
+def _began(purge: Purge) -> datetime:
+    return purge.started_at
+
+
+def _read(path: Path) -> Purge:
+    try:
+        return Purge.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not what a purge writes"
+        raise ConfigError(
+            f"{path} cannot be read: {reason}.",
+            "Look at it, move it elsewhere, and start the purge again: deleting twice does no harm.",
+        ) from None
+
+
+def _write(path: Path, purge: Purge) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(purge.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
