@@ -16,6 +16,7 @@ page = chrome.begin_page("Conversations")
 resolved = page.resolved
 notices: list[str] = []
 selection = rows.read_selection(notices)
+chosen = rows.in_words(selection)
 LONGER = "Choose a longer range in the sidebar" + (
     "." if selection.is_everything else ", or take a filter away."
 )
@@ -33,7 +34,7 @@ def draw_distribution(measure: Measure) -> None:
             return
         distribution.draw_headline(bands, measure)
         distribution.draw_bands(bands, measure, selection.band)
-        export.offer_csv(page, f"{measure}-bands", bands)
+        export.offer_csv(page, f"{measure}-bands", bands, only=chosen)
 
 
 @st.fragment(parallel=True)
@@ -64,7 +65,7 @@ def draw_outcomes() -> None:
         rows.draw_handled(handled, selection.handled_by)
         selected = None if selection.is_everything else conversations.escalated_of(reading.value)
         rows.draw_escalations(escalations.value, selected, is_chosen=selection.is_escalated)
-        export.offer_csv(page, "handled-by", handled)
+        export.offer_csv(page, "handled-by", handled, only=chosen)
 
 
 @st.fragment(parallel=True)
@@ -78,7 +79,7 @@ def draw_week() -> None:
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
-            export.offer_csv(page, "hour-of-week", hours)
+            export.offer_csv(page, "hour-of-week", hours, only=chosen)
         else:
             empty("No conversations started in this period", LONGER)
 
@@ -95,14 +96,14 @@ def draw_list() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 rows.draw_pages(reading.value)
                 st.space("stretch")
-                export.offer_csv(page, "conversations", reading.value.rows)
+                export.offer_csv(page, "conversations", reading.value.rows, only=chosen)
         else:
             empty("No conversations here", LONGER)
 
 
 for notice in notices:
     st.info(notice, icon=":material/info:")
-filters.chips(rows.in_words(selection))
+filters.chips(chosen)
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)

@@ -6,7 +6,6 @@ Freshness: sources 30 seconds, events two minutes, volume and quarantine five; w
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -19,8 +18,7 @@ viewer, website_id = page.view.viewer, page.website.id
 if not viewer.is_staff:
     empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
     st.stop()
-today = page.view.now.astimezone(ZoneInfo(page.timezone)).date()
-last_30_days = today - timedelta(days=29), today
+last_30_days = page.today[0] - timedelta(days=29), page.today[1]
 COUNT_SECONDS = 5  # what is counted in this process costs nothing to look at; asking a source does
 with page.toolbar:
     st.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
@@ -77,7 +75,7 @@ def draw_queries() -> None:
     with panel("queries", "Tinybird queries today", height_px=340, border=False):
         use = cached.query_use(viewer, datetime.now(UTC)).value
         health.draw_queries(use)
-        export.offer_csv(page, "queries", use.by_pipe, days=(today, today))
+        export.offer_csv(page, "queries", use.by_pipe, days=page.today)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
@@ -86,7 +84,7 @@ def draw_savings() -> None:
     with panel("savings", "What the caches saved", height_px=340, border=False):
         savings = cached.cache_savings(viewer, datetime.now(UTC)).value
         health.draw_savings(savings)
-        export.offer_csv(page, "caches", savings, days=(today, today))
+        export.offer_csv(page, "caches", savings, days=page.today)
 
 
 @st.fragment(parallel=True)

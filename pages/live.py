@@ -50,19 +50,20 @@ def draw_live() -> None:
                 activity = cached.visitor_activity(viewer, website, now)
                 charts.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
-            if place:
-                filters.chips({"place": globe.place_name(seen.value, place)})
-            draw_list(now, place)
+            chips = {"place": globe.place_name(seen.value, place)} if place else {}
+            filters.chips(chips)
+            draw_list(now, place, chips)
 
 
-def draw_list(now: datetime, place: Cell | None) -> None:
+def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
     """The visitors, newest first, those of the chosen place where there is one."""
     with panel("visitors", height_px=430, border=False):
         reading = cached.active_visitors(page.view.viewer, page.website.id, minutes, now, place)
         note_staleness(reading, page.timezone)
         if len(reading.value):
             visitors.draw_list(reading.value, now)
-            export.offer_csv(page, "live-visitors", reading.value)
+            only = {"Seen": f"in the last {minutes} minutes"} | chips
+            export.offer_csv(page, "live-visitors", reading.value, only=only, days=page.today)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:

@@ -17,6 +17,7 @@ days = periods.days_label(*resolved.conversations.local_days())
 before = formatting.without_year(periods.days_label(*resolved.previous.local_days()), days)
 notices: list[str] = []
 rating = comments.read_rating(notices)
+chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
 for notice in notices:
     st.info(notice, icon=":material/info:")
 
@@ -89,7 +90,7 @@ def draw_comments() -> None:
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.timezone, pages)
-            offer_csv(page, "comments", comments.table(latest.value))
+            offer_csv(page, "comments", comments.table(latest.value), only=chips)
         else:
             empty(*comments.nothing(rating))
 
@@ -106,5 +107,5 @@ with st.container(border=True, key="comments-card"):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("**Latest comments**", width="content")
         comments.rating_switch(rating)
-    filters.chips({} if rating is None else {"rating": comments.RATINGS[rating]})
+    filters.chips(chips)
     draw_comments()

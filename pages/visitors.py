@@ -38,7 +38,7 @@ def draw_totals() -> None:
             series = cached.visitor_timeseries(page.view, chosen).value
         except AnalyticsError:
             series = None
-        breakdown.draw_totals(reading.value, series, resolved)
+        breakdown.draw_totals(reading.value, series, resolved, cached.visitor_questions(page.view, chosen))
 
 
 @st.fragment(parallel=True)
@@ -60,7 +60,7 @@ def draw_course() -> None:
             previous=periods.days_label(*before) if before else None,
             key="course-chart",
         )
-        export.offer_csv(page, "visitors-over-time", reading.value)
+        export.offer_csv(page, "visitors-over-time", reading.value, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -84,7 +84,7 @@ def draw_countries() -> None:
         with breakdown.footer():
             st.space("stretch")
             breakdown.draw_more(reading.value, "country")
-            export.offer_csv(page, "visitors-by-country", values)
+            export.offer_csv(page, "visitors-by-country", values, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -99,7 +99,7 @@ def draw_dimension(dimension: Dimension) -> None:
             with breakdown.footer():
                 breakdown.draw_more(reading.value, dimension)
                 st.space("stretch")
-                export.offer_csv(page, f"visitors-by-{dimension}", values)
+                export.offer_csv(page, f"visitors-by-{dimension}", values, only=chips)
         else:
             st.markdown(f"**{breakdown.WORDING[dimension].title}**")
             nobody()

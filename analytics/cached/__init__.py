@@ -33,7 +33,7 @@ from analytics.cached.satisfaction import (
     satisfaction_attribution,
     satisfaction_distributions,
 )
-from analytics.cached.visitors import LISTED_VALUES, visitor_breakdown, visitor_timeseries
+from analytics.cached.visitors import LISTED_VALUES, visitor_breakdown, visitor_questions, visitor_timeseries
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
 from analytics.readings import Question, Reading
@@ -81,6 +81,7 @@ __all__ = [
     "visitor_breakdown",
     "visitor_clusters",
     "visitor_locations",
+    "visitor_questions",
     "visitor_timeseries",
     "websites",
 ]

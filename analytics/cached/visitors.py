@@ -17,7 +17,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.readings import Answer, Reading
+from analytics.readings import Answer, Question, Reading
 from analytics.sources import Bounds, VisitorFilters
 from analytics.views import View
 
@@ -91,6 +91,21 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
         lambda: _visitor_timeseries(resolved.website.id, bounds, zone, bucket, filters),
     )
     return reading.with_value(audience.series(reading.value, resolved))
+
+
+def visitor_questions(view: View, filters: VisitorFilters) -> tuple[Question, ...]:
+    """What is asked for the totals of a view: the pipe with the parameters it gets; nothing where no data can be.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres is down.
+    """
+    resolved = resolve_view(view)
+    if resolved.visitors.is_empty:
+        return ()
+    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    params = {"website_id": resolved.website.id, **bounds.params(), **filters.params()}
+    return (Question("Tinybird pipe", schemas.VISITOR_BREAKDOWN.resource, params),)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -3,7 +3,7 @@
 Owns the layout of a ranked row and what each filter is called in the URL. Every value is untrusted text.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,10 +13,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension
-from analytics.cached import ResolvedView, VisitorFilters
+from analytics.cached import Question, ResolvedView, VisitorFilters
 from analytics.metrics import Delta, Verdict
 from analytics.periods import Range
-from pages.components import cards, filters, formatting, url_state, world
+from pages.components import cards, explain, filters, formatting, url_state, world
 from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
 
@@ -127,13 +127,16 @@ def draw_reach(resolved: ResolvedView) -> None:
             )
 
 
-def draw_totals(audience: Audience, series: pd.DataFrame | None, resolved: ResolvedView) -> None:
+def draw_totals(
+    audience: Audience, series: pd.DataFrame | None, resolved: ResolvedView, questions: Sequence[Question]
+) -> None:
     """Draw visitors, sessions and page views, each with its change, the verdict on it, and its course.
 
     Args:
         audience: `cached.visitor_breakdown`.
         series: `cached.visitor_timeseries` for the sparklines; None leaves them out.
         resolved: why nothing can be counted, where that is so.
+        questions: `cached.visitor_questions`, for what each card explains.
     """
     with st.grid(len(COUNTS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
         for name in COUNTS:
@@ -147,13 +150,18 @@ def draw_totals(audience: Audience, series: pd.DataFrame | None, resolved: Resol
                     delta_arrow=_arrow(total.delta),
                     chart_data=_sparkline(series, name) or None,
                     chart_type="area",
-                    help=DEFINITIONS[name],
                 )
                 note = _note(total.delta, total.previous)
                 if total.value is None:
                     note = resolved.visitors_note or "No visitor data in this period."
                 if note:
                     st.caption(note)
+                readings = [
+                    (when, formatting.count(value))
+                    for when, value in (("Value", total.value), ("Period before", total.previous))
+                    if value is not None
+                ]
+                explain.draw(name, METRICS[name].title, DEFINITIONS[name], readings, total.delta, questions)
 
 
 def draw_values(audience: Audience, dimension: Dimension) -> None:

@@ -97,7 +97,7 @@ def draw_card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question
     )
     for line in _notes(kpi):
         st.caption(line)
-    explain.draw(kpi, wording.title, wording.definition, metric, questions)
+    explain.draw(kpi.key, wording.title, wording.definition, explain.facts(kpi, metric), kpi.delta, questions)
 
 
 def table(board: KpiBoard) -> pd.DataFrame:

@@ -58,6 +58,12 @@ class Page:
         """IANA name of the timezone that days and clock times are shown in."""
         return self.view.timezone
 
+    @property
+    def today(self) -> tuple[date, date]:
+        """The day of the page's run in its timezone, as first and last day of what is about now."""
+        day = self.view.now.astimezone(periods.parse_timezone(self.timezone)).date()
+        return day, day
+
 
 def begin_page(title: str, *, has_range: bool = True) -> Page:
     """Configure the page, check access, draw sidebar and header; stop with a message where that cannot be done.

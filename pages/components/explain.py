@@ -1,29 +1,38 @@
-"""Explain: what a KPI means, what else its values say, and which question to which source it comes from."""
+"""Explain: what a number means, what else its values say, and which question to which source it comes from."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from analytics.cached import Kpi, Question
+from analytics.metrics import Delta
 from pages.components import formatting
 from pages.components.charts import Metric
 
 
-def draw(kpi: Kpi, title: str, definition: str, metric: Metric, questions: Sequence[Question]) -> None:
-    """Draw the button that opens the explanation of one KPI.
+def draw(
+    key: str,
+    title: str,
+    definition: str,
+    readings: Sequence[tuple[str, str]],
+    delta: Delta,
+    questions: Sequence[Question],
+) -> None:
+    """Draw the button that opens the explanation of one number.
 
     Args:
-        kpi: the KPI, with its other readings.
+        key: which number, unique on the page.
         title: what it is called.
         definition: one or two sentences.
-        metric: how its values read.
+        readings: its values by name, as from `facts`.
+        delta: its change, for the reason of the verdict.
         questions: what was asked for it.
     """
-    with st.popover("Explain", type="tertiary", key=f"explain-{kpi.key}"):
+    with st.popover("Explain", type="tertiary", key=f"explain-{key}"):
         st.markdown(f"**{title}**  \n{definition}")
-        st.table(dict(facts(kpi, metric)), border="horizontal")
-        if kpi.delta.reason:
-            st.caption(f"{_VERDICTS[kpi.delta.verdict]}: {kpi.delta.reason}.")
+        st.table(dict(readings), border="horizontal")
+        if delta.reason:
+            st.caption(f"{_VERDICTS[delta.verdict]}: {delta.reason}.")
         for question in questions:
             st.caption(f"From the {question.source} `{question.name}`, times in UTC, ends exclusive:")
             st.code(

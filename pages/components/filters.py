@@ -57,10 +57,13 @@ def chips(shown: Mapping[str, str]) -> None:
             st.button("Clear all", key="chip-all", type="tertiary", on_click=_remove, args=(tuple(shown),))
 
 
-def in_words() -> tuple[str, ...]:
-    """What narrows the page, for the first line of an export."""
-    params = st.query_params
-    return tuple(f"{NAMES[name]}: {formatting.plain(params[name])}" for name in NAMES if name in params)
+def in_words(shown: Mapping[str, str]) -> tuple[str, ...]:
+    """The same filters for the first line of an export.
+
+    >>> in_words({"country": "Norway", "Seen": "in the last 5 minutes"})
+    ('Country: Norway', 'Seen: in the last 5 minutes')
+    """
+    return tuple(f"{NAMES.get(name, name)}: {formatting.plain(text)}" for name, text in shown.items())
 
 
 def _remove(names: tuple[str, ...]) -> None:

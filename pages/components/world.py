@@ -16,7 +16,7 @@ from pages.components import formatting
 from pages.components.charts import CONFIG
 from pages.components.palette import Palette, palette, rgba
 
-HEIGHT_PX = 300
+HEIGHT_PX = 270
 PALEST = 0.22
 LEGEND_STEPS = 24
 LEGEND = (-480.0, -300.0, -164.0, -154.0)
@@ -48,8 +48,11 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
         clickmode="event+select",
         hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
     )
-    figure.update_xaxes(visible=False, fixedrange=True, range=WIDTH)
-    figure.update_yaxes(visible=False, fixedrange=True, range=HEIGHT, scaleanchor="x", scaleratio=1)
+    # Plotly would widen a range to fit the first size it draws and keep it so after a resize; the domain it does not.
+    figure.update_xaxes(visible=False, fixedrange=True, range=WIDTH, constrain="domain")
+    figure.update_yaxes(
+        visible=False, fixedrange=True, range=HEIGHT, scaleanchor="x", scaleratio=1, constrain="domain"
+    )
     event = st.plotly_chart(
         figure,
         key=key,
@@ -148,14 +151,19 @@ def _strip(colours: Palette) -> list[dict[str, object]]:
 
 
 def _name_strip(figure: go.Figure, most: int, colours: Palette) -> None:
-    left, right, low, _high = LEGEND
-    for x, anchor, text in ((left, "left", "1 visitor"), (right, "right", formatting.count(most))):
+    """One end under the strip and the other above it, so that they do not touch where the map is small."""
+    left, right, low, high = LEGEND
+    ends = (
+        (left, low - 2, "left", "top", "1 visitor"),
+        (right, high, "right", "bottom", formatting.count(most)),
+    )
+    for x, y, across, along, text in ends:
         figure.add_annotation(
             x=x,
-            y=low - 2,
+            y=y,
             text=text,
-            xanchor=anchor,
-            yanchor="top",
+            xanchor=across,
+            yanchor=along,
             showarrow=False,
             font={"size": 11, "color": colours.muted},
         )

@@ -54,6 +54,17 @@ def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conver
     assert {"inbox_analytics", "unique_visitors", "rating_and_sentiment"} <= set(captions.split("`"))
 
 
+def test_the_cards_of_visitors_name_theirs(run_page: RunPage, two_visitors: Site) -> None:
+    """Visitors, sessions and page views: one pipe, with the filters of the page among its parameters."""
+    page = run_page("pages/visitors.py", website=two_visitors.slug, tz="UTC", country="FR")
+    asked = [code.value for code in page.code if code.value.startswith("website_id")]
+    assert len(asked) == 3
+    assert all("country_code=FR" in text for text in asked)
+    captions = [caption.value for caption in page.caption if "Tinybird pipe" in caption.value]
+    assert len(captions) == 3
+    assert all("`visitor_breakdown`" in caption for caption in captions)
+
+
 def test_copied_link_has_the_dates_themselves(run_page: RunPage, three_conversations: Site) -> None:
     """Opened next week it shows the same days; the rest of the state is kept."""
     page = run_page("app.py", website=three_conversations.slug, tz="Asia/Kolkata", metric="ai")

@@ -250,7 +250,7 @@ def exported() -> Iterator[Files]:
     """Every CSV that a page offers while it runs, read back: name to rows."""
     files: Files = {}
 
-    def keep(page: Any, name: str, frame: pd.DataFrame) -> None:  # noqa: ANN401 - the page is not looked at
+    def keep(page: Any, name: str, frame: pd.DataFrame, **_about: Any) -> None:  # noqa: ANN401 - not looked at
         text = exports.csv_bytes(frame, about=("Shop",), timezone=page.timezone).decode("utf-8-sig")
         files[name] = list(csv.DictReader(io.StringIO(text.partition("\r\n")[2], "")))
 
