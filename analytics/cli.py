@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from analytics.commands.backfill import backfill, sync
+from analytics.commands.purge import purge, retention_command
 from analytics.errors import AnalyticsError, ConfigError
 
 if TYPE_CHECKING:
@@ -138,6 +140,14 @@ def demo(
     except StopRequested:
         pass
     click.echo("Stopped.")
+
+
+commands.add_command(backfill)
+commands.add_command(sync)
+
+
+commands.add_command(purge)
+commands.add_command(retention_command)
 
 
 def _start_generator(stack: "LocalStack") -> "Child":
