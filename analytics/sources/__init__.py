@@ -11,6 +11,7 @@ from analytics.sources.conversations import (
     conversation_events,
     conversation_list,
     conversations_by_id,
+    has_conversation_events,
 )
 from analytics.sources.health import (
     data_freshness,
@@ -48,6 +49,7 @@ __all__ = [
     "conversations_by_id",
     "data_freshness",
     "event_volume",
+    "has_conversation_events",
     "inbox_analytics",
     "kpi_timeseries",
     "latest_comments",

@@ -109,6 +109,29 @@ def conversation_events(
     return Answer(pd.concat([page.value for page in pages], ignore_index=True), pages[0].read_at)
 
 
+def has_conversation_events(tinybird: Tinybird, website_id: str, date_from: str, date_to: str) -> bool:
+    """Whether a website has any stored event in a window.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose.
+        date_from: Start, UTC text, inclusive.
+        date_to: End, UTC text, exclusive.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_events`.
+    """
+    params: dict[str, PipeParameter] = {
+        "website_id": website_id,
+        "date_from": date_from,
+        "date_to": date_to,
+        "limit": 1,
+    }
+    return len(pipe_frame(tinybird, schemas.CONVERSATION_EVENTS, params).value) > 0
+
+
 _CONVERSATIONS_BY_ID: Final = """
 WITH newest AS (
   SELECT DISTINCT ON (feedback.conversation_id) feedback.conversation_id, feedback.rating

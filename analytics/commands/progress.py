@@ -1,0 +1,70 @@
+"""How far a long command is: a bar on a terminal, a plain line now and then everywhere else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, Self
+
+import click
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+LINE_SECONDS: Final = 10.0
+
+
+class Progress:
+    """Steps done of a total, with rate and time left. A context manager.
+
+    Args:
+        total: How many steps there are; more may come.
+        label: What goes on.
+        unit: What a step is, in the plural.
+    """
+
+    def __init__(self, total: int, label: str, unit: str) -> None:
+        self._total = total
+        self._label = label
+        self._unit = unit
+        self._done = 0
+        self._began = self._said = time.monotonic()
+        self._bar: ProgressBar[str] | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty() and self._total:
+            bar: ProgressBar[str] = click.progressbar(
+                length=self._total,
+                label=self._label,
+                file=sys.stderr,
+                show_pos=True,
+                item_show_func=lambda rate: rate,
+            )
+            self._bar = self._open.enter_context(bar)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._open.close()
+
+    def advance(self, steps: int) -> None:
+        """So many more steps are done."""
+        self._done += steps
+        self._total = max(self._total, self._done)
+        now = time.monotonic()
+        rate = self._done / max(now - self._began, 1e-9)
+        if self._bar is not None:
+            self._bar.update(steps, f"{rate:,.0f} {self._unit}/s")
+        elif now - self._said >= LINE_SECONDS:
+            self._said = now
+            left = (self._total - self._done) / rate
+            self.say(
+                f"{self._label}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.0f}/s, {left:.0f} s left"
+            )
+
+    def say(self, text: str) -> None:
+        """A line of its own, on stderr."""
+        if self._bar is not None:
+            click.echo(file=sys.stderr)
+        click.echo(text, err=True)

@@ -1,0 +1,316 @@
+"""The product's Postgres as lifecycle events: which rows count, in what order they are read, what each of them says.
+
+Owns the SQL of backfill and sync. Knows nothing of what has been sent. Soft-deleted rows (the conversation, its
+visitor, the website, the feedback) and test visitors are left out, as on the dashboard.
+
+Each of the two histories of a website is read in one order, by a position that never goes back: conversations by
+`(updated_at, id)`, so that what changes is met again, and feedback by `(created_at, id)`. Instants leave Postgres as
+seconds since 1970, because a timestamp may be infinite, which no datetime is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal, NamedTuple, cast
+
+from analytics.errors import ConfigError
+from analytics.ingest.events import ConversationEvent, ConversationEventType, InvalidEvent
+from analytics.postgres import Parameter, Postgres
+
+HistoryName = Literal["conversation", "feedback"]
+HISTORIES: Final[tuple[HistoryName, ...]] = ("conversation", "feedback")
+
+
+@dataclass(frozen=True, slots=True)
+class Website:
+    """Whose history is read.
+
+    Attributes:
+        id: In Postgres and Tinybird.
+        slug: What a person calls it on the command line.
+        organization_id: Rows of another organization are not the website's.
+    """
+
+    id: str
+    slug: str
+    organization_id: str
+
+
+class Position(NamedTuple):
+    """How far a history has been read: everything up to and including this row.
+
+    Attributes:
+        at: `updated_at` or `created_at`, seconds since 1970; minus infinity before the first row.
+        id: The row's.
+    """
+
+    at: float
+    id: str
+
+
+START: Final = Position(-math.inf, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which events are wanted, `[since, until)` by the time of the event.
+
+    Attributes:
+        since: None means from the beginning.
+        until: None means without end.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __contains__(self, at: datetime) -> bool:
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+    def union(self, other: Window) -> Window:
+        """The smallest window that holds both."""
+        since = None if self.since is None or other.since is None else min(self.since, other.since)
+        until = None if self.until is None or other.until is None else max(self.until, other.until)
+        return Window(since, until)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one row of Postgres says.
+
+    Attributes:
+        position: The row's.
+        events: In the order of a conversation's life.
+        skipped: Why an event that the row seems to hold cannot be one; each a phrase without any value of the row.
+    """
+
+    position: Position
+    events: Sequence[ConversationEvent]
+    skipped: Sequence[str]
+
+
+_WEBSITES: Final = """
+SELECT id, slug, organization_id FROM website WHERE deleted_at IS NULL ORDER BY id
+"""
+
+_CONVERSATIONS: Final = """
+SELECT conversation.id, conversation.visitor_id,
+       CAST(EXTRACT(EPOCH FROM conversation.updated_at) AS double precision),
+       CAST(EXTRACT(EPOCH FROM conversation.started_at) AS double precision),
+       CAST(EXTRACT(EPOCH FROM conversation.first_response_at) AS double precision),
+       CAST(EXTRACT(EPOCH FROM conversation.resolved_at) AS double precision),
+       CAST(EXTRACT(EPOCH FROM conversation.escalated_at) AS double precision),
+       conversation.resolution_time,
+       conversation.resolved_by_ai_agent_id IS NOT NULL
+FROM conversation
+JOIN visitor ON visitor.id = conversation.visitor_id
+WHERE conversation.website_id = :website_id AND conversation.organization_id = :organization_id
+  AND conversation.updated_at >= to_timestamp(CAST(:at AS double precision))
+  AND (conversation.updated_at, conversation.id) > (to_timestamp(CAST(:at AS double precision)), :id)
+  AND conversation.deleted_at IS NULL
+  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+ORDER BY conversation.updated_at, conversation.id
+"""
+
+_FEEDBACK: Final = """
+SELECT feedback.id, COALESCE(feedback.visitor_id, conversation.visitor_id),
+       CAST(EXTRACT(EPOCH FROM feedback.created_at) AS double precision),
+       feedback.conversation_id
+FROM feedback
+LEFT JOIN conversation ON conversation.id = feedback.conversation_id
+LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
+WHERE feedback.website_id = :website_id AND feedback.organization_id = :organization_id
+  AND feedback.created_at >= to_timestamp(CAST(:at AS double precision))
+  AND (feedback.created_at, feedback.id) > (to_timestamp(CAST(:at AS double precision)), :id)
+  AND feedback.deleted_at IS NULL AND conversation.deleted_at IS NULL
+  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+ORDER BY feedback.created_at, feedback.id
+"""
+
+_SIZES: Final = """
+SELECT
+  (SELECT count(*) FROM conversation
+   WHERE website_id = :website_id AND organization_id = :organization_id
+     AND (updated_at, id) > (to_timestamp(CAST(:conversation_at AS double precision)), :conversation_id)),
+  (SELECT count(*) FROM feedback
+   WHERE website_id = :website_id AND organization_id = :organization_id
+     AND (created_at, id) > (to_timestamp(CAST(:feedback_at AS double precision)), :feedback_id))
+"""
+
+
+def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[Website]:
+    """The websites that are not deleted, by id: one fixed order for every run.
+
+    Args:
+        postgres: Where to ask.
+        slugs: Only these; none means all.
+
+    Raises:
+        ConfigError: A slug is no website's; every such slug is named.
+        SourceError: As `Postgres.stream`.
+
+    Source: Postgres `website`.
+    """
+    rows = [row for part in postgres.stream("websites", _WEBSITES, {}) for row in part]
+    found = [Website(str(id_), str(slug), str(organization)) for id_, slug, organization in rows]
+    if unknown := sorted(set(slugs) - {website.slug for website in found}):
+        raise ConfigError(
+            f"No website is called {', '.join(unknown)}.",
+            "Use the slug in the product's `website` table; a deleted website has no history to move.",
+        )
+    return [website for website in found if not slugs or website.slug in slugs]
+
+
+def server_time(postgres: Postgres) -> float:
+    """The clock of Postgres, seconds since 1970."""
+    ((now,),) = next(
+        iter(postgres.stream("server_time", "SELECT CAST(EXTRACT(EPOCH FROM now()) AS double precision)", {}))
+    )
+    return cast("float", now)
+
+
+def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Position]) -> int:
+    """How many rows of both histories lie after the positions, those that are left out included: for a progress bar.
+
+    Source: Postgres `conversation`, `feedback`.
+    """
+    params: dict[str, Parameter] = {
+        "website_id": website.id,
+        "organization_id": website.organization_id,
+        **{f"{name}_at": position.at for name, position in after.items()},
+        **{f"{name}_id": position.id for name, position in after.items()},
+    }
+    ((conversations, feedback),) = next(iter(postgres.stream("history_size", _SIZES, params)))
+    return cast("int", conversations) + cast("int", feedback)
+
+
+def told(postgres: Postgres, website: Website, history: HistoryName, after: Position) -> Iterator[Told]:
+    """What the rows of one history after a position say, in order, in constant memory.
+
+    Args:
+        postgres: Where to ask.
+        website: Whose history.
+        history: Which of the two.
+        after: The last row that is not wanted.
+
+    Raises:
+        SourceError: As `Postgres.stream`.
+
+    Source: Postgres `conversation`, `feedback`, `visitor`.
+    """
+    params: dict[str, Parameter] = {
+        "website_id": website.id,
+        "organization_id": website.organization_id,
+        "at": after.at,
+        "id": after.id,
+    }
+    if history == "conversation":
+        for part in postgres.stream("conversation_history", _CONVERSATIONS, params):
+            for row in cast("Sequence[_ConversationRow]", part):
+                yield conversation_told(website.id, *row)
+    else:
+        for part in postgres.stream("feedback_history", _FEEDBACK, params):
+            for given in cast("Sequence[_FeedbackRow]", part):
+                yield _feedback_told(website.id, *given)
+
+
+_ConversationRow = tuple[
+    str, str, float, float | None, float | None, float | None, float | None, int | None, bool
+]
+_FeedbackRow = tuple[str, str | None, float, str | None]
+
+
+def conversation_told(
+    website_id: str,
+    conversation_id: str,
+    visitor_id: str,
+    updated: float,
+    started: float | None,
+    first_response: float | None,
+    resolved: float | None,
+    escalated: float | None,
+    resolution_seconds: int | None,
+    is_resolved_by_ai: bool,
+) -> Told:
+    """The events of a conversation's row; an instant is seconds since 1970, None where it has not come.
+
+    A resolution takes `resolution_seconds` when the product stored it, else the time since the start. One by the AI
+    agent is two events.
+
+    >>> said = conversation_told("w", "c", "v", 9.0, 0.0, 2.5, 9.0, None, None, True)
+    >>> [(event.event_type, event.duration_seconds) for event in said.events]
+    [('conversation_started', 0.0), ('first_response', 2.5), ('ai_resolved', 9.0), ('conversation_resolved', 9.0)]
+    """
+    events: list[ConversationEvent] = []
+    skipped: list[str] = []
+
+    def add(event_type: ConversationEventType, at: float, seconds: float | None = 0.0) -> None:
+        _add(events, skipped, website_id, visitor_id, conversation_id, event_type, at, seconds)
+
+    if started is None:
+        skipped.append("conversation_started: the conversation has no start")
+    else:
+        add("conversation_started", started)
+    if first_response is not None:
+        add("first_response", first_response, _since(started, first_response))
+    if escalated is not None:
+        add("escalated", escalated)
+    if resolved is not None:
+        seconds = _since(started, resolved) if resolution_seconds is None else float(resolution_seconds)
+        if is_resolved_by_ai:
+            add("ai_resolved", resolved, seconds)
+        add("conversation_resolved", resolved, seconds)
+    return Told(Position(updated, conversation_id), events, skipped)
+
+
+def _feedback_told(
+    website_id: str, feedback_id: str, visitor_id: str | None, created: float, conversation_id: str | None
+) -> Told:
+    events: list[ConversationEvent] = []
+    skipped: list[str] = []
+    if conversation_id is None:
+        skipped.append("feedback_submitted: it belongs to no conversation")
+    elif visitor_id is None:
+        skipped.append("feedback_submitted: it belongs to no visitor")
+    else:
+        _add(events, skipped, website_id, visitor_id, conversation_id, "feedback_submitted", created, 0.0)
+    return Told(Position(created, feedback_id), events, skipped)
+
+
+def _since(started: float | None, at: float) -> float | None:
+    return None if started is None else round(at - started, 6)
+
+
+def _add(
+    events: list[ConversationEvent],
+    skipped: list[str],
+    website_id: str,
+    visitor_id: str,
+    conversation_id: str,
+    event_type: ConversationEventType,
+    at: float,
+    seconds: float | None,
+) -> None:
+    if seconds is None:
+        skipped.append(f"{event_type}: the conversation has no start to count from")
+        return
+    if seconds < 0:
+        skipped.append(f"{event_type}: it lies before the conversation's start")
+        return
+    try:
+        event = ConversationEvent(
+            timestamp=datetime.fromtimestamp(at, UTC),
+            website_id=website_id,
+            visitor_id=visitor_id,
+            event_type=event_type,
+            conversation_id=conversation_id,
+            duration_seconds=seconds,
+        )
+    except InvalidEvent as error:
+        skipped.append(f"{event_type}: {error.field} is not usable, {error.reason}")
+    except (OverflowError, ValueError, OSError):
+        skipped.append(f"{event_type}: timestamp is not usable, it is no date")
+    else:
+        events.append(event)

@@ -1,0 +1,287 @@
+"""Moves history from Postgres to Tinybird in batches, each event once. Backfill runs it once, sync forever.
+
+What makes it once: rows are read in the order of their position; a batch is written down as in doubt before it leaves,
+and the watermark moves when Tinybird has confirmed it (`wait=true`). Rows that may have been sent before are looked
+up, and only what is missing is sent: those of a batch in doubt, those changed since the first run began, and all of
+them where Tinybird had events of the website before the first run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from analytics import sources
+from analytics.ingest import history
+from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
+from analytics.ingest.history import HISTORIES, HistoryName, Position, Told, Website, Window
+from analytics.ingest.watermarks import Watermark, Watermarks, confirmed, doubted
+from analytics.postgres import Postgres
+from analytics.tinybird import Tinybird
+from analytics.wire import ndjson_batches
+
+BATCH_EVENTS: Final = 20_000
+"""A batch's events are at most 10 MB, the most a request may carry; usually 4 MB, and a tenth of that compressed."""
+
+IDS_A_QUESTION: Final = 500
+ANSWER_SECONDS: Final = 30.0
+"""How long Tinybird may take to store a batch before it counts as in doubt."""
+
+GZIP_LEVEL: Final = 1
+OVERLAP_SECONDS: Final = 300.0
+SETTLE_SECONDS: Final = 10.0
+REMEMBERED_ROWS: Final = 100_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows.
+
+    Attributes:
+        rows: Rows read, conversations and feedback.
+        sent: Events confirmed by Tinybird, by type.
+        present: Events that were looked up and found there.
+        skipped: Events that could not be one, by reason.
+        quarantined: Events that Tinybird kept aside.
+    """
+
+    rows: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    present: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Adds what became of other rows."""
+        self.rows += other.rows
+        self.sent += other.sent
+        self.present += other.present
+        self.skipped += other.skipped
+        self.quarantined += other.quarantined
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows that go together.
+
+    Attributes:
+        positions: Theirs, in order.
+        certain: Events that were never sent.
+        uncertain: Events that may have been.
+        tally: Of these rows.
+    """
+
+    positions: list[Position] = field(default_factory=list)
+    certain: list[ConversationEvent] = field(default_factory=list)
+    uncertain: list[ConversationEvent] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def last(self) -> Position:
+        return self.positions[-1]
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.certain) + len(self.uncertain) >= BATCH_EVENTS or len(self.positions) >= BATCH_EVENTS
+
+
+class Transfer:
+    """One mover of history; not for use by two threads.
+
+    Args:
+        tinybird: Where events go, and are looked up.
+        postgres: Where rows come from.
+        watermarks: How far it is.
+        on_batch: Told what became of each batch once that is confirmed.
+        say: Told in a sentence what a person should know.
+        is_stopped: Asked between batches; True ends the run early, with nothing lost.
+        overlap_seconds: How far behind the newest row one reads again, for transactions that commit late.
+        settle_seconds: How long a batch in doubt is given to arrive before it is looked up.
+        sleep: Waits.
+    """
+
+    def __init__(
+        self,
+        tinybird: Tinybird,
+        postgres: Postgres,
+        watermarks: Watermarks,
+        *,
+        on_batch: Callable[[Tally], None],
+        say: Callable[[str], None],
+        is_stopped: Callable[[], bool] = lambda: False,
+        overlap_seconds: float = OVERLAP_SECONDS,
+        settle_seconds: float = SETTLE_SECONDS,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._tinybird = tinybird
+        self._postgres = postgres
+        self._watermarks = watermarks
+        self._on_batch = on_batch
+        self._say = say
+        self._is_stopped = is_stopped
+        self._overlap_seconds = overlap_seconds
+        self._settle_seconds = settle_seconds
+        self._sleep = sleep
+        self._done: dict[tuple[HistoryName, Position], None] = {}
+
+    def window(self, website: Website) -> Window | None:
+        """What was wanted of a website so far; None when nothing was moved yet."""
+        mark = self._watermarks.find(website.id, "conversation")
+        return None if mark is None else mark.window
+
+    def ahead(self, website: Website) -> int:
+        """How many rows of a website lie after its watermarks.
+
+        Raises:
+            SourceError: As `Postgres.stream`.
+        """
+        found = {name: self._watermarks.find(website.id, name) or Watermark() for name in HISTORIES}
+        return history.rows_ahead(
+            self._postgres, website, {name: mark.position for name, mark in found.items()}
+        )
+
+    def run(self, website: Website, window: Window) -> None:
+        """Moves everything that is there now and not yet moved. May be called again after any error.
+
+        Args:
+            website: Whose history.
+            window: Which events. One that reaches further than that of an earlier run starts over, with every event
+                looked up; one that does not is the earlier one.
+
+        Raises:
+            SourceError: A source does not answer or says no; what was confirmed stays.
+            ConfigError: The state or a token is not usable.
+        """
+        marks = {name: self._begun(website, name, window) for name in HISTORIES}
+        for name, mark in marks.items():
+            self._pass(website, name, mark)
+
+    def _begun(self, website: Website, name: HistoryName, window: Window) -> Watermark:
+        found = self._watermarks.find(website.id, name)
+        if found is None:
+            is_known = sources.has_conversation_events(
+                self._tinybird,
+                website.id,
+                utc_text(window.since or EARLIEST),
+                utc_text(window.until or LATEST - timedelta(seconds=1)),
+            )
+            if is_known and name == HISTORIES[0]:
+                self._say(
+                    f"{website.slug}: Tinybird has events of it already; each is looked up before it is sent."
+                )
+            begins = -math.inf if is_known else history.server_time(self._postgres) - self._overlap_seconds
+            return self._watermarks.put(website.id, name, Watermark(checked_from=begins, window=window))
+        both = found.window.union(window)
+        if both == found.window:
+            return found
+        if name == HISTORIES[0]:
+            self._say(
+                f"{website.slug}: more is wanted than before; starting over, and looking up what is there."
+            )
+        return self._watermarks.put(website.id, name, Watermark(window=both))
+
+    def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
+        start = mark.position
+        if start.at >= mark.checked_from and math.isfinite(start.at):
+            start = Position(start.at - self._overlap_seconds, "")
+        if mark.doubted is not None:
+            waited = time.time() - mark.doubted
+            self._sleep(min(self._settle_seconds, max(0.0, self._settle_seconds - waited)))
+        flight: tuple[_Batch, Watermark, Future[int]] | None = None
+        with ThreadPoolExecutor(1, "backfill-send") as sender:
+            for batch in self._batches(website, name, start, mark):
+                missing = self._missing(website, batch)
+                if flight is not None:
+                    mark = self._landed(website, name, *flight)
+                mark = self._watermarks.put(website.id, name, doubted(mark, batch.last, time.time()))
+                flight = batch, mark, sender.submit(self._send, missing)
+                if self._is_stopped():
+                    break
+            else:
+                if flight is not None:
+                    mark = self._landed(website, name, *flight)
+                if mark.doubt is not None:
+                    self._watermarks.put(website.id, name, replace(mark, doubt=None, doubted=None))
+                return
+            self._landed(website, name, *flight)
+
+    def _batches(
+        self, website: Website, name: HistoryName, start: Position, mark: Watermark
+    ) -> Iterator[_Batch]:
+        batch = _Batch()
+        for told in history.told(self._postgres, website, name, start):
+            if (name, told.position) in self._done:
+                continue
+            is_certain = told.position.at < mark.checked_from and (
+                mark.doubt is None or told.position > mark.doubt
+            )
+            _put(batch, told, mark.window, is_certain=is_certain)
+            if batch.is_full:
+                yield batch
+                batch = _Batch()
+        if batch.positions:
+            yield batch
+
+    def _missing(self, website: Website, batch: _Batch) -> list[ConversationEvent]:
+        """The events of a batch that Tinybird does not have; each once."""
+        stored = self._stored(website, batch.uncertain) if batch.uncertain else set()
+        wanted = {_key(event): event for event in (*batch.certain, *batch.uncertain)}
+        missing = [event for key, event in wanted.items() if key not in stored]
+        batch.tally.present = len(wanted) - len(missing)
+        batch.tally.sent.update(event.event_type for event in missing)
+        return missing
+
+    def _stored(self, website: Website, events: Sequence[ConversationEvent]) -> set[tuple[str, str, str]]:
+        ids = sorted({event.conversation_id for event in events})
+        instants = [event.timestamp for event in events]
+        date_from, date_to = utc_text(min(instants)), utc_text(max(instants) + timedelta(seconds=1))
+        stored: set[tuple[str, str, str]] = set()
+        for first in range(0, len(ids), IDS_A_QUESTION):
+            asked = ids[first : first + IDS_A_QUESTION]
+            frame = sources.conversation_events(self._tinybird, website.id, date_from, date_to, asked).value
+            at = frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S")
+            stored.update(zip(frame["conversation_id"], frame["event_type"], at, strict=True))
+        return stored
+
+    def _send(self, events: Iterable[ConversationEvent]) -> int:
+        """Sends events and returns how many were quarantined, once all others can be queried."""
+        quarantined = 0
+        for body in ndjson_batches([event.row() for event in events]):
+            answer = self._tinybird.post_batch(
+                ConversationEvent.DATASOURCE,
+                body,
+                wait=True,
+                gzip_level=GZIP_LEVEL,
+                timeout_seconds=ANSWER_SECONDS,
+            )
+            quarantined += answer.quarantined_rows
+        return quarantined
+
+    def _landed(
+        self, website: Website, name: HistoryName, batch: _Batch, mark: Watermark, sent: Future[int]
+    ) -> Watermark:
+        batch.tally.quarantined = sent.result()
+        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last))
+        self._done.update(((name, position), None) for position in batch.positions[-REMEMBERED_ROWS:])
+        for key in list(self._done)[: max(0, len(self._done) - REMEMBERED_ROWS)]:
+            del self._done[key]
+        self._on_batch(batch.tally)
+        return mark
+
+
+def _put(batch: _Batch, told: Told, window: Window, *, is_certain: bool) -> None:
+    batch.positions.append(told.position)
+    batch.tally.rows += 1
+    batch.tally.skipped.update(told.skipped)
+    events = batch.certain if is_certain else batch.uncertain
+    events.extend(event for event in told.events if event.timestamp in window)
+
+
+def _key(event: ConversationEvent) -> tuple[str, str, str]:
+    return event.conversation_id, event.event_type, utc_text(event.timestamp)
