@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ DEMO_EMAIL: Final = "demo@inbox-analytics.example"
 _REMEDIES: Final = {
     "TINYBIRD_HOST": "the API address of the workspace's region, such as https://api.us-east.aws.tinybird.co",
     "TINYBIRD_READ_TOKEN": "a token that may read the pipes (`tb token ls`)",
+    "TINYBIRD_APPEND_TOKEN": "a token that may append to both data sources (`tb token ls`)",
+    "INBOX_ANALYTICS_SPOOL_DIR": "a directory on a local disk where events wait until they are sent",
     "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
 }
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", None})
@@ -52,6 +55,7 @@ class Settings(BaseModel):
             local stack.
         database_url: Postgres, with its password.
         state_dir: Where the command line keeps what it must remember: watermarks, journals and receipts of purges.
+        spool_dir: Where an emitter's events wait until they are sent; None where nothing is emitted.
         grace_days: Days between the end of a subscription and the purge that `retention` does.
         demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
         demo_email: Who the demo viewer is.
@@ -68,6 +72,7 @@ class Settings(BaseModel):
     )
     database_url: SecretStr = Field(validation_alias="DATABASE_URL")
     state_dir: Path = Field(default=Path(".inbox-analytics"), validation_alias="INBOX_ANALYTICS_STATE_DIR")
+    spool_dir: Path | None = Field(default=None, validation_alias="INBOX_ANALYTICS_SPOOL_DIR")
     grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
     demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
     demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
@@ -116,6 +121,16 @@ class Settings(BaseModel):
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class EmitterSettings:
+    """What a service that only emits has to set. Build it with `load_emitter_settings`; attributes as `Settings`."""
+
+    tinybird_host: str
+    tinybird_append_token: SecretStr
+    spool_dir: Path
+    tinybird_admin_token: SecretStr | None
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process.
 
@@ -134,6 +149,35 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     raise ConfigError(
         "The environment is not complete: " + "; ".join(sorted(problems.values())) + ".",
         "Set the variables and start again, or run `inbox-analytics demo`, which brings its own.",
+    )
+
+
+def load_emitter_settings(environ: Mapping[str, str] | None = None) -> EmitterSettings:
+    """The settings of a process that emits: it reads neither pipes nor Postgres.
+
+    Args:
+        environ: As for `load_settings`.
+
+    Raises:
+        ConfigError: As for `load_settings`.
+    """
+    variables = os.environ if environ is None else environ
+    present = present_variables(variables)
+    needed = ("TINYBIRD_HOST", "TINYBIRD_APPEND_TOKEN", "INBOX_ANALYTICS_SPOOL_DIR")
+    found = problems_of(variables)
+    problems = [_problem(name, "missing", "") for name in needed if name not in present]
+    problems += [
+        found[name] for name in (*needed, "TINYBIRD_ADMIN_TOKEN") if name in present and name in found
+    ]
+    if problems:
+        raise ConfigError(
+            "The environment is not complete: " + "; ".join(sorted(problems)) + ".",
+            "Set the variables and start again.",
+        )
+    host, append, spool_dir = (present[name] for name in needed)
+    admin = present.get("TINYBIRD_ADMIN_TOKEN")
+    return EmitterSettings(
+        host.rstrip("/"), SecretStr(append), Path(spool_dir), None if admin is None else SecretStr(admin)
     )
 
 

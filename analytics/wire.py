@@ -23,6 +23,8 @@ Parameter = str | int | float | bool | Sequence[str] | None
 MAX_REQUEST_BYTES: Final = 10_000_000
 """The Events API takes 10 MB a request; larger batches are sent in several."""
 
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 class Column(TypedDict):
     """A column as the answer's `meta` describes it."""
@@ -80,6 +82,15 @@ def _text(value: str | int | float | bool | Sequence[str]) -> str:
     return ",".join(value)
 
 
+def ndjson_line(row: Row) -> bytes:
+    """A row as one line of newline-delimited JSON, its newline included.
+
+    Raises:
+        ValueError: It holds NaN or infinity.
+    """
+    return _ENCODE(row).encode() + b"\n"
+
+
 def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
     """The rows as newline-delimited JSON, in bodies that a request may carry; nothing for no rows.
 
@@ -89,7 +100,7 @@ def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
     batch: list[bytes] = []
     size = 0
     for row in rows:
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        line = ndjson_line(row)
         if len(line) > MAX_REQUEST_BYTES:
             raise ValueError(f"An event of {len(line)} bytes is larger than a request may be.")
         if size + len(line) > MAX_REQUEST_BYTES:

@@ -1,0 +1,297 @@
+"""What a service calls when something happens: validates, writes to the spool, returns. Sending happens behind it.
+
+```python
+emitter = Emitter.from_environment()
+emitter.visitor_seen(website_id="…", visitor_id="…", city="Berlin", country_code="DE", latitude=52.5, longitude=13.4)
+emitter.first_response(website_id="…", visitor_id="…", conversation_id="…", started_at=conversation.started_at)
+```
+
+A call never waits for the network and never raises because Tinybird is down. True means that the event is on the disk
+and survives this process; False that it was dropped, because the spool is full or the disk is. An event that may not
+be sent raises `InvalidEvent`, which names the field. Delivery is at least once.
+
+Arguments that mean the same everywhere: `at` is when it happened, aware, None for now; `started_at` is when the
+conversation started, aware, from which the seconds are computed that are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NotRequired, Self, TypedDict, Unpack
+
+from analytics.errors import AnalyticsError, ConfigError
+from analytics.ingest import spool
+from analytics.ingest.delivery import EXIT_SECONDS, Delivery
+from analytics.ingest.events import ConversationEvent, ConversationEventType, InvalidEvent, VisitorEvent
+from analytics.ingest.heartbeats import Heartbeats
+from analytics.ingest.refused import Resent, resend
+from analytics.settings import load_emitter_settings
+from analytics.tinybird import Tinybird
+from analytics.wire import ndjson_line
+
+LONGEST_AHEAD: Final = timedelta(days=1)
+"""An event further in the future than this is a mistake, not a clock that is ahead."""
+
+
+class Visit(TypedDict):
+    """A visitor, and what is known about them; `VisitorEvent` says what each value may be, None means not known."""
+
+    website_id: str
+    visitor_id: str
+    session_id: NotRequired[str | None]
+    country_code: NotRequired[str | None]
+    city: NotRequired[str | None]
+    latitude: NotRequired[float | None]
+    longitude: NotRequired[float | None]
+    device_type: NotRequired[str | None]
+    browser: NotRequired[str | None]
+    page_url: NotRequired[str | None]
+
+
+class Conversation(TypedDict):
+    """Which conversation; `ConversationEvent` says what each value may be."""
+
+    website_id: str
+    visitor_id: str
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What an emitter has done since its process started or forked, and what its spool holds.
+
+    Attributes:
+        accepted: Events that were put on the disk.
+        repeated: Heartbeats that were not, because the same visitor's was less than a minute before.
+        dropped: Events that the disk or the spool's bound did not take.
+        sent: Events that Tinybird has confirmed, those adopted from other processes included.
+        retried: Requests that had to be repeated.
+        refused: Events that this process has kept aside.
+        spooled: Events that wait in the directory, of all processes.
+        oldest: The timestamp of the longest waiting one; None when none waits.
+    """
+
+    accepted: int
+    repeated: int
+    dropped: int
+    sent: int
+    retried: int
+    refused: int
+    spooled: int
+    oldest: datetime | None
+
+
+class Emitter:
+    """Takes events from any thread and delivers them. One per process and spool directory; usable after a fork.
+
+    Args:
+        host: Base URL of Tinybird.
+        append_token: May append to both data sources.
+        spool_dir: Where events wait; made if missing. On a local disk; several processes may share it.
+        admin_token: Tells which events Tinybird has quarantined; without it whole batches are kept aside.
+        max_spool_bytes: What the directory may take; events past that are dropped.
+        is_durable: True survives a power cut as well: each call then waits for the disk.
+
+    Raises:
+        ConfigError: An address, token or directory cannot be used.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        append_token: str,
+        spool_dir: Path,
+        *,
+        admin_token: str | None = None,
+        max_spool_bytes: int = spool.MAX_SPOOL_BYTES,
+        is_durable: bool = False,
+    ) -> None:
+        if not append_token:
+            raise ConfigError(
+                "TINYBIRD_APPEND_TOKEN is missing.", "Set it to a token that may append events."
+            )
+        self._heartbeats = Heartbeats()
+        self._delivery = Delivery(
+            lambda: Tinybird(host, "", append_token, admin_token),
+            spool_dir,
+            max_spool_bytes,
+            is_durable=is_durable,
+        )
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, *, is_durable: bool = False
+    ) -> Emitter:
+        """The emitter that TINYBIRD_HOST, TINYBIRD_APPEND_TOKEN and INBOX_ANALYTICS_SPOOL_DIR describe.
+
+        Args:
+            environ: Variables to read; None means the process's own.
+            is_durable: As for the class.
+
+        Raises:
+            ConfigError: One of them is missing or unusable.
+        """
+        settings = load_emitter_settings(environ)
+        admin = settings.tinybird_admin_token
+        return cls(
+            settings.tinybird_host,
+            settings.tinybird_append_token.get_secret_value(),
+            settings.spool_dir,
+            admin_token=None if admin is None else admin.get_secret_value(),
+            is_durable=is_durable,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def visitor_seen(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:
+        """A visitor is on the website. Repeated within a minute it is sent once, and True all the same.
+
+        Raises:
+            InvalidEvent: A value may not be sent.
+        """
+        event = VisitorEvent(timestamp=_instant(at), event_type="seen", **visit)
+        with self._delivery.lock:
+            if self._heartbeats.is_repeated(event.website_id, event.visitor_id, event.timestamp):
+                return True
+        is_accepted = self._accept(event)
+        if is_accepted:
+            with self._delivery.lock:
+                self._heartbeats.note(event.website_id, event.visitor_id, event.timestamp)
+        return is_accepted
+
+    def page_view(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:
+        """A visitor has opened a page; never taken for a repetition.
+
+        Raises:
+            InvalidEvent: A value may not be sent.
+        """
+        return self._accept(VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit))
+
+    def conversation_started(self, *, at: datetime | None = None, **which: Unpack[Conversation]) -> bool:
+        """A conversation has started.
+
+        Raises:
+            InvalidEvent: A value may not be sent.
+        """
+        return self._accept(_happened("conversation_started", at, which))
+
+    def first_response(
+        self, *, started_at: datetime, at: datetime | None = None, **which: Unpack[Conversation]
+    ) -> bool:
+        """A conversation has got its first answer.
+
+        Raises:
+            InvalidEvent: A value may not be sent, or the start lies after the event.
+        """
+        return self._accept(_happened("first_response", at, which, started_at))
+
+    def conversation_resolved(
+        self, *, started_at: datetime, by_ai: bool, at: datetime | None = None, **which: Unpack[Conversation]
+    ) -> bool:
+        """A conversation is resolved; when the AI agent did it, `ai_resolved` goes along, both or neither.
+
+        Raises:
+            InvalidEvent: A value may not be sent, or the start lies after the event.
+        """
+        if not isinstance(by_ai, bool):
+            raise InvalidEvent("by_ai", "True or False is needed")
+        resolved = _happened("conversation_resolved", at, which, started_at)
+        by_agent = [resolved.model_copy(update={"event_type": "ai_resolved"})] if by_ai else []
+        return self._accept(resolved, *by_agent)
+
+    def escalated(self, *, at: datetime | None = None, **which: Unpack[Conversation]) -> bool:
+        """The AI agent has handed a conversation to people.
+
+        Raises:
+            InvalidEvent: A value may not be sent.
+        """
+        return self._accept(_happened("escalated", at, which))
+
+    def feedback_submitted(self, *, at: datetime | None = None, **which: Unpack[Conversation]) -> bool:
+        """A visitor has rated a conversation.
+
+        Raises:
+            InvalidEvent: A value may not be sent.
+        """
+        return self._accept(_happened("feedback_submitted", at, which))
+
+    def counters(self) -> Counters:
+        """What has been done, and what waits; reads the directory for the latter.
+
+        Raises:
+            ConfigError: The directory cannot be read.
+        """
+        waiting, done = spool.status(self._delivery.directory), self._delivery
+        return Counters(
+            accepted=done.accepted,
+            repeated=self._heartbeats.repeated,
+            dropped=done.dropped,
+            sent=done.sent,
+            retried=done.retried,
+            refused=done.refused,
+            spooled=waiting.spooled,
+            oldest=waiting.oldest,
+        )
+
+    @property
+    def failure(self) -> AnalyticsError | None:
+        """Why events wait; None when nothing is known to be wrong."""
+        return self._delivery.failure
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Whether everything accepted by this process before the call is confirmed, or kept aside, in time."""
+        return self._delivery.flush(timeout_seconds)
+
+    def resend_refused(self) -> Resent:
+        """Puts what was kept aside back into the spool, to be sent again.
+
+        Raises:
+            OSError: The disk does not take it.
+        """
+        return resend(self._delivery.directory)
+
+    def close(self, timeout_seconds: float = EXIT_SECONDS) -> bool:
+        """Ends sending; whether everything accepted is delivered. The rest waits on the disk for the next emitter.
+
+        Called when the process ends, too. Calls after it still write to the disk.
+        """
+        return self._delivery.close(timeout_seconds)
+
+    def _accept(self, *events: VisitorEvent | ConversationEvent) -> bool:
+        lines = b"".join(ndjson_line(event.row()) for event in events)
+        return self._delivery.write(events[0].DATASOURCE, lines, len(events))
+
+
+def _happened(
+    event_type: ConversationEventType,
+    at: datetime | None,
+    which: Conversation,
+    started_at: datetime | None = None,
+) -> ConversationEvent:
+    instant = _instant(at)
+    seconds = 0.0 if started_at is None else (instant - _aware("started_at", started_at)).total_seconds()
+    if seconds < 0:
+        raise InvalidEvent("started_at", "it lies after the event")
+    return ConversationEvent(timestamp=instant, event_type=event_type, duration_seconds=seconds, **which)
+
+
+def _instant(at: datetime | None) -> datetime:
+    now = datetime.now(UTC)
+    if at is None:
+        return now
+    if _aware("at", at) - now > LONGEST_AHEAD:
+        raise InvalidEvent("at", "it lies more than a day in the future")
+    return at
+
+
+def _aware(field: str, instant: object) -> datetime:
+    if not isinstance(instant, datetime) or instant.utcoffset() is None:
+        raise InvalidEvent(field, "a datetime with a timezone is needed")
+    return instant

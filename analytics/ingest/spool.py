@@ -1,0 +1,146 @@
+"""The directory where accepted events wait until Tinybird has confirmed them: how full it is, and what it holds.
+
+Shared by the processes of a machine. Under it are one folder per data source, with the segments, and `refused`. Owns
+the bound on all of it together. Knows no connection.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from analytics.errors import ConfigError
+from analytics.ingest.events import ConversationEvent, VisitorEvent
+from analytics.ingest.refused import refusals
+from analytics.ingest.segment import SUFFIX, waiting_in
+
+DATASOURCES: Final = (VisitorEvent.DATASOURCE, ConversationEvent.DATASOURCE)
+MAX_SPOOL_BYTES: Final = 1 << 30
+"""A gigabyte is some three million events; more is dropped, and said so."""
+
+REFRESH_SECONDS: Final = 1.0
+STALE_SECONDS: Final = 5.0
+"""While the sender waits for an answer, the caller looks how full the directory is, this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStatus:
+    """What a spool holds.
+
+    Attributes:
+        spooled: Events that wait to be sent or confirmed.
+        refused: Events kept aside: Tinybird does not take them, or they are damaged.
+        oldest: The timestamp of the longest waiting event, UTC; None when none waits, or it cannot be read.
+        bytes: How much of the disk all of it takes.
+    """
+
+    spooled: int
+    refused: int
+    oldest: datetime | None
+    bytes: int
+
+
+def status(directory: Path) -> SpoolStatus:
+    """What a spool holds, read from the disk: some tenths of a second when it holds millions of events.
+
+    A directory that is not there yet holds nothing.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        counted = [waiting_in(path) for path in segments(directory)]
+        refused = sum(refusal.events for _, refusal in refusals(directory))
+        size = size_bytes(directory)
+    except OSError as error:
+        raise ConfigError(
+            f"The spool directory cannot be read ({error.strerror}).",
+            "Check INBOX_ANALYTICS_SPOOL_DIR and who may read it.",
+        ) from None
+    oldest = min((at for events, at in counted if events and at is not None), default=None)
+    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size)
+
+
+def segments(directory: Path, datasource: str = "*") -> list[Path]:
+    """The segments of a spool, oldest first per data source.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    names = DATASOURCES if datasource == "*" else (datasource,)
+    found = [path for name in names for path in _files(directory / name) if path.name.endswith(SUFFIX)]
+    return [Path(path) for path in sorted(found, key=lambda path: path.path)]
+
+
+def size_bytes(directory: Path) -> int:
+    """How much all files of a spool take together.
+
+    Raises:
+        OSError: The directory cannot be read.
+    """
+    size = 0
+    for entry in _files(directory):
+        try:
+            size += size_bytes(Path(entry)) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
+        except FileNotFoundError:  # confirmed meanwhile
+            continue
+    return size
+
+
+def _files(directory: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as entries:
+            yield from entries
+    except FileNotFoundError:
+        return
+
+
+class Bound:
+    """How much a spool may take, over all processes that share it. Safe to share between threads.
+
+    What this process adds is known at once, what others add after the next look; so the bound may be passed by as much
+    as they write in between.
+    """
+
+    def __init__(self, directory: Path, max_bytes: int) -> None:
+        self._directory = directory
+        self._max_bytes = max_bytes
+        self.reset()
+
+    def reset(self) -> None:
+        """Knows nothing yet: at first, and in a forked child."""
+        self._lock = threading.Lock()
+        self._known_bytes = 0
+        self._looked_at = float("-inf")
+
+    def has_room(self, added_bytes: int) -> bool:
+        """Whether as much more may be written, as far as is known: writing itself tells of an unreadable directory."""
+        age = time.monotonic() - self._looked_at
+        is_full = self._known_bytes + added_bytes > self._max_bytes
+        if age > STALE_SECONDS or (is_full and age > REFRESH_SECONDS):
+            with suppress(OSError):
+                self.look()
+            return self._known_bytes + added_bytes <= self._max_bytes
+        return not is_full
+
+    def note(self, added_bytes: int) -> None:
+        """Counts what this process has written."""
+        self._known_bytes += added_bytes
+
+    def look(self) -> None:
+        """Measures the directory, at most once a second.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        with self._lock:
+            if time.monotonic() - self._looked_at > REFRESH_SECONDS:
+                self._looked_at = time.monotonic()
+                self._known_bytes = size_bytes(self._directory)
