@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from analytics.commands.backfill import backfill, sync
+from analytics.commands.parity import parity
+from analytics.commands.doctor import doctor
 from analytics.commands.purge import purge, retention_command
 from analytics.errors import AnalyticsError, ConfigError
 
@@ -144,8 +146,10 @@ def demo(
 
 commands.add_command(backfill)
 commands.add_command(sync)
+commands.add_command(parity)
 
 
+commands.add_command(doctor)
 commands.add_command(purge)
 commands.add_command(retention_command)
 

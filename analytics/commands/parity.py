@@ -1,0 +1,160 @@
+"""`parity`: the KPIs of the pipes beside those of Postgres."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from analytics.ingest import history
+from analytics.ingest import parity as both
+from analytics.ingest.comparison import DEFAULT_TOLERANCE, Compared, Unit
+from analytics.ingest.parity import PeriodReport, Report
+from analytics.periods import Range, parse_timezone, resolve
+from analytics.postgres import Postgres
+from analytics.settings import load_settings
+from analytics.tinybird import Tinybird
+
+_VERDICTS = {
+    "equal": "equal",
+    "within": "within tolerance",
+    "differs": "DIFFERS",
+    "one-sided": "not comparable",
+}
+
+
+@click.command()
+@click.option("--website", "slug", required=True, metavar="SLUG", help="Whose numbers.")
+@click.option(
+    "--range",
+    "range_",
+    default="30d",
+    show_default=True,
+    metavar="RANGE",
+    help="As in the dashboard's address: today, 7d, 2026-11-01..2026-11-10.",
+)
+@click.option(
+    "--timezone", default="UTC", show_default=True, metavar="NAME", help="Whose days: an IANA name."
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, max=1),
+    default=DEFAULT_TOLERANCE,
+    show_default=True,
+    help="How far two numbers may be apart: a share of the larger one, for rates the difference itself.",
+)
+@click.option("--json", "is_json", is_flag=True, help="For programs.")
+@click.pass_context
+def parity(
+    context: click.Context, slug: str, range_: str, timezone: str, tolerance: float, is_json: bool
+) -> None:
+    """Compare every KPI of the pipes with the same KPI from Postgres, and name the causes.
+
+    Exit code 0 when all of them are within the tolerance, 1 when one is not.
+    """
+    try:
+        selected, zone = Range.parse(range_), parse_timezone(timezone)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    settings = load_settings()
+    now = datetime.now(UTC)
+    with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
+        (website,) = history.websites(postgres, [slug])
+        report = both.parity(tinybird, postgres, website, resolve(selected, now, zone), now, tolerance)
+    if is_json:
+        click.echo(json.dumps(_as_json(report, range_, timezone), indent=2))
+    else:
+        for line in _lines(report):
+            click.echo(line)
+    context.exit(0 if report.is_within else 1)
+
+
+def _lines(report: Report) -> list[str]:
+    lines = []
+    for period in report.periods:
+        lines += [
+            f"{report.website.slug}, {period.name} period: {period.date_from} to {period.date_to} UTC",
+            "",
+        ]
+        lines.append(f"  {'':<26}{'Tinybird':>14}{'Postgres':>14}{'difference':>14}")
+        for each in period.compared:
+            unit = each.kpi.unit
+            values = "".join(
+                f"{_text(value, unit, is_signed=is_signed):>14}"
+                for value, is_signed in (
+                    (each.tinybird, False),
+                    (each.postgres, False),
+                    (each.difference, True),
+                )
+            )
+            lines.append(f"  {each.kpi.name:<26}{values}  {_VERDICTS[each.verdict]}")
+            if each.note:
+                lines.append(f"  {'':<26}  {each.note}")
+        lines.append("")
+        lines += _cause_lines(period)
+    ending = "Within" if report.is_within else "Not within"
+    lines.append(f"{ending} a tolerance of {report.tolerance:.3g}.")
+    return lines
+
+
+def _cause_lines(period: PeriodReport) -> list[str]:
+    """The causes, each once, with the numbers that they move; and the numbers that nothing explains."""
+    moved: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
+    unexplained: list[str] = []
+    for each in period.compared:
+        if each.verdict in {"equal", "one-sided"}:
+            continue
+        if not each.causes:
+            unexplained.append(each.kpi.name)
+        for cause in each.causes:
+            moved.setdefault((cause.text, cause.count, cause.examples), []).append(each.kpi.name)
+    lines = [
+        f"  {count:,} × {text}\n      moves {', '.join(names)}; such as {', '.join(examples)}"
+        for (text, count, examples), names in moved.items()
+    ]
+    if unexplained:
+        lines.append(f"  No row explains the difference in {', '.join(unexplained)}.")
+    return ["  Causes", *lines, ""] if lines else []
+
+
+def _text(value: float | None, unit: Unit, *, is_signed: bool) -> str:
+    if value is None:
+        return "–"
+    digits = {"count": 0, "seconds": 2, "ratio": 4, "points": 2}[unit]
+    return f"{value:{'+' if is_signed and round(value, digits) else ''},.{digits}f}"
+
+
+def _as_json(report: Report, range_: str, timezone: str) -> dict[str, object]:
+    return {
+        "website": report.website.slug,
+        "range": range_,
+        "timezone": timezone,
+        "tolerance": report.tolerance,
+        "is_within": report.is_within,
+        "periods": [
+            {
+                "period": period.name,
+                "date_from": period.date_from,
+                "date_to": period.date_to,
+                "kpis": [_kpi_json(each) for each in period.compared],
+            }
+            for period in report.periods
+        ],
+    }
+
+
+def _kpi_json(each: Compared) -> dict[str, object]:
+    return {
+        "kpi": each.kpi.name,
+        "unit": each.kpi.unit,
+        "tinybird": each.tinybird,
+        "postgres": each.postgres,
+        "difference": each.difference,
+        "verdict": each.verdict,
+        "causes": [
+            {"cause": cause.text, "count": cause.count, "examples": list(cause.examples)}
+            for cause in each.causes
+        ],
+        "note": each.note,
+    }

@@ -1,0 +1,266 @@
+"""Why a KPI differs between Tinybird and Postgres: the single conversations and visitors that only one side counts.
+
+Every cause named here was seen on a row; what no row explains is said to be unexplained.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from analytics import sources
+from analytics.ingest import history, product
+from analytics.ingest.comparison import SAME_RATIO, Cause, Kind, causes
+from analytics.ingest.events import EARLIEST, LATEST, ConversationEventType, utc_text
+from analytics.ingest.history import Website
+from analytics.ingest.product import Known
+from analytics.postgres import Postgres
+from analytics.tinybird import Tinybird
+
+EVENT_TYPES: Final[dict[Kind, tuple[ConversationEventType, ...]]] = {
+    "started": ("conversation_started",),
+    "responded": ("first_response",),
+    "resolved": ("conversation_resolved", "ai_resolved"),
+    "ai_resolved": ("ai_resolved",),
+    "escalated": ("escalated",),
+    "feedback": ("feedback_submitted",),
+}
+LATE_SECONDS: Final = 900.0
+"""An event missing from Tinybird that is younger than this is late; an older one was never sent."""
+
+IDS_A_QUESTION: Final = 500
+LAST_DAY_MINUTES: Final = 1440
+
+_ALWAYS: Final = (utc_text(EARLIEST), utc_text(LATEST - timedelta(seconds=1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A conversation's event of one kind as Tinybird has it.
+
+    Attributes:
+        at: Seconds since 1970 of the one that counts.
+        seconds: Its duration.
+        times: At how many different instants it is stored.
+    """
+
+    at: float
+    seconds: float
+    times: int
+
+
+class Discrepancies:
+    """Looks for causes in one period of one website.
+
+    Args:
+        tinybird: One side.
+        postgres: The other.
+        website: Whose conversations.
+        date_from: Start of the period, UTC text, inclusive.
+        date_to: Its end, exclusive.
+        now: Clock of Postgres, seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        tinybird: Tinybird,
+        postgres: Postgres,
+        website: Website,
+        date_from: str,
+        date_to: str,
+        now: float,
+    ) -> None:
+        self._tinybird = tinybird
+        self._postgres = postgres
+        self._website = website
+        self._span = date_from, date_to
+        self._now = now
+        self._in_tinybird: dict[Kind, dict[str, Stored]] | None = None
+        self._found: dict[Kind, tuple[Cause, ...]] = {}
+
+    def causes(self, kind: Kind) -> tuple[Cause, ...]:
+        """Why conversations of a kind are counted, or timed, differently; empty when no row differs.
+
+        Raises:
+            SourceError: A source does not answer, or says no.
+        """
+        if kind not in self._found:
+            self._found[kind] = self._looked_for(kind)
+        return self._found[kind]
+
+    def visitor_causes(self) -> tuple[Cause, ...]:
+        """What is odd about the visitors that Tinybird saw in the last 24 hours, as far as rows can be looked at.
+
+        Raises:
+            SourceError: A source does not answer, or says no.
+        """
+        frame = sources.active_visitors(self._tinybird, self._website.id, LAST_DAY_MINUTES).value
+        ids = [str(visitor) for visitor in frame["visitor_id"]]
+        counted: dict[str, list[str]] = defaultdict(list)
+        for some in _chunks(ids):
+            found = product.known_visitors(self._postgres, self._website, some)
+            for visitor_id in some:
+                visitor = found.get(visitor_id)
+                if visitor is None:
+                    counted["seen in the last 24 hours, but not in Postgres"].append(visitor_id)
+                elif not visitor.is_own:
+                    counted["seen in the last 24 hours, but another website's in Postgres"].append(visitor_id)
+                elif visitor.is_test:
+                    counted["test visitor, seen in the last 24 hours"].append(visitor_id)
+                elif visitor.is_deleted:
+                    counted["deleted visitor, seen in the last 24 hours"].append(visitor_id)
+        return causes(counted)
+
+    def _looked_for(self, kind: Kind) -> tuple[Cause, ...]:
+        stored = self._tinybird_rows()[kind]
+        counted = product.durations(self._postgres, self._website, kind, *self._span)
+        only_stored = sorted(stored.keys() - counted.keys())
+        only_counted = sorted(counted.keys() - stored.keys())
+        found: dict[str, list[str]] = defaultdict(list)
+        for ids, reason in (
+            (only_stored, self._reasons_only_stored(kind, only_stored)),
+            (only_counted, self._reasons_only_counted(kind, only_counted)),
+        ):
+            for conversation_id in ids:
+                found[reason(conversation_id)].append(conversation_id)
+        for conversation_id in sorted(stored.keys() & counted.keys()):
+            seconds, event = counted[conversation_id], stored[conversation_id]
+            if seconds is None or abs(seconds - event.seconds) > max(1.0, SAME_RATIO * seconds):
+                again = "reopened and resolved again, with another duration"
+                found[again if event.times > 1 else "another duration is stored"].append(conversation_id)
+        return causes(found)
+
+    def _tinybird_rows(self) -> dict[Kind, dict[str, Stored]]:
+        if self._in_tinybird is None:
+            self._in_tinybird = self._stored(*self._span, None)
+        return self._in_tinybird
+
+    def _stored(
+        self, date_from: str, date_to: str, ids: Sequence[str] | None
+    ) -> dict[Kind, dict[str, Stored]]:
+        frame = sources.conversation_events(self._tinybird, self._website.id, date_from, date_to, ids).value
+        instants = frame["timestamp"].astype("int64") / 1e6
+        by_type: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+        for conversation_id, event_type, at, seconds in zip(
+            frame["conversation_id"], frame["event_type"], instants, frame["duration_seconds"], strict=True
+        ):
+            by_type[event_type].append((conversation_id, at, seconds))
+        return {
+            kind: _counted(kind, [row for type_ in types for row in by_type[type_]])
+            for kind, types in EVENT_TYPES.items()
+        }
+
+    def _reasons_only_stored(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
+        known: dict[str, Known] = {}
+        for some in _chunks(ids):
+            known |= product.known(self._postgres, self._website, some)
+        return lambda conversation_id: why_only_stored(kind, known.get(conversation_id), self._now)
+
+    def _reasons_only_counted(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
+        anywhere: set[str] = set()
+        known: dict[str, Known] = {}
+        for some in _chunks(ids):
+            anywhere |= self._stored(*_ALWAYS, some)[kind].keys()
+            known |= product.known(self._postgres, self._website, some)
+        return lambda conversation_id: why_only_counted(
+            kind, known.get(conversation_id), self._now, is_anywhere=conversation_id in anywhere
+        )
+
+
+def why_only_stored(kind: Kind, known: Known | None, now: float) -> str:
+    """Why Tinybird counts a conversation and Postgres does not.
+
+    Args:
+        kind: For what.
+        known: What Postgres has of it; None means nothing.
+        now: Seconds since 1970.
+    """
+    if known is None:
+        return "deleted row: not in Postgres any more"
+    if not known.is_own:
+        return "another website's in Postgres"
+    if known.is_deleted:
+        return "deleted row: the conversation is soft-deleted"
+    if known.is_test:
+        return "test visitor"
+    if known.is_visitor_deleted:
+        return "deleted row: the visitor is soft-deleted"
+    if kind == "feedback":
+        return (
+            "deleted row: the feedback is soft-deleted" if known.has_deleted_feedback else "no such feedback"
+        )
+    at = _instant(kind, known)
+    if kind in {"resolved", "ai_resolved"}:
+        if at is None:
+            return "reopened conversation: it was resolved in the period and is open now"
+        if kind == "ai_resolved" and not known.is_ai:
+            return "reopened conversation: the AI resolved it in the period, and later a person did"
+        return "reopened conversation: it was resolved again, outside the period"
+    if at is None:
+        return "the product took the fact back: Postgres has no time for it"
+    return "another time in Postgres" if at <= now else "it lies ahead of now in Postgres"
+
+
+def why_only_counted(kind: Kind, known: Known | None, now: float, *, is_anywhere: bool) -> str:
+    """Why Postgres counts a conversation and Tinybird does not.
+
+    Args:
+        kind: For what.
+        known: What Postgres has of it; None when only feedback names it.
+        now: Seconds since 1970.
+        is_anywhere: Whether Tinybird has such an event of it at another time.
+    """
+    at = None if known is None else _instant(kind, known)
+    if known is not None and kind != "feedback":
+        told = history.conversation_told(
+            "w",
+            "c",
+            "v",
+            now,
+            known.started,
+            known.responded,
+            known.resolved,
+            known.escalated,
+            None,
+            known.is_ai,
+        )
+        if unusable := [text for text in told.skipped if text.split(":")[0] in EVENT_TYPES[kind]]:
+            return f"no valid event can be made: {unusable[0].split(': ', 1)[1]}"
+    if at is not None and at > now - LATE_SECONDS:
+        return f"late event: younger than {LATE_SECONDS / 60:.0f} minutes and not in Tinybird yet"
+    return "stored in Tinybird at another time" if is_anywhere else "never sent to Tinybird"
+
+
+def _instant(kind: Kind, known: Known) -> float | None:
+    at: Mapping[Kind, float | None] = {
+        "started": known.started,
+        "responded": known.responded,
+        "resolved": known.resolved,
+        "ai_resolved": known.resolved,
+        "escalated": known.escalated,
+        "feedback": known.feedback,
+    }
+    return at[kind]
+
+
+def _counted(kind: Kind, rows: Sequence[tuple[str, float, float]]) -> dict[str, Stored]:
+    """One event per conversation, as the pipes choose it: the earliest response, the last resolution."""
+    instants: dict[str, set[float]] = defaultdict(set)
+    chosen: dict[str, tuple[float, float]] = {}
+    for conversation_id, at, seconds in rows:
+        instants[conversation_id].add(at)
+        other = chosen.get(conversation_id)
+        is_later = other is not None and (at, seconds) > other
+        if other is None or is_later == (kind in {"resolved", "ai_resolved"}):
+            chosen[conversation_id] = at, seconds
+    return {
+        conversation_id: Stored(at, seconds, len(instants[conversation_id]))
+        for conversation_id, (at, seconds) in chosen.items()
+    }
+
+
+def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[first : first + IDS_A_QUESTION] for first in range(0, len(ids), IDS_A_QUESTION)]
