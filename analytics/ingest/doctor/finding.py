@@ -1,0 +1,90 @@
+"""What an examination found: one line a subject, with what to do about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from analytics.errors import AnalyticsError
+
+Level = Literal["ok", "warning", "problem", "not checked"]
+Area = Literal[
+    "settings",
+    "tinybird",
+    "tokens",
+    "pipes",
+    "data sources",
+    "postgres",
+    "clocks",
+    "events",
+    "quarantine",
+    "spool",
+    "state",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        area: What kind of thing.
+        subject: Which one: a variable, a pipe, a table, an event type.
+        level: ok | warning (works, and should be changed) | problem (does not work) | not checked.
+        message: What was found, a phrase; no token, no password, no text of a visitor.
+        remedy: What to do about it; empty when there is nothing to do.
+    """
+
+    area: Area
+    subject: str
+    level: Level
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found.
+
+    Attributes:
+        checked_at: When it began, UTC.
+        findings: In the order of the checks.
+    """
+
+    checked_at: datetime
+    findings: tuple[Finding, ...]
+
+    @property
+    def verdict(self) -> Literal["ok", "warning", "problem"]:
+        """The worst of all; what could not be checked has its cause among the others."""
+        levels = {finding.level for finding in self.findings}
+        if "problem" in levels:
+            return "problem"
+        return "warning" if levels & {"warning", "not checked"} else "ok"
+
+
+def failed(area: Area, subject: str, error: AnalyticsError) -> Finding:
+    """The problem that an error of ours is."""
+    return Finding(area, subject, "problem", error.message, error.remedy)
+
+
+def not_checked(area: Area, subject: str, reason: str) -> Finding:
+    """A check that something else made impossible.
+
+    >>> not_checked("pipes", "all", "Tinybird cannot be reached").message
+    'not checked, because Tinybird cannot be reached'
+    """
+    return Finding(area, subject, "not checked", f"not checked, because {reason.rstrip('.')}")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a phrase, the first few of many.
+
+    >>> listed(["a", "b"]), listed("abcdefgh")
+    ('a, b', 'a, b, c, d, e and 3 more')
+    """
+    every = list(names)
+    shown = ", ".join(every[:5])
+    return shown if len(every) <= 5 else f"{shown} and {len(every) - 5} more"
