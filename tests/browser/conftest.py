@@ -66,6 +66,35 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             process.wait(timeout=30)
 
 
+@pytest.fixture(scope="session")
+def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    """Starts web apps of their own on the demo's sources, with other variables; one per set of them. Returns the address."""
+    running: dict[tuple[tuple[str, str], ...], tuple[str, subprocess.Popen[bytes]]] = {}
+
+    def start(**other: str) -> str:
+        key = tuple(sorted(other.items()))
+        if key not in running:
+            port = _free_port()
+            log = tmp_path_factory.mktemp("web-app") / "output.log"
+            program = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+            with log.open("w") as output:
+                process = subprocess.Popen(
+                    [*program, "--server.address", "127.0.0.1"],
+                    cwd=ROOT,
+                    env={**os.environ, **demo.env, **other},
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            running[key] = f"http://localhost:{port}", process
+            _wait_for(running[key][0], log, process, log)
+        return running[key][0]
+
+    yield start
+    for _address, process in running.values():
+        process.terminate()
+        process.wait(timeout=30)
+
+
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -107,10 +136,12 @@ class Window:
 
 @pytest.fixture
 def window(chromium: Browser, demo: Demo) -> Iterator[Callable[..., Window]]:
-    """Opens windows, each like a new visitor's: path, then size and colour scheme."""
+    """Opens windows, each like a new visitor's: path, then size, colour scheme, and the web app where not the demo's."""
     contexts: list[BrowserContext] = []
 
-    def open_window(path: str, *, width: int = 1440, height: int = 1000, scheme: str = "light") -> Window:
+    def open_window(
+        path: str, *, width: int = 1440, height: int = 1000, scheme: str = "light", at: str = demo.url
+    ) -> Window:
         context = chromium.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if scheme == "dark" else "light",
@@ -120,11 +151,9 @@ def window(chromium: Browser, demo: Demo) -> Iterator[Callable[..., Window]]:
         page = context.new_page()
         foreign: list[str] = []
         errors: list[str] = []
-        page.on(
-            "request", lambda request: None if _is_own(request.url, demo.url) else foreign.append(request.url)
-        )
+        page.on("request", lambda request: None if _is_own(request.url, at) else foreign.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(demo.url + path)
+        page.goto(at + path)
         return Window(page, foreign, errors)
 
     yield open_window

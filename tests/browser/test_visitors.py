@@ -46,3 +46,42 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     assert opened.foreign == []
     assert opened.errors == []
+
+
+def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) -> None:
+    """The country under the pointer, and the same with a second one after the chip is taken away."""
+    opened = window("/visitors")
+    page = opened.page
+    everybody = _number(page, TOTAL)
+    for code, name in (("US", "United States"), ("AU", "Australia")):
+        _click_country(page, code)
+        expect(page).to_have_url(re.compile(f"country={code}"), timeout=60_000)
+        chip = page.locator(".st-key-chip-country")
+        expect(chip).to_contain_text(name, timeout=60_000)
+        expect(page.locator("[class*=st-key-pick-country-]")).to_have_count(1, timeout=60_000)
+        assert 0 < _number(page, TOTAL) < everybody
+        chip.get_by_role("button").first.click()
+        expect(chip).to_have_count(0, timeout=60_000)
+        expect(page).not_to_have_url(re.compile("country="))
+    assert opened.errors == []
+
+
+def _click_country(page: Page, code: str) -> None:
+    """Click in the middle of what the map draws for a country."""
+    plot = page.locator(".st-key-panel-countries .js-plotly-plot")
+    expect(plot).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(2000)
+    plot.scroll_into_view_if_needed()
+    x, y = plot.evaluate(
+        """(plot, code) => {
+          const {xaxis, yaxis} = plot._fullLayout, dots = plot.data[0], box = plot.getBoundingClientRect()
+          const own = dots.customdata.map((each, number) => [each[0], number]).filter(([each]) => each === code)
+          const [, number] = own[Math.floor(own.length / 2)]
+          return [box.x + xaxis._offset + xaxis.l2p(dots.x[number]), box.y + yaxis._offset + yaxis.l2p(dots.y[number])]
+        }""",
+        code,
+    )
+    page.mouse.move(x - 3, y - 3)
+    page.mouse.move(x, y, steps=3)
+    expect(plot.locator(".hoverlayer .hovertext")).to_be_visible(timeout=15_000)
+    page.mouse.click(x, y)

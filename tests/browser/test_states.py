@@ -1,0 +1,119 @@
+"""Every page in a real browser where things are missing: no data, one source down, both down, the free plan."""
+
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Demo, Window
+from tests.browser.test_every_page import PATHS, settled
+
+NOWHERE = "http://127.0.0.1:9"
+NO_DATABASE = "postgresql://nobody:nothing@127.0.0.1:9/nothing"
+FAILED = ".stAlert, [data-testid=stAlert]"
+
+
+@pytest.fixture(scope="module")
+def empty_website(demo: Demo) -> Iterator[str]:
+    """The slug of a website that nobody has visited and nobody has written to."""
+    slug = f"empty-{uuid4().hex[:8]}"
+    with psycopg.connect(demo.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as connection:
+        connection.execute(
+            "INSERT INTO website (id, name, slug, domain, organization_id, created_at) "
+            "SELECT %(slug)s, 'Empty shop', %(slug)s, 'empty.example', organization_id, now() "
+            "FROM website WHERE slug = 'northwind-outdoor'",
+            {"slug": slug},
+        )
+    yield slug
+    with psycopg.connect(demo.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as connection:
+        connection.execute("DELETE FROM website WHERE slug = %s", (slug,))
+
+
+def _is_whole(page: Page) -> None:
+    """No defect, no value that is none, and nothing that scrolls sideways."""
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    text = page.locator("[data-testid=stMain]").inner_text()
+    assert not {"nan", "None", "NaT", "inf"} & set(text.split())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_a_website_without_data_says_what_is_missing(
+    window: Callable[..., Window], empty_website: str, title: str
+) -> None:
+    """Each page stands, and says that nothing was there and what to do; Data health is about all websites."""
+    opened = window(f"{PATHS[title]}?website={empty_website}")
+    settled(opened.page)
+    _is_whole(opened.page)
+    expect(opened.page.locator("[data-testid=stMain]").locator(FAILED)).to_have_count(0)
+    main = opened.page.locator("[data-testid=stMain]")
+    if title != "Data health":
+        expect(main).to_contain_text(_EMPTY[title], use_inner_text=True)
+    assert opened.errors == []
+
+
+_EMPTY = {
+    "Overview": "No ",
+    "Conversations": "No conversations started in this period",
+    "Satisfaction": "Nothing rated, answered or started",
+    "Visitors": "No visitors in this period",
+    "Live": "Nobody in the last 5 minutes",
+}
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_without_tinybird_each_page_says_so_and_offers_to_try_again(
+    window: Callable[..., Window], web_app: Callable[..., str], title: str
+) -> None:
+    """What needs Tinybird fails on its own; the sidebar and what Postgres knows stand."""
+    opened = window(PATHS[title], at=web_app(TINYBIRD_HOST=NOWHERE))
+    settled(opened.page)
+    _is_whole(opened.page)
+    expect(opened.page.get_by_role("link", name="Overview")).to_be_visible()
+    expect(opened.page.get_by_text("Tinybird").first).to_be_visible()
+    if title != "Data health":
+        expect(opened.page.get_by_role("button", name="Try again").first).to_be_visible()
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_without_postgres_nobody_is_let_in_and_the_page_says_why(
+    window: Callable[..., Window], web_app: Callable[..., str], title: str
+) -> None:
+    """Who may see what is in Postgres: one message, a way to try again, and not a number."""
+    opened = window(PATHS[title], at=web_app(DATABASE_URL=NO_DATABASE))
+    settled(opened.page)
+    _is_whole(opened.page)
+    expect(opened.page.get_by_text("Postgres").first).to_be_visible()
+    expect(opened.page.get_by_role("button", name="Try again")).to_have_count(1)
+    expect(opened.page.locator("[data-testid=stMetricValue]")).to_have_count(0)
+    assert opened.errors == []
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_without_both_it_is_one_message(
+    window: Callable[..., Window], web_app: Callable[..., str], title: str
+) -> None:
+    """Both sources down look like what they are, and name neither password nor address."""
+    opened = window(PATHS[title], at=web_app(TINYBIRD_HOST=NOWHERE, DATABASE_URL=NO_DATABASE))
+    settled(opened.page)
+    _is_whole(opened.page)
+    expect(opened.page.get_by_role("button", name="Try again")).to_have_count(1)
+    assert "nothing" not in opened.page.content()
+    assert "127.0.0.1:9" not in opened.page.content()
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_the_free_plan_says_how_far_it_reaches(window: Callable[..., Window], title: str) -> None:
+    """A range past 21 days is cut with a notice, and what is past it is not offered."""
+    opened = window(f"{PATHS[title]}?website=tea-and-crumb&range=90")
+    settled(opened.page)
+    _is_whole(opened.page)
+    expect(opened.page.get_by_text("Free plan", exact=True)).to_be_visible()
+    if title not in {"Live", "Data health"}:
+        expect(opened.page.get_by_text("21 days").first).to_be_visible()
+        expect(opened.page.get_by_role("button", name="45 d")).to_have_count(0)
+        expect(opened.page.get_by_role("radio", name="45 d")).to_have_count(0)
+    assert opened.errors == []
