@@ -103,7 +103,9 @@ def draw_list() -> None:
 
 for notice in notices:
     st.info(notice, icon=":material/info:")
-filters.chips(chosen)
+with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
+    filters.chips(chosen)
+    rows.draw_filter(selection)
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)

@@ -142,9 +142,13 @@ class Delivery:
         """
         deadline = time.monotonic() + timeout_seconds
         is_flushed = self.flush(timeout_seconds, is_patient=False)
-        for name, sender in self._senders.items():
-            if sender.stop(max(0.1, deadline - time.monotonic())):
-                self._lanes[name].leave()
+        stopped = {
+            name: sender.stop(max(0.1, deadline - time.monotonic())) for name, sender in self._senders.items()
+        }
+        for name in (name for name, has_stopped in stopped.items() if has_stopped):
+            self._lanes[name].leave()
+        if all(stopped.values()) and self._tinybird is not None:
+            self._tinybird.close()
         _deliveries.discard(self)
         return is_flushed
 

@@ -207,13 +207,12 @@ def sound_lines(data: bytes) -> tuple[bytes, list[Damage]]:
     sound: list[bytes] = []
     damaged: list[Damage] = []
     for line in data.split(b"\n"):
-        if not line:
-            continue
+        pieces = [piece for piece in line.split(b"\0") if piece]
+        whole = [piece for piece in pieces if _is_object(piece)]
+        sound.extend(piece + b"\n" for piece in whole)
         if b"\0" in line:
             damaged.append(Damage(line, "the line holds bytes that were never written"))
-        elif _is_object(line):
-            sound.append(line + b"\n")
-        else:
+        elif pieces and not whole:
             damaged.append(Damage(line, "the line is no JSON object"))
     return b"".join(sound), damaged
 

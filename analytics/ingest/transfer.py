@@ -20,7 +20,7 @@ from typing import Final
 from analytics import sources
 from analytics.ingest import history
 from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
-from analytics.ingest.history import HISTORIES, HistoryName, Position, Told, Website, Window
+from analytics.ingest.history import HISTORIES, START, HistoryName, Position, Told, Website, Window
 from analytics.ingest.watermarks import Watermark, Watermarks, confirmed, doubted
 from analytics.postgres import Postgres
 from analytics.tinybird import Tinybird
@@ -129,6 +129,7 @@ class Transfer:
         self._settle_seconds = settle_seconds
         self._sleep = sleep
         self._done: dict[tuple[HistoryName, Position], None] = {}
+        self._ceiling = START
 
     def window(self, website: Website) -> Window | None:
         """What was wanted of a website so far; None when nothing was moved yet."""
@@ -187,6 +188,8 @@ class Transfer:
         return self._watermarks.put(website.id, name, Watermark(window=both))
 
     def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
+        # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.
+        self._ceiling = Position(history.server_time(self._postgres), "")
         start = mark.position
         if start.at >= mark.checked_from and math.isfinite(start.at):
             start = Position(start.at - self._overlap_seconds, "")
@@ -267,7 +270,7 @@ class Transfer:
         self, website: Website, name: HistoryName, batch: _Batch, mark: Watermark, sent: Future[int]
     ) -> Watermark:
         batch.tally.quarantined = sent.result()
-        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last))
+        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last, self._ceiling))
         self._done.update(((name, position), None) for position in batch.positions[-REMEMBERED_ROWS:])
         for key in list(self._done)[: max(0, len(self._done) - REMEMBERED_ROWS)]:
             del self._done[key]

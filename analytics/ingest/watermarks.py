@@ -121,12 +121,18 @@ def doubted(mark: Watermark, last: Position, now: float) -> Watermark:
     return replace(mark, doubt=last, doubted=now)
 
 
-def confirmed(mark: Watermark, last: Position) -> Watermark:
-    """The watermark when everything up to `last` is in Tinybird; it never goes back."""
+def confirmed(mark: Watermark, last: Position, ceiling: Position) -> Watermark:
+    """The watermark when everything up to `last` is in Tinybird; it never goes back.
+
+    Args:
+        mark: As it was.
+        last: The last row of the batch.
+        ceiling: It does not pass this, whatever `last` is.
+    """
     remains = mark.doubt is not None and mark.doubt > last
     return replace(
         mark,
-        position=max(mark.position, last),
+        position=max(mark.position, min(last, ceiling)),
         doubt=mark.doubt if remains else None,
         doubted=mark.doubted if remains else None,
     )

@@ -13,7 +13,7 @@ import streamlit as st
 
 from analytics.cached import Reading
 from analytics.conversations import PAGE_ROWS, Escalations, Listing
-from analytics.selection import Band, Cell, HandledBy, Measure, Selection, parse_handled
+from analytics.selection import BAND_COUNT, Band, Cell, HandledBy, Measure, Selection, parse_handled
 from pages.components import cards, filters, formatting, url_state
 from pages.components.distribution import band_label
 
@@ -64,7 +64,7 @@ def in_words(selection: Selection) -> dict[str, str]:
     """
     words: dict[str, str] = {}
     if selection.band is not None:
-        words["band"] = f"{selection.band.measure} {band_label(selection.band.index)}"
+        words["band"] = _band_words(selection.band)
     if selection.cell is not None:
         words["cell"] = cell_label(selection.cell.weekday, selection.cell.hour)
     if selection.handled_by is not None:
@@ -72,6 +72,48 @@ def in_words(selection: Selection) -> dict[str, str]:
     if selection.is_escalated:
         words["escalated"] = "Yes"
     return words
+
+
+def draw_filter(selection: Selection) -> None:
+    """Draw a button that opens the choice of band and hour: what a click on a chart does, for keyboard and phone."""
+    bands = [Band(measure, index) for measure in MEASURES for index in range(BAND_COUNT)]
+    cells = [Cell(weekday, hour) for weekday in range(1, 8) for hour in range(24)]
+    with st.popover("Filter", icon=":material/filter_list:", type="tertiary", key="filter"):
+        _choice("band", "Time", selection.band, {str(band): _capital(_band_words(band)) for band in bands})
+        _choice(
+            "cell",
+            "Started on",
+            selection.cell,
+            {str(cell): cell_label(cell.weekday, cell.hour) for cell in cells},
+        )
+        st.caption("A click on a band or an hour in the charts does the same.")
+
+
+def _choice(name: str, label: str, chosen: Band | Cell | None, options: dict[str, str]) -> None:
+    st.session_state[f"{name}_choice"] = None if chosen is None else str(chosen)
+    st.selectbox(
+        label,
+        list(options),
+        index=None,
+        format_func=lambda value: options.get(value, value),
+        placeholder="Any",
+        key=f"{name}_choice",
+        on_change=_follow_choice,
+        args=(name,),
+    )
+
+
+def _follow_choice(name: str) -> None:
+    url_state.write(name, st.session_state[f"{name}_choice"])
+    url_state.write("page", None)
+
+
+def _band_words(band: Band) -> str:
+    return f"{band.measure} {band_label(band.index)}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def cell_label(weekday: int, hour: int) -> str:

@@ -131,6 +131,22 @@ def test_an_hour_of_the_week_selects_its_conversations(run_page: RunPage, three_
     assert "or take a filter away" in text_of(page)
 
 
+def test_the_filter_button_chooses_what_a_click_on_a_chart_does(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """Band and hour by name, for those who have no pointer; any takes the filter away, the page starts at 1 again."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", page="2")
+    page.selectbox(key="band_choice").set_value("response:0").run()
+    assert query_of(page)["band"] == "response:0"
+    assert "page" not in query_of(page)
+    page.selectbox(key="cell_choice").set_value("2-14").run()
+    assert query_of(page)["cell"] == "2-14"
+    page.button(key="chip-cell").click().run()
+    assert page.selectbox(key="cell_choice").value is None
+    page.selectbox(key="band_choice").set_value(None).run()
+    assert "band" not in query_of(page)
+
+
 def test_a_chip_takes_its_filter_away(run_page: RunPage, three_conversations: Site) -> None:
     """The chip's click removes the parameter, and everything is listed again."""
     page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", handled="ai")
