@@ -19,9 +19,30 @@ BATCH_BYTES: Final = 2_000_000
 """A fifth of what a request may carry: more is not faster, and this much is sent twice when an answer gets lost."""
 
 BATCH_EVENTS: Final = 20_000
+LONGEST_LINE_BYTES: Final = 100_000
+"""No event is longer: its longest text, fully escaped, takes half of this."""
+
+MAX_ADOPTED: Final = 256
+"""Segments of other processes held open at once."""
+
 SCAN_SECONDS: Final = 1.0
 ABANDONED_SECONDS: Final = 60.0
 """A file that has been about to become a segment for longer will never be one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a batch has from one segment.
+
+    Attributes:
+        segment: Which.
+        length_bytes: How much of it.
+        own_events: How many lines that is; 0 when another process has accepted them.
+    """
+
+    segment: Segment
+    length_bytes: int
+    own_events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +50,14 @@ class Batch:
     """Events to be sent together.
 
     Attributes:
-        segment: Where they are.
         body: The events, each with its newline; empty when all of them are damaged.
-        events: How many that is.
         damaged: Lines between them that are no events.
-        length_bytes: How much of the segment this is.
-        is_own: Whether this process has accepted them.
+        parts: Where they are from.
     """
 
-    segment: Segment
     body: bytes
-    events: int
     damaged: list[Damage]
-    length_bytes: int
-    is_own: bool
+    parts: list[Part]
 
 
 class Lane:
@@ -71,6 +86,7 @@ class Lane:
         self._sealed: list[Segment] = []
         self._adopted: list[Segment] = []
         self._scanned_at = float("-inf")
+        self._left_behind = False
 
     def append(self, lines: bytes, events: int) -> None:
         """Writes events: all of them, or none when this raises.
@@ -89,35 +105,46 @@ class Lane:
                 self._seal()
 
     def take(self) -> Batch | None:
-        """The next events to send; None when none waits.
+        """The next events to send, of as many segments as fit; None when none waits.
 
         Raises:
             OSError: The disk does not give them.
         """
-        while (segment := self._next()) is not None:
-            data = segment.read(BATCH_BYTES)
-            while (count := data.count(b"\n")) > BATCH_EVENTS:
-                data = data[: data.rfind(b"\n", 0, len(data) * BATCH_EVENTS // count) + 1]
+        bodies: list[bytes] = []
+        damaged: list[Damage] = []
+        parts: list[Part] = []
+        room_bytes, room_events = BATCH_BYTES, BATCH_EVENTS
+        for segment in self._waiting():
+            if parts and (room_bytes < LONGEST_LINE_BYTES or room_events <= 0):
+                break
+            data = _first_lines(segment.read(room_bytes), room_events)
             if not data:
                 self._cut(segment)
                 continue
-            body, damaged = sound_lines(data) if segment.is_adopted else (data, [])
-            events = body.count(b"\n")
-            return Batch(segment, body, events, damaged, len(data), segment not in self._adopted)
-        return None
+            body, bad = sound_lines(data) if segment.is_adopted else (data, [])
+            events = data.count(b"\n") + (not data.endswith(b"\n"))
+            parts.append(Part(segment, len(data), 0 if segment in self._adopted else events))
+            bodies.append(body)
+            damaged.extend(bad)
+            room_bytes, room_events = room_bytes - len(data), room_events - events
+        return Batch(b"".join(bodies), damaged, parts) if parts else None
 
     def confirm(self, batch: Batch) -> None:
-        """Notes that a batch is delivered or kept aside; deletes the segment when that was all of it.
+        """Notes that a batch is delivered or kept aside; deletes the segments of which that was all.
 
         Raises:
             OSError: It could not be noted: after a crash these events are sent again.
         """
-        try:
-            batch.segment.acknowledge(batch.length_bytes)
-        finally:
-            if batch.is_own:
-                self._progressed(batch.events + len(batch.damaged))
-            self._remove_confirmed()
+        failures = []
+        for part in batch.parts:
+            try:
+                part.segment.acknowledge(part.length_bytes)
+            except OSError as error:
+                failures.append(error)
+        self._progressed(sum(part.own_events for part in batch.parts))
+        self._remove_confirmed()
+        if failures:
+            raise failures[0]
 
     def adopt(self) -> None:
         """Takes over the segments whose owners are gone; looks at most once a second.
@@ -125,12 +152,16 @@ class Lane:
         Raises:
             OSError: The directory cannot be read.
         """
-        if time.monotonic() - self._scanned_at < SCAN_SECONDS:
+        is_more = self._left_behind and not self._adopted
+        if time.monotonic() - self._scanned_at < SCAN_SECONDS and not is_more:
             return
-        self._scanned_at = time.monotonic()
+        self._scanned_at, self._left_behind = time.monotonic(), False
         with self.lock:
             own = {segment.path for segment in (*self._adopted, *self._sealed, self._current) if segment}
         for path in segments(self._spool, self.datasource):
+            if len(self._adopted) >= MAX_ADOPTED:
+                self._left_behind = True
+                break
             if path not in own and (segment := Segment.adopt(path)) is not None:
                 self._adopted.append(segment)
         for new in (self._spool / self.datasource).glob(f"*{NEW_SUFFIX}"):
@@ -158,11 +189,9 @@ class Lane:
                 segment.close()
         self.reset()
 
-    def _next(self) -> Segment | None:
-        for segment in (*self._adopted, *self._sealed, self._current):
-            if segment is not None and not segment.is_confirmed:
-                return segment
-        return None
+    def _waiting(self) -> list[Segment]:
+        held = (*self._adopted, *self._sealed, self._current)
+        return [segment for segment in held if segment is not None and not segment.is_confirmed]
 
     def _seal(self) -> None:
         if self._current is not None:
@@ -192,3 +221,11 @@ class Lane:
             for segment in [each for each in list(kept) if each.is_confirmed]:
                 kept.remove(segment)
                 segment.remove()
+
+
+def _first_lines(data: bytes, most: int) -> bytes:
+    """As many of the lines, at least one and at most `most`, as are found without reading each."""
+    while (count := data.count(b"\n")) > most:
+        end = data.rfind(b"\n", 0, len(data) * most // count) + 1
+        data = data[: end or data.index(b"\n") + 1]
+    return data

@@ -218,7 +218,7 @@ def sound_lines(data: bytes) -> tuple[bytes, list[Damage]]:
 
 
 def waiting_in(path: Path) -> tuple[int, datetime | None]:
-    """How many events of a file are not confirmed, and the timestamp of the first; (0, None) when it is gone.
+    """How many lines of a file are not confirmed, and the timestamp of the first; (0, None) when it is gone.
 
     Raises:
         OSError: It cannot be read.
@@ -230,7 +230,10 @@ def waiting_in(path: Path) -> tuple[int, datetime | None]:
     try:
         offset = acknowledged_in(fd, os.fstat(fd).st_size)
         oldest = _timestamp(os.pread(fd, _CHUNK_BYTES, offset).partition(b"\n")[0])
-        return sum(chunk.count(b"\n") for chunk in _chunks(fd, offset)), oldest
+        lines, last = 0, b"\n"
+        for chunk in _chunks(fd, offset):
+            lines, last = lines + chunk.count(b"\n"), chunk[-1:]
+        return lines + (last != b"\n"), oldest
     finally:
         os.close(fd)
 

@@ -162,7 +162,7 @@ class Sender:
     def _deliver(self, batch: Batch) -> bool:
         """Whether nothing of the batch has to be sent any more; False only when the thread is to stop."""
         if batch.damaged:
-            _LOG.error("%d damaged lines of %s are kept aside", len(batch.damaged), batch.segment.path.name)
+            _LOG.error("%d damaged lines of %s are kept aside", len(batch.damaged), self._lane.datasource)
             if not self._kept(
                 lambda: refused.keep_damaged(self._spool, self._lane.datasource, batch.damaged),
                 len(batch.damaged),

@@ -1,0 +1,55 @@
+"""Emits from one child after another, each killed with SIGKILL: `python -m tests.ingest.emit_until_killed ...`.
+
+Arguments: HOST TOKEN SPOOL WEBSITE ACCEPTED ROUNDS SEED. Every id whose call returned True is written to the file
+ACCEPTED, without a buffer, before the next call. The children share the spool, so that each also finds what the ones
+before it left.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from analytics.ingest import lane
+from analytics.ingest.emitter import Emitter
+
+
+def main(host: str, token: str, spool: str, website: str, accepted: str, rounds: str, seed: str) -> None:
+    """Runs the rounds."""
+    chance = random.Random(int(seed))  # noqa: S311  # a repeatable test, not a secret
+    for number in range(int(rounds)):
+        lane.SEGMENT_BYTES = chance.choice([2_000, 50_000, 8_000_000])  # type: ignore[misc]
+        lane.BATCH_EVENTS = chance.choice([7, 500, 20_000])  # type: ignore[misc]
+        pause = chance.choice([0.0, 0.0002, 0.002])
+        child = os.fork()
+        if child == 0:
+            _emit(Emitter(host, token, Path(spool)), website, accepted, f"{seed}-{number}", pause)
+        time.sleep(chance.uniform(0.02, 0.5))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _emit(emitter: Emitter, website: str, accepted: str, prefix: str, pause: float) -> None:
+    started_at = datetime.now(UTC) - timedelta(seconds=30)
+    ids = os.open(accepted, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    number = 0
+    while True:
+        number += 1
+        name = f"{prefix}-{number}"
+        if number % 5:
+            is_accepted = emitter.page_view(website_id=website, visitor_id=name)
+        else:
+            is_accepted = emitter.conversation_resolved(
+                website_id=website, visitor_id=name, conversation_id=name, started_at=started_at, by_ai=True
+            )
+        if is_accepted:
+            os.write(ids, f"{name}\n".encode())
+        if pause:
+            time.sleep(pause)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
