@@ -15,6 +15,7 @@ from analytics.commands.backfill import backfill, sync
 from analytics.commands.parity import parity
 from analytics.commands.doctor import doctor
 from analytics.commands.purge import purge, retention_command
+from analytics.commands.spool import spool
 from analytics.errors import AnalyticsError, ConfigError
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ commands.add_command(parity)
 commands.add_command(doctor)
 commands.add_command(purge)
 commands.add_command(retention_command)
+commands.add_command(spool)
 
 
 def _start_generator(stack: "LocalStack") -> "Child":

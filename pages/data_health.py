@@ -1,6 +1,6 @@
 """Data health (staff): do both sources answer, does data flow, and what does reading it cost?
 
-Sources: `cached.source_health`, `cached.event_flow`, `cached.quarantine`, `cached.query_use`, `cached.cache_savings`.
+Sources: `cached.source_health`, `event_flow`, `quarantine`, `query_use`, `cache_savings`, `spooled_events`.
 Freshness: sources 30 seconds, events two minutes, volume and quarantine five; what is counted here, always now.
 """
 
@@ -73,8 +73,7 @@ def draw_flow() -> None:
 def draw_queries() -> None:
     """What today's queries went into."""
     with panel("queries", "Tinybird queries today", height_px=340, border=False):
-        use = cached.query_use(viewer, datetime.now(UTC)).value
-        health.draw_queries(use)
+        health.draw_queries(use := cached.query_use(viewer, datetime.now(UTC)).value)
         export.offer_csv(page, "queries", use.by_pipe, days=page.today)
 
 
@@ -96,7 +95,13 @@ def draw_quarantine() -> None:
         health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:
             export.offer_csv(page, "quarantined", reading.value.reasons, days=last_30_days)
-        st.caption("Events waiting on disk: nothing here spools events, no spool directory is configured.")
+
+
+@st.fragment(parallel=True)
+def draw_spool() -> None:
+    """What emitters on this machine could not send yet."""
+    with panel("spool", "Spooled events", height_px=80):
+        health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
 
 
 with st.grid(5, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True) as grid:
@@ -108,9 +113,8 @@ with st.grid(5, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=
             draw_card()
 with st.container(border=True):
     draw_flow()
-left, right = st.columns(2, gap="xsmall", border=True)
-with left:
-    draw_queries()
-with right:
-    draw_savings()
+for column, draw in zip(st.columns(2, gap="xsmall", border=True), (draw_queries, draw_savings), strict=True):
+    with column:
+        draw()
 draw_quarantine()
+draw_spool()

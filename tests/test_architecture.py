@@ -19,10 +19,11 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"access", "metrics", "views", "tinybird", "postgres", "health", "selection"}),
     frozenset({"sources", "connections", "timeseries", "attribution", "conversations"}),
     frozenset({"board", "distributions", "audience"}),
+    frozenset({"ingest"}),
     frozenset({"cached"}),
 )
-PACKAGES: Final = ("cached", "schemas", "sources")
-"""Modules that are split by page."""
+PACKAGES: Final = ("cached", "ingest", "schemas", "sources")
+"""Modules that are split, by page or by noun."""
 
 SAME_LAYER: Final = {("views", "access")}
 
@@ -113,6 +114,18 @@ def test_only_cached_knows_streamlit(path: Path) -> None:
     """Everything else runs in a notebook."""
     uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
     assert not uses or path.parent == ANALYTICS / "cached"
+
+
+@pytest.mark.parametrize(
+    "path",
+    python_files(ANALYTICS / "ingest", ANALYTICS / "commands"),
+    ids=lambda path: str(path.relative_to(ANALYTICS)),
+)
+def test_what_moves_events_knows_no_page(path: Path) -> None:
+    """A service that emits, and a command, load neither the cached module nor the web app."""
+    names = set(imported(path))
+    assert not {name for name in names if name.startswith(("analytics.cached", "analytics.local", "pages"))}
+    assert "ingest" not in path.parts or not {name for name in names if name.startswith("analytics.commands")}
 
 
 @pytest.mark.parametrize("path", top_modules(), ids=lambda path: path.stem)
@@ -226,7 +239,7 @@ def test_no_blanket_except(path: Path) -> None:
             assert is_passed_on or caught not in {"", "Exception", "BaseException"}, f"line {node.lineno}"
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in top_modules()} - {"sun"}))
+@pytest.mark.parametrize("name", sorted({path.stem for path in top_modules()} - {"sun", "ingest"}))
 def test_every_module_has_its_tests(name: str) -> None:
     """Tests mirror the tree."""
     assert (ROOT / "tests" / f"test_{name}.py").exists()

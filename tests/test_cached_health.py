@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import streamlit as st
 
 from analytics import cached
 from analytics.cached import Viewer
-from analytics.errors import AccessDenied
+from analytics.errors import AccessDenied, ConfigError
+from analytics.ingest.segment import Segment
+from analytics.ingest.spool import SpoolStatus
 from tests.conftest import LocalStack
 from tests.product import Product
 
@@ -37,6 +40,7 @@ ASKS: dict[str, Ask] = {
     "quarantine": lambda viewer, _website_id, _now: cached.quarantine(viewer),
     "query_use": lambda viewer, _website_id, now: cached.query_use(viewer, now),
     "cache_savings": lambda viewer, _website_id, now: cached.cache_savings(viewer, now),
+    "spooled_events": lambda viewer, _website_id, now: cached.spooled_events(viewer, now),
 }
 
 
@@ -148,3 +152,29 @@ def test_staff_is_what_the_users_row_says(viewer: Viewer, now: datetime) -> None
     """The same person without the role is denied."""
     with pytest.raises(AccessDenied):
         cached.query_use(replace(viewer, is_staff=False), now)
+
+
+def test_the_spool_is_counted_where_one_is_configured(
+    viewer: Viewer, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None without a directory; what waits in it once there is one, and the same for a moment after."""
+    assert cached.spooled_events(viewer, now).value is None
+    monkeypatch.setenv("INBOX_ANALYTICS_SPOOL_DIR", str(tmp_path))
+    segment = Segment.create(tmp_path / "visitor_events")
+    segment.append(b'{"timestamp": "2026-11-10 09:30:15"}\n')
+    waits = SpoolStatus(1, 0, datetime(2026, 11, 10, 9, 30, 15, tzinfo=UTC), segment.size_bytes)
+    assert cached.spooled_events(viewer, now).value == waits
+    segment.remove()
+    assert cached.spooled_events(viewer, now).value == waits
+    st.cache_data.clear()
+    assert cached.spooled_events(viewer, now).value == SpoolStatus(0, 0, None, 0)
+
+
+def test_a_spool_that_cannot_be_read_is_an_error(
+    viewer: Viewer, now: datetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no empty spool."""
+    (tmp_path / "visitor_events").write_text("a file where the folder should be")
+    monkeypatch.setenv("INBOX_ANALYTICS_SPOOL_DIR", str(tmp_path))
+    with pytest.raises(ConfigError, match="INBOX_ANALYTICS_SPOOL_DIR"):
+        cached.spooled_events(viewer, now)

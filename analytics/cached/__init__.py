@@ -8,7 +8,12 @@ back marked stale.
 
 from analytics.access import Viewer, Website
 from analytics.cached.access import is_demo, resolve_view, viewer_for, websites
-from analytics.cached.conversations import conversation_breakdown, conversation_list, escalations
+from analytics.cached.conversations import (
+    conversation_breakdown,
+    conversation_list,
+    conversation_timeseries,
+    escalations,
+)
 from analytics.cached.health import (
     cache_savings,
     event_flow,
@@ -16,6 +21,7 @@ from analytics.cached.health import (
     quarantine,
     query_use,
     source_health,
+    spooled_events,
 )
 from analytics.cached.live import (
     LISTED_VISITORS,
@@ -34,6 +40,7 @@ from analytics.cached.satisfaction import (
     satisfaction_distributions,
 )
 from analytics.cached.visitors import LISTED_VALUES, visitor_breakdown, visitor_questions, visitor_timeseries
+from analytics.ingest.spool import SpoolStatus
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
 from analytics.readings import Question, Reading
@@ -51,6 +58,7 @@ __all__ = [
     "Reading",
     "ResolvedView",
     "RightNow",
+    "SpoolStatus",
     "View",
     "Viewer",
     "VisitorFilters",
@@ -60,6 +68,7 @@ __all__ = [
     "clear",
     "conversation_breakdown",
     "conversation_list",
+    "conversation_timeseries",
     "escalations",
     "event_flow",
     "is_demo",
@@ -76,6 +85,7 @@ __all__ = [
     "satisfaction_attribution",
     "satisfaction_distributions",
     "source_health",
+    "spooled_events",
     "viewer_for",
     "visitor_activity",
     "visitor_breakdown",

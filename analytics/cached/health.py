@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -23,7 +24,10 @@ from analytics.cached.reading import (
 )
 from analytics.errors import Source, SourceError
 from analytics.health import Probe, Quarantine, QueryUse, SourceHealth
+from analytics.ingest import spool
+from analytics.ingest.spool import SpoolStatus
 from analytics.readings import Answer, Reading
+from analytics.settings import load_settings
 
 PROBE_TTL: Final = timedelta(seconds=30)
 """Looking at whether Tinybird answers costs a query; everybody who looks within this time shares it."""
@@ -43,6 +47,10 @@ def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[date
     newest = seen.value["newest_event"].max()
     value = None if pd.isna(newest) else newest.to_pydatetime()
     return seen.with_value(value)
+
+
+SPOOL_TTL: Final = timedelta(seconds=10)
+"""Counting a full spool reads a gigabyte."""
 
 
 @st.cache_data(show_spinner=False, ttl=FRESHNESS_TTL, max_entries=MAX_ENTRIES)
@@ -135,6 +143,23 @@ def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:
     budget = connections().budget
     spent = budget.spent_by_pipe(now)
     return Reading(health.query_use(spent, budget.daily_limit, budget.live_refresh_seconds(now)), now)
+
+
+def spooled_events(viewer: Viewer, now: datetime) -> Reading[SpoolStatus | None]:
+    """What waits in the spool of the emitters on this machine; None when no spool is configured.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+        ConfigError: The spool cannot be read.
+    """
+    access.require_staff(viewer)
+    directory = load_settings().spool_dir
+    return Reading(None if directory is None else _spool_status(str(directory)), now)
+
+
+@st.cache_data(show_spinner=False, ttl=SPOOL_TTL, max_entries=1)
+def _spool_status(directory: str) -> SpoolStatus:
+    return spool.status(Path(directory))
 
 
 def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:

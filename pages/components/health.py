@@ -10,6 +10,7 @@ from typing import Final, Literal
 import pandas as pd
 import streamlit as st
 
+from analytics.cached import Reading, SpoolStatus
 from analytics.health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
 from pages.components import chrome, formatting
 from pages.components.palette import palette
@@ -221,6 +222,30 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
         "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
     }
     _table("quarantine", table, columns, f"{len(table)} reasons why rows were quarantined, newest first")
+
+
+def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
+    """Draw what emitters on this machine have accepted and Tinybird has not confirmed, and what it refused."""
+    spool, now = reading.value, reading.as_of
+    if spool is None:
+        empty(
+            "No spool on this machine",
+            "Events that wait to be sent would be counted here. Set INBOX_ANALYTICS_SPOOL_DIR where an emitter runs.",
+        )
+        return
+    waiting = "Nothing waits to be sent."
+    if spool.spooled:
+        since = (
+            "" if spool.oldest is None else f", the oldest from {_ago((now - spool.oldest).total_seconds())}"
+        )
+        waiting = f"**{formatting.count(spool.spooled)}** wait to be sent{since}."
+    st.markdown(waiting)
+    if spool.refused:
+        st.markdown(
+            f"**{formatting.count(spool.refused)}** are kept aside because Tinybird did not take them. "
+            "`inbox-analytics spool status` says why, `inbox-analytics spool resend` sends them again."
+        )
+    st.caption(f"{formatting.count(spool.bytes)} bytes on disk")
 
 
 def latency(seconds: float | None) -> str:

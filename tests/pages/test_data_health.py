@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +10,9 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics import cached
+from analytics.ingest import refused
+from analytics.ingest.segment import Segment
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, source_of, text_of
 
@@ -227,3 +231,22 @@ def test_checking_again_within_half_a_minute_costs_nothing(
     page.button(key="check-again").click().run()
     assert not page.exception
     assert _cards(page)["Queries today"] == before
+
+
+def test_what_waits_to_be_sent_is_counted(
+    run_page: RunPage, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a spool it says how to have one; with one, how much waits since when, and what was refused."""
+    assert "INBOX_ANALYTICS_SPOOL_DIR" in text_of(run_page(HEALTH, website=site.slug))
+    monkeypatch.setenv("INBOX_ANALYTICS_SPOOL_DIR", str(tmp_path))
+    assert "Nothing waits to be sent." in text_of(run_page(HEALTH, website=site.slug))
+    cached.clear()
+    at = (datetime.now(UTC) - timedelta(minutes=7)).strftime("%Y-%m-%d %H:%M:%S")
+    segment = Segment.create(tmp_path / "visitor_events")
+    segment.append(b'{"timestamp": "%s"}\n' % at.encode() * 1234)
+    refused.keep(tmp_path, "visitor_events", "refused", b"{}\n", 1, "<b>no</b>", 400)
+    page = run_page(HEALTH, website=site.slug)
+    segment.close()
+    assert not page.exception
+    assert "**1,234** wait to be sent, the oldest from 7 m ago." in text_of(page)
+    assert "**1** are kept aside" in text_of(page)

@@ -1,0 +1,132 @@
+"""`inbox-analytics spool`: what an emitter's directory holds, sending it, and sending again what was refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from analytics.errors import ConfigError, SourceUnavailable
+from analytics.ingest import spool as spools
+from analytics.ingest.delivery import Delivery
+from analytics.ingest.refused import refusals, resend
+from analytics.settings import load_emitter_settings
+from analytics.tinybird import Tinybird
+
+SHOWN_REASONS = 10
+LOOK_SECONDS = 0.2
+
+directory_option = click.option(
+    "--dir",
+    "directory",
+    envvar="INBOX_ANALYTICS_SPOOL_DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The spool.  [default: INBOX_ANALYTICS_SPOOL_DIR]",
+)
+timeout_option = click.option(
+    "--timeout",
+    "timeout_seconds",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds to send for; what is left then stays in the spool.",
+)
+
+
+@click.group()
+def spool() -> None:
+    """Look after the directory where emitted events wait until Tinybird has confirmed them."""
+
+
+@spool.command()
+@directory_option
+@click.option("--json", "is_json", is_flag=True, help="For programs.")
+def status(directory: Path | None, is_json: bool) -> None:
+    """Say what waits, since when, and what was refused and why."""
+    where = _existing(directory)
+    held = spools.status(where)
+    reasons: Counter[str] = Counter()
+    for _, refusal in refusals(where):
+        reasons[f"{refusal.kind}: {refusal.reason}"] += refusal.events
+    oldest = None if held.oldest is None else held.oldest.isoformat()
+    if is_json:
+        text = {"spooled": held.spooled, "oldest": oldest, "refused": held.refused, "bytes": held.bytes}
+        click.echo(json.dumps({**text, "reasons": dict(reasons)}))
+        return
+    click.echo(f"{held.spooled:,} events wait" + (f", the oldest of {oldest}" if oldest else ""))
+    click.echo(f"{held.refused:,} events are kept aside")
+    for reason, events in reasons.most_common(SHOWN_REASONS):
+        click.echo(f"  {events:,}  {reason}")
+    click.echo(f"{held.bytes:,} bytes in {where}")
+
+
+@spool.command()
+@directory_option
+@timeout_option
+def send(directory: Path | None, timeout_seconds: float) -> None:
+    """Send what waits and belongs to no running process, and wait for the rest.
+
+    Needs TINYBIRD_HOST and TINYBIRD_APPEND_TOKEN.
+    """
+    _send(_existing(directory), timeout_seconds)
+
+
+@spool.command("resend")
+@directory_option
+@timeout_option
+def resend_command(directory: Path | None, timeout_seconds: float) -> None:
+    """Send again what Tinybird has refused, once the cause is mended.
+
+    Events whose cause is not mended are refused again. Damaged lines stay where they are, to be looked at.
+    """
+    where = _existing(directory)
+    resent = resend(where)
+    click.echo(f"{resent.events:,} events are back in the spool, {resent.left:,} damaged lines stay aside")
+    if resent.events:
+        _send(where, timeout_seconds)
+
+
+def _send(directory: Path, timeout_seconds: float) -> None:
+    settings = load_emitter_settings({**os.environ, "INBOX_ANALYTICS_SPOOL_DIR": str(directory)})
+    admin = settings.tinybird_admin_token
+    tokens = (
+        settings.tinybird_append_token.get_secret_value(),
+        None if admin is None else admin.get_secret_value(),
+    )
+    refused_before = spools.status(directory).refused
+    delivery = Delivery(
+        lambda: Tinybird(settings.tinybird_host, "", *tokens),
+        directory,
+        spools.MAX_SPOOL_BYTES,
+        is_durable=False,
+    )
+    deadline = time.monotonic() + timeout_seconds
+    try:
+        while (left := spools.status(directory).spooled) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        failure, sent = delivery.failure, delivery.sent
+    finally:
+        delivery.close(timeout_seconds=1.0)
+    refused = spools.status(directory).refused - refused_before
+    click.echo(f"{sent:,} events sent, {max(0, refused):,} kept aside, {left:,} still wait")
+    if left:
+        raise SourceUnavailable(
+            f"{left:,} events could not be sent in time." + (f" {failure.message}" if failure else ""),
+            failure.remedy if failure else "They wait in the spool; send again, or give it more time.",
+            source="tinybird",
+            resource="spool",
+        )
+
+
+def _existing(directory: Path | None) -> Path:
+    if directory is None:
+        raise ConfigError(
+            "It is not said which spool.", "Set INBOX_ANALYTICS_SPOOL_DIR, or give the directory with --dir."
+        )
+    if not directory.is_dir():
+        raise ConfigError(f"There is no spool at {directory}.", "The first emitter makes it; check the path.")
+    return directory
