@@ -18,7 +18,7 @@ from analytics.ingest.backfill import LONGEST_WAIT_SECONDS, counted, lines
 from analytics.ingest.backfill import backfill as move
 from analytics.ingest.history import Window
 from analytics.ingest.patience import Patience
-from analytics.ingest.transfer import OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
+from analytics.ingest.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
 from analytics.ingest.watermarks import Watermarks
 from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
@@ -49,6 +49,15 @@ _overlap_option = click.option(
     help="Seconds behind the newest row that are read again: as long as the product's longest transaction.",
 )
 
+_batch_option = click.option(
+    "--batch",
+    "batch_events",
+    type=click.IntRange(1, BATCH_EVENTS),
+    default=BATCH_EVENTS,
+    show_default=True,
+    help="About how many events go in one request.",
+)
+
 
 @click.command()
 @_website_option
@@ -68,6 +77,7 @@ _overlap_option = click.option(
 )
 @_overlap_option
 @_settle_option
+@_batch_option
 def backfill(
     slugs: tuple[str, ...],
     since: datetime | None,
@@ -76,6 +86,7 @@ def backfill(
     is_restarting: bool,
     overlap_seconds: float,
     settle_seconds: float,
+    batch_events: int,
 ) -> None:
     """Move conversations and feedback from Postgres into Tinybird, once.
 
@@ -117,6 +128,7 @@ def backfill(
             say=say,
             overlap_seconds=overlap_seconds,
             settle_seconds=settle_seconds,
+            batch_events=batch_events,
         )
         total = sum(transfer.ahead(website) for website in websites)
         with Progress(total, "Moving history", "rows") as progress:
@@ -143,6 +155,7 @@ def backfill(
 @click.option("--once", "is_once", is_flag=True, help="One round, then end.")
 @_overlap_option
 @_settle_option
+@_batch_option
 def sync(
     slugs: tuple[str, ...],
     since: datetime | None,
@@ -150,6 +163,7 @@ def sync(
     is_once: bool,
     overlap_seconds: float,
     settle_seconds: float,
+    batch_events: int,
 ) -> None:
     """Keep moving what changes in Postgres into Tinybird, until SIGTERM or Ctrl-C.
 
@@ -188,6 +202,7 @@ def sync(
             is_stopped=stop.is_set,
             overlap_seconds=overlap_seconds,
             settle_seconds=settle_seconds,
+            batch_events=batch_events,
             sleep=stop.wait,
         )
         following.sync(

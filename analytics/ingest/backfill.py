@@ -68,7 +68,7 @@ def counted(
     for name in HISTORIES:
         mark = peek(directory, host, website.id, name)
         is_wider = mark is not None and mark.window.union(window) != mark.window
-        start = START if mark is None or is_wider else mark.position
+        start = START if mark is None or is_wider else mark.start
         wanted = window if mark is None else mark.window.union(window)
         for told in history.told(postgres, website, name, start):
             tally.rows += 1

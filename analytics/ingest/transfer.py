@@ -13,21 +13,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from analytics import sources
 from analytics.ingest import history
 from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
-from analytics.ingest.history import HISTORIES, START, HistoryName, Position, Told, Website, Window
-from analytics.ingest.watermarks import Watermark, Watermarks, confirmed, doubted
+from analytics.ingest.history import HISTORIES, HistoryName, Position, Told, Website, Window
+from analytics.ingest.watermarks import Watermark, Watermarks, completed, confirmed, doubted
 from analytics.postgres import Postgres
 from analytics.tinybird import Tinybird
 from analytics.wire import ndjson_batches
 
-BATCH_EVENTS: Final = 20_000
-"""A batch's events are at most 10 MB, the most a request may carry; usually 4 MB, and a tenth of that compressed."""
+BATCH_EVENTS: Final = 10_000
+"""Usually 2 MB, and a tenth of that compressed; with the longest ids still under the 10 MB of a request."""
 
 IDS_A_QUESTION: Final = 500
 ANSWER_SECONDS: Final = 30.0
@@ -86,9 +86,8 @@ class _Batch:
     def last(self) -> Position:
         return self.positions[-1]
 
-    @property
-    def is_full(self) -> bool:
-        return len(self.certain) + len(self.uncertain) >= BATCH_EVENTS or len(self.positions) >= BATCH_EVENTS
+    def is_full(self, events: int) -> bool:
+        return max(len(self.certain) + len(self.uncertain), len(self.positions)) >= events
 
 
 class Transfer:
@@ -102,6 +101,7 @@ class Transfer:
         say: Told in a sentence what a person should know.
         is_stopped: Asked between batches; True ends the run early, with nothing lost.
         overlap_seconds: How far behind the newest row one reads again, for transactions that commit late.
+        batch_events: About how many events a batch has.
         settle_seconds: How long a batch in doubt is given to arrive before it is looked up.
         sleep: Waits.
     """
@@ -117,6 +117,7 @@ class Transfer:
         is_stopped: Callable[[], bool] = lambda: False,
         overlap_seconds: float = OVERLAP_SECONDS,
         settle_seconds: float = SETTLE_SECONDS,
+        batch_events: int = BATCH_EVENTS,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._tinybird = tinybird
@@ -127,9 +128,9 @@ class Transfer:
         self._is_stopped = is_stopped
         self._overlap_seconds = overlap_seconds
         self._settle_seconds = settle_seconds
+        self._batch_events = batch_events
         self._sleep = sleep
-        self._done: dict[tuple[HistoryName, Position], None] = {}
-        self._ceiling = START
+        self._seen: dict[tuple[str, HistoryName], set[Position]] = {}
 
     def window(self, website: Website) -> Window | None:
         """What was wanted of a website so far; None when nothing was moved yet."""
@@ -176,8 +177,10 @@ class Transfer:
                 self._say(
                     f"{website.slug}: Tinybird has events of it already; each is looked up before it is sent."
                 )
-            begins = -math.inf if is_known else history.server_time(self._postgres) - self._overlap_seconds
-            return self._watermarks.put(website.id, name, Watermark(checked_from=begins, window=window))
+            horizon = history.server_time(self._postgres) - self._overlap_seconds
+            begins = -math.inf if is_known else horizon
+            mark = Watermark(checked_from=begins, horizon=horizon, window=window)
+            return self._watermarks.put(website.id, name, mark)
         both = found.window.union(window)
         if both == found.window:
             return found
@@ -185,47 +188,42 @@ class Transfer:
             self._say(
                 f"{website.slug}: more is wanted than before; starting over, and looking up what is there."
             )
-        return self._watermarks.put(website.id, name, Watermark(window=both))
+        return self._watermarks.put(website.id, name, Watermark(horizon=found.horizon, window=both))
 
     def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
         # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.
-        self._ceiling = Position(history.server_time(self._postgres), "")
-        start = mark.position
-        if start.at >= mark.checked_from and math.isfinite(start.at):
-            start = Position(start.at - self._overlap_seconds, "")
+        now = history.server_time(self._postgres)
+        ceiling = Position(now, "")
         if mark.doubted is not None:
             waited = time.time() - mark.doubted
             self._sleep(min(self._settle_seconds, max(0.0, self._settle_seconds - waited)))
-        flight: tuple[_Batch, Watermark, Future[int]] | None = None
+        flight: tuple[_Batch, Position, Future[int]] | None = None
         with ThreadPoolExecutor(1, "backfill-send") as sender:
-            for batch in self._batches(website, name, start, mark):
+            for batch in self._batches(website, name, mark):
                 missing = self._missing(website, batch)
                 if flight is not None:
-                    mark = self._landed(website, name, *flight)
+                    mark = self._landed(website, name, mark, *flight)
                 mark = self._watermarks.put(website.id, name, doubted(mark, batch.last, time.time()))
-                flight = batch, mark, sender.submit(self._send, missing)
+                flight = batch, ceiling, sender.submit(self._send, missing)
                 if self._is_stopped():
-                    break
-            else:
-                if flight is not None:
-                    mark = self._landed(website, name, *flight)
-                if mark.doubt is not None:
-                    self._watermarks.put(website.id, name, replace(mark, doubt=None, doubted=None))
-                return
-            self._landed(website, name, *flight)
+                    self._landed(website, name, mark, *flight)
+                    return
+            if flight is not None:
+                mark = self._landed(website, name, mark, *flight)
+        mark = self._watermarks.put(website.id, name, completed(mark, now - self._overlap_seconds))
+        seen = self._seen.get((website.id, name), set())
+        self._seen[website.id, name] = {position for position in seen if position.at >= mark.horizon}
 
-    def _batches(
-        self, website: Website, name: HistoryName, start: Position, mark: Watermark
-    ) -> Iterator[_Batch]:
-        batch = _Batch()
-        for told in history.told(self._postgres, website, name, start):
-            if (name, told.position) in self._done:
+    def _batches(self, website: Website, name: HistoryName, mark: Watermark) -> Iterator[_Batch]:
+        batch, seen = _Batch(), self._seen.get((website.id, name), set())
+        for told in history.told(self._postgres, website, name, mark.start):
+            if told.position in seen:
                 continue
             is_certain = told.position.at < mark.checked_from and (
                 mark.doubt is None or told.position > mark.doubt
             )
             _put(batch, told, mark.window, is_certain=is_certain)
-            if batch.is_full:
+            if batch.is_full(self._batch_events):
                 yield batch
                 batch = _Batch()
         if batch.positions:
@@ -267,13 +265,20 @@ class Transfer:
         return quarantined
 
     def _landed(
-        self, website: Website, name: HistoryName, batch: _Batch, mark: Watermark, sent: Future[int]
+        self,
+        website: Website,
+        name: HistoryName,
+        mark: Watermark,
+        batch: _Batch,
+        ceiling: Position,
+        sent: Future[int],
     ) -> Watermark:
         batch.tally.quarantined = sent.result()
-        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last, self._ceiling))
-        self._done.update(((name, position), None) for position in batch.positions[-REMEMBERED_ROWS:])
-        for key in list(self._done)[: max(0, len(self._done) - REMEMBERED_ROWS)]:
-            del self._done[key]
+        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last, ceiling))
+        seen = self._seen.setdefault((website.id, name), set())
+        # What is read again next time: remembered, it need not be looked up. Past the limit it is looked up.
+        again = [position for position in batch.positions if position.at >= mark.horizon]
+        seen.update(again[: max(0, REMEMBERED_ROWS - len(seen))])
         self._on_batch(batch.tally)
         return mark
 

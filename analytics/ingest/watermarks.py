@@ -28,13 +28,13 @@ _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS watermark (
   website_id TEXT NOT NULL, history TEXT NOT NULL,
   at REAL NOT NULL, id TEXT NOT NULL,
-  checked_from REAL NOT NULL,
+  checked_from REAL NOT NULL, horizon REAL NOT NULL,
   doubt_at REAL, doubt_id TEXT, doubted REAL,
   since REAL, until REAL,
   PRIMARY KEY (website_id, history)
 )
 """
-_COLUMNS: Final = "at, id, checked_from, doubt_at, doubt_id, doubted, since, until"
+_COLUMNS: Final = "at, id, checked_from, horizon, doubt_at, doubt_id, doubted, since, until"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Watermark:
     Attributes:
         position: Everything up to here is in Tinybird, as far as it lies in the window.
         checked_from: Rows from here on may have been sent before and are looked up; seconds since 1970.
+        horizon: Rows before this are settled: no transaction that commits late will add one. Those from here on are
+            read again.
         window: Which events were wanted.
         doubt: The last row of a batch that was never confirmed; None when there is none.
         doubted: When that batch left, by this machine's clock, seconds since 1970; None when there is none.
@@ -51,9 +53,15 @@ class Watermark:
 
     position: Position = START
     checked_from: float = -math.inf
+    horizon: float = math.inf
     window: Window = field(default_factory=Window)
     doubt: Position | None = None
     doubted: float | None = None
+
+    @property
+    def start(self) -> Position:
+        """After which row to read on."""
+        return self.position if self.position.at < self.horizon else Position(self.horizon, "")
 
 
 class Watermarks:
@@ -100,10 +108,10 @@ class Watermarks:
         since, until = (
             None if at is None else at.timestamp() for at in (mark.window.since, mark.window.until)
         )
-        values = (*mark.position, mark.checked_from, *doubt, mark.doubted, since, until)
+        values = (*mark.position, mark.checked_from, mark.horizon, *doubt, mark.doubted, since, until)
         with _translated(self.path):
             self._connection.execute(
-                f"INSERT OR REPLACE INTO watermark (website_id, history, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  # a constant
+                f"INSERT OR REPLACE INTO watermark (website_id, history, {_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608  # a constant
                 (website_id, history, *values),
             )
         return mark
@@ -138,6 +146,11 @@ def confirmed(mark: Watermark, last: Position, ceiling: Position) -> Watermark:
     )
 
 
+def completed(mark: Watermark, horizon: float) -> Watermark:
+    """The watermark when a pass has read to the end: nothing is in doubt, and the horizon is where it says."""
+    return replace(mark, horizon=horizon, doubt=None, doubted=None)
+
+
 def peek(directory: Path, host: str, website_id: str, history: HistoryName) -> Watermark | None:
     """A watermark, read beside whoever changes it; None when there is none. Makes no file.
 
@@ -148,9 +161,11 @@ def peek(directory: Path, host: str, website_id: str, history: HistoryName) -> W
     if not path.exists():
         return None
     with _translated(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        # Not read-only: after a crash the first to open the file takes back what was half written.
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
         try:
-            return _found(connection, website_id, history)
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            return _found(connection, website_id, history) if version else None
         finally:
             connection.close()
 
@@ -170,10 +185,11 @@ def _found(connection: sqlite3.Connection, website_id: str, history: HistoryName
     ).fetchone()
     if row is None:
         return None
-    at, id_, checked_from, doubt_at, doubt_id, doubted_at, since, until = row
+    at, id_, checked_from, horizon, doubt_at, doubt_id, doubted_at, since, until = row
     return Watermark(
         Position(at, id_),
         checked_from,
+        horizon,
         Window(_instant(since), _instant(until)),
         None if doubt_at is None else Position(doubt_at, doubt_id),
         doubted_at,
