@@ -145,3 +145,7 @@ class Selection:
         if self.is_escalated:
             chosen["escalation"] = "escalated"
         return chosen
+
+
+EVERYTHING: Final = Selection()
+"""All conversations of the period."""

@@ -1,6 +1,6 @@
 """Conversations: how long do people wait, when, who answers, and which conversations are behind a number?
 
-Sources: `cached.conversation_breakdown`, `cached.kpi_timeseries`, `cached.escalations`, `cached.conversation_list`.
+Sources: `cached.conversation_breakdown`, `cached.conversation_timeseries`, `cached.escalations`, `cached.conversation_list`.
 Freshness: five minutes.
 """
 
@@ -42,14 +42,12 @@ def draw_percentiles() -> None:
     """Half of the conversations and nine out of ten, over time."""
     with panel("percentiles", height_px=400, border=False):
         measure = percentiles.draw_header()
-        reading = cached.kpi_timeseries(page.view)
+        reading = cached.conversation_timeseries(page.view, selection)
         note_staleness(reading, page.timezone)
         series = percentiles.columns_of(reading.value, measure)
         if series["p50_seconds"].notna().any():
             percentiles.draw_percentiles(series, measure, resolved.bucket)
-            if note := rows.unfiltered_note(selection):
-                st.caption(note)
-            export.offer_csv(page, f"{measure}-over-time", series)
+            export.offer_csv(page, f"{measure}-over-time", series, only=chosen)
         else:
             empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
 

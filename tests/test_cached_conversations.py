@@ -31,6 +31,8 @@ def test_each_selection_is_read_once(traffic: Traffic, view: View) -> None:  # n
         for selection in SELECTIONS:
             cached.conversation_breakdown(view, selection)
             cached.conversation_list(view, selection, 1)
+            cached.conversation_timeseries(view, selection)
+    assert traffic.of("kpi_timeseries") == len(SELECTIONS)
     assert traffic.of("conversation_breakdown") == len(SELECTIONS)
     assert traffic.of("conversation_list") == len(SELECTIONS)
     asked = [parameters for name, parameters in traffic.requests if name == "conversation_breakdown"]
@@ -45,6 +47,18 @@ def test_another_timezone_or_range_is_another_question(traffic: Traffic, view: V
         cached.conversation_breakdown(changed, Selection())
         cached.conversation_list(changed, Selection(), 1)
     assert traffic.of("conversation_breakdown") == traffic.of("conversation_list") == 3
+
+
+def test_the_series_of_everything_costs_nothing_beside_overview(
+    traffic: Traffic,  # noqa: F811
+    view: View,  # noqa: F811
+) -> None:
+    """Overview and Conversations share one read of the pipe; only what is selected is asked for anew."""
+    overview = cached.kpi_timeseries(view).value
+    series = cached.conversation_timeseries(view, Selection()).value
+    assert traffic.of("kpi_timeseries") == 1
+    assert list(series["responded"]) == list(overview["responded"])
+    assert not {"satisfaction_index", "unique_visitors"} & set(series.columns)
 
 
 def test_escalations_cost_nothing_beside_the_cards(traffic: Traffic, view: View) -> None:  # noqa: F811

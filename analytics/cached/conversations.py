@@ -7,9 +7,9 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import conversations, sources
+from analytics import conversations, sources, timeseries
 from analytics.cached.access import resolve_view
-from analytics.cached.overview import inbox_analytics_of
+from analytics.cached.overview import inbox_analytics_of, kpi_timeseries_of
 from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
@@ -54,6 +54,31 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
     question = resolved.question("conversation_breakdown", resolved.conversations), selection
     return last_good.read(
         question, lambda: _conversation_breakdown(resolved.website.id, bounds, zone, selection)
+    )
+
+
+def conversation_timeseries(view: View, selection: Selection) -> Reading[pd.DataFrame]:
+    """Counts and times of the conversations selected, over time: one row per (period, bucket), sorted by both.
+
+    Columns: those of `kpi_timeseries` without satisfaction and visitors. An empty period has no rows.
+
+    Args:
+        view: What is looked at.
+        selection: Which conversations; one belongs to a period by what happened to it there.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `kpi_timeseries`.
+    """
+    resolved = resolve_view(view)
+    rows = kpi_timeseries_of(resolved, selection)
+    if isinstance(rows, SourceError):
+        raise rows
+    series = timeseries.kpi_timeseries(rows.value, None, resolved)
+    return rows.with_value(
+        series.drop(columns=["satisfaction_index", "satisfaction_missing", "unique_visitors"])
     )
 
 

@@ -20,6 +20,7 @@ from analytics.cached.reading import (
 from analytics.errors import SourceError
 from analytics.metrics import KpiBoard, KpiKey
 from analytics.readings import Answer, Question, Reading
+from analytics.selection import EVERYTHING, Selection
 from analytics.sources import Bounds
 from analytics.totals import ConversationPeriods, VisitorPeriods
 from analytics.views import ResolvedView, View
@@ -105,13 +106,17 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
     resolved = resolve_view(view)
     bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        question = resolved.question("kpi_timeseries", resolved.conversations)
-        zone = resolved.conversations.timezone.key
-        rows = pool.submit(
-            attempt, question, _kpi_timeseries, resolved.website.id, bounds, zone, resolved.bucket
-        )
+        rows = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
         scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
     return timeseries.joined(resolved, rows.result(), scores.result())
+
+
+def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame] | SourceError:
+    """The pipe's buckets of a view, or the failure as a value: one read for all who need it."""
+    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    question = resolved.question("kpi_timeseries", resolved.conversations), selection
+    zone = resolved.conversations.timezone.key
+    return attempt(question, _kpi_timeseries, resolved.website.id, bounds, zone, resolved.bucket, selection)
 
 
 def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
@@ -132,8 +137,10 @@ def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
-def _kpi_timeseries(website_id: str, bounds: Bounds, timezone: str, bucket: str) -> Answer[pd.DataFrame]:
-    return sources.kpi_timeseries(connections().tinybird, website_id, bounds, timezone, bucket)
+def _kpi_timeseries(
+    website_id: str, bounds: Bounds, timezone: str, bucket: str, selection: Selection
+) -> Answer[pd.DataFrame]:
+    return sources.kpi_timeseries(connections().tinybird, website_id, bounds, timezone, bucket, selection)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

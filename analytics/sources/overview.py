@@ -9,9 +9,11 @@ import pandas as pd
 from analytics import schemas
 from analytics.postgres import Postgres
 from analytics.readings import Answer
+from analytics.selection import EVERYTHING, Selection
 from analytics.sources.asking import Bounds, pipe_frame, sql_frame
 from analytics.tinybird import Tinybird
 from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
+from analytics.wire import Parameter
 
 
 def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
@@ -44,7 +46,12 @@ def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
 
 def kpi_timeseries(
-    tinybird: Tinybird, website_id: str, bounds: Bounds, timezone: str, bucket: str
+    tinybird: Tinybird,
+    website_id: str,
+    bounds: Bounds,
+    timezone: str,
+    bucket: str,
+    selection: Selection = EVERYTHING,
 ) -> Answer[pd.DataFrame]:
     """One row per (period, bucket), zero-filled, as in `schemas.KPI_TIMESERIES`; no rows for an empty period.
 
@@ -54,13 +61,20 @@ def kpi_timeseries(
         bounds: Both periods.
         timezone: IANA name: whose hours, days and weeks.
         bucket: `hour`, `day` or `week`.
+        selection: Which conversations; visitors are not narrowed.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `kpi_timeseries`.
     """
-    params = {"website_id": website_id, **bounds.params(), "timezone": timezone, "bucket": bucket}
+    params: dict[str, Parameter] = {
+        "website_id": website_id,
+        **bounds.params(),
+        "timezone": timezone,
+        "bucket": bucket,
+        **selection.params(),
+    }
     return pipe_frame(tinybird, schemas.KPI_TIMESERIES, params)
 
 

@@ -310,8 +310,3 @@ def _text(value: object) -> str:
 def _clock(at: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b, %H:%M}"
-
-
-def unfiltered_note(selection: Selection) -> str | None:
-    """What a chart says that shows all conversations while the page is filtered; None while it is not."""
-    return None if selection.is_everything else "All conversations of the period, whatever is selected."

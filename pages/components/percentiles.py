@@ -41,10 +41,10 @@ def draw_header() -> Measure:
 
 
 def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """What is drawn of `cached.kpi_timeseries`: the buckets, how many it rests on, p50 and p90 of one time.
+    """What is drawn of `cached.conversation_timeseries`: the buckets, how many it rests on, p50 and p90 of one time.
 
     Args:
-        series: `cached.kpi_timeseries`.
+        series: `cached.conversation_timeseries`.
         measure: response or resolution.
     """
     names = {

@@ -147,6 +147,16 @@ def test_the_filter_button_chooses_what_a_click_on_a_chart_does(
     assert "band" not in query_of(page)
 
 
+def test_the_course_follows_the_filter(run_page: RunPage, three_conversations: Site) -> None:
+    """What is drawn over time is what is listed: a band without conversations has no course."""
+    drawn = {}
+    for band in ("response:0", "response:4"):
+        page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", band=band)
+        drawn[band] = any("percentiles" in chart.proto.id for chart in page.get("plotly_chart"))
+    assert drawn == {"response:0": True, "response:4": False}
+    assert "No first responses in this period" in text_of(page)
+
+
 def test_a_chip_takes_its_filter_away(run_page: RunPage, three_conversations: Site) -> None:
     """The chip's click removes the parameter, and everything is listed again."""
     page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", handled="ai")

@@ -1,11 +1,13 @@
 """kpi_timeseries against rows that can be counted by hand, on days when clocks change, and against the card."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.tinybird.website import Row, Website, ago, dice, stamp
+from tests.tinybird.website import Event, Row, Website, ago, dice, stamp
 
 COLUMNS = [
     "period",
@@ -25,6 +27,27 @@ COLUMNS = [
     "unique_visitors",
 ]
 COUNTS = COLUMNS[3:9]
+
+
+def _random_events(seed: int) -> Iterator[Event]:
+    """Events of 150 conversations over 20 days, in any order and as often as it comes."""
+    roll = dice(seed)
+    start = datetime(2026, 10, 20, tzinfo=UTC)
+    event_types = (
+        "conversation_started",
+        "first_response",
+        "conversation_resolved",
+        "ai_resolved",
+        "escalated",
+        "feedback_submitted",
+    )
+    for _ in range(1_500):
+        yield (
+            stamp(start + timedelta(seconds=roll.randrange(20 * 86400))),
+            roll.choice(event_types),
+            f"c{roll.randrange(150)}",
+            roll.randrange(40_000) / 4,
+        )
 
 
 def _current(rows: list[Row]) -> list[Row]:
@@ -329,27 +352,7 @@ def test_expired_visitors_are_unknown_and_not_zero(website: Website) -> None:
 )
 def test_buckets_add_up_to_the_card(website: Website, timezone: str, bucket: str) -> None:
     """Over reopened, duplicated and mixed events, the sum of each count is that of inbox_analytics."""
-    roll = dice(7)
-    start = datetime(2026, 10, 20, tzinfo=UTC)
-    event_types = (
-        "conversation_started",
-        "first_response",
-        "conversation_resolved",
-        "ai_resolved",
-        "escalated",
-        "feedback_submitted",
-    )
-    website.conversations(
-        *(
-            (
-                stamp(start + timedelta(seconds=roll.randrange(20 * 86400))),
-                roll.choice(event_types),
-                f"c{roll.randrange(150)}",
-                roll.randrange(40_000) / 4,
-            )
-            for _ in range(1_500)
-        )
-    )
+    website.conversations(*_random_events(seed=7))
     period = {"date_from": "2026-10-24 05:35:00", "date_to": "2026-11-07 17:20:00"}
 
     rows = website.ask("kpi_timeseries", **period, timezone=timezone, bucket=bucket)
@@ -391,3 +394,94 @@ def test_period_of_no_length_has_no_rows(website: Website) -> None:
     """date_from equal to date_to has no bucket, on and off the grid."""
     for instant in ("2026-11-10 00:00:00", "2026-11-10 00:07:30"):
         assert website.ask("kpi_timeseries", date_from=instant, date_to=instant) == []
+
+
+THREE: Final[tuple[Event, ...]] = (
+    # a: 4 minutes, resolved by the AI agent in 10 minutes; b: 30 minutes, by people in 5 hours, escalated; c: open
+    ("2026-11-10 09:30:00", "conversation_started", "a"),
+    ("2026-11-10 09:34:00", "first_response", "a", 240),
+    ("2026-11-10 09:40:00", "conversation_resolved", "a", 600),
+    ("2026-11-10 09:40:00", "ai_resolved", "a", 600),
+    ("2026-11-11 14:00:00", "conversation_started", "b"),
+    ("2026-11-11 14:30:00", "first_response", "b", 1800),
+    ("2026-11-11 14:40:00", "escalated", "b"),
+    ("2026-11-11 19:00:00", "conversation_resolved", "b", 18000),
+    ("2026-11-12 14:10:00", "conversation_started", "c"),
+    ("2026-11-03 09:30:00", "conversation_started", "before"),
+    ("2026-11-03 09:35:00", "first_response", "before", 300),
+)
+DAYS: Final = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-13 00:00:00"}
+DAYS_BEFORE: Final = {"prev_date_from": "2026-11-03 00:00:00", "prev_date_to": "2026-11-06 00:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "started", "before"),
+    [
+        ({}, [1, 1, 1], [1, 0, 0]),
+        ({"response_band": 0}, [1, 0, 0], [1, 0, 0]),
+        ({"response_band": 2}, [0, 1, 0], [0, 0, 0]),
+        ({"resolution_band": 1}, [1, 0, 0], [0, 0, 0]),
+        ({"resolution_band": 4}, [0, 1, 0], [0, 0, 0]),
+        ({"weekday": 2, "hour": 9}, [1, 0, 0], [1, 0, 0]),
+        ({"weekday": 4, "hour": 14}, [0, 0, 1], [0, 0, 0]),
+        ({"weekday": 4, "hour": 19, "timezone": "Asia/Kolkata"}, [0, 0, 1, 0], [0, 0, 0, 0]),
+        ({"handled_by": "ai"}, [1, 0, 0], [0, 0, 0]),
+        ({"handled_by": "human"}, [0, 1, 0], [0, 0, 0]),
+        ({"escalation": "escalated"}, [0, 1, 0], [0, 0, 0]),
+        ({"escalation": "none"}, [1, 0, 1], [1, 0, 0]),
+        ({"response_band": 0, "handled_by": "human"}, [0, 0, 0], [0, 0, 0]),
+    ],
+)
+def test_filters_keep_the_conversations_that_pass_them(
+    website: Website, chosen: dict[str, str | int], started: list[int], before: list[int]
+) -> None:
+    """In both periods, each by what happened in it; every bucket stays, and its times are those of what is left."""
+    website.conversations(*THREE)
+
+    rows = website.ask("kpi_timeseries", **DAYS, **DAYS_BEFORE, **chosen)
+
+    assert _column(rows, "started") == started
+    assert [row["started"] for row in rows if row["period"] == "previous"] == before
+    answered = [value for value in _column(rows, "median_response_seconds") if value is not None]
+    assert answered == [seconds for seconds, n in zip((240, 1800), started[:2], strict=True) if n]
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("response_band", {"response_band": 1}),
+        ("handled_by", {"handled_by": "ai"}),
+        ("escalation", {"escalation": "none"}),
+    ],
+)
+def test_a_filtered_series_adds_up_to_the_list_behind_it(
+    website: Website, name: str, chosen: dict[str, str | int]
+) -> None:
+    """Responded and resolved of all buckets are the rows that `conversation_list` has for the same filter."""
+    website.conversations(*_random_events(seed=len(name)))
+    period = {"date_from": "2026-10-24 05:35:00", "date_to": "2026-11-07 17:20:00"}
+
+    rows = website.ask("kpi_timeseries", **period, **chosen)
+    listed = website.ask("conversation_list", **period, **chosen, limit=1000)
+
+    assert listed
+    for column, seconds in (("responded", "response_seconds"), ("resolved", "resolution_seconds")):
+        assert sum(row[column] for row in _current(rows)) == sum(row[seconds] is not None for row in listed)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"response_band": 6},
+        {"resolution_band": -1},
+        {"weekday": 1},
+        {"hour": 5},
+        {"weekday": 8, "hour": 1},
+        {"hour": 24, "weekday": 1},
+        {"handled_by": "nobody"},
+        {"escalation": "maybe"},
+    ],
+)
+def test_an_impossible_filter_is_refused_by_name(website: Website, wrong: dict[str, str | int]) -> None:
+    """What no conversation can be is a mistake of the caller, not an empty answer."""
+    assert next(iter(wrong)) in website.refusal("kpi_timeseries", **DAYS, **wrong)
