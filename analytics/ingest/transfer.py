@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from analytics import sources
+from analytics.errors import SourceUnavailable
 from analytics.ingest import history
 from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
 from analytics.ingest.history import HISTORIES, HistoryName, Position, Told, Website, Window
@@ -250,9 +251,9 @@ class Transfer:
             stored.update(zip(frame["conversation_id"], frame["event_type"], at, strict=True))
         return stored
 
-    def _send(self, events: Iterable[ConversationEvent]) -> int:
+    def _send(self, events: Sequence[ConversationEvent]) -> int:
         """Sends events and returns how many were quarantined, once all others can be queried."""
-        quarantined = 0
+        counted = quarantined = 0
         for body in ndjson_batches([event.row() for event in events]):
             answer = self._tinybird.post_batch(
                 ConversationEvent.DATASOURCE,
@@ -261,7 +262,15 @@ class Transfer:
                 gzip_level=GZIP_LEVEL,
                 timeout_seconds=ANSWER_SECONDS,
             )
+            counted += answer.successful_rows + answer.quarantined_rows
             quarantined += answer.quarantined_rows
+        if counted != len(events):
+            raise SourceUnavailable(
+                f"Tinybird says that it stored {counted:,} of {len(events):,} events.",
+                "What is missing is looked up and sent when this is tried again.",
+                source="tinybird",
+                resource=ConversationEvent.DATASOURCE,
+            )
         return quarantined
 
     def _landed(
