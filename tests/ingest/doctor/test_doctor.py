@@ -1,0 +1,144 @@
+"""The doctor as a whole: a healthy stack, wrong settings, dead sources, spool and state."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from analytics.commands.doctor import as_json
+from analytics.ingest.doctor import examine
+from analytics.ingest.receipts import Emptied, Ledger, Purge
+from tests.conftest import LocalStack
+from tests.ingest.doctor.clinic import closed_port, environment, found, of
+
+SECRET = "p.a-token-that-nobody-may-see"
+
+
+def test_a_healthy_stack_has_no_problem(local_stack: LocalStack) -> None:
+    """Nothing but events is missing on an empty stack, and only that is a warning."""
+    report = examine(environment(local_stack))
+    bad = [
+        each for each in report.findings if each.level != "ok" and each.area not in {"events", "quarantine"}
+    ]
+    assert bad == []
+    assert report.verdict != "problem"
+    areas = [
+        "settings",
+        "tinybird",
+        "tokens",
+        "pipes",
+        "data sources",
+        "postgres",
+        "clocks",
+        "events",
+        "quarantine",
+    ]
+    assert list(dict.fromkeys(each.area for each in report.findings)) == [*areas, "spool", "state"]
+
+
+def test_no_secret_is_said(local_stack: LocalStack) -> None:
+    """Neither a token nor the password of the database, in text or JSON."""
+    told = as_json(examine(environment(local_stack)))
+    password = local_stack.database_url.split(":")[2].split("@")[0]
+    for secret in (local_stack.read_token, local_stack.append_token, local_stack.admin_token, password):
+        assert secret not in told
+    assert json.loads(told)["verdict"] in {"ok", "warning"}
+
+
+def test_each_variable_has_its_line(local_stack: LocalStack) -> None:
+    """Set, missing and unusable are told apart, without the value of a secret."""
+    settings = found(
+        environment(
+            local_stack,
+            TINYBIRD_DAILY_QUERIES="many",
+            TINYBIRD_APPEND_TOKEN="two words " + SECRET,
+            DATABASE_URL="",
+        ),
+        "settings",
+    )
+    assert settings["TINYBIRD_HOST"] == ("ok", f"set: {local_stack.host} ")
+    assert settings["TINYBIRD_READ_TOKEN"] == ("ok", "set ")
+    assert settings["INBOX_ANALYTICS_GRACE_DAYS"] == ("ok", "not set, 30 is taken ")
+    assert settings["TINYBIRD_DAILY_QUERIES"][0] == "problem"
+    assert settings["TINYBIRD_APPEND_TOKEN"][0] == "problem"
+    assert settings["DATABASE_URL"][0] == "problem"
+    assert "is missing" in settings["DATABASE_URL"][1]
+    assert SECRET not in str(settings)
+
+
+def test_an_empty_environment_is_told_variable_by_variable() -> None:
+    """Nothing is asked, nothing fails in its own way: what could not be checked says why."""
+    report = examine({})
+    assert report.verdict == "problem"
+    problems = {each.subject for each in report.findings if each.level == "problem"}
+    assert problems == {"TINYBIRD_HOST", "TINYBIRD_READ_TOKEN", "DATABASE_URL"}
+    assert {each.level for each in report.findings if each.area in {"pipes", "tokens", "events"}} == {
+        "not checked"
+    }
+
+
+def test_a_tinybird_that_is_down_is_one_problem(local_stack: LocalStack) -> None:
+    """Every other check of it says that it was not done; Postgres is examined all the same."""
+    report = examine(environment(local_stack, TINYBIRD_HOST=f"http://127.0.0.1:{closed_port()}"))
+    assert [each.subject for each in report.findings if each.level == "problem"] == ["API"]
+    for area in ("tokens", "pipes", "data sources", "events", "quarantine"):
+        assert of(report, area) == {
+            "all": ("not checked", "not checked, because Tinybird cannot be reached ")
+        }
+    assert {level for level, _ in of(report, "postgres").values()} == {"ok"}
+
+
+def test_a_postgres_that_is_down_is_one_problem(local_stack: LocalStack) -> None:
+    """Tinybird is examined all the same."""
+    url = f"postgresql://reader:{SECRET}@127.0.0.1:{closed_port()}/product"
+    report = examine(environment(local_stack, DATABASE_URL=url))
+    assert [each.subject for each in report.findings if each.level == "problem"] == ["connection"]
+    assert of(report, "postgres")["tables"][0] == "not checked"
+    assert of(report, "clocks")["postgres"][0] == "not checked"
+    assert {level for level, _ in of(report, "pipes").values()} == {"ok"}
+    assert SECRET not in str(report)
+
+
+def test_without_an_admin_token_the_newest_events_come_from_the_pipe(local_stack: LocalStack) -> None:
+    """Only the quarantine cannot be read then; with Postgres down nobody names a website either."""
+    without = environment(local_stack, TINYBIRD_ADMIN_TOKEN="")
+    report = examine(without)
+    assert of(report, "quarantine")["all"][0] == "not checked"
+    assert of(report, "tokens")["TINYBIRD_ADMIN_TOKEN"][0] == "ok"
+    down = examine({**without, "DATABASE_URL": f"postgresql://a:b@127.0.0.1:{closed_port()}/x"})
+    assert "Postgres" in of(down, "events")["all"][1]
+
+
+def test_neither_append_nor_admin_token(local_stack: LocalStack) -> None:
+    """Nobody shows the data sources: not checked, and no problem."""
+    report = examine(environment(local_stack, TINYBIRD_ADMIN_TOKEN="", TINYBIRD_APPEND_TOKEN=""))
+    assert of(report, "data sources")["all"][0] == "not checked"
+    assert report.verdict == "warning"
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:9/v0", "http://127.0.0.1:9"])
+def test_an_address_that_is_no_tinybird(local_stack: LocalStack, host: str) -> None:
+    """A closed port is a problem with a remedy, with or without a path."""
+    [(level, told)] = found(environment(local_stack, TINYBIRD_HOST=host), "tinybird").values()
+    assert level == "problem"
+    assert "TINYBIRD_HOST" in told
+
+
+def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) -> None:
+    """With the command that continues it; a broken journal is a problem."""
+    state = str(tmp_path)
+    begun = Purge(
+        website_id="w1",
+        website="Shop",
+        reason="purge",
+        by="ann",
+        host="http://h",
+        started_at=datetime.now(UTC),
+        datasources=(Emptied(datasource="visitor_events", rows_found=1),),
+    )
+    Ledger(tmp_path).keep(begun)
+    level, told = found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"]
+    assert (level, "w1" in told, "purge --yes" in told) == ("warning", True, True)
+    (tmp_path / "purges" / "w1.json").write_text("{")
+    assert found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"][0] == "problem"

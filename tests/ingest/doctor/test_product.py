@@ -1,0 +1,81 @@
+"""Postgres examined: tables, columns, types, grants, and a role that may too much."""
+
+from analytics.ingest.doctor import product
+from tests.conftest import ROOT, LocalStack
+from tests.ingest.doctor.clinic import environment, found, role
+
+
+def test_a_table_that_may_not_be_read_names_the_grant(local_stack: LocalStack) -> None:
+    """Every other table is examined all the same."""
+    tables = '"user", organization, member, subscription, website, visitor, conversation'
+    with role(local_stack, tables=tables) as url:
+        postgres = found(environment(local_stack, DATABASE_URL=url), "postgres")
+    assert postgres["feedback"][0] == "problem"
+    assert 'GRANT SELECT ON "feedback"' in postgres["feedback"][1]
+    assert postgres["conversation"][0] == "ok"
+    assert postgres["role"][0] == "ok"
+
+
+def test_columns_granted_one_by_one_are_enough_or_named(local_stack: LocalStack) -> None:
+    """A grant on columns counts; the ones left out are told."""
+    tables = '"user", organization, member, subscription, website, visitor, conversation'
+    grant = "GRANT SELECT (id, organization_id, website_id, conversation_id, visitor_id, rating) ON feedback TO {role}"
+    with role(local_stack, grant, tables=tables) as url:
+        level, told = found(environment(local_stack, DATABASE_URL=url), "postgres")["feedback"]
+    assert level == "problem"
+    assert "topic, comment, created_at, deleted_at" in told
+
+
+def test_a_role_that_may_write_is_a_warning(local_stack: LocalStack) -> None:
+    """On a whole table or on one column; a superuser is one too."""
+    for grant, table in (("DELETE ON website", "website"), ("UPDATE (name) ON organization", "organization")):
+        with role(local_stack, f"GRANT {grant} TO {{role}}") as url:
+            level, told = found(environment(local_stack, DATABASE_URL=url), "postgres")["role"]
+        assert level == "warning"
+        assert f"may change {table}" in told
+    level, told = found(environment(local_stack, DATABASE_URL=local_stack.owner_url), "postgres")["role"]
+    assert (level, "superuser" in told) == ("warning", True)
+
+
+def test_a_role_that_may_create_tables_is_a_warning(local_stack: LocalStack) -> None:
+    """It could fill the disk of the product's database."""
+    grants = (
+        "GRANT CREATE ON SCHEMA {schema} TO {role}",
+        "ALTER ROLE {role} SET search_path = {schema}, public",
+    )
+    with role(local_stack, *grants) as url:
+        level, told = found(environment(local_stack, DATABASE_URL=url), "postgres")["role"]
+    assert (level, "may create tables" in told) == ("warning", True)
+
+
+def test_a_table_of_another_shape_names_the_columns(local_stack: LocalStack) -> None:
+    """Missing columns and other types: another schema stands first on the search path."""
+    changes = (
+        "CREATE TABLE {schema}.visitor (id text, city text, country_code text, is_test integer, deleted_at timestamp)",
+        "CREATE TABLE {schema}.member (id text)",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+        "ALTER ROLE {role} SET search_path = {schema}, public",
+    )
+    with role(local_stack, *changes) as url:
+        postgres = found(environment(local_stack, DATABASE_URL=url), "postgres")
+    assert postgres["visitor"][0] == "problem"
+    assert "column is_test is int4, not boolean" in postgres["visitor"][1]
+    assert "column deleted_at is timestamp, not timestamptz" in postgres["visitor"][1]
+    assert postgres["member"][1].startswith("has no column organization_id, has no column user_id")
+
+
+def test_a_database_without_the_tables(local_stack: LocalStack) -> None:
+    """An empty search path: each table is a problem of its own."""
+    with role(local_stack, "ALTER ROLE {role} SET search_path = {schema}") as url:
+        postgres = found(environment(local_stack, DATABASE_URL=url), "postgres")
+    assert {name for name, (level, _) in postgres.items() if level == "problem"} == set(product.TABLES)
+
+
+def test_every_expected_column_is_in_the_schema() -> None:
+    """The tables here and the schema of the embedded Postgres name the same things."""
+    schema = (ROOT / "analytics" / "local" / "schema.sql").read_text()
+    for table, columns in product.TABLES.items():
+        name = f'"{table}"' if table == "user" else table
+        body = schema.split(f"CREATE TABLE {name} (", 1)[1].split("\n);", 1)[0]
+        declared = {line.split()[0] for line in body.splitlines() if line.strip()}
+        assert set(columns) <= declared, table
