@@ -128,7 +128,8 @@ class Delivery:
         lane, sender = self._lanes[name], self._senders[name]
         while lane.confirmed < mark:
             left = deadline - time.monotonic()
-            if left <= 0 or (sender.failure is not None and not is_patient):
+            is_hopeless = sender.is_stopped or (sender.failure is not None and not is_patient)
+            if left <= 0 or is_hopeless:
                 return False
             with lane.progress:
                 if lane.confirmed < mark:

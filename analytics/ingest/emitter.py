@@ -190,7 +190,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent, or the start lies after the event.
         """
-        return self._accept(_happened("first_response", at, which, started_at))
+        return self._accept(_took("first_response", at, which, started_at))
 
     def conversation_resolved(
         self, *, started_at: datetime, by_ai: bool, at: datetime | None = None, **which: Unpack[Conversation]
@@ -202,7 +202,7 @@ class Emitter:
         """
         if not isinstance(by_ai, bool):
             raise InvalidEvent("by_ai", "True or False is needed")
-        resolved = _happened("conversation_resolved", at, which, started_at)
+        resolved = _took("conversation_resolved", at, which, started_at)
         by_agent = [resolved.model_copy(update={"event_type": "ai_resolved"})] if by_ai else []
         return self._accept(resolved, *by_agent)
 
@@ -270,13 +270,16 @@ class Emitter:
 
 
 def _happened(
-    event_type: ConversationEventType,
-    at: datetime | None,
-    which: Conversation,
-    started_at: datetime | None = None,
+    event_type: ConversationEventType, at: datetime | None, which: Conversation
+) -> ConversationEvent:
+    return ConversationEvent(timestamp=_instant(at), event_type=event_type, **which)
+
+
+def _took(
+    event_type: ConversationEventType, at: datetime | None, which: Conversation, started_at: datetime
 ) -> ConversationEvent:
     instant = _instant(at)
-    seconds = 0.0 if started_at is None else (instant - _aware("started_at", started_at)).total_seconds()
+    seconds = (instant - _aware("started_at", started_at)).total_seconds()
     if seconds < 0:
         raise InvalidEvent("started_at", "it lies after the event")
     return ConversationEvent(timestamp=instant, event_type=event_type, duration_seconds=seconds, **which)

@@ -100,6 +100,11 @@ class Sender:
         self._starting = threading.Lock()
         self._undelivered, self._disk = Complaint(_LOG), Complaint(_LOG)
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was told to stop, and will send no more."""
+        return self._stop.is_set()
+
     def wake(self) -> None:
         """There is something to send. Starts the thread when none runs."""
         if self._thread is None or not self._thread.is_alive():

@@ -1,0 +1,335 @@
+"""Processes: several on one spool, forks, exits, and what each may touch."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from analytics.ingest import lane, sender, spool
+from analytics.ingest.complaint import Complaint
+from analytics.ingest.emitter import Emitter
+from analytics.ingest.heartbeats import MAX_VISITORS, QUIET, Heartbeats
+from tests.conftest import ROOT, LocalStack
+from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
+from tests.ingest.stored import Stored
+
+NOWHERE = "http://127.0.0.1:9"
+FLUSH_SECONDS = 30.0
+
+
+@pytest.fixture
+def stored(local_stack: LocalStack) -> Stored:
+    """A website that no other test knows."""
+    return Stored(local_stack.host, local_stack.admin_token, f"site-{uuid4().hex}")
+
+
+@pytest.fixture
+def proxy(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy in front of the local stack, and short waits."""
+    monkeypatch.setattr(sender, "LINGER_SECONDS", 0.02)
+    monkeypatch.setattr(sender, "MISCONFIGURED_SECONDS", 0.2)
+    with misbehaving(local_stack.host) as running:
+        yield running
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program of its own to its end."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+_EXITS = """
+import sys
+from pathlib import Path
+from analytics.ingest.emitter import Emitter
+host, token, spool, website = sys.argv[1:]
+emitter = Emitter(host, token, Path(spool))
+for number in range(100):
+    assert emitter.page_view(website_id=website, visitor_id=f"v{number}")
+"""
+
+
+def test_a_process_that_ends_sends_its_last_events(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """Without a word from the service: all are there when the process is gone, and its spool is empty."""
+    run(_EXITS, local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
+    assert len(stored.ids("visitor_events")) == 100
+    assert spool.status(tmp_path) == spool.SpoolStatus(0, 0, None, 0)
+
+
+def test_a_process_that_ends_does_not_wait_for_a_server_that_is_down(tmp_path: Path, stored: Stored) -> None:
+    """Its events wait on the disk instead."""
+    run(_EXITS, NOWHERE, "token", str(tmp_path), stored.website_id)
+    assert spool.status(tmp_path).spooled == 100
+
+
+_FORKS = """
+import os, sys, time
+from pathlib import Path
+from analytics.ingest.emitter import Emitter
+host, token, spool, website = sys.argv[1:]
+emitter = Emitter(host, token, Path(spool))
+def emit(name, count=200):
+    for number in range(count):
+        assert emitter.page_view(website_id=website, visitor_id=f"{name}-{number}")
+emit("before")
+children = []
+for child in range(4):
+    pid = os.fork()
+    if pid == 0:
+        emit(f"child{child}")
+        if child % 2:
+            os._exit(0 if emitter.flush(20) else 1)
+        os._exit(0)  # says no goodbye: its events wait on the disk
+    children.append(pid)
+    emit(f"parent{child}")
+for pid in children:
+    assert os.waitpid(pid, 0)[1] == 0
+assert emitter.flush(20)
+assert emitter.counters().accepted == 1000, emitter.counters()
+deadline = time.monotonic() + 20
+while emitter.counters().spooled and time.monotonic() < deadline:
+    time.sleep(0.1)
+assert emitter.counters().spooled == 0
+"""
+
+
+def test_a_fork_shares_nothing_but_the_directory(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """Parent and children emit on; what a child left behind the parent delivers; every event once."""
+    run(_FORKS, local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
+    ids = stored.ids("visitor_events")
+    assert (len(ids), ids.total()) == (1800, 1800)
+
+
+def test_several_emitters_share_a_directory(local_stack: LocalStack, stored: Stored, tmp_path: Path) -> None:
+    """Six processes at once on one spool: every event arrives once."""
+    arguments = (local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
+    program = _EXITS.replace('f"v{number}"', "f\"{__import__('os').getpid()}-{number}\"")
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        for _ in range(6)
+    ]
+    assert [child.wait(60) for child in children] == [0] * 6
+    ids = stored.ids("visitor_events")
+    assert (len(ids), ids.total()) == (600, 600)
+
+
+def test_calls_after_the_end_still_reach_the_disk(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """A late thread of a service that shuts down loses nothing: the next process sends it."""
+    emitter = Emitter(local_stack.host, local_stack.append_token, tmp_path)
+    assert emitter.close()
+    assert emitter.page_view(website_id=stored.website_id, visitor_id="late")
+    emitter.close()
+    with Emitter(local_stack.host, local_stack.append_token, tmp_path) as second:
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while second.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert stored.ids("visitor_events") == {"late": 1}
+
+
+def test_durable_events_reach_the_disk_before_the_call_returns(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel is asked to write each one; without the setting it never is."""
+    synced: list[int] = []
+    original = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: (synced.append(fd), original(fd)))
+    for is_durable, expected in ((False, 0), (True, 3)):
+        with Emitter(local_stack.host, local_stack.append_token, tmp_path, is_durable=is_durable) as emitter:
+            for number in range(3):
+                assert emitter.page_view(website_id=stored.website_id, visitor_id=f"{is_durable}{number}")
+        assert len(synced) == expected
+    assert len(stored.ids("visitor_events")) == 6
+
+
+def test_one_event_that_is_refused_takes_no_other_along(
+    local_stack: LocalStack, stored: Stored, proxy: Proxy, tmp_path: Path
+) -> None:
+    """400 because of one of 64: that one is kept aside with the reason, and can be sent again."""
+    proxy.standing = "picky"
+    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+        for number in range(64):
+            url = "https://x.example/poison" if number == 41 else None
+            emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}", page_url=url)
+        assert emitter.flush(FLUSH_SECONDS)
+        assert (emitter.counters().sent, emitter.counters().refused) == (63, 1)
+        assert set(stored.ids("visitor_events")) == {f"v{number}" for number in range(64)} - {"v41"}
+        (kept,) = (tmp_path / "refused").rglob("*.ndjson")
+        header, event = (json.loads(line) for line in kept.read_text().splitlines())
+        assert (header["kind"], header["events"], header["status"]) == ("refused", 1, 400)
+        assert "poison is not wanted" in header["reason"]
+        assert event["visitor_id"] == "v41"
+        proxy.standing = "ok"
+        assert emitter.resend_refused().events == 1
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while emitter.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert stored.ids("visitor_events")["v41"] == 1
+    assert spool.status(tmp_path) == spool.SpoolStatus(0, 0, None, 0)
+
+
+def test_a_batch_that_is_too_large_is_sent_in_parts(
+    local_stack: LocalStack, stored: Stored, proxy: Proxy, tmp_path: Path
+) -> None:
+    """413: all arrive, and nothing is kept aside."""
+    proxy.standing = "narrow"
+    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+        for number in range(20):
+            emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}")
+        assert emitter.flush(FLUSH_SECONDS)
+        assert emitter.counters().refused == 0
+    assert stored.ids("visitor_events").total() == 20
+    assert max(events for _, _, events, _ in proxy.seen) > NARROW_EVENTS
+
+
+def test_looking_for_the_refused_ends(
+    local_stack: LocalStack,
+    stored: Stored,
+    proxy: Proxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where every event is refused, no more than `MAX_PARTS` requests go into it, and all are kept."""
+    monkeypatch.setattr(sender, "MAX_PARTS", 8)
+    proxy.standing = "picky"
+    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+        proxy.upstream = NOWHERE
+        for number in range(200):
+            emitter.page_view(
+                website_id=stored.website_id, visitor_id=f"v{number}", page_url="https://x.example/poison"
+            )
+        assert emitter.flush(FLUSH_SECONDS)
+        assert spool.status(tmp_path).refused == 200
+        batches = sum(events for _, _, events, _ in proxy.seen if events) and len(proxy.seen)
+    assert batches <= 8 * 2 * 3
+
+
+@pytest.mark.parametrize("has_admin", [True, False])
+def test_quarantined_events_are_kept_aside(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path, has_admin: bool
+) -> None:
+    """With an admin token exactly they, and why; without, the batch they were in, and that nobody can say which."""
+    segment_dir = tmp_path / "conversation_metrics"
+    segment_dir.mkdir()
+    lines = [
+        json.dumps(
+            {
+                "timestamp": "2026-11-10 09:30:15",
+                "website_id": stored.website_id,
+                "visitor_id": "v",
+                "event_type": "escalated",
+                "conversation_id": f"c{number}",
+                "duration_seconds": "long" if number == 3 else 0,
+            }
+        )
+        for number in range(5)
+    ]
+    (segment_dir / "1.ndjson").write_text("0" * 18 + "21\n" + "".join(f"{line}\n" for line in lines))
+    with Emitter(
+        local_stack.host,
+        local_stack.append_token,
+        tmp_path,
+        admin_token=local_stack.admin_token if has_admin else None,
+    ) as emitter:
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while emitter.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.05)
+        counters = emitter.counters()
+    assert (counters.sent, counters.refused) == (4, 1)
+    (kept,) = (tmp_path / "refused").rglob("*.ndjson")
+    header, *events = kept.read_text().splitlines()
+    assert json.loads(header)["kind"] == "quarantined"
+    assert events == ([lines[3]] if has_admin else lines)
+    assert ("duration_seconds" if has_admin else "only an admin token") in json.loads(header)["reason"]
+    assert len(stored.ids("conversation_metrics", "conversation_id")) == 4
+
+
+def test_what_tinybird_did_not_confirm_is_kept_aside(
+    local_stack: LocalStack, stored: Stored, proxy: Proxy, tmp_path: Path
+) -> None:
+    """It says it has stored one event fewer: the batch is kept, one event counts as refused."""
+    proxy.plan.put("forgetful")
+    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+        for number in range(5):
+            emitter.escalated(website_id=stored.website_id, visitor_id="v", conversation_id=f"c{number}")
+        assert emitter.flush(FLUSH_SECONDS)
+        assert (emitter.counters().sent, emitter.counters().refused) == (4, 1)
+
+
+def test_a_wrong_token_is_said_and_throws_nothing_away(
+    local_stack: LocalStack, tmp_path: Path, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The remedy names the variable; the events stay, the token is in no text."""
+    with Emitter(proxy.host, "p.wrong-token", tmp_path) as emitter:
+        emitter.page_view(website_id="w", visitor_id="v")
+        assert not emitter.flush(0.5)
+        assert "TINYBIRD_APPEND_TOKEN" in str(emitter.failure)
+        assert (emitter.counters().spooled, emitter.counters().refused) == (1, 0)
+    assert "TINYBIRD_APPEND_TOKEN" in caplog.text
+    assert "wrong-token" not in caplog.text
+
+
+def test_the_refused_folder_survives_damage(tmp_path: Path) -> None:
+    """A file whose first line says nothing counts as one damaged event, and is never sent."""
+    from analytics.ingest import refused
+
+    folder = tmp_path / "refused" / "visitor_events"
+    folder.mkdir(parents=True)
+    (folder / "1.ndjson").write_bytes(b"\xff\x00")
+    (folder / "2.new").write_bytes(b"half")
+    assert spool.status(tmp_path).refused == 1
+    assert refused.resend(tmp_path) == refused.Resent(events=0, left=1)
+    assert (folder / "1.ndjson").exists()
+
+
+def test_heartbeats_are_bounded() -> None:
+    """Beyond the bound whoever was sent first is forgotten, and so sent again."""
+    from datetime import UTC, datetime
+
+    at, known = datetime(2026, 11, 10, tzinfo=UTC), Heartbeats()
+    for number in range(MAX_VISITORS + 1):
+        known.note("w", str(number), at)
+    assert not known.is_repeated("w", "0", at)
+    assert known.is_repeated("w", "1", at + QUIET / 2)
+    assert known.is_repeated("w", "1", at - QUIET / 2)
+    assert not known.is_repeated("w", "1", at + QUIET)
+
+
+def test_a_complaint_is_made_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    """With how often it would have been made."""
+    complaint = Complaint(logging.getLogger("spool"))
+    for _ in range(1000):
+        complaint.say("no room")
+    complaint._said_at = float("-inf")
+    complaint.say("no room")
+    assert [record.message for record in caplog.records] == ["no room", "no room (1000 times)"]
+
+
+def test_no_batch_is_larger_than_tinybird_takes() -> None:
+    """The largest batch and the longest line are under the ten megabytes of a request."""
+    from analytics.wire import MAX_REQUEST_BYTES
+
+    assert lane.BATCH_BYTES + lane.LONGEST_LINE_BYTES < MAX_REQUEST_BYTES
