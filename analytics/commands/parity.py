@@ -105,7 +105,7 @@ def _cause_lines(period: PeriodReport) -> list[str]:
     for each in period.compared:
         if each.verdict in {"equal", "one-sided"}:
             continue
-        if not each.causes:
+        if not each.causes and not each.note:
             unexplained.append(each.kpi.name)
         for cause in each.causes:
             moved.setdefault((cause.text, cause.count, cause.examples), []).append(each.kpi.name)
