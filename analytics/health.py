@@ -173,7 +173,7 @@ def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: date
         datasource, event_type (string)
         newest_event (datetime, UTC): NaT when there was none in 30 days.
         age_seconds (float, seconds): from the newest event to `as_of`; NaN without one.
-        events (int): rows in 30 days.
+        events (int): the sum of `events_per_day`; without the volume, rows in the last 30 times 24 hours.
         events_per_day (list of int): oldest day first, today last and not over; empty when the volume is not known.
         longest_quiet_seconds (float, seconds): NaN when not known.
         state (string): usual | unusual | unknown (too few events, or the volume is not known) | none.
@@ -193,19 +193,23 @@ def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: date
     keys = list(zip(freshness["datasource"], freshness["event_type"], strict=True))
     ages = (pd.Timestamp(as_of) - freshness["newest_event"]).dt.total_seconds()
     longest = pd.Series([quiet.get(key, float("nan")) for key in keys], dtype="float64")
+    events = [
+        sum(days[key]) if key in days else int(recent)
+        for key, recent in zip(keys, freshness["events"], strict=True)
+    ]
     return pd.DataFrame(
         {
             "datasource": freshness["datasource"],
             "event_type": freshness["event_type"],
             "newest_event": freshness["newest_event"],
             "age_seconds": ages,
-            "events": freshness["events"],
+            "events": pd.Series(events, dtype="int64"),
             "events_per_day": pd.Series([days.get(key, []) for key in keys], dtype="object"),
             "longest_quiet_seconds": longest,
             "state": pd.Series(
                 [
-                    flow_state(None if pd.isna(age) else age, None if pd.isna(gap) else gap, events)
-                    for age, gap, events in zip(ages, longest, freshness["events"], strict=True)
+                    flow_state(None if pd.isna(age) else age, None if pd.isna(gap) else gap, rows)
+                    for age, gap, rows in zip(ages, longest, events, strict=True)
                 ],
                 dtype="str",
             ),

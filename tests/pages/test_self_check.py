@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import random
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -26,7 +29,7 @@ from streamlit.testing.v1 import AppTest
 from analytics import exports
 from pages.components import export, formatting
 from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, SendEvents, Site
+from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 
 CONVERSATIONS, VISITORS = 160, 120
 
@@ -445,3 +448,113 @@ def test_visitors_of_a_row_are_those_of_the_page_that_it_opens(
         chosen, _ = open_page(**{dimension: row["value"] or "-"})
         assert chosen["Unique visitors"] == formatting.count(float(row["visitors"]))
         assert chosen["Page views"] == formatting.count(float(row["page_views"]))
+
+
+@pytest.mark.parametrize("minutes", [5, 10, 30])
+@pytest.mark.parametrize("plan", [None, "pro"], ids=["free", "paid"])
+def test_live_counts_each_visitor_once_wherever_it_is_shown(
+    run_page: RunPage,
+    make_site: Callable[..., Site],
+    send_events: SendEvents,
+    query_pipe: Callable[..., list[dict[str, Any]]],
+    plan: str | None,
+    minutes: int,
+) -> None:
+    """Heading, list, file, every level of the globe, endpoints, and the list behind a dot."""
+    site, dice, now = make_site(plan=plan), random.Random(minutes), datetime.now(UTC)  # noqa: S311 - test data
+    newest: dict[str, datetime] = {}
+    places: dict[str, tuple[datetime, float, str]] = {}
+    visits = []
+    for _ in range(150):
+        # Not within half a minute of a window's edge, which moves on while the page is read.
+        at = now - timedelta(minutes=dice.randrange(28), seconds=dice.randrange(30, 55))
+        visitor, city = f"v{dice.randrange(70)}", dice.choice(["Paris", "Lyon", "London", ""])
+        latitude, longitude = {"Paris": (48.9, 2.4), "Lyon": (45.8, 4.8), "London": (51.5, -0.1), "": (0, 0)}[
+            city
+        ]
+        newest[visitor] = max(newest.get(visitor, at), at)
+        if city and at >= now - timedelta(minutes=minutes):
+            places[visitor] = max(places.get(visitor, (at, latitude, city)), (at, latitude, city))
+        visits.append(
+            {
+                "timestamp": at.strftime("%Y-%m-%d %H:%M:%S"),
+                "website_id": site.id,
+                "visitor_id": visitor,
+                "event_type": "seen",
+                "country_code": "FR" if city else "",
+                "city": city,
+                "latitude": latitude,
+                "longitude": longitude,
+            }
+        )
+    assert send_events("visitor_events", visits)["quarantined_rows"] == 0
+    present = {name for name, at in newest.items() if at >= now - timedelta(minutes=minutes)}
+    placed = [city for _at, _latitude, city in places.values()]
+    assert len(present) > 5
+
+    with exported() as files:
+        page = run_page("pages/live.py", website=site.slug, window=str(minutes))
+    assert not page.exception
+    assert f"{len(present)} :gray[visitors in the last {minutes} minutes]" in text_of(page)
+    assert len(page.dataframe[0].value) == len(present)
+    assert {row["visitor_id"] for row in files["live-visitors"]} == present
+    levels = globe_levels(page)
+    assert [sum(level.values()) for level in levels] == [len(placed)] * len(levels)
+
+    listed = query_pipe("active_visitors", website_id=site.id, minutes=minutes)
+    assert {row["visitor_id"] for row in listed} == present
+    located = query_pipe("visitor_locations", website_id=site.id, minutes=minutes)
+    assert {row["city"]: row["visitors"] for row in located if row["city"]} == Counter(placed)
+
+    cell, visitors = max(levels[-1].items(), key=lambda item: item[1])
+    with exported() as files:
+        page = run_page("pages/live.py", website=site.slug, window=str(minutes), place=cell)
+    assert len(page.dataframe[0].value) == len(files["live-visitors"]) == visitors
+
+
+def globe_levels(page: AppTest) -> list[dict[str, int]]:
+    """Visitors per cell of what the globe draws, one per zoom level."""
+    layers = json.loads(page.get("deck_gl_json_chart")[0].proto.json)["layers"]
+    drawn = [layer for layer in layers if str(layer["id"]).startswith("visitors-")]
+    contents = [json.loads(unquote(layer["data"].split(",", 1)[1])) for layer in drawn]
+    return [
+        {
+            feature["properties"]["cell"]: int(feature["properties"]["label"].split()[0].replace(",", ""))
+            for feature in content["features"]
+        }
+        for content in contents
+    ]
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "America/Santiago"])
+def test_data_health_counts_the_events_that_were_sent(
+    run_page: RunPage,
+    make_facts: Callable[[str | None, int], Facts],
+    query_pipe: Callable[..., list[dict[str, Any]]],
+    timezone: str,
+) -> None:
+    """Rows per type: table, file and endpoint are the events of the last 30 local days, counted here."""
+    facts = make_facts("pro", 3)
+    today = datetime.now(ZoneInfo(timezone)).date()
+    by_hand = Counter(
+        event["event_type"]
+        for event in (*facts.conversations, *facts.visits)
+        if today - timedelta(days=29) <= _local_day(event["timestamp"], timezone) <= today
+    )
+    with exported() as files:
+        page = run_page("pages/data_health.py", website=facts.site.slug, tz=timezone)
+    assert not page.exception
+    rows = {row["event_type"]: row for row in files["events-by-type"]}
+    endpoint: Counter[str] = Counter()
+    for row in query_pipe("event_volume", website_id=facts.site.id, timezone=timezone, days=30):
+        endpoint[row["event_type"]] += row["events"]
+    for event_type, row in rows.items():
+        assert int(row["events"]) == by_hand[event_type] == endpoint[event_type], event_type
+    assert set(by_hand) <= set(rows)
+    table = next(each.value for each in page.dataframe if "Per day" in each.value.columns)
+    assert sum(table["Rows"]) == sum(by_hand.values())
+    assert sum(map(sum, table["Per day"])) == sum(by_hand.values())
+
+
+def _local_day(timestamp: str, timezone: str) -> date:
+    return datetime.fromisoformat(timestamp).replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).date()
