@@ -157,12 +157,13 @@ class Postgres:
     ) -> tuple[Connection, Iterator[Sequence[Sequence[Value]]]]:
         connection = self._engine.connect()
         try:
-            connection.execute(text(f"SET LOCAL statement_timeout = {STREAM_STEP_SECONDS * 1000}"))
-            result = connection.execution_options(yield_per=FETCH_ROWS).execute(text(statement), dict(params))
+            connection.execute(text(f"SET LOCAL statement_timeout = {round(STREAM_STEP_SECONDS * 1000)}"))
+            streaming = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS)
+            result = streaming.execute(text(statement), dict(params))
         except BaseException:
             connection.close()
             raise
-        return connection, iter(result.partitions())
+        return connection, iter(result.partitions(FETCH_ROWS))
 
     def _awaited(self, name: str, call: Callable[[], T]) -> T:
         try:

@@ -71,7 +71,8 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
                 f"Nobody in the last {minutes} minutes",
                 "Visitors appear here within seconds of being seen. A longer window may show the last ones.",
             )
-        visitors.draw_age(reading, page.timezone, chrome.refresh_sentence(refresh))
+        newest = visitors.newest_of(reading.value)
+        visitors.draw_age(reading, page.timezone, chrome.refresh_sentence(refresh), newest)
 
 
 @st.fragment(run_every=every)

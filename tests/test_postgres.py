@@ -251,3 +251,55 @@ def test_what_fails_in_time_fails_as_itself() -> None:
 
     with pytest.raises(psycopg.DataError):
         postgres.within(5, fail)
+
+
+def test_a_stream_gives_every_row_in_order_and_in_parts(local_stack: LocalStack) -> None:
+    """Bound values, as `read`; no part is larger than a step; none at all without rows."""
+    statement = (
+        "SELECT n, CAST(:text AS text) FROM generate_series(1, CAST(:count AS integer)) AS n ORDER BY n"
+    )
+    with Postgres(local_stack.database_url) as client:
+        parts = list(client.stream("made_up", statement, {"text": "'; --", "count": 4500}))
+        assert [row for part in parts for row in part] == [(n, "'; --") for n in range(1, 4501)]
+        assert [len(part) for part in parts] == [2000, 2000, 500]
+        assert list(client.stream("made_up", statement, {"text": "", "count": 0})) == []
+
+
+def test_a_stream_sees_one_moment_and_lets_go_when_it_is_left(
+    local_stack: LocalStack, product: Product
+) -> None:
+    """Rows added meanwhile are not in it, and an iteration that is given up holds no connection."""
+    statement = "SELECT id FROM website CROSS JOIN generate_series(1, 4000) WHERE id LIKE :id"
+    with Postgres(local_stack.database_url) as client:
+        stream = client.stream("made_up", statement, {"id": f"{product.website_id}%"})
+        first = next(stream)
+        product.add_website(f"{product.website_id}-2")
+        assert {row[0] for part in (first, *stream) for row in part} == {product.website_id}
+        for _ in range(30):  # more than the pool has
+            next(client.stream("made_up", statement, {"id": f"{product.website_id}%"}))
+
+
+def test_a_stream_only_reads_and_its_errors_are_ours(
+    local_stack: LocalStack, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction is read-only; a missing table, a slow step and a broken connection are told apart."""
+    with Postgres(local_stack.owner_url) as client, pytest.raises(SourceRejected, match="25006"):
+        list(
+            client.stream(
+                "made_up", "SELECT id FROM website WHERE id = :id FOR UPDATE", {"id": product.website_id}
+            )
+        )
+    with Postgres(local_stack.database_url) as client:
+        with pytest.raises(SchemaMismatch, match="no such table"):
+            list(client.stream("made_up", "SELECT 1 FROM no_such_table", {}))
+        monkeypatch.setattr(postgres, "STREAM_STEP_SECONDS", 0.2)
+        with pytest.raises(SourceUnavailable, match="did not finish"):
+            list(client.stream("made_up", "SELECT pg_sleep(20)", {}))
+        monkeypatch.undo()
+        rows = "SELECT pg_backend_pid() FROM generate_series(1, 10000)"
+        stream = client.stream("made_up", rows, {})
+        ((pid,), *_) = next(stream)
+        with psycopg.connect(local_stack.owner_url, autocommit=True) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (pid,))
+        with pytest.raises(SourceUnavailable, match="cannot be reached"):
+            list(stream)

@@ -107,6 +107,14 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
         )
 
 
-def draw_age(reading: Reading[T], timezone: str, pace: str) -> None:
-    """Draw when that was read, and how often it is."""
-    st.caption(f"As of {formatting.clock_seconds(reading.as_of, timezone)} · {pace}")
+def draw_age(reading: Reading[T], timezone: str, pace: str, newest: datetime | None = None) -> None:
+    """Draw when that was read, how old the newest of it was then, and how often it is read."""
+    words = [f"As of {formatting.clock_seconds(reading.as_of, timezone)}"]
+    if newest is not None:
+        words.append(f"newest event {formatting.ago(reading.as_of - newest)}")
+    st.caption(" · ".join([*words, pace]))
+
+
+def newest_of(visitors: pd.DataFrame) -> datetime | None:
+    """When the newest of `cached.active_visitors` was last seen; None without any."""
+    return visitors["last_seen"].max().to_pydatetime().astimezone(UTC) if len(visitors) else None

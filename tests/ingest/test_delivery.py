@@ -156,7 +156,12 @@ def test_durable_events_reach_the_disk_before_the_call_returns(
     """The kernel is asked to write each one; without the setting it never is."""
     synced: list[int] = []
     original = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda fd: (synced.append(fd), original(fd)))
+
+    def noted(fd: int) -> None:
+        synced.append(fd)
+        original(fd)
+
+    monkeypatch.setattr(os, "fdatasync", noted)
     for is_durable, expected in ((False, 0), (True, 3)):
         with Emitter(local_stack.host, local_stack.append_token, tmp_path, is_durable=is_durable) as emitter:
             for number in range(3):

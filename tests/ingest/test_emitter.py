@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from analytics.errors import ConfigError
-from analytics.ingest.emitter import Counters, Emitter
+from analytics.ingest.emitter import Conversation, Counters, Emitter, Visit
 from analytics.ingest.events import InvalidEvent
 from tests.conftest import LocalStack
 from tests.ingest.stored import Stored
@@ -42,8 +42,12 @@ def offline(tmp_path: Path) -> Iterator[Emitter]:
 
 def test_every_call_arrives_as_its_event(emitter: Emitter, stored: Stored) -> None:
     """Types, instants in UTC, seconds since the start; `ai_resolved` beside `conversation_resolved`."""
-    visit = {"website_id": stored.website_id, "visitor_id": "v1"}
-    which = {**visit, "conversation_id": "c1"}
+    visit: Visit = {"website_id": stored.website_id, "visitor_id": "v1"}
+    which: Conversation = {
+        "website_id": stored.website_id,
+        "visitor_id": "v1",
+        "conversation_id": "c1",
+    }
     at = [START + timedelta(seconds=seconds) for seconds in (0, 90.5, 100, 200, 300)]
     east = timezone(timedelta(hours=5))
     assert emitter.visitor_seen(
@@ -211,8 +215,12 @@ def test_kpis_are_right_under_duplicates(
     def send() -> None:
         for number in range(20):
             started = now - timedelta(seconds=1800 + number)
-            visit = {"website_id": stored.website_id, "visitor_id": f"v{number % 7}"}
-            which = {**visit, "conversation_id": f"c{number}"}
+            visit: Visit = {"website_id": stored.website_id, "visitor_id": f"v{number % 7}"}
+            which: Conversation = {
+                "website_id": stored.website_id,
+                "visitor_id": f"v{number % 7}",
+                "conversation_id": f"c{number}",
+            }
             emitter.page_view(**visit, at=started)
             emitter.visitor_seen(**visit, at=started - timedelta(minutes=2 * number))
             emitter.conversation_started(**which, at=started)
