@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeVar, cast
 
 import psycopg
 from sqlalchemy import create_engine, exc, text
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, CursorResult, Engine, make_url
 
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.settings import Settings
@@ -134,8 +135,8 @@ class Postgres:
         Raises:
             SourceError: As `read`, on any step; a step may take `STREAM_STEP_SECONDS`.
         """
-        opened = self._awaited(name, lambda: self._cursor(statement, params))
-        connection, parts = opened
+        connection, result = self._awaited(name, lambda: self._cursor(statement, params))
+        parts = iter(result.partitions(FETCH_ROWS))
         is_hanging = False
         try:
             while True:
@@ -146,24 +147,27 @@ class Postgres:
                     raise
                 if part is None:
                     return
-                yield part
+                yield cast("Sequence[Sequence[Value]]", part)
         finally:
             # A connection whose thread still waits in it is left to that thread.
             if not is_hanging:
+                with suppress(
+                    exc.SQLAlchemyError, psycopg.Error
+                ):  # broken, and then there is nothing to close
+                    result.close()
                 connection.close()
 
     def _cursor(
         self, statement: str, params: Mapping[str, Parameter]
-    ) -> tuple[Connection, Iterator[Sequence[Sequence[Value]]]]:
+    ) -> tuple[Connection, CursorResult[tuple[Value, ...]]]:
         connection = self._engine.connect()
         try:
             connection.execute(text(f"SET LOCAL statement_timeout = {round(STREAM_STEP_SECONDS * 1000)}"))
             streaming = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS)
-            result = streaming.execute(text(statement), dict(params))
+            return connection, streaming.execute(text(statement), dict(params))
         except BaseException:
             connection.close()
             raise
-        return connection, iter(result.partitions(FETCH_ROWS))
 
     def _awaited(self, name: str, call: Callable[[], T]) -> T:
         try:
