@@ -4,13 +4,13 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from uuid import uuid4
 
 import pytest
 
 from analytics.errors import ConfigError
-from analytics.ingest.emitter import Conversation, Counters, Emitter, Visit
+from analytics.ingest.emitter import Conversation, Counters, Emitter
 from analytics.ingest.events import InvalidEvent
 from tests.conftest import LocalStack
 from tests.ingest.stored import Stored
@@ -18,6 +18,13 @@ from tests.ingest.stored import Stored
 NOWHERE = "http://127.0.0.1:9"
 FLUSH_SECONDS = 30.0
 START = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
+
+
+class Who(TypedDict):
+    """Which visitor of which website."""
+
+    website_id: str
+    visitor_id: str
 
 
 @pytest.fixture
@@ -42,7 +49,7 @@ def offline(tmp_path: Path) -> Iterator[Emitter]:
 
 def test_every_call_arrives_as_its_event(emitter: Emitter, stored: Stored) -> None:
     """Types, instants in UTC, seconds since the start; `ai_resolved` beside `conversation_resolved`."""
-    visit: Visit = {"website_id": stored.website_id, "visitor_id": "v1"}
+    visit: Who = {"website_id": stored.website_id, "visitor_id": "v1"}
     which: Conversation = {
         "website_id": stored.website_id,
         "visitor_id": "v1",
@@ -215,7 +222,7 @@ def test_kpis_are_right_under_duplicates(
     def send() -> None:
         for number in range(20):
             started = now - timedelta(seconds=1800 + number)
-            visit: Visit = {"website_id": stored.website_id, "visitor_id": f"v{number % 7}"}
+            visit: Who = {"website_id": stored.website_id, "visitor_id": f"v{number % 7}"}
             which: Conversation = {
                 "website_id": stored.website_id,
                 "visitor_id": f"v{number % 7}",

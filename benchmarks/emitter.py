@@ -1,0 +1,213 @@
+"""What emitting costs, each figure beside something run in the same minute: `python benchmarks/emitter.py`.
+
+Prints the cost of a call on the caller's thread, delivered events per second beside a bare loop that posts the same
+batches, what the spool writes beside a plain file, and the memory that a million waiting events take.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+
+from analytics.ingest import spool
+from analytics.ingest.emitter import Emitter
+from analytics.ingest.events import VisitorEvent
+from analytics.ingest.lane import BATCH_BYTES, Lane
+from analytics.tinybird import Tinybird
+
+ROOT: Final = Path(__file__).parents[1]
+NOWHERE: Final = "http://127.0.0.1:9"
+WEBSITE: Final = "benchmark"
+LINE: Final = b'{"timestamp":"2026-11-10 09:30:15","page_url":"' + b"x" * 250 + b'"}\n'
+P99_AIM_US, DELIVERED_AIM = 100.0, 20_000
+
+
+@click.command()
+@click.option("--events", default=300_000, show_default=True, help="How many are delivered.")
+@click.option(
+    "--waiting", default=1_000_000, show_default=True, help="How many wait while memory is measured."
+)
+@click.option("--calls", default=20_000, show_default=True, help="How many calls are timed one by one.")
+def main(events: int, waiting: int, calls: int) -> None:
+    """Measure an emitter on a local stack of its own, in a directory that is deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory, _stack(directory) as env:
+        where = Path(directory)
+        host, token = env["TINYBIRD_HOST"], env["TINYBIRD_APPEND_TOKEN"]
+        with Emitter(host, token, where / "calls") as emitter:
+            _emit(emitter, 5_000)
+            plain_file = os.open(where / "calls" / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            for pause, pace in ((0.0005, "2,000 a second"), (0.0, "flat out")):
+                plain = _timed(lambda _: os.write(plain_file, LINE), calls, pause)
+                _tell_calls(f"one call, {pace}", _timed(partial(_call, emitter), calls, pause), plain)
+            os.close(plain_file)
+            emitter.flush(60)
+        _delivered(host, token, where, events)
+        _written(where, events)
+        _remembered(where, waiting)
+
+
+def _tell_calls(name: str, seconds: Sequence[float], plain: Sequence[float]) -> None:
+    p50, p99 = _percentiles(seconds)
+    plain_p50, plain_p99 = _percentiles(plain)
+    click.echo(
+        f"{name:24} p50 {p50:6.1f} µs   p99 {p99:6.1f} µs   {p99 / P99_AIM_US:.2f} of the {P99_AIM_US:.0f} µs it may take; "
+        f"one os.write alone: p50 {plain_p50:.1f} µs, p99 {plain_p99:.1f} µs"
+    )
+
+
+def _percentiles(seconds: Sequence[float]) -> tuple[float, float]:
+    ordered = sorted(seconds)
+    return ordered[len(ordered) // 2] * 1e6, ordered[int(len(ordered) * 0.99)] * 1e6
+
+
+def _timed(work: Callable[[int], object], calls: int, pause_seconds: float) -> list[float]:
+    seconds = []
+    for number in range(calls):
+        began = time.perf_counter()
+        work(number)
+        seconds.append(time.perf_counter() - began)
+        if pause_seconds:
+            time.sleep(pause_seconds)
+    return seconds
+
+
+def _call(emitter: Emitter, number: int) -> bool:
+    return emitter.page_view(
+        website_id=WEBSITE,
+        visitor_id=f"visitor-{number}",
+        session_id=f"session-{number}",
+        country_code="DE",
+        city="Berlin",
+        latitude=52.52,
+        longitude=13.405,
+        device_type="desktop",
+        browser="Firefox",
+        page_url=f"https://shop.example/product/{number}?from=newsletter",
+    )
+
+
+def _emit(emitter: Emitter, events: int) -> None:
+    accepted = sum(_call(emitter, number) for number in range(events))
+    if accepted != events:
+        sys.exit(f"{events - accepted} events were dropped")
+
+
+def _delivered(host: str, token: str, where: Path, events: int) -> None:
+    """End to end: from the first call until everything is confirmed; beside it the same bytes, ready made."""
+    with Emitter(NOWHERE, token, where / "bodies", max_spool_bytes=1 << 34) as emitter:
+        _emit(emitter, events)
+    lane = Lane(where / "bodies", VisitorEvent.DATASOURCE, is_durable=False)
+    lane.adopt()
+    bodies = []
+    while (batch := lane.take()) is not None:
+        bodies.append(batch.body)
+        lane.confirm(batch)
+    with Tinybird(host, "", token) as tinybird:
+        bare = _seconds(
+            lambda: [
+                tinybird.post_batch(
+                    VisitorEvent.DATASOURCE, body, wait=True, gzip_level=1, timeout_seconds=60
+                )
+                for body in bodies
+            ]
+        )
+
+    def deliver() -> None:
+        with Emitter(host, token, where / "delivered", max_spool_bytes=1 << 34) as emitter:
+            _emit(emitter, events)
+            if not emitter.flush(600):
+                sys.exit("Not everything was delivered")
+
+    seconds = _seconds(deliver)
+    click.echo(
+        f"delivered end to end    {events / seconds:10,.0f} events/s   "
+        f"{events / seconds / DELIVERED_AIM:.1f} times the {DELIVERED_AIM:,} aimed at"
+    )
+    click.echo(
+        f"bare loop of posts      {events / bare:10,.0f} events/s   "
+        f"the emitter reaches {bare / seconds:.2f} of it ({len(bodies)} batches of up to {BATCH_BYTES:,} bytes)"
+    )
+
+
+def _written(where: Path, events: int) -> None:
+    """Ready made lines into the spool, and into a plain file with one `os.write` each."""
+    line = LINE
+    lane = Lane(where / "written", VisitorEvent.DATASOURCE, is_durable=False)
+
+    def append() -> None:
+        for _ in range(events):
+            lane.append(line, 1)
+
+    plain_file = os.open(where / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write() -> None:
+        for _ in range(events):
+            os.write(plain_file, line)
+
+    spooled, plain = _seconds(append), _seconds(write)
+    os.close(plain_file)
+    lane.leave()
+    mb = events * len(line) / 1e6
+    click.echo(f"spool                   {events / spooled:10,.0f} lines/s, {mb / spooled:6.0f} MB/s")
+    click.echo(
+        f"plain file append       {events / plain:10,.0f} lines/s, {mb / plain:6.0f} MB/s   "
+        f"the spool reaches {plain / spooled:.2f} of it"
+    )
+
+
+def _remembered(where: Path, waiting: int) -> None:
+    """Memory of this process while Tinybird is down."""
+    with Emitter(NOWHERE, "token", where / "waiting", max_spool_bytes=1 << 34) as emitter:
+        _emit(emitter, waiting // 100)
+        before = _memory_mb()
+        _emit(emitter, waiting)
+        after = _memory_mb()
+        counted = _seconds(lambda: spool.status(where / "waiting"))
+        held = spool.status(where / "waiting")
+    click.echo(
+        f"memory, {waiting // 100:9,} waiting {before:7.1f} MB; {held.spooled:,} waiting {after:.1f} MB, "
+        f"{after - before:+.1f} MB ({held.bytes / 1e6:,.0f} MB on disk, counted in {counted:.2f} s)"
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _memory_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def _stack(directory: str) -> Iterator[Mapping[str, str]]:
+    """A local stack without demo data; the settings that it writes."""
+    program = [sys.executable, "-m", "analytics.cli", "local", "--no-demo-data", "--port", "0"]
+    process = subprocess.Popen(
+        [*program, "--data-dir", directory], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        env = Path(directory) / "env"
+        while not env.exists():
+            if process.poll() is not None:
+                sys.exit(f"The local stack did not start:\n{process.communicate()[1].decode()}")
+            time.sleep(0.05)
+        yield dict(line.split("=", 1) for line in env.read_text().splitlines() if line)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
+if __name__ == "__main__":
+    main()
