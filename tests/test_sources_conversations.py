@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import pandas as pd
 import psycopg
 import pytest
 
@@ -13,6 +14,7 @@ from analytics.conversations import PAGE_ROWS
 from analytics.postgres import Postgres
 from analytics.selection import Band, Cell, Selection
 from analytics.sources import Bounds
+from analytics.sources import conversations as module
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack
 
@@ -183,3 +185,25 @@ def test_hours_follow_the_timezone(tinybird: Tinybird, thirty: str) -> None:
     kolkata = sources.conversation_breakdown(tinybird, thirty, WEEK, "Asia/Kolkata", Selection()).value
     hours = kolkata[kolkata["dimension"] == "hour_of_week"]
     assert hours["key"].tolist() == ["4-17"]
+
+
+def test_stored_events_come_page_after_page(
+    tinybird: Tinybird, thirty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every event once, however small a page is; ids narrow them, and no ids at all ask nothing."""
+    whole = sources.conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to).value
+    assert len(whole) == 60
+    assert set(whole["event_type"]) == {"conversation_started", "first_response"}
+    monkeypatch.setattr(module, "EVENTS_A_PAGE", 20)
+    paged = sources.conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to).value
+    pd.testing.assert_frame_equal(paged, whole)
+    two = sources.conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to, ["c03", "c07"]).value
+    assert two["conversation_id"].tolist() == ["c03", "c03", "c07", "c07"]
+    assert sources.conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to, []).value.empty
+
+
+def test_a_website_has_events_or_not(tinybird: Tinybird, thirty: str) -> None:
+    """In the window that is asked for."""
+    assert sources.has_conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to)
+    assert not sources.has_conversation_events(tinybird, thirty, "2020-01-01 00:00:00", WEEK.date_from)
+    assert not sources.has_conversation_events(tinybird, "nobody", WEEK.date_from, WEEK.date_to)

@@ -6,7 +6,7 @@ import socket
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import httpx
 import pytest
@@ -111,6 +111,26 @@ def test_a_query_is_one_get_with_the_token_in_the_header() -> None:
     assert answer.elapsed_seconds == 0.01
     assert answer.read_at.tzinfo is UTC
     assert [pipe for _at, pipe in server.queries] == ["inbox_analytics"]
+
+
+def test_parameters_too_long_for_an_address_go_as_a_form() -> None:
+    """The same parameters, in a body; an address of the usual length is still asked for."""
+    server = Recorder(ok(), ok())
+    ids = [f"conversation-{number}" for number in range(500)]
+    with server.client() as client:
+        client.query_pipe(
+            "conversation_events", {"website_id": "w & 1", "conversation_ids": ids, "limit": None}
+        )
+        client.query_pipe("conversation_events", {"website_id": "w & 1", "conversation_ids": ids[:5]})
+    long, short = server.requests
+    assert (long.method, short.method) == ("POST", "GET")
+    assert (long.url.path, long.url.query) == ("/v0/pipes/conversation_events.json", b"")
+    assert dict(parse_qsl(long.content.decode())) == {
+        "website_id": "w & 1",
+        "conversation_ids": ",".join(ids),
+    }
+    assert long.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert long.headers["Authorization"] == f"Bearer {READ}"
 
 
 def test_sql_is_one_get_with_the_admin_token() -> None:
