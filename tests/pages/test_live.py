@@ -95,6 +95,21 @@ def test_a_place_filters_the_list_and_is_a_chip(run_page: RunPage, two_visitors:
     assert len(page.dataframe[0].value) == 2
 
 
+def test_a_busy_place_is_a_button_that_does_what_its_dot_does(run_page: RunPage, two_visitors: Site) -> None:
+    """A click filters by the place, another takes the filter away."""
+    page = run_page(LIVE, website=two_visitors.slug)
+    labels = {
+        str(button.key): button.label for button in page.button if str(button.key).startswith("busiest-")
+    }
+    key = next(key for key, label in labels.items() if label.startswith("Paris, FR"))
+    page.button(key=key).click().run()
+    assert list(page.dataframe[0].value["Place"]) == ["Paris, FR"]
+    assert "place" in query_of(page)
+    page.button(key=key).click().run()
+    assert "place" not in query_of(page)
+    assert len(page.dataframe[0].value) == 2
+
+
 def test_a_place_where_nobody_is_says_so(run_page: RunPage, two_visitors: Site) -> None:
     """A link to a place outlives its visitors: the chip names it by its coordinates."""
     page = run_page(LIVE, website=two_visitors.slug, place="2.5-20-20")
