@@ -1,0 +1,236 @@
+"""`inbox-analytics purge` and `retention` as an operator runs them: what is said, what is deleted, what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.ingest import deletion
+from analytics.tinybird import Tinybird
+from tests.conftest import LocalStack
+from tests.ingest.doctor.clinic import closed_port, environment
+from tests.product import Product
+
+Send = Callable[[str, Sequence[dict[str, Any]]], dict[str, Any]]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(local_stack: LocalStack, tmp_path: Path) -> Run:
+    """Runs the command line on the local stack with a state directory of its own."""
+
+    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        environ = environment(local_stack, INBOX_ANALYTICS_STATE_DIR=str(tmp_path), **changed)
+        return subprocess.run(
+            [sys.executable, "-m", "analytics.cli", *arguments],
+            env={"PATH": os.environ["PATH"], "HOME": "/", **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def held(product: Product, send_events: Send) -> str:
+    """A website with three visitor events and one conversation event; its id."""
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    row = {"timestamp": at, "website_id": product.website_id, "visitor_id": "v"}
+    send_events("visitor_events", [{**row, "event_type": "seen"}] * 3)
+    talk = {**row, "event_type": "escalated", "conversation_id": "c", "duration_seconds": 0}
+    send_events("conversation_metrics", [talk])
+    return product.website_id
+
+
+def refused(ended: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Exit code 1, two lines on stderr with all words, no traceback, nothing deleted."""
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: "), ended.stderr
+    assert len(ended.stderr.splitlines()) == 2
+    for word in words:
+        assert word in ended.stderr
+    assert "deleted" not in ended.stdout
+
+
+def test_without_yes_rows_are_counted_and_stay(run: Run, held: str) -> None:
+    """By both data sources, with what Postgres knows; the same again afterwards."""
+    for _ in range(2):
+        ended = run("purge", held)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "Shop (shop.example)" in ended.stdout
+        assert ended.stdout.split("conversation_metrics")[1].split()[:2] == ["1", "rows"]
+        assert ended.stdout.split("visitor_events")[1].split()[:2] == ["3", "rows"]
+        assert "Nothing was deleted: add --yes" in ended.stdout
+
+
+def test_with_yes_they_go_and_the_receipt_is_listed(
+    run: Run, held: str, product: Product, tmp_path: Path
+) -> None:
+    """By slug, by whom; what Postgres knows stays untouched."""
+    product.update("website", held, slug=f"slug-{product.key}")
+    product.update("visitor", product.visitor_id, last_seen_at=datetime(2026, 11, 1, tzinfo=UTC))
+    before = product.connection.execute("SELECT * FROM visitor WHERE website_id = %s", (held,)).fetchall()
+    ended = run("purge", f"slug-{product.key}", "--yes", "--by", "Ann")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"Purged {held}: 4 rows deleted, counted to 0 afterwards." in ended.stdout
+    assert run("purge", held).stdout.split("visitor_events")[1].split()[:2] == ["0", "rows"]
+    assert (
+        product.connection.execute("SELECT * FROM visitor WHERE website_id = %s", (held,)).fetchall()
+        == before
+    )
+    [receipt] = (tmp_path / "receipts").iterdir()
+    told = json.loads(receipt.read_text())
+    assert (told["by"], told["website_id"], told["rows_left"]) == ("Ann", held, 0)
+    listed = run("purge", "--receipts").stdout
+    assert held in listed
+    assert "Ann" in listed
+
+
+def test_a_website_that_left_postgres_is_still_purged(run: Run, held: str, product: Product) -> None:
+    """Deleted there softly or for good; it is said which."""
+    product.update("website", held, deleted_at=datetime(2026, 10, 1, tzinfo=UTC))
+    assert "deleted 2026-10-01" in run("purge", held).stdout
+    product.connection.execute("DELETE FROM website WHERE id = %s", (held,))
+    ended = run("purge", held, "--yes")
+    assert "does not know it: removed there, or never was there" in ended.stdout
+    assert f"Purged {held}: 4 rows deleted" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "website",
+    [
+        "no-such-website",
+        "x' OR 1=1 --",
+        "x/*",
+        "öö",
+        "; DROP TABLE website",
+        "w" * 101,
+        "x\x1b[2J",
+        " ",
+        "{{x}}",
+    ],
+)
+def test_what_is_no_website_is_refused(run: Run, held: str, website: str, local_stack: LocalStack) -> None:
+    """Nothing is deleted, and nothing that is typed reaches the terminal as more than text."""
+    ended = run("purge", website, "--yes")
+    refused(ended, "WEBSITE" if not website.strip() or "\x1b" in website else "website")
+    assert "\x1b" not in ended.stderr
+    with Tinybird(local_stack.host, "none", None, local_stack.admin_token) as tinybird:
+        assert deletion.count_rows(tinybird, "visitor_events", held) == 3
+
+
+def test_a_text_that_names_two_websites_is_refused(run: Run, held: str, product: Product) -> None:
+    """The id of one is the slug of another: --id decides."""
+    product.update("website", held, slug=f"slug-{product.key}")
+    product.add_website(f"other-{product.key}", slug=held)
+    refused(run("purge", held, "--yes"), "the slug of another", f"other-{product.key}", "--id")
+    assert f"Website      {held}" in run("purge", held, "--id").stdout
+
+
+def test_with_postgres_down_only_an_id_can_be_purged(run: Run, held: str) -> None:
+    """Whether a text is a slug nobody else knows; --id says that it is none."""
+    down = f"postgresql://a:b@127.0.0.1:{closed_port()}/x"
+    refused(run("purge", held, "--yes", DATABASE_URL=down), "Postgres cannot be reached")
+    ended = run("purge", held, "--yes", "--id", DATABASE_URL=down)
+    assert f"Purged {held}: 4 rows deleted" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("purge", "w1", "--yes"), ("retention", "--yes")], ids=["purge", "retention"]
+)
+def test_without_an_admin_token_it_is_named(run: Run, command: tuple[str, ...]) -> None:
+    """Before anything is asked."""
+    refused(run(*command, TINYBIRD_ADMIN_TOKEN=""), "TINYBIRD_ADMIN_TOKEN is missing")
+
+
+@pytest.mark.parametrize("by", ["", "  ", "a\nb", "x" * 101])
+def test_who_asks_is_a_name(run: Run, by: str) -> None:
+    """It stands in the receipt for years."""
+    refused(run("purge", "w1", "--yes", "--by", by), "--by is not a name")
+
+
+def test_what_customers_wrote_is_shown_as_text(run: Run, held: str, product: Product) -> None:
+    """No escape sequence of a website's name reaches the terminal."""
+    product.update("website", held, name="Shop\x1b[2J\n\x07Evil")
+    shown = run("purge", held).stdout
+    assert "Shop?[2J??Evil" in shown
+    assert "\x1b" not in shown
+
+
+def test_nothing_to_continue(run: Run) -> None:
+    """Without a website and without a journal it says how to go on."""
+    assert "No purge is unfinished" in run("purge").stdout
+    assert "No purge has finished yet" in run("purge", "--receipts").stdout
+
+
+def test_an_unfinished_purge_is_told_and_continued(
+    run: Run, held: str, tmp_path: Path, local_stack: LocalStack
+) -> None:
+    """By every command that could do something about it."""
+    journal = {
+        "website_id": held,
+        "website": "Shop",
+        "reason": "purge",
+        "by": "bob",
+        "host": local_stack.host,
+        "started_at": "2026-11-01T10:00:00Z",
+        "datasources": [
+            {
+                "datasource": "conversation_metrics",
+                "rows_found": 9,
+                "running_job": "forgotten",
+                "jobs": ["forgotten"],
+            },
+            {"datasource": "visitor_events", "rows_found": 3},
+        ],
+    }
+    (tmp_path / "purges").mkdir()
+    (tmp_path / "purges" / f"{held}.json").write_text(json.dumps(journal))
+    assert "begun 2026-11-01 10:00 UTC by bob" in run("purge").stdout
+    assert "begun 2026-11-01 10:00 UTC by bob" in run("purge", held).stdout
+    assert "begun 2026-11-01 10:00 UTC by bob" in run("retention").stdout
+    ended = run("purge", "--yes")
+    assert f"Continuing the purge of {held}" in ended.stdout
+    assert f"Purged {held}: an unknown number of rows deleted" in ended.stdout
+    assert list((tmp_path / "purges").iterdir()) == []
+
+
+def test_retention_lists_and_purges_those_past_their_grace(run: Run, held: str, product: Product) -> None:
+    """Listed with plan, end, days and rows; deleted with --yes alone; the receipt says why."""
+    ended_at = datetime.now(UTC) - timedelta(days=40)
+    product.add_subscription("pro", "canceled", ended_at)
+    shown = run("retention", "--grace-days", "60").stdout
+    [line] = [line for line in shown.splitlines() if line.startswith(held)]
+    assert line.split()[1:6] == ["pro", f"{ended_at:%Y-%m-%d}", "40", "4", "in"]
+    shown = run("retention").stdout
+    [line] = [line for line in shown.splitlines() if line.startswith(held)]
+    assert "due" in line
+    assert "add --yes to purge" in shown
+    assert "in grace" in run("retention", INBOX_ANALYTICS_GRACE_DAYS="41").stdout
+    assert f"Purged {held}: 4 rows deleted" in run("retention", "--yes", "--by", "Ann").stdout
+    assert held not in run("retention").stdout
+
+
+def test_retention_leaves_everybody_else_alone(run: Run, held: str, product: Product) -> None:
+    """A free organization holds rows and is neither listed nor purged."""
+    product.add_subscription("free", "active")
+    ended = run("retention", "--yes")
+    assert ended.returncode == 0
+    assert held not in ended.stdout
+    assert run("purge", held).stdout.split("visitor_events")[1].split()[:2] == ["3", "rows"]
+
+
+@pytest.mark.parametrize("days", ["-1", "many", "4000"])
+def test_a_grace_that_is_none(run: Run, days: str) -> None:
+    """Refused by the option itself."""
+    ended = run("retention", "--grace-days", days)
+    assert ended.returncode == 2
+    assert "--grace-days" in ended.stderr
