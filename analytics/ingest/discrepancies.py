@@ -32,6 +32,9 @@ LATE_SECONDS: Final = 900.0
 """An event missing from Tinybird that is younger than this is late; an older one was never sent."""
 
 IDS_A_QUESTION: Final = 500
+MOST_LOOKED_AT: Final = 5_000
+"""Conversations of a kind that only one side counts and that are looked at one by one; more would spend queries."""
+
 LAST_DAY_MINUTES: Final = 1440
 
 _ALWAYS: Final = (utc_text(EARLIEST), utc_text(LATEST - timedelta(seconds=1)))
@@ -121,11 +124,12 @@ class Discrepancies:
         only_counted = sorted(counted.keys() - stored.keys())
         found: dict[str, list[str]] = defaultdict(list)
         for ids, reason in (
-            (only_stored, self._reasons_only_stored(kind, only_stored)),
-            (only_counted, self._reasons_only_counted(kind, only_counted)),
+            (only_stored, self._reasons_only_stored(kind, only_stored[:MOST_LOOKED_AT])),
+            (only_counted, self._reasons_only_counted(kind, only_counted[:MOST_LOOKED_AT])),
         ):
-            for conversation_id in ids:
+            for conversation_id in ids[:MOST_LOOKED_AT]:
                 found[reason(conversation_id)].append(conversation_id)
+            found[f"not looked at: past the first {MOST_LOOKED_AT:,}"] += ids[MOST_LOOKED_AT:]
         for conversation_id in sorted(stored.keys() & counted.keys()):
             seconds, event = counted[conversation_id], stored[conversation_id]
             if seconds is None or abs(seconds - event.seconds) > max(1.0, SAME_RATIO * seconds):

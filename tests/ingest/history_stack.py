@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -94,6 +94,17 @@ class History:
 
     def stored(self) -> dict[Key, int]:
         """The events that Tinybird has, each with how often."""
+        return {
+            (row["conversation_id"], row["event_type"], row["timestamp"]): row["events"]
+            for row in self._stored_rows()
+        }
+
+    def events(self) -> list[dict[str, Any]]:
+        """The same as rows that could be sent again."""
+        own = {"website_id": self.product.website_id, "visitor_id": self.product.visitor_id}
+        return [own | {name: row[name] for name in row if name != "events"} for row in self._stored_rows()]
+
+    def _stored_rows(self) -> list[dict[str, Any]]:
         answer = httpx.get(
             f"{self.stack.host}/v0/pipes/conversation_events.json",
             params={"website_id": self.product.website_id, "limit": 100_000},
@@ -101,10 +112,8 @@ class History:
             timeout=30,
         )
         answer.raise_for_status()
-        return {
-            (row["conversation_id"], row["event_type"], row["timestamp"]): row["events"]
-            for row in answer.json()["data"]
-        }
+        rows: list[dict[str, Any]] = answer.json()["data"]
+        return rows
 
     def environment(self, **changes: str) -> dict[str, str]:
         """What the command sees."""

@@ -1,5 +1,8 @@
 """`backfill` and `sync` as a person runs them: what they print, what they refuse, how they end."""
 
+import os
+import pty
+import re
 import signal
 import subprocess
 import time
@@ -8,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from analytics.commands import progress
 from analytics.ingest.watermarks import Watermarks
-from tests.conftest import LocalStack
+from tests.conftest import ROOT, LocalStack
 from tests.ingest.history_stack import FIRST, History
 from tests.product import Product
 
-CONVERSATIONS = 40
+CONVERSATIONS = 150
 WAIT_SECONDS = 60.0
 
 
@@ -159,3 +163,42 @@ def test_a_sync_after_a_limited_backfill_keeps_its_since_and_drops_its_until(his
     assert history.run("sync", "--once").returncode == 0
     expected = {key for key in history.expected() if key[2] >= since.replace("T", " ")}
     assert history.stored() == dict.fromkeys(expected, 1)
+
+
+def test_a_terminal_shows_a_bar_with_rate_and_time_left(history: History) -> None:
+    """And everything else a plain line now and then, with the same."""
+    terminal, other_end = pty.openpty()
+    with subprocess.Popen(
+        history.command("backfill", "--batch", "1"),
+        cwd=ROOT,
+        env=history.environment(TERM="xterm"),
+        stdout=subprocess.DEVNULL,
+        stderr=other_end,
+    ) as process:
+        os.close(other_end)
+        shown = b""
+        while part := _read(terminal):
+            shown += part
+    os.close(terminal)
+    assert process.returncode == 0
+    assert re.search(rb"Moving history  \[#+-*\]  \d+/\d+  00:00:\d\d  [\d,]+ rows/s", shown)
+
+
+def test_without_a_terminal_a_line_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Done, total, rate and time left; more steps than were foreseen raise the total."""
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    with progress.Progress(10, "Moving", "rows") as shown:
+        shown.advance(4)
+        shown.advance(8)
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"Moving: 4 of 10 rows, [\d,]+/s, \d+ s left", first)
+    assert re.fullmatch(r"Moving: 12 of 12 rows, [\d,]+/s, 0 s left", second)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analytics.ingest import discrepancies
 from analytics.ingest.comparison import Compared
 from analytics.ingest.history import Website
 from analytics.ingest.parity import Report, parity
@@ -123,6 +124,30 @@ def test_nothing_on_either_side_is_equal(local_stack: LocalStack, product: Produ
         report = parity(tinybird, db, website, period, now, 0.0)
     assert report.is_within
     assert {each.verdict for each in report.periods[0].compared} == {"equal"}
+
+
+def test_duplicates_change_no_number(
+    history: History, compare: Callable[[], Report], send_events: Send
+) -> None:
+    """Everything stored twice, as a product that emits beside a backfill would: counts and medians stay."""
+    answer = history.events()
+    send_events("conversation_metrics", answer)
+    assert set(history.stored().values()) == {2}
+    report = compare()
+    assert {each.verdict for period in report.periods for each in period.compared} == {"equal", "one-sided"}
+
+
+def test_more_than_can_be_looked_at_is_said(
+    history: History, compare: Callable[[], Report], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is counted as what it is: not looked at."""
+    monkeypatch.setattr(discrepancies, "MOST_LOOKED_AT", 3)
+    for _ in range(5):
+        history.product.add_conversation(NOW - 3 * DAY)
+    assert texts(current(compare())["started"]) == {
+        "never sent to Tinybird": 3,
+        "not looked at: past the first 3": 2,
+    }
 
 
 def test_causes_are_found_on_the_rows(

@@ -11,13 +11,14 @@ import pytest
 
 from analytics.errors import SchemaMismatch, SourceUnavailable
 from analytics.ingest import transfer as module
-from analytics.ingest.backfill import backfill
+from analytics.ingest.backfill import backfill, lines
 from analytics.ingest.history import Website, Window
 from analytics.ingest.patience import Patience
 from analytics.ingest.transfer import Tally, Transfer
 from analytics.ingest.watermarks import Watermarks
 from analytics.postgres import Postgres
 from analytics.tinybird import Tinybird
+from analytics.wire import Ingested
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import FIRST, History
 from tests.ingest.misbehaving import Behaviour, Proxy, misbehaving
@@ -304,6 +305,52 @@ def test_what_cannot_be_an_event_is_counted_by_reason(mover: Mover) -> None:
         "feedback_submitted: it belongs to no conversation": 1,
     }
     assert tally.sent["conversation_started"] == CONVERSATIONS + 1
+
+
+def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> None:
+    """In the middle of a stream: the run says so, goes on where it was, and sends each event once."""
+    owner = mover.history.product.connection
+    dropped: list[object] = []
+    with mover.transfer() as (transfer, patience):
+        landed = transfer._on_batch
+
+        def drop(tally: Tally) -> None:
+            landed(tally)
+            if not dropped:
+                dropped.extend(
+                    owner.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE application_name = 'inbox-analytics' AND state = 'idle in transaction'"
+                    ).fetchall()
+                )
+
+        transfer._on_batch = drop
+        patience.run(lambda: transfer.run(mover.website, Window()))
+
+    assert dropped
+    assert any("Postgres cannot be reached" in text for text in mover.said)
+    mover.assert_each_once()
+
+
+def test_what_tinybird_keeps_aside_is_counted(mover: Mover, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data source of another version quarantines rows: that is no success, and not sent again without end."""
+    post = Tinybird.post_batch
+
+    def posted(
+        self: Tinybird, datasource: str, body: bytes, *, wait: bool, gzip_level: int, timeout_seconds: float
+    ) -> Ingested:
+        answer = post(
+            self, datasource, body, wait=wait, gzip_level=gzip_level, timeout_seconds=timeout_seconds
+        )
+        return Ingested(answer.successful_rows - 1, 1)
+
+    monkeypatch.setattr(Tinybird, "post_batch", posted)
+    tally = mover.move()
+    assert tally.quarantined == mover.proxy.met("ok")
+    assert f"{tally.quarantined:,} events put into quarantine by Tinybird: see Data health" in lines(
+        tally, "sent"
+    )
+    assert mover.move().rows == 0
 
 
 def test_a_backfill_also_moves_what_changes_meanwhile(mover: Mover) -> None:
