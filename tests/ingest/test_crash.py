@@ -25,12 +25,6 @@ DRAIN_SECONDS = 60.0
 
 
 @pytest.fixture
-def stored(local_stack: LocalStack) -> Stored:
-    """A website that no other test knows."""
-    return Stored(local_stack.host, local_stack.admin_token, f"site-{uuid4().hex}")
-
-
-@pytest.fixture
 def proxy(local_stack: LocalStack) -> Iterator[Proxy]:
     """A proxy in front of the local stack."""
     with misbehaving(local_stack.host) as running_proxy:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -22,12 +21,6 @@ from tests.ingest.stored import Stored
 
 NOWHERE = "http://127.0.0.1:9"
 FLUSH_SECONDS = 30.0
-
-
-@pytest.fixture
-def stored(local_stack: LocalStack) -> Stored:
-    """A website that no other test knows."""
-    return Stored(local_stack.host, local_stack.admin_token, f"site-{uuid4().hex}")
 
 
 @pytest.fixture

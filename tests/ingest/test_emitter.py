@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypedDict
-from uuid import uuid4
 
 import pytest
 
@@ -25,12 +24,6 @@ class Who(TypedDict):
 
     website_id: str
     visitor_id: str
-
-
-@pytest.fixture
-def stored(local_stack: LocalStack) -> Stored:
-    """A website that no other test knows."""
-    return Stored(local_stack.host, local_stack.admin_token, f"site-{uuid4().hex}")
 
 
 @pytest.fixture

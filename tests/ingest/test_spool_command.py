@@ -1,0 +1,106 @@
+"""`inbox-analytics spool`: what is said, what is sent, and how each mistake reads."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analytics.ingest import refused
+from analytics.ingest.emitter import Emitter
+from analytics.ingest.segment import Damage
+from tests.conftest import ROOT, LocalStack
+from tests.ingest.stored import Stored
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command to its end, with these variables and none of the shell's."""
+    return subprocess.run(
+        [sys.executable, "-m", "analytics.cli", "spool", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def leave(directory: Path, website: str) -> None:
+    """Three events that wait, two that were refused and one damaged line."""
+    with Emitter(NOWHERE, "token", directory) as emitter:
+        for number in range(3):
+            assert emitter.page_view(website_id=website, visitor_id=f"waits{number}")
+        lines = next((directory / "visitor_events").iterdir()).read_bytes().splitlines(keepends=True)[1:3]
+    kept = b"".join(lines).replace(b"waits", b"refused")
+    refused.keep(directory, "visitor_events", "refused", kept, 2, "too early", 400)
+    refused.keep_damaged(directory, "visitor_events", [Damage(b'{"half', "the line is no JSON object")])
+
+
+def test_status_says_what_waits_and_why_the_rest_does_not(tmp_path: Path) -> None:
+    """For people and, with the same numbers, for programs; nothing is needed but the directory."""
+    leave(tmp_path, "w")
+    said = run("status", "--dir", str(tmp_path))
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "3 events wait, the oldest of 20" in said.stdout
+    assert (
+        "3 events are kept aside\n  2  refused: too early\n  1  damaged: the line is no JSON" in said.stdout
+    )
+    told = json.loads(run("status", "--json", INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)).stdout)
+    assert (told["spooled"], told["refused"]) == (3, 3)
+    assert told["reasons"] == {"refused: too early": 2, "damaged: the line is no JSON object": 1}
+
+
+def test_send_and_resend_deliver_what_is_left(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """What waits goes first, what was refused when asked for; a damaged line stays to be looked at."""
+    leave(tmp_path, stored.website_id)
+    environ = {
+        "INBOX_ANALYTICS_SPOOL_DIR": str(tmp_path),
+        "TINYBIRD_HOST": local_stack.host,
+        "TINYBIRD_APPEND_TOKEN": local_stack.append_token,
+    }
+    sent = run("send", **environ)
+    assert (sent.returncode, sent.stdout) == (0, "3 events sent, 0 kept aside, 0 still wait\n")
+    assert set(stored.ids("visitor_events")) == {"waits0", "waits1", "waits2"}
+    again = run("resend", **environ)
+    assert again.stdout.splitlines() == [
+        "2 events are back in the spool, 1 damaged lines stay aside",
+        "2 events sent, 0 kept aside, 0 still wait",
+    ]
+    assert stored.ids("visitor_events").total() == 5
+    assert run("resend", **environ).stdout == "0 events are back in the spool, 1 damaged lines stay aside\n"
+
+
+def test_what_cannot_be_sent_is_a_failure_with_a_way_out(tmp_path: Path) -> None:
+    """Exit code 1, the cause and the remedy; the events stay, and the token is in no text."""
+    leave(tmp_path, "w")
+    environ = {"TINYBIRD_HOST": NOWHERE, "TINYBIRD_APPEND_TOKEN": "p.secret"}
+    ended = run("send", "--dir", str(tmp_path), "--timeout", "0.5", **environ)
+    assert ended.returncode == 1
+    assert "Error: 3 events could not be sent in time. Tinybird cannot be reached." in ended.stderr
+    assert "Check TINYBIRD_HOST" in ended.stderr
+    assert "secret" not in ended.stdout + ended.stderr
+    assert json.loads(run("status", "--json", "--dir", str(tmp_path)).stdout)["spooled"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["status"], "Set INBOX_ANALYTICS_SPOOL_DIR"),
+        (["status", "--dir", "/nowhere/at/all"], "There is no spool at /nowhere/at/all"),
+        (["send", "--dir", "."], "TINYBIRD_APPEND_TOKEN is missing"),
+    ],
+)
+def test_every_mistake_has_a_way_out(arguments: list[str], words: str) -> None:
+    """Two lines on stderr, exit code 1, no traceback."""
+    ended = run(*arguments)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert words in ended.stderr
+    assert len(ended.stderr.splitlines()) == 2
