@@ -157,13 +157,13 @@ class Emitter:
             InvalidEvent: A value may not be sent.
         """
         event = VisitorEvent(timestamp=_instant(at), event_type="seen", **visit)
+        who = event.website_id, event.visitor_id
         with self._delivery.lock:
-            if self._heartbeats.is_repeated(event.website_id, event.visitor_id, event.timestamp):
+            if self._heartbeats.is_repeated(*who, event.timestamp):
                 return True
-        is_accepted = self._accept(event)
-        if is_accepted:
-            with self._delivery.lock:
-                self._heartbeats.note(event.website_id, event.visitor_id, event.timestamp)
+            is_accepted = self._accept(event)
+            if is_accepted:
+                self._heartbeats.note(*who, event.timestamp)
         return is_accepted
 
     def page_view(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:

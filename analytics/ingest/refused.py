@@ -83,7 +83,7 @@ def keep(
     """
     header = Refusal(kind, events, reason, status, datetime.now(UTC).isoformat(timespec="seconds"))
     folder = spool / FOLDER / datasource
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
     new = folder / (name + ".new")
     try:

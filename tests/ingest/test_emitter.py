@@ -151,6 +151,25 @@ def test_a_heartbeat_within_a_minute_is_sent_once(emitter: Emitter, stored: Stor
     assert emitter.counters().repeated == 5
 
 
+def test_threads_that_see_the_same_visitor_send_one_heartbeat(emitter: Emitter, stored: Stored) -> None:
+    """Eight at once: one is written, the others are repetitions."""
+    together = threading.Barrier(8)
+
+    def call() -> None:
+        together.wait()
+        for number in range(50):
+            emitter.visitor_seen(website_id=stored.website_id, visitor_id=f"v{number}")
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert emitter.flush(FLUSH_SECONDS)
+    assert stored.ids("visitor_events") == {f"v{number}": 1 for number in range(50)}
+    assert emitter.counters().repeated == 7 * 50
+
+
 def test_a_dropped_heartbeat_is_not_taken_for_sent(tmp_path: Path) -> None:
     """A spool without room remembers nobody."""
     with Emitter(NOWHERE, "token", tmp_path, max_spool_bytes=10) as emitter:
