@@ -1,21 +1,18 @@
 """Owns the command line `inbox-analytics`: options, messages, exit codes. Everything else is done elsewhere.
 
-The local stack is an extra: it is imported inside the commands, so that the others work without it.
+The local stack is an extra: it is imported inside the commands, so that the others work without it. The commands of
+`analytics.commands` are imported when they are asked for: each would make all others wait for its libraries.
 """
 
 import sys
 from contextlib import ExitStack
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from analytics.commands.backfill import backfill, sync
-from analytics.commands.parity import parity
-from analytics.commands.doctor import doctor
-from analytics.commands.purge import purge, retention_command
-from analytics.commands.spool import spool
 from analytics.errors import AnalyticsError, ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +44,35 @@ seed_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+COMMANDS_ELSEWHERE: Final[dict[str, tuple[str, str]]] = {
+    "backfill": ("analytics.commands.backfill", "backfill"),
+    "doctor": ("analytics.commands.doctor", "doctor"),
+    "parity": ("analytics.commands.parity", "parity"),
+    "purge": ("analytics.commands.purge", "purge"),
+    "retention": ("analytics.commands.purge", "retention_command"),
+    "spool": ("analytics.commands.spool", "spool"),
+    "sync": ("analytics.commands.backfill", "sync"),
+}
+"""Module and name of each command that is not in this file."""
+
+
+class _Commands(click.Group):
+    """The commands of this file, and those elsewhere, imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in order."""
+        return sorted([*super().list_commands(ctx), *COMMANDS_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if cmd_name not in COMMANDS_ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, name = COMMANDS_ELSEWHERE[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """Inbox Analytics: the dashboard, and everything it needs on one machine."""
 
@@ -143,17 +168,6 @@ def demo(
     except StopRequested:
         pass
     click.echo("Stopped.")
-
-
-commands.add_command(backfill)
-commands.add_command(sync)
-commands.add_command(parity)
-
-
-commands.add_command(doctor)
-commands.add_command(purge)
-commands.add_command(retention_command)
-commands.add_command(spool)
 
 
 def _start_generator(stack: "LocalStack") -> "Child":

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -124,3 +125,18 @@ def test_the_command_line_needs_no_local_package_to_start() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_every_command_is_listed_and_has_the_name_it_is_listed_by() -> None:
+    """Also those that are imported only when they are asked for; an unknown one is a usage error."""
+    shown = CliRunner().invoke(cli.commands, ["--help"])
+    assert shown.exit_code == 0
+    context = click.Context(cli.commands)
+    names = cli.commands.list_commands(context)
+    assert {"backfill", "demo", "doctor", "local", "parity", "purge", "retention", "spool", "sync"} <= set(names)
+    for name in names:
+        command = cli.commands.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert f"  {name} " in shown.output
+    assert CliRunner().invoke(cli.commands, ["no-such-command"]).exit_code == 2
