@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import click
 
 from analytics.errors import ConfigError, SourceError
-from analytics.ingest import database, deletion, retention
+from analytics.ingest import database, deletion, retention, spool
 from analytics.ingest.database import KnownWebsite
 from analytics.ingest.purge import Holdings, Order, Progress, Purger, holdings
 from analytics.ingest.receipts import Ledger, Purge, PurgeRefused, total
@@ -69,6 +69,7 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
         _show_holdings(held, settings)
         if begun is not None:
             click.echo(f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {_plain(begun.by)}")
+        _tell_spool(settings)
         if not yes:
             click.echo("Nothing was deleted: add --yes to delete these rows for good.")
             return
@@ -102,6 +103,7 @@ def retention_command(grace_days: int | None, yes: bool, by: str | None) -> None
         holding = [each for each in left if each.row_count]
         _show_departures(holding, grace)
         _tell_unfinished(ledger.unfinished())
+        _tell_spool(settings)
         due = [each for each in holding if each.verdict == "due"]
         if due and not yes:
             click.echo(f"Nothing was deleted: add --yes to purge the {len(due)} that are due.")
@@ -252,6 +254,18 @@ def _tell_unfinished(unfinished: Sequence[Purge]) -> None:
         click.echo(
             f"Unfinished: the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC by {_plain(each.by)}. "
             "`inbox-analytics purge --yes` continues it."
+        )
+
+
+def _tell_spool(settings: Settings) -> None:
+    """What waits on this machine would be sent after the purge, and nobody would delete it."""
+    if settings.spool_dir is None:
+        return
+    held = spool.status(settings.spool_dir)
+    if held.spooled or held.refused:
+        click.echo(
+            f"Spool        {held.spooled:,} events wait here and {held.refused:,} were refused: those of a purged website come "
+            "back when they are sent. Purge once the spool is empty."
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from analytics.ingest import deletion
+from analytics.ingest.emitter import Emitter
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.ingest.doctor.clinic import closed_port, environment
@@ -234,3 +235,13 @@ def test_a_grace_that_is_none(run: Run, days: str) -> None:
     ended = run("retention", "--grace-days", days)
     assert ended.returncode == 2
     assert "--grace-days" in ended.stderr
+
+
+def test_events_that_wait_in_a_spool_are_told(run: Run, held: str, tmp_path: Path) -> None:
+    """They would come back after the purge: whoever purges knows before adding --yes."""
+    spool = tmp_path / "spool"
+    with Emitter(f"http://127.0.0.1:{closed_port()}", "token", spool) as emitter:
+        emitter.visitor_seen(website_id=held, visitor_id="v1")
+    shown = run("purge", held, INBOX_ANALYTICS_SPOOL_DIR=str(spool)).stdout
+    assert "1 events wait here" in shown
+    assert "Purge once the spool is empty" in shown

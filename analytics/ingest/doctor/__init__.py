@@ -147,9 +147,10 @@ def _spool(usable: Mapping[str, str]) -> Finding:
         return failed("spool", "events", error)
     text = f"{held.spooled:,} events wait, {held.refused:,} refused, {held.bytes:,} bytes"
     if held.refused:
-        return Finding(
-            "spool", "events", "warning", text, "Look at why they were refused, then send them again."
+        remedy = (
+            "`inbox-analytics spool status` says why; mend the cause, then `inbox-analytics spool resend`."
         )
+        return Finding("spool", "events", "warning", text, remedy)
     age = None if held.oldest is None else datetime.now(UTC) - held.oldest
     if held.spooled and age is not None and age > timedelta(seconds=WAITING_SECONDS):
         remedy = "Check that a process with an emitter runs on this directory and reaches Tinybird."

@@ -1,13 +1,14 @@
 """The doctor as a whole: a healthy stack, wrong settings, dead sources, spool and state."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from analytics.commands.doctor import as_json
 from analytics.ingest.doctor import examine
+from analytics.ingest.emitter import Emitter
 from analytics.ingest.receipts import Emptied, Ledger, Purge
 from tests.conftest import LocalStack
 from tests.ingest.doctor.clinic import closed_port, environment, found, of
@@ -142,3 +143,33 @@ def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) ->
     assert (level, "w1" in told, "purge --yes" in told) == ("warning", True, True)
     (tmp_path / "purges" / "w1.json").write_text("{")
     assert found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"][0] == "problem"
+
+
+@pytest.mark.parametrize(("hours", "level"), [(0, "ok"), (3, "warning")], ids=["just now", "for hours"])
+def test_a_spool_tells_what_waits(local_stack: LocalStack, tmp_path: Path, hours: int, level: str) -> None:
+    """Events that wait for minutes are a warning; just accepted ones and an empty directory are ok."""
+    environ = environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path))
+    assert found(environ, "spool")["events"][0] == "ok"
+    at = datetime.now(UTC) - timedelta(hours=hours)
+    with Emitter(f"http://127.0.0.1:{closed_port()}", "token", tmp_path) as emitter:
+        emitter.page_view(website_id="w1", visitor_id="v1", at=at)
+    told = found(environ, "spool")["events"]
+    assert (told[0], told[1].startswith("1 events wait")) == (level, True)
+    assert ("the oldest 3 h old" in told[1]) == (hours == 3)
+
+
+def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path) -> None:
+    """With the commands that show why and send again; a damaged file counts as refused too."""
+    folder = tmp_path / "refused" / "visitor_events"
+    folder.mkdir(parents=True)
+    (folder / "1-1.ndjson").write_bytes(b"\xff not json\n")
+    level, told = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")["events"]
+    assert (level, "1 refused" in told, "spool resend" in told) == ("warning", True, True)
+
+
+def test_a_spool_that_is_no_directory(local_stack: LocalStack, tmp_path: Path) -> None:
+    """A problem with the variable's name."""
+    (tmp_path / "file").write_text("")
+    spool = {"INBOX_ANALYTICS_SPOOL_DIR": str(tmp_path / "file" / "below")}
+    level, told = found(environment(local_stack, **spool), "spool")["events"]
+    assert (level, "INBOX_ANALYTICS_SPOOL_DIR" in told) == ("problem", True)
