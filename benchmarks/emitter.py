@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,10 +20,11 @@ from typing import Final
 import click
 
 from analytics.ingest import spool
-from analytics.ingest.emitter import Emitter
+from analytics.ingest.emitter import Emitter, Visit
 from analytics.ingest.events import VisitorEvent
 from analytics.ingest.lane import BATCH_BYTES, Lane
 from analytics.tinybird import Tinybird
+from analytics.wire import ndjson_line
 
 ROOT: Final = Path(__file__).parents[1]
 NOWHERE: Final = "http://127.0.0.1:9"
@@ -46,7 +48,7 @@ def main(events: int, waiting: int, calls: int) -> None:
             _emit(emitter, 5_000)
             plain_file = os.open(where / "calls" / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             for pause, pace in ((0.0005, "2,000 a second"), (0.0, "flat out")):
-                plain = _timed(lambda _: os.write(plain_file, LINE), calls, pause)
+                plain = _timed(partial(_by_hand, plain_file), calls, pause)
                 _tell_calls(f"one call, {pace}", _timed(partial(_call, emitter), calls, pause), plain)
             os.close(plain_file)
             emitter.flush(60)
@@ -60,7 +62,7 @@ def _tell_calls(name: str, seconds: Sequence[float], plain: Sequence[float]) -> 
     plain_p50, plain_p99 = _percentiles(plain)
     click.echo(
         f"{name:24} p50 {p50:6.1f} µs   p99 {p99:6.1f} µs   {p99 / P99_AIM_US:.2f} of the {P99_AIM_US:.0f} µs it may take; "
-        f"one os.write alone: p50 {plain_p50:.1f} µs, p99 {plain_p99:.1f} µs"
+        f"made, encoded and written by hand p50 {plain_p50:.1f} µs, p99 {plain_p99:.1f} µs"
     )
 
 
@@ -80,19 +82,28 @@ def _timed(work: Callable[[int], object], calls: int, pause_seconds: float) -> l
     return seconds
 
 
+def _visit(number: int) -> Visit:
+    return {
+        "website_id": WEBSITE,
+        "visitor_id": f"visitor-{number}",
+        "session_id": f"session-{number}",
+        "country_code": "DE",
+        "city": "Berlin",
+        "latitude": 52.52,
+        "longitude": 13.405,
+        "device_type": "desktop",
+        "browser": "Firefox",
+        "page_url": f"https://shop.example/product/{number}?from=newsletter",
+    }
+
+
 def _call(emitter: Emitter, number: int) -> bool:
-    return emitter.page_view(
-        website_id=WEBSITE,
-        visitor_id=f"visitor-{number}",
-        session_id=f"session-{number}",
-        country_code="DE",
-        city="Berlin",
-        latitude=52.52,
-        longitude=13.405,
-        device_type="desktop",
-        browser="Firefox",
-        page_url=f"https://shop.example/product/{number}?from=newsletter",
-    )
+    return emitter.page_view(**_visit(number))
+
+
+def _by_hand(plain_file: int, number: int) -> None:
+    event = VisitorEvent(timestamp=datetime.now(UTC), event_type="page_view", **_visit(number))
+    os.write(plain_file, ndjson_line(event.row()))
 
 
 def _emit(emitter: Emitter, events: int) -> None:
