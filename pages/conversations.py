@@ -34,14 +34,14 @@ def draw_distribution(measure: Measure) -> None:
             return
         distribution.draw_headline(bands, measure)
         distribution.draw_bands(bands, measure, selection.band)
-        export.offer_csv(page, f"{measure}-bands", bands, only=chosen)
+        export.offer_csv(page, f"{measure}-bands", bands, only=rows.narrowing_bands(selection, measure))
 
 
 @st.fragment(parallel=True)
 def draw_percentiles() -> None:
     """Half of the conversations and nine out of ten, over time."""
     with panel("percentiles", height_px=400, border=False):
-        measure = percentiles.draw_header()
+        measure = percentiles.draw_header(resolved.bucket)
         reading = cached.conversation_timeseries(page.view, selection)
         note_staleness(reading, page.timezone)
         series = percentiles.columns_of(reading.value, measure)
@@ -61,9 +61,8 @@ def draw_outcomes() -> None:
         note_staleness(reading, page.timezone)
         handled = conversations.handled(reading.value)
         rows.draw_handled(handled, selection.handled_by)
-        selected = None if selection.is_everything else conversations.escalated_of(reading.value)
-        rows.draw_escalations(escalations.value, selected, is_chosen=selection.is_escalated)
-        export.offer_csv(page, "handled-by", handled, only=chosen)
+        rows.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
+        export.offer_csv(page, "handled-by", handled, only=filters.without("handled", chosen))
 
 
 @st.fragment(parallel=True)
@@ -77,7 +76,7 @@ def draw_week() -> None:
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
-            export.offer_csv(page, "hour-of-week", hours, only=chosen)
+            export.offer_csv(page, "hour-of-week", hours, only=filters.without("cell", chosen))
         else:
             empty("No conversations started in this period", LONGER)
 
@@ -94,7 +93,9 @@ def draw_list() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 rows.draw_pages(reading.value)
                 st.space("stretch")
-                export.offer_csv(page, "conversations", reading.value.rows, only=chosen)
+                export.offer_csv(
+                    page, "conversations", reading.value.rows, only=chosen | rows.page_words(reading.value)
+                )
         else:
             empty("No conversations here", LONGER)
 

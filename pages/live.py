@@ -63,7 +63,13 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
         if len(reading.value):
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
-            export.offer_csv(page, "live-visitors", reading.value, only=only, days=page.today)
+            export.offer_csv(
+                page,
+                "live-visitors",
+                visitors.listed(reading.value),
+                only=only,
+                days=visitors.days_of(now, minutes, page.timezone),
+            )
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:

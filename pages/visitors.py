@@ -12,7 +12,7 @@ from analytics.errors import AnalyticsError
 from pages.components import breakdown, charts, chrome, export, filters, world
 from pages.components.panel import empty, note_staleness, panel
 
-page = chrome.begin_page("Visitors")
+page = chrome.begin_page("Visitors", data="visitors")
 resolved = page.resolved
 chosen, chips = breakdown.read_filters()
 filters.chips(chips)
@@ -73,7 +73,7 @@ def draw_countries() -> None:
         if not len(values):
             nobody()
             return
-        places, rows = st.columns([8, 5], gap="medium", vertical_alignment="center")
+        places, rows = st.columns([8, 5], gap="medium", vertical_alignment="top")
         with places:
             st.markdown("**Where visitors are**")
             clicked = world.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}")

@@ -133,7 +133,9 @@ def test_every_command_is_listed_and_has_the_name_it_is_listed_by() -> None:
     assert shown.exit_code == 0
     context = click.Context(cli.commands)
     names = cli.commands.list_commands(context)
-    assert {"backfill", "demo", "doctor", "local", "parity", "purge", "retention", "spool", "sync"} <= set(names)
+    assert {"backfill", "demo", "doctor", "local", "parity", "purge", "retention", "spool", "sync"} <= set(
+        names
+    )
     for name in names:
         command = cli.commands.get_command(context, name)
         assert command is not None

@@ -130,18 +130,27 @@ def change_text(delta: Delta) -> str | None:
 
     >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
     ('−18 %', '+4.1 pp')
+    >>> change_text(Delta(-0.9996, "relative", "better")), change_text(Delta(-1.0, "relative", "better"))
+    ('−99.9 %', '−100 %')
     >>> change_text(Delta(None, "points", "not_comparable")), change_text(Delta(None, "points", "off"))
     ('–', None)
     """
     if delta.change is None:
         return None if delta.verdict == "off" else formatting.MISSING
     if delta.unit == "relative":
-        return formatting.signed(delta.change * 100, "%", 0)
+        percent = delta.change * 100
+        # What is left is not nothing: 100 % less would say so.
+        return (
+            formatting.signed(max(percent, -99.9), "%", 1)
+            if -100 < percent <= -99.5
+            else formatting.signed(percent, "%", 0)
+        )
     return formatting.signed(delta.change, delta.unit)
 
 
 def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
-    if not delta.change:
+    text = change_text(delta)
+    if not delta.change or text is None or text.startswith("0"):
         return "off"
     return "up" if delta.change > 0 else "down"
 
@@ -182,17 +191,23 @@ def draw_funnel(funnel: Funnel) -> None:
                 with st.container(horizontal=True, horizontal_alignment="distribute"):
                     st.markdown(name, width="content")
                     st.markdown(
-                        f"**{formatting.count(value)}** :gray[{formatting.rate(share)}]", width="content"
+                        f"**{formatting.count(value)}** :gray[· {formatting.rate(share)}]", width="content"
                     )
                 st.progress(min(value / funnel.started, 1.0) if funnel.started else 0.0)
 
 
 def funnel_table(funnel: Funnel) -> pd.DataFrame:
-    """The funnel as rows: step and distinct conversations."""
-    steps = {
-        "started": funnel.started,
-        "responded": funnel.responded,
-        "resolved": funnel.resolved,
-        "ai_resolved": funnel.ai_resolved,
-    }
-    return pd.DataFrame({"step": list(steps), "conversations": list(steps.values())})
+    """The funnel as rows: step, distinct conversations, and the share shown (0..1; NaN of none)."""
+    steps = (
+        ("started", funnel.started, funnel.started),
+        ("responded", funnel.responded, funnel.started),
+        ("resolved", funnel.resolved, funnel.started),
+        ("ai_resolved", funnel.ai_resolved, funnel.resolved),
+    )
+    return pd.DataFrame(
+        {
+            "step": [step for step, _, _ in steps],
+            "conversations": [value for _, value, _ in steps],
+            "share_ratio": [value / whole if whole else float("nan") for _, value, whole in steps],
+        }
+    )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlencode
 from zoneinfo import available_timezones
 
@@ -38,6 +39,7 @@ LONGEST_NAME = 60
 CUSTOM = "custom"
 RENEWAL_SECONDS = 30
 COMPARE = {"on": "on", "off": "off"}
+Data = Literal["conversations", "visitors"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Page:
     view: View
     resolved: ResolvedView
     toolbar: DeltaGenerator
+    days: tuple[date, date]
 
     @property
     def website(self) -> Website:
@@ -65,11 +68,12 @@ class Page:
         return day, day
 
 
-def begin_page(title: str, *, has_range: bool = True) -> Page:
+def begin_page(title: str, *, has_range: bool = True, data: Data = "conversations") -> Page:
     """Configure the page, check access, draw sidebar and header; stop with a message where that cannot be done.
 
     Args:
         title: the page's name.
+        data: what its dates are about: visitor data does not reach as far back.
         has_range: whether its header speaks of dates and its sidebar chooses them; the live page is always about now.
     """
     st.set_page_config(
@@ -96,10 +100,10 @@ def begin_page(title: str, *, has_range: bool = True) -> Page:
         st.title(title, anchor=False)
         failure(error, "page")
         st.stop()
-    toolbar = _header(title, view, resolved, has_range=has_range)
+    toolbar = _header(title, view, resolved, data, has_range=has_range)
     for notice in (*notices, *(resolved.notices if has_range else ())):
         st.info(notice, icon=":material/info:")
-    return Page(view, resolved, toolbar)
+    return Page(view, resolved, toolbar, _days(resolved, data))
 
 
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
@@ -115,17 +119,17 @@ def _as_of(view: View) -> None:
     try:
         words = [f"As of {formatting.clock(cached.kpis(view).as_of, view.timezone)}"]
         newest = cached.newest_event(view.viewer, view.website_id, now)
-        words.append(_newest(newest))
+        words.append(_newest(newest, now))
     except AnalyticsError as error:
         words = [formatting.markdown(error.message)]
     st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")
 
 
-def _newest(reading: cached.Reading[datetime | None]) -> str:
-    """How old the newest event was when that was read, and whether that is a while ago."""
+def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
+    """How old the newest event known is now, and whether the source that would know a newer one does not answer."""
     if reading.value is None:
         return "no events in the last 30 days"
-    age = formatting.ago(reading.as_of - reading.value)
+    age = formatting.ago(now - reading.value)
     return f"newest event {age}" + (" (stale)" if reading.is_stale else "")
 
 
@@ -322,33 +326,50 @@ def _signed_in(viewer: Viewer, website: Website) -> None:
     st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
 
 
-def _header(title: str, view: View, resolved: ResolvedView, *, has_range: bool) -> DeltaGenerator:
+def _header(title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool) -> DeltaGenerator:
+    """Title and controls; under them one quiet line: website, dates, comparison, as of."""
     facts = [f"**{formatting.markdown(_website_name(resolved.website))}**"]
     if has_range:
-        facts.append(periods.days_label(*resolved.conversations.local_days()))
-        if resolved.is_compared and resolved.comparable.is_ok:
-            both = resolved.previous.local_days(), resolved.conversations.local_days()
-            facts.append(f"vs {formatting.without_year(*(periods.days_label(*days) for days in both))}")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header"):
-        st.title(title, anchor=False, width="content")
-        st.markdown(f":gray[{' · '.join(facts)}]", width="content")
-        if cached.is_demo():
-            st.badge(
-                "Demo data", color="orange", help="Made up for trying things out; it grows while you look."
-            )
-        st.space("stretch")
-        toolbar = st.container(width="content")
-        if has_range:
-            with toolbar:
+        days = _days(resolved, data)
+        facts.append(periods.days_label(*days))
+        comparable = resolved.comparable if data == "conversations" else resolved.visitors_comparable
+        if resolved.is_compared and comparable.is_ok:
+            both = resolved.previous.local_days(), days
+            facts.append(f"vs {formatting.without_year(*(periods.days_label(*each) for each in both))}")
+    with st.container(gap=None, key="header"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-title"):
+            st.title(title, anchor=False, width="content")
+            if cached.is_demo():
+                st.badge(
+                    "Demo data",
+                    color="orange",
+                    help="Made up for trying things out; it grows while you look.",
+                )
+            st.space("stretch")
+            toolbar = st.container(width="content")
+            _copy_link(view, resolved, has_range=has_range)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-facts"):
+            st.markdown(f":gray[{' · '.join(facts)}]", width="content")
+            if has_range:
+                st.space("stretch")
                 _as_of(view)
-        _copy_link(view, resolved, has_range=has_range)
     return toolbar
+
+
+def _days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
+    """First and last day that the data of a page covers; those asked for where it covers none."""
+    if data == "visitors" and not resolved.visitors.is_empty:
+        return resolved.visitors.local_days()
+    return resolved.conversations.local_days()
 
 
 def _copy_link(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
     """A link to what is shown now: with the dates themselves, so that it shows the same next week."""
     first, last = resolved.conversations.local_days()
-    state = {name: st.query_params[name] for name in st.query_params} | {"tz": view.timezone}
+    state = {name: st.query_params[name] for name in st.query_params}
+    state |= {"website": resolved.website.slug, "tz": view.timezone}
+    if view.is_compared:
+        state.pop("compare", None)
     if has_range:
         state |= {"range": f"{first}..{last}"}
     with st.popover("Copy link", type="tertiary", icon=":material/link:", key="copy-link"):

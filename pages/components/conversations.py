@@ -4,6 +4,7 @@ Owns how a conversation and a selection read. Counts and times come ready from `
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -13,7 +14,16 @@ import streamlit as st
 
 from analytics.cached import Reading
 from analytics.conversations import PAGE_ROWS, Escalations, Listing
-from analytics.selection import BAND_COUNT, Band, Cell, HandledBy, Measure, Selection, parse_handled
+from analytics.selection import (
+    BAND_COUNT,
+    EVERYTHING,
+    Band,
+    Cell,
+    HandledBy,
+    Measure,
+    Selection,
+    parse_handled,
+)
 from pages.components import cards, filters, formatting, url_state
 from pages.components.distribution import band_label
 
@@ -116,6 +126,13 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def narrowing_bands(selection: Selection, measure: Measure) -> dict[str, str]:
+    """What narrows the bands of a time, for their export: a band of that time itself only stands out in them."""
+    chosen = in_words(selection)
+    own = selection.band is not None and selection.band.measure == measure
+    return filters.without("band", chosen) if own else chosen
+
+
 def cell_label(weekday: int, hour: int) -> str:
     """An hour of the week.
 
@@ -146,23 +163,24 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
                 horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
             ):
                 _choose(HANDLED[who], "handled", who, is_chosen=chosen == who)
-                st.markdown(f"**{formatting.rate(share)}** :gray[{formatting.count(n)}]", width="content")
+                st.markdown(f"**{formatting.rate(share)}** :gray[· {formatting.count(n)}]", width="content")
             st.progress(0.0 if pd.isna(share) else float(share))
             st.caption(
                 f"Answer {formatting.duration(response)}, resolution {formatting.duration(resolution)}"
             )
 
 
-def draw_escalations(escalations: Escalations, selected: tuple[int, int] | None, *, is_chosen: bool) -> None:
+def draw_escalations(escalations: Escalations, selected: tuple[int, int], selection: Selection) -> None:
     """Draw how many conversations were escalated; a click selects them.
 
     Args:
         escalations: of the whole period.
-        selected: escalated and all of the conversations selected; None when nothing is.
-        is_chosen: whether the escalated ones are selected.
+        selected: escalated and all of the conversations selected, whether escalated or not.
+        selection: what is selected; the share is of the started ones while nothing but escalation is.
     """
+    is_narrowed = replace(selection, is_escalated=False) != EVERYTHING
     with st.container(gap=None, key="escalations"):
-        if selected is not None:
+        if is_narrowed:
             escalated, total = selected
             ratio = escalated / total if total else None
             of = f"of {formatting.count(total)} selected"
@@ -170,12 +188,14 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int] | None,
             escalated, ratio = escalations.escalated, escalations.ratio
             of = f"of {formatting.count(escalations.started)} started"
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            _choose("Escalated", "escalated", "yes", is_chosen=is_chosen)
-            st.markdown(f"**{formatting.rate(ratio)}** :gray[{formatting.count(escalated)}]", width="content")
+            _choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
+            st.markdown(
+                f"**{formatting.rate(ratio)}** :gray[· {formatting.count(escalated)}]", width="content"
+            )
         st.progress(min(ratio or 0.0, 1.0))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             # No caption: its fainter ink leaves green and red too little contrast.
-            said = [f":gray[{of}]", *([] if selected else _compared(escalations))]
+            said = [f":gray[{of}]", *([] if is_narrowed else _compared(escalations))]
             st.markdown(f":small[{' · '.join(said)}]", width="content")
 
 
@@ -274,14 +294,18 @@ def note_unknown(reading: Reading[Listing]) -> None:
         )
 
 
-def draw_pages(listing: Listing) -> None:
-    """Draw which rows these are, and the other pages; the choice is kept in the URL as `page`."""
+def page_words(listing: Listing) -> dict[str, str]:
+    """Which rows a page of the list has, for the first line of its export."""
     first = (listing.page - 1) * PAGE_ROWS + 1
     last = first + len(listing.rows) - 1
-    st.caption(
-        f"{formatting.count(first)} to {formatting.count(last)} of {formatting.count(listing.total)}",
-        width="content",
-    )
+    return {
+        "Rows": f"{formatting.count(first)} to {formatting.count(last)} of {formatting.count(listing.total)}"
+    }
+
+
+def draw_pages(listing: Listing) -> None:
+    """Draw which rows these are, and the other pages; the choice is kept in the URL as `page`."""
+    st.caption(f"{page_words(listing)['Rows']}, all with an event in this period", width="content")
     if listing.page_count > 1:
         key = f"pages-{listing.page}-of-{listing.page_count}"
         st.pagination(

@@ -33,9 +33,9 @@ def offer_csv(
         name: what the rows are, such as `visitors-by-city`; part of the file's name.
         frame: the rows.
         only: what these rows are narrowed by, as for `filters.chips`; the file's first line says it.
-        days: first and last day that the rows cover; None for the page's range.
+        days: first and last day that the rows cover; None for those of the page.
     """
-    first, last = days or page.resolved.conversations.local_days()
+    first, last = days or page.days
     dates = periods.days_label(first, last)
     about = (formatting.plain(page.website.name) or page.website.slug, dates, *filters.in_words(only))
     with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):

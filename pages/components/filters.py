@@ -57,6 +57,11 @@ def chips(shown: Mapping[str, str]) -> None:
             st.button("Clear all", key="chip-all", type="tertiary", on_click=_remove, args=(tuple(shown),))
 
 
+def without(name: str, shown: Mapping[str, str]) -> dict[str, str]:
+    """The other filters: what narrows the panel that this one is chosen in, which keeps its own choice whole."""
+    return {each: text for each, text in shown.items() if each != name}
+
+
 def in_words(shown: Mapping[str, str]) -> tuple[str, ...]:
     """The same filters for the first line of an export.
 

@@ -14,7 +14,8 @@ MINUS = "−"
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
 # Browsers of Markdown turn bare addresses into links, escaped or not; a word joiner inside them does not show.
-_AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)", re.IGNORECASE)
+# Icons and colours are looked for before escapes are: a joiner after their colon ends them as well.
+_AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)|:(?=[a-z])", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -163,7 +164,7 @@ def plain(text: object, limit: int = 200) -> str:
 def markdown(text: object, limit: int = 200) -> str:
     r"""Untrusted text that Markdown shows letter for letter: no link, image, HTML, directive or formula.
 
-    >>> markdown("<img src=x> [a](b) :material/home: $x$")
+    >>> markdown("<img src=x> [a](b) :material/home: $x$").replace("\u2060", "")
     '\\<img src\\=x\\> \\[a\\]\\(b\\) \\:material/home\\: \\$x\\$'
     """
     return _MARKDOWN_SPECIAL.sub(r"\\\1", _AUTOLINK.sub("\\g<0>\u2060", plain(text, limit)))

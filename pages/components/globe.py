@@ -27,6 +27,7 @@ DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
 BUSIEST = 6
+MESH_DEGREES = 4  # how finely the sphere is built; coarser ones show corners
 NEAREST_ZOOM, FARTHEST_ZOOM = 7.0, 1.4
 # Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
 # covers the world, seen between two zooms only.
@@ -97,7 +98,7 @@ def deck_of(
     ]
     return pdk.Deck(
         layers=[*_world(colours), _night(colours, now), *dots, _ring(chosen, levels, colours)],
-        views=[pdk.View(type="_GlobeView", controller=True)],
+        views=[pdk.View(type="_GlobeView", controller=True, resolution=MESH_DEGREES)],
         initial_view_state=view,
         map_provider=None,
         parameters={"cull": True},
@@ -142,7 +143,7 @@ def draw_busiest(level: pd.DataFrame) -> None:
     with st.container(horizontal=True, horizontal_alignment="center", gap="xsmall", key="busiest"):
         for number, row in enumerate(level.nlargest(BUSIEST, "visitors").to_dict("records")):
             st.button(
-                f"{formatting.markdown(name_of(row), limit=48)} :gray[{formatting.count(int(row['visitors']))}]",
+                f"{formatting.markdown(name_of(row), limit=48)} :gray[· {formatting.count(int(row['visitors']))}]",
                 key=f"busiest-{number}",
                 type="tertiary",
                 on_click=filters.write_toggled,

@@ -139,7 +139,9 @@ def draw_flow(flow: pd.DataFrame) -> None:
         "State": st.column_config.TextColumn(
             width=112, help="Against the website's own longest quiet time; nothing is said below 20 rows"
         ),
-        "Rows": st.column_config.NumberColumn(width=72, format="localized", help="In the last 30 calendar days"),
+        "Rows": st.column_config.NumberColumn(
+            width=72, format="localized", help="In the last 30 calendar days"
+        ),
         "Per day": st.column_config.BarChartColumn(
             width="medium", help="Rows per day of the last 30, today last and not over", y_min=0
         ),

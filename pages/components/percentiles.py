@@ -17,13 +17,13 @@ DEFAULT_MEASURE: Measure = "response"
 HEIGHT_PX = 340
 
 
-def draw_header() -> Measure:
+def draw_header(bucket: Bucket) -> Measure:
     """Draw title and switch between response and resolution; returns what is chosen, as the URL says in `measure`."""
     notices: list[str] = []
     chosen = url_state.read("measure", DEFAULT_MEASURE, parse_measure, notices)
     st.session_state["measure_widget"] = chosen
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{MEASURES[chosen]} time over time**", width="content")
+        st.markdown(f"**{MEASURES[chosen]} time by {bucket}**", width="content")
         st.segmented_control(
             "Time",
             list(MEASURES),
@@ -72,6 +72,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     past = past.assign(label=charts.bucket_labels(past["aligned_start"], bucket))
     past = past[past["label"].isin(labels)]
     is_open = ~now["is_complete"].astype(bool)
+    leads_to_open = is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
     # With markers while they are few: a value between two gaps has no line that would show it.
     mode = "lines+markers" if len(now) <= charts.MARKERS_UP_TO else "lines"
     figure = go.Figure()
@@ -89,24 +90,39 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         )
     for column, words, opacity, width in ((p90, "nine of ten", 0.65, 1.75), (median, "half", 1.0, 2.25)):
         text = [formatting.duration(value) for value in now[column]]
-        marker = {
-            "size": [8 if still else 5 for still in is_open],
-            "color": [colours.surface if still else colours.accent for still in is_open],
-            "line": {"color": colours.accent, "width": [2 if still else 0 for still in is_open]},
-        }
+        said = [[value, formatting.count(n)] for value, n in zip(text, now["n"], strict=True)]
         figure.add_trace(
             go.Scatter(
                 x=labels,
-                y=now[column],
+                y=now[column].mask(is_open),
                 mode=mode,
                 opacity=opacity,
                 line={"color": colours.accent, "width": width},
-                marker=marker,
-                customdata=[
-                    [f"{value}{' so far' if still else ''}", formatting.count(n)]
-                    for value, still, n in zip(text, is_open, now["n"], strict=True)
-                ],
+                marker={"size": 5, "color": colours.accent},
+                customdata=said,
                 hovertemplate=f"<b>%{{customdata[0]}}</b> {words}, n %{{customdata[1]}}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=labels,
+                y=now[column].where(leads_to_open),
+                mode="lines",
+                opacity=opacity,
+                hoverinfo="skip",
+                line={"color": colours.accent, "width": width, "dash": "dash"},
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=labels,
+                y=now[column].where(is_open),
+                mode="markers",
+                opacity=opacity,
+                marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
+                customdata=said,
+                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} so far, n %{{customdata[1]}}<extra></extra>",
                 cliponaxis=False,
             )
         )

@@ -3,8 +3,9 @@
 Owns how visitors are shown as text. Everything about a visitor is untrusted text.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
@@ -76,15 +77,15 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
     newest = visitors.head(LISTED)
     table = pd.DataFrame(
         {
+            "Seen": [
+                formatting.age(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
+            ],
             "Place": [
                 formatting.place(city, country)
                 for city, country in zip(newest["city"], newest["country_code"], strict=True)
             ],
             "Page": [formatting.page_path(url) for url in newest["page_url"]],
             "Device": [formatting.plain(device) or formatting.MISSING for device in newest["device_type"]],
-            "Seen": [
-                formatting.age(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
-            ],
         }
     )
     with st.container(key="visitor-list-frame", height="stretch"):
@@ -93,10 +94,10 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             hide_index=True,
             height="stretch",
             column_config={
-                "Place": st.column_config.TextColumn(width=128),
-                "Page": st.column_config.TextColumn(width=116),
-                "Device": st.column_config.TextColumn(width=58),
                 "Seen": st.column_config.TextColumn(width=46),
+                "Place": st.column_config.TextColumn(width=126),
+                "Page": st.column_config.TextColumn(width=150),
+                "Device": st.column_config.TextColumn(width=62),
             },
             key="visitor-list",
             alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
@@ -113,6 +114,17 @@ def draw_age(reading: Reading[T], timezone: str, pace: str, newest: datetime | N
     if newest is not None:
         words.append(f"newest event {formatting.ago(reading.as_of - newest)}")
     st.caption(" · ".join([*words, pace]))
+
+
+def listed(visitors: pd.DataFrame) -> pd.DataFrame:
+    """What the list shows of `cached.active_visitors`, exactly: for its export."""
+    return visitors[["city", "country_code", "page_url", "device_type", "last_seen"]]
+
+
+def days_of(now: datetime, minutes: int, timezone: str) -> tuple[date, date]:
+    """First and last local day of the window that ends now."""
+    zone = ZoneInfo(timezone)
+    return (now - timedelta(minutes=minutes)).astimezone(zone).date(), now.astimezone(zone).date()
 
 
 def newest_of(visitors: pd.DataFrame) -> datetime | None:

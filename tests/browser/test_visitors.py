@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+import httpx
+import psycopg
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Window
+from tests.browser.conftest import Demo, Window
 
 TOTAL = ".st-key-total-visitors [data-testid=stMetricValue]"
 
@@ -85,3 +88,39 @@ def _click_country(page: Page, code: str) -> None:
     page.mouse.move(x, y, steps=3)
     expect(plot.locator(".hoverlayer .hovertext")).to_be_visible(timeout=15_000)
     page.mouse.click(x, y)
+
+
+def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Window], demo: Demo) -> None:
+    """A city, a page and a browser that name icons, colours and links are shown letter for letter, on buttons too."""
+    with psycopg.connect(demo.env["DATABASE_URL"]) as connection:
+        row = connection.execute("SELECT id FROM website WHERE slug = 'tea-classes'").fetchone()
+    assert row is not None
+    hostile = ":material/home: :red[x] **b** $a$ [l](https://evil.example)"
+    answer = httpx.post(
+        f"{demo.env['TINYBIRD_HOST']}/v0/events",
+        params={"name": "visitor_events", "wait": "true"},
+        headers={"Authorization": f"Bearer {demo.env['TINYBIRD_APPEND_TOKEN']}"},
+        json={
+            "timestamp": datetime.now(UTC).isoformat(),
+            "website_id": row[0],
+            "visitor_id": "hostile",
+            "session_id": "hostile",
+            "event_type": "seen",
+            "country_code": "NO",
+            "city": hostile,
+            "latitude": 59.9,
+            "longitude": 10.7,
+            "device_type": hostile,
+            "browser": hostile,
+            "page_url": hostile,
+        },
+        timeout=30,
+    )
+    assert answer.json()["successful_rows"] == 1
+    for path, place in (("/visitors", "[class*=st-key-pick-city-]"), ("/live", "[class*=st-key-busiest-]")):
+        opened = window(f"{path}?website=tea-classes&range=today&tz=UTC")
+        button = opened.page.locator(place).filter(has_text="material/home").first
+        expect(button).to_be_visible(timeout=60_000)
+        assert ":material/home: :red[x] **b**" in button.inner_text().replace("\u2060", "")
+        expect(button.locator("[data-testid=stIconMaterial], a, strong, .katex")).to_have_count(0)
+        assert opened.errors == []

@@ -72,7 +72,7 @@ def test_bands_charts_and_hands_are_those_counted_by_hand(
     page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
     text = text_of(page)
     assert len(page.get("plotly_chart")) == 4
-    assert text.count("**50 %** :gray[1]") == 2
+    assert text.count("**50 %** :gray[· 1]") == 2
     assert "Answer 10 s, resolution 10 m" in text
     assert "Answer 20 s, resolution 20 m" in text
     assert "of 3 started" in text
@@ -181,7 +181,7 @@ def test_switches_are_kept_in_the_url(run_page: RunPage, three_conversations: Si
     page.button_group(key="measure_widget").set_value("resolution").run()
     page.button_group(key="heat_widget").set_value("response").run()
     assert query_of(page) | {"measure": "resolution", "heat": "response"} == query_of(page)
-    assert "Resolution time over time" in text_of(page)
+    assert "Resolution time by day" in text_of(page)
     assert "the stronger the colour, the longer" in text_of(page)
 
 

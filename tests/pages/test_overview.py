@@ -31,9 +31,9 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
 def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:
     """Three started, three responded, two resolved; one of these two by the AI, which is half as on the card."""
     words = text_of(run_page("app.py", website=three_conversations.slug, tz="UTC"))
-    assert "**3** :gray[100 %]" in words
-    assert "**2** :gray[66.7 %]" in words
-    assert "**1** :gray[50 %]" in words
+    assert "**3** :gray[· 100 %]" in words
+    assert "**2** :gray[· 66.7 %]" in words
+    assert "**1** :gray[· 50 %]" in words
 
 
 def test_satisfaction_without_ratings_says_what_is_missing(
