@@ -120,10 +120,20 @@ def draw_series(
         past_rows = past_rows[past_rows["label"].isin(labels)]
         figure.add_trace(_past(past_rows, metric, bucket, colours))
     figure.add_traces(_current(now_rows, metric, labels, colours))
-    values = pd.concat([now_rows[metric.column], past_rows[metric.column]]).dropna()
-    _style(figure, colours, labels, metric, float(values.max()) if len(values) else 0.0)
+    _style(figure, colours, labels, metric, highest_of(now_rows, past_rows, metric.column))
     _name_lines(figure, colours, current, previous)
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
+
+
+def highest_of(now_rows: pd.DataFrame, past_rows: pd.DataFrame, *columns: str) -> float:
+    """The highest value that an axis has to hold; 0.0 without values.
+
+    A bucket of the period before that is cut where the current one stands now may rest on a single value: it may leave
+    the plot rather than flatten everything else.
+    """
+    whole = past_rows[past_rows["is_complete"].astype(bool)]
+    values = pd.concat([rows[column] for rows in (now_rows, whole) for column in columns]).dropna()
+    return float(values.max()) if len(values) else 0.0
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
@@ -192,7 +202,6 @@ def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) 
         mode=_mode(rows),
         line={"color": colours.muted, "width": 1.5, "dash": "dot"},
         marker={"size": 3, "color": colours.muted},
-        cliponaxis=False,
     )
 
 
@@ -269,13 +278,22 @@ def _style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metri
     )
     if metric.kind == "duration":
         ticks = duration_ticks(highest)
-        figure.update_yaxes(tickvals=ticks, ticktext=[formatting.duration(tick) for tick in ticks])
+        figure.update_yaxes(
+            tickvals=ticks,
+            ticktext=[formatting.duration(tick) for tick in ticks],
+            range=axis_range(highest),
+        )
     elif metric.kind == "ratio":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     elif metric.kind == "score":
         figure.update_yaxes(range=[0, 102])
     else:
-        figure.update_yaxes(tickformat=",d")
+        figure.update_yaxes(tickformat=",d", range=axis_range(highest))
+
+
+def axis_range(highest: float) -> list[float]:
+    """From zero to a little over the highest value."""
+    return [0.0, highest * 1.06 or 1.0]
 
 
 def duration_ticks(highest: float) -> list[float]:

@@ -352,7 +352,8 @@ def _header(title: str, view: View, resolved: ResolvedView, data: Data, *, has_r
             st.markdown(f":gray[{' · '.join(facts)}]", width="content")
             if has_range:
                 st.space("stretch")
-                _as_of(view)
+                with st.container(width="content"):
+                    _as_of(view)
     return toolbar
 
 

@@ -126,7 +126,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
                 cliponaxis=False,
             )
         )
-    highest = float(pd.concat([now[median], now[p90], past[median]]).max())
+    highest = max(charts.highest_of(now, past, median), charts.highest_of(now, now, p90))
     ticks = charts.duration_ticks(highest)
     step = max(1, -(-len(labels) // charts.TICK_COUNT))
     figure.update_layout(
@@ -149,7 +149,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         automargin=True,
     )
     figure.update_yaxes(
-        rangemode="tozero",
+        range=charts.axis_range(highest),
         tickvals=ticks,
         ticktext=[formatting.duration(tick) for tick in ticks],
         gridcolor=colours.grid,
