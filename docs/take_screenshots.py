@@ -48,7 +48,13 @@ def _take(browser: Browser, address: str, name: str, size: tuple[int, int], sche
 @click.option(
     "--website", default="northwind-outdoor", show_default=True, help="Slug of the website to show."
 )
-def main(url: str, website: str) -> None:
+@click.option(
+    "--timezone",
+    default="Europe/London",
+    show_default=True,
+    help="One where it is afternoon shows a fuller day.",
+)
+def main(url: str, website: str, timezone: str) -> None:
     """Take every page in light, dark and phone size, and the wall."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
@@ -63,12 +69,12 @@ def main(url: str, website: str) -> None:
             ):
                 _take(
                     browser,
-                    f"{url}{address}?website={website}&tz=Europe/London",
+                    f"{url}{address}?website={website}&tz={timezone}",
                     f"{name}-{variant}",
                     size,
                     scheme,
                 )
-        _take(browser, f"{url}/live?website={website}&tz=Europe/London&wall=1", "wall", WALL, "dark")
+        _take(browser, f"{url}/live?website={website}&tz={timezone}&wall=1", "wall", WALL, "dark")
         browser.close()
 
 
