@@ -71,7 +71,7 @@ def test_many_ids_go_by_post(website: Website) -> None:
 
 
 def test_pages_hold_every_row_once(website: Website) -> None:
-    """limit and offset cut the same order; past the end there is nothing."""
+    """Limit and offset cut the same order; past the end there is nothing."""
     website.conversations(*(("2026-11-10 10:00:00", "escalated", f"c{i}") for i in range(5)))
 
     pages = [website.ask("conversation_events", limit=2, offset=offset) for offset in (0, 2, 4, 6)]
