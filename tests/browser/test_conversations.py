@@ -15,7 +15,7 @@ TODAY = datetime.now(UTC).date()
 DAYS = f"{TODAY - timedelta(days=8)}..{TODAY - timedelta(days=2)}"
 PATH = f"/conversations?website=northwind-outdoor&tz=Europe/London&range={DAYS}"
 LOAD_MS = 60_000
-ROWS = re.compile(r"^[\d,]+ to [\d,]+ of [\d,]+$")
+ROWS = re.compile(r"^[\d,]+ to [\d,]+ of ([\d,]+), all with an event in this period$")
 
 
 def _bars(page: Page, measure: str = "response") -> Locator:
@@ -37,7 +37,9 @@ def _total(page: Page) -> int:
     words = page.get_by_text(ROWS)
     # While a page is drawn anew, the list before may stand under the new one for a moment.
     expect(words).to_have_count(1, timeout=LOAD_MS)
-    return int(words.inner_text().rsplit(" ", 1)[1].replace(",", ""))
+    found = ROWS.match(words.inner_text())
+    assert found is not None
+    return int(found[1].replace(",", ""))
 
 
 def _query(page: Page) -> dict[str, list[str]]:
