@@ -3,7 +3,7 @@
 import io
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import httpx
@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from pages.components.globe import LATITUDE, LONGITUDE
+from pages.components.globe import LATITUDE, LONGITUDE, RAMP_LIGHT
+from pages.components.palette import rgba
 from tests.browser.conftest import Demo, Window
 
 GLOBE = ".st-key-globe-view canvas"
@@ -39,7 +40,7 @@ def _colours(picture: Image.Image) -> Counter[tuple[int, ...]]:
     return Counter(tuple(pixel) for pixel in picture.get_flattened_data())  # type: ignore[arg-type]  # RGB: tuples
 
 
-def _is_near(colour: tuple[int, ...], wanted: tuple[int, int, int]) -> bool:
+def _is_near(colour: tuple[int, ...], wanted: Sequence[int]) -> bool:
     return all(abs(part - other) < 24 for part, other in zip(colour, wanted, strict=True))
 
 
@@ -97,7 +98,8 @@ def test_the_globe_is_drawn_with_land_sea_and_visitors(window: Callable[..., Win
     drawn = sum(count for colour, count in colours.items() if colour != (255, 255, 255))
     assert background is not None
     assert drawn > 0.5 * picture.width * picture.height
-    assert sum(count for colour, count in colours.items() if _is_near(colour, ACCENT)) > 30
+    dots = [rgba(colour)[:3] for colour in RAMP_LIGHT]
+    assert sum(n for colour, n in colours.items() if any(_is_near(colour, dot) for dot in dots)) > 30
     assert opened.errors == []
 
 
