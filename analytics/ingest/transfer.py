@@ -189,7 +189,9 @@ class Transfer:
             self._say(
                 f"{website.slug}: more is wanted than before; starting over, and looking up what is there."
             )
-        return self._watermarks.put(website.id, name, Watermark(horizon=found.horizon, window=both))
+        # What is on its way stays in doubt: it has to settle before it is looked up.
+        wider = Watermark(horizon=found.horizon, window=both, doubt=found.doubt, doubted=found.doubted)
+        return self._watermarks.put(website.id, name, wider)
 
     def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
         # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.
@@ -198,6 +200,8 @@ class Transfer:
         if mark.doubted is not None:
             waited = time.time() - mark.doubted
             self._sleep(min(self._settle_seconds, max(0.0, self._settle_seconds - waited)))
+        if self._is_stopped():  # perhaps while it settled: what is in doubt cannot be looked up yet
+            return
         flight: tuple[_Batch, Position, Future[int]] | None = None
         with ThreadPoolExecutor(1, "backfill-send") as sender:
             for batch in self._batches(website, name, mark):
