@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
-from analytics.errors import ConfigError, SourceError
+from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest import database, deletion, retention, spool
 from analytics.ingest.database import KnownWebsite
 from analytics.ingest.purge import Holdings, Order, Progress, Purger, holdings
@@ -107,8 +108,15 @@ def retention_command(grace_days: int | None, yes: bool, by: str | None) -> None
         due = [each for each in holding if each.verdict == "due"]
         if due and not yes:
             click.echo(f"Nothing was deleted: add --yes to purge the {len(due)} that are due.")
-        for departure in due if yes else ():
-            _purge_departed(departure, grace, who, settings, ledger, tinybird, postgres)
+        if yes:
+            _each(
+                {
+                    each.website_id: partial(
+                        _purge_departed, each, grace, who, settings, ledger, tinybird, postgres
+                    )
+                    for each in due
+                }
+            )
 
 
 def _purge_departed(
@@ -155,9 +163,32 @@ def _continue_all(
     if not yes:
         _tell_unfinished(unfinished)
         return
-    for each in unfinished:
-        click.echo(f"Continuing the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC.")
-        _run(Order(each.website_id, each.website, each.reason, each.by), settings, ledger, tinybird)
+    _each({each.website_id: partial(_continue, each, settings, ledger, tinybird) for each in unfinished})
+
+
+def _continue(begun: Purge, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
+    click.echo(f"Continuing the purge of {begun.website_id}, begun {begun.started_at:%Y-%m-%d %H:%M} UTC.")
+    _run(Order(begun.website_id, begun.website, begun.reason, begun.by), settings, ledger, tinybird)
+
+
+def _each(purges: Mapping[str, Callable[[], None]]) -> None:
+    """Runs every purge by its website's id: one that cannot be done does not keep the others.
+
+    Raises:
+        PurgeRefused: At least one could not be done; each has said why.
+    """
+    failed: list[str] = []
+    for website_id, run in purges.items():
+        try:
+            run()
+        except (PurgeRefused, SourceRejected) as error:
+            click.echo(f"{website_id} was not purged. {error}", err=True)
+            failed.append(website_id)
+    if failed:
+        raise PurgeRefused(
+            f"{len(failed)} of {len(purges)} websites could not be purged: {', '.join(failed)}.",
+            "Mend what is said above, then run the same command again.",
+        )
 
 
 def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, KnownWebsite | None, str]:

@@ -204,6 +204,32 @@ def test_an_unfinished_purge_is_told_and_continued(
     assert list((tmp_path / "purges").iterdir()) == []
 
 
+def test_one_that_cannot_be_purged_does_not_keep_the_others(
+    run: Run, held: str, tmp_path: Path, local_stack: LocalStack
+) -> None:
+    """The journal of another workspace is refused; the one after it is purged, and the exit code is 1."""
+    (tmp_path / "purges").mkdir()
+    for website_id, host in (("another", "https://api.example"), (held, local_stack.host)):
+        journal = {
+            "website_id": website_id,
+            "website": "Shop",
+            "reason": "purge",
+            "by": "bob",
+            "host": host,
+            "started_at": f"2026-11-0{1 if website_id == 'another' else 2}T10:00:00Z",
+            "datasources": [
+                {"datasource": "conversation_metrics", "rows_found": 1},
+                {"datasource": "visitor_events", "rows_found": 3},
+            ],
+        }
+        (tmp_path / "purges" / f"{website_id}.json").write_text(json.dumps(journal))
+    ended = run("purge", "--yes")
+    assert f"Purged {held}" in ended.stdout
+    assert "another was not purged." in ended.stderr
+    assert "Error: 1 of 2 websites could not be purged: another." in ended.stderr
+    assert ended.returncode == 1
+
+
 def test_retention_lists_and_purges_those_past_their_grace(run: Run, held: str, product: Product) -> None:
     """Listed with plan, end, days and rows; deleted with --yes alone; the receipt says why."""
     ended_at = datetime.now(UTC) - timedelta(days=40)
