@@ -335,7 +335,8 @@ def test_the_tier_is_enforced_whatever_is_asked_for(
     for name, params in traffic.requests:
         for bound in ("date_from", "prev_date_from"):
             assert datetime.fromisoformat(params[bound]).replace(tzinfo=UTC) >= limits[name]
-    assert traffic.of(*limits) == len(traffic.requests) > 20
+    # Ranges that the limit cuts to the same instants share a request; how many do depends on the time of day.
+    assert traffic.of(*limits) == len(traffic.requests) > 12
 
 
 def test_visitor_requests_end_at_the_ttl(traffic: Traffic, view: View, now: datetime) -> None:

@@ -62,9 +62,13 @@ def test_a_click_on_a_bar_keeps_its_comments_and_a_second_one_lets_them_go(
     ratings = page.locator(".st-key-comments .stMarkdownBadge")
     expect(ratings.first).to_be_visible()
     assert {text.strip() for text in ratings.all_inner_texts()} == {"5 of 5"}
-    expect(page.locator(".st-key-ratings-chart-5 .point path").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".st-key-ratings-chart-5 .point path").locator("visible=true").first).to_be_visible(
+        timeout=30_000
+    )
     _click_a_five(page)
-    expect(page.locator(".st-key-ratings-chart-all .point path").first).to_be_visible(timeout=30_000)
+    expect(page.locator(".st-key-ratings-chart-all .point path").locator("visible=true").first).to_be_visible(
+        timeout=30_000
+    )
     assert _rating(page) is None
 
 
