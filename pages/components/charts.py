@@ -120,7 +120,7 @@ def draw_series(
         past_rows = past_rows[past_rows["label"].isin(labels)]
         figure.add_trace(_past(past_rows, metric, bucket, colours))
     figure.add_traces(_current(now_rows, metric, labels, colours))
-    _style(figure, colours, labels, metric, highest_of(now_rows, past_rows, metric.column))
+    style(figure, colours, labels, metric, highest_of(now_rows, past_rows, metric.column))
     _name_lines(figure, colours, current, previous)
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
 
@@ -208,7 +208,7 @@ def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) 
 def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Palette) -> list[go.Scatter]:
     """Finished buckets as a solid line; unfinished ones as open markers that a dashed line leads to."""
     values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
-    leads_to_open = is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
+    leads_to_open = leads_to(is_open)
     text = [metric.text(value) for value in values]
     solid = go.Scatter(
         x=labels,
@@ -246,7 +246,13 @@ def _mode(rows: pd.DataFrame) -> str:
     return "lines+markers" if len(rows) <= MARKERS_UP_TO else "lines"
 
 
-def _style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metric, highest: float) -> None:
+def leads_to(is_open: pd.Series) -> pd.Series:
+    """Which buckets the dashed line passes: the unfinished ones and those beside them."""
+    return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
+
+
+def style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metric, highest: float) -> None:
+    """Lay out a chart of values over time: unified hover, one label per bucket, an axis from zero to `highest`."""
     step = max(1, -(-len(labels) // TICK_COUNT))
     figure.update_layout(
         margin={"l": 0, "r": 8, "t": 12, "b": 0},

@@ -72,7 +72,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     past = past.assign(label=charts.bucket_labels(past["aligned_start"], bucket))
     past = past[past["label"].isin(labels)]
     is_open = ~now["is_complete"].astype(bool)
-    leads_to_open = is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
+    leads_to_open = charts.leads_to(is_open)
     # With markers while they are few: a value between two gaps has no line that would show it.
     mode = "lines+markers" if len(now) <= charts.MARKERS_UP_TO else "lines"
     figure = go.Figure()
@@ -127,37 +127,8 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
             )
         )
     highest = max(charts.highest_of(now, past, median), charts.highest_of(now, now, p90))
-    ticks = charts.duration_ticks(highest)
-    step = max(1, -(-len(labels) // charts.TICK_COUNT))
-    figure.update_layout(
-        margin={"l": 0, "r": 8, "t": 12, "b": 0},
-        hovermode="x unified",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
-        showlegend=False,
-        dragmode=False,
-    )
+    charts.style(figure, colours, labels, charts.METRICS[measure], highest)
     _name_lines(figure, is_compared=bool(past[median].notna().any()))
-    figure.update_xaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=labels,
-        tickvals=labels[::step],
-        showgrid=False,
-        showspikes=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        automargin=True,
-    )
-    figure.update_yaxes(
-        range=charts.axis_range(highest),
-        tickvals=ticks,
-        ticktext=[formatting.duration(tick) for tick in ticks],
-        gridcolor=colours.grid,
-        zeroline=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        automargin=True,
-    )
     st.plotly_chart(
         figure,
         key=f"percentiles-{measure}",

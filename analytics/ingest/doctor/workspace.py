@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from statistics import median
 from typing import Final
 
@@ -294,7 +295,7 @@ def _appendable(tinybird: Tinybird, token: TokenKind) -> list[str]:
     return [
         name
         for name in DATASOURCES
-        if _is_allowed(lambda: tinybird.manage("POST", "/v0/events", token, name, params={"name": name}))  # noqa: B023  # called at once
+        if _is_allowed(partial(tinybird.manage, "POST", "/v0/events", token, name, params={"name": name}))
     ]
 
 
