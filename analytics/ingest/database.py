@@ -23,7 +23,7 @@ class KnownWebsite:
         organization_id: Whose it is.
         organization_name: Whose it is, in words.
         deleted_at: When it was deleted, UTC; None when it is not.
-        subscriptions: All of its organization, in no order.
+        subscriptions: All of its organization, by their id.
     """
 
     id: str
@@ -87,7 +87,7 @@ FROM website
 JOIN organization ON organization.id = website.organization_id
 LEFT JOIN subscription ON subscription.organization_id = organization.id
 WHERE CAST(:named AS text) IS NULL OR website.id = :named OR website.slug = :named
-ORDER BY website.id
+ORDER BY website.id, subscription.id
 """
 
 _NOW: Final = "SELECT clock_timestamp() AS now"
