@@ -16,6 +16,8 @@ import httpx
 import hypothesis
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from analytics import cached
 from tests.product import Product
@@ -27,6 +29,18 @@ hypothesis.settings.load_profile("repeatable")
 
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
+
+
+class _Schedule(LoadFileScheduling):  # type: ignore[misc]
+    """With several workers a file stays whole, and all of the browser's stay on one: they share a demo and Chromium."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Which worker runs which test."""
+    return _Schedule(config, log)
 
 
 @dataclass(frozen=True, slots=True)
