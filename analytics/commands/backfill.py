@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import reduce, wraps
 from types import FrameType
-from typing import Final
+from typing import Final, TypedDict
 
 import click
 
@@ -14,53 +17,72 @@ from analytics.commands.progress import Progress
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import history
 from analytics.ingest import sync as following
-from analytics.ingest.backfill import LONGEST_WAIT_SECONDS, counted, lines
+from analytics.ingest.backfill import LONGEST_WAIT_SECONDS, counted, lines, wanted
 from analytics.ingest.backfill import backfill as move
-from analytics.ingest.history import Window
+from analytics.ingest.history import HISTORIES, Website, Window
 from analytics.ingest.patience import Patience
 from analytics.ingest.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
-from analytics.ingest.watermarks import Watermarks
+from analytics.ingest.watermarks import Watermarks, peek
 from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
 from analytics.tinybird import Tinybird
 
 _DATE: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-_website_option = click.option(
-    "--website",
-    "slugs",
-    multiple=True,
-    metavar="SLUG",
-    help="Only this website; may be given several times. All websites otherwise.",
-)
-_settle_option = click.option(
-    "--settle",
-    "settle_seconds",
-    type=click.FloatRange(min=0, max=600),
-    default=SETTLE_SECONDS,
-    show_default=True,
-    help="Seconds that a batch without an answer is given to arrive before it is looked up.",
-)
-_overlap_option = click.option(
-    "--overlap",
-    "overlap_seconds",
-    type=click.FloatRange(min=0, max=86_400),
-    default=OVERLAP_SECONDS,
-    show_default=True,
-    help="Seconds behind the newest row that are read again: as long as the product's longest transaction.",
+_SHARED: Final = (
+    click.option(
+        "--website",
+        "slugs",
+        multiple=True,
+        metavar="SLUG",
+        help="Only this website; may be given several times. All websites otherwise.",
+    ),
+    click.option(
+        "--overlap",
+        "overlap_seconds",
+        type=click.FloatRange(min=0, max=86_400),
+        default=OVERLAP_SECONDS,
+        show_default=True,
+        help="Seconds behind the newest row that are read again: as long as the product's longest transaction.",
+    ),
+    click.option(
+        "--settle",
+        "settle_seconds",
+        type=click.FloatRange(min=0, max=600),
+        default=SETTLE_SECONDS,
+        show_default=True,
+        help="Seconds that a batch without an answer is given to arrive before it is looked up.",
+    ),
+    click.option(
+        "--batch",
+        "batch_events",
+        type=click.IntRange(1, BATCH_EVENTS),
+        default=BATCH_EVENTS,
+        show_default=True,
+        help="About how many events go in one request.",
+    ),
 )
 
-_batch_option = click.option(
-    "--batch",
-    "batch_events",
-    type=click.IntRange(1, BATCH_EVENTS),
-    default=BATCH_EVENTS,
-    show_default=True,
-    help="About how many events go in one request.",
-)
+
+class Pace(TypedDict):
+    """How a transfer goes about it, as `Transfer` takes it."""
+
+    overlap_seconds: float
+    settle_seconds: float
+    batch_events: int
+
+
+def _moving(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every command has that moves history: websites as they are, the rest as `pace`."""
+
+    @wraps(command)
+    def told(overlap_seconds: float, settle_seconds: float, batch_events: int, **options: object) -> None:
+        pace = Pace(overlap_seconds=overlap_seconds, settle_seconds=settle_seconds, batch_events=batch_events)
+        command(pace=pace, **options)
+
+    return reduce(lambda decorated, option: option(decorated), reversed(_SHARED), told)
 
 
 @click.command()
-@_website_option
 @click.option("--since", type=_DATE, metavar="DATE", help="Only events from this day on, UTC.")
 @click.option(
     "--until",
@@ -73,43 +95,35 @@ _batch_option = click.option(
     "--restart",
     "is_restarting",
     is_flag=True,
-    help="Forget how far it was; what is in Tinybird is looked up.",
+    help="Forget how far it was, and the dates given before; what is in Tinybird is looked up.",
 )
-@_overlap_option
-@_settle_option
-@_batch_option
+@_moving
 def backfill(
     slugs: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
     is_dry: bool,
     is_restarting: bool,
-    overlap_seconds: float,
-    settle_seconds: float,
-    batch_events: int,
+    pace: Pace,
 ) -> None:
     """Move conversations and feedback from Postgres into Tinybird, once.
 
-    Goes on where it was when it is run again, also after a crash, and sends nothing twice.
+    Goes on where it was when it is run again, also after a crash, and sends nothing twice. A date that is not given again
+    stays as it was.
     """
-    window = Window(_utc(since), _utc(until))
-    if window.since is not None and window.until is not None and window.since >= window.until:
+    asked = Window(_utc(since), _utc(until))
+    if asked.since is not None and asked.until is not None and asked.since >= asked.until:
         raise click.UsageError("--since must lie before --until.")
     settings = load_settings()
     if is_dry:
-        _count(settings, slugs, window)
+        _count(settings, slugs, asked, is_restarting=is_restarting)
         return
-    _need_append_token(settings)
     tally = Tally()
-    with (
-        Tinybird.from_settings(settings) as tinybird,
-        Postgres.from_settings(settings) as postgres,
-        Watermarks(settings.state_dir, settings.tinybird_host) as watermarks,
-    ):
-        websites = history.websites(postgres, slugs)
+    with _sources(settings) as (tinybird, postgres, watermarks):
+        windows = _windows(settings, history.websites(postgres, slugs), asked, is_restarting=is_restarting)
         if is_restarting:
-            for website in websites:
-                watermarks.forget(website.id)
+            for website, window in windows:
+                watermarks.restart(website.id, window)
 
         def landed(batch: Tally) -> None:
             tally.add(batch)
@@ -120,24 +134,14 @@ def backfill(
             progress.say(text)
 
         patience = Patience(LONGEST_WAIT_SECONDS, say)
-        transfer = Transfer(
-            tinybird,
-            postgres,
-            watermarks,
-            on_batch=landed,
-            say=say,
-            overlap_seconds=overlap_seconds,
-            settle_seconds=settle_seconds,
-            batch_events=batch_events,
-        )
-        total = sum(transfer.ahead(website) for website in websites)
+        transfer = Transfer(tinybird, postgres, watermarks, on_batch=landed, say=say, **pace)
+        total = sum(transfer.ahead(website) for website, _ in windows)
         with Progress(total, "Moving history", "rows") as progress:
-            move(transfer, websites, window, patience)
+            move(transfer, windows, patience)
     _tell(tally, "sent")
 
 
 @click.command()
-@_website_option
 @click.option(
     "--since",
     type=_DATE,
@@ -153,24 +157,15 @@ def backfill(
     help="Seconds between two rounds. A round costs a query for each website with changes.",
 )
 @click.option("--once", "is_once", is_flag=True, help="One round, then end.")
-@_overlap_option
-@_settle_option
-@_batch_option
+@_moving
 def sync(
-    slugs: tuple[str, ...],
-    since: datetime | None,
-    interval_seconds: float,
-    is_once: bool,
-    overlap_seconds: float,
-    settle_seconds: float,
-    batch_events: int,
+    slugs: tuple[str, ...], since: datetime | None, interval_seconds: float, is_once: bool, pace: Pace
 ) -> None:
     """Keep moving what changes in Postgres into Tinybird, until SIGTERM or Ctrl-C.
 
     For a product that emits no events itself. Goes on where a backfill or an earlier sync ended.
     """
     settings = load_settings()
-    _need_append_token(settings)
     tally, stop = Tally(), threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -182,16 +177,14 @@ def sync(
     def landed(batch: Tally) -> None:
         tally.add(batch)
         patience.progressed()
-        if sent := sum(batch.sent.values()):
-            _say(f"{sent:,} events sent")
+        if batch.stored:
+            _say(f"{batch.stored:,} events sent")
+        if batch.quarantined:
+            _say(f"{batch.quarantined:,} events put into quarantine by Tinybird and not stored")
         for reason, count in batch.skipped.items():
             _say(f"{count:,} events skipped: {reason}")
 
-    with (
-        Tinybird.from_settings(settings) as tinybird,
-        Postgres.from_settings(settings) as postgres,
-        Watermarks(settings.state_dir, settings.tinybird_host) as watermarks,
-    ):
+    with _sources(settings) as (tinybird, postgres, watermarks):
         patience = Patience(LONGEST_WAIT_SECONDS if is_once else None, _say, stop.wait)
         transfer = Transfer(
             tinybird,
@@ -200,16 +193,15 @@ def sync(
             on_batch=landed,
             say=_say,
             is_stopped=stop.is_set,
-            overlap_seconds=overlap_seconds,
-            settle_seconds=settle_seconds,
-            batch_events=batch_events,
             sleep=stop.wait,
+            **pace,
         )
         following.sync(
             transfer,
             postgres,
             patience,
             stop,
+            say=_say,
             slugs=slugs,
             since=_utc(since),
             interval_seconds=None if is_once else interval_seconds,
@@ -217,11 +209,46 @@ def sync(
     _tell(tally, "sent")
 
 
-def _count(settings: Settings, slugs: tuple[str, ...], window: Window) -> None:
+@contextmanager
+def _sources(settings: Settings) -> Iterator[tuple[Tinybird, Postgres, Watermarks]]:
+    """Where history goes, where it comes from, and how far it is.
+
+    Raises:
+        ConfigError: There is no append token, or another process moves history.
+    """
+    if settings.tinybird_append_token is None:
+        raise ConfigError(
+            "TINYBIRD_APPEND_TOKEN is missing.", "Set it to the token events_append (`tb token ls`)."
+        )
+    with (
+        Tinybird.from_settings(settings) as tinybird,
+        Postgres.from_settings(settings) as postgres,
+        Watermarks(settings.state_dir, settings.tinybird_host) as watermarks,
+    ):
+        yield tinybird, postgres, watermarks
+
+
+def _windows(
+    settings: Settings, websites: Sequence[Website], asked: Window, *, is_restarting: bool
+) -> list[tuple[Website, Window]]:
+    """Each website with the events that are wanted of it; says where dates that were given before still hold."""
+    windows = []
+    for website in websites:
+        mark = peek(settings.state_dir, settings.tinybird_host, website.id, HISTORIES[0])
+        before = None if mark is None or is_restarting else mark.window
+        window = wanted(before, asked, website.slug)
+        if window != asked:
+            click.echo(f"{website.slug}: {window.text}, as before; --restart forgets that.", err=True)
+        windows.append((website, window))
+    return windows
+
+
+def _count(settings: Settings, slugs: tuple[str, ...], asked: Window, *, is_restarting: bool) -> None:
     tally = Tally()
+    state = None if is_restarting else (settings.state_dir, settings.tinybird_host)
     with Postgres.from_settings(settings) as postgres, Progress(0, "Counting", "rows") as progress:
-        for website in history.websites(postgres, slugs):
-            state = settings.state_dir, settings.tinybird_host
+        websites = history.websites(postgres, slugs)
+        for website, window in _windows(settings, websites, asked, is_restarting=is_restarting):
             tally.add(counted(postgres, website, window, state, progress.advance))
     _tell(tally, "would be sent, as far as Tinybird does not have them")
 
@@ -242,10 +269,3 @@ def _say(text: str) -> None:
 
 def _utc(at: datetime | None) -> datetime | None:
     return None if at is None else at.replace(tzinfo=UTC)
-
-
-def _need_append_token(settings: Settings) -> None:
-    if settings.tinybird_append_token is None:
-        raise ConfigError(
-            "TINYBIRD_APPEND_TOKEN is missing.", "Set it to the token events_append (`tb token ls`)."
-        )

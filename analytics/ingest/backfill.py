@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from analytics.errors import ConfigError
 from analytics.ingest import history
 from analytics.ingest.history import HISTORIES, START, Website, Window
 from analytics.ingest.patience import Patience
@@ -17,35 +19,52 @@ LONGEST_WAIT_SECONDS: Final = 900.0
 """How long a backfill waits for a source that is away before it gives up; what was confirmed stays."""
 
 
-def backfill(transfer: Transfer, websites: Sequence[Website], window: Window, patience: Patience) -> None:
+def wanted(before: Window | None, asked: Window, slug: str) -> Window:
+    """Which events are wanted of a website: as asked, and where nothing is asked as before.
+
+    Args:
+        before: What was wanted so far; None when nothing was moved yet.
+        asked: What is asked now; None at an end means that it was not named.
+        slug: The website's, for the error.
+
+    Raises:
+        ConfigError: The named end and the one from before leave nothing.
+    """
+    if before is None:
+        return asked
+    window = Window(asked.since or before.since, asked.until or before.until)
+    if window.since is not None and window.until is not None and window.since >= window.until:
+        raise ConfigError(
+            f"{slug}: {before.text} were wanted before, and with that {window.text} are none.",
+            "Name both --since and --until.",
+        )
+    return window
+
+
+def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], patience: Patience) -> None:
     """Moves the history of each website, one after the other, in the order given.
 
     Each is read twice: once as it is, and once more for what changed while the first read went on.
 
     Args:
         transfer: What moves it.
-        websites: Whose.
-        window: Which events.
+        windows: Whose, and which events of each.
         patience: How long to wait for a source that is away.
 
     Raises:
         SourceError: A source says no, or stays away.
         ConfigError: As `Transfer.run`.
     """
-
-    def move(website: Website) -> Callable[[], None]:
-        return lambda: transfer.run(website, window)
-
-    for website in websites:
+    for website, window in windows:
         for _ in range(2):
-            patience.run(move(website))
+            patience.run(partial(transfer.run, website, window))
 
 
 def counted(
     postgres: Postgres,
     website: Website,
     window: Window,
-    state: tuple[Path, str],
+    state: tuple[Path, str] | None,
     on_rows: Callable[[int], None],
 ) -> Tally:
     """What a backfill of a website would send now; sends nothing, changes nothing and asks nothing of Tinybird.
@@ -56,7 +75,7 @@ def counted(
         postgres: Where rows come from.
         website: Whose history.
         window: Which events.
-        state: State directory and Tinybird host.
+        state: State directory and Tinybird host; None counts as if nothing had been moved yet.
         on_rows: Told of every so many rows.
 
     Raises:
@@ -64,16 +83,14 @@ def counted(
         ConfigError: The state cannot be read.
     """
     tally = Tally()
-    directory, host = state
     for name in HISTORIES:
-        mark = peek(directory, host, website.id, name)
-        is_wider = mark is not None and mark.window.union(window) != mark.window
-        start = START if mark is None or is_wider else mark.start
-        wanted = window if mark is None else mark.window.union(window)
+        mark = None if state is None else peek(*state, website.id, name)
+        both = window if mark is None else mark.window.joined(window)
+        start = START if mark is None or both != mark.window else mark.start
         for told in history.told(postgres, website, name, start):
             tally.rows += 1
             tally.skipped.update(told.skipped)
-            tally.sent.update(event.event_type for event in told.events if event.timestamp in wanted)
+            tally.sent.update(event.event_type for event in told.events if event.timestamp in both)
             if tally.rows % 1000 == 0:
                 on_rows(1000)
     return tally
@@ -81,15 +98,16 @@ def counted(
 
 def lines(tally: Tally, verb: str) -> list[str]:
     """A tally as lines for a person; counts of nothing are left out."""
-    found = [f"{tally.rows:,} conversations and feedback read", f"{sum(tally.sent.values()):,} events {verb}"]
+    found = [f"{tally.rows:,} conversations and feedback read", f"{tally.stored:,} events {verb}"]
+    if tally.quarantined:
+        aside = "put into quarantine by Tinybird and not stored (Data health says why)"
+        found.append(f"{tally.quarantined:,} events {aside}; both by type:")
     found += _counts(tally.sent)
     if tally.present:
         found.append(f"{tally.present:,} events were in Tinybird already")
     if tally.skipped:
         found.append(f"{sum(tally.skipped.values()):,} events skipped, because no valid event can be made")
         found += _counts(tally.skipped)
-    if tally.quarantined:
-        found.append(f"{tally.quarantined:,} events put into quarantine by Tinybird: see Data health")
     return found
 
 

@@ -69,11 +69,32 @@ class Window:
     def __contains__(self, at: datetime) -> bool:
         return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
 
-    def union(self, other: Window) -> Window:
-        """The smallest window that holds both."""
+    @property
+    def text(self) -> str:
+        """As a person reads it.
+
+        >>> Window().text, Window(until=datetime(2026, 11, 1, tzinfo=UTC)).text
+        ('all events', 'events until 2026-11-01T00:00:00')
+        """
+        ends = (("from", self.since), ("until", self.until))
+        said = [f" {word} {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" for word, at in ends if at is not None]
+        return f"events{''.join(said)}" if said else "all events"
+
+    def is_apart(self, other: Window) -> bool:
+        """Whether an instant lies between the two that is in neither."""
+        return _is_before(self.until, other.since) or _is_before(other.until, self.since)
+
+    def joined(self, other: Window) -> Window:
+        """The window of both; `other` alone when they are apart, because what lies between is wanted by neither."""
+        if self.is_apart(other):
+            return other
         since = None if self.since is None or other.since is None else min(self.since, other.since)
         until = None if self.until is None or other.until is None else max(self.until, other.until)
         return Window(since, until)
+
+
+def _is_before(end: datetime | None, start: datetime | None) -> bool:
+    return end is not None and start is not None and end < start
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,19 +20,22 @@ def sync(
     patience: Patience,
     stop: threading.Event,
     *,
+    say: Callable[[str], None],
     slugs: Sequence[str] = (),
     since: datetime | None = None,
     interval_seconds: float | None,
 ) -> None:
     """Rounds over all websites until `stop` is set; websites that are new join by themselves.
 
-    A website goes on where a backfill or an earlier sync ended. One that has no watermark is moved from `since` on.
+    A website goes on where a backfill or an earlier sync ended. One that has no watermark is moved from `since` on. One of
+    those chosen that is deleted meanwhile is left out, which is said once, and does not keep the others.
 
     Args:
         transfer: What moves it.
         postgres: Where the websites are.
         patience: How long to wait for a source that is away.
         stop: Ends the round between two batches, with nothing lost.
+        say: Told in a sentence what a person should know.
         slugs: Only these websites; none means all.
         since: Earliest event for a website without a watermark; None means everything.
         interval_seconds: Pause between rounds; None means a single round.
@@ -41,22 +44,41 @@ def sync(
         SourceError: A source says no, or stays away for longer than `patience` has.
         ConfigError: A slug is unknown, or as `Transfer.run`.
     """
+    choice = _Choice(postgres, slugs, say)
     while not stop.is_set():
-        patience.run(lambda: _round(transfer, postgres, patience, stop, slugs, since), stop.is_set)
+        patience.run(lambda: _round(transfer, choice, patience, stop, since), stop.is_set)
         if interval_seconds is None:
             return
         stop.wait(interval_seconds)
 
 
+class _Choice:
+    """The websites to move: the slugs must all be known once, and from then on those websites are meant by their ids."""
+
+    def __init__(self, postgres: Postgres, slugs: Sequence[str], say: Callable[[str], None]) -> None:
+        self._postgres = postgres
+        self._slugs = slugs
+        self._say = say
+        self._chosen: dict[str, str] = {}
+        self._missed: set[str] = set()
+
+    def websites(self) -> list[Website]:
+        if not self._chosen:
+            found = history.websites(self._postgres, self._slugs)
+            self._chosen = {website.id: website.slug for website in found} if self._slugs else {}
+            return found
+        found = [website for website in history.websites(self._postgres) if website.id in self._chosen]
+        missed = self._chosen.keys() - {website.id for website in found}
+        for website_id in sorted(missed - self._missed):
+            self._say(f"{self._chosen[website_id]} is deleted: left out from now on.")
+        self._missed = missed
+        return found
+
+
 def _round(
-    transfer: Transfer,
-    postgres: Postgres,
-    patience: Patience,
-    stop: threading.Event,
-    slugs: Sequence[str],
-    since: datetime | None,
+    transfer: Transfer, choice: _Choice, patience: Patience, stop: threading.Event, since: datetime | None
 ) -> None:
-    for website in history.websites(postgres, slugs):
+    for website in choice.websites():
         if stop.is_set():
             return
         transfer.run(website, _window(transfer, website, since))

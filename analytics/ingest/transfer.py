@@ -22,7 +22,7 @@ from analytics.errors import SourceUnavailable
 from analytics.ingest import history
 from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
 from analytics.ingest.history import HISTORIES, HistoryName, Position, Told, Website, Window
-from analytics.ingest.watermarks import Watermark, Watermarks, completed, confirmed, doubted
+from analytics.ingest.watermarks import Watermark, Watermarks, completed, confirmed, doubted, restarted
 from analytics.postgres import Postgres
 from analytics.tinybird import Tinybird
 from analytics.wire import ndjson_batches
@@ -46,10 +46,10 @@ class Tally:
 
     Attributes:
         rows: Rows read, conversations and feedback.
-        sent: Events confirmed by Tinybird, by type.
+        sent: Events that Tinybird has answered for, by type; with those that it kept aside.
         present: Events that were looked up and found there.
         skipped: Events that could not be one, by reason.
-        quarantined: Events that Tinybird kept aside.
+        quarantined: Events of `sent` that Tinybird put into quarantine; it does not say of which type.
     """
 
     rows: int = 0
@@ -57,6 +57,11 @@ class Tally:
     present: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     quarantined: int = 0
+
+    @property
+    def stored(self) -> int:
+        """Events sent that can be queried."""
+        return self.sent.total() - self.quarantined
 
     def add(self, other: Tally) -> None:
         """Adds what became of other rows."""
@@ -155,7 +160,8 @@ class Transfer:
         Args:
             website: Whose history.
             window: Which events. One that reaches further than that of an earlier run starts over, with every event
-                looked up; one that does not is the earlier one.
+                looked up; one that does not is the earlier one. One apart from it takes its place, and nothing in
+                between is sent.
 
         Raises:
             SourceError: A source does not answer or says no; what was confirmed stays.
@@ -182,16 +188,17 @@ class Transfer:
             begins = -math.inf if is_known else horizon
             mark = Watermark(checked_from=begins, horizon=horizon, window=window)
             return self._watermarks.put(website.id, name, mark)
-        both = found.window.union(window)
-        if both == found.window:
+        wanted = found.window.joined(window)
+        if wanted == found.window:
             return found
         if name == HISTORIES[0]:
-            self._say(
-                f"{website.slug}: more is wanted than before; starting over, and looking up what is there."
+            change = (
+                f"{found.window.text} were wanted before and are left as they are; now {wanted.text}, and nothing in between"
+                if found.window.is_apart(window)
+                else f"more is wanted than before: {wanted.text}"
             )
-        # What is on its way stays in doubt: it has to settle before it is looked up.
-        wider = Watermark(horizon=found.horizon, window=both, doubt=found.doubt, doubted=found.doubted)
-        return self._watermarks.put(website.id, name, wider)
+            self._say(f"{website.slug}: {change}; starting over, and looking up what is there.")
+        return self._watermarks.put(website.id, name, restarted(found, wanted))
 
     def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
         # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.

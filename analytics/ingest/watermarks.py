@@ -21,7 +21,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
-from analytics.ingest.history import START, HistoryName, Position, Window
+from analytics.ingest.history import HISTORIES, START, HistoryName, Position, Window
 
 _VERSION: Final = 1
 _TABLE: Final = """
@@ -116,10 +116,22 @@ class Watermarks:
             )
         return mark
 
-    def forget(self, website_id: str) -> None:
-        """Drops the watermarks of a website."""
-        with _translated(self.path):
-            self._connection.execute("DELETE FROM watermark WHERE website_id = ?", (website_id,))
+    def restart(self, website_id: str, window: Window) -> None:
+        """Forgets how far a website was; what is in doubt stays so, and is looked up before anything is sent.
+
+        Args:
+            website_id: Which one.
+            window: Which events are wanted from now on.
+        """
+        for name in HISTORIES:
+            found = self.find(website_id, name)
+            if found is not None and found.doubt is not None:
+                self.put(website_id, name, restarted(found, window))
+            else:
+                with _translated(self.path):
+                    self._connection.execute(
+                        "DELETE FROM watermark WHERE website_id = ? AND history = ?", (website_id, name)
+                    )
 
 
 def doubted(mark: Watermark, last: Position, now: float) -> Watermark:
@@ -144,6 +156,11 @@ def confirmed(mark: Watermark, last: Position, ceiling: Position) -> Watermark:
         doubt=mark.doubt if remains else None,
         doubted=mark.doubted if remains else None,
     )
+
+
+def restarted(mark: Watermark, window: Window) -> Watermark:
+    """The watermark at the start again, for another window: all is looked up, once what is in doubt has settled."""
+    return Watermark(horizon=mark.horizon, window=window, doubt=mark.doubt, doubted=mark.doubted)
 
 
 def completed(mark: Watermark, horizon: float) -> Watermark:
@@ -212,7 +229,7 @@ def _locked(path: Path) -> int:
         raise _unusable(path, error.strerror or "it cannot be opened") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         holder = os.read(descriptor, 20).decode(errors="replace").strip()
         os.close(descriptor)
         who = f"process {holder}" if holder.isdigit() else "another process"
@@ -220,6 +237,9 @@ def _locked(path: Path) -> int:
             f"A backfill or sync is at work on this state already ({who}).",
             "Let it end or stop it; a sync goes on with what a backfill has begun.",
         ) from None
+    except OSError as error:  # a file system without locks
+        os.close(descriptor)
+        raise _unusable(path, error.strerror or "it cannot be locked") from None
     with suppress(OSError):  # a full disk: the lock holds without a name in it
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -82,6 +82,23 @@ def test_since_and_until_are_days_in_utc(history: History) -> None:
     assert history.stored().keys() == {key for key in history.expected() if key[2] < f"{day} 02:00:00"}
 
 
+def test_a_date_that_is_not_given_again_stays(history: History) -> None:
+    """Said in words; --restart takes everything; a date that leaves nothing with the one before is refused."""
+    until = f"{FIRST:%Y-%m-%d}T02:00:00"
+    assert history.run("backfill", "--until", until).returncode == 0
+    before = history.stored()
+
+    again = history.run("backfill")
+    assert (again.returncode, history.stored()) == (0, before)
+    assert f"events until {until}, as before; --restart forgets that" in again.stderr
+    assert_is_refused(history.run("backfill", "--since", "2026-10-01"), "Name both --since and --until")
+
+    everything = history.run("backfill", "--restart", "--dry-run")
+    assert f"{len(history.expected()):,} events would be sent" in everything.stdout
+    assert history.run("backfill", "--restart").returncode == 0
+    assert history.stored() == dict.fromkeys(history.expected(), 1)
+
+
 @pytest.mark.parametrize("command", ["backfill", "sync"])
 def test_an_unknown_website_is_named(history: History, command: str) -> None:
     """Before anything is sent."""

@@ -251,10 +251,13 @@ def test_rows_ahead_are_counted(local_stack: LocalStack, product: Product, websi
 
 
 def test_a_window_takes_its_first_instant_and_leaves_its_last() -> None:
-    """Half-open; without ends everything lies inside; a union holds both."""
+    """Half-open; without ends everything lies inside; two are joined where nothing lies between them."""
     day = timedelta(days=1)
     window = Window(AT, AT + day)
     assert [at in window for at in (AT - day, AT, AT + day)] == [False, True, False]
     assert datetime.min.replace(tzinfo=UTC) in Window()
-    assert window.union(Window(AT - day, AT)) == Window(AT - day, AT + day)
-    assert window.union(Window(None, AT)) == Window(None, AT + day)
+    assert window.joined(Window(AT - day, AT)) == Window(AT - day, AT + day)
+    assert window.joined(Window(None, AT)) == Window(None, AT + day)
+    for apart in (Window(AT + 2 * day, None), Window(AT - 2 * day, AT - day)):
+        assert window.joined(apart) == apart
+        assert apart.joined(window) == window

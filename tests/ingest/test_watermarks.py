@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analytics.errors import ConfigError
 from analytics.ingest.history import START, Position, Window
-from analytics.ingest.watermarks import Watermark, Watermarks, completed, confirmed, doubted, peek
+from analytics.ingest.watermarks import Watermark, Watermarks, completed, confirmed, doubted, peek, restarted
 
 HOST = "http://127.0.0.1:7181"
 AT = datetime(2026, 11, 10, tzinfo=UTC)
@@ -30,7 +30,7 @@ positions = st.builds(Position, st.floats(allow_nan=False), st.text(max_size=3))
 
 @pytest.mark.parametrize("mark", MARKS, ids=["new", "begun", "in doubt"])
 def test_a_watermark_is_read_as_it_was_kept(tmp_path: Path, mark: Watermark) -> None:
-    """Infinities, microseconds and empty windows included; also by whoever only looks."""
+    """Infinities, microseconds and empty windows included, also by whoever only looks; a restart leaves the doubt."""
     with Watermarks(tmp_path, HOST) as marks:
         assert marks.find("w", "conversation") is None
         assert marks.put("w", "conversation", mark) == mark
@@ -38,8 +38,9 @@ def test_a_watermark_is_read_as_it_was_kept(tmp_path: Path, mark: Watermark) -> 
     with Watermarks(tmp_path, HOST) as marks:
         assert marks.find("w", "conversation") == mark
         assert marks.find("w", "feedback") is None
-        marks.forget("w")
-        assert marks.find("w", "conversation") is None
+        marks.restart("w", Window(AT, None))
+        left = marks.find("w", "conversation")
+        assert left == (None if mark.doubt is None else restarted(mark, Window(AT, None)))
 
 
 def test_hosts_have_watermarks_of_their_own(tmp_path: Path) -> None:
