@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 import click
 
+from analytics.commands import purge_lines as say
 from analytics.errors import ConfigError, SourceError, SourceRejected
-from analytics.ingest import database, deletion, retention, spool
+from analytics.ingest import database, deletion, retention
 from analytics.ingest.database import KnownWebsite
-from analytics.ingest.purge import Holdings, Order, Progress, Purger, holdings
+from analytics.ingest.purge import SETTLE_SECONDS, Order, Purger, holdings
 from analytics.ingest.receipts import Ledger, Purge, PurgeRefused, total
 from analytics.ingest.retention import Departure
 from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
 from analytics.tinybird import Tinybird
 
-PLAIN_LINE_SECONDS = 30.0
+_RETENTION: Final = "retention:"
+_UNKNOWN: Final = "does not know it: removed there, or never was there"
 
 yes_option = click.option("--yes", is_flag=True, help="Delete; without it nothing is changed.")
 by_option = click.option(
@@ -47,30 +48,32 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
     settings = load_settings()
     ledger = Ledger(settings.state_dir)
     if shows_receipts:
-        _show_receipts(ledger.receipts())
+        say.show_receipts(ledger.receipts())
         return
     who = _who(by)
     unfinished = ledger.unfinished()
     with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
         _need_admin(tinybird)
         if website is None:
-            _continue_all(unfinished, settings, ledger, tinybird, yes=yes)
+            _continue_all(unfinished, who, settings, ledger, tinybird, postgres, yes=yes)
             return
         website_id, known, about = _resolved(postgres, website, is_id=is_id)
         begun = next((each for each in unfinished if each.website_id == website_id), None)
-        _tell_unfinished([each for each in unfinished if each is not begun])
+        say.tell_unfinished([each for each in unfinished if each is not begun])
         held = holdings(tinybird, website_id)
         if known is None and begun is None and not held.row_count and not held.quarantined_rows:
             raise PurgeRefused(
-                f"Neither Postgres nor Tinybird knows a website {_plain(website)}.",
+                f"Neither Postgres nor Tinybird knows a website {say.plain(website)}.",
                 "Check the spelling: a slug or an id, as in the product's database.",
             )
         click.echo(f"Website      {website_id}")
         click.echo(f"Postgres     {about}")
-        _show_holdings(held, settings)
+        say.show_holdings(held, settings)
         if begun is not None:
-            click.echo(f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {_plain(begun.by)}")
-        _tell_spool(settings)
+            click.echo(
+                f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {say.plain(begun.people)}"
+            )
+        say.tell_spool(settings)
         if not yes:
             click.echo("Nothing was deleted: add --yes to delete these rows for good.")
             return
@@ -102,9 +105,9 @@ def retention_command(grace_days: int | None, yes: bool, by: str | None) -> None
         rows = {name: deletion.rows_by_website(tinybird, name) for name in deletion.DATASOURCES}
         left = retention.departures(database.websites(postgres), rows, datetime.now(UTC), grace)
         holding = [each for each in left if each.row_count]
-        _show_departures(holding, grace)
-        _tell_unfinished(ledger.unfinished())
-        _tell_spool(settings)
+        say.show_departures(holding, grace)
+        say.tell_unfinished(ledger.unfinished())
+        say.tell_spool(settings)
         due = [each for each in holding if each.verdict == "due"]
         if due and not yes:
             click.echo(f"Nothing was deleted: add --yes to purge the {len(due)} that are due.")
@@ -129,46 +132,78 @@ def _purge_departed(
     postgres: Postgres,
 ) -> None:
     """Purges one that is due, unless it has come back while others were purged."""
-    known = next(
-        (
-            each
-            for each in database.websites_named(postgres, departure.website_id)
-            if each.id == departure.website_id
-        ),
-        None,
-    )
+    known = _known(postgres, departure.website_id)
     now = datetime.now(UTC)
     again = None if known is None else retention.departure_of(known, departure.rows, now, grace_days)
     if known is None or again is None or again.verdict != "due":
         click.echo(f"{departure.website_id} is not due any more: left alone.")
         return
-    reason = f"retention: {again.reason}, {again.days_past} days past, {grace_days} of grace"
-    _run(Order(known.id, _about(known), reason, who), settings, ledger, tinybird)
+    reason = f"{_RETENTION} {again.reason}, {again.days_past} days past, {grace_days} of grace"
+    _run(Order(known.id, say.about(known), reason, who), settings, ledger, tinybird)
 
 
 def _run(order: Order, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
-    with _progress() as tell:
-        done, path = Purger(tinybird, settings.tinybird_host, ledger, on_progress=tell).run(order)
+    with say.progress() as tell:
+        purger = Purger(
+            tinybird, settings.tinybird_host, ledger, on_progress=tell, settle_seconds=SETTLE_SECONDS
+        )
+        done, path = purger.run(order)
     deleted = total(tuple(each.rows_deleted for each in done.datasources))
     click.echo(
-        f"Purged {done.website_id}: {_count(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
+        f"Purged {done.website_id}: {say.counted(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
     )
 
 
 def _continue_all(
-    unfinished: Sequence[Purge], settings: Settings, ledger: Ledger, tinybird: Tinybird, *, yes: bool
+    unfinished: Sequence[Purge],
+    who: str,
+    settings: Settings,
+    ledger: Ledger,
+    tinybird: Tinybird,
+    postgres: Postgres,
+    *,
+    yes: bool,
 ) -> None:
     if not unfinished:
         click.echo("No purge is unfinished. Name a website, by its slug or id, to purge it.")
     if not yes:
-        _tell_unfinished(unfinished)
+        say.tell_unfinished(unfinished)
         return
-    _each({each.website_id: partial(_continue, each, settings, ledger, tinybird) for each in unfinished})
+    _each(
+        {
+            each.website_id: partial(_continue, each, who, settings, ledger, tinybird, postgres)
+            for each in unfinished
+        }
+    )
 
 
-def _continue(begun: Purge, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
+def _continue(
+    begun: Purge, who: str, settings: Settings, ledger: Ledger, tinybird: Tinybird, postgres: Postgres
+) -> None:
+    """Continues a purge, unless retention began it and the website has come back since.
+
+    Raises:
+        PurgeRefused: It has.
+        SourceError: Retention began it, and Postgres does not say whether it has.
+    """
+    is_retention = begun.reason.startswith(_RETENTION)
+    try:
+        known = _known(postgres, begun.website_id)
+    except SourceError as error:
+        if is_retention:
+            raise
+        about = f"not known: {error.message}"
+    else:
+        about = _UNKNOWN if known is None else say.about(known)
+        left = None if known is None else retention.departure_of(known, {}, datetime.now(UTC), 0)
+        if is_retention and known is not None and (left is None or left.verdict != "due"):
+            raise PurgeRefused(
+                f"Retention began to purge {begun.website_id}, and it has come back since: {about}.",
+                f"`inbox-analytics purge {begun.website_id} --yes` purges it all the same.",
+            )
     click.echo(f"Continuing the purge of {begun.website_id}, begun {begun.started_at:%Y-%m-%d %H:%M} UTC.")
-    _run(Order(begun.website_id, begun.website, begun.reason, begun.by), settings, ledger, tinybird)
+    click.echo(f"Postgres     {about}")
+    _run(Order(begun.website_id, begun.website, begun.reason, who), settings, ledger, tinybird)
 
 
 def _each(purges: Mapping[str, Callable[[], None]]) -> None:
@@ -213,129 +248,28 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
         found = tuple(each for each in found if each.id == website)
     if len(found) > 1:
         raise PurgeRefused(
-            f"{_plain(website)} is the id of one website and the slug of another.",
+            f"{say.plain(website)} is the id of one website and the slug of another.",
             f"Add --id for the first, or name {' or '.join(each.id for each in found if each.id != website)} "
             "with --id for the second.",
         )
     if found:
-        return _usable(found[0].id), found[0], _about(found[0])
-    return _usable(website), None, "does not know it: removed there, or never was there"
+        return _usable(found[0].id), found[0], say.about(found[0])
+    return _usable(website), None, _UNKNOWN
+
+
+def _known(postgres: Postgres, website_id: str) -> KnownWebsite | None:
+    """What Postgres knows of an id; None when it does not know it."""
+    named = database.websites_named(postgres, website_id)
+    return next((each for each in named if each.id == website_id), None)
 
 
 def _usable(website_id: str) -> str:
     if not deletion.is_website_id(website_id):
         raise PurgeRefused(
-            f"Neither Postgres nor Tinybird can know a website {_plain(website_id)}.",
+            f"Neither Postgres nor Tinybird can know a website {say.plain(website_id)}.",
             "An id has letters, digits, - and _ only; a slug is to be one that Postgres knows.",
         )
     return website_id
-
-
-def _about(website: KnownWebsite) -> str:
-    state = "" if website.deleted_at is None else f", deleted {website.deleted_at:%Y-%m-%d}"
-    return _plain(
-        f"{website.name} ({website.domain}), slug {website.slug}, of {website.organization_name}{state}"
-    )
-
-
-def _show_holdings(held: Holdings, settings: Settings) -> None:
-    click.echo(f"Tinybird     {settings.tinybird_host}")
-    for datasource, rows in held.rows.items():
-        click.echo(f"  {datasource:<22} {rows:>14,} rows")
-    quarantined = "cannot be read" if held.quarantined_rows is None else f"{held.quarantined_rows:>14,} rows"
-    click.echo(f"  {'in quarantine':<22} {quarantined}")
-    if held.quarantined_rows:
-        click.echo(
-            "  A purge does not reach a quarantine: empty it with `tb --cloud datasource truncate NAME_quarantine`."
-        )
-
-
-def _show_departures(left: Sequence[Departure], grace_days: int) -> None:
-    if not left:
-        click.echo("No website that has left holds rows.")
-        return
-    click.echo(f"Websites that have left and hold rows; {grace_days} days of grace:\n")
-    click.echo(f"{'website':<28} {'plan':<10} {'ended':<11} {'days':>5} {'rows':>14}  {'':<9} why")
-    for each in left:
-        name = _plain(each.website.slug if each.website else each.website_id)
-        ended = "not known" if each.ended_at is None else f"{each.ended_at:%Y-%m-%d}"
-        days = "" if each.days_past is None else f"{each.days_past}"
-        plan = _plain(each.plan or "-")
-        click.echo(
-            f"{name:<28} {plan:<10} {ended:<11} {days:>5} {each.row_count:>14,}  {each.verdict:<9} {_plain(each.reason)}"
-        )
-    click.echo()
-
-
-def _show_receipts(receipts: Sequence[Purge]) -> None:
-    if not receipts:
-        click.echo("No purge has finished yet.")
-        return
-    click.echo(f"{'finished (UTC)':<17} {'rows deleted':>14}  {'website':<28} {'by':<12} about")
-    for each in receipts:
-        finished = "-" if each.finished_at is None else f"{each.finished_at.astimezone(UTC):%Y-%m-%d %H:%M}"
-        rows = _count(total(tuple(state.rows_deleted for state in each.datasources)))
-        click.echo(
-            f"{finished:<17} {rows:>14}  {each.website_id:<28} {_plain(each.by):<12} {_plain(each.website)}"
-        )
-
-
-def _tell_unfinished(unfinished: Sequence[Purge]) -> None:
-    for each in unfinished:
-        click.echo(
-            f"Unfinished: the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC by {_plain(each.by)}. "
-            "`inbox-analytics purge --yes` continues it."
-        )
-
-
-def _tell_spool(settings: Settings) -> None:
-    """What waits on this machine would be sent after the purge, and nobody would delete it."""
-    if settings.spool_dir is None:
-        return
-    held = spool.status(settings.spool_dir)
-    if held.spooled or held.refused:
-        click.echo(
-            f"Spool        {held.spooled:,} events wait here and {held.refused:,} were refused: those of a purged website come "
-            "back when they are sent. Purge once the spool is empty."
-        )
-
-
-@contextmanager
-def _progress() -> Iterator[_Teller]:
-    teller = _Teller()
-    try:
-        yield teller
-    finally:
-        teller.end()
-
-
-class _Teller:
-    """Tells progress: one line that changes on a terminal, a line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stdout.isatty()
-        self._told: tuple[str, str] | None = None
-        self._next_seconds = 0.0
-        self._is_open = False
-
-    def __call__(self, progress: Progress) -> None:
-        doing = {"deletes": "deleting", "waits": "waits for another delete job, before deleting"}[
-            progress.what
-        ]
-        text = f"{progress.datasource}: {doing} {progress.rows:,} rows, {progress.seconds:.0f} s"
-        if self._is_terminal:
-            click.echo(f"\r\x1b[2K{text}", nl=False)
-            self._is_open = True
-            return
-        key = progress.datasource, progress.what
-        if key != self._told or progress.seconds >= self._next_seconds:
-            self._told, self._next_seconds = key, progress.seconds + PLAIN_LINE_SECONDS
-            click.echo(text)
-
-    def end(self) -> None:
-        """Leaves the line that changes."""
-        if self._is_open:
-            click.echo()
 
 
 def _who(by: str | None) -> str:
@@ -356,12 +290,3 @@ def _need_admin(tinybird: Tinybird) -> None:
             "TINYBIRD_ADMIN_TOKEN is missing: counting and deleting rows needs it.",
             "Set it to a workspace admin token for this command only (`tb --cloud token ls`).",
         )
-
-
-def _count(rows: int | None) -> str:
-    return "an unknown number of" if rows is None else f"{rows:,}"
-
-
-def _plain(text: str) -> str:
-    """Text of strangers as a terminal may be shown it: what is not printable becomes a question mark."""
-    return "".join(character if character.isprintable() else "?" for character in text)

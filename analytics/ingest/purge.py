@@ -125,14 +125,19 @@ class Purger:
             SourceError: Tinybird failed; the journal stays, and the next `run` continues.
         """
         with self.ledger.held():
-            purge = self.ledger.journal(order.website_id) or self._begun(order)
+            begun = self.ledger.journal(order.website_id)
+            purge = self._begun(order) if begun is None else begun.asked_by(order.by)
             if purge.host != self.host:
                 raise PurgeRefused(
                     f"The purge of {purge.website_id} was begun on {purge.host}, and TINYBIRD_HOST is {self.host}.",
                     f"Finish it there, or remove {purge.website_id}.json from the state directory's purges/.",
                 )
+            if begun is not None:
+                self.ledger.keep(purge)
             for state in purge.datasources:
-                if state.running_job is not None:
+                if state.is_starting:
+                    purge = self._noted(purge, state, is_starting=False, rows_deleted=None)
+                elif state.running_job is not None:
                     purge = self._ended(purge, state, state.rows_found)
             purge = self._emptied(purge)
             done = purge.model_copy(update={"finished_at": datetime.now(UTC), "rows_left": 0})
@@ -156,26 +161,21 @@ class Purger:
         return purge
 
     def _emptied(self, purge: Purge) -> Purge:
-        for _ in range(MAX_ROUNDS):
+        for round_ in range(MAX_ROUNDS + 1):
             left = self._left(purge)
             if not any(left.values()):
                 self.sleep(self.settle_seconds)
                 left = self._left(purge)
                 if not any(left.values()):
                     return purge
-            for state in purge.datasources:
-                rows = left[state.datasource]
+            if round_ == MAX_ROUNDS:
+                break
+            for datasource, rows in left.items():
                 if rows:
-                    job_id = self._started(purge, state.datasource, rows)
-                    state = state.model_copy(update={"running_job": job_id, "jobs": (*state.jobs, job_id)})
-                    purge = purge.updated(state)
-                    self.ledger.keep(purge)
-                    purge = self._ended(purge, state, rows)
-        rows_left = sum(self._left(purge).values())
-        if not rows_left:
-            return purge
+                    purge = self._started(purge, datasource, rows)
+                    purge = self._ended(purge, purge.of(datasource), rows)
         raise PurgeRefused(
-            f"{rows_left:,} rows of {purge.website_id} arrived while it was purged, {MAX_ROUNDS} times over.",
+            f"{sum(left.values()):,} rows of {purge.website_id} arrived while it was purged, {MAX_ROUNDS} times over.",
             "Stop what sends events for this website, then run the same command again: it goes on from here.",
         )
 
@@ -185,12 +185,24 @@ class Purger:
             for state in purge.datasources
         }
 
-    def _started(self, purge: Purge, datasource: str, rows: int) -> str:
+    def _noted(self, purge: Purge, state: Emptied, **changes: object) -> Purge:
+        """The purge with a data source's state changed, as the journal says from now on."""
+        purge = purge.updated(state.model_copy(update=changes))
+        self.ledger.keep(purge)
+        return purge
+
+    def _started(self, purge: Purge, datasource: str, rows: int) -> Purge:
+        """The purge with a running job. One that may have been started without an answer is noted as such."""
         began, failures = self.monotonic(), 0
         while True:
+            purge = self._noted(purge, purge.of(datasource), is_starting=True)
             try:
-                return deletion.start(self.tinybird, datasource, purge.website_id)
+                job_id = deletion.start(self.tinybird, datasource, purge.website_id)
             except SourceError as error:
+                state = purge.of(datasource)
+                is_refused = is_busy(error) or isinstance(error, SourceRejected)
+                deleted = state.rows_deleted if is_refused else None
+                purge = self._noted(purge, state, is_starting=False, rows_deleted=deleted)
                 if is_busy(error):
                     asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
                     wait_seconds = min(BUSY_SECONDS if asked is None else max(asked, 0.1), 60.0)
@@ -201,6 +213,10 @@ class Purger:
                     raise
                 if self.monotonic() - began >= MAX_WAIT_SECONDS:
                     raise
+            else:
+                state = purge.of(datasource)
+                changes = {"running_job": job_id, "jobs": (*state.jobs, job_id)}
+                return self._noted(purge, state, is_starting=False, **changes)
             self.on_progress(Progress(datasource, "waits", rows, self.monotonic() - began))
             self.sleep(wait_seconds)
 
@@ -217,7 +233,7 @@ class Purger:
                     raise
                 break
             if job.status == "failed":
-                self.ledger.keep(purge.updated(state.model_copy(update={"running_job": None})))
+                self._noted(purge, state, running_job=None, rows_deleted=None)
                 raise SourceRejected(
                     f"Tinybird could not delete rows from {state.datasource}: {job.error}",
                     "Run the same command again: it goes on from here.",
@@ -236,10 +252,7 @@ class Purger:
                 )
             self.sleep(poll_seconds)
             poll_seconds = min(poll_seconds * 2, POLL_SECONDS)
-        sum_of_rows = total((state.rows_deleted, deleted))
-        purge = purge.updated(state.model_copy(update={"running_job": None, "rows_deleted": sum_of_rows}))
-        self.ledger.keep(purge)
-        return purge
+        return self._noted(purge, state, running_job=None, rows_deleted=total((state.rows_deleted, deleted)))
 
 
 def holdings(tinybird: Tinybird, website_id: str) -> Holdings:

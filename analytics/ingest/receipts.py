@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -34,8 +34,10 @@ class Emptied(BaseModel):
     Attributes:
         datasource: Which one.
         rows_found: Rows of the website before the first delete.
-        rows_deleted: Rows that the jobs say they deleted, with those that arrived meanwhile; None once a job did not say.
+        rows_deleted: Rows that the jobs say they deleted, with those that arrived meanwhile; None once it cannot be known:
+            a job did not say, failed, or may have been started without an answer.
         jobs: Ids of the delete jobs, oldest first.
+        is_starting: Whether a job was asked for and the answer has not been seen.
         running_job: The job that was started last, as long as its end has not been seen; None otherwise.
     """
 
@@ -45,6 +47,7 @@ class Emptied(BaseModel):
     rows_found: _Count
     rows_deleted: _Count | None = 0
     jobs: tuple[_Id, ...] = ()
+    is_starting: bool = False
     running_job: _Id | None = None
 
 
@@ -56,6 +59,7 @@ class Purge(BaseModel):
         website: What Postgres knew about it, as a person reads it.
         reason: Why it was purged.
         by: Who asked for it.
+        continued_by: Who else asked for it to be continued, in that order.
         host: The Tinybird API address, without a token.
         started_at: When it began.
         finished_at: When no row was left; None while it is not finished.
@@ -71,12 +75,28 @@ class Purge(BaseModel):
     website: str
     reason: str
     by: str
+    continued_by: tuple[str, ...] = ()
     host: str
     started_at: AwareDatetime
     finished_at: AwareDatetime | None = None
     rows_left: _Count | None = None
     quarantined_rows: _Count | None = None
     datasources: tuple[Emptied, ...]
+
+    @property
+    def people(self) -> str:
+        """Everybody who asked for it, the first one first."""
+        return ", ".join((self.by, *self.continued_by))
+
+    def of(self, datasource: str) -> Emptied:
+        """The state of one data source."""
+        return next(each for each in self.datasources if each.datasource == datasource)
+
+    def asked_by(self, who: str) -> Purge:
+        """The same purge, continued by somebody."""
+        if who in {self.by, *self.continued_by}:
+            return self
+        return self.model_copy(update={"continued_by": (*self.continued_by, who)})
 
     def updated(self, emptied: Emptied) -> Purge:
         """The same purge with one data source's state replaced."""
@@ -107,13 +127,15 @@ class Ledger:
             ConfigError: The directory cannot be written.
         """
         self._make(self._directory)
-        with (self._directory / _LOCK).open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise PurgeRefused(
-                    "Another purge runs with this state directory.", "Wait until it has finished."
-                ) from None
+        with ExitStack() as opened:
+            with self._translated():
+                lock = opened.enter_context((self._directory / _LOCK).open("a"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise PurgeRefused(
+                        "Another purge runs with this state directory.", "Wait until it has finished."
+                    ) from None
             yield
 
     def unfinished(self) -> tuple[Purge, ...]:
@@ -137,28 +159,42 @@ class Ledger:
         return _read_all(self._receipts)
 
     def keep(self, purge: Purge) -> None:
-        """Writes the journal; when this returns it survives a power cut."""
+        """Writes the journal; when this returns it survives a power cut.
+
+        Raises:
+            ConfigError: It cannot be written.
+        """
         self._make(self._journals)
-        _write(self._journals / f"{purge.website_id}.json", purge)
+        with self._translated():
+            _write(self._journals / f"{purge.website_id}.json", purge)
 
     def close(self, purge: Purge) -> Path:
         """Turns the journal of a finished purge into its receipt, and returns where that stands.
 
         A kill in between leaves both; closing again writes the same receipt.
+
+        Raises:
+            ConfigError: The receipt cannot be written; the journal stays.
         """
         self._make(self._receipts)
         path = self._receipts / f"{purge.started_at:%Y%m%dT%H%M%S%fZ}-{purge.website_id}.json"
-        _write(path, purge)
-        (self._journals / f"{purge.website_id}.json").unlink(missing_ok=True)
+        with self._translated():
+            _write(path, purge)
+            (self._journals / f"{purge.website_id}.json").unlink(missing_ok=True)
         return path
 
     def _make(self, directory: Path) -> None:
-        try:
+        with self._translated():
             directory.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise ConfigError(
                 f"The state directory {self._directory} cannot be written ({error.strerror}).",
-                "Set INBOX_ANALYTICS_STATE_DIR to a directory that can: a purge needs its journal.",
+                "Set INBOX_ANALYTICS_STATE_DIR to a directory that can, and look at the free space: a purge needs its journal.",
             ) from None
 
 

@@ -1,9 +1,7 @@
 """`inbox-analytics purge` and `retention` as an operator runs them: what is said, what is deleted, what is refused."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from analytics.commands import purge
 from analytics.ingest import deletion
 from analytics.ingest.emitter import Emitter
+from analytics.ingest.receipts import Emptied, Ledger, Purge
 from analytics.tinybird import Tinybird
+from tests import command_line
 from tests.conftest import LocalStack
 from tests.ingest.doctor.clinic import closed_port, environment
 from tests.product import Product
@@ -23,19 +24,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(local_stack: LocalStack, tmp_path: Path) -> Run:
-    """Runs the command line on the local stack with a state directory of its own."""
+def run(local_stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command line on the local stack with a state directory of its own; it does not wait long to count again."""
+    monkeypatch.setattr(purge, "SETTLE_SECONDS", 0.05)
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         environ = environment(local_stack, INBOX_ANALYTICS_STATE_DIR=str(tmp_path), **changed)
-        return subprocess.run(
-            [sys.executable, "-m", "analytics.cli", *arguments],
-            env={"PATH": os.environ["PATH"], "HOME": "/", **environ},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return command_line.run(environ, *arguments)
 
     return run
 
@@ -49,6 +44,30 @@ def held(product: Product, send_events: Send) -> str:
     talk = {**row, "event_type": "escalated", "conversation_id": "c", "duration_seconds": 0}
     send_events("conversation_metrics", [talk])
     return product.website_id
+
+
+def write_journal(
+    state: Path,
+    website_id: str,
+    host: str,
+    reason: str = "purge",
+    running_job: str | None = None,
+    jobs: tuple[str, ...] = (),
+) -> None:
+    """The journal of a purge that bob began and that was killed."""
+    begun = Purge(
+        website_id=website_id,
+        website="Shop",
+        reason=reason,
+        by="bob",
+        host=host,
+        started_at=datetime(2026, 11, 1, 10, tzinfo=UTC),
+        datasources=(
+            Emptied(datasource="conversation_metrics", rows_found=1, running_job=running_job, jobs=jobs),
+            Emptied(datasource="visitor_events", rows_found=3),
+        ),
+    )
+    Ledger(state).keep(begun)
 
 
 def refused(ended: subprocess.CompletedProcess[str], *words: str) -> None:
@@ -176,53 +195,42 @@ def test_an_unfinished_purge_is_told_and_continued(
     run: Run, held: str, tmp_path: Path, local_stack: LocalStack
 ) -> None:
     """By every command that could do something about it."""
-    journal = {
-        "website_id": held,
-        "website": "Shop",
-        "reason": "purge",
-        "by": "bob",
-        "host": local_stack.host,
-        "started_at": "2026-11-01T10:00:00Z",
-        "datasources": [
-            {
-                "datasource": "conversation_metrics",
-                "rows_found": 9,
-                "running_job": "forgotten",
-                "jobs": ["forgotten"],
-            },
-            {"datasource": "visitor_events", "rows_found": 3},
-        ],
-    }
-    (tmp_path / "purges").mkdir()
-    (tmp_path / "purges" / f"{held}.json").write_text(json.dumps(journal))
+    write_journal(tmp_path, held, local_stack.host, running_job="forgotten", jobs=("forgotten",))
     assert "begun 2026-11-01 10:00 UTC by bob" in run("purge").stdout
     assert "begun 2026-11-01 10:00 UTC by bob" in run("purge", held).stdout
     assert "begun 2026-11-01 10:00 UTC by bob" in run("retention").stdout
-    ended = run("purge", "--yes")
+    ended = run("purge", "--yes", "--by", "ann")
     assert f"Continuing the purge of {held}" in ended.stdout
+    assert "Postgres     Shop (shop.example)" in ended.stdout
     assert f"Purged {held}: an unknown number of rows deleted" in ended.stdout
     assert list((tmp_path / "purges").iterdir()) == []
+    [receipt] = (tmp_path / "receipts").iterdir()
+    told = json.loads(receipt.read_text())
+    assert (told["by"], told["continued_by"]) == ("bob", ["ann"])
+    [line] = [line for line in run("purge", "--receipts").stdout.splitlines() if held in line]
+    assert line.split()[2:6] == ["unknown", held, "bob,", "ann"]
+
+
+def test_a_purge_that_retention_began_asks_again_whether_the_website_has_left(
+    run: Run, held: str, product: Product, tmp_path: Path, local_stack: LocalStack
+) -> None:
+    """Paid again in between it is left alone, with the command that purges it all the same."""
+    write_journal(tmp_path, held, local_stack.host, reason="retention: subscription canceled")
+    product.add_subscription("pro", "active")
+    ended = run("purge", "--yes")
+    assert ended.returncode == 1
+    assert f"Retention began to purge {held}, and it has come back since" in ended.stderr
+    assert f"purge {held} --yes" in ended.stderr
+    assert run("purge", held).stdout.split("visitor_events")[1].split()[:2] == ["3", "rows"]
+    assert f"Purged {held}: 4 rows deleted" in run("purge", held, "--yes").stdout
 
 
 def test_one_that_cannot_be_purged_does_not_keep_the_others(
     run: Run, held: str, tmp_path: Path, local_stack: LocalStack
 ) -> None:
     """The journal of another workspace is refused; the one after it is purged, and the exit code is 1."""
-    (tmp_path / "purges").mkdir()
     for website_id, host in (("another", "https://api.example"), (held, local_stack.host)):
-        journal = {
-            "website_id": website_id,
-            "website": "Shop",
-            "reason": "purge",
-            "by": "bob",
-            "host": host,
-            "started_at": f"2026-11-0{1 if website_id == 'another' else 2}T10:00:00Z",
-            "datasources": [
-                {"datasource": "conversation_metrics", "rows_found": 1},
-                {"datasource": "visitor_events", "rows_found": 3},
-            ],
-        }
-        (tmp_path / "purges" / f"{website_id}.json").write_text(json.dumps(journal))
+        write_journal(tmp_path, website_id, host)
     ended = run("purge", "--yes")
     assert f"Purged {held}" in ended.stdout
     assert "another was not purged." in ended.stderr

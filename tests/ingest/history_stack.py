@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import httpx
 
+from tests import command_line
 from tests.conftest import ROOT, LocalStack
 from tests.product import Product
 
@@ -129,21 +130,16 @@ class History:
 
     def command(self, name: str, *options: str) -> list[str]:
         """The command line for this website."""
-        return [sys.executable, "-m", "analytics.cli", name, "--website", self.product.website_id, *options]
+        return [sys.executable, "-m", "analytics.cli", *self._arguments(name, *options)]
+
+    def _arguments(self, name: str, *options: str) -> list[str]:
+        return [name, "--website", self.product.website_id, *options]
 
     def run(
         self, name: str, *options: str, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs it to its end."""
-        return subprocess.run(
-            self.command(name, *options),
-            cwd=ROOT,
-            env=environment or self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return command_line.run(environment or self.environment(), *self._arguments(name, *options))
 
     def start(self, name: str, *options: str, **changes: str) -> subprocess.Popen[bytes]:
         """Starts it; nobody reads what it says."""

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
+from analytics.ingest import deletion
 from analytics.ingest.purge import MAX_ROUNDS, Holdings, Order, Progress, Purger, holdings, is_busy
 from analytics.ingest.receipts import Ledger, PurgeRefused
 from analytics.tinybird import Tinybird
@@ -326,8 +327,68 @@ def test_a_failed_job_says_why_and_the_next_run_starts_it_again(tmp_path: Path) 
         with pytest.raises(SourceRejected, match="no disk"):
             work.run(order("w1"))
     [journal] = Ledger(tmp_path).unfinished()
-    assert journal.datasources[0].running_job is None
-    assert journal.datasources[0].jobs == ("j1",)
+    state = journal.datasources[0]
+    assert (state.running_job, state.jobs, state.rows_deleted) == (None, ("j1",), None)
+
+
+def test_a_purge_killed_while_a_job_is_asked_for_does_not_know_how_many_rows_went(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job was started and its id never kept: its rows are gone, and the receipt does not say that none were."""
+    website_id = f"w-{uuid4().hex}"
+    send(server, website_id)
+    start = deletion.start
+
+    def killed(tinybird: Tinybird, datasource: str, website_id: str) -> str:
+        start(tinybird, datasource, website_id)
+        raise KeyboardInterrupt
+
+    with client(server) as tinybird:
+        monkeypatch.setattr(deletion, "start", killed)
+        with pytest.raises(KeyboardInterrupt):
+            purger(server, tmp_path, tinybird).run(order(website_id))
+        monkeypatch.undo()
+        [journal] = Ledger(tmp_path).unfinished()
+        assert [each.is_starting for each in journal.datasources] == [True, False]
+        receipt, path = purger(server, tmp_path, tinybird).run(order(website_id))
+    assert held(server, website_id) == dict.fromkeys(DATASOURCES, 0)
+    assert [each.rows_deleted for each in receipt.datasources] == [None, 3]
+    assert '"rows_deleted": null' in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("answer", "deleted"),
+    [(httpx.Response(503), None), (httpx.Response(429), 1)],
+    ids=["may have started", "did not start"],
+)
+def test_a_delete_that_is_asked_for_again(
+    tmp_path: Path, answer: httpx.Response, deleted: int | None
+) -> None:
+    """After an answer that leaves it open whether a job runs nobody knows how many rows went; after a no it is known."""
+    count, zero = (ok({"meta": [], "data": [{"rows_held": rows}]}) for rows in (1, 0))
+    started, done = httpx.Response(201, json={"job_id": "j1"}), ok({"status": "done", "rows_affected": 1})
+    recorder = Recorder(count, zero, zero, zero, count, zero, answer, started, done, zero, zero, zero, zero)
+    with recorder.client() as tinybird:
+        receipt, _ = Purger(tinybird, "h", Ledger(tmp_path), sleep=recorder.sleep).run(order("w1"))
+    assert [each.rows_deleted for each in receipt.datasources] == [deleted, 0]
+
+
+def test_the_last_count_is_as_certain_as_the_others(server: Server, tmp_path: Path) -> None:
+    """Rows that come into sight after the last zero are met: zero counts once it has been counted twice."""
+    website_id = f"w-{uuid4().hex}"
+    send(server, website_id)
+    rounds = iter(range(MAX_ROUNDS))
+
+    def late(seconds: float) -> None:
+        if seconds == 0.05 and next(rounds, None) is not None:
+            send(server, website_id, 1)
+
+    with client(server) as tinybird:
+        work = purger(server, tmp_path, tinybird)
+        work.sleep = late
+        with pytest.raises(PurgeRefused, match="arrived while it was purged"):
+            work.run(order(website_id))
+    assert Ledger(tmp_path).receipts() == ()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Journal and receipts: whole files only, in order, and nothing that cannot be read passes for nothing."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -106,4 +107,23 @@ def test_a_directory_that_cannot_be_made_is_a_setting_to_change() -> None:
     """The variable is named. /proc takes no directories, not even from root."""
     with pytest.raises(ConfigError) as caught:
         Ledger(Path("/proc/inbox-analytics")).keep(purge())
+    assert "INBOX_ANALYTICS_STATE_DIR" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("obstacle", "act"),
+    [
+        ("purges.lock", lambda ledger: ledger.held().__enter__()),
+        ("purges/w1.json", lambda ledger: ledger.keep(purge())),
+        (f"receipts/{AT:%Y%m%dT%H%M%S%fZ}-w1.json", lambda ledger: ledger.close(purge())),
+    ],
+    ids=["lock", "journal", "receipt"],
+)
+def test_what_cannot_be_written_is_an_error_of_ours(
+    tmp_path: Path, obstacle: str, act: Callable[[Ledger], object]
+) -> None:
+    """A directory stands where the file should be: the variable to look at is named."""
+    (tmp_path / obstacle).mkdir(parents=True)
+    with pytest.raises(ConfigError, match="cannot be written") as caught:
+        act(Ledger(tmp_path))
     assert "INBOX_ANALYTICS_STATE_DIR" in caught.value.remedy

@@ -1,0 +1,144 @@
+"""What `purge` and `retention` print: rows, departures, receipts, and how far a purge is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Final
+
+import click
+
+from analytics.ingest import spool
+from analytics.ingest.database import KnownWebsite
+from analytics.ingest.purge import Holdings, Progress
+from analytics.ingest.receipts import Purge, total
+from analytics.ingest.retention import Departure
+from analytics.settings import Settings
+
+PLAIN_LINE_SECONDS: Final = 30.0
+
+
+def about(website: KnownWebsite) -> str:
+    """A website as a person reads it; untrusted text made harmless."""
+    state = "" if website.deleted_at is None else f", deleted {website.deleted_at:%Y-%m-%d}"
+    return plain(
+        f"{website.name} ({website.domain}), slug {website.slug}, of {website.organization_name}{state}"
+    )
+
+
+def show_holdings(held: Holdings, settings: Settings) -> None:
+    """How many rows there are."""
+    click.echo(f"Tinybird     {settings.tinybird_host}")
+    for datasource, rows in held.rows.items():
+        click.echo(f"  {datasource:<22} {rows:>14,} rows")
+    quarantined = "cannot be read" if held.quarantined_rows is None else f"{held.quarantined_rows:>14,} rows"
+    click.echo(f"  {'in quarantine':<22} {quarantined}")
+    if held.quarantined_rows:
+        click.echo(
+            "  A purge does not reach a quarantine: empty it with `tb --cloud datasource truncate NAME_quarantine`."
+        )
+
+
+def show_departures(left: Sequence[Departure], grace_days: int) -> None:
+    """Who has left, a line each."""
+    if not left:
+        click.echo("No website that has left holds rows.")
+        return
+    click.echo(f"Websites that have left and hold rows; {grace_days} days of grace:\n")
+    click.echo(f"{'website':<28} {'plan':<10} {'ended':<11} {'days':>5} {'rows':>14}  {'':<9} why")
+    for each in left:
+        name = plain(each.website.slug if each.website else each.website_id)
+        ended = "not known" if each.ended_at is None else f"{each.ended_at:%Y-%m-%d}"
+        days = "" if each.days_past is None else f"{each.days_past}"
+        plan = plain(each.plan or "-")
+        click.echo(
+            f"{name:<28} {plan:<10} {ended:<11} {days:>5} {each.row_count:>14,}  {each.verdict:<9} {plain(each.reason)}"
+        )
+    click.echo()
+
+
+def show_receipts(receipts: Sequence[Purge]) -> None:
+    """The purges that were finished, a line each."""
+    if not receipts:
+        click.echo("No purge has finished yet.")
+        return
+    click.echo(f"{'finished (UTC)':<17} {'rows deleted':>14}  {'website':<28} {'by':<12} about")
+    for each in receipts:
+        finished = "-" if each.finished_at is None else f"{each.finished_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+        deleted = total(tuple(state.rows_deleted for state in each.datasources))
+        rows = "unknown" if deleted is None else f"{deleted:,}"
+        click.echo(
+            f"{finished:<17} {rows:>14}  {each.website_id:<28} {plain(each.people):<12} {plain(each.website)}"
+        )
+
+
+def tell_unfinished(unfinished: Sequence[Purge]) -> None:
+    """The purges that were not, a line each."""
+    for each in unfinished:
+        click.echo(
+            f"Unfinished: the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC by {plain(each.people)}. "
+            "`inbox-analytics purge --yes` continues it."
+        )
+
+
+def tell_spool(settings: Settings) -> None:
+    """What waits on this machine would be sent after the purge, and nobody would delete it."""
+    if settings.spool_dir is None:
+        return
+    held = spool.status(settings.spool_dir)
+    if held.spooled or held.refused:
+        click.echo(
+            f"Spool        {held.spooled:,} events wait here and {held.refused:,} were refused: those of a purged website come "
+            "back when they are sent. Purge once the spool is empty."
+        )
+
+
+@contextmanager
+def progress() -> Iterator[_Teller]:
+    """Tells how far a purge is, as long as it is open."""
+    teller = _Teller()
+    try:
+        yield teller
+    finally:
+        teller.end()
+
+
+class _Teller:
+    """Tells progress: one line that changes on a terminal, a line now and then elsewhere."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stdout.isatty()
+        self._told: tuple[str, str] | None = None
+        self._next_seconds = 0.0
+        self._is_open = False
+
+    def __call__(self, progress: Progress) -> None:
+        doing = {"deletes": "deleting", "waits": "waits for another delete job, before deleting"}[
+            progress.what
+        ]
+        text = f"{progress.datasource}: {doing} {progress.rows:,} rows, {progress.seconds:.0f} s"
+        if self._is_terminal:
+            click.echo(f"\r\x1b[2K{text}", nl=False)
+            self._is_open = True
+            return
+        key = progress.datasource, progress.what
+        if key != self._told or progress.seconds >= self._next_seconds:
+            self._told, self._next_seconds = key, progress.seconds + PLAIN_LINE_SECONDS
+            click.echo(text)
+
+    def end(self) -> None:
+        """Leaves the line that changes."""
+        if self._is_open:
+            click.echo()
+
+
+def counted(rows: int | None) -> str:
+    """A number of rows in a sentence."""
+    return "an unknown number of" if rows is None else f"{rows:,}"
+
+
+def plain(text: str) -> str:
+    """Text of strangers as a terminal may be shown it: what is not printable becomes a question mark."""
+    return "".join(character if character.isprintable() else "?" for character in text)

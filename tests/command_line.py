@@ -1,0 +1,37 @@
+"""The command line as a person runs it, without the second that a new process takes to import everything."""
+
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from unittest import mock
+
+from analytics import cli
+
+
+def run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end in this process, with this environment alone; what it changed of the process is put back."""
+    out, err = io.StringIO(), io.StringIO()
+    log = logging.getLogger("analytics.tinybird")
+    level, handlers = log.level, {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    code: object = 0
+    with (
+        mock.patch.dict(os.environ, environ, clear=True),
+        mock.patch.object(sys, "argv", ["inbox-analytics", *arguments]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code or 0
+        finally:
+            log.setLevel(level)
+            for name, handler in handlers.items():
+                signal.signal(name, handler)
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
