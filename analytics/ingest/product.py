@@ -20,7 +20,7 @@ _SPAN: Final = "CAST(:date_from AS timestamp) AT TIME ZONE 'UTC' AS starts, CAST
 _COUNTED: Final = f"""
 WITH span AS (SELECT {_SPAN}),
 counted AS (
-  SELECT conversation.*,
+  SELECT conversation.id, sentiment, sentiment_confidence, resolved_by_ai_agent_id,
          EXTRACT(EPOCH FROM conversation.first_response_at - conversation.started_at) AS response_seconds,
          COALESCE(conversation.resolution_time,
                   EXTRACT(EPOCH FROM conversation.resolved_at - conversation.started_at)) AS resolution_seconds,
@@ -34,7 +34,7 @@ counted AS (
   WHERE conversation.deleted_at IS NULL AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
 ),
 given AS (
-  SELECT feedback.*
+  SELECT feedback.conversation_id, feedback.rating
   FROM span
   JOIN feedback ON feedback.created_at >= starts AND feedback.created_at < ends
   LEFT JOIN conversation ON conversation.id = feedback.conversation_id

@@ -115,7 +115,7 @@ def _tinybird(
         return (
             answers,
             *rights,
-            *workspace.pipes(tinybird),
+            *workspace.pipes(tinybird, may_read="read" in working),
             *workspace.datasources(tinybird, working),
             clock,
             *flow.events(tinybird, postgres, may_query=may_query),

@@ -58,7 +58,7 @@ class Report:
 
     @property
     def verdict(self) -> Literal["ok", "warning", "problem"]:
-        """The worst of all; what could not be checked has its cause among the others."""
+        """The worst of all. A check that failed is a problem; one that was not made has its cause among the others."""
         levels = {finding.level for finding in self.findings}
         if "problem" in levels:
             return "problem"

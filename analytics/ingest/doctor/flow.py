@@ -80,7 +80,7 @@ def postgres_clock(postgres: Postgres) -> Finding:
     try:
         shown = database.server_now(postgres)
     except SourceError as error:
-        return not_checked("clocks", "postgres", error.message)
+        return failed("clocks", "postgres", error)
     middle = asked_at + (datetime.now(UTC) - asked_at) / 2
     return skew("postgres", (shown - middle).total_seconds())
 
@@ -107,7 +107,7 @@ def events(tinybird: Tinybird, postgres: Postgres | None, *, may_query: bool) ->
         found = _newest_of(tinybird, websites)
         return tuple(_event(kind, newest, now, of) for kind, newest in found.items())
     except AnalyticsError as error:
-        return (not_checked("events", "all", error.message),)
+        return (failed("events", "all", error),)
 
 
 def _newest_of_all(tinybird: Tinybird) -> dict[str, Newest]:

@@ -10,7 +10,7 @@ from analytics.errors import AnalyticsError, SourceError
 from analytics.health import SLOW_SECONDS
 from analytics.ingest import database
 from analytics.ingest.database import FoundTable
-from analytics.ingest.doctor.finding import Finding, failed, listed, not_checked
+from analytics.ingest.doctor.finding import Finding, failed, listed
 from analytics.postgres import Postgres
 
 Kind = Literal["text", "timestamptz", "boolean", "number"]
@@ -32,11 +32,15 @@ TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {
     ),
     "organization": _columns(text="id name"),
     "member": _columns(text="organization_id user_id"),
-    "subscription": _columns(text="organization_id plan status", timestamptz="current_period_end"),
+    "subscription": _columns(text="id organization_id plan status", timestamptz="current_period_end"),
     "website": _columns(
         text="id name slug domain organization_id status", timestamptz="created_at deleted_at"
     ),
-    "visitor": _columns(text="id city country_code", boolean="is_test", timestamptz="deleted_at"),
+    "visitor": _columns(
+        text="id organization_id website_id city country_code",
+        boolean="is_test",
+        timestamptz="last_seen_at created_at deleted_at",
+    ),
     "conversation": _columns(
         text="id organization_id website_id visitor_id status sentiment resolved_by_ai_agent_id",
         number="sentiment_confidence resolution_time",
@@ -72,7 +76,7 @@ def tables(postgres: Postgres) -> tuple[Finding, ...]:
         found = database.tables(postgres, list(TABLES))
         role = database.role(postgres)
     except SourceError as error:
-        return (not_checked("postgres", "tables", error.message),)
+        return (failed("postgres", "tables", error),)
     return (*(_table(name, found[name], role.name) for name in TABLES), _role(role, found))
 
 

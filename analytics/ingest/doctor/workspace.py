@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from statistics import median
 from typing import Final
 
@@ -20,6 +19,7 @@ from analytics.health import SLOW_SECONDS
 from analytics.ingest.deletion import DATASOURCES
 from analytics.ingest.doctor.finding import Finding, failed, listed, not_checked
 from analytics.ingest.events import ConversationEvent, VisitorEvent, utc_text
+from analytics.ingest.purge import is_busy
 from analytics.schemas import Dtype, Schema
 from analytics.tinybird import Tinybird, TokenKind
 
@@ -27,6 +27,7 @@ NO_WEBSITE: Final = "inbox-analytics-doctor"
 """Asked for where a pipe wants a website: has no rows, so that an answer has columns and nothing else."""
 
 _PROBES: Final = 3
+_DELETING: Final = "a delete job is running"
 _DEPLOY: Final = "Deploy this version: `cd tinybird && tb --cloud deploy`."
 _FITS: Final[Mapping[Dtype, re.Pattern[str]]] = {
     "int": re.compile(r"U?Int\d+"),
@@ -105,13 +106,16 @@ def reached(tinybird: Tinybird) -> Finding:
     return Finding("tinybird", "API", "ok", text)
 
 
-def pipes(tinybird: Tinybird) -> tuple[Finding, ...]:
-    """One finding per pipe of this version: deployed, readable, with its columns. One query each."""
-    findings = [_pipe(tinybird, schema) for schema in promised_pipes()]
-    refused = [finding for finding in findings if finding.message == _refused_text()]
-    if len(refused) == len(findings):
-        return (not_checked("pipes", "all", "Tinybird refuses TINYBIRD_READ_TOKEN"),)
-    return tuple(findings)
+def pipes(tinybird: Tinybird, *, may_read: bool) -> tuple[Finding, ...]:
+    """One finding per pipe of this version: deployed, readable, with its columns. One query each.
+
+    Args:
+        tinybird: Where.
+        may_read: Whether the read token is any good; asked with another one, every pipe would be a problem of its own.
+    """
+    if not may_read:
+        return (not_checked("pipes", "all", "TINYBIRD_READ_TOKEN has a problem"),)
+    return tuple(_pipe(tinybird, schema) for schema in promised_pipes())
 
 
 def _pipe(tinybird: Tinybird, schema: Schema) -> Finding:
@@ -227,7 +231,8 @@ def tokens(tinybird: Tinybird, is_set: Mapping[TokenKind, bool], *, is_local: bo
 def _read_token(tinybird: Tinybird) -> Finding:
     name = _VARIABLES["read"]
     may_read = _readable_pipes(tinybird, "read")
-    beyond = [*_appendable(tinybird, "read"), *(["deletes"] if _may_delete(tinybird, "read") else [])]
+    may_delete = _may_delete(tinybird, "read")
+    beyond = [*_appendable(tinybird, "read"), *(["deletes"] if may_delete else [])]
     if not may_read:
         remedy = "Set it to the token `dashboard_read` of this workspace (`tb --cloud token ls`)."
         is_it = (
@@ -240,7 +245,7 @@ def _read_token(tinybird: Tinybird) -> Finding:
         text = f"may do more than read: {_doing(beyond)}"
         remedy = "Use `dashboard_read`: a dashboard that is broken into then gives nothing but numbers away."
         return Finding("tokens", name, "warning", text, remedy)
-    return Finding("tokens", name, "ok", f"reads {len(may_read)} pipes, and nothing else")
+    return Finding("tokens", name, "ok", f"reads {len(may_read)} pipes, {_nothing_else(may_delete)}")
 
 
 def _append_token(tinybird: Tinybird) -> Finding:
@@ -250,19 +255,23 @@ def _append_token(tinybird: Tinybird) -> Finding:
     if missing:
         remedy = "Set it to the token `events_append` of this workspace (`tb --cloud token ls`)."
         return Finding("tokens", name, "problem", f"may not append to {listed(missing)}", remedy)
+    may_delete = _may_delete(tinybird, "append")
     beyond = [
         *(["reads pipes"] if _readable_pipes(tinybird, "append") else []),
-        *(["deletes"] if _may_delete(tinybird, "append") else []),
+        *(["deletes"] if may_delete else []),
     ]
     if beyond:
         text = f"may do more than append: {_doing(beyond)}"
         return Finding("tokens", name, "warning", text, "Use `events_append`, which can do nothing else.")
-    return Finding("tokens", name, "ok", "appends to both data sources, and nothing else")
+    return Finding("tokens", name, "ok", f"appends to both data sources, {_nothing_else(may_delete)}")
 
 
 def _admin_token(tinybird: Tinybird, *, is_local: bool) -> Finding:
     name = _VARIABLES["admin"]
-    if not _may_delete(tinybird, "admin"):
+    may_delete = _may_delete(tinybird, "admin")
+    if may_delete is None:
+        return Finding("tokens", name, "ok", f"{_DELETING}: whether it may delete cannot be asked meanwhile")
+    if not may_delete:
         remedy = "Set it to a workspace admin token, or unset it (`tb --cloud token ls`)."
         return Finding("tokens", name, "problem", "may not delete rows, or is not of this workspace", remedy)
     if is_local:
@@ -292,25 +301,37 @@ def _readable_pipes(tinybird: Tinybird, token: TokenKind) -> list[str]:
 
 def _appendable(tinybird: Tinybird, token: TokenKind) -> list[str]:
     """The data sources that the token may append to: an empty body is refused as empty, and not as forbidden."""
-    return [
-        name
-        for name in DATASOURCES
-        if _is_allowed(partial(tinybird.manage, "POST", "/v0/events", token, name, params={"name": name}))
-    ]
+    return [name for name in DATASOURCES if _may_append(tinybird, token, name)]
 
 
-def _may_delete(tinybird: Tinybird, token: TokenKind) -> bool:
-    """Whether the token may delete rows: a dry run, with a condition that holds for no row besides."""
+def _may_append(tinybird: Tinybird, token: TokenKind, name: str) -> bool:
+    try:
+        tinybird.manage("POST", "/v0/events", token, name, params={"name": name})
+    except SourceError as error:
+        return _is_permitted(error)
+    return True
+
+
+def _nothing_else(may_delete: bool | None) -> str:
+    return f"and nothing else; {_DELETING}" if may_delete is None else "and nothing else"
+
+
+def _may_delete(tinybird: Tinybird, token: TokenKind) -> bool | None:
+    """Whether the token may delete rows: a dry run, with a condition that holds for no row besides.
+
+    None while Tinybird refuses it because a delete job, such as a purge's, is running.
+    """
     form = {"delete_condition": "1 = 0", "dry_run": "true"}
     path = f"/v0/datasources/{DATASOURCES[0]}/delete"
-    return _is_allowed(lambda: tinybird.manage("POST", path, token, DATASOURCES[0], form=form))
-
-
-def _is_allowed(ask: Callable[[], object]) -> bool:
     try:
-        ask()
-    except SourceRejected as error:
-        return error.status not in {401, 403, 404}
-    except SchemaMismatch:
-        return True
+        tinybird.manage("POST", path, token, DATASOURCES[0], form=form)
+    except SourceError as error:
+        return None if is_busy(error) else _is_permitted(error)
     return True
+
+
+def _is_permitted(error: SourceError) -> bool:
+    """Whether a request was refused for what it asks, and not for who asks; another error is raised."""
+    if not isinstance(error, SourceRejected | SchemaMismatch):
+        raise error
+    return error.status not in {401, 403, 404}

@@ -147,7 +147,7 @@ def role(stack: LocalStack, *grants: str, tables: str = "ALL TABLES IN SCHEMA pu
     Args:
         stack: Where.
         grants: Statements run besides, with {role} and {schema} for its name and that of a schema of its own.
-        tables: What it may read.
+        tables: What it may read; empty for nothing but what `grants` say.
     """
     name = f"doctor_{uuid4().hex[:12]}"
     schema = f"{name}_schema"
@@ -161,7 +161,8 @@ def role(stack: LocalStack, *grants: str, tables: str = "ALL TABLES IN SCHEMA pu
         try:
             run(f"GRANT CONNECT ON DATABASE {httpx.URL(stack.owner_url).path.lstrip('/')} TO {{role}}")
             run("GRANT USAGE ON SCHEMA public TO {role}")
-            run(f"GRANT SELECT ON {tables} TO {{role}}")
+            if tables:
+                run(f"GRANT SELECT ON {tables} TO {{role}}")
             run("GRANT USAGE ON SCHEMA {schema} TO {role}")
             for grant in grants:
                 run(grant)

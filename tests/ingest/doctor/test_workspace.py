@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import httpx
 import pytest
 
-from analytics.ingest.doctor import examine, workspace
+from analytics.ingest.doctor import examine, flow, workspace
 from analytics.tinybird import Tinybird, TokenKind
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.doctor.clinic import deployed, environment, found, of, of_server, replaced
@@ -59,6 +60,34 @@ def test_an_admin_token_is_at_home_on_the_local_stack_alone() -> None:
         with Recorder(ok({"rows_to_be_deleted": 0})).client() as tinybird:
             findings = workspace.tokens(tinybird, is_set, is_local=is_local)
         assert {each.subject: each.level for each in findings}["TINYBIRD_ADMIN_TOKEN"] == expected
+
+
+def test_a_delete_job_that_runs_is_no_problem_of_the_tokens() -> None:
+    """During a purge Tinybird refuses the dry run: what it would have shown is said to be open."""
+    is_set: dict[TokenKind, bool] = {"read": True, "append": False, "admin": True}
+    pipes = ok({"pipes": [{"name": "unique_visitors"}]})
+    for busy in (httpx.Response(429), httpx.Response(403, json={"error": "Only one delete job at a time"})):
+        forbidden = httpx.Response(403)
+        with Recorder(pipes, busy, forbidden, forbidden, busy).client() as tinybird:
+            read, _, admin = workspace.tokens(tinybird, is_set, is_local=False)
+        assert (read.level, admin.level) == ("ok", "ok")
+        for finding in (read, admin):
+            assert "a delete job is running" in finding.message
+
+
+def test_pipes_that_are_all_refused_are_problems() -> None:
+    """A token that lists pipes and may read none leaves the dashboard empty: never exit code 0."""
+    with Recorder(httpx.Response(403)).client() as tinybird:
+        findings = workspace.pipes(tinybird, may_read=True)
+    assert {finding.level for finding in findings} == {"problem"}
+    assert all(finding.remedy for finding in findings)
+
+
+def test_events_that_cannot_be_asked_for_are_a_problem() -> None:
+    """Tinybird answered before and fails here: its message and remedy, with or without an admin token."""
+    with Recorder(httpx.Response(403)).client() as tinybird:
+        [finding] = flow.events(tinybird, None, may_query=True)
+    assert (finding.level, bool(finding.remedy)) == ("problem", True)
 
 
 def test_probing_changes_nothing(local_stack: LocalStack) -> None:
