@@ -36,7 +36,9 @@ def test_a_healthy_stack_ends_with_0_and_one_line_each(local_stack: LocalStack) 
 
 def test_a_problem_ends_with_1_and_its_remedy(local_stack: LocalStack) -> None:
     """On the same line."""
-    ended = command_line.run(environment(local_stack, TINYBIRD_HOST=f"http://127.0.0.1:{closed_port()}"))
+    ended = command_line.run(
+        environment(local_stack, TINYBIRD_HOST=f"http://127.0.0.1:{closed_port()}"), "doctor"
+    )
     assert ended.returncode == 1
     [line] = [line for line in ended.stdout.splitlines() if line.startswith("problem")]
     assert "cannot be reached" in line
@@ -46,14 +48,14 @@ def test_a_problem_ends_with_1_and_its_remedy(local_stack: LocalStack) -> None:
 
 def test_an_empty_environment_ends_with_1() -> None:
     """Every other command refuses to start then; this one says what is missing."""
-    ended = command_line.run({})
+    ended = command_line.run({}, "doctor")
     assert ended.returncode == 1
     assert ended.stdout.count("is missing") >= 3
 
 
 def test_json_has_every_finding(local_stack: LocalStack) -> None:
     """For scripts: verdict, time, and one object a finding."""
-    ended = command_line.run(environment(local_stack, TINYBIRD_READ_TOKEN="p.wrong"), "--json")
+    ended = command_line.run(environment(local_stack, TINYBIRD_READ_TOKEN="p.wrong"), "doctor", "--json")
     assert ended.returncode == 1
     told = json.loads(ended.stdout)
     assert told["verdict"] == "problem"
