@@ -49,7 +49,7 @@ _VERDICTS = {
 def parity(
     context: click.Context, slug: str, range_: str, timezone: str, tolerance: float, is_json: bool
 ) -> None:
-    """Compare every KPI of the pipes with the same KPI from Postgres, and name the causes.
+    """Compare every KPI of the pipes with the same KPI from Postgres, and name the causes where they differ.
 
     Exit code 0 when all of them are within the tolerance, 1 when one is not.
     """
@@ -103,7 +103,7 @@ def _cause_lines(period: PeriodReport) -> list[str]:
     moved: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
     unexplained: list[str] = []
     for each in period.compared:
-        if each.verdict in {"equal", "one-sided"}:
+        if each.verdict != "differs":
             continue
         if not each.causes and not each.note:
             unexplained.append(each.kpi.name)

@@ -73,7 +73,8 @@ class Compared:
         tinybird: What the pipes say; None when there is nothing to say (a median of nothing).
         postgres: What Postgres says; None likewise, or when Postgres cannot know.
         verdict: `one-sided` when one of the two cannot be known; it counts as neither within nor outside.
-        causes: Why they differ, most frequent first; empty when they do not or no cause was found.
+        causes: Why they differ by more than the tolerance, most frequent first; empty when they do not, when no cause was
+            found, or when no row was looked at, which the note says.
         note: What limits the comparison; empty when nothing does.
     """
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics import sources
 from analytics.ingest import history, product
-from analytics.ingest.comparison import KPIS, Cause, Compared, Kpi, is_within, verdict
+from analytics.ingest.comparison import KINDS, KPIS, Cause, Compared, Kpi, is_within, verdict
 from analytics.ingest.discrepancies import Discrepancies
 from analytics.ingest.history import Website
 from analytics.intervals import Interval
@@ -24,6 +24,9 @@ from analytics.tinybird import Tinybird
 from analytics.totals import ConversationTotals
 
 PeriodName = Literal["current", "previous"]
+
+MOST_SEARCHED: Final = 200_000
+"""Events of a period whose rows are looked at for causes: they are held in memory, about half a kilobyte each."""
 
 HASHES: Final = 2**32
 """`uniq` tells visitors apart by 32 bits of a hash: of n visitors about n² / 2³³ are taken for another."""
@@ -96,6 +99,7 @@ def parity(
         theirs = product.numbers(postgres, website, date_from, date_to)
         ours = _pipe_values(total, *_scores(rated, name))
         postgres_values = theirs.values | _index(theirs)
+        events = max(sum(side[kind] or 0 for kind in KINDS) for side in (ours, postgres_values))
         compared = []
         for kpi in KPIS:
             if kpi.name == "unique_visitors":
@@ -104,9 +108,12 @@ def parity(
             one, other = ours[kpi.name], postgres_values[kpi.name]
             found = verdict(kpi, one, other, tolerance)
             reasons: dict[Cause, None] = {}
-            if found != "equal":
+            note = ""
+            if found == "differs" and kpi.kinds and events > MOST_SEARCHED:
+                note = f"no row was looked at: more than {MOST_SEARCHED:,} events; choose a shorter range"
+            elif found == "differs":
                 reasons = dict.fromkeys(cause for kind in kpi.kinds for cause in search.causes(kind))
-            compared.append(Compared(kpi, one, other, found, tuple(reasons)))
+            compared.append(Compared(kpi, one, other, found, tuple(reasons), note))
         reports.append(
             PeriodReport("current" if name == "current" else "previous", date_from, date_to, tuple(compared))
         )
@@ -197,7 +204,7 @@ def _visitors(
         return Compared(kpi, float(seen), None, "one-sided", note="; ".join(notes))
     counted = product.visitors_seen(postgres, website, date_from, date_to)
     found = verdict(kpi, float(seen), float(counted), tolerance)
-    causes = () if found == "equal" else search.visitor_causes()
+    causes = search.visitor_causes() if found == "differs" else ()
     merged = counted * counted / (2 * HASHES)
     if not causes and 0 < counted - seen <= merged + 3 * merged**0.5 + 1 and found != "equal":
         notes.append(
