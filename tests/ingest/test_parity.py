@@ -93,7 +93,7 @@ def event(
     }
 
 
-def test_what_was_moved_is_the_same_to_the_last_digit(compare: Callable[[], Report]) -> None:
+def test_what_was_moved_is_the_same_to_the_last_digit(compare: Callable[..., Report]) -> None:
     """Every KPI of both periods, medians and p90 included, against numbers counted by hand."""
     report = compare()
 
@@ -129,7 +129,7 @@ def test_nothing_on_either_side_is_equal(local_stack: LocalStack, product: Produ
 
 
 def test_duplicates_change_no_number(
-    history: History, compare: Callable[[], Report], send_events: Send
+    history: History, compare: Callable[..., Report], send_events: Send
 ) -> None:
     """Everything stored twice, as a product that emits beside a backfill would: counts and medians stay."""
     answer = history.events()
@@ -140,7 +140,7 @@ def test_duplicates_change_no_number(
 
 
 def test_more_than_can_be_looked_at_is_said(
-    history: History, compare: Callable[[], Report], monkeypatch: pytest.MonkeyPatch
+    history: History, compare: Callable[..., Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest is counted as what it is: not looked at."""
     monkeypatch.setattr(discrepancies, "MOST_LOOKED_AT", 3)
@@ -169,7 +169,7 @@ def test_rows_are_looked_at_only_where_a_number_differs(
 
 
 def test_causes_are_found_on_the_rows(
-    history: History, compare: Callable[[], Report], send_events: Send
+    history: History, compare: Callable[..., Report], send_events: Send
 ) -> None:
     """Each way in which the sides can come apart, put there on purpose, is named with its count."""
     product, at = history.product, NOW - 3 * DAY
@@ -204,7 +204,7 @@ def test_causes_are_found_on_the_rows(
 
 
 def test_reopened_conversations_are_told_apart(
-    history: History, compare: Callable[[], Report], send_events: Send
+    history: History, compare: Callable[..., Report], send_events: Send
 ) -> None:
     """Open again, resolved again outside the period, by a person instead of the AI, and with another duration."""
     product, at = history.product, NOW - 3 * DAY
@@ -233,7 +233,7 @@ def test_reopened_conversations_are_told_apart(
     assert texts(compared["ai_handled_rate"]) == texts(compared["resolved"]) | texts(compared["ai_resolved"])
 
 
-def test_a_row_that_cannot_be_an_event_is_the_cause(history: History, compare: Callable[[], Report]) -> None:
+def test_a_row_that_cannot_be_an_event_is_the_cause(history: History, compare: Callable[..., Report]) -> None:
     """An answer before the start is counted by Postgres and was never sent."""
     at = NOW - 3 * DAY
     history.product.add_conversation(at, first_response_at=at - timedelta(seconds=1))
@@ -243,7 +243,7 @@ def test_a_row_that_cannot_be_an_event_is_the_cause(history: History, compare: C
 
 
 def test_visitors_are_compared_and_the_odd_ones_named(
-    history: History, compare: Callable[[], Report], send_events: Send
+    history: History, compare: Callable[..., Report], send_events: Send
 ) -> None:
     """A test visitor and one that Postgres does not have were seen by Tinybird alone."""
     product = history.product
@@ -272,7 +272,7 @@ def test_visitors_are_compared_and_the_odd_ones_named(
     }
 
 
-def test_what_postgres_cannot_know_of_visitors_is_said(compare: Callable[[], Report]) -> None:
+def test_what_postgres_cannot_know_of_visitors_is_said(compare: Callable[..., Report]) -> None:
     """It keeps the newest visit alone, so the period before has one side, and that is no failure."""
     before = {each.kpi.name: each for each in compare().periods[1].compared}["unique_visitors"]
     assert (before.verdict, before.postgres) == ("one-sided", None)
