@@ -13,7 +13,7 @@ from tests.product import Product
 
 CONVERSATIONS = 1500
 KILLS = 4
-OPTIONS = ("--batch", "60", "--settle", "2")
+OPTIONS = ("--batch", "60", "--settle", "1")
 START_SECONDS = 60.0
 
 
