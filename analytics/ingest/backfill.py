@@ -85,12 +85,11 @@ def counted(
     tally = Tally()
     for name in HISTORIES:
         mark = None if state is None else peek(*state, website.id, name)
-        both = window if mark is None else mark.window.joined(window)
-        start = START if mark is None or both != mark.window else mark.start
+        start = mark.start if mark is not None and mark.window.holds(window) else START
         for told in history.told(postgres, website, name, start):
             tally.rows += 1
             tally.skipped.update(told.skipped)
-            tally.sent.update(event.event_type for event in told.events if event.timestamp in both)
+            tally.sent.update(event.event_type for event in told.events if event.timestamp in window)
             if tally.rows % 1000 == 0:
                 on_rows(1000)
     return tally

@@ -80,21 +80,10 @@ class Window:
         said = [f" {word} {at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" for word, at in ends if at is not None]
         return f"events{''.join(said)}" if said else "all events"
 
-    def is_apart(self, other: Window) -> bool:
-        """Whether an instant lies between the two that is in neither."""
-        return _is_before(self.until, other.since) or _is_before(other.until, self.since)
-
-    def joined(self, other: Window) -> Window:
-        """The window of both; `other` alone when they are apart, because what lies between is wanted by neither."""
-        if self.is_apart(other):
-            return other
-        since = None if self.since is None or other.since is None else min(self.since, other.since)
-        until = None if self.until is None or other.until is None else max(self.until, other.until)
-        return Window(since, until)
-
-
-def _is_before(end: datetime | None, start: datetime | None) -> bool:
-    return end is not None and start is not None and end < start
+    def holds(self, other: Window) -> bool:
+        """Whether every instant of the other is in this one."""
+        is_begun = self.since is None or (other.since is not None and other.since >= self.since)
+        return is_begun and (self.until is None or (other.until is not None and other.until <= self.until))
 
 
 @dataclass(frozen=True, slots=True)

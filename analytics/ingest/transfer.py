@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -159,9 +159,8 @@ class Transfer:
 
         Args:
             website: Whose history.
-            window: Which events. One that reaches further than that of an earlier run starts over, with every event
-                looked up; one that does not is the earlier one. One apart from it takes its place, and nothing in
-                between is sent.
+            window: Which events, whatever an earlier run was told. What reaches beyond that of the earlier run starts over,
+                with every event looked up; what was sent outside of it stays, and does not follow its rows any more.
 
         Raises:
             SourceError: A source does not answer or says no; what was confirmed stays.
@@ -188,17 +187,16 @@ class Transfer:
             begins = -math.inf if is_known else horizon
             mark = Watermark(checked_from=begins, horizon=horizon, window=window)
             return self._watermarks.put(website.id, name, mark)
-        wanted = found.window.joined(window)
-        if wanted == found.window:
+        if window == found.window:
             return found
+        is_narrower = found.window.holds(window)
         if name == HISTORIES[0]:
-            change = (
-                f"{found.window.text} were wanted before and are left as they are; now {wanted.text}, and nothing in between"
-                if found.window.is_apart(window)
-                else f"more is wanted than before: {wanted.text}"
+            then = "" if is_narrower else "; starting over, and looking up what is there"
+            self._say(
+                f"{website.slug}: {window.text} are wanted now, and {found.window.text} were before{then}."
             )
-            self._say(f"{website.slug}: {change}; starting over, and looking up what is there.")
-        return self._watermarks.put(website.id, name, restarted(found, wanted))
+        mark = replace(found, window=window) if is_narrower else restarted(found, window)
+        return self._watermarks.put(website.id, name, mark)
 
     def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
         # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.

@@ -251,13 +251,19 @@ def test_rows_ahead_are_counted(local_stack: LocalStack, product: Product, websi
 
 
 def test_a_window_takes_its_first_instant_and_leaves_its_last() -> None:
-    """Half-open; without ends everything lies inside; two are joined where nothing lies between them."""
+    """Half-open; without ends everything lies inside; one holds another when no instant of that is outside."""
     day = timedelta(days=1)
     window = Window(AT, AT + day)
     assert [at in window for at in (AT - day, AT, AT + day)] == [False, True, False]
     assert datetime.min.replace(tzinfo=UTC) in Window()
-    assert window.joined(Window(AT - day, AT)) == Window(AT - day, AT + day)
-    assert window.joined(Window(None, AT)) == Window(None, AT + day)
-    for apart in (Window(AT + 2 * day, None), Window(AT - 2 * day, AT - day)):
-        assert window.joined(apart) == apart
-        assert apart.joined(window) == window
+    assert window.holds(window)
+    assert Window().holds(window)
+    assert Window(None, AT + day).holds(window)
+    for other in (
+        Window(),
+        Window(AT, None),
+        Window(None, AT),
+        Window(AT - day, AT),
+        Window(AT, AT + 2 * day),
+    ):
+        assert not window.holds(other)
