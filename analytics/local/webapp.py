@@ -15,7 +15,7 @@ from analytics.local.failure import StackFailure
 from analytics.local.gate import Gate
 from analytics.local.stack import ROOT, LocalStack, listen
 
-APP: Final = ROOT / "app.py"
+APP: Final = ROOT / "serve.py"
 
 
 class WebApp:

@@ -1,6 +1,6 @@
 """A panel: a card with a title that loads, shows, is stale or failed on its own.
 
-The only place where pages meet errors. It catches `AnalyticsError` alone: anything else is a defect and must be seen.
+The only place where pages meet errors. It catches `AnalyticsError` alone: anything else is a defect, and must be seen.
 """
 
 from collections.abc import Iterator
@@ -63,6 +63,16 @@ def failure(error: AnalyticsError, key: str) -> None:
         icon=":material/cloud_off:",
     )
     st.button("Try again", key=f"retry-{key}", icon=":material/refresh:")
+
+
+def defect() -> None:
+    """What stands where an error was met that nobody foresaw: nothing of it, for it may name anything."""
+    st.error(
+        "What stands on the page besides is as it was read. Reload the page to try again; if this stays, tell whoever runs"
+        " this dashboard when it happened: its log says what it was.",
+        title="This cannot be shown because of a mistake in the dashboard",
+        icon=":material/error:",
+    )
 
 
 def note_staleness(reading: Reading[T], timezone: str) -> None:

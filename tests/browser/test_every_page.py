@@ -55,8 +55,6 @@ def test_no_page_breaks_wcag_aa(window: Callable[..., Window], title: str, schem
             opened.page.wait_for_timeout(3000)
             serious = violations(opened.page)
     assert serious == []
-    assert opened.errors == []
-    assert opened.foreign == []
 
 
 @pytest.mark.parametrize("title", PATHS)
