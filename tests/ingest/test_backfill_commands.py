@@ -186,7 +186,7 @@ def test_a_terminal_shows_a_bar_with_rate_and_time_left(history: History) -> Non
     """And everything else a plain line now and then, with the same."""
     terminal, other_end = pty.openpty()
     with subprocess.Popen(
-        history.command("backfill", "--batch", "1"),
+        history.command("backfill", "--batch", "12"),
         cwd=ROOT,
         env=history.environment(TERM="xterm"),
         stdout=subprocess.DEVNULL,
