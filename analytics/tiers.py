@@ -159,18 +159,21 @@ def offered_ranges(tier: Tier) -> tuple[Range, ...]:
     return tuple(preset for preset in PRESETS if preset.day_count <= TIER_DAYS[tier])
 
 
-def reach_sentence(tier: Tier) -> str:
-    """What the tier allows, as the sidebar says it before anyone runs into it.
+def reach_sentence(tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
+    """What the tier allows now, as the sidebar says it before anyone runs into it.
 
-    >>> reach_sentence("free")
+    >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
+    >>> reach_sentence("free", now, ZoneInfo("Europe/London"))
     'Free plan: data reaches back 21 days. Comparisons up to 10 days.'
-    >>> reach_sentence("paid")
+    >>> reach_sentence("paid", now, ZoneInfo("Europe/London"))
     'Paid plan: data reaches back 90 days, visitors 30. Comparisons up to 45 days, visitors 15.'
     """
     days, visitors = TIER_DAYS[tier], visitor_reach_days(tier)
+    longest = longest_comparable_days(earliest_conversations(tier, now), days, now, timezone)
     if visitors == days:
-        return f"{tier.capitalize()} plan: data reaches back {days} days. Comparisons up to {days // 2} days."
+        return f"{tier.capitalize()} plan: data reaches back {days} days. Comparisons up to {longest} days."
+    longest_visitors = longest_comparable_days(earliest_visitors(tier, now), visitors, now, timezone)
     return (
         f"{tier.capitalize()} plan: data reaches back {days} days, visitors {visitors}. "
-        f"Comparisons up to {days // 2} days, visitors {visitors // 2}."
+        f"Comparisons up to {longest} days, visitors {longest_visitors}."
     )

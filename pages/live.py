@@ -50,6 +50,8 @@ def draw_live() -> None:
                 activity = cached.visitor_activity(viewer, website, now)
                 charts.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
+                days = visitors.days_of(now, len(activity.value), page.timezone)
+                export.offer_csv(page, "visitors-by-minute", charts.minutes(activity.value), days=days)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)

@@ -44,6 +44,9 @@ def test_names_are_those_of_the_larger_area(code: str, name: str) -> None:
         ("AU", 134.0, -25.0),
         ("SG", 103.8, 1.35),
         ("US", -98.0, 39.0),
+        ("GF", -52.33, 4.94),
+        ("RE", 55.45, -20.88),
+        ("SJ", 15.65, 78.22),
     ],
 )
 def test_a_point_of_a_country_lies_near_its_cities(code: str, longitude: float, latitude: float) -> None:

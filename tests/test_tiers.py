@@ -164,6 +164,12 @@ def test_an_offered_range_is_never_cut_by_more_than_a_dst_hour(
 
 def test_the_sentence_is_shown_before_anyone_runs_into_the_limit() -> None:
     """Both numbers, the reach and the comparison, for both tiers."""
-    assert reach_sentence("free") == "Free plan: data reaches back 21 days. Comparisons up to 10 days."
-    assert "30" in reach_sentence("paid")
-    assert "45" in reach_sentence("paid")
+    london = ZoneInfo("Europe/London")
+    assert (
+        reach_sentence("free", NOW, london)
+        == "Free plan: data reaches back 21 days. Comparisons up to 10 days."
+    )
+    assert "30" in reach_sentence("paid", NOW, london)
+    assert "45" in reach_sentence("paid", NOW, london)
+    in_the_hour = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
+    assert "Comparisons up to 44 days" in reach_sentence("paid", in_the_hour, london)

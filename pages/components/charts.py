@@ -179,6 +179,11 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
     st.plotly_chart(figure, key=key, height=96, config=CONFIG, alt=alt)
 
 
+def minutes(activity: pd.DataFrame) -> pd.DataFrame:
+    """What `draw_minutes` shows of `cached.visitor_activity`, exactly: for its export."""
+    return activity[["minute", "visitors"]]
+
+
 def bucket_labels(starts: pd.Series, bucket: Bucket) -> list[str]:
     """One distinct label per bucket; the hour that a clock change repeats is marked."""
     one_day = len(starts) > 0 and starts.iloc[0].date() == starts.iloc[-1].date()

@@ -237,7 +237,8 @@ def _website_name(website: Website) -> str:
 
 def _range_control(selected: Range, website: Website, now: datetime, timezone: str) -> None:
     offered = {str(each): _short(each) for each in tiers.offered_ranges(website.tier)} | {CUSTOM: "Custom"}
-    today = now.astimezone(periods.parse_timezone(timezone)).date()
+    zone = periods.parse_timezone(timezone)
+    today = now.astimezone(zone).date()
     is_custom = not selected.is_relative or str(selected) not in offered
 
     def text(choice: str) -> str | None:
@@ -257,7 +258,7 @@ def _range_control(selected: Range, website: Website, now: datetime, timezone: s
     )
     if is_custom:
         _days_control(selected, website, today)
-    st.caption(tiers.reach_sentence(website.tier))
+    st.caption(tiers.reach_sentence(website.tier, now, zone))
 
 
 def _short(offered: Range) -> str:

@@ -2,6 +2,9 @@
 
 Owns the deck.gl layers and what a click on a dot means. Gets clusters that are ready to draw, one set per distance,
 and knows nothing of where they come from.
+
+It offers no picture of itself: deck.gl's canvas is empty to whoever reads it after the frame, and Streamlit's chart has
+no way to ask for another. The list beside it is what leaves, as CSV.
 """
 
 import base64

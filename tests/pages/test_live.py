@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages.conftest import RunPage, Site, query_of, text_of
+from tests.pages.test_self_check import exported
 
 LIVE = "pages/live.py"
 
@@ -41,6 +42,16 @@ def test_globe_and_list_show_the_visitors_of_the_window(run_page: RunPage, two_v
     assert list(table["Place"]) == ["Paris, FR", "<script>alert(1)</script>, FR"]
     assert list(table["Page"]) == ["/pricing", "javascript:alert(1)"]
     assert {str(dot["place"]) for dot in _dots(page)} == set(table["Place"])
+
+
+def test_the_strip_of_minutes_leaves_as_it_stands(run_page: RunPage, two_visitors: Site) -> None:
+    """Its file has a row for each bar, and counts whom the number counts."""
+    with exported() as files:
+        run_page(LIVE, website=two_visitors.slug)
+    rows = files["visitors-by-minute"]
+    assert list(rows[0]) == ["minute", "visitors"]
+    assert len(rows) == 30
+    assert sum(int(row["visitors"]) for row in rows) == 2
 
 
 def test_the_tooltip_is_text_and_never_html(run_page: RunPage, two_visitors: Site) -> None:
