@@ -147,7 +147,9 @@ def test_root_can_start_it_as_another_user(tmp_path: Path) -> None:
 
 def test_the_signal_it_stops_on_can_be_another(tmp_path: Path) -> None:
     """PostgreSQL takes SIGINT for its fast shutdown."""
-    child = Child("sleeper", ["sleep", "60"], log=tmp_path / "log", stop_signal=signal.SIGINT)
-    time.sleep(2)  # sleep says nothing when it has begun, and a busy machine starts it late
+    # What a shell starts in the background ignores SIGINT, and so would its children.
+    code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('ready', flush=True); time.sleep(60)"
+    child = Child("sleeper", [sys.executable, "-c", code], log=tmp_path / "log", stop_signal=signal.SIGINT)
+    wait_for(lambda: child.last_lines() == ["ready"])
     child.stop()
     assert child.ending() == "was ended by SIGINT"
