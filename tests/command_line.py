@@ -2,12 +2,14 @@
 
 import io
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.context import ForkServerProcess
 from unittest import mock
 
 from analytics import cli
@@ -35,3 +37,22 @@ def run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProc
                 signal.signal(name, handler)
     assert isinstance(code, int)
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def start(environ: Mapping[str, str], *arguments: str) -> ForkServerProcess:
+    """Starts a command in a process of its own, to be killed; nobody reads what it says."""
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["__main__", __name__, "analytics.commands.backfill"])
+    process = forks.Process(target=_become, args=(dict(environ), arguments))
+    process.start()
+    return process
+
+
+def _become(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv[:] = ["inbox-analytics", *arguments]
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nowhere, descriptor)
+    cli.main()

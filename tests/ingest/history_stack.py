@@ -7,13 +7,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
 from tests import command_line
-from tests.conftest import ROOT, LocalStack
+from tests.conftest import LocalStack
 from tests.product import Product
 
 FIRST: Final = datetime(2026, 9, 1, tzinfo=UTC)
@@ -141,12 +142,6 @@ class History:
         """Runs it to its end."""
         return command_line.run(environment or self.environment(), *self._arguments(name, *options))
 
-    def start(self, name: str, *options: str, **changes: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *options: str) -> ForkServerProcess:
         """Starts it; nobody reads what it says."""
-        return subprocess.Popen(
-            self.command(name, *options),
-            cwd=ROOT,
-            env=self.environment(**changes),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        return command_line.start(self.environment(), *self._arguments(name, *options))

@@ -3,7 +3,6 @@
 import os
 import pty
 import re
-import signal
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -162,8 +161,9 @@ def test_sync_goes_on_where_a_backfill_ended_until_sigterm(history: History) -> 
                 time.sleep(0.05)
             assert history.stored() == dict.fromkeys(expected, 1)
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        process.terminate()
+        process.join(30)
+    assert process.exitcode == 0
 
 
 def test_a_sync_starts_from_nothing_with_the_whole_history(history: History) -> None:

@@ -11,7 +11,7 @@ from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
 from tests.product import Product
 
-CONVERSATIONS = 1500
+CONVERSATIONS = 1000
 KILLS = 4
 OPTIONS = ("--batch", "60", "--settle", "1")
 START_SECONDS = 60.0
@@ -30,15 +30,15 @@ def kill_at_random(history: History, command: tuple[str, ...], dice: random.Rand
     began = {path: path.stat().st_mtime_ns for path in history.state_dir.glob("*.lock")}
     process = history.start(*command, *OPTIONS)
     deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+    while process.is_alive() and time.monotonic() < deadline:
         locks = {path: path.stat().st_mtime_ns for path in history.state_dir.glob("*.lock")}
         if locks and locks != began:
             break
         time.sleep(0.002)
     time.sleep(dice.uniform(0.0, 1.5))
-    was_at_work = process.poll() is None
+    was_at_work = process.is_alive()
     process.kill()
-    process.wait()
+    process.join()
     website_id = history.product.website_id
     marks = [
         peek(history.state_dir, history.stack.host, website_id, name) for name in ("conversation", "feedback")
