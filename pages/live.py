@@ -38,7 +38,7 @@ def draw_live() -> None:
     with panel("live", height_px=680, border=False):
         seen = cached.visitor_clusters(viewer, website, minutes, now)
         present = cached.right_now(viewer, website, now, minutes)
-        left, right = st.columns([4, 3], gap="xsmall", border=True)
+        left, right = st.columns([6, 5], gap="xsmall", border=True)
         with left:
             note_staleness(seen, page.timezone)
             globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)

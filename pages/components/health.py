@@ -134,7 +134,7 @@ def draw_flow(flow: pd.DataFrame) -> None:
         }
     )
     columns = {
-        "Event": st.column_config.TextColumn(width=150),
+        "Event": st.column_config.TextColumn(width=140),
         "Newest": st.column_config.TextColumn(width=76, help="Age of the newest event"),
         "State": st.column_config.TextColumn(
             width=112, help="Against the website's own longest quiet time; nothing is said below 20 rows"
@@ -149,7 +149,13 @@ def draw_flow(flow: pd.DataFrame) -> None:
             width=92, help="The longest time between two events in the last 30 days"
         ),
     }
-    _table("flow", table, columns, f"{len(table)} event types: newest event, state, rows and rows per day")
+    _table(
+        "flow",
+        table,
+        columns,
+        f"{len(table)} event types: newest event, state, rows and rows per day",
+        is_wide=True,
+    )
 
 
 def draw_queries(use: QueryUse) -> None:
@@ -185,8 +191,8 @@ def draw_savings(savings: pd.DataFrame) -> None:
     if not savings["failed"].any():
         table = table.drop(columns="Failed")
     columns = {
-        "Pipe or query": st.column_config.TextColumn(width=138),
-        "Asked": st.column_config.NumberColumn(width=54, format="localized", help="By pages, all viewers"),
+        "Pipe or query": st.column_config.TextColumn(width=124),
+        "Asked": st.column_config.NumberColumn(width=50, format="localized", help="By pages, all viewers"),
         "Read": st.column_config.NumberColumn(width=48, format="localized", help="From the source"),
         "Failed": st.column_config.NumberColumn(width=50, format="localized", help="The source failed"),
         "Saved": _share("Answered without asking the source"),
@@ -223,7 +229,13 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
         "Reason": st.column_config.TextColumn(width="large"),
         "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
     }
-    _table("quarantine", table, columns, f"{len(table)} reasons why rows were quarantined, newest first")
+    _table(
+        "quarantine",
+        table,
+        columns,
+        f"{len(table)} reasons why rows were quarantined, newest first",
+        is_wide=True,
+    )
 
 
 def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
@@ -287,11 +299,17 @@ def _ago(seconds: float) -> str:
 
 def _share(meaning: str) -> object:
     return st.column_config.ProgressColumn(
-        width=104, format="%.0f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
+        width=100, format="%.0f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
     )
 
 
-def _table(key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str) -> None:
+def _table(
+    key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str, *, is_wide: bool = False
+) -> None:
+    if is_wide:
+        # Shown on a phone alone, where the edge of the table may fall between two columns.
+        with st.container(key=f"swipe-{key}"):
+            st.caption("Swipe the table for more columns.")
     st.dataframe(
         table,
         hide_index=True,

@@ -94,9 +94,9 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             hide_index=True,
             height="stretch",
             column_config={
-                "Seen": st.column_config.TextColumn(width=46),
-                "Place": st.column_config.TextColumn(width=126),
-                "Page": st.column_config.TextColumn(width=150),
+                "Seen": st.column_config.TextColumn(width=42),
+                "Place": st.column_config.TextColumn(width=112),
+                "Page": st.column_config.TextColumn(width=122),
                 "Device": st.column_config.TextColumn(width=62),
             },
             key="visitor-list",

@@ -66,6 +66,70 @@ def test_a_phone_scrolls_in_one_direction(window: Callable[..., Window], title: 
     assert width <= 390
 
 
+CHOICES = {
+    "Overview": ("metric", "Response", "Resolution"),
+    "Conversations": ("heat", "Volume", "Median response"),
+    "Satisfaction": ("range", "7 d", "14 d"),
+    "Visitors": ("count", "Visitors", "Sessions"),
+    "Live": ("window", "5 min", "30 min"),
+    "Data health": ("website", "Northwind Outdoor", "Tea & Crumb"),
+}
+
+
+def is_chosen(page: Page, widget: str, choice: str) -> None:
+    """Waits until a switch or a box of the page stands there."""
+    place = page.locator(f".st-key-{widget}_widget")
+    if widget == "website":
+        expect(place.get_by_role("combobox")).to_have_value(re.compile(re.escape(choice)), timeout=SETTLED_MS)
+    else:
+        expect(place.get_by_role("radio", name=choice, exact=True)).to_be_checked(timeout=SETTLED_MS)
+
+
+@pytest.mark.parametrize("title", PATHS)
+def test_reload_keeps_and_back_restores(window: Callable[..., Window], title: str) -> None:
+    """What is chosen is in the address: reloading shows it again, going back shows what stood before it."""
+    widget, before, after = CHOICES[title]
+    page = window(f"{PATHS[title]}?website=northwind-outdoor").page
+    is_chosen(page, widget, before)
+    address = page.url
+    place = page.locator(f".st-key-{widget}_widget")
+    if widget == "website":
+        place.get_by_role("combobox").fill(after)
+        page.keyboard.press("Enter")
+    else:
+        place.get_by_role("radio", name=after, exact=True).click()
+    expect(page).not_to_have_url(address, timeout=SETTLED_MS)
+    chosen = page.url
+    page.reload()
+    is_chosen(page, widget, after)
+    assert page.url == chosen
+    page.go_back()
+    is_chosen(page, widget, before)
+    assert page.url == address
+
+
+def test_the_visitors_stand_uncut_beside_the_globe(window: Callable[..., Window]) -> None:
+    """From 1280 px on, place, page, device and time are there without scrolling sideways."""
+    page = window("/live?window=30", width=1280).page
+    table = page.locator(".st-key-panel-visitors .dvn-scroller")
+    expect(table).to_be_visible(timeout=SETTLED_MS)
+    assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+
+
+def test_a_phone_is_told_where_a_table_goes_on(window: Callable[..., Window]) -> None:
+    """The one table of Data health that is wider than 390 px says so; the others are not, and a desk needs no word."""
+    page = window("/data_health", width=390, height=844).page
+    hint = page.get_by_text("Swipe the table for more columns.")
+    expect(hint).to_have_count(1, timeout=SETTLED_MS)
+    expect(hint).to_be_visible()
+    for name in ("queries", "savings"):
+        table = page.locator(f".st-key-panel-{name} .dvn-scroller")
+        expect(table).to_be_visible(timeout=SETTLED_MS)
+        assert table.evaluate("table => table.scrollWidth <= table.clientWidth"), name
+    page.set_viewport_size({"width": 1280, "height": 900})
+    expect(hint).not_to_be_visible()
+
+
 @pytest.mark.parametrize("title", ["Conversations", "Live", "Data health"])
 def test_tables_leave_by_the_safe_button_alone(window: Callable[..., Window], title: str) -> None:
     """Streamlit's own download would hand a visitor's formula to a spreadsheet."""
