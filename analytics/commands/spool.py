@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
-from analytics.errors import ConfigError, SourceUnavailable
+from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
 from analytics.ingest import spool as spools
 from analytics.ingest.delivery import Delivery
 from analytics.ingest.refused import refusals, resend
-from analytics.settings import load_emitter_settings
+from analytics.ingest.segment import waiting_in
+from analytics.settings import EmitterSettings, load_emitter_settings
 from analytics.tinybird import Tinybird
 
 SHOWN_REASONS = 10
@@ -72,7 +73,8 @@ def send(directory: Path | None, timeout_seconds: float) -> None:
 
     Needs TINYBIRD_HOST and TINYBIRD_APPEND_TOKEN.
     """
-    _send(_existing(directory), timeout_seconds)
+    where = _existing(directory)
+    _send(where, timeout_seconds, _settings(where))
 
 
 @spool.command("resend")
@@ -81,17 +83,24 @@ def send(directory: Path | None, timeout_seconds: float) -> None:
 def resend_command(directory: Path | None, timeout_seconds: float) -> None:
     """Send again what Tinybird has refused, once the cause is mended.
 
-    Events whose cause is not mended are refused again. Damaged lines stay where they are, to be looked at.
+    Events whose cause is not mended are refused again. Damaged lines stay where they are, to be looked at. Without
+    TINYBIRD_ADMIN_TOKEN a batch with quarantined events is kept aside whole: its good events are sent a second time.
     """
     where = _existing(directory)
+    settings = _settings(where)
     resent = resend(where)
     click.echo(f"{resent.events:,} events are back in the spool, {resent.left:,} damaged lines stay aside")
+    if resent.again:
+        click.echo(f"{resent.again:,} of these events Tinybird has already: they are sent a second time")
     if resent.events:
-        _send(where, timeout_seconds)
+        _send(where, timeout_seconds, settings)
 
 
-def _send(directory: Path, timeout_seconds: float) -> None:
-    settings = load_emitter_settings({**os.environ, "INBOX_ANALYTICS_SPOOL_DIR": str(directory)})
+def _settings(directory: Path) -> EmitterSettings:
+    return load_emitter_settings({**os.environ, "INBOX_ANALYTICS_SPOOL_DIR": str(directory)})
+
+
+def _send(directory: Path, timeout_seconds: float, settings: EmitterSettings) -> None:
     admin = settings.tinybird_admin_token
     tokens = (
         settings.tinybird_append_token.get_secret_value(),
@@ -104,9 +113,11 @@ def _send(directory: Path, timeout_seconds: float) -> None:
         spools.MAX_SPOOL_BYTES,
         is_durable=False,
     )
-    deadline = time.monotonic() + timeout_seconds
+    deadline, is_hopeless = time.monotonic() + timeout_seconds, False
     try:
         while (left := spools.status(directory).spooled) and time.monotonic() < deadline:
+            if is_hopeless := _is_hopeless(directory, delivery):
+                break
             time.sleep(LOOK_SECONDS)
         failure, sent = delivery.failure, delivery.sent
     finally:
@@ -115,11 +126,26 @@ def _send(directory: Path, timeout_seconds: float) -> None:
     click.echo(f"{sent:,} events sent, {max(0, refused):,} kept aside, {left:,} still wait")
     if left:
         raise SourceUnavailable(
-            f"{left:,} events could not be sent in time." + (f" {failure.message}" if failure else ""),
+            f"{left:,} events could not be sent{'' if is_hopeless else ' in time'}."
+            + (f" {failure.message}" if failure else ""),
             failure.remedy if failure else "They wait in the spool; send again, or give it more time.",
             source="tinybird",
             resource="spool",
         )
+
+
+def _is_hopeless(directory: Path, delivery: Delivery) -> bool:
+    """Whether Tinybird takes nothing of what waits until somebody puts a token right."""
+    denied = {
+        name
+        for name, failure in delivery.failures.items()
+        if isinstance(failure, SourceRejected) and failure.status in {401, 403}
+    }
+    return bool(denied) and all(
+        name in denied
+        for name in spools.DATASOURCES
+        if any(waiting_in(path)[0] for path in spools.segments(directory, name))
+    )
 
 
 def _existing(directory: Path | None) -> Path:

@@ -19,6 +19,7 @@ from typing import Final
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.lane import Lane
+from analytics.ingest.segment import HEADER_BYTES
 from analytics.ingest.sender import Sender
 from analytics.ingest.spool import DATASOURCES, Bound
 from analytics.tinybird import Tinybird
@@ -35,12 +36,13 @@ class Delivery:
     Args:
         connect: Makes a client; called again when a forked child sends, which must not use its parent's connections.
         directory: The spool.
-        max_bytes: What the directory may take.
+        max_bytes: What the directory may take, refused events included.
         is_durable: True waits for the disk with every write.
 
     Attributes:
         directory: The spool.
         dropped: Events that could not be written.
+        repeated: Events that its user did not write, because they said nothing new.
         lock: Free for whoever uses this; no fork happens while it is held.
 
     Raises:
@@ -55,7 +57,10 @@ class Delivery:
         self._tinybird: Tinybird | None = connect()
         self._connecting = threading.Lock()
         self._bound = Bound(self.directory, max_bytes)
-        self._lanes = {name: Lane(self.directory, name, is_durable=is_durable) for name in DATASOURCES}
+        self._lanes = {
+            name: Lane(self.directory, name, max_bytes=max_bytes, is_durable=is_durable)
+            for name in DATASOURCES
+        }
         self._senders = {
             name: Sender(lane, self.directory, self._bound, self._client)
             for name, lane in self._lanes.items()
@@ -63,19 +68,19 @@ class Delivery:
         self.lock = threading.Lock()
         self._start_counting()
         _watch_this_process()
-        _deliveries.add(self)
+        with _forking:
+            _deliveries.add(self)
         for sender in self._senders.values():
             sender.wake()
 
     def write(self, datasource: str, lines: bytes, events: int) -> bool:
         """Puts events on the disk, all or none; whether they are there. Raises nothing that a disk can cause."""
         try:
-            if self._bound.has_room(len(lines)):
-                self._lanes[datasource].append(lines, events)
-                self._bound.note(len(lines))
+            if self._bound.has_room(len(lines) + HEADER_BYTES):
+                self._bound.note(self._lanes[datasource].append(lines, events))
                 self._senders[datasource].wake()
                 return True
-            reason = "it is full: what waits there must be sent first"
+            reason = "it is full: what waits there must be sent, or what is kept aside sent again or removed, first"
         except OSError as error:
             reason = error.strerror or str(error)
         with self._counting:
@@ -106,9 +111,19 @@ class Delivery:
         return sum(sender.refused for sender in self._senders.values())
 
     @property
+    def lost(self) -> int:
+        """Events of this process whose file was cut or deleted from outside before they were sent."""
+        return sum(lane.lost for lane in self._lanes.values())
+
+    @property
+    def failures(self) -> dict[str, AnalyticsError]:
+        """Why data sources are not delivered at the moment; those of which nothing is known to be wrong are missing."""
+        return {name: sender.failure for name, sender in self._senders.items() if sender.failure}
+
+    @property
     def failure(self) -> AnalyticsError | None:
-        """Why a lane is not delivered at the moment; None when nothing is known to be wrong."""
-        return next((sender.failure for sender in self._senders.values() if sender.failure), None)
+        """Why something is not delivered at the moment; None when nothing is known to be wrong."""
+        return next(iter(self.failures.values()), None)
 
     def flush(self, timeout_seconds: float, *, is_patient: bool = True) -> bool:
         """Whether everything accepted by this process before the call is confirmed, or kept aside, in time.
@@ -139,7 +154,7 @@ class Delivery:
     def close(self, timeout_seconds: float) -> bool:
         """Flushes, then stops sending and lets go of the directory; whether everything accepted is delivered.
 
-        What is not waits on the disk, and so does what is written later.
+        What is not waits on the disk, and so does what is written later, in a forked child too.
         """
         deadline = time.monotonic() + timeout_seconds
         is_flushed = self.flush(timeout_seconds, is_patient=False)
@@ -150,7 +165,6 @@ class Delivery:
             self._lanes[name].leave()
         if all(stopped.values()) and self._tinybird is not None:
             self._tinybird.close()
-        _deliveries.discard(self)
         return is_flushed
 
     def locks(self) -> Iterable[threading.Lock]:
@@ -159,10 +173,14 @@ class Delivery:
 
     def start_afresh(self) -> None:
         """In a forked child: nothing of the parent's is touched, its threads are not here."""
+        self.lock = threading.Lock()
         for lane in self._lanes.values():
             lane.forget()
         for sender in self._senders.values():
+            is_stopped = sender.is_stopped
             sender.reset()
+            if is_stopped:
+                sender.stop(0.0)
         self._bound.reset()
         self._tinybird, self._connecting = None, threading.Lock()
         self._start_counting()
@@ -176,11 +194,13 @@ class Delivery:
     def _start_counting(self) -> None:
         self._counting = threading.Lock()
         self._drops = Complaint(_LOG)
-        self.dropped = 0
+        self.dropped = self.repeated = 0
 
 
 _deliveries: weakref.WeakSet[Delivery] = weakref.WeakSet()
 _held: list[threading.Lock] = []
+_forking = threading.Lock()
+"""Two threads may fork at once: the second one waits before it takes any of the locks that the first one holds."""
 
 
 @functools.cache
@@ -190,15 +210,16 @@ def _watch_this_process() -> None:
 
 
 def _hold() -> None:
-    _held[:] = [lock for delivery in list(_deliveries) for lock in delivery.locks()]
-    for lock in _held:
+    _forking.acquire()
+    for lock in [lock for delivery in list(_deliveries) for lock in delivery.locks()]:
         lock.acquire()
+        _held.append(lock)
 
 
 def _let_go() -> None:
-    for lock in _held:
-        lock.release()
-    _held.clear()
+    while _held:
+        _held.pop().release()
+    _forking.release()
 
 
 def _start_afresh() -> None:

@@ -10,8 +10,13 @@ A call never waits for the network and never raises because Tinybird is down. Tr
 and survives this process; False that it was dropped, because the spool is full or the disk is. An event that may not
 be sent raises `InvalidEvent`, which names the field. Delivery is at least once.
 
+What a process leaves when a signal ends it is on the disk, for the next emitter on the directory; only a process that
+ends normally flushes, so a service calls `close` from its own shutdown. A signal handler must not emit: it may have
+interrupted a call that holds a lock, and would wait for it for ever.
+
 Arguments that mean the same everywhere: `at` is when it happened, aware, None for now; `started_at` is when the
-conversation started, aware, from which the seconds are computed that are sent.
+conversation started, aware, from which the seconds are computed that are sent. It may lie up to a minute after the event,
+as the clocks of two machines do: that is 0 s.
 """
 
 from __future__ import annotations
@@ -34,6 +39,9 @@ from analytics.wire import ndjson_line
 
 LONGEST_AHEAD: Final = timedelta(days=1)
 """An event further in the future than this is a mistake, not a clock that is ahead."""
+
+CLOCK_DIFFERENCE: Final = timedelta(minutes=1)
+"""A start that lies further after its event than this is a mistake, not a clock that is ahead."""
 
 
 class Visit(TypedDict):
@@ -72,6 +80,8 @@ class Counters:
         refused: Events that this process has kept aside.
         spooled: Events that wait in the directory, of all processes.
         oldest: The timestamp of the longest waiting one; None when none waits.
+        lost: Accepted events whose file somebody has cut or deleted before they were sent.
+        unreadable: Files in the directory that this process may not read, so that it cannot send what is in them.
     """
 
     accepted: int
@@ -82,6 +92,8 @@ class Counters:
     refused: int
     spooled: int
     oldest: datetime | None
+    lost: int
+    unreadable: int
 
 
 class Emitter:
@@ -92,7 +104,7 @@ class Emitter:
         append_token: May append to both data sources.
         spool_dir: Where events wait; made if missing. On a local disk; several processes may share it.
         admin_token: Tells which events Tinybird has quarantined; without it whole batches are kept aside.
-        max_spool_bytes: What the directory may take; events past that are dropped.
+        max_spool_bytes: What the directory may take, what is kept aside included; events past that are dropped.
         is_durable: True survives a power cut as well: each call then waits for the disk.
 
     Raises:
@@ -151,7 +163,9 @@ class Emitter:
         self.close()
 
     def visitor_seen(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:
-        """A visitor is on the website. Repeated within a minute it is sent once, and True all the same.
+        """A visitor is on the website. Repeated within a minute it is sent once by each process, and True all the same.
+
+        Processes know nothing of each other's: several that see the same visitor send it once each, which no KPI counts.
 
         Raises:
             InvalidEvent: A value may not be sent.
@@ -160,6 +174,7 @@ class Emitter:
         who = event.website_id, event.visitor_id
         with self._delivery.lock:
             if self._heartbeats.is_repeated(*who, event.timestamp):
+                self._delivery.repeated += 1
                 return True
             is_accepted = self._accept(event)
             if is_accepted:
@@ -188,7 +203,7 @@ class Emitter:
         """A conversation has got its first answer.
 
         Raises:
-            InvalidEvent: A value may not be sent, or the start lies after the event.
+            InvalidEvent: A value may not be sent, or the start lies more than a minute after the event.
         """
         return self._accept(_took("first_response", at, which, started_at))
 
@@ -198,7 +213,7 @@ class Emitter:
         """A conversation is resolved; when the AI agent did it, `ai_resolved` goes along, both or neither.
 
         Raises:
-            InvalidEvent: A value may not be sent, or the start lies after the event.
+            InvalidEvent: A value may not be sent, or the start lies more than a minute after the event.
         """
         if not isinstance(by_ai, bool):
             raise InvalidEvent("by_ai", "True or False is needed")
@@ -231,13 +246,15 @@ class Emitter:
         waiting, done = spool.status(self._delivery.directory), self._delivery
         return Counters(
             accepted=done.accepted,
-            repeated=self._heartbeats.repeated,
+            repeated=done.repeated,
             dropped=done.dropped,
             sent=done.sent,
             retried=done.retried,
             refused=done.refused,
             spooled=waiting.spooled,
             oldest=waiting.oldest,
+            lost=done.lost,
+            unreadable=waiting.unreadable,
         )
 
     @property
@@ -250,10 +267,10 @@ class Emitter:
         return self._delivery.flush(timeout_seconds)
 
     def resend_refused(self) -> Resent:
-        """Puts what was kept aside back into the spool, to be sent again.
+        """Puts what was kept aside back into the spool, to be sent again; `Resent` says what goes twice.
 
         Raises:
-            OSError: The disk does not take it.
+            ConfigError: The disk does not take it.
         """
         return resend(self._delivery.directory)
 
@@ -279,9 +296,10 @@ def _took(
     event_type: ConversationEventType, at: datetime | None, which: Conversation, started_at: datetime
 ) -> ConversationEvent:
     instant = _instant(at)
-    seconds = (instant - _aware("started_at", started_at)).total_seconds()
-    if seconds < 0:
-        raise InvalidEvent("started_at", "it lies after the event")
+    elapsed = instant - _aware("started_at", started_at)
+    if elapsed < -CLOCK_DIFFERENCE:
+        raise InvalidEvent("started_at", "it lies more than a minute after the event")
+    seconds = max(0.0, elapsed.total_seconds())
     return ConversationEvent(timestamp=instant, event_type=event_type, duration_seconds=seconds, **which)
 
 

@@ -109,6 +109,7 @@ class _Event(BaseModel):
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         location, kind, message = first["loc"], first["type"], first["msg"]
         field = str(location[0]) if location else "values"
+        message = {"missing": "it is missing", "extra_forbidden": "there is no such field"}.get(kind, message)
         known = kind in {"string_pattern_mismatch", "string_type"} and field in _REASONS
         raise InvalidEvent(
             field, _REASONS[field] if known else message.removeprefix("Value error, ").rstrip(".")

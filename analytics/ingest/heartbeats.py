@@ -12,22 +12,18 @@ MAX_VISITORS: Final = 100_000
 
 
 class Heartbeats:
-    """When each visitor of each website was last sent. For one thread at a time.
+    """When each visitor of each website was last sent, by this process or by its parent before a fork.
 
-    Attributes:
-        repeated: Heartbeats found to be repetitions.
+    For one thread at a time.
     """
 
     def __init__(self) -> None:
-        self.repeated = 0
         self._sent: OrderedDict[tuple[str, str], datetime] = OrderedDict()
 
     def is_repeated(self, website_id: str, visitor_id: str, at: datetime) -> bool:
-        """Whether a heartbeat less than a minute before or after was sent; counts it if so."""
+        """Whether a heartbeat less than a minute before or after was sent."""
         sent = self._sent.get((website_id, visitor_id))
-        is_repeated = sent is not None and abs(at - sent) < QUIET
-        self.repeated += is_repeated
-        return is_repeated
+        return sent is not None and abs(at - sent) < QUIET
 
     def note(self, website_id: str, visitor_id: str, at: datetime) -> None:
         """Remembers that this heartbeat is sent."""

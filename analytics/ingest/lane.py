@@ -5,16 +5,27 @@ Callers append, one sender takes and confirms. Knows no connection.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analytics.ingest.segment import NEW_SUFFIX, Damage, Segment, sound_lines
-from analytics.ingest.spool import segments
+from analytics.ingest.refused import FOLDER
+from analytics.ingest.segment import HEADER_BYTES, NEW_SUFFIX, Damage, Segment, sound_lines
+from analytics.ingest.spool import MAX_SPOOL_BYTES, segments
 
 SEGMENT_BYTES: Final = 8_000_000
+SEGMENTS: Final = 8
+"""A small spool has at least as many files, so that what is confirmed can be deleted while events go on coming."""
+
+KEPT_BYTES: Final = 64_000
+"""A file of which all is confirmed is written on up to here, and then deleted: making one takes longer than a call."""
+
+KEPT_SHARE: Final = 64
+"""... and up to this part of the spool's bound, whichever is less: confirmed events must not fill it."""
+
 BATCH_BYTES: Final = 2_000_000
 """A fifth of what a request may carry: more is not faster, and this much is sent twice when an answer gets lost."""
 
@@ -28,6 +39,8 @@ MAX_ADOPTED: Final = 256
 SCAN_SECONDS: Final = 1.0
 ABANDONED_SECONDS: Final = 60.0
 """A file that has been about to become a segment for longer will never be one."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +82,17 @@ class Lane:
         accepted: Events that this process has appended.
         confirmed: How many of those are confirmed or kept aside.
         progress: Told when `confirmed` grows.
+        lost: Events of this process that were on the disk and are gone: their file was cut or deleted from outside.
+        unusable: Segments that this process may not open or read; somebody has to look at them.
     """
 
-    def __init__(self, spool: Path, datasource: str, *, is_durable: bool) -> None:
+    def __init__(
+        self, spool: Path, datasource: str, *, max_bytes: int = MAX_SPOOL_BYTES, is_durable: bool = False
+    ) -> None:
         self.datasource = datasource
         self._spool = spool
+        self._max_bytes = max_bytes
+        self._kept_bytes = min(KEPT_BYTES, max_bytes // KEPT_SHARE)
         self._is_durable = is_durable
         self.reset()
 
@@ -81,35 +100,42 @@ class Lane:
         """Starts afresh, owning nothing: at first, and in a forked child."""
         self.lock = threading.Lock()
         self.progress = threading.Condition()
-        self.accepted = self.confirmed = 0
+        self.accepted = self.confirmed = self.lost = 0
+        self.unusable: set[Path] = set()
         self._current: Segment | None = None
         self._sealed: list[Segment] = []
         self._adopted: list[Segment] = []
         self._scanned_at = float("-inf")
         self._left_behind = False
 
-    def append(self, lines: bytes, events: int) -> None:
-        """Writes events: all of them, or none when this raises.
+    def append(self, lines: bytes, events: int) -> int:
+        """Writes events, all of them, or none when this raises; how many bytes that took.
 
         Raises:
             OSError: The disk does not take them.
         """
+        is_cut, took_bytes = False, len(lines)
         with self.lock:
             segment = self._current
+            if segment is not None and not segment.is_intact:
+                self._seal()
+                segment, is_cut = None, True
             if segment is None:
                 segment = Segment.create(self._spool / self.datasource, is_durable=self._is_durable)
                 self._current = segment
-            segment.append(lines, is_durable=self._is_durable)
+                took_bytes += HEADER_BYTES
+            segment.append(lines, events, is_durable=self._is_durable)
             self.accepted += events
-            if segment.size_bytes >= SEGMENT_BYTES:
+            if segment.size_bytes >= min(SEGMENT_BYTES, self._max_bytes // SEGMENTS):
                 self._seal()
+        if is_cut:
+            _LOG.error(
+                "A file of %s was cut or deleted from outside: events go to another one", self.datasource
+            )
+        return took_bytes
 
     def take(self) -> Batch | None:
-        """The next events to send, of as many segments as fit; None when none waits.
-
-        Raises:
-            OSError: The disk does not give them.
-        """
+        """The next events to send, of as many segments as fit; None when none waits that can be read."""
         bodies: list[bytes] = []
         damaged: list[Damage] = []
         parts: list[Part] = []
@@ -117,10 +143,15 @@ class Lane:
         for segment in self._waiting():
             if parts and (room_bytes < LONGEST_LINE_BYTES or room_events <= 0):
                 break
-            data = _first_lines(segment.read(room_bytes), room_events)
-            if not data:
-                self._cut(segment)
+            try:
+                data = _first_lines(segment.read(room_bytes), room_events)
+                if not data:
+                    self._cut(segment)
+                    continue
+            except OSError as error:
+                self._leave_alone(segment.path, error)
                 continue
+            self.unusable.discard(segment.path)
             body, bad = sound_lines(data) if segment.is_adopted else (data, [])
             events = data.count(b"\n") + (not data.endswith(b"\n"))
             parts.append(Part(segment, len(data), 0 if segment in self._adopted else events))
@@ -138,11 +169,15 @@ class Lane:
         failures = []
         for part in batch.parts:
             try:
-                part.segment.acknowledge(part.length_bytes)
+                part.segment.acknowledge(part.length_bytes, part.own_events)
             except OSError as error:
                 failures.append(error)
-        self._progressed(sum(part.own_events for part in batch.parts))
+        with self.lock:
+            current = self._current
+            if current is not None and current.is_confirmed and current.size_bytes >= self._kept_bytes:
+                self._seal()
         self._remove_confirmed()
+        self._progressed(sum(part.own_events for part in batch.parts))
         if failures:
             raise failures[0]
 
@@ -157,19 +192,26 @@ class Lane:
             return
         self._scanned_at, self._left_behind = time.monotonic(), False
         with self.lock:
-            own = {segment.path for segment in (*self._adopted, *self._sealed, self._current) if segment}
-        for path in segments(self._spool, self.datasource):
+            held = [segment for segment in (*self._adopted, *self._sealed, self._current) if segment]
+        own = {segment.path for segment in held}
+        found = segments(self._spool, self.datasource)
+        self.unusable.intersection_update(found)
+        for path in found:
             if len(self._adopted) >= MAX_ADOPTED:
                 self._left_behind = True
                 break
-            if path not in own and (segment := Segment.adopt(path)) is not None:
-                self._adopted.append(segment)
-        for new in (self._spool / self.datasource).glob(f"*{NEW_SUFFIX}"):
-            try:
-                if time.time() - new.stat().st_mtime > ABANDONED_SECONDS:
-                    new.unlink()
-            except FileNotFoundError:
+            if path in own:
                 continue
+            try:
+                segment = Segment.adopt(path)
+            except OSError as error:
+                self._leave_alone(path, error)
+                continue
+            self.unusable.discard(path)
+            if segment is not None:
+                self._adopted.append(segment)
+        for folder in (self._spool, self._spool / FOLDER):
+            _remove_abandoned(folder / self.datasource)
         self._remove_confirmed()
 
     def leave(self) -> None:
@@ -178,6 +220,8 @@ class Lane:
             self._seal()
             self._remove_confirmed()
             for segment in (*self._adopted, *self._sealed):
+                if segment.is_removed:
+                    self._lose(segment)
                 segment.close()
             self._adopted.clear()
             self._sealed.clear()
@@ -204,8 +248,23 @@ class Lane:
             if segment is self._current:
                 self._seal()
         segment.shrink()
+        self._lose(segment)
         self._progressed(0)
         self._remove_confirmed()
+
+    def _lose(self, segment: Segment) -> None:
+        lost = segment.appended - segment.confirmed
+        self.lost += lost
+        if lost or not segment.appended:
+            _LOG.error(
+                "%s accepted events of %s are lost: their file was cut or deleted from outside",
+                *(lost or "Some", self.datasource),
+            )
+
+    def _leave_alone(self, path: Path, error: OSError) -> None:
+        if path not in self.unusable:
+            self.unusable.add(path)
+            _LOG.error("%s cannot be read and waits for somebody to look at it: %s", path, error.strerror)
 
     def _progressed(self, events: int) -> None:
         with self.lock:
@@ -221,6 +280,15 @@ class Lane:
             for segment in [each for each in list(kept) if each.is_confirmed]:
                 kept.remove(segment)
                 segment.remove()
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for new in folder.glob(f"*{NEW_SUFFIX}"):
+        try:
+            if time.time() - new.stat().st_mtime > ABANDONED_SECONDS:
+                new.unlink()
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
 
 
 def _first_lines(data: bytes, most: int) -> bytes:

@@ -13,7 +13,7 @@ from typing import Final
 from analytics.errors import AnalyticsError
 from analytics.ingest.events import ConversationEvent, VisitorEvent
 from analytics.tinybird import Tinybird
-from analytics.wire import Json, Row
+from analytics.wire import Row
 
 _KEYS: Final = {
     VisitorEvent.DATASOURCE: ("timestamp", "website_id", "visitor_id", "event_type", "page_url"),
@@ -71,5 +71,6 @@ def quarantined_lines(tinybird: Tinybird, datasource: str, body: bytes, count: i
     return Quarantined(b"".join(found), "Tinybird quarantined them: " + "; ".join(text for text, _ in why))
 
 
-def _key(event: Row, datasource: str) -> tuple[Json, ...]:
-    return tuple(event.get(key) or "" for key in _KEYS[datasource])
+def _key(event: Row, datasource: str) -> tuple[str, ...]:
+    values = (event.get(key) or "" for key in _KEYS[datasource])
+    return tuple(value if isinstance(value, str) else json.dumps(value) for value in values)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from analytics.errors import ConfigError
 from analytics.ingest.segment import SUFFIX, Damage, Segment, sound_lines
 
 FOLDER: Final = "refused"
@@ -52,10 +53,13 @@ class Resent:
     Attributes:
         events: Back in the spool.
         left: Damaged lines, which stay where they are.
+        again: How many of the events Tinybird has stored already: the good ones of a batch of which nobody knew which were
+            refused.
     """
 
     events: int
     left: int
+    again: int = 0
 
 
 def keep(
@@ -135,10 +139,23 @@ def resend(spool: Path) -> Resent:
 
     A crash in between leaves events in both places: they are sent twice, never lost.
 
+    The good events of a batch that was kept aside whole, because without an admin token nobody could say which of it were
+    quarantined, go a second time.
+
     Raises:
-        OSError: The disk does not take them, or does not give them.
+        ConfigError: The disk does not take them, or does not give them.
     """
-    events = left = 0
+    try:
+        return _resend(spool)
+    except OSError as error:
+        raise ConfigError(
+            f"What is kept aside cannot be put back into the spool ({error.strerror}).",
+            "Check INBOX_ANALYTICS_SPOOL_DIR, who may write there, and whether its disk is full.",
+        ) from None
+
+
+def _resend(spool: Path) -> Resent:
+    events = left = again = 0
     for path, refusal in refusals(spool):
         if refusal.kind == "damaged":
             left += refusal.events
@@ -166,8 +183,10 @@ def resend(spool: Path) -> Resent:
                     raise
                 segment.close()
             path.unlink()
-            events, left = events + lines.count(b"\n"), left + len(damaged)
-    return Resent(events, left)
+            found = lines.count(b"\n")
+            events, left = events + found, left + len(damaged)
+            again += max(0, found - refusal.events)
+    return Resent(events, left, again)
 
 
 def _refusal(header: bytes) -> Refusal:

@@ -47,9 +47,11 @@ class Segment:
         size_bytes: Its length, the confirmed part included.
         acknowledged_bytes: Offset of the first event that is not confirmed.
         is_adopted: Written by another process, or cut under this one: every line of it is checked.
+        appended: Events that this process has put into it.
+        confirmed: How many of those are confirmed.
     """
 
-    __slots__ = ("_fd", "acknowledged_bytes", "is_adopted", "path", "size_bytes")
+    __slots__ = ("_fd", "acknowledged_bytes", "appended", "confirmed", "is_adopted", "path", "size_bytes")
 
     def __init__(
         self, path: Path, fd: int, size_bytes: int, acknowledged_bytes: int, is_adopted: bool
@@ -58,6 +60,7 @@ class Segment:
         self.size_bytes = size_bytes
         self.acknowledged_bytes = acknowledged_bytes
         self.is_adopted = is_adopted
+        self.appended = self.confirmed = 0
         self._fd = fd
 
     @classmethod
@@ -117,11 +120,31 @@ class Segment:
         """Whether every event in it is."""
         return self.acknowledged_bytes >= self.size_bytes
 
-    def append(self, lines: bytes, *, is_durable: bool = False) -> None:
+    @property
+    def is_removed(self) -> bool:
+        """Whether somebody has deleted the file: it can be read to its end, and by nobody else.
+
+        Raises:
+            OSError: The disk does not tell.
+        """
+        return os.fstat(self._fd).st_nlink == 0
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the file is still where it was and no shorter: what is added then survives this process.
+
+        Raises:
+            OSError: The disk does not tell.
+        """
+        status = os.fstat(self._fd)
+        return status.st_nlink > 0 and status.st_size >= self.size_bytes
+
+    def append(self, lines: bytes, events: int = 1, *, is_durable: bool = False) -> None:
         """Adds whole lines: all of them, or none when this raises.
 
         Args:
             lines: Events, each with its newline.
+            events: How many they are.
             is_durable: True returns only when they would survive a power cut.
 
         Raises:
@@ -135,6 +158,7 @@ class Segment:
             os.ftruncate(self._fd, self.size_bytes)
             raise
         self.size_bytes += len(lines)
+        self.appended += events
 
     def read(self, limit_bytes: int) -> bytes:
         """The next events that are not confirmed, in whole lines; the end of a cut file comes as it is.
@@ -163,13 +187,18 @@ class Segment:
         self.is_adopted = True
         self.size_bytes = os.fstat(self._fd).st_size
 
-    def acknowledge(self, length_bytes: int) -> None:
+    def acknowledge(self, length_bytes: int, events: int = 0) -> None:
         """Notes that the next `length_bytes` of events are confirmed.
+
+        Args:
+            length_bytes: How much.
+            events: How many of those this process has appended.
 
         Raises:
             OSError: It could not be written; it counts in this process all the same.
         """
         self.acknowledged_bytes += length_bytes
+        self.confirmed += events
         _write_whole(self._fd, _header(self.acknowledged_bytes), 0)
 
     def remove(self) -> None:

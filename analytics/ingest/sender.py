@@ -17,6 +17,7 @@ import logging
 import random
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
@@ -93,7 +94,7 @@ class Sender:
         """Starts afresh, with no thread: at first, and in a forked child."""
         self.sent = self.retried = self.refused = 0
         self.failure: AnalyticsError | None = None
-        self._failures = 0
+        self._failures = self._surprises = 0
         self._not_before = 0.0
         self._wake, self._hurry, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
@@ -144,25 +145,41 @@ class Sender:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
-            self._wake.clear()
             try:
-                self._lane.adopt()
-                self._bound.look()
-                batch = self._lane.take()
+                self._send_next()
             except OSError as error:
                 self._complain_of_disk(error)
                 self._stop.wait(SCAN_SECONDS)
-                continue
-            if batch is None:
-                self._hurry.clear()
-                if self._wake.wait(SCAN_SECONDS):
-                    self._hurry.wait(LINGER_SECONDS)
-            elif self._deliver(batch):
-                try:
-                    self._lane.confirm(batch)
-                except OSError as error:
-                    self._complain_of_disk(error)
+            except Exception as error:  # noqa: BLE001  # a thread that ends is started anew at once, and posts the same again
+                self._stop.wait(self._surprised(error))
+
+    def _send_next(self) -> None:
+        """Sends one batch, or waits for one.
+
+        Raises:
+            OSError: The disk does not give it, or its confirmation could not be noted.
+        """
+        self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
+        self._wake.clear()
+        self._lane.adopt()
+        self._bound.look()
+        batch = self._lane.take()
+        if batch is None:
+            self._hurry.clear()
+            if self._wake.wait(SCAN_SECONDS):
+                self._hurry.wait(LINGER_SECONDS)
+        elif self._deliver(batch):
+            self._surprises = 0
+            self._lane.confirm(batch)
+
+    def _surprised(self, error: Exception) -> float:
+        """Says what nobody has foreseen, without its text, which may hold anything; how many seconds to wait."""
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        cause = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
+        self.failure = AnalyticsError(f"Sending failed for a reason that is a fault of the emitter: {cause}.")
+        self._undelivered.say(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
+        self._surprises += 1
+        return _backoff_seconds(self._surprises)
 
     def _deliver(self, batch: Batch) -> bool:
         """Whether nothing of the batch has to be sent any more; False only when the thread is to stop."""
@@ -223,9 +240,7 @@ class Sender:
         self.retried += 1
         self._failures += 1
         asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
-        longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(self._failures - 1, 20), MAX_BACKOFF_SECONDS)
-        # Processes that failed together must not come back together.
-        seconds = longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads requests, protects nothing
+        seconds = _backoff_seconds(self._failures)
         if kind == "misconfigured":
             seconds = MISCONFIGURED_SECONDS
         if asked is not None:
@@ -271,6 +286,12 @@ class Sender:
 
     def _complain_of_disk(self, error: OSError) -> None:
         self._disk.say(f"The spool directory {self._spool} is in trouble: {error.strerror or error}")
+
+
+def _backoff_seconds(failures: int) -> float:
+    longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 20), MAX_BACKOFF_SECONDS)
+    # Processes that failed together must not come back together.
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads requests, protects nothing
 
 
 def _halves(body: bytes) -> list[bytes]:

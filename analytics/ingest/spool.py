@@ -18,12 +18,12 @@ from typing import Final
 
 from analytics.errors import ConfigError
 from analytics.ingest.events import ConversationEvent, VisitorEvent
-from analytics.ingest.refused import refusals
+from analytics.ingest.refused import FOLDER, refusals
 from analytics.ingest.segment import SUFFIX, waiting_in
 
 DATASOURCES: Final = (VisitorEvent.DATASOURCE, ConversationEvent.DATASOURCE)
 MAX_SPOOL_BYTES: Final = 1 << 30
-"""A gigabyte is some three million events; more is dropped, and said so."""
+"""A gigabyte is some three million events, those kept aside included; more is dropped, and said so."""
 
 REFRESH_SECONDS: Final = 1.0
 STALE_SECONDS: Final = 5.0
@@ -39,12 +39,14 @@ class SpoolStatus:
         refused: Events kept aside: Tinybird does not take them, or they are damaged.
         oldest: The timestamp of the longest waiting event, UTC; None when none waits, or it cannot be read.
         bytes: How much of the disk all of it takes.
+        unreadable: Files that this process may not read; what they hold is counted nowhere else.
     """
 
     spooled: int
     refused: int
     oldest: datetime | None
     bytes: int
+    unreadable: int = 0
 
 
 def status(directory: Path) -> SpoolStatus:
@@ -55,8 +57,13 @@ def status(directory: Path) -> SpoolStatus:
     Raises:
         ConfigError: It cannot be read.
     """
+    counted, unreadable = list[tuple[int, datetime | None]](), 0
     try:
-        counted = [waiting_in(path) for path in segments(directory)]
+        for path in segments(directory):
+            try:
+                counted.append(waiting_in(path))
+            except OSError:
+                unreadable += 1
         refused = sum(refusal.events for _, refusal in refusals(directory))
         size = size_bytes(directory)
     except OSError as error:
@@ -65,7 +72,7 @@ def status(directory: Path) -> SpoolStatus:
             "Check INBOX_ANALYTICS_SPOOL_DIR and who may read it.",
         ) from None
     oldest = min((at for events, at in counted if events and at is not None), default=None)
-    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size)
+    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size, unreadable)
 
 
 def segments(directory: Path, datasource: str = "*") -> list[Path]:
@@ -80,15 +87,19 @@ def segments(directory: Path, datasource: str = "*") -> list[Path]:
 
 
 def size_bytes(directory: Path) -> int:
-    """How much all files of a spool take together.
+    """How much the events of a spool take together: what waits, what is confirmed and not yet deleted, what is refused.
 
     Raises:
         OSError: The directory cannot be read.
     """
+    return sum(_size_bytes(directory / name) for name in (*DATASOURCES, FOLDER))
+
+
+def _size_bytes(directory: Path) -> int:
     size = 0
     for entry in _files(directory):
         try:
-            size += size_bytes(Path(entry)) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
+            size += _size_bytes(Path(entry)) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
         except FileNotFoundError:  # confirmed meanwhile
             continue
     return size

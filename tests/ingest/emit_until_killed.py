@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from analytics.ingest import lane
+from analytics.ingest import lane, sender
 from analytics.ingest.emitter import Emitter
 
 
@@ -23,6 +23,7 @@ def main(host: str, token: str, spool: str, website: str, accepted: str, rounds:
     for number in range(int(rounds)):
         lane.SEGMENT_BYTES = chance.choice([2_000, 50_000, 8_000_000])  # type: ignore[misc]
         lane.BATCH_EVENTS = chance.choice([7, 500, 20_000])  # type: ignore[misc]
+        sender.LINGER_SECONDS = chance.choice([0.01, 0.1])  # type: ignore[misc]
         pause = chance.choice([0.0, 0.0002, 0.002])
         child = os.fork()
         if child == 0:

@@ -259,11 +259,15 @@ def test_a_spool_file_cut_in_the_middle_loses_the_cut_line_alone(
     assert status.refused == is_cut
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_file_cut_under_a_living_emitter_loses_nothing_that_comes_later(
-    local_stack: LocalStack, stored: Stored, tmp_path: Path, proxy: Proxy, quick: None
+    local_stack: LocalStack,
+    stored: Stored,
+    tmp_path: Path,
+    proxy: Proxy,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Events accepted before the cut and after it arrive; the emitter notices and goes on in another file."""
-    del quick
+    """Events before the cut and after it arrive; the emitter says how many are gone, and goes on in another file."""
     proxy.standing = "broken"
     with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
         emit(emitter, stored.website_id, range(100))
@@ -275,5 +279,41 @@ def test_a_file_cut_under_a_living_emitter_loses_nothing_that_comes_later(
         assert emitter.flush(DRAIN_SECONDS)
         emit(emitter, stored.website_id, range(150, 200))
         assert emitter.flush(DRAIN_SECONDS)
+        counters = emitter.counters()
+        assert (counters.refused, counters.lost) == (1, 39)
+    assert "39 accepted events of visitor_events are lost" in caplog.text
     kept = {f"v{number}" for number in [*range(60), *range(100, 200)]}
     assert set(stored.ids("visitor_events")) == kept
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_file_deleted_under_a_living_emitter(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path, proxy: Proxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Later events are on the disk at once, in another file; the others are sent as long as the process lives."""
+    proxy.standing = "broken"
+    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+        emit(emitter, stored.website_id, range(10))
+        (segment,) = spool.segments(tmp_path)
+        segment.unlink()
+        emit(emitter, stored.website_id, range(10, 20))
+        assert spool.status(tmp_path).spooled == 10
+        assert "A file of visitor_events was cut or deleted from outside" in caplog.text
+        proxy.standing = "ok"
+        assert emitter.flush(DRAIN_SECONDS)
+        assert emitter.counters().lost == 0
+    assert set(stored.ids("visitor_events")) == {f"v{number}" for number in range(20)}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_deleted_file_that_was_not_sent_is_counted_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When the emitter lets go of what nobody else can read."""
+    emitter = Emitter("http://127.0.0.1:9", "token", tmp_path)
+    emit(emitter, "w", range(10))
+    (segment,) = spool.segments(tmp_path)
+    segment.unlink()
+    emitter.close()
+    assert emitter.counters().lost == 10
+    assert "10 accepted events of visitor_events are lost" in caplog.text

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from analytics.ingest import lane, sender, spool
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.heartbeats import MAX_VISITORS, QUIET, Heartbeats
+from analytics.tinybird import Tinybird
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
 from tests.ingest.stored import Stored
@@ -109,6 +111,58 @@ def test_a_fork_shares_nothing_but_the_directory(
     run(_FORKS, local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
     ids = stored.ids("visitor_events")
     assert (len(ids), ids.total()) == (1800, 1800)
+
+
+_FORKS_TWICE_AT_ONCE = """
+import os, sys, threading
+from pathlib import Path
+from analytics.ingest.emitter import Emitter
+sys.setswitchinterval(1e-6)
+emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
+def fork():
+    for _ in range(20):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if emitter.page_view(website_id="w", visitor_id="child") else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+threads = [threading.Thread(target=fork) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert emitter.page_view(website_id="w", visitor_id="parent")
+"""
+
+
+def test_two_threads_may_fork_at_once(tmp_path: Path) -> None:
+    """Neither the parent nor a child waits for a lock that nobody gives back."""
+    run(_FORKS_TWICE_AT_ONCE, str(tmp_path))
+    assert spool.status(tmp_path).spooled == 61
+
+
+_FORKS_WHEN_CLOSED = """
+import os, sys
+from pathlib import Path
+from analytics.ingest.emitter import Emitter
+emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
+emitter.close()
+assert emitter.page_view(website_id="w", visitor_id="before")
+pid = os.fork()
+for number in range(3):
+    assert emitter.page_view(website_id="w", visitor_id=f"{'parent' if pid else 'child'}{number}")
+if pid:
+    assert os.waitpid(pid, 0)[1] == 0
+else:
+    os._exit(0)
+"""
+
+
+def test_a_fork_after_the_end_shares_no_file(tmp_path: Path) -> None:
+    """What parent and child still write is there, each in a file of its own."""
+    run(_FORKS_WHEN_CLOSED, str(tmp_path))
+    lines = [line for path in spool.segments(tmp_path) for line in path.read_text().splitlines()[1:]]
+    names = sorted(json.loads(line)["visitor_id"] for line in lines)
+    assert names == ["before", "child0", "child1", "child2", "parent0", "parent1", "parent2"]
 
 
 def test_several_emitters_share_a_directory(local_stack: LocalStack, stored: Stored, tmp_path: Path) -> None:
@@ -263,6 +317,84 @@ def test_quarantined_events_are_kept_aside(
     assert events == ([lines[3]] if has_admin else lines)
     assert ("duration_seconds" if has_admin else "only an admin token") in json.loads(header)["reason"]
     assert len(stored.ids("conversation_metrics", "conversation_id")) == 4
+
+
+def test_a_quarantined_row_with_a_list_for_an_id_is_sent_once(
+    local_stack: LocalStack, proxy: Proxy, tmp_path: Path
+) -> None:
+    """It is found in the quarantine and kept aside, as any other value that is no text."""
+    folder = tmp_path / "conversation_metrics"
+    folder.mkdir()
+    event = {
+        "timestamp": "2026-11-10 09:30:15",
+        "website_id": ["w"],
+        "visitor_id": "v",
+        "event_type": "escalated",
+    }
+    line = json.dumps({**event, "conversation_id": "c", "duration_seconds": "long"})
+    (folder / "1.ndjson").write_text("0" * 18 + f"21\n{line}\n")
+    admin = local_stack.admin_token
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, admin_token=admin) as emitter:
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while emitter.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert (emitter.counters().spooled, emitter.counters().refused) == (0, 1)
+    assert proxy.met("ok") == 1
+
+
+def test_a_fault_of_the_sender_ends_no_thread(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Two exceptions that nobody has foreseen: said without their text, then the same thread delivers."""
+    writer = Emitter(NOWHERE, "token", tmp_path)
+    writer.page_view(website_id=stored.website_id, visitor_id="v")
+    writer.close()
+    faults, threads = [ValueError("p.secret"), KeyError("p.secret")], set[int]()
+    tinybird = Tinybird(local_stack.host, "", local_stack.append_token, None)
+
+    def connect() -> Tinybird:
+        threads.add(threading.get_ident())
+        if faults:
+            raise faults.pop()
+        return tinybird
+
+    way = lane.Lane(tmp_path, "visitor_events")
+    each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), connect)
+    each.wake()
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while spool.status(tmp_path).spooled and time.monotonic() < deadline:
+        each.wake()
+        time.sleep(0.02)
+    each.stop(FLUSH_SECONDS)
+    way.leave()
+    tinybird.close()
+    assert (each.sent, len(threads)) == (1, 1)
+    assert "KeyError in connect, test_delivery.py" in caplog.text
+    assert "p.secret" not in caplog.text
+
+
+def test_a_file_that_cannot_be_opened_stops_no_other(
+    local_stack: LocalStack,
+    stored: Stored,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is said once and counted; events from before and after it are delivered."""
+    monkeypatch.setattr(lane, "SCAN_SECONDS", 0.02)
+    with Emitter(NOWHERE, "token", tmp_path) as writer:
+        writer.page_view(website_id=stored.website_id, visitor_id="left")
+    (tmp_path / "visitor_events" / "0.ndjson").mkdir()
+    with Emitter(local_stack.host, local_stack.append_token, tmp_path) as emitter:
+        for number in range(3):
+            assert emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}")
+            assert emitter.flush(FLUSH_SECONDS)
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while emitter.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert (emitter.counters().unreadable, emitter.counters().spooled) == (1, 0)
+    assert set(stored.ids("visitor_events")) == {"left", "v0", "v1", "v2"}
+    assert sum("0.ndjson cannot be read" in record.message for record in caplog.records) == 1
 
 
 def test_what_tinybird_did_not_confirm_is_kept_aside(

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import pytest
 
 from analytics.errors import ConfigError
+from analytics.ingest import spool
 from analytics.ingest.emitter import Conversation, Counters, Emitter
 from analytics.ingest.events import InvalidEvent
 from tests.conftest import LocalStack
@@ -104,13 +105,28 @@ def test_a_resolution_by_people_has_no_second_event(emitter: Emitter, stored: St
     assert 3600 <= row["duration_seconds"] < 3610
 
 
+def test_a_clock_that_is_a_minute_ahead_is_no_mistake(emitter: Emitter, stored: Stored) -> None:
+    """A start up to a minute after the event took no time."""
+    emitter.first_response(
+        website_id=stored.website_id,
+        visitor_id="v",
+        conversation_id="c",
+        started_at=START + timedelta(minutes=1),
+        at=START,
+    )
+    assert emitter.flush(FLUSH_SECONDS)
+    (row,) = stored.rows("conversation_metrics")
+    assert (row["duration_seconds"], row["timestamp"][-8:]) == (0, "09:30:00")
+
+
+MISSING = object()
 BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "naive start": ("first_response", {"started_at": datetime(2026, 1, 1)}, "started_at", "timezone"),  # noqa: DTZ001
     "no start": ("first_response", {"started_at": None}, "started_at", "timezone"),
     "start as text": ("first_response", {"started_at": "2026-01-01"}, "started_at", "timezone"),
     "answer before start": (
         "first_response",
-        {"started_at": START + timedelta(1), "at": START},
+        {"started_at": START + timedelta(minutes=1, microseconds=1), "at": START},
         "started_at",
         "after",
     ),
@@ -118,7 +134,8 @@ BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "far future": ("escalated", {"at": datetime.now(UTC) + timedelta(days=2)}, "at", "future"),
     "no conversation": ("escalated", {"conversation_id": ""}, "conversation_id", "letters"),
     "by whom": ("conversation_resolved", {"started_at": START, "by_ai": "yes"}, "by_ai", "True or False"),
-    "unknown argument": ("escalated", {"colour": "red"}, "colour", "not permitted"),
+    "unknown argument": ("escalated", {"colour": "red"}, "colour", "no such field"),
+    "nobody": ("page_view", {"visitor_id": MISSING}, "visitor_id", "it is missing"),
     "half a place": ("visitor_seen", {"latitude": 1.0}, "longitude", "other coordinate"),
 }
 
@@ -131,9 +148,11 @@ def test_an_invalid_event_raises_at_the_call(offline: Emitter, name: str) -> Non
     if method != "visitor_seen":
         which["conversation_id"] = "c"
     with pytest.raises(InvalidEvent) as raised:
-        getattr(offline, method)(**{**which, **values})
+        getattr(offline, method)(
+            **{name: value for name, value in {**which, **values}.items() if value is not MISSING}
+        )
     assert (raised.value.field, reason in raised.value.reason) == (field, True)
-    assert offline.counters() == Counters(0, 0, 0, 0, 0, 0, 0, None)
+    assert offline.counters() == Counters(0, 0, 0, 0, 0, 0, 0, None, 0, 0)
 
 
 def test_a_heartbeat_within_a_minute_is_sent_once(emitter: Emitter, stored: Stored) -> None:
@@ -200,6 +219,20 @@ def test_the_bound_is_kept_and_said(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert counters.dropped > 100
     said = [record for record in caplog.records if "dropped" in record.message]
     assert [record.levelname for record in said] == ["ERROR"]
+
+
+def test_confirmed_events_do_not_fill_a_small_spool(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times what the bound allows goes through it, as long as each part is confirmed before the next."""
+    monkeypatch.setattr(spool, "REFRESH_SECONDS", 0.0)
+    with Emitter(local_stack.host, local_stack.append_token, tmp_path, max_spool_bytes=20_000) as emitter:
+        for part in range(5):
+            for number in range(40):
+                assert emitter.page_view(website_id=stored.website_id, visitor_id=f"v{part}-{number}")
+            assert emitter.flush(FLUSH_SECONDS)
+        assert emitter.counters().dropped == 0
+    assert len(stored.ids("visitor_events")) == 200
 
 
 def test_every_thread_of_a_service_may_call(emitter: Emitter, stored: Stored) -> None:

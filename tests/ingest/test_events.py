@@ -132,7 +132,7 @@ def test_a_duration_is_finite_and_only_where_it_belongs(kind: ConversationEventT
         ("longitude", math.inf, "finite"),
         ("longitude", "13.4", "valid number"),
         ("longitude", None, "other coordinate is there"),
-        ("color", "red", "not permitted"),
+        ("color", "red", "no such field"),
     ],
 )
 def test_a_visitor_event_names_the_field_and_the_reason(field: str, value: object, reason: str) -> None:

@@ -89,6 +89,34 @@ def test_what_cannot_be_sent_is_a_failure_with_a_way_out(tmp_path: Path) -> None
     assert json.loads(run("status", "--json", "--dir", str(tmp_path)).stdout)["spooled"] == 3
 
 
+def test_a_wrong_token_is_said_at_once(local_stack: LocalStack, tmp_path: Path) -> None:
+    """Nothing is waited for that only somebody with the right token can change."""
+    leave(tmp_path, "w")
+    environ = {"TINYBIRD_HOST": local_stack.host, "TINYBIRD_APPEND_TOKEN": "p.wrong"}
+    ended = run("send", "--dir", str(tmp_path), "--timeout", "600", **environ)
+    assert ended.returncode == 1
+    assert "Error: 3 events could not be sent. " in ended.stderr
+    assert "TINYBIRD_APPEND_TOKEN" in ended.stderr
+
+
+def test_resend_reads_its_settings_before_it_moves_anything(tmp_path: Path) -> None:
+    """Without a token everything stays kept aside."""
+    leave(tmp_path, "w")
+    assert run("resend", "--dir", str(tmp_path), TINYBIRD_APPEND_TOKEN="").returncode == 1
+    assert json.loads(run("status", "--json", "--dir", str(tmp_path)).stdout)["refused"] == 3
+
+
+def test_resend_says_what_goes_twice(local_stack: LocalStack, stored: Stored, tmp_path: Path) -> None:
+    """One of two events was quarantined, and nobody knew which: the other one is stored already."""
+    leave(tmp_path, stored.website_id)
+    (kept,) = (path for path, refusal in refused.refusals(tmp_path) if refusal.kind == "refused")
+    header, lines = kept.read_text().split("\n", 1)
+    kept.write_text(json.dumps({**json.loads(header), "kind": "quarantined", "events": 1}) + "\n" + lines)
+    environ = {"TINYBIRD_HOST": local_stack.host, "TINYBIRD_APPEND_TOKEN": local_stack.append_token}
+    said = run("resend", "--dir", str(tmp_path), **environ).stdout
+    assert "1 of these events Tinybird has already: they are sent a second time" in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
