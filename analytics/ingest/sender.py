@@ -49,6 +49,12 @@ MAX_PARTS: Final = 100
 
 GZIP_LEVEL: Final = 1
 
+UNFORESEEN: Final = (
+    *(AnalyticsError, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""A fault of this project. A thread that it ended would be started anew at once, and post the same events again."""
+
 _LOG = logging.getLogger(__name__)
 Fate = Literal["retry", "misconfigured", "refused"]
 
@@ -150,7 +156,7 @@ class Sender:
             except OSError as error:
                 self._complain_of_disk(error)
                 self._stop.wait(SCAN_SECONDS)
-            except Exception as error:  # noqa: BLE001  # a thread that ends is started anew at once, and posts the same again
+            except UNFORESEEN as error:
                 self._stop.wait(self._surprised(error))
 
     def _send_next(self) -> None:
