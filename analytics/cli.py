@@ -124,7 +124,7 @@ def local(host: str, port: int, data_dir: Path, demo_data: bool, seed: int) -> N
 @seed_option
 @click.option("--reload", "is_reloading", is_flag=True, help="Notice changes to the sources of the web app.")
 @click.option(
-    "--app", "app", default=None, type=click.Path(path_type=Path), hidden=True, help="Another serve.py."
+    "--app", "app", default=None, type=click.Path(path_type=Path), hidden=True, help="Another asgi_app.py."
 )
 def demo(
     host: str,

@@ -143,7 +143,7 @@ def test_pure_modules_touch_nothing(path: Path) -> None:
 @pytest.mark.parametrize(
     "path",
     [path for path in python_files(ANALYTICS, ROOT / "pages") if ANALYTICS / "local" not in path.parents]
-    + [ROOT / "app.py", ROOT / "serve.py"],
+    + [ROOT / "app.py", ROOT / "asgi_app.py"],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_only_the_command_line_imports_the_local_stack(path: Path) -> None:

@@ -15,7 +15,7 @@ from analytics.local.failure import StackFailure
 from analytics.local.gate import Gate
 from analytics.local.stack import ROOT, LocalStack, listen
 
-APP: Final = ROOT / "serve.py"
+APP: Final = ROOT / "asgi_app.py"
 
 
 class WebApp:

@@ -71,7 +71,7 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     """Starts web apps of their own on the demo's sources, with other variables or another file; one each. Returns the address."""
     running: dict[tuple[Path, tuple[tuple[str, str], ...]], tuple[str, subprocess.Popen[bytes]]] = {}
 
-    def start(served: Path = ROOT / "serve.py", **other: str) -> str:
+    def start(served: Path = ROOT / "asgi_app.py", **other: str) -> str:
         key = served, tuple(sorted(other.items()))
         if key not in running:
             port = _free_port()

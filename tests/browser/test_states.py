@@ -122,11 +122,11 @@ def test_a_mistake_of_ours_is_said_in_our_words(
     window: Callable[..., Window], web_app: Callable[..., str], tmp_path: Path
 ) -> None:
     """An error that nobody foresaw shows what to do, nothing of itself, and not what Streamlit would say."""
-    shutil.copy(ROOT / "serve.py", tmp_path)
+    shutil.copy(ROOT / "asgi_app.py", tmp_path)
     (tmp_path / "app.py").write_text("raise RuntimeError('secret-of-the-house')\n")
     for name in (".streamlit", "static"):
         (tmp_path / name).symlink_to(ROOT / name)
-    page = window("/", at=web_app(tmp_path / "serve.py", PYTHONPATH=str(ROOT))).page
+    page = window("/", at=web_app(tmp_path / "asgi_app.py", PYTHONPATH=str(ROOT))).page
     expect(page.get_by_text("a mistake in the dashboard")).to_be_visible(timeout=SETTLED_MS)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     assert "secret-of-the-house" not in page.content()

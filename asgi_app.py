@@ -1,4 +1,4 @@
-"""What the web server runs: `app.py`, as `streamlit run serve.py`.
+"""What the web server runs: `app.py`, as `streamlit run asgi_app.py`.
 
 Owns what Streamlit itself decides otherwise: where the frontend looks for its server, and what a viewer reads after an
 error that nobody foresaw. Knows of the pages only what they are called.
