@@ -125,13 +125,13 @@ class Emitter:
             raise ConfigError(
                 "TINYBIRD_APPEND_TOKEN is missing.", "Set it to a token that may append events."
             )
-        self._heartbeats = Heartbeats()
         self._delivery = Delivery(
             lambda: Tinybird(host, "", append_token, admin_token),
             spool_dir,
             max_spool_bytes,
             is_durable=is_durable,
         )
+        self._heartbeats = Heartbeats(self._delivery.directory)
 
     @classmethod
     def from_environment(
@@ -163,9 +163,9 @@ class Emitter:
         self.close()
 
     def visitor_seen(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:
-        """A visitor is on the website. Repeated within a minute it is sent once by each process, and True all the same.
+        """A visitor is on the website. Repeated within a minute it is sent once, and True all the same.
 
-        Processes know nothing of each other's: several that see the same visitor send it once each, which no KPI counts.
+        That holds over all processes of the spool directory, but for two that see the visitor in the same instant.
 
         Raises:
             InvalidEvent: A value may not be sent.

@@ -1,34 +1,83 @@
-"""Which `seen` heartbeats repeat one that was sent within the last minute. Pure."""
+"""Which `seen` heartbeats repeat one that was sent within the last minute, by whichever process of a spool directory."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from datetime import datetime, timedelta
+import hashlib
+import logging
+import os
+import struct
+import weakref
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
+from analytics.ingest.complaint import Complaint
+
 QUIET: Final = timedelta(minutes=1)
-MAX_VISITORS: Final = 100_000
-"""Some thirty megabytes at most; whoever was not sent for longest is forgotten first."""
+FILE: Final = "heartbeats"
+PLACES: Final = 1 << 17
+"""Two visitors with the same place forget each other, and are sent more often than they need be."""
+
+_DIGEST_BYTES: Final = 8
+_ENTRY: Final = struct.Struct("<8sq")  # digest of website and visitor, microseconds since 1970
+_MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LOG = logging.getLogger(__name__)
 
 
 class Heartbeats:
-    """When each visitor of each website was last sent, by this process or by its parent before a fork.
+    """When each visitor of each website was last sent: a table of 2 MB in the spool directory.
 
-    For one thread at a time.
+    For one thread at a time, and any number of processes: two that see a visitor in the same instant may both send it.
+    What the disk does not take or give is sent again, and said once a minute.
     """
 
-    def __init__(self) -> None:
-        self._sent: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+    def __init__(self, directory: Path) -> None:
+        self._disk = Complaint(_LOG)
+        self._fd: int | None = None
+        try:
+            self._fd = os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            self._complain(error)
+        else:
+            weakref.finalize(self, os.close, self._fd)
 
     def is_repeated(self, website_id: str, visitor_id: str, at: datetime) -> bool:
         """Whether a heartbeat less than a minute before or after was sent."""
-        sent = self._sent.get((website_id, visitor_id))
-        return sent is not None and abs(at - sent) < QUIET
+        if self._fd is None:
+            return False
+        digest, offset = _place(website_id, visitor_id)
+        try:
+            entry = os.pread(self._fd, _ENTRY.size, offset)
+        except OSError as error:
+            self._complain(error)
+            return False
+        if len(entry) < _ENTRY.size:
+            return False
+        known, sent = _ENTRY.unpack(entry)
+        return bool(known == digest) and abs(_microseconds(at) - sent) < QUIET // _MICROSECOND
 
     def note(self, website_id: str, visitor_id: str, at: datetime) -> None:
         """Remembers that this heartbeat is sent."""
-        key = website_id, visitor_id
-        self._sent[key] = at
-        self._sent.move_to_end(key)
-        if len(self._sent) > MAX_VISITORS:
-            self._sent.popitem(last=False)
+        if self._fd is None:
+            return
+        digest, offset = _place(website_id, visitor_id)
+        try:
+            os.pwrite(self._fd, _ENTRY.pack(digest, _microseconds(at)), offset)
+        except OSError as error:
+            self._complain(error)
+
+    def _complain(self, error: OSError) -> None:
+        self._disk.say(
+            f"Heartbeats are sent more often than once a minute: {FILE} cannot be used, {error.strerror}"
+        )
+
+
+def _place(website_id: str, visitor_id: str) -> tuple[bytes, int]:
+    """What a visitor is known by, and where in the file. No id contains a NUL."""
+    digest = hashlib.blake2b(f"{website_id}\0{visitor_id}".encode(), digest_size=_DIGEST_BYTES).digest()
+    return digest, int.from_bytes(digest[:4]) % PLACES * _ENTRY.size
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND

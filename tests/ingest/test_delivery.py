@@ -8,14 +8,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from analytics.ingest import lane, sender, spool
+from analytics.ingest import heartbeats, lane, sender, spool
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.emitter import Emitter
-from analytics.ingest.heartbeats import MAX_VISITORS, QUIET, Heartbeats
+from analytics.ingest.heartbeats import QUIET, Heartbeats
 from analytics.tinybird import Tinybird
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
@@ -435,17 +436,59 @@ def test_the_refused_folder_survives_damage(tmp_path: Path) -> None:
     assert (folder / "1.ndjson").exists()
 
 
-def test_heartbeats_are_bounded() -> None:
-    """Beyond the bound whoever was sent first is forgotten, and so sent again."""
-    from datetime import UTC, datetime
+def test_processes_send_one_heartbeat_of_a_visitor(tmp_path: Path) -> None:
+    """What another process on the directory has just sent is repeated by nobody, also after it ended."""
+    program = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from analytics.ingest.emitter import Emitter
+emitter = Emitter(sys.argv[1], "token", Path(sys.argv[2]))
+assert emitter.visitor_seen(website_id="w", visitor_id="v", at=datetime.fromisoformat(sys.argv[3]))
+print(emitter.counters().repeated)
+emitter.close(0)
+"""
+    at = datetime(2026, 11, 10, tzinfo=UTC)
+    with Emitter(NOWHERE, "token", tmp_path) as emitter:
+        assert run(program, NOWHERE, str(tmp_path), at.isoformat()).stdout == "0\n"
+        assert emitter.visitor_seen(website_id="w", visitor_id="v", at=at + QUIET / 2)
+        assert run(program, NOWHERE, str(tmp_path), (at + QUIET / 3).isoformat()).stdout == "1\n"
+        assert emitter.visitor_seen(website_id="w", visitor_id="v", at=at + QUIET)
+        assert (emitter.counters().repeated, emitter.counters().spooled) == (1, 2)
 
-    at, known = datetime(2026, 11, 10, tzinfo=UTC), Heartbeats()
-    for number in range(MAX_VISITORS + 1):
+
+def test_heartbeats_take_no_more_than_their_table(tmp_path: Path) -> None:
+    """However many visitors: who shares a place is forgotten, everybody else is known, here and after a restart."""
+    at, known = datetime(2026, 11, 10, tzinfo=UTC), Heartbeats(tmp_path)
+    numbers = range(20_000)
+    for number in numbers:
         known.note("w", str(number), at)
-    assert not known.is_repeated("w", "0", at)
-    assert known.is_repeated("w", "1", at + QUIET / 2)
-    assert known.is_repeated("w", "1", at - QUIET / 2)
-    assert not known.is_repeated("w", "1", at + QUIET)
+    assert (tmp_path / heartbeats.FILE).stat().st_size <= 2 * 1024 * 1024
+    again = Heartbeats(tmp_path)
+    assert sum(again.is_repeated("w", str(number), at) for number in numbers) > 0.8 * len(numbers)
+    assert again.is_repeated("w", "19999", at + QUIET / 2)
+    assert again.is_repeated("w", "19999", at - QUIET / 2)
+    assert not again.is_repeated("w", "19999", at + QUIET)
+    assert not again.is_repeated("v", "19999", at)
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096, 3_000_000])
+def test_a_damaged_table_of_heartbeats_holds_nothing_back(tmp_path: Path, size: int) -> None:
+    """Cut short or full of something else: nobody is taken for sent."""
+    (tmp_path / heartbeats.FILE).write_bytes(b"\x5a" * size)
+    known, at = Heartbeats(tmp_path), datetime(2026, 11, 10, tzinfo=UTC)
+    assert not any(known.is_repeated("w", str(number), at) for number in range(2_000))
+    known.note("w", "1", at)
+    assert known.is_repeated("w", "1", at)
+
+
+def test_heartbeats_without_a_table_are_all_sent(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Said once, and no call fails."""
+    (tmp_path / heartbeats.FILE).mkdir()
+    known, at = Heartbeats(tmp_path), datetime(2026, 11, 10, tzinfo=UTC)
+    known.note("w", "1", at)
+    assert not known.is_repeated("w", "1", at)
+    assert len(caplog.records) == 1
 
 
 def test_a_complaint_is_made_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
