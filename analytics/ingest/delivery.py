@@ -67,8 +67,8 @@ class Delivery:
         }
         self.lock = threading.Lock()
         self._start_counting()
-        _watch_this_process()
         with _forking:
+            _watch_this_process()
             _deliveries.add(self)
         for sender in self._senders.values():
             sender.wake()
@@ -200,7 +200,7 @@ class Delivery:
 _deliveries: weakref.WeakSet[Delivery] = weakref.WeakSet()
 _held: list[threading.Lock] = []
 _forking = threading.Lock()
-"""Two threads may fork at once: the second one waits before it takes any of the locks that the first one holds."""
+"""Two threads may fork at once: the second one waits before it takes any of the locks that the first one holds. New in each child."""
 
 
 @functools.cache
@@ -223,7 +223,11 @@ def _let_go() -> None:
 
 
 def _start_afresh() -> None:
-    _let_go()
+    # A server written in C may fork without a word before: then nothing is held here, and other threads may hold what is.
+    global _forking
+    while _held:
+        _held.pop().release()
+    _forking = threading.Lock()
     for delivery in list(_deliveries):
         delivery.start_afresh()
 

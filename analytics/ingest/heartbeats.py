@@ -40,7 +40,8 @@ class Heartbeats:
         except OSError as error:
             self._complain(error)
         else:
-            weakref.finalize(self, os.close, self._fd)
+            # Others that end with the process may still emit: the system closes it after them.
+            weakref.finalize(self, os.close, self._fd).atexit = False
 
     def is_repeated(self, website_id: str, visitor_id: str, at: datetime) -> bool:
         """Whether a heartbeat less than a minute before or after was sent."""

@@ -19,14 +19,15 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
-from analytics.errors import AnalyticsError, SchemaMismatch, SourceRejected, SourceUnavailable
+from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, SourceRejected, SourceUnavailable
 from analytics.ingest import refused
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.lane import Batch, Lane
-from analytics.ingest.quarantine import quarantined_lines
+from analytics.ingest.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.refused import RefusalKind
 from analytics.ingest.spool import Bound
 from analytics.tinybird import Tinybird
@@ -158,6 +159,8 @@ class Sender:
                 self._stop.wait(SCAN_SECONDS)
             except UNFORESEEN as error:
                 self._stop.wait(self._surprised(error))
+        # Whoever told it to stop may not have waited for an answer that was slow.
+        self._lane.leave()
 
     def _send_next(self) -> None:
         """Sends one batch, or waits for one.
@@ -168,7 +171,8 @@ class Sender:
         self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
         self._wake.clear()
         self._lane.adopt()
-        self._bound.look()
+        with suppress(OSError):
+            self._bound.look()
         batch = self._lane.take()
         if batch is None:
             self._hurry.clear()
@@ -179,10 +183,10 @@ class Sender:
             self._lane.confirm(batch)
 
     def _surprised(self, error: Exception) -> float:
-        """Says what nobody has foreseen, without its text, which may hold anything; how many seconds to wait."""
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        cause = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
-        self.failure = AnalyticsError(f"Sending failed for a reason that is a fault of the emitter: {cause}.")
+        """Says what nobody has foreseen; how many seconds to wait."""
+        self.failure = AnalyticsError(
+            f"Sending failed for a reason that is a fault of the emitter: {_place(error)}."
+        )
         self._undelivered.say(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
         self._surprises += 1
         return _backoff_seconds(self._surprises)
@@ -263,12 +267,20 @@ class Sender:
         missing = events - answer.successful_rows - answer.quarantined_rows
         is_kept = True
         if answer.quarantined_rows:
-            found = quarantined_lines(self._tinybird(), self._lane.datasource, body, answer.quarantined_rows)
+            found = self._quarantined(body, answer.quarantined_rows)
             is_kept = self._keep("quarantined", found.lines, answer.quarantined_rows, found.reason, None)
         if missing > 0 and is_kept:
             reason = f"Tinybird confirmed {missing} fewer of these {events} events than were sent"
             is_kept = self._keep("unconfirmed", body, missing, reason, None)
         return is_kept
+
+    def _quarantined(self, body: bytes, count: int) -> Quarantined:
+        """Which events are in quarantine. Nothing that goes wrong here may send them again: Tinybird has the others."""
+        try:
+            return quarantined_lines(self._tinybird(), self._lane.datasource, body, count)
+        except UNFORESEEN as error:
+            unknown = f"which ones could not be found out ({_place(error)})"
+            return Quarantined(body, f"Tinybird quarantined {count} of these events; {unknown}")
 
     def _keep(self, kind: RefusalKind, lines: bytes, events: int, reason: str, status: int | None) -> bool:
         _LOG.error("%d events of %s are kept aside: %s", events, self._lane.datasource, reason)
@@ -284,14 +296,25 @@ class Sender:
                 write()
             except OSError as error:
                 self._complain_of_disk(error)
+                self.failure = ConfigError(
+                    f"What Tinybird refused of {self._lane.datasource} cannot be kept aside ({error.strerror or error}).",
+                    f"Let this process write to {refused.FOLDER}/ in the spool directory.",
+                )
                 self._stop.wait(SCAN_SECONDS)
             else:
+                self.failure = None
                 self.refused += events
                 return True
         return False
 
     def _complain_of_disk(self, error: OSError) -> None:
         self._disk.say(f"The spool directory {self._spool} is in trouble: {error.strerror or error}")
+
+
+def _place(error: Exception) -> str:
+    """Where an error came from and of which type it is, without its text, which may hold anything."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
 
 
 def _backoff_seconds(failures: int) -> float:

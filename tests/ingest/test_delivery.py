@@ -1,5 +1,6 @@
 """Processes: several on one spool, forks, exits, and what each may touch."""
 
+import gzip
 import json
 import logging
 import os
@@ -11,9 +12,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
-from analytics.ingest import heartbeats, lane, sender, spool
+from analytics.ingest import heartbeats, lane, refused, sender, spool
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.heartbeats import QUIET, Heartbeats
@@ -139,6 +141,34 @@ def test_two_threads_may_fork_at_once(tmp_path: Path) -> None:
     """Neither the parent nor a child waits for a lock that nobody gives back."""
     run(_FORKS_TWICE_AT_ONCE, str(tmp_path))
     assert spool.status(tmp_path).spooled == 61
+
+
+_FORKED_BY_C = """
+import ctypes, os, sys
+from pathlib import Path
+from analytics.ingest.emitter import Emitter
+emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
+assert emitter.page_view(website_id="w", visitor_id="before")
+children = []
+for child in range(3):
+    pid = ctypes.PyDLL(None).fork()
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+    for number in range(10):
+        assert emitter.page_view(website_id="w", visitor_id=f"{child}-{os.getpid()}-{number}")
+    if pid == 0:
+        os._exit(0)
+    children.append(pid)
+for pid in children:
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+def test_a_server_written_in_c_may_fork(tmp_path: Path) -> None:
+    """It calls Python in the child alone: what parent and children write is in files of their own all the same."""
+    run(_FORKED_BY_C, str(tmp_path))
+    lines = [line for path in spool.segments(tmp_path) for line in path.read_bytes().splitlines()[1:]]
+    assert len({json.loads(line)["visitor_id"] for line in lines}) == 1 + 3 * 10 + 3 * 10
 
 
 _FORKS_WHEN_CLOSED = """
@@ -343,6 +373,55 @@ def test_a_quarantined_row_with_a_list_for_an_id_is_sent_once(
     assert proxy.met("ok") == 1
 
 
+def test_a_quarantine_that_cannot_be_understood_sends_nothing_again(tmp_path: Path) -> None:
+    """Tinybird has stored the batch: whatever goes wrong afterwards keeps it aside."""
+    posts: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/v0/events":
+            return httpx.Response(200, json={"meta": [], "data": [{"timestamp": "without a reason"}]})
+        posts.append(gzip.decompress(request.content).count(b"\n"))
+        return httpx.Response(200, json={"successful_rows": posts[-1] - 1, "quarantined_rows": 1})
+
+    writer = Emitter(NOWHERE, "token", tmp_path)
+    for number in range(5):
+        writer.page_view(website_id="w", visitor_id=f"v{number}")
+    writer.close()
+    tinybird = Tinybird(NOWHERE, "", "token", "admin", transport=httpx.MockTransport(answer))
+    way = lane.Lane(tmp_path, "visitor_events")
+    each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
+    each.wake()
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while spool.status(tmp_path).spooled and time.monotonic() < deadline:
+        time.sleep(0.02)
+    each.stop(FLUSH_SECONDS)
+    tinybird.close()
+    assert (posts, each.sent, each.refused) == ([5], 4, 1)
+    [(_, refusal)] = refused.refusals(tmp_path)
+    assert "KeyError in " in refusal.reason
+
+
+def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
+    proxy: Proxy, local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """`close` does not wait for it; the next emitter delivers what is left, in the same process too."""
+    first = Emitter(proxy.host, local_stack.append_token, tmp_path)
+    proxy.standing = "lost"
+    first.page_view(website_id=stored.website_id, visitor_id="v1")
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while not proxy.met("lost") and time.monotonic() < deadline:
+        time.sleep(0.01)
+    first.page_view(website_id=stored.website_id, visitor_id="v2")
+    assert not first.close(0.1)
+    proxy.standing = "ok"
+    proxy.released.set()
+    with Emitter(proxy.host, local_stack.append_token, tmp_path) as second:
+        while second.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert second.counters().spooled == 0
+    assert set(stored.ids("visitor_events")) == {"v1", "v2"}
+
+
 def test_a_fault_of_the_sender_ends_no_thread(
     local_stack: LocalStack, stored: Stored, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -425,8 +504,6 @@ def test_a_wrong_token_is_said_and_throws_nothing_away(
 
 def test_the_refused_folder_survives_damage(tmp_path: Path) -> None:
     """A file whose first line says nothing counts as one damaged event, and is never sent."""
-    from analytics.ingest import refused
-
     folder = tmp_path / "refused" / "visitor_events"
     folder.mkdir(parents=True)
     (folder / "1.ndjson").write_bytes(b"\xff\x00")

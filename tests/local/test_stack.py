@@ -223,7 +223,8 @@ def test_the_pipes_agree_with_postgres(home: Path, env: dict[str, str]) -> None:
 def test_the_generator_keeps_it_alive(env: dict[str, str]) -> None:
     """New events and new rows appear while it runs, through the public doors."""
     condition = f"timestamp > toDateTime({int(time.time()) - 2})"
-    wait_for(lambda: count_events(env, condition, "visitor_events") > 0, seconds=30)
+    # At night half a minute may pass without a visitor on any of the websites.
+    wait_for(lambda: count_events(env, condition, "visitor_events") > 0, seconds=180)
     with psycopg.connect(env["DATABASE_URL"], autocommit=True) as connection:
         newest = "SELECT now() - max(last_seen_at) < interval '1 minute' FROM visitor"
         wait_for(lambda: connection.execute(newest).fetchone() == (True,), seconds=30)
