@@ -10,16 +10,19 @@ from pathlib import Path
 
 import click
 
-from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
+from analytics.commands.purge_lines import plain
+from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import spool as spools
 from analytics.ingest.delivery import Delivery
-from analytics.ingest.refused import refusals, resend
+from analytics.ingest.refused import Refusal, refusals, resend
 from analytics.ingest.segment import waiting_in
+from analytics.ingest.sender import fate
 from analytics.settings import EmitterSettings, load_emitter_settings
 from analytics.tinybird import Tinybird
 
 SHOWN_REASONS = 10
 LOOK_SECONDS = 0.2
+READ_THEM = "Run this as the user that owns them, or give them to this one with chown."
 
 directory_option = click.option(
     "--dir",
@@ -56,12 +59,14 @@ def status(directory: Path | None, is_json: bool) -> None:
     oldest = None if held.oldest is None else held.oldest.isoformat()
     if is_json:
         text = {"spooled": held.spooled, "oldest": oldest, "refused": held.refused, "bytes": held.bytes}
-        click.echo(json.dumps({**text, "reasons": dict(reasons)}))
+        click.echo(json.dumps({**text, "unreadable": held.unreadable, "reasons": dict(reasons)}))
         return
     click.echo(f"{held.spooled:,} events wait" + (f", the oldest of {oldest}" if oldest else ""))
     click.echo(f"{held.refused:,} events are kept aside")
     for reason, events in reasons.most_common(SHOWN_REASONS):
         click.echo(f"  {events:,}  {reason}")
+    if held.unreadable:
+        click.echo(f"{held.unreadable:,} files cannot be read by this user: {READ_THEM}")
     click.echo(f"{held.bytes:,} bytes in {where}")
 
 
@@ -94,6 +99,8 @@ def resend_command(directory: Path | None, timeout_seconds: float) -> None:
         click.echo(f"{resent.again:,} of these events Tinybird has already: they are sent a second time")
     if resent.events:
         _send(where, timeout_seconds, settings)
+    elif resent.unreadable:
+        raise AnalyticsError(_unread(resent.unreadable), READ_THEM)
 
 
 def _settings(directory: Path) -> EmitterSettings:
@@ -106,7 +113,7 @@ def _send(directory: Path, timeout_seconds: float, settings: EmitterSettings) ->
         settings.tinybird_append_token.get_secret_value(),
         None if admin is None else admin.get_secret_value(),
     )
-    refused_before = spools.status(directory).refused
+    aside_before = {path for path, _ in refusals(directory)}
     delivery = Delivery(
         lambda: Tinybird(settings.tinybird_host, "", *tokens),
         directory,
@@ -122,30 +129,48 @@ def _send(directory: Path, timeout_seconds: float, settings: EmitterSettings) ->
         failure, sent = delivery.failure, delivery.sent
     finally:
         delivery.close(timeout_seconds=1.0)
-    refused = spools.status(directory).refused - refused_before
-    click.echo(f"{sent:,} events sent, {max(0, refused):,} kept aside, {left:,} still wait")
+    aside = {path: refusal for path, refusal in refusals(directory) if path not in aside_before}
+    kept = sum(refusal.events for refusal in aside.values())
+    click.echo(f"{sent:,} events sent, {kept:,} kept aside, {left:,} still wait")
+    problems = list[tuple[str, str]]()
     if left:
-        raise SourceUnavailable(
-            f"{left:,} events could not be sent{'' if is_hopeless else ' in time'}."
-            + (f" {failure.message}" if failure else ""),
-            failure.remedy if failure else "They wait in the spool; send again, or give it more time.",
-            source="tinybird",
-            resource="spool",
-        )
+        text = f"{left:,} events could not be sent{'' if is_hopeless else ' in time'}."
+        remedy = failure.remedy if failure else "They wait in the spool; send again, or give it more time."
+        problems.append((f"{text} {failure.message}" if failure else text, remedy))
+    if aside:
+        problems.append(_kept_aside(kept, aside[max(aside, key=lambda path: path.name)]))
+    if unreadable := spools.status(directory).unreadable:
+        problems.append((_unread(unreadable), READ_THEM))
+    if problems:
+        raise AnalyticsError(*(" ".join(texts) for texts in zip(*problems, strict=True)))
+
+
+def _kept_aside(events: int, last: Refusal) -> tuple[str, str]:
+    return (
+        f"{events:,} events were kept aside meanwhile, the last of them {last.kind}: {plain(last.reason).rstrip('.')}.",
+        "`inbox-analytics spool status` lists all reasons; mend the cause, then `inbox-analytics spool resend`.",
+    )
+
+
+def _unread(files: int) -> str:
+    return f"{files:,} files cannot be read by this user, and what they hold was not sent."
 
 
 def _is_hopeless(directory: Path, delivery: Delivery) -> bool:
-    """Whether Tinybird takes nothing of what waits until somebody puts a token right."""
-    denied = {
-        name
-        for name, failure in delivery.failures.items()
-        if isinstance(failure, SourceRejected) and failure.status in {401, 403}
-    }
-    return bool(denied) and all(
-        name in denied
+    """Whether Tinybird takes nothing of what waits until somebody puts a token or an address right."""
+    hopeless = {name for name, failure in delivery.failures.items() if fate(failure) == "misconfigured"}
+    return bool(hopeless) and all(
+        name in hopeless
         for name in spools.DATASOURCES
-        if any(waiting_in(path)[0] for path in spools.segments(directory, name))
+        if any(_waits(path) for path in spools.segments(directory, name))
     )
+
+
+def _waits(segment: Path) -> bool:
+    try:
+        return waiting_in(segment)[0] > 0
+    except OSError:  # this user never sends it
+        return False
 
 
 def _existing(directory: Path | None) -> Path:

@@ -55,11 +55,13 @@ class Resent:
         left: Damaged lines, which stay where they are.
         again: How many of the events Tinybird has stored already: the good ones of a batch of which nobody knew which were
             refused.
+        unreadable: Files and folders that this process may not read, and left where they are.
     """
 
     events: int
     left: int
     again: int = 0
+    unreadable: int = 0
 
 
 def keep(
@@ -120,18 +122,36 @@ def keep_damaged(spool: Path, datasource: str, damaged: Sequence[Damage]) -> Non
     keep(spool, datasource, "damaged", lines, len(damaged), damaged[0].reason, None)
 
 
-def refusals(spool: Path) -> Iterator[tuple[Path, Refusal]]:
-    """What is kept aside, oldest first per data source. A file that cannot be read counts as one damaged event.
+def refusals(spool: Path, unreadable: set[Path] | None = None) -> Iterator[tuple[Path, Refusal]]:
+    """What is kept aside, oldest first per data source. A file whose first line says nothing counts as one damaged event.
 
-    Raises:
-        OSError: The folder cannot be read.
+    Args:
+        spool: The spool's directory.
+        unreadable: Gets the files and folders that this process may not read; they are left out.
     """
-    for path in sorted((spool / FOLDER).glob(f"*/*{SUFFIX}")):
+    unknown = set[Path]() if unreadable is None else unreadable
+    for path in (file for folder in _listed(spool / FOLDER, unknown) for file in _listed(folder, unknown)):
+        if path.suffix != SUFFIX:
+            continue
         try:
             with path.open("rb") as file:
-                yield path, _refusal(file.readline())
+                header = file.readline()
         except FileNotFoundError:  # sent again meanwhile
             continue
+        except OSError:
+            unknown.add(path)
+            continue
+        yield path, _refusal(header)
+
+
+def _listed(folder: Path, unreadable: set[Path]) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError:
+        unreadable.add(folder)
+        return []
 
 
 def resend(spool: Path) -> Resent:
@@ -156,7 +176,8 @@ def resend(spool: Path) -> Resent:
 
 def _resend(spool: Path) -> Resent:
     events = left = again = 0
-    for path, refusal in refusals(spool):
+    unreadable = set[Path]()
+    for path, refusal in refusals(spool, unreadable):
         if refusal.kind == "damaged":
             left += refusal.events
             continue
@@ -186,7 +207,7 @@ def _resend(spool: Path) -> Resent:
             found = lines.count(b"\n")
             events, left = events + found, left + len(damaged)
             again += max(0, found - refusal.events)
-    return Resent(events, left, again)
+    return Resent(events, left, again, len(unreadable))
 
 
 def _refusal(header: bytes) -> Refusal:

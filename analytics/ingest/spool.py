@@ -39,7 +39,7 @@ class SpoolStatus:
         refused: Events kept aside: Tinybird does not take them, or they are damaged.
         oldest: The timestamp of the longest waiting event, UTC; None when none waits, or it cannot be read.
         bytes: How much of the disk all of it takes.
-        unreadable: Files that this process may not read; what they hold is counted nowhere else.
+        unreadable: Files and folders that this process may not read; what they hold is counted nowhere else.
     """
 
     spooled: int
@@ -57,22 +57,22 @@ def status(directory: Path) -> SpoolStatus:
     Raises:
         ConfigError: It cannot be read.
     """
-    counted, unreadable = list[tuple[int, datetime | None]](), 0
+    counted, unreadable = list[tuple[int, datetime | None]](), set[Path]()
     try:
         for path in segments(directory):
             try:
                 counted.append(waiting_in(path))
             except OSError:
-                unreadable += 1
-        refused = sum(refusal.events for _, refusal in refusals(directory))
-        size = size_bytes(directory)
+                unreadable.add(path)
     except OSError as error:
         raise ConfigError(
             f"The spool directory cannot be read ({error.strerror}).",
             "Check INBOX_ANALYTICS_SPOOL_DIR and who may read it.",
         ) from None
+    refused = sum(refusal.events for _, refusal in refusals(directory, unreadable))
+    size = _size_bytes(directory, unreadable)
     oldest = min((at for events, at in counted if events and at is not None), default=None)
-    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size, unreadable)
+    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size, len(unreadable))
 
 
 def segments(directory: Path, datasource: str = "*") -> list[Path]:
@@ -86,22 +86,20 @@ def segments(directory: Path, datasource: str = "*") -> list[Path]:
     return [Path(path) for path in sorted(found, key=lambda path: path.path)]
 
 
-def size_bytes(directory: Path) -> int:
-    """How much the events of a spool take together: what waits, what is confirmed and not yet deleted, what is refused.
-
-    Raises:
-        OSError: The directory cannot be read.
-    """
-    return sum(_size_bytes(directory / name) for name in (*DATASOURCES, FOLDER))
-
-
-def _size_bytes(directory: Path) -> int:
-    size = 0
-    for entry in _files(directory):
+def _size_bytes(directory: Path, unreadable: set[Path]) -> int:
+    """How much the events of a spool take together: what waits, what is confirmed and not yet deleted, what is refused."""
+    size, folders = 0, [directory / name for name in (*DATASOURCES, FOLDER)]
+    while folders:
+        folder = folders.pop()
         try:
-            size += _size_bytes(Path(entry)) if entry.is_dir(follow_symlinks=False) else entry.stat().st_size
-        except FileNotFoundError:  # confirmed meanwhile
-            continue
+            for entry in _files(folder):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(Path(entry))
+                else:
+                    with suppress(FileNotFoundError):  # confirmed meanwhile
+                        size += entry.stat().st_size
+        except OSError:  # a file of another user can be measured, a folder without the right to it cannot
+            unreadable.add(folder)
     return size
 
 
@@ -136,8 +134,7 @@ class Bound:
         age = time.monotonic() - self._looked_at
         is_full = self._known_bytes + added_bytes > self._max_bytes
         if age > STALE_SECONDS or (is_full and age > REFRESH_SECONDS):
-            with suppress(OSError):
-                self.look()
+            self.look()
             return self._known_bytes + added_bytes <= self._max_bytes
         return not is_full
 
@@ -146,12 +143,8 @@ class Bound:
         self._known_bytes += added_bytes
 
     def look(self) -> None:
-        """Measures the directory, at most once a second.
-
-        Raises:
-            OSError: It cannot be read.
-        """
+        """Measures what can be read of the directory, at most once a second."""
         with self._lock:
             if time.monotonic() - self._looked_at > REFRESH_SECONDS:
                 self._looked_at = time.monotonic()
-                self._known_bytes = size_bytes(self._directory)
+                self._known_bytes = _size_bytes(self._directory, set())

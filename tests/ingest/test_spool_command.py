@@ -4,11 +4,19 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from analytics.commands.spool import spool
+from analytics.errors import AnalyticsError
 from analytics.ingest import refused
+from analytics.ingest import spool as spools
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.segment import Damage
 from tests.conftest import ROOT, LocalStack
@@ -132,3 +140,95 @@ def test_every_mistake_has_a_way_out(arguments: list[str], words: str) -> None:
     assert ended.stdout == ""
     assert words in ended.stderr
     assert len(ended.stderr.splitlines()) == 2
+
+
+def test_what_this_user_may_not_read_is_said(tmp_path: Path, local_stack: LocalStack, stored: Stored) -> None:
+    """Counted for people and programs; sending the rest of the spool ends with a failure that says what to do."""
+    leave(tmp_path, stored.website_id)
+    (tmp_path / "visitor_events" / "0.ndjson").mkdir()
+    (tmp_path / "refused" / "visitor_events" / "0.ndjson").mkdir()
+    environ = {
+        "INBOX_ANALYTICS_SPOOL_DIR": str(tmp_path),
+        "TINYBIRD_HOST": local_stack.host,
+        "TINYBIRD_APPEND_TOKEN": local_stack.append_token,
+    }
+    cli = CliRunner(env=environ)
+    assert "2 files cannot be read by this user: Run this as" in cli.invoke(spool, ["status"]).stdout
+    assert json.loads(cli.invoke(spool, ["status", "--json"]).stdout)["unreadable"] == 2
+    for command, events in (("send", 3), ("resend", 2), ("resend", 0)):
+        ended = cli.invoke(spool, [command])
+        assert ended.exit_code == 1
+        assert f"{events} events " in ended.stdout
+        assert isinstance(ended.exception, AnalyticsError)
+        assert (
+            "files cannot be read by this user, and what they hold was not sent." in ended.exception.message
+        )
+        assert "chown" in ended.exception.remedy
+    assert stored.ids("visitor_events").total() == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_folder_that_root_left_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns the spool still learns what waits in it, how large it is, and that there is more."""
+    leave(tmp_path, "w")
+    for path in (tmp_path, *(each for each in tmp_path.rglob("*") if "refused" not in each.parts)):
+        os.chown(path, 65534, 65534)
+    monkeypatch.chdir(tmp_path)  # the folders above it are root's
+    with somebody_else():
+        held, resent = spools.status(Path()), refused.resend(Path())
+    assert (held.spooled, held.refused, held.unreadable) == (3, 0, 1)
+    assert held.bytes > 0
+    assert resent == refused.Resent(events=0, left=0, unreadable=1)
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """This process as a user without rights."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_what_is_refused_again_is_a_failure_with_its_reason(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """Exit code 1, how many and why; they are kept aside as before."""
+    refused.keep(tmp_path, "visitor_events", "refused", b'{"timestamp": "never"}\n', 1, "too early", 400)
+    environ = {"TINYBIRD_HOST": local_stack.host, "TINYBIRD_APPEND_TOKEN": local_stack.append_token}
+    ended = run("resend", "--dir", str(tmp_path), **environ)
+    assert ended.returncode == 1
+    assert "0 events sent, 1 kept aside, 0 still wait" in ended.stdout
+    ((_, again),) = refused.refusals(tmp_path)
+    assert again.reason != "too early"
+    assert (
+        f"1 events were kept aside meanwhile, the last of them {again.kind}: {again.reason}" in ended.stderr
+    )
+    assert "`inbox-analytics spool resend`" in ended.stderr
+
+
+@pytest.mark.parametrize("status", [302, 404])
+def test_a_wrong_address_is_said_at_once(tmp_path: Path, status: int) -> None:
+    """As a wrong token is: nothing is waited for that only somebody with the right address can change."""
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Location", "/login")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Says nothing."""
+
+    leave(tmp_path, "w")
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_port}"
+        environ = {"TINYBIRD_HOST": host, "TINYBIRD_APPEND_TOKEN": "token"}
+        ended = run("send", "--dir", str(tmp_path), "--timeout", "50", **environ)
+        server.shutdown()
+    assert ended.returncode == 1
+    assert "Error: 3 events could not be sent. " in ended.stderr
