@@ -19,7 +19,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -171,8 +170,7 @@ class Sender:
         self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
         self._wake.clear()
         self._lane.adopt()
-        with suppress(OSError):
-            self._bound.look()
+        self._bound.look()
         batch = self._lane.take()
         if batch is None:
             self._hurry.clear()
