@@ -44,6 +44,9 @@ def draw_live() -> None:
             globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)
             st.html(globe.legend(palette()))
             globe.draw_busiest(seen.value[-1])
+            export.offer_png(
+                page, "globe", globe.CANVAS, visitors.in_words(present.value, minutes), seen.as_of
+            )
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", height_px=96, border=False):

@@ -1,19 +1,28 @@
-"""Export: a small button that downloads exactly the rows a panel shows.
+"""Export: small buttons that download exactly what a panel shows, its rows as CSV or the globe as PNG.
 
-Owns what the file is called and what its first line says. How cells are written is `analytics.exports`'s.
+Owns what the file is called and what is said above its content. How cells are written is `analytics.exports`'s; a
+Plotly chart has a button of its own for its picture.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from analytics import exports, periods
 from pages.components import filters, formatting
-from pages.components.chrome import Page
+from pages.components.chrome import ASSETS, Page
+
+_picture = st.components.v2.component(
+    "picture",
+    html=(ASSETS / "picture.html").read_text("utf-8"),
+    css=(ASSETS / "picture.css").read_text("utf-8"),
+    js=(ASSETS / "picture.js").read_text("utf-8"),
+)
 
 
 def offer_csv(
@@ -49,4 +58,31 @@ def offer_csv(
             type="tertiary",
             on_click="ignore",
             help="Download exactly these rows",
+        )
+
+
+def offer_png(page: Page, name: str, canvas: str, caption: str, as_of: datetime) -> None:
+    """Draw a button that downloads a canvas as PNG, as the viewer has turned it, on the colour of the page.
+
+    The picture is made in the browser when somebody asks for it; nothing is sent.
+
+    Args:
+        page: names website and timezone above the picture.
+        name: what the picture shows; part of the file's name.
+        canvas: CSS selector of the canvas.
+        caption: what is counted, in words.
+        as_of: when that was read.
+    """
+    local = as_of.astimezone(ZoneInfo(page.timezone))
+    day = periods.days_label(local.date(), local.date())
+    with st.container(horizontal=True, horizontal_alignment="right", key=f"png-{name}"):
+        _picture(
+            key=f"picture-{name}",
+            width="content",
+            data={
+                "canvas": canvas,
+                "title": formatting.plain(page.website.name, 60) or page.website.slug,
+                "caption": f"{caption} · {day}, {local:%H:%M} · {page.timezone}",
+                "file": f"{page.website.slug}-{name}-{local:%Y-%m-%d-%H%M}.png",
+            },
         )

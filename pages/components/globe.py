@@ -2,9 +2,6 @@
 
 Owns the deck.gl layers and what a click on a dot means. Gets clusters that are ready to draw, one set per distance,
 and knows nothing of where they come from.
-
-It offers no picture of itself: deck.gl's canvas is empty to whoever reads it after the frame, and Streamlit's chart has
-no way to ask for another. The list beside it is what leaves, as CSV.
 """
 
 import base64
@@ -25,6 +22,7 @@ from analytics.places import Cell
 from pages.components import filters, formatting
 from pages.components.palette import Palette, Rgba, palette, rgba
 
+CANVAS = ".st-key-globe-view canvas"
 HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0

@@ -53,6 +53,15 @@ def draw_count(present: RightNow, minutes: int) -> None:
     )
 
 
+def in_words(present: RightNow, minutes: int) -> str:
+    """The same as plain text.
+
+    >>> in_words(RightNow(1204, places=()), 5)
+    '1,204 visitors in the last 5 minutes'
+    """
+    return f"{number(present)} {people(present)} in the last {minutes} minutes"
+
+
 def number(present: RightNow) -> str:
     """How many visitors.
 

@@ -280,6 +280,38 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., W
     expect(page).to_have_url(re.compile("place="))
 
 
+def test_the_picture_is_what_the_globe_shows(window: Callable[..., Window]) -> None:
+    """The PNG by keyboard: the globe as it was turned, on the page's colour, under a line that names what it counts."""
+    page = window("/live?website=northwind-outdoor", scheme="dark").page
+    _globe(page)
+    page.wait_for_timeout(3000)
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 150, y, steps=8)
+    page.mouse.up()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.wait_for_timeout(1500)
+    page.locator(".st-key-png-globe button").focus()
+    shown = _globe(page)
+    with page.expect_download() as coming:
+        page.keyboard.press("Enter")
+    assert re.fullmatch(
+        r"northwind-outdoor-globe-\d{4}-\d\d-\d\d-\d{4}\.png", coming.value.suggested_filename
+    )
+    picture = Image.open(coming.value.path()).convert("RGB")
+    assert picture.getpixel((0, 0)) == (11, 13, 18)
+    band = picture.height - round(box["height"])
+    assert 30 < band < 80
+    assert picture.width == pytest.approx(box["width"], abs=2)
+    globe = picture.crop((0, band, picture.width, picture.height))
+    assert _difference(shown.resize(globe.size), globe) < 0.03
+    heading = _colours(picture.crop((0, 0, picture.width, band)))
+    assert sum(count for colour, count in heading.items() if _is_near(colour, (236, 238, 243))) > 100
+
+
 def test_a_hidden_tab_asks_for_nothing(window: Callable[..., Window]) -> None:
     """Streamlit's timers go on in a hidden tab; here they stop, and what is seen again is fresh at once."""
     page = window("/live").page
