@@ -44,9 +44,8 @@ def draw_live() -> None:
             globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)
             st.html(globe.legend(palette()))
             globe.draw_busiest(seen.value[-1])
-            export.offer_png(
-                page, "globe", globe.CANVAS, visitors.in_words(present.value, minutes), seen.as_of
-            )
+            words = visitors.in_words(present.value, minutes)
+            export.offer_png(page, "globe", globe.CANVAS, words, seen.as_of)
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", height_px=96, border=False):
@@ -68,13 +67,8 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
         if len(reading.value):
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
-            export.offer_csv(
-                page,
-                "live-visitors",
-                visitors.listed(reading.value),
-                only=only,
-                days=visitors.days_of(now, minutes, page.timezone),
-            )
+            listed, days = visitors.listed(reading.value), visitors.days_of(now, minutes, page.timezone)
+            export.offer_csv(page, "live-visitors", listed, only=only, days=days)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:
