@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics import cached, periods
 from analytics.errors import AnalyticsError
-from pages.components import cards, charts, chrome, export, formatting, url_state, visitors
+from pages.components import cards, charts, chrome, export, formatting, funnel, url_state, visitors
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Overview")
@@ -74,8 +74,9 @@ def draw_funnel() -> None:
         if board.value.funnel is None:
             raise board.value.errors["median_response"]
         if board.value.funnel.started:
-            cards.draw_funnel(board.value.funnel)
-            export.offer_csv(page, "funnel", cards.funnel_table(board.value.funnel))
+            steps = funnel.table(board.value.funnel)
+            funnel.draw(steps, key="funnel")
+            export.offer_csv(page, "funnel", steps)
         else:
             empty("No conversations started", "Choose a longer range in the sidebar.")
 

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics.cached import Question
-from analytics.metrics import KPI_ORDER, Delta, Funnel, Kpi, KpiBoard, KpiKey, Verdict
+from analytics.metrics import KPI_ORDER, Delta, Kpi, KpiBoard, KpiKey, Verdict
 from pages.components import explain, formatting
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
@@ -171,43 +171,3 @@ def _sparkline(series: pd.DataFrame | None, key: KpiKey) -> list[float]:
     rows = series[(series["period"] == "current") & series["is_complete"]]
     values = rows[METRICS[METRIC_OF[key]].column].dropna()
     return [float(value) for value in values] if len(values) > 1 else []
-
-
-def draw_funnel(funnel: Funnel) -> None:
-    """Draw how far conversations came: bars against the started, with count and share.
-
-    What the AI handled is a part of the resolved, so its share is of those, as on its card.
-    """
-    steps = (
-        ("Started", funnel.started, funnel.started),
-        ("Responded", funnel.responded, funnel.started),
-        ("Resolved", funnel.resolved, funnel.started),
-        (":gray[of these by AI]", funnel.ai_resolved, funnel.resolved),
-    )
-    with st.container(gap="medium"):
-        for name, value, whole in steps:
-            share = value / whole if whole else None
-            with st.container(gap=None):
-                with st.container(horizontal=True, horizontal_alignment="distribute"):
-                    st.markdown(name, width="content")
-                    st.markdown(
-                        f"**{formatting.count(value)}** :gray[· {formatting.rate(share)}]", width="content"
-                    )
-                st.progress(min(value / funnel.started, 1.0) if funnel.started else 0.0)
-
-
-def funnel_table(funnel: Funnel) -> pd.DataFrame:
-    """The funnel as rows: step, distinct conversations, and the share shown (0..1; NaN of none)."""
-    steps = (
-        ("started", funnel.started, funnel.started),
-        ("responded", funnel.responded, funnel.started),
-        ("resolved", funnel.resolved, funnel.started),
-        ("ai_resolved", funnel.ai_resolved, funnel.resolved),
-    )
-    return pd.DataFrame(
-        {
-            "step": [step for step, _, _ in steps],
-            "conversations": [value for _, value, _ in steps],
-            "share_ratio": [value / whole if whole else float("nan") for _, value, whole in steps],
-        }
-    )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from analytics.attribution import Attribution, Part
 from analytics.satisfaction import ComponentName
-from pages.components import charts, formatting
+from pages.components import bars, formatting
 from pages.components.palette import Palette, palette
 
 NAMES: dict[ComponentName, str] = {
@@ -18,9 +18,8 @@ NAMES: dict[ComponentName, str] = {
     "response": "Response",
     "resolution": "Resolution",
 }
-_HEAD_PX, _TEXT_PX, _GAP_PX, _THICKEST_PX = 20, 24, 18, 24
+_HEAD_PX, _GAP_PX, _THICKEST_PX = 20, 18, 24
 _CHANGE_COLUMN_PX = 62
-FONT_PX = 13
 
 
 def draw_headline(attribution: Attribution) -> None:
@@ -59,30 +58,15 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     is_compared = any(part.change is not None for part in attribution.parts)
     heads = [("score", _CHANGE_COLUMN_PX if is_compared else 0)] + ([("change", 0)] if is_compared else [])
     for text, shift in heads:
-        _write(figure, text, _HEAD_PX - 4, colours.muted, right_px=shift)
+        bars.write(figure, text, _HEAD_PX - 4, colours.muted, right_px=shift)
     top = _HEAD_PX
     for part in attribution.parts:
         thickness = (
             _THICKEST_PX * part.component.weight / max(each.component.weight for each in attribution.parts)
         )
         _draw_part(figure, part, top, thickness, colours)
-        top += round(_TEXT_PX + thickness + _GAP_PX)
-    figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        barmode="overlay",
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={
-            "bgcolor": colours.surface,
-            "bordercolor": colours.grid,
-            "font": {"color": colours.text},
-            "align": "left",
-        },
-    )
-    figure.update_xaxes(visible=False, range=[0, 100], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[top, 0], fixedrange=True)
-    st.plotly_chart(figure, key=key, height=top, config=charts.CONFIG, alt=_alt(attribution))
+        top += round(bars.TEXT_PX + thickness + _GAP_PX)
+    bars.draw(figure, top, colours, key=key, alt=_alt(attribution))
     notes = ["As long as the score, as thick as its weight."]
     if is_compared and before:
         notes.append(f"Dotted: {before}. Change in points of the index, grey where within noise.")
@@ -147,30 +131,14 @@ def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
 
 def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colours: Palette) -> None:
     component = part.component
-    middle = top + _TEXT_PX + thickness / 2
-    figure.add_bar(
-        x=[100],
-        y=[middle],
-        width=thickness,
-        orientation="h",
-        marker={"color": colours.grid, "opacity": 0.55, "cornerradius": 3},
-        hoverinfo="skip",
-    )
-    marker: dict[str, object] = {"color": colours.accent, "cornerradius": 3}
+    middle = top + bars.TEXT_PX + thickness / 2
+    marker: dict[str, object] | None = None
     if component.is_missing:
         pattern = {"shape": "/", "fgcolor": colours.muted, "bgcolor": colours.surface, "size": 5}
         marker = {"color": colours.muted, "pattern": pattern, "cornerradius": 3}
-    figure.add_bar(
-        x=[component.score],
-        y=[middle],
-        width=thickness,
-        orientation="h",
-        marker=marker,
-        hovertext=[_hover(part)],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
+    bars.add_bar(figure, component.score / 100, middle, thickness, colours, marker=marker, hover=_hover(part))
     if part.previous is not None:
-        at = part.previous.score
+        at = part.previous.score / 100
         figure.add_shape(
             type="line",
             x0=at,
@@ -181,8 +149,8 @@ def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colour
         )
     rests_on = "missing, counts as 50" if component.is_missing else f"n {formatting.count(component.n)}"
     about = f"{formatting.rate(component.weight)} of index · {rests_on}"
-    text = top + _TEXT_PX - 4
-    _write(
+    text = top + bars.TEXT_PX - 4
+    bars.write(
         figure,
         f'<b>{NAMES[component.name]}</b>  <span style="color:{colours.muted}">{about}</span>',
         text,
@@ -191,26 +159,10 @@ def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colour
     if not component.is_missing:
         is_compared = part.shown_change is not None
         score = f"<b>{formatting.score(component.score)}</b>"
-        _write(figure, score, text, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
+        bars.write(figure, score, text, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
     if part.shown_change is not None:
         colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
-        _write(figure, formatting.signed(part.shown_change, "").strip(), text, colour, right_px=0)
-
-
-def _write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px: int | None = None) -> None:
-    """A line of text whose bottom is that far down: from the left, or that far from the right."""
-    figure.add_annotation(
-        text=text,
-        xref="paper",
-        x=0 if right_px is None else 1,
-        xanchor="left" if right_px is None else "right",
-        xshift=-(right_px or 0),
-        y=bottom,
-        yanchor="bottom",
-        showarrow=False,
-        borderpad=0,
-        font={"color": colour, "size": FONT_PX},
-    )
+        bars.write(figure, formatting.signed(part.shown_change, "").strip(), text, colour, right_px=0)
 
 
 def _hover(part: Part) -> str:

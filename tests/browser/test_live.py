@@ -192,14 +192,17 @@ def test_a_click_on_a_dot_filters_the_list_and_another_takes_it_away(
     chip = page.locator(".st-key-chip-place")
 
     def click(chips: int) -> None:
-        """Click until so many chips are there: without a graphics card, a press may last too long to be a click."""
+        """Click until so many chips are there: without a graphics card, a press may last too long to be a click.
+
+        A click that was taken may show late, and another would take it back: hence the patience.
+        """
         for _attempt in range(4):
             page.mouse.move(x - 40, y - 40)
             page.mouse.move(x, y, steps=4)
             expect(page.locator(".deck-tooltip")).to_contain_text("Clicktown, FR", timeout=15_000)
             page.wait_for_timeout(1000)
             page.mouse.click(x, y)
-            for _wait in range(12):
+            for _wait in range(40):
                 page.wait_for_timeout(500)
                 if chip.count() == chips:
                     return

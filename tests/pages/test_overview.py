@@ -1,5 +1,6 @@
 """Overview without a browser: every state of the page, and every widget that changes it."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -30,10 +31,13 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
 
 def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:
     """Three started, three responded, two resolved; one of these two by the AI, which is half as on the card."""
-    words = text_of(run_page("app.py", website=three_conversations.slug, tz="UTC"))
-    assert "**3** :gray[· 100 %]" in words
-    assert "**2** :gray[· 66.7 %]" in words
-    assert "**1** :gray[· 50 %]" in words
+    page = run_page("app.py", website=three_conversations.slug, tz="UTC")
+    (chart,) = [each.proto for each in page.get("plotly_chart") if "funnel" in each.proto.id]
+    assert chart.alt == (
+        "Conversations: started 3 (100 %), responded 3 (100 %), resolved 2 (66.7 %), of these by AI 1 (50 %)"
+    )
+    lengths = [bar["x"] for bar in json.loads(chart.spec)["data"]]
+    assert lengths == [[1], [1], [1], [1], [1], [pytest.approx(2 / 3)], [1], [pytest.approx(1 / 3)]]
 
 
 def test_satisfaction_without_ratings_says_what_is_missing(
