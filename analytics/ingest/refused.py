@@ -6,6 +6,7 @@ of a line is kept as a JSON text, to be looked at; it is no event and is never s
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -181,6 +182,10 @@ def _resend(spool: Path) -> Resent:
         if refusal.kind == "damaged":
             left += refusal.events
             continue
+        if not os.access(
+            path.parent, os.W_OK, effective_ids=True
+        ):  # it would be sent, stay, and be sent again
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         try:
             file = path.open("rb")
         except FileNotFoundError:

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from analytics.commands.spool import spool
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import refused
 from analytics.ingest import spool as spools
 from analytics.ingest.emitter import Emitter
@@ -179,6 +179,23 @@ def test_a_folder_that_root_left_is_counted(tmp_path: Path, monkeypatch: pytest.
     assert (held.spooled, held.refused, held.unreadable) == (3, 0, 1)
     assert held.bytes > 0
     assert resent == refused.Resent(events=0, left=0, unreadable=1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_what_cannot_be_taken_away_is_not_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that may be read and not written: sending again from it would send the same events each time."""
+    leave(tmp_path, "w")
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        os.chown(path, 65534, 65534)
+    folder = tmp_path / "refused" / "visitor_events"
+    os.chown(folder, 0, 0)
+    folder.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # the folders above it are root's
+    with somebody_else():
+        with pytest.raises(ConfigError, match="Permission denied"):
+            refused.resend(Path())
+        held = spools.status(Path())
+    assert (held.spooled, held.refused, held.unreadable) == (3, 3, 0)
 
 
 @contextmanager

@@ -146,6 +146,11 @@ def _spool(usable: Mapping[str, str]) -> Finding:
     except AnalyticsError as error:
         return failed("spool", "events", error)
     text = f"{held.spooled:,} events wait, {held.refused:,} refused, {held.bytes:,} bytes"
+    if held.unreadable:
+        remedy = "Run the doctor as the user that owns them, or give them to the emitter's user with chown."
+        return Finding(
+            "spool", "events", "warning", f"{text}; {held.unreadable:,} files this user may not read", remedy
+        )
     if held.refused:
         remedy = (
             "`inbox-analytics spool status` says why; mend the cause, then `inbox-analytics spool resend`."

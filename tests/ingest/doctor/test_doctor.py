@@ -167,6 +167,13 @@ def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path)
     assert (level, "1 refused" in told, "spool resend" in told) == ("warning", True, True)
 
 
+def test_a_spool_tells_what_cannot_be_read(local_stack: LocalStack, tmp_path: Path) -> None:
+    """What this user may not read is in no count: a warning with what to do."""
+    (tmp_path / "visitor_events" / "0.ndjson").mkdir(parents=True)
+    level, told = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")["events"]
+    assert (level, "1 files this user may not read" in told, "chown" in told) == ("warning", True, True)
+
+
 def test_a_spool_that_is_no_directory(local_stack: LocalStack, tmp_path: Path) -> None:
     """A problem with the variable's name."""
     (tmp_path / "file").write_text("")
