@@ -182,9 +182,8 @@ def _resend(spool: Path) -> Resent:
         if refusal.kind == "damaged":
             left += refusal.events
             continue
-        if not os.access(
-            path.parent, os.W_OK, effective_ids=True
-        ):  # it would be sent, stay, and be sent again
+        # What cannot be taken away here would be sent, stay, and be sent again.
+        if not os.access(path.parent, os.W_OK, effective_ids=True):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         try:
             file = path.open("rb")
