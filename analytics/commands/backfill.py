@@ -21,6 +21,7 @@ from analytics.ingest.backfill import LONGEST_WAIT_SECONDS, counted, lines, want
 from analytics.ingest.backfill import backfill as move
 from analytics.ingest.history import HISTORIES, Website, Window
 from analytics.ingest.patience import Patience
+from analytics.ingest.receipts import Ledger
 from analytics.ingest.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
 from analytics.ingest.watermarks import Watermarks, peek
 from analytics.postgres import Postgres
@@ -231,14 +232,22 @@ def _sources(settings: Settings) -> Iterator[tuple[Tinybird, Postgres, Watermark
 def _windows(
     settings: Settings, websites: Sequence[Website], asked: Window, *, is_restarting: bool
 ) -> list[tuple[Website, Window]]:
-    """Each website with the events that are wanted of it; says where dates that were given before still hold."""
+    """Each website with the events that are wanted of it; says where older dates still hold, and what was purged."""
     windows = []
+    purges = Ledger(settings.state_dir).ends(settings.tinybird_host)
     for website in websites:
         mark = peek(settings.state_dir, settings.tinybird_host, website.id, HISTORIES[0])
         before = None if mark is None or is_restarting else mark.window
         window = wanted(before, asked, website.slug)
         if window != asked:
             click.echo(f"{website.slug}: {window.text}, as before; --restart forgets that.", err=True)
+        purged_at = purges.get(website.id)
+        if mark is not None and purged_at is not None and not is_restarting:
+            click.echo(
+                f"{website.slug}: its rows were purged on {purged_at:%Y-%m-%d %H:%M} UTC. What had been sent before goes "
+                "again only with --restart.",
+                err=True,
+            )
         windows.append((website, window))
     return windows
 

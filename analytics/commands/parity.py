@@ -11,6 +11,7 @@ from analytics.ingest import history
 from analytics.ingest import parity as both
 from analytics.ingest.comparison import DEFAULT_TOLERANCE, Compared, Unit
 from analytics.ingest.parity import PeriodReport, Report
+from analytics.ingest.receipts import Ledger
 from analytics.periods import Range, parse_timezone, resolve
 from analytics.postgres import Postgres
 from analytics.settings import load_settings
@@ -61,7 +62,9 @@ def parity(
     now = datetime.now(UTC)
     with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
         (website,) = history.websites(postgres, [slug])
-        report = both.parity(tinybird, postgres, website, resolve(selected, now, zone), now, tolerance)
+        purged_at = Ledger(settings.state_dir).ends(settings.tinybird_host).get(website.id)
+        period = resolve(selected, now, zone)
+        report = both.parity(tinybird, postgres, website, period, now, tolerance, purged_at)
     if is_json:
         click.echo(json.dumps(_as_json(report, range_, timezone), indent=2))
     else:

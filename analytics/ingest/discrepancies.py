@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from analytics import sources
@@ -65,6 +65,7 @@ class Discrepancies:
         date_from: Start of the period, UTC text, inclusive.
         date_to: Its end, exclusive.
         now: Clock of Postgres, seconds since 1970.
+        purged_at: When the website's rows were last purged from Tinybird, seconds since 1970; None for never.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Discrepancies:
         date_from: str,
         date_to: str,
         now: float,
+        purged_at: float | None,
     ) -> None:
+        self._purged_at = purged_at
         self._tinybird = tinybird
         self._postgres = postgres
         self._website = website
@@ -170,7 +173,11 @@ class Discrepancies:
             anywhere |= self._stored(*_ALWAYS, some)[kind].keys()
             known |= product.known(self._postgres, self._website, some)
         return lambda conversation_id: why_only_counted(
-            kind, known.get(conversation_id), self._now, is_anywhere=conversation_id in anywhere
+            kind,
+            known.get(conversation_id),
+            self._now,
+            is_anywhere=conversation_id in anywhere,
+            purged_at=self._purged_at,
         )
 
 
@@ -208,7 +215,9 @@ def why_only_stored(kind: Kind, known: Known | None, now: float) -> str:
     return "another time in Postgres" if at <= now else "it lies ahead of now in Postgres"
 
 
-def why_only_counted(kind: Kind, known: Known | None, now: float, *, is_anywhere: bool) -> str:
+def why_only_counted(
+    kind: Kind, known: Known | None, now: float, *, is_anywhere: bool, purged_at: float | None
+) -> str:
     """Why Postgres counts a conversation and Tinybird does not.
 
     Args:
@@ -216,6 +225,7 @@ def why_only_counted(kind: Kind, known: Known | None, now: float, *, is_anywhere
         known: What Postgres has of it; None when only feedback names it.
         now: Seconds since 1970.
         is_anywhere: Whether Tinybird has such an event of it at another time.
+        purged_at: When the website's rows were last purged, seconds since 1970; None for never.
     """
     at = None if known is None else _instant(kind, known)
     if known is not None and kind != "feedback":
@@ -233,6 +243,8 @@ def why_only_counted(kind: Kind, known: Known | None, now: float, *, is_anywhere
         )
         if unusable := [text for text in told.skipped if text.split(":")[0] in EVENT_TYPES[kind]]:
             return f"no valid event can be made: {unusable[0].split(': ', 1)[1]}"
+    if at is not None and purged_at is not None and at < purged_at and not is_anywhere:
+        return f"purged: the website's rows were deleted on {datetime.fromtimestamp(purged_at, UTC):%Y-%m-%d}"
     if at is not None and at > now - LATE_SECONDS:
         return f"late event: younger than {LATE_SECONDS / 60:.0f} minutes and not in Tinybird yet"
     return "stored in Tinybird at another time" if is_anywhere else "never sent to Tinybird"

@@ -70,7 +70,13 @@ class Report:
 
 
 def parity(
-    tinybird: Tinybird, postgres: Postgres, website: Website, period: Period, now: datetime, tolerance: float
+    tinybird: Tinybird,
+    postgres: Postgres,
+    website: Website,
+    period: Period,
+    now: datetime,
+    tolerance: float,
+    purged_at: datetime | None = None,
 ) -> Report:
     """Both sides of every KPI, for a period cut at now and for the one before it.
 
@@ -81,6 +87,7 @@ def parity(
         period: Which; nothing after `now` is compared, because it is still coming in.
         now: The moment, aware.
         tolerance: 0..1, as `comparison.verdict` takes it.
+        purged_at: When the website's rows were last purged from Tinybird, as far as receipts tell; None for never.
 
     Raises:
         SourceError: A source does not answer, or says no.
@@ -95,7 +102,8 @@ def parity(
     reports = []
     for name, span, total in (("current", current, totals.current), ("previous", before, totals.previous)):
         date_from, date_to = span.utc_bounds()
-        search = Discrepancies(tinybird, postgres, website, date_from, date_to, clock)
+        purged = None if purged_at is None else purged_at.timestamp()
+        search = Discrepancies(tinybird, postgres, website, date_from, date_to, clock, purged)
         theirs = product.numbers(postgres, website, date_from, date_to)
         ours = _pipe_values(total, *_scores(rated, name))
         postgres_values = theirs.values | _index(theirs)

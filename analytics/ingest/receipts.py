@@ -158,6 +158,18 @@ class Ledger:
         """
         return _read_all(self._receipts)
 
+    def ends(self, host: str) -> dict[str, datetime]:
+        """When the last purge of each website from that workspace ended, by website id.
+
+        Raises:
+            ConfigError: A receipt cannot be read.
+        """
+        ends: dict[str, datetime] = {}
+        for each in self.receipts():
+            if each.host == host and each.finished_at is not None:
+                ends[each.website_id] = max(each.finished_at, ends.get(each.website_id, each.finished_at))
+        return ends
+
     def keep(self, purge: Purge) -> None:
         """Writes the journal; when this returns it survives a power cut.
 

@@ -12,6 +12,7 @@ import pytest
 
 from analytics.commands import progress
 from analytics.ingest.watermarks import Watermarks
+from tests import command_line
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.history_stack import FIRST, History
 from tests.product import Product
@@ -95,6 +96,26 @@ def test_a_date_that_is_not_given_again_stays(history: History) -> None:
     everything = history.run("backfill", "--restart", "--dry-run")
     assert f"{len(history.expected()):,} events would be sent" in everything.stdout
     assert history.run("backfill", "--restart").returncode == 0
+    assert history.stored() == dict.fromkeys(history.expected(), 1)
+
+
+def test_what_was_purged_stays_away_until_it_is_asked_for(history: History) -> None:
+    """Moving again says so instead of ending with nothing; parity names the purge; --restart brings it all back."""
+    assert "purged" not in history.run("backfill").stderr
+    administrator = history.environment(TINYBIRD_ADMIN_TOKEN=history.stack.admin_token)
+    purged = command_line.run(administrator, "purge", history.product.website_id, "--yes")
+    assert (purged.returncode, history.stored()) == (0, {}), purged.stderr
+
+    again = history.run("backfill")
+    assert (again.returncode, history.stored()) == (0, {})
+    assert f"its rows were purged on {datetime.now(UTC):%Y-%m-%d}" in again.stderr
+    assert "only with --restart" in again.stderr
+    days = f"{FIRST:%Y-%m-%d}..{FIRST + timedelta(days=1):%Y-%m-%d}"
+    compared = history.run("parity", "--range", days)
+    assert f"{CONVERSATIONS} × purged: the website's rows were deleted on {datetime.now(UTC):%Y-%m-%d}" in compared.stdout
+    assert "never sent" not in compared.stdout
+
+    assert "purged" not in history.run("backfill", "--restart").stderr
     assert history.stored() == dict.fromkeys(history.expected(), 1)
 
 
