@@ -142,7 +142,7 @@ class Ledger:
         """The purges that have a journal, oldest first; none when there is no directory.
 
         Raises:
-            ConfigError: A journal cannot be read.
+            ConfigError: The directory or a journal cannot be read.
         """
         return _read_all(self._journals)
 
@@ -154,7 +154,7 @@ class Ledger:
         """The receipts, oldest first; none when there is no directory.
 
         Raises:
-            ConfigError: A receipt cannot be read.
+            ConfigError: The directory or a receipt cannot be read.
         """
         return _read_all(self._receipts)
 
@@ -162,7 +162,7 @@ class Ledger:
         """When the last purge of each website from that workspace ended, by website id.
 
         Raises:
-            ConfigError: A receipt cannot be read.
+            ConfigError: The directory or a receipt cannot be read.
         """
         ends: dict[str, datetime] = {}
         for each in self.receipts():
@@ -221,7 +221,16 @@ def total(rows: Iterator[int | None] | tuple[int | None, ...]) -> int | None:
 
 
 def _read_all(directory: Path) -> tuple[Purge, ...]:
-    read = [_read(path) for path in sorted(directory.glob("*.json"))]
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix == ".json")
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise ConfigError(
+            f"{directory} cannot be read: {error.strerror}.",
+            "Run this as the user that owns it, or give it to this one with chown: a purge may be unfinished in there.",
+        ) from None
+    read = [_read(path) for path in paths]
     return tuple(sorted(read, key=_began))
 
 

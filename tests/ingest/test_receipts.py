@@ -1,5 +1,6 @@
 """Journal and receipts: whole files only, in order, and nothing that cannot be read passes for nothing."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,33 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> 
     (tmp_path / "purges").mkdir()
     (tmp_path / "purges" / "w1.json").write_bytes(content)
     with pytest.raises(ConfigError, match=r"w1\.json cannot be read"):
+        Ledger(tmp_path).unfinished()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.parametrize(("folder", "read"), [("purges", Ledger.unfinished), ("receipts", Ledger.receipts)])
+def test_a_folder_that_cannot_be_read_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    read: Callable[[Ledger], object],
+) -> None:
+    """Somebody else's folder is never taken for an empty one: a purge may be unfinished in it."""
+    (tmp_path / folder).mkdir(mode=0o700)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # the folders above it are root's
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match=f"{folder} cannot be read: Permission denied"):
+            read(Ledger(Path()))
+    finally:
+        os.seteuid(0)
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    """Nor is anything else that cannot be listed."""
+    (tmp_path / "purges").touch()
+    with pytest.raises(ConfigError, match="purges cannot be read: Not a directory"):
         Ledger(tmp_path).unfinished()
 
 
