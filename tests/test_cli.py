@@ -39,6 +39,29 @@ def taken_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+def float_options(group: click.Group = cli.commands, *path: str) -> list[tuple[str, ...]]:
+    """Every option of every command that takes a number with a fraction: the command's words, then the option."""
+    found: list[tuple[str, ...]] = []
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            found += float_options(command, *path, name)
+        elif command is not None:
+            floats = [each for each in command.params if isinstance(each.type, click.types.FloatParamType)]
+            found += [(*path, name, each.opts[0]) for each in floats]
+    return found
+
+
+@pytest.mark.parametrize("text", ["nan", "inf"])
+@pytest.mark.parametrize("arguments", float_options(), ids=" ".join)
+def test_a_number_that_is_not_finite_is_a_usage_error(arguments: tuple[str, ...], text: str) -> None:
+    """No bound stops `nan`: a sync would not pause, and nothing would be within a tolerance."""
+    ran = CliRunner().invoke(cli.commands, [*arguments, text])
+    assert ran.exit_code == 2
+    assert f"Invalid value for '{arguments[-1]}'" in ran.output
+
+
 @pytest.mark.parametrize("command", ["local", "demo"])
 def test_every_command_explains_itself(command: str) -> None:
     """--help names every option with its default."""

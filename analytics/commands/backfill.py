@@ -13,6 +13,7 @@ from typing import Final, TypedDict
 
 import click
 
+from analytics.commands.options import FiniteRange, PastInstant
 from analytics.commands.progress import Progress
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import history
@@ -28,7 +29,7 @@ from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
 from analytics.tinybird import Tinybird
 
-_DATE: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+_DATES: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
 _SHARED: Final = (
     click.option(
         "--website",
@@ -40,7 +41,7 @@ _SHARED: Final = (
     click.option(
         "--overlap",
         "overlap_seconds",
-        type=click.FloatRange(min=0, max=86_400),
+        type=FiniteRange(min=0, max=86_400),
         default=OVERLAP_SECONDS,
         show_default=True,
         help="Seconds behind the newest row that are read again: as long as the product's longest transaction.",
@@ -48,7 +49,7 @@ _SHARED: Final = (
     click.option(
         "--settle",
         "settle_seconds",
-        type=click.FloatRange(min=0, max=600),
+        type=FiniteRange(min=0, max=600),
         default=SETTLE_SECONDS,
         show_default=True,
         help="Seconds that a batch without an answer is given to arrive before it is looked up.",
@@ -84,10 +85,10 @@ def _moving(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--since", type=_DATE, metavar="DATE", help="Only events from this day on, UTC.")
+@click.option("--since", type=PastInstant(_DATES), metavar="DATE", help="Only events from this day on, UTC.")
 @click.option(
     "--until",
-    type=_DATE,
+    type=click.DateTime(_DATES),
     metavar="DATE",
     help="Only events before this instant, UTC: when the product began to emit them itself.",
 )
@@ -112,7 +113,7 @@ def backfill(
     Goes on where it was when it is run again, also after a crash, and sends nothing twice. A date that is not given again
     stays as it was.
     """
-    asked = Window(_utc(since), _utc(until))
+    asked = Window(since, None if until is None else until.replace(tzinfo=UTC))
     if asked.since is not None and asked.until is not None and asked.since >= asked.until:
         raise click.UsageError("--since must lie before --until.")
     settings = load_settings()
@@ -145,14 +146,14 @@ def backfill(
 @click.command()
 @click.option(
     "--since",
-    type=_DATE,
+    type=PastInstant(_DATES),
     metavar="DATE",
     help="For a website not begun yet: only events from this day on, UTC.",
 )
 @click.option(
     "--interval",
     "interval_seconds",
-    type=click.FloatRange(min=1, max=86_400),
+    type=FiniteRange(min=1, max=86_400),
     default=60.0,
     show_default=True,
     help="Seconds between two rounds. A round costs a query for each website with changes.",
@@ -204,7 +205,7 @@ def sync(
             stop,
             say=_say,
             slugs=slugs,
-            since=_utc(since),
+            since=since,
             interval_seconds=None if is_once else interval_seconds,
         )
     _tell(tally, "sent")
@@ -274,7 +275,3 @@ def _tell(tally: Tally, verb: str) -> None:
 
 def _say(text: str) -> None:
     click.echo(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}", err=True)
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.replace(tzinfo=UTC)

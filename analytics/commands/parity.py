@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from analytics.commands.options import FiniteRange
 from analytics.ingest import history
 from analytics.ingest import parity as both
 from analytics.ingest.comparison import DEFAULT_TOLERANCE, Compared, Unit
@@ -23,6 +24,7 @@ _VERDICTS = {
     "differs": "DIFFERS",
     "one-sided": "not comparable",
 }
+_NOTHING = "Nothing to compare: both sides count no conversation"
 
 
 @click.command()
@@ -40,7 +42,7 @@ _VERDICTS = {
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0, max=1),
+    type=FiniteRange(min=0, max=1),
     default=DEFAULT_TOLERANCE,
     show_default=True,
     help="How far two numbers may be apart: a share of the larger one, for rates the difference itself.",
@@ -52,18 +54,21 @@ def parity(
 ) -> None:
     """Compare every KPI of the pipes with the same KPI from Postgres, and name the causes where they differ.
 
-    Exit code 0 when all of them are within the tolerance, 1 when one is not.
+    Exit code 0 when all of them are within the tolerance, 1 when one is not. Where both sides count nothing, that is said,
+    and the exit code is 0.
     """
     try:
         selected, zone = Range.parse(range_), parse_timezone(timezone)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    settings = load_settings()
     now = datetime.now(UTC)
+    period = resolve(selected, now, zone)
+    if period.start > now:
+        raise click.UsageError(f"--range {range_} has not begun.")
+    settings = load_settings()
     with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
         (website,) = history.websites(postgres, [slug])
         purged_at = Ledger(settings.state_dir).ends(settings.tinybird_host).get(website.id)
-        period = resolve(selected, now, zone)
         report = both.parity(tinybird, postgres, website, period, now, tolerance, purged_at)
     if is_json:
         click.echo(json.dumps(_as_json(report, range_, timezone), indent=2))
@@ -95,10 +100,13 @@ def _lines(report: Report) -> list[str]:
             if each.note:
                 lines.append(f"  {'':<26}  {each.note}")
         lines.append("")
+        if period.is_empty:
+            lines += [f"  {_NOTHING} in this period.", ""]
         lines += _cause_lines(period)
+    if all(period.is_empty for period in report.periods):
+        return [*lines, f"{_NOTHING}."]
     ending = "Within" if report.is_within else "Not within"
-    lines.append(f"{ending} a tolerance of {report.tolerance:.3g}.")
-    return lines
+    return [*lines, f"{ending} a tolerance of {report.tolerance:.3g}."]
 
 
 def _cause_lines(period: PeriodReport) -> list[str]:
@@ -140,6 +148,7 @@ def _as_json(report: Report, range_: str, timezone: str) -> dict[str, object]:
                 "period": period.name,
                 "date_from": period.date_from,
                 "date_to": period.date_to,
+                "is_empty": period.is_empty,
                 "kpis": [_kpi_json(each) for each in period.compared],
             }
             for period in report.periods

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from analytics.commands.options import FiniteRange
 from analytics.commands.purge_lines import plain
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import spool as spools
@@ -36,7 +37,7 @@ timeout_option = click.option(
     "timeout_seconds",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     help="Seconds to send for; what is left then stays in the spool.",
 )
 

@@ -48,6 +48,13 @@ class PeriodReport:
     date_to: str
     compared: tuple[Compared, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was compared with anything: of what both sides can know, both count zero or know no value."""
+        return not any(
+            each.tinybird or each.postgres for each in self.compared if each.verdict != "one-sided"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -190,6 +197,8 @@ def _visitors(
     search: Discrepancies,
 ) -> Compared:
     kpi = Kpi("unique_visitors", "count")
+    if span.is_empty:  # the first second of a day
+        return Compared(kpi, None, None, "one-sided", note="the period has only just begun")
     kept_from = now.astimezone(UTC).replace(microsecond=0) - timedelta(days=VISITOR_TTL_DAYS)
     start, notes = span.start, []
     if start < kept_from:

@@ -28,7 +28,8 @@ def sync(
     """Rounds over all websites until `stop` is set; websites that are new join by themselves.
 
     A website goes on where a backfill or an earlier sync ended. One that has no watermark is moved from `since` on. One of
-    those chosen that is deleted meanwhile is left out, which is said once, and does not keep the others.
+    those chosen that is deleted meanwhile is left out, which is said once, and does not keep the others. Where not all
+    events of a website are wanted, which ones is said once.
 
     Args:
         transfer: What moves it.
@@ -44,9 +45,9 @@ def sync(
         SourceError: A source says no, or stays away for longer than `patience` has.
         ConfigError: A slug is unknown, or as `Transfer.run`.
     """
-    choice = _Choice(postgres, slugs, say)
+    choice, windows = _Choice(postgres, slugs, say), _Windows(transfer, since, say)
     while not stop.is_set():
-        patience.run(lambda: _round(transfer, choice, patience, stop, since), stop.is_set)
+        patience.run(lambda: _round(transfer, choice, windows, patience, stop), stop.is_set)
         if interval_seconds is None:
             return
         stop.wait(interval_seconds)
@@ -75,17 +76,31 @@ class _Choice:
         return found
 
 
+class _Windows:
+    """The events that are wanted of each website, said once where they are not all."""
+
+    def __init__(self, transfer: Transfer, since: datetime | None, say: Callable[[str], None]) -> None:
+        self._transfer = transfer
+        self._since = since
+        self._say = say
+        self._said: set[str] = set()
+
+    def of(self, website: Website) -> Window:
+        """As before, but without end: a sync never stops at the `--until` of a backfill."""
+        begun = self._transfer.window(website)
+        window = Window(self._since, None) if begun is None else replace(begun, until=None)
+        if window.since is not None and website.id not in self._said:
+            before = "" if begun is None else ", as before; `backfill --restart` forgets that"
+            self._say(f"{website.slug}: {window.text}{before}.")
+        self._said.add(website.id)
+        return window
+
+
 def _round(
-    transfer: Transfer, choice: _Choice, patience: Patience, stop: threading.Event, since: datetime | None
+    transfer: Transfer, choice: _Choice, windows: _Windows, patience: Patience, stop: threading.Event
 ) -> None:
     for website in choice.websites():
         if stop.is_set():
             return
-        transfer.run(website, _window(transfer, website, since))
+        transfer.run(website, windows.of(website))
         patience.progressed()
-
-
-def _window(transfer: Transfer, website: Website, since: datetime | None) -> Window:
-    """As before, but without end: a sync never stops at the `--until` of a backfill."""
-    begun = transfer.window(website)
-    return Window(since, None) if begun is None else replace(begun, until=None)

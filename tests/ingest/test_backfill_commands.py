@@ -112,7 +112,10 @@ def test_what_was_purged_stays_away_until_it_is_asked_for(history: History) -> N
     assert "only with --restart" in again.stderr
     days = f"{FIRST:%Y-%m-%d}..{FIRST + timedelta(days=1):%Y-%m-%d}"
     compared = history.run("parity", "--range", days)
-    assert f"{CONVERSATIONS} × purged: the website's rows were deleted on {datetime.now(UTC):%Y-%m-%d}" in compared.stdout
+    assert (
+        f"{CONVERSATIONS} × purged: the website's rows were deleted on {datetime.now(UTC):%Y-%m-%d}"
+        in compared.stdout
+    )
     assert "never sent" not in compared.stdout
 
     assert "purged" not in history.run("backfill", "--restart").stderr
@@ -159,6 +162,19 @@ def test_options_are_checked(history: History, options: tuple[str, ...], said: s
     assert history.stored() == {}
 
 
+@pytest.mark.parametrize("command", ["backfill", "sync"])
+def test_a_since_in_the_future_is_refused(
+    local_stack: LocalStack, product: Product, tmp_path: Path, command: str
+) -> None:
+    """It would mark everything as read, today's events too, and say no word of it afterwards."""
+    history = History(local_stack, product, tmp_path / "state")
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    ended = history.run(command, "--since", tomorrow, *(["--once"] if command == "sync" else []))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"Invalid value for '--since': {tomorrow} lies in the future (UTC)" in ended.stderr
+    assert not history.state_dir.exists()
+
+
 def test_a_wrong_token_is_said_and_not_repeated(history: History) -> None:
     """Not tried again: a token does not become right by waiting."""
     ended = history.run("backfill", environment=history.environment(TINYBIRD_APPEND_TOKEN="p.wrong-secret"))
@@ -198,7 +214,10 @@ def test_a_sync_after_a_limited_backfill_keeps_its_since_and_drops_its_until(his
     """It never stops at the instant at which a backfill was told to."""
     since = f"{FIRST + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
     history.run("backfill", "--since", since, "--until", f"{FIRST + timedelta(hours=3):%Y-%m-%dT%H:%M:%S}")
-    assert history.run("sync", "--once").returncode == 0
+    followed = history.run("sync", "--once")
+    assert followed.returncode == 0
+    text = f"{history.product.website_id}: events from {since}, as before; `backfill --restart` forgets that."
+    assert followed.stderr.splitlines()[0].endswith(f"Z {text}")
     expected = {key for key in history.expected() if key[2] >= since.replace("T", " ")}
     assert history.stored() == dict.fromkeys(expected, 1)
 

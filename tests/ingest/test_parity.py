@@ -126,6 +126,23 @@ def test_nothing_on_either_side_is_equal(local_stack: LocalStack, product: Produ
         report = parity(tinybird, db, website, period, now, 0.0)
     assert report.is_within
     assert {each.verdict for each in report.periods[0].compared} == {"equal"}
+    assert [period.is_empty for period in report.periods] == [True, True]
+
+
+def test_a_period_without_a_second_has_no_visitor_to_expire(
+    local_stack: LocalStack, product: Product
+) -> None:
+    """The first second of a day: nothing to compare, and not because something is too old."""
+    website = Website(product.website_id, product.website_id, product.organization_id)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    period = resolve(Range.parse("today"), midnight, parse_timezone("UTC"))
+    with (
+        Tinybird(local_stack.host, local_stack.read_token) as tinybird,
+        Postgres(local_stack.database_url) as db,
+    ):
+        report = parity(tinybird, db, website, period, midnight, 0.0)
+    assert [period.is_empty for period in report.periods] == [True, True]
+    assert current(report)["unique_visitors"].note == "the period has only just begun"
 
 
 def test_duplicates_change_no_number(
@@ -288,6 +305,21 @@ def test_the_command_prints_both_and_ends_with_0(history: History) -> None:
     assert ended.stdout.splitlines()[-1] == "Within a tolerance of 0.01."
 
 
+def test_the_command_does_not_call_nothing_an_agreement(
+    local_stack: LocalStack, product: Product, tmp_path: Path
+) -> None:
+    """Zero conversations on either side is no failure, and no parity either; one stored conversation is compared."""
+    history = History(local_stack, product, tmp_path / "state")
+    empty = history.run("parity", "--range", RANGE)
+    assert empty.returncode == 0, empty.stderr
+    assert empty.stdout.count("  Nothing to compare: both sides count no conversation in this period.\n") == 2
+    assert empty.stdout.splitlines()[-1] == "Nothing to compare: both sides count no conversation."
+    product.add_conversation(NOW - DAY)
+    shown = history.run("parity", "--range", RANGE)
+    assert (shown.returncode, shown.stdout.count("Nothing to compare")) == (1, 1)
+    assert shown.stdout.splitlines()[-1] == "Not within a tolerance of 0.01."
+
+
 def test_the_command_ends_with_1_and_names_the_cause(history: History) -> None:
     """Both as a table and as JSON."""
     for _ in range(5):
@@ -316,6 +348,7 @@ def test_the_command_ends_with_1_and_names_the_cause(history: History) -> None:
     ("options", "code", "said"),
     [
         (("--range", "soon"), 2, "Not a range"),
+        (("--range", f"{NOW + DAY:%Y-%m-%d}..{NOW + 9 * DAY:%Y-%m-%d}"), 2, "has not begun"),
         (("--timezone", "Mars/Base"), 2, "Not a timezone"),
         (("--tolerance", "2"), 2, "--tolerance"),
         (("--website", "no-such-shop"), 1, "No website is called no-such-shop"),

@@ -285,7 +285,10 @@ def test_a_restart_looks_up_the_batch_in_doubt(mover: Mover) -> None:
 
 
 def test_a_website_deleted_while_sync_runs_does_not_keep_the_others(mover: Mover) -> None:
-    """Left out and said once; the other one goes on. A slug that is unknown at the start ends it."""
+    """Left out and said once; the other one goes on. A slug that is unknown at the start ends it.
+
+    Which events are wanted of each is said once too, and not in every round.
+    """
     product = mover.history.product
     gone = product.add_website(f"gone-{product.key}", slug=f"gone-{product.key}")
 
@@ -314,6 +317,7 @@ def test_a_website_deleted_while_sync_runs_does_not_keep_the_others(mover: Mover
                 Rounds(),
                 say=mover.said.append,
                 slugs=slugs,
+                since=FIRST,
                 interval_seconds=1.0,
             )
 
@@ -321,6 +325,9 @@ def test_a_website_deleted_while_sync_runs_does_not_keep_the_others(mover: Mover
         with pytest.raises(ConfigError, match=f"No website is called {gone}"):
             follow(*slugs)
     assert [text for text in mover.said if "deleted" in text] == [f"{gone} is deleted: left out from now on."]
+    assert sorted(text for text in mover.said if "events from" in text) == sorted(
+        f"{slug}: events from {FIRST:%Y-%m-%dT%H:%M:%S}." for slug in slugs
+    )
     mover.assert_each_once()
 
 
