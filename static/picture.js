@@ -2,11 +2,15 @@
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector('button')
   const status = parentElement.querySelector('[role=status]')
-  const say = text => { status.textContent = text }
+  // What went well is there to be heard; what did not is also there to be seen.
+  const say = (text, isSeen = true) => {
+    status.textContent = text
+    status.className = isSeen ? '' : 'heard'
+  }
 
   const save = () => {
     const drawn = document.querySelector(data.canvas)
-    if (!drawn || !drawn.width || !drawn.height) return say('Nothing is drawn yet.')
+    if (!drawn || isBlank(drawn)) return say('Nothing is drawn yet.')
     const style = getComputedStyle(button)
     const unit = drawn.width / 40, band = 4 * unit
     const picture = document.createElement('canvas')
@@ -31,8 +35,15 @@ export default function ({ data, parentElement }) {
       link.download = data.file
       link.click()
       setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
-      say('')
+      say('Picture saved.', false)
     }, 'image/png')
+  }
+
+  const isBlank = canvas => {
+    if (!canvas.width || !canvas.height) return true
+    const small = new OffscreenCanvas(32, 32).getContext('2d')
+    small.drawImage(canvas, 0, 0, 32, 32)
+    return !small.getImageData(0, 0, 32, 32).data.some(Boolean)
   }
 
   // Called again whenever the data changes: the last one counts.

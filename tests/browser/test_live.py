@@ -284,7 +284,10 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., W
 
 
 def test_the_picture_is_what_the_globe_shows(window: Callable[..., Window]) -> None:
-    """The PNG by keyboard: the globe as it was turned, on the page's colour, under a line that names what it counts."""
+    """The PNG by keyboard: the globe as it was turned, on the page's colour, under a line that names what it counts.
+
+    A globe that is not drawn gives none and says so.
+    """
     page = window("/live?website=northwind-outdoor", scheme="dark", has_borders=True).page
     _globe(page)
     page.wait_for_timeout(3000)
@@ -313,6 +316,16 @@ def test_the_picture_is_what_the_globe_shows(window: Callable[..., Window]) -> N
     assert _difference(shown.resize(globe.size), globe) < 0.03
     heading = _colours(picture.crop((0, 0, picture.width, band)))
     assert sum(count for colour, count in heading.items() if _is_near(colour, (236, 238, 243))) > 100
+    status = page.locator(".st-key-png-globe [role=status]")
+    expect(status).to_have_text("Picture saved.")
+    page.locator(".st-key-png-globe button").evaluate(f"""button => {{
+        const gl = document.querySelector("{GLOBE}").getContext("webgl2")
+        gl.bindFramebuffer(gl.FRAMEBUFFER, null)
+        gl.clearColor(0, 0, 0, 0)
+        gl.clear(gl.COLOR_BUFFER_BIT)
+        button.click()
+    }}""")
+    expect(status).to_have_text("Nothing is drawn yet.")
 
 
 def test_a_hidden_tab_asks_for_nothing(window: Callable[..., Window]) -> None:

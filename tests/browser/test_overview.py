@@ -133,7 +133,8 @@ def test_a_tampered_address_falls_back_with_a_notice(
 def test_a_phone_shows_cards_in_one_column_and_never_scrolls_sideways(window: Callable[..., Window]) -> None:
     """At 390 px everything stands under each other, within the screen."""
     page = window("/", width=390, height=844).page
-    _card(page, "unique_visitors")
+    cards = page.locator("[class*=st-key-kpi-] [data-testid=stMetric]")
+    expect(cards).to_have_count(5, timeout=30_000)
     lefts = page.evaluate(
         "[...document.querySelectorAll('[class*=st-key-kpi-] [data-testid=stMetric]')]"
         ".map(card => Math.round(card.getBoundingClientRect().left))"
