@@ -1,7 +1,7 @@
 """What the web server runs: `app.py`, as `streamlit run asgi_app.py`.
 
-Owns what Streamlit itself decides otherwise: where the frontend looks for its server, and what a viewer reads after an
-error that nobody foresaw. Knows of the pages only what they are called.
+Owns what Streamlit itself decides otherwise: where the frontend looks for its server, and what a viewer reads at an
+address that leads nowhere and after an error that nobody foresaw. Knows of the pages only what they are called.
 
 The frontend takes the address that it was opened at for the server's, and asks the parent only after that failed: a link
 straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.
@@ -10,9 +10,11 @@ straight to `/live` stood in the console with two answers 404, and waited half a
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
 
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
@@ -24,6 +26,35 @@ async def document(_request: Request) -> HTMLResponse:
     """Streamlit's own document, told where its server is; never from a cache, as Streamlit's is not."""
     text = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
     return HTMLResponse(text.replace("<head>", f"<head>{SERVER}", 1), headers={"Cache-Control": "no-cache"})
+
+
+def not_found(app: ASGIApp) -> ASGIApp:
+    """Answers 404 where Streamlit would show its start page for any address that it does not know."""
+    text = (Path(__file__).parent / "static" / "not-found.html").read_text(encoding="utf-8")
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        base = str(st.get_option("server.baseUrlPath")).strip("/")
+        path = str(scope.get("path", "")).removeprefix(f"/{base}" if base else "")
+        if scope["type"] != "http" or path.strip("/") in {"", "index.html", *PAGES}:
+            await app(scope, receive, send)
+            return
+        is_document = False
+
+        async def pass_on(message: Message) -> None:
+            nonlocal is_document
+            if message["type"] == "http.response.start":
+                kind = dict(message["headers"]).get(b"content-type", b"")
+                is_document = message["status"] == 200 and kind.startswith(b"text/html")
+            if not is_document:
+                await send(message)
+
+        await app(scope, receive, pass_on)
+        if is_document:
+            # Relative, so that it holds behind a proxy that serves the app under a prefix.
+            root = "../" * (path.count("/") - 1) or "./"
+            await HTMLResponse(text.replace("{root}", root), status_code=404)(scope, receive, send)
+
+    return answer
 
 
 def on_script_error(_error: Exception) -> bool:
@@ -38,5 +69,6 @@ def on_script_error(_error: Exception) -> bool:
 app = st.App(
     Path(__file__).with_name("app.py"),
     routes=[Route(f"/{name}", document) for name in PAGES],
+    middleware=[Middleware(not_found)],
     on_script_error=on_script_error,
 )

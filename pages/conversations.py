@@ -17,15 +17,15 @@ resolved = page.resolved
 notices: list[str] = []
 selection = rows.read_selection(notices)
 chosen = rows.in_words(selection)
-LONGER = "Choose a longer range in the sidebar" + (
-    "." if selection.is_everything else ", or take a filter away."
-)
+or_wider = "" if selection.is_everything else ", or take a filter away"
+LONGER = f"Choose a longer range in the sidebar{or_wider}."
 
 
 @st.fragment(parallel=True)
 def draw_distribution(measure: Measure) -> None:
     """One time in bands, the share in good time first."""
-    with panel(f"bands-{measure}", f"{rows.MEASURES[measure]} time", height_px=320, border=False):
+    title = f"{rows.MEASURES[measure]} time"
+    with panel(f"bands-{measure}", title, height_px=320, border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
         bands = conversations.bands(reading.value, measure)
@@ -34,7 +34,8 @@ def draw_distribution(measure: Measure) -> None:
             return
         distribution.draw_headline(bands, measure)
         distribution.draw_bands(bands, measure, selection.band)
-        export.offer_csv(page, f"{measure}-bands", bands, only=rows.narrowing_bands(selection, measure))
+        others = rows.narrowing_bands(selection, measure)
+        export.offer(page, f"{measure}-bands", bands, chart=title, only=others)
 
 
 @st.fragment(parallel=True)
@@ -47,7 +48,8 @@ def draw_percentiles() -> None:
         series = percentiles.columns_of(reading.value, measure)
         if series["p50_seconds"].notna().any():
             percentiles.draw_percentiles(series, measure, resolved.bucket)
-            export.offer_csv(page, f"{measure}-over-time", series, only=chosen)
+            title = percentiles.title(measure, resolved.bucket)
+            export.offer(page, f"{measure}-over-time", series, chart=title, only=chosen)
         else:
             empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
 
@@ -62,7 +64,7 @@ def draw_outcomes() -> None:
         handled = conversations.handled(reading.value)
         rows.draw_handled(handled, selection.handled_by)
         rows.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
-        export.offer_csv(page, "handled-by", handled, only=filters.without("handled", chosen))
+        export.offer(page, "handled-by", handled, only=filters.without("handled", chosen))
 
 
 @st.fragment(parallel=True)
@@ -76,7 +78,8 @@ def draw_week() -> None:
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
-            export.offer_csv(page, "hour-of-week", hours, only=filters.without("cell", chosen))
+            others = filters.without("cell", chosen)
+            export.offer(page, "hour-of-week", hours, chart=heatmap.title(shown), only=others)
         else:
             empty("No conversations started in this period", LONGER)
 
@@ -93,9 +96,8 @@ def draw_list() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 rows.draw_pages(reading.value)
                 st.space("stretch")
-                export.offer_csv(
-                    page, "conversations", reading.value.rows, only=chosen | rows.page_words(reading.value)
-                )
+                listed = chosen | rows.page_words(reading.value)
+                export.offer(page, "conversations", reading.value.rows, only=listed)
         else:
             empty("No conversations here", LONGER)
 

@@ -45,7 +45,7 @@ def draw_live() -> None:
             st.html(globe.legend(palette()))
             globe.draw_busiest(seen.value[-1])
             words = visitors.in_words(present.value, minutes)
-            export.offer_png(page, "globe", globe.CANVAS, words, seen.as_of)
+            export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", height_px=96, border=False):
@@ -53,7 +53,8 @@ def draw_live() -> None:
                 charts.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
-                export.offer_csv(page, "visitors-by-minute", charts.minutes(activity.value), days=days)
+                counts = charts.minutes(activity.value)
+                export.offer(page, "visitors-by-minute", counts, chart="Visitors per minute", days=days)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -68,7 +69,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
             listed, days = visitors.listed(reading.value), visitors.days_of(now, minutes, page.timezone)
-            export.offer_csv(page, "live-visitors", listed, only=only, days=days)
+            export.offer(page, "live-visitors", listed, only=only, days=days)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:

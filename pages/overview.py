@@ -28,7 +28,7 @@ def draw_kpis() -> None:
         except AnalyticsError:
             series = None
         cards.draw_cards(board.value, series, cached.questions(page.view))
-        export.offer_csv(page, "kpis", cards.table(board.value))
+        export.offer(page, "kpis", cards.table(board.value))
 
 
 @st.fragment(parallel=True)
@@ -45,7 +45,7 @@ def draw_main_chart() -> None:
             st.caption(notice)
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
-        if series.value[metric.column].notna().any():
+        if is_drawn := bool(series.value[metric.column].notna().any()):
             is_compared = (series.value["period"] == "previous").any()
             charts.draw_series(
                 series.value,
@@ -62,7 +62,7 @@ def draw_main_chart() -> None:
             )
         if chosen == "visitors" and resolved.visitors_note:
             st.caption(resolved.visitors_note)
-        export.offer_csv(page, f"{chosen}-over-time", series.value)
+        export.offer(page, f"{chosen}-over-time", series.value, chart=metric.title if is_drawn else None)
 
 
 @st.fragment(parallel=True)
@@ -76,7 +76,7 @@ def draw_funnel() -> None:
         if board.value.funnel.started:
             steps = funnel.table(board.value.funnel)
             funnel.draw(steps, key="funnel")
-            export.offer_csv(page, "funnel", steps)
+            export.offer(page, "funnel", steps, chart="From start to resolved")
         else:
             empty("No conversations started", "Choose a longer range in the sidebar.")
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics import cached, periods
 from pages.components import answers, cards, charts, chrome, comments, filters, formatting, satisfaction
-from pages.components.export import offer_csv
+from pages.components.export import offer
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Satisfaction")
@@ -37,7 +37,8 @@ def draw_index() -> None:
                 empty("Nothing rated, answered or started", "Choose a longer range in the sidebar.")
             else:
                 satisfaction.draw_parts(opened.value, before, key="parts")
-                offer_csv(page, "satisfaction-components", satisfaction.table(opened.value))
+                components = satisfaction.table(opened.value)
+                offer(page, "satisfaction-components", components, chart="What moved the index")
 
 
 @st.fragment(parallel=True)
@@ -60,7 +61,8 @@ def draw_course() -> None:
             )
             if words := satisfaction.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
-            offer_csv(page, "satisfaction-over-time", satisfaction.course_table(series.value))
+            course = satisfaction.course_table(series.value)
+            offer(page, "satisfaction-over-time", course, chart="Index over time")
         else:
             empty("No index in this period", "Choose a longer range in the sidebar.")
 
@@ -72,7 +74,9 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
         counts = cached.satisfaction_distributions(page.view)
         note_staleness(counts, page.timezone)
         clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
-        offer_csv(page, asked.name, answers.table(counts.value, asked))
+        is_drawn = answers.total(counts.value, asked) > 0
+        table = answers.table(counts.value, asked)
+        offer(page, asked.name, table, chart=asked.title if is_drawn else None)
         if clicked:
             filters.toggle("rating", clicked)
 
@@ -90,7 +94,7 @@ def draw_comments() -> None:
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.timezone, pages)
-            offer_csv(page, "comments", comments.table(latest.value), only=chips)
+            offer(page, "comments", comments.table(latest.value), only=chips)
         else:
             empty(*comments.nothing(rating))
 

@@ -45,7 +45,8 @@ def draw_totals() -> None:
 def draw_course() -> None:
     """One count over time, the previous period under it."""
     with panel("course", height_px=380, border=True):
-        metric = breakdown.METRICS[breakdown.count_switch()]
+        count = breakdown.count_switch()
+        metric = breakdown.METRICS[count]
         reading = cached.visitor_timeseries(page.view, chosen)
         note_staleness(reading, page.timezone)
         if not (reading.value[metric.column] > 0).any():
@@ -60,7 +61,8 @@ def draw_course() -> None:
             previous=periods.days_label(*before) if before else None,
             key="course-chart",
         )
-        export.offer_csv(page, "visitors-over-time", reading.value, only=chips)
+        name = f"{count.replace('_', '-')}-over-time"
+        export.offer(page, name, reading.value, chart=f"{metric.title} over time", only=chips)
 
 
 @st.fragment(parallel=True)
@@ -84,7 +86,7 @@ def draw_countries() -> None:
         with breakdown.footer():
             st.space("stretch")
             breakdown.draw_more(reading.value, "country")
-            export.offer_csv(page, "visitors-by-country", values, only=chips)
+            export.offer(page, "visitors-by-country", values, chart="Visitors by country", only=chips)
 
 
 @st.fragment(parallel=True)
@@ -99,7 +101,7 @@ def draw_dimension(dimension: Dimension) -> None:
             with breakdown.footer():
                 breakdown.draw_more(reading.value, dimension)
                 st.space("stretch")
-                export.offer_csv(page, f"visitors-by-{dimension}", values, only=chips)
+                export.offer(page, f"visitors-by-{dimension}", values, only=chips)
         else:
             st.markdown(f"**{breakdown.WORDING[dimension].title}**")
             nobody()

@@ -1,4 +1,6 @@
-// The button under a canvas that downloads what it shows: website and caption above, on the page's colour.
+// The button that downloads what its panel shows: website and caption above it, on the page's colour.
+const SHARPNESS = 2, PADDING = 16
+
 export default function ({ data, parentElement }) {
   const button = parentElement.querySelector('button')
   const status = parentElement.querySelector('[role=status]')
@@ -8,44 +10,120 @@ export default function ({ data, parentElement }) {
     status.className = isSeen ? '' : 'heard'
   }
 
-  const save = () => {
-    const drawn = document.querySelector(data.canvas)
-    if (!drawn || isBlank(drawn)) return say('Nothing is drawn yet.')
-    const style = getComputedStyle(button)
-    const unit = drawn.width / 40, band = 4 * unit
-    const picture = document.createElement('canvas')
-    picture.width = drawn.width
-    picture.height = drawn.height + band
-    const ink = picture.getContext('2d')
-    ink.fillStyle = style.getPropertyValue('--st-background-color')
-    ink.fillRect(0, 0, picture.width, picture.height)
-    ink.drawImage(drawn, 0, band)
-    ink.fillStyle = style.getPropertyValue('--st-text-color')
-    const font = style.getPropertyValue('--st-font') || 'sans-serif'
-    const write = (text, weight, size, line) => {
-      ink.font = `${weight} ${size}px ${font}`
-      ink.fillText(text, unit, line, picture.width - 2 * unit)
-    }
-    write(data.title, 600, unit, 2 * unit)
-    write(data.caption, 400, 0.8 * unit, 3.4 * unit)
-    picture.toBlob(file => {
-      if (!file) return say('The browser made no picture of it.')
-      const link = document.createElement('a')
-      link.href = URL.createObjectURL(file)
-      link.download = data.file
-      link.click()
-      setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+  const save = async () => {
+    const panel = button.getRootNode().host.closest('[class*="st-key-panel-"]')
+    const shown = panel.querySelector(data.of)
+    if (!shown || !shown.clientWidth) return say('Nothing is drawn yet.')
+    try {
+      const drawn = shown instanceof HTMLCanvasElement ? shown : await drawnAnew(shown)
+      if (isBlank(drawn)) return say('Nothing is drawn yet.')
+      const picture = under(data, drawn, drawn.width / shown.clientWidth, getComputedStyle(button))
+      const file = await new Promise(done => picture.toBlob(done, 'image/png'))
+      if (!file) throw new Error('No PNG of this size.')
+      download(file, data.file)
       say('Picture saved.', false)
-    }, 'image/png')
-  }
-
-  const isBlank = canvas => {
-    if (!canvas.width || !canvas.height) return true
-    const small = new OffscreenCanvas(32, 32).getContext('2d')
-    small.drawImage(canvas, 0, 0, 32, 32)
-    return !small.getImageData(0, 0, 32, 32).data.some(Boolean)
+    } catch (error) {
+      console.warn(error)
+      say('The browser made no picture of it.')
+    }
   }
 
   // Called again whenever the data changes: the last one counts.
   button.onclick = save
+}
+
+/** A canvas with what is drawn, `scale` times as large as on the page, under title and caption. */
+function under({ title, caption }, drawn, scale, style) {
+  const picture = document.createElement('canvas'), ink = picture.getContext('2d')
+  const padding = PADDING * scale, family = style.getPropertyValue('--st-font') || 'sans-serif'
+  const write = { title: [`600 ${15 * scale}px ${family}`, 22 * scale], caption: [`400 ${12.5 * scale}px ${family}`, 18 * scale] }
+  const lines = []
+  for (const [kind, text] of [['title', title], ['caption', caption]]) {
+    ink.font = write[kind][0]
+    for (const line of wrapped(text, drawn.width, ink)) lines.push([line, ...write[kind]])
+  }
+  const band = padding / 2 + lines.reduce((sum, [, , height]) => sum + height, 0) + padding / 2
+  picture.width = drawn.width + 2 * padding
+  picture.height = band + drawn.height + 2 * padding
+  ink.fillStyle = style.getPropertyValue('--st-background-color')
+  ink.fillRect(0, 0, picture.width, picture.height)
+  ink.drawImage(drawn, padding, band + padding)
+  ink.fillStyle = style.getPropertyValue('--st-text-color')
+  let base = padding / 2
+  for (const [line, font, height] of lines) {
+    ink.font = font
+    ink.fillText(line, padding, base += height, drawn.width)
+  }
+  return picture
+}
+
+/** Text in lines that fit, broken between its parts where there are any. */
+function wrapped(text, width, ink) {
+  const lines = []
+  for (const part of text.split(' · ')) {
+    const longer = lines.length ? `${lines.at(-1)} · ${part}` : part
+    if (lines.length && ink.measureText(longer).width <= width) lines[lines.length - 1] = longer
+    else lines.push(part)
+  }
+  return lines
+}
+
+/** A canvas with a Plotly chart: its SVG as an image, which knows no typefaces but those it brings along. */
+async function drawnAnew(chart) {
+  const { clientWidth: width, clientHeight: height } = chart
+  const whole = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+  whole.setAttribute('viewBox', `0 0 ${width} ${height}`)
+  whole.setAttribute('width', width * SHARPNESS)
+  whole.setAttribute('height', height * SHARPNESS)
+  const faces = document.createElementNS('http://www.w3.org/2000/svg', 'style')
+  const text = chart.querySelector('.main-svg text')
+  faces.textContent = text ? await facesOf(getComputedStyle(text).fontFamily) : ''
+  whole.append(faces, ...[...chart.querySelectorAll('.main-svg')].map(svg => svg.cloneNode(true)))
+  for (const hover of whole.querySelectorAll('.hoverlayer')) hover.replaceChildren()
+  // Plotly names clips and patterns by the whole address of the page; in the image they are its own.
+  const source = new XMLSerializer().serializeToString(whole).replace(/url\((&quot;|["']?)[^)#]*#/g, 'url($1#')
+  const image = new Image()
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`
+  await image.decode()
+  const canvas = document.createElement('canvas')
+  canvas.width = width * SHARPNESS
+  canvas.height = height * SHARPNESS
+  canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height)
+  return canvas
+}
+
+/** The rules of the page's own typefaces among those named, their files within them. */
+async function facesOf(families) {
+  const names = families.split(',').map(bare)
+  const rules = [...document.styleSheets]
+    .flatMap(sheet => { try { return [...sheet.cssRules] } catch { return [] } })  // Another host's are not to be read.
+    .filter(rule => rule instanceof CSSFontFaceRule && names.includes(bare(rule.style.getPropertyValue('font-family'))))
+  return (await Promise.all(rules.map(async ({ cssText, parentStyleSheet }) => {
+    const [url, address] = /url\(["']?([^"')]+)["']?\)/.exec(cssText)
+    const file = await (await fetch(new URL(address, parentStyleSheet.href ?? document.baseURI))).blob()
+    const within = await new Promise((done, failed) => {
+      const reader = new FileReader()
+      reader.onload = () => done(reader.result)
+      reader.onerror = () => failed(reader.error)
+      reader.readAsDataURL(file)
+    })
+    return cssText.replace(url, `url("${within}")`)
+  }))).join('\n')
+}
+
+const bare = name => name.trim().replace(/^["']|["']$/g, '')
+
+function isBlank(canvas) {
+  if (!canvas.width || !canvas.height) return true
+  const small = new OffscreenCanvas(32, 32).getContext('2d')
+  small.drawImage(canvas, 0, 0, 32, 32)
+  return !small.getImageData(0, 0, 32, 32).data.some(Boolean)
+}
+
+function download(file, name) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(file)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

@@ -17,8 +17,6 @@ from pages.components.palette import Palette, palette
 from pages.components.panel import empty
 
 HEIGHT_PX = 260
-TICK_COUNT = 4
-"""Two such charts stand side by side: more labels would have to be slanted."""
 
 NUMBERS_UP_TO = 15
 """With more bars than that, numbers inside them could not be read."""
@@ -125,7 +123,7 @@ def draw_answers(
     Returns:
         The value of the level that was just clicked; None when none was.
     """
-    n = _total(frame, answers)
+    n = total(frame, answers)
     st.markdown(f"**{answers.title}** :gray[n {formatting.count(n)} {answers.n_unit}]")
     if not n:
         empty(*answers.empty)
@@ -139,7 +137,8 @@ def draw_answers(
             for level in levels
         ]
     )
-    _style(figure, labels, colours)
+    charts.lay_time_axis(figure, frame["bucket_start"], bucket, colours)
+    _style(figure, len(frame), colours)
     _name_levels(figure, frame, answers, colours, chosen)
     # Another key for each filter: a chart that has answered a click forgets which bar that was.
     state = st.plotly_chart(
@@ -159,7 +158,8 @@ def _clicked(state: object, levels: Sequence[Level]) -> str | None:
     return levels[points[0]["curve_number"]].value if points else None
 
 
-def _total(frame: pd.DataFrame, answers: Answers) -> int:
+def total(frame: pd.DataFrame, answers: Answers) -> int:
+    """How many answers one chart counts; without any it is not drawn."""
     return int(frame[[level.column for level in answers.levels]].to_numpy().sum())
 
 
@@ -214,28 +214,16 @@ def _on(colour: str) -> str:
     return "#16181D" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#FFFFFF"
 
 
-def _style(figure: go.Figure, labels: list[str], colours: Palette) -> None:
-    step = max(1, -(-len(labels) // TICK_COUNT))
+def _style(figure: go.Figure, buckets: int, colours: Palette) -> None:
     figure.update_layout(
         margin={"l": 0, "r": 12, "t": 30, "b": 0},
         barmode="stack",
-        bargap=0.3 if len(labels) <= NUMBERS_UP_TO else 0.12,
+        bargap=0.3 if buckets <= NUMBERS_UP_TO else 0.12,
         showlegend=False,
         dragmode=False,
         hovermode="closest",
         hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
         uniformtext={"minsize": 10, "mode": "hide"},
-    )
-    figure.update_xaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=labels,
-        tickvals=labels[::step],
-        tickangle=0,
-        showgrid=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        automargin=True,
     )
     figure.update_yaxes(
         rangemode="tozero",
@@ -275,7 +263,7 @@ def _name_levels(
 
 
 def _shares(frame: pd.DataFrame, answers: Answers) -> list[float]:
-    n = _total(frame, answers)
+    n = total(frame, answers)
     return [int(frame[level.column].sum()) / n for level in answers.levels]
 
 
@@ -289,4 +277,4 @@ def _alt(frame: pd.DataFrame, answers: Answers) -> str:
         f"{level.on_hover} {formatting.rate(share)}"
         for level, share in zip(answers.levels, _shares(frame, answers), strict=True)
     )
-    return f"{formatting.count(_total(frame, answers))} {answers.n_unit} over time: {shares}"
+    return f"{formatting.count(total(frame, answers))} {answers.n_unit} over time: {shares}"

@@ -19,10 +19,8 @@ MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
 
 DEFAULT_METRIC: MetricKey = "response"
 CONFIG: dict[str, object] = {
-    # One button, while the pointer is over the chart: the picture of it.
-    "modeBarButtons": [["toImage"]],
-    "displaylogo": False,
-    "toImageButtonOptions": {"format": "png", "scale": 2, "filename": "inbox-analytics"},
+    # Its picture is `export.offer`'s: Plotly's own has another typeface, and names neither website nor dates.
+    "displayModeBar": False,
     "scrollZoom": False,
     "doubleClick": False,
 }
@@ -120,7 +118,8 @@ def draw_series(
         past_rows = past_rows[past_rows["label"].isin(labels)]
         figure.add_trace(_past(past_rows, metric, bucket, colours))
     figure.add_traces(_current(now_rows, metric, labels, colours))
-    style(figure, colours, labels, metric, highest_of(now_rows, past_rows, metric.column))
+    lay_time_axis(figure, now_rows["bucket_start"], bucket, colours)
+    style(figure, colours, metric, highest_of(now_rows, past_rows, metric.column))
     _name_lines(figure, colours, current, previous)
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
 
@@ -159,7 +158,7 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
             hovertemplate="%{customdata}: %{y:,}<extra></extra>",
         )
     )
-    ticks = [position for position, ago in enumerate(minutes_ago) if ago % 10 == 0]
+    ticks = [position for position, ago in enumerate(minutes_ago) if ago and ago % 10 == 0]
     figure.update_layout(
         margin={"l": 0, "r": 0, "t": 4, "b": 20},
         bargap=0.25,
@@ -169,10 +168,22 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
     )
     figure.update_xaxes(
         tickvals=ticks,
-        ticktext=[f"−{minutes_ago[at]} min" if minutes_ago[at] else "now" for at in ticks],
+        ticktext=[f"−{minutes_ago[at]} min" for at in ticks],
         showgrid=False,
         fixedrange=True,
         tickfont={"color": colours.muted, "size": 11},
+    )
+    # As a tick's label it would be centred under the last bar, over the edge, and therefore left out.
+    figure.add_annotation(
+        text="now",
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=0,
+        xanchor="right",
+        yanchor="top",
+        showarrow=False,
+        font={"color": colours.muted, "size": 11},
     )
     figure.update_yaxes(visible=False, fixedrange=True, rangemode="tozero")
     alt = f"Visitors per minute over the last {len(activity)} minutes, at most {formatting.count(visitors.max())}"
@@ -256,26 +267,50 @@ def leads_to(is_open: pd.Series) -> pd.Series:
     return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
 
 
-def style(figure: go.Figure, colours: Palette, labels: list[str], metric: Metric, highest: float) -> None:
-    """Lay out a chart of values over time: unified hover, one label per bucket, an axis from zero to `highest`."""
+def lay_time_axis(figure: go.Figure, starts: pd.Series, bucket: Bucket, colours: Palette) -> None:
+    """Lay out the axis of a chart over `bucket_labels`: some of them, in two short lines that fit a phone."""
+    labels = bucket_labels(starts, bucket)
     step = max(1, -(-len(labels) // TICK_COUNT))
+    figure.update_xaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=labels,
+        tickvals=labels[::step],
+        ticktext=tick_texts(starts[::step], labels[::step], bucket),
+        tickangle=0,
+        showgrid=False,
+        showspikes=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+        automargin=True,
+    )
+
+
+def tick_texts(starts: pd.Series, labels: list[str], bucket: Bucket) -> list[str]:
+    """The labels in two lines, the month where it is another than before.
+
+    >>> days = pd.Series(pd.to_datetime(["2026-11-29", "2026-11-30", "2026-12-01"]))
+    >>> tick_texts(days, ["Sun 29 Nov", "Mon 30 Nov", "Tue 1 Dec"], "day")
+    ['Sun<br>29 Nov', 'Mon<br>30', 'Tue<br>1 Dec']
+    """
+    if bucket == "hour":
+        return [label.replace(" ", "<br>", 1) for label in labels]
+    forms = {"day": ("%a<br>%-d", " %b"), "week": ("%-d", "<br>%b")}[bucket]
+    months = [start.month for start in starts]
+    return [
+        start.strftime(forms[0] + forms[1] * (month != before))
+        for start, month, before in zip(starts, months, [None, *months], strict=False)
+    ]
+
+
+def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -> None:
+    """Lay out a chart of values over time: unified hover, an axis from zero to `highest`."""
     figure.update_layout(
         margin={"l": 0, "r": 8, "t": 12, "b": 0},
         hovermode="x unified",
         hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
         showlegend=False,
         dragmode=False,
-    )
-    figure.update_xaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=labels,
-        tickvals=labels[::step],
-        showgrid=False,
-        showspikes=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        automargin=True,
     )
     figure.update_yaxes(
         rangemode="tozero",

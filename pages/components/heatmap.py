@@ -206,10 +206,15 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
 def _alt(hours: pd.DataFrame, values: pd.Series, shown: Shown) -> str:
     text = formatting.duration if shown == "response" else formatting.count
     if values.isna().all():
-        return f"{SHOWN[shown]} by hour of the week: no values"
+        return f"{title(shown)}: no values"
     at = int(values.to_numpy(dtype="float64", na_value=-1).argmax())
     where = cell_label(int(hours["weekday"].iloc[at]), int(hours["hour"].iloc[at]))
-    return f"{SHOWN[shown]} by hour of the week, most on {where}: {text(float(values.iloc[at]))}"
+    return f"{title(shown)}, most on {where}: {text(float(values.iloc[at]))}"
+
+
+def title(shown: Shown) -> str:
+    """What the map shows, in a line."""
+    return f"{SHOWN[shown]} by hour of the week"
 
 
 def footnote(shown: Shown, timezone: str) -> str:

@@ -23,7 +23,7 @@ def draw_header(bucket: Bucket) -> Measure:
     chosen = url_state.read("measure", DEFAULT_MEASURE, parse_measure, notices)
     st.session_state["measure_widget"] = chosen
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{MEASURES[chosen]} time by {bucket}**", width="content")
+        st.markdown(f"**{title(chosen, bucket)}**", width="content")
         st.segmented_control(
             "Time",
             list(MEASURES),
@@ -38,6 +38,11 @@ def draw_header(bucket: Bucket) -> Measure:
     for notice in notices:
         st.caption(notice)
     return chosen
+
+
+def title(measure: Measure, bucket: Bucket) -> str:
+    """What the chart shows, in a line."""
+    return f"{MEASURES[measure]} time by {bucket}"
 
 
 def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -127,7 +132,8 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
             )
         )
     highest = max(charts.highest_of(now, past, median), charts.highest_of(now, now, p90))
-    charts.style(figure, colours, labels, charts.METRICS[measure], highest)
+    charts.lay_time_axis(figure, now["bucket_start"], bucket, colours)
+    charts.style(figure, colours, charts.METRICS[measure], highest)
     _name_lines(figure, is_compared=bool(past[median].notna().any()))
     st.plotly_chart(
         figure,

@@ -74,23 +74,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 @pytest.fixture(scope="session")
 def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Starts web apps of their own on the demo's sources, with other variables or another file; one each. Returns the address."""
-    running: dict[tuple[Path, tuple[tuple[str, str], ...]], tuple[str, subprocess.Popen[bytes]]] = {}
+    running: dict[tuple[Path, str, tuple[tuple[str, str], ...]], tuple[str, subprocess.Popen[bytes]]] = {}
 
-    def start(served: Path = ROOT / "asgi_app.py", **other: str) -> str:
-        key = served, tuple(sorted(other.items()))
+    def start(served: Path = ROOT / "asgi_app.py", base: str = "", **other: str) -> str:
+        key = served, base, tuple(sorted(other.items()))
         if key not in running:
             port = _free_port()
             log = tmp_path_factory.mktemp("web-app") / "output.log"
             program = [sys.executable, "-m", "streamlit", "run", str(served), "--server.port", str(port)]
             with log.open("w") as output:
                 process = subprocess.Popen(
-                    [*program, "--server.address", "127.0.0.1"],
+                    [*program, "--server.address", "127.0.0.1", "--server.baseUrlPath", base],
                     cwd=ROOT,
                     env={**os.environ, **demo.env, **other},
                     stdout=output,
                     stderr=subprocess.STDOUT,
                 )
-            running[key] = f"http://localhost:{port}", process
+            running[key] = f"http://localhost:{port}{base}", process
             _wait_for(running[key][0], log, process, log)
         return running[key][0]
 

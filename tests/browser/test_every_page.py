@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import Page, expect
 
 from analytics import cached
@@ -153,6 +154,57 @@ def test_every_chart_says_in_words_what_it_shows(window: Callable[..., Window], 
             " || chart.getAttribute('aria-label'))"
         )
         assert named, charts.nth(number).evaluate("chart => chart.outerHTML.slice(0, 300)")
+
+
+@pytest.mark.parametrize(
+    ("path", "width", "scheme", "charts"),
+    [
+        pytest.param("/", 1440, "light", 2, id="Overview"),
+        pytest.param("/conversations?band=response:0", 390, "dark", 4, id="Conversations"),
+        pytest.param("/satisfaction", 1440, "dark", 4, id="Satisfaction"),
+        pytest.param("/visitors?country=GB", 390, "light", 2, id="Visitors"),
+        pytest.param("/live", 1440, "light", 1, id="Live"),
+    ],
+)
+def test_every_chart_leaves_as_the_picture_that_is_seen(
+    window: Callable[..., Window], path: str, width: int, scheme: str, charts: int
+) -> None:
+    """The PNG is the chart in twice its size, letter for letter, under what it shows; its file says so as well."""
+    query = f"{'&' if '?' in path else '?'}website=northwind-outdoor"
+    page = window(f"{path}{query}", width=width, scheme=scheme).page
+    settled(page)
+    panels = page.locator("[class*=st-key-panel-]").filter(has=page.locator(".js-plotly-plot"))
+    panels = panels.filter(has_not=page.locator("[class*=st-key-panel-]"))
+    assert panels.count() == charts
+    names = set()
+    for number in range(charts):
+        chart = panels.nth(number).locator(".js-plotly-plot")
+        shown = Image.open(io.BytesIO(chart.screenshot())).convert("L")
+        with page.expect_download(timeout=SETTLED_MS) as coming:
+            panels.nth(number).get_by_role("button", name="PNG").click()
+        names.add(coming.value.suggested_filename)
+        picture = Image.open(coming.value.path()).convert("L")
+        margin = 32
+        left, top = margin, picture.height - margin - 2 * shown.height
+        drawn = picture.crop((left, top, picture.width - margin, picture.height - margin)).resize(shown.size)
+        assert _apart(shown, drawn) < 0.004  # in another typeface up to 0.03
+        heading = picture.crop((0, 0, picture.width, top))
+        empty = heading.crop((0, 0, 1, 1)).resize(heading.size)
+        assert sum(ImageChops.difference(heading, empty).histogram()[100:]) > 500
+    assert len(names) == charts
+    for name in names:
+        assert re.fullmatch(r"northwind-outdoor-[a-z-]+-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.png", name)
+
+
+def _apart(one: Image.Image, other: Image.Image) -> float:
+    """The share of pixels that differ where two pictures lie best on each other: a screenshot begins at a whole pixel."""
+    one, other = (each.filter(ImageFilter.GaussianBlur(1.5)) for each in (one, other))
+    inner = (2, 2, one.width - 2, one.height - 2)
+    return min(
+        sum(ImageChops.difference(ImageChops.offset(one, x, y), other).crop(inner).histogram()[40:])
+        for x in (-1, 0, 1)
+        for y in (-1, 0, 1)
+    ) / (one.width * one.height)
 
 
 def download(page: Page, name: str) -> tuple[str, list[dict[str, str]]]:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, Demo, Window
 from tests.browser.test_every_page import PATHS, SETTLED_MS, settled
@@ -116,6 +117,28 @@ def test_the_free_plan_says_how_far_it_reaches(window: Callable[..., Window], ti
         expect(opened.page.get_by_text("21 days").first).to_be_visible()
         expect(opened.page.get_by_role("button", name="45 d")).to_have_count(0)
         expect(opened.page.get_by_role("radio", name="45 d")).to_have_count(0)
+
+
+def test_an_address_that_leads_nowhere_says_so(demo: Demo, chromium: Browser) -> None:
+    """It leads to Overview; what Streamlit answers at its own addresses stays as it is."""
+    page = chromium.new_page()
+    answer = page.goto(f"{demo.url}/a/nothing-here")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    page.get_by_role("link", name="Open Overview").click()
+    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible(timeout=SETTLED_MS)
+    page.close()
+    assert httpx.get(f"{demo.url}/_stcore/health").text == "ok"
+    assert httpx.get(f"{demo.url}/app/static/style.css").is_success
+    assert httpx.get(f"{demo.url}/live").is_success
+
+
+def test_pages_are_found_under_a_base_path(web_app: Callable[..., str]) -> None:
+    """With Streamlit's own setting for it, which has no part of the addresses taken away by a proxy."""
+    url = web_app(base="/stats")
+    for path, status in (("", 200), ("live", 200), ("nothing-here", 404)):
+        assert httpx.get(f"{url}/{path}").status_code == status
 
 
 def test_a_mistake_of_ours_is_said_in_our_words(

@@ -257,7 +257,7 @@ def exported() -> Iterator[Files]:
         text = exports.csv_bytes(frame, about=("Shop",), timezone=page.timezone).decode("utf-8-sig")
         files[name] = list(csv.DictReader(io.StringIO(text.partition("\r\n")[2], "")))
 
-    with mock.patch.object(export, "offer_csv", keep):
+    with mock.patch.object(export, "offer", keep):
         yield files
 
 
