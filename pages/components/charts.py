@@ -180,6 +180,7 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
         yref="paper",
         x=1,
         y=0,
+        yshift=-6,
         xanchor="right",
         yanchor="top",
         showarrow=False,
