@@ -175,9 +175,9 @@ def peek(directory: Path, host: str, website_id: str, history: HistoryName) -> W
         ConfigError: The file cannot be read.
     """
     path = _path(directory, host)
-    if not path.exists():
-        return None
     with _translated(path):
+        if not path.exists():
+            return None
         # Not read-only: after a crash the first to open the file takes back what was half written.
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True)
         try:
@@ -252,6 +252,8 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _unusable(path, str(error)) from None
+    except OSError as error:
+        raise _unusable(path, error.strerror or type(error).__name__) from None
 
 
 def _unusable(path: Path, reason: str) -> ConfigError:

@@ -1,6 +1,7 @@
 """Watermarks: what is kept survives, two processes never share them, and nothing moves backwards."""
 
 import math
+import os
 import sqlite3
 import subprocess
 import sys
@@ -101,6 +102,20 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(ConfigError, match=r"state.*cannot be used"):
         Watermarks(tmp_path / "state", HOST)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_somebody_elses_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watermark that may not be looked at is not one that does not exist."""
+    (tmp_path / "state").mkdir(mode=0o700)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)  # the folders above it are root's
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match="cannot be used: Permission denied"):
+            peek(Path("state"), HOST, "w", "conversation")
+    finally:
+        os.seteuid(0)
 
 
 def test_a_full_disk_is_an_error_of_ours(tmp_path: Path) -> None:
