@@ -57,13 +57,16 @@ function under({ title, caption }, drawn, scale, style) {
   return picture
 }
 
-/** Text in lines that fit, broken between its parts where there are any. */
+/** Text in lines that fit: broken between its parts, and between the words of a part that is too long for a line. */
 function wrapped(text, width, ink) {
+  const fits = line => ink.measureText(line).width <= width
   const lines = []
   for (const part of text.split(' · ')) {
-    const longer = lines.length ? `${lines.at(-1)} · ${part}` : part
-    if (lines.length && ink.measureText(longer).width <= width) lines[lines.length - 1] = longer
-    else lines.push(part)
+    for (const [number, words] of (fits(part) ? [part] : part.split(' ')).entries()) {
+      const longer = `${lines.at(-1)}${number ? ' ' : ' · '}${words}`
+      if (lines.length && fits(longer)) lines[lines.length - 1] = longer
+      else lines.push(words)
+    }
   }
   return lines
 }
