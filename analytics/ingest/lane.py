@@ -78,7 +78,7 @@ class Lane:
 
     Attributes:
         datasource: Where the events belong.
-        lock: Held while a segment is appended to or exchanged.
+        lock: Held while a segment is appended to, exchanged or adopted.
         accepted: Events that this process has appended.
         confirmed: How many of those are confirmed or kept aside.
         progress: Told when `confirmed` grows.
@@ -203,13 +203,16 @@ class Lane:
             if path in own:
                 continue
             try:
-                segment = Segment.adopt(path)
+                with (
+                    self.lock
+                ):  # no fork in between: the child would keep a file locked that it knows nothing of
+                    segment = Segment.adopt(path)
+                    if segment is not None:
+                        self._adopted.append(segment)
             except OSError as error:
                 self._leave_alone(path, error)
                 continue
             self.unusable.discard(path)
-            if segment is not None:
-                self._adopted.append(segment)
         for folder in (self._spool, self._spool / FOLDER):
             _remove_abandoned(folder / self.datasource)
         self._remove_confirmed()

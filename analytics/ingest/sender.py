@@ -13,6 +13,8 @@ One lane never waits for another. Delivery is at least once: an answer that got 
 
 from __future__ import annotations
 
+# Not while sending: a fork at that moment would leave a child whose own sender waits for this import for ever.
+import encodings.idna  # noqa: F401
 import logging
 import random
 import threading

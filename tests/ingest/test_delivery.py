@@ -38,16 +38,18 @@ def proxy(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program of its own to its end."""
-    return subprocess.run(
+    """Runs a program of its own to its end, which must be a good one."""
+    ended = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
+    assert ended.returncode == 0, ended.stderr
+    return ended
 
 
 _EXITS = """
@@ -114,6 +116,85 @@ def test_a_fork_shares_nothing_but_the_directory(
     run(_FORKS, local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
     ids = stored.ids("visitor_events")
     assert (len(ids), ids.total()) == (1800, 1800)
+
+
+_IMPORTS = """
+import sys, threading, time
+from pathlib import Path
+class Recorder:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread().name.startswith("send "):
+            print(name)
+sys.meta_path.insert(0, Recorder())
+from analytics.ingest import sender
+from analytics.ingest.emitter import Emitter
+proxy, host, append_token, admin_token, directory, website = sys.argv[1:]
+sender.FIRST_BACKOFF_SECONDS = sender.MISCONFIGURED_SECONDS = 0.05
+for address, admin in ((host, admin_token), (proxy, None)):
+    with Emitter(address, append_token, Path(directory), admin_token=admin) as emitter:
+        assert emitter.page_view(website_id=website, visitor_id="v")
+        deadline = time.monotonic() + 30
+        while emitter.counters().spooled and time.monotonic() < deadline:
+            time.sleep(0.05)
+        print(emitter.counters().sent, emitter.counters().refused)
+"""
+
+
+def test_nothing_is_imported_while_sending(
+    local_stack: LocalStack, proxy: Proxy, stored: Stored, tmp_path: Path
+) -> None:
+    """Whatever Tinybird answers: a fork in the middle of an import leaves a child that can never do it again."""
+    segment_dir = tmp_path / "conversation_metrics"
+    segment_dir.mkdir()
+    (segment_dir / "1.ndjson").write_text("0" * 18 + '21\n{"event_type": 1}\n')
+    for behaviour in ("broken", "broken", "busy", "forbidden", "reset", "garbled"):
+        proxy.plan.put(behaviour)
+    said = run(
+        _IMPORTS,
+        proxy.host,
+        local_stack.host,
+        local_stack.append_token,
+        local_stack.admin_token,
+        str(tmp_path),
+        stored.website_id,
+    )
+    assert (said.stdout, proxy.plan.empty()) == ("1 1\n1 0\n", True)
+
+
+_FORKS_WHILE_ADOPTING = """
+import fcntl, os, sys, threading, time
+from pathlib import Path
+from analytics.ingest import segment
+from analytics.ingest.emitter import Emitter
+left = Path(sys.argv[1]) / "visitor_events" / "1.ndjson"
+left.parent.mkdir()
+left.write_text("0" * 18 + '21\\n{"event_type": 1}\\n')
+inode, adopting, flock = left.stat().st_ino, threading.Event(), fcntl.flock
+def slow_flock(fd, operation):
+    flock(fd, operation)
+    if os.fstat(fd).st_ino == inode:
+        adopting.set()
+        time.sleep(0.3)
+fcntl.flock = slow_flock
+emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
+assert adopting.wait(10)
+pid = os.fork()
+if pid == 0:
+    held = 0
+    for fd in range(3, 256):
+        try:
+            held += os.fstat(fd).st_ino == inode
+        except OSError:
+            pass
+    os._exit(held)
+assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+def test_a_child_holds_no_file_that_its_parent_was_adopting(tmp_path: Path) -> None:
+    """Otherwise nobody could send it after the parent's end, as long as the child lives."""
+    run(_FORKS_WHILE_ADOPTING, str(tmp_path))
+    assert spool.status(tmp_path).spooled == 1
 
 
 _FORKS_TWICE_AT_ONCE = """
