@@ -338,7 +338,8 @@ def test_a_hidden_tab_asks_for_nothing(window: Callable[..., Window]) -> None:
     as_of = page.locator(".st-key-panel-visitors").get_by_text("As of")
     expect(as_of).to_be_visible(timeout=30_000)
     page.evaluate(HIDE, True)
-    for _attempt in range(3):  # the server learns of it seconds later
+    for _attempt in range(3):
+        page.wait_for_timeout(5_000)  # what was asked for before may still arrive
         hidden = as_of.inner_text()
         page.wait_for_timeout(20_000)
         if as_of.inner_text() == hidden:
