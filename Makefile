@@ -14,7 +14,7 @@ run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
 test: install $(TINYBIRD_CLI)
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2
 
 check: install
 	$(BIN)/ruff format --check .

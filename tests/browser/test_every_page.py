@@ -170,10 +170,10 @@ def test_every_chart_leaves_as_the_picture_that_is_seen(
     """The PNG is the chart in twice its size, letter for letter, under what it shows; its file says so as well."""
     query = f"{'&' if '?' in path else '?'}website=northwind-outdoor"
     page = window(f"{path}{query}", width=width, scheme=scheme).page
-    settled(page)
     panels = page.locator("[class*=st-key-panel-]").filter(has=page.locator(".js-plotly-plot"))
     panels = panels.filter(has_not=page.locator("[class*=st-key-panel-]"))
-    assert panels.count() == charts
+    expect(panels).to_have_count(charts, timeout=SETTLED_MS)
+    settled(page)
     names = set()
     for number in range(charts):
         chart = panels.nth(number).locator(".js-plotly-plot")
