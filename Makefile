@@ -13,8 +13,9 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
+# Three workers on two cores: many a test waits, for a server to start or a page to be drawn.
 test: install $(TINYBIRD_CLI)
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 check: install
 	$(BIN)/ruff format --check .

@@ -14,14 +14,13 @@ TODAY = datetime.now(UTC).date()
 # Days that are over: no conversation joins them while a test counts.
 DAYS = f"{TODAY - timedelta(days=8)}..{TODAY - timedelta(days=2)}"
 PATH = f"/conversations?website=northwind-outdoor&tz=Europe/London&range={DAYS}"
-LOAD_MS = 60_000
 ROWS = re.compile(r"^[\d,]+ to [\d,]+ of ([\d,]+), all with an event in this period$")
 
 
 def _bars(page: Page, measure: str = "response") -> Locator:
     """The tracks and the bars on them, six each, fastest band first."""
     bars = page.locator(f".st-key-panel-bands-{measure} .js-plotly-plot .bars .point path")
-    expect(bars).to_have_count(12, timeout=LOAD_MS)
+    expect(bars).to_have_count(12)
     return bars
 
 
@@ -36,7 +35,7 @@ def _total(page: Page) -> int:
     """How many conversations the list says there are."""
     words = page.get_by_text(ROWS)
     # While a page is drawn anew, the list before may stand under the new one for a moment.
-    expect(words).to_have_count(1, timeout=LOAD_MS)
+    expect(words).to_have_count(1)
     found = ROWS.match(words.inner_text())
     assert found is not None
     return int(found[1].replace(",", ""))
@@ -50,13 +49,13 @@ def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
     """Both distributions, the course over time, who resolved, the week and the list, without an error."""
     opened = window(PATH)
     page = opened.page
-    expect(page.get_by_text("answered within 15 minutes")).to_be_visible(timeout=LOAD_MS)
+    expect(page.get_by_text("answered within 15 minutes")).to_be_visible()
     expect(page.get_by_text("resolved within 4 hours")).to_be_visible()
     _bars(page, "resolution")
     for key in ("percentiles", "week"):
-        expect(page.locator(f".st-key-panel-{key} .js-plotly-plot").first).to_be_visible(timeout=LOAD_MS)
+        expect(page.locator(f".st-key-panel-{key} .js-plotly-plot").first).to_be_visible()
     expect(page.get_by_role("button", name="AI agent")).to_be_visible()
-    expect(page.get_by_test_id("stDataFrame")).to_be_visible(timeout=LOAD_MS)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     assert _total(page) > 25
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
@@ -68,27 +67,27 @@ def test_a_click_on_a_band_filters_and_reload_and_back_keep_what_was_shown(
     page = window(PATH).page
     everything = _total(page)
     _click_band(page, 1)
-    expect(page).to_have_url(re.compile("band=response%3A1"), timeout=LOAD_MS)
+    expect(page).to_have_url(re.compile("band=response%3A1"))
     chip = page.get_by_role("button", name="Time: response 5 m to 15 m")
-    expect(chip).to_be_visible(timeout=LOAD_MS)
-    expect(page.get_by_text(f" of {everything:,}")).to_have_count(0, timeout=LOAD_MS)
+    expect(chip).to_be_visible()
+    expect(page.get_by_text(f" of {everything:,}")).to_have_count(0)
     selected = _total(page)
     assert 0 < selected < everything
 
     page.reload()
-    expect(chip).to_be_visible(timeout=LOAD_MS)
+    expect(chip).to_be_visible()
     assert _total(page) == selected
 
     _click_band(page, 1)
-    expect(chip).to_have_count(0, timeout=LOAD_MS)
+    expect(chip).to_have_count(0)
     assert "band" not in _query(page)
-    expect(page.get_by_text(f" of {everything:,}")).to_have_count(1, timeout=LOAD_MS)
+    expect(page.get_by_text(f" of {everything:,}")).to_have_count(1)
 
     page.go_back()
-    expect(chip).to_be_visible(timeout=LOAD_MS)
+    expect(chip).to_be_visible()
     assert _query(page)["band"] == ["response:1"]
     chip.click()
-    expect(chip).to_have_count(0, timeout=LOAD_MS)
+    expect(chip).to_have_count(0)
     assert "band" not in _query(page)
 
 
@@ -96,15 +95,15 @@ def test_a_click_on_a_cell_of_the_week_selects_its_hour(window: Callable[..., Wi
     """Streamlit hears no click on a heatmap: the squares over it do."""
     page = window(PATH).page
     week = page.locator(".st-key-panel-week .js-plotly-plot .nsewdrag").first
-    expect(week).to_be_visible(timeout=LOAD_MS)
+    expect(week).to_be_visible()
     week.scroll_into_view_if_needed()
     page.wait_for_timeout(1000)
     box = week.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 14.5 / 24, box["y"] + box["height"] * 1.5 / 7)
-    expect(page).to_have_url(re.compile("cell=2-14"), timeout=LOAD_MS)
-    expect(page.get_by_role("button", name="Hour: Tuesday 14:00–15:00")).to_be_visible(timeout=LOAD_MS)
-    expect(page.get_by_text(re.compile("^1 to 25 of"))).to_have_count(0, timeout=LOAD_MS)
+    expect(page).to_have_url(re.compile("cell=2-14"))
+    expect(page.get_by_role("button", name="Hour: Tuesday 14:00–15:00")).to_be_visible()
+    expect(page.get_by_text(re.compile("^1 to 25 of"))).to_have_count(0)
     assert _total(page) < 25
 
 
@@ -113,10 +112,10 @@ def test_pages_of_the_list_are_in_the_address(window: Callable[..., Window]) -> 
     page = window(PATH).page
     _total(page)
     page.get_by_test_id("stPagination").get_by_role("button", name=re.compile("2")).first.click()
-    expect(page).to_have_url(re.compile("page=2"), timeout=LOAD_MS)
-    expect(page.get_by_text(re.compile("^26 to 50 of"))).to_be_visible(timeout=LOAD_MS)
+    expect(page).to_have_url(re.compile("page=2"))
+    expect(page.get_by_text(re.compile("^26 to 50 of"))).to_be_visible()
     page.go_back()
-    expect(page.get_by_text(re.compile("^1 to 25 of"))).to_be_visible(timeout=LOAD_MS)
+    expect(page.get_by_text(re.compile("^1 to 25 of"))).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

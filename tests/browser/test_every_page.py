@@ -18,16 +18,15 @@ PATHS = {
     title: "/" if number == 0 else f"/{path.removeprefix('pages/').removesuffix('.py')}"
     for number, (path, title, _) in enumerate(chrome.PAGES)
 }
-SETTLED_MS = 30_000
 # The sparkline inside st.metric is Streamlit's own drawing: its marks have no title, and no page can give them one.
 STREAMLITS_OWN = "metric_chart"
 
 
 def settled(page: Page) -> None:
     """Waits until the page has drawn all of its panels."""
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=SETTLED_MS)
-    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0, timeout=SETTLED_MS)
-    expect(page.locator("[data-test-script-state=notRunning]").first).to_be_attached(timeout=SETTLED_MS)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("[data-testid=stSkeleton]")).to_have_count(0)
+    expect(page.locator("[data-test-script-state=notRunning]").first).to_be_attached()
     page.wait_for_timeout(1500)
 
 
@@ -93,9 +92,9 @@ def is_chosen(page: Page, widget: str, choice: str) -> None:
     """Waits until a switch or a box of the page stands there."""
     place = page.locator(f".st-key-{widget}_widget")
     if widget == "website":
-        expect(place.get_by_role("combobox")).to_have_value(re.compile(re.escape(choice)), timeout=SETTLED_MS)
+        expect(place.get_by_role("combobox")).to_have_value(re.compile(re.escape(choice)))
     else:
-        expect(place.get_by_role("radio", name=choice, exact=True)).to_be_checked(timeout=SETTLED_MS)
+        expect(place.get_by_role("radio", name=choice, exact=True)).to_be_checked()
 
 
 @pytest.mark.parametrize("title", PATHS)
@@ -111,7 +110,7 @@ def test_reload_keeps_and_back_restores(window: Callable[..., Window], title: st
         page.keyboard.press("Enter")
     else:
         place.get_by_role("radio", name=after, exact=True).click()
-    expect(page).not_to_have_url(address, timeout=SETTLED_MS)
+    expect(page).not_to_have_url(address)
     chosen = page.url
     page.reload()
     is_chosen(page, widget, after)
@@ -125,7 +124,7 @@ def test_the_visitors_stand_uncut_beside_the_globe(window: Callable[..., Window]
     """From 1280 px on, place, page, device and time are there without scrolling sideways."""
     page = window("/live?window=30", width=1280).page
     table = page.locator(".st-key-panel-visitors .dvn-scroller")
-    expect(table).to_be_visible(timeout=SETTLED_MS)
+    expect(table).to_be_visible()
     assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
 
 
@@ -133,11 +132,11 @@ def test_a_phone_is_told_where_a_table_goes_on(window: Callable[..., Window]) ->
     """The one table of Data health that is wider than 390 px says so; the others are not, and a desk needs no word."""
     page = window("/data_health", width=390, height=844).page
     hint = page.get_by_text("Swipe the table for more columns.")
-    expect(hint).to_have_count(1, timeout=SETTLED_MS)
+    expect(hint).to_have_count(1)
     expect(hint).to_be_visible()
     for name in ("queries", "savings"):
         table = page.locator(f".st-key-panel-{name} .dvn-scroller")
-        expect(table).to_be_visible(timeout=SETTLED_MS)
+        expect(table).to_be_visible()
         assert table.evaluate("table => table.scrollWidth <= table.clientWidth"), name
     page.set_viewport_size({"width": 1280, "height": 900})
     expect(hint).not_to_be_visible()
@@ -148,7 +147,7 @@ def test_tables_leave_by_the_safe_button_alone(window: Callable[..., Window], ti
     """Streamlit's own download would hand a visitor's formula to a spreadsheet."""
     page = window(PATHS[title]).page
     settled(page)
-    expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible(timeout=SETTLED_MS)
+    expect(page.locator("[data-testid=stDataFrame]").first).to_be_visible()
     page.locator("[data-testid=stDataFrame]").first.hover()
     expect(page.get_by_role("button", name="Download as CSV")).to_have_count(0)
     expect(page.locator("[class*=st-key-csv-]").first).to_be_visible()
@@ -172,13 +171,13 @@ def test_every_chart_leaves_as_the_picture_that_is_seen(
     page = window(f"{path}{query}", width=width, scheme=scheme).page
     panels = page.locator("[class*=st-key-panel-]").filter(has=page.locator(".js-plotly-plot"))
     panels = panels.filter(has_not=page.locator("[class*=st-key-panel-]"))
-    expect(panels).to_have_count(charts, timeout=SETTLED_MS)
+    expect(panels).to_have_count(charts)
     settled(page)
     names = set()
     for number in range(charts):
         chart = panels.nth(number).locator(".js-plotly-plot")
         shown = Image.open(io.BytesIO(chart.screenshot())).convert("L")
-        with page.expect_download(timeout=SETTLED_MS) as coming:
+        with page.expect_download() as coming:
             panels.nth(number).get_by_role("button", name="PNG").click()
         names.add(coming.value.suggested_filename)
         picture = Image.open(coming.value.path()).convert("L")
@@ -207,7 +206,7 @@ def _apart(one: Image.Image, other: Image.Image) -> float:
 
 def download(page: Page, name: str) -> tuple[str, list[dict[str, str]]]:
     """The first line and the rows of an export."""
-    with page.expect_download(timeout=SETTLED_MS) as coming:
+    with page.expect_download() as coming:
         page.locator(f".st-key-csv-{name} button").locator("visible=true").first.click()
     text = coming.value.path().read_bytes().decode("utf-8-sig")
     first, _, rest = text.partition("\r\n")

@@ -18,7 +18,7 @@ CHART_POINTS = ".js-plotly-plot .scatterlayer .trace path.js-line"
 
 def _card(page: Page, key: str) -> str:
     card = page.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]")
-    expect(card).to_be_visible(timeout=30_000)
+    expect(card).to_be_visible()
     return card.inner_text()
 
 
@@ -31,7 +31,7 @@ def test_overview_shows_five_cards_a_chart_and_no_error(window: Callable[..., Wi
     opened = window("/")
     page = opened.page
     for title in TITLES:
-        expect(page.get_by_text(title, exact=True).first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(title, exact=True).first).to_be_visible()
     expect(page.locator(CHART_POINTS).first).to_be_visible()
     expect(page.get_by_text("From start to resolved")).to_be_visible()
     expect(page.get_by_text(re.compile("visitors? right now"))).to_be_visible()
@@ -80,9 +80,7 @@ def test_a_range_change_changes_numbers_and_address(window: Callable[..., Window
     page = window("/").page
     before = _card(page, "unique_visitors")
     page.get_by_role("radio", name="14 d", exact=True).click()
-    expect(page.locator(".st-key-kpi-unique_visitors [data-testid=stMetricValue]")).not_to_have_text(
-        before, timeout=20_000
-    )
+    expect(page.locator(".st-key-kpi-unique_visitors [data-testid=stMetricValue]")).not_to_have_text(before)
     assert _query(page.url)["range"] == ["14d"]
 
 
@@ -104,10 +102,10 @@ def test_the_back_button_restores_the_range_before(window: Callable[..., Window]
     page = window("/").page
     _card(page, "median_response")
     page.get_by_role("radio", name="10 d", exact=True).click()
-    expect(page).to_have_url(re.compile("range=10d"), timeout=20_000)
+    expect(page).to_have_url(re.compile("range=10d"))
     _card(page, "median_response")
     page.go_back()
-    expect(page.get_by_role("radio", name="7 d", exact=True)).to_be_checked(timeout=20_000)
+    expect(page.get_by_role("radio", name="7 d", exact=True)).to_be_checked()
 
 
 @pytest.mark.parametrize(
@@ -132,7 +130,7 @@ def test_a_tampered_address_falls_back_with_a_notice(
     """A wrong URL is said to be wrong, each part of it, and the page stands."""
     page = window(f"/?{query}").page
     for said in words:
-        expect(page.get_by_text(said).first).to_be_visible(timeout=30_000)
+        expect(page.get_by_text(said).first).to_be_visible()
     _card(page, "median_response")
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
@@ -141,7 +139,7 @@ def test_a_phone_shows_cards_in_one_column_and_never_scrolls_sideways(window: Ca
     """At 390 px everything stands under each other, within the screen."""
     page = window("/", width=390, height=844).page
     cards = page.locator("[class*=st-key-kpi-] [data-testid=stMetric]")
-    expect(cards).to_have_count(5, timeout=30_000)
+    expect(cards).to_have_count(5)
     lefts = page.evaluate(
         "[...document.querySelectorAll('[class*=st-key-kpi-] [data-testid=stMetric]')]"
         ".map(card => Math.round(card.getBoundingClientRect().left))"

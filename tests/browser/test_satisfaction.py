@@ -13,8 +13,8 @@ FIVES = "[class*=st-key-ratings-chart] .barlayer .trace:nth-child(5) .point path
 
 def _opened(window: Callable[..., Window], path: str = "/satisfaction", **size: int) -> Page:
     page = window(path, **size).page
-    expect(page.locator(FIVES).first).to_be_visible(timeout=60_000)
-    expect(page.locator(".st-key-comments").first).to_be_visible(timeout=30_000)
+    expect(page.locator(FIVES).first).to_be_visible()
+    expect(page.locator(".st-key-comments").first).to_be_visible()
     return page
 
 
@@ -39,7 +39,7 @@ def test_the_index_its_parts_its_answers_and_comments_are_there(window: Callable
     """Everything that the page promises, and nothing went wrong on the way."""
     opened = window("/satisfaction")
     page = opened.page
-    expect(page.locator(FIVES).first).to_be_visible(timeout=60_000)
+    expect(page.locator(FIVES).first).to_be_visible()
     expect(page.locator(".st-key-index [data-testid=stMetricValue]")).to_have_text(re.compile(r"^\d+\.\d$"))
     parts = page.locator(".st-key-parts")
     for name in ("Rating", "Sentiment", "Response", "Resolution"):
@@ -55,18 +55,16 @@ def test_a_click_on_a_bar_keeps_its_comments_and_a_second_one_lets_them_go(
     """The rating is in the address, as a chip, and in every comment shown."""
     page = _opened(window)
     _click_a_five(page)
-    expect(page).to_have_url(re.compile("rating=5"), timeout=30_000)
-    expect(page.get_by_role("button", name="Rating: 5 of 5")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile("rating=5"))
+    expect(page.get_by_role("button", name="Rating: 5 of 5")).to_be_visible()
     ratings = page.locator(".st-key-comments .stMarkdownBadge")
     expect(ratings.first).to_be_visible()
     assert {text.strip() for text in ratings.all_inner_texts()} == {"5 of 5"}
-    expect(page.locator(".st-key-ratings-chart-5 .point path").locator("visible=true").first).to_be_visible(
-        timeout=30_000
-    )
+    expect(page.locator(".st-key-ratings-chart-5 .point path").locator("visible=true").first).to_be_visible()
     _click_a_five(page)
-    expect(page.locator(".st-key-ratings-chart-all .point path").locator("visible=true").first).to_be_visible(
-        timeout=30_000
-    )
+    expect(
+        page.locator(".st-key-ratings-chart-all .point path").locator("visible=true").first
+    ).to_be_visible()
     assert _rating(page) is None
 
 
@@ -75,7 +73,7 @@ def test_a_rating_is_reached_by_the_keyboard(window: Callable[..., Window]) -> N
     page = _opened(window)
     page.get_by_role("radio", name="5 of 5").or_(page.get_by_role("button", name="5 of 5")).first.focus()
     page.keyboard.press("Space")
-    expect(page).to_have_url(re.compile("rating="), timeout=30_000)
+    expect(page).to_have_url(re.compile("rating="))
 
 
 def test_what_visitors_wrote_is_text(window: Callable[..., Window]) -> None:

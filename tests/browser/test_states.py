@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import ROOT, Demo, Window
-from tests.browser.test_every_page import PATHS, SETTLED_MS, settled
+from tests.browser.test_every_page import PATHS, settled
 
 NOWHERE = "http://127.0.0.1:9"
 NO_DATABASE = "postgresql://nobody:a-secret-4711@127.0.0.1:9/nowhere"
@@ -127,7 +127,7 @@ def test_an_address_that_leads_nowhere_says_so(demo: Demo, chromium: Browser) ->
     assert answer.status == 404
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
     page.get_by_role("link", name="Open Overview").click()
-    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible(timeout=SETTLED_MS)
+    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
     page.close()
     assert httpx.get(f"{demo.url}/_stcore/health").text == "ok"
     assert httpx.get(f"{demo.url}/app/static/style.css").is_success
@@ -150,6 +150,6 @@ def test_a_mistake_of_ours_is_said_in_our_words(
     for name in (".streamlit", "static"):
         (tmp_path / name).symlink_to(ROOT / name)
     page = window("/", at=web_app(tmp_path / "asgi_app.py", PYTHONPATH=str(ROOT))).page
-    expect(page.get_by_text("a mistake in the dashboard")).to_be_visible(timeout=SETTLED_MS)
+    expect(page.get_by_text("a mistake in the dashboard")).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     assert "secret-of-the-house" not in page.content()

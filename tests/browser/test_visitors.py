@@ -19,7 +19,7 @@ TOTAL = ".st-key-total-visitors [data-testid=stMetricValue]"
 
 def _number(page: Page, selector: str) -> int:
     found = page.locator(selector).first
-    expect(found).to_be_visible(timeout=60_000)
+    expect(found).to_be_visible()
     return int(found.inner_text().replace(",", ""))
 
 
@@ -28,28 +28,28 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
     opened = window("/visitors")
     page = opened.page
     everybody = _number(page, TOTAL)
-    expect(page.locator(".st-key-panel-countries path").first).to_be_attached(timeout=60_000)
+    expect(page.locator(".st-key-panel-countries path").first).to_be_attached()
     expect(page.get_by_text("Visitor data reaches back 30 days").first).to_be_visible()
 
     page.locator(".st-key-pick-device-0 button").click()
-    expect(page).to_have_url(re.compile("device="), timeout=60_000)
-    expect(page.locator(".st-key-chip-device")).to_be_visible(timeout=60_000)
-    expect(page.locator("[class*=st-key-pick-device-]")).to_have_count(1, timeout=60_000)
+    expect(page).to_have_url(re.compile("device="))
+    expect(page.locator(".st-key-chip-device")).to_be_visible()
+    expect(page.locator("[class*=st-key-pick-device-]")).to_have_count(1)
     assert 0 < _number(page, TOTAL) < everybody
 
     # With the keyboard, as a reader without a mouse would.
     page.locator(".st-key-pick-browser-0 button").focus()
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile("browser="), timeout=60_000)
-    expect(page.locator(".st-key-chip-browser")).to_be_visible(timeout=60_000)
+    expect(page).to_have_url(re.compile("browser="))
+    expect(page.locator(".st-key-chip-browser")).to_be_visible()
 
     page.locator(".st-key-chip-device").get_by_role("button", name="Device").first.click()
-    expect(page.locator(".st-key-chip-device")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".st-key-chip-device")).to_have_count(0)
     assert "device=" not in page.url
     assert "browser=" in page.url
 
     page.go_back()
-    expect(page.locator(".st-key-chip-device")).to_be_visible(timeout=60_000)
+    expect(page.locator(".st-key-chip-device")).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
@@ -60,20 +60,20 @@ def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) ->
     everybody = _number(page, TOTAL)
     for code, name in (("US", "United States"), ("AU", "Australia")):
         _click_country(page, code)
-        expect(page).to_have_url(re.compile(f"country={code}"), timeout=60_000)
+        expect(page).to_have_url(re.compile(f"country={code}"))
         chip = page.locator(".st-key-chip-country")
-        expect(chip).to_contain_text(name, timeout=60_000)
-        expect(page.locator("[class*=st-key-pick-country-]")).to_have_count(1, timeout=60_000)
+        expect(chip).to_contain_text(name)
+        expect(page.locator("[class*=st-key-pick-country-]")).to_have_count(1)
         assert 0 < _number(page, TOTAL) < everybody
         chip.get_by_role("button").first.click()
-        expect(chip).to_have_count(0, timeout=60_000)
+        expect(chip).to_have_count(0)
         expect(page).not_to_have_url(re.compile("country="))
 
 
 def _click_country(page: Page, code: str) -> None:
     """Click in the middle of what the map draws for a country."""
     plot = page.locator(".st-key-panel-countries .js-plotly-plot")
-    expect(plot).to_be_visible(timeout=60_000)
+    expect(plot).to_be_visible()
     page.wait_for_timeout(2000)
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(
@@ -87,7 +87,7 @@ def _click_country(page: Page, code: str) -> None:
     )
     page.mouse.move(x - 3, y - 3)
     page.mouse.move(x, y, steps=3)
-    expect(plot.locator(".hoverlayer .hovertext")).to_be_visible(timeout=15_000)
+    expect(plot.locator(".hoverlayer .hovertext")).to_be_visible()
     page.mouse.click(x, y)
 
 
@@ -126,6 +126,6 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
     for path, place in (("/visitors", "[class*=st-key-pick-city-]"), ("/live", "[class*=st-key-busiest-]")):
         opened = window(f"{path}?website=tea-classes&range=today&tz=UTC")
         button = opened.page.locator(place).filter(has_text="material/home").first
-        expect(button).to_be_visible(timeout=60_000)
+        expect(button).to_be_visible()
         assert ":material/home: :red[x] **b**" in button.inner_text().replace("\u2060", "")
         expect(button.locator("[data-testid=stIconMaterial], a, strong, .katex")).to_have_count(0)
