@@ -28,9 +28,6 @@ PeriodName = Literal["current", "previous"]
 MOST_SEARCHED: Final = 200_000
 """Events of a period whose rows are looked at for causes: they are held in memory, about half a kilobyte each."""
 
-HASHES: Final = 2**32
-"""`uniq` tells visitors apart by 32 bits of a hash: of n visitors about n² / 2³³ are taken for another."""
-
 
 @dataclass(frozen=True, slots=True)
 class PeriodReport:
@@ -222,9 +219,4 @@ def _visitors(
     counted = product.visitors_seen(postgres, website, date_from, date_to)
     found = verdict(kpi, float(seen), float(counted), tolerance)
     causes = search.visitor_causes() if found == "differs" else ()
-    merged = counted * counted / (2 * HASHES)
-    if not causes and 0 < counted - seen <= merged + 3 * merged**0.5 + 1 and found != "equal":
-        notes.append(
-            f"the pipe's `uniq` may take visitors for one another: about {merged:.1f} of {counted:,}"
-        )
     return Compared(kpi, float(seen), float(counted), found, causes, "; ".join(notes))

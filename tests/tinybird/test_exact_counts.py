@@ -1,0 +1,71 @@
+"""Distinct counts are exact, also far above the size from which ClickHouse's `uniq` samples."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.tinybird.website import Row, Stack, Website, ago, stamp
+
+VISITORS = 200_000
+ROWS_A_REQUEST = 50_000
+NOON = ago(days=1).replace(hour=12, minute=0, second=0)
+LATELY = ago(minutes=3)
+HOUR = {"date_from": stamp(NOON), "date_to": stamp(NOON + timedelta(hours=1))}
+
+
+def _event(number: int, at: datetime) -> Row:
+    return {
+        "visitor_id": f"v{number}",
+        "session_id": "s",
+        "timestamp": stamp(at),
+        "event_type": "seen",
+        "country_code": "FR" if number % 2 else "DE",
+    }
+
+
+@pytest.fixture(scope="module")
+def busy(local_stack: Stack) -> Iterator[Website]:
+    """A website with 200,000 visitors yesterday at noon, and as many different ones three minutes ago."""
+    with httpx.Client(base_url=local_stack.host, timeout=60) as client:
+        website = Website(f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token)
+        for first in range(0, VISITORS, ROWS_A_REQUEST):
+            numbers = range(first, first + ROWS_A_REQUEST)
+            website.visits(*(_event(number, NOON) for number in numbers))
+            website.visits(*(_event(VISITORS + number, LATELY) for number in numbers))
+        yield website
+
+
+def test_the_total_of_a_period_is_exact(busy: Website) -> None:
+    """200,000 visitors are 200,000, on both sides."""
+    rows = busy.ask(
+        "unique_visitors",
+        date_from=stamp(LATELY),
+        date_to=stamp(LATELY + timedelta(seconds=1)),
+        prev_date_from=HOUR["date_from"],
+        prev_date_to=HOUR["date_to"],
+    )
+
+    assert [row["unique_visitors"] for row in rows] == [VISITORS, VISITORS]
+
+
+def test_visitors_and_sessions_of_every_row_are_exact(busy: Website) -> None:
+    """Total and rows of a dimension add up to the visitor."""
+    rows = busy.ask("visitor_breakdown", **HOUR)
+
+    counts = {
+        row["value"]: (row["visitors"], row["sessions"])
+        for row in rows
+        if row["dimension"] in {"total", "country"}
+    }
+    half = VISITORS // 2
+    assert counts == {"": (VISITORS, VISITORS), "DE": (half, half), "FR": (half, half)}
+
+
+def test_visitors_of_a_minute_are_exact(busy: Website) -> None:
+    """The minute that holds all of them counts each."""
+    rows = busy.ask("visitor_activity")
+
+    assert max(row["visitors"] for row in rows) == VISITORS
