@@ -13,9 +13,9 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics import intervals, metrics, periods, timeseries
+from analytics.clock import Bucket
 from analytics.intervals import Interval
 from analytics.metrics import Delta, Gate
-from analytics.periods import Bucket
 from analytics.views import ResolvedView
 
 Count = Literal["visitors", "sessions", "page_views"]

@@ -37,10 +37,7 @@ def distributions(scores: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
         resolved: The period and the bucket.
     """
     period = resolved.conversations
-    edges = [period.start]
-    while edges[-1] < period.end:
-        following = periods.next_bucket(edges[-1], resolved.bucket, period.timezone)
-        edges.append(min(following, period.end))
+    edges = (*periods.bucket_starts(period, resolved.bucket), period.end)
     starts = pd.Series(edges[:-1], dtype="datetime64[us, UTC]")
     ends = pd.Series(edges[1:], dtype="datetime64[us, UTC]")
     slots = scores[scores["period"] == "current"]

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from typing import Final, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
-Bucket = Literal["hour", "day", "week"]
+from analytics import clock
+from analytics.clock import Bucket
 
 GRID: Final = timedelta(minutes=5)
 """Periods that include now end on a multiple of this."""
@@ -31,9 +31,6 @@ LONGEST_RANGE_DAYS: Final = 3660
 
 HOURLY_UP_TO_DAYS: Final = 2
 DAILY_UP_TO_DAYS: Final = 45
-
-_OFFSET_STEP: Final = timedelta(minutes=15)
-"""Every timezone's offset is a multiple of it."""
 
 _RELATIVE = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
 _CUSTOM = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
@@ -213,26 +210,6 @@ def days_label(first: date, last: date) -> str:
     return f"{first.day} {first:%b %Y} – {end}"
 
 
-def parse_timezone(name: str) -> ZoneInfo:
-    """The timezone of that IANA name.
-
-    Raises:
-        ValueError: There is none, or the text is not a name: a path, an empty string, this machine's own
-            `localtime`, which the pipes would not know.
-
-    >>> parse_timezone("Europe/London").key
-    'Europe/London'
-    """
-    if name not in _timezone_names():
-        raise ValueError("Not a timezone: use an IANA name such as Europe/London.")
-    return ZoneInfo(name)
-
-
-@cache
-def _timezone_names() -> frozenset[str]:
-    return frozenset(available_timezones() - {"localtime"})
-
-
 def floor_to_grid(instant: datetime) -> datetime:
     """The last 5-minute mark at or before the instant, UTC.
 
@@ -255,18 +232,6 @@ def ceil_to_grid(instant: datetime) -> datetime:
     return floor if floor == instant else floor + GRID
 
 
-def local_midnight(day: date, timezone: ZoneInfo) -> datetime:
-    """The first instant of that local day, UTC.
-
-    Where DST begins at midnight (America/Santiago) the day starts at 01:00, and that is the instant given; where
-    midnight comes twice (America/Havana) it is the first.
-
-    >>> local_midnight(date(2026, 9, 6), ZoneInfo("America/Santiago")).isoformat()
-    '2026-09-06T04:00:00+00:00'
-    """
-    return datetime.combine(day, time.min, tzinfo=timezone).astimezone(UTC)
-
-
 def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
     """The period that a range means at this moment.
 
@@ -285,12 +250,12 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
     now_on_grid = ceil_to_grid(now)
     if selected.days is not None:
         today = now.astimezone(timezone).date()
-        start = local_midnight(today - timedelta(days=selected.days - 1), timezone)
-        return Period(start, max(now_on_grid, local_midnight(today, timezone) + GRID), timezone)
+        start = clock.local_midnight(today - timedelta(days=selected.days - 1), timezone)
+        return Period(start, max(now_on_grid, clock.local_midnight(today, timezone) + GRID), timezone)
     assert selected.first is not None  # noqa: S101  # established by Range
     assert selected.last is not None  # noqa: S101
-    start = local_midnight(selected.first, timezone)
-    end = local_midnight(selected.last + timedelta(days=1), timezone)
+    start = clock.local_midnight(selected.first, timezone)
+    end = clock.local_midnight(selected.last + timedelta(days=1), timezone)
     return Period(start, max(start, min(end, now_on_grid)), timezone)
 
 
@@ -335,47 +300,20 @@ def bucket_for(period: Period) -> Bucket:
     return "day" if days <= DAILY_UP_TO_DAYS else "week"
 
 
-def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
-    """The start of the local hour, day or week (from Monday) that the instant lies in, UTC.
+def bucket_starts(period: Period, bucket: Bucket) -> tuple[datetime, ...]:
+    """The first instants, UTC, of the local hours, days or weeks inside the period, oldest first.
+
+    The first one is the period's own start, even in the middle of a bucket; the last bucket ends with the period. An
+    empty period has none. For a pipe, `clock.unix_seconds` writes them as an array.
 
     >>> london = ZoneInfo("Europe/London")
-    >>> floor_to_bucket(datetime(2026, 7, 1, 12, 30, tzinfo=UTC), "week", london).isoformat()
-    '2026-06-28T23:00:00+00:00'
+    >>> autumn = resolve(Range.parse("2026-10-24..2026-10-26"), datetime(2026, 11, 10, tzinfo=UTC), london)
+    >>> [f"{start:%d %b %H:%M}" for start in bucket_starts(autumn, "day")]
+    ['23 Oct 23:00', '24 Oct 23:00', '26 Oct 00:00']
     """
-    wall = instant.astimezone(timezone)
-    if bucket == "hour":
-        return _floor_to_hour(instant, timezone)
-    back = wall.weekday() if bucket == "week" else 0
-    return local_midnight(wall.date() - timedelta(days=back), timezone)
-
-
-def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
-    """The first start of a local hour, day or week after the instant, UTC.
-
-    An hour ends where the local clock shows the next one or jumps: the repeated hour of a day with 25 is one of its
-    own, and so is the repeated half hour of Australia/Lord_Howe.
-
-    >>> london = ZoneInfo("Europe/London")
-    >>> next_bucket(datetime(2026, 10, 24, 23, tzinfo=UTC), "day", london).isoformat()
-    '2026-10-26T00:00:00+00:00'
-    """
-    start = floor_to_bucket(instant, bucket, timezone)
-    if bucket == "hour":
-        later = start + _OFFSET_STEP
-        while _floor_to_hour(later, timezone) == start:
-            later += _OFFSET_STEP
-        return later
-    days = 7 if bucket == "week" else 1
-    return local_midnight(start.astimezone(timezone).date() + timedelta(days=days), timezone)
-
-
-def _floor_to_hour(instant: datetime, timezone: ZoneInfo) -> datetime:
-    step = int(_OFFSET_STEP.total_seconds())
-    start = datetime.fromtimestamp(int(instant.timestamp()) // step * step, tz=UTC)
-    offset = start.astimezone(timezone).utcoffset()
-    while (
-        start.astimezone(timezone).minute
-        and (start - _OFFSET_STEP).astimezone(timezone).utcoffset() == offset
-    ):
-        start -= _OFFSET_STEP
-    return start
+    starts = []
+    start = period.start
+    while start < period.end:
+        starts.append(start)
+        start = clock.next_bucket(start, bucket, period.timezone)
+    return tuple(starts)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from analytics import periods
+from analytics import clock, periods
 from analytics.errors import SourceError
 from analytics.periods import Period
 from analytics.readings import Reading
@@ -134,8 +134,8 @@ def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: 
     """
     zone = period.timezone
     return (
-        periods.floor_to_bucket(start, resolved.bucket, zone) == start
-        and (end < period.end or periods.floor_to_bucket(end, resolved.bucket, zone) == end)
+        clock.floor_to_bucket(start, resolved.bucket, zone) == start
+        and (end < period.end or clock.floor_to_bucket(end, resolved.bucket, zone) == end)
         and end <= resolved.now
     )
 

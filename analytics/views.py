@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from analytics import periods, tiers
+from analytics import clock, periods, tiers
 from analytics.access import Viewer, Website
-from analytics.periods import DEFAULT_RANGE, Bucket, Period, Range
+from analytics.clock import Bucket
+from analytics.periods import DEFAULT_RANGE, Period, Range
 from analytics.tiers import Clamped, Comparable
 
 DST_HOUR: Final = timedelta(hours=1) + periods.GRID
@@ -103,9 +104,9 @@ def resolve(view: View, website: Website) -> ResolvedView:
     """
     notices: list[str] = []
     try:
-        timezone = periods.parse_timezone(view.timezone)
+        timezone = clock.parse_timezone(view.timezone)
     except ValueError:
-        timezone = periods.parse_timezone("UTC")
+        timezone = clock.parse_timezone("UTC")
         notices.append("That timezone does not exist: days are those of UTC.")
     tier, selected = website.tier, view.range
     asked = periods.resolve(selected, view.now, timezone)

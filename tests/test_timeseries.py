@@ -10,8 +10,9 @@ import pytest
 
 from analytics import sources
 from analytics.access import Viewer, Website
+from analytics.clock import next_bucket
 from analytics.errors import SourceUnavailable
-from analytics.periods import Range, next_bucket
+from analytics.periods import Range
 from analytics.postgres import Postgres
 from analytics.readings import Reading
 from analytics.schemas import KPI_TIMESERIES, RATING_AND_SENTIMENT

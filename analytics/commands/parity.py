@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import click
 
+from analytics.clock import parse_timezone
 from analytics.commands.options import FiniteRange
 from analytics.ingest import history
 from analytics.ingest import parity as both
 from analytics.ingest.comparison import DEFAULT_TOLERANCE, Compared, Unit
 from analytics.ingest.parity import PeriodReport, Report
 from analytics.ingest.receipts import Ledger
-from analytics.periods import Range, parse_timezone, resolve
+from analytics.periods import Range, resolve
 from analytics.postgres import Postgres
 from analytics.settings import load_settings
 from analytics.tinybird import Tinybird

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.periods import Bucket
+from analytics.clock import Bucket
 from pages.components import formatting, url_state
 from pages.components.palette import Palette, palette
 

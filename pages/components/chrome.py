@@ -10,12 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
-from zoneinfo import available_timezones
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analytics import cached, periods, tiers
+from analytics import cached, clock, periods, tiers
 from analytics.access import Viewer, Website
 from analytics.errors import AnalyticsError
 from analytics.periods import DEFAULT_RANGE, Range
@@ -64,7 +63,7 @@ class Page:
     @property
     def today(self) -> tuple[date, date]:
         """The day of the page's run in its timezone, as first and last day of what is about now."""
-        day = self.view.now.astimezone(periods.parse_timezone(self.timezone)).date()
+        day = self.view.now.astimezone(clock.parse_timezone(self.timezone)).date()
         return day, day
 
 
@@ -237,7 +236,7 @@ def _website_name(website: Website) -> str:
 
 def _range_control(selected: Range, website: Website, now: datetime, timezone: str) -> None:
     offered = {str(each): _short(each) for each in tiers.offered_ranges(website.tier)} | {CUSTOM: "Custom"}
-    zone = periods.parse_timezone(timezone)
+    zone = clock.parse_timezone(timezone)
     today = now.astimezone(zone).date()
     is_custom = not selected.is_relative or str(selected) not in offered
 
@@ -297,7 +296,7 @@ def _compare_control(*, is_compared: bool) -> None:
 
 def _timezone_control(timezone: str) -> None:
     browser = _browser_timezone()
-    names = [browser, *sorted(available_timezones() - {browser, "localtime", "posixrules"})]
+    names = [browser, *sorted(clock.timezone_names() - {browser})]
     if timezone not in names:
         names.append(timezone)
     st.session_state["tz_widget"] = timezone
@@ -318,7 +317,7 @@ def _browser_timezone() -> str:
 
 
 def _timezone(text: str) -> str:
-    return periods.parse_timezone(text).key
+    return clock.parse_timezone(text).key
 
 
 def _signed_in(viewer: Viewer, website: Website) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics.cached import Reading
+from analytics.clock import parse_timezone
 from analytics.conversations import PAGE_ROWS, Escalations, Listing
 from analytics.selection import (
     BAND_COUNT,
@@ -231,7 +232,7 @@ def draw_list(listing: Listing, timezone: str) -> None:
         listing: `cached.conversation_list`; not empty.
         timezone: whose clock the starts are shown on.
     """
-    rows, zone = listing.rows, ZoneInfo(timezone)
+    rows, zone = listing.rows, parse_timezone(timezone)
     started = rows["started_at"].fillna(rows["first_event_at"])
     table = pd.DataFrame(
         {

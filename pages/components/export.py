@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import date
 from functools import partial
 from types import MappingProxyType
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from analytics import exports, periods
 from analytics.cached import Reading
+from analytics.clock import parse_timezone
 from pages.components import filters, formatting
 from pages.components.chrome import ASSETS, Page
 
@@ -85,7 +85,7 @@ def offer_canvas(page: Page, name: str, canvas: str, caption: str, *readings: Re
         readings: what it was drawn from; the picture says when the oldest was read, and whether it is stale.
     """
     oldest = min(readings, key=lambda reading: reading.as_of)
-    local = oldest.as_of.astimezone(ZoneInfo(page.timezone))
+    local = oldest.as_of.astimezone(parse_timezone(page.timezone))
     read = f"{periods.days_label(local.date(), local.date())}, {local:%H:%M}"
     file = f"{page.website.slug}-{name}-{local:%Y-%m-%d-%H%M}.png"
     with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):

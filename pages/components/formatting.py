@@ -7,7 +7,8 @@ A value that does not exist (None or NaN) is always `–`, never 0.
 import math
 import re
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+
+from analytics.clock import parse_timezone
 
 MISSING = "–"
 MINUS = "−"
@@ -130,12 +131,12 @@ def clock(instant: datetime, timezone: str) -> str:
     >>> clock(datetime(2026, 11, 22, 14, 3, 22, tzinfo=UTC), "Asia/Kolkata")
     '19:33'
     """
-    return f"{instant.astimezone(ZoneInfo(timezone)):%H:%M}"
+    return f"{instant.astimezone(parse_timezone(timezone)):%H:%M}"
 
 
 def clock_seconds(instant: datetime, timezone: str) -> str:
     """The local time of day of an aware instant, to the second."""
-    return f"{instant.astimezone(ZoneInfo(timezone)):%H:%M:%S}"
+    return f"{instant.astimezone(parse_timezone(timezone)):%H:%M:%S}"
 
 
 def page_path(url: str) -> str:

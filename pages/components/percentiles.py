@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.periods import Bucket
+from analytics.clock import Bucket
 from analytics.selection import Measure, parse_measure
 from pages.components import charts, formatting, url_state
 from pages.components.conversations import MEASURES

@@ -5,12 +5,12 @@ Owns how visitors are shown as text. Everything about a visitor is untrusted tex
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from analytics.cached import Reading, RightNow
+from analytics.clock import parse_timezone
 from pages.components import formatting, url_state
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ def listed(visitors: pd.DataFrame) -> pd.DataFrame:
 
 def days_of(now: datetime, minutes: int, timezone: str) -> tuple[date, date]:
     """First and last local day of the window that ends now."""
-    zone = ZoneInfo(timezone)
+    zone = parse_timezone(timezone)
     return (now - timedelta(minutes=minutes)).astimezone(zone).date(), now.astimezone(zone).date()
 
 

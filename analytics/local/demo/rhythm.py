@@ -5,11 +5,11 @@ time moves them as it does in life.
 """
 
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
+from analytics.clock import parse_timezone
 from analytics.local.demo.organizations import DAY
 from analytics.local.demo.websites import Hours, Website
 
@@ -45,7 +45,7 @@ class Rhythm:
 
     def __init__(self, website: Website) -> None:
         """Reads timezone and habits of `website`; computes nothing yet."""
-        self._zone = ZoneInfo(website.timezone)
+        self._zone = parse_timezone(website.timezone)
         hours, shares = _BY_HOUR[website.hours]
         by_hour = np.interp(np.arange(24), hours, shares)
         self._by_hour = by_hour / by_hour.mean()
