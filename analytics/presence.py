@@ -18,10 +18,12 @@ class RightNow:
     Attributes:
         visitors: How many, those without a place too.
         places: The cities with most visitors and their counts, most first; visitors without a city are not in it.
+        unplaced: How many of the visitors have no coordinates: they are on no globe.
     """
 
     visitors: int
     places: tuple[tuple[str, int], ...]
+    unplaced: int = 0
 
 
 def right_now(locations: pd.DataFrame) -> RightNow:
@@ -37,4 +39,5 @@ def right_now(locations: pd.DataFrame) -> RightNow:
     named_first = tuple(
         (str(city), int(count)) for city, count in zip(first["city"], first["visitors"], strict=True)
     )
-    return RightNow(int(locations["visitors"].sum()), named_first)
+    unplaced = locations.loc[locations["latitude"].isna(), "visitors"].sum()
+    return RightNow(int(locations["visitors"].sum()), named_first, int(unplaced))

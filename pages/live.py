@@ -44,6 +44,7 @@ def draw_live() -> None:
             globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)
             st.html(globe.legend(palette()))
             globe.draw_busiest(seen.value[-1])
+            visitors.draw_unplaced(present.value)
             words = visitors.in_words(present.value, minutes)
             export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:

@@ -5,6 +5,7 @@ Owns the look of a stacked distribution. The counts come ready, one column per l
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal, TypedDict, cast
 
 import pandas as pd
@@ -268,8 +269,8 @@ def _shares(frame: pd.DataFrame, answers: Answers) -> list[float]:
 
 
 def _whole(share: float) -> str:
-    """A share in whole percent, so that five of them fit a phone; what is little is not called nothing."""
-    return "&lt;1 %" if 0 < share < 0.005 else formatting.rate(round(share, 2))
+    """A share in whole percent, so that five of them fit a phone; escaped for the chart."""
+    return escape(formatting.rate(share, decimals=0))
 
 
 def _alt(frame: pd.DataFrame, answers: Answers) -> str:

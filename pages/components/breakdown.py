@@ -5,6 +5,7 @@ Owns the layout of a ranked row and what each filter is called in the URL. Every
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Literal
 
 import pandas as pd
@@ -268,7 +269,7 @@ def _heading(wording: Wording, *, is_compared: bool) -> None:
 def _figures(row: Mapping[Hashable, object], width_pct: float, colours: Palette, *, is_compared: bool) -> str:
     """Visitors, share and change as columns, and the bar; numbers alone, nothing that a visitor wrote."""
     visitors, share = float(str(row["visitors"])), float(str(row["visitors_ratio"]))
-    cells = f"<b>{formatting.count(visitors)}</b><span>{formatting.rate(share)}</span>"
+    cells = f"<b>{formatting.count(visitors)}</b><span>{escape(formatting.rate(share))}</span>"
     if is_compared:
         colour = {"better": colours.better, "worse": colours.worse}.get(str(row["verdict"]), colours.muted)
         change = float(str(row["change_ratio"]))

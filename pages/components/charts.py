@@ -216,9 +216,9 @@ def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) 
             [metric.text(value), label] for value, label in zip(rows[metric.column], own_labels, strict=True)
         ],
         hovertemplate="%{customdata[0]}  ·  %{customdata[1]}<extra></extra>",
-        mode=_mode(rows),
+        mode="lines+markers",
         line={"color": colours.muted, "width": 1.5, "dash": "dot"},
-        marker={"size": 3, "color": colours.muted},
+        marker={"size": marker_sizes(rows[metric.column], 3), "color": colours.muted},
     )
 
 
@@ -232,9 +232,9 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
         y=values.mask(is_open),
         customdata=text,
         hovertemplate="<b>%{customdata}</b><extra></extra>",
-        mode=_mode(rows),
+        mode="lines+markers",
         line={"color": colours.accent, "width": 2.25},
-        marker={"size": 5, "color": colours.accent},
+        marker={"size": marker_sizes(values, 5), "color": colours.accent},
         cliponaxis=False,
     )
     if not is_open.any():
@@ -258,9 +258,21 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
     return [solid, dashed, unfinished]
 
 
-def _mode(rows: pd.DataFrame) -> str:
-    """With markers while they are few: a value between two gaps has no line that would show it."""
-    return "lines+markers" if len(rows) <= MARKERS_UP_TO else "lines"
+def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
+    """The size of each value's marker: all have one while they are few, always one that no line leads to.
+
+    Args:
+        values: in the order of the axis; NaN is a gap.
+        size_px: of a marker; the others have 0.
+
+    >>> marker_sizes(pd.Series([1.0, None, 2.0, 3.0] + [None] * 50), 5)[:4]
+    [5, 0, 0, 0]
+    """
+    known = values.notna()
+    if len(values) <= MARKERS_UP_TO:
+        return [size_px] * len(values)
+    is_joined = known.shift(1, fill_value=False) | known.shift(-1, fill_value=False)
+    return [size_px if alone else 0 for alone in known & ~is_joined]
 
 
 def leads_to(is_open: pd.Series) -> pd.Series:

@@ -6,6 +6,7 @@ A value that does not exist (None or NaN) is always `–`, never 0.
 
 import math
 import re
+import unicodedata
 from datetime import datetime, timedelta
 
 from analytics.clock import parse_timezone
@@ -17,7 +18,16 @@ _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
 # Browsers of Markdown turn bare addresses into links, escaped or not; a word joiner inside them does not show.
 # Icons and colours are looked for before escapes are: a joiner after their colon ends them as well.
 _AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)|:(?=[a-z])", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_MARK = re.compile(
+    # What turns the direction of text, or is not there to be seen.
+    r"[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+    # A joiner has a meaning between letters of some scripts, and between the parts of an emoji, alone.
+    r"|(?<![^\x00-\xa0])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xa0\u200c\u200d])"
+)
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+_FIRST_STRONG, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"
+_LEFT_TO_RIGHT_MARK = "\u200e"
 
 
 def duration(seconds: float | None) -> str:
@@ -25,13 +35,13 @@ def duration(seconds: float | None) -> str:
 
     >>> duration(48), duration(252), duration(9660), duration(273600)
     ('48 s', '4 m 12 s', '2 h 41 m', '3 d 4 h')
-    >>> duration(0.4), duration(None), duration(3599.9)
-    ('0.4 s', '–', '1 h')
+    >>> duration(0.4), duration(None), duration(3599.9), duration(0.004)
+    ('0.4 s', '–', '1 h', '< 0.1 s')
     """
     if seconds is None or math.isnan(seconds):
         return MISSING
     if 0 < seconds < 9.95:
-        return f"{seconds:.1f}".removesuffix(".0") + " s"
+        return f"{rounded(seconds, 1, lowest=0)} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -48,33 +58,57 @@ def _two_units(large: int, large_unit: str, small: int, small_unit: str) -> str:
     return f"{count(large)} {large_unit}" + (f" {small} {small_unit}" if small else "")
 
 
+def rounded(value: float, decimals: int, *, lowest: float = -math.inf, highest: float = math.inf) -> str:
+    """A rounded number that claims a special case only where the exact one is it: none, all.
+
+    Args:
+        value: What is rounded.
+        decimals: How many at most; those that are all 0 are left out.
+        lowest: A value over it is never shown as it.
+        highest: A value under it is never shown as it.
+
+    >>> [rounded(value, 1, lowest=0, highest=100) for value in (0, 0.04, 0.06, 63.4, 99.94, 99.96, 100)]
+    ['0', '< 0.1', '0.1', '63.4', '99.9', '> 99.9', '100']
+    """
+    text, step = f"{value:,.{decimals}f}", 10.0**-decimals
+    shown = float(text.replace(",", ""))
+    if shown <= lowest < value:
+        return f"< {lowest + step:,.{decimals}f}"
+    if value < highest <= shown:
+        return f"> {highest - step:,.{decimals}f}"
+    return text.removesuffix("." + "0" * decimals)
+
+
 def count(value: float | None) -> str:
     """A whole number with thousands separated.
 
-    >>> count(18420), count(None)
-    ('18,420', '–')
+    >>> count(18420), count(None), count(0.4)
+    ('18,420', '–', '< 1')
     """
-    return MISSING if value is None or math.isnan(value) else f"{round(value):,}"
+    return MISSING if value is None or math.isnan(value) else rounded(value, 0, lowest=0)
 
 
-def rate(ratio: float | None) -> str:
-    """A share between 0 and 1 in percent.
+def rate(ratio: float | None, decimals: int = 1) -> str:
+    """A share between 0 and 1 in percent; 0 % is none at all, and 100 % all of it.
 
-    >>> rate(0.634), rate(1.0), rate(None)
-    ('63.4 %', '100 %', '–')
+    >>> rate(0.634), rate(1.0), rate(None), rate(0.9996), rate(0.0004)
+    ('63.4 %', '100 %', '–', '> 99.9 %', '< 0.1 %')
     """
     if ratio is None or math.isnan(ratio):
         return MISSING
-    return f"{ratio * 100:.1f}".removesuffix(".0") + " %"
+    return f"{rounded(ratio * 100, decimals, lowest=0, highest=100)} %"
 
 
 def score(value: float | None) -> str:
     """An index between 0 and 100, one decimal.
 
-    >>> score(81.24), score(None)
-    ('81.2', '–')
+    >>> score(81.24), score(None), score(99.96), score(70.0)
+    ('81.2', '–', '> 99.9', '70.0')
     """
-    return MISSING if value is None or math.isnan(value) else f"{value:.1f}"
+    if value is None or math.isnan(value):
+        return MISSING
+    text = rounded(value, 1, lowest=0, highest=100)
+    return text if "." in text else f"{text}.0"
 
 
 def signed(value: float, unit: str, decimals: int = 1) -> str:
@@ -145,21 +179,47 @@ def page_path(url: str) -> str:
     >>> page_path("https://northwind.shop/pricing?plan=pro"), page_path("https://northwind.shop"), page_path("")
     ('/pricing?plan=pro', '/', '–')
     """
-    line = plain(url)
+    line = _line(url, 200)
     without_host = re.sub(r"^https?://[^/?#]*", "", line)
     if line and not without_host:
         return "/"
-    return without_host or MISSING
+    return left_to_right(without_host) or MISSING
 
 
 def plain(text: object, limit: int = 200) -> str:
-    r"""Untrusted text on one line, without control or bidirectional override characters, cut at `limit`.
+    r"""Untrusted text on one line, cut at `limit`, without control characters and marks of direction.
 
-    >>> plain("São\nPaulo\x00"), plain("x" * 5, limit=3)
-    ('São Paulo', 'xx…')
+    Text that runs from right to left is isolated, so that numbers and signs beside it stay where they are.
+
+    >>> plain("São\nPaulo\x00"), plain("x" * 5, limit=3), ascii(plain("\u200f\u062f\u0628\u064a"))
+    ('São Paulo', 'xx…', "'\\u2068\\u062f\\u0628\\u064a\\u2069'")
     """
-    line = re.sub(r"\s+", " ", _CONTROL.sub(" ", str(text))).strip()
+    line = _line(text, limit)
+    if str(text).startswith(_LEFT_TO_RIGHT):  # As `left_to_right` has written it.
+        return left_to_right(line)
+    return f"{_FIRST_STRONG}{line}{_END}" if _has_right_to_left(line) else line
+
+
+def left_to_right(text: str) -> str:
+    r"""Text whose parts stand from left to right whatever their letters are, such as an address; isolated as `plain`.
+
+    The mark is for tables, which look for the first letter that has a direction.
+
+    >>> left_to_right("/pricing"), ascii(left_to_right("/\u05d0?p=1"))
+    ('/pricing', "'\\u2066\\u200e/\\u05d0?p=1\\u2069'")
+    """
+    if not _has_right_to_left(text):
+        return text
+    return f"{_LEFT_TO_RIGHT}{_LEFT_TO_RIGHT_MARK}{text}{_END}"
+
+
+def _line(text: object, limit: int) -> str:
+    line = re.sub(r"\s+", " ", _MARK.sub("", _CONTROL.sub(" ", str(text)))).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _has_right_to_left(text: str) -> bool:
+    return not text.isascii() and any(unicodedata.bidirectional(letter) in _RIGHT_TO_LEFT for letter in text)
 
 
 def markdown(text: object, limit: int = 200) -> str:
@@ -177,4 +237,5 @@ def place(city: str, country_code: str) -> str:
     >>> place("London", "GB"), place("", "GB"), place("", "")
     ('London, GB', 'GB', 'Unknown place')
     """
-    return ", ".join(part for part in (plain(city), plain(country_code)) if part) or "Unknown place"
+    parts = (_line(city, 200), _line(country_code, 200))
+    return left_to_right(", ".join(part for part in parts if part)) or "Unknown place"

@@ -166,7 +166,7 @@ def draw_queries(use: QueryUse) -> None:
         {
             "Pipe": use.by_pipe["pipe"],
             "Queries": use.by_pipe["queries"],
-            "Share": use.by_pipe["share_ratio"] * 100,
+            "Share": _percent(use.by_pipe["share_ratio"]),
         }
     )
     columns = {
@@ -185,7 +185,7 @@ def draw_savings(savings: pd.DataFrame) -> None:
             "Asked": savings["asked"],
             "Read": savings["read"],
             "Failed": savings["failed"],
-            "Saved": savings["saved_ratio"] * 100,
+            "Saved": _percent(savings["saved_ratio"]),
         }
     )
     if not savings["failed"].any():
@@ -297,9 +297,15 @@ def _ago(seconds: float) -> str:
     return formatting.MISSING if pd.isna(seconds) else formatting.ago(pd.Timedelta(seconds=seconds))
 
 
+def _percent(ratios: pd.Series) -> pd.Series:
+    """In percent, for a column that rounds to one decimal: 0 and 100 are shown for nothing and for all alone."""
+    percent = ratios * 100
+    return percent.where(percent.isin([0, 100]), percent.clip(0.1, 99.9))
+
+
 def _share(meaning: str) -> object:
     return st.column_config.ProgressColumn(
-        width=100, format="%.0f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
+        width=100, format="%.1f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
     )
 
 

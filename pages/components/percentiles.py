@@ -78,16 +78,14 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     past = past[past["label"].isin(labels)]
     is_open = ~now["is_complete"].astype(bool)
     leads_to_open = charts.leads_to(is_open)
-    # With markers while they are few: a value between two gaps has no line that would show it.
-    mode = "lines+markers" if len(now) <= charts.MARKERS_UP_TO else "lines"
     figure = go.Figure()
     if past[median].notna().any():
         figure.add_trace(
             go.Scatter(
                 x=past["label"],
                 y=past[median],
-                mode=mode,
-                marker={"size": 3, "color": colours.muted},
+                mode="lines+markers",
+                marker={"size": charts.marker_sizes(past[median], 3), "color": colours.muted},
                 line={"color": colours.muted, "width": 1.5, "dash": "dot"},
                 customdata=[formatting.duration(value) for value in past[median]],
                 hovertemplate="half before %{customdata}<extra></extra>",
@@ -100,10 +98,10 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
             go.Scatter(
                 x=labels,
                 y=now[column].mask(is_open),
-                mode=mode,
+                mode="lines+markers",
                 opacity=opacity,
                 line={"color": colours.accent, "width": width},
-                marker={"size": 5, "color": colours.accent},
+                marker={"size": charts.marker_sizes(now[column], 5), "color": colours.accent},
                 customdata=said,
                 hovertemplate=f"<b>%{{customdata[0]}}</b> {words}, n %{{customdata[1]}}<extra></extra>",
                 cliponaxis=False,

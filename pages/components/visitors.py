@@ -62,6 +62,17 @@ def in_words(present: RightNow, minutes: int) -> str:
     return f"{number(present)} {people(present)} in the last {minutes} minutes"
 
 
+def draw_unplaced(present: RightNow) -> None:
+    """Say how many of the visitors are not on the globe, where there are any: their place is not known."""
+    if present.unplaced:
+        are = (
+            "visitor has no known place and is"
+            if present.unplaced == 1
+            else "visitors have no known place and are"
+        )
+        st.caption(f"{formatting.count(present.unplaced)} {are} not on the globe.", text_alignment="center")
+
+
 def number(present: RightNow) -> str:
     """How many visitors.
 

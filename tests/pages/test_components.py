@@ -1,15 +1,18 @@
 """The shared parts of pages that need neither Streamlit nor a source."""
 
+import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import sun
-from pages.components import charts, formatting
+from pages.components import charts, formatting, percentiles
 
 
 @given(st.text())
@@ -42,7 +45,7 @@ def test_bare_addresses_do_not_become_links(text: str) -> None:
 @given(st.floats(min_value=0, max_value=1e9))
 def test_every_duration_has_at_most_two_units(seconds: float) -> None:
     """Durations stay readable at any size."""
-    assert len(formatting.duration(seconds).split()) in {2, 4}
+    assert len(formatting.duration(seconds).removeprefix("< ").split()) in {2, 4}
 
 
 @given(st.floats(min_value=0.5, max_value=8e6))
@@ -95,3 +98,95 @@ def test_between_a_third_and_half_of_the_globe_is_dark_at_any_moment(now: dateti
 def test_age_is_never_negative() -> None:
     """An event ahead of this clock is now, not minus something."""
     assert formatting.ago(timedelta(seconds=-500)) == "now"
+
+
+HEBREW, ARABIC = "\u05ea\u05dc \u05d0\u05d1\u05d9\u05d1", "\u062f\u0628\u064a"
+MARKS = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200b\u2060\ufeff"
+
+
+@given(st.text(alphabet=st.sampled_from([*MARKS, *HEBREW, *ARABIC, "\u200c", "\u200d", *"ab 12,()/\n"])))
+def test_no_mark_of_direction_in_the_data_reaches_what_is_shown(text: str) -> None:
+    """What is shown has at most the one pair that isolates it, at its ends, and only around text from right to left."""
+    for shown in (formatting.plain(text), formatting.place(text, "IL"), formatting.page_path(f"/{text}")):
+        inner = shown[1:-1].removeprefix("\u200e") if shown[:1] in {"\u2066", "\u2068"} else shown
+        assert not set(inner) & set(MARKS)
+        is_isolated = inner != shown
+        assert is_isolated == any(unicodedata.bidirectional(letter) in {"R", "AL", "AN"} for letter in inner)
+        assert not is_isolated or shown[-1] == "\u2069"
+
+
+@pytest.mark.parametrize("write", [formatting.plain, lambda name: formatting.place(name, "IL")])
+def test_isolated_text_stays_isolated_when_it_is_written_again(write: Callable[[str], str]) -> None:
+    """A chip writes what a place has written: one pair, of the same kind, and one that closes it when it is cut."""
+    once = write(HEBREW)
+    assert formatting.plain(once) == formatting.markdown(once) == once
+    cut = formatting.plain(once, limit=4)
+    assert (cut[0], cut[-1], cut[-2]) == (once[0], "\u2069", "…")
+
+
+def test_a_joiner_stays_where_it_has_a_meaning() -> None:
+    """In Persian words and between the parts of an emoji; not at the end of a word, nor among Latin letters."""
+    persian, family = "\u0645\u06cc\u200c\u0634\u0648\u062f", "\U0001f468\u200d\U0001f469"
+    assert formatting.plain(persian) == f"\u2068{persian}\u2069"
+    assert formatting.plain(family) == family
+    assert formatting.plain("a\u200bb\u200d\ufeff\u2060\u061c") == "ab"
+
+
+@given(st.floats(min_value=0, max_value=1))
+def test_a_share_is_all_or_nothing_only_when_it_is(ratio: float) -> None:
+    """So in percent with and without decimals, and for the index."""
+    for decimals in (0, 1):
+        shown = formatting.rate(ratio, decimals)
+        assert (shown == "0 %") == (ratio == 0)
+        assert (shown == "100 %") == (ratio == 1)
+    assert (formatting.score(ratio * 100) == "100.0") == (ratio * 100 == 100)
+    assert (formatting.score(ratio * 100) == "0.0") == (ratio == 0)
+
+
+@given(st.floats(min_value=0, max_value=1e9))
+def test_only_nothing_is_shown_as_zero(value: float) -> None:
+    """A short time is not no time, and part of a visitor is not none."""
+    assert (formatting.count(value) == "0") == (value == 0)
+    assert (formatting.duration(value) == "0 s") == (value == 0)
+
+
+def hourly(values: dict[int, float]) -> pd.DataFrame:
+    """Two days by the hour, with values in some of the hours."""
+    starts = pd.Series(pd.date_range("2026-11-23", periods=48, freq="h", tz="UTC"))
+    return pd.DataFrame(
+        {
+            "period": "current",
+            "bucket_start": starts,
+            "aligned_start": starts,
+            "is_complete": True,
+            "n": 1,
+            "median_response_seconds": [values.get(hour, float("nan")) for hour in range(48)],
+            "p50_seconds": [values.get(hour, float("nan")) for hour in range(48)],
+            "p90_seconds": float("nan"),
+        }
+    )
+
+
+@pytest.mark.parametrize("draw", ["series", "percentiles"])
+def test_every_value_is_drawn_whether_it_has_neighbours_or_not(
+    draw: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """48 points are too many for a marker each: those that no line leads to have one, in both periods."""
+    figures: list[go.Figure] = []
+    monkeypatch.setattr(charts.st, "plotly_chart", lambda figure, **_: figures.append(figure))
+    series = pd.concat(
+        [hourly({9: 120.0, 20: 60.0, 21: 60.0, 47: 30.0}), hourly({0: 90.0}).assign(period="previous")]
+    )
+    if draw == "series":
+        charts.draw_series(
+            series, charts.METRICS["response"], "hour", current="now", previous="before", key="x"
+        )
+    else:
+        percentiles.draw_percentiles(series, "response", "hour")
+    marked = [
+        {hour for hour, size in enumerate(trace.marker.size) if size and not pd.isna(trace.y[hour])}
+        for trace in figures[0].data
+        if isinstance(trace.marker.size, tuple) and "lines" in trace.mode
+    ]
+    assert {0} in marked
+    assert {9, 47} in marked
