@@ -7,8 +7,10 @@ from analytics.presence import RightNow, right_now
 
 
 def locations(*rows: tuple[str, str, int]) -> pd.DataFrame:
-    """City, country and visitors per place; an empty city has none."""
-    return pd.DataFrame(list(rows), columns=["city", "country_code", "visitors"])
+    """City, country and visitors per place; without both it is the row of those without coordinates."""
+    frame = pd.DataFrame(list(rows), columns=["city", "country_code", "visitors"])
+    is_placed = (frame["city"] != "") | (frame["country_code"] != "")
+    return frame.assign(latitude=is_placed.map({True: 1.0, False: float("nan")}))
 
 
 @pytest.mark.parametrize(
@@ -16,7 +18,7 @@ def locations(*rows: tuple[str, str, int]) -> pd.DataFrame:
     [
         pytest.param((), RightNow(0, ()), id="empty"),
         pytest.param((("Oslo", "NO", 1),), RightNow(1, (("Oslo", 1),)), id="single"),
-        pytest.param((("", "", 2),), RightNow(2, ()), id="no place still counts"),
+        pytest.param((("", "", 2),), RightNow(2, (), unplaced=2), id="no place still counts"),
         pytest.param(
             (("Lima", "PE", 1), ("Oslo", "NO", 1), ("", "NO", 4), ("Oslo", "NO", 1), ("Bern", "CH", 1)),
             RightNow(8, (("Oslo", 2), ("Bern", 1), ("Lima", 1))),

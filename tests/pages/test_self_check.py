@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import random
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -501,6 +502,8 @@ def test_live_counts_each_visitor_once_wherever_it_is_shown(
     assert list(files["live-visitors"][0]) == ["city", "country_code", "page_url", "device_type", "last_seen"]
     levels = globe_levels(page)
     assert [sum(level.values()) for level in levels] == [len(placed)] * len(levels)
+    if missing := len(present) - len(placed):
+        assert re.search(rf"^{missing} visitors? ha.* not on the globe", text_of(page), re.MULTILINE)
 
     listed = query_pipe("active_visitors", website_id=site.id, minutes=minutes)
     assert {row["visitor_id"] for row in listed} == present
