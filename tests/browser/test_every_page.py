@@ -222,7 +222,7 @@ def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
         for key in cached.KPI_ORDER
     }
     first, rows = download(page, "kpis")
-    said = {
+    said: dict[str, Callable[[float], str]] = {
         "median_response": formatting.duration,
         "median_resolution": formatting.duration,
         "ai_handled": formatting.rate,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,7 +174,7 @@ def test_every_value_is_drawn_whether_it_has_neighbours_or_not(
 ) -> None:
     """48 points are too many for a marker each: those that no line leads to have one, in both periods."""
     figures: list[go.Figure] = []
-    monkeypatch.setattr(charts.st, "plotly_chart", lambda figure, **_: figures.append(figure))
+    monkeypatch.setattr(streamlit, "plotly_chart", lambda figure, **_: figures.append(figure))
     series = pd.concat(
         [hourly({9: 120.0, 20: 60.0, 21: 60.0, 47: 30.0}), hourly({0: 90.0}).assign(period="previous")]
     )
