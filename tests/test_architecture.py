@@ -12,7 +12,8 @@ ANALYTICS: Final = ROOT / "analytics"
 
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
-    frozenset({"errors", "clock", "periods", "intervals", "budget", "sun", "tally", "exports", "countries"}),
+    frozenset({"errors", "clock", "periods", "intervals", "budget", "sun", "tally", "exports"})
+    | {"countries", "country_codes"},
     frozenset(
         {"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "places", "presence", "totals"}
     ),
@@ -36,6 +37,7 @@ PURE: Final = frozenset(
         "budget",
         "clock",
         "conversations",
+        "country_codes",
         "distributions",
         "exports",
         "health",

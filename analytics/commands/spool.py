@@ -60,12 +60,19 @@ def status(directory: Path | None, is_json: bool) -> None:
     oldest = None if held.oldest is None else held.oldest.isoformat()
     if is_json:
         text = {"spooled": held.spooled, "oldest": oldest, "refused": held.refused, "bytes": held.bytes}
-        click.echo(json.dumps({**text, "unreadable": held.unreadable, "reasons": dict(reasons)}))
+        more = {"reasons": dict(reasons), "changed": dict(held.changed)}
+        click.echo(json.dumps({**text, "unreadable": held.unreadable, **more}))
         return
     click.echo(f"{held.spooled:,} events wait" + (f", the oldest of {oldest}" if oldest else ""))
     click.echo(f"{held.refused:,} events are kept aside")
     for reason, events in reasons.most_common(SHOWN_REASONS):
         click.echo(f"  {events:,}  {reason}")
+    if held.changed:
+        click.echo(
+            f"{sum(held.changed.values()):,} descriptive values were cut or emptied in the last 7 days; their events count"
+        )
+        for change, values in held.changed.items():
+            click.echo(f"  {values:,}  {change}")
     if held.unreadable:
         click.echo(f"{held.unreadable:,} files cannot be read by this user: {READ_THEM}")
     click.echo(f"{held.bytes:,} bytes in {where}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from analytics.errors import AnalyticsError, ConfigError
+from analytics.ingest.changed import ChangeCounts
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.lane import Lane
 from analytics.ingest.segment import HEADER_BYTES
@@ -41,8 +42,10 @@ class Delivery:
 
     Attributes:
         directory: The spool.
+        changed: Counts of descriptive values that were cut or emptied.
         dropped: Events that could not be written.
         repeated: Events that its user did not write, because they said nothing new.
+        left_out: Events of test visitors, which its user did not write.
         lock: Free for whoever uses this; no fork happens while it is held.
 
     Raises:
@@ -53,6 +56,7 @@ class Delivery:
         self, connect: Callable[[], Tinybird], directory: Path, max_bytes: int, *, is_durable: bool
     ) -> None:
         self.directory = _usable(directory)
+        self.changed = ChangeCounts(self.directory)
         self._connect = connect
         self._tinybird: Tinybird | None = connect()
         self._connecting = threading.Lock()
@@ -89,6 +93,11 @@ class Delivery:
             f"An event was dropped, the spool directory {self.directory} did not take it: {reason}"
         )
         return False
+
+    def leave_out(self, events: int) -> None:
+        """Counts events of test visitors, which are not written."""
+        with self._counting:
+            self.left_out += events
 
     @property
     def accepted(self) -> int:
@@ -157,6 +166,7 @@ class Delivery:
         What is not waits on the disk, and so does what is written later, in a forked child too.
         """
         deadline = time.monotonic() + timeout_seconds
+        self.changed.save()
         is_flushed = self.flush(timeout_seconds, is_patient=False)
         stopped = {
             name: sender.stop(max(0.1, deadline - time.monotonic())) for name, sender in self._senders.items()
@@ -194,7 +204,7 @@ class Delivery:
     def _start_counting(self) -> None:
         self._counting = threading.Lock()
         self._drops = Complaint(_LOG)
-        self.dropped = self.repeated = 0
+        self.dropped = self.repeated = self.left_out = 0
 
 
 _deliveries: weakref.WeakSet[Delivery] = weakref.WeakSet()

@@ -7,8 +7,9 @@ emitter.first_response(website_id="…", visitor_id="…", conversation_id="…"
 ```
 
 A call never waits for the network and never raises because Tinybird is down. True means that the event is on the disk
-and survives this process; False that it was dropped, because the spool is full or the disk is. An event that may not
-be sent raises `InvalidEvent`, which names the field. Delivery is at least once.
+and survives this process; False that it was dropped, because the spool is full or the disk is. An event whose website,
+visitor, conversation, time or duration may not be sent raises `InvalidEvent`, which names the field; what describes a visit is cut or
+emptied instead, and counted. Delivery is at least once.
 
 What a process leaves when a signal ends it is on the disk, for the next emitter on the directory; only a process that
 ends normally flushes, so a service calls `close` from its own shutdown. A signal handler must not emit: it may have
@@ -16,13 +17,14 @@ interrupted a call that holds a lock, and would wait for it for ever.
 
 Arguments that mean the same everywhere: `at` is when it happened, aware, None for now; `started_at` is when the
 conversation started, aware, from which the seconds are computed that are sent. It may lie up to a minute after the event,
-as the clocks of two machines do: that is 0 s.
+as the clocks of two machines do: that is 0 s. `is_test` says that the visitor is a test visitor (`visitor.is_test`): the
+event is checked and counted, nothing is sent, and the answer is True. None means False.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NotRequired, Self, TypedDict, Unpack
@@ -45,7 +47,7 @@ CLOCK_DIFFERENCE: Final = timedelta(minutes=1)
 
 
 class Visit(TypedDict):
-    """A visitor, and what is known about them; `VisitorEvent` says what each value may be, None means not known."""
+    """A visitor, and what is known about them; `VisitorEvent` says what becomes of each value, None means not known."""
 
     website_id: str
     visitor_id: str
@@ -82,6 +84,8 @@ class Counters:
         oldest: The timestamp of the longest waiting one; None when none waits.
         lost: Accepted events whose file somebody has cut or deleted before they were sent.
         unreadable: Files in the directory that this process may not read, so that it cannot send what is in them.
+        left_out: Events of test visitors, which are never sent.
+        changed: Descriptive values that were cut or emptied, by field and what was done, such as "page_url: too long, cut".
     """
 
     accepted: int
@@ -94,6 +98,8 @@ class Counters:
     oldest: datetime | None
     lost: int
     unreadable: int
+    left_out: int = 0
+    changed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Emitter:
@@ -162,7 +168,9 @@ class Emitter:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    def visitor_seen(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:
+    def visitor_seen(
+        self, *, at: datetime | None = None, is_test: bool | None = False, **visit: Unpack[Visit]
+    ) -> bool:
         """A visitor is on the website. Repeated within a minute it is sent once, and True all the same.
 
         That holds over all processes of the spool directory, but for two that see the visitor in the same instant.
@@ -171,6 +179,8 @@ class Emitter:
             InvalidEvent: A value may not be sent.
         """
         event = VisitorEvent(timestamp=_instant(at), event_type="seen", **visit)
+        if self._is_left_out(is_test, event):
+            return True
         who = event.website_id, event.visitor_id
         with self._delivery.lock:
             if self._heartbeats.is_repeated(*who, event.timestamp):
@@ -181,34 +191,52 @@ class Emitter:
                 self._heartbeats.note(*who, event.timestamp)
         return is_accepted
 
-    def page_view(self, *, at: datetime | None = None, **visit: Unpack[Visit]) -> bool:
+    def page_view(
+        self, *, at: datetime | None = None, is_test: bool | None = False, **visit: Unpack[Visit]
+    ) -> bool:
         """A visitor has opened a page; never taken for a repetition.
 
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._accept(VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit))
+        event = VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit)
+        return self._is_left_out(is_test, event) or self._accept(event)
 
-    def conversation_started(self, *, at: datetime | None = None, **which: Unpack[Conversation]) -> bool:
+    def conversation_started(
+        self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
+    ) -> bool:
         """A conversation has started.
 
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._accept(_happened("conversation_started", at, which))
+        event = _happened("conversation_started", at, which)
+        return self._is_left_out(is_test, event) or self._accept(event)
 
     def first_response(
-        self, *, started_at: datetime, at: datetime | None = None, **which: Unpack[Conversation]
+        self,
+        *,
+        started_at: datetime,
+        at: datetime | None = None,
+        is_test: bool | None = False,
+        **which: Unpack[Conversation],
     ) -> bool:
         """A conversation has got its first answer.
 
         Raises:
             InvalidEvent: A value may not be sent, or the start lies more than a minute after the event.
         """
-        return self._accept(_took("first_response", at, which, started_at))
+        event = _took("first_response", at, which, started_at)
+        return self._is_left_out(is_test, event) or self._accept(event)
 
     def conversation_resolved(
-        self, *, started_at: datetime, by_ai: bool, at: datetime | None = None, **which: Unpack[Conversation]
+        self,
+        *,
+        started_at: datetime,
+        by_ai: bool,
+        at: datetime | None = None,
+        is_test: bool | None = False,
+        **which: Unpack[Conversation],
     ) -> bool:
         """A conversation is resolved; when the AI agent did it, `ai_resolved` goes along, both or neither.
 
@@ -219,23 +247,29 @@ class Emitter:
             raise InvalidEvent("by_ai", "True or False is needed")
         resolved = _took("conversation_resolved", at, which, started_at)
         by_agent = [resolved.model_copy(update={"event_type": "ai_resolved"})] if by_ai else []
-        return self._accept(resolved, *by_agent)
+        return self._is_left_out(is_test, resolved, *by_agent) or self._accept(resolved, *by_agent)
 
-    def escalated(self, *, at: datetime | None = None, **which: Unpack[Conversation]) -> bool:
+    def escalated(
+        self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
+    ) -> bool:
         """The AI agent has handed a conversation to people.
 
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._accept(_happened("escalated", at, which))
+        event = _happened("escalated", at, which)
+        return self._is_left_out(is_test, event) or self._accept(event)
 
-    def feedback_submitted(self, *, at: datetime | None = None, **which: Unpack[Conversation]) -> bool:
+    def feedback_submitted(
+        self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
+    ) -> bool:
         """A visitor has rated a conversation.
 
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._accept(_happened("feedback_submitted", at, which))
+        event = _happened("feedback_submitted", at, which)
+        return self._is_left_out(is_test, event) or self._accept(event)
 
     def counters(self) -> Counters:
         """What has been done, and what waits; reads the directory for the latter.
@@ -255,6 +289,8 @@ class Emitter:
             oldest=waiting.oldest,
             lost=done.lost,
             unreadable=waiting.unreadable,
+            left_out=done.left_out,
+            changed=done.changed.total,
         )
 
     @property
@@ -283,7 +319,20 @@ class Emitter:
 
     def _accept(self, *events: VisitorEvent | ConversationEvent) -> bool:
         lines = b"".join(ndjson_line(event.row()) for event in events)
-        return self._delivery.write(events[0].DATASOURCE, lines, len(events))
+        is_accepted = self._delivery.write(events[0].DATASOURCE, lines, len(events))
+        if is_accepted:
+            for event in events:
+                if isinstance(event, VisitorEvent):
+                    self._delivery.changed.note(event.changes)
+        return is_accepted
+
+    def _is_left_out(self, is_test: bool | None, *events: VisitorEvent | ConversationEvent) -> bool:
+        """Whether the events are of a test visitor; counts those that are."""
+        if is_test is not None and not isinstance(is_test, bool):
+            raise InvalidEvent("is_test", "True or False is needed")
+        if is_test:
+            self._delivery.leave_out(len(events))
+        return bool(is_test)
 
 
 def _happened(

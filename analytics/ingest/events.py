@@ -2,27 +2,32 @@
 
 Owns which values an event may hold and how it is written as a row. Knows no spool, no connection and no clock.
 Timestamps are aware; seconds everywhere; None means "not known" and becomes the column's empty value.
+
+Identity, type and time are strict: an event without them is refused. What describes a visit never costs the event: it is
+cut or emptied where it cannot be used, as `descriptions` says.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
-    Field,
     ModelWrapValidatorHandler,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
     model_validator,
 )
 
 from analytics.errors import AnalyticsError
+from analytics.ingest.descriptions import Change, described
 from analytics.wire import Row
 
 VisitorEventType = Literal["seen", "page_view"]
@@ -45,14 +50,11 @@ LATEST: Final = datetime(2106, 2, 7, tzinfo=UTC)
 """What a DateTime column holds: from `EARLIEST` to before `LATEST`."""
 
 LONGEST_DURATION_SECONDS: Final = 100 * 365.25 * 86_400.0
-MAX_PAGE_URL_CHARACTERS: Final = 8_192
 
 _REASONS: Final = {
     "website_id": "1 to 100 letters, digits, - or _ are needed",
     "visitor_id": "1 to 100 letters, digits, - or _ are needed",
-    "session_id": "1 to 100 letters, digits, - or _ are needed, or None",
     "conversation_id": "1 to 100 letters, digits, - or _ are needed",
-    "country_code": "two capital letters are needed (ISO 3166-1 alpha-2), or None",
 }
 
 
@@ -85,10 +87,6 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 """Letters, digits, - and _: a ULID, a nanoid, a UUID."""
 
 _Instant = Annotated[AwareDatetime, AfterValidator(_in_column)]
-_CountryCode = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$")]
-_Short = Annotated[str, StringConstraints(max_length=50)]
-_Text = Annotated[str, StringConstraints(max_length=100)]
-_Url = Annotated[str, StringConstraints(max_length=MAX_PAGE_URL_CHARACTERS)]
 
 
 class _Event(BaseModel):
@@ -119,63 +117,75 @@ class _Event(BaseModel):
 class VisitorEvent(_Event):
     """One row of `visitor_events`: a visitor is there, or has opened a page.
 
+    Every attribute from `session_id` on describes the visit and may be given as anything: it is cut or emptied where it
+    cannot be used.
+
     Attributes:
         timestamp: When; aware. Written in UTC, cut to whole seconds.
         website_id: Whose website.
         visitor_id: Who.
         event_type: `seen` or `page_view`.
-        session_id: Which visit; None when it is not known.
-        country_code: ISO 3166-1 alpha-2, capital letters; None when it is not known.
-        city: At most 100 characters; None when it is not known.
+        session_id: Which visit: 1 to 100 visible ASCII characters; None when it is not known.
+        country_code: ISO 3166-1 alpha-2, folded to capital letters; empty for what is no country (XX, T1, EU and such), None
+            when it is not known.
+        city: At most 100 characters, decoded once when it came percent-encoded; None when it is not known.
         latitude: Degrees north, -90 to 90; None when it is not known, and then so is `longitude`.
         longitude: Degrees east, -180 to 180; None when it is not known, and then so is `latitude`.
         device_type: At most 50 characters, usually desktop, mobile or tablet; None when it is not known.
         browser: At most 100 characters; None when it is not known.
-        page_url: At most `MAX_PAGE_URL_CHARACTERS`; None when it is not known.
+        page_url: At most `descriptions.MAX_PAGE_URL_CHARACTERS`; None when it is not known.
 
     Raises:
-        InvalidEvent: A value may not be sent.
+        InvalidEvent: Website, visitor, type or time may not be sent, or there is no such field.
     """
 
     DATASOURCE: ClassVar[str] = "visitor_events"
 
     event_type: VisitorEventType
-    session_id: Id | None = None
-    country_code: _CountryCode | None = None
-    city: _Text | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)] | None = None
-    device_type: _Short | None = None
-    browser: _Text | None = None
-    page_url: _Url | None = None
+    session_id: str | None = None
+    country_code: str | None = None
+    city: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    device_type: str | None = None
+    browser: str | None = None
+    page_url: str | None = None
+    _changes: dict[str, Change] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _has_a_whole_place(self) -> Self:
-        if (self.latitude is None) != (self.longitude is None):
-            missing = "latitude" if self.latitude is None else "longitude"
-            raise InvalidEvent(missing, "it is missing while the other coordinate is there")
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _is_described(cls, values: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, dict):
+            return handler(values)
+        usable, changes = described(cast("dict[str, object]", values))
+        event = handler(usable)
+        event._changes = changes
+        return event
+
+    @property
+    def changes(self) -> Mapping[str, Change]:
+        """What was cut or emptied, by field; empty when everything could be used."""
+        return self._changes
 
     def row(self) -> Row:
-        """The event as a row. Without coordinates the place is unknown: 0, 0 and neither country nor city.
+        """The event as a row. Without coordinates they are 0, 0: the place is then on no globe.
 
         >>> event = VisitorEvent(
         ...     timestamp=datetime(2026, 11, 10, 9, 30, 15, 999, tzinfo=UTC), website_id="w1", visitor_id="v1",
-        ...     event_type="seen", country_code="DE", city="Berlin",
+        ...     event_type="seen", country_code="de", city="Berlin",
         ... )
         >>> row = event.row()
         >>> row["timestamp"], row["latitude"], row["country_code"]
-        ('2026-11-10 09:30:15', 0.0, '')
+        ('2026-11-10 09:30:15', 0.0, 'DE')
         """
-        is_placed = self.latitude is not None
         return {
             "timestamp": utc_text(self.timestamp),
             "website_id": self.website_id,
             "visitor_id": self.visitor_id,
             "session_id": self.session_id or "",
             "event_type": self.event_type,
-            "country_code": (self.country_code or "") if is_placed else "",
-            "city": (self.city or "") if is_placed else "",
+            "country_code": self.country_code or "",
+            "city": self.city or "",
             "latitude": self.latitude or 0.0,
             "longitude": self.longitude or 0.0,
             "device_type": self.device_type or "",

@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from analytics.errors import ConfigError
+from analytics.ingest import changed
 from analytics.ingest.events import ConversationEvent, VisitorEvent
 from analytics.ingest.refused import FOLDER, refusals
 from analytics.ingest.segment import SUFFIX, waiting_in
@@ -40,6 +41,8 @@ class SpoolStatus:
         oldest: The timestamp of the longest waiting event, UTC; None when none waits, or it cannot be read.
         bytes: How much of the disk all of it takes.
         unreadable: Files and folders that this process may not read; what they hold is counted nowhere else.
+        changed: Descriptive values of accepted events that were cut or emptied in the last seven days, by field and what was
+            done.
     """
 
     spooled: int
@@ -47,6 +50,7 @@ class SpoolStatus:
     oldest: datetime | None
     bytes: int
     unreadable: int = 0
+    changed: Mapping[str, int] = field(default_factory=dict)
 
 
 def status(directory: Path) -> SpoolStatus:
@@ -71,8 +75,13 @@ def status(directory: Path) -> SpoolStatus:
         ) from None
     refused = sum(refusal.events for _, refusal in refusals(directory, unreadable))
     size = _size_bytes(directory, unreadable)
+    changes: Mapping[str, int] = {}
+    try:
+        changes = changed.recent(directory)
+    except OSError:
+        unreadable.add(directory / changed.FILE)
     oldest = min((at for events, at in counted if events and at is not None), default=None)
-    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size, len(unreadable))
+    return SpoolStatus(sum(events for events, _ in counted), refused, oldest, size, len(unreadable), changes)
 
 
 def segments(directory: Path, datasource: str = "*") -> list[Path]:

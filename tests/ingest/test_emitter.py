@@ -10,6 +10,7 @@ import pytest
 
 from analytics.errors import ConfigError
 from analytics.ingest import spool
+from analytics.ingest.descriptions import MAX_PAGE_URL_CHARACTERS
 from analytics.ingest.emitter import Conversation, Counters, Emitter
 from analytics.ingest.events import InvalidEvent
 from tests.conftest import LocalStack
@@ -74,13 +75,13 @@ def test_every_call_arrives_as_its_event(emitter: Emitter, stored: Stored) -> No
     assert (seen["event_type"], seen["city"], seen["page_url"]) == (
         "seen",
         "Reykjavík",
-        "https://x.example/'\"\n",
+        "https://x.example/'\"",
     )
     assert (round(seen["latitude"], 2), seen["device_type"], seen["session_id"]) == (64.15, "mobile", "s1")
     assert (viewed["event_type"], viewed["timestamp"], viewed["country_code"]) == (
         "page_view",
         "2026-11-10 09:31:30",
-        "",
+        "IS",
     )
     rows = stored.rows("conversation_metrics")
     assert [(row["timestamp"][-8:], row["event_type"], row["duration_seconds"]) for row in rows] == [
@@ -136,7 +137,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "by whom": ("conversation_resolved", {"started_at": START, "by_ai": "yes"}, "by_ai", "True or False"),
     "unknown argument": ("escalated", {"colour": "red"}, "colour", "no such field"),
     "nobody": ("page_view", {"visitor_id": MISSING}, "visitor_id", "it is missing"),
-    "half a place": ("visitor_seen", {"latitude": 1.0}, "longitude", "other coordinate"),
+    "perhaps a test": ("page_view", {"is_test": "no"}, "is_test", "True or False"),
 }
 
 
@@ -145,7 +146,7 @@ def test_an_invalid_event_raises_at_the_call(offline: Emitter, name: str) -> Non
     """With field and reason; nothing is written, and nothing is remembered of it."""
     method, values, field, reason = BAD[name]
     which: dict[str, Any] = {"website_id": "w", "visitor_id": "v"}
-    if method != "visitor_seen":
+    if method not in {"visitor_seen", "page_view"}:
         which["conversation_id"] = "c"
     with pytest.raises(InvalidEvent) as raised:
         getattr(offline, method)(
@@ -153,6 +154,46 @@ def test_an_invalid_event_raises_at_the_call(offline: Emitter, name: str) -> Non
         )
     assert (raised.value.field, reason in raised.value.reason) == (field, True)
     assert offline.counters() == Counters(0, 0, 0, 0, 0, 0, 0, None, 0, 0)
+
+
+def test_events_of_a_test_visitor_are_never_sent(emitter: Emitter, stored: Stored) -> None:
+    """Every method: True, counted, checked like any other, and not in Tinybird; None is no test visitor."""
+    who: Who = {"website_id": stored.website_id, "visitor_id": "v"}
+    which: Conversation = {**who, "conversation_id": "c"}
+    for is_test in (True, None):
+        assert emitter.visitor_seen(**who, is_test=is_test)
+        assert emitter.page_view(**who, is_test=is_test)
+        assert emitter.conversation_started(**which, is_test=is_test)
+        assert emitter.first_response(**which, started_at=START, is_test=is_test)
+        assert emitter.escalated(**which, is_test=is_test)
+        assert emitter.conversation_resolved(**which, started_at=START, by_ai=True, is_test=is_test)
+        assert emitter.feedback_submitted(**which, is_test=is_test)
+        done = emitter.counters()
+        assert (done.left_out, done.accepted) == (8, 0 if is_test else 8)
+    assert emitter.flush(FLUSH_SECONDS)
+    assert len(stored.rows("visitor_events")) == 2
+    assert len(stored.rows("conversation_metrics")) == 6
+
+
+def test_a_value_that_is_cut_costs_no_event_and_is_counted(emitter: Emitter, stored: Stored) -> None:
+    """Stored without it, counted by field and reason; a repeated heartbeat changes nothing and counts nothing."""
+    who: Who = {"website_id": stored.website_id, "visitor_id": "v"}
+    for _ in range(2):
+        assert emitter.visitor_seen(
+            **who, city="x" * 101, latitude=91, longitude=1, country_code="T1", at=START
+        )
+    assert emitter.page_view(
+        **who, page_url="https://x.test/?" + "y" * 9_000, at=START + timedelta(seconds=1)
+    )
+    assert emitter.flush(FLUSH_SECONDS)
+    seen, viewed = stored.rows("visitor_events")
+    assert (seen["city"], seen["latitude"], seen["country_code"]) == ("x" * 100, 0, "")
+    assert len(viewed["page_url"]) == MAX_PAGE_URL_CHARACTERS
+    assert emitter.counters().changed == {
+        "city: too long, cut": 1,
+        "latitude: not a coordinate, emptied": 1,
+        "page_url: too long, cut": 1,
+    }
 
 
 def test_a_heartbeat_within_a_minute_is_sent_once(emitter: Emitter, stored: Stored) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from analytics.errors import AnalyticsError
 from analytics.ingest import spool
 from analytics.ingest.doctor import flow, product, workspace
-from analytics.ingest.doctor.finding import Area, Finding, Report, failed, not_checked
+from analytics.ingest.doctor.finding import Area, Finding, Report, failed, listed, not_checked
 from analytics.ingest.receipts import Ledger
 from analytics.postgres import Postgres
 from analytics.settings import LOOPBACK, Settings, present_variables, problems_of
@@ -44,7 +44,7 @@ def examine(environ: Mapping[str, str]) -> Report:
     finally:
         if postgres is not None:
             postgres.close()
-    findings += [_spool(usable), _state(usable)]
+    findings += [*_spool(usable), _state(usable)]
     order = get_args(Area)
     return Report(began, tuple(sorted(findings, key=lambda finding: order.index(finding.area))))
 
@@ -135,16 +135,19 @@ def _unasked(reason: str) -> tuple[Finding, ...]:
     )
 
 
-def _spool(usable: Mapping[str, str]) -> Finding:
+def _spool(usable: Mapping[str, str]) -> tuple[Finding, ...]:
     directory = usable.get("INBOX_ANALYTICS_SPOOL_DIR")
     if directory is None:
-        return Finding(
-            "spool", "events", "ok", "INBOX_ANALYTICS_SPOOL_DIR is not set: nothing is emitted here"
-        )
+        text = "INBOX_ANALYTICS_SPOOL_DIR is not set: nothing is emitted here"
+        return (Finding("spool", "events", "ok", text),)
     try:
         held = spool.status(Path(directory))
     except AnalyticsError as error:
-        return failed("spool", "events", error)
+        return (failed("spool", "events", error),)
+    return _waiting(held), _changed(held)
+
+
+def _waiting(held: spool.SpoolStatus) -> Finding:
     text = f"{held.spooled:,} events wait, {held.refused:,} refused, {held.bytes:,} bytes"
     if held.unreadable:
         remedy = "Run the doctor as the user that owns them, or give them to the emitter's user with chown."
@@ -161,6 +164,14 @@ def _spool(usable: Mapping[str, str]) -> Finding:
         remedy = "Check that a process with an emitter runs on this directory and reaches Tinybird."
         return Finding("spool", "events", "warning", f"{text}, the oldest {flow.age_text(age)} old", remedy)
     return Finding("spool", "events", "ok", text)
+
+
+def _changed(held: spool.SpoolStatus) -> Finding:
+    if not held.changed:
+        return Finding("spool", "descriptive values", "ok", "none was cut or emptied in the last 7 days")
+    values = listed(f"{change} ({count:,})" for change, count in held.changed.items())
+    remedy = "Their events count; check what the product passes for these fields."
+    return Finding("spool", "descriptive values", "warning", f"in the last 7 days: {values}", remedy)
 
 
 def _state(usable: Mapping[str, str]) -> Finding:

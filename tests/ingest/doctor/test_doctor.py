@@ -167,6 +167,17 @@ def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path)
     assert (level, "1 refused" in told, "spool resend" in told) == ("warning", True, True)
 
 
+def test_a_spool_tells_what_was_cut(local_stack: LocalStack, tmp_path: Path) -> None:
+    """Field, reason and how often, as a warning; nothing was cut in a new spool."""
+    environ = environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path))
+    assert found(environ, "spool")["descriptive values"][0] == "ok"
+    with Emitter(local_stack.host, local_stack.append_token, tmp_path) as emitter:
+        for number in range(3):
+            emitter.page_view(website_id="cut", visitor_id=f"v{number}", browser="x" * 200)
+    level, told = found(environ, "spool")["descriptive values"]
+    assert (level, "browser: too long, cut (3)" in told) == ("warning", True)
+
+
 def test_a_spool_tells_what_cannot_be_read(local_stack: LocalStack, tmp_path: Path) -> None:
     """What this user may not read is in no count: a warning with what to do."""
     (tmp_path / "visitor_events" / "0.ndjson").mkdir(parents=True)

@@ -1,0 +1,140 @@
+"""Text from visitors made fit for a column: whole characters, no invisible marks, not encoded twice, not too long. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import unquote_plus
+
+MOST_JOINED: Final = 32
+"""Code points that may belong together as one character on the screen; a longer run is cut inside."""
+
+_INVISIBLE: Final = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
+"""Direction marks and marks of no width."""
+
+_JOINERS: Final = re.compile("[\u200c\u200d]")
+_FIRST_JOINED: Final = "\u0600"
+"""From here on, in Arabic, the scripts of India and emoji, a joiner between two characters is part of the spelling."""
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_BLANKS: Final = re.compile(r"\s+")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_ESCAPED: Final = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*")
+_BROKEN_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]?$")
+_BROKEN_CHARACTER: Final = re.compile(
+    r"(?:%[CD][0-9A-F]|%E[0-9A-F](?:%[89AB][0-9A-F])?|%F[0-9A-F](?:%[89AB][0-9A-F]){0,2})$", re.IGNORECASE
+)
+"""The first bytes of a percent-encoded UTF-8 character, without the rest of it."""
+
+_CAPITALS_THEN_QUOTE: Final = re.compile("[A-Z][\u00c0-\u00df][\u2013\u2014\u2018-\u201e\u2026]")
+"""An accented letter in a word of capitals, then a dash or quotation mark: as written in CAFÉ’S, not encoded twice."""
+
+
+def whole_characters(text: str) -> tuple[str, bool]:
+    r"""The text as UTF-8 can hold it, and whether halves of characters were lost.
+
+    A text cut in the middle of a character ends in half of one (a lone surrogate); two halves side by side are joined.
+
+    >>> whole_characters("a\ud83d"), whole_characters("\ud83d\ude00"), whole_characters("a")
+    (('a', True), ('😀', False), ('a', False))
+    """
+    if not _SURROGATE.search(text):
+        return text, False
+    halves = text.encode("utf-16-le", "surrogatepass")
+    joined = halves.decode("utf-16-le", "ignore")
+    return joined, len(joined.encode("utf-16-le")) < len(halves)
+
+
+def tidied(text: str) -> str:
+    r"""A name without control characters and invisible marks, with single blanks.
+
+    >>> tidied("  New\tYork\x00 "), tidied("\u200fدبي\u200e"), ascii(tidied("می\u200cخواهم a\u200db"))
+    ('New York', 'دبي', "'\\u0645\\u06cc\\u200c\\u062e\\u0648\\u0627\\u0647\\u0645 ab'")
+    """
+    return _BLANKS.sub(" ", without_invisible(_CONTROL.sub("", _BLANKS.sub(" ", text)))).strip()
+
+
+def tidied_address(text: str) -> str:
+    """An address without control characters and invisible marks; blanks inside it stay.
+
+    >>> tidied_address(" https://x.test/a b" + chr(10))
+    'https://x.test/a b'
+    """
+    return without_invisible(_CONTROL.sub("", text)).strip()
+
+
+def without_invisible(text: str) -> str:
+    """The text without direction marks and marks of no width; joiners stay where they are part of the spelling."""
+    if text.isascii():
+        return text
+    text = _INVISIBLE.sub("", text)
+    return _JOINERS.sub(lambda found: found.group() if _joins(text, found.start()) else "", text)
+
+
+def decoded(name: str) -> str:
+    """A place's name with percent-encoding, and UTF-8 that was read as Latin-1, undone once where that is certain.
+
+    >>> decoded("S%C3%A3o%20Paulo"), decoded("SÃ£o Paulo"), decoded("100% City"), decoded("Nîmes")
+    ('São Paulo', 'São Paulo', '100% City', 'Nîmes')
+    """
+    if "%" in name and _ESCAPED.fullmatch(name):
+        try:
+            # A plus sign in an encoded text is a blank: a real one would be %2B.
+            name = unquote_plus(name, errors="strict")
+        except UnicodeDecodeError:
+            return name
+    if name.isascii() or _CAPITALS_THEN_QUOTE.search(name):
+        return name
+    try:
+        once = b"".join(_byte(character) for character in name).decode()
+    except (UnicodeEncodeError, UnicodeDecodeError):
+        return name
+    return once if once.isprintable() else name
+
+
+def cut(text: str, limit: int) -> str:
+    r"""At most `limit` code points of the text, and no part of a character that has several.
+
+    >>> cut("abc", 2), ascii(cut("ae\u0301", 2)), cut("x👩‍👧", 3)
+    ('ab', "'a'", 'x')
+    """
+    if len(text) <= limit:
+        return text
+    end = limit
+    while end > max(0, limit - MOST_JOINED) and _belongs(text[end - 1], text[end]):
+        end -= 1
+    return text[: end if end > max(0, limit - MOST_JOINED) else limit]
+
+
+def cut_address(text: str, limit: int) -> str:
+    """As `cut`, and no part of a percent-encoded character.
+
+    >>> cut_address("/?q=%C3%A9t%C3%A9", 16), cut_address("/%41%42", 6)
+    ('/?q=%C3%A9t', '/%41')
+    """
+    if len(text) <= limit:
+        return text
+    return _BROKEN_CHARACTER.sub("", _BROKEN_ESCAPE.sub("", cut(text, limit)))
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the joiner there stands between two characters that it can join."""
+    return 0 < at < len(text) - 1 and all(
+        side >= _FIRST_JOINED and not "\u2000" <= side <= "\u206f" for side in (text[at - 1], text[at + 1])
+    )
+
+
+def _belongs(before: str, character: str) -> bool:
+    """Whether a character is drawn as part of the one before it."""
+    return (
+        unicodedata.category(character)[0] == "M"
+        or character in "\u200c\u200d"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+        or before == "\u200d"
+    )
+
+
+def _byte(character: str) -> bytes:
+    """The byte that Windows-1252 reads as this character; Latin-1's where it has none."""
+    return character.encode("latin-1" if character < "\u00a0" else "cp1252")
