@@ -70,8 +70,8 @@ def board(
         kpis["unique_visitors"] = _unique_visitors(resolved, visitors)
     if isinstance(conversations, SourceError) and (visitors is None or isinstance(visitors, SourceError)):
         raise conversations
-    funnel = None if isinstance(conversations, SourceError) else metrics.funnel(conversations.value.current)
-    value = KpiBoard(_in_order(kpis), errors, funnel, index, before)
+    steps = None if isinstance(conversations, SourceError) else conversations.value.current.funnel
+    value = KpiBoard(_in_order(kpis), errors, steps, index, before)
     return _reading(value, conversations, visitors, scores)
 
 

@@ -14,7 +14,7 @@ from analytics.errors import SourceError
 from analytics.intervals import Interval, poisson, wilson
 from analytics.satisfaction import SatisfactionIndex
 from analytics.tiers import Comparable
-from analytics.totals import ConversationTotals
+from analytics.totals import ConversationTotals, Funnel
 
 KpiKey = Literal["median_response", "median_resolution", "ai_handled", "satisfaction", "unique_visitors"]
 Unit = Literal["relative", "pp", "points"]
@@ -104,16 +104,6 @@ class Kpi:
     low: float | None = None
     high: float | None = None
     note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Funnel:
-    """How far the period's conversations came; each a count of distinct conversations with that event in it."""
-
-    started: int
-    responded: int
-    resolved: int
-    ai_resolved: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +282,6 @@ def unique_visitors(current: int | None, previous: int | None, gate: Gate, *, no
         nothing="No visitor data",
         note=note,
     )
-
-
-def funnel(totals: ConversationTotals) -> Funnel:
-    """The funnel of a period's totals."""
-    return Funnel(totals.started, totals.responded, totals.resolved, totals.ai_resolved)
 
 
 def _response_side(totals: ConversationTotals) -> _Side:

@@ -9,16 +9,36 @@ import pytest
 from analytics.access import Viewer, Website
 from analytics.board import board
 from analytics.errors import SourceError, SourceRejected, SourceUnavailable
-from analytics.metrics import KPI_ORDER, Funnel
+from analytics.metrics import KPI_ORDER
 from analytics.periods import Range
 from analytics.readings import Reading
 from analytics.schemas import RATING_AND_SENTIMENT
-from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
+from analytics.totals import ConversationPeriods, ConversationTotals, Funnel, VisitorPeriods
 from analytics.views import ResolvedView, View, resolve
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 TOTALS = ConversationTotals(
-    10, 8, 6, 3, 1, 2, 60.0, 90.0, 600.0, 900.0, 50.0, 70.0, 500.0, 700.0, 0.5, 200.0, 2000.0
+    10,
+    8,
+    6,
+    3,
+    1,
+    2,
+    60.0,
+    90.0,
+    600.0,
+    900.0,
+    50.0,
+    70.0,
+    500.0,
+    700.0,
+    0.5,
+    200.0,
+    2000.0,
+    started_responded=7,
+    started_resolved=5,
+    started_ai_resolved=2,
+    started_resolved_unanswered=1,
 )
 EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None, None, None)
 TINYBIRD_DOWN = SourceUnavailable("Down.", source="tinybird", resource="inbox_analytics")
@@ -62,7 +82,7 @@ def test_with_everything_there_are_five_kpis_in_card_order() -> None:
     reading = board(view(), CONVERSATIONS, VISITORS, SCORES)
     assert tuple(reading.value.kpis) == KPI_ORDER
     assert reading.value.errors == {}
-    assert reading.value.funnel == Funnel(10, 8, 6, 3)
+    assert reading.value.funnel == Funnel(10, 7, 5, 2, 1)
     assert reading.value.satisfaction is not None
     assert reading.value.satisfaction == reading.value.previous_satisfaction
     # 0.40 × 75 + 0.25 × 100 + 0.20 × 100 + 0.15 × 60

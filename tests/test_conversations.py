@@ -1,5 +1,6 @@
 """Bands, hours, hands, escalations and the list, from rows that can be counted by hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import inf
 
@@ -11,6 +12,7 @@ from analytics.metrics import Gate
 from analytics.schemas import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID, Schema
 from analytics.tiers import Comparable
 from analytics.totals import ConversationPeriods, ConversationTotals
+from tests.test_metrics import EMPTY
 
 AT = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 OPEN = Gate(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=10))
@@ -87,7 +89,7 @@ def test_escalated_of_what_is_selected() -> None:
 
 def totals(started: int, escalated: int) -> ConversationTotals:
     """Totals in which only starts and escalations matter."""
-    return ConversationTotals(started, 0, 0, 0, escalated, 0, *[None] * 11)
+    return replace(EMPTY, started=started, escalated=escalated)
 
 
 @pytest.mark.parametrize(

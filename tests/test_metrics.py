@@ -228,8 +228,3 @@ def test_visitors_out_of_reach_say_why() -> None:
         "Visitor data reaches back 30 days.",
         None,
     )
-
-
-def test_the_funnel_is_the_totals() -> None:
-    """Four counts, unchanged."""
-    assert metrics.funnel(TOTALS) == metrics.Funnel(100, 80, 60, 30)

@@ -35,6 +35,9 @@ class Kpi:
 
 KPIS: Final[tuple[Kpi, ...]] = (
     *(Kpi(kind, "count", (kind,)) for kind in KINDS),
+    Kpi("started_responded", "count", ("started", "responded")),
+    Kpi("started_resolved", "count", ("started", "responded", "resolved")),
+    Kpi("started_ai_resolved", "count", ("started", "responded", "ai_resolved")),
     Kpi("median_response_seconds", "seconds", ("responded",)),
     Kpi("p90_response_seconds", "seconds", ("responded",)),
     Kpi("mean_response_seconds", "seconds", ("responded",)),

@@ -28,6 +28,9 @@ EVENT_TYPES: Final[dict[Kind, tuple[ConversationEventType, ...]]] = {
     "escalated": ("escalated",),
     "feedback": ("feedback_submitted",),
 }
+AI_CREDIT_SECONDS: Final = 60.0
+"""The AI keeps a resolution whose newest `conversation_resolved` is at most this much newer than its `ai_resolved`."""
+
 LATE_SECONDS: Final = 900.0
 """An event missing from Tinybird that is younger than this is late; an older one was never sent."""
 
@@ -38,6 +41,10 @@ MOST_LOOKED_AT: Final = 5_000
 LAST_DAY_MINUTES: Final = 1440
 
 _ALWAYS: Final = (utc_text(EARLIEST), utc_text(LATEST - timedelta(seconds=1)))
+
+
+_Events = defaultdict[str, list[tuple[str, float, float]]]
+"""Conversation, instant and seconds of each event, by its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +149,18 @@ class Discrepancies:
 
     def _tinybird_rows(self) -> dict[Kind, dict[str, Stored]]:
         if self._in_tinybird is None:
-            self._in_tinybird = self._stored(*self._span, None)
+            self._in_tinybird = _by_kind(self._events(*self._span, None))
         return self._in_tinybird
 
-    def _stored(
-        self, date_from: str, date_to: str, ids: Sequence[str] | None
-    ) -> dict[Kind, dict[str, Stored]]:
+    def _events(self, date_from: str, date_to: str, ids: Sequence[str] | None) -> _Events:
         frame = sources.conversation_events(self._tinybird, self._website.id, date_from, date_to, ids).value
         instants = frame["timestamp"].astype("int64") / 1e6
-        by_type: dict[str, list[tuple[str, float, float]]] = defaultdict(list)
+        by_type: _Events = defaultdict(list)
         for conversation_id, event_type, at, seconds in zip(
             frame["conversation_id"], frame["event_type"], instants, frame["duration_seconds"], strict=True
         ):
             by_type[event_type].append((conversation_id, at, seconds))
-        return {
-            kind: _counted(kind, [row for type_ in types for row in by_type[type_]])
-            for kind, types in EVENT_TYPES.items()
-        }
+        return by_type
 
     def _reasons_only_stored(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
         known: dict[str, Known] = {}
@@ -168,15 +170,19 @@ class Discrepancies:
 
     def _reasons_only_counted(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
         anywhere: set[str] = set()
+        by_ai: set[str] = set()
         known: dict[str, Known] = {}
         for some in _chunks(ids):
-            anywhere |= self._stored(*_ALWAYS, some)[kind].keys()
+            events = self._events(*_ALWAYS, some)
+            anywhere |= _by_kind(events)[kind].keys()
+            by_ai |= {conversation_id for conversation_id, *_ in events["ai_resolved"]}
             known |= product.known(self._postgres, self._website, some)
         return lambda conversation_id: why_only_counted(
             kind,
             known.get(conversation_id),
             self._now,
             is_anywhere=conversation_id in anywhere,
+            is_peoples=kind == "ai_resolved" and conversation_id in by_ai - anywhere,
             purged_at=self._purged_at,
         )
 
@@ -216,7 +222,13 @@ def why_only_stored(kind: Kind, known: Known | None, now: float) -> str:
 
 
 def why_only_counted(
-    kind: Kind, known: Known | None, now: float, *, is_anywhere: bool, purged_at: float | None
+    kind: Kind,
+    known: Known | None,
+    now: float,
+    *,
+    is_anywhere: bool,
+    is_peoples: bool,
+    purged_at: float | None,
 ) -> str:
     """Why Postgres counts a conversation and Tinybird does not.
 
@@ -225,6 +237,7 @@ def why_only_counted(
         known: What Postgres has of it; None when only feedback names it.
         now: Seconds since 1970.
         is_anywhere: Whether Tinybird has such an event of it at another time.
+        is_peoples: Whether Tinybird has an `ai_resolved` of it and a later resolution by a person.
         purged_at: When the website's rows were last purged, seconds since 1970; None for never.
     """
     at = None if known is None else _instant(kind, known)
@@ -243,6 +256,8 @@ def why_only_counted(
         )
         if unusable := [text for text in told.skipped if text.split(":")[0] in EVENT_TYPES[kind]]:
             return f"no valid event can be made: {unusable[0].split(': ', 1)[1]}"
+    if is_peoples:
+        return "resolved by a person after the AI in Tinybird, by the AI alone in Postgres"
     if at is not None and purged_at is not None and at < purged_at and not is_anywhere:
         return f"purged: the website's rows were deleted on {datetime.fromtimestamp(purged_at, UTC):%Y-%m-%d}"
     if at is not None and at > now - LATE_SECONDS:
@@ -260,6 +275,21 @@ def _instant(kind: Kind, known: Known) -> float | None:
         "feedback": known.feedback,
     }
     return at[kind]
+
+
+def _by_kind(events: _Events) -> dict[Kind, dict[str, Stored]]:
+    """What counts of each kind, as the pipes decide it; `ai_resolved` are the resolutions that the AI is credited for."""
+    found = {
+        kind: _counted(kind, [row for type_ in types for row in events[type_]])
+        for kind, types in EVENT_TYPES.items()
+    }
+    by_anybody = _counted("resolved", events["conversation_resolved"])
+    found["ai_resolved"] = {
+        conversation_id: found["resolved"][conversation_id]
+        for conversation_id, by_ai in found["ai_resolved"].items()
+        if conversation_id not in by_anybody or by_anybody[conversation_id].at <= by_ai.at + AI_CREDIT_SECONDS
+    }
+    return found
 
 
 def _counted(kind: Kind, rows: Sequence[tuple[str, float, float]]) -> dict[str, Stored]:

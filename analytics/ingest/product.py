@@ -59,11 +59,16 @@ SELECT
   (SELECT count(*) FROM counted WHERE is_resolved AND resolved_by_ai_agent_id IS NOT NULL),
   (SELECT count(*) FROM counted WHERE is_escalated),
   (SELECT count(DISTINCT conversation_id) FROM given),
+  (SELECT count(*) FROM counted WHERE is_started AND is_responded),
+  (SELECT count(*) FROM counted WHERE is_started AND is_responded AND is_resolved),
+  (SELECT count(*) FROM counted WHERE is_started AND is_responded AND is_resolved AND resolved_by_ai_agent_id IS NOT NULL),
   (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY response_seconds) FROM counted WHERE is_responded),
-  (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY response_seconds) FROM counted WHERE is_responded),
+  (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY response_seconds) FROM counted WHERE is_responded
+   HAVING count(*) >= 10),
   (SELECT CAST(avg(response_seconds) AS double precision) FROM counted WHERE is_responded),
   (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY resolution_seconds) FROM counted WHERE is_resolved),
-  (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY resolution_seconds) FROM counted WHERE is_resolved),
+  (SELECT percentile_cont(0.9) WITHIN GROUP (ORDER BY resolution_seconds) FROM counted WHERE is_resolved
+   HAVING count(*) >= 10),
   (SELECT CAST(avg(resolution_seconds) AS double precision) FROM counted WHERE is_resolved),
   (SELECT count(*) FROM given),
   (SELECT CAST(sum((rating - 1) * 25) AS double precision) FROM given),
@@ -121,7 +126,7 @@ class Numbers:
     """What Postgres says of one period.
 
     Attributes:
-        values: By the KPI's name; None for a quantile of nothing.
+        values: By the KPI's name; None for a quantile of nothing, and for p90 below 10 values, as in the pipes.
         rating: Scores of the ratings given.
         sentiment: Scores of the rated conversations started.
     """
@@ -168,17 +173,20 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     (row,) = _rows(postgres, "parity_kpis", _KPIS, website, date_from=date_from, date_to=date_to)
-    names = ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
+    names = (
+        *("started", "responded", "resolved", "ai_resolved", "escalated", "feedback"),
+        *("started_responded", "started_resolved", "started_ai_resolved"),
+    )
     durations = (
         *("median_response_seconds", "p90_response_seconds", "mean_response_seconds"),
         *("median_resolution_seconds", "p90_resolution_seconds", "mean_resolution_seconds"),
     )
     found = cast("Sequence[float | None]", row)
-    values = dict(zip((*names, *durations), found[:12], strict=True))
+    values = dict(zip((*names, *durations), found[:15], strict=True))
     values["ai_handled_rate"] = (
         (values["ai_resolved"] or 0) / values["resolved"] if values["resolved"] else None
     )
-    return Numbers(values, _scores(found[12:15]), _scores(found[15:18]))
+    return Numbers(values, _scores(found[15:18]), _scores(found[18:21]))
 
 
 def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to: str) -> int:

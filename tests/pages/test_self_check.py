@@ -176,6 +176,7 @@ class Counted:
     responded: int
     resolved: int
     ai_resolved: int
+    funnel: dict[str, int]
     median_response: float
     median_resolution: float
     visitors: int
@@ -217,6 +218,7 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
 
     first: dict[str, tuple[str, float]] = {}
     last: dict[str, tuple[str, bool, float]] = {}
+    newest: dict[tuple[str, str], datetime] = {}
     for event in events:
         key, at, seconds = event["conversation_id"], event["timestamp"], event["duration_seconds"]
         if event["event_type"] == "first_response":
@@ -224,15 +226,29 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
         elif event["event_type"] in {"conversation_resolved", "ai_resolved"}:
             mark = (at, event["event_type"] == "conversation_resolved", seconds)
             last[key] = max(last.get(key, mark), mark)
+            instant = datetime.fromisoformat(at)
+            newest[key, event["event_type"]] = max(newest.get((key, event["event_type"]), instant), instant)
     visits = [visit for visit in facts.visits if low <= visit["timestamp"] < high]
     seen = {visit["visitor_id"] for visit in visits if visit["event_type"] == "seen"}
-    started = len(ids("conversation_started"))
+    ai = {
+        key
+        for key in ids("ai_resolved")
+        if newest.get((key, "conversation_resolved"), newest[key, "ai_resolved"])
+        <= newest[key, "ai_resolved"] + timedelta(seconds=60)
+    }
+    cohort = ids("conversation_started")
+    started = len(cohort)
+    steps = {"started": cohort, "responded": cohort & first.keys()}
+    steps["resolved"] = steps["responded"] & last.keys()
+    steps["ai_resolved"] = steps["resolved"] & ai
+    steps["resolved_unanswered"] = (cohort & last.keys()) - first.keys()
     median = statistics.median(seconds for _, seconds in first.values())
     return Counted(
         started=started,
         responded=len(first),
         resolved=len(last),
-        ai_resolved=len(ids("ai_resolved")),
+        ai_resolved=len(ai),
+        funnel={name: len(reached) for name, reached in steps.items()},
         median_response=median,
         median_resolution=statistics.median(seconds for *_, seconds in last.values()),
         visitors=len(seen),
@@ -241,7 +257,7 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
         ),
         page_views=sum(visit["event_type"] == "page_view" for visit in visits),
         first={key: seconds for key, (_, seconds) in first.items()},
-        ai=ids("ai_resolved"),
+        ai=ai,
         index=satisfaction(facts, start, end, median, len(last) / started),
     )
 
@@ -323,11 +339,10 @@ def test_overview_says_what_was_counted(
     assert cards["Satisfaction"] == formatting.score(by_hand.index)
 
     steps = {row["step"]: int(row["conversations"]) for row in files["funnel"]}
-    assert steps == {
-        name: getattr(by_hand, name) for name in ("started", "responded", "resolved", "ai_resolved")
-    }
-    for name, conversations in steps.items():
-        assert total(files["response-over-time"], name, period="current") == conversations
+    assert {"resolved_unanswered": 0} | steps == by_hand.funnel
+    counts = {name: getattr(by_hand, name) for name in ("started", "responded", "resolved", "ai_resolved")}
+    for name in ("started", "responded", "resolved"):
+        assert total(files["response-over-time"], name, period="current") == counts[name]
 
     asked = {
         "website_id": facts.site.id,
@@ -335,7 +350,9 @@ def test_overview_says_what_was_counted(
         "date_to": end.strftime("%Y-%m-%d %H:%M:%S"),
     }
     endpoint = query_pipe("inbox_analytics", **asked)[0]
-    assert {name: endpoint[name] for name in steps} == steps
+    assert {name: endpoint[name] for name in counts} == counts
+    columns = {name: name if name == "started" else f"started_{name}" for name in steps}
+    assert {name: endpoint[column] for name, column in columns.items()} == steps
     assert endpoint["median_response_seconds"] == by_hand.median_response
     assert query_pipe("unique_visitors", **asked)[0]["unique_visitors"] == by_hand.visitors
 
