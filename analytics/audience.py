@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from analytics import intervals, metrics, periods, timeseries
+from analytics import countries, intervals, metrics, periods, timeseries
 from analytics.clock import Bucket
 from analytics.intervals import Interval
 from analytics.metrics import Delta, Gate
@@ -27,6 +27,7 @@ VALUE_COLUMNS: Final = (
     "dimension",
     "value",
     "country_code",
+    "country",
     "visitors",
     "visitors_ratio",
     "sessions",
@@ -106,7 +107,12 @@ def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
         for now, before in zip(values["visitors"], values["previous_visitors"], strict=True)
     ]
     everybody = int(total["visitors"])
+    has_country = values["dimension"].isin(["country", "city"])
     values = values.assign(
+        country=[
+            countries.name_of(code) if has else ""
+            for code, has in zip(values["country_code"], has_country, strict=True)
+        ],
         visitors_ratio=values["visitors"] / everybody if everybody else float("nan"),
         previous_visitors=values["previous_visitors"].astype("float64")
         if is_read

@@ -8,6 +8,8 @@ from typing import Final
 
 import pandas as pd
 
+from analytics import countries
+from analytics.country_codes import folded
 from analytics.intervals import wilson
 from analytics.metrics import Delta, Gate
 from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure
@@ -30,6 +32,7 @@ LISTED_COLUMNS: Final = (
     "rating",
     "city",
     "country_code",
+    "country",
 )
 
 
@@ -191,13 +194,18 @@ def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
     frame.loc[is_by_ai, "handled_by"] = "ai"
     frame["is_escalated"] = frame["is_escalated"] == 1
     if known is None:
-        for column in ("status", "sentiment", "city", "country_code"):
+        for column in ("status", "sentiment", "city", "country_code", "country"):
             frame[column] = pd.Series(None, index=frame.index, dtype="str")
         return frame.assign(is_known=True, rating=float("nan"))[list(LISTED_COLUMNS)]
     facts = known.rename(columns={"id": "conversation_id", "started_at": "known_start"})
     frame = frame.merge(facts, on="conversation_id", how="left", validate="one_to_one")
     frame["is_known"] = frame["status"].notna()
     frame["started_at"] = frame["started_at"].fillna(frame["known_start"])
+    codes = [folded(code) if isinstance(code, str) else "" for code in frame["country_code"]]
+    frame["country_code"] = pd.Series([code or None for code in codes], index=frame.index, dtype="str")
+    frame["country"] = pd.Series(
+        [countries.name_of(code) if code else None for code in codes], index=frame.index, dtype="str"
+    )
     return frame[list(LISTED_COLUMNS)]
 
 

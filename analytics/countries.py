@@ -15,11 +15,32 @@ from typing import Final, cast
 import numpy as np
 import numpy.typing as npt
 
+from analytics.country_codes import folded
+
 Floats = npt.NDArray[np.float64]
 
 OUTLINES: Final = Path(__file__).parents[1] / "static" / "countries.geojson"
 SOUTHERNMOST: Final = -57.0
 """Nobody visits a website from farther south, and a map without Antarctica has room for everybody else."""
+
+NAMES_OFF_THE_MAP: Final = {
+    "AQ": "Antarctica",
+    "BQ": "Bonaire, Sint Eustatius and Saba",
+    "BV": "Bouvet Island",
+    "CC": "Cocos Islands",
+    "CX": "Christmas Island",
+    "GI": "Gibraltar",
+    "TK": "Tokelau",
+    "TV": "Tuvalu",
+    "UM": "U.S. Minor Outlying Islands",
+    "YT": "Mayotte",
+}
+"""Countries by ISO 3166 that have no outline of their own."""
+
+CODES_BY_NAME: Final = {"Kosovo": "XK"}
+"""Codes that Natural Earth leaves out and everybody uses."""
+
+UNKNOWN: Final = "Unknown"
 
 SCALE: Final = 200
 """Units of the map per unit of the projection: a map 1,080 wide, whose outlines are drawn in whole units."""
@@ -91,7 +112,8 @@ def countries() -> tuple[Country, ...]:
                 for ring, area in zip(rings, areas, strict=True)
                 if area >= min(SMALLEST_RING, max(areas))
             ]
-            code, name = feature["properties"]["code"] or "", feature["properties"]["name"]
+            name = feature["properties"]["name"]
+            code = feature["properties"]["code"] or CODES_BY_NAME.get(name, "")
             largest = kept[int(np.argmax([_area(ring) for ring in kept]))]
             found.append((sum(areas), Country(code, name, _path(kept), _points(kept, largest))))
     return tuple(country for _area_of, country in sorted(found, key=lambda each: -each[0]))
@@ -99,8 +121,20 @@ def countries() -> tuple[Country, ...]:
 
 @cache
 def names() -> dict[str, str]:
-    """The name of each country on the map by its code; of two areas with one code, that of the larger."""
-    return {country.code: country.name for country in reversed(countries()) if country.code}
+    """The name of each country by its code; of two areas with one code, that of the larger."""
+    return NAMES_OFF_THE_MAP | {
+        country.code: country.name for country in reversed(countries()) if country.code
+    }
+
+
+def name_of(code: str) -> str:
+    """The name of a country; its code where it has no name, "Unknown" where it is not known.
+
+    >>> [name_of(code) for code in ("DE", "na", "XK", "ZZ", "", "EU", "<b>")]
+    ['Germany', 'Namibia', 'Kosovo', 'ZZ', 'Unknown', 'Unknown', 'Unknown']
+    """
+    country = folded(code)
+    return names().get(country, country) or UNKNOWN
 
 
 def _area(ring: Floats) -> float:

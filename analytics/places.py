@@ -84,9 +84,9 @@ class Cell:
 
 
 def located(locations: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are somewhere on Earth; those without coordinates, or outside the world, are no places."""
+    """The rows that are somewhere on Earth; those without coordinates (0, 0), or outside the world, are no places."""
     on_earth = locations["latitude"].between(-90, 90) & locations["longitude"].between(-180, 180)
-    return locations[on_earth]
+    return locations[on_earth & ~(locations["latitude"].eq(0) & locations["longitude"].eq(0))]
 
 
 def zoom_levels(locations: pd.DataFrame) -> tuple[pd.DataFrame, ...]:

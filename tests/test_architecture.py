@@ -26,7 +26,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
 PACKAGES: Final = ("cached", "ingest", "schemas", "sources")
 """Modules that are split, by page or by noun."""
 
-SAME_LAYER: Final = {("views", "access"), ("periods", "clock")}
+SAME_LAYER: Final = {("views", "access"), ("periods", "clock"), ("countries", "country_codes")}
 
 PURE: Final = frozenset(
     {

@@ -154,3 +154,16 @@ def test_buckets_follow_what_visitor_data_reaches() -> None:
     view = resolved("90d")
     assert view.bucket == "week"
     assert audience.bucket_of(view) == "day"
+
+
+def test_a_country_has_its_name_in_page_and_file() -> None:
+    """Beside its code, because a program takes Namibia's NA for a missing value; other dimensions have none."""
+    names = [column.name for column in schemas.VISITOR_BREAKDOWN.columns]
+    found = [(*("country", code, code), *(9, 9, 9, 0, 0, 0)) for code in ("NA", "XK", "ZZ", "")]
+    city, device = ("city", "Windhoek", "NA", 9, 9, 9, 0, 0, 0), ("device", "mobile", "", 9, 9, 9, 0, 0, 0)
+    everybody = ("total", "", "", 9, 9, 9, 0, 0, 0)
+    answer = schemas.VISITOR_BREAKDOWN.frame(
+        names, [dict(zip(names, row, strict=True)) for row in (everybody, *found, city, device)]
+    )
+    values = audience.audience(answer, resolved()).values
+    assert values["country"].tolist() == ["Namibia", "Kosovo", "ZZ", "Unknown", "Namibia", ""]

@@ -142,7 +142,7 @@ def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
     """Joined by id; a conversation that Postgres does not show stays, marked."""
     known = frame(
         CONVERSATIONS_BY_ID,
-        {"id": "a", "status": "open", "started_at": AT, "rating": 4, "city": "Paris", "country_code": "FR"},
+        {"id": "a", "status": "open", "started_at": AT, "rating": 4, "city": "Paris", "country_code": "fr"},
         {"id": "c", "status": "resolved", "started_at": AT, "sentiment": "positive"},
     )
     rows = conversations.listed(ROWS, known)
@@ -154,6 +154,8 @@ def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
     assert rows["is_known"].tolist() == [True, True, False]
     assert rows["started_at"][1] == AT
     assert rows["rating"][1] == 4
+    assert rows[["country_code", "country"]].to_numpy()[1].tolist() == ["FR", "France"]
+    assert rows[["country_code", "country"]].isna().to_numpy()[0].all()
     assert pd.isna(rows["sentiment"][1])
 
 

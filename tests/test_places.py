@@ -50,7 +50,7 @@ def test_no_place_gives_no_cluster() -> None:
 
 @pytest.mark.parametrize(
     ("latitude", "longitude"),
-    [(None, None), (90.5, 0.0), (-91.0, 0.0), (0.0, 180.5), (0.0, -181.0), (float("nan"), 5.0)],
+    [(None, None), (90.5, 0.0), (-91.0, 0.0), (0.0, 180.5), (0.0, -181.0), (float("nan"), 5.0), (0.0, 0.0)],
 )
 def test_what_is_outside_the_world_is_no_place(latitude: float | None, longitude: float | None) -> None:
     """Nothing is drawn beside the Earth, nor moved onto it."""

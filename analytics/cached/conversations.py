@@ -93,8 +93,8 @@ def conversation_list(view: View, selection: Selection, page: int) -> Reading[Li
         handled_by (string): `ai` or `human`; empty when not resolved in the period.
         is_escalated (bool): in the period.
         is_known (bool): False for a conversation that Postgres does not show: deleted, or a test visitor's.
-        status, sentiment, city, country_code (string, the last two untrusted): as Postgres has them now; empty when
-            not known.
+        status, sentiment, city (string, the last untrusted): as Postgres has them now; empty when not known.
+        country_code, country (string): two capital letters, and the name; empty when not known.
         rating (float, 1 to 5): of the newest feedback; NaN without any.
 
     When Postgres cannot be read, its columns are empty and `failures` says why.

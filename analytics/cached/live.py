@@ -41,7 +41,7 @@ def active_visitors(
 
     Columns:
         visitor_id, city, country_code, device_type, browser, page_url (string): untrusted text, may be empty.
-        latitude, longitude (float, degrees): 0, 0 with an empty country_code means no place.
+        latitude, longitude (float, degrees): 0, 0 means no place.
         last_seen (datetime, UTC)
 
     Raises:

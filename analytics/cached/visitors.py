@@ -31,7 +31,8 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
     `values` has one row per (dimension, value) with a visitor or page view in the period, most visitors first:
         dimension (string): country, city, device, browser or page.
         value (string): untrusted text; empty where not known.
-        country_code (string): of a country or city, untrusted text; empty otherwise.
+        country_code (string): of a country or city, two capital letters or empty; empty otherwise.
+        country (string): its name, "Unknown" where it is not known; empty for other dimensions.
         visitors, sessions, page_views (int): distinct visitors, distinct sessions, page views.
         visitors_ratio (float, 0..1): share of all visitors; shares of a dimension may add up to more than 1.
         previous_visitors (float): of the period before; NaN when not compared.

@@ -4,7 +4,7 @@ from analytics.schemas.schema import Column, pipe
 
 _PLACE = (
     Column("city", "string", "untrusted text, may be empty"),
-    Column("country_code", "string", "ISO 3166 alpha-2, empty without a place"),
+    Column("country_code", "string", "ISO 3166 alpha-2 in capital letters, empty when not known"),
     Column("latitude", "float", "degrees"),
     Column("longitude", "float", "degrees"),
 )
@@ -23,7 +23,7 @@ VISITOR_LOCATIONS = pipe(
     Column("latitude", "float", "degrees, empty for those without a place", is_nullable=True),
     Column("longitude", "float", "degrees, empty for those without a place", is_nullable=True),
     Column("city", "string", "untrusted text, may be empty"),
-    Column("country_code", "string", "ISO 3166 alpha-2, empty without a place"),
+    Column("country_code", "string", "ISO 3166 alpha-2 in capital letters, empty when not known"),
     Column("visitors", "int", "visitors at this place"),
 )
 

@@ -6,7 +6,7 @@ VISITOR_BREAKDOWN = pipe(
     "visitor_breakdown",
     Column("dimension", "string", "browser, city, country, device, page or total"),
     Column("value", "string", "untrusted text; empty where not known"),
-    Column("country_code", "string", "of a country or city, untrusted text"),
+    Column("country_code", "string", "of a country or city, two capital letters or empty"),
     Column("visitors", "int", "distinct visitors"),
     Column("sessions", "int", "distinct sessions"),
     Column("page_views", "int", "page views"),

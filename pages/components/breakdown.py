@@ -12,12 +12,13 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analytics import cached, tiers
+from analytics import cached, countries, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension
 from analytics.cached import Question, ResolvedView, VisitorFilters
+from analytics.country_codes import folded
 from analytics.metrics import Delta, Verdict
 from analytics.periods import Range
-from pages.components import cards, explain, filters, formatting, url_state, world
+from pages.components import cards, explain, filters, formatting, url_state
 from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
 
@@ -66,10 +67,12 @@ def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
         if st.query_params.get(wording.parameter)
     }
     known = {name: "" if text == UNKNOWN else text for name, text in given.items()}
+    if "country" in known:
+        known["country"] = folded(known["country"])
     city, country_of_city = _city(given["city"]) if "city" in given else (None, None)
     shown = {name: formatting.plain(text) or "Unknown" for name, text in known.items()}
     if "country" in known:
-        shown["country"] = world.country_name(known["country"])
+        shown["country"] = countries.name_of(known["country"])
     if city is not None:
         shown["city"] = formatting.place(city or "Unknown", country_of_city or "")
     if "path" in known:
@@ -233,7 +236,7 @@ def _city(text: str) -> tuple[str, str | None]:
     city, comma, country = text.rpartition(", ")
     if not comma:
         return ("" if text == UNKNOWN else text), None
-    return "" if city == UNKNOWN else city, "" if country == UNKNOWN else country
+    return "" if city == UNKNOWN else city, folded(country)
 
 
 def _parameter(dimension: Dimension, row: Mapping[Hashable, object]) -> str:
@@ -244,7 +247,7 @@ def _parameter(dimension: Dimension, row: Mapping[Hashable, object]) -> str:
 def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, str | None]:
     """What a row is called, and its full text where that is longer than a row."""
     if dimension == "country":
-        text = world.country_name(value)
+        text = countries.name_of(value)
     elif dimension == "page":
         text = formatting.page_path(value) if value else "Unknown"
     else:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import pandas as pd
 import streamlit as st
 
+from analytics import countries
 from analytics.cached import Reading, RightNow
 from analytics.clock import parse_timezone
 from pages.components import formatting, url_state
@@ -138,7 +139,8 @@ def draw_age(reading: Reading[T], timezone: str, pace: str, newest: datetime | N
 
 def listed(visitors: pd.DataFrame) -> pd.DataFrame:
     """What the list shows of `cached.active_visitors`, exactly: for its export."""
-    return visitors[["city", "country_code", "page_url", "device_type", "last_seen"]]
+    named = visitors.assign(country=[countries.name_of(code) for code in visitors["country_code"]])
+    return named[["city", "country_code", "country", "page_url", "device_type", "last_seen"]]
 
 
 def days_of(now: datetime, minutes: int, timezone: str) -> tuple[date, date]:

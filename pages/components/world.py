@@ -33,7 +33,8 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
     """
     colours = palette()
     visitors = dict(zip(values["value"], values["visitors"], strict=True))
-    most = max((visitors.get(country.code, 0) for country in countries.countries()), default=0)
+    on_map = {country.code for country in countries.countries() if country.code}
+    most = max((count for code, count in visitors.items() if code in on_map), default=0)
     # All at once: Plotly checks every shape anew with each one added.
     shapes = [*_outlines(visitors, most, colours), *(_strip(colours) if most else ())]
     figure = go.Figure(layout={"shapes": shapes})
@@ -66,15 +67,6 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
     return str(points[0]["customdata"][0]) if points else None
 
 
-def country_name(code: str) -> str:
-    """The name of a country; its code where there is no name, in words where it is not known.
-
-    >>> country_name("DE"), country_name("ZZ"), country_name("")
-    ('Germany', 'ZZ', 'Unknown')
-    """
-    return countries.names().get(code) or formatting.plain(code, 40) or "Unknown"
-
-
 def _targets(visitors: dict[str, int], values: pd.DataFrame) -> go.Scatter:
     """Points that cannot be seen, all over each country that has visitors: what hovering and clicking find."""
     shares = dict(zip(values["value"], values["visitors_ratio"], strict=True))
@@ -91,7 +83,7 @@ def _targets(visitors: dict[str, int], values: pd.DataFrame) -> go.Scatter:
         customdata=[
             [
                 country.code,
-                country_name(country.code),
+                countries.name_of(country.code),
                 _people(visitors[country.code]),
                 formatting.rate(shares[country.code]),
             ]
@@ -175,7 +167,8 @@ def _people(visitors: int) -> str:
 
 def _alt(values: pd.DataFrame) -> str:
     top = ", ".join(
-        f"{country_name(code)} {formatting.count(count)}"
+        f"{countries.name_of(code)} {formatting.count(count)}"
         for code, count in zip(values["value"].head(3), values["visitors"].head(3), strict=True)
     )
-    return f"World map of visitors by country, {len(values)} countries: {top}"
+    known = int((values["value"] != "").sum())
+    return f"World map of visitors by country, {known} countries: {top}"

@@ -516,7 +516,14 @@ def test_live_counts_each_visitor_once_wherever_it_is_shown(
     assert f"{len(present)} :gray[visitors in the last {minutes} minutes]" in text_of(page)
     assert len(page.dataframe[0].value) == len(present)
     assert len(files["live-visitors"]) == len(present)
-    assert list(files["live-visitors"][0]) == ["city", "country_code", "page_url", "device_type", "last_seen"]
+    assert list(files["live-visitors"][0]) == [
+        "city",
+        "country_code",
+        "country",
+        "page_url",
+        "device_type",
+        "last_seen",
+    ]
     levels = globe_levels(page)
     assert [sum(level.values()) for level in levels] == [len(placed)] * len(levels)
     if missing := len(present) - len(placed):

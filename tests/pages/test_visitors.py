@@ -236,3 +236,22 @@ def test_more_rows_are_one_click_away(run_page: RunPage, site: Site, send_events
     assert len(rows_of(page, "browser")) == 8
     page.button(key="more-browser").click().run()
     assert len(rows_of(page, "browser")) == 10
+
+
+def test_a_country_is_one_row_however_it_was_written(
+    run_page: RunPage, site: Site, send_events: SendEvents
+) -> None:
+    """By name; what is no country is Unknown; the filter counts all of a row, also from a link in small letters."""
+    at = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    codes = ["de", "DE", "De", "XX", "T1", "NA"]
+    rows = [
+        {"timestamp": at, "website_id": site.id, "visitor_id": f"v{number}", "event_type": "seen", "country_code": code}
+        for number, code in enumerate(codes)
+    ]  # fmt: skip
+    send_events("visitor_events", rows)
+    page = run_page(VISITORS, website=site.slug)
+    assert rows_of(page, "country") == ["Germany", "Unknown", "Namibia"]
+    for link, chip, visitors in (("DE", "Germany", "3"), ("de", "Germany", "3"), ("T1", "Unknown", "2")):
+        page = run_page(VISITORS, website=site.slug, country=link)
+        assert page.button(key="chip-country").label == f"Country: {chip}"
+        assert totals_of(page)["Unique visitors"] == visitors

@@ -1,9 +1,12 @@
 """visitor_breakdown against rows that can be counted by hand, with filters, and against unique_visitors."""
 
+from collections import Counter
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 
+from analytics.country_codes import folded
 from tests.tinybird.website import Row, Website, ago, dice, stamp
 
 COLUMNS = [
@@ -19,6 +22,28 @@ COLUMNS = [
 ]
 NOON = ago(days=2).replace(hour=12, minute=0, second=0)
 PERIOD = {"date_from": stamp(NOON), "date_to": stamp(NOON + timedelta(hours=1))}
+CODES = (
+    "DE",
+    "de",
+    "De",
+    "dE",
+    "NA",
+    "na",
+    "XK",
+    "xk",
+    "T1",
+    "A1",
+    "A2",
+    "XX",
+    "xx",
+    "EU",
+    "AP",
+    "",
+    "USA",
+    "D",
+    " DE",
+    "DE\n",
+)
 HOSTILE = "'; DROP TABLE visitor_events; -- {{ error('x') }} <b>\\"
 
 
@@ -97,6 +122,26 @@ def test_periods_are_half_open_and_beside_each_other(website: Website) -> None:
         for row in rows
         if row["dimension"] == "country"
     ] == [("DE", 2, 0), ("ES", 0, 1)]
+
+
+def test_countries_are_folded_as_in_the_app(website: Website) -> None:
+    """By the rule of `country_codes.folded`: one row per country, whose filter counts every way that it was written."""
+    codes = [*CODES, *("".join(pair) for pair in product("AdEnPTXxZ1é", repeat=2))]
+    website.visits(
+        *(_event(f"v{number}", NOON, country_code=code, city="X") for number, code in enumerate(codes))
+    )
+    counted = Counter(folded(code) for code in codes)
+
+    rows = website.ask("visitor_breakdown", **PERIOD)
+
+    assert {value: visitors for value, visitors, *_ in _counts(rows, "country")} == counted
+    assert {r["country_code"]: r["visitors"] for r in rows if r["dimension"] == "city"} == counted
+    for country, visitors in {name: counted[name] for name in ("DE", "NA", "XK", "")}.items():
+        for filters in ({"country_code": country or "-"}, {"city": "X", "city_country_code": country or "-"}):
+            only = website.ask("visitor_breakdown", **PERIOD, **filters)
+            assert _counts(only, "total") == [("", visitors, visitors, 0)]
+            (now, _) = website.ask("visitor_timeseries", **PERIOD, **filters)
+            assert (now["period"], now["visitors"]) == ("current", visitors)
 
 
 def test_a_visitor_who_was_never_seen_is_none(website: Website) -> None:
@@ -229,12 +274,12 @@ def test_duplicated_events_make_no_visitor_and_no_session(website: Website) -> N
 def test_each_dimension_has_at_most_limit_values(website: Website) -> None:
     """The limit is per dimension, and the values with most visitors stay."""
     website.visits(
-        *(_event(f"v{number}", NOON, country_code=code) for number, code in enumerate("AAAABBBCCD"))
+        *(_event(f"v{number}", NOON, country_code=2 * code) for number, code in enumerate("AAAABBBCCD"))
     )
 
     rows = website.ask("visitor_breakdown", **PERIOD, limit=2)
 
-    assert _counts(rows, "country") == [("A", 4, 4, 0), ("B", 3, 3, 0)]
+    assert _counts(rows, "country") == [("AA", 4, 4, 0), ("BB", 3, 3, 0)]
     assert _counts(rows, "total") == [("", 10, 10, 0)]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tinybird.website import LYON, PARIS, Row, Website, ago
+from tests.tinybird.website import LYON, PARIS, Row, Website, ago, stamp
 
 
 def _places(rows: list[Row]) -> list[tuple[str, int]]:
@@ -71,15 +71,37 @@ def test_poles_and_the_date_line_are_places(website: Website) -> None:
     assert sorted(_places(website.ask("visitor_locations"))) == [("East", 1), ("North", 1)]
 
 
-def test_zero_coordinates_of_a_country_are_a_place(website: Website) -> None:
-    """Only an empty country makes (0, 0) no place; either coordinate alone may be 0."""
-    website.visit("v1", ago(seconds=30), latitude=0, longitude=0, country_code="GH")
+def test_zero_coordinates_are_no_place_whatever_the_country(website: Website) -> None:
+    """A country without coordinates is on no globe; either coordinate alone may be 0."""
+    website.visit("v1", ago(seconds=30), latitude=0, longitude=0, country_code="GH", city="Accra")
     website.visit("v2", ago(seconds=30), latitude=51.48, longitude=0, city="Greenwich")
     website.visit("v3", ago(seconds=30), latitude=0, longitude=-78.46, city="Mitad del Mundo")
 
     places = sorted(_places(website.ask("visitor_locations")))
 
     assert places == [("", 1), ("Greenwich", 1), ("Mitad del Mundo", 1)]
+
+
+def test_countries_of_a_place_are_one(website: Website) -> None:
+    """`de` and `DE` are the same dot, `XX` is no country."""
+    berlin = {"city": "Berlin", "latitude": 52.5, "longitude": 13.25}
+    website.visits(
+        *(
+            {
+                "visitor_id": code,
+                "timestamp": stamp(ago(seconds=30)),
+                "event_type": "seen",
+                "country_code": code,
+                **berlin,
+            }
+            for code in ("de", "DE", "XX", "T1")
+        )
+    )
+
+    assert [(row["country_code"], row["visitors"]) for row in website.ask("visitor_locations")] == [
+        ("", 2),
+        ("DE", 2),
+    ]
 
 
 def test_window_is_five_minutes_by_default(website: Website) -> None:
