@@ -3,23 +3,24 @@
 Every read is one read-only transaction with a statement timeout. Nothing here depends on a startup option or a
 prepared statement, so that a pooler (PgBouncer and its kin) may stand in between. Every failure becomes one of
 `analytics.errors`, here and only here; the address, which holds a password, is never in one.
+
+A connection that was dropped in silence is given up on this side: see `analytics.bounded_connection`.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 import psycopg
-from sqlalchemy import create_engine, exc, text
-from sqlalchemy.engine import Connection, CursorResult, Engine, make_url
+from sqlalchemy import TextClause, create_engine, event, exc, text
+from sqlalchemy.engine import URL, Connection, CursorResult, Dialect, Engine, make_url
 
+from analytics.bounded_connection import KEEPALIVE, BoundedConnection, ServerSilentError, answered_within
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.settings import Settings
 
@@ -30,25 +31,43 @@ T = TypeVar("T")
 
 Parameter = str | int | float | bool | datetime | Sequence[str] | None
 
-CONNECT_TIMEOUT_SECONDS: Final = 3
-STATEMENT_TIMEOUT_SECONDS: Final = 8
-POOL_WAIT_SECONDS: Final = 5
-READ_DEADLINE_SECONDS: Final = 10.0
-"""No timeout of the server or the network ends the wait for a server that hangs: this does, on this side."""
-
-STREAM_STEP_SECONDS: Final = 120
-"""How long one step of a stream may take; the first one may have to sort a large table."""
-
 FETCH_ROWS: Final = 2000
 """Rows of one step of a stream: what is in memory at a time."""
 
-HANGING_SECONDS: Final = 15.0
-"""How long a server that hung is not asked again, so that pages answer at once meanwhile."""
+RECYCLE_SECONDS: Final = 1800
+"""A pooled connection is replaced at this age."""
 
 _CANCELED: Final = "57014"
 _MISSING_PRIVILEGE: Final = "42501"
 _MISSING_OBJECTS: Final = frozenset({"42P01", "42703", "3F000", "42883"})
 _CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs, then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things may take, in seconds.
+
+    Attributes:
+        connect: Opening a connection; whole seconds, for each host of the address.
+        ping: The test of a pooled connection before use. One that does not answer is replaced, so that a path that was
+            dropped while the connection lay idle costs its first reader this much.
+        pool: The wait for a connection while all are in use.
+        statement: A statement of a read; the server stops it.
+        read: A whole read, seen from here, whatever server and network do.
+        step: A step of a stream; the first one may have to sort a large table. The server stops it.
+        hanging: How long a server on which new connections hang is not asked again, so that pages answer at once meanwhile.
+    """
+
+    connect: int = 3
+    ping: float = 3.0
+    pool: float = 5.0
+    statement: float = 8.0
+    read: float = 10.0
+    step: float = 120.0
+    hanging: float = 15.0
+
+
+LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +90,16 @@ class Postgres:
 
     Args:
         url: `postgresql://…`, with its password.
+        limits: How long things may take.
 
     Raises:
         ConfigError: The address cannot be read.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
-        self._hangs_until = 0.0
+    def __init__(self, url: str, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        self._engine = _engine(url, limits)
+        self._hangs_until = self._answered_at = 0.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Postgres:
@@ -109,14 +130,8 @@ class Postgres:
             SchemaMismatch: A table or column is not there.
         """
         if time.monotonic() < self._hangs_until:
-            raise _unanswered(name)
-        try:
-            rows, columns = within(READ_DEADLINE_SECONDS, lambda: self._rows(statement, params))
-        except TimeoutError:
-            self._hangs_until = time.monotonic() + HANGING_SECONDS
-            raise _unanswered(name) from None
-        except (exc.SQLAlchemyError, psycopg.Error) as error:
-            raise translated(error, name) from None
+            raise _unanswered(name, self._limits.read)
+        rows, columns = self._answered(name, self._limits.read, lambda: self._rows(name, statement, params))
         return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
 
     def stream(
@@ -133,96 +148,94 @@ class Postgres:
             params: The values.
 
         Raises:
-            SourceError: As `read`, on any step; a step may take `STREAM_STEP_SECONDS`.
+            SourceError: As `read`, on any step. A step that hears nothing from the server for longer than a step may
+                take closes the connection.
         """
-        connection, result = self._awaited(name, lambda: self._cursor(statement, params))
+        seconds = self._limits.step + self._limits.read
+        connection, result = self._answered(name, seconds, lambda: self._cursor(name, statement, params))
         parts = iter(result.partitions(FETCH_ROWS))
-        is_hanging = False
+        is_at_end = False
         try:
-            while True:
-                try:
-                    part = self._awaited(name, lambda: next(parts, None))
-                except SourceUnavailable:
-                    is_hanging = time.monotonic() < self._hangs_until
-                    raise
-                if part is None:
-                    return
+            while (part := self._answered(name, seconds, lambda: next(parts, None))) is not None:
                 yield cast("Sequence[Sequence[Value]]", part)
+            is_at_end = True
         finally:
-            # A connection whose thread still waits in it is left to that thread.
-            if not is_hanging:
-                with suppress(
-                    exc.SQLAlchemyError, psycopg.Error
-                ):  # broken, and then there is nothing to close
-                    result.close()
+            with answered_within(self._limits.read), suppress(exc.SQLAlchemyError, psycopg.Error):
+                if not is_at_end:  # closed without a word to the server, which may not hear it any more
+                    connection.invalidate()
+                result.close()
                 connection.close()
 
     def _cursor(
-        self, statement: str, params: Mapping[str, Parameter]
+        self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> tuple[Connection, CursorResult[tuple[Value, ...]]]:
-        connection = self._engine.connect()
+        connection = self._connected(name)
         try:
-            connection.execute(text(f"SET LOCAL statement_timeout = {round(STREAM_STEP_SECONDS * 1000)}"))
+            connection.execute(_statement_timeout(self._limits.step))
             streaming = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS)
             return connection, streaming.execute(text(statement), dict(params))
         except BaseException:
             connection.close()
             raise
 
-    def _awaited(self, name: str, call: Callable[[], T]) -> T:
-        try:
-            return within(STREAM_STEP_SECONDS + READ_DEADLINE_SECONDS, call)
-        except TimeoutError:
-            self._hangs_until = time.monotonic() + HANGING_SECONDS
-            raise _unanswered(name, STREAM_STEP_SECONDS + READ_DEADLINE_SECONDS) from None
-        except (exc.SQLAlchemyError, psycopg.Error) as error:
-            raise translated(error, name) from None
-
     def _rows(
-        self, statement: str, params: Mapping[str, Parameter]
+        self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
-        with self._engine.connect() as connection:
-            connection.execute(
-                text(f"SET LOCAL statement_timeout = {round(STATEMENT_TIMEOUT_SECONDS * 1000)}")
-            )
+        with self._connected(name) as connection:
+            connection.execute(_statement_timeout(self._limits.statement))
             result = connection.execute(text(statement), dict(params))
             columns = tuple(result.keys())
             return [dict(row) for row in result.mappings()], columns
 
-
-def within(seconds: float, call: Callable[[], T]) -> T:
-    """What a call of the driver returns, unless it takes longer; then it is left to end by itself in its own thread.
-
-    Raises:
-        TimeoutError: It took longer.
-        SQLAlchemyError, psycopg.Error: As the call raised it.
-    """
-    outcome: Future[T] = Future()
-
-    def run() -> None:
+    def _connected(self, name: str) -> Connection:
         try:
-            outcome.set_result(call())
+            return self._engine.connect()
+        except (AssertionError, ValueError):  # how SQLAlchemy says that it cannot read the server's version
+            raise SchemaMismatch(
+                "The server in DATABASE_URL does not say which version of PostgreSQL it is.",
+                "Point DATABASE_URL at the chat product's PostgreSQL; products that only resemble it are not read.",
+                source="postgres",
+                resource=name,
+            ) from None
+
+    def _answered(self, name: str, seconds: float, call: Callable[[], T]) -> T:
+        """What a call of the driver returns; its errors as ours, and a server that hangs noted."""
+        began = time.monotonic()
+        try:
+            with answered_within(seconds):
+                answer = call()
         except (exc.SQLAlchemyError, psycopg.Error) as error:
-            outcome.set_exception(error)
+            original = _original(error)
+            is_silent = isinstance(original, ServerSilentError)
+            is_new = isinstance(original, psycopg.errors.ConnectionTimeout) or (
+                isinstance(original, ServerSilentError) and not original.has_answered
+            )
+            if is_new and self._answered_at < began:
+                self._hangs_until = time.monotonic() + self._limits.hanging
+            raise (_unanswered(name, seconds) if is_silent else translated(error, name)) from None
+        self._answered_at = time.monotonic()
+        return answer
 
-    # A daemon, so that a server that hangs does not keep this process from ending.
-    threading.Thread(target=run, name="postgres-read", daemon=True).start()
-    return outcome.result(timeout=seconds)
+
+def _statement_timeout(seconds: float) -> TextClause:
+    return text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, limits: Limits) -> Engine:
     try:
         address = make_url(url).set(drivername="postgresql+psycopg")
-        return create_engine(
+        engine = create_engine(
             address,
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=5,
-            pool_timeout=POOL_WAIT_SECONDS,
+            pool_timeout=limits.pool,
+            pool_recycle=RECYCLE_SECONDS,
             hide_parameters=True,
             execution_options={"postgresql_readonly": True},
             connect_args={
-                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                **_keepalive(address),
+                "connect_timeout": limits.connect,
                 "application_name": "inbox-analytics",
                 "prepare_threshold": None,
             },
@@ -232,8 +245,23 @@ def _engine(url: str) -> Engine:
             "DATABASE_URL cannot be read as an address.", "Use postgresql://user:password@host:port/database."
         ) from None
 
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        _dialect: Dialect, _record: object, args: list[Any], params: dict[str, Any]
+    ) -> BoundedConnection:
+        connection = BoundedConnection.connect(*args, **params)
+        connection.ping_seconds = limits.ping
+        return connection
 
-def _unanswered(name: str, seconds: float = READ_DEADLINE_SECONDS) -> SourceUnavailable:
+    return engine
+
+
+def _keepalive(address: URL) -> Mapping[str, int]:
+    """How a silent path is noticed by the system; nothing of ours where the address says anything about it."""
+    return {} if KEEPALIVE.keys() & address.query.keys() else KEEPALIVE
+
+
+def _unanswered(name: str, seconds: float) -> SourceUnavailable:
     return SourceUnavailable(
         f"Postgres does not answer: {name} waited {seconds:.0f} seconds.",
         _CHECK_URL,
@@ -249,6 +277,10 @@ def _with_utc(row: dict[str, Value]) -> dict[str, Value]:
     }
 
 
+def _original(error: exc.SQLAlchemyError | psycopg.Error) -> BaseException:
+    return (error.orig or error) if isinstance(error, exc.DBAPIError) else error
+
+
 def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceError:
     """What an error of the driver means here, without a word of its text: that may hold the address or a value.
 
@@ -256,7 +288,7 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
         error: As raised by SQLAlchemy or psycopg.
         name: What was read.
     """
-    original = error.orig if isinstance(error, exc.DBAPIError) else error
+    original = _original(error)
     sqlstate = original.sqlstate if isinstance(original, psycopg.Error) else None
     if sqlstate == _CANCELED:
         return SourceUnavailable(
@@ -279,7 +311,14 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
             source="postgres",
             resource=name,
         )
-    if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError | exc.TimeoutError):
+    if isinstance(original, exc.TimeoutError):
+        return SourceUnavailable(
+            "Every connection to Postgres is in use.",
+            "Try again in a moment.",
+            source="postgres",
+            resource=name,
+        )
+    if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
         return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)
     reason = f"SQLSTATE {sqlstate}" if sqlstate else type(error).__name__
     return SourceRejected(

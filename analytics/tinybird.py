@@ -84,6 +84,8 @@ class Tinybird:
         admin_token: Deletes rows; None where nothing is deleted.
         transport: Replaces the network in tests.
         on_query: Called once per query sent, with the time and the pipe: what a daily budget counts.
+        timeout: How long to wait to connect, and for anything of an answer. A connection that was dropped in silence is
+            closed after that; one that lay idle for 5 s is never used again.
         sleep: Waits between attempts.
         monotonic: Measures how long a server that does not answer is left alone.
 
@@ -101,6 +103,7 @@ class Tinybird:
         *,
         transport: httpx.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,7 +113,7 @@ class Tinybird:
             "admin": admin_token,
         }
         try:
-            self._client = httpx.Client(base_url=host, timeout=TIMEOUT, transport=transport)
+            self._client = httpx.Client(base_url=host, timeout=timeout, transport=transport)
         except httpx.InvalidURL:
             raise _unusable_host() from None
         self._on_query = on_query
@@ -260,7 +263,7 @@ class Tinybird:
             params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
             content=content,
             headers=headers,
-            timeout=TIMEOUT if timeout_seconds is None else httpx.Timeout(timeout_seconds, connect=3.0),
+            timeout=None if timeout_seconds is None else httpx.Timeout(timeout_seconds, connect=3.0),
         )
         return ingested(response.content, datasource)
 
@@ -323,7 +326,7 @@ class Tinybird:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout = TIMEOUT,
+        timeout: httpx.Timeout | None = None,
     ) -> httpx.Response:
         secret = self._tokens[token]
         if not secret:
@@ -338,7 +341,7 @@ class Tinybird:
                 params=params,
                 content=content,
                 headers={**(headers or {}), "Authorization": f"Bearer {secret}"},
-                timeout=timeout,
+                timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             raise _unusable_host() from None

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, parse_qsl
 import httpx
 import pytest
 
-from analytics import tinybird
 from analytics.errors import (
     ConfigError,
     SchemaMismatch,
@@ -352,12 +351,11 @@ def test_one_answer_ends_the_window() -> None:
         assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
 
 
-def test_a_server_that_hangs_holds_only_the_first_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_holds_only_the_first_reader() -> None:
     """Over a real socket: it takes the connection and says nothing; the second reader is answered at once."""
-    monkeypatch.setattr(tinybird, "TIMEOUT", httpx.Timeout(0.2))
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with Tinybird(host, READ, sleep=lambda _: None) as client:
+        with Tinybird(host, READ, sleep=lambda _: None, timeout=httpx.Timeout(0.2)) as client:
             with pytest.raises(SourceUnavailable, match="does not answer"):
                 client.query_pipe("inbox_analytics", {})
             silent.close()

@@ -175,9 +175,8 @@ def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[Website]:
 
 def server_time(postgres: Postgres) -> float:
     """The clock of Postgres, seconds since 1970."""
-    ((now,),) = next(
-        iter(postgres.stream("server_time", "SELECT CAST(EXTRACT(EPOCH FROM now()) AS double precision)", {}))
-    )
+    statement = "SELECT CAST(EXTRACT(EPOCH FROM now()) AS double precision)"
+    ((now,),) = (row for part in postgres.stream("server_time", statement, {}) for row in part)
     return cast("float", now)
 
 
@@ -192,7 +191,8 @@ def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Po
         **{f"{name}_at": position.at for name, position in after.items()},
         **{f"{name}_id": position.id for name, position in after.items()},
     }
-    ((conversations, feedback),) = next(iter(postgres.stream("history_size", _SIZES, params)))
+    rows = (row for part in postgres.stream("history_size", _SIZES, params) for row in part)
+    ((conversations, feedback),) = rows
     return cast("int", conversations) + cast("int", feedback)
 
 

@@ -1,0 +1,90 @@
+"""A TCP proxy that drops connections in silence: it goes on taking what both ends say, and passes nothing on."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+from urllib.parse import urlsplit
+
+THREAD_NAME: Final = "dropping proxy"
+
+
+class Dropping:
+    """A running proxy.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        opened: Connections that were opened through it so far.
+        given_up: Dropped connections that the client has closed since.
+        is_holding: True drops what is opened from now on, too.
+        rewrite: What the server's bytes are replaced by, of the same length; (old, new).
+    """
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        self._target = (parts.hostname or "", parts.port or 0)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.opened = self.given_up = 0
+        self.is_holding = False
+        self.rewrite = (b"", b"")
+        self._epoch = 0
+        self._ends: list[socket.socket] = []
+        threading.Thread(target=self._accept, name=THREAD_NAME, daemon=True).start()
+
+    def through(self, url: str) -> str:
+        """The same address, past this proxy."""
+        parts = urlsplit(url)
+        return parts._replace(netloc=parts.netloc.rpartition(":")[0] + f":{self.port}").geturl()
+
+    def drop(self) -> None:
+        """From now on nothing passes on the connections that are open; new ones work."""
+        self._epoch += 1
+
+    def close(self) -> None:
+        """Stops listening and ends all connections."""
+        self._listener.close()
+        for end in self._ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._target)
+                self._ends += [client, server]
+                self.opened += 1
+                born = -1 if self.is_holding else self._epoch
+                for pump in (self._to_server, self._to_client):
+                    arguments = (client, server, born)
+                    threading.Thread(target=pump, args=arguments, name=THREAD_NAME, daemon=True).start()
+
+    def _to_server(self, client: socket.socket, server: socket.socket, born: int) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                if born == self._epoch:
+                    server.sendall(data)
+            if born != self._epoch:
+                self.given_up += 1
+            server.shutdown(socket.SHUT_WR)
+
+    def _to_client(self, client: socket.socket, server: socket.socket, born: int) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                if born == self._epoch:
+                    client.sendall(data.replace(*self.rewrite) if self.rewrite[0] else data)
+            if born == self._epoch:
+                client.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def dropping(target: str) -> Iterator[Dropping]:
+    """A proxy in front of `target`, an address of any scheme; closed on leaving."""
+    proxy = Dropping(target)
+    try:
+        yield proxy
+    finally:
+        proxy.close()
