@@ -90,10 +90,13 @@ def offset_spans(start: datetime, end: datetime, timezone: ZoneInfo) -> tuple[Of
 def offset_params(start: datetime, end: datetime, timezone: ZoneInfo) -> dict[str, str]:
     """`offset_spans` as pipes take them: two arrays of the same length, comma-separated whole numbers.
 
-    `offset_starts` holds Unix seconds in ascending order, `offset_seconds` the offset from each of them on. In SQL,
-    with `{{Array(offset_starts, 'Int64')}}` and `{{Array(offset_seconds, 'Int64')}}`, the local clock of an instant is
-    `toDateTime(toUnixTimestamp(timestamp) + offset_seconds[arrayLastIndex(s -> s <= toUnixTimestamp(timestamp),
-    offset_starts)], 'UTC')`: its weekday and hour in UTC are the local ones.
+    `offset_starts` holds Unix seconds in ascending order, `offset_seconds` the offset from each of them on. In SQL the
+    local clock of an instant, to be read as UTC, is
+
+        timestamp + tupleElement(arrayLast(span -> tupleElement(span, 1) <= toUnixTimestamp(timestamp),
+            arrayZip({{Array(offset_starts, 'Int64', '0')}}, {{Array(offset_seconds, 'Int64', '0')}})), 2)
+
+    `arrayZip` refuses arrays of different length, and the defaults stand for UTC.
 
     >>> offset_params(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), ZoneInfo("Europe/London"))
     {'offset_starts': '1790812800,1792890000', 'offset_seconds': '3600,0'}
@@ -124,6 +127,22 @@ def local_midnight(day: date, timezone: ZoneInfo) -> datetime:
     '2026-09-06T04:00:00+00:00'
     """
     return instant_of(datetime.combine(day, time.min), timezone)
+
+
+def day_starts(now: datetime, days: int, timezone: ZoneInfo) -> tuple[datetime, ...]:
+    """The first instants of the last local days, UTC, oldest first; the last one is that of the day that now is in.
+
+    Args:
+        now: The moment, aware.
+        days: How many days, at least 1.
+        timezone: Whose days.
+
+    >>> [f"{start:%d %b %H:%M}" for start in day_starts(datetime(2026, 10, 26, 9, tzinfo=UTC), 3, ZoneInfo("Europe/London"))]
+    ['23 Oct 23:00', '24 Oct 23:00', '26 Oct 00:00']
+    """
+    today = floor_to_bucket(now, "day", timezone).astimezone(timezone).date()
+    starts = (local_midnight(today - timedelta(days=back), timezone) for back in reversed(range(days)))
+    return tuple(dict.fromkeys(starts))  # a date that the calendar skipped has no start of its own
 
 
 def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:

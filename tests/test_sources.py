@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import pytest
 
 from analytics import sources
 from analytics.access import OwnedWebsite
+from analytics.errors import SchemaMismatch
 from analytics.postgres import Postgres
-from analytics.sources import Bounds
+from analytics.sources import Bounds, Buckets
 from analytics.tiers import Subscription
 from analytics.timeseries import scores_of
 from analytics.tinybird import Tinybird
@@ -20,6 +22,10 @@ from tests.product import Product
 Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 
 WEEK = Bounds("2026-11-03 00:00:00", "2026-11-10 00:00:00", "2026-10-27 00:00:00", "2026-11-03 00:00:00")
+DAYS = Buckets(
+    ",".join(str(1_793_664_000 + 86_400 * day) for day in range(7)),
+    ",".join(str(1_793_059_200 + 86_400 * day) for day in range(7)),
+)
 AT = datetime(2026, 11, 5, 12, 7, tzinfo=UTC)
 START = datetime(2026, 11, 3, tzinfo=UTC)
 END = datetime(2026, 11, 10, tzinfo=UTC)
@@ -110,7 +116,7 @@ def test_a_website_without_events_has_zeros_and_nones(tinybird: Tinybird, websit
     assert (current.started, current.feedback, current.median_response_seconds) == (0, 0, None)
     visitors = sources.unique_visitors(tinybird, website_id, WEEK).value
     assert (visitors.current, visitors.previous) == (0, 0)
-    series = sources.kpi_timeseries(tinybird, website_id, WEEK, "UTC", "day").value
+    series = sources.kpi_timeseries(tinybird, website_id, WEEK, DAYS).value
     assert len(series) == 14
     assert series["started"].sum() == 0
     assert len(sources.active_visitors(tinybird, website_id, 10).value) == 0
@@ -126,8 +132,16 @@ def test_an_empty_period_before_is_allowed(tinybird: Tinybird, website_id: str) 
     empty = Bounds(WEEK.date_from, WEEK.date_to, WEEK.date_from, WEEK.date_from)
     assert sources.inbox_analytics(tinybird, website_id, empty).value.previous.started == 0
     assert sources.unique_visitors(tinybird, website_id, empty).value.previous == 0
-    series = sources.kpi_timeseries(tinybird, website_id, empty, "UTC", "day").value
+    series = sources.kpi_timeseries(tinybird, website_id, empty, Buckets(DAYS.starts, "")).value
     assert set(series["period"]) == {"current"}
+
+
+def test_buckets_of_another_clock_are_refused(tinybird: Tinybird, website_id: str) -> None:
+    """A deployed pipe of another version does not know the parameter: no series is better than days of UTC."""
+    other = {**DAYS.params(), "prev_bucket_starts": None}
+    asked = mock.patch.object(Buckets, "params", return_value=other)
+    with asked, pytest.raises(SchemaMismatch, match="other buckets"):
+        sources.kpi_timeseries(tinybird, website_id, WEEK, DAYS)
 
 
 def test_live_reads_of_one_visitor(tinybird: Tinybird, send_events: Send, website_id: str) -> None:

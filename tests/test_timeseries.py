@@ -16,7 +16,7 @@ from analytics.periods import Range
 from analytics.postgres import Postgres
 from analytics.readings import Reading
 from analytics.schemas import KPI_TIMESERIES, RATING_AND_SENTIMENT
-from analytics.sources import Bounds
+from analytics.sources import Bounds, Buckets
 from analytics.timeseries import COLUMNS, joined
 from analytics.tinybird import Tinybird
 from analytics.views import ResolvedView, View, resolve
@@ -235,7 +235,8 @@ def test_pipe_postgres_and_calendar_agree_on_every_bucket(
         Tinybird(local_stack.host, local_stack.read_token) as tinybird,
         Postgres(local_stack.database_url) as postgres,
     ):
-        series = sources.kpi_timeseries(tinybird, product.website_id, bounds, timezone, resolved.bucket)
+        buckets = Buckets.of(resolved.bucket, period, resolved.previous)
+        series = sources.kpi_timeseries(tinybird, product.website_id, bounds, buckets)
         scores = sources.rating_and_sentiment(postgres, product.website_id, bounds)
     frame = joined(resolved, Reading(series.value, NOW), Reading(scores.value, NOW)).value
     current = frame[frame["period"] == "current"]

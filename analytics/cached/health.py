@@ -11,7 +11,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import access, health, schemas, sources
+from analytics import access, clock, health, schemas, sources
 from analytics.access import Viewer
 from analytics.cached.access import opened
 from analytics.cached.reading import (
@@ -48,6 +48,9 @@ def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[date
     value = None if pd.isna(newest) else newest.to_pydatetime()
     return seen.with_value(value)
 
+
+VOLUME_DAYS: Final = 30
+"""As far back as visitor events are kept."""
 
 SPOOL_TTL: Final = timedelta(seconds=10)
 """Counting a full spool reads a gigabyte."""
@@ -103,14 +106,15 @@ def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) ->
     _opened_by_staff(viewer, website_id, now)
     with ThreadPoolExecutor(max_workers=2) as pool:
         fresh = pool.submit(attempt, ("data_freshness", website_id), _data_freshness, website_id)
+        days = clock.day_starts(now, VOLUME_DAYS, clock.parse_timezone(timezone))
         question = ("event_volume", website_id, timezone)
-        volume = pool.submit(attempt, question, _event_volume, website_id, timezone)
-    seen, days = fresh.result(), volume.result()
+        volume = pool.submit(attempt, question, _event_volume, website_id, clock.unix_seconds(days))
+    seen, counted = fresh.result(), volume.result()
     if isinstance(seen, SourceError):
         raise seen
-    if isinstance(days, SourceError):
-        return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(days,))
-    return seen.with_value(health.event_flow(seen.value, days.value, seen.as_of))
+    if isinstance(counted, SourceError):
+        return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(counted,))
+    return seen.with_value(health.event_flow(seen.value, counted.value, seen.as_of))
 
 
 def quarantine(viewer: Viewer) -> Reading[Quarantine]:
@@ -185,8 +189,8 @@ def _probe(source: Source, website_id: str) -> Answer[float]:
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
-def _event_volume(website_id: str, timezone: str) -> Answer[pd.DataFrame]:
-    return sources.event_volume(connections().tinybird, website_id, timezone)
+def _event_volume(website_id: str, day_starts: str) -> Answer[pd.DataFrame]:
+    return sources.event_volume(connections().tinybird, website_id, day_starts)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)

@@ -15,13 +15,14 @@ from analytics.cached.reading import (
     MAX_ENTRIES,
     attempt,
     bounds_of,
+    buckets_of,
     connections,
 )
 from analytics.errors import SourceError
 from analytics.metrics import KpiBoard, KpiKey
 from analytics.readings import Answer, Question, Reading
 from analytics.selection import EVERYTHING, Selection
-from analytics.sources import Bounds
+from analytics.sources import Bounds, Buckets, Offsets
 from analytics.totals import ConversationPeriods, VisitorPeriods
 from analytics.views import ResolvedView, View
 
@@ -115,8 +116,10 @@ def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[p
     """The pipe's buckets of a view, or the failure as a value: one read for all who need it."""
     bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
     question = resolved.question("kpi_timeseries", resolved.conversations), selection
-    zone = resolved.conversations.timezone.key
-    return attempt(question, _kpi_timeseries, resolved.website.id, bounds, zone, resolved.bucket, selection)
+    period, is_comparable = resolved.conversations, resolved.comparable.is_ok
+    buckets = buckets_of(resolved.bucket, period, resolved, is_comparable=is_comparable)
+    offsets = Offsets.of(resolved.previous, period) if selection.cell else None
+    return attempt(question, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
 
 
 def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
@@ -138,9 +141,9 @@ def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _kpi_timeseries(
-    website_id: str, bounds: Bounds, timezone: str, bucket: str, selection: Selection
+    website_id: str, bounds: Bounds, buckets: Buckets, selection: Selection, offsets: Offsets | None
 ) -> Answer[pd.DataFrame]:
-    return sources.kpi_timeseries(connections().tinybird, website_id, bounds, timezone, bucket, selection)
+    return sources.kpi_timeseries(connections().tinybird, website_id, bounds, buckets, selection, offsets)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

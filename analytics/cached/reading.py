@@ -8,12 +8,13 @@ from typing import Final, ParamSpec, TypeVar
 
 import streamlit as st
 
+from analytics.clock import Bucket
 from analytics.connections import Connections
 from analytics.errors import SourceError
 from analytics.periods import Period
 from analytics.readings import Answer, LastGood, Reading
 from analytics.settings import load_settings
-from analytics.sources import Bounds
+from analytics.sources import Bounds, Buckets
 from analytics.views import ResolvedView
 
 P = ParamSpec("P")
@@ -55,6 +56,11 @@ def bounds_of(period: Period, resolved: ResolvedView, *, is_comparable: bool) ->
     date_from, date_to = period.utc_bounds()
     before = resolved.previous.utc_bounds() if is_comparable else (date_from, date_from)
     return Bounds(date_from, date_to, *before)
+
+
+def buckets_of(bucket: Bucket, period: Period, resolved: ResolvedView, *, is_comparable: bool) -> Buckets:
+    """Where the buckets of the periods in `bounds_of` start."""
+    return Buckets.of(bucket, period, resolved.previous if is_comparable else None)
 
 
 def attempt(

@@ -14,11 +14,12 @@ from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
     bounds_of,
+    buckets_of,
     connections,
     last_good,
 )
 from analytics.readings import Answer, Question, Reading
-from analytics.sources import Bounds, VisitorFilters
+from analytics.sources import Bounds, Buckets, VisitorFilters
 from analytics.views import View
 
 LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
@@ -86,10 +87,15 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
         )
         return Reading(audience.series(nothing, resolved), view.now)
     bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
-    bucket, zone = audience.bucket_of(resolved), resolved.visitors.timezone.key
+    buckets = buckets_of(
+        audience.bucket_of(resolved),
+        resolved.visitors,
+        resolved,
+        is_comparable=resolved.visitors_comparable.is_ok,
+    )
     reading = last_good.read(
         (resolved.question("visitor_timeseries", resolved.visitors), filters),
-        lambda: _visitor_timeseries(resolved.website.id, bounds, zone, bucket, filters),
+        lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
     )
     return reading.with_value(audience.series(reading.value, resolved))
 
@@ -116,6 +122,6 @@ def _visitor_breakdown(website_id: str, bounds: Bounds, filters: VisitorFilters)
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _visitor_timeseries(
-    website_id: str, bounds: Bounds, timezone: str, bucket: str, filters: VisitorFilters
+    website_id: str, bounds: Bounds, buckets: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:
-    return sources.visitor_timeseries(connections().tinybird, website_id, bounds, timezone, bucket, filters)
+    return sources.visitor_timeseries(connections().tinybird, website_id, bounds, buckets, filters)

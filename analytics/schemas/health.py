@@ -14,7 +14,7 @@ EVENT_VOLUME = pipe(
     "event_volume",
     Column("datasource", "string", "conversation_metrics or visitor_events"),
     Column("event_type", "string", "one of the eight event types, or any other that has events"),
-    Column("day", "string", "local day, YYYY-MM-DD"),
+    Column("day_start", "datetime", "first instant of the day, UTC"),
     Column("events", "int", "rows on that day"),
     Column("longest_quiet_seconds", "float", "between two events of the type", is_nullable=True),
 )

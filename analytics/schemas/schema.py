@@ -61,7 +61,7 @@ class Schema:
         declared = set(names)
         missing = [column.name for column in self.columns if column.name not in declared]
         if missing:
-            raise self._mismatch(f"it has no {', '.join(missing)}")
+            raise self.mismatch(f"it has no {', '.join(missing)}")
         return pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
 
     def periods(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
@@ -72,19 +72,20 @@ class Schema:
         """
         frame = self.frame(names, rows)
         if sorted(frame["period"]) != sorted(PERIODS):
-            raise self._mismatch("it has not exactly one row for each of the two periods")
+            raise self.mismatch("it has not exactly one row for each of the two periods")
         return frame.set_index("period")
 
     def _series(self, column: Column, rows: Sequence[Mapping[str, object]]) -> pd.Series:
         values = [row.get(column.name) for row in rows]
         if not column.is_nullable and any(value is None for value in values):
-            raise self._mismatch(f"{column.name} is empty in a row")
+            raise self.mismatch(f"{column.name} is empty in a row")
         try:
             return _typed(column.dtype, values)
         except (ValueError, TypeError, OverflowError):
-            raise self._mismatch(f"{column.name} is not of type {column.dtype}") from None
+            raise self.mismatch(f"{column.name} is not of type {column.dtype}") from None
 
-    def _mismatch(self, found: str) -> SchemaMismatch:
+    def mismatch(self, found: str) -> SchemaMismatch:
+        """The error to raise for an answer that is not what was promised; `found` says what is wrong with it."""
         owner, remedy = (
             ("Tinybird", "The deployed pipe is not this dashboard's: deploy the tinybird/ project.")
             if self.source == "tinybird"

@@ -5,7 +5,7 @@ to the tier; nothing here does.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer
-from analytics.sources.asking import Bounds
+from analytics.sources.asking import Bounds, Buckets, Offsets
 from analytics.sources.conversations import (
     conversation_breakdown,
     conversation_events,
@@ -41,6 +41,8 @@ __all__ = [
     "ACTIVITY_MINUTES",
     "BREAKDOWN_LIMIT",
     "Bounds",
+    "Buckets",
+    "Offsets",
     "VisitorFilters",
     "active_visitors",
     "conversation_breakdown",

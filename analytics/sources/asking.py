@@ -1,4 +1,4 @@
-"""How a question is put and its answer checked: bounds, frames."""
+"""How a question is put and its answer checked: bounds, buckets, offsets, frames."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import cast
 
 import pandas as pd
 
+from analytics import clock, periods
+from analytics.clock import Bucket
+from analytics.periods import Period
 from analytics.postgres import Parameter as SqlParameter
 from analytics.postgres import Postgres
 from analytics.readings import Answer
@@ -43,12 +46,74 @@ class Bounds:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Where the buckets of both periods start, as pipes take them: Unix seconds, separated by commas.
+
+    Attributes:
+        starts: Of the period shown; empty for an empty period.
+        prev_starts: Of the period before; empty when that is not asked for.
+    """
+
+    starts: str
+    prev_starts: str
+
+    @classmethod
+    def of(cls, bucket: Bucket, current: Period, previous: Period | None) -> Buckets:
+        """The local hours, days or weeks of both periods; None for a period before that is not asked for."""
+        before = () if previous is None else periods.bucket_starts(previous, bucket)
+        return cls(clock.unix_seconds(periods.bucket_starts(current, bucket)), clock.unix_seconds(before))
+
+    def params(self) -> dict[str, str | None]:
+        """The two pipe parameters; None for a period without buckets."""
+        return {"bucket_starts": self.starts or None, "prev_bucket_starts": self.prev_starts or None}
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """The offsets from UTC of a timezone, as pipes take them (`clock.offset_params`).
+
+    Attributes:
+        starts: Since when each of them holds: Unix seconds, separated by commas.
+        seconds: Local clock minus UTC, in seconds, separated by commas.
+    """
+
+    starts: str
+    seconds: str
+
+    @classmethod
+    def of(cls, *read: Period) -> Offsets:
+        """Those in effect between the earliest and the latest instant of the periods, which share a timezone."""
+        start, end = min(each.start for each in read), max(each.end for each in read)
+        params = clock.offset_params(start, end, read[0].timezone)
+        return cls(params["offset_starts"], params["offset_seconds"])
+
+    def params(self) -> dict[str, str]:
+        """The two pipe parameters."""
+        return {"offset_starts": self.starts, "offset_seconds": self.seconds}
+
+
 def pipe_frame(
     tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter]
 ) -> Answer[pd.DataFrame]:
     """The rows of a pipe, checked against its promise."""
     answer = tinybird.query_pipe(schema.resource, params)
     return Answer(schema.frame((column["name"] for column in answer.meta), answer.rows), answer.read_at)
+
+
+def series_frame(
+    tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter], buckets: Buckets
+) -> Answer[pd.DataFrame]:
+    """The rows of a pipe with a row per period and bucket, checked to be the buckets that were asked for.
+
+    A pipe of another version ignores parameters that it does not know, and would answer with days of UTC.
+    """
+    answer = pipe_frame(tinybird, schema, params)
+    for which, expected in (("current", buckets.starts), ("previous", buckets.prev_starts)):
+        rows = answer.value[answer.value["period"] == which].sort_values("bucket_index")
+        if clock.unix_seconds(start.to_pydatetime() for start in rows["bucket_start"]) != expected:
+            raise schema.mismatch("it has other buckets than those asked for")
+    return answer
 
 
 def sql_frame(

@@ -17,9 +17,6 @@ from analytics.sources.asking import pipe_frame
 from analytics.tinybird import Tinybird
 from analytics.wire import Parameter as PipeParameter
 
-VOLUME_DAYS: Final = 30
-"""As far back as visitor events are kept."""
-
 QUARANTINED_REASONS: Final = 50
 """Rows of `quarantined_rows` per data source, newest first."""
 
@@ -53,15 +50,20 @@ def data_freshness(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
     return pipe_frame(tinybird, schemas.DATA_FRESHNESS, {"website_id": website_id})
 
 
-def event_volume(tinybird: Tinybird, website_id: str, timezone: str) -> Answer[pd.DataFrame]:
-    """One row per data source, event type and day of the last `VOLUME_DAYS`, zero-filled, in that order.
+def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer[pd.DataFrame]:
+    """One row per data source, event type and day, zero-filled, in that order.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose events.
+        day_starts: Where the days start, oldest first, the last one being today: Unix seconds, separated by commas.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `event_volume`.
     """
-    params: dict[str, PipeParameter] = {"website_id": website_id, "days": VOLUME_DAYS, "timezone": timezone}
+    params: dict[str, PipeParameter] = {"website_id": website_id, "day_starts": day_starts}
     return pipe_frame(tinybird, schemas.EVENT_VOLUME, params)
 
 

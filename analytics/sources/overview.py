@@ -10,7 +10,7 @@ from analytics import schemas
 from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.selection import EVERYTHING, Selection
-from analytics.sources.asking import Bounds, pipe_frame, sql_frame
+from analytics.sources.asking import Bounds, Buckets, Offsets, series_frame, sql_frame
 from analytics.tinybird import Tinybird
 from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.wire import Parameter
@@ -49,9 +49,9 @@ def kpi_timeseries(
     tinybird: Tinybird,
     website_id: str,
     bounds: Bounds,
-    timezone: str,
-    bucket: str,
+    buckets: Buckets,
     selection: Selection = EVERYTHING,
+    offsets: Offsets | None = None,
 ) -> Answer[pd.DataFrame]:
     """One row per (period, bucket), zero-filled, as in `schemas.KPI_TIMESERIES`; no rows for an empty period.
 
@@ -59,9 +59,9 @@ def kpi_timeseries(
         tinybird: Where to ask.
         website_id: Whose conversations.
         bounds: Both periods.
-        timezone: IANA name: whose hours, days and weeks.
-        bucket: `hour`, `day` or `week`.
+        buckets: Where the buckets of both periods start.
         selection: Which conversations; visitors are not narrowed.
+        offsets: Of both periods; needed when the selection names an hour of the week.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -71,11 +71,11 @@ def kpi_timeseries(
     params: dict[str, Parameter] = {
         "website_id": website_id,
         **bounds.params(),
-        "timezone": timezone,
-        "bucket": bucket,
+        **buckets.params(),
         **selection.params(),
+        **(offsets.params() if offsets else {}),
     }
-    return pipe_frame(tinybird, schemas.KPI_TIMESERIES, params)
+    return series_frame(tinybird, schemas.KPI_TIMESERIES, params, buckets)
 
 
 _RATING_AND_SENTIMENT: Final = """

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics import schemas
 from analytics.readings import Answer
-from analytics.sources.asking import Bounds, pipe_frame
+from analytics.sources.asking import Bounds, Buckets, pipe_frame, series_frame
 from analytics.tinybird import Tinybird
 from analytics.wire import Parameter as PipeParameter
 
@@ -75,7 +75,7 @@ def visitor_breakdown(
 
 
 def visitor_timeseries(
-    tinybird: Tinybird, website_id: str, bounds: Bounds, timezone: str, bucket: str, filters: VisitorFilters
+    tinybird: Tinybird, website_id: str, bounds: Bounds, buckets: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:
     """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period.
 
@@ -83,8 +83,7 @@ def visitor_timeseries(
         tinybird: Where to ask.
         website_id: Whose visitors.
         bounds: Both periods.
-        timezone: IANA name: whose hours, days and weeks.
-        bucket: `hour`, `day` or `week`.
+        buckets: Where the buckets of both periods start.
         filters: What to narrow them to.
 
     Raises:
@@ -92,11 +91,10 @@ def visitor_timeseries(
 
     Source: `visitor_timeseries`.
     """
-    params = {
+    params: dict[str, PipeParameter] = {
         "website_id": website_id,
         **bounds.params(),
         **filters.params(),
-        "timezone": timezone,
-        "bucket": bucket,
+        **buckets.params(),
     }
-    return pipe_frame(tinybird, schemas.VISITOR_TIMESERIES, params)
+    return series_frame(tinybird, schemas.VISITOR_TIMESERIES, params, buckets)

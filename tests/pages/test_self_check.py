@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from unittest import mock
 from urllib.parse import unquote
@@ -27,7 +28,7 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics import exports
+from analytics import clock, exports
 from pages.components import export, formatting
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
@@ -218,7 +219,6 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
 
     first: dict[str, tuple[str, float]] = {}
     last: dict[str, tuple[str, bool, float]] = {}
-    newest: dict[tuple[str, str], datetime] = {}
     for event in events:
         key, at, seconds = event["conversation_id"], event["timestamp"], event["duration_seconds"]
         if event["event_type"] == "first_response":
@@ -226,16 +226,9 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
         elif event["event_type"] in {"conversation_resolved", "ai_resolved"}:
             mark = (at, event["event_type"] == "conversation_resolved", seconds)
             last[key] = max(last.get(key, mark), mark)
-            instant = datetime.fromisoformat(at)
-            newest[key, event["event_type"]] = max(newest.get((key, event["event_type"]), instant), instant)
     visits = [visit for visit in facts.visits if low <= visit["timestamp"] < high]
     seen = {visit["visitor_id"] for visit in visits if visit["event_type"] == "seen"}
-    ai = {
-        key
-        for key in ids("ai_resolved")
-        if newest.get((key, "conversation_resolved"), newest[key, "ai_resolved"])
-        <= newest[key, "ai_resolved"] + timedelta(seconds=60)
-    }
+    ai = credited_to_ai(events)
     cohort = ids("conversation_started")
     started = len(cohort)
     steps = {"started": cohort, "responded": cohort & first.keys()}
@@ -260,6 +253,37 @@ def count(facts: Facts, start: datetime, end: datetime) -> Counted:
         ai=ai,
         index=satisfaction(facts, start, end, median, len(last) / started),
     )
+
+
+def count_events(facts: Facts, start: datetime, end: datetime) -> dict[str, int]:
+    """Conversations with each kind of event in a span, by the names of the funnel."""
+    low, high = (each.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") for each in (start, end))
+    kinds = {
+        "started": {"conversation_started"},
+        "responded": {"first_response"},
+        "resolved": {"conversation_resolved", "ai_resolved"},
+    }
+    events = [event for event in facts.conversations if low <= event["timestamp"] < high]
+    counts = {
+        name: len({event["conversation_id"] for event in events if event["event_type"] in types})
+        for name, types in kinds.items()
+    }
+    return {**counts, "ai_resolved": len(credited_to_ai(events))}
+
+
+def credited_to_ai(events: Sequence[dict[str, Any]]) -> set[str]:
+    """The conversations whose newest resolution by people is at most 60 s newer than the AI's."""
+    newest: dict[tuple[str, str], datetime] = {}
+    for event in events:
+        key = event["conversation_id"], event["event_type"]
+        at = datetime.fromisoformat(event["timestamp"])
+        newest[key] = max(newest.get(key, at), at)
+    return {
+        conversation
+        for (conversation, kind), at in newest.items()
+        if kind == "ai_resolved"
+        and newest.get((conversation, "conversation_resolved"), at) <= at + timedelta(seconds=60)
+    }
 
 
 Files = dict[str, list[dict[str, str]]]
@@ -341,8 +365,11 @@ def test_overview_says_what_was_counted(
     steps = {row["step"]: int(row["conversations"]) for row in files["funnel"]}
     assert {"resolved_unanswered": 0} | steps == by_hand.funnel
     counts = {name: getattr(by_hand, name) for name in ("started", "responded", "resolved", "ai_resolved")}
-    for name in ("started", "responded", "resolved"):
-        assert total(files["response-over-time"], name, period="current") == counts[name]
+    series = [row for row in files["response-over-time"] if row["period"] == "current"]
+    edges = [datetime.fromisoformat(row["bucket_start"]) for row in series]
+    for row, (low, high) in zip(series, pairwise([*edges, end]), strict=True):
+        of_bucket = count_events(facts, low, high)
+        assert {name: int(row[name]) for name in of_bucket} == of_bucket
 
     asked = {
         "website_id": facts.site.id,
@@ -574,7 +601,8 @@ def test_data_health_counts_the_events_that_were_sent(
     assert not page.exception
     rows = {row["event_type"]: row for row in files["events-by-type"]}
     endpoint: Counter[str] = Counter()
-    for row in query_pipe("event_volume", website_id=facts.site.id, timezone=timezone, days=30):
+    days = clock.unix_seconds(clock.day_starts(datetime.now(UTC), 30, ZoneInfo(timezone)))
+    for row in query_pipe("event_volume", website_id=facts.site.id, day_starts=days):
         endpoint[row["event_type"]] += row["events"]
     for event_type, row in rows.items():
         assert int(row["events"]) == by_hand[event_type] == endpoint[event_type], event_type

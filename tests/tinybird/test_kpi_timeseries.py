@@ -1,4 +1,4 @@
-"""kpi_timeseries against rows that can be counted by hand, on days when clocks change, and against the card."""
+"""kpi_timeseries against rows that can be counted by hand, and each of its buckets against the card of it alone."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -6,8 +6,13 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
-from tests.tinybird.website import Event, Row, Website, ago, dice, stamp
+from analytics import clock
+from analytics.clock import Bucket
+from tests.tinybird.website import Event, Row, Website, ago, dice, stamp, with_buckets
+from tests.zones import ODD_ZONES
 
 COLUMNS = [
     "period",
@@ -65,7 +70,7 @@ def _column(rows: list[Row], name: str) -> list[int | float | None]:
 def test_empty_periods_are_filled_with_zeros_and_nulls(website: Website) -> None:
     """Every bucket of both periods is there: counts 0, medians and rates NULL, never NaN."""
     today = ago().replace(hour=0, minute=0, second=0)
-    period = {"date_from": stamp(today - timedelta(days=2)), "date_to": stamp(today)}
+    period = with_buckets("day", date_from=stamp(today - timedelta(days=2)), date_to=stamp(today))
 
     rows = website.ask("kpi_timeseries", **period)
 
@@ -82,8 +87,8 @@ def test_empty_periods_are_filled_with_zeros_and_nulls(website: Website) -> None
         assert [row[column] for column in COLUMNS[9:]] == [None] * 5 + [0]
 
 
-def test_each_thing_counts_in_the_bucket_where_it_happened(website: Website) -> None:
-    """Started and responded count where they come first, a reopened conversation where it was resolved last."""
+def test_each_thing_counts_in_every_bucket_where_it_happened(website: Website) -> None:
+    """What happened to a conversation on two days counts on both; AI is credited where it resolved last."""
     website.conversations(
         ("2026-11-08 23:00:00", "conversation_started", "c1"),
         ("2026-11-10 10:00:00", "conversation_started", "c1"),
@@ -99,20 +104,52 @@ def test_each_thing_counts_in_the_bucket_where_it_happened(website: Website) -> 
         ("2026-11-12 13:00:00", "feedback_submitted", "c1"),
     )
 
-    rows = website.ask("kpi_timeseries", date_from="2026-11-10 00:00:00", date_to="2026-11-13 00:00:00")
+    rows = website.ask("kpi_timeseries", **with_buckets("day", **DAYS))
 
-    assert _column(rows, "started") == [1, 0, 0]
-    assert _column(rows, "responded") == [1, 0, 0]
-    assert _column(rows, "resolved") == [0, 0, 2]
-    assert _column(rows, "ai_resolved") == [0, 0, 1]
-    assert _column(rows, "ai_handled_rate") == [None, None, 0.5]
-    assert _column(rows, "escalated") == [0, 1, 0]
+    assert _column(rows, "started") == [1, 1, 0]
+    assert _column(rows, "responded") == [1, 1, 0]
+    assert _column(rows, "resolved") == [1, 0, 2]
+    assert _column(rows, "ai_resolved") == [1, 0, 0]
+    assert _column(rows, "ai_handled_rate") == [1, None, 0]
+    assert _column(rows, "escalated") == [0, 1, 1]
     assert _column(rows, "feedback") == [0, 0, 1]
-    assert _column(rows, "median_response_seconds") == [60, None, None]
-    assert _column(rows, "p90_response_seconds") == [60, None, None]
-    assert _column(rows, "median_resolution_seconds") == [None, None, 600]
-    assert _column(rows, "p90_resolution_seconds") == [None, None, 840]
+    assert _column(rows, "median_response_seconds") == [60, 99, None]
+    assert _column(rows, "median_resolution_seconds") == [100, None, 600]
     assert [row["started"] for row in rows if row["period"] == "previous"] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "credited"),
+    [(0, 1), (60, 1), (61, 0), (-30, 1)],
+    ids=["together", "a minute before", "longer before", "after"],
+)
+def test_the_ai_is_credited_where_its_resolution_was_the_last(
+    website: Website, seconds: int, credited: int
+) -> None:
+    """An `ai_resolved` at most 60 s older than the newest `conversation_resolved` of the bucket."""
+    people = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    website.conversations(
+        (stamp(people), "conversation_resolved", "c", 900),
+        (stamp(people - timedelta(seconds=seconds)), "ai_resolved", "c", 900),
+    )
+
+    (row,) = _current(website.ask("kpi_timeseries", date_from="2026-11-10 00:00:00", date_to=DAYS["date_to"]))
+
+    assert (row["resolved"], row["ai_resolved"]) == (1, credited)
+
+
+@pytest.mark.parametrize("count", [9, 10])
+def test_p90_needs_10_values(website: Website, count: int) -> None:
+    """Below, nine out of ten is not known."""
+    website.conversations(
+        *(("2026-11-10 12:00:00", "first_response", f"c{number}", number) for number in range(count)),
+        *(("2026-11-10 13:00:00", "ai_resolved", f"c{number}", number) for number in range(count)),
+    )
+
+    row = _current(website.ask("kpi_timeseries", **DAYS))[0]
+
+    expected = None if count < 10 else pytest.approx(8.1)
+    assert (row["p90_response_seconds"], row["p90_resolution_seconds"]) == (expected, expected)
 
 
 def test_periods_hold_their_first_instant_and_not_their_end(website: Website) -> None:
@@ -126,7 +163,10 @@ def test_periods_hold_their_first_instant_and_not_their_end(website: Website) ->
         ("2026-11-11 12:00:00", "conversation_started", "after"),
     )
 
-    rows = website.ask("kpi_timeseries", date_from="2026-11-10 00:00:00", date_to="2026-11-11 12:00:00")
+    rows = website.ask(
+        "kpi_timeseries",
+        **with_buckets("day", date_from="2026-11-10 00:00:00", date_to="2026-11-11 12:00:00"),
+    )
 
     assert _column(rows, "started") == [2, 2]
 
@@ -140,139 +180,57 @@ def test_first_bucket_starts_with_the_period(website: Website) -> None:
     )
     period = {"date_from": "2026-11-10 14:35:00", "date_to": "2026-11-10 16:20:00"}
 
-    hours = website.ask("kpi_timeseries", **period, bucket="hour")
-    days = website.ask("kpi_timeseries", **period, bucket="day")
+    hours = website.ask("kpi_timeseries", **with_buckets("hour", **period))
+    whole = website.ask("kpi_timeseries", **period)
 
     assert _starts(hours) == ["2026-11-10 14:35:00", "2026-11-10 15:00:00", "2026-11-10 16:00:00"]
     assert _column(hours, "started") == [1, 1, 0]
-    assert (_starts(days), _column(days, "started")) == (["2026-11-10 14:35:00"], [2])
+    assert (_starts(whole), _column(whole, "started")) == (["2026-11-10 14:35:00"], [2])
 
 
-def test_weeks_start_on_monday(website: Website) -> None:
-    """From a Wednesday on, the first week is cut and the others start on local Mondays."""
+def test_the_caller_says_where_buckets_start(website: Website) -> None:
+    """Any instants, in any order, once each; those outside of the period are left out, each period has its own."""
     website.conversations(
-        ("2026-11-08 22:59:59", "conversation_started", "sunday in Berlin"),
-        ("2026-11-08 23:00:00", "conversation_started", "monday in Berlin"),
+        ("2026-11-10 07:59:59", "conversation_started", "a"),
+        ("2026-11-10 08:00:00", "conversation_started", "b"),
+        ("2026-11-09 08:00:00", "conversation_started", "c"),
     )
+    at = [int(datetime(2026, 11, day, hour, tzinfo=UTC).timestamp()) for day, hour in EIGHT_TO_NOON]
 
     rows = website.ask(
         "kpi_timeseries",
-        date_from="2026-11-03 23:00:00",
-        date_to="2026-11-16 23:00:00",
-        timezone="Europe/Berlin",
-        bucket="week",
+        date_from="2026-11-10 00:00:00",
+        date_to="2026-11-11 00:00:00",
+        bucket_starts=",".join(str(each) for each in at),
     )
 
-    assert _starts(rows) == ["2026-11-03 23:00:00", "2026-11-08 23:00:00", "2026-11-15 23:00:00"]
+    assert _starts(rows) == ["2026-11-10 00:00:00", "2026-11-10 08:00:00", "2026-11-10 12:00:00"]
     assert _column(rows, "started") == [1, 1, 0]
+    assert [(row["bucket_start"], row["started"]) for row in rows if row["period"] == "previous"] == [
+        ("2026-11-09 00:00:00", 1)
+    ]
 
 
-@pytest.mark.parametrize(
-    ("timezone", "day", "starts_at", "hours"),
-    [
-        pytest.param("Europe/London", "2026-03-29", "2026-03-29 00:00:00", 23, id="London-spring"),
-        pytest.param("Europe/London", "2026-10-25", "2026-10-24 23:00:00", 25, id="London-autumn"),
-        pytest.param("America/Santiago", "2026-09-06", "2026-09-06 04:00:00", 23, id="Santiago-no-midnight"),
-        pytest.param("America/Santiago", "2026-04-04", "2026-04-04 03:00:00", 25, id="Santiago-autumn"),
-        pytest.param("Asia/Kolkata", "2026-11-10", "2026-11-09 18:30:00", 24, id="Kolkata-half-hour"),
-    ],
-)
-def test_days_follow_the_local_clock(
-    website: Website, timezone: str, day: str, starts_at: str, hours: int
-) -> None:
-    """A local day starts at its first instant, lasts 23, 24 or 25 hours, and holds its own events only."""
-    start = datetime.strptime(starts_at, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    end = start + timedelta(hours=hours)
-    second = timedelta(seconds=1)
-    assert start.astimezone(ZoneInfo(timezone)).date() == date.fromisoformat(day)
-    website.conversations(
-        (stamp(start - second), "conversation_started", "the day before"),
-        (stamp(start), "conversation_started", "first instant"),
-        (stamp(end - second), "conversation_started", "last second"),
-        (stamp(end), "conversation_started", "the day after"),
-    )
-
-    # Wide enough to hold the neighbours whole in any timezone.
-    around = {"date_from": stamp(start - timedelta(days=1)), "date_to": stamp(end + timedelta(hours=20))}
-    days = website.ask("kpi_timeseries", **around, timezone=timezone, bucket="day")
-    by_hour = website.ask(
-        "kpi_timeseries", date_from=stamp(start), date_to=stamp(end), timezone=timezone, bucket="hour"
-    )
-
-    assert stamp(start) in _starts(days)
-    at = _starts(days).index(stamp(start))
-    assert _starts(days)[at + 1] == stamp(end)
-    assert _column(days, "started")[at - 1 : at + 2] == [1, 2, 1]
-    assert _starts(by_hour) == [stamp(start + timedelta(hours=hour)) for hour in range(hours)]
-    assert _column(by_hour, "started") == [1, *[0] * (hours - 2), 1]
+EIGHT_TO_NOON: Final = ((10, 12), (10, 8), (10, 8), (9, 23), (11, 0), (12, 0))
 
 
-def test_repeated_hour_is_two_buckets(website: Website) -> None:
-    """When London's clock goes back, 01:30 happens twice and counts in two rows."""
-    website.conversations(
-        ("2026-10-25 00:30:00", "conversation_started", "01:30 summer time"),
-        ("2026-10-25 01:30:00", "conversation_started", "01:30 winter time"),
-        ("2026-10-25 01:31:00", "conversation_started", "01:31 winter time"),
-    )
-
-    rows = website.ask(
-        "kpi_timeseries",
-        date_from="2026-10-24 23:00:00",
-        date_to="2026-10-25 03:00:00",
-        timezone="Europe/London",
-        bucket="hour",
-    )
-
-    assert _column(rows, "started") == [0, 1, 2, 0]
+@pytest.mark.parametrize("name", ["bucket_starts", "prev_bucket_starts", "offset_starts", "offset_seconds"])
+@pytest.mark.parametrize("value", ["", "yesterday", "1,,2", "1.5", "1 OR 1"])
+def test_what_is_no_number_is_refused(website: Website, name: str, value: str) -> None:
+    """An array of whole numbers, or a 400 that names it."""
+    given: dict[str, str | int] = {"weekday": 1, "hour": 2, name: value}
+    assert name in website.refusal("kpi_timeseries", **DAYS, **given)
 
 
-def test_hours_start_on_the_local_full_hour(website: Website) -> None:
-    """In Kolkata (UTC+5:30) an hour bucket runs from half past to half past of UTC."""
-    website.conversations(
-        ("2026-11-10 05:29:59", "conversation_started", "10:59:59"),
-        ("2026-11-10 05:30:00", "conversation_started", "11:00:00"),
-    )
-
-    rows = website.ask(
-        "kpi_timeseries",
-        date_from="2026-11-10 04:30:00",
-        date_to="2026-11-10 06:30:00",
-        timezone="Asia/Kolkata",
-        bucket="hour",
-    )
-
-    assert _starts(rows) == ["2026-11-10 04:30:00", "2026-11-10 05:30:00"]
-    assert _column(rows, "started") == [1, 1]
-
-
-@pytest.mark.parametrize(
-    "timezone",
-    [
-        "UTC",
-        "Europe/London",
-        "America/Santiago",
-        "America/Havana",
-        "Asia/Kolkata",
-        "Asia/Kathmandu",
-        "Pacific/Chatham",
-        "Australia/Lord_Howe",
-    ],
-)
-def test_every_local_day_of_a_year_starts_where_it_does(website: Website, timezone: str) -> None:
-    """Day buckets of a whole year are the local dates, each from its first instant (Python's timezone data)."""
-    zone = ZoneInfo(timezone)
-    quarter = datetime(2025, 1, 1, tzinfo=UTC)
-    first_instants: dict[date, datetime] = {}
-    while quarter < datetime(2026, 1, 1, tzinfo=UTC):
-        first_instants.setdefault(quarter.astimezone(zone).date(), quarter)
-        quarter += timedelta(minutes=15)
-
-    rows = website.ask(
-        "kpi_timeseries", date_from="2025-01-01 00:00:00", date_to="2026-01-01 00:00:00", timezone=timezone
-    )
-
-    assert _starts(rows) == [stamp(instant) for instant in first_instants.values()]
-    assert _column(rows, "bucket_index") == list(range(len(first_instants)))
+def test_offsets_of_another_number_are_refused(website: Website) -> None:
+    """Each start has its offset."""
+    with_offsets: dict[str, str | int] = {
+        "weekday": 1,
+        "hour": 2,
+        "offset_starts": "0,1",
+        "offset_seconds": "3600",
+    }
+    assert website.request("kpi_timeseries", website_id=website.id, **DAYS, **with_offsets).status_code == 400
 
 
 def test_previous_period_is_taken_as_given(website: Website) -> None:
@@ -284,10 +242,13 @@ def test_previous_period_is_taken_as_given(website: Website) -> None:
 
     rows = website.ask(
         "kpi_timeseries",
-        date_from="2026-11-10 00:00:00",
-        date_to="2026-11-12 00:00:00",
-        prev_date_from="2026-11-01 00:00:00",
-        prev_date_to="2026-11-11 00:00:00",
+        **with_buckets(
+            "day",
+            date_from="2026-11-10 00:00:00",
+            date_to="2026-11-12 00:00:00",
+            prev_date_from="2026-11-01 00:00:00",
+            prev_date_to="2026-11-11 00:00:00",
+        ),
     )
 
     previous = [row for row in rows if row["period"] == "previous"]
@@ -298,7 +259,7 @@ def test_previous_period_is_taken_as_given(website: Website) -> None:
 
 def test_duplicated_events_change_nothing(website: Website) -> None:
     """A batch delivered twice gives the same rows as once."""
-    period = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-12 00:00:00"}
+    period = with_buckets("day", date_from="2026-11-10 00:00:00", date_to="2026-11-12 00:00:00")
     events = [
         (f"2026-11-1{day} 12:00:0{number}", event_type, f"c{number}", float(number + day))
         for day in (0, 1)
@@ -310,7 +271,7 @@ def test_duplicated_events_change_nothing(website: Website) -> None:
     website.conversations(*events)
 
     assert website.ask("kpi_timeseries", **period) == once
-    assert _column(once, "resolved") == [0, 4]
+    assert _column(once, "resolved") == [4, 4]
 
 
 def test_visitors_are_unique_within_each_bucket(website: Website) -> None:
@@ -324,7 +285,8 @@ def test_visitors_are_unique_within_each_bucket(website: Website) -> None:
     website.visit("v4", midnight - timedelta(seconds=1))
 
     rows = website.ask(
-        "kpi_timeseries", date_from=stamp(midnight), date_to=stamp(midnight + timedelta(days=2))
+        "kpi_timeseries",
+        **with_buckets("day", date_from=stamp(midnight), date_to=stamp(midnight + timedelta(days=2))),
     )
 
     assert [row["unique_visitors"] for row in rows] == [2, 1, 0, 1]
@@ -335,10 +297,24 @@ def test_expired_visitors_are_unknown_and_not_zero(website: Website) -> None:
     midnight = ago().replace(hour=0, minute=0, second=0)
 
     rows = website.ask(
-        "kpi_timeseries", date_from=stamp(midnight - timedelta(days=32)), date_to=stamp(midnight)
+        "kpi_timeseries",
+        **with_buckets("day", date_from=stamp(midnight - timedelta(days=32)), date_to=stamp(midnight)),
     )
 
     assert _column(rows, "unique_visitors") == [None, None, None, *[0] * 29]
+
+
+KPIS: Final = (
+    *COUNTS,
+    *(f"{level}_{time}_seconds" for level in ("median", "p90") for time in ("response", "resolution")),
+    "ai_handled_rate",
+)
+
+
+def _period_of(rows: list[Row], index: int, end: str) -> dict[str, str]:
+    """The bounds of one bucket, as a period of its own."""
+    ends = [*(row["bucket_start"] for row in rows[1:]), end]
+    return {"date_from": rows[index]["bucket_start"], "date_to": ends[index]}
 
 
 @pytest.mark.parametrize(
@@ -347,47 +323,61 @@ def test_expired_visitors_are_unknown_and_not_zero(website: Website) -> None:
         ("UTC", "day"),
         ("Europe/London", "hour"),
         ("America/Santiago", "week"),
-        ("Asia/Kolkata", "day"),
+        ("Pacific/Chatham", "hour"),
+        ("America/Vancouver", "day"),
+        ("Australia/Lord_Howe", "day"),
     ],
 )
-def test_buckets_add_up_to_the_card(website: Website, timezone: str, bucket: str) -> None:
-    """Over reopened, duplicated and mixed events, the sum of each count is that of inbox_analytics."""
+def test_a_bucket_is_a_period_of_its_own(website: Website, timezone: str, bucket: Bucket) -> None:
+    """Its numbers are the card's for that bucket alone, over reopened, duplicated and mixed events, in both periods."""
     website.conversations(*_random_events(seed=7))
-    period = {"date_from": "2026-10-24 05:35:00", "date_to": "2026-11-07 17:20:00"}
+    days = 14 if bucket != "hour" else 1
+    start = datetime(2026, 10, 24, 5, 35, tzinfo=UTC)
+    period = {"date_from": stamp(start), "date_to": stamp(start + timedelta(days=days, hours=11))}
 
-    rows = website.ask("kpi_timeseries", **period, timezone=timezone, bucket=bucket)
-    card = website.ask("inbox_analytics", **period)
+    rows = website.ask("kpi_timeseries", **with_buckets(bucket, timezone, **period))
 
-    for name, of_period in zip(("current", "previous"), card, strict=True):
-        sums = [sum(row[column] for row in rows if row["period"] == name) for column in COUNTS]
-        assert sums == [of_period[column] for column in COUNTS]
-        assert min(sums) > 0
-    assert all(0 <= row["ai_handled_rate"] <= 1 for row in rows if row["resolved"])
+    for name, end in (("current", period["date_to"]), ("previous", period["date_from"])):
+        of_period = [row for row in rows if row["period"] == name]
+        assert len(of_period) > 2
+        for index, row in enumerate(of_period):
+            card = website.ask("inbox_analytics", **_period_of(of_period, index, end))[0]
+            assert [row[column] for column in KPIS] == [card[column] for column in KPIS]
+    assert sum(row["ai_resolved"] for row in rows) > 0
 
 
-def test_one_bucket_has_the_medians_of_the_card(website: Website) -> None:
-    """When a single bucket holds the whole period, its medians, rate and visitors are the card's."""
-    roll = dice(3)
-    website.conversations(
-        *(
-            (
-                f"2026-11-10 12:00:0{roll.randrange(3)}",
-                event_type,
-                f"c{number}",
-                roll.randrange(40_000) / 4,
-            )
-            for number in range(41)
-            for event_type in ("first_response", "conversation_resolved", "ai_resolved")
-        )
+@given(
+    zone=st.sampled_from(ODD_ZONES),
+    first=st.dates(date(2026, 10, 18), date(2026, 11, 1)),
+    days=st.integers(3, 29),
+    which=st.integers(0, 28),
+)
+@settings(
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate]
+)
+def test_the_point_of_a_day_is_that_days_card_whatever_the_range(
+    website: Website, zone: str, first: date, days: int, which: int
+) -> None:
+    """A day of a long chart has the numbers of the day opened alone."""
+    if not website.ask("inbox_analytics", date_from=FIRST, date_to=LAST)[0]["started"]:
+        website.conversations(*_random_events(seed=11))
+    timezone = ZoneInfo(zone)
+    index = which % days
+    bounds = [clock.local_midnight(first + timedelta(days=each), timezone) for each in (0, days)]
+    day = [clock.local_midnight(first + timedelta(days=each), timezone) for each in (index, index + 1)]
+
+    rows = website.ask(
+        "kpi_timeseries", **with_buckets("day", zone, date_from=stamp(bounds[0]), date_to=stamp(bounds[1]))
     )
-    period = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-11 00:00:00"}
+    card = website.ask("inbox_analytics", date_from=stamp(day[0]), date_to=stamp(day[1]))[0]
 
-    (bucket,) = _current(website.ask("kpi_timeseries", **period))
-    card = website.ask("inbox_analytics", **period)[0]
+    point = _current(rows)[index]
+    assert len(_current(rows)) == days
+    assert point["bucket_start"] == stamp(day[0])
+    assert [point[column] for column in KPIS] == [card[column] for column in KPIS]
 
-    times = [f"{level}_{time}_seconds" for level in ("median", "p90") for time in ("response", "resolution")]
-    shared = (*times, "ai_handled_rate", *COUNTS)
-    assert [bucket[column] for column in shared] == [card[column] for column in shared]
+
+FIRST, LAST = "2026-10-20 00:00:00", "2026-11-09 00:00:00"
 
 
 def test_period_of_no_length_has_no_rows(website: Website) -> None:
@@ -414,6 +404,9 @@ DAYS: Final = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-13 00:00:
 DAYS_BEFORE: Final = {"prev_date_from": "2026-11-03 00:00:00", "prev_date_to": "2026-11-06 00:00:00"}
 
 
+KOLKATA: Final = {"offset_starts": "0", "offset_seconds": "19800"}
+
+
 @pytest.mark.parametrize(
     ("chosen", "started", "before"),
     [
@@ -424,7 +417,7 @@ DAYS_BEFORE: Final = {"prev_date_from": "2026-11-03 00:00:00", "prev_date_to": "
         ({"resolution_band": 4}, [0, 1, 0], [0, 0, 0]),
         ({"weekday": 2, "hour": 9}, [1, 0, 0], [1, 0, 0]),
         ({"weekday": 4, "hour": 14}, [0, 0, 1], [0, 0, 0]),
-        ({"weekday": 4, "hour": 19, "timezone": "Asia/Kolkata"}, [0, 0, 1, 0], [0, 0, 0, 0]),
+        ({"weekday": 4, "hour": 19, **KOLKATA}, [0, 0, 1], [0, 0, 0]),
         ({"handled_by": "ai"}, [1, 0, 0], [0, 0, 0]),
         ({"handled_by": "human"}, [0, 1, 0], [0, 0, 0]),
         ({"escalation": "escalated"}, [0, 1, 0], [0, 0, 0]),
@@ -435,10 +428,10 @@ DAYS_BEFORE: Final = {"prev_date_from": "2026-11-03 00:00:00", "prev_date_to": "
 def test_filters_keep_the_conversations_that_pass_them(
     website: Website, chosen: dict[str, str | int], started: list[int], before: list[int]
 ) -> None:
-    """In both periods, each by what happened in it; every bucket stays, and its times are those of what is left."""
+    """In both periods, each by what happened in its bucket; every bucket stays, with the times of what is left."""
     website.conversations(*THREE)
 
-    rows = website.ask("kpi_timeseries", **DAYS, **DAYS_BEFORE, **chosen)
+    rows = website.ask("kpi_timeseries", **with_buckets("day", **DAYS, **DAYS_BEFORE), **chosen)
 
     assert _column(rows, "started") == started
     assert [row["started"] for row in rows if row["period"] == "previous"] == before
@@ -446,27 +439,47 @@ def test_filters_keep_the_conversations_that_pass_them(
     assert answered == [seconds for seconds, n in zip((240, 1800), started[:2], strict=True) if n]
 
 
+def test_offsets_decide_the_hour_of_the_week(website: Website) -> None:
+    """Each start is read on the clock of its own moment: 01:30 before and after London's clocks go back."""
+    website.conversations(
+        ("2026-10-25 00:30:00", "conversation_started", "01:30 summer time"),
+        ("2026-10-25 01:30:00", "conversation_started", "01:30 winter time"),
+        ("2026-10-25 02:30:00", "conversation_started", "02:30"),
+    )
+    period = {"date_from": "2026-10-24 23:00:00", "date_to": "2026-10-26 00:00:00"}
+    start, end = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in period.values())
+    offsets = clock.offset_params(start, end, ZoneInfo("Europe/London"))
+
+    rows = website.ask("kpi_timeseries", **period, weekday=7, hour=1, **offsets)
+
+    assert _column(rows, "started") == [2]
+
+
 @pytest.mark.parametrize(
-    ("name", "chosen"),
+    ("dimension", "key", "chosen"),
     [
-        ("response_band", {"response_band": 1}),
-        ("handled_by", {"handled_by": "ai"}),
-        ("escalation", {"escalation": "none"}),
+        ("response_band", "1", {"response_band": 1}),
+        ("handled_by", "ai", {"handled_by": "ai"}),
+        ("escalation", "none", {"escalation": "none"}),
     ],
 )
-def test_a_filtered_series_adds_up_to_the_list_behind_it(
-    website: Website, name: str, chosen: dict[str, str | int]
+def test_a_filtered_bucket_is_the_breakdown_of_that_bucket(
+    website: Website, dimension: str, key: str, chosen: dict[str, str | int]
 ) -> None:
-    """Responded and resolved of all buckets are the rows that `conversation_list` has for the same filter."""
-    website.conversations(*_random_events(seed=len(name)))
+    """Under a filter, a bucket counts the conversations that `conversation_list` has for it alone."""
+    website.conversations(*_random_events(seed=len(dimension)))
     period = {"date_from": "2026-10-24 05:35:00", "date_to": "2026-11-07 17:20:00"}
 
-    rows = website.ask("kpi_timeseries", **period, **chosen)
-    listed = website.ask("conversation_list", **period, **chosen, limit=1000)
+    rows = _current(website.ask("kpi_timeseries", **with_buckets("day", "Europe/London", **period), **chosen))
 
-    assert listed
-    for column, seconds in (("responded", "response_seconds"), ("resolved", "resolution_seconds")):
-        assert sum(row[column] for row in _current(rows)) == sum(row[seconds] is not None for row in listed)
+    for index, row in enumerate(rows):
+        alone = _period_of(rows, index, period["date_to"])
+        listed = website.ask("conversation_list", **alone, **chosen, limit=1000)
+        for column, seconds in (("responded", "response_seconds"), ("resolved", "resolution_seconds")):
+            assert row[column] == sum(each[seconds] is not None for each in listed)
+        keys = website.ask("conversation_breakdown", **alone)
+        chosen_rows = [each for each in keys if (each["dimension"], each["key"]) == (dimension, key)]
+        assert len(listed) == sum(each["conversations"] for each in chosen_rows)
 
 
 @pytest.mark.parametrize(

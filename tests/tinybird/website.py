@@ -11,6 +11,11 @@ from typing import Any, Final, Protocol, TypedDict, Unpack
 
 import httpx
 
+from analytics import clock
+from analytics.clock import Bucket
+from analytics.periods import Period
+from analytics.sources import Buckets
+
 Row = dict[str, Any]
 Event = tuple[str, str, str] | tuple[str, str, str, float]
 """When (UTC), what, which conversation, and the duration in seconds where the event has one."""
@@ -129,6 +134,24 @@ class Website:
 
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+def with_buckets(bucket: Bucket, timezone: str = "UTC", **period: str) -> dict[str, str]:
+    """The parameters of a period, and where the local hours, days or weeks of it and of the one before start."""
+    first, last = (_instant(period[name]) for name in ("date_from", "date_to"))
+    before = period.get("prev_date_from"), period.get("prev_date_to")
+    starts, ends = (
+        (_instant(before[0] or ""), _instant(before[1] or ""))
+        if before[0]
+        else (first - (last - first), first)
+    )
+    zone = clock.parse_timezone(timezone)
+    buckets = Buckets.of(bucket, Period(first, last, zone), Period(starts, ends, zone)).params()
+    return {**period, **{name: value for name, value in buckets.items() if value is not None}}
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def stamp(at: datetime) -> str:

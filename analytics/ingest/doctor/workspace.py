@@ -124,7 +124,7 @@ def _pipe(tinybird: Tinybird, schema: Schema) -> Finding:
         "website_id": NO_WEBSITE,
         "date_from": utc_text(now - timedelta(days=1)),
         "date_to": utc_text(now),
-        "timezone": "UTC",
+        "day_starts": str(int(now.timestamp())),
         "conversation_ids": NO_WEBSITE,
     }
     try:
