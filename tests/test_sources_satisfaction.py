@@ -112,7 +112,7 @@ def test_the_period_is_half_open(
 
 
 def test_what_is_deleted_or_a_test_shows_nowhere(postgres: Postgres, product: Product) -> None:
-    """The feedback, its conversation, its visitor, a test visitor, also when only the conversation names them."""
+    """The feedback, its conversation, its visitor, the conversation's visitor, a test visitor: any of them is enough."""
     gone, tester = product.add_visitor(deleted_at=AT), product.add_visitor(is_test=True)
     deleted = product.add_conversation(AT, deleted_at=AT)
     tried = product.add_conversation(AT, visitor_id=tester)
@@ -121,6 +121,12 @@ def test_what_is_deleted_or_a_test_shows_nowhere(postgres: Postgres, product: Pr
     product.add_feedback(AT, 5, comment="of a test", visitor_id=tester)
     product.add_feedback(AT, 5, comment="deleted talk", conversation_id=deleted, visitor_id=None)
     product.add_feedback(AT, 5, comment="test talk", conversation_id=tried, visitor_id=None)
+    left = product.add_conversation(AT, visitor_id=gone)
+    product.add_feedback(AT, 5, comment="by an ordinary visitor in a test talk", conversation_id=tried)
+    product.add_feedback(AT, 5, comment="by an ordinary visitor in a talk of one who is gone", conversation_id=left)
+    product.add_feedback(AT, 5, comment="by a test in an ordinary talk", visitor_id=tester, conversation_id=product.add_conversation(AT))
+    scores = sources.rating_and_sentiment(postgres, product.website_id, WEEK).value
+    assert scores["rating_count"].sum() == 0
     assert len(comments(postgres, product)) == 0
     product.add_feedback(AT, 5, comment="of nobody known", visitor_id=None)
     assert comments(postgres, product)["comment"].tolist() == ["of nobody known"]

@@ -130,12 +130,14 @@ SELECT feedback.id, COALESCE(feedback.visitor_id, conversation.visitor_id),
        feedback.conversation_id
 FROM feedback
 LEFT JOIN conversation ON conversation.id = feedback.conversation_id
-LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
 WHERE feedback.website_id = :website_id AND feedback.organization_id = :organization_id
   AND feedback.created_at >= to_timestamp(CAST(:at AS double precision))
   AND (feedback.created_at, feedback.id) > (to_timestamp(CAST(:at AS double precision)), :id)
   AND feedback.deleted_at IS NULL AND conversation.deleted_at IS NULL
-  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+  AND NOT EXISTS (
+    SELECT FROM visitor WHERE visitor.id IN (feedback.visitor_id, conversation.visitor_id)
+      AND (visitor.deleted_at IS NOT NULL OR visitor.is_test)
+  )
 ORDER BY feedback.created_at, feedback.id
 """
 

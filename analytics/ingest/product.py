@@ -38,10 +38,12 @@ given AS (
   FROM span
   JOIN feedback ON feedback.created_at >= starts AND feedback.created_at < ends
   LEFT JOIN conversation ON conversation.id = feedback.conversation_id
-  LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
   WHERE feedback.website_id = :website_id AND feedback.organization_id = :organization_id
     AND feedback.deleted_at IS NULL AND conversation.deleted_at IS NULL
-    AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+    AND NOT EXISTS (
+      SELECT FROM visitor WHERE visitor.id IN (feedback.visitor_id, conversation.visitor_id)
+        AND (visitor.deleted_at IS NOT NULL OR visitor.is_test)
+    )
 )
 """  # noqa: S608  # constants
 

@@ -92,11 +92,13 @@ scored AS (
   JOIN feedback ON feedback.created_at >= spans.starts AND feedback.created_at < spans.ends
   JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
   LEFT JOIN conversation ON conversation.id = feedback.conversation_id
-  LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
   WHERE feedback.website_id = :website_id
     AND feedback.deleted_at IS NULL AND website.deleted_at IS NULL
     AND conversation.deleted_at IS NULL
-    AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+    AND NOT EXISTS (
+      SELECT FROM visitor WHERE visitor.id IN (feedback.visitor_id, conversation.visitor_id)
+        AND (visitor.deleted_at IS NOT NULL OR visitor.is_test)
+    )
   UNION ALL
   SELECT spans.period, conversation.started_at, NULL,
          50 + CASE conversation.sentiment WHEN 'positive' THEN 50 WHEN 'negative' THEN -50 ELSE 0 END

@@ -16,7 +16,6 @@ SELECT feedback.created_at, feedback.rating, feedback.topic, feedback.comment, c
 FROM feedback
 JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
 LEFT JOIN conversation ON conversation.id = feedback.conversation_id
-LEFT JOIN visitor ON visitor.id = COALESCE(feedback.visitor_id, conversation.visitor_id)
 WHERE feedback.website_id = :website_id
   AND feedback.created_at >= CAST(:date_from AS timestamp) AT TIME ZONE 'UTC'
   AND feedback.created_at < CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'
@@ -24,7 +23,10 @@ WHERE feedback.website_id = :website_id
   AND (CAST(:rating AS integer) IS NULL OR feedback.rating = CAST(:rating AS integer))
   AND feedback.deleted_at IS NULL AND website.deleted_at IS NULL
   AND conversation.deleted_at IS NULL
-  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+  AND NOT EXISTS (
+    SELECT FROM visitor WHERE visitor.id IN (feedback.visitor_id, conversation.visitor_id)
+      AND (visitor.deleted_at IS NOT NULL OR visitor.is_test)
+  )
 ORDER BY feedback.created_at DESC, feedback.id DESC
 LIMIT :limit
 """
