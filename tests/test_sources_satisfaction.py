@@ -123,8 +123,16 @@ def test_what_is_deleted_or_a_test_shows_nowhere(postgres: Postgres, product: Pr
     product.add_feedback(AT, 5, comment="test talk", conversation_id=tried, visitor_id=None)
     left = product.add_conversation(AT, visitor_id=gone)
     product.add_feedback(AT, 5, comment="by an ordinary visitor in a test talk", conversation_id=tried)
-    product.add_feedback(AT, 5, comment="by an ordinary visitor in a talk of one who is gone", conversation_id=left)
-    product.add_feedback(AT, 5, comment="by a test in an ordinary talk", visitor_id=tester, conversation_id=product.add_conversation(AT))
+    product.add_feedback(
+        AT, 5, comment="by an ordinary visitor in a talk of one who is gone", conversation_id=left
+    )
+    product.add_feedback(
+        AT,
+        5,
+        comment="by a test in an ordinary talk",
+        visitor_id=tester,
+        conversation_id=product.add_conversation(AT),
+    )
     scores = sources.rating_and_sentiment(postgres, product.website_id, WEEK).value
     assert scores["rating_count"].sum() == 0
     assert len(comments(postgres, product)) == 0

@@ -23,6 +23,7 @@ from analytics.ingest.backfill import backfill as move
 from analytics.ingest.history import HISTORIES, Website, Window
 from analytics.ingest.patience import Patience
 from analytics.ingest.receipts import Ledger
+from analytics.ingest.removal import Removal
 from analytics.ingest.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
 from analytics.ingest.watermarks import Watermarks, peek
 from analytics.postgres import Postgres
@@ -159,13 +160,25 @@ def backfill(
     help="Seconds between two rounds. A round costs a query for each website with changes.",
 )
 @click.option("--once", "is_once", is_flag=True, help="One round, then end.")
+@click.option(
+    "--only-remove",
+    "is_removing_only",
+    is_flag=True,
+    help="Move nothing, for a product that emits its events itself; only remove what was deleted or marked as test.",
+)
 @_moving
 def sync(
-    slugs: tuple[str, ...], since: datetime | None, interval_seconds: float, is_once: bool, pace: Pace
+    slugs: tuple[str, ...],
+    since: datetime | None,
+    interval_seconds: float,
+    is_once: bool,
+    is_removing_only: bool,
+    pace: Pace,
 ) -> None:
     """Keep moving what changes in Postgres into Tinybird, until SIGTERM or Ctrl-C.
 
-    For a product that emits no events itself. Goes on where a backfill or an earlier sync ended.
+    For a product that emits no events itself. Goes on where a backfill or an earlier sync ended. Once a day it removes what was
+    deleted or marked as test after it was sent; that needs TINYBIRD_ADMIN_TOKEN.
     """
     settings = load_settings()
     tally, stop = Tally(), threading.Event()
@@ -198,8 +211,18 @@ def sync(
             sleep=stop.wait,
             **pace,
         )
+        removal = Removal(
+            tinybird,
+            postgres,
+            settings.tinybird_host,
+            settings.state_dir,
+            settings.grace_days,
+            _say,
+            stop.is_set,
+        )
         following.sync(
             transfer,
+            removal,
             postgres,
             patience,
             stop,
@@ -207,8 +230,10 @@ def sync(
             slugs=slugs,
             since=since,
             interval_seconds=None if is_once else interval_seconds,
+            is_moving=not is_removing_only,
         )
-    _tell(tally, "sent")
+    if not is_removing_only:
+        _tell(tally, "sent")
 
 
 @contextmanager

@@ -1,14 +1,16 @@
-"""Deleting a website's rows from one data source: count them, start the job, ask how far it is.
+"""Deleting rows from one data source: count them, start the job, ask how far it is.
 
-Owns the condition. A website id is a value and never SQL: one that has anything but letters, digits, - and _ is
-refused before a request is made. Knows nothing of order, repetition or receipts.
+Owns the conditions: a website's rows, or those of some of its visitors and conversations. An id is a value and never SQL:
+one that has anything but letters, digits, - and _ is refused before a request is made. Knows nothing of order, repetition or receipts.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import groupby
+from typing import Final, Literal, NamedTuple, NewType
 
 from analytics.errors import SourceRejected
 from analytics.tinybird import Tinybird
@@ -21,6 +23,27 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[a-z_]{1,100}", re.ASCII)
 _ABSENT = re.compile(r"not found|not exist|n't exist", re.IGNORECASE)
 _UNFINISHED: Final = frozenset({"waiting", "working", "cancelling"})
+
+
+Condition = NewType("Condition", str)
+"""SQL that holds for the rows to delete; made here alone, of checked ids."""
+
+Column = Literal["website_id", "visitor_id", "conversation_id"]
+COLUMNS: Final[tuple[Column, ...]] = ("website_id", "visitor_id", "conversation_id")
+
+
+class RowsOf(NamedTuple):
+    """The rows of one website, or of one visitor or conversation of it.
+
+    Attributes:
+        website_id: Whose; rows of another website are never meant.
+        column: Which column holds the id.
+        id: The website's, visitor's or conversation's.
+    """
+
+    website_id: str
+    column: Column
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +70,7 @@ def is_website_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def condition_of(website_id: str) -> str:
+def condition_of(website_id: str) -> Condition:
     """The condition that holds for a website's rows.
 
     >>> condition_of("01JC3V-a_b")
@@ -58,7 +81,52 @@ def condition_of(website_id: str) -> str:
     """
     if not is_website_id(website_id):
         raise ValueError("A website id has letters, digits, - and _ only, 1 to 100 of them.")
-    return f"website_id = '{website_id}'"
+    return Condition(f"website_id = '{website_id}'")
+
+
+def condition_of_all(rows: Iterable[RowsOf]) -> Condition:
+    """The condition that holds for all of these rows and for no others.
+
+    >>> condition_of_all([RowsOf("w1", "visitor_id", "v2"), RowsOf("w1", "visitor_id", "v1"), RowsOf("w2", "website_id", "w2")])
+    "(website_id = 'w1' AND visitor_id IN ('v1', 'v2')) OR (website_id = 'w2')"
+
+    Raises:
+        ValueError: There are none, or an id is not one, and would have become part of the condition.
+    """
+    parts = []
+    for (website_id, column), some in groupby(sorted(set(rows)), key=lambda each: each[:2]):
+        ids = [each.id for each in some]
+        if column not in COLUMNS or not all(map(is_website_id, ids)):
+            raise ValueError("An id has letters, digits, - and _ only, 1 to 100 of them.")
+        website = condition_of(website_id)
+        listed = ", ".join(f"'{each}'" for each in ids)
+        parts.append(f"({website})" if column == "website_id" else f"({website} AND {column} IN ({listed}))")
+    if not parts:
+        raise ValueError("Without an id the condition would hold for every row.")
+    return Condition(" OR ".join(parts))
+
+
+def held_of(tinybird: Tinybird, datasource: str, rows: Iterable[RowsOf]) -> set[RowsOf]:
+    """Those of which a data source holds a row.
+
+    Raises:
+        ValueError: As for `condition_of_all`; nothing was sent.
+        ConfigError: There is no admin token.
+        SourceError: As `Tinybird.query_sql`.
+
+    Source: the data source, by SQL.
+    """
+    held: set[RowsOf] = set()
+    ordered = sorted(rows, key=lambda each: each.column)
+    for column, some in groupby(ordered, key=lambda each: each.column):
+        condition = condition_of_all(some)
+        statement = f"SELECT DISTINCT website_id, {column} AS id FROM {_name(datasource)} WHERE {condition}"  # noqa: S608  # checked
+        for row in tinybird.query_sql(datasource, statement).rows:
+            try:
+                held.add(RowsOf(str(row["website_id"]), column, str(row["id"])))
+            except KeyError:
+                raise mismatch(datasource, "it does not name the rows that it holds") from None
+    return held
 
 
 def count_rows(tinybird: Tinybird, datasource: str, website_id: str) -> int:
@@ -71,7 +139,11 @@ def count_rows(tinybird: Tinybird, datasource: str, website_id: str) -> int:
 
     Source: the data source, by SQL.
     """
-    condition = condition_of(website_id)
+    return count_where(tinybird, datasource, condition_of(website_id))
+
+
+def count_where(tinybird: Tinybird, datasource: str, condition: Condition) -> int:
+    """How many rows a condition holds for. Raises as `count_rows`, but for the id."""
     statement = f"SELECT count() AS rows_held FROM {_name(datasource)} WHERE {condition}"  # noqa: S608  # both are checked
     rows = tinybird.query_sql(datasource, statement).rows
     try:
@@ -98,16 +170,25 @@ def rows_by_website(tinybird: Tinybird, datasource: str) -> dict[str, int]:
 
 
 def start(tinybird: Tinybird, datasource: str, website_id: str) -> str:
-    """Starts the job that deletes a website's rows and returns its id. Never retried: it may have started.
+    """Starts the job that deletes a website's rows, as `start_where`.
 
     Raises:
         ValueError: As for `condition_of`; nothing was sent.
+        SourceError: As `start_where`.
+    """
+    return start_where(tinybird, datasource, condition_of(website_id))
+
+
+def start_where(tinybird: Tinybird, datasource: str, condition: Condition) -> str:
+    """Starts the job that deletes the rows a condition holds for and returns its id. Never retried: it may have started.
+
+    Raises:
         ConfigError: There is no admin token.
         SourceUnavailable: No answer, 5xx, or 429 while another delete job runs.
         SourceRejected: Tinybird refused.
         SchemaMismatch: The answer names no job.
     """
-    form = {"delete_condition": condition_of(website_id)}
+    form: dict[str, str] = {"delete_condition": condition}
     path = f"/v0/datasources/{_name(datasource)}/delete"
     answer = tinybird.manage("POST", path, "admin", datasource, form=form)
     job_id = answer.get("job_id") or answer.get("id")

@@ -1,21 +1,33 @@
-"""History moved over and over, for a product that emits nothing itself: what changed since the last round."""
+"""History moved over and over, for a product that emits nothing itself: what changed since the last round.
+
+Once a day what was deleted or marked as test after it was sent is removed.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from analytics.ingest import history
 from analytics.ingest.history import Website, Window
 from analytics.ingest.patience import Patience
+from analytics.ingest.removal import Removal
 from analytics.ingest.transfer import Transfer
 from analytics.postgres import Postgres
+
+REMOVAL_SECONDS: Final = 600.0
+"""How long a single round waits for the job that removes rows; the next one goes on waiting."""
+
+LOOK_SECONDS: Final = 0.5
 
 
 def sync(
     transfer: Transfer,
+    removal: Removal,
     postgres: Postgres,
     patience: Patience,
     stop: threading.Event,
@@ -24,6 +36,7 @@ def sync(
     slugs: Sequence[str] = (),
     since: datetime | None = None,
     interval_seconds: float | None,
+    is_moving: bool = True,
 ) -> None:
     """Rounds over all websites until `stop` is set; websites that are new join by themselves.
 
@@ -33,6 +46,7 @@ def sync(
 
     Args:
         transfer: What moves it.
+        removal: What removes rows that count nowhere any more.
         postgres: Where the websites are.
         patience: How long to wait for a source that is away.
         stop: Ends the round between two batches, with nothing lost.
@@ -40,6 +54,7 @@ def sync(
         slugs: Only these websites; none means all.
         since: Earliest event for a website without a watermark; None means everything.
         interval_seconds: Pause between rounds; None means a single round.
+        is_moving: False removes only, for a product that emits its events itself.
 
     Raises:
         SourceError: A source says no, or stays away for longer than `patience` has.
@@ -47,9 +62,12 @@ def sync(
     """
     choice, windows = _Choice(postgres, slugs, say), _Windows(transfer, since, say)
     while not stop.is_set():
-        patience.run(lambda: _round(transfer, choice, windows, patience, stop), stop.is_set)
+        if is_moving:
+            patience.run(lambda: _round(transfer, choice, windows, patience, stop), stop.is_set)
         if interval_seconds is None:
+            patience.run(lambda: _removed(removal, choice, slugs, stop), stop.is_set)
             return
+        patience.run(lambda: _step(removal, choice, slugs), stop.is_set)
         stop.wait(interval_seconds)
 
 
@@ -74,6 +92,9 @@ class _Choice:
             self._say(f"{self._chosen[website_id]} is deleted: left out from now on.")
         self._missed = missed
         return found
+
+    def ids(self) -> list[str]:
+        return [website.id for website in self.websites()]
 
 
 class _Windows:
@@ -104,3 +125,15 @@ def _round(
             return
         transfer.run(website, windows.of(website))
         patience.progressed()
+
+
+def _step(removal: Removal, choice: _Choice, slugs: Sequence[str]) -> None:
+    removal.step(choice.ids(), slugs)
+
+
+def _removed(removal: Removal, choice: _Choice, slugs: Sequence[str], stop: threading.Event) -> None:
+    """Removes what is to be removed today, as far as that takes no longer than `REMOVAL_SECONDS`."""
+    began, ids = time.monotonic(), choice.ids()
+    while not removal.step(ids, slugs) and time.monotonic() - began < REMOVAL_SECONDS:
+        if stop.wait(LOOK_SECONDS):
+            return

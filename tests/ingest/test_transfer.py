@@ -17,6 +17,7 @@ from analytics.ingest import transfer as module
 from analytics.ingest.backfill import backfill, lines
 from analytics.ingest.history import Website, Window
 from analytics.ingest.patience import Patience
+from analytics.ingest.removal import Removal
 from analytics.ingest.sync import sync
 from analytics.ingest.transfer import Tally, Transfer
 from analytics.ingest.watermarks import Watermark, Watermarks
@@ -106,6 +107,9 @@ class _Open:
             on_query=lambda _at, name: mover.asked.append(name),
         )
         self.postgres = Postgres(stack.database_url)
+        self.removal = Removal(
+            self._tinybird, self.postgres, stack.host, mover.history.state_dir, 30, mover.said.append
+        )
         self._watermarks = Watermarks(mover.history.state_dir, stack.host)
         self._patience = Patience(20.0, mover.said.append, mover.sleep)
 
@@ -312,6 +316,7 @@ def test_a_website_deleted_while_sync_runs_does_not_keep_the_others(mover: Mover
         def follow(*slugs: str) -> None:
             sync(
                 transfer,
+                opened.removal,
                 opened.postgres,
                 patience,
                 Rounds(),
