@@ -1,4 +1,4 @@
-"""From the bytes of an events request to the JSON values in it. Owns reading JSON and how much one request may hold.
+"""From the bytes of a request that appends JSON to the values in it. Owns reading JSON and how much one request may hold.
 
 A few bytes of JSON can stand for a hundred times as much memory, so what a body holds is counted before it is read.
 """
@@ -13,7 +13,7 @@ from typing import Literal, NoReturn
 
 from analytics.local.query_error import QueryError
 
-Format = Literal["ndjson", "json"]
+Format = Literal["ndjson", "json", "csv", "parquet"]
 ReadArray = Callable[[bytes], list[object]]
 """Reads a JSON array of objects, all at once; raises ValueError or RecursionError when it cannot, for any reason."""
 
@@ -49,7 +49,7 @@ def events_of(body: bytes, format_: Format, read_array: ReadArray) -> Iterator[l
 
     Args:
         body: What was sent.
-        format_: How events are put together in it.
+        format_: How events are put together in it: ndjson or json.
         read_array: What lines are tried with before they are read one by one. Lines that it cannot read all of are
             JSON values, as Python has them.
 

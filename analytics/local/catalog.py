@@ -5,12 +5,16 @@ Field names are Tinybird's; the official command line reads them.
 
 from __future__ import annotations
 
+import re
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 from analytics.local.composition import Composer
 from analytics.local.datafile import Datasource, Pipe
+from analytics.local.deployment import CHECK_LIMITS, Checked
 from analytics.local.engine import Size
 from analytics.local.jobs import Job
 from analytics.local.project import QUARANTINE, Project
@@ -20,8 +24,16 @@ JsonObject = dict[str, object]
 
 WORKSPACE = "inbox_analytics"
 REGION = "local"
-DELETE_JOB = "delete_data"
+_ALWAYS_OF_DATASOURCE = frozenset(
+    {"id", "name", "engine", "columns", "indexes", "new_columns_detected", "quarantine_rows"}
+)
+_ALWAYS_OF_PIPE = frozenset({"id", "name", "url"})
+"""Fields that `attrs` does not take away; published clients (mcp-tinybird) rely on them."""
+
 _NAMESPACE = uuid.UUID("6f1ad0cd-6c6d-4bd3-9d3d-0a2e2f0a7c11")
+_READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)", re.IGNORECASE)
+"""What a node reads, as far as its text tells without the values of its parameters."""
+
 _SCOPE_TYPES = {
     ("pipe", "READ"): "PIPES:READ",
     ("datasource", "READ"): "DATASOURCES:READ",
@@ -43,9 +55,13 @@ def datasource_info(datasource: Datasource, sizes: dict[str, Size]) -> JsonObjec
     changed = _changed(datasource.path)
     size = sizes.get(datasource.name, Size(0, 0))
     quarantine = sizes.get(datasource.name + QUARANTINE, Size(0, 0))
+    options = {key.lower(): value for key, value in datasource.options.items()}
+    ttl = options.pop("engine_ttl", "")
     engine = {
         "engine": datasource.engine,
-        **{key.lower(): value for key, value in datasource.options.items()},
+        "engine_partition_key": "",
+        "engine_primary_key": options["engine_sorting_key"],
+        **options,
     }
     return {
         "id": identifier("datasource", datasource.name),
@@ -58,6 +74,9 @@ def datasource_info(datasource: Datasource, sizes: dict[str, Size]) -> JsonObjec
         "created_at": changed,
         "updated_at": changed,
         "engine": engine,
+        "ttl": ttl,
+        "indexes": [],
+        "new_columns_detected": {},
         "columns": [
             {
                 "name": column.name,
@@ -101,6 +120,7 @@ def pipe_info(pipe: Pipe, composer: Composer, host: str) -> JsonObject:
                 "sql": f"%\n{node.sql}" if node.is_template else node.sql,
                 "node_type": "endpoint" if node.name == pipe.endpoint else "standard",
                 "params": parameters if node.name == pipe.endpoint else [],
+                "dependencies": list(dict.fromkeys(_READS.findall(node.sql))),
                 "tags": {},
             }
             for node in pipe.nodes
@@ -108,23 +128,103 @@ def pipe_info(pipe: Pipe, composer: Composer, host: str) -> JsonObject:
     }
 
 
+def example(pipe: Pipe, composer: Composer, host: str, token: str) -> str:
+    """The address of an endpoint with the defaults of its parameters."""
+    query = {each["name"]: each["default"] for each in composer.parameters(pipe) if "default" in each}
+    return f"{host}/v0/pipes/{pipe.name}.json?{urlencode({**query, 'token': token})}"
+
+
+def narrowed_datasource(info: JsonObject, fields: Mapping[str, str]) -> JsonObject:
+    """The fields of a data source that `attrs` names, and those that are always told; all without `attrs`."""
+    return _narrowed(info, fields.get("attrs", ""), _ALWAYS_OF_DATASOURCE)
+
+
+def narrowed_pipe(info: JsonObject, fields: Mapping[str, str]) -> JsonObject:
+    """The fields of a pipe that `attrs` names, its nodes with those that `node_attrs` names; all without them."""
+    nodes, node_attrs = info["nodes"], fields.get("node_attrs", "")
+    if not node_attrs or not isinstance(nodes, list):
+        return _narrowed(info, fields.get("attrs", ""), _ALWAYS_OF_PIPE)
+    narrowed = [_narrowed(node, node_attrs, frozenset({"id", "name"})) for node in nodes]
+    return {**_narrowed(info, fields.get("attrs", ""), _ALWAYS_OF_PIPE), "nodes": narrowed}
+
+
+def _narrowed(info: JsonObject, attrs: str, always: frozenset[str]) -> JsonObject:
+    """The fields of an object that a comma-separated list names.
+
+    >>> _narrowed({"id": 1, "name": "a", "sql": "SELECT 1"}, "sql,nothing", frozenset({"id"}))
+    {'id': 1, 'sql': 'SELECT 1'}
+    """
+    wanted = {name.strip() for name in attrs.split(",")} - {""}
+    return {name: value for name, value in info.items() if not wanted or name in wanted | always}
+
+
+def import_info(job: Job) -> JsonObject:
+    """What became of a file: how many rows were stored and how many quarantined, as each client reads it."""
+    counts = {"lines": job.rows, "quarantine": job.quarantined, "invalid_lines": 0, "parser": "local"}
+    return {
+        "import_id": job.id,
+        "successful_rows": job.rows,
+        "quarantined_rows": job.quarantined,
+        "quarantine_rows": job.quarantined,
+        "invalid_lines": 0,
+        "blocks": [{"block_id": job.id, "process_return": [counts], "processing_time": 0}],
+    }
+
+
 def job_info(job: Job, host: str) -> JsonObject:
-    """One delete job."""
+    """One delete or import job."""
+    of_kind: JsonObject = (
+        import_info(job)
+        if job.kind == "import"
+        else {"delete_condition": job.condition, "rows_affected": job.rows}
+    )
     info: JsonObject = {
         "id": job.id,
         "job_id": job.id,
         "job_url": f"{host}/v0/jobs/{job.id}",
-        "kind": DELETE_JOB,
+        "kind": job.kind,
         "status": job.status,
         "created_at": _moment(job.created_at),
         "updated_at": _moment(job.updated_at),
         "started_at": _moment(job.created_at),
         "is_cancellable": False,
-        "delete_condition": job.condition,
         "datasource": {"id": identifier("datasource", job.datasource), "name": job.datasource},
-        "rows_affected": job.rows,
+        **of_kind,
     }
     return info if job.error is None else {**info, "error": job.error}
+
+
+def deployment_info(started_at: datetime) -> JsonObject:
+    """The one deployment there is."""
+    return {
+        "id": "1",
+        "status": "data_ready",
+        "live": True,
+        "created_at": started_at.isoformat(),
+        "updated_at": started_at.isoformat(),
+        "errors": [],
+        "feedback": [],
+    }
+
+
+def check_info(checked: Checked) -> JsonObject:
+    """What was found out about datafiles that are not deployed."""
+    feedback = [] if checked.errors else [{"level": "WARNING", "resource": None, "message": CHECK_LIMITS}]
+    deployment: JsonObject = {
+        "id": "check",
+        "status": "failed" if checked.errors else "calculating",
+        "live": False,
+        "errors": [{"filename": error.file, "error": error.reason} for error in checked.errors],
+        "feedback": feedback,
+    }
+    for state, names in checked.changes.items():
+        for kind, suffix in (("datasource", ".datasource"), ("pipe", ".pipe")):
+            deployment[f"{state}_{kind}_names"] = [
+                name.removesuffix(suffix) for name in names if name.endswith(suffix)
+            ]
+    is_changed = any(checked.changes.values())
+    result = "failed" if checked.errors else "success" if is_changed else "no_changes"
+    return {"result": result, "deployment": deployment}
 
 
 def token_infos(project: Project, tokens: Tokens) -> list[JsonObject]:
@@ -145,23 +245,29 @@ def token_infos(project: Project, tokens: Tokens) -> list[JsonObject]:
 
 
 def workspace_info(role: Role) -> JsonObject:
-    """The one workspace."""
-    owner = identifier("user", "owner")
+    """The one workspace, as the first version of the API tells it."""
     return {
-        "id": str(uuid.uuid5(_NAMESPACE, WORKSPACE)),
-        "name": WORKSPACE,
-        "user_id": owner,
-        "user_email": "local@localhost",
+        **short_workspace_info(role),
         "user_name": "local",
-        "scope": "admin" if role == "admin" else "user",
         "role": "admin" if role == "admin" else "viewer",
-        "main": None,
         "is_branch": False,
         "plan": "local",
         "releases": [],
         "members": [],
         "token": None,
         "organization": None,
+    }
+
+
+def short_workspace_info(role: Role) -> JsonObject:
+    """The one workspace, with the fields that `/v1/workspace` has for Tinybird's SDKs, which refuse any other."""
+    return {
+        "id": str(uuid.uuid5(_NAMESPACE, WORKSPACE)),
+        "name": WORKSPACE,
+        "user_id": identifier("user", "owner"),
+        "user_email": "local@localhost",
+        "scope": "admin" if role == "admin" else "user",
+        "main": None,
     }
 
 

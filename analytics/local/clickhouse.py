@@ -21,11 +21,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Final, Protocol
 
 from analytics.local.query_error import QueryError
 
 DATABASE = "tinybird"
+NO_SETTINGS: Final[Mapping[str, str]] = {}
+"""A query in the usual settings."""
 _INSERT_SETTINGS = (
     "async_insert = 0, max_partitions_per_insert_block = 0,"
     " max_insert_block_size = 10000000, min_insert_block_size_rows = 10000000, min_insert_block_size_bytes = 0"
@@ -169,37 +171,60 @@ class Readers:
             f" max_memory_usage = {limits.memory_bytes},"
             f" max_result_bytes = {limits.result_bytes}, result_overflow_mode = 'throw',"
             " max_query_size = 33554432, max_ast_elements = 500000, max_expanded_ast_elements = 2000000,"
-            " max_threads = 2, output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0,"
-            " readonly = 1",
+            " max_threads = 2, output_format_json_quote_64bit_integers = 0, output_format_json_quote_denormals = 0",
+            "SET readonly = 1",
         )
         self._own = threading.local()
         self._executor = ThreadPoolExecutor(limits.readers, thread_name_prefix=f"clickhouse-{name}")
 
-    def submit(self, sql: str, parameters: Mapping[str, str], format_: str) -> Future[bytes]:
+    def submit(
+        self, sql: str, parameters: Mapping[str, str], format_: str, settings: Mapping[str, str] = NO_SETTINGS
+    ) -> Future[bytes]:
         """Queues a query; the future gives the answer's bytes or raises `QueryError`."""
-        return self._executor.submit(self._run, sql, dict(parameters), format_)
+        return self._executor.submit(self._run, sql, dict(parameters), format_, dict(settings))
 
-    def run(self, sql: str, parameters: Mapping[str, str], format_: str) -> bytes:
+    def run(
+        self, sql: str, parameters: Mapping[str, str], format_: str, settings: Mapping[str, str] = NO_SETTINGS
+    ) -> bytes:
         """`submit`, waited for."""
-        return self.submit(sql, parameters, format_).result()
+        return self.submit(sql, parameters, format_, settings).result()
 
     def close(self) -> None:
         """Drops what waits, waits for what runs."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, sql: str, parameters: dict[str, str], format_: str) -> bytes:
+    def _run(self, sql: str, parameters: dict[str, str], format_: str, settings: dict[str, str]) -> bytes:
+        if settings:
+            return self._run_apart(sql, parameters, format_, settings)
         session: _Session | None = getattr(self._own, "session", None)
         try:
             if session is None:
-                session = self._own.session = _open(self._directory)
-                for setting in self._settings:
-                    session.query(setting)
+                session = self._own.session = self._opened({})
             return _bytes(session.query(sql, format_, params=parameters))
         except RuntimeError as error:
             self._own.session = None
             if session is not None:
                 session.close()
             raise QueryError.wrap(error) from None
+
+    def _run_apart(
+        self, sql: str, parameters: dict[str, str], format_: str, settings: dict[str, str]
+    ) -> bytes:
+        """Runs a query with settings of its own, which a read-only session cannot take up later."""
+        session = self._opened(settings)
+        try:
+            return _bytes(session.query(sql, format_, params=parameters))
+        except RuntimeError as error:
+            raise QueryError.wrap(error) from None
+        finally:
+            session.close()
+
+    def _opened(self, settings: Mapping[str, str]) -> _Session:
+        session = _open(self._directory)
+        own = [f"SET {name} = {value}" for name, value in settings.items()]
+        for statement in (*self._settings[:-1], *own, self._settings[-1]):
+            session.query(statement)
+        return session
 
 
 def _bytes(result: object) -> bytes:

@@ -11,16 +11,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from analytics.local.backend import Backend
-from analytics.local.catalog import pipe_info
 from analytics.local.datafile import Pipe
-from analytics.local.exchange import RateLimit, arguments_of, body_of, fields_of, host_of, is_true
+from analytics.local.exchange import RateLimit, datafile
+from analytics.local.request_fields import (
+    arguments_of,
+    body_of,
+    fields_of,
+    is_true,
+    once,
+    query_of,
+    query_settings,
+)
 from analytics.local.rows import Format
 from analytics.local.tokens import Role
 
 EVENTS_PER_SECOND = 100
 _LONGEST_SQL = 4_000_000
 _EVENT_FORMATS: dict[str, Format] = {"ndjson": "ndjson", "json": "json"}
-_PIPE_FORMATS = {"json": "JSON", "csv": "CSVWithNames", "ndjson": "JSONEachRow", "parquet": "Parquet"}
+_PIPE_FORMATS = {
+    "json": "JSON",
+    "csv": "CSVWithNames",
+    "csvwithnames": "CSVWithNames",
+    "ndjson": "JSONEachRow",
+    "parquet": "Parquet",
+}
 _MEDIA_TYPES = {
     **dict.fromkeys(("JSON", "JSONCompact", "JSONStrings"), "application/json"),
     "JSONEachRow": "application/x-ndjson",
@@ -45,27 +59,27 @@ class DataRoutes:
         return [
             Route("/v0/events", self.events, methods=["POST"]),
             Route("/v0/sql", self.sql, methods=["GET", "POST"]),
-            Route("/v0/pipes/{name}", self.pipe, methods=["GET", "POST"]),
+            Route("/v0/pipes/{name}.{format}", self.pipe, methods=["GET", "POST"]),
         ]
 
     async def events(self, request: Request) -> Response:
         """Appends the body's rows to the data source `name`; 202, or 200 once stored with `wait=true`."""
-        role = self._backend.role(request)
-        name = request.query_params.get("name", "")
-        if not name:
+        self._backend.role(request)
+        fields = query_of(request)
+        for parameter in ("name", "format", "wait"):
+            once(parameter, fields.get(parameter, ""))
+        if not fields.get("name"):
             raise HTTPException(400, "The parameter 'name' is missing: the data source to append to")
-        if role != "admin" and not self._backend.engine.project.may(role, "APPEND", name):
-            raise HTTPException(403, f"The token has no APPEND scope for the data source '{name[:100]}'")
-        self._backend.datasource(name)
+        name = self._backend.appendable(request, fields["name"]).name
         headers = self._rate.headers(name)
-        format_ = _EVENT_FORMATS.get(request.query_params.get("format", "ndjson"))
+        format_ = _EVENT_FORMATS.get(fields.get("format", "ndjson"))
         if format_ is None:
             raise HTTPException(400, "The parameter 'format' is ndjson or json")
         body = await body_of(request)
         if not body.strip():
             raise HTTPException(400, "The body holds no events")
         counts, stored = await self._backend.read_events(self._backend.engine.append, name, body, format_)
-        waits = is_true(request.query_params.get("wait"))
+        waits = is_true(fields.get("wait"))
         if waits:
             counts = await asyncio.wrap_future(stored)
         answer = {"successful_rows": counts.successful_rows, "quarantined_rows": counts.quarantined_rows}
@@ -81,31 +95,31 @@ class DataRoutes:
         return await self._select(fields, role, pipe, "TSV")
 
     async def pipe(self, request: Request) -> Response:
-        """Answers a pipe's endpoint in the format after the dot; without one, says what the pipe is."""
+        """Answers a pipe's endpoint in the format after the dot; `pipe` is its datafile."""
         role = self._backend.role(request)
-        name, dot, extension = request.path_params["name"].partition(".")
-        pipe = self._backend.pipe(name, role)
-        if not dot:
-            if request.method == "POST":
-                raise HTTPException(405, "Method Not Allowed")
-            return JSONResponse(pipe_info(pipe, self._backend.engine.composer, host_of(request)))
+        pipe = self._backend.pipe(request.path_params["name"], role)
+        extension = request.path_params["format"]
+        if extension == "pipe":
+            return datafile(pipe.path)
         format_ = _PIPE_FORMATS.get(extension)
         if format_ is None:
             raise HTTPException(
                 400, f"The format '{extension[:40]}' is unknown: use {', '.join(_PIPE_FORMATS)}"
             )
         if pipe.endpoint is None:
-            raise HTTPException(404, f"The pipe '{name}' has no endpoint")
+            raise HTTPException(404, f"The pipe '{pipe.name}' has no endpoint")
         fields = await fields_of(request)
         if fields.get("q", "").strip():
             return await self._select(fields, role, pipe, format_)
+        settings = query_settings(fields)
         engine = self._backend.engine
         return _answer(
-            await self._backend.query(engine.query_pipe, pipe, arguments_of(fields), format_), format_
+            await self._backend.query(engine.query_pipe, pipe, arguments_of(fields), format_, settings),
+            format_,
         )
 
     async def _select(self, fields: dict[str, str], role: Role, pipe: Pipe | None, format_: str) -> Response:
-        query, engine = fields["q"], self._backend.engine
+        query, engine, settings = fields["q"], self._backend.engine, query_settings(fields)
         if len(query) > _LONGEST_SQL:
             raise HTTPException(413, f"The query is longer than {_LONGEST_SQL} characters")
         may_read = partial(engine.project.may, role, "READ")
@@ -116,7 +130,7 @@ class DataRoutes:
         format_ = next((known for known in _MEDIA_TYPES if known.lower() == wanted.lower()), "")
         if not format_:
             raise HTTPException(400, f"FORMAT {wanted[:40]} is not supported: use {', '.join(_MEDIA_TYPES)}")
-        return _answer(await self._backend.select(engine.query_select, composed, format_), format_)
+        return _answer(await self._backend.select(engine.query_select, composed, format_, settings), format_)
 
 
 def _answer(content: bytes, format_: str) -> Response:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analytics.local.appender import Appender, Counts
-from analytics.local.clickhouse import DATABASE, ClickHouse, Limits, Readers
+from analytics.local.clickhouse import DATABASE, NO_SETTINGS, ClickHouse, Limits, Readers
 from analytics.local.composition import Composed, Composer
 from analytics.local.datafile import Pipe
 from analytics.local.jobs import Job, Jobs
+from analytics.local.parameters import PipeError
 from analytics.local.project import Project
 from analytics.local.query_error import QueryError
 from analytics.local.rows import Format, RowReader
@@ -70,11 +71,17 @@ class Engine:
         self._short.close()
         self._clickhouse.close()
 
-    def query_pipe(self, pipe: Pipe, arguments: Mapping[str, str], format_: str) -> bytes:
+    def query_pipe(
+        self,
+        pipe: Pipe,
+        arguments: Mapping[str, str],
+        format_: str,
+        settings: Mapping[str, str] = NO_SETTINGS,
+    ) -> bytes:
         """The endpoint's answer in a ClickHouse format. Raises as `Composer.pipe`, and `QueryError`."""
         query = self.composer.pipe(pipe, arguments)
         try:
-            return self._clickhouse.pipes.run(query.sql, query.parameters, format_)
+            return self._clickhouse.pipes.run(query.sql, query.parameters, format_, settings)
         except QueryError as error:
             raise error.without_query(arguments) from None
 
@@ -94,24 +101,67 @@ class Engine:
             raise RefusedSql(f"{min(hidden)} cannot be read: only data sources and pipes can")
         return query
 
-    def query_select(self, query: Composed, format_: str) -> bytes:
+    def query_select(self, query: Composed, format_: str, settings: Mapping[str, str] = NO_SETTINGS) -> bytes:
         """The answer to a checked SELECT in a ClickHouse format. Raises `QueryError`."""
         try:
-            return self._clickhouse.sql.run(query.sql, query.parameters, format_)
+            return self._clickhouse.sql.run(query.sql, query.parameters, format_, settings)
         except QueryError as error:
             raise error.without_query({}) from None
 
-    def append(self, datasource: str, body: bytes, format_: Format) -> tuple[Counts, Future[Counts]]:
+    def append(
+        self,
+        datasource: str,
+        body: bytes,
+        format_: Format,
+        import_id: str | None = None,
+        delimiter: str = ",",
+    ) -> tuple[Counts, Future[Counts]]:
         """What the body holds by its own account, and a future for what was stored.
+
+        Args:
+            datasource: Its name.
+            body: What was sent.
+            format_: What it is.
+            import_id: What the quarantine calls this request; made up when None.
+            delimiter: What stands between two fields of CSV.
 
         Raises:
             InvalidBody: the body holds no rows.
+            TooManyRows: more than one request may hold.
             Busy: too many rows wait.
         """
         reader = self._readers[datasource]
-        batch = reader.read(body, format_)
-        stored = self._appender.add(self.project.datasources[datasource], reader, batch, str(uuid.uuid4()))
+        batch = reader.read(body, format_, delimiter)
+        stored = self._appender.add(
+            self.project.datasources[datasource], reader, batch, import_id or str(uuid.uuid4())
+        )
         return Counts(len(batch.rows), len(batch.refused)), stored
+
+    def truncate(self, table: str) -> None:
+        """Removes every row of a data source or of a quarantine, those that wait to be written included.
+
+        Raises:
+            QueryError: ClickHouse failed.
+        """
+        self._appender.flush()
+        self._clickhouse.execute(f"TRUNCATE TABLE {DATABASE}.`{table}`")
+
+    def unresolved(self, project: Project) -> Iterator[str]:
+        """What keeps the pipes of another project from running as far as their defaults go, one text per pipe.
+
+        A pipe that needs a parameter is checked by its syntax alone.
+
+        Raises:
+            DatafileError: a template that can never be rendered.
+        """
+        composer = Composer(project, self._guard)
+        for pipe in project.pipes.values():
+            try:
+                composer.pipe(pipe, {})
+            except RefusedSql as error:
+                yield f"{pipe.path}:1: {error}"
+            except PipeError:
+                pass  # a parameter is missing
 
     def check_condition(self, datasource: str, condition: str) -> str:
         """A delete condition in ClickHouse's spelling.
@@ -131,7 +181,7 @@ class Engine:
 
     def start_delete(self, datasource: str, condition: str) -> Job:
         """A job that deletes the rows a checked condition holds for. Raises `JobRunning`."""
-        return self.jobs.start(datasource, condition)
+        return self.jobs.start_delete(datasource, condition)
 
     def sizes(self) -> dict[str, Size]:
         """Rows and bytes of every table, quarantines included, by name."""

@@ -1,4 +1,4 @@
-"""Delete jobs: one at a time, remembered while the server runs."""
+"""Jobs: deletes, run one at a time, and imports, already done. Remembered while the server runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Literal
 
 from analytics.local.query_error import QueryError
 
+Kind = Literal["delete_data", "import"]
 Status = Literal["waiting", "working", "done", "error"]
 
 _REMEMBERED = 100
@@ -23,15 +24,23 @@ class JobRunning(Exception):  # noqa: N818  # a state, not a fault
 
 @dataclass(slots=True)
 class Job:
-    """One delete: what, and how far it is. Times are UTC."""
+    """One delete or import: of what, and how far it is. Times are UTC.
 
+    Attributes:
+        condition: Which rows a delete removes; empty for an import.
+        rows: Rows deleted or stored; None until it is known.
+        quarantined: Rows that an import put into quarantine.
+    """
+
+    kind: Kind
     datasource: str
-    condition: str
+    condition: str = ""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     status: Status = "waiting"
     created_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     rows: int | None = None
+    quarantined: int = 0
     error: str | None = None
 
 
@@ -45,8 +54,8 @@ class Jobs:
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="jobs")
 
-    def start(self, datasource: str, condition: str) -> Job:
-        """A new job, already queued.
+    def start_delete(self, datasource: str, condition: str) -> Job:
+        """A new delete, already queued.
 
         Raises:
             JobRunning: another one is not done yet.
@@ -54,12 +63,17 @@ class Jobs:
         with self._lock:
             if any(job.status in {"waiting", "working"} for job in self._jobs.values()):
                 raise JobRunning
-            job = Job(datasource, condition)
-            self._jobs[job.id] = job
-            while len(self._jobs) > _REMEMBERED:
-                del self._jobs[next(iter(self._jobs))]
+            job = Job("delete_data", datasource, condition)
+            self._remember(job)
         self._executor.submit(self._run, job)
         return job
+
+    def add_import(self, job: Job, rows: int, quarantined: int) -> None:
+        """Remembers an import whose rows are stored."""
+        job.rows, job.quarantined = rows, quarantined
+        self._mark(job, "done")
+        with self._lock:
+            self._remember(job)
 
     def get(self, job_id: str) -> Job | None:
         """The job of that id, if it is still remembered."""
@@ -73,6 +87,13 @@ class Jobs:
     def close(self) -> None:
         """Waits for the running job."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _remember(self, job: Job) -> None:
+        """Keeps the newest jobs of each kind; one that is not done yet is never forgotten."""
+        self._jobs[job.id] = job
+        for known in [each for each in self._jobs.values() if each.kind == job.kind][:-_REMEMBERED]:
+            if known.status in {"done", "error"}:
+                del self._jobs[known.id]
 
     def _run(self, job: Job) -> None:
         self._mark(job, "working")

@@ -1,8 +1,8 @@
-"""The addresses that tell about the project and manage it: resources, tokens, deletes, jobs, the workspace."""
+"""The addresses about the workspace itself: jobs, tokens, deployments, regions, and the lists that are empty here."""
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,28 +11,40 @@ from starlette.routing import Route
 
 from analytics.local import catalog
 from analytics.local.backend import Backend
-from analytics.local.exchange import fields_of, host_of, is_true
+from analytics.local.deployment import LARGEST_FILES_BYTES, check, files_of
+from analytics.local.exchange import host_of
+from analytics.local.jobs import Job
+from analytics.local.request_fields import form_of, is_true, kind_of, only, query_of
+
+_NOT_DEPLOYED = (
+    "Deploying is not supported by the local server: it runs the datafiles that it was started with. Start it again "
+    "to take up changes; `tb deploy --check` checks them"
+)
 
 
 class ManagementRoutes:
-    """Everything that Tinybird's own command line asks besides data."""
+    """Everything that Tinybird's own command line asks besides resources and their data."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._started_at = datetime.now(UTC)
 
     def routes(self) -> list[Route]:
         """The routes, for the application."""
         return [
             Route("/v0/health", self.health),
-            Route("/v0/pipes", self.pipes),
-            Route("/v1/pipes/{name}.pipe", self.pipe_file),
-            Route("/examples/query.http", self.example),
-            Route("/v0/datasources", self.datasources),
-            Route("/v0/datasources/{name}", self.datasource),
-            Route("/v0/datasources/{name}/delete", self.delete, methods=["POST"]),
             Route("/v0/jobs", self.jobs),
             Route("/v0/jobs/{job_id}", self.job),
+            Route("/v0/jobs/{job_id}/cancel", self.cancel, methods=["POST"]),
             Route("/v0/tokens", self.tokens),
+            Route("/v0/tokens/{name}", self.token),
+            Route("/v1/deploy", self.deploy, methods=["POST"]),
+            Route("/v1/deployments", self.deployments),
+            Route("/v1/deployments/{deployment_id}", self.deployment),
+            *(
+                Route(path, self.nothing)
+                for path in ("/v0/connectors", "/v0/variables", "/v0/environments", "/v1/environments")
+            ),
             Route("/v0/regions", self.regions),
             *(Route(f"/{version}/workspace", self.workspace) for version in ("v0", "v1")),
             *(Route(f"/{version}/workspaces/{{workspace_id}}", self.workspace) for version in ("v0", "v1")),
@@ -47,82 +59,74 @@ class ManagementRoutes:
         """Says that the server answers; needs no token."""
         return JSONResponse({"status": "ok"})
 
-    async def pipes(self, request: Request) -> Response:
-        """Every pipe that the token may read."""
-        role, engine = self._backend.role(request), self._backend.engine
-        readable = [
-            pipe for pipe in engine.project.pipes.values() if engine.project.may(role, "READ", pipe.name)
-        ]
-        return JSONResponse(
-            {"pipes": [catalog.pipe_info(pipe, engine.composer, host_of(request)) for pipe in readable]}
-        )
-
-    async def pipe_file(self, request: Request) -> Response:
-        """The pipe's datafile as it is."""
-        pipe = self._backend.pipe(request.path_params["name"], self._backend.role(request))
-        return Response(pipe.path.read_bytes(), headers={"content-type": "text/plain"})
-
-    async def example(self, request: Request) -> Response:
-        """The address of an endpoint with its defaults, as the official command line prints it."""
-        pipe = self._backend.pipe(request.query_params.get("pipe", ""), self._backend.role(request))
-        parameters = self._backend.engine.composer.parameters(pipe)
-        query = {each["name"]: each["default"] for each in parameters if "default" in each}
-        query["token"] = request.query_params.get("token", "")
-        address = f"{host_of(request)}/v0/pipes/{pipe.name}.json?{urlencode(query)}"
-        return Response(address, headers={"content-type": "text/plain"})
-
-    async def datasources(self, request: Request) -> Response:
-        """Every data source that the token has a scope on."""
-        role, engine = self._backend.role(request), self._backend.engine
-        sizes = await self._backend.query(engine.sizes)
-        visible = [each for each in engine.project.datasources.values() if self._backend.sees(role, each)]
-        return JSONResponse({"datasources": [catalog.datasource_info(each, sizes) for each in visible]})
-
-    async def datasource(self, request: Request) -> Response:
-        """One data source."""
-        role = self._backend.role(request)
-        datasource = self._backend.datasource(request.path_params["name"])
-        if not self._backend.sees(role, datasource):
-            raise HTTPException(403, f"The token has no scope for the data source '{datasource.name}'")
-        return JSONResponse(
-            catalog.datasource_info(datasource, await self._backend.query(self._backend.engine.sizes))
-        )
-
-    async def delete(self, request: Request) -> Response:
-        """Starts a job that deletes the rows `delete_condition` holds for; with `dry_run=true` only counts them."""
-        self._backend.admin(request)
-        engine = self._backend.engine
-        datasource = self._backend.datasource(request.path_params["name"])
-        fields = await fields_of(request)
-        condition = fields.get("delete_condition", "")
-        if not condition.strip():
-            raise HTTPException(400, "The parameter 'delete_condition' is missing")
-        checked = await self._backend.query(engine.check_condition, datasource.name, condition)
-        if is_true(fields.get("dry_run")):
-            rows = await self._backend.query(engine.count, datasource.name, checked)
-            return JSONResponse({"rows_to_be_deleted": rows})
-        job = engine.start_delete(datasource.name, checked)
-        info = catalog.job_info(job, host_of(request))
-        return JSONResponse({**info, "job": dict(info), "delete_id": job.id}, 201)
-
     async def jobs(self, request: Request) -> Response:
-        """The jobs that are remembered, newest first; `status` and `kind` narrow them."""
+        """The jobs that are remembered, newest first; the parameters narrow them. None belongs to a pipe."""
         self._backend.admin(request)
-        status, kind = (
-            request.query_params.get("status"),
-            request.query_params.get("kind", catalog.DELETE_JOB),
-        )
-        every = self._backend.engine.jobs.all() if kind == catalog.DELETE_JOB else []
-        listed = [job for job in every if status in {None, job.status}]
+        fields = query_of(request)
+        only(fields, {"status", "kind", "created_after", "created_before", "pipe_id", "pipe_name"})
+        after, before = _moment(fields, "created_after"), _moment(fields, "created_before")
+        listed = [
+            job
+            for job in self._backend.engine.jobs.all()
+            if fields.get("status", job.status) == job.status
+            and fields.get("kind", job.kind) == job.kind
+            and (after is None or job.created_at > after)
+            and (before is None or job.created_at < before)
+            and not (fields.get("pipe_id") or fields.get("pipe_name"))
+        ]
         return JSONResponse({"jobs": [catalog.job_info(job, host_of(request)) for job in listed]})
 
     async def job(self, request: Request) -> Response:
         """One job."""
+        return JSONResponse(catalog.job_info(self._job(request), host_of(request)))
+
+    async def cancel(self, request: Request) -> Response:
+        """Refuses, with the state of the job: imports are done when they are answered, deletes cannot be stopped."""
+        job = self._job(request)
+        raise HTTPException(
+            400, f"The job is {job.status}: the local server cannot cancel a job that was started"
+        )
+
+    def _job(self, request: Request) -> Job:
         self._backend.admin(request)
         job = self._backend.engine.jobs.get(request.path_params["job_id"])
         if job is None:
             raise HTTPException(404, "There is no such job")
-        return JSONResponse(catalog.job_info(job, host_of(request)))
+        return job
+
+    async def deploy(self, request: Request) -> Response:
+        """Checks the datafiles of the form with `check=true`; a deployment itself is refused."""
+        self._backend.admin(request)
+        fields = query_of(request)
+        only(
+            fields,
+            {"check", "auto_promote", "allow_destructive_operations", "validate_forward_workspace"},
+        )
+        if not is_true(fields.get("check")):
+            raise HTTPException(501, _NOT_DEPLOYED)
+        if kind_of(request) != "multipart/form-data":
+            raise HTTPException(400, "The body is no form: send each datafile as a file of its own")
+        files = await files_of(await form_of(request, LARGEST_FILES_BYTES))
+        checked = await self._backend.query(check, files, self._backend.engine)
+        return JSONResponse(catalog.check_info(checked))
+
+    async def deployments(self, request: Request) -> Response:
+        """The one deployment: the datafiles that the server was started with."""
+        self._backend.admin(request)
+        return JSONResponse({"deployments": [catalog.deployment_info(self._started_at)]})
+
+    async def deployment(self, request: Request) -> Response:
+        """The one deployment, by its id."""
+        self._backend.admin(request)
+        info = catalog.deployment_info(self._started_at)
+        if request.path_params["deployment_id"] != info["id"]:
+            raise HTTPException(404, "There is no such deployment")
+        return JSONResponse({"deployment": info})
+
+    async def nothing(self, request: Request) -> Response:
+        """An empty list: the project has no connections, secrets or branches."""
+        self._backend.admin(request)
+        return JSONResponse({request.url.path.rpartition("/")[2]: []})
 
     async def tokens(self, request: Request) -> Response:
         """Every token with its scopes and its value."""
@@ -130,6 +134,15 @@ class ManagementRoutes:
         return JSONResponse(
             {"tokens": catalog.token_infos(self._backend.engine.project, self._backend.tokens)}
         )
+
+    async def token(self, request: Request) -> Response:
+        """One token, by its name, id or value."""
+        self._backend.admin(request)
+        wanted = request.path_params["name"]
+        for info in catalog.token_infos(self._backend.engine.project, self._backend.tokens):
+            if wanted in {info["name"], info["id"], info["token"]}:
+                return JSONResponse(info)
+        raise HTTPException(404, "There is no such token")
 
     async def regions(self, request: Request) -> Response:
         """The one region: this server."""
@@ -139,7 +152,9 @@ class ManagementRoutes:
 
     async def workspace(self, request: Request) -> Response:
         """The one workspace."""
-        return JSONResponse(catalog.workspace_info(self._backend.role(request)))
+        role = self._backend.role(request)
+        is_short = request.url.path == "/v1/workspace"
+        return JSONResponse((catalog.short_workspace_info if is_short else catalog.workspace_info)(role))
 
     async def workspaces(self, request: Request) -> Response:
         """The list of the one workspace."""
@@ -147,3 +162,14 @@ class ManagementRoutes:
         return JSONResponse(
             {"id": workspace["user_id"], "email": workspace["user_email"], "workspaces": [workspace]}
         )
+
+
+def _moment(fields: dict[str, str], name: str) -> datetime | None:
+    """A date of the query string; UTC without an offset, None when it is not sent."""
+    if not fields.get(name):
+        return None
+    try:
+        moment = datetime.fromisoformat(fields[name].replace(" ", "T", 1))
+    except ValueError:
+        raise HTTPException(400, f"The parameter '{name}' is a date, such as 2026-01-31T12:00:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

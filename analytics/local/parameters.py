@@ -42,16 +42,24 @@ class PipeError(ValueError):
         self.body = body
 
 
-class Argument(str):
-    """The text a request sent for the parameter `name`."""
+class Repeated(str):
+    """What a request sent for one name several times, joined by commas: the elements of an array."""
 
-    __slots__ = ("name",)
+    __slots__ = ()
+
+
+class Argument(str):
+    """The text a request sent for the parameter `name`; `is_repeated` when it was sent several times."""
+
+    __slots__ = ("is_repeated", "name")
     name: str
+    is_repeated: bool
 
     def __new__(cls, name: str, value: str) -> Argument:
         """Text that knows the parameter it was sent for."""
         made = super().__new__(cls, value)
         made.name = name
+        made.is_repeated = isinstance(value, Repeated)
         return made
 
 
@@ -138,6 +146,8 @@ class Binder:
         match value:
             case Sql():
                 return value
+            case Argument(is_repeated=True):
+                raise repeated(value)
             case str():
                 return self._bind("String", escape_text(value))
             case TypedInt() | TypedFloat():
@@ -190,6 +200,11 @@ def missing(name: str) -> PipeError:
     return PipeError(f"Required parameter '{name}' is not defined: send a value for it")
 
 
+def repeated(value: Argument) -> PipeError:
+    """The refusal of several values where one is read."""
+    return PipeError(f"The parameter '{value.name}' was sent more than once: it is no array")
+
+
 def convert(value: object, type_: str) -> object:
     """`value` as the typed function `type_` gives it.
 
@@ -202,6 +217,8 @@ def convert(value: object, type_: str) -> object:
         raise missing(value.name)
     if isinstance(value, list | tuple | dict):
         raise PipeError(f"a list or an object has no type {type_}")
+    if isinstance(value, Argument) and value.is_repeated:
+        raise repeated(value)
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if type_ == "String":
         return text
@@ -236,7 +253,7 @@ def convert_items(value: object, type_: str, effort: Effort, separator: str = ",
         effort.items(str(value).count(separator))
     items: Sequence[object] = value if isinstance(value, list | tuple) else str(value).split(separator)
     if isinstance(value, Argument):
-        items = [Argument(value.name, str(item)) for item in items]
+        items = [Argument(value.name, str(item)) for item in items]  # each is one value now
     converted = [convert(item, type_) for item in items]
     return [int(item) if isinstance(item, TypedInt) else item for item in converted]
 

@@ -1,4 +1,4 @@
-"""From the text of an events request to rows that fit a data source, and to those that do not, with the reason.
+"""From what a request appends to rows that fit a data source, and to those that do not, with the reason.
 
 Owns checking types; runs no SQL. A row never takes another one down: whatever is wrong with it is
 written beside it for the quarantine.
@@ -20,6 +20,7 @@ from analytics.local.columns import EACH
 from analytics.local.convert import UNFIT, Value, as_text, converter
 from analytics.local.datafile import Datasource
 from analytics.local.shape import Shape, shape_of
+from analytics.local.tabular import events_of_csv, events_of_parquet
 
 _EXCERPT_CHARACTERS = 500
 
@@ -64,21 +65,33 @@ class RowReader:
         self._shape = shape_of(datasource.columns)
         self._read_array = _read_objects if self._shape is None else self._shape.read
 
-    def read(self, body: bytes, format_: Format) -> Batch:
-        """The rows of a body: one JSON object a line, or one JSON object or array of objects.
+    def read(self, body: bytes, format_: Format, delimiter: str = ",") -> Batch:
+        """The rows of a body: one JSON object a line, one JSON object or array of objects, CSV or Parquet.
+
+        Args:
+            body: What was sent.
+            format_: What it is.
+            delimiter: What stands between two fields of CSV.
 
         Raises:
-            InvalidBody: `format_` is json and the body is not.
+            InvalidBody: the body is not what `format_` says.
             TooManyRows: more than one request may hold.
         """
         batch = Batch()
-        for events in events_of(body, format_, self._read_array):
+        for events in self._events(body, format_, delimiter):
             if self._shape is not None and events and isinstance(events[0], msgspec.Struct):
                 self._add(self._shape, events, batch)
             else:
                 for event in events:
                     self._judge(event, batch)
         return batch
+
+    def _events(self, body: bytes, format_: Format, delimiter: str) -> Iterator[list[object]]:
+        if format_ == "csv":
+            return events_of_csv(body, self._columns, delimiter)
+        if format_ == "parquet":
+            return events_of_parquet(body)
+        return events_of(body, format_, self._read_array)
 
     def refuse(self, row: list[Value], reason: str) -> Refusal:
         """A row that ClickHouse itself turned down."""

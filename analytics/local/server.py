@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from analytics.local.backend import Backend
 from analytics.local.clickhouse import Limits
@@ -16,14 +18,29 @@ from analytics.local.engine import Engine
 from analytics.local.exchange import KNOWN_ERRORS, answer_error
 from analytics.local.management_routes import ManagementRoutes
 from analytics.local.project import load_project
+from analytics.local.resource_routes import ResourceRoutes
 from analytics.local.tokens import Tokens
+from analytics.local.unsupported import unsupported_routes
 
 MAX_ADDRESS_BYTES = 4 * 1024 * 1024
 """What uvicorn's `h11_max_incomplete_event_size` is to be: a long `?q=` is answered, not cut off without JSON."""
 
 
-def create_app(project_dir: Path, data_dir: Path, tokens: Tokens, limits: Limits | None = None) -> Starlette:
+def create_app(
+    project_dir: Path,
+    data_dir: Path,
+    tokens: Tokens,
+    limits: Limits | None = None,
+    web_origins: Sequence[str] = (),
+) -> Starlette:
     """The server for one project, its tables in `data_dir/tinybird` open. The app's shutdown closes them.
+
+    Args:
+        project_dir: Where the datafiles are.
+        data_dir: Where the rows are kept.
+        tokens: What opens it.
+        limits: What one query may use.
+        web_origins: Origins of web pages, such as `http://localhost:3000`, whose scripts a browser lets read answers.
 
     Raises:
         DatafileError: a datafile that cannot be run, or that the rows already kept cannot follow; names the file.
@@ -39,7 +56,24 @@ def create_app(project_dir: Path, data_dir: Path, tokens: Tokens, limits: Limits
             await asyncio.to_thread(backend.close)
 
     return Starlette(
-        routes=[*DataRoutes(backend).routes(), *ManagementRoutes(backend).routes()],
+        routes=[
+            *DataRoutes(backend).routes(),
+            *ResourceRoutes(backend).routes(),
+            *ManagementRoutes(backend).routes(),
+            *unsupported_routes(backend),
+        ],
+        middleware=[_for_web_pages(web_origins)] if web_origins else [],
         lifespan=lifespan,
         exception_handlers=dict.fromkeys([*KNOWN_ERRORS, Exception], answer_error),
+    )
+
+
+def _for_web_pages(origins: Sequence[str]) -> Middleware:
+    """Says to browsers that pages of these origins may use the server; every request still needs a token."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type", "Content-Encoding"),
+        expose_headers=("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
     )

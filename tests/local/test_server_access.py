@@ -88,7 +88,7 @@ def test_each_token_reaches_its_scopes_alone(server: Server, method: str, path: 
         ("GET", "/v1/pipes/..%2f..%2fREADME.pipe", 404),
         ("GET", "/v0/events", 405),
         ("PUT", "/v0/sql", 405),
-        ("DELETE", "/v0/datasources/readings", 405),
+        ("DELETE", "/v0/datasources/readings", 501),
         ("POST", "/v0/pipes/echo", 405),
         ("GET", "/v0/datasources/nothing", 404),
         ("GET", "/v0/jobs/nothing", 404),

@@ -152,7 +152,7 @@ def test_a_megabyte_of_text_is_a_value_too(server: Server) -> None:
         ("echo.json?day=2026-02-30", 400, "'day'"),
         ("echo.json?at=now()", 400, "'at'"),
         ("echo.xml", 400, "xml"),
-        ("echo.", 400, "format"),
+        ("echo.", 404, "echo."),
         ("nothing.json", 404, "nothing"),
         ("numbers_base.json", 403, "READ"),
         ("admin_only.json", 403, "READ"),
