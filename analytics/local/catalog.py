@@ -31,7 +31,7 @@ _ALWAYS_OF_PIPE = frozenset({"id", "name", "url"})
 """Fields that `attrs` does not take away; published clients (mcp-tinybird) rely on them."""
 
 _NAMESPACE = uuid.UUID("6f1ad0cd-6c6d-4bd3-9d3d-0a2e2f0a7c11")
-_READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)", re.IGNORECASE)
+_READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
 """What a node reads, as far as its text tells without the values of its parameters."""
 
 _SCOPE_TYPES = {

@@ -73,7 +73,7 @@ class ResourceRoutes:
         """One pipe; its datafile with `format=pipe`."""
         pipe = self._backend.pipe(request.path_params["name"], self._backend.role(request))
         fields = query_of(request)
-        only(fields, {"attrs", "node_attrs", "format"})
+        only(fields, {"attrs", "node_attrs", "dependencies", "format"})
         if _wants_datafile(fields, "pipe"):
             return datafile(pipe.path)
         info = catalog.pipe_info(pipe, self._backend.engine.composer, host_of(request))

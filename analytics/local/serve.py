@@ -1,6 +1,6 @@
 """Runs the Tinybird-compatible server on a socket it inherits. Knows nothing of Postgres or of demo data.
 
-Started by `stack.py` as `python -m analytics.local.serve FD PROJECT_DIR DATA_DIR`: the stack binds the socket,
+Started by `stack.py` as `python -m analytics.local.serve FD PROJECT_DIR DATA_DIR [ORIGIN ...]`: the stack binds the socket,
 so that a taken port is found before anything starts, and a request sent early waits instead of failing.
 """
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Serves until SIGTERM; returns 0 then, and 1 when the server could not start (the reason is printed)."""
     descriptor, project_dir, data_dir = int(arguments[0]), Path(arguments[1]), Path(arguments[2])
     try:
-        app = create_app(project_dir, data_dir, load_tokens(data_dir))
+        app = create_app(project_dir, data_dir, load_tokens(data_dir), web_origins=arguments[3:])
     except (DatafileError, DirectoryUnusable) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -140,6 +140,8 @@ class SqlGuard:
             if error.status != 400:
                 raise
             message = str(error).split(": In scope SELECT parseQueryToJSON")[0]
+            if "does not support JSON serialization" in message:  # DESCRIBE, GRANT and their like
+                raise RefusedSql("Only SELECT statements are allowed") from None
             raise UnreadableSql(message[:500]) from None
         except UnicodeEncodeError:
             raise RefusedSql("The query is not valid Unicode text") from None

@@ -44,7 +44,9 @@ class LocalStack:
         postgres: The embedded PostgreSQL.
     """
 
-    def __init__(self, directory: Path, host: str, port: int, *, is_demo: bool) -> None:
+    def __init__(
+        self, directory: Path, host: str, port: int, *, is_demo: bool, web_origins: Sequence[str] = ()
+    ) -> None:
         """Makes the directory, takes its lock and binds the port; starts nothing yet.
 
         Args:
@@ -52,6 +54,7 @@ class LocalStack:
             host: Address to listen on.
             port: Port to listen on; 0 takes any free one.
             is_demo: Whether it is to hold demo data, which the dashboard then says. One that does already stays so.
+            web_origins: Origins of web pages whose scripts may use the Tinybird server; each needs a token as well.
 
         Raises:
             StackFailure: The directory cannot be written or is in use, or the port is taken.
@@ -69,6 +72,7 @@ class LocalStack:
         self.address = f"http://[{shown}]:{bound_port}" if ":" in shown else f"http://{shown}:{bound_port}"
         self.postgres = Postgres(self.directory / "postgres", self.log("postgres"))
         self._is_demo = is_demo or DemoRecord.read(self.directory) is not None
+        self._web_origins = web_origins
         self._forget_env()
 
     def __enter__(self) -> "LocalStack":
@@ -160,7 +164,7 @@ class LocalStack:
         program = [sys.executable, "-m", "analytics.local.serve", str(self._listener.fileno())]
         child = Child(
             "tinybird",
-            [*program, str(PROJECT_DIR), str(self.directory)],
+            [*program, str(PROJECT_DIR), str(self.directory), *self._web_origins],
             log=self.log("tinybird"),
             directory=ROOT,
             keep_open=[self._listener.fileno(), self._locks.inherited],

@@ -1,4 +1,4 @@
-"""Serves a project for the tests: `python run_server.py FD PROJECT DATA QUERY_SECONDS`; tokens are fixed."""
+"""Serves a project for the tests: `python run_server.py FD PROJECT DATA QUERY_SECONDS [ORIGIN ...]`; tokens are fixed."""
 
 import socket
 import sys
@@ -14,10 +14,12 @@ from analytics.local.tokens import Tokens
 TOKENS = Tokens(read="read-token", append="append-token", admin="admin-token")
 
 
-def main(descriptor: str, project: str, data: str, query_seconds: str) -> None:
+def main(descriptor: str, project: str, data: str, query_seconds: str, *origins: str) -> None:
     """Serves until SIGTERM."""
     try:
-        app = create_app(Path(project), Path(data), TOKENS, Limits(query_seconds=float(query_seconds)))
+        app = create_app(
+            Path(project), Path(data), TOKENS, Limits(query_seconds=float(query_seconds)), web_origins=origins
+        )
     except (DatafileError, DirectoryUnusable) as error:
         sys.exit(str(error))
     config = uvicorn.Config(

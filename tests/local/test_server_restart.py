@@ -147,6 +147,21 @@ def test_a_server_stops_cleanly_and_says_nothing(tmp_path: Path) -> None:
         assert server.rows("SELECT name FROM readings") == [{"name": "last"}]
 
 
+def test_what_was_imported_and_what_was_truncated_survive_a_kill(tmp_path: Path) -> None:
+    """Rows of a file stay, quarantined ones too; what a truncate removed stays away."""
+    csv = b"at,name\n1,a\n1,b\nx,c\n"
+    with running(tmp_path) as server:
+        server.send("expiring", [{"at": 4_000_000_000, "name": "gone"}])
+        server.post("/v0/datasources/expiring/truncate")
+        assert server.post("/v1/datasources/readings/append?format=csv", content=csv).status_code == 201
+        server.process.kill()
+        server.process.wait()
+    with running(tmp_path) as server:
+        assert server.rows("SELECT name FROM readings ORDER BY name") == [{"name": "a"}, {"name": "b"}]
+        assert server.rows("SELECT name FROM readings_quarantine") == [{"name": "c"}]
+        assert server.rows("SELECT name FROM expiring") == []
+
+
 def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path) -> None:
     """A row answered with 200 survives SIGKILL, and the directory can be opened again at once."""
     with running(tmp_path) as server:

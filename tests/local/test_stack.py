@@ -314,8 +314,10 @@ def test_a_start_that_is_killed_while_the_cluster_is_made(tmp_path: Path) -> Non
     log = tmp_path / "data" / "logs" / "postgres.log"
     wait_for(lambda: log.exists() or killed.process.poll() is not None)
     killed.end(signal.SIGKILL)
-    again = Command(tmp_path, "local", "--port", "0", "--no-demo-data")
-    again.wait_until_up()
+    again = Command(tmp_path, "local", "--port", "0", "--no-demo-data", "--cors-origin", "http://a.test")
+    env = again.wait_until_up()
+    asked = httpx.get(f"{env['TINYBIRD_HOST']}/v0/health", headers={"Origin": "http://a.test"})
+    assert asked.headers["access-control-allow-origin"] == "http://a.test"
     assert again.end() == 0
 
 

@@ -23,6 +23,8 @@ STOP_SECONDS: Final = 20.0
 START_SECONDS: Final = 30.0
 
 Row = dict[str, Any]
+Part = tuple[str | None, bytes | str] | tuple[str | None, bytes | str, str]
+"""A part of a form: file name, content, media type."""
 
 
 class StartError(Exception):
@@ -45,7 +47,7 @@ class Server:
 
     def get(self, path: str, token: str = TOKENS.read, /, **params: str | int) -> httpx.Response:
         """GET with a token in the header."""
-        return self.client.get(path, params=params, headers={"Authorization": f"Bearer {token}"})
+        return self.client.get(path, params=params or None, headers={"Authorization": f"Bearer {token}"})
 
     def pipe(self, pipe: str, /, **params: str | int) -> list[Row]:
         """The rows of a pipe, which must answer."""
@@ -67,6 +69,21 @@ class Server:
         rows: list[Row] = answer.json()["data"]
         return rows
 
+    def post(
+        self,
+        path: str,
+        token: str = TOKENS.admin,
+        /,
+        *,
+        content: bytes | None = None,
+        data: Mapping[str, str] | None = None,
+        files: Mapping[str, Part] | Sequence[tuple[str, Part]] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """POST with a token in the header."""
+        with_token = {"Authorization": f"Bearer {token}", **(headers or {})}
+        return self.client.post(path, headers=with_token, content=content, data=data, files=files)
+
     def send(
         self,
         datasource: str,
@@ -87,7 +104,12 @@ class Server:
 
 
 @contextmanager
-def running(data: Path, project: Path = FIXTURE_PROJECT, query_seconds: float = 10.0) -> Iterator[Server]:
+def running(
+    data: Path,
+    project: Path = FIXTURE_PROJECT,
+    query_seconds: float = 10.0,
+    web_origins: Sequence[str] = (),
+) -> Iterator[Server]:
     """A server over `project` that keeps its tables in `data`; stopped on leaving."""
     log = data / "server.log"
     with socket.socket() as listener, log.open("ab") as output:
@@ -97,7 +119,7 @@ def running(data: Path, project: Path = FIXTURE_PROJECT, query_seconds: float = 
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.local.run_server"),
-                *(str(listener.fileno()), str(project), str(data), str(query_seconds)),
+                *(str(listener.fileno()), str(project), str(data), str(query_seconds), *web_origins),
             ],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT), "TZ": "America/Santiago"},
