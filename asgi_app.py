@@ -1,7 +1,8 @@
 """What the web server runs: `app.py`, as `streamlit run asgi_app.py`.
 
-Owns what Streamlit itself decides otherwise: where the frontend looks for its server, and what a viewer reads at an
-address that leads nowhere and after an error that nobody foresaw. Knows of the pages only what they are called.
+Owns what Streamlit itself decides otherwise: where the frontend looks for its server, what a viewer reads at an
+address that leads nowhere and after an error that nobody foresaw, and how a file is downloaded: Streamlit's own button
+forgets its file with the next run of its panel and with the server, and asks for no right. Knows of the pages only what they are called.
 
 The frontend takes the address that it was opened at for the server's, and asks the parent only after that failed: a link
 straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.
@@ -10,9 +11,10 @@ straight to `/live` stood in the console with two answers 404, and waited half a
 from pathlib import Path
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
@@ -26,6 +28,33 @@ async def document(_request: Request) -> HTMLResponse:
     """Streamlit's own document, told where its server is; never from a cache, as Streamlit's is not."""
     text = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
     return HTMLResponse(text.replace("<head>", f"<head>{SERVER}", 1), headers={"Cache-Control": "no-cache"})
+
+
+async def export(request: Request) -> Response:
+    """A file that a click on CSV asks for (static/export.js): its rows as they are read, or why there is none."""
+    # Loaded here: what caches needs a running server, and this file is read before there is one.
+    from analytics.errors import AccessDenied, AnalyticsError
+    from pages.components import download
+
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > download.LONGEST_REQUEST:
+            return _no_file("The page asks for too much.", 413)
+    try:
+        file = await run_in_threadpool(download.answer, bytes(body))
+    except AnalyticsError as error:
+        return _no_file(f"{error.message} {error.remedy}", 403 if isinstance(error, AccessDenied) else 503)
+    except ValueError:
+        return _no_file("This page is older than the server. Reload it and try again.", 400)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    if file.rows is not None:
+        headers["X-Total-Rows"] = str(file.rows)
+    return StreamingResponse(file.lines, media_type="text/csv", headers=headers)
+
+
+def _no_file(message: str, status: int) -> JSONResponse:
+    return JSONResponse({"message": message}, status, headers={"Cache-Control": "no-store"})
 
 
 def not_found(app: ASGIApp) -> ASGIApp:
@@ -68,7 +97,11 @@ def on_script_error(_error: Exception) -> bool:
 
 app = st.App(
     Path(__file__).with_name("app.py"),
-    routes=[Route(f"/{name}", document) for name in PAGES],
+    routes=[
+        *(Route(f"/{name}", document) for name in PAGES),
+        # Beside the pages, wherever those are.
+        *(Route(path, export, methods=["POST"]) for path in ("/export", "/{base:path}/export")),
+    ],
     middleware=[Middleware(not_found)],
     on_script_error=on_script_error,
 )

@@ -1,67 +1,149 @@
-"""A frame as a CSV file that people may open in a spreadsheet. Pure.
+"""Tables as CSV files that spreadsheets and programs read alike. Pure.
 
-Nothing a visitor wrote can run there: a text cell that a spreadsheet would take for a formula is led by an
-apostrophe. The first line says what the rows are about, so that a file in a mail explains itself.
+No text that a visitor or customer wrote can run in a spreadsheet, whichever separator it splits the file by: comma,
+semicolon, tab or vertical bar. The first line holds the column names, so that a program reads the file without
+options; what the rows are about stands in the last columns of every row.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import pandas as pd
 
-_FORMULA: Final = re.compile(r"^[\s\x00]*[=+\-@\uFF1D\uFF0B\uFF0D\uFF20|%]|^[\t\r\n]")
-"""How a cell begins that Excel, Calc or Sheets may run; full-width signs count, leading blanks do not help."""
+ROW_LIMIT: Final = 100_000
+"""No file has more rows."""
+
+_LEADS: Final = r"=+\-@\uFF1D\uFF0B\uFF0D\uFF20"
+_FORMULA: Final = re.compile(rf'^(?=[\s"]*[{_LEADS}|%])')
+"""How a cell begins that Excel, Calc or Sheets may run; full-width signs count, leading blanks and quotes do not help."""
+_FORMULA_INSIDE: Final = re.compile(rf'(?<=[,;|])([\s"]*)(?=[{_LEADS}])')
+"""The same behind a character that splits cells for some readers."""
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_MARK: Final = re.compile(r"[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+
+_CHUNK_ROWS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the rows of a file are about: written into the last columns of each.
+
+    Attributes:
+        website: Its name; untrusted text.
+        timezone: IANA name, for every time in the file.
+        start: First instant of the period, aware.
+        end: First instant after it.
+        previous: Start and end of the period before, where the rows have something of it; None otherwise.
+        only: What the rows are narrowed by, in words; untrusted text.
+        note: What a reader has to know beside, such as a limit; None when nothing.
+    """
+
+    website: str
+    timezone: str
+    start: datetime
+    end: datetime
+    previous: tuple[datetime, datetime] | None = None
+    only: tuple[str, ...] = ()
+    note: str | None = None
+
+    def columns(self) -> dict[str, str]:
+        """Column name to what each row has there."""
+        edges = {"period_start": self.start, "period_end": self.end}
+        if self.previous is not None:
+            edges |= {"previous_period_start": self.previous[0], "previous_period_end": self.previous[1]}
+        columns = {"website": self.website}
+        columns |= {f"{name} ({self.timezone})": _clock(edge, self.timezone) for name, edge in edges.items()}
+        columns |= {"only": " · ".join(self.only)} if self.only else {}
+        return columns | ({"note": self.note} if self.note else {})
 
 
 def neutral(text: str) -> str:
-    r"""Text that no spreadsheet runs.
+    r"""Text on one line that no spreadsheet runs, also where it is split by a separator that this file does not use.
 
-    >>> neutral("=HYPERLINK(1)"), neutral(" +1"), neutral("/pricing"), neutral("\t=1")
-    ("'=HYPERLINK(1)", "' +1", '/pricing', "'\t=1")
+    >>> neutral("=HYPERLINK(1)"), neutral(" +1"), neutral("/pricing"), neutral("a;=1+1;b"), neutral("a\t=1\n-2")
+    ("'=HYPERLINK(1)", "' +1", '/pricing', "a;'=1+1;b", 'a =1 -2')
     """
-    clean = text.replace("\x00", "")
-    return f"'{clean}" if _FORMULA.match(clean) else clean
+    line = _MARK.sub("", _CONTROL.sub(" ", text))
+    return _FORMULA.sub("'", _FORMULA_INSIDE.sub(r"\1'", line), count=1)
 
 
-def csv_bytes(frame: pd.DataFrame, *, about: tuple[str, ...], timezone: str) -> bytes:
-    r"""The frame as CSV: a line about it, the column names, the rows; UTF-8 with the mark that spreadsheets look for.
+def csv_lines(pages: Iterable[pd.DataFrame], about: About) -> Iterator[bytes]:
+    r"""A table as CSV, a part of the file at a time: UTF-8 with the mark that spreadsheets look for.
 
-    Numbers are exact, instants ISO 8601 with their offset in `timezone`, what does not exist is an empty cell.
+    Numbers are exact; what does not exist, and what has no end, is an empty cell; yes and no are words. A column of
+    instants becomes two: the local time, which spreadsheets take for a time, in a column named with its timezone, and
+    the exact instant, ISO 8601 with its offset.
 
     Args:
-        frame: As shown; its index is left out.
-        about: What the rows are about: website, range and whatever else narrows them. Untrusted text.
-        timezone: IANA name, for instants; ends the first line.
+        pages: The table, or its parts in their order: all with the columns of the first; indexes are left out. The
+            first column holds no negative number, which would begin a line.
+        about: What the rows are about.
 
-    >>> import pandas as pd
+    >>> from datetime import UTC
     >>> frame = pd.DataFrame({"city": ["Paris", "=1+1"], "visitors": [2, 1]})
-    >>> csv_bytes(frame, about=("Shop", "16–22 Nov 2026"), timezone="UTC").decode("utf-8-sig")
-    "Shop · 16–22 Nov 2026 · UTC\r\ncity,visitors\r\nParis,2\r\n'=1+1,1\r\n"
+    >>> day = datetime(2026, 11, 16, tzinfo=UTC), datetime(2026, 11, 17, tzinfo=UTC)
+    >>> print(b"".join(csv_lines([frame], About("Shop", "UTC", *day))).decode("utf-8-sig").replace("\r", ""), end="")
+    city,visitors,website,period_start (UTC),period_end (UTC)
+    Paris,2,Shop,2026-11-16 00:00:00,2026-11-17 00:00:00
+    '=1+1,1,Shop,2026-11-16 00:00:00,2026-11-17 00:00:00
     """
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([neutral(" · ".join((*about, timezone)))])
-    writer.writerow([neutral(str(name)) for name in frame.columns])
-    for row in frame.itertuples(index=False, name=None):
-        writer.writerow([_cell(value, timezone) for value in row])
-    return text.getvalue().encode("utf-8-sig")
+    columns, is_first = about.columns(), True
+    about_cells = [neutral(cell) for cell in columns.values()]
+    for page in pages:
+        names = [str(name) for name in page.columns]
+        is_instant = [isinstance(dtype, pd.DatetimeTZDtype) for dtype in page.dtypes]
+        if is_first:
+            is_first = False
+            heads = [
+                head
+                for name, splits in zip(names, is_instant, strict=True)
+                for head in ((f"{name} ({about.timezone})", name) if splits else (name,))
+            ]
+            yield "\ufeff".encode() + _encoded([[neutral(head) for head in (*heads, *columns)]])
+        rows = page.itertuples(index=False, name=None)
+        for first in range(0, len(page), _CHUNK_ROWS):
+            chunk = [next(rows) for _ in range(min(_CHUNK_ROWS, len(page) - first))]
+            yield _encoded([[*_cells(row, is_instant, about.timezone), *about_cells] for row in chunk])
 
 
-def _cell(value: object, timezone: str) -> str | int | float:
+def _cells(row: Sequence[object], is_instant: Sequence[bool], timezone: str) -> Iterator[str | int | float]:
+    for value, splits in zip(row, is_instant, strict=True):
+        if splits:
+            instant = value if isinstance(value, pd.Timestamp) else None
+            yield _clock(instant, timezone) if instant else ""
+            yield instant.tz_convert(timezone).isoformat() if instant else ""
+        else:
+            yield _cell(value)
+
+
+def _cell(value: object) -> str | int | float:
     if isinstance(value, str):
         return neutral(value)
-    if value is None or value is pd.NaT or (isinstance(value, float) and value != value):
-        return ""
-    if isinstance(value, datetime):
-        instant = pd.Timestamp(value)
-        return (instant.tz_convert(timezone) if instant.tzinfo else instant).isoformat()
     if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (int, float)):
+        return "yes" if value else "no"
+    if isinstance(value, int):
         return value
-    return neutral(str(value))
+    if isinstance(value, float):
+        # A count beside an empty cell is one as a float: it is written as the whole number that it is.
+        return int(value) if value.is_integer() else value if math.isfinite(value) else ""
+    if isinstance(value, list):
+        return neutral(" ".join(str(each) for each in value))
+    return "" if value is None or value is pd.NaT or value is pd.NA else neutral(str(value))
+
+
+def _clock(instant: datetime, timezone: str) -> str:
+    return f"{pd.Timestamp(instant).tz_convert(timezone):%Y-%m-%d %H:%M:%S}"
+
+
+def _encoded(rows: list[list[str | int | float]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode("utf-8", errors="replace")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics import cached, conversations
 from analytics.selection import Measure
-from pages.components import chrome, distribution, export, filters, heatmap, percentiles
+from pages.components import chrome, distribution, export, files, filters, heatmap, percentiles
 from pages.components import conversations as rows
 from pages.components.panel import empty, note_staleness, panel
 
@@ -35,7 +35,7 @@ def draw_distribution(measure: Measure) -> None:
         distribution.draw_headline(bands, measure)
         distribution.draw_bands(bands, measure, selection.band)
         others = rows.narrowing_bands(selection, measure)
-        export.offer(page, f"{measure}-bands", bands, chart=title, only=others)
+        export.offer(page, f"{measure}-bands", files.bands, measure, selection, chart=title, only=others)
 
 
 @st.fragment(parallel=True)
@@ -49,7 +49,8 @@ def draw_percentiles() -> None:
         if series["p50_seconds"].notna().any():
             percentiles.draw_percentiles(series, measure, resolved.bucket)
             title = percentiles.title(measure, resolved.bucket)
-            export.offer(page, f"{measure}-over-time", series, chart=title, only=chosen)
+            name, read = f"{measure}-over-time", files.percentiles_over_time
+            export.offer(page, name, read, measure, selection, chart=title, only=chosen)
         else:
             empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
 
@@ -64,7 +65,8 @@ def draw_outcomes() -> None:
         handled = conversations.handled(reading.value)
         rows.draw_handled(handled, selection.handled_by)
         rows.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
-        export.offer(page, "handled-by", handled, only=filters.without("handled", chosen))
+        others = filters.without("handled", chosen)
+        export.offer(page, "handled-by", files.handled, selection, only=others)
 
 
 @st.fragment(parallel=True)
@@ -79,7 +81,8 @@ def draw_week() -> None:
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
             others = filters.without("cell", chosen)
-            export.offer(page, "hour-of-week", hours, chart=heatmap.title(shown), only=others)
+            title = heatmap.title(shown)
+            export.offer(page, "hour-of-week", files.hours, selection, chart=title, only=others)
         else:
             empty("No conversations started in this period", LONGER)
 
@@ -96,8 +99,7 @@ def draw_list() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 rows.draw_pages(reading.value)
                 st.space("stretch")
-                listed = chosen | rows.page_words(reading.value)
-                export.offer(page, "conversations", reading.value.rows, only=listed)
+                export.offer(page, "conversations", files.conversation_list, selection, only=chosen)
         else:
             empty("No conversations here", LONGER)
 

@@ -10,7 +10,7 @@ from typing import Literal
 import streamlit as st
 
 from analytics import cached
-from pages.components import chrome, export, formatting, health
+from pages.components import chrome, export, files, formatting, health
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Data health", has_range=False)
@@ -66,15 +66,15 @@ def draw_flow() -> None:
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
         health.draw_flow(reading.value)
-        export.offer(page, "events-by-type", reading.value, days=last_30_days)
+        export.offer(page, "events-by-type", files.events_by_type, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries() -> None:
     """What today's queries went into."""
     with panel("queries", "Tinybird queries today", height_px=340, border=False):
-        health.draw_queries(use := cached.query_use(viewer, datetime.now(UTC)).value)
-        export.offer(page, "queries", use.by_pipe, days=page.today)
+        health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
+        export.offer(page, "queries", files.queries, days=page.today)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
@@ -83,7 +83,7 @@ def draw_savings() -> None:
     with panel("savings", "What the caches saved", height_px=340, border=False):
         savings = cached.cache_savings(viewer, datetime.now(UTC)).value
         health.draw_savings(savings)
-        export.offer(page, "caches", savings, days=page.today)
+        export.offer(page, "caches", files.caches, days=page.today)
 
 
 @st.fragment(parallel=True)
@@ -94,7 +94,7 @@ def draw_quarantine() -> None:
         note_staleness(reading, page.timezone)
         health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:
-            export.offer(page, "quarantined", reading.value.reasons, days=last_30_days)
+            export.offer(page, "quarantined", files.quarantined, days=last_30_days)
 
 
 @st.fragment(parallel=True)

@@ -13,7 +13,18 @@ from analytics import cached
 from analytics.periods import Range
 from analytics.places import Cell
 from analytics.views import View
-from pages.components import attention, charts, chrome, export, filters, globe, url_state, visitors, wall
+from pages.components import (
+    attention,
+    charts,
+    chrome,
+    export,
+    files,
+    filters,
+    globe,
+    url_state,
+    visitors,
+    wall,
+)
 from pages.components.palette import palette
 from pages.components.panel import empty, note_staleness, panel
 
@@ -54,8 +65,8 @@ def draw_live() -> None:
                 charts.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
-                counts = charts.minutes(activity.value)
-                export.offer(page, "visitors-by-minute", counts, chart="Visitors per minute", days=days)
+                name, title = "visitors-by-minute", "Visitors per minute"
+                export.offer(page, name, files.minutes, chart=title, days=days)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -69,8 +80,8 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
         if len(reading.value):
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
-            listed, days = visitors.listed(reading.value), visitors.days_of(now, minutes, page.timezone)
-            export.offer(page, "live-visitors", listed, only=only, days=days)
+            asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
+            export.offer(page, "live-visitors", files.live_visitors, *asked, only=only, days=days)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:

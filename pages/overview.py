@@ -10,7 +10,7 @@ import streamlit as st
 
 from analytics import cached, periods
 from analytics.errors import AnalyticsError
-from pages.components import cards, charts, chrome, export, formatting, funnel, url_state, visitors
+from pages.components import cards, charts, chrome, export, files, formatting, funnel, url_state, visitors
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Overview")
@@ -28,7 +28,7 @@ def draw_kpis() -> None:
         except AnalyticsError:
             series = None
         cards.draw_cards(board.value, series, cached.questions(page.view))
-        export.offer(page, "kpis", cards.table(board.value))
+        export.offer(page, "kpis", files.kpis)
 
 
 @st.fragment(parallel=True)
@@ -62,7 +62,8 @@ def draw_main_chart() -> None:
             )
         if chosen == "visitors" and resolved.visitors_note:
             st.caption(resolved.visitors_note)
-        export.offer(page, f"{chosen}-over-time", series.value, chart=metric.title if is_drawn else None)
+        name, title = f"{chosen}-over-time", metric.title if is_drawn else None
+        export.offer(page, name, files.kpi_series, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -76,7 +77,7 @@ def draw_funnel() -> None:
         if board.value.funnel.started:
             steps = funnel.table(board.value.funnel)
             funnel.draw(steps, key="funnel")
-            export.offer(page, "funnel", steps, chart="From start to resolved")
+            export.offer(page, "funnel", files.funnel_steps, chart="From start to resolved")
         else:
             empty("No conversations started", "Choose a longer range in the sidebar.")
 

@@ -7,7 +7,17 @@ Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.sat
 import streamlit as st
 
 from analytics import cached, periods
-from pages.components import answers, cards, charts, chrome, comments, filters, formatting, satisfaction
+from pages.components import (
+    answers,
+    cards,
+    charts,
+    chrome,
+    comments,
+    files,
+    filters,
+    formatting,
+    satisfaction,
+)
 from pages.components.export import offer
 from pages.components.panel import empty, note_staleness, panel
 
@@ -37,8 +47,8 @@ def draw_index() -> None:
                 empty("Nothing rated, answered or started", "Choose a longer range in the sidebar.")
             else:
                 satisfaction.draw_parts(opened.value, before, key="parts")
-                components = satisfaction.table(opened.value)
-                offer(page, "satisfaction-components", components, chart="What moved the index")
+                name, title = "satisfaction-components", "What moved the index"
+                offer(page, name, files.satisfaction_components, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -61,8 +71,7 @@ def draw_course() -> None:
             )
             if words := satisfaction.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
-            course = satisfaction.course_table(series.value)
-            offer(page, "satisfaction-over-time", course, chart="Index over time")
+            offer(page, "satisfaction-over-time", files.satisfaction_series, chart="Index over time")
         else:
             empty("No index in this period", "Choose a longer range in the sidebar.")
 
@@ -75,8 +84,8 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
         note_staleness(counts, page.timezone)
         clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
         is_drawn = answers.total(counts.value, asked) > 0
-        table = answers.table(counts.value, asked)
-        offer(page, asked.name, table, chart=asked.title if is_drawn else None)
+        title = asked.title if is_drawn else None
+        offer(page, asked.name, files.answers_over_time, asked.name, chart=title)
         if clicked:
             filters.toggle("rating", clicked)
 
@@ -94,7 +103,7 @@ def draw_comments() -> None:
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.timezone, pages)
-            offer(page, "comments", comments.table(latest.value), only=chips)
+            offer(page, "comments", files.comment_list, stars, only=chips)
         else:
             empty(*comments.nothing(rating))
 

@@ -9,7 +9,7 @@ import streamlit as st
 from analytics import audience, cached, periods
 from analytics.audience import Dimension
 from analytics.errors import AnalyticsError
-from pages.components import breakdown, charts, chrome, export, filters, world
+from pages.components import breakdown, charts, chrome, export, files, filters, world
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Visitors", data="visitors")
@@ -62,7 +62,8 @@ def draw_course() -> None:
             key="course-chart",
         )
         name = f"{count.replace('_', '-')}-over-time"
-        export.offer(page, name, reading.value, chart=f"{metric.title} over time", only=chips)
+        title = f"{metric.title} over time"
+        export.offer(page, name, files.visitor_series, chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -86,7 +87,8 @@ def draw_countries() -> None:
         with breakdown.footer():
             st.space("stretch")
             breakdown.draw_more(reading.value, "country")
-            export.offer(page, "visitors-by-country", values, chart="Visitors by country", only=chips)
+            name, title = "visitors-by-country", "Visitors by country"
+            export.offer(page, name, files.visitor_values, "country", chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -101,7 +103,8 @@ def draw_dimension(dimension: Dimension) -> None:
             with breakdown.footer():
                 breakdown.draw_more(reading.value, dimension)
                 st.space("stretch")
-                export.offer(page, f"visitors-by-{dimension}", values, only=chips)
+                name = f"visitors-by-{dimension}"
+                export.offer(page, name, files.visitor_values, dimension, chosen, only=chips)
         else:
             st.markdown(f"**{breakdown.WORDING[dimension].title}**")
             nobody()

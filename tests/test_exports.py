@@ -1,74 +1,141 @@
-"""CSV files: exact, self-explaining, and nothing in them runs."""
+"""CSV files: exact, self-explaining, read by programs and spreadsheets alike, and nothing in them runs."""
 
 import csv
 import io
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analytics import exports
+from analytics.exports import About
 
-ABOUT = ("Shop", "16–22 Nov 2026")
+DAYS = datetime(2026, 11, 15, 23, tzinfo=UTC), datetime(2026, 11, 22, 23, tzinfo=UTC)
+ABOUT = About("Shop", "Europe/Berlin", *DAYS)
+RUNS = re.compile(r'^[\s"]*[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]')
+SEPARATORS = ",;\t|"
+LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
 
-def rows(frame: pd.DataFrame, timezone: str = "UTC") -> list[list[str]]:
+def file(*pages: pd.DataFrame, about: About = ABOUT) -> str:
+    """The whole file as text."""
+    return b"".join(exports.csv_lines(pages, about)).decode("utf-8-sig")
+
+
+def rows(*pages: pd.DataFrame, about: About = ABOUT) -> list[dict[str, str]]:
     """The file, read back."""
-    return list(
-        csv.reader(
-            io.StringIO(exports.csv_bytes(frame, about=ABOUT, timezone=timezone).decode("utf-8-sig"), "")
-        )
-    )
+    return list(csv.DictReader(io.StringIO(file(*pages, about=about), "")))
+
+
+def cells_for_every_reader(text: str) -> list[str]:
+    """Every cell that any reader finds: split by one of the separators, at each kind of line end, with and without quotes."""
+    found: list[str] = []
+    for separator in SEPARATORS:
+        found += [cell for row in csv.reader(io.StringIO(text, ""), delimiter=separator) for cell in row]
+        found += [cell for row in csv.reader(text.splitlines(), delimiter=separator) for cell in row]
+        found += [cell for line in text.splitlines() for cell in line.split(separator)]
+    return found
+
+
+hostile = st.text(
+    alphabet=st.sampled_from([*SEPARATORS, *LINE_ENDS, *"=+-@\"' aé1", "\u200f", "\uff1d", "\x00"]),
+    max_size=12,
+)
+
+
+@given(st.lists(st.tuples(hostile, hostile), min_size=1, max_size=4), hostile, hostile)
+def test_no_text_runs_whichever_separator_a_reader_splits_by(
+    pairs: list[tuple[str, str]], website: str, only: str
+) -> None:
+    """Cells, column names and what the file is about; quotes, blanks, full-width signs and line ends do not help."""
+    frame = pd.DataFrame({"page": [one for one, _ in pairs], "=name": [other for _, other in pairs]})
+    text = file(frame, about=About(website, "UTC", *DAYS, only=(only,), note=only))
+    assert not [cell for cell in cells_for_every_reader(text) if RUNS.match(cell)]
+    assert len(text.splitlines()) == 1 + len(pairs)
+
+
+@given(
+    st.lists(st.tuples(hostile, st.integers(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1)
+)
+def test_numbers_stay_numbers_and_exact(lines: list[tuple[str, int, float]]) -> None:
+    """Negative ones too; the same for a program that reads the file without options."""
+    frame = pd.DataFrame(lines, columns=["page", "change", "ratio"])
+    for (_, change, ratio), row in zip(lines, rows(frame), strict=True):
+        assert (int(row["change"]), float(row["ratio"])) == (change, ratio)
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\x00=1", "\uff1d1", "|cmd", "%0A=1", "\n@x"],
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "\x00=1", "\uff1d1", "|cmd", "%0A=1", "\u200f=1", '"=1"']
 )
 def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
-    """Leading blanks, control characters and full-width signs included."""
-    (cell,) = rows(pd.DataFrame({"city": [text]}))[2]
-    assert cell.startswith("'")
-    assert "\x00" not in cell
+    """Leading blanks, control characters, marks of direction, quotes and full-width signs included."""
+    assert rows(pd.DataFrame({"city": [text]}))[0]["city"].startswith("'")
 
 
 @pytest.mark.parametrize(
-    "text", ["Paris", "/pricing", "a=b", "St. John's", 'say "hi", twice', "two\nlines", ""]
+    "text", ["Paris", "/pricing", "a=b", "St. John's", 'say "hi", twice', "a;b|c", "", "x, y"]
 )
 def test_other_text_comes_back_letter_for_letter(text: str) -> None:
-    """Quotes, commas and line breaks included."""
-    assert rows(pd.DataFrame({"city": [text], "n": [1]}))[2][0] == text
+    """Quotes and separators included."""
+    assert rows(pd.DataFrame({"city": [text], "n": [1]}))[0]["city"] == text
 
 
-def test_numbers_are_exact_and_negative_ones_stay_numbers() -> None:
-    """A number is never led by an apostrophe, and 0.1 + 0.2 keeps all its digits."""
-    assert rows(pd.DataFrame({"a": [-3], "b": [0.1 + 0.2], "c": [True]}))[2] == [
-        "-3",
-        "0.30000000000000004",
-        "true",
+@given(st.text(alphabet=st.sampled_from([*LINE_ENDS, "\x00", "\x1f", *"ab"])))
+def test_a_cell_is_one_line_for_every_reader(text: str) -> None:
+    """What ends a line, and every other control character, becomes a blank."""
+    cell = rows(pd.DataFrame({"page": [f"a{text}b"], "n": [1]}))[0]["page"]
+    assert cell.split() == f"a{text}b".replace("\x00", " ").replace("\x1f", " ").split()
+    assert set(cell) <= set("ab ")
+
+
+def test_a_program_reads_the_file_without_options() -> None:
+    """Column names first; the last columns of every row say what it is about, so that files can be put together."""
+    about = About(
+        "Shop", "Europe/Berlin", *DAYS, previous=(DAYS[0] - timedelta(7), DAYS[0]), only=("City: Oslo",)
+    )
+    read = pd.read_csv(
+        io.BytesIO(b"".join(exports.csv_lines([pd.DataFrame({"city": ["a", "b"], "n": [1, 2]})], about)))
+    )
+    assert read.to_dict("list") == {
+        "city": ["a", "b"],
+        "n": [1, 2],
+        "website": ["Shop"] * 2,
+        "period_start (Europe/Berlin)": ["2026-11-16 00:00:00"] * 2,
+        "period_end (Europe/Berlin)": ["2026-11-23 00:00:00"] * 2,
+        "previous_period_start (Europe/Berlin)": ["2026-11-09 00:00:00"] * 2,
+        "previous_period_end (Europe/Berlin)": ["2026-11-16 00:00:00"] * 2,
+        "only": ["City: Oslo"] * 2,
+    }
+
+
+def test_an_instant_is_a_local_time_named_with_its_zone_and_the_exact_one() -> None:
+    """Spreadsheets take the first for a time; only the second tells the two hours of an autumn night apart."""
+    at = pd.Series(pd.to_datetime(["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", ""]))
+    assert [list(row.values())[:2] for row in rows(pd.DataFrame({"started_at": at, "n": 1}))] == [
+        ["2026-10-25 02:30:00", "2026-10-25T02:30:00+02:00"],
+        ["2026-10-25 02:30:00", "2026-10-25T02:30:00+01:00"],
+        ["", ""],
     ]
+    assert file(pd.DataFrame({"started_at": at})).startswith("started_at (Europe/Berlin),started_at,website,")
 
 
-def test_what_does_not_exist_is_an_empty_cell() -> None:
-    """None, NaN and NaT are not 0."""
-    frame = pd.DataFrame({"a": [None], "b": [float("nan")], "c": [pd.NaT], "d": ["x"]})
-    assert rows(frame)[2] == ["", "", "", "x"]
+def test_what_does_not_exist_is_an_empty_cell_and_yes_and_no_are_words() -> None:
+    """None, NaN and NaT are not 0, and no end is no number."""
+    frame = pd.DataFrame(
+        {"a": [None], "b": [float("nan")], "c": [pd.NaT], "d": [float("inf")], "e": ["x"], "f": [True]}
+    )
+    assert list(rows(frame)[0].values())[:6] == ["", "", "", "", "x", "yes"]
 
 
-def test_instants_carry_the_offset_of_the_timezone() -> None:
-    """The same zone that the first line names."""
-    frame = pd.DataFrame({"at": pd.to_datetime([datetime(2026, 11, 1, 12, tzinfo=UTC)])})
-    first, _, row = rows(frame, "Asia/Kolkata")
-    assert first == ["Shop · 16–22 Nov 2026 · Asia/Kolkata"]
-    assert row == ["2026-11-01T17:30:00+05:30"]
+def test_parts_make_one_table_in_their_order() -> None:
+    """However many rows a part has, there is one line of names."""
+    parts = [pd.DataFrame({"n": range(first, first + 1500)}) for first in (0, 1500)]
+    assert [int(row["n"]) for row in rows(*parts)] == list(range(3000))
 
 
-def test_a_hostile_name_does_not_run_in_the_first_line() -> None:
-    """The website's name is a customer's text."""
-    file = exports.csv_bytes(pd.DataFrame({"a": []}), about=("=cmd()",), timezone="UTC").decode("utf-8-sig")
-    assert file == "'=cmd() · UTC\r\na\r\n"
-
-
-def test_an_empty_frame_still_says_what_it_is_about() -> None:
-    """Two lines: about, and the columns."""
-    assert len(rows(pd.DataFrame({"a": [], "b": []}))) == 2
+def test_an_empty_table_still_has_its_columns() -> None:
+    """One line."""
+    assert file(pd.DataFrame({"a": [], "b": []})).split(",")[:3] == ["a", "b", "website"]

@@ -13,6 +13,7 @@ from analytics.cached.conversations import (
     conversation_list,
     conversation_timeseries,
     escalations,
+    every_conversation,
 )
 from analytics.cached.health import (
     cache_savings,
@@ -26,6 +27,7 @@ from analytics.cached.health import (
 from analytics.cached.live import (
     LISTED_VISITORS,
     active_visitors,
+    every_active_visitor,
     live_refresh_seconds,
     right_now,
     visitor_activity,
@@ -35,11 +37,19 @@ from analytics.cached.live import (
 from analytics.cached.overview import kpi_timeseries, kpis, questions
 from analytics.cached.reading import clear
 from analytics.cached.satisfaction import (
+    every_comment,
     latest_comments,
     satisfaction_attribution,
     satisfaction_distributions,
 )
-from analytics.cached.visitors import LISTED_VALUES, visitor_breakdown, visitor_questions, visitor_timeseries
+from analytics.cached.visitors import (
+    LISTED_VALUES,
+    every_visitor_value,
+    visitor_breakdown,
+    visitor_questions,
+    visitor_timeseries,
+)
+from analytics.cached.whole import Whole
 from analytics.ingest.spool import SpoolStatus
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
@@ -63,6 +73,7 @@ __all__ = [
     "Viewer",
     "VisitorFilters",
     "Website",
+    "Whole",
     "active_visitors",
     "cache_savings",
     "clear",
@@ -71,6 +82,10 @@ __all__ = [
     "conversation_timeseries",
     "escalations",
     "event_flow",
+    "every_active_visitor",
+    "every_comment",
+    "every_conversation",
+    "every_visitor_value",
     "is_demo",
     "kpi_timeseries",
     "kpis",

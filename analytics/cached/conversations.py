@@ -18,6 +18,8 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.whole import PAGE_ROWS as PAGE_ROWS_OF_FILES
+from analytics.cached.whole import Whole, mapped, whole
 from analytics.conversations import PAGE_ROWS, Escalations, Listing
 from analytics.errors import SourceError
 from analytics.metrics import Gate
@@ -132,6 +134,41 @@ def conversation_list(view: View, selection: Selection, page: int) -> Reading[Li
         reading.is_stale or known.is_stale,
         reading.stale_reason or known.stale_reason,
     )
+
+
+def every_conversation(view: View, selection: Selection) -> Whole:
+    """All conversations with an event in the period, newest first, for a file; rows as `conversation_list`.
+
+    Args:
+        view: What is looked at.
+        selection: Which conversations.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird or Postgres could not be read: a file without what Postgres knows is not whole.
+
+    Source: `conversation_list`, and Postgres `conversation`, `visitor`, `feedback`.
+    """
+    resolved = resolve_view(view)
+    bounds, zone = _period(resolved)
+
+    def ask(offset: int) -> pd.DataFrame:
+        return sources.conversation_list(
+            connections().tinybird,
+            resolved.website.id,
+            bounds,
+            zone,
+            selection,
+            limit=PAGE_ROWS_OF_FILES,
+            offset=offset,
+        ).value
+
+    def listed(rows: pd.DataFrame) -> pd.DataFrame:
+        ids = [str(name) for name in rows["conversation_id"]]
+        known = sources.conversations_by_id(connections().postgres, resolved.website.id, ids).value
+        return conversations.listed(rows, known)
+
+    return mapped(whole(ask, "conversation_id"), listed)
 
 
 def escalations(view: View) -> Reading[Escalations]:

@@ -17,6 +17,8 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.whole import Whole
+from analytics.exports import ROW_LIMIT
 from analytics.places import Cell
 from analytics.presence import RightNow
 from analytics.readings import Answer, Reading
@@ -57,6 +59,27 @@ def active_visitors(
         ("active_visitors", website_id, minutes, bounds),
         lambda: _active_visitors(website_id, minutes, bounds, tick),
     )
+
+
+def every_active_visitor(
+    viewer: Viewer, website_id: str, minutes: int, now: datetime, place: Cell | None = None
+) -> Whole:
+    """All visitors seen in the last minutes, newest first, for a file; as `active_visitors`, which it is while it has all.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read.
+
+    Source: `active_visitors`.
+    """
+    rows = active_visitors(viewer, website_id, minutes, now, place).value
+    if len(rows) >= LISTED_VISITORS:
+        bounds = place.bounds if place else None
+        rows = sources.active_visitors(
+            connections().tinybird, website_id, minutes, bounds, limit=ROW_LIMIT
+        ).value
+    is_cut = len(rows) >= ROW_LIMIT
+    return Whole(iter([rows]), None if is_cut else len(rows), is_cut)
 
 
 def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:

@@ -10,6 +10,7 @@ from analytics.attribution import Attribution, attributed
 from analytics.cached.access import resolve_view
 from analytics.cached.overview import kpis, rating_and_sentiment_of
 from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, bounds_of, connections, last_good
+from analytics.cached.whole import PAGE_ROWS, Whole, whole
 from analytics.distributions import distributions
 from analytics.errors import SourceError
 from analytics.readings import Answer, Reading
@@ -88,6 +89,30 @@ def latest_comments(view: View, rating: int | None, limit: int) -> Reading[pd.Da
         (resolved.question("latest_comments", resolved.conversations), rating, limit),
         lambda: _latest_comments(resolved.website.id, date_from, date_to, rating, limit),
     )
+
+
+def every_comment(view: View, rating: int | None) -> Whole:
+    """What visitors wrote in the period shown, for a file; columns as `latest_comments`.
+
+    Args:
+        view: The website and the period.
+        rating: Only this rating, 1 to 5; None for all.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read.
+
+    Source: Postgres `feedback`.
+    """
+    resolved = resolve_view(view)
+    date_from, date_to = resolved.conversations.utc_bounds()
+
+    def ask(offset: int) -> pd.DataFrame:
+        return sources.latest_comments(
+            connections().postgres, resolved.website.id, date_from, date_to, rating, PAGE_ROWS, offset
+        ).value
+
+    return whole(ask, "created_at", "comment")
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics import audience, schemas, sources
-from analytics.audience import Audience
+from analytics.audience import Audience, Dimension
 from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
     KPI_TTL,
@@ -18,6 +18,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
 from analytics.readings import Answer, Question, Reading
 from analytics.sources import Bounds, Buckets, VisitorFilters
 from analytics.views import View
@@ -57,6 +58,50 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
         lambda: _visitor_breakdown(resolved.website.id, bounds, filters),
     )
     return reading.with_value(audience.audience(reading.value, resolved))
+
+
+def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimension) -> Whole:
+    """All values of a dimension, most visitors first, for a file: the `values` of `visitor_breakdown`, and the others.
+
+    Args:
+        view: What is looked at.
+        filters: What the visitors are narrowed to.
+        dimension: Which values.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read.
+
+    Source: `visitor_breakdown`.
+    """
+    listed = visitor_breakdown(view, filters).value.of(dimension)
+    if len(listed) < LISTED_VALUES:
+        return Whole(iter([listed]), len(listed), is_cut=False)
+    resolved = resolve_view(view)
+    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+
+    def read(offset: int) -> pd.DataFrame:
+        return sources.visitor_breakdown(
+            connections().tinybird,
+            resolved.website.id,
+            bounds,
+            filters,
+            dimension=dimension,
+            limit=PAGE_ROWS,
+            offset=offset or None,
+        ).value
+
+    first = read(0)
+    total = first[first["dimension"] == "total"]
+
+    def ask(offset: int) -> pd.DataFrame:
+        rows = read(offset) if offset else first
+        return rows[rows["dimension"] != "total"]
+
+    return mapped(
+        whole(ask, "value", "country_code", has_total=False),
+        lambda rows: audience.audience(pd.concat([total, rows], ignore_index=True), resolved).values,
+    )
 
 
 def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFrame]:

@@ -19,15 +19,20 @@ ACTIVITY_MINUTES: Final = 30
 
 
 def active_visitors(
-    tinybird: Tinybird, website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None = None
+    tinybird: Tinybird,
+    website_id: str,
+    minutes: int,
+    bounds: tuple[float, float, float, float] | None = None,
+    limit: int = ACTIVE_VISITORS_LIMIT,
 ) -> Answer[pd.DataFrame]:
-    """One row per visitor seen in the last minutes, newest first, at most `ACTIVE_VISITORS_LIMIT`.
+    """One row per visitor seen in the last minutes, newest first.
 
     Args:
         tinybird: The transport.
         website_id: The website.
         minutes: Length of the window that ends now.
         bounds: South and west (inclusive), north and east (exclusive) of where they are, degrees; None for anywhere.
+        limit: At most so many rows, up to 100,000.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -37,7 +42,7 @@ def active_visitors(
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
         "minutes": minutes,
-        "limit": ACTIVE_VISITORS_LIMIT,
+        "limit": limit,
     }
     if bounds is not None:
         params |= dict(zip(("south", "west", "north", "east"), map(repr, bounds), strict=True))

@@ -28,12 +28,18 @@ WHERE feedback.website_id = :website_id
       AND (visitor.deleted_at IS NOT NULL OR visitor.is_test)
   )
 ORDER BY feedback.created_at DESC, feedback.id DESC
-LIMIT :limit
+LIMIT :limit OFFSET :offset
 """
 
 
 def latest_comments(
-    postgres: Postgres, website_id: str, date_from: str, date_to: str, rating: int | None, limit: int
+    postgres: Postgres,
+    website_id: str,
+    date_from: str,
+    date_to: str,
+    rating: int | None,
+    limit: int,
+    offset: int = 0,
 ) -> Answer[pd.DataFrame]:
     """Ratings with a comment, newest first: one row each, at most `limit`; no rows when nobody wrote anything.
 
@@ -47,6 +53,7 @@ def latest_comments(
         date_to: UTC text, exclusive.
         rating: 1 to 5; None for all.
         limit: At most so many rows; `total` counts all that match.
+        offset: Rows to skip.
 
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.
@@ -59,5 +66,6 @@ def latest_comments(
         "date_to": date_to,
         "rating": rating,
         "limit": limit,
+        "offset": offset,
     }
     return sql_frame(postgres, schemas.LATEST_COMMENTS, _LATEST_COMMENTS, params)

@@ -54,11 +54,27 @@ class VisitorFilters:
 
 
 def visitor_breakdown(
-    tinybird: Tinybird, website_id: str, bounds: Bounds, filters: VisitorFilters
+    tinybird: Tinybird,
+    website_id: str,
+    bounds: Bounds,
+    filters: VisitorFilters,
+    *,
+    dimension: str | None = None,
+    limit: int = BREAKDOWN_LIMIT,
+    offset: int | None = None,
 ) -> Answer[pd.DataFrame]:
-    """One row per (dimension, value), as in `schemas.VISITOR_BREAKDOWN`, at most `BREAKDOWN_LIMIT` of each dimension.
+    """One row per (dimension, value), as in `schemas.VISITOR_BREAKDOWN`, most visitors first.
 
-    The row of the dimension `total` is always there.
+    The row of the dimension `total` is there unless values are skipped.
+
+    Args:
+        tinybird: Where to ask.
+        website_id: Whose visitors.
+        bounds: Both periods.
+        filters: What to narrow them to.
+        dimension: Only the values of this one: browser, city, country, device or page; None for all.
+        limit: At most so many values of each dimension.
+        offset: Values of each dimension to skip; None skips none.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -69,7 +85,9 @@ def visitor_breakdown(
         "website_id": website_id,
         **bounds.params(),
         **filters.params(),
-        "limit": BREAKDOWN_LIMIT,
+        "dimension": dimension,
+        "limit": limit,
+        "offset": offset,
     }
     return pipe_frame(tinybird, schemas.VISITOR_BREAKDOWN, params)
 

@@ -212,7 +212,9 @@ def draw_more(audience: Audience, dimension: Dimension) -> None:
             args=(dimension, limit),
         )
     elif count >= cached.LISTED_VALUES:
-        st.caption(f"The {count} {wording.many} with most visitors are listed.", width="content")
+        st.caption(
+            f"The {count} {wording.many} with most visitors are listed; the CSV has all.", width="content"
+        )
 
 
 def _limit(dimension: Dimension) -> int:

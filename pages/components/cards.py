@@ -5,13 +5,14 @@ Owns the words and the layout of a card. Values, changes and verdicts come ready
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from analytics.cached import Question
-from analytics.metrics import KPI_ORDER, Delta, Kpi, KpiBoard, KpiKey, Verdict
+from analytics.metrics import KPI_ORDER, Delta, Kpi, KpiBoard, KpiKey, Unit, Verdict
 from pages.components import explain, formatting
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
@@ -25,6 +26,40 @@ METRIC_OF: dict[KpiKey, MetricKey] = {
     "ai_handled": "ai",
     "satisfaction": "satisfaction",
     "unique_visitors": "visitors",
+}
+COLUMN_UNITS: dict[KpiKey, str] = {
+    "median_response": "seconds",
+    "median_resolution": "seconds",
+    "ai_handled": "ratio",
+    "satisfaction": "points",
+    "unique_visitors": "visitors",
+}
+READINGS = (
+    "kpi",
+    "value",
+    "n",
+    "n_of",
+    "counted_since",
+    "previous_value",
+    "previous_n",
+    "change",
+    "verdict",
+    "reason",
+    "interval_low",
+    "interval_high",
+    "mean",
+    "p90",
+    "missing",
+)
+"""In the order of the columns of their file."""
+
+CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points", "points": "points"}
+VERDICTS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "within_noise": "within noise",
+    "not_comparable": "not comparable",
+    "off": "",
 }
 _COLOURS: dict[Verdict, DeltaColor] = {"better": "green", "worse": "red"}
 
@@ -103,29 +138,51 @@ def draw_card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question
     explain.draw(kpi.key, wording.title, wording.definition, explain.facts(kpi, metric), kpi.delta, questions)
 
 
-def table(board: KpiBoard) -> pd.DataFrame:
-    """The cards as rows, one per KPI, with exact values: seconds, ratios 0..1, index points, counts."""
-    return pd.DataFrame(
-        [
-            {
-                "kpi": kpi.key,
-                "value": kpi.value,
-                "n": kpi.n,
-                "n_unit": kpi.n_unit,
-                "previous_value": kpi.previous_value,
-                "previous_n": kpi.previous_n,
-                "change": kpi.delta.change,
-                "change_unit": kpi.delta.unit,
-                "verdict": kpi.delta.verdict,
-                "reason": kpi.delta.reason or kpi.missing_reason,
-                "mean": kpi.mean,
-                "p90": kpi.p90,
-                "interval_low": kpi.low,
-                "interval_high": kpi.high,
+def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
+    """The cards as rows, one per KPI, with exact values: a column for each reading in each unit that it has.
+
+    What was not compared has no columns.
+
+    Args:
+        board: the KPIs; those whose source failed have no row.
+        visitors_since: from when visitors are counted, where that is not the whole period.
+    """
+    rows: list[dict[tuple[str, str], object]] = []
+    for kpi in board.kpis.values():
+        unit = COLUMN_UNITS[kpi.key]
+        row: dict[tuple[str, str], object] = {
+            ("kpi", ""): WORDING[kpi.key].title,
+            ("value", unit): kpi.value,
+            ("n", ""): kpi.n,
+            ("n_of", ""): kpi.n_unit,
+            ("counted_since", ""): visitors_since if kpi.key == "unique_visitors" else None,
+            ("interval_low", unit): kpi.low,
+            ("interval_high", unit): kpi.high,
+            ("mean", "seconds"): kpi.mean,
+            ("p90", "seconds"): kpi.p90,
+            ("missing", ""): kpi.missing_reason,
+        }
+        if kpi.delta.verdict != "off":
+            row |= {
+                ("previous_value", unit): kpi.previous_value,
+                ("previous_n", ""): kpi.previous_n,
+                ("change", CHANGE_UNITS[kpi.delta.unit]): kpi.delta.change,
+                ("verdict", ""): VERDICTS[kpi.delta.verdict],
+                ("reason", ""): kpi.delta.reason,
             }
-            for kpi in board.kpis.values()
-        ]
+        rows.append(row)
+    found = {key for row in rows for key, value in row.items() if value is not None}
+    columns = sorted(found, key=lambda key: (READINGS.index(key[0]), key[1]))
+    # As objects: a count beside an empty cell stays a whole number.
+    frame = pd.DataFrame(
+        {
+            "_".join(filter(None, key)): pd.Series([row.get(key) for row in rows], dtype="object")
+            for key in columns
+        }
     )
+    if "counted_since" in frame:
+        frame["counted_since"] = pd.to_datetime(frame["counted_since"], utc=True)
+    return frame
 
 
 def change_text(delta: Delta) -> str | None:

@@ -65,7 +65,10 @@ def draw_comments(comments: pd.DataFrame, timezone: str, page: int) -> None:
                 args=("page", str(page + 1)),
             )
         elif shown < total:
-            st.caption("Choose one rating or a shorter range to see the others.", width="content")
+            st.caption(
+                "Choose one rating or a shorter range to see the others here; the CSV has all.",
+                width="content",
+            )
 
 
 def nothing(rating: str | None) -> tuple[str, str]:
@@ -76,11 +79,8 @@ def nothing(rating: str | None) -> tuple[str, str]:
 
 
 def table(comments: pd.DataFrame) -> pd.DataFrame:
-    """The comments as rows, with their whole text on one line."""
-    return comments.assign(
-        topic=comments["topic"].map(formatting.plain, na_action="ignore"),
-        comment=comments["comment"].map(lambda text: formatting.plain(text, limit=100_000)),
-    ).drop(columns="total")
+    """The comments as rows, with their whole text."""
+    return comments.drop(columns="total").rename(columns={"rating": "rating_1_to_5"})
 
 
 def _draw_comment(rating: int, comment: str, topic: str, at: pd.Timestamp, timezone: str) -> None:

@@ -296,7 +296,7 @@ def note_unknown(reading: Reading[Listing]) -> None:
 
 
 def page_words(listing: Listing) -> dict[str, str]:
-    """Which rows a page of the list has, for the first line of its export."""
+    """Which rows a page of the list has."""
     first = (listing.page - 1) * PAGE_ROWS + 1
     last = first + len(listing.rows) - 1
     return {

@@ -1,77 +1,65 @@
-"""Export: small buttons that download exactly what a panel shows, its rows as CSV, its chart or globe as PNG.
+"""Export: small buttons that download what a panel shows, all its rows as CSV, its chart or globe as PNG.
 
-Owns what the file is called and what is said above its content. How cells are written is `analytics.exports`'s. A
+Owns what the file is called and what is said above a picture. What is in a file is `files`'s and `download`'s. A
 picture is made in the browser when somebody asks for it (static/picture.js), as the viewer sees it; nothing is sent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from functools import partial
 from types import MappingProxyType
 
-import pandas as pd
 import streamlit as st
 
-from analytics import exports, periods
+from analytics import periods
 from analytics.cached import Reading
 from analytics.clock import parse_timezone
-from pages.components import filters, formatting
+from pages.components import download, files, filters, formatting
 from pages.components.chrome import ASSETS, Page
 
 CHART = ".js-plotly-plot"
 
-_picture = st.components.v2.component(
-    "picture",
-    html=(ASSETS / "picture.html").read_text("utf-8"),
-    css=(ASSETS / "picture.css").read_text("utf-8"),
-    js=(ASSETS / "picture.js").read_text("utf-8"),
+_picture, _csv = (
+    st.components.v2.component(
+        name,
+        html=(ASSETS / f"{name}.html").read_text("utf-8"),
+        css=(ASSETS / "export.css").read_text("utf-8"),
+        js=(ASSETS / f"{name}.js").read_text("utf-8"),
+    )
+    for name in ("picture", "export")
 )
 
 
 def offer(
     page: Page,
     name: str,
-    frame: pd.DataFrame,
-    *,
+    read: Callable[..., files.Table],
+    *arguments: object,
     chart: str | None = None,
     only: Mapping[str, str] = MappingProxyType({}),
     days: tuple[date, date] | None = None,
 ) -> None:
-    """Draw a button that downloads the frame as CSV: same filters, same dates, same timezone, exact values.
+    """Draw a button that downloads a table as CSV: all its rows, same filters, same dates, same timezone, exact values.
 
-    Call it with the frame that is drawn. The file is made when somebody asks for it.
+    The file is made when somebody asks for it, by what they may read then.
 
     Args:
-        page: names website, range and timezone in the file's first line, and above the picture.
+        page: names website, range and timezone in the file, and above the picture.
         name: what the rows are, such as `visitors-by-city`; part of the file's name.
-        frame: the rows.
+        read: one of `files.FILES`, which reads what the panel draws.
+        arguments: what it takes after the view.
         chart: what the panel's chart shows of them, in words; a second button downloads that as PNG. None without one.
-        only: what these rows are narrowed by, as for `filters.chips`; the file's first line says it.
+        only: what these rows are narrowed by, as for `filters.chips`; the file says it.
         days: first and last day that the rows cover; None for those of the page.
     """
     first, last = days or page.days
-    dates, narrowed = periods.days_label(first, last), filters.in_words(only)
     file = f"{page.website.slug}-{name}-{first}-{last}"
     with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):
         if chart:
-            about = " · ".join((chart, *narrowed, f"{dates} ({page.timezone})"))
+            dates = periods.days_label(first, last)
+            about = " · ".join((chart, *filters.in_words(only), f"{dates} ({page.timezone})"))
             _offer_picture(page, name, CHART, f"{file}.png", about)
-        st.download_button(
-            "CSV",
-            partial(
-                exports.csv_bytes,
-                frame.copy(),
-                about=(_title(page), dates, *narrowed),
-                timezone=page.timezone,
-            ),
-            file_name=f"{file}.csv",
-            mime="text/csv",
-            key=f"csv-{name}",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-            help="Download exactly these rows",
-        )
+        asked = download.request(page.view, read, arguments, dict(only))
+        _csv(key=f"csv-{name}", width="content", data={"request": asked, "file": f"{file}.csv"})
 
 
 def offer_canvas(page: Page, name: str, canvas: str, caption: str, *readings: Reading[object]) -> None:

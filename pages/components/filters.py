@@ -63,7 +63,7 @@ def without(name: str, shown: Mapping[str, str]) -> dict[str, str]:
 
 
 def in_words(shown: Mapping[str, str]) -> tuple[str, ...]:
-    """The same filters for the first line of an export.
+    """The same filters for a file and the caption of a picture.
 
     >>> in_words({"country": "Norway", "Seen": "in the last 5 minutes"})
     ('Country: Norway', 'Seen: in the last 5 minutes')

@@ -73,28 +73,45 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     st.caption(" ".join(notes))
 
 
-def table(attribution: Attribution) -> pd.DataFrame:
-    """The bars as rows, one per component: weight 0..1, scores 0..100, contributions and changes in points."""
-    return pd.DataFrame(
-        [
-            {
-                "component": part.component.name,
-                "weight": part.component.weight,
-                "score": part.component.score,
-                "is_missing": part.component.is_missing,
-                "n": part.component.n,
-                "n_unit": part.component.n_unit,
-                "interval_low": part.component.interval.low,
-                "interval_high": part.component.interval.high,
-                "contribution_points": part.component.contribution,
-                "previous_score": None if part.previous is None else part.previous.score,
-                "previous_n": None if part.previous is None else part.previous.n,
+def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
+    """The bars as rows, one per component: scores from 0 to 100, what each adds to the index, and its change.
+
+    Args:
+        attribution: the index opened.
+        is_compared: whether the rows say anything of the period before.
+    """
+    rows: list[dict[str, object]] = []
+    for part in attribution.parts:
+        component, previous = part.component, part.previous
+        row: dict[str, object] = {
+            "component": NAMES[component.name],
+            "weight_ratio": component.weight,
+            "score_points": component.score,
+            "is_missing": component.is_missing,
+            "n": component.n,
+            "n_of": component.n_unit,
+            "interval_low_points": component.interval.low,
+            "interval_high_points": component.interval.high,
+            "contribution_points": component.contribution,
+        }
+        if is_compared:
+            row |= {
+                "previous_score_points": None if previous is None else previous.score,
+                "previous_n": None if previous is None else previous.n,
                 "change_points": part.change,
-                "verdict": part.verdict,
+                "verdict": part.verdict and part.verdict.replace("_", " "),
             }
-            for part in attribution.parts
-        ]
-    )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def missing_words(missing: str) -> str:
+    """The components that a bucket's index lacks, in words.
+
+    >>> missing_words("rating, sentiment"), missing_words("")
+    ('Rating, Sentiment', '')
+    """
+    return ", ".join(title for name, title in NAMES.items() if name in missing.split(", "))
 
 
 def course_table(series: pd.DataFrame) -> pd.DataFrame:
@@ -107,7 +124,7 @@ def course_table(series: pd.DataFrame) -> pd.DataFrame:
         "satisfaction_index",
         "satisfaction_missing",
     ]
-    return series[names]
+    return series[names].assign(satisfaction_missing=series["satisfaction_missing"].map(missing_words))
 
 
 def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:

@@ -124,9 +124,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
         )
     if len(visitors) > LISTED:
-        st.caption(
-            f"The newest {LISTED} are listed; the CSV has the newest {formatting.count(len(visitors))}."
-        )
+        st.caption(f"The newest {LISTED} are listed; the CSV has all.")
 
 
 def draw_age(reading: Reading[T], timezone: str, pace: str, newest: datetime | None = None) -> None:
@@ -140,7 +138,7 @@ def draw_age(reading: Reading[T], timezone: str, pace: str, newest: datetime | N
 def listed(visitors: pd.DataFrame) -> pd.DataFrame:
     """What the list shows of `cached.active_visitors`, exactly: for its export."""
     named = visitors.assign(country=[countries.name_of(code) for code in visitors["country_code"]])
-    return named[["city", "country_code", "country", "page_url", "device_type", "last_seen"]]
+    return named[["last_seen", "city", "country_code", "country", "page_url", "device_type"]]
 
 
 def days_of(now: datetime, minutes: int, timezone: str) -> tuple[date, date]:

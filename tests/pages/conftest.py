@@ -161,6 +161,12 @@ def text_of(page: AppTest) -> str:
     return source_of(page).replace("\\", "").replace("\u2060", "")
 
 
+def offered(page: AppTest) -> set[str]:
+    """The files that the page offers, by name."""
+    found = [element.proto for element in page.get("bidi_component")]
+    return {str(proto.id).partition("-csv-")[2] for proto in found if proto.component_name == "export"}
+
+
 def query_of(page: AppTest) -> dict[str, str]:
     """The page's URL parameters after its last run."""
     return {

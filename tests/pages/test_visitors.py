@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.conftest import RunPage, SendEvents, Site, query_of, source_of, text_of
+from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 
 VISITORS = "pages/visitors.py"
 SCRIPT = "<script>alert(1)</script>"
@@ -67,7 +67,8 @@ def test_data_shows_totals_map_and_ranked_rows(run_page: RunPage, three_visitors
     assert set(rows_of(page, "browser")) == {"Firefox", "Safari", SCRIPT}
     assert set(rows_of(page, "page")) == {"/pricing?plan=[pro](x)", "/", "javascript:alert(1)"}
     assert len(page.get("plotly_chart")) == 2
-    assert len(list(page.get("download_button"))) == 6
+    lists = {f"visitors-by-{dimension}" for dimension in ("country", "city", "device", "browser", "page")}
+    assert offered(page) == lists | {"visitors-over-time"}
 
 
 def test_the_page_says_how_far_visitor_data_reaches(run_page: RunPage, three_visitors: Site) -> None:

@@ -283,10 +283,35 @@ def test_each_dimension_has_at_most_limit_values(website: Website) -> None:
     assert _counts(rows, "total") == [("", 10, 10, 0)]
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "1001", "all"])
-def test_limit_is_1_to_1000(website: Website, limit: str) -> None:
+@pytest.mark.parametrize("limit", ["0", "-1", "10001", "all"])
+def test_limit_is_1_to_10000(website: Website, limit: str) -> None:
     """The number of rows is bounded."""
     assert "limit" in website.refusal("visitor_breakdown", **PERIOD, limit=limit)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"offset": "-1"}, {"offset": "1000001"}, {"dimension": "total"}, {"dimension": "' OR 1"}]
+)
+def test_the_way_to_the_other_values_is_bounded(website: Website, parameters: dict[str, str]) -> None:
+    """What is not possible is refused by name."""
+    (name,) = parameters
+    assert name in website.refusal("visitor_breakdown", **PERIOD, **parameters)
+
+
+def test_pages_of_one_dimension_are_its_values_in_order(website: Website) -> None:
+    """Put together they are what one answer gives; the total is beside the first page alone."""
+    website.visits(
+        *(_event(f"v{number}", NOON, city=f"City {number // 2}", country_code="FR") for number in range(14))
+    )
+    whole = [row for row in website.ask("visitor_breakdown", **PERIOD) if row["dimension"] == "city"]
+    pages = [
+        website.ask("visitor_breakdown", **PERIOD, dimension="city", limit="3", offset=str(offset))
+        for offset in (0, 3, 6, 9)
+    ]
+    assert [[row["dimension"] for row in page].count("total") for page in pages] == [1, 0, 0, 0]
+    cities = [[row for row in page if row["dimension"] != "total"] for page in pages]
+    assert [len(page) for page in cities] == [3, 3, 1, 0]
+    assert [row for page in cities for row in page] == whole
 
 
 def test_hostile_values_come_back_letter_for_letter(website: Website) -> None:

@@ -1,0 +1,133 @@
+"""What a click on CSV asks for, and the answer: who may read it is decided at that moment.
+
+The request is the whole question, so a click is answered while its panel is drawn anew, and by a server that was
+started after the page was drawn. It holds no right: the viewer is found again, as a page finds them.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from types import GenericAlias
+from typing import Final, cast, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from analytics import cached, exports
+from analytics.exports import About
+from analytics.periods import Range
+from analytics.views import View
+from pages.components import filters, formatting
+from pages.components.files import FILES, Table
+
+AS_DRAWN: Final = timedelta(minutes=15)
+"""A page younger than this gets what it shows; an older one gets what it would show now."""
+
+LONGEST_REQUEST: Final = 100_000
+"""Bytes."""
+
+
+class Request(BaseModel):
+    """What a click asks for.
+
+    Attributes:
+        file: One of `FILES`.
+        website: Website id.
+        range: As in the URL.
+        timezone: IANA name.
+        drawn_at: The clock of the page's run.
+        is_compared: Whether the page compares.
+        only: What the rows are narrowed by, in words: URL parameter to words.
+        arguments: Of the file, after the view.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    website: str = Field(max_length=100)
+    range: str = Field(max_length=100)
+    timezone: str = Field(max_length=100)
+    drawn_at: datetime
+    is_compared: bool
+    only: dict[str, str]
+    arguments: list[object]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is on its way: its lines in parts, and how many rows it will have, where that is known."""
+
+    lines: Iterator[bytes]
+    rows: int | None
+
+
+def request(
+    view: View, read: Callable[..., Table], arguments: tuple[object, ...], only: dict[str, str]
+) -> str:
+    """The request for a file, as JSON.
+
+    Args:
+        view: What the page looks at.
+        read: One of `FILES`.
+        arguments: What it takes after the view.
+        only: What its rows are narrowed by, in words.
+    """
+    return Request(
+        file=read.__name__,
+        website=view.website_id,
+        range=str(view.range),
+        timezone=view.timezone,
+        drawn_at=view.now,
+        is_compared=view.is_compared,
+        only=only,
+        arguments=_types(read).dump_python(arguments, mode="json"),
+    ).model_dump_json()
+
+
+def answer(asked: bytes | str, now: datetime | None = None) -> File:
+    """The file that a request asks for; its first rows are read, so that what fails fails here.
+
+    Args:
+        asked: JSON, as `request` writes it. Untrusted.
+        now: The clock; None asks it.
+
+    Raises:
+        ValueError: It asks for nothing that there is.
+        AccessDenied: The viewer may not read it, or not any more.
+        SourceError: It cannot be read now.
+    """
+    wanted = Request.model_validate_json(asked)
+    if wanted.file not in FILES:
+        raise ValueError("There is no such file.")
+    read, now = FILES[wanted.file], now or datetime.now(UTC)
+    is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= AS_DRAWN
+    arguments = _types(read).validate_python(wanted.arguments)
+    view = View(
+        viewer=cached.viewer_for(None, now),
+        website_id=wanted.website,
+        range=Range.parse(wanted.range),
+        timezone=wanted.timezone,
+        now=wanted.drawn_at if is_young else now,
+        is_compared=wanted.is_compared,
+    )
+    resolved = cached.resolve_view(view)
+    table = read(view, *arguments)
+    about = About(
+        website=formatting.plain(resolved.website.name) or resolved.website.slug,
+        timezone=resolved.conversations.timezone.key,
+        start=table.period[0],
+        end=table.period[1],
+        previous=table.previous,
+        only=filters.in_words(wanted.only),
+        note=" ".join(table.notes) or None,
+    )
+    lines = exports.csv_lines(table.pages, about)
+    return File(chain([next(lines)], lines), table.total)
+
+
+def _types(read: Callable[..., Table]) -> TypeAdapter[tuple[object, ...]]:
+    """What checks the arguments of a file: their types, without that of the view."""
+    hints = get_type_hints(read)
+    types = tuple(hints[name] for name in list(inspect.signature(read).parameters)[1:])
+    return TypeAdapter(cast("type[tuple[object, ...]]", GenericAlias(tuple, types)))

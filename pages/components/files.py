@@ -1,0 +1,331 @@
+"""What the files of the pages hold: one function each, from what a viewer looks at to a table in words.
+
+A file is made when it is asked for, and then from the viewer's rights of that moment: so a function takes the view and
+what else narrows it, and reads as its panel does, from the same cache. Lists that a panel shows in part are whole here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import pandas as pd
+
+from analytics import audience, cached, conversations
+from analytics.attribution import Attribution
+from analytics.audience import Dimension
+from analytics.cached import Whole
+from analytics.clock import parse_timezone
+from analytics.exports import ROW_LIMIT
+from analytics.places import Cell
+from analytics.selection import BAND_COUNT, Measure, Selection
+from analytics.sources import VisitorFilters
+from analytics.views import ResolvedView, View
+from pages.components import (
+    answers,
+    cards,
+    comments,
+    formatting,
+    funnel,
+    health,
+    percentiles,
+    satisfaction,
+    visitors,
+)
+from pages.components.conversations import HANDLED, SENTIMENTS, STATUSES, WEEKDAYS
+from pages.components.distribution import band_label
+
+Instants = tuple[datetime, datetime]
+
+PERIODS: Final = {"current": "This period", "previous": "Period before"}
+IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
+EVENT_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with what its rows are about.
+
+    Attributes:
+        pages: The rows, in parts; all have the same columns.
+        period: First instant and first after it.
+        previous: The same of the period before, where the rows have something of it.
+        total: How many rows there are; None when not known before they are read.
+        notes: What a reader has to know beside.
+    """
+
+    pages: Iterable[pd.DataFrame]
+    period: Instants
+    previous: Instants | None = None
+    total: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+def kpis(view: View) -> Table:
+    """The cards of Overview."""
+    resolved = cached.resolve_view(view)
+    since = resolved.visitors.start if resolved.visitors_note and not resolved.visitors.is_empty else None
+    return _of_conversations(resolved, cards.table(cached.kpis(view).value, since), _visitors_note(resolved))
+
+
+def kpi_series(view: View) -> Table:
+    """All KPIs over time."""
+    resolved = cached.resolve_view(view)
+    series = _buckets(cached.kpi_timeseries(view).value)
+    named = series.assign(satisfaction_missing=series["satisfaction_missing"].map(satisfaction.missing_words))
+    return _of_conversations(resolved, named, IN_EACH_BUCKET, _visitors_note(resolved))
+
+
+def funnel_steps(view: View) -> Table:
+    """How far conversations came; no rows where they could not be counted."""
+    resolved, steps = cached.resolve_view(view), cached.kpis(view).value.funnel
+    table = pd.DataFrame(columns=["step"]) if steps is None else funnel.table(steps)
+    return _of_conversations(resolved, table.assign(step=table["step"].map(funnel.NAMES)))
+
+
+def bands(view: View, measure: Measure, selection: Selection) -> Table:
+    """One time in bands."""
+    rows = conversations.bands(cached.conversation_breakdown(view, selection).value, measure)
+    named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
+    return _of_conversations(cached.resolve_view(view), named)
+
+
+def percentiles_over_time(view: View, measure: Measure, selection: Selection) -> Table:
+    """Median and 90th percentile of one time, over time."""
+    series = percentiles.columns_of(cached.conversation_timeseries(view, selection).value, measure)
+    counted = "responded_count" if measure == "response" else "resolved_count"
+    table = _buckets(series.rename(columns={"n": counted}))
+    return _of_conversations(cached.resolve_view(view), table, IN_EACH_BUCKET)
+
+
+def handled(view: View, selection: Selection) -> Table:
+    """AI-resolved beside human-handled."""
+    rows = conversations.handled(cached.conversation_breakdown(view, selection).value)
+    return _of_conversations(
+        cached.resolve_view(view), rows.assign(handled_by=rows["handled_by"].map(HANDLED))
+    )
+
+
+def hours(view: View, selection: Selection) -> Table:
+    """The week by the hour."""
+    rows = conversations.hours(cached.conversation_breakdown(view, selection).value)
+    named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
+    return _of_conversations(cached.resolve_view(view), named)
+
+
+def conversation_list(view: View, selection: Selection) -> Table:
+    """Every conversation behind a selection, newest first."""
+    return _of_list(cached.resolve_view(view), cached.every_conversation(view, selection), _in_words)
+
+
+def visitor_series(view: View, filters: VisitorFilters) -> Table:
+    """Visitors, sessions and page views over time."""
+    return _of_visitors(cached.resolve_view(view), _buckets(cached.visitor_timeseries(view, filters).value))
+
+
+def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) -> Table:
+    """Every value of a dimension, most visitors first."""
+    resolved = cached.resolve_view(view)
+    is_compared = audience.is_compared(resolved)
+
+    def shown(values: pd.DataFrame) -> pd.DataFrame:
+        name = {"country": "country_code", "page": "page_url"}.get(dimension, dimension)
+        place = {"country": ["country"], "city": ["country_code", "country"]}.get(dimension, [])
+        table = values[["value", *place]].rename(columns={"value": name})
+        if dimension != "country":
+            table[name] = table[name].where(table[name] != "", "Unknown")
+        counts = ["visitors", "visitors_ratio", "sessions", "page_views"]
+        compared = ["previous_visitors", "change_ratio", "verdict"] if is_compared else []
+        verdicts = values["verdict"].map(cards.VERDICTS) if is_compared else values["verdict"]
+        return pd.concat([table, values.assign(verdict=verdicts)[counts + compared]], axis=1)
+
+    return _of_list(
+        resolved,
+        cached.every_visitor_value(view, filters, dimension),
+        shown,
+        period=(resolved.visitors.start, resolved.visitors.end),
+        previous=_previous(resolved, is_compared=is_compared),
+        note=_visitors_note(resolved),
+    )
+
+
+def satisfaction_components(view: View) -> Table:
+    """The index opened."""
+    resolved = cached.resolve_view(view)
+    opened: Attribution = cached.satisfaction_attribution(view).value
+    return _of_conversations(resolved, satisfaction.table(opened, is_compared=_is_compared(resolved)))
+
+
+def satisfaction_series(view: View) -> Table:
+    """The index over time, both periods, with what is missing in each bucket."""
+    series = satisfaction.course_table(cached.kpi_timeseries(view).value)
+    return _of_conversations(cached.resolve_view(view), _buckets(series))
+
+
+def answers_over_time(view: View, name: str) -> Table:
+    """How often each answer to one question was given, over time."""
+    asked = next(each for each in (answers.RATINGS, answers.SENTIMENT) if each.name == name)
+    counts = answers.table(cached.satisfaction_distributions(view).value, asked)
+    return _of_conversations(cached.resolve_view(view), counts)
+
+
+def comment_list(view: View, rating: int | None) -> Table:
+    """Every comment, newest first."""
+    return _of_list(cached.resolve_view(view), cached.every_comment(view, rating), comments.table)
+
+
+def minutes(view: View) -> Table:
+    """Visitors by minute."""
+    activity = cached.visitor_activity(view.viewer, view.website_id, view.now).value
+    edges = (
+        activity["minute"].min().to_pydatetime(),
+        activity["minute"].max().to_pydatetime() + timedelta(minutes=1),
+    )
+    return Table((activity[["minute", "visitors"]],), edges, total=len(activity))
+
+
+def live_visitors(view: View, window_minutes: int, place: str | None) -> Table:
+    """Every visitor of the last minutes, newest first."""
+    cell = None if place is None else Cell.parse(place)
+    whole = cached.every_active_visitor(view.viewer, view.website_id, window_minutes, view.now, cell)
+    return _of_list(
+        cached.resolve_view(view),
+        whole,
+        visitors.listed,
+        period=(view.now - timedelta(minutes=window_minutes), view.now),
+    )
+
+
+def events_by_type(view: View) -> Table:
+    """What flows in, by event type."""
+    flow = cached.event_flow(view.viewer, view.website_id, view.timezone, view.now).value
+    named = flow.assign(
+        event_type=flow["event_type"].map(health.event_name), state=flow["state"].map(health.FLOWS)
+    )
+    return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow))
+
+
+def queries(view: View) -> Table:
+    """Today's queries by pipe."""
+    by_pipe = cached.query_use(view.viewer, view.now).value.by_pipe
+    return Table((by_pipe,), _last_days(view, 1), total=len(by_pipe))
+
+
+def caches(view: View) -> Table:
+    """What each cache saved."""
+    savings = cached.cache_savings(view.viewer, view.now).value
+    return Table((savings,), _last_days(view, 1), total=len(savings))
+
+
+def quarantined(view: View) -> Table:
+    """Why rows were quarantined."""
+    reasons = cached.quarantine(view.viewer).value.reasons
+    return Table((reasons,), _last_days(view, EVENT_DAYS), total=len(reasons))
+
+
+FILES: Final[Mapping[str, Callable[..., Table]]] = {
+    read.__name__: read
+    for read in (
+        kpis,
+        kpi_series,
+        funnel_steps,
+        bands,
+        percentiles_over_time,
+        handled,
+        hours,
+        conversation_list,
+        visitor_series,
+        visitor_values,
+        satisfaction_components,
+        satisfaction_series,
+        answers_over_time,
+        comment_list,
+        minutes,
+        live_visitors,
+        events_by_type,
+        queries,
+        caches,
+        quarantined,
+    )
+}
+"""Every file that can be asked for, by name."""
+
+
+def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
+    period, previous = resolved.conversations, _previous(resolved, is_compared=_is_compared(resolved))
+    said = tuple(note for note in notes if note)
+    return Table((frame,), (period.start, period.end), previous, len(frame), said)
+
+
+def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
+    previous = _previous(resolved, is_compared=audience.is_compared(resolved))
+    note = _visitors_note(resolved)
+    edges = resolved.visitors.start, resolved.visitors.end
+    return Table((frame,), edges, previous, len(frame), (note,) if note else ())
+
+
+def _of_list(
+    resolved: ResolvedView,
+    whole: Whole,
+    words: Callable[[pd.DataFrame], pd.DataFrame],
+    *,
+    period: Instants | None = None,
+    previous: Instants | None = None,
+    note: str | None = None,
+) -> Table:
+    shown = resolved.conversations
+    notes = [note] if note else []
+    if whole.is_cut:
+        of = f"of {formatting.count(whole.total)} " if whole.total else ""
+        notes.append(
+            f"Only the first {formatting.count(ROW_LIMIT)} {of}rows: narrow the page down for the others."
+        )
+    total = None if whole.total is None else min(whole.total, ROW_LIMIT)
+    return Table(
+        (words(rows) for rows in whole.pages),
+        period or (shown.start, shown.end),
+        previous,
+        total,
+        tuple(notes),
+    )
+
+
+def _is_compared(resolved: ResolvedView) -> bool:
+    return resolved.is_compared and resolved.comparable.is_ok
+
+
+def _previous(resolved: ResolvedView, *, is_compared: bool) -> Instants | None:
+    return (resolved.previous.start, resolved.previous.end) if is_compared else None
+
+
+def _visitors_note(resolved: ResolvedView) -> str | None:
+    return f"Visitors: {resolved.visitors_note}" if resolved.visitors_note else None
+
+
+def _last_days(view: View, days: int) -> Instants:
+    zone = parse_timezone(view.timezone)
+    today = view.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=days - 1), view.now
+
+
+def _buckets(series: pd.DataFrame) -> pd.DataFrame:
+    """A series in words: each bucket with its period; where it is drawn is the chart's own business."""
+    units = {
+        name: f"{name}_count"
+        for name in ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
+    } | {"satisfaction_index": "satisfaction_index_points"}
+    words = series.drop(columns=["bucket_index", "aligned_start"], errors="ignore").rename(columns=units)
+    return words.assign(period=words["period"].map(PERIODS))
+
+
+def _in_words(rows: pd.DataFrame) -> pd.DataFrame:
+    """The list of conversations in words; see `cached.conversation_list`."""
+    is_known = rows["is_known"]
+    worded = rows.assign(
+        handled_by=rows["handled_by"].map(HANDLED),
+        sentiment=rows["sentiment"].map(SENTIMENTS),
+        status=rows["status"]
+        .map(lambda status: STATUSES.get(status, status), na_action="ignore")
+        .where(is_known, "Deleted or test"),
+    )
+    return worded.drop(columns="is_known").rename(columns={"rating": "rating_1_to_5"})

@@ -1,0 +1,79 @@
+// The button that downloads all rows of its panel. The server makes the file when it is asked for, and checks access then.
+const WAITING_SECONDS = 30, SAID_FROM_ROWS = 2000
+
+export default function ({ data, parentElement }) {
+  const button = parentElement.querySelector('button')
+  const status = parentElement.querySelector('[role=status]')
+  // What went well is there to be heard; what did not is also there to be seen.
+  const say = (text, isSeen = true) => {
+    status.textContent = text
+    status.className = isSeen ? '' : 'heard'
+  }
+
+  const save = async () => {
+    button.disabled = true
+    say('Reading the rows.', false)
+    try {
+      const answer = await answered(data.request, say)
+      if (!answer.ok) return say(await reason(answer))
+      download(new Blob(await read(answer, say), { type: 'text/csv' }), data.file)
+      say('File saved.', false)
+    } catch (error) {
+      console.warn(error)
+      say('The connection broke before the file was whole: nothing is saved. Try again.')
+    } finally {
+      button.disabled = false
+    }
+  }
+
+  // Called again whenever the data changes: the last one counts.
+  button.onclick = save
+}
+
+/** The server's answer; one that is being started anew is waited for. */
+async function answered(request, say) {
+  const until = Date.now() + WAITING_SECONDS * 1000
+  for (;;) {
+    try {
+      // Beside the page, so that it holds behind a proxy that serves the app under a prefix.
+      const answer = await fetch('export', { method: 'POST', body: request, headers: { 'Content-Type': 'application/json' } })
+      if (![502, 504].includes(answer.status) || Date.now() > until) return answer
+    } catch (error) {
+      if (Date.now() > until) throw error
+    }
+    say('Waiting for the server.')
+    await new Promise(done => setTimeout(done, 500))
+  }
+}
+
+/** The parts of the file; says how far it is where that takes a while. */
+async function read(answer, say) {
+  const total = Number(answer.headers.get('X-Total-Rows')), reader = answer.body.getReader()
+  const parts = [], LINE_END = 10
+  for (let lines = 0; ;) {
+    const { done, value } = await reader.read()
+    if (done) return parts
+    parts.push(value)
+    for (const byte of value) lines += byte === LINE_END
+    if (lines > SAID_FROM_ROWS || total > SAID_FROM_ROWS) {
+      const rows = Math.max(lines - 1, 0).toLocaleString('en')
+      say(total ? `${rows} of ${total.toLocaleString('en')} rows` : `${rows} rows`)
+    }
+  }
+}
+
+async function reason(answer) {
+  try {
+    return (await answer.json()).message
+  } catch {
+    return `The server made no file (status ${answer.status}). Reload the page and try again.`
+  }
+}
+
+function download(file, name) {
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(file)
+  link.download = name
+  link.click()
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
+}
