@@ -65,8 +65,7 @@ def draw_outcomes() -> None:
         handled = conversations.handled(reading.value)
         rows.draw_handled(handled, selection.handled_by)
         rows.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
-        others = filters.without("handled", chosen)
-        export.offer(page, "handled-by", files.handled, selection, only=others)
+        export.offer(page, "handled-by", files.handled, selection, only=filters.without("handled", chosen))
 
 
 @st.fragment(parallel=True)
@@ -80,9 +79,8 @@ def draw_week() -> None:
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
-            others = filters.without("cell", chosen)
-            title = heatmap.title(shown)
-            export.offer(page, "hour-of-week", files.hours, selection, chart=title, only=others)
+            only = filters.without("cell", chosen)
+            export.offer(page, "hour-of-week", files.hours, selection, chart=heatmap.title(shown), only=only)
         else:
             empty("No conversations started in this period", LONGER)
 

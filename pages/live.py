@@ -13,18 +13,8 @@ from analytics import cached
 from analytics.periods import Range
 from analytics.places import Cell
 from analytics.views import View
-from pages.components import (
-    attention,
-    charts,
-    chrome,
-    export,
-    files,
-    filters,
-    globe,
-    url_state,
-    visitors,
-    wall,
-)
+from pages.components import attention, charts, chrome, export, filters, globe, url_state, visitors, wall
+from pages.components.files import live_visitors, visitor_minutes
 from pages.components.palette import palette
 from pages.components.panel import empty, note_staleness, panel
 
@@ -66,7 +56,7 @@ def draw_live() -> None:
                 note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
                 name, title = "visitors-by-minute", "Visitors per minute"
-                export.offer(page, name, files.minutes, chart=title, days=days)
+                export.offer(page.at(now), name, visitor_minutes, chart=title, days=days)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -81,7 +71,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
             asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
-            export.offer(page, "live-visitors", files.live_visitors, *asked, only=only, days=days)
+            export.offer(page.at(now), "live-visitors", live_visitors, *asked, only=only, days=days)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:

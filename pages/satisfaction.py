@@ -7,18 +7,14 @@ Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.sat
 import streamlit as st
 
 from analytics import cached, periods
-from pages.components import (
-    answers,
-    cards,
-    charts,
-    chrome,
-    comments,
-    files,
-    filters,
-    formatting,
-    satisfaction,
-)
+from pages.components import answers, cards, charts, chrome, comments, filters, formatting, satisfaction
 from pages.components.export import offer
+from pages.components.files import (
+    answers_over_time,
+    comment_list,
+    satisfaction_components,
+    satisfaction_series,
+)
 from pages.components.panel import empty, note_staleness, panel
 
 page = chrome.begin_page("Satisfaction")
@@ -48,7 +44,7 @@ def draw_index() -> None:
             else:
                 satisfaction.draw_parts(opened.value, before, key="parts")
                 name, title = "satisfaction-components", "What moved the index"
-                offer(page, name, files.satisfaction_components, chart=title)
+                offer(page, name, satisfaction_components, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -71,7 +67,7 @@ def draw_course() -> None:
             )
             if words := satisfaction.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
-            offer(page, "satisfaction-over-time", files.satisfaction_series, chart="Index over time")
+            offer(page, "satisfaction-over-time", satisfaction_series, chart="Index over time")
         else:
             empty("No index in this period", "Choose a longer range in the sidebar.")
 
@@ -85,7 +81,7 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
         clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
         is_drawn = answers.total(counts.value, asked) > 0
         title = asked.title if is_drawn else None
-        offer(page, asked.name, files.answers_over_time, asked.name, chart=title)
+        offer(page, asked.name, answers_over_time, asked.name, chart=title)
         if clicked:
             filters.toggle("rating", clicked)
 
@@ -103,7 +99,7 @@ def draw_comments() -> None:
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.timezone, pages)
-            offer(page, "comments", files.comment_list, stars, only=chips)
+            offer(page, "comments", comment_list, stars, only=chips)
         else:
             empty(*comments.nothing(rating))
 

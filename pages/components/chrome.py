@@ -5,7 +5,7 @@ nothing here relies on it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -49,6 +49,10 @@ class Page:
     resolved: ResolvedView
     toolbar: DeltaGenerator
     days: tuple[date, date]
+
+    def at(self, now: datetime) -> "Page":
+        """The same at another moment: that of a panel which is drawn anew without its page."""
+        return replace(self, view=replace(self.view, now=now))
 
     @property
     def website(self) -> Website:

@@ -14,12 +14,11 @@ import pandas as pd
 from analytics import audience, cached, conversations
 from analytics.attribution import Attribution
 from analytics.audience import Dimension
-from analytics.cached import Whole
+from analytics.cached import VisitorFilters, Whole
 from analytics.clock import parse_timezone
 from analytics.exports import ROW_LIMIT
 from analytics.places import Cell
 from analytics.selection import BAND_COUNT, Measure, Selection
-from analytics.sources import VisitorFilters
 from analytics.views import ResolvedView, View
 from pages.components import (
     answers,
@@ -80,14 +79,14 @@ def funnel_steps(view: View) -> Table:
     """How far conversations came; no rows where they could not be counted."""
     resolved, steps = cached.resolve_view(view), cached.kpis(view).value.funnel
     table = pd.DataFrame(columns=["step"]) if steps is None else funnel.table(steps)
-    return _of_conversations(resolved, table.assign(step=table["step"].map(funnel.NAMES)))
+    return _of_now(resolved, table.assign(step=table["step"].map(funnel.NAMES)))
 
 
 def bands(view: View, measure: Measure, selection: Selection) -> Table:
     """One time in bands."""
     rows = conversations.bands(cached.conversation_breakdown(view, selection).value, measure)
     named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
-    return _of_conversations(cached.resolve_view(view), named)
+    return _of_now(cached.resolve_view(view), named)
 
 
 def percentiles_over_time(view: View, measure: Measure, selection: Selection) -> Table:
@@ -101,16 +100,14 @@ def percentiles_over_time(view: View, measure: Measure, selection: Selection) ->
 def handled(view: View, selection: Selection) -> Table:
     """AI-resolved beside human-handled."""
     rows = conversations.handled(cached.conversation_breakdown(view, selection).value)
-    return _of_conversations(
-        cached.resolve_view(view), rows.assign(handled_by=rows["handled_by"].map(HANDLED))
-    )
+    return _of_now(cached.resolve_view(view), rows.assign(handled_by=rows["handled_by"].map(HANDLED)))
 
 
 def hours(view: View, selection: Selection) -> Table:
     """The week by the hour."""
     rows = conversations.hours(cached.conversation_breakdown(view, selection).value)
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
-    return _of_conversations(cached.resolve_view(view), named)
+    return _of_now(cached.resolve_view(view), named)
 
 
 def conversation_list(view: View, selection: Selection) -> Table:
@@ -166,7 +163,7 @@ def answers_over_time(view: View, name: str) -> Table:
     """How often each answer to one question was given, over time."""
     asked = next(each for each in (answers.RATINGS, answers.SENTIMENT) if each.name == name)
     counts = answers.table(cached.satisfaction_distributions(view).value, asked)
-    return _of_conversations(cached.resolve_view(view), counts)
+    return _of_now(cached.resolve_view(view), counts)
 
 
 def comment_list(view: View, rating: int | None) -> Table:
@@ -174,7 +171,7 @@ def comment_list(view: View, rating: int | None) -> Table:
     return _of_list(cached.resolve_view(view), cached.every_comment(view, rating), comments.table)
 
 
-def minutes(view: View) -> Table:
+def visitor_minutes(view: View) -> Table:
     """Visitors by minute."""
     activity = cached.visitor_activity(view.viewer, view.website_id, view.now).value
     edges = (
@@ -240,7 +237,7 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         satisfaction_series,
         answers_over_time,
         comment_list,
-        minutes,
+        visitor_minutes,
         live_visitors,
         events_by_type,
         queries,
@@ -249,6 +246,11 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
     )
 }
 """Every file that can be asked for, by name."""
+
+
+def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
+    """A table that says nothing of the period before."""
+    return Table((frame,), (resolved.conversations.start, resolved.conversations.end), total=len(frame))
 
 
 def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
