@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self, TypeVar, cast
 
 import psycopg
-from sqlalchemy import TextClause, create_engine, event, exc, text
+from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import URL, Connection, CursorResult, Dialect, Engine, make_url
 
 from analytics.bounded_connection import KEEPALIVE, BoundedConnection, ServerSilentError, answered_within
@@ -37,7 +37,12 @@ FETCH_ROWS: Final = 2000
 RECYCLE_SECONDS: Final = 1800
 """A pooled connection is replaced at this age."""
 
+_LIMIT: Final = text(
+    "SELECT set_config('statement_timeout', :statement, true), "
+    "set_config('idle_in_transaction_session_timeout', :idle, true)"
+)
 _CANCELED: Final = "57014"
+_IDLE_FOR_TOO_LONG: Final = "25P03"
 _MISSING_PRIVILEGE: Final = "42501"
 _MISSING_OBJECTS: Final = frozenset({"42P01", "42703", "3F000", "42883"})
 _CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs, then try again."
@@ -55,6 +60,7 @@ class Limits:
         statement: A statement of a read; the server stops it.
         read: A whole read, seen from here, whatever server and network do.
         step: A step of a stream; the first one may have to sort a large table. The server stops it.
+        idle: Between two steps of a stream; the server ends it. Between two statements of a read: `read`.
         hanging: How long a server on which new connections hang is not asked again, so that pages answer at once meanwhile.
     """
 
@@ -64,6 +70,7 @@ class Limits:
     statement: float = 8.0
     read: float = 10.0
     step: float = 120.0
+    idle: float = 600.0
     hanging: float = 15.0
 
 
@@ -171,7 +178,7 @@ class Postgres:
     ) -> tuple[Connection, CursorResult[tuple[Value, ...]]]:
         connection = self._connected(name)
         try:
-            connection.execute(_statement_timeout(self._limits.step))
+            _limit(connection, self._limits.step, self._limits.idle)
             streaming = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS)
             return connection, streaming.execute(text(statement), dict(params))
         except BaseException:
@@ -182,7 +189,7 @@ class Postgres:
         self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
         with self._connected(name) as connection:
-            connection.execute(_statement_timeout(self._limits.statement))
+            _limit(connection, self._limits.statement, self._limits.read)
             result = connection.execute(text(statement), dict(params))
             columns = tuple(result.keys())
             return [dict(row) for row in result.mappings()], columns
@@ -217,8 +224,10 @@ class Postgres:
         return answer
 
 
-def _statement_timeout(seconds: float) -> TextClause:
-    return text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+def _limit(connection: Connection, statement_seconds: float, idle_seconds: float) -> None:
+    """Has the server itself stop what takes too long in this transaction, and end it when its reader is gone."""
+    milliseconds = [str(round(seconds * 1000)) for seconds in (statement_seconds, idle_seconds)]
+    connection.execute(_LIMIT, dict(zip(("statement", "idle"), milliseconds, strict=True)))
 
 
 def _engine(url: str, limits: Limits) -> Engine:
@@ -318,7 +327,8 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
             source="postgres",
             resource=name,
         )
-    if isinstance(original, psycopg.OperationalError | psycopg.InterfaceError):
+    is_away = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError)
+    if is_away or sqlstate == _IDLE_FOR_TOO_LONG:
         return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)
     reason = f"SQLSTATE {sqlstate}" if sqlstate else type(error).__name__
     return SourceRejected(

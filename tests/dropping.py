@@ -69,7 +69,8 @@ class Dropping:
                     server.sendall(data)
             if born != self._epoch:
                 self.given_up += 1
-            server.shutdown(socket.SHUT_WR)
+            else:
+                server.shutdown(socket.SHUT_WR)
 
     def _to_client(self, client: socket.socket, server: socket.socket, born: int) -> None:
         with suppress(OSError):

@@ -151,6 +151,29 @@ def test_a_stream_ends_with_an_error_and_the_next_one_works(client: Postgres, pa
     assert sum(len(part) for part in client.stream("history", statement, {})) == 100_000
 
 
+def test_the_server_ends_what_its_reader_has_left(client: Postgres, path: Dropping, product: Product) -> None:
+    """A proxy or pooler that keeps its own side open keeps the server from seeing it; a transaction ends all the same."""
+    sleeping = f"SELECT pg_sleep(0.9) AS n{id(client)}"
+    reads = "SELECT FROM pg_stat_activity WHERE query = %s"
+    threads, _ = side_by_side(2, lambda: client.read("asleep", sleeping, {}))
+    until(lambda: product.connection.execute(reads, (sleeping,)).rowcount == 2)
+    path.drop()
+    for thread in threads:
+        thread.join()
+    until(lambda: product.connection.execute(reads, (sleeping,)).rowcount == 0)
+
+
+def test_a_stream_whose_reader_was_away_for_too_long_may_be_tried_again(local_stack: LocalStack) -> None:
+    """The server has ended it; that is no refusal."""
+    with Postgres(local_stack.database_url, Limits(idle=0.1)) as client:
+        stream = client.stream("history", "SELECT generate_series(1, 100000)", {})
+        next(stream)
+        time.sleep(0.5)
+        with pytest.raises(SourceUnavailable):
+            list(stream)
+        assert pool(client).checkedout() == 0
+
+
 def test_a_stream_that_is_left_on_a_dropped_path_keeps_nothing(client: Postgres, path: Dropping) -> None:
     """Its reader has had enough; nobody answers when the cursor is closed."""
     stream = client.stream("history", "SELECT generate_series(1, 100000)", {})
