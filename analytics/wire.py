@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Final, TypedDict
 
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.received import in_words, whole_number
 
 Json = str | int | float | bool | None
 Row = Mapping[str, Json]
@@ -40,13 +39,11 @@ class PipeAnswer:
     Attributes:
         rows: The `data` array; NaN and infinity, which JSON does not know, arrive as None.
         meta: Columns in the pipe's order.
-        elapsed_seconds: What the engine says it took; None when it does not say.
         read_at: When the answer arrived, UTC.
     """
 
     rows: list[Row]
     meta: list[Column]
-    elapsed_seconds: float | None
     read_at: datetime
 
 
@@ -158,7 +155,7 @@ def pipe_answer(answer: Mapping[str, object], name: str, read_at: datetime) -> P
     Raises:
         SchemaMismatch: Rows or columns are not where they belong.
     """
-    rows, meta, statistics = answer.get("data"), answer.get("meta"), answer.get("statistics")
+    rows, meta = answer.get("data"), answer.get("meta")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise mismatch(name, "its answer has no rows under `data`")
     if not isinstance(meta, list) or not all(
@@ -168,11 +165,9 @@ def pipe_answer(answer: Mapping[str, object], name: str, read_at: datetime) -> P
         for column in meta
     ):
         raise mismatch(name, "its answer has no columns under `meta`")
-    elapsed = statistics.get("elapsed") if isinstance(statistics, dict) else None
     return PipeAnswer(
         rows=rows,
         meta=[Column(name=column["name"], type=column["type"]) for column in meta],
-        elapsed_seconds=float(elapsed) if isinstance(elapsed, int | float) else None,
         read_at=read_at,
     )
 
@@ -181,11 +176,11 @@ def row_count(answer: Mapping[str, object], key: str, datasource: str) -> int:
     """One of the counts in an answer of the Events API.
 
     Raises:
-        SchemaMismatch: It is not there.
+        SchemaMismatch: It is not there, or cannot be one.
     """
-    value = answer.get(key)
-    if not isinstance(value, int):
-        raise mismatch(datasource, f"its answer has no {key}")
+    value = whole_number(answer.get(key))
+    if value is None:
+        raise mismatch(datasource, f"its answer has no {key} that can be one")
     return value
 
 
@@ -197,47 +192,6 @@ def error_text(content: bytes) -> str:
         return ""
     error = answer.get("error") if isinstance(answer, dict) else None
     return error if isinstance(error, str) else ""
-
-
-def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:
-    """How far a server's clock is before ours; None without a readable `Date`.
-
-    The header has whole seconds, cut, so that the answer is good to half a second and half of the time on the way.
-
-    >>> at = datetime(2026, 11, 10, tzinfo=UTC)
-    >>> ahead_seconds("Tue, 10 Nov 2026 00:01:00 GMT", at, at)
-    60.5
-    """
-    try:
-        said = parsedate_to_datetime(date_header or "")
-    except ValueError:
-        return None
-    if said.tzinfo is None:
-        said = said.replace(tzinfo=UTC)
-    return (said - (asked_at + (answered_at - asked_at) / 2)).total_seconds() + 0.5
-
-
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """How long a `Retry-After` header asks to wait, given in seconds or as a date; None when it asks nothing.
-
-    >>> retry_after_seconds("2", datetime(2026, 11, 10, tzinfo=UTC))
-    2.0
-    >>> retry_after_seconds("Tue, 10 Nov 2026 00:00:05 GMT", datetime(2026, 11, 10, tzinfo=UTC))
-    5.0
-    """
-    if header is None:
-        return None
-    try:
-        return max(0.0, float(header)) if math.isfinite(float(header)) else None
-    except ValueError:
-        pass
-    try:
-        at = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())
 
 
 def mismatch(resource: str, found: str) -> SchemaMismatch:
@@ -271,7 +225,7 @@ def refusal(
         busy = "is over its rate limit" if status == 429 else f"failed with status {status}"
         unavailable = SourceUnavailable(
             f"Tinybird {busy}.",
-            "Try again in a moment.",
+            f"Try again in {in_words(asked_to_wait_seconds) if asked_to_wait_seconds else 'a moment'}.",
             source="tinybird",
             resource=resource,
             status=status,

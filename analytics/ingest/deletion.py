@@ -13,8 +13,9 @@ from itertools import groupby
 from typing import Final, Literal, NamedTuple, NewType
 
 from analytics.errors import SourceRejected
+from analytics.received import whole_number
 from analytics.tinybird import Tinybird
-from analytics.wire import mismatch
+from analytics.wire import Row, mismatch
 
 DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 """Every data source that holds rows of a website; the pipes keep none."""
@@ -146,10 +147,7 @@ def count_where(tinybird: Tinybird, datasource: str, condition: Condition) -> in
     """How many rows a condition holds for. Raises as `count_rows`, but for the id."""
     statement = f"SELECT count() AS rows_held FROM {_name(datasource)} WHERE {condition}"  # noqa: S608  # both are checked
     rows = tinybird.query_sql(datasource, statement).rows
-    try:
-        return int(str(rows[0]["rows_held"]))
-    except (IndexError, KeyError, ValueError):
-        raise mismatch(datasource, "it does not count its rows") from None
+    return _rows_held(datasource, rows[0] if rows else {})
 
 
 def rows_by_website(tinybird: Tinybird, datasource: str) -> dict[str, int]:
@@ -163,10 +161,7 @@ def rows_by_website(tinybird: Tinybird, datasource: str) -> dict[str, int]:
     """
     statement = f"SELECT website_id, count() AS rows_held FROM {_name(datasource)} GROUP BY website_id"  # noqa: S608  # checked
     rows = tinybird.query_sql(datasource, statement).rows
-    try:
-        return {str(row["website_id"]): int(str(row["rows_held"])) for row in rows}
-    except (KeyError, ValueError):
-        raise mismatch(datasource, "it does not count its rows") from None
+    return {str(row.get("website_id")): _rows_held(datasource, row) for row in rows}
 
 
 def start(tinybird: Tinybird, datasource: str, website_id: str) -> str:
@@ -211,7 +206,7 @@ def job(tinybird: Tinybird, datasource: str, job_id: str) -> DeleteJob:
     status, rows, error = answer.get("status"), answer.get("rows_affected"), answer.get("error")
     if not isinstance(status, str):
         raise mismatch(datasource, "a job has no status")
-    known = rows if isinstance(rows, int) and not isinstance(rows, bool) else None
+    known = whole_number(rows)
     if status == "done":
         return DeleteJob("done", known, "")
     if status in _UNFINISHED:
@@ -224,6 +219,13 @@ def is_absent(error: SourceRejected, datasource: str) -> bool:
     """Whether a statement was refused because there is no quarantine yet: Tinybird makes it with its first row."""
     is_said = f"{datasource}_quarantine" in error.said and _ABSENT.search(error.said) is not None
     return error.status in {400, 404} and is_said
+
+
+def _rows_held(datasource: str, row: Row) -> int:
+    counted = whole_number(row.get("rows_held"))
+    if counted is None:
+        raise mismatch(datasource, "it does not count its rows")
+    return counted
 
 
 def _name(datasource: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from analytics.errors import SourceUnavailable
+from analytics.received import in_words
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -41,7 +42,7 @@ class Patience:
         """Calls until it goes through, or `is_stopped`.
 
         Raises:
-            SourceUnavailable: It did not within `longest_seconds`.
+            SourceUnavailable: It did not within `longest_seconds`, all of which were waited.
         """
         while not is_stopped():
             try:
@@ -51,9 +52,11 @@ class Patience:
                     error.retry_after_seconds or 0.0,
                     min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(self._pauses, 10)),
                 )
-                if self._longest_seconds is not None and self._waited_seconds + pause > self._longest_seconds:
+                if self._longest_seconds is not None:
+                    pause = min(pause, self._longest_seconds - self._waited_seconds)
+                if pause <= 0:
                     raise
-                self._say(f"{error.message} Trying again in {pause:.3g} s.")
+                self._say(f"{error.message} Trying again in {in_words(pause)}.")
                 self._pauses += 1
                 self._waited_seconds += pause
                 self._sleep(pause)

@@ -3,7 +3,7 @@
 | Tinybird's answer | What becomes of the events |
 |---|---|
 | 200 | confirmed, and removed from the disk |
-| 408, 429, 5xx, no answer, an unreadable one | they wait: backoff with jitter, or as long as `Retry-After` asks |
+| 408, 429, 5xx, no answer, an unreadable one | they wait: backoff with jitter, or as long as `Retry-After` asks, up to 5 minutes |
 | 401, 403, 404, a redirect | they wait, and are tried once a minute: a token or a deployment is wrong, not they |
 | 400, 413, any other 4xx | tried in halves, so that one event takes no other along; what is left is kept aside |
 | quarantined rows, fewer confirmed than sent | kept aside, for somebody to look at and send again |
@@ -31,6 +31,7 @@ from analytics.ingest.lane import Batch, Lane
 from analytics.ingest.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.refused import RefusalKind
 from analytics.ingest.spool import Bound
+from analytics.received import LONGEST_RETRY_AFTER_SECONDS, in_words
 from analytics.tinybird import Tinybird
 from analytics.wire import Ingested
 
@@ -41,7 +42,6 @@ SCAN_SECONDS: Final = 1.0
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
 MISCONFIGURED_SECONDS: Final = 60.0
-MAX_RETRY_AFTER_SECONDS: Final = 3_600.0
 ANSWER_SECONDS: Final = 30.0
 BYTES_PER_SECOND: Final = 20_000_000
 """What the Events API takes per data source."""
@@ -254,21 +254,27 @@ class Sender:
         if kind == "misconfigured":
             seconds = MISCONFIGURED_SECONDS
         if asked is not None:
-            seconds = min(asked, MAX_RETRY_AFTER_SECONDS) + seconds / 10
+            seconds = min(asked + seconds / 10, LONGEST_RETRY_AFTER_SECONDS)
         self._not_before = time.monotonic() + seconds
+        why = str(error) if asked is None else error.message
         self._undelivered.say(
-            f"Events wait on the disk: {self._lane.datasource} cannot be delivered. {error}"
+            f"Events wait on the disk: {self._lane.datasource} cannot be delivered. {why} "
+            f"Trying again in {in_words(seconds)}."
         )
 
     def _confirmed(self, body: bytes, answer: Ingested) -> bool:
         """Counts what was stored and keeps the rest aside; False only when the thread is to stop."""
         events = body.count(b"\n")
-        self.sent += min(answer.successful_rows, events)
-        missing = events - answer.successful_rows - answer.quarantined_rows
+        stored = min(answer.successful_rows, events)
+        quarantined = min(
+            answer.quarantined_rows, events - stored
+        )  # no more than were sent, whatever it says
+        self.sent += stored
+        missing = events - stored - quarantined
         is_kept = True
-        if answer.quarantined_rows:
-            found = self._quarantined(body, answer.quarantined_rows)
-            is_kept = self._keep("quarantined", found.lines, answer.quarantined_rows, found.reason, None)
+        if quarantined:
+            found = self._quarantined(body, quarantined)
+            is_kept = self._keep("quarantined", found.lines, quarantined, found.reason, None)
         if missing > 0 and is_kept:
             reason = f"Tinybird confirmed {missing} fewer of these {events} events than were sent"
             is_kept = self._keep("unconfirmed", body, missing, reason, None)

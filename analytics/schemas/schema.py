@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from analytics.errors import SchemaMismatch, Source
+from analytics.received import measure, whole_number
 
 Dtype = Literal["string", "int", "float", "bool", "datetime"]
 
@@ -21,7 +22,8 @@ class Column:
 
     Attributes:
         name: As it arrives.
-        dtype: `int` and `float` become int64 and float64, `datetime` aware UTC, `string` pandas' string type.
+        dtype: `int` is a count, never negative; it and `float` become int64 and float64, `datetime` aware UTC, `string`
+            pandas' string type. Numbers are bounded as `analytics.received` says.
         meaning: One phrase, with the unit when it has one.
         is_nullable: True when "not observable" is a possible answer (NaN, NaT; never 0). Such a count is a `float`.
     """
@@ -111,12 +113,11 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
         if not all(isinstance(value, bool) for value in values):
             raise ValueError(dtype)
         return pd.Series(values, dtype="bool")
-    if any(isinstance(value, bool) for value in values):
+    number = whole_number if dtype == "int" else measure
+    numbers = [None if value is None else number(value) for value in values]
+    if any(found is None and value is not None for found, value in zip(numbers, values, strict=True)):
         raise ValueError(dtype)
-    if dtype == "int":
-        numbers = [int(str(value)) for value in values]
-        return pd.Series(numbers, dtype="int64")
-    return pd.Series([None if value is None else float(str(value)) for value in values], dtype="float64")
+    return pd.Series(numbers, dtype="int64" if dtype == "int" else "float64")
 
 
 def pipe(name: str, *columns: Column) -> Schema:

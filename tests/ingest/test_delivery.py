@@ -482,6 +482,50 @@ def test_a_quarantine_that_cannot_be_understood_sends_nothing_again(tmp_path: Pa
     assert "KeyError in " in refusal.reason
 
 
+def test_counts_beyond_what_was_sent_keep_no_event_twice(tmp_path: Path) -> None:
+    """A server that counts wrongly: the events are confirmed once, and none of its numbers is added up."""
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"successful_rows": 10**9, "quarantined_rows": 10**9})
+
+    writer = Emitter(NOWHERE, "token", tmp_path)
+    for number in range(5):
+        writer.page_view(website_id="w", visitor_id=f"v{number}")
+    writer.close()
+    with Tinybird(NOWHERE, "", "token", transport=httpx.MockTransport(answer)) as tinybird:
+        way = lane.Lane(tmp_path, "visitor_events")
+        each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
+        each.wake()
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while spool.status(tmp_path).spooled and time.monotonic() < deadline:
+            time.sleep(0.02)
+        each.stop(FLUSH_SECONDS)
+    assert (each.sent, each.refused) == (5, 0)
+
+
+def test_a_wait_that_tinybird_asks_for_is_said_as_a_duration(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And is not as long as it asks."""
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, headers={"Retry-After": "999999"})
+
+    writer = Emitter(NOWHERE, "token", tmp_path)
+    writer.page_view(website_id="w", visitor_id="v")
+    writer.close()
+    caplog.clear()
+    with Tinybird(NOWHERE, "", "token", transport=httpx.MockTransport(answer)) as tinybird:
+        way = lane.Lane(tmp_path, "visitor_events")
+        each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
+        each.wake()
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while not each.failure and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert each.stop(FLUSH_SECONDS)
+    assert "over its rate limit. Trying again in 5 minutes." in caplog.text
+
+
 def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
     proxy: Proxy, local_stack: LocalStack, stored: Stored, tmp_path: Path
 ) -> None:

@@ -13,7 +13,9 @@ from analytics.ingest import database
 from analytics.ingest.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.ingest.events import ConversationEventType, VisitorEventType
 from analytics.postgres import Postgres
+from analytics.received import whole_number
 from analytics.tinybird import Tinybird
+from analytics.wire import mismatch
 
 WARNED_SKEW_SECONDS: Final = 5.0
 MOST_SKEW_SECONDS: Final = 60.0
@@ -114,10 +116,16 @@ def _newest_of_all(tinybird: Tinybird) -> dict[str, Newest]:
     found = dict.fromkeys(EVENT_TYPES, Newest(None, 0, 0))
     for datasource, statement in _NEWEST.items():
         for row in tinybird.query_sql(datasource, statement).rows:
-            count, kind = int(str(row["events"])), str(row["event_type"])
-            at = datetime.fromisoformat(str(row["newest"])).replace(tzinfo=UTC) if count else None
+            count, ahead = whole_number(row.get("events")), whole_number(row.get("ahead"))
+            try:
+                at = datetime.fromisoformat(str(row.get("newest"))).replace(tzinfo=UTC) if count else None
+            except ValueError:
+                raise mismatch(datasource, "its newest event has no time") from None
+            if count is None or ahead is None:
+                raise mismatch(datasource, "it does not count its events")
+            kind = str(row.get("event_type"))
             if kind in found:
-                found[kind] = Newest(at, count, int(str(row["ahead"])))
+                found[kind] = Newest(at, count, ahead)
     return found
 
 

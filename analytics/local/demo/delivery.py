@@ -5,6 +5,7 @@ Events go to the public events endpoint with the append token, rows to the table
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -14,6 +15,7 @@ from psycopg import sql
 
 from analytics.local.demo.copying import Rows
 from analytics.local.failure import StackFailure
+from analytics.received import retry_after_seconds
 
 BATCH_BYTES: Final = 6_000_000
 JOB_SECONDS: Final = 60.0
@@ -60,7 +62,7 @@ class Events:
         query = {"name": datasource, "wait": "true"}
         answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
         while answer.status_code == RATE_LIMITED:
-            time.sleep(float(answer.headers.get("Retry-After", "1")))
+            time.sleep(retry_after_seconds(answer.headers.get("Retry-After"), datetime.now(UTC)) or 1.0)
             answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
         answer.raise_for_status()
         refused = answer.json()["quarantined_rows"]
