@@ -139,7 +139,15 @@ class Postgres:
         if time.monotonic() < self._hangs_until:
             raise _unanswered(name, self._limits.read)
         rows, columns = self._answered(name, self._limits.read, lambda: self._rows(name, statement, params))
-        return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
+        try:
+            return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
+        except OverflowError:
+            raise SchemaMismatch(
+                f"Postgres' answer to {name} holds a time before the year 1.",
+                "Correct it in the chat product's database.",
+                source="postgres",
+                resource=name,
+            ) from None
 
     def stream(
         self, name: str, statement: str, params: Mapping[str, Parameter]

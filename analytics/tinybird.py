@@ -25,13 +25,13 @@ from tenacity import (
 )
 
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
-from analytics.received import ahead_seconds, retry_after_seconds
 from analytics.settings import Settings
 from analytics.wire import (
     Ingested,
     Parameter,
     PipeAnswer,
     Row,
+    ahead_seconds,
     error_text,
     events_body,
     ingested,
@@ -41,6 +41,7 @@ from analytics.wire import (
     pipe_answer,
     query_text,
     refusal,
+    retry_after_seconds,
 )
 
 T = TypeVar("T")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final, TypedDict
 
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
@@ -22,6 +24,13 @@ Parameter = str | int | float | bool | Sequence[str] | None
 MAX_REQUEST_BYTES: Final = 10_000_000
 """The Events API takes 10 MB a request; larger batches are sent in several."""
 
+LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
+"""`Retry-After` is followed up to here, whoever sends it and whoever waits."""
+
+LARGEST_SKEW_SECONDS: Final = 10 * 365 * 86_400.0
+"""A `Date` that is off by more says nothing about a clock."""
+
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
@@ -192,6 +201,50 @@ def error_text(content: bytes) -> str:
         return ""
     error = answer.get("error") if isinstance(answer, dict) else None
     return error if isinstance(error, str) else ""
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long a `Retry-After` header asks to wait, at most `LONGEST_RETRY_AFTER_SECONDS`; None when it asks nothing.
+
+    Args:
+        header: Seconds, or a date; None when there is none.
+        now: Aware.
+
+    >>> at = datetime(2026, 11, 10, tzinfo=UTC)
+    >>> retry_after_seconds("2", at), retry_after_seconds("Tue, 10 Nov 2026 00:00:05 GMT", at)
+    (2.0, 5.0)
+    >>> retry_after_seconds("999999", at), retry_after_seconds("-1", at)
+    (300.0, None)
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
+    at = _date(text)
+    return None if at is None else min(max(0.0, (at - now).total_seconds()), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:
+    """How far a server's clock is before ours; None without a `Date` that can be one.
+
+    The header has whole seconds, cut, so that the answer is good to half a second and half of the time on the way.
+
+    >>> at = datetime(2026, 11, 10, tzinfo=UTC)
+    >>> ahead_seconds("Tue, 10 Nov 2026 00:01:00 GMT", at, at)
+    60.5
+    """
+    said = _date(date_header or "")
+    if said is None:
+        return None
+    seconds = (said - (asked_at + (answered_at - asked_at) / 2)).total_seconds() + 0.5
+    return seconds if abs(seconds) <= LARGEST_SKEW_SECONDS else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def mismatch(resource: str, found: str) -> SchemaMismatch:

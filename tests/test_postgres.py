@@ -34,6 +34,21 @@ def test_a_read_gives_rows_columns_and_the_time(local_stack: LocalStack) -> None
         assert (answer.rows, answer.columns) == ([], ("text", "at"))
 
 
+@pytest.mark.parametrize("timezone", ["UTC", "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(
+    "at", ["infinity", "-infinity", "0044-03-15 BC", "0001-01-01 00:30:00+09", "9999-12-31 23:59-12"]
+)
+def test_a_time_that_python_does_not_know_is_an_error_of_ours(
+    local_stack: LocalStack, at: str, timezone: str
+) -> None:
+    """Postgres knows more of them, and which of them arrive depends on the timezone of the session."""
+    with (
+        Postgres(f"{local_stack.database_url}?options=-c%20timezone%3D{timezone}") as client,
+        pytest.raises(SourceError),
+    ):
+        client.read("made_up", "SELECT CAST(:at AS timestamptz) AS at", {"at": at})
+
+
 def test_nothing_can_be_written_even_as_the_owner(local_stack: LocalStack, product: Product) -> None:
     """The transaction itself is read-only, whatever the role may do."""
     with Postgres(local_stack.owner_url) as client, pytest.raises(SourceRejected, match="25006"):

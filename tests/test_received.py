@@ -14,19 +14,16 @@ import pytest
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.ingest import deletion
 from analytics.ingest.doctor import flow
-from analytics.received import (
-    LARGEST,
+from analytics.received import LARGEST, in_words, measure, whole_number
+from analytics.schemas.schema import Column, Dtype, pipe
+from analytics.tinybird import MAX_TOTAL_WAIT_SECONDS, Tinybird
+from analytics.wire import (
     LARGEST_SKEW_SECONDS,
     LONGEST_RETRY_AFTER_SECONDS,
     ahead_seconds,
-    in_words,
-    measure,
+    ingested,
     retry_after_seconds,
-    whole_number,
 )
-from analytics.schemas.schema import Column, Dtype, pipe
-from analytics.tinybird import MAX_TOTAL_WAIT_SECONDS, Tinybird
-from analytics.wire import ingested
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
 HUGE = 10**400
@@ -178,6 +175,23 @@ def test_every_number_of_a_pipe_or_query_is_checked(dtype: Dtype, value: object)
         schema = pipe("made_up", Column("n", dtype, "made up", is_nullable=is_nullable))
         with pytest.raises(SchemaMismatch, match="n is not of type"):
             schema.frame(["n"], [{"n": 1}, {"n": value}])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(5, 5.5, True, HUGE, float("nan"), "", "now", "today", "5", "2026", "٢٠٢٦-١١-١٠", "2026-13-01", []),
+        *("99999-01-01", "0001-01-01 00:00:00", "9999-12-31 23:59:59", "2026-11-10T12:00:00+99:00"),
+        *(datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_every_time_of_a_pipe_or_query_is_checked(value: object) -> None:
+    """One that cannot be shown in every timezone is none."""
+    for is_nullable in (True, False):
+        schema = pipe("made_up", Column("at", "datetime", "made up", is_nullable=is_nullable))
+        with pytest.raises(SchemaMismatch, match="at is not of type datetime"):
+            schema.frame(["at"], [{"at": "2026-11-10 12:00:00"}, {"at": value}])
 
 
 @pytest.mark.parametrize("value", [-1, "-1", 1.5])

@@ -31,9 +31,9 @@ from analytics.ingest.lane import Batch, Lane
 from analytics.ingest.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.refused import RefusalKind
 from analytics.ingest.spool import Bound
-from analytics.received import LONGEST_RETRY_AFTER_SECONDS, in_words
+from analytics.received import in_words
 from analytics.tinybird import Tinybird
-from analytics.wire import Ingested
+from analytics.wire import LONGEST_RETRY_AFTER_SECONDS, Ingested
 
 LINGER_SECONDS: Final = 0.1
 """How long events gather before they are sent: a lane makes at most ten requests a second."""

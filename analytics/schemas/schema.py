@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Final, Literal
 
 import pandas as pd
 
@@ -13,6 +15,10 @@ from analytics.received import measure, whole_number
 
 Dtype = Literal["string", "int", "float", "bool", "datetime"]
 
+YEARS: Final = (1900, 2299)
+"""What ClickHouse can store. A time beyond it cannot be shown in every timezone."""
+
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 PERIODS: frozenset[str] = frozenset({"current", "previous"})
 
 
@@ -107,7 +113,11 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
             raise ValueError(dtype)
         return pd.Series(values, dtype="str")
     if dtype == "datetime":
+        if not all(value is None or isinstance(value, datetime) or _is_instant(value) for value in values):
+            raise ValueError(dtype)
         parsed = pd.to_datetime(pd.Series(values, dtype="object"), utc=True, errors="raise", format="ISO8601")
+        if not parsed.dropna().dt.year.between(*YEARS).all():
+            raise ValueError(dtype)
         return parsed.astype("datetime64[us, UTC]")
     if dtype == "bool":
         if not all(isinstance(value, bool) for value in values):
@@ -118,6 +128,10 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
     if any(found is None and value is not None for found, value in zip(numbers, values, strict=True)):
         raise ValueError(dtype)
     return pd.Series(numbers, dtype="int64" if dtype == "int" else "float64")
+
+
+def _is_instant(value: object) -> bool:
+    return isinstance(value, str) and _INSTANT.match(value) is not None
 
 
 def pipe(name: str, *columns: Column) -> Schema:

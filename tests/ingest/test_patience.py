@@ -7,7 +7,7 @@ import pytest
 from analytics.errors import SourceUnavailable
 from analytics.ingest.backfill import LONGEST_WAIT_SECONDS
 from analytics.ingest.patience import LONGEST_PAUSE_SECONDS, Patience
-from analytics.received import LONGEST_RETRY_AFTER_SECONDS
+from analytics.wire import LONGEST_RETRY_AFTER_SECONDS
 
 
 def failing(times: int, retry_after_seconds: float | None = None) -> Callable[[], None]:

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from analytics.local.demo.copying import Rows
 from analytics.local.failure import StackFailure
-from analytics.received import retry_after_seconds
+from analytics.wire import retry_after_seconds
 
 BATCH_BYTES: Final = 6_000_000
 JOB_SECONDS: Final = 60.0
