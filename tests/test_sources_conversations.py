@@ -17,6 +17,7 @@ from analytics.sources import Bounds
 from analytics.sources import conversations as module
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack
+from tests.product import Product
 
 Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 WEEK = Bounds("2026-11-03 00:00:00", "2026-11-10 00:00:00", "2026-10-27 00:00:00", "2026-11-03 00:00:00")
@@ -207,3 +208,40 @@ def test_a_website_has_events_or_not(tinybird: Tinybird, thirty: str) -> None:
     assert sources.has_conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to)
     assert not sources.has_conversation_events(tinybird, thirty, "2020-01-01 00:00:00", WEEK.date_from)
     assert not sources.has_conversation_events(tinybird, "nobody", WEEK.date_from, WEEK.date_to)
+
+
+def test_events_of_left_out_conversations_are_found_however_many_there_are(
+    local_stack: LocalStack, product: Product, send_events: Callable[..., dict[str, Any]]
+) -> None:
+    """Five thousand ids are more than one question holds; what counts, and another website's, is not among them."""
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    product.connection.execute(
+        "INSERT INTO conversation (id, organization_id, website_id, visitor_id, started_at, created_at, updated_at, deleted_at)"
+        " SELECT %(site)s || '-' || n, %(org)s, %(site)s, %(visitor)s, %(at)s, %(at)s, %(at)s, %(at)s"
+        " FROM generate_series(1, 5000) AS n",
+        {"site": product.website_id, "org": product.organization_id, "visitor": product.visitor_id, "at": at},
+    )
+    kept = product.add_conversation(at)
+    deleted = [f"{product.website_id}-{number}" for number in (1, 2500, 5000)]
+    rows = [
+        {
+            "timestamp": at.strftime("%Y-%m-%d %H:%M:%S"),
+            "website_id": website,
+            "visitor_id": product.visitor_id,
+            "event_type": "conversation_started",
+            "conversation_id": conversation,
+            "duration_seconds": 0,
+        }
+        for website, conversations in ((product.website_id, [*deleted, kept]), ("another", deleted))
+        for conversation in conversations
+    ]
+    send_events("conversation_metrics", rows)
+    span = [(at + timedelta(minutes=minutes)).strftime("%Y-%m-%d %H:%M:%S") for minutes in (-5, 5, 10)]
+    with (
+        Tinybird(local_stack.host, local_stack.read_token) as tinybird,
+        Postgres(local_stack.database_url) as postgres,
+    ):
+        found = sources.left_out_events(tinybird, postgres, product.website_id, span[0], span[1]).value
+        later = sources.left_out_events(tinybird, postgres, product.website_id, span[1], span[2]).value
+    assert sorted(found["conversation_id"]) == sorted(deleted)
+    assert len(later) == 0

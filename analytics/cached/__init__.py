@@ -34,7 +34,7 @@ from analytics.cached.live import (
     visitor_clusters,
     visitor_locations,
 )
-from analytics.cached.overview import kpi_timeseries, kpis, questions
+from analytics.cached.overview import kpi_timeseries, kpis, left_out, questions
 from analytics.cached.reading import clear
 from analytics.cached.satisfaction import (
     every_comment,
@@ -90,6 +90,7 @@ __all__ = [
     "kpi_timeseries",
     "kpis",
     "latest_comments",
+    "left_out",
     "live_refresh_seconds",
     "newest_event",
     "quarantine",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 import pandas as pd
 import streamlit as st
@@ -17,6 +18,7 @@ from analytics.cached.reading import (
     bounds_of,
     buckets_of,
     connections,
+    last_good,
 )
 from analytics.errors import SourceError
 from analytics.metrics import KpiBoard, KpiKey
@@ -78,6 +80,42 @@ def questions(view: View) -> dict[KpiKey, tuple[Question, ...]]:
     }
 
 
+LEFT_OUT_EVENTS: Final[dict[KpiKey, frozenset[str]]] = {
+    "median_response": frozenset({"first_response"}),
+    "median_resolution": frozenset({"conversation_resolved", "ai_resolved"}),
+    "ai_handled": frozenset({"conversation_resolved", "ai_resolved"}),
+    "satisfaction": frozenset(
+        {"conversation_started", "first_response", "conversation_resolved", "ai_resolved"}
+    ),
+}
+"""The events that make a KPI; unique visitors rest on no conversation."""
+
+
+def left_out(view: View) -> Reading[dict[KpiKey, int]]:
+    """How many of the conversations behind each KPI of the period are deleted, or of a deleted or test visitor.
+
+    They are in the number until `sync` removes them. Read for who asks: a query to each source.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: A source could not be read and there is no last good value.
+
+    Source: Postgres `conversation`, `visitor`; `conversation_events`.
+    """
+    resolved = resolve_view(view)
+    reading = last_good.read(
+        resolved.question("left_out", resolved.conversations),
+        lambda: _left_out(resolved.website.id, *resolved.conversations.utc_bounds()),
+    )
+    events = reading.value
+    return reading.with_value(
+        {
+            key: int(events.loc[events["event_type"].isin(kinds), "conversation_id"].nunique())
+            for key, kinds in LEFT_OUT_EVENTS.items()
+        }
+    )
+
+
 def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
     """The KPIs over time: one row per (period, bucket), sorted by both.
 
@@ -132,6 +170,13 @@ def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] |
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _inbox_analytics(website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
     return sources.inbox_analytics(connections().tinybird, website_id, bounds)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _left_out(website_id: str, date_from: str, date_to: str) -> Answer[pd.DataFrame]:
+    return sources.left_out_events(
+        connections().tinybird, connections().postgres, website_id, date_from, date_to
+    )
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -10,6 +10,7 @@ from analytics.schemas.conversations import (
     CONVERSATION_EVENTS,
     CONVERSATION_LIST,
     CONVERSATIONS_BY_ID,
+    LEFT_OUT_CONVERSATIONS,
 )
 from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_ROWS
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
@@ -29,6 +30,7 @@ __all__ = [
     "INBOX_ANALYTICS",
     "KPI_TIMESERIES",
     "LATEST_COMMENTS",
+    "LEFT_OUT_CONVERSATIONS",
     "PERIODS",
     "QUARANTINED_ROWS",
     "RATING_AND_SENTIMENT",

@@ -37,6 +37,10 @@ CONVERSATION_EVENTS = pipe(
     Column("events", "int", "rows stored, duplicates included"),
 )
 
+LEFT_OUT_CONVERSATIONS = Schema(
+    "postgres", "left_out_conversations", (Column("id", "string", "the conversation"),)
+)
+
 CONVERSATIONS_BY_ID = Schema(
     "postgres",
     "conversations_by_id",

@@ -12,6 +12,7 @@ from analytics.sources.conversations import (
     conversation_list,
     conversations_by_id,
     has_conversation_events,
+    left_out_events,
 )
 from analytics.sources.health import (
     data_freshness,
@@ -55,6 +56,7 @@ __all__ = [
     "inbox_analytics",
     "kpi_timeseries",
     "latest_comments",
+    "left_out_events",
     "postgres_probe",
     "quarantined_rows",
     "rating_and_sentiment",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import pandas as pd
 
 from analytics import schemas
+from analytics.postgres import Parameter as SqlParameter
 from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.selection import Selection
@@ -173,6 +174,73 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
     """
     params = {"website_id": website_id, "ids": list(ids)}
     return sql_frame(postgres, schemas.CONVERSATIONS_BY_ID, _CONVERSATIONS_BY_ID, params)
+
+
+MOST_LEFT_OUT: Final = 20_000
+"""Deleted and test conversations of a period that are looked up in Tinybird."""
+
+MOST_ID_CHARACTERS: Final = 100_000
+"""Of the ids of one question to `conversation_events`, commas included."""
+
+_LEFT_OUT: Final = """
+SELECT conversation.id
+FROM conversation
+JOIN visitor ON visitor.id = conversation.visitor_id
+WHERE conversation.website_id = :website_id
+  AND (conversation.deleted_at IS NOT NULL OR visitor.deleted_at IS NOT NULL OR visitor.is_test)
+  AND LEAST(conversation.created_at, conversation.started_at) < CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'
+  AND GREATEST(conversation.updated_at, conversation.started_at, conversation.first_response_at, conversation.resolved_at,
+               conversation.escalated_at, conversation.deleted_at) >= CAST(:date_from AS timestamp) AT TIME ZONE 'UTC'
+ORDER BY conversation.id
+LIMIT :most
+"""
+
+
+def left_out_events(
+    tinybird: Tinybird, postgres: Postgres, website_id: str, date_from: str, date_to: str
+) -> Answer[pd.DataFrame]:
+    """The events that Tinybird still holds of conversations that are deleted or with a deleted or test visitor.
+
+    Columns as `conversation_events`; no rows when there are none. At most `MOST_LEFT_OUT` conversations are looked up.
+
+    Args:
+        tinybird: Holds the events.
+        postgres: Says which conversations count nowhere.
+        website_id: Whose.
+        date_from: Start, UTC text, inclusive.
+        date_to: End, UTC text, exclusive.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe` and `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `conversation`, `visitor`; `conversation_events`.
+    """
+    params: dict[str, SqlParameter] = {
+        "website_id": website_id,
+        "date_from": date_from,
+        "date_to": date_to,
+        "most": MOST_LEFT_OUT,
+    }
+    known = sql_frame(postgres, schemas.LEFT_OUT_CONVERSATIONS, _LEFT_OUT, params)
+    # An id with a comma would be two in the question; Tinybird holds none.
+    ids = [str(each) for each in known.value["id"] if "," not in str(each)]
+    parts = [
+        conversation_events(tinybird, website_id, date_from, date_to, some).value for some in _questions(ids)
+    ]
+    none = conversation_events(tinybird, website_id, date_from, date_to, ())
+    return Answer(pd.concat(parts, ignore_index=True) if parts else none.value, known.read_at)
+
+
+def _questions(ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids in parts that are each short enough for one question."""
+    some: list[str] = []
+    for each in ids:
+        if some and sum(map(len, some)) + len(some) + len(each) > MOST_ID_CHARACTERS:
+            yield some
+            some = []
+        some.append(each)
+    if some:
+        yield some
 
 
 def _params(website_id: str, bounds: Bounds, timezone: str, selection: Selection) -> dict[str, PipeParameter]:

@@ -11,7 +11,8 @@ from typing import Literal
 import pandas as pd
 import streamlit as st
 
-from analytics.cached import Question
+from analytics import cached
+from analytics.cached import Question, View
 from analytics.metrics import KPI_ORDER, Delta, Kpi, KpiBoard, KpiKey, Unit, Verdict
 from pages.components import explain, formatting
 from pages.components.charts import METRICS, MetricKey
@@ -94,7 +95,10 @@ WORDING: dict[KpiKey, _Wording] = {
 
 
 def draw_cards(
-    board: KpiBoard, series: pd.DataFrame | None, questions: Mapping[KpiKey, Sequence[Question]]
+    board: KpiBoard,
+    series: pd.DataFrame | None,
+    questions: Mapping[KpiKey, Sequence[Question]],
+    view: View | None = None,
 ) -> None:
     """Draw the five cards in one row, wrapping to one column on a phone.
 
@@ -102,6 +106,7 @@ def draw_cards(
         board: the KPIs; one whose source failed shows that in its own card.
         series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
         questions: `cached.questions`, for what each card explains.
+        view: as for `draw_card`.
     """
     with st.grid(
         len(KPI_ORDER), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
@@ -109,19 +114,22 @@ def draw_cards(
         for key in KPI_ORDER:
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
-                    draw_card(board.kpis[key], _sparkline(series, key), questions[key])
+                    draw_card(board.kpis[key], _sparkline(series, key), questions[key], view)
                 else:
                     st.markdown(WORDING[key].title)
                     failure(board.errors[key], key)
 
 
-def draw_card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question]) -> None:
+def draw_card(
+    kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question], view: View | None = None
+) -> None:
     """Draw one KPI: number, change, verdict, n, and the way to its explanation.
 
     Args:
         kpi: the KPI.
         sparkline: its course over time; empty leaves it out.
         questions: what was asked for it.
+        view: what is looked at, for what the explanation asks; None asks nothing.
     """
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
     st.metric(
@@ -135,7 +143,9 @@ def draw_card(kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question
     )
     for line in _notes(kpi):
         st.caption(line)
-    explain.draw(kpi.key, wording.title, wording.definition, explain.facts(kpi, metric), kpi.delta, questions)
+    left_out = None if view is None else lambda: cached.left_out(view).value.get(kpi.key, 0)
+    readings = explain.facts(kpi, metric)
+    explain.draw(kpi.key, wording.title, wording.definition, readings, kpi.delta, questions, left_out)
 
 
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:

@@ -1,10 +1,11 @@
 """Explain: what a number means, what else its values say, and which question to which source it comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from analytics.cached import Kpi, Question
+from analytics.errors import SourceError
 from analytics.metrics import Delta
 from pages.components import formatting
 from pages.components.charts import Metric
@@ -17,6 +18,7 @@ def draw(
     readings: Sequence[tuple[str, str]],
     delta: Delta,
     questions: Sequence[Question],
+    left_out: Callable[[], int] | None = None,
 ) -> None:
     """Draw the button that opens the explanation of one number.
 
@@ -27,12 +29,18 @@ def draw(
         readings: its values by name, as from `facts`.
         delta: its change, for the reason of the verdict.
         questions: what was asked for it.
+        left_out: how many of the conversations behind it are deleted or test, asked only while this is open; None where
+            that cannot be.
     """
-    with st.popover("Explain", type="tertiary", key=f"explain-{key}"):
+    # What is inside is drawn in any case; opening draws it again, with what is only asked for then.
+    opened = st.popover("Explain", type="tertiary", key=f"explain-{key}", on_change="rerun")
+    with opened:
         st.markdown(f"**{title}**  \n{definition}")
         st.table(dict(readings), border="horizontal")
         if delta.reason:
             st.caption(f"{_VERDICTS[delta.verdict]}: {delta.reason}.")
+        if opened.open and left_out is not None:
+            _draw_left_out(left_out)
         for question in questions:
             st.caption(f"From the {question.source} `{question.name}`, times in UTC, ends exclusive:")
             st.code(
@@ -43,6 +51,17 @@ def draw(
 
 
 _VERDICTS = {"within_noise": "Within noise", "not_comparable": "Not comparable"}
+
+
+def _draw_left_out(left_out: Callable[[], int]) -> None:
+    try:
+        count = left_out()
+    except SourceError as error:
+        st.caption(f"How many of these conversations are deleted or test is not known: {error.message}")
+        return
+    if count:
+        them = "1 conversation that is" if count == 1 else f"{formatting.count(count)} conversations that are"
+        st.caption(f"Still counted here: {them} deleted or of a test visitor. A daily `sync` removes them.")
 
 
 def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+import pytest
+
 from analytics.metrics import Delta, Kpi
 from pages.components import explain
 from pages.components.charts import METRICS
+from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, Site
 
 KPI = Kpi(
@@ -75,3 +79,75 @@ def test_copied_link_has_the_dates_themselves(run_page: RunPage, three_conversat
     (dates,) = [part for part in link.split("?")[1].split("&") if part.startswith("range=")]
     first, last = dates.removeprefix("range=").split("..")
     assert datetime.fromisoformat(last) - datetime.fromisoformat(first) == timedelta(days=6)
+
+
+def keep(stack: LocalStack, site: Site, conversation: str, **columns: object) -> None:
+    """A conversation of the fixture in Postgres, with a visitor of its own: `is_test` and `visitor_deleted_at` are theirs."""
+    at = datetime.now(UTC) - timedelta(days=1)
+    key, visitor = f"{site.id}-{conversation}", f"{site.id}-visitor-{conversation}"
+    with psycopg.connect(stack.owner_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO visitor (id, organization_id, website_id, is_test, deleted_at, created_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
+            (
+                visitor,
+                site.organization_id,
+                site.id,
+                columns.get("is_test"),
+                columns.get("visitor_deleted_at"),
+                at,
+            ),
+        )
+        connection.execute(
+            "INSERT INTO conversation (id, organization_id, website_id, visitor_id, started_at, created_at, updated_at,"
+            " deleted_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+            (key, site.organization_id, site.id, visitor, at, at, at, columns.get("deleted_at")),
+        )
+
+
+def explained(run_page: RunPage, site: Site, kpi: str, *, is_open: bool = True) -> list[str]:
+    """What the explanation of a KPI says about deleted and test conversations."""
+    page = run_page("app.py", website=site.slug, tz="UTC")
+    if is_open:
+        page.session_state[f"explain-{kpi}"] = True
+        page.run()
+    assert not page.exception
+    return [caption.value for caption in page.caption if "deleted or" in caption.value]
+
+
+@pytest.mark.parametrize(
+    ("kpi", "conversations"),
+    [
+        ("median_response", 2),
+        ("median_resolution", 1),
+        ("ai_handled", 1),
+        ("satisfaction", 2),
+        ("unique_visitors", 0),
+    ],
+)
+def test_what_is_deleted_or_test_and_still_counted_is_said(
+    run_page: RunPage,
+    three_conversations: Site,
+    stack_environment: LocalStack,
+    kpi: str,
+    conversations: int,
+) -> None:
+    """As many as the number counts: two with an answer, one of them resolved; visitors rest on no conversation."""
+    gone = datetime.now(UTC)
+    keep(stack_environment, three_conversations, "a")
+    keep(stack_environment, three_conversations, "b", is_test=True)
+    keep(stack_environment, three_conversations, "c", deleted_at=gone)
+    keep(stack_environment, three_conversations, "never-sent", visitor_deleted_at=gone)
+    them = "1 conversation that is" if conversations == 1 else f"{conversations} conversations that are"
+    said = f"Still counted here: {them} deleted or of a test visitor. A daily `sync` removes them."
+    assert explained(run_page, three_conversations, kpi) == ([said] if conversations else [])
+
+
+def test_nothing_is_said_where_nothing_is_deleted_or_nobody_asks(
+    run_page: RunPage, three_conversations: Site, stack_environment: LocalStack
+) -> None:
+    """All conversations count, or the explanation is closed."""
+    keep(stack_environment, three_conversations, "a")
+    assert explained(run_page, three_conversations, "median_response") == []
+    keep(stack_environment, three_conversations, "b", deleted_at=datetime.now(UTC))
+    assert explained(run_page, three_conversations, "median_response", is_open=False) == []
