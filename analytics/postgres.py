@@ -71,7 +71,7 @@ class Limits:
     read: float = 10.0
     step: float = 120.0
     idle: float = 600.0
-    hanging: float = 15.0
+    hanging: float = 10.0
 
 
 LIMITS: Final = Limits()
@@ -266,7 +266,14 @@ def _engine(url: str, limits: Limits) -> Engine:
     def connect(
         _dialect: Dialect, _record: object, args: list[Any], params: dict[str, Any]
     ) -> BoundedConnection:
-        connection = BoundedConnection.connect(*args, **params)
+        began = time.monotonic()
+        try:
+            connection = BoundedConnection.connect(*args, **params)
+        except psycopg.OperationalError:
+            if time.monotonic() - began < limits.connect:
+                raise
+            # Also where the time went into resolving the name, of which psycopg knows nothing.
+            raise psycopg.errors.ConnectionTimeout("connecting took too long") from None
         connection.ping_seconds = limits.ping
         return connection
 

@@ -59,7 +59,7 @@ MAX_ERROR_CHARACTERS: Final = 300
 MAX_ADDRESS_CHARACTERS: Final = 4000
 """Parameters longer than this go as the body of a POST: proxies cut addresses at about twice as much."""
 
-DOWN_SECONDS: Final = 15.0
+DOWN_SECONDS: Final = 10.0
 """How long a server that did not answer is not asked for a pipe again, so that pages answer at once meanwhile."""
 
 _LOG = logging.getLogger(__name__)

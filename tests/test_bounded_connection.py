@@ -13,6 +13,8 @@ from sqlalchemy.pool import QueuePool
 from analytics import postgres
 from analytics.bounded_connection import KEEPALIVE, BoundedConnection
 from analytics.errors import SchemaMismatch, SourceUnavailable
+from analytics.ingest import sender
+from analytics.ingest.emitter import Emitter
 from analytics.ingest.history import Website, Window
 from analytics.ingest.patience import Patience
 from analytics.ingest.transfer import Tally, Transfer
@@ -25,7 +27,7 @@ from tests.ingest.history_stack import History
 from tests.product import Product
 
 POOLED, MOST = 5, 10
-SHORT = Limits(ping=0.3, pool=2.0, statement=2.0, read=1.0, step=0.5, hanging=60.0)
+SHORT = Limits(connect=1, ping=0.3, pool=2.0, statement=2.0, read=1.0, step=0.5, hanging=60.0)
 """A hanging server is left alone for longer than a test takes: where reads work again, none was taken for one."""
 
 PERIOD = {"website_id": "w", "date_from": "2026-11-01 00:00:00", "date_to": "2026-11-02 00:00:00"}
@@ -239,6 +241,24 @@ def test_a_new_connection_that_hears_nothing_says_that_the_server_hangs(
     assert pool(client).checkedout() == 0
 
 
+def test_a_connection_that_fails_slowly_is_not_tried_again_at_once(
+    client: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A resolver that does not answer holds the first reader, and no other."""
+    tried: list[str] = []
+
+    def unresolved(*_args: str, **params: object) -> BoundedConnection:
+        tried.append(str(params["host"]))
+        time.sleep(1.1)
+        raise psycopg.OperationalError("failed to resolve host")
+
+    monkeypatch.setattr(BoundedConnection, "connect", unresolved)
+    for _ in range(3):
+        with pytest.raises(SourceUnavailable):
+            client.read("one", "SELECT 1", {})
+    assert tried == ["127.0.0.1"]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -315,3 +335,18 @@ def test_http_reads_work_again(local_stack: LocalStack, web: Dropping, count: in
         now = DOWN_SECONDS
         assert len(client.query_pipe("unique_visitors", PERIOD).rows) == 2
         until(lambda: web.given_up == dropped)
+
+
+def test_an_emitter_delivers_again(
+    local_stack: LocalStack, web: Dropping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pooled connection is gone: given up when no answer comes, and the events go over a new one."""
+    monkeypatch.setattr(sender, "ANSWER_SECONDS", 1.0)
+    with Emitter(web.through(local_stack.host), local_stack.append_token, tmp_path) as emitter:
+        assert emitter.page_view(website_id="dropped", visitor_id="v1")
+        assert emitter.flush(30)
+        web.drop()
+        assert emitter.page_view(website_id="dropped", visitor_id="v2")
+        assert emitter.flush(30)
+        assert (emitter.counters().sent, emitter.counters().retried) == (2, 1)
+    until(lambda: web.given_up == 1)
