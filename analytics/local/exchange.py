@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from analytics.local.rows import InvalidBody
 from analytics.local.sqlguard import RefusedSql
 from analytics.local.tokens import Role, Tokens
 
+_JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*", re.ASCII)
+
 
 def role_of(request: Request, tokens: Tokens) -> Role:
     """The role of the request's token, from the header or `?token=`.
@@ -30,6 +33,8 @@ def role_of(request: Request, tokens: Tokens) -> Role:
     if not token:
         raise HTTPException(403, "No token: send it as 'Authorization: Bearer <token>' or as ?token=")
     role = tokens.role(token)
+    if role is None and _JWT.fullmatch(token):
+        raise HTTPException(403, "JWTs are not supported by the local server: use a token of `tb token ls`")
     if role is None:
         raise HTTPException(403, "Invalid token: it is not one of this workspace's")
     return role

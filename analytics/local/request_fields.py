@@ -165,7 +165,8 @@ def _json_fields(body: bytes) -> dict[str, str]:
 
 def _as_text(value: object) -> str:
     if isinstance(value, list):
-        return ",".join(_as_text(item) for item in value)
+        text = ",".join(_as_text(item) for item in value)
+        return Repeated(text) if len(value) > 1 else text
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -41,6 +41,7 @@ class ResourceRoutes:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._imports = asyncio.Semaphore(1)  # a file of 64 MB takes a gigabyte while it is read
 
     def routes(self) -> list[Route]:
         """The routes, for the application; after those of the endpoints' answers."""
@@ -177,10 +178,11 @@ class ResourceRoutes:
             raise HTTPException(400, "The body holds no rows")
         job = Job("import", datasource.name)
         engine = self._backend.engine
-        _, stored = await self._backend.read_events(
-            engine.append, datasource.name, body, cast(Format, format_), job.id, delimiter
-        )
-        counts = await asyncio.wrap_future(stored)
+        async with self._imports:
+            _, stored = await self._backend.read_events(
+                engine.append, datasource.name, body, cast(Format, format_), job.id, delimiter
+            )
+            counts = await asyncio.wrap_future(stored)
         engine.jobs.add_import(job, counts.successful_rows, counts.quarantined_rows)
         return job
 

@@ -5,6 +5,7 @@ Text in CSV becomes a JSON value by the type of its column; what does not look l
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import json
@@ -146,9 +147,22 @@ def _value(text: str, type_: str) -> object:
     elif type_.startswith("Bool"):
         value = _BOOLEANS.get(text.lower(), text)
     elif type_.startswith("Array("):
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(text)
+        value = _array(text)
     return value
+
+
+def _array(text: str) -> object:
+    r"""An array as JSON has it or as ClickHouse exports it to CSV; the text itself when it is none.
+
+    >>> _array('["a", 1]'), _array("['it\\'s', 1]"), _array("a,b")
+    (['a', 1], ["it's", 1], 'a,b')
+    """
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(text)
+    with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+        value = ast.literal_eval(text)
+        return value if isinstance(value, list) else text
+    return text
 
 
 def events_of_parquet(body: bytes) -> Iterator[list[object]]:

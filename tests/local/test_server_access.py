@@ -154,6 +154,13 @@ def test_data_sources_tell_their_columns_and_sizes(server: Server) -> None:
     assert (columns["note"]["nullable"], columns["name"]["nullable"]) == (True, False)
 
 
+def test_a_jwt_is_refused_by_name(server: Server) -> None:
+    """It is not taken for a mistyped token."""
+    jwt = "eyJhbGciOiJIUzI1NiJ9.eyJuYW1lIjoiYSJ9.c2lnbmF0dXJl"
+    answer = server.get("/v0/pipes/echo.json", jwt)
+    assert (answer.status_code, "JWTs are not supported" in answer.json()["error"]) == (403, True)
+
+
 def test_no_token_reaches_the_log(server: Server) -> None:
     """Right and wrong tokens, in header and address, answers good and bad: the log holds none of them."""
     for token in (TOKENS.admin, "tell-tale-token"):

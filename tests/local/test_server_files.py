@@ -70,6 +70,42 @@ def test_a_gzipped_file_is_appended(server: Server, way: str) -> None:
     assert _count(server, name) == 2
 
 
+def test_what_was_exported_as_csv_can_be_appended_again(server: Server) -> None:
+    """Every type of column survives the way out and in: nothing is quarantined, and the rows are equal."""
+    first, second = uuid4().hex, uuid4().hex
+    texts = ["it's", 'a "b", c', "line\nend", "\\N", ""]
+    rows = [
+        {
+            "at": 1,
+            "name": first,
+            "exact": "2026-01-01T00:00:00.123Z",
+            "meta": {"kind": text},
+            "note": text,
+            "small": -5,
+            "big": 2**64 - 1,
+            "ratio": 0.5,
+            "flag": True,
+            "day": "2026-01-02",
+            "key": "7f1b5e0e-8f57-4d66-9d3c-6cf2e2bb0a11",
+            "price": "1.20",
+            "tags": texts,
+            "parts": [{"size": 1}, {"size": 2}],
+        }
+        for text in texts
+    ]
+    server.send("readings", [*rows, {"at": 2, "name": first}])
+    others = "at, exact, kind, note, small, big, ratio, flag, day, key, price, tags, sizes"
+    where = f"FROM (SELECT * FROM readings WHERE name = '{first}')"
+    exported = server.sql(f"SELECT '{second}' AS name, {others} {where} FORMAT CSVWithNames")
+    answer = _append(server, "v1", "csv", exported.content).json()
+    assert (answer["successful_rows"], answer["quarantined_rows"]) == (6, 0), exported.text
+    before, after = (
+        server.rows(f"SELECT {others} FROM readings WHERE name = '{name}' ORDER BY at, note")
+        for name in (first, second)
+    )
+    assert before == after
+
+
 def test_an_import_is_a_job_that_is_done(server: Server) -> None:
     """Its id finds it, with the counts where the official command line looks for them; a cancel says why not."""
     name = uuid4().hex

@@ -1,5 +1,6 @@
 """Parameters that Tinybird itself defines are honoured or refused, and a pipe's own may be sent several times."""
 
+import httpx
 import pytest
 
 from analytics.local.unsupported import UNSUPPORTED
@@ -101,6 +102,18 @@ def test_an_array_may_be_sent_as_one_parameter_several_times(server: Server) -> 
     assert server.get(f"/v0/sql?ids=1&ids=2&q={query}").json()["data"] == [{"ids": [1, 2]}]
     split = server.get("/v0/pipes/language.json?mode=loop&words=x&words=y").json()["data"][0]
     assert split == server.get("/v0/pipes/language.json?mode=loop&words=x,y").json()["data"][0]
+
+
+def test_a_list_in_json_is_an_array_and_nothing_else(server: Server) -> None:
+    """As the same parameter sent several times; a list of one is its element."""
+
+    def sent(body: bytes) -> httpx.Response:
+        kind = {"Content-Type": "application/json"}
+        return server.post("/v0/pipes/echo.json", TOKENS.read, content=body, headers=kind)
+
+    assert sent(b'{"items": ["x", "y"], "number": [5]}').json()["data"][0]["items"] == ["x", "y"]
+    assert sent(b'{"number": [5]}').json()["data"][0]["number"] == 5
+    assert sent(b'{"text": ["x", "y"]}').status_code == 400
 
 
 @pytest.mark.parametrize(
