@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from analytics.local.catalog import identifier
 from analytics.local.datafile import Datasource, Pipe
 from analytics.local.engine import Engine
 from analytics.local.exchange import role_of
@@ -19,7 +18,6 @@ from analytics.local.tokens import Role, Tokens
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Kind = Literal["pipe", "datasource"]
 
 _MOST_WAITING = 256
 
@@ -55,14 +53,6 @@ class Backend:
     def __init__(self, engine: Engine, tokens: Tokens) -> None:
         self.engine = engine
         self.tokens = tokens
-        self._names = {
-            (kind, identifier(kind, name)): name
-            for kind, resources in (
-                ("pipe", engine.project.pipes),
-                ("datasource", engine.project.datasources),
-            )
-            for name in resources
-        }
         self._queries = _Pool("query")
         self._selects = _Pool("select")
         self._event_threads = ThreadPoolExecutor(4, thread_name_prefix="events")
@@ -104,17 +94,13 @@ class Backend:
         if self.role(request) != "admin":
             raise HTTPException(403, "This needs the admin token")
 
-    def name_of(self, kind: Kind, name_or_id: str) -> str:
-        """The name of a resource that is given by its name or by the id that the API says; unknown ones as they are."""
-        return self._names.get((kind, name_or_id), name_or_id)
-
     def pipe(self, name: str, role: Role) -> Pipe:
         """A pipe that the role may read, by name or id.
 
         Raises:
             HTTPException: 404 when there is none, 403 without the scope.
         """
-        name = self.name_of("pipe", name)
+        name = self.engine.project.name_of(name)
         pipe = self.engine.project.pipes.get(name)
         if pipe is None:
             raise HTTPException(404, f"There is no pipe called '{name[:100]}'")
@@ -128,7 +114,7 @@ class Backend:
         Raises:
             HTTPException: 404 when there is none.
         """
-        datasource = self.engine.project.datasources.get(self.name_of("datasource", name))
+        datasource = self.engine.project.datasources.get(self.engine.project.name_of(name))
         if datasource is None:
             raise HTTPException(404, f"There is no data source called '{name[:100]}'")
         return datasource
@@ -140,7 +126,7 @@ class Backend:
             HTTPException: 404 when there is none, 403 without the scope.
         """
         role = self.role(request)
-        name = self.name_of("datasource", name)
+        name = self.engine.project.name_of(name)
         if role != "admin" and not self.engine.project.may(role, "APPEND", name):
             raise HTTPException(403, f"The token has no APPEND scope for the data source '{name[:100]}'")
         return self.datasource(name)

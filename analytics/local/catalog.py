@@ -6,7 +6,6 @@ Field names are Tinybird's; the official command line reads them.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +16,7 @@ from analytics.local.datafile import Datasource, Pipe
 from analytics.local.deployment import CHECK_LIMITS, Checked
 from analytics.local.engine import Size
 from analytics.local.jobs import Job
-from analytics.local.project import QUARANTINE, Project
+from analytics.local.project import QUARANTINE, Project, identifier
 from analytics.local.tokens import Role, Tokens
 
 JsonObject = dict[str, object]
@@ -30,7 +29,6 @@ _ALWAYS_OF_DATASOURCE = frozenset(
 _ALWAYS_OF_PIPE = frozenset({"id", "name", "url"})
 """Fields that `attrs` does not take away; published clients (mcp-tinybird) rely on them."""
 
-_NAMESPACE = uuid.UUID("6f1ad0cd-6c6d-4bd3-9d3d-0a2e2f0a7c11")
 _READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
 """What a node reads, as far as its text tells without the values of its parameters."""
 
@@ -39,15 +37,6 @@ _SCOPE_TYPES = {
     ("datasource", "READ"): "DATASOURCES:READ",
     ("datasource", "APPEND"): "DATASOURCES:APPEND",
 }
-
-
-def identifier(kind: str, name: str) -> str:
-    """A stable id for a resource.
-
-    >>> identifier("pipe", "a") == identifier("pipe", "a") != identifier("datasource", "a")
-    True
-    """
-    return f"t_{uuid.uuid5(_NAMESPACE, f'{kind}:{name}').hex}"
 
 
 def datasource_info(datasource: Datasource, sizes: dict[str, Size]) -> JsonObject:
@@ -250,6 +239,7 @@ def workspace_info(role: Role) -> JsonObject:
         **short_workspace_info(role),
         "user_name": "local",
         "role": "admin" if role == "admin" else "viewer",
+        "owner": identifier("user", "owner"),
         "is_branch": False,
         "plan": "local",
         "releases": [],
@@ -262,7 +252,7 @@ def workspace_info(role: Role) -> JsonObject:
 def short_workspace_info(role: Role) -> JsonObject:
     """The one workspace, with the fields that `/v1/workspace` has for Tinybird's SDKs, which refuse any other."""
     return {
-        "id": str(uuid.uuid5(_NAMESPACE, WORKSPACE)),
+        "id": "11e1449c-0fef-5c49-b87b-c9e04bb0ef07",
         "name": WORKSPACE,
         "user_id": identifier("user", "owner"),
         "user_email": "local@localhost",

@@ -131,10 +131,11 @@ class Composer:
         if work.binder.parameters:
             _check_quotes(step.statement.tree)
         for name in sorted(step.statement.tables - ({"_"} if underscore else set())):
-            if name not in self._project.names:
+            resource = self._project.name_of(name)
+            if resource not in self._project.names:
                 raise RefusedSql(f"There is no data source or pipe called '{name}'")
-            if not may_read(name):
-                raise PermissionError(name)
+            if not may_read(resource):
+                raise PermissionError(resource)
         return work.composed(step)
 
     def _template(self, pipe: Pipe, node: Node) -> Template:
@@ -229,6 +230,7 @@ class _Composition:
         for node in own:
             if node.name == name and step.pipe is not None:
                 return self.node(step.pipe, node)
+        name = self._project.name_of(name)
         pipe = self._project.pipes.get(name)
         if pipe is not None:
             return self.node(pipe, pipe.result_node)
@@ -261,7 +263,10 @@ class _Composition:
         alias = table.get("alias", name)
         source = self._source(step, name)
         if source is None:
-            expression["database_and_table_name"] = {**_qualified("TableIdentifier", name), "alias": alias}
+            expression["database_and_table_name"] = {
+                **self._qualified("TableIdentifier", name),
+                "alias": alias,
+            }
         else:
             del expression["database_and_table_name"]
             expression["subquery"] = {"type": "Subquery", "alias": alias, "children": [self._tree(source)]}
@@ -271,13 +276,13 @@ class _Composition:
         source = self._source(step, name)
         right.clear()
         if source is None:
-            right.update(_qualified("Identifier", name))
+            right.update(self._qualified("Identifier", name))
         else:
             right.update({"type": "Subquery", "children": [self._tree(source)]})
 
-
-def _qualified(type_: str, name: str) -> Json:
-    return {"type": type_, "name": f"{DATABASE}.{name}", "name_parts": [DATABASE, name]}
+    def _qualified(self, type_: str, name: str) -> Json:
+        name = self._project.name_of(name)
+        return {"type": type_, "name": f"{DATABASE}.{name}", "name_parts": [DATABASE, name]}
 
 
 def _check_quotes(tree: Json) -> None:

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from analytics.local.datafile import DatafileError, Datasource, Grant, Pipe, Scope, load_datasource, load_pipe
 from analytics.local.tokens import Role
 
 QUARANTINE = "_quarantine"
+_NAMESPACE = uuid.UUID("6f1ad0cd-6c6d-4bd3-9d3d-0a2e2f0a7c11")
 
 _SCOPES: dict[Role, Scope] = {"read": "READ", "append": "APPEND"}
 
 
-@dataclass(frozen=True, slots=True)
+def identifier(kind: str, name: str) -> str:
+    """A stable id for a resource.
+
+    >>> identifier("pipe", "a") == identifier("pipe", "a") != identifier("datasource", "a")
+    True
+    """
+    return f"t_{uuid.uuid5(_NAMESPACE, f'{kind}:{name}').hex}"
+
+
+@dataclass(frozen=True)
 class Project:
     """Every resource of a project directory."""
 
     datasources: Mapping[str, Datasource]
     pipes: Mapping[str, Pipe]
+
+    @cached_property
+    def _names_by_id(self) -> dict[str, str]:
+        return {
+            identifier(kind, name): name
+            for kind, resources in (("datasource", self.datasources), ("pipe", self.pipes))
+            for name in resources
+        }
+
+    def name_of(self, name_or_id: str) -> str:
+        """The name of a resource that is given by its name or by the id that the API says; unknown ones as they are."""
+        return self._names_by_id.get(name_or_id, name_or_id)
 
     @property
     def names(self) -> frozenset[str]:

@@ -56,6 +56,18 @@ def test_an_id_stands_for_a_name(server: Server) -> None:
     assert server.get(f"/v0/pipes/{pipe}.json", number=5).json()["data"][0]["number"] == 5
     assert server.get(f"/v0/pipes/{pipe}.json", q="SELECT number FROM _").json()["data"] == [{"number": 7}]
     assert server.get("/v0/sql", pipeline=pipe, q="SELECT number FROM _").text == "7\n"
+    joined = f"SELECT any({pipe}.number), count() > 0 FROM {source} CROSS JOIN {pipe} WHERE {source}.at IN (SELECT at FROM {source})"
+    assert server.get("/v0/sql", q=joined).text == "7\t1\n"
+
+
+def test_an_id_opens_no_more_than_the_name(server: Server) -> None:
+    """Without the scope on the resource its id is refused as well."""
+    secrets = server.get("/v0/datasources/secrets", TOKENS.admin).json()["id"]
+    for path in (f"/v0/datasources/{secrets}", f"/v0/sql?q=SELECT%20secret%20FROM%20{secrets}"):
+        assert server.get(path).status_code == 403
+    assert server.send(secrets, [{"secret": "s"}]).status_code == 403
+    assert server.post(f"/v1/datasources/{secrets}/append?format=csv", TOKENS.append).status_code == 403
+    assert server.get("/v0/sql?q=SELECT%201%20FROM%20t_nothing").status_code == 400
 
 
 def test_attrs_narrow_what_is_told(server: Server) -> None:
