@@ -173,6 +173,7 @@ def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: date
         datasource, event_type (string)
         newest_event (datetime, UTC): NaT when there was none in 30 days.
         age_seconds (float, seconds): from the newest event to `as_of`; NaN without one.
+        ahead (int): rows dated more than a minute in the future; they count nowhere until their time has come.
         events (int): the sum of `events_per_day`; without the volume, rows in the last 30 times 24 hours.
         events_per_day (list of int): oldest day first, today last and not over; empty when the volume is not known.
         longest_quiet_seconds (float, seconds): NaN when not known.
@@ -203,6 +204,7 @@ def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: date
             "event_type": freshness["event_type"],
             "newest_event": freshness["newest_event"],
             "age_seconds": ages,
+            "ahead": freshness["ahead"],
             "events": pd.Series(events, dtype="int64"),
             "events_per_day": pd.Series([days.get(key, []) for key in keys], dtype="object"),
             "longest_quiet_seconds": longest,

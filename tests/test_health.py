@@ -96,6 +96,7 @@ def freshness() -> pd.DataFrame:
             "event_type": ["page_view", "seen"],
             "newest_event": pd.Series([pd.NaT, AT - timedelta(hours=2)], dtype="datetime64[us, UTC]"),
             "events": [0, 100],
+            "ahead": [3, 0],
         }
     )
 
@@ -115,6 +116,7 @@ def test_flow_joins_ages_with_days() -> None:
     assert flow["events_per_day"].tolist() == [[0, 0], [60, 40]]
     assert flow["age_seconds"].fillna(-1).tolist() == [-1, 7_200]
     assert flow["state"].tolist() == ["none", "unusual"]
+    assert flow["ahead"].tolist() == [3, 0]
 
 
 def test_flow_without_volume_has_no_verdict() -> None:

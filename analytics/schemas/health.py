@@ -8,6 +8,7 @@ DATA_FRESHNESS = pipe(
     Column("event_type", "string", "one of the eight event types"),
     Column("newest_event", "datetime", "UTC, within the last 30 days", is_nullable=True),
     Column("events", "int", "rows in the last 30 days"),
+    Column("ahead", "int", "rows dated more than a minute in the future"),
 )
 
 EVENT_VOLUME = pipe(

@@ -122,7 +122,18 @@ def draw_queries_card(use: QueryUse) -> None:
 
 
 def draw_flow(flow: pd.DataFrame) -> None:
-    """Draw the table of event types: newest, whether that is unusual, rows, and their course over 30 days."""
+    """Draw the table of event types: newest, whether that is unusual, rows, and their course over 30 days.
+
+    Events dated in the future are said above it.
+    """
+    ahead = int(flow["ahead"].sum())
+    if ahead:
+        are = "event is" if ahead == 1 else "events are"
+        st.warning(
+            f"{formatting.count(ahead)} {are} dated in the future and shown nowhere until then. "
+            "Check the clock of the machine that emits them.",
+            icon=":material/schedule:",
+        )
     table = pd.DataFrame(
         {
             "Event": [event_name(event) for event in flow["event_type"]],
@@ -258,6 +269,12 @@ def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
         st.markdown(
             f"**{formatting.count(spool.refused)}** are kept aside because Tinybird did not take them. "
             "`inbox-analytics spool status` says why, `inbox-analytics spool resend` sends them again."
+        )
+    if spool.changed:
+        values = sum(spool.changed.values())
+        st.markdown(
+            f"**{formatting.count(values)}** descriptive {'value was' if values == 1 else 'values were'} cut or emptied in "
+            "the last 7 days; their events count. `inbox-analytics spool status` says which."
         )
     st.caption(f"{formatting.count(spool.bytes)} bytes on disk")
 

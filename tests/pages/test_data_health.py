@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import cached
 from analytics.ingest import refused
+from analytics.ingest.changed import ChangeCounts
 from analytics.ingest.segment import Segment
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, source_of, text_of
@@ -130,6 +131,33 @@ def test_each_event_type_has_its_row(run_page: RunPage, seen_now: Site) -> None:
     assert told["Escalated"] == ("–", 0, "no events")
     assert sum(rows["Seen"]["Per day"]) == 30
     assert len(rows["Seen"]["Per day"]) == 30
+
+
+def test_events_dated_in_the_future_are_said(
+    run_page: RunPage, seen_now: Site, send_events: SendEvents
+) -> None:
+    """A clock that is ahead hides its visitors until then; without such events nothing is said."""
+    assert "dated in the future" not in text_of(run_page(HEALTH, website=seen_now.slug))
+    cached.clear()
+    ahead = {
+        "timestamp": (datetime.now(UTC) + timedelta(minutes=10)).isoformat(),
+        "website_id": seen_now.id,
+        "visitor_id": "ahead",
+        "event_type": "seen",
+    }
+    send_events("visitor_events", [ahead, {**ahead, "event_type": "page_view"}])
+    assert "2 events are dated in the future" in text_of(run_page(HEALTH, website=seen_now.slug))
+
+
+def test_values_that_were_cut_are_counted(
+    run_page: RunPage, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside what waits in the spool."""
+    monkeypatch.setenv("INBOX_ANALYTICS_SPOOL_DIR", str(tmp_path))
+    ChangeCounts(tmp_path).note({"city": "too long, cut", "browser": "not a text, emptied"})
+    assert "2 descriptive values were cut or emptied" in text_of(run_page(HEALTH, website=site.slug)).replace(
+        "**", ""
+    )
 
 
 def test_a_website_without_events_says_what_to_check(run_page: RunPage, site: Site) -> None:

@@ -7,7 +7,9 @@ def test_every_known_event_type_is_there(website: Website) -> None:
     """Without data there are eight rows, without a time and with 0 events."""
     rows = website.ask("data_freshness")
 
-    assert [list(row) for row in rows] == [["datasource", "event_type", "newest_event", "events"]] * 8
+    assert [list(row) for row in rows] == [
+        ["datasource", "event_type", "newest_event", "events", "ahead"]
+    ] * 8
     assert [(row["datasource"], row["event_type"]) for row in rows] == [
         ("conversation_metrics", "ai_resolved"),
         ("conversation_metrics", "conversation_resolved"),
@@ -18,7 +20,7 @@ def test_every_known_event_type_is_there(website: Website) -> None:
         ("visitor_events", "page_view"),
         ("visitor_events", "seen"),
     ]
-    assert {(row["newest_event"], row["events"]) for row in rows} == {(None, 0)}
+    assert {(row["newest_event"], row["events"], row["ahead"]) for row in rows} == {(None, 0, 0)}
 
 
 def test_events_of_30_days_are_counted_and_dated(website: Website) -> None:
@@ -42,3 +44,18 @@ def test_events_of_30_days_are_counted_and_dated(website: Website) -> None:
     }
     assert rows["seen"]["newest_event"] == stamp(newest)
     assert rows["reopened"]["datasource"] == "conversation_metrics"
+
+
+def test_events_dated_in_the_future_are_counted_apart(website: Website) -> None:
+    """More than a minute ahead: a clock that is wrong. They are not fresh, and no event of the last 30 days."""
+    website.visit("v1", ago(minutes=-10))
+    website.visit("v2", ago(hours=-23))
+    website.visit("v3", ago(seconds=-30))
+    website.visit("v4", ago(minutes=1), "page_view")
+    website.conversations((stamp(ago(minutes=-2)), "escalated", "c1"))
+
+    rows = {row["event_type"]: row for row in website.ask("data_freshness")}
+
+    assert [(rows["seen"][name]) for name in ("newest_event", "events", "ahead")] == [None, 0, 2]
+    assert (rows["page_view"]["events"], rows["page_view"]["ahead"]) == (1, 0)
+    assert (rows["escalated"]["events"], rows["escalated"]["ahead"]) == (0, 1)

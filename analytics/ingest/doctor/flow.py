@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, get_args
 
+import pandas as pd
+
 from analytics import sources
 from analytics.errors import AnalyticsError, SourceError
 from analytics.ingest import database
@@ -49,12 +51,12 @@ class Newest:
     Attributes:
         at: When, UTC; None when there was none in 30 days.
         events: How many in 30 days.
-        ahead: How many are dated more than a minute in the future; None when not known.
+        ahead: How many are dated more than a minute in the future.
     """
 
     at: datetime | None
     events: int
-    ahead: int | None
+    ahead: int
 
 
 def skew(area_subject: str, ahead_seconds: float | None) -> Finding:
@@ -130,14 +132,16 @@ def _newest_of_all(tinybird: Tinybird) -> dict[str, Newest]:
 
 
 def _newest_of(tinybird: Tinybird, websites: Sequence[str]) -> dict[str, Newest]:
-    found = dict.fromkeys(EVENT_TYPES, Newest(None, 0, None))
+    found = dict.fromkeys(EVENT_TYPES, Newest(None, 0, 0))
     for website_id in websites:
-        frame = sources.data_freshness(tinybird, website_id).value.dropna(subset=["newest_event"])
-        for kind, at, events in zip(frame["event_type"], frame["newest_event"], frame["events"], strict=True):
+        frame = sources.data_freshness(tinybird, website_id).value
+        columns = (frame[name] for name in ("event_type", "newest_event", "events", "ahead"))
+        for kind, at, events, ahead in zip(*columns, strict=True):
             before = found.get(kind)
             if before is not None:
-                newest = at.to_pydatetime() if before.at is None else max(at.to_pydatetime(), before.at)
-                found[kind] = Newest(newest, before.events + int(events), None)
+                dates = [each for each in (before.at, None if pd.isna(at) else at.to_pydatetime()) if each]
+                newest = max(dates, default=None)
+                found[kind] = Newest(newest, before.events + int(events), before.ahead + int(ahead))
     return found
 
 

@@ -78,7 +78,8 @@ def test_without_an_admin_token_the_newest_websites_are_asked(
     local_stack: LocalStack, server: Server, product: Product
 ) -> None:
     """Through the pipe, and it says of how many websites."""
-    server.send("visitor_events", [event("seen", 30, product.website_id)])
+    rows = [event("seen", 30, product.website_id), event("page_view", -7200, product.website_id)]
+    server.send("visitor_events", rows)
     product.update("website", product.website_id, created_at="2100-01-01")
     try:
         changed = of_server(server) | {"TINYBIRD_ADMIN_TOKEN": ""}
@@ -87,6 +88,8 @@ def test_without_an_admin_token_the_newest_websites_are_asked(
         product.update("website", product.website_id, created_at="2020-01-01")
     assert events["seen"][0] == "ok"
     assert "newest active websites" in events["seen"][1]
+    assert events["page_view"][0] == "warning"
+    assert "1 are dated in the future" in events["page_view"][1]
 
 
 def test_rows_in_quarantine_are_counted_with_their_columns(local_stack: LocalStack, server: Server) -> None:
