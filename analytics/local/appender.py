@@ -35,10 +35,11 @@ class Busy(Exception):  # noqa: N818  # a state, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of a request's rows."""
+    """What became of a request's rows; `malformed_rows` are the quarantined ones that could not be read at all."""
 
     successful_rows: int
     quarantined_rows: int
+    malformed_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ class Appender:
                     self._fail(work, error)
         else:
             for work in works:
-                self._finish(work, Counts(len(work.batch.rows), len(work.batch.refused)))
+                self._finish(
+                    work, Counts(len(work.batch.rows), len(work.batch.refused), work.batch.malformed_rows)
+                )
 
     def _store_alone(self, work: _Work) -> None:
         try:
@@ -130,7 +133,8 @@ class Appender:
             self._fail(work, error)
         else:
             good = len(work.batch.rows) - len(refusals)
-            self._finish(work, Counts(good, len(work.batch.refused) + len(refusals)))
+            refused = len(work.batch.refused) + len(refusals)
+            self._finish(work, Counts(good, refused, work.batch.malformed_rows))
 
     def _keep_refusals(self, works: list[_Work]) -> list[_Work]:
         """Writes what was refused already; the works that can go on."""

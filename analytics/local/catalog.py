@@ -149,15 +149,30 @@ def _narrowed(info: JsonObject, attrs: str, always: frozenset[str]) -> JsonObjec
 
 def import_info(job: Job) -> JsonObject:
     """What became of a file: how many rows were stored and how many quarantined, as each client reads it."""
-    counts = {"lines": job.rows, "quarantine": job.quarantined, "invalid_lines": 0, "parser": "local"}
+    counts = {
+        "lines": job.rows,
+        "quarantine": job.quarantined,
+        "invalid_lines": job.malformed,
+        "parser": "local",
+    }
     return {
         "import_id": job.id,
         "successful_rows": job.rows,
         "quarantined_rows": job.quarantined,
         "quarantine_rows": job.quarantined,
-        "invalid_lines": 0,
+        "invalid_lines": job.malformed,
         "blocks": [{"block_id": job.id, "process_return": [counts], "processing_time": 0}],
     }
+
+
+def import_error(job: Job) -> str | bool:
+    """What the first version of the API says of an import with quarantined rows, in its words; False without any."""
+    if not job.quarantined:
+        return False
+    found = f"{job.quarantined} {'row' if job.quarantined == 1 else 'rows'} in quarantine"
+    if job.malformed:
+        found += f" and {job.malformed} invalid {'line' if job.malformed == 1 else 'lines'}"
+    return f"There was an error with file contents: {found}."
 
 
 def job_info(job: Job, host: str) -> JsonObject:

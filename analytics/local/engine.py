@@ -135,7 +135,7 @@ class Engine:
         stored = self._appender.add(
             self.project.datasources[datasource], reader, batch, import_id or str(uuid.uuid4())
         )
-        return Counts(len(batch.rows), len(batch.refused)), stored
+        return Counts(len(batch.rows), len(batch.refused), batch.malformed_rows), stored
 
     def truncate(self, table: str) -> None:
         """Removes every row of a data source or of a quarantine, those that wait to be written included.

@@ -30,6 +30,7 @@ class Job:
         condition: Which rows a delete removes; empty for an import.
         rows: Rows deleted or stored; None until it is known.
         quarantined: Rows that an import put into quarantine.
+        malformed: Those of them that could not be read at all.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Job:
     updated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     rows: int | None = None
     quarantined: int = 0
+    malformed: int = 0
     error: str | None = None
 
 
@@ -68,9 +70,8 @@ class Jobs:
         self._executor.submit(self._run, job)
         return job
 
-    def add_import(self, job: Job, rows: int, quarantined: int) -> None:
+    def add_import(self, job: Job) -> None:
         """Remembers an import whose rows are stored."""
-        job.rows, job.quarantined = rows, quarantined
         self._mark(job, "done")
         with self._lock:
             self._remember(job)

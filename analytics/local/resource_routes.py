@@ -159,7 +159,7 @@ class ResourceRoutes:
             {
                 **catalog.import_info(job),
                 "datasource": catalog.datasource_info(datasource, sizes),
-                "error": False,
+                "error": catalog.import_error(job),
             }
         )
 
@@ -183,7 +183,9 @@ class ResourceRoutes:
                 engine.append, datasource.name, body, cast(Format, format_), job.id, delimiter
             )
             counts = await asyncio.wrap_future(stored)
-        engine.jobs.add_import(job, counts.successful_rows, counts.quarantined_rows)
+        job.rows, job.quarantined = counts.successful_rows, counts.quarantined_rows
+        job.malformed = counts.malformed_rows
+        engine.jobs.add_import(job)
         return job
 
     async def truncate(self, request: Request) -> Response:

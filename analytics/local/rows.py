@@ -36,10 +36,15 @@ class Refusal:
 
 @dataclass(slots=True)
 class Batch:
-    """What one request holds: rows in column order, ready for ClickHouse, and refusals."""
+    """What one request holds: rows in column order, ready for ClickHouse, and refusals.
+
+    Attributes:
+        malformed_rows: How many of the refusals are lines that could not be read at all.
+    """
 
     rows: list[list[Value]] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    malformed_rows: int = 0
 
     def refuse(self, refusal: Refusal) -> None:
         """Adds a refusal; one that repeats the last costs no memory."""
@@ -113,6 +118,7 @@ class RowReader:
     def _judge(self, event: Value, batch: Batch) -> None:
         """Adds one event, or what is wrong with each of its values."""
         if type(event) is not dict:
+            batch.malformed_rows += 1
             batch.refuse(self._malformed(event))
             return
         row: list[Value] = []

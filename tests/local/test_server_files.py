@@ -57,6 +57,31 @@ def test_a_file_is_appended_and_its_bad_rows_are_quarantined(server: Server, way
     assert kept == [{"small": "500", "id": counts["import_id"]}]
 
 
+@pytest.mark.parametrize(
+    ("lines", "invalid", "error"),
+    [
+        ("1,{0}\n", 0, False),
+        ("1,{0}\nx,{0}\n", 0, "There was an error with file contents: 1 row in quarantine."),
+        (
+            "1,{0}\nx,{0}\n1\n1,{0},2\n",
+            2,
+            "There was an error with file contents: 3 rows in quarantine and 2 invalid lines.",
+        ),
+    ],
+    ids=["good", "bad-row", "bad-lines"],
+)
+def test_the_first_version_says_what_went_to_quarantine(
+    server: Server, lines: str, invalid: int, error: str | bool
+) -> None:
+    """In Tinybird's words, with status 200: the classic command line ends with it; the good rows are stored."""
+    name = uuid4().hex
+    answer = _append(server, "v0-form", "csv", f"at,name\n{lines.format(name)}".encode())
+    counts = answer.json()
+    assert (answer.status_code, counts["error"], counts["invalid_lines"]) == (200, error, invalid)
+    assert counts["datasource"]["name"] == "readings"
+    assert _count(server, name) == 1
+
+
 @pytest.mark.parametrize("way", ["v1", "v0-form"])
 def test_a_gzipped_file_is_appended(server: Server, way: str) -> None:
     """`.csv.gz` as the command lines send it: with the header, or as it is in a form."""
