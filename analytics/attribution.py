@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor
-from typing import Literal
 
 from analytics.metrics import Kpi
 from analytics.satisfaction import Component, SatisfactionIndex
-
-PartVerdict = Literal["better", "worse", "within_noise", "unchanged"]
+from analytics.verdicts import Measured, Verdict, compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +23,15 @@ class Part:
         previous: The same in the period before; None when the two are not compared.
         change: Points of the index that it moved; the four add up to the change. None when not compared.
         shown_change: The same to one decimal, so rounded that the four add up to the rounded change, too.
-        verdict: `better` and `worse` when the component's own score really changed: its two 95 % intervals lie
-            apart. None when not compared.
+        verdict: On the change of the component's own score; `unchanged` when its part of the index's change rounds
+            to zero. None when not compared.
     """
 
     component: Component
     previous: Component | None
     change: float | None
     shown_change: float | None
-    verdict: PartVerdict | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def attributed(kpi: Kpi, current: SatisfactionIndex, previous: SatisfactionIndex
     return Attribution(
         kpi,
         tuple(
-            Part(now, before, change, rounded, _verdict(now, before))
+            Part(now, before, change, rounded, _verdict(now, before) if rounded else "unchanged")
             for (now, before), change, rounded in zip(pairs, changes, shown, strict=True)
         ),
     )
@@ -98,9 +96,6 @@ def rounded_parts(parts: list[float]) -> list[float]:
     return [tenth / 10 for tenth in cut]
 
 
-def _verdict(now: Component, before: Component) -> PartVerdict:
-    if now.score == before.score:
-        return "unchanged"
-    if now.interval.overlaps(before.interval):
-        return "within_noise"
-    return "better" if now.score > before.score else "worse"
+def _verdict(now: Component, before: Component) -> Verdict:
+    sides = (Measured(part.score, part.n, part.interval) for part in (now, before))
+    return compared(*sides, unit="points", direction="higher", of=now.n_unit).verdict

@@ -1,21 +1,18 @@
-"""Who a website's visitors are: totals with their change, shares by dimension, and the course over time. Pure.
-
-A count is compared by Poisson intervals. Sessions and page views come in bundles, one per visitor, so they are taken
-for no more certain than the number of visitors behind them.
-"""
+"""Who a website's visitors are: totals with their change, shares by dimension, and the course over time. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Final, Literal
 
 import pandas as pd
 
-from analytics import countries, intervals, metrics, periods, timeseries
+from analytics import countries, periods, timeseries
 from analytics.clock import Bucket
-from analytics.intervals import Interval
-from analytics.metrics import Delta, Gate
+from analytics.intervals import Count as Counted
+from analytics.verdicts import Delta, verdict_on
 from analytics.views import ResolvedView
 
 Count = Literal["visitors", "sessions", "page_views"]
@@ -34,7 +31,11 @@ VALUE_COLUMNS: Final = (
     "page_views",
     "previous_visitors",
     "change_ratio",
+    "change_low_ratio",
+    "change_high_ratio",
     "verdict",
+    "reason",
+    "is_twofold",
 )
 SERIES_COLUMNS: Final = (
     "period",
@@ -55,11 +56,13 @@ class Total:
         value: How many; None where visitor data does not reach.
         previous: The same of the period before; None when not compared.
         delta: The change.
+        since: First local day that was counted, when not all of the period was; None otherwise.
     """
 
     value: int | None
     previous: int | None
     delta: Delta
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +95,16 @@ def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
         rows: As in `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period at all.
         resolved: What may be compared.
     """
-    gate = Gate(resolved.is_compared, resolved.visitors_comparable)
     if rows is None:
         nothing = Total(None, None, Delta(None, "relative", "off"))
         return Audience(dict.fromkeys(COUNTS, nothing), pd.DataFrame(columns=list(VALUE_COLUMNS)))
-    total = rows[rows["dimension"] == "total"].iloc[0]
-    is_read = gate.is_compared and gate.comparable.is_ok
-    totals = {name: _total(total, name, gate) for name in COUNTS}
+    is_read = resolved.visitors_gate.is_open
+    total = rows[rows["dimension"] == "total"].to_dict("records")[0]
+    totals = {name: _total(total, name, resolved) for name in COUNTS}
     values = rows[
         (rows["dimension"] != "total") & ((rows["visitors"] > 0) | (rows["page_views"] > 0))
     ].reset_index(drop=True)
-    deltas = [
-        change(int(now), int(before), gate)
-        for now, before in zip(values["visitors"], values["previous_visitors"], strict=True)
-    ]
+    deltas = [_change(row, "visitors", resolved) for row in values.to_dict("records")]
     everybody = int(total["visitors"])
     has_country = values["dimension"].isin(["country", "city"])
     values = values.assign(
@@ -118,36 +117,13 @@ def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
         if is_read
         else pd.Series(float("nan"), index=values.index, dtype="float64"),
         change_ratio=pd.Series([delta.change for delta in deltas], dtype="float64"),
+        change_low_ratio=pd.Series([delta.low for delta in deltas], dtype="float64"),
+        change_high_ratio=pd.Series([delta.high for delta in deltas], dtype="float64"),
         verdict=pd.Series([delta.verdict for delta in deltas], dtype="str"),
+        reason=pd.Series([delta.reason for delta in deltas], dtype="str"),
+        is_twofold=pd.Series([delta.is_twofold for delta in deltas], dtype="bool"),
     )
     return Audience(totals, values[list(VALUE_COLUMNS)])
-
-
-def change(current: int, previous: int, gate: Gate, *, visitors: tuple[int, int] | None = None) -> Delta:
-    """The change of a count against the period before; more is better.
-
-    Args:
-        current: The count of the period shown.
-        previous: The count of the period before.
-        gate: Whether they may be compared.
-        visitors: How many visitors made each of the two, when the counts are of something else.
-
-    >>> from analytics.tiers import Comparable
-    >>> gate = Gate(True, Comparable(True, None, 15))
-    >>> change(300, 200, gate).verdict, change(300, 290, gate).verdict, change(5, 0, gate).change
-    ('better', 'within_noise', None)
-    """
-    if not gate.is_compared:
-        return Delta(None, "relative", "off")
-    if not gate.comparable.is_ok:
-        return Delta(None, "relative", "not_comparable", gate.comparable.reason, gate.comparable.longest_days)
-    ratio = metrics.relative_change(current, previous)
-    if ratio is None:
-        return Delta(None, "relative", "not_comparable", "the period before is at zero")
-    behind = visitors or (current, previous)
-    if _interval(current, behind[0]).overlaps(_interval(previous, behind[1])):
-        return Delta(ratio, "relative", "within_noise", "the 95 % intervals of the two periods overlap")
-    return Delta(ratio, "relative", "better" if ratio > 0 else "worse")
 
 
 def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
@@ -164,7 +140,7 @@ def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
 
 def is_compared(resolved: ResolvedView) -> bool:
     """True when the period before is read and shown."""
-    return resolved.is_compared and resolved.visitors_comparable.is_ok
+    return resolved.visitors_gate.is_open
 
 
 def bucket_of(resolved: ResolvedView) -> Bucket:
@@ -172,19 +148,33 @@ def bucket_of(resolved: ResolvedView) -> Bucket:
     return periods.bucket_for(resolved.visitors)
 
 
-def _total(row: pd.Series, name: Count, gate: Gate) -> Total:
-    value, previous = int(row[name]), int(row[f"previous_{name}"])
-    behind = int(row["visitors"]), int(row["previous_visitors"])
-    delta = change(value, previous, gate, visitors=behind)
-    return Total(value, previous if gate.is_compared and gate.comparable.is_ok else None, delta)
+def _total(row: Mapping[Hashable, object], name: Count, resolved: ResolvedView) -> Total:
+    previous = int(str(row[f"previous_{name}"])) if resolved.visitors_gate.is_open else None
+    return Total(int(str(row[name])), previous, _change(row, name, resolved), resolved.visitors_since)
 
 
-def _interval(count: int, visitors: int) -> Interval:
-    """The Poisson interval of the count itself, or that of its visitors scaled up to it when that is wider."""
-    if not 0 < visitors < count:
-        return intervals.poisson(count)
-    of_visitors, each = intervals.poisson(visitors), count / visitors
-    return Interval(of_visitors.low * each, of_visitors.high * each)
+def _change(row: Mapping[Hashable, object], name: Count, resolved: ResolvedView) -> Delta:
+    """The change of a count; more is better."""
+    return verdict_on(
+        _counted(row, name, "", resolved.visitors.duration),
+        _counted(row, name, "previous_", resolved.previous.duration),
+        resolved.visitors_gate,
+        unit="relative",
+        direction="higher",
+        of=name.replace("_", " "),
+    )
+
+
+def _counted(row: Mapping[Hashable, object], name: Count, prefix: str, length: timedelta) -> Counted:
+    """A count of a row; sessions and page views come in bundles, one per visitor."""
+    by_day = row[f"{prefix}{name}_by_day"]
+    assert isinstance(by_day, tuple)  # noqa: S101  # by `schemas.VISITOR_BREAKDOWN`
+    return Counted(
+        int(str(row[f"{prefix}{name}"])),
+        length.total_seconds() / 3600,
+        by_day,
+        None if name == "visitors" else int(str(row[f"{prefix}visitors"])),
+    )
 
 
 def _side(rows: pd.DataFrame, resolved: ResolvedView, which: str) -> pd.DataFrame:

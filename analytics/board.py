@@ -10,13 +10,14 @@ import pandas as pd
 
 from analytics import metrics
 from analytics.errors import SourceError
+from analytics.intervals import Count
 from analytics.metrics import (
     KPI_ORDER,
-    Gate,
     Kpi,
     KpiBoard,
     KpiKey,
 )
+from analytics.periods import Period
 from analytics.readings import Reading
 from analytics.satisfaction import SatisfactionIndex, satisfaction_index
 from analytics.timeseries import scores_of
@@ -31,6 +32,7 @@ def board(
     conversations: Reading[ConversationPeriods] | SourceError,
     visitors: Reading[VisitorPeriods] | SourceError | None,
     scores: Reading[pd.DataFrame] | SourceError,
+    series: Reading[pd.DataFrame] | SourceError | None = None,
 ) -> Reading[KpiBoard]:
     """The board: each KPI stands or fails with its own sources.
 
@@ -41,11 +43,13 @@ def board(
         conversations: Totals of both periods.
         visitors: Counts of both periods; None when visitor data does not reach the period.
         scores: Rating and sentiment, as in `schemas.RATING_AND_SENTIMENT`.
+        series: Visitors by day, as in `schemas.KPI_TIMESERIES`: how far days differ. None when the period has too few
+            days to tell; without them the verdict on visitors is the more cautious one of few days.
 
     Raises:
         SourceError: No KPI could be read; the conversations' error.
     """
-    gate = Gate(resolved.is_compared, resolved.comparable)
+    gate = resolved.gate
     kpis: dict[KpiKey, Kpi] = {}
     errors: dict[KpiKey, SourceError] = {}
     index = before = None
@@ -53,21 +57,21 @@ def board(
         errors |= dict.fromkeys((*_FROM_CONVERSATIONS, "satisfaction"), conversations)
     else:
         current, previous = conversations.value.current, conversations.value.previous
-        comparable_previous = previous if resolved.comparable.is_ok else None
-        kpis["median_response"] = metrics.median_response(current, comparable_previous, gate)
-        kpis["median_resolution"] = metrics.median_resolution(current, comparable_previous, gate)
-        kpis["ai_handled"] = metrics.ai_handled(current, comparable_previous, gate)
+        compared = previous if gate.is_open else None
+        kpis["median_response"] = metrics.median_response(current, compared, gate)
+        kpis["median_resolution"] = metrics.median_resolution(current, compared, gate)
+        kpis["ai_handled"] = metrics.ai_handled(current, compared, gate)
         if isinstance(scores, SourceError):
             errors["satisfaction"] = scores
         else:
             index = _index(current, scores.value, "current")
-            if comparable_previous is not None:
-                before = _index(comparable_previous, scores.value, "previous")
+            if compared is not None:
+                before = _index(compared, scores.value, "previous")
             kpis["satisfaction"] = metrics.satisfaction(index, before, gate)
     if isinstance(visitors, SourceError):
         errors["unique_visitors"] = visitors
     else:
-        kpis["unique_visitors"] = _unique_visitors(resolved, visitors)
+        kpis["unique_visitors"] = _unique_visitors(resolved, visitors, series)
     if isinstance(conversations, SourceError) and (visitors is None or isinstance(visitors, SourceError)):
         raise conversations
     steps = None if isinstance(conversations, SourceError) else conversations.value.current.funnel
@@ -92,12 +96,25 @@ def _index(totals: ConversationTotals, scores: pd.DataFrame, period: str) -> Sat
     )
 
 
-def _unique_visitors(resolved: ResolvedView, visitors: Reading[VisitorPeriods] | None) -> Kpi:
-    comparable = resolved.visitors_comparable
-    current = None if visitors is None else visitors.value.current
-    previous = None if visitors is None or not comparable.is_ok else visitors.value.previous
-    gate = Gate(resolved.is_compared, comparable)
-    return metrics.unique_visitors(current, previous, gate, note=resolved.visitors_note)
+def _unique_visitors(
+    resolved: ResolvedView,
+    visitors: Reading[VisitorPeriods] | None,
+    series: Reading[pd.DataFrame] | SourceError | None,
+) -> Kpi:
+    gate, note = resolved.visitors_gate, resolved.visitors_note
+    if visitors is None:
+        return metrics.unique_visitors(None, None, gate, note=note)
+    days = series.value if isinstance(series, Reading) else None
+    current = _count(visitors.value.current, resolved.visitors, days, "current")
+    before = _count(visitors.value.previous, resolved.previous, days, "previous") if gate.is_open else None
+    return metrics.unique_visitors(current, before, gate, note=note, since=resolved.visitors_since)
+
+
+def _count(visitors: int, period: Period, series: pd.DataFrame | None, which: str) -> Count:
+    days: tuple[int, ...] = ()
+    if series is not None:
+        days = tuple(int(n) for n in series[series["period"] == which]["unique_visitors"].dropna())
+    return Count(visitors, period.duration.total_seconds() / 3600, days)
 
 
 def _reading(value: KpiBoard, *parts: Reading[object] | SourceError | None) -> Reading[KpiBoard]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from math import inf
 from typing import Final
 
 import pandas as pd
 
-from analytics import clock, countries
+from analytics import countries
 from analytics.country_codes import folded
 from analytics.intervals import wilson
-from analytics.metrics import Delta, Gate
-from analytics.periods import Period
 from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure
 from analytics.totals import ConversationPeriods, ConversationTotals
-
-_HOUR: Final = timedelta(hours=1)
+from analytics.verdicts import Delta, Gate, Measured, verdict_on
 
 PAGE_ROWS: Final = 25
 """Conversations on one page of the list."""
@@ -69,7 +65,7 @@ class Escalations:
         started: Conversations started in it.
         ratio: Of the started, 0..1, at most 1 (one that started before may be escalated now); None without any.
         delta: The change of the ratio in percentage points; less is better.
-        previous_ratio: The same of the period before; None when not read or nothing started.
+        previous_ratio: The same of the period before; None when not compared or nothing started.
     """
 
     escalated: int
@@ -118,60 +114,24 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     )
 
 
-def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
+def hours(breakdown: pd.DataFrame) -> pd.DataFrame:
     """The week by the hour of the start: 168 rows, Monday's midnight first, also of hours without a conversation.
 
     Columns:
         weekday (int): 1 Monday to 7.
         hour (int): 0 to 23, on the local clock.
-        hours_in_period (float, hours): how long the clock showed that hour in the period, as in `hours_of_week`.
         conversations (int): started in that hour, on all such days of the period together.
-        conversations_per_hour (float): their average; NaN when the period has no such hour.
-        responded, resolved (int): of these, those behind each median.
-        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+        median_response_seconds, median_resolution_seconds (float, seconds): of those; NaN when there was none.
 
     Args:
         breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
-        period: What it covers.
     """
-    counts = ["conversations", "responded", "resolved"]
-    medians = ["median_response_seconds", "median_resolution_seconds"]
-    elapsed = hours_of_week(period)
-    week = pd.DataFrame(elapsed.keys(), columns=["weekday", "hour"])
-    rows = breakdown[breakdown["dimension"] == "hour_of_week"].set_index("key")[[*counts, *medians]]
-    rows = rows.reindex([f"{weekday}-{hour}" for weekday, hour in elapsed]).reset_index(drop=True)
-    rows[counts] = rows[counts].fillna(0).astype("int64")
-    rows["hours_in_period"] = list(elapsed.values())
-    rows["conversations_per_hour"] = rows["conversations"] / rows["hours_in_period"].where(
-        lambda each: each > 0
-    )
-    ordered = ["hours_in_period", "conversations", "conversations_per_hour", *counts[1:], *medians]
-    return pd.concat([week, rows[ordered]], axis=1)
-
-
-def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
-    """How long the local clock showed each hour of the week in a period, in hours, Monday's midnight first.
-
-    An hour that the clocks repeat counts twice and one that they skip not at all; an hour that the period cuts counts
-    for the part inside. All 168 together are the period's duration.
-
-    >>> from datetime import UTC, datetime
-    >>> london = clock.parse_timezone("Europe/London")
-    >>> start, end = (datetime(2026, 10, 25, hour, minute, tzinfo=UTC) for hour, minute in ((0, 0), (12, 45)))
-    >>> [hours for hours in hours_of_week(Period(start, end, london)).items() if hours[1] not in (0, 1)]
-    [((7, 1), 2.0), ((7, 12), 0.75)]
-    """
-    elapsed = {(weekday, hour): 0.0 for weekday in range(1, 8) for hour in range(24)}
-    spans = clock.offset_spans(period.start, period.end, period.timezone)
-    ends = [*(span.start for span in spans[1:]), period.end]
-    for span, end in zip(spans, ends, strict=True):
-        offset = timedelta(seconds=span.offset_seconds)
-        at, stop = span.start + offset, end + offset  # the local clock, to be read as UTC
-        while at < stop:
-            following = min(at.replace(minute=0, second=0, microsecond=0) + _HOUR, stop)
-            elapsed[at.isoweekday(), at.hour] += (following - at) / _HOUR
-            at = following
-    return elapsed
+    columns = ["conversations", "median_response_seconds", "median_resolution_seconds"]
+    week = [(weekday, hour) for weekday in range(1, 8) for hour in range(24)]
+    rows = breakdown[breakdown["dimension"] == "hour_of_week"].set_index("key")[columns]
+    rows = rows.reindex([f"{weekday}-{hour}" for weekday, hour in week]).reset_index(drop=True)
+    rows["conversations"] = rows["conversations"].fillna(0).astype("int64")
+    return pd.concat([pd.DataFrame(week, columns=["weekday", "hour"]), rows], axis=1)
 
 
 def handled(breakdown: pd.DataFrame) -> pd.DataFrame:
@@ -207,16 +167,24 @@ def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
 
 
 def escalations(periods: ConversationPeriods, gate: Gate) -> Escalations:
-    """The escalations of a period against the one before; the verdict compares Wilson intervals.
+    """The escalations of a period against the one before.
 
     Args:
         periods: Totals of both.
         gate: Whether they may be compared.
     """
-    current, before = periods.current, periods.previous
-    ratio = _escalated_ratio(current)
-    previous = _escalated_ratio(before) if gate.comparable.is_ok else None
-    return Escalations(current.escalated, current.started, ratio, _delta(current, before, gate), previous)
+    current, previous = _escalated(periods.current), _escalated(periods.previous)
+    delta = verdict_on(
+        current,
+        previous,
+        gate,
+        unit="pp",
+        direction="lower",
+        of="started conversations",
+        nothing="no conversations started",
+    )
+    before = previous.value if gate.is_open else None
+    return Escalations(periods.current.escalated, periods.current.started, current.value, delta, before)
 
 
 def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
@@ -249,23 +217,7 @@ def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
     return frame[list(LISTED_COLUMNS)]
 
 
-def _escalated_ratio(totals: ConversationTotals) -> float | None:
-    return min(totals.escalated / totals.started, 1.0) if totals.started else None
-
-
-def _delta(current: ConversationTotals, before: ConversationTotals, gate: Gate) -> Delta:
-    if not gate.is_compared:
-        return Delta(None, "pp", "off")
-    if not gate.comparable.is_ok:
-        return Delta(None, "pp", "not_comparable", gate.comparable.reason, gate.comparable.longest_days)
-    now, past = (
-        wilson(min(totals.escalated, totals.started), totals.started) for totals in (current, before)
-    )
-    ratio, previous = _escalated_ratio(current), _escalated_ratio(before)
-    if now is None or past is None or ratio is None or previous is None:
-        side = "in this period" if now is None else "in the period before"
-        return Delta(None, "pp", "not_comparable", f"no conversations started {side}")
-    change = (ratio - previous) * 100
-    if now.overlaps(past):
-        return Delta(change, "pp", "within_noise", "the 95 % intervals of the two periods overlap")
-    return Delta(change, "pp", "better" if change < 0 else "worse")
+def _escalated(totals: ConversationTotals) -> Measured:
+    escalated = min(totals.escalated, totals.started)
+    ratio = escalated / totals.started if totals.started else None
+    return Measured(ratio, totals.started, wilson(escalated, totals.started))

@@ -1,25 +1,23 @@
-"""KPI values, their change against the period before, and the verdict on that change. Pure.
+"""KPI values with their change against the period before. Pure.
 
-A comparison is honest or absent: when the period before cannot be read in full, or one side has nothing, there is
-no change but a reason. A change whose 95 % intervals overlap is within noise. Growth from zero is None.
+Which changes are real is decided by `analytics.verdicts`. Where a KPI is not compared, it carries nothing of the
+period before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final, Literal
 
 from analytics.errors import SourceError
-from analytics.intervals import Interval, poisson, wilson
+from analytics.intervals import Count, Interval, wilson
 from analytics.satisfaction import SatisfactionIndex
-from analytics.tiers import Comparable
 from analytics.totals import ConversationTotals, Funnel
+from analytics.verdicts import Delta, Direction, Gate, Measured, Unit, verdict_on
 
 KpiKey = Literal["median_response", "median_resolution", "ai_handled", "satisfaction", "unique_visitors"]
-Unit = Literal["relative", "pp", "points"]
-Verdict = Literal["better", "worse", "within_noise", "not_comparable", "off"]
-Direction = Literal["lower", "higher"]
 
 KPI_ORDER: Final[tuple[KpiKey, ...]] = (
     "median_response",
@@ -48,27 +46,6 @@ UNITS: Final[dict[KpiKey, Unit]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """The change against the period before.
-
-    Attributes:
-        change: In `unit`; None when there is none to show (verdict `not_comparable` or `off`).
-        unit: `relative` (−0.12 is 12 % less), `pp` (percentage points, −3.5) or `points` (of the index).
-        verdict: `better` and `worse` are real changes; `within_noise` is a change that may be chance;
-            `not_comparable` comes with its reason; `off` when the viewer compares nothing.
-        reason: Why the verdict is not a plain better or worse; None when it is.
-        longest_comparable_days: The longest "last N days" that could be compared, when the limit is what forbids
-            this one; None otherwise.
-    """
-
-    change: float | None
-    unit: Unit
-    verdict: Verdict
-    reason: str | None = None
-    longest_comparable_days: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Kpi:
     """One KPI of one period.
 
@@ -81,13 +58,14 @@ class Kpi:
         delta: The change against the period before.
         direction: Which way is better.
         missing_reason: Why there is no value; None when there is one.
-        previous_value: The same of the period before; None when not read or not measurable.
-        previous_n: Its n; None when not read.
+        previous_value: The same of the period before; None when not compared or not measurable.
+        previous_n: Its n; None when not compared.
         p90: 90th percentile in seconds, for the two medians; None otherwise.
         mean: Mean in seconds, for the two medians; None otherwise.
         low: Lower end of the value's 95 % interval, in the value's unit; None when too little was observed.
         high: Upper end.
         note: What a reader has to know beside the number; None when nothing.
+        since: First local day that was counted, when not all of the period was; None otherwise.
     """
 
     key: KpiKey
@@ -104,6 +82,7 @@ class Kpi:
     low: float | None = None
     high: float | None = None
     note: str | None = None
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,35 +102,6 @@ class KpiBoard:
     funnel: Funnel | None
     satisfaction: SatisfactionIndex | None
     previous_satisfaction: SatisfactionIndex | None
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Whether a KPI is compared at all.
-
-    Attributes:
-        is_compared: False when the viewer switched comparison off.
-        comparable: What the limits allow.
-    """
-
-    is_compared: bool
-    comparable: Comparable
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    value: float | None
-    n: int
-    interval: Interval | None
-
-
-def relative_change(current: float, previous: float) -> float | None:
-    """`(current − previous) / previous`; None from zero, because no growth rate starts there.
-
-    >>> relative_change(90.0, 120.0), relative_change(5.0, 0.0)
-    (-0.25, None)
-    """
-    return (current - previous) / previous if previous else None
 
 
 def median_response(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
@@ -203,7 +153,7 @@ def median_resolution(current: ConversationTotals, previous: ConversationTotals 
 def ai_handled(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
     """The share of resolved conversations that the AI agent resolved: `ai_resolved / resolved`, 0..1.
 
-    The change is in percentage points; the verdict compares Wilson intervals.
+    The change is in percentage points; its interval is Newcombe's, from both sides' Wilson intervals.
 
     Args:
         current: The period shown.
@@ -227,7 +177,8 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
     """The satisfaction index, 0 to 100.
 
     Two indexes are only compared when the same components are missing from both: otherwise the change would show
-    where the neutral 50 stood in, not what people felt. n counts ratings and rated conversations.
+    where the neutral 50 stood in, not what people felt. n counts ratings and rated conversations; a conversation with
+    both counts twice, and the responses and started conversations of the other two components are not in it.
 
     Args:
         current: The period shown.
@@ -262,53 +213,58 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
     )
 
 
-def unique_visitors(current: int | None, previous: int | None, gate: Gate, *, note: str | None = None) -> Kpi:
-    """Distinct visitors seen in the period. The verdict compares Poisson intervals of the two counts.
+def unique_visitors(
+    current: Count | None,
+    previous: Count | None,
+    gate: Gate,
+    *,
+    note: str | None = None,
+    since: date | None = None,
+) -> Kpi:
+    """Distinct visitors seen in the period. The change is per hour, and the days' changes say how sure it is.
 
     Args:
         current: The period shown; None when visitor data does not reach it.
         previous: The period before; None when it was not read.
         gate: Whether they may be compared.
         note: What cut the period, when something did; the missing reason when `current` is None.
+        since: First local day that was counted, when not all of the period was.
 
-    Source: `unique_visitors`.
+    Source: `unique_visitors`, and `kpi_timeseries` for the days.
     """
-    return _kpi(
+    kpi = _kpi(
         "unique_visitors",
-        _visitor_side(current),
-        None if previous is None else _visitor_side(previous),
+        current,
+        previous,
         gate,
         n_unit="visitors",
         nothing="No visitor data",
         note=note,
     )
+    return kpi if since is None else replace(kpi, since=since)
 
 
-def _response_side(totals: ConversationTotals) -> _Side:
-    return _Side(totals.median_response_seconds, totals.responded, totals.response_interval)
+def _response_side(totals: ConversationTotals) -> Measured:
+    return Measured(totals.median_response_seconds, totals.responded, totals.response_interval)
 
 
-def _resolution_side(totals: ConversationTotals) -> _Side:
-    return _Side(totals.median_resolution_seconds, totals.resolved, totals.resolution_interval)
+def _resolution_side(totals: ConversationTotals) -> Measured:
+    return Measured(totals.median_resolution_seconds, totals.resolved, totals.resolution_interval)
 
 
-def _ai_side(totals: ConversationTotals) -> _Side:
-    return _Side(totals.ai_handled_rate, totals.resolved, wilson(totals.ai_resolved, totals.resolved))
+def _ai_side(totals: ConversationTotals) -> Measured:
+    return Measured(totals.ai_handled_rate, totals.resolved, wilson(totals.ai_resolved, totals.resolved))
 
 
-def _satisfaction_side(index: SatisfactionIndex) -> _Side:
+def _satisfaction_side(index: SatisfactionIndex) -> Measured:
     n = sum(part.n for part in index.components if part.name in {"rating", "sentiment"})
-    return _Side(index.score, n, index.interval)
-
-
-def _visitor_side(count: int | None) -> _Side:
-    return _Side(None, 0, None) if count is None else _Side(float(count), count, poisson(count))
+    return Measured(index.score, n, index.interval)
 
 
 def _kpi(
     key: KpiKey,
-    current: _Side,
-    previous: _Side | None,
+    current: Measured | Count | None,
+    previous: Measured | Count | None,
     gate: Gate,
     *,
     n_unit: str,
@@ -318,57 +274,44 @@ def _kpi(
     note: str | None = None,
     not_comparable: str | None = None,
 ) -> Kpi:
-    delta = _delta(key, current, previous, gate, nothing=nothing, not_comparable=not_comparable)
-    is_missing = current.value is None
+    delta = verdict_on(
+        current,
+        previous,
+        gate,
+        unit=UNITS[key],
+        direction=DIRECTIONS[key],
+        of=n_unit,
+        nothing=f"{nothing[0].lower()}{nothing[1:]}",
+        not_comparable=not_comparable,
+    )
+    value, n = _reading(current)
+    before, n_before = _reading(previous if gate.is_open else None)
+    interval = _interval(current)
     return Kpi(
         key=key,
-        value=current.value,
-        n=current.n,
+        value=value,
+        n=n or 0,
         n_unit=n_unit,
         delta=delta,
         direction=DIRECTIONS[key],
-        missing_reason=(note or f"{nothing} in this period.") if is_missing else None,
-        previous_value=None if previous is None else previous.value,
-        previous_n=None if previous is None else previous.n,
+        missing_reason=(note or f"{nothing} in this period.") if value is None else None,
+        previous_value=before,
+        previous_n=n_before,
         p90=p90,
         mean=mean,
-        low=None if current.interval is None else current.interval.low,
-        high=None if current.interval is None else current.interval.high,
-        note=None if is_missing else note,
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        note=None if value is None else note,
     )
 
 
-def _delta(
-    key: KpiKey,
-    current: _Side,
-    previous: _Side | None,
-    gate: Gate,
-    *,
-    nothing: str,
-    not_comparable: str | None,
-) -> Delta:
-    unit = UNITS[key]
-    if not gate.is_compared:
-        return Delta(None, unit, "off")
-    if not gate.comparable.is_ok:
-        return Delta(None, unit, "not_comparable", gate.comparable.reason, gate.comparable.longest_days)
-    if current.value is None or previous is None or previous.value is None:
-        side = "in this period" if current.value is None else "in the period before"
-        return Delta(None, unit, "not_comparable", f"{nothing[0].lower()}{nothing[1:]} {side}")
-    if not_comparable is not None:
-        return Delta(None, unit, "not_comparable", not_comparable)
-    change = _change(unit, current.value, previous.value)
-    if change is None:
-        return Delta(None, unit, "not_comparable", "the period before is at zero")
-    if current.interval is None or previous.interval is None:
-        return Delta(change, unit, "within_noise", "too few observations to tell")
-    if current.interval.overlaps(previous.interval):
-        return Delta(change, unit, "within_noise", "the 95 % intervals of the two periods overlap")
-    is_lower = change < 0
-    return Delta(change, unit, "better" if is_lower == (DIRECTIONS[key] == "lower") else "worse")
+def _reading(side: Measured | Count | None) -> tuple[float | None, int | None]:
+    """Value and n of a side; a count rests on itself."""
+    if isinstance(side, Count):
+        return float(side.value), side.value
+    return (None, None) if side is None else (side.value, side.n)
 
 
-def _change(unit: Unit, current: float, previous: float) -> float | None:
-    if unit == "relative":
-        return relative_change(current, previous)
-    return (current - previous) * 100 if unit == "pp" else current - previous
+def _interval(side: Measured | Count | None) -> Interval | None:
+    """The interval of what was measured; a count is exact."""
+    return side.interval if isinstance(side, Measured) else None

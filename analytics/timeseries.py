@@ -77,8 +77,7 @@ def kpi_timeseries(rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: Re
             satisfaction column NaN (a bucket without ratings is something else: it counts as neutral).
         resolved: The periods and the bucket.
     """
-    is_compared = resolved.is_compared and resolved.comparable.is_ok
-    sides: tuple[Which, ...] = ("current", "previous") if is_compared else ("current",)
+    sides: tuple[Which, ...] = ("current", "previous") if resolved.gate.is_open else ("current",)
     parts = [_side(rows, scores, resolved, which) for which in sides]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 

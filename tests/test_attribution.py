@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from analytics import metrics
 from analytics.attribution import Attribution, attributed, rounded_parts
 from analytics.intervals import Interval
-from analytics.metrics import Gate
 from analytics.satisfaction import SatisfactionIndex, Scores, satisfaction_index
 from analytics.tiers import Comparable
+from analytics.verdicts import Gate
 
 ALLOWED = Gate(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=45))
 FORBIDDEN = Gate(

@@ -7,15 +7,10 @@ import pytest
 
 from analytics import audience, schemas, views
 from analytics.access import Viewer, Website
-from analytics.metrics import Gate
 from analytics.periods import Range
-from analytics.tiers import Comparable
 from analytics.views import ResolvedView, View
 
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
-OPEN = Gate(is_compared=True, comparable=Comparable(True, None, 15))
-SHUT = Gate(is_compared=True, comparable=Comparable(False, "data reaches back 30 days", 15))
-OFF = Gate(is_compared=False, comparable=Comparable(True, None, 15))
 
 
 def resolved(days: str = "7d", *, is_compared: bool = True) -> ResolvedView:
@@ -27,9 +22,11 @@ def resolved(days: str = "7d", *, is_compared: bool = True) -> ResolvedView:
 
 def rows(*values: tuple[str, str, int, int, int, int, int, int]) -> pd.DataFrame:
     """Rows of the pipe: dimension, value, then the counts of both periods."""
-    names = [column.name for column in schemas.VISITOR_BREAKDOWN.columns if column.name != "country_code"]
-    found = [{**dict(zip(names, value, strict=True)), "country_code": ""} for value in values]
-    return schemas.VISITOR_BREAKDOWN.frame([*names, "country_code"], found)
+    names = [column.name for column in schemas.VISITOR_BREAKDOWN.columns]
+    counts = [name for name in names if name != "country_code" and not name.endswith("_by_day")]
+    days = dict.fromkeys([name for name in names if name.endswith("_by_day")], ())
+    found = [{**dict(zip(counts, value, strict=True)), **days, "country_code": ""} for value in values]
+    return schemas.VISITOR_BREAKDOWN.frame(names, found)
 
 
 TOTAL = ("total", "", 400, 500, 900, 300, 380, 850)
@@ -86,28 +83,43 @@ def test_shares_without_visitors_are_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "previous", "gate", "verdict"),
+    ("current", "previous", "verdict"),
     [
-        pytest.param(300, 200, OPEN, "better", id="more"),
-        pytest.param(200, 300, OPEN, "worse", id="fewer"),
-        pytest.param(210, 200, OPEN, "within_noise", id="noise"),
-        pytest.param(5, 0, OPEN, "not_comparable", id="from-zero"),
-        pytest.param(0, 300, OPEN, "worse", id="to-zero"),
-        pytest.param(300, 200, SHUT, "not_comparable", id="out-of-reach"),
-        pytest.param(300, 200, OFF, "off", id="off"),
+        pytest.param(300, 200, "better", id="more"),
+        pytest.param(200, 300, "worse", id="fewer"),
+        pytest.param(210, 200, "within_noise", id="noise"),
+        pytest.param(200, 200, "unchanged", id="same"),
+        pytest.param(5, 0, "not_comparable", id="from-zero"),
+        pytest.param(0, 300, "worse", id="to-zero"),
     ],
 )
-def test_a_change_has_a_verdict(current: int, previous: int, gate: Gate, verdict: str) -> None:
-    """Poisson intervals that share a point are noise."""
-    delta = audience.change(current, previous, gate)
-    assert delta.verdict == verdict
-    assert (delta.change is None) == (verdict in {"not_comparable", "off"})
+def test_totals_and_rows_have_the_same_verdict(current: int, previous: int, verdict: str) -> None:
+    """A country that all visitors are from changed as the total did."""
+    counts = (current, current, current, previous, previous, previous)
+    found = audience.audience(rows(("total", "", *counts), ("country", "FR", *counts)), resolved())
+    assert {total.delta.verdict for total in found.totals.values()} == {verdict}
+    if current:
+        assert list(found.of("country")["verdict"]) == [verdict]
 
 
-def test_page_views_are_no_more_certain_than_their_visitors() -> None:
-    """Twice the pages of ten visitors are noise, of a thousand they are not."""
-    assert audience.change(1200, 1000, OPEN).verdict == "better"
-    assert audience.change(1200, 1000, OPEN, visitors=(12, 10)).verdict == "within_noise"
+def test_rows_are_judged_by_their_own_days() -> None:
+    """Both countries fall by a tenth: in one on every day, in the other on some."""
+    before = (100, 110, 90, 105, 95, 102, 98)
+    steady = [each * 9 for each in before]
+    wild = [each * 10 + (300 if at % 2 else -390) for at, each in enumerate(before)]
+    counts = tuple(each * 10 for each in before)
+    answer = rows(TOTAL, *(("country", name, 6300, 0, 0, 7000, 0, 0) for name in ("FR", "DE")))
+    answer["visitors_by_day"] = [(), tuple(steady), tuple(wild)]
+    answer["previous_visitors_by_day"] = [(), counts, counts]
+    assert list(audience.audience(answer, resolved()).of("country")["verdict"]) == ["worse", "within_noise"]
+
+
+def test_a_longer_side_is_compared_per_hour() -> None:
+    """24,000 in a day of 24 hours and 25,000 in one of 25 are as many an hour, and the change says what it is of."""
+    autumn = resolved("2026-10-25..2026-10-25")
+    found = audience.audience(rows(("total", "", 25_000, 0, 0, 24_000, 0, 0)), autumn)
+    delta = found.totals["visitors"].delta
+    assert (delta.change, delta.verdict, delta.basis) == (0.0, "unchanged", "per hour, 25 h against 24 h")
 
 
 def series_rows(view: ResolvedView) -> pd.DataFrame:
@@ -163,7 +175,11 @@ def test_a_country_has_its_name_in_page_and_file() -> None:
     city, device = ("city", "Windhoek", "NA", 9, 9, 9, 0, 0, 0), ("device", "mobile", "", 9, 9, 9, 0, 0, 0)
     everybody = ("total", "", "", 9, 9, 9, 0, 0, 0)
     answer = schemas.VISITOR_BREAKDOWN.frame(
-        names, [dict(zip(names, row, strict=True)) for row in (everybody, *found, city, device)]
+        names,
+        [
+            dict(zip(names, (*row, *[()] * (len(names) - len(row))), strict=True))
+            for row in (everybody, *found, city, device)
+        ],
     )
     values = audience.audience(answer, resolved()).values
     assert values["country"].tolist() == ["Namibia", "Kosovo", "ZZ", "Unknown", "Namibia", ""]

@@ -167,7 +167,7 @@ def test_only_visitors_are_shortened_by_the_ttl() -> None:
     assert kpis["unique_visitors"].note is not None
     assert "30 days" in kpis["unique_visitors"].note
     assert all(kpis[key].note is None for key in KPI_ORDER[:4])
-    assert kpis["median_response"].delta.verdict == "within_noise"
+    assert kpis["median_response"].delta.verdict == "unchanged"
 
 
 def test_comparison_switched_off_is_off_everywhere() -> None:

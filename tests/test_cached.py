@@ -24,6 +24,7 @@ from analytics.periods import Range
 from analytics.places import Cell
 from analytics.postgres import Parameter, Postgres, QueryAnswer
 from analytics.selection import Selection
+from analytics.sources import VisitorFilters
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.product import Product
@@ -119,7 +120,19 @@ def test_kpis_are_read_once_and_shared_by_viewers(
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
     cached.kpis(view)
     cached.kpis(replace(view, viewer=other_viewer(product, now)))
-    cached.kpis(replace(view, is_compared=False))
+    assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
+
+
+def test_with_comparison_off_the_period_before_is_not_even_read(traffic: Traffic, view: View) -> None:
+    """What was never asked for can be in no card, explanation or file."""
+    off = replace(view, is_compared=False)
+    board = cached.kpis(off).value
+    assert board.previous_satisfaction is None
+    assert {(kpi.previous_value, kpi.previous_n) for kpi in board.kpis.values()} == {(None, None)}
+    asked = [question for each in cached.questions(off).values() for question in each]
+    asked += cached.visitor_questions(off, VisitorFilters())
+    for question in asked:
+        assert question.params["prev_date_from"] == question.params["prev_date_to"]
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
 
 
@@ -517,10 +530,10 @@ def test_live_polling_slows_down_with_the_budget(
 
 
 def test_reads_run_side_by_side(view: View, traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three slow sources take as long as one."""
+    """Four slow reads take as long as one."""
     del traffic
     cached.resolve_view(view)
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(4, timeout=10)
     query, read = Tinybird.query_pipe, Postgres.read
 
     def waiting_query(self: Tinybird, name: str, params: dict[str, str]) -> object:

@@ -77,7 +77,6 @@ def test_cards_parts_and_charts_share_one_read(reads: Reads, view: View) -> None
     cached.kpi_timeseries(view)
     cached.satisfaction_attribution(view)
     cached.satisfaction_distributions(view)
-    cached.satisfaction_distributions(replace(view, is_compared=False))
     assert reads["rating_and_sentiment"] == 1
 
 

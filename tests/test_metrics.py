@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from analytics import metrics
-from analytics.intervals import Interval
-from analytics.metrics import Gate, Kpi
+from analytics.intervals import Count, Interval
+from analytics.metrics import Kpi
 from analytics.satisfaction import SatisfactionIndex, Scores, satisfaction_index
 from analytics.tiers import Comparable
 from analytics.totals import ConversationTotals
+from analytics.verdicts import Gate
 
 OPEN = Gate(is_compared=True, comparable=Comparable(True, None, 45))
 SHUT = Gate(is_compared=True, comparable=Comparable(False, "data reaches back 21 days", 10))
@@ -78,9 +79,12 @@ def test_a_median_keeps_its_readings() -> None:
         pytest.param(TOTALS, SLOWER, -0.5, "better", id="faster"),
         pytest.param(SLOWER, TOTALS, 1.0, "worse", id="slower"),
         pytest.param(
-            TOTALS, replace(SLOWER, median_response_low_seconds=140.0), -0.5, "within_noise", id="touching"
+            TOTALS, replace(SLOWER, median_response_low_seconds=140.0), -0.5, "better", id="touching"
         ),
-        pytest.param(TOTALS, TOTALS, 0.0, "within_noise", id="unchanged"),
+        pytest.param(
+            TOTALS, replace(SLOWER, median_response_low_seconds=110.0), -0.5, "within_noise", id="overlapping"
+        ),
+        pytest.param(TOTALS, TOTALS, 0.0, "unchanged", id="unchanged"),
         pytest.param(
             TOTALS,
             replace(SLOWER, median_response_low_seconds=None, median_response_high_seconds=None),
@@ -93,19 +97,19 @@ def test_a_median_keeps_its_readings() -> None:
 def test_a_lower_median_is_better_unless_it_may_be_chance(
     current: ConversationTotals, previous: ConversationTotals, change: float, verdict: str
 ) -> None:
-    """The verdict is that of the two order-statistic intervals."""
+    """The interval of the change is built from the two order-statistic intervals; touching ones are apart enough."""
     delta = metrics.median_response(current, previous, OPEN).delta
     assert delta.change == pytest.approx(change)
     assert delta.verdict == verdict
-    assert (delta.reason is None) is (verdict in {"better", "worse"})
+    assert (delta.reason is None) is (verdict in {"better", "worse", "unchanged"})
 
 
 @pytest.mark.parametrize(
     ("ai_resolved", "resolved", "verdict"),
-    [(300, 1000, "better"), (480, 1000, "within_noise"), (700, 1000, "worse"), (0, 4, "within_noise")],
+    [(300, 1000, "better"), (480, 1000, "within_noise"), (700, 1000, "worse"), (1, 4, "within_noise")],
 )
 def test_the_ai_rate_is_compared_in_percentage_points(ai_resolved: int, resolved: int, verdict: str) -> None:
-    """0.5 against another rate, by Wilson intervals; more is better."""
+    """0.5 against another rate, by Newcombe's interval; more is better."""
     current = replace(TOTALS, resolved=1000, ai_resolved=500, ai_handled_rate=0.5)
     previous = replace(
         TOTALS, resolved=resolved, ai_resolved=ai_resolved, ai_handled_rate=ai_resolved / resolved
@@ -130,8 +134,8 @@ def test_the_ai_rate_is_compared_in_percentage_points(ai_resolved: int, resolved
 def test_visitors_are_compared_as_counts(
     current: int, previous: int, change: float | None, verdict: str
 ) -> None:
-    """Relative change with Poisson intervals; zero is a value, not a gap."""
-    kpi = metrics.unique_visitors(current, previous, OPEN)
+    """Relative change; zero is a value, not a gap."""
+    kpi = metrics.unique_visitors(Count(current, 168.0), Count(previous, 168.0), OPEN)
     assert (kpi.value, kpi.n) == (float(current), current)
     assert kpi.delta.change == (None if change is None else pytest.approx(change))
     assert kpi.delta.verdict == verdict
@@ -180,7 +184,7 @@ def all_kpis(gate: Gate, current: ConversationTotals, previous: ConversationTota
         metrics.median_resolution(current, previous, gate),
         metrics.ai_handled(current, previous, gate),
         metrics.satisfaction(index(50.0), index(50.0), gate),
-        metrics.unique_visitors(10, 10, gate),
+        metrics.unique_visitors(Count(10, 168.0), Count(10, 168.0), gate),
     ]
 
 

@@ -22,10 +22,9 @@ from analytics.cached.whole import PAGE_ROWS as PAGE_ROWS_OF_FILES
 from analytics.cached.whole import Whole, mapped, whole
 from analytics.conversations import PAGE_ROWS, Escalations, Listing
 from analytics.errors import SourceError
-from analytics.metrics import Gate
 from analytics.readings import Answer, Reading
 from analytics.selection import Selection
-from analytics.sources import Bounds, Offsets
+from analytics.sources import Bounds
 from analytics.views import ResolvedView, View
 
 LAST_PAGE: Final = 40_000
@@ -40,7 +39,6 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
         key (string): see the pipe.
         conversations (int): a conversation counts once per dimension.
         median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
-        responded, resolved (int): of the conversations, those behind each median.
 
     Args:
         view: What is looked at.
@@ -53,10 +51,10 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
     Source: `conversation_breakdown`.
     """
     resolved = resolve_view(view)
-    bounds, offsets = _period(resolved)
+    bounds, zone = _period(resolved)
     question = resolved.question("conversation_breakdown", resolved.conversations), selection
     return last_good.read(
-        question, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
+        question, lambda: _conversation_breakdown(resolved.website.id, bounds, zone, selection)
     )
 
 
@@ -185,20 +183,19 @@ def escalations(view: View) -> Reading[Escalations]:
     totals = inbox_analytics_of(resolved)
     if isinstance(totals, SourceError):
         raise totals
-    gate = Gate(resolved.is_compared, resolved.comparable)
-    return totals.with_value(conversations.escalations(totals.value, gate))
+    return totals.with_value(conversations.escalations(totals.value, resolved.gate))
 
 
-def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
+def _period(resolved: ResolvedView) -> tuple[Bounds, str]:
     period = resolved.conversations
-    return bounds_of(period, resolved, is_comparable=False), Offsets.of(period)
+    return bounds_of(period, resolved, is_compared=False), period.timezone.key
 
 
 def _rows(resolved: ResolvedView, selection: Selection, page: int) -> Reading[pd.DataFrame]:
-    bounds, offsets = _period(resolved)
+    bounds, zone = _period(resolved)
     question = resolved.question("conversation_list", resolved.conversations), selection, page
     return last_good.read(
-        question, lambda: _conversation_list(resolved.website.id, bounds, offsets, selection, page)
+        question, lambda: _conversation_list(resolved.website.id, bounds, zone, selection, page)
     )
 
 
@@ -208,20 +205,20 @@ def _total(rows: pd.DataFrame) -> int:
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _conversation_breakdown(
-    website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
+    website_id: str, bounds: Bounds, timezone: str, selection: Selection
 ) -> Answer[pd.DataFrame]:
-    return sources.conversation_breakdown(connections().tinybird, website_id, bounds, offsets, selection)
+    return sources.conversation_breakdown(connections().tinybird, website_id, bounds, timezone, selection)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _conversation_list(
-    website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection, page: int
+    website_id: str, bounds: Bounds, timezone: str, selection: Selection, page: int
 ) -> Answer[pd.DataFrame]:
     return sources.conversation_list(
         connections().tinybird,
         website_id,
         bounds,
-        offsets,
+        timezone,
         selection,
         limit=PAGE_ROWS,
         offset=(page - 1) * PAGE_ROWS,

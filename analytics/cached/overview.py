@@ -21,6 +21,7 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.errors import SourceError
+from analytics.intervals import FEWEST_PAIRS
 from analytics.metrics import KpiBoard, KpiKey
 from analytics.readings import Answer, Question, Reading
 from analytics.selection import EVERYTHING, Selection
@@ -40,17 +41,30 @@ def kpis(view: View) -> Reading[KpiBoard]:
         SourceError: Nothing could be read.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
-    visitor_bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
-    website_id, visitors = resolved.website.id, None
-    with ThreadPoolExecutor(max_workers=3) as pool:
+    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
+    visitor_bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
+    website_id, visitors, series = resolved.website.id, None, None
+    with ThreadPoolExecutor(max_workers=4) as pool:
         conversations = pool.submit(inbox_analytics_of, resolved)
         scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
         if not resolved.visitors.is_empty:
             question = resolved.question("unique_visitors", resolved.visitors)
             visitors = pool.submit(attempt, question, _unique_visitors, website_id, visitor_bounds)
-    seen = None if visitors is None else visitors.result()
-    return board(resolved, conversations.result(), seen, scores.result())
+        if are_visitor_days_compared(resolved):
+            series = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
+    return board(
+        resolved,
+        conversations.result(),
+        None if visitors is None else visitors.result(),
+        scores.result(),
+        None if series is None else series.result(),
+    )
+
+
+def are_visitor_days_compared(resolved: ResolvedView) -> bool:
+    """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
+    days = resolved.visitors.day_count()
+    return resolved.visitors_gate.is_open and resolved.bucket == "day" and days >= FEWEST_PAIRS
 
 
 def questions(view: View) -> dict[KpiKey, tuple[Question, ...]]:
@@ -61,8 +75,8 @@ def questions(view: View) -> dict[KpiKey, tuple[Question, ...]]:
         SourceError: Postgres is down.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
-    visitor_bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
+    visitor_bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
     website = {"website_id": resolved.website.id}
     conversations = Question(
         "Tinybird pipe", schemas.INBOX_ANALYTICS.resource, {**website, **bounds.params()}
@@ -143,7 +157,7 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         SourceError: Tinybird could not be read and there is no last good value.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
     with ThreadPoolExecutor(max_workers=2) as pool:
         rows = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
         scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
@@ -152,17 +166,17 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
 
 def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame] | SourceError:
     """The pipe's buckets of a view, or the failure as a value: one read for all who need it."""
-    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
     question = resolved.question("kpi_timeseries", resolved.conversations), selection
-    period, is_comparable = resolved.conversations, resolved.comparable.is_ok
-    buckets = buckets_of(resolved.bucket, period, resolved, is_comparable=is_comparable)
+    period, is_compared = resolved.conversations, resolved.gate.is_open
+    buckets = buckets_of(resolved.bucket, period, resolved, is_compared=is_compared)
     offsets = Offsets.of(resolved.previous, period) if selection.cell else None
     return attempt(question, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
 
 
 def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
     """The conversation totals of both periods of a view, or the failure as a value: one read for all who need it."""
-    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
     question = resolved.question("inbox_analytics", resolved.conversations)
     return attempt(question, _inbox_analytics, resolved.website.id, bounds)
 

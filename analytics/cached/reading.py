@@ -51,16 +51,16 @@ def connections() -> Connections:
     return Connections.from_settings(load_settings())
 
 
-def bounds_of(period: Period, resolved: ResolvedView, *, is_comparable: bool) -> Bounds:
-    """Both periods for a pipe; the one before is empty unless it may be read, so that no limit is passed."""
+def bounds_of(period: Period, resolved: ResolvedView, *, is_compared: bool) -> Bounds:
+    """Both periods for a pipe; the one before is empty unless it is compared, so that nothing of it is read."""
     date_from, date_to = period.utc_bounds()
-    before = resolved.previous.utc_bounds() if is_comparable else (date_from, date_from)
+    before = resolved.previous.utc_bounds() if is_compared else (date_from, date_from)
     return Bounds(date_from, date_to, *before)
 
 
-def buckets_of(bucket: Bucket, period: Period, resolved: ResolvedView, *, is_comparable: bool) -> Buckets:
+def buckets_of(bucket: Bucket, period: Period, resolved: ResolvedView, *, is_compared: bool) -> Buckets:
     """Where the buckets of the periods in `bounds_of` start."""
-    return Buckets.of(bucket, period, resolved.previous if is_comparable else None)
+    return Buckets.of(bucket, period, resolved.previous if is_compared else None)
 
 
 def attempt(

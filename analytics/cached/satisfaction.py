@@ -53,7 +53,7 @@ def satisfaction_distributions(view: View) -> Reading[pd.DataFrame]:
     Source: Postgres `feedback` and `conversation`.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_comparable=resolved.comparable.is_ok)
+    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
     scores = rating_and_sentiment_of(resolved, bounds)
     if isinstance(scores, SourceError):
         raise scores

@@ -21,7 +21,7 @@ from analytics.cached.reading import (
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
 from analytics.readings import Answer, Question, Reading
 from analytics.sources import Bounds, Buckets, VisitorFilters
-from analytics.views import View
+from analytics.views import ResolvedView, View
 
 LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
 """As many values of a dimension are read; as many rows or more mean that there may be others."""
@@ -52,10 +52,10 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
     resolved = resolve_view(view)
     if resolved.visitors.is_empty:
         return Reading(audience.audience(None, resolved), view.now)
-    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
     reading = last_good.read(
         (resolved.question("visitor_breakdown", resolved.visitors), filters),
-        lambda: _visitor_breakdown(resolved.website.id, bounds, filters),
+        lambda: _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
     )
     return reading.with_value(audience.audience(reading.value, resolved))
 
@@ -78,13 +78,14 @@ def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimensio
     if len(listed) < LISTED_VALUES:
         return Whole(iter([listed]), len(listed), is_cut=False)
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
 
     def read(offset: int) -> pd.DataFrame:
         return sources.visitor_breakdown(
             connections().tinybird,
             resolved.website.id,
             bounds,
+            _days_of(resolved),
             filters,
             dimension=dimension,
             limit=PAGE_ROWS,
@@ -131,12 +132,12 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
             [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
         )
         return Reading(audience.series(nothing, resolved), view.now)
-    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
+    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
     buckets = buckets_of(
         audience.bucket_of(resolved),
         resolved.visitors,
         resolved,
-        is_comparable=resolved.visitors_comparable.is_ok,
+        is_compared=resolved.visitors_gate.is_open,
     )
     reading = last_good.read(
         (resolved.question("visitor_timeseries", resolved.visitors), filters),
@@ -155,14 +156,24 @@ def visitor_questions(view: View, filters: VisitorFilters) -> tuple[Question, ..
     resolved = resolve_view(view)
     if resolved.visitors.is_empty:
         return ()
-    bounds = bounds_of(resolved.visitors, resolved, is_comparable=resolved.visitors_comparable.is_ok)
-    params = {"website_id": resolved.website.id, **bounds.params(), **filters.params()}
+    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
+    days = {name: starts for name, starts in _days_of(resolved).params().items() if starts}
+    params = {"website_id": resolved.website.id, **bounds.params(), **days, **filters.params()}
     return (Question("Tinybird pipe", schemas.VISITOR_BREAKDOWN.resource, params),)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
-def _visitor_breakdown(website_id: str, bounds: Bounds, filters: VisitorFilters) -> Answer[pd.DataFrame]:
-    return sources.visitor_breakdown(connections().tinybird, website_id, bounds, filters)
+def _visitor_breakdown(
+    website_id: str, bounds: Bounds, days: Buckets, filters: VisitorFilters
+) -> Answer[pd.DataFrame]:
+    return sources.visitor_breakdown(connections().tinybird, website_id, bounds, days, filters)
+
+
+def _days_of(resolved: ResolvedView) -> Buckets:
+    """The days of both periods; none where nothing is compared, because only the verdict needs them."""
+    if not resolved.visitors_gate.is_open:
+        return Buckets("", "")
+    return buckets_of("day", resolved.visitors, resolved, is_compared=True)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

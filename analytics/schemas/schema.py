@@ -13,7 +13,7 @@ import pandas as pd
 from analytics.errors import SchemaMismatch, Source
 from analytics.received import measure, whole_number
 
-Dtype = Literal["string", "int", "float", "bool", "datetime"]
+Dtype = Literal["string", "int", "float", "bool", "datetime", "counts"]
 
 YEARS: Final = (1900, 2299)
 """What ClickHouse can store. A time beyond it cannot be shown in every timezone."""
@@ -29,7 +29,8 @@ class Column:
     Attributes:
         name: As it arrives.
         dtype: `int` is a count, never negative; it and `float` become int64 and float64, `datetime` aware UTC, `string`
-            pandas' string type. Numbers are bounded as `analytics.received` says.
+            pandas' string type, `counts` a tuple of counts in each row. Numbers are bounded as `analytics.received`
+            says.
         meaning: One phrase, with the unit when it has one.
         is_nullable: True when "not observable" is a possible answer (NaN, NaT; never 0). Such a count is a `float`.
     """
@@ -123,6 +124,8 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
         if not all(isinstance(value, bool) for value in values):
             raise ValueError(dtype)
         return pd.Series(values, dtype="bool")
+    if dtype == "counts":
+        return pd.Series([_counts(value) for value in values], dtype="object")
     number = whole_number if dtype == "int" else measure
     numbers = [None if value is None else number(value) for value in values]
     if any(found is None and value is not None for found, value in zip(numbers, values, strict=True)):
@@ -132,6 +135,16 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
 
 def _is_instant(value: object) -> bool:
     return isinstance(value, str) and _INSTANT.match(value) is not None
+
+
+def _counts(value: object) -> tuple[int, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError("counts")
+    found = [whole_number(each) for each in value]
+    counts = tuple(each for each in found if each is not None)
+    if len(counts) < len(found):
+        raise ValueError("counts")
+    return counts
 
 
 def pipe(name: str, *columns: Column) -> Schema:

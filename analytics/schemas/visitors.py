@@ -13,6 +13,12 @@ VISITOR_BREAKDOWN = pipe(
     Column("previous_visitors", "int", "the same in the period before; 0 when that was not asked for"),
     Column("previous_sessions", "int", "the same in the period before; 0 when that was not asked for"),
     Column("previous_page_views", "int", "the same in the period before; 0 when that was not asked for"),
+    Column("visitors_by_day", "counts", "distinct visitors of each day, in order"),
+    Column("sessions_by_day", "counts", "distinct sessions of each day; of the total alone"),
+    Column("page_views_by_day", "counts", "page views of each day; of the total alone"),
+    Column("previous_visitors_by_day", "counts", "the same in the period before"),
+    Column("previous_sessions_by_day", "counts", "the same in the period before; of the total alone"),
+    Column("previous_page_views_by_day", "counts", "the same in the period before; of the total alone"),
 )
 
 VISITOR_TIMESERIES = pipe(

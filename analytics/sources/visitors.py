@@ -57,6 +57,7 @@ def visitor_breakdown(
     tinybird: Tinybird,
     website_id: str,
     bounds: Bounds,
+    days: Buckets,
     filters: VisitorFilters,
     *,
     dimension: str | None = None,
@@ -71,6 +72,7 @@ def visitor_breakdown(
         tinybird: Where to ask.
         website_id: Whose visitors.
         bounds: Both periods.
+        days: Where the days of both periods start.
         filters: What to narrow them to.
         dimension: Only the values of this one: browser, city, country, device or page; None for all.
         limit: At most so many values of each dimension.
@@ -84,6 +86,7 @@ def visitor_breakdown(
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
         **bounds.params(),
+        **days.params(),
         **filters.params(),
         "dimension": dimension,
         "limit": limit,

@@ -13,7 +13,8 @@ import streamlit as st
 
 from analytics import cached
 from analytics.cached import Question, View
-from analytics.metrics import KPI_ORDER, Delta, Kpi, KpiBoard, KpiKey, Unit, Verdict
+from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
+from analytics.verdicts import Delta, Unit, Verdict
 from pages.components import explain, formatting
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
@@ -59,6 +60,7 @@ VERDICTS: dict[Verdict, str] = {
     "better": "better",
     "worse": "worse",
     "within_noise": "within noise",
+    "unchanged": "no change",
     "not_comparable": "not comparable",
     "off": "",
 }

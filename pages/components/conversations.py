@@ -209,6 +209,8 @@ def _compared(escalations: Escalations) -> list[str]:
         return [f":gray[not comparable: {delta.reason}]"]
     if delta.verdict == "within_noise":
         return [f":gray[{change}, within noise]"]
+    if delta.verdict == "unchanged":
+        return [":gray[no change]"]
     colour = "green" if delta.verdict == "better" else "red"
     return [f":{colour}[**{change}** {delta.verdict}]"]
 

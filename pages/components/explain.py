@@ -6,7 +6,7 @@ import streamlit as st
 
 from analytics.cached import Kpi, Question
 from analytics.errors import SourceError
-from analytics.metrics import Delta
+from analytics.verdicts import Delta
 from pages.components import formatting
 from pages.components.charts import Metric
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from analytics.metrics import Delta, Kpi
+from analytics.metrics import Kpi
+from analytics.verdicts import Delta
 from pages.components import explain
 from pages.components.charts import METRICS
 from tests.conftest import LocalStack

@@ -7,8 +7,9 @@ import pytest
 
 from analytics.attribution import Attribution, Part
 from analytics.intervals import Interval
-from analytics.metrics import Delta, Kpi
+from analytics.metrics import Kpi
 from analytics.satisfaction import WEIGHTS, Component
+from analytics.verdicts import Delta
 from pages.components import satisfaction
 from pages.components.palette import SCALES
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 
@@ -19,7 +19,15 @@ COLUMNS = [
     "previous_visitors",
     "previous_sessions",
     "previous_page_views",
+    "visitors_by_day",
+    "sessions_by_day",
+    "page_views_by_day",
+    "previous_visitors_by_day",
+    "previous_sessions_by_day",
+    "previous_page_views_by_day",
 ]
+SHARED = [*COLUMNS[3:10], "previous_visitors_by_day"]
+"""What a row has as well as the total: sessions and page views by day are the total's alone."""
 NOON = ago(days=2).replace(hour=12, minute=0, second=0)
 PERIOD = {"date_from": stamp(NOON), "date_to": stamp(NOON + timedelta(hours=1))}
 CODES = (
@@ -62,6 +70,10 @@ def _event(visitor: str, at: datetime, event_type: str = "seen", **columns: str)
     }
 
 
+def _unix(starts: list[datetime]) -> str:
+    return ",".join(str(int(start.timestamp())) for start in starts)
+
+
 def _counts(rows: list[Row], dimension: str) -> list[tuple[object, ...]]:
     """Value, visitors, sessions and page views of a dimension, in the order of the answer."""
     return [
@@ -99,7 +111,7 @@ def test_each_dimension_counts_visitors_sessions_and_page_views(website: Website
 def test_empty_periods_have_the_total_alone(website: Website) -> None:
     """Without events there is one row of zeros."""
     assert website.ask("visitor_breakdown", **PERIOD) == [
-        dict(zip(COLUMNS, ["total", "", "", 0, 0, 0, 0, 0, 0], strict=True))
+        dict(zip(COLUMNS, ["total", "", "", *[0] * 6, *[[0]] * 6], strict=True))
     ]
 
 
@@ -237,7 +249,67 @@ def test_a_filter_gives_the_number_that_its_row_showed(website: Website) -> None
             for found in website.ask("visitor_breakdown", **PERIOD, **filters)
             if found["dimension"] == "total"
         )
-        assert [total[column] for column in COLUMNS[3:]] == [row[column] for column in COLUMNS[3:]]
+        assert [total[column] for column in SHARED] == [row[column] for column in SHARED]
+
+
+def test_each_day_is_counted_as_a_period_of_its_own(website: Website) -> None:
+    """Of 25 and 24 hours and an unfinished one: a visitor of two days counts in both, one only read about in none."""
+    roll = dice(7)
+    lengths = [25, 24, 24, 5]
+    hours = [sum(lengths[:day]) for day in range(len(lengths) + 1)]
+    current = [NOON - timedelta(hours=hours[-1] - hour) for hour in hours]
+    previous = [start - timedelta(days=5) for start in current]
+    website.visits(
+        *(
+            _event(
+                f"v{roll.randrange(90)}",
+                previous[0] + timedelta(minutes=roll.randrange(10 * 24 * 60)),
+                roll.choice(["seen", "page_view"]),
+                session_id=f"s{roll.randrange(3)}",
+                country_code=roll.choice(["FR", "DE"]),
+            )
+            for _ in range(900)
+        )
+    )
+
+    rows = website.ask(
+        "visitor_breakdown",
+        date_from=stamp(current[0]),
+        date_to=stamp(current[-1]),
+        prev_date_from=stamp(previous[0]),
+        prev_date_to=stamp(previous[-1]),
+        bucket_starts=_unix(current[:-1]),
+        prev_bucket_starts=_unix(previous[:-1]),
+    )
+
+    expected = [(start, end) for edges in (current, previous) for start, end in pairwise(edges)]
+    days = [
+        website.ask("visitor_breakdown", date_from=stamp(start), date_to=stamp(end))
+        for start, end in expected
+    ]
+    for row in rows:
+        if row["dimension"] not in {"total", "country"}:
+            continue
+        alone = [
+            next(
+                each for each in day if (each["dimension"], each["value"]) == (row["dimension"], row["value"])
+            )
+            for day in days
+        ]
+        names = ["visitors", "sessions", "page_views"] if row["dimension"] == "total" else ["visitors"]
+        for name in names:
+            assert row[f"{name}_by_day"] + row[f"previous_{name}_by_day"] == [day[name] for day in alone]
+
+
+def test_sixty_days_are_the_most(website: Website) -> None:
+    """More starts than that are refused by the parameter's name."""
+    many = ",".join(map(str, range(61)))
+    assert "bucket_starts takes at most 60 days" in website.refusal(
+        "visitor_breakdown", **PERIOD, bucket_starts=many
+    )
+    assert "prev_bucket_starts takes at most 60 days" in website.refusal(
+        "visitor_breakdown", **PERIOD, prev_bucket_starts=many
+    )
 
 
 def test_the_total_equals_unique_visitors(website: Website) -> None:
