@@ -56,7 +56,7 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`inbox-analytics demo` on free ports; stopped as a person would, with Ctrl-C."""
     directory = tmp_path_factory.mktemp("demo")
-    port = _free_port()
+    port = free_port()
     program = [sys.executable, "-m", "analytics.cli", "demo", "--port", str(port), "--tinybird-port", "0"]
     with (directory / "output.log").open("w") as output:
         process = subprocess.Popen(
@@ -67,7 +67,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         )
         try:
             url = f"http://localhost:{port}"
-            _wait_for(url, directory / "data" / "env", process, directory / "output.log")
+            wait_for(url, directory / "data" / "env", process, directory / "output.log")
             env = dict(line.split("=", 1) for line in (directory / "data" / "env").read_text().splitlines())
             yield Demo(url, env)
         finally:
@@ -83,7 +83,7 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     def start(served: Path = ROOT / "asgi_app.py", base: str = "", **other: str) -> str:
         key = served, base, tuple(sorted(other.items()))
         if key not in running:
-            port = _free_port()
+            port = free_port()
             log = tmp_path_factory.mktemp("web-app") / "output.log"
             program = [sys.executable, "-m", "streamlit", "run", str(served), "--server.port", str(port)]
             with log.open("w") as output:
@@ -95,7 +95,7 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
                     stderr=subprocess.STDOUT,
                 )
             running[key] = f"http://localhost:{port}{base}", process
-            _wait_for(running[key][0], log, process, log)
+            wait_for(running[key][0], log, process, log)
         return running[key][0]
 
     yield start
@@ -104,13 +104,22 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
         process.wait(timeout=30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that no server listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
-def _wait_for(url: str, env: Path, process: subprocess.Popen[bytes], output: Path) -> None:
+def wait_for(url: str, env: Path, process: subprocess.Popen[bytes], output: Path) -> None:
+    """Waits until the web app answers; fails with its output when it ends before.
+
+    Args:
+        url: its address.
+        env: a file that is there once its sources are.
+        process: the web app.
+        output: its log.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
