@@ -48,6 +48,8 @@ async def export(request: Request) -> Response:
     except ValueError:
         return _no_file("This page is older than the server. Reload it and try again.", 400)
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    if file.is_cut:
+        headers["X-Is-Cut"] = "1"
     if file.rows is not None:
         headers["X-Total-Rows"] = str(file.rows)
     return StreamingResponse(file.lines, media_type="text/csv", headers=headers)

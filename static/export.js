@@ -16,8 +16,9 @@ export default function ({ data, parentElement }) {
     try {
       const answer = await answered(data.request, say)
       if (!answer.ok) return say(await reason(answer))
-      download(new Blob(await read(answer, say), { type: 'text/csv' }), data.file)
-      say('File saved.', false)
+      const { parts, rows } = await read(answer, say), isCut = answer.headers.has('X-Is-Cut')
+      download(new Blob(parts, { type: 'text/csv' }), data.file)
+      say(isCut ? `The file has the first ${said(rows)} rows: narrow the page down for the others.` : 'File saved.', isCut)
     } catch (error) {
       console.warn(error)
       say('The connection broke before the file was whole: nothing is saved. Try again.')
@@ -50,17 +51,17 @@ async function answered(request, say) {
 async function read(answer, say) {
   const total = Number(answer.headers.get('X-Total-Rows')), reader = answer.body.getReader()
   const parts = [], LINE_END = 10
-  for (let lines = 0; ;) {
+  // The first line names the columns.
+  for (let rows = -1; ;) {
     const { done, value } = await reader.read()
-    if (done) return parts
+    if (done) return { parts, rows }
     parts.push(value)
-    for (const byte of value) lines += byte === LINE_END
-    if (lines > SAID_FROM_ROWS || total > SAID_FROM_ROWS) {
-      const rows = Math.max(lines - 1, 0).toLocaleString('en')
-      say(total ? `${rows} of ${total.toLocaleString('en')} rows` : `${rows} rows`)
-    }
+    for (const byte of value) rows += byte === LINE_END
+    if (Math.max(rows, total) > SAID_FROM_ROWS) say(total ? `${said(rows)} of ${said(total)} rows` : `${said(rows)} rows`)
   }
 }
+
+const said = number => number.toLocaleString('en')
 
 async function reason(answer) {
   try {

@@ -305,4 +305,4 @@ def _sparkline(series: pd.DataFrame | None, name: Count) -> list[float]:
         return []
     rows = series[(series["period"] == "current") & series["is_complete"]]
     values = rows[name].dropna()
-    return [float(value) for value in values] if len(values) > 1 else []
+    return [float(value) for value in values]

@@ -242,4 +242,4 @@ def _sparkline(series: pd.DataFrame | None, key: KpiKey) -> list[float]:
         return []
     rows = series[(series["period"] == "current") & series["is_complete"]]
     values = rows[METRICS[METRIC_OF[key]].column].dropna()
-    return [float(value) for value in values] if len(values) > 1 else []
+    return [float(value) for value in values]

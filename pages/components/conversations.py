@@ -15,6 +15,7 @@ import streamlit as st
 from analytics.cached import Reading
 from analytics.clock import parse_timezone
 from analytics.conversations import PAGE_ROWS, Escalations, Listing
+from analytics.exports import ROW_LIMIT
 from analytics.selection import (
     BAND_COUNT,
     EVERYTHING,
@@ -297,18 +298,17 @@ def note_unknown(reading: Reading[Listing]) -> None:
         )
 
 
-def page_words(listing: Listing) -> dict[str, str]:
+def page_words(listing: Listing) -> str:
     """Which rows a page of the list has."""
     first = (listing.page - 1) * PAGE_ROWS + 1
     last = first + len(listing.rows) - 1
-    return {
-        "Rows": f"{formatting.count(first)} to {formatting.count(last)} of {formatting.count(listing.total)}"
-    }
+    return f"{formatting.count(first)} to {formatting.count(last)} of {formatting.count(listing.total)}"
 
 
 def draw_pages(listing: Listing) -> None:
     """Draw which rows these are, and the other pages; the choice is kept in the URL as `page`."""
-    st.caption(f"{page_words(listing)['Rows']}, all with an event in this period", width="content")
+    limit = f"; the CSV has the first {formatting.count(ROW_LIMIT)}" if listing.total > ROW_LIMIT else ""
+    st.caption(f"{page_words(listing)}, all with an event in this period{limit}", width="content")
     if listing.page_count > 1:
         key = f"pages-{listing.page}-of-{listing.page_count}"
         st.pagination(

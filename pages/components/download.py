@@ -56,10 +56,17 @@ class Request(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is on its way: its lines in parts, and how many rows it will have, where that is known."""
+    """A file that is on its way.
+
+    Attributes:
+        lines: Its content, in parts.
+        rows: How many it will have; None when not known before they are read.
+        is_cut: True when there are more than a file holds.
+    """
 
     lines: Iterator[bytes]
     rows: int | None
+    is_cut: bool
 
 
 def request(
@@ -123,7 +130,7 @@ def answer(asked: bytes | str, now: datetime | None = None) -> File:
         note=" ".join(table.notes) or None,
     )
     lines = exports.csv_lines(table.pages, about)
-    return File(chain([next(lines)], lines), table.total)
+    return File(chain([next(lines)], lines), table.total, table.is_cut)
 
 
 def _types(read: Callable[..., Table]) -> TypeAdapter[tuple[object, ...]]:

@@ -51,6 +51,7 @@ class Table:
         previous: The same of the period before, where the rows have something of it.
         total: How many rows there are; None when not known before they are read.
         notes: What a reader has to know beside.
+        is_cut: True when there are more rows than a file holds.
     """
 
     pages: Iterable[pd.DataFrame]
@@ -58,6 +59,7 @@ class Table:
     previous: Instants | None = None
     total: int | None = None
     notes: tuple[str, ...] = ()
+    is_cut: bool = False
 
 
 def kpis(view: View) -> Table:
@@ -289,6 +291,7 @@ def _of_list(
         previous,
         total,
         tuple(notes),
+        whole.is_cut,
     )
 
 
