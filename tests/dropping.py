@@ -4,28 +4,33 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 THREAD_NAME: Final = "dropping proxy"
+UNIX_NAME: Final = ".s.PGSQL.5432"
 
 
 class Dropping:
     """A running proxy.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1.
+        port: Where it listens, on 127.0.0.1; none on a Unix socket.
         opened: Connections that were opened through it so far.
         given_up: Dropped connections that the client has closed since.
         is_holding: True drops what is opened from now on, too.
         rewrite: What the server's bytes are replaced by, of the same length; (old, new).
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, directory: Path | None = None) -> None:
         parts = urlsplit(target)
         self._target = (parts.hostname or "", parts.port or 0)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
+        if directory is None:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.port = int(self._listener.getsockname()[1])
+        else:
+            self._listener = socket.create_server(str(directory / UNIX_NAME), family=socket.AF_UNIX)
         self.opened = self.given_up = 0
         self.is_holding = False
         self.rewrite = (b"", b"")
@@ -82,9 +87,14 @@ class Dropping:
 
 
 @contextmanager
-def dropping(target: str) -> Iterator[Dropping]:
-    """A proxy in front of `target`, an address of any scheme; closed on leaving."""
-    proxy = Dropping(target)
+def dropping(target: str, directory: Path | None = None) -> Iterator[Dropping]:
+    """A proxy in front of `target`, an address of any scheme; closed on leaving.
+
+    Args:
+        target: The server, on TCP.
+        directory: Where the proxy's Unix socket for Postgres is made; None listens on TCP.
+    """
+    proxy = Dropping(target, directory)
     try:
         yield proxy
     finally:

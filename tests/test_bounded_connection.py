@@ -1,9 +1,12 @@
 """Connections that were dropped in silence are given up, on the side that waits, and leave nothing behind."""
 
+import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -288,7 +291,22 @@ def test_what_the_address_says_about_silence_holds(
         client.read("one", "SELECT 1", {})
         (connection,) = made
         named = connection.info.get_parameters()
+        with socket.socket(fileno=os.dup(connection.fileno())) as opened:
+            kept_alive = opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert bool(kept_alive) == (named.get("keepalives") != "0")
     assert {name: int(named[name]) for name in KEEPALIVE if name in named} == expected
+
+
+def test_a_unix_socket_has_the_same_bounds(local_stack: LocalStack, tmp_path: Path) -> None:
+    """The options of TCP do not disturb it, and an idle connection that hears nothing is replaced."""
+    user = urlsplit(local_stack.database_url)
+    url = f"postgresql://{user.username}:{user.password}@{user.path}?host={tmp_path}"
+    with dropping(local_stack.database_url, tmp_path) as path, Postgres(url, SHORT) as client:
+        assert client.read("one", "SELECT 1 AS one", {}).rows == [{"one": 1}]
+        path.drop()
+        assert client.read("next", "SELECT 1 AS one", {}).rows == [{"one": 1}]
+        assert pool(client).checkedout() == 0
+        until(lambda: path.given_up == 1)
 
 
 def test_a_server_of_no_known_version_is_refused(client: Postgres, path: Dropping) -> None:

@@ -160,6 +160,19 @@ def test_reads_may_run_side_by_side(local_stack: LocalStack) -> None:
     assert seen == {number: number for number in range(12)}
 
 
+def test_a_reader_that_gets_no_connection_is_told_why(local_stack: LocalStack) -> None:
+    """Postgres is there: other readers hold all of the connections."""
+    streams = []
+    with Postgres(local_stack.database_url, Limits(pool=0.1)) as client:
+        for _ in range(10):
+            streams.append(client.stream("long", "SELECT generate_series(1, 100000)", {}))
+            next(streams[-1])
+        with pytest.raises(SourceUnavailable, match="connection to Postgres is in use"):
+            client.read("made_up", "SELECT 1", {})
+        del streams
+        assert client.read("made_up", "SELECT 1 AS one", {}).rows == [{"one": 1}]
+
+
 @pytest.mark.parametrize("url", ["", "not an address", "postgresql://h:port/d", "postgresql://[::1/d"])
 def test_an_address_that_is_none_is_a_configuration_error(url: str) -> None:
     """Said at once, with the form it should have."""
