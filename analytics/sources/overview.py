@@ -27,6 +27,9 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
     name = schemas.INBOX_ANALYTICS.resource
     answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
     frame = schemas.INBOX_ANALYTICS.periods((column["name"] for column in answer.meta), answer.rows)
+    for part, whole in _PARTS:
+        if (frame[part] > frame[whole]).any():
+            raise schemas.INBOX_ANALYTICS.mismatch(f"{part} is larger than {whole}")
     return Answer(ConversationPeriods(_totals(frame, "current"), _totals(frame, "previous")), answer.read_at)
 
 
@@ -77,6 +80,15 @@ def kpi_timeseries(
     }
     return series_frame(tinybird, schemas.KPI_TIMESERIES, params, buckets)
 
+
+_PARTS: Final = (
+    ("ai_resolved", "resolved"),
+    ("started_responded", "started"),
+    ("started_resolved", "started"),
+    ("started_ai_resolved", "started_resolved"),
+    ("responded_ai_resolved", "responded"),
+)
+"""Counts that are a part of another one: no share is beyond 100 %."""
 
 _RATING_AND_SENTIMENT: Final = """
 WITH spans (period, starts, ends) AS (
