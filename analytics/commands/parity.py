@@ -14,6 +14,7 @@ from analytics.ingest import parity as both
 from analytics.ingest.comparison import DEFAULT_TOLERANCE, Compared, Unit
 from analytics.ingest.parity import PeriodReport, Report
 from analytics.ingest.receipts import Ledger
+from analytics.ingest.removal import removed_conversations
 from analytics.periods import Range, resolve
 from analytics.postgres import Postgres
 from analytics.settings import load_settings
@@ -70,7 +71,8 @@ def parity(
     with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
         (website,) = history.websites(postgres, [slug])
         purged_at = Ledger(settings.state_dir).ends(settings.tinybird_host).get(website.id)
-        report = both.parity(tinybird, postgres, website, period, now, tolerance, purged_at)
+        removed = removed_conversations(settings.state_dir, settings.tinybird_host, website.id)
+        report = both.parity(tinybird, postgres, website, period, now, tolerance, purged_at, removed)
     if is_json:
         click.echo(json.dumps(_as_json(report, range_, timezone), indent=2))
     else:

@@ -6,7 +6,7 @@ Every cause named here was seen on a row; what no row explains is said to be une
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -73,6 +73,7 @@ class Discrepancies:
         date_to: Its end, exclusive.
         now: Clock of Postgres, seconds since 1970.
         purged_at: When the website's rows were last purged from Tinybird, seconds since 1970; None for never.
+        removed: Conversations whose rows a sync has removed, because they were deleted or of a test visitor then.
     """
 
     def __init__(
@@ -84,8 +85,10 @@ class Discrepancies:
         date_to: str,
         now: float,
         purged_at: float | None,
+        removed: Container[str] = (),
     ) -> None:
         self._purged_at = purged_at
+        self._removed = removed
         self._tinybird = tinybird
         self._postgres = postgres
         self._website = website
@@ -184,6 +187,7 @@ class Discrepancies:
             is_anywhere=conversation_id in anywhere,
             is_peoples=kind == "ai_resolved" and conversation_id in by_ai - anywhere,
             purged_at=self._purged_at,
+            is_removed=conversation_id in self._removed,
         )
 
 
@@ -229,6 +233,7 @@ def why_only_counted(
     is_anywhere: bool,
     is_peoples: bool,
     purged_at: float | None,
+    is_removed: bool = False,
 ) -> str:
     """Why Postgres counts a conversation and Tinybird does not.
 
@@ -239,6 +244,7 @@ def why_only_counted(
         is_anywhere: Whether Tinybird has such an event of it at another time.
         is_peoples: Whether Tinybird has an `ai_resolved` of it and a later resolution by a person.
         purged_at: When the website's rows were last purged, seconds since 1970; None for never.
+        is_removed: Whether a sync has removed its rows.
     """
     at = None if known is None else _instant(kind, known)
     if known is not None and kind != "feedback":
@@ -260,6 +266,8 @@ def why_only_counted(
         return "resolved by a person after the AI in Tinybird, by the AI alone in Postgres"
     if at is not None and purged_at is not None and at < purged_at and not is_anywhere:
         return f"purged: the website's rows were deleted on {datetime.fromtimestamp(purged_at, UTC):%Y-%m-%d}"
+    if is_removed and not is_anywhere:
+        return "removed while it was deleted or a test visitor's; `backfill --restart` sends it again"
     if at is not None and at > now - LATE_SECONDS:
         return f"late event: younger than {LATE_SECONDS / 60:.0f} minutes and not in Tinybird yet"
     return "stored in Tinybird at another time" if is_anywhere else "never sent to Tinybird"

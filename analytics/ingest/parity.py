@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -81,6 +82,7 @@ def parity(
     now: datetime,
     tolerance: float,
     purged_at: datetime | None = None,
+    removed: Container[str] = (),
 ) -> Report:
     """Both sides of every KPI, for a period cut at now and for the one before it.
 
@@ -92,6 +94,7 @@ def parity(
         now: The moment, aware.
         tolerance: 0..1, as `comparison.verdict` takes it.
         purged_at: When the website's rows were last purged from Tinybird, as far as receipts tell; None for never.
+        removed: Conversations whose rows a sync has removed, as far as receipts tell.
 
     Raises:
         SourceError: A source does not answer, or says no.
@@ -107,7 +110,7 @@ def parity(
     for name, span, total in (("current", current, totals.current), ("previous", before, totals.previous)):
         date_from, date_to = span.utc_bounds()
         purged = None if purged_at is None else purged_at.timestamp()
-        search = Discrepancies(tinybird, postgres, website, date_from, date_to, clock, purged)
+        search = Discrepancies(tinybird, postgres, website, date_from, date_to, clock, purged, removed)
         theirs = product.numbers(postgres, website, date_from, date_to)
         ours = _pipe_values(total, *_scores(rated, name))
         postgres_values = theirs.values | _index(theirs)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -28,6 +28,9 @@ from analytics.tinybird import Tinybird
 
 MOST_CHARACTERS: Final = 100_000
 """About how long the condition of a job, and of a question, may be: some 3,000 ids."""
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Job(BaseModel):
@@ -231,28 +234,19 @@ class Removal:
 
     @property
     def _path(self) -> Path:
-        name = re.sub("[^A-Za-z0-9.-]", "_", urlsplit(self.host).netloc)
-        return self.directory / "removals" / f"{name}.json"
+        return _journal_path(self.directory, self.host)
 
     def _read(self) -> Journal:
-        try:
-            return Journal.model_validate_json(self._path.read_bytes())
-        except FileNotFoundError:
-            return Journal()
-        except (ValidationError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not what a removal writes"
-            raise ConfigError(
-                f"{self._path} cannot be read: {reason}.",
-                "Move it elsewhere and start again: deleting twice does no harm.",
-            ) from None
+        return _read(Journal, self._path) if self._path.exists() else Journal()
 
     def _keep(self, journal: Journal) -> Journal:
         self._write(self._path, journal)
         return journal
 
     def _close(self, job: Job) -> None:
-        receipts = self._path.parent / "receipts"
-        self._write(receipts / f"{job.started_at:%Y%m%dT%H%M%S%fZ}-{job.datasource}.json", job)
+        self._write(
+            self._path.with_suffix("") / f"{job.started_at:%Y%m%dT%H%M%S%fZ}-{job.datasource}.json", job
+        )
 
     def _write(self, path: Path, model: BaseModel) -> None:
         try:
@@ -268,6 +262,38 @@ class Removal:
                 f"{path} cannot be written: {error.strerror}.",
                 "Check INBOX_ANALYTICS_STATE_DIR and the free space: a removal needs its journal.",
             ) from None
+
+
+def removed_conversations(directory: Path, host: str, website_id: str) -> frozenset[str]:
+    """Ids of a website's conversations whose rows were removed from that workspace, as far as receipts tell.
+
+    Raises:
+        ConfigError: A receipt cannot be read.
+    """
+    receipts = sorted(_journal_path(directory, host).with_suffix("").glob("*.json"))
+    jobs = (_read(Job, path) for path in receipts)
+    return frozenset(
+        each.id
+        for job in jobs
+        for each in job.rows_of
+        if not job.error and each.website_id == website_id and each.column == "conversation_id"
+    )
+
+
+def _journal_path(directory: Path, host: str) -> Path:
+    # No dot in the name: receipts are in the folder of the same name without the suffix.
+    return directory / "removals" / f"{re.sub('[^A-Za-z0-9-]', '_', urlsplit(host).netloc)}.json"
+
+
+def _read(model: type[Model], path: Path) -> Model:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not what a removal writes"
+        raise ConfigError(
+            f"{path} cannot be read: {reason}.",
+            "Move it elsewhere and start again: deleting twice does no harm.",
+        ) from None
 
 
 def _size(rows_of: RowsOf, before: RowsOf | None) -> int:

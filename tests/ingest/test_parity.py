@@ -300,7 +300,7 @@ def test_visitors_are_compared_and_the_odd_ones_named(
         "visitor_events",
         [
             {
-                "timestamp": f"{NOW - timedelta(seconds=5):%Y-%m-%d %H:%M:%S}",
+                "timestamp": f"{NOW - timedelta(minutes=6):%Y-%m-%d %H:%M:%S}",
                 "website_id": product.website_id,
                 "visitor_id": visitor,
                 "event_type": "seen",

@@ -125,7 +125,7 @@ class Site:
 
     def receipts(self) -> list[Job]:
         """What was removed so far."""
-        paths = sorted((self.directory / "removals" / "receipts").glob("*.json"))
+        paths = sorted((self.directory / "removals").glob("*/*.json"))
         return [Job.model_validate_json(path.read_bytes()) for path in paths]
 
 
@@ -363,6 +363,28 @@ def test_a_product_that_emits_removes_and_moves_nothing(
     ended = history.run("sync", "--once", "--only-remove", environment=environment)
     assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
     assert site.talks() == {kept}
+
+
+def test_parity_names_what_was_removed_and_counts_again(
+    local_stack: LocalStack, product: Product, tmp_path: Path
+) -> None:
+    """A visitor who is no test visitor any more: nothing in Postgres says that events are missing, the receipt does."""
+    history = History(local_stack, product, tmp_path)
+    history.fill(4)
+    environment = history.environment(TINYBIRD_ADMIN_TOKEN=local_stack.admin_token)
+    assert history.run("sync", "--once").returncode == 0
+    product.update("visitor", product.visitor_id, is_test=True)
+    assert history.run("sync", "--once", environment=environment).returncode == 0
+    assert history.stored() == {}
+    product.update("visitor", product.visitor_id, is_test=False)
+    assert history.run("sync", "--once", environment=environment).returncode == 0
+    told = history.run("parity", "--range", "2026-09-01..2026-09-02", environment=environment)
+    assert (
+        "4 × removed while it was deleted or a test visitor's; `backfill --restart` sends it again"
+        in told.stdout
+    )
+    assert history.run("backfill", "--restart").returncode == 0
+    assert history.stored().keys() == history.expected()
 
 
 def test_sync_removes_and_does_not_send_again(
