@@ -140,9 +140,20 @@ def day_starts(now: datetime, days: int, timezone: ZoneInfo) -> tuple[datetime, 
     >>> [f"{start:%d %b %H:%M}" for start in day_starts(datetime(2026, 10, 26, 9, tzinfo=UTC), 3, ZoneInfo("Europe/London"))]
     ['23 Oct 23:00', '24 Oct 23:00', '26 Oct 00:00']
     """
-    today = floor_to_bucket(now, "day", timezone).astimezone(timezone).date()
+    today = local_day(now, timezone)
     starts = (local_midnight(today - timedelta(days=back), timezone) for back in reversed(range(days)))
     return tuple(dict.fromkeys(starts))  # a date that the calendar skipped has no start of its own
+
+
+def local_day(instant: datetime, timezone: ZoneInfo) -> date:
+    """The local day that the instant lies in: the last one that has begun, also where clocks are put back over midnight.
+
+    >>> local_day(datetime(2026, 7, 1, 23, 30, tzinfo=UTC), ZoneInfo("Europe/London"))
+    datetime.date(2026, 7, 2)
+    """
+    day = instant.astimezone(timezone).date()
+    following = day + timedelta(days=1)
+    return following if local_midnight(following, timezone) <= instant else day
 
 
 def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
@@ -178,10 +189,7 @@ def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> da
     """
     wall = instant.astimezone(timezone)
     if bucket != "hour":
-        day = wall.date()
-        following = day + timedelta(days=1)
-        if local_midnight(following, timezone) <= instant:  # put back over midnight: the day has begun once
-            day = following
+        day = local_day(instant, timezone)
         return local_midnight(day - timedelta(days=day.weekday() if bucket == "week" else 0), timezone)
     since_hour = timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
     start = instant.astimezone(UTC) - since_hour

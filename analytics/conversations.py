@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from math import inf
 from typing import Final
 
 import pandas as pd
 
-from analytics import countries
+from analytics import clock, countries
 from analytics.country_codes import folded
 from analytics.intervals import wilson
+from analytics.periods import Period
 from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure
 from analytics.totals import ConversationPeriods, ConversationTotals
 from analytics.verdicts import Delta, Gate, Measured, verdict_on
+
+_HOUR: Final = timedelta(hours=1)
 
 PAGE_ROWS: Final = 25
 """Conversations on one page of the list."""
@@ -114,24 +118,60 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     )
 
 
-def hours(breakdown: pd.DataFrame) -> pd.DataFrame:
+def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The week by the hour of the start: 168 rows, Monday's midnight first, also of hours without a conversation.
 
     Columns:
         weekday (int): 1 Monday to 7.
         hour (int): 0 to 23, on the local clock.
+        hours_in_period (float, hours): how long the clock showed that hour in the period, as in `hours_of_week`.
         conversations (int): started in that hour, on all such days of the period together.
-        median_response_seconds, median_resolution_seconds (float, seconds): of those; NaN when there was none.
+        conversations_per_hour (float): their average; NaN when the period has no such hour.
+        responded, resolved (int): of these, those behind each median.
+        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
 
     Args:
         breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+        period: What it covers.
     """
-    columns = ["conversations", "median_response_seconds", "median_resolution_seconds"]
-    week = [(weekday, hour) for weekday in range(1, 8) for hour in range(24)]
-    rows = breakdown[breakdown["dimension"] == "hour_of_week"].set_index("key")[columns]
-    rows = rows.reindex([f"{weekday}-{hour}" for weekday, hour in week]).reset_index(drop=True)
-    rows["conversations"] = rows["conversations"].fillna(0).astype("int64")
-    return pd.concat([pd.DataFrame(week, columns=["weekday", "hour"]), rows], axis=1)
+    counts = ["conversations", "responded", "resolved"]
+    medians = ["median_response_seconds", "median_resolution_seconds"]
+    elapsed = hours_of_week(period)
+    week = pd.DataFrame(elapsed.keys(), columns=["weekday", "hour"])
+    rows = breakdown[breakdown["dimension"] == "hour_of_week"].set_index("key")[[*counts, *medians]]
+    rows = rows.reindex([f"{weekday}-{hour}" for weekday, hour in elapsed]).reset_index(drop=True)
+    rows[counts] = rows[counts].fillna(0).astype("int64")
+    rows["hours_in_period"] = list(elapsed.values())
+    rows["conversations_per_hour"] = rows["conversations"] / rows["hours_in_period"].where(
+        lambda each: each > 0
+    )
+    ordered = ["hours_in_period", "conversations", "conversations_per_hour", *counts[1:], *medians]
+    return pd.concat([week, rows[ordered]], axis=1)
+
+
+def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
+    """How long the local clock showed each hour of the week in a period, in hours, Monday's midnight first.
+
+    An hour that the clocks repeat counts twice and one that they skip not at all; an hour that the period cuts counts
+    for the part inside. All 168 together are the period's duration.
+
+    >>> from datetime import UTC, datetime
+    >>> london = clock.parse_timezone("Europe/London")
+    >>> start, end = (datetime(2026, 10, 25, hour, minute, tzinfo=UTC) for hour, minute in ((0, 0), (12, 45)))
+    >>> [hours for hours in hours_of_week(Period(start, end, london)).items() if hours[1] not in (0, 1)]
+    [((7, 1), 2.0), ((7, 12), 0.75)]
+    """
+    elapsed = {(weekday, hour): 0.0 for weekday in range(1, 8) for hour in range(24)}
+    spans = clock.offset_spans(period.start, period.end, period.timezone)
+    ends = [*(span.start for span in spans[1:]), period.end]
+    for span, end in zip(spans, ends, strict=True):
+        offset = timedelta(seconds=span.offset_seconds)
+        at, stop = span.start + offset, end + offset  # the local clock, to be read as UTC
+        while at < stop:
+            following = min(at.replace(minute=0, second=0, microsecond=0) + _HOUR, stop)
+            elapsed[at.isoweekday(), at.hour] += (following - at) / _HOUR
+            at = following
+    return elapsed
 
 
 def handled(breakdown: pd.DataFrame) -> pd.DataFrame:

@@ -5,11 +5,13 @@ Owns the calendar arithmetic and nothing else: no tier, no source, no clock (`no
 The rules (data contract, section 4):
 
 - Periods are half-open, `[start, end)`, in UTC; days and weeks are those of the chosen timezone.
-- "Last N days" is the N calendar days ending today: from local midnight N - 1 days ago to now, rounded up to
-  the 5-minute grid, so that the cache keys of two viewers meet. "Today" is N = 1.
-- A custom range runs from local midnight to the local midnight after its last day, cut at now.
-- The period before is the same span N days earlier by the local clock: an unfinished day is compared with the
-  same hours, and a DST change moves no edge.
+- "Last N days" is the N calendar days ending today: from local midnight N - 1 days ago to now, rounded down to
+  the 5-minute grid, so that both sides of a comparison are over and the cache keys of two viewers meet. "Today" is
+  N = 1. In the first 5 minutes of a day, today has no time yet.
+- A custom range runs from local midnight to the local midnight after its last day, cut at the same now.
+- The period before is the same days N days earlier: an edge that is a day's start becomes that day's start, whatever
+  hour it has there, and only the running now moves by the clock reading. The two sides never overlap, and whole days
+  leave no gap.
 """
 
 from __future__ import annotations
@@ -235,8 +237,7 @@ def ceil_to_grid(instant: datetime) -> datetime:
 def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
     """The period that a range means at this moment.
 
-    A relative range always reaches into today, also at midnight on the dot. A custom range that has not begun is
-    empty, at its own start.
+    A range of which less than one step of the grid has passed, or that has not begun, is empty, at its own start.
 
     Args:
         selected: What the URL says.
@@ -245,45 +246,72 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
     >>> resolve(Range(days=7), now, ZoneInfo("Asia/Kolkata")).utc_bounds()
-    ('2026-11-03 18:30:00', '2026-11-10 14:35:00')
+    ('2026-11-03 18:30:00', '2026-11-10 14:30:00')
     """
-    now_on_grid = ceil_to_grid(now)
+    first, last = _days_of(selected, now, timezone)
+    start = clock.local_midnight(first, timezone)
+    end = clock.local_midnight(last + timedelta(days=1), timezone)
+    end = min(end, floor_to_grid(now))
+    return Period(start, end if end - start >= GRID else start, timezone)
+
+
+def compared_days(selected: Range, now: datetime, timezone: ZoneInfo) -> int:
+    """How many days earlier the period before a range lies: as many days as it names up to today, at least 1.
+
+    >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
+    >>> [compared_days(Range.parse(text), now, ZoneInfo("UTC")) for text in ("7d", "2026-11-01..2026-11-30")]
+    [7, 10]
+    """
+    first, last = _days_of(selected, now, timezone)
+    return max(1, (min(last, clock.local_day(now, timezone)) - first).days + 1)
+
+
+def _days_of(selected: Range, now: datetime, timezone: ZoneInfo) -> tuple[date, date]:
+    """First and last day that a range names."""
     if selected.days is not None:
-        today = now.astimezone(timezone).date()
-        start = clock.local_midnight(today - timedelta(days=selected.days - 1), timezone)
-        return Period(start, max(now_on_grid, clock.local_midnight(today, timezone) + GRID), timezone)
+        today = clock.local_day(now, timezone)
+        return today - timedelta(days=selected.days - 1), today
     assert selected.first is not None  # noqa: S101  # established by Range
     assert selected.last is not None  # noqa: S101
-    start = clock.local_midnight(selected.first, timezone)
-    end = clock.local_midnight(selected.last + timedelta(days=1), timezone)
-    return Period(start, max(start, min(end, now_on_grid)), timezone)
+    return selected.first, selected.last
 
 
 def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:
-    """The instant with the same local clock reading, that many days earlier, UTC."""
-    wall = instant.astimezone(timezone)
-    return (wall - timedelta(days=days)).astimezone(UTC)
+    """The instant with the same local clock reading, that many days earlier, UTC.
+
+    Of two such instants the first; where the clock skips the reading, the end of the gap.
+    """
+    wall = instant.astimezone(timezone).replace(tzinfo=None, fold=0)
+    return clock.instant_of(wall - timedelta(days=days), timezone)
 
 
 def previous(period: Period, days: int) -> Period:
-    """The same span of the local clock, `days` days earlier.
+    """The same days, `days` days earlier; an end within a day moves by the clock reading.
 
-    `days` is the period's own `day_count()`, so that the two sides never overlap.
+    Args:
+        period: As resolved from a range, not cut at its start.
+        days: The range's `compared_days`, so that the two sides never overlap.
 
     >>> london = ZoneInfo("Europe/London")
-    >>> now = datetime(2026, 10, 26, 9, 30, tzinfo=UTC)
+    >>> now = datetime(2026, 10, 26, 9, 32, tzinfo=UTC)
     >>> today = resolve(Range(days=1), now, london)
     >>> previous(today, 1).utc_bounds()
     ('2026-10-24 23:00:00', '2026-10-25 09:30:00')
     """
-    start = shifted(period.start, days, period.timezone)
-    end = shifted(period.end, days, period.timezone)
-    return Period(start, max(start, end), period.timezone)
+    start, end = (_earlier(edge, days, period.timezone) for edge in (period.start, period.end))
+    return Period(start, max(start, min(end, period.start)), period.timezone)
+
+
+def _earlier(edge: datetime, days: int, timezone: ZoneInfo) -> datetime:
+    day = clock.local_day(edge, timezone)
+    if edge == clock.local_midnight(day, timezone):
+        return clock.local_midnight(day - timedelta(days=days), timezone)
+    return shifted(edge, days, timezone)
 
 
 def is_open(period: Period, now: datetime) -> bool:
-    """True while events may still fall into the period, so that its last bucket is unfinished."""
-    return period.end >= now
+    """True while time is still to be added to the period, or was until the last mark of the grid."""
+    return period.end >= floor_to_grid(now)
 
 
 def bucket_for(period: Period) -> Bucket:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analytics.intervals import Interval
+from analytics.mix import Mixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,26 @@ class ConversationTotals:
             resolved=self.started_resolved,
             ai_resolved=self.started_ai_resolved,
             resolved_unanswered=self.started_resolved_unanswered,
+        )
+
+    @property
+    def response_mix(self) -> Mixed:
+        """The responses, and the part of those whose conversation the AI resolved; others, open ones too, are people's."""
+        return Mixed(
+            self.median_response_seconds,
+            self.responded,
+            self.responded_ai_resolved,
+            self.median_response_other_mix_seconds,
+        )
+
+    @property
+    def resolution_mix(self) -> Mixed:
+        """The resolutions, and the AI's part."""
+        return Mixed(
+            self.median_resolution_seconds,
+            self.resolved,
+            self.ai_resolved,
+            self.median_resolution_other_mix_seconds,
         )
 
     @property

@@ -6,8 +6,8 @@ The header and every panel read the dates from one `ResolvedView`, so that they 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Final
 
 from analytics import clock, periods, tiers
@@ -17,8 +17,7 @@ from analytics.periods import DEFAULT_RANGE, Period, Range
 from analytics.tiers import Clamped, Comparable
 from analytics.verdicts import Gate
 
-DST_HOUR: Final = timedelta(hours=1) + periods.GRID
-"""A limit is elapsed time, a range is calendar days: after a 25-hour day they differ by this, which is no news."""
+JUST_BEGUN: Final = "the day has just begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class ResolvedView:
         is_compared: False when the viewer switched comparison off.
         bucket: How finely to draw it.
         notices: Sentences to show on the page: what was cut and why.
-        visitors_note: Why visitors cover less than conversations; None when they do not.
+        visitors_note: Why visitors cover less than conversations, or nothing yet; None when neither is so.
     """
 
     website: Website
@@ -78,6 +77,11 @@ class ResolvedView:
     def is_open(self) -> bool:
         """True while events may still fall into the period."""
         return periods.is_open(self.conversations, self.now)
+
+    @property
+    def has_just_begun(self) -> bool:
+        """True in the first 5 minutes of a range that starts today: no time has been counted yet."""
+        return self.conversations.is_empty
 
     @property
     def gate(self) -> Gate:
@@ -129,14 +133,19 @@ def resolve(view: View, website: Website) -> ResolvedView:
     tier, selected = website.tier, view.range
     asked = periods.resolve(selected, view.now, timezone)
     clamped = _within_tier(asked, website, view.now)
-    if clamped.period.is_empty:
-        notices.append(_out_of_reach(selected, asked, website))
+    first_numbers = periods.ceil_to_grid(asked.start + periods.GRID)
+    if asked.is_empty and asked.start <= view.now < first_numbers:
+        notices.append(
+            f"The day has just begun: its first numbers come at {first_numbers.astimezone(timezone):%H:%M}."
+        )
+    elif clamped.period.is_empty:
+        notices.append(_out_of_reach(selected, asked, website, view.now))
         selected = DEFAULT_RANGE
         asked = periods.resolve(selected, view.now, timezone)
         clamped = _within_tier(asked, website, view.now)
     elif selected.last is not None and selected.last > view.now.astimezone(timezone).date():
         notices.append("That range ends in the future: it is shown up to now.")
-    if clamped.period.start - asked.start > DST_HOUR:
+    if clamped.is_cut:
         first = clamped.period.start.astimezone(timezone)
         notices.append(f"{clamped.reason} {selected.label} is shown from {first.day} {first:%b %Y, %H:%M}.")
     reach = tiers.visitor_reach_days(tier)
@@ -145,7 +154,7 @@ def resolve(view: View, website: Website) -> ResolvedView:
         tiers.earliest_visitors(tier, view.now),
         f"Visitor data reaches back {reach} days.",
     )
-    before = periods.previous(asked, asked.day_count())
+    before = periods.previous(asked, periods.compared_days(selected, view.now, timezone))
     return ResolvedView(
         website=website,
         range=selected,
@@ -153,16 +162,16 @@ def resolve(view: View, website: Website) -> ResolvedView:
         conversations=clamped.period,
         visitors=visitors.period,
         previous=before,
-        comparable=tiers.comparison(
-            before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier], view.now
+        comparable=_comparable(
+            asked, before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier], view.now
         ),
-        visitors_comparable=tiers.comparison(
-            before, tiers.earliest_visitors(tier, view.now), reach, view.now
+        visitors_comparable=_comparable(
+            asked, before, tiers.earliest_visitors(tier, view.now), reach, view.now
         ),
         is_compared=view.is_compared,
         bucket=periods.bucket_for(clamped.period),
         notices=tuple(notices),
-        visitors_note=_visitors_note(visitors),
+        visitors_note=notices[-1] if asked.is_empty else _visitors_note(visitors),
     )
 
 
@@ -172,10 +181,19 @@ def _within_tier(asked: Period, website: Website, now: datetime) -> Clamped:
     return tiers.clamp(asked, tiers.earliest_conversations(tier, now), reason)
 
 
-def _out_of_reach(selected: Range, asked: Period, website: Website) -> str:
+def _comparable(
+    asked: Period, before: Period, earliest: datetime, reach_days: int, now: datetime
+) -> Comparable:
+    found = tiers.comparison(before, earliest, reach_days, now)
+    return replace(found, is_ok=False, reason=JUST_BEGUN) if asked.is_empty else found
+
+
+def _out_of_reach(selected: Range, asked: Period, website: Website, now: datetime) -> str:
     instead = f"{DEFAULT_RANGE.label} is shown instead of {selected.label}"
-    if asked.is_empty:
+    if asked.start > now:
         return f"That range has not begun: {instead}."
+    if asked.is_empty:
+        return f"The calendar of that timezone skipped this day: {instead}."
     tier = website.tier
     return f"Data reaches back {tiers.TIER_DAYS[tier]} days on the {tier} plan: {instead}."
 

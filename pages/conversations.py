@@ -75,7 +75,7 @@ def draw_week() -> None:
         shown = heatmap.draw_header()
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
-        hours = conversations.hours(reading.value)
+        hours = conversations.hours(reading.value, resolved.conversations)
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))

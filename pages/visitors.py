@@ -19,9 +19,9 @@ filters.chips(chips)
 
 
 def nobody() -> None:
-    """What a panel says instead of rows: no data can exist, no one matches, or no one came."""
+    """What a panel says instead of rows: no data can exist (yet), no one matches, or no one came."""
     if resolved.visitors.is_empty:
-        empty("No visitor data", f"{resolved.visitors_note} Choose a later range in the sidebar.")
+        empty("No visitor data", f"{resolved.visitors_note} Choose another range in the sidebar.")
     elif chips:
         empty("Nobody matches these filters", "Take a filter away above, or choose a longer range.")
     else:

@@ -1,13 +1,15 @@
 """Bands, hours, hands, escalations and the list, from rows that can be counted by hand."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from math import inf
 
 import pandas as pd
 import pytest
 
 from analytics import conversations
+from analytics.clock import local_midnight, parse_timezone
+from analytics.periods import Period
 from analytics.schemas import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID, Schema
 from analytics.tiers import Comparable
 from analytics.totals import ConversationPeriods, ConversationTotals
@@ -28,7 +30,14 @@ def breakdown(*rows: tuple[str, str, int]) -> pd.DataFrame:
     return frame(
         CONVERSATION_BREAKDOWN,
         *(
-            {"dimension": dimension, "key": key, "conversations": n, "median_response_seconds": 10.0}
+            {
+                "dimension": dimension,
+                "key": key,
+                "conversations": n,
+                "median_response_seconds": 10.0,
+                "responded": n,
+                "resolved": 0,
+            }
             for dimension, key, n in rows
         ),
     )
@@ -56,13 +65,82 @@ def test_bands_without_a_conversation_have_no_share() -> None:
 
 def test_a_week_has_168_hours_monday_first() -> None:
     """Each key lands in its cell; hours without a start count 0 and have no median."""
-    hours = conversations.hours(breakdown(("hour_of_week", "1-0", 3), ("hour_of_week", "7-23", 4)))
+    week = days("UTC", date(2026, 11, 9), 7)
+    hours = conversations.hours(breakdown(("hour_of_week", "1-0", 3), ("hour_of_week", "7-23", 4)), week)
     assert len(hours) == 168
     assert hours.iloc[0][["weekday", "hour", "conversations"]].tolist() == [1, 0, 3]
     assert hours.iloc[-1][["weekday", "hour", "conversations"]].tolist() == [7, 23, 4]
     assert hours["conversations"].sum() == 7
     assert hours["median_response_seconds"].notna().sum() == 2
-    assert conversations.hours(breakdown())["conversations"].tolist() == [0] * 168
+    assert hours["responded"].sum() == 7
+    assert conversations.hours(breakdown(), week)["conversations"].tolist() == [0] * 168
+
+
+def days(timezone: str, first: date, count: int) -> Period:
+    """Whole local days."""
+    zone = parse_timezone(timezone)
+    return Period(local_midnight(first, zone), local_midnight(first + timedelta(days=count), zone), zone)
+
+
+def test_the_volume_of_an_hour_is_its_average_over_the_times_it_came() -> None:
+    """Ten days from a Monday hold two Mondays, Tuesdays and Wednesdays: a hour there counts half."""
+    hours = conversations.hours(
+        breakdown(("hour_of_week", "1-9", 6), ("hour_of_week", "5-9", 6)), days("UTC", date(2026, 11, 9), 10)
+    )
+    cells = hours.set_index(["weekday", "hour"])
+    elapsed, averages = cells["hours_in_period"], cells["conversations_per_hour"]
+    assert [(elapsed[cell], averages[cell]) for cell in ((1, 9), (5, 9), (5, 10))] == [(2, 3), (1, 6), (1, 0)]
+
+
+def test_an_hour_that_is_not_in_the_period_has_no_average() -> None:
+    """Not zero: nobody could have come. A cut hour counts for its part."""
+    start = datetime(2026, 11, 9, 8, tzinfo=UTC)
+    period = Period(start, start + timedelta(hours=1, minutes=30), parse_timezone("UTC"))
+    hours = conversations.hours(breakdown(("hour_of_week", "1-9", 2)), period).set_index(["weekday", "hour"])
+    averages = hours["conversations_per_hour"]
+    assert (averages[1, 8], averages[1, 9]) == (0, 4)
+    assert averages.notna().sum() == 2
+    assert hours.loc[(1, 10), "hours_in_period"] == 0
+
+
+@pytest.mark.parametrize(
+    ("timezone", "first", "odd"),
+    [
+        pytest.param("Europe/London", date(2026, 10, 25), {(7, 1): 2.0}, id="an hour twice"),
+        pytest.param("Europe/London", date(2026, 3, 29), {(7, 1): 0.0}, id="an hour left out"),
+        pytest.param("America/Santiago", date(2026, 9, 6), {(7, 0): 0.0}, id="midnight left out"),
+        pytest.param("America/Havana", date(2025, 11, 2), {(7, 0): 2.0}, id="midnight twice"),
+        pytest.param("Australia/Lord_Howe", date(2026, 4, 5), {(7, 1): 1.5}, id="half an hour twice"),
+        pytest.param(
+            "Pacific/Chatham", date(2026, 9, 27), {(7, 2): 0.75, (7, 3): 0.25}, id="at a quarter to"
+        ),
+        pytest.param("Asia/Kathmandu", date(2026, 9, 27), {}, id="no change"),
+    ],
+)
+def test_hours_of_a_day_whose_clocks_change(
+    timezone: str, first: date, odd: dict[tuple[int, int], float]
+) -> None:
+    """Every hour of that day once, but for those that the clocks repeat, cut or leave out; no other day's."""
+    found = conversations.hours_of_week(days(timezone, first, 1))
+    expected = {(first.isoweekday(), hour): 1.0 for hour in range(24)} | odd
+    assert {cell: hours for cell, hours in found.items() if hours or cell in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "timezone", ["Europe/London", "Asia/Kathmandu", "Australia/Lord_Howe", "Pacific/Chatham"]
+)
+def test_hours_of_any_period_are_counted_as_minute_by_minute(timezone: str) -> None:
+    """Forty days over a clock change, cut within an hour at both ends, against a slow count."""
+    zone = parse_timezone(timezone)
+    start = datetime(2026, 9, 20, 7, 35, tzinfo=UTC)
+    period = Period(start, start + timedelta(days=40, minutes=25), zone)
+    slow = dict.fromkeys(conversations.hours_of_week(period), 0)
+    for step in range((40 * 1440 + 25) // 5):
+        local = (start + timedelta(minutes=5 * step)).astimezone(zone)
+        slow[local.isoweekday(), local.hour] += 1
+    found = conversations.hours_of_week(period)
+    assert found == pytest.approx({cell: steps / 12 for cell, steps in slow.items()})
+    assert list(found)[:2] == [(1, 0), (1, 1)]
 
 
 def test_ai_and_people_stand_beside_each_other() -> None:

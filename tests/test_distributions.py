@@ -49,7 +49,7 @@ def test_every_answer_lies_in_its_day() -> None:
     assert frame["positive_count"].tolist() == [0, 0, 1]
     assert frame[list(COUNTS)].to_numpy().sum() == 4
     assert frame["is_complete"].tolist() == [True, True, False]
-    assert str(frame["bucket_end"].iloc[-1]) == "2026-11-10 14:35:00+00:00"
+    assert str(frame["bucket_end"].iloc[-1]) == "2026-11-10 14:30:00+00:00"
 
 
 def test_nothing_given_is_a_row_of_zeros_per_bucket() -> None:

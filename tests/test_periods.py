@@ -2,13 +2,22 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from analytics.clock import Bucket, floor_to_bucket, local_midnight, next_bucket
+from analytics import clock
+from analytics.clock import (
+    Bucket,
+    floor_to_bucket,
+    local_day,
+    local_midnight,
+    next_bucket,
+    offset_spans,
+)
 from analytics.periods import (
     GRID,
     PRESETS,
@@ -17,12 +26,14 @@ from analytics.periods import (
     bucket_for,
     bucket_starts,
     ceil_to_grid,
+    compared_days,
     days_label,
     floor_to_grid,
     is_open,
     previous,
     resolve,
 )
+from tests.zones import installed, tzif
 
 ZONES = (
     "UTC",
@@ -37,6 +48,7 @@ ZONES = (
     "Pacific/Chatham",
     "Pacific/Kiritimati",
 )
+ALL_ZONES = sorted(clock.timezone_names())
 LONDON = ZoneInfo("Europe/London")
 SANTIAGO = ZoneInfo("America/Santiago")
 
@@ -128,45 +140,124 @@ def test_the_grid_encloses_every_instant(now: datetime) -> None:
     assert low.timestamp() % 300 == 0
 
 
-@given(relative_ranges, instants, zones)
+@st.composite
+def places(draw: st.DrawFn) -> tuple[datetime, ZoneInfo]:
+    """A moment and a zone of the database, mostly within hours of a change of its clocks, then or days before."""
+    zone = ZoneInfo(draw(st.sampled_from(ALL_ZONES)))
+    now = draw(instants)
+    changes = offset_spans(now, now + timedelta(days=370), zone)[1:]
+    if len(changes) > 0 and draw(st.integers(0, 9)):
+        change = draw(st.sampled_from(changes)).start
+        near = draw(st.integers(-90_000, 90_000) | st.sampled_from((-300, -1, 0, 1, 299, 300, 1800, 3600)))
+        now = change + timedelta(days=draw(st.integers(0, 12)), seconds=near)
+    return now, zone
+
+
+@given(relative_ranges, places())
 def test_a_relative_range_runs_from_local_midnight_to_the_grid(
-    selected: Range, now: datetime, zone: ZoneInfo
+    selected: Range, place: tuple[datetime, ZoneInfo]
 ) -> None:
-    """Last N days: N local days, ending with the one that now is in."""
+    """Last N days: from the start of the first of N local days to the last mark that has passed."""
+    now, zone = place
     period = resolve(selected, now, zone)
     assert selected.days is not None
-    today = now.astimezone(zone).date()
+    today = local_day(now, zone)
     assert period.start == local_midnight(today - timedelta(days=selected.days - 1), zone)
-    assert now <= period.end <= now + GRID
-    assert not period.is_empty
-    assert period.local_days()[1] == today
-    assert is_open(period, now)
+    if now - period.start >= 2 * GRID:
+        assert period.end == floor_to_grid(now) <= now < period.end + GRID
+    assert period.is_empty or period.duration >= GRID
+    assert period.is_empty <= (now - period.start < 2 * GRID)
+    assert is_open(period, now) or period.is_empty
 
 
-@given(custom_ranges, instants, zones)
-def test_a_custom_range_is_cut_at_now(selected: Range, now: datetime, zone: ZoneInfo) -> None:
-    """A custom range runs between local midnights, never past the grid mark after now."""
+@given(custom_ranges, places())
+def test_a_custom_range_is_cut_at_now(selected: Range, place: tuple[datetime, ZoneInfo]) -> None:
+    """A custom range runs between local midnights, never past the grid mark before now."""
+    now, zone = place
     period = resolve(selected, now, zone)
     assert selected.first is not None
     assert selected.last is not None
     assert period.start == local_midnight(selected.first, zone)
-    whole = local_midnight(selected.last + timedelta(days=1), zone)
-    assert period.end == max(period.start, min(whole, ceil_to_grid(now)))
+    end = min(local_midnight(selected.last + timedelta(days=1), zone), floor_to_grid(now))
+    assert period.end == (end if end - period.start >= GRID else period.start)
 
 
-@given(ranges, instants, zones)
-def test_the_period_before_shows_the_same_clock(selected: Range, now: datetime, zone: ZoneInfo) -> None:
-    """Both edges of the period before read the same on the local clock, N days earlier, and it never overlaps."""
+@given(ranges, places())
+def test_the_period_before_is_the_same_days_earlier(
+    selected: Range, place: tuple[datetime, ZoneInfo]
+) -> None:
+    """A day's edge becomes that day's edge; now moves by the clock reading; no overlap, and no gap between whole days."""
+    now, zone = place
     period = resolve(selected, now, zone)
-    days = period.day_count()
+    days = compared_days(selected, now, zone)
     before = previous(period, days)
-    assert before.end <= period.start or period.is_empty
-    for edge, earlier in ((period.start, before.start), (period.end, before.end)):
-        wall = edge.astimezone(zone).replace(tzinfo=None) - timedelta(days=days)
-        shown = earlier.astimezone(zone).replace(tzinfo=None)
-        exists = wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall
-        # A reading that the clock skipped that day (spring forward) is taken as the moment it would have been.
-        assert shown == wall or not exists
+    assert before.end <= period.start
+    first = local_day(period.start, zone)
+    assert before.start == local_midnight(first - timedelta(days=days), zone)
+    last = local_day(period.end, zone)
+    if period.end == local_midnight(last, zone):
+        assert before.end == local_midnight(last - timedelta(days=days), zone)
+        assert (last - first).days != days or before.end == period.start
+    else:
+        reading = period.end.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=days)
+        back = before.end.astimezone(zone).replace(tzinfo=None)
+        # skipped by the clock: nothing between the last instant before the gap and the end
+        assert back == reading or (
+            back > reading > (before.end - timedelta(seconds=1)).astimezone(zone).replace(tzinfo=None)
+        )
+
+
+@given(st.integers(1, 14), places(), st.integers(1, 5_400))
+def test_the_end_of_the_period_before_goes_on_with_the_clock(
+    days: int, place: tuple[datetime, ZoneInfo], seconds: int
+) -> None:
+    """A later now on the same day, with a later reading, never ends earlier."""
+    now, zone = place
+    later = now + timedelta(seconds=seconds)
+    assume(local_day(now, zone) == local_day(later, zone))
+    assume(now.astimezone(zone).utcoffset() == later.astimezone(zone).utcoffset())
+    ends = [previous(resolve(Range(days=days), at, zone), days).end for at in (now, later)]
+    assert ends[0] <= ends[1]
+
+
+@pytest.mark.parametrize(
+    ("range_", "now", "zone", "bounds"),
+    [
+        pytest.param(
+            "2026-09-03..2026-09-05",
+            "2026-11-26 12:00",
+            "America/Santiago",
+            ("2026-08-31 04:00:00", "2026-09-03 04:00:00"),
+            id="ends at a midnight that does not exist",
+        ),
+        pytest.param(
+            "7d",
+            "2026-09-06 03:57",
+            "America/Santiago",
+            ("2026-08-23 04:00:00", "2026-08-30 03:55:00"),
+            id="five minutes before such a midnight",
+        ),
+        pytest.param(
+            "2022-09-11..2022-09-17",
+            "2026-11-26 12:00",
+            "America/Santiago",
+            ("2022-09-04 04:00:00", "2022-09-11 04:00:00"),
+            id="starts on a day without a midnight",
+        ),
+        pytest.param(
+            "today",
+            "2026-03-30 00:30",
+            "Europe/London",
+            ("2026-03-29 00:00:00", "2026-03-29 01:00:00"),
+            id="a reading that was skipped: the last instant before the gap",
+        ),
+    ],
+)
+def test_edges_of_the_period_before(range_: str, now: str, zone: str, bounds: tuple[str, str]) -> None:
+    """Whatever hour a day starts at, and whatever the clock skips."""
+    selected, at, timezone = Range.parse(range_), utc(now), ZoneInfo(zone)
+    period = resolve(selected, at, timezone)
+    assert previous(period, compared_days(selected, at, timezone)).utc_bounds() == bounds
 
 
 @given(ranges, instants, zones, buckets)
@@ -246,8 +337,8 @@ def test_a_day_that_the_calendar_skipped_is_empty() -> None:
 def test_an_unfinished_day_is_compared_with_the_same_hours() -> None:
     """Today at half past nine against yesterday until half past nine, across the end of summer time."""
     today = resolve(Range(days=1), utc("2026-10-26 09:28"), LONDON)
-    assert today.utc_bounds() == ("2026-10-26 00:00:00", "2026-10-26 09:30:00")
-    assert previous(today, 1).utc_bounds() == ("2026-10-24 23:00:00", "2026-10-25 09:30:00")
+    assert today.utc_bounds() == ("2026-10-26 00:00:00", "2026-10-26 09:25:00")
+    assert previous(today, 1).utc_bounds() == ("2026-10-24 23:00:00", "2026-10-25 09:25:00")
 
 
 def test_a_week_across_a_dst_change_keeps_its_edges() -> None:
@@ -257,17 +348,29 @@ def test_a_week_across_a_dst_change_keeps_its_edges() -> None:
     assert previous(week, 7).utc_bounds() == ("2026-10-16 23:00:00", "2026-10-23 11:00:00")
 
 
-def test_midnight_on_the_dot_still_has_a_today() -> None:
-    """At the first instant of a day "today" is the coming five minutes, not nothing."""
-    today = resolve(Range(days=1), utc("2026-11-10 00:00"), ZoneInfo("UTC"))
-    assert today.utc_bounds() == ("2026-11-10 00:00:00", "2026-11-10 00:05:00")
-
-
-def test_two_minutes_before_midnight_today_ends_at_midnight() -> None:
-    """Rounding up does not reach into tomorrow."""
-    today = resolve(Range(days=1), utc("2026-11-10 23:58"), ZoneInfo("UTC"))
-    assert today.utc_bounds() == ("2026-11-10 00:00:00", "2026-11-11 00:00:00")
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        ("2026-11-10 00:00", "2026-11-10 00:00:00"),
+        ("2026-11-10 00:04:59", "2026-11-10 00:00:00"),
+        ("2026-11-10 00:05", "2026-11-10 00:05:00"),
+        ("2026-11-10 23:59:59", "2026-11-10 23:55:00"),
+    ],
+)
+def test_today_has_only_what_is_over(now: str, end: str) -> None:
+    """Nothing in the first five minutes, and never more than has passed."""
+    today = resolve(Range(days=1), utc(now), ZoneInfo("UTC"))
+    assert today.utc_bounds() == ("2026-11-10 00:00:00", end)
     assert today.local_days() == (date(2026, 11, 10), date(2026, 11, 10))
+    assert previous(today, 1).duration == today.duration
+
+
+def test_days_that_start_off_the_grid_have_no_shorter_piece(tmp_path: Path) -> None:
+    """A zone of 3 minutes: two minutes of today are no period yet."""
+    with installed(tmp_path, "Test/Minutes", tzif(180, [])) as zone:
+        assert resolve(Range(days=1), utc("2026-11-09 23:59"), zone).is_empty
+        assert resolve(Range(days=1), utc("2026-11-10 00:01"), zone).is_empty
+        assert resolve(Range(days=1), utc("2026-11-10 00:05"), zone).duration == timedelta(minutes=8)
 
 
 def test_a_custom_range_in_the_future_is_empty() -> None:
@@ -277,11 +380,11 @@ def test_a_custom_range_in_the_future_is_empty() -> None:
 
 @pytest.mark.parametrize(
     ("now", "expected"),
-    [("2026-11-09 23:59", True), ("2026-11-10 00:00", True), ("2026-11-10 00:01", False)],
-    ids=["inside", "at the end", "after"],
+    [("2026-11-09 23:59", True), ("2026-11-10 00:04", True), ("2026-11-10 00:05", False)],
+    ids=["inside", "on the last mark", "after"],
 )
 def test_a_period_closes_when_now_has_passed_its_end(now: str, expected: bool) -> None:
-    """Open while events may still fall in."""
+    """Open while it grows, until the grid has moved past its end."""
     day = resolve(Range.parse("2026-11-09..2026-11-09"), utc("2026-11-20"), ZoneInfo("UTC"))
     assert is_open(day, utc(now)) is expected
 

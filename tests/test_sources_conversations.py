@@ -13,7 +13,7 @@ from analytics import sources
 from analytics.conversations import PAGE_ROWS
 from analytics.postgres import Postgres
 from analytics.selection import Band, Cell, Selection
-from analytics.sources import Bounds
+from analytics.sources import Bounds, Offsets
 from analytics.sources import conversations as module
 from analytics.tinybird import Tinybird
 from tests.conftest import LocalStack
@@ -21,6 +21,7 @@ from tests.product import Product
 
 Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 WEEK = Bounds("2026-11-03 00:00:00", "2026-11-10 00:00:00", "2026-10-27 00:00:00", "2026-11-03 00:00:00")
+UTC_CLOCK = Offsets("0", "0")
 AT = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
 
@@ -168,22 +169,24 @@ def thirty(send_events: Send) -> str:
 
 def test_breakdown_and_list_follow_the_selection(tinybird: Tinybird, thirty: str) -> None:
     """The band and the hour of the starts hold all thirty; another band none."""
-    breakdown = sources.conversation_breakdown(tinybird, thirty, WEEK, "UTC", Selection()).value
+    breakdown = sources.conversation_breakdown(tinybird, thirty, WEEK, UTC_CLOCK, Selection()).value
     cells = breakdown.set_index(["dimension", "key"])["conversations"].to_dict()
     assert cells == {("escalation", "none"): 30, ("hour_of_week", "4-12"): 30, ("response_band", "1"): 30}
     chosen = Selection(band=Band("response", 1), cell=Cell(4, 12))
-    rows = sources.conversation_list(tinybird, thirty, WEEK, "UTC", chosen, limit=PAGE_ROWS, offset=PAGE_ROWS)
+    rows = sources.conversation_list(
+        tinybird, thirty, WEEK, UTC_CLOCK, chosen, limit=PAGE_ROWS, offset=PAGE_ROWS
+    )
     assert rows.value["conversation_id"].tolist() == [f"c{number:02}" for number in range(4, -1, -1)]
     assert rows.value["total"].tolist() == [30] * 5
     other = Selection(band=Band("response", 0))
     assert sources.conversation_list(
-        tinybird, thirty, WEEK, "UTC", other, limit=PAGE_ROWS, offset=0
+        tinybird, thirty, WEEK, UTC_CLOCK, other, limit=PAGE_ROWS, offset=0
     ).value.empty
 
 
 def test_hours_follow_the_timezone(tinybird: Tinybird, thirty: str) -> None:
     """Noon in London is evening in Kolkata."""
-    kolkata = sources.conversation_breakdown(tinybird, thirty, WEEK, "Asia/Kolkata", Selection()).value
+    kolkata = sources.conversation_breakdown(tinybird, thirty, WEEK, Offsets("0", "19800"), Selection()).value
     hours = kolkata[kolkata["dimension"] == "hour_of_week"]
     assert hours["key"].tolist() == ["4-17"]
 

@@ -98,9 +98,9 @@ def test_the_frame_has_its_columns_and_its_order() -> None:
     assert frame["bucket_end"][:3].map(str).tolist() == [
         "2026-11-09 00:00:00+00:00",
         "2026-11-10 00:00:00+00:00",
-        "2026-11-10 14:35:00+00:00",
+        "2026-11-10 14:30:00+00:00",
     ]
-    assert str(frame["bucket_end"][5]) == "2026-11-07 14:35:00+00:00"
+    assert str(frame["bucket_end"][5]) == "2026-11-07 14:30:00+00:00"
 
 
 def test_the_period_before_lies_under_the_current_one() -> None:

@@ -40,7 +40,7 @@ def test_a_range_inside_every_limit_is_shown_as_asked(text: str, tier: Tier) -> 
 def test_the_free_tier_reaches_back_21_days() -> None:
     """90 days on free: cut on the grid after the limit, said, not comparable, 10 days offered."""
     view = resolved("90d", "free")
-    assert view.conversations.utc_bounds() == ("2026-10-20 14:35:00", "2026-11-10 14:35:00")
+    assert view.conversations.utc_bounds() == ("2026-10-20 14:35:00", "2026-11-10 14:30:00")
     assert view.notices == (
         "Data reaches back 21 days on the free plan. Last 90 days is shown from 20 Oct 2026, 14:35.",
     )
@@ -52,7 +52,7 @@ def test_visitors_end_at_the_ttl_without_touching_conversations() -> None:
     """45 days on paid: conversations in full and comparable, visitors 30 days and not."""
     view = resolved("45d")
     assert view.conversations.day_count() == 45
-    assert view.visitors.utc_bounds() == ("2026-10-11 14:35:00", "2026-11-10 14:35:00")
+    assert view.visitors.utc_bounds() == ("2026-10-11 14:35:00", "2026-11-10 14:30:00")
     assert view.visitors_note == "Visitor data reaches back 30 days. Counted from 11 Oct, 14:35."
     assert view.comparable.is_ok
     assert not view.visitors_comparable.is_ok
@@ -110,18 +110,52 @@ def test_an_unknown_timezone_falls_back_to_utc_with_a_notice() -> None:
 def test_a_custom_range_that_includes_now_is_compared_with_as_many_days() -> None:
     """1 to 30 November on the 10th is ten days so far, and the ten before."""
     view = resolved("2026-11-01..2026-11-30")
-    assert view.conversations.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-10 14:35:00")
-    assert view.previous.utc_bounds() == ("2026-10-22 00:00:00", "2026-10-31 14:35:00")
+    assert view.conversations.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-10 14:30:00")
+    assert view.previous.utc_bounds() == ("2026-10-22 00:00:00", "2026-10-31 14:30:00")
     assert view.notices == ("That range ends in the future: it is shown up to now.",)
     assert resolved("2026-11-01..2026-11-10").notices == ()
 
 
-def test_the_hour_that_a_long_day_costs_is_no_news() -> None:
-    """90 days in the hour before midnight after a 25-hour day: cut by an hour, without a notice."""
-    late = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
-    view = resolved("90d", timezone="Europe/London", now=late)
-    assert view.conversations.start == late - timedelta(days=90)
-    assert view.notices == ()
+@pytest.mark.parametrize(
+    ("tier", "days", "now", "said"),
+    [
+        pytest.param(
+            "paid", 90, "2026-11-02 23:57", "Data reaches back 90 days on the paid plan", id="an hour"
+        ),
+        pytest.param(
+            "free", 21, "2026-11-10 23:30", "Last 21 days is shown from 21 Oct 2026, 00:30", id="half an hour"
+        ),
+        pytest.param("free", 21, "2026-11-10 23:01", "from 21 Oct 2026, 00:05", id="one step of the grid"),
+    ],
+)
+def test_every_cut_is_said(tier: Tier, days: int, now: str, said: str) -> None:
+    """Also the hour that a 25-hour day costs: a limit is elapsed time, a range is calendar days."""
+    view = resolved(f"{days}d", tier, "Europe/London", now=datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert len(view.notices) == 1
+    assert said in view.notices[0]
+    early = datetime.fromisoformat(now).replace(tzinfo=UTC, hour=22)
+    assert resolved(f"{days}d", tier, "Europe/London", now=early).notices == ()
+
+
+@pytest.mark.parametrize("text", ["today", "2026-11-10..2026-11-10", "2026-11-10..2026-11-12"])
+def test_a_day_that_has_just_begun_says_so(text: str) -> None:
+    """Two minutes after midnight there is nothing to count or compare, and no other range is shown instead."""
+    view = resolved(text, now=datetime(2026, 11, 10, 0, 2, tzinfo=UTC))
+    assert view.has_just_begun
+    assert view.conversations.is_empty
+    assert view.visitors.is_empty
+    assert view.notices == ("The day has just begun: its first numbers come at 00:05.",)
+    assert view.visitors_note == view.notices[0]
+    assert (view.comparable.is_ok, view.comparable.reason) == (False, "the day has just begun")
+    assert view.visitors_comparable.reason == "the day has just begun"
+    assert not resolved(text, now=datetime(2026, 11, 10, 0, 5, tzinfo=UTC)).has_just_begun
+
+
+def test_just_after_midnight_last_7_days_are_the_six_that_are_over() -> None:
+    """Both sides are whole days: a minute of today is compared with nothing."""
+    view = resolved("7d", now=datetime(2026, 11, 10, 0, 2, tzinfo=UTC))
+    assert view.conversations.utc_bounds() == ("2026-11-04 00:00:00", "2026-11-10 00:00:00")
+    assert view.previous.utc_bounds() == ("2026-10-28 00:00:00", "2026-11-03 00:00:00")
 
 
 @given(
@@ -138,7 +172,7 @@ def test_no_url_reads_before_the_limit(text: str, tier: Tier, timezone: str, now
     view = resolved(text, tier, timezone, now=now)
     limit = now - timedelta(days=TIER_DAYS[tier])
     visitor_limit = max(limit, now - timedelta(days=30))
-    assert not view.conversations.is_empty
+    assert not view.conversations.is_empty or view.has_just_begun
     assert view.conversations.start >= limit
     assert view.visitors.is_empty or view.visitors.start >= visitor_limit
     assert not view.comparable.is_ok or view.previous.start >= limit

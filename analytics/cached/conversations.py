@@ -24,7 +24,7 @@ from analytics.conversations import PAGE_ROWS, Escalations, Listing
 from analytics.errors import SourceError
 from analytics.readings import Answer, Reading
 from analytics.selection import Selection
-from analytics.sources import Bounds
+from analytics.sources import Bounds, Offsets
 from analytics.views import ResolvedView, View
 
 LAST_PAGE: Final = 40_000
@@ -39,6 +39,7 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
         key (string): see the pipe.
         conversations (int): a conversation counts once per dimension.
         median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+        responded, resolved (int): of the conversations, those behind each median.
 
     Args:
         view: What is looked at.
@@ -51,10 +52,10 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
     Source: `conversation_breakdown`.
     """
     resolved = resolve_view(view)
-    bounds, zone = _period(resolved)
+    bounds, offsets = _period(resolved)
     question = resolved.question("conversation_breakdown", resolved.conversations), selection
     return last_good.read(
-        question, lambda: _conversation_breakdown(resolved.website.id, bounds, zone, selection)
+        question, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
     )
 
 
@@ -186,16 +187,16 @@ def escalations(view: View) -> Reading[Escalations]:
     return totals.with_value(conversations.escalations(totals.value, resolved.gate))
 
 
-def _period(resolved: ResolvedView) -> tuple[Bounds, str]:
+def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
     period = resolved.conversations
-    return bounds_of(period, resolved, is_compared=False), period.timezone.key
+    return bounds_of(period, resolved, is_compared=False), Offsets.of(period)
 
 
 def _rows(resolved: ResolvedView, selection: Selection, page: int) -> Reading[pd.DataFrame]:
-    bounds, zone = _period(resolved)
+    bounds, offsets = _period(resolved)
     question = resolved.question("conversation_list", resolved.conversations), selection, page
     return last_good.read(
-        question, lambda: _conversation_list(resolved.website.id, bounds, zone, selection, page)
+        question, lambda: _conversation_list(resolved.website.id, bounds, offsets, selection, page)
     )
 
 
@@ -205,20 +206,20 @@ def _total(rows: pd.DataFrame) -> int:
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _conversation_breakdown(
-    website_id: str, bounds: Bounds, timezone: str, selection: Selection
+    website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
 ) -> Answer[pd.DataFrame]:
-    return sources.conversation_breakdown(connections().tinybird, website_id, bounds, timezone, selection)
+    return sources.conversation_breakdown(connections().tinybird, website_id, bounds, offsets, selection)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _conversation_list(
-    website_id: str, bounds: Bounds, timezone: str, selection: Selection, page: int
+    website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection, page: int
 ) -> Answer[pd.DataFrame]:
     return sources.conversation_list(
         connections().tinybird,
         website_id,
         bounds,
-        timezone,
+        offsets,
         selection,
         limit=PAGE_ROWS,
         offset=(page - 1) * PAGE_ROWS,

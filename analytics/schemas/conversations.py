@@ -13,6 +13,8 @@ CONVERSATION_BREAKDOWN = pipe(
     Column("key", "string", "which value of the dimension"),
     Column("conversations", "int", "distinct conversations"),
     *_MEDIANS,
+    Column("responded", "int", "of these, those with a first response in the period"),
+    Column("resolved", "int", "of these, those resolved in the period"),
 )
 
 CONVERSATION_LIST = pipe(

@@ -13,13 +13,13 @@ from analytics.postgres import Parameter as SqlParameter
 from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.selection import Selection
-from analytics.sources.asking import Bounds, pipe_frame, sql_frame
+from analytics.sources.asking import Bounds, Offsets, pipe_frame, sql_frame
 from analytics.tinybird import Tinybird
 from analytics.wire import Parameter as PipeParameter
 
 
 def conversation_breakdown(
-    tinybird: Tinybird, website_id: str, bounds: Bounds, timezone: str, selection: Selection
+    tinybird: Tinybird, website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
 ) -> Answer[pd.DataFrame]:
     """One row per dimension and key with a conversation; no rows when there is none.
 
@@ -27,7 +27,7 @@ def conversation_breakdown(
         tinybird: Where to ask.
         website_id: Whose conversations.
         bounds: The period; the one before is not read.
-        timezone: IANA name: whose hours of the week.
+        offsets: From UTC in the period, for the hours of the week.
         selection: What the rows are narrowed to; a choice leaves its own dimension whole.
 
     Raises:
@@ -35,7 +35,7 @@ def conversation_breakdown(
 
     Source: `conversation_breakdown`.
     """
-    params = _params(website_id, bounds, timezone, selection)
+    params = _params(website_id, bounds, offsets, selection)
     return pipe_frame(tinybird, schemas.CONVERSATION_BREAKDOWN, params)
 
 
@@ -43,7 +43,7 @@ def conversation_list(
     tinybird: Tinybird,
     website_id: str,
     bounds: Bounds,
-    timezone: str,
+    offsets: Offsets,
     selection: Selection,
     *,
     limit: int,
@@ -55,7 +55,7 @@ def conversation_list(
         tinybird: Where to ask.
         website_id: Whose conversations.
         bounds: The period; the one before is not read.
-        timezone: IANA name: whose hours of the week.
+        offsets: From UTC in the period, for the hours of the week.
         selection: Which conversations.
         limit: Rows of a page.
         offset: Rows before it.
@@ -65,7 +65,7 @@ def conversation_list(
 
     Source: `conversation_list`.
     """
-    params = _params(website_id, bounds, timezone, selection) | {"limit": limit, "offset": offset}
+    params = _params(website_id, bounds, offsets, selection) | {"limit": limit, "offset": offset}
     return pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
 
 
@@ -243,11 +243,13 @@ def _questions(ids: Sequence[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _params(website_id: str, bounds: Bounds, timezone: str, selection: Selection) -> dict[str, PipeParameter]:
+def _params(
+    website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
+) -> dict[str, PipeParameter]:
     return {
         "website_id": website_id,
         "date_from": bounds.date_from,
         "date_to": bounds.date_to,
-        "timezone": timezone,
+        **offsets.params(),
         **selection.params(),
     }

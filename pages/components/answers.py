@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from analytics.clock import Bucket
-from pages.components import charts, formatting
+from pages.components import charts, formatting, time_axis
 from pages.components.palette import Palette, palette
 from pages.components.panel import empty
 
@@ -130,7 +130,7 @@ def draw_answers(
         empty(*answers.empty)
         return None
     colours, levels = palette(), answers.levels
-    labels = charts.bucket_labels(frame["bucket_start"], bucket)
+    labels = time_axis.bucket_labels(frame["bucket_start"], bucket)
     sums = frame[[level.column for level in levels]].sum(axis=1)
     figure = go.Figure(
         [
@@ -138,7 +138,7 @@ def draw_answers(
             for level in levels
         ]
     )
-    charts.lay_time_axis(figure, frame["bucket_start"], bucket, colours)
+    time_axis.lay_time_axis(figure, frame["bucket_start"], bucket, colours)
     _style(figure, len(frame), colours)
     _name_levels(figure, frame, answers, colours, chosen)
     # Another key for each filter: a chart that has answered a click forgets which bar that was.

@@ -119,7 +119,7 @@ def draw_reach(resolved: ResolvedView) -> None:
     general = f"Visitor data reaches back {tiers.VISITOR_TTL_DAYS} days{limit}."
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="reach"):
         st.caption(resolved.visitors_note or general, width="content")
-        if resolved.is_compared and not resolved.visitors_comparable.is_ok:
+        if resolved.is_compared and not resolved.visitors_comparable.is_ok and not resolved.has_just_begun:
             longest = Range(days=resolved.visitors_comparable.longest_days)
             st.button(
                 f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from analytics.clock import Bucket
-from pages.components import formatting, url_state
+from pages.components import formatting, time_axis, url_state
 from pages.components.palette import Palette, palette
 
 MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
@@ -26,7 +26,6 @@ CONFIG: dict[str, object] = {
 }
 HEIGHT_PX = 340
 MARKERS_UP_TO = 45
-TICK_COUNT = 7
 _SECONDS = (1, 2, 5, 10, 15, 30)
 _DURATION_STEPS = (
     *_SECONDS,
@@ -109,16 +108,15 @@ def draw_series(
     past_rows = (
         series[series["period"] == "previous"].reset_index(drop=True) if previous else now_rows.iloc[:0]
     )
-    labels = bucket_labels(now_rows["bucket_start"], bucket)
+    labels = time_axis.labels_of(now_rows["bucket_start"], past_rows["bucket_start"], bucket)
     figure = go.Figure()
     if past_rows[metric.column].isna().all():
         previous = None
     if previous:
-        past_rows = past_rows.assign(label=bucket_labels(past_rows["aligned_start"], bucket))
-        past_rows = past_rows[past_rows["label"].isin(labels)]
-        figure.add_trace(_past(past_rows, metric, bucket, colours))
-    figure.add_traces(_current(now_rows, metric, labels, colours))
-    lay_time_axis(figure, now_rows["bucket_start"], bucket, colours)
+        figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours))
+    figure.add_traces(_current(now_rows, metric, labels.now, colours))
+    axis = labels.all if previous else labels.now
+    time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric, highest_of(now_rows, past_rows, metric.column))
     _name_lines(figure, colours, current, previous)
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
@@ -196,21 +194,12 @@ def minutes(activity: pd.DataFrame) -> pd.DataFrame:
     return activity[["minute", "visitors"]]
 
 
-def bucket_labels(starts: pd.Series, bucket: Bucket) -> list[str]:
-    """One distinct label per bucket; the hour that a clock change repeats is marked."""
-    one_day = len(starts) > 0 and starts.iloc[0].date() == starts.iloc[-1].date()
-    form = {"hour": "%H:%M" if one_day else "%a %H:%M", "day": "%a %-d %b", "week": "from %-d %b"}[bucket]
-    labels: list[str] = []
-    for start in starts:
-        label = start.strftime(form)
-        labels.append(f"{label} (again)" if label in labels else label)
-    return labels
-
-
-def _past(rows: pd.DataFrame, metric: Metric, bucket: Bucket, colours: Palette) -> go.Scatter:
-    own_labels = bucket_labels(rows["bucket_start"], bucket)
+def _past(
+    rows: pd.DataFrame, metric: Metric, bucket: Bucket, labels: list[str], colours: Palette
+) -> go.Scatter:
+    own_labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
     return go.Scatter(
-        x=rows["label"],
+        x=labels,
         y=rows[metric.column],
         customdata=[
             [metric.text(value), label] for value, label in zip(rows[metric.column], own_labels, strict=True)
@@ -278,42 +267,6 @@ def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
 def leads_to(is_open: pd.Series) -> pd.Series:
     """Which buckets the dashed line passes: the unfinished ones and those beside them."""
     return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
-
-
-def lay_time_axis(figure: go.Figure, starts: pd.Series, bucket: Bucket, colours: Palette) -> None:
-    """Lay out the axis of a chart over `bucket_labels`: some of them, in two short lines that fit a phone."""
-    labels = bucket_labels(starts, bucket)
-    step = max(1, -(-len(labels) // TICK_COUNT))
-    figure.update_xaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=labels,
-        tickvals=labels[::step],
-        ticktext=tick_texts(starts[::step], labels[::step], bucket),
-        tickangle=0,
-        showgrid=False,
-        showspikes=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        automargin=True,
-    )
-
-
-def tick_texts(starts: pd.Series, labels: list[str], bucket: Bucket) -> list[str]:
-    """The labels in two lines, the month where it is another than before.
-
-    >>> days = pd.Series(pd.to_datetime(["2026-11-29", "2026-11-30", "2026-12-01"]))
-    >>> tick_texts(days, ["Sun 29 Nov", "Mon 30 Nov", "Tue 1 Dec"], "day")
-    ['Sun<br>29 Nov', 'Mon<br>30', 'Tue<br>1 Dec']
-    """
-    if bucket == "hour":
-        return [label.replace(" ", "<br>", 1) for label in labels]
-    forms = {"day": ("%a<br>%-d", " %b"), "week": ("%-d", "<br>%b")}[bucket]
-    months = [start.month for start in starts]
-    return [
-        start.strftime(forms[0] + forms[1] * (month != before))
-        for start, month, before in zip(starts, months, [None, *months], strict=False)
-    ]
 
 
 def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -> None:

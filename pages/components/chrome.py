@@ -139,7 +139,7 @@ def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
 def offer_comparable(resolved: ResolvedView) -> None:
     """Where a limit forbids the comparison: a button to the longest range that can be compared."""
     longest = Range(days=resolved.comparable.longest_days)
-    if resolved.is_compared and not resolved.comparable.is_ok:
+    if resolved.is_compared and not resolved.comparable.is_ok and not resolved.has_just_begun:
         st.button(
             f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",
             key="longest-comparable",

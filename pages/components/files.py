@@ -107,9 +107,10 @@ def handled(view: View, selection: Selection) -> Table:
 
 def hours(view: View, selection: Selection) -> Table:
     """The week by the hour."""
-    rows = conversations.hours(cached.conversation_breakdown(view, selection).value)
+    resolved = cached.resolve_view(view)
+    rows = conversations.hours(cached.conversation_breakdown(view, selection).value, resolved.conversations)
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
-    return _of_now(cached.resolve_view(view), named)
+    return _of_now(resolved, named)
 
 
 def conversation_list(view: View, selection: Selection) -> Table:

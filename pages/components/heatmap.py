@@ -1,6 +1,6 @@
-"""The week by the hour: 7 x 24 cells of volume or of the median response, a cell selects its hour.
+"""The week by the hour: 7 x 24 cells of average volume or of the median response, a cell selects its hour.
 
-Owns how the week is drawn. Streamlit hears no click on a Plotly heatmap, so invisible squares lie over its cells.
+Owns how the week is drawn. Streamlit hears no click on a Plotly heatmap, so the cells are bars.
 """
 
 from typing import Literal
@@ -12,15 +12,27 @@ import streamlit as st
 from analytics.selection import Cell
 from pages.components import charts, filters, formatting, url_state
 from pages.components.conversations import WEEKDAYS, cell_label
-from pages.components.palette import palette
+from pages.components.palette import Palette, palette
 
 Shown = Literal["volume", "response"]
 
 SHOWN: dict[Shown, str] = {"volume": "Volume", "response": "Median response"}
+NOUNS: dict[Shown, str] = {"volume": "conversations", "response": "responses"}
 DEFAULT_SHOWN: Shown = "volume"
 HEIGHT_PX = 260
-LEGEND_PX = 110
+NUMBER_PX = 10
+CELL = 0.94
+"""Of the room of an hour, the rest is the gap."""
+
+FEW = 5
+"""A cell with fewer values is hatched."""
+
+STRONGEST_OF_FEW = 0.4
+PALEST = 0.14
 CLIPPED_QUANTILE = 0.95
+
+_VALUE: dict[Shown, str] = {"volume": "conversations_per_hour", "response": "median_response_seconds"}
+_COUNT: dict[Shown, str] = {"volume": "conversations", "response": "responded"}
 
 
 def parse_shown(text: str) -> Shown:
@@ -66,133 +78,14 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
         shown: what the colour stands for.
         chosen: the hour that is selected.
     """
-    colours = palette()
-    column = "conversations" if shown == "volume" else "median_response_seconds"
-    values = hours[column].astype("float64")
-    if shown == "volume":
-        values = values.where(values > 0)
-    top = float(values.quantile(CLIPPED_QUANTILE)) if shown == "response" else float(values.max())
-    is_clipped = bool((values > top).any())
-    text = formatting.duration if shown == "response" else formatting.count
-    empty_cell = _mixed(colours.surface, colours.grid, 0.45)
-    figure = go.Figure(
-        go.Heatmap(
-            x=hours["hour"],
-            y=hours["weekday"],
-            z=[0] * len(hours),
-            xgap=2,
-            ygap=2,
-            colorscale=[[0, empty_cell], [1, empty_cell]],
-            showscale=False,
-            hoverinfo="skip",
-        )
-    )
-    figure.add_trace(
-        go.Heatmap(
-            x=hours["hour"],
-            y=hours["weekday"],
-            z=values,
-            zmin=0,
-            zmax=top or 1,
-            xgap=2,
-            ygap=2,
-            colorscale=[[0, _mixed(colours.surface, colours.accent, 0.14)], [1, colours.accent]],
-            hoverinfo="skip",
-            colorbar={
-                "orientation": "h",
-                "thickness": 6,
-                "len": LEGEND_PX,
-                "lenmode": "pixels",
-                "x": 1,
-                "xanchor": "right",
-                "y": 1.0,
-                "yanchor": "bottom",
-                "ticks": "",
-                "outlinewidth": 0,
-                "showticklabels": False,
-            },
-        )
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=hours["hour"],
-            y=hours["weekday"],
-            mode="markers",
-            marker={"symbol": "square", "size": 18, "opacity": 0, "color": colours.accent},
-            selected={"marker": {"opacity": 0}},
-            unselected={"marker": {"opacity": 0}},
-            hovertext=[
-                f"<b>{cell_label(weekday, hour)}</b><br>{formatting.count(n)} started<br>"
-                f"median response {formatting.duration(median)}"
-                for weekday, hour, n, median in zip(
-                    hours["weekday"],
-                    hours["hour"],
-                    hours["conversations"],
-                    hours["median_response_seconds"],
-                    strict=True,
-                )
-            ],
-            hovertemplate="%{hovertext}<extra></extra>",
-        )
-    )
-    figure.add_annotation(
-        text=f"0 to {text(top)}{' and more' if is_clipped else ''}",
-        x=1,
-        xref="paper",
-        xanchor="right",
-        xshift=-LEGEND_PX - 8,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        yshift=6,
-        showarrow=False,
-        font={"color": colours.muted, "size": 12},
-    )
-    if chosen is not None:
-        figure.add_shape(
-            type="rect",
-            x0=chosen.hour - 0.5,
-            x1=chosen.hour + 0.5,
-            y0=chosen.weekday - 0.5,
-            y1=chosen.weekday + 0.5,
-            line={"color": colours.text, "width": 2},
-        )
-    figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverdistance=-1,
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
-    )
-    figure.update_xaxes(
-        tickvals=list(range(0, 24, 3)),
-        ticktext=[f"{hour:02}:00" for hour in range(0, 24, 3)],
-        range=[-0.5, 23.5],
-        showgrid=False,
-        zeroline=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-    )
-    figure.update_yaxes(
-        tickvals=list(range(1, 8)),
-        ticktext=[day[:3] for day in WEEKDAYS],
-        range=[7.5, 0.5],
-        showgrid=False,
-        zeroline=False,
-        fixedrange=True,
-        ticksuffix="  ",
-        ticks="",
-        tickfont={"color": colours.text, "size": 13},
-    )
     event = st.plotly_chart(
-        figure,
+        figure(hours, shown, chosen, palette()),
         key=f"week-{shown}-{chosen}",
         height=HEIGHT_PX,
         config=charts.CONFIG,
         on_select="rerun",
         selection_mode="points",
-        alt=_alt(hours, values, shown),
+        alt=alt(hours, shown),
     )
     points = event["selection"]["points"]
     if points:
@@ -203,13 +96,126 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
             filters.toggle("cell", str(clicked))
 
 
-def _alt(hours: pd.DataFrame, values: pd.Series, shown: Shown) -> str:
-    text = formatting.duration if shown == "response" else formatting.count
-    if values.isna().all():
-        return f"{title(shown)}: no values"
-    at = int(values.to_numpy(dtype="float64", na_value=-1).argmax())
-    where = cell_label(int(hours["weekday"].iloc[at]), int(hours["hour"].iloc[at]))
-    return f"{title(shown)}, most on {where}: {text(float(values.iloc[at]))}"
+def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Palette) -> go.Figure:
+    """The week as 168 bars, one for each hour: colour for the value, its n as text, hatched below `FEW` values.
+
+    What rests on few values neither sets the scale nor has its strong end. An hour that is not in the period has no
+    bar's colour at all, an hour without a conversation the palest.
+
+    Args:
+        hours: `analytics.conversations.hours`.
+        shown: what the colour stands for.
+        chosen: the hour that is outlined.
+        colours: of the viewer's theme.
+    """
+    values, n = hours[_VALUE[shown]], hours[_COUNT[shown]]
+    is_few = (n > 0) & (n < FEW)
+    top = _top(values, n, shown)
+    parts = (values / top if top else values * 0.0).clip(upper=1.0)
+    parts = parts.mask(is_few, parts.clip(upper=STRONGEST_OF_FEW))
+    palest = _mixed(colours.surface, colours.accent, PALEST)
+    fills = [
+        "rgba(0,0,0,0)"
+        if elapsed == 0
+        else _mixed(colours.surface, colours.grid, 0.45)
+        if count == 0
+        else _mixed(palest, colours.accent, part)
+        for elapsed, count, part in zip(hours["hours_in_period"], n, parts, strict=True)
+    ]
+    drawn = go.Figure(
+        go.Bar(
+            x=hours["hour"],
+            base=hours["weekday"] - CELL / 2,
+            y=[CELL] * len(hours),
+            width=CELL,
+            marker={
+                "color": fills,
+                "line": {"width": 0},
+                "pattern": {
+                    "shape": ["/" if few else "" for few in is_few],
+                    "fgcolor": colours.surface,
+                    "fgopacity": 0.8,
+                    "size": 5,
+                    "solidity": 0.35,
+                },
+            },
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+            text=[_short(count) for count in n],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            constraintext="none",
+            insidetextfont={
+                "size": NUMBER_PX,
+                "color": [_legible(fill, colours) for fill in fills],
+            },
+            hovertext=[_said(row, shown) for _, row in hours.iterrows()],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
+    )
+    drawn.add_annotation(
+        text=_scale(values, top, shown),
+        x=1,
+        xref="paper",
+        xanchor="right",
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        yshift=6,
+        showarrow=False,
+        font={"color": colours.muted, "size": 12},
+    )
+    if chosen is not None:
+        drawn.add_shape(
+            type="rect",
+            x0=chosen.hour - 0.5,
+            x1=chosen.hour + 0.5,
+            y0=chosen.weekday - 0.5,
+            y1=chosen.weekday + 0.5,
+            line={"color": colours.text, "width": 2},
+        )
+    drawn.update_layout(
+        barmode="overlay",
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+    )
+    drawn.update_xaxes(
+        tickvals=list(range(0, 24, 3)),
+        ticktext=[f"{hour:02}:00" for hour in range(0, 24, 3)],
+        range=[-0.5, 23.5],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+    )
+    drawn.update_yaxes(
+        tickvals=list(range(1, 8)),
+        ticktext=[day[:3] for day in WEEKDAYS],
+        range=[7.5, 0.5],
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        ticksuffix="  ",
+        ticks="",
+        tickfont={"color": colours.text, "size": 13},
+    )
+    return drawn
+
+
+def alt(hours: pd.DataFrame, shown: Shown) -> str:
+    """The map in a sentence: the strongest hour that rests on enough values."""
+    enough = hours[hours[_COUNT[shown]] >= FEW]
+    if enough.empty:
+        return f"{title(shown)}: every hour has fewer than {FEW} {NOUNS[shown]}"
+    most = enough.iloc[int(enough[_VALUE[shown]].to_numpy(dtype="float64").argmax())]
+    where = cell_label(int(most["weekday"]), int(most["hour"]))
+    return (
+        f"{title(shown)}, most on {where}: {_value(most, shown)} (n {formatting.count(most[_COUNT[shown]])})"
+    )
 
 
 def title(shown: Shown) -> str:
@@ -218,13 +224,92 @@ def title(shown: Shown) -> str:
 
 
 def footnote(shown: Shown, timezone: str) -> str:
-    """What a cell counts, and on whose clock."""
+    """What a cell's colour and number say, and on whose clock."""
     what = (
-        "Conversations started in that hour, all such days of the period together"
+        "Colour: conversations started in that hour, on average over the times it came in the period"
         if shown == "volume"
-        else "Median first response to the conversations started in that hour; the stronger the colour, the longer"
+        else "Colour: median first response to the conversations started in that hour; the stronger, the longer"
     )
-    return f"{what}. Clock of {formatting.markdown(timezone)}. Click an hour to see its conversations."
+    return (
+        f"{what}. Number: n, the {NOUNS[shown]} behind it; hatched below {FEW}. Blank: not in this period. "
+        f"Clock of {formatting.markdown(timezone)}. Click an hour to see its conversations."
+    )
+
+
+def _top(values: pd.Series, n: pd.Series, shown: Shown) -> float:
+    """The value with the strongest colour: of the cells with enough values when there are any."""
+    enough = values[n >= FEW]
+    known = (enough if len(enough) else values).dropna()
+    if known.empty:
+        return 0.0
+    return float(known.quantile(CLIPPED_QUANTILE) if shown == "response" else known.max())
+
+
+def _scale(values: pd.Series, top: float, shown: Shown) -> str:
+    text = formatting.duration(top) if shown == "response" else f"{_average(top)} an hour"
+    return f"pale 0, strong {text}{' and more' if (values > top).any() else ''}"
+
+
+def _value(row: pd.Series, shown: Shown) -> str:
+    if shown == "response":
+        return formatting.duration(row["median_response_seconds"])
+    return f"{_average(row['conversations_per_hour'])} an hour"
+
+
+def _average(value: float) -> str:
+    return formatting.rounded(value, 1, lowest=0)
+
+
+def _said(row: pd.Series, shown: Shown) -> str:
+    """A cell as it is told: average, n, how long the hour was in the period, and the median."""
+    head = f"<b>{cell_label(int(row['weekday']), int(row['hour']))}</b>"
+    if not row["hours_in_period"]:
+        return f"{head}<br>not in this period"
+    lines = [
+        head,
+        f"{_value(row, 'volume')}: {formatting.count(row['conversations'])} started "
+        f"in {formatting.duration(row['hours_in_period'] * 3600)}",
+        f"median response {formatting.duration(row['median_response_seconds'])} "
+        f"(n {formatting.count(row['responded'])})",
+    ]
+    if 0 < row[_COUNT[shown]] < FEW:
+        lines.append(f"fewer than {FEW} {NOUNS[shown]}: may be chance")
+    return "<br>".join(lines)
+
+
+def _short(n: int) -> str:
+    """A count in few characters; nothing for none.
+
+    >>> _short(0), _short(999), _short(1200), _short(99_999)
+    ('', '999', '1k', '100k')
+    """
+    if n < 1000:
+        return str(n) if n else ""
+    return f"{n / 1000:.0f}k"
+
+
+def _legible(fill: str, colours: Palette) -> str:
+    """The page's text colour or its background, whichever is further from the fill; the former where nothing is filled."""
+    if not fill.startswith("#"):
+        return colours.text
+    own = _luminance(fill)
+    return max(
+        (colours.text, colours.surface),
+        key=lambda colour: max(own, _luminance(colour)) / min(own, _luminance(colour)),
+    )
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance as WCAG defines it, plus the 0.05 of its contrast ratio.
+
+    >>> round(_luminance("#FFFFFF") / _luminance("#000000"))
+    21
+    """
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05
 
 
 def _mixed(base: str, colour: str, part: float) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from analytics.clock import Bucket
 from analytics.selection import Measure, parse_measure
-from pages.components import charts, formatting, url_state
+from pages.components import charts, formatting, time_axis, url_state
 from pages.components.conversations import MEASURES
 from pages.components.palette import palette
 
@@ -73,16 +73,15 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     median, p90 = "p50_seconds", "p90_seconds"
     now = series[series["period"] == "current"].reset_index(drop=True)
     past = series[series["period"] == "previous"].reset_index(drop=True)
-    labels = charts.bucket_labels(now["bucket_start"], bucket)
-    past = past.assign(label=charts.bucket_labels(past["aligned_start"], bucket))
-    past = past[past["label"].isin(labels)]
+    axis = time_axis.labels_of(now["bucket_start"], past["bucket_start"], bucket)
+    labels = axis.now
     is_open = ~now["is_complete"].astype(bool)
     leads_to_open = charts.leads_to(is_open)
     figure = go.Figure()
     if past[median].notna().any():
         figure.add_trace(
             go.Scatter(
-                x=past["label"],
+                x=axis.past,
                 y=past[median],
                 mode="lines+markers",
                 marker={"size": charts.marker_sizes(past[median], 3), "color": colours.muted},
@@ -130,7 +129,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
             )
         )
     highest = max(charts.highest_of(now, past, median), charts.highest_of(now, now, p90))
-    charts.lay_time_axis(figure, now["bucket_start"], bucket, colours)
+    time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
     charts.style(figure, colours, charts.METRICS[measure], highest)
     _name_lines(figure, is_compared=bool(past[median].notna().any()))
     st.plotly_chart(

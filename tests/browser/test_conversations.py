@@ -92,7 +92,7 @@ def test_a_click_on_a_band_filters_and_reload_and_back_keep_what_was_shown(
 
 
 def test_a_click_on_a_cell_of_the_week_selects_its_hour(window: Callable[..., Window]) -> None:
-    """Streamlit hears no click on a heatmap: the squares over it do."""
+    """A cell is a bar, on which Streamlit hears the click; the list shrinks to that hour."""
     page = window(PATH).page
     week = page.locator(".st-key-panel-week .js-plotly-plot .nsewdrag").first
     expect(week).to_be_visible()

@@ -206,7 +206,7 @@ def test_causes_are_found_on_the_rows(
         "conversation_metrics", [event(product, "conversation_started", one, at) for one in only_stored]
     )
     product.add_conversation(at)
-    product.add_conversation(datetime.now(UTC) - timedelta(minutes=1))
+    product.add_conversation(datetime.now(UTC) - timedelta(minutes=8))
 
     started = current(compare())["started"]
 

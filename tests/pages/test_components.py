@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import sun
-from pages.components import charts, formatting, percentiles
+from pages.components import charts, formatting, percentiles, time_axis
 
 
 @given(st.text())
@@ -61,8 +61,31 @@ def test_duration_axis_has_few_round_ticks_from_zero(highest: float) -> None:
 def test_the_hour_that_a_clock_change_repeats_has_a_label_of_its_own() -> None:
     """25 hours on the day that summer time ends in London are 25 labels."""
     hours = pd.Series(pd.date_range("2026-10-25", periods=25, freq="h", tz="Europe/London"))
-    labels = charts.bucket_labels(hours, "hour")
+    labels = time_axis.bucket_labels(hours, "hour")
     assert len(set(labels)) == 25
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "missing", "place"),
+    [
+        pytest.param("2026-10-26", "2026-10-25", "01:00 (again)", 2, id="repeated in the period before"),
+        pytest.param("2026-03-29", "2026-03-28", "01:00", 1, id="skipped in the period shown"),
+    ],
+)
+def test_an_hour_that_only_the_period_before_has_keeps_its_place(
+    now: str, before: str, missing: str, place: int
+) -> None:
+    """Every bucket of both periods has a label on the axis, in the order of the clock."""
+    hours = [
+        pd.Series(pd.date_range(day, end, freq="h", inclusive="left", tz="Europe/London"))
+        for day, end in ((each, pd.Timestamp(each) + pd.Timedelta(days=1)) for each in (now, before))
+    ]
+    labels = time_axis.labels_of(hours[0], hours[1], "hour")
+    assert (len(labels.now), len(labels.past)) == (len(hours[0]), len(hours[1]))
+    assert len(set(labels.past)) == len(hours[1])
+    assert labels.all.index(missing) == place
+    assert [label for label in labels.all if label != missing] == labels.now
+    assert set(labels.past) <= set(labels.all)
 
 
 @pytest.mark.parametrize(

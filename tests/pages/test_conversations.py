@@ -182,7 +182,7 @@ def test_switches_are_kept_in_the_url(run_page: RunPage, three_conversations: Si
     page.button_group(key="heat_widget").set_value("response").run()
     assert query_of(page) | {"measure": "resolution", "heat": "response"} == query_of(page)
     assert "Resolution time by day" in text_of(page)
-    assert "the stronger the colour, the longer" in text_of(page)
+    assert "the stronger, the longer" in text_of(page)
 
 
 @pytest.mark.parametrize(

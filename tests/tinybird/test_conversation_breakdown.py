@@ -1,11 +1,18 @@
 """conversation_breakdown against rows that can be counted by hand."""
 
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from analytics import clock
 from tests.tinybird.website import Event, Row, Website, dice
 
 PERIOD = {"date_from": "2026-11-09 00:00:00", "date_to": "2026-11-16 00:00:00"}
-COLUMNS = ["dimension", "key", "conversations", "median_response_seconds", "median_resolution_seconds"]
+COLUMNS = [
+    *("dimension", "key", "conversations", "median_response_seconds", "median_resolution_seconds"),
+    *("responded", "resolved"),
+]
 
 # A week from Monday: a is answered and resolved by the AI, b by people after an escalation, c is only started, and d
 # started the week before, so that only its resolution lies inside.
@@ -22,6 +29,12 @@ WEEK: tuple[Event, ...] = (
     ("2026-11-08 10:00:00", "conversation_started", "d"),
     ("2026-11-09 00:00:00", "conversation_resolved", "d", 50400),
 )
+
+
+def offsets(timezone: str, first: str = PERIOD["date_from"], last: str = PERIOD["date_to"]) -> dict[str, str]:
+    """The offsets of a timezone in a period, UTC, as the pipes take them."""
+    start, end = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (first, last))
+    return clock.offset_params(start, end, clock.parse_timezone(timezone))
 
 
 def counts(rows: list[Row]) -> dict[tuple[str, str], int]:
@@ -42,17 +55,17 @@ def test_every_dimension_counts_a_conversation_once(week: Website) -> None:
 
     assert [list(row) for row in rows] == [COLUMNS] * len(rows)
     assert [tuple(row.values()) for row in rows] == [
-        ("escalation", "none", 3, 60, 25500),
-        ("escalation", "escalated", 1, 7200, 172800),
-        ("handled_by", "ai", 1, 60, 600),
-        ("handled_by", "human", 2, 7200, 111600),
-        ("hour_of_week", "1-9", 2, 3630, 86700),
-        ("hour_of_week", "7-23", 1, None, None),
-        ("resolution_band", "1", 1, 60, 600),
-        ("resolution_band", "4", 1, None, 50400),
-        ("resolution_band", "5", 1, 7200, 172800),
-        ("response_band", "0", 1, 60, 600),
-        ("response_band", "3", 1, 7200, 172800),
+        ("escalation", "none", 3, 60, 25500, 1, 2),
+        ("escalation", "escalated", 1, 7200, 172800, 1, 1),
+        ("handled_by", "ai", 1, 60, 600, 1, 1),
+        ("handled_by", "human", 2, 7200, 111600, 1, 2),
+        ("hour_of_week", "1-9", 2, 3630, 86700, 2, 2),
+        ("hour_of_week", "7-23", 1, None, None, 0, 0),
+        ("resolution_band", "1", 1, 60, 600, 1, 1),
+        ("resolution_band", "4", 1, None, 50400, 0, 1),
+        ("resolution_band", "5", 1, 7200, 172800, 1, 1),
+        ("response_band", "0", 1, 60, 600, 1, 1),
+        ("response_band", "3", 1, 7200, 172800, 1, 1),
     ]
 
 
@@ -101,7 +114,7 @@ def test_dimensions_add_up_to_inbox_analytics(website: Website) -> None:
         )
     )
 
-    rows = website.ask("conversation_breakdown", **PERIOD, timezone="America/New_York")
+    rows = website.ask("conversation_breakdown", **PERIOD, **offsets("America/New_York"))
     current = website.ask("inbox_analytics", **PERIOD)[0]
 
     def total(dimension: str) -> int:
@@ -176,9 +189,59 @@ def test_each_filter_narrows_the_others(
 )
 def test_hours_are_those_of_the_local_clock(week: Website, timezone: str, key: str) -> None:
     """Sunday 23:30 in London is Monday morning in India and Sunday evening in New York."""
-    rows = week.ask("conversation_breakdown", **PERIOD, timezone=timezone)
+    rows = week.ask("conversation_breakdown", **PERIOD, **offsets(timezone))
 
     assert ("hour_of_week", key) in counts(rows)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "first"),
+    [
+        pytest.param("America/Vancouver", "2026-10-30 00:00:00", id="a law of this year"),
+        pytest.param("Africa/Casablanca", "2026-02-12 00:00:00", id="back for Ramadan"),
+        pytest.param("America/Havana", "2026-10-30 00:00:00", id="a change at midnight"),
+        pytest.param("America/Santiago", "2026-09-04 00:00:00", id="a midnight left out"),
+        pytest.param("Pacific/Chatham", "2026-09-25 00:00:00", id="a change at a quarter to three"),
+        pytest.param("Australia/Lord_Howe", "2026-04-03 00:00:00", id="half an hour back"),
+        pytest.param("Asia/Kathmandu", "2026-04-03 00:00:00", id="quarters"),
+    ],
+)
+def test_every_hour_is_that_of_the_clock_the_caller_has(website: Website, timezone: str, first: str) -> None:
+    """Starts every 25 minutes over five days: each counts in the hour that the pinned database says; the list agrees."""
+    start, zone = datetime.fromisoformat(first).replace(tzinfo=UTC), clock.parse_timezone(timezone)
+    starts = [start + timedelta(minutes=25 * n) for n in range(5 * 24 * 60 // 25)]
+    last = f"{start + timedelta(days=5):%Y-%m-%d %H:%M:%S}"
+    website.conversations(
+        *((f"{at:%Y-%m-%d %H:%M:%S}", "conversation_started", f"c{n}") for n, at in enumerate(starts))
+    )
+    given = {"date_from": first, "date_to": last, **offsets(timezone, first, last)}
+
+    rows = website.ask("conversation_breakdown", **given)
+
+    local = [at.astimezone(zone) for at in starts]
+    by_hand = Counter(f"{at.isoweekday()}-{at.hour}" for at in local)
+    assert {row["key"]: row["conversations"] for row in rows if row["dimension"] == "hour_of_week"} == by_hand
+    for key in ("7-2", "1-3"):
+        weekday, hour = key.split("-")
+        listed = website.ask("conversation_list", **given, weekday=weekday, hour=hour, limit=100)
+        assert len(listed) == by_hand[key]
+
+
+@pytest.mark.parametrize("pipe", ["conversation_breakdown", "conversation_list"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"offset_starts": "0,1", "offset_seconds": "3600"},
+        {"offset_starts": "x", "offset_seconds": "0"},
+        {"offset_starts": "0", "offset_seconds": "1); DROP TABLE x"},
+    ],
+    ids=["another number", "text", "hostile"],
+)
+def test_offsets_that_are_none_are_refused(website: Website, pipe: str, parameters: dict[str, str]) -> None:
+    """Each start has its offset, in whole numbers."""
+    website.conversations((PERIOD["date_from"], "conversation_started", "a"))
+
+    website.refusal(pipe, **PERIOD, **parameters)
 
 
 def test_the_hour_that_the_clocks_repeat_is_one_key(website: Website) -> None:
@@ -191,12 +254,9 @@ def test_the_hour_that_the_clocks_repeat_is_one_key(website: Website) -> None:
     )
 
     def hours(day: str) -> dict[str, int]:
-        rows = website.ask(
-            "conversation_breakdown",
-            date_from=f"{day} 00:00:00",
-            date_to=f"{day} 12:00:00",
-            timezone="Europe/London",
-        )
+        period = f"{day} 00:00:00", f"{day} 12:00:00"
+        given = {"date_from": period[0], "date_to": period[1], **offsets("Europe/London", *period)}
+        rows = website.ask("conversation_breakdown", **given)
         return {row["key"]: row["conversations"] for row in rows if row["dimension"] == "hour_of_week"}
 
     assert hours("2026-10-25") == {"7-1": 2}

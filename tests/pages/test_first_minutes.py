@@ -1,0 +1,39 @@
+"""The first minutes of a day on every page: nothing is counted yet, which is no failure and no "no data"."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pages.components import formatting
+from tests.pages.conftest import RunPage, Site, text_of
+from tests.zones import installed, tzif
+
+
+@pytest.fixture
+def young_day(tmp_path: Path) -> Iterator[str]:
+    """A timezone where the day began one minute ago."""
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = timedelta(days=1, minutes=1) - (now - midnight)
+    offset = ahead if ahead < timedelta(hours=14) else ahead - timedelta(days=1)
+    with installed(tmp_path, "Test/Midnight", tzif(int(offset.total_seconds()), [])) as zone:
+        yield zone.key
+
+
+@pytest.mark.parametrize("compare", ["on", "off"])
+@pytest.mark.parametrize("path", ["app.py", *(f"pages/{name}.py" for name in ("satisfaction", "visitors"))])
+def test_a_day_that_has_just_begun(
+    run_page: RunPage, three_conversations: Site, two_visitors: Site, young_day: str, path: str, compare: str
+) -> None:
+    """Says when the first numbers come; no error, no comparison, no other reason why there is nothing."""
+    page = run_page(path, website=three_conversations.slug, range="today", tz=young_day, compare=compare)
+    text = text_of(page)
+    assert not page.exception
+    assert not page.error
+    assert "The day has just begun: its first numbers come at 00:0" in text
+    assert {metric.value for metric in page.metric} <= {formatting.MISSING}
+    assert not [button.label for button in page.button if "longest range" in button.label]
+    for wrong in ("reaches back 30 days.", "None ", " vs ", "better", "worse"):
+        assert wrong not in text
