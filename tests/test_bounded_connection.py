@@ -30,7 +30,7 @@ from tests.ingest.history_stack import History
 from tests.product import Product
 
 POOLED, MOST = 5, 10
-SHORT = Limits(connect=1, ping=0.3, pool=2.0, statement=2.0, read=1.0, step=0.5, hanging=60.0)
+SHORT = Limits(connect=2, ping=0.5, pool=5.0, statement=10.0, read=3.0, step=0.5, hanging=60.0)
 """A hanging server is left alone for longer than a test takes: where reads work again, none was taken for one."""
 
 PERIOD = {"website_id": "w", "date_from": "2026-11-01 00:00:00", "date_to": "2026-11-02 00:00:00"}
@@ -45,7 +45,7 @@ def path(local_stack: LocalStack) -> Iterator[Dropping]:
 
 @pytest.fixture
 def client(path: Dropping, local_stack: LocalStack) -> Iterator[Postgres]:
-    """A client of Postgres that waits for a second."""
+    """A client of Postgres that waits for 3 seconds."""
     with Postgres(path.through(local_stack.database_url), SHORT) as postgres_client:
         yield postgres_client
 
@@ -252,7 +252,7 @@ def test_a_connection_that_fails_slowly_is_not_tried_again_at_once(
 
     def unresolved(*_args: str, **params: object) -> BoundedConnection:
         tried.append(str(params["host"]))
-        time.sleep(1.1)
+        time.sleep(2.1)
         raise psycopg.OperationalError("failed to resolve host")
 
     monkeypatch.setattr(BoundedConnection, "connect", unresolved)
