@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from analytics import audience, cached, conversations
+from analytics import cached, conversations
 from analytics.attribution import Attribution
 from analytics.audience import Dimension
 from analytics.cached import VisitorFilters, Whole
@@ -126,7 +126,7 @@ def visitor_series(view: View, filters: VisitorFilters) -> Table:
 def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) -> Table:
     """Every value of a dimension, most visitors first."""
     resolved = cached.resolve_view(view)
-    is_compared = audience.is_compared(resolved)
+    is_compared = resolved.visitors_gate.is_open
 
     def shown(values: pd.DataFrame) -> pd.DataFrame:
         name = {"country": "country_code", "page": "page_url"}.get(dimension, dimension)
@@ -135,7 +135,11 @@ def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) ->
         if dimension != "country":
             table[name] = table[name].where(table[name] != "", "Unknown")
         counts = ["visitors", "visitors_ratio", "sessions", "page_views"]
-        compared = ["previous_visitors", "change_ratio", "verdict"] if is_compared else []
+        compared = (
+            ["previous_visitors", "change_ratio", "change_low_ratio", "change_high_ratio", "verdict"]
+            if is_compared
+            else []
+        )
         verdicts = values["verdict"].map(cards.VERDICTS) if is_compared else values["verdict"]
         return pd.concat([table, values.assign(verdict=verdicts)[counts + compared]], axis=1)
 
@@ -153,7 +157,7 @@ def satisfaction_components(view: View) -> Table:
     """The index opened."""
     resolved = cached.resolve_view(view)
     opened: Attribution = cached.satisfaction_attribution(view).value
-    return _of_conversations(resolved, satisfaction.table(opened, is_compared=_is_compared(resolved)))
+    return _of_conversations(resolved, satisfaction.table(opened, is_compared=resolved.gate.is_open))
 
 
 def satisfaction_series(view: View) -> Table:
@@ -257,13 +261,13 @@ def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
 
 
 def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
-    period, previous = resolved.conversations, _previous(resolved, is_compared=_is_compared(resolved))
+    period, previous = resolved.conversations, _previous(resolved, is_compared=resolved.gate.is_open)
     said = tuple(note for note in notes if note)
     return Table((frame,), (period.start, period.end), previous, len(frame), said)
 
 
 def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
-    previous = _previous(resolved, is_compared=audience.is_compared(resolved))
+    previous = _previous(resolved, is_compared=resolved.visitors_gate.is_open)
     note = _visitors_note(resolved)
     edges = resolved.visitors.start, resolved.visitors.end
     return Table((frame,), edges, previous, len(frame), (note,) if note else ())
@@ -294,10 +298,6 @@ def _of_list(
         tuple(notes),
         whole.is_cut,
     )
-
-
-def _is_compared(resolved: ResolvedView) -> bool:
-    return resolved.is_compared and resolved.comparable.is_ok
 
 
 def _previous(resolved: ResolvedView, *, is_compared: bool) -> Instants | None:

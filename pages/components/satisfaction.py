@@ -10,6 +10,7 @@ import streamlit as st
 from analytics.attribution import Attribution, Part
 from analytics.satisfaction import ComponentName
 from pages.components import bars, formatting
+from pages.components.cards import VERDICTS
 from pages.components.palette import Palette, palette
 
 NAMES: dict[ComponentName, str] = {
@@ -99,7 +100,7 @@ def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
                 "previous_score_points": None if previous is None else previous.score,
                 "previous_n": None if previous is None else previous.n,
                 "change_points": part.change,
-                "verdict": part.verdict and part.verdict.replace("_", " "),
+                "verdict": part.verdict and VERDICTS[part.verdict],
             }
         rows.append(row)
     return pd.DataFrame(rows)

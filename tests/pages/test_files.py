@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pandas as pd
 import psycopg
@@ -11,11 +12,13 @@ import pytest
 
 from analytics import cached, errors
 from analytics.access import Viewer
+from analytics.metrics import KPI_ORDER
 from analytics.periods import Range
 from analytics.selection import EVERYTHING
 from analytics.sources import VisitorFilters
+from analytics.verdicts import Unit, Verdict
 from analytics.views import View
-from pages.components import download, files
+from pages.components import cards, download, files
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
 
@@ -127,6 +130,13 @@ def test_a_list_is_whole_however_much_of_it_the_page_shows(busy: Site, name: str
     """The page lists 25 conversations, and reads 300 cities."""
     frame = read(request(view_of(busy), name))
     assert len(frame) == frame.iloc[:, 0].nunique() == count
+
+
+def test_every_verdict_and_change_has_its_words() -> None:
+    """A new one would end its file with an error."""
+    assert set(cards.VERDICTS) == set(get_args(Verdict))
+    assert set(cards.CHANGE_UNITS) == set(get_args(Unit))
+    assert set(cards.COLUMN_UNITS) == set(KPI_ORDER)
 
 
 def test_a_country_has_its_name_beside_its_code(busy: Site) -> None:
