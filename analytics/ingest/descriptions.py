@@ -35,6 +35,7 @@ MAX_CHARACTERS: Final[Mapping[str, int]] = {
 """The longest text of each field, in code points; a longer one is cut."""
 
 _SESSION_ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
+_NUMBERS: Final = (int, float, Decimal)
 _MOST_DEGREES: Final[Mapping[str, float]] = {"latitude": 90.0, "longitude": 180.0}
 
 
@@ -117,7 +118,7 @@ def _session(field: str, value: object, changes: dict[str, Change]) -> str | Non
 
 def _degrees(field: str, value: object, changes: dict[str, Change]) -> float | None:
     degrees = math.nan
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+    if isinstance(value, _NUMBERS) and not isinstance(value, bool):
         try:
             degrees = float(value)
         except (ValueError, OverflowError):  # a signalling NaN; an integer of a thousand digits

@@ -150,7 +150,7 @@ class VisitorEvent(_Event):
     device_type: str | None = None
     browser: str | None = None
     page_url: str | None = None
-    _changes: dict[str, Change] = PrivateAttr(default_factory=dict)
+    _changes: dict[str, Change] | None = PrivateAttr(default=None)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -159,13 +159,14 @@ class VisitorEvent(_Event):
             return handler(values)
         usable, changes = described(cast("dict[str, object]", values))
         event = handler(usable)
-        event._changes = changes
+        if changes:
+            event._changes = changes
         return event
 
     @property
     def changes(self) -> Mapping[str, Change]:
         """What was cut or emptied, by field; empty when everything could be used."""
-        return self._changes
+        return self._changes or {}
 
     def row(self) -> Row:
         """The event as a row. Without coordinates they are 0, 0: the place is then on no globe.

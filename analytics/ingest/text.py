@@ -27,6 +27,11 @@ _BROKEN_CHARACTER: Final = re.compile(
 )
 """The first bytes of a percent-encoded UTF-8 character, without the rest of it."""
 
+_ENCODED_TWICE: Final = re.compile(
+    "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
+)
+"""How the first two bytes of a UTF-8 character look when they were read as Windows-1252."""
+
 _CAPITALS_THEN_QUOTE: Final = re.compile("[A-Z][\u00c0-\u00df][\u2013\u2014\u2018-\u201e\u2026]")
 """An accented letter in a word of capitals, then a dash or quotation mark: as written in CAFÉ’S, not encoded twice."""
 
@@ -52,6 +57,10 @@ def tidied(text: str) -> str:
     >>> tidied("  New\tYork\x00 "), tidied("\u200fدبي\u200e"), ascii(tidied("می\u200cخواهم a\u200db"))
     ('New York', 'دبي', "'\\u0645\\u06cc\\u200c\\u062e\\u0648\\u0627\\u0647\\u0645 ab'")
     """
+    if (
+        text.isprintable() and "  " not in text
+    ):  # nearly every name; no mark and no control character is printable
+        return text.strip()
     return _BLANKS.sub(" ", without_invisible(_CONTROL.sub("", _BLANKS.sub(" ", text)))).strip()
 
 
@@ -61,6 +70,8 @@ def tidied_address(text: str) -> str:
     >>> tidied_address(" https://x.test/a b" + chr(10))
     'https://x.test/a b'
     """
+    if text.isprintable():
+        return text.strip()
     return without_invisible(_CONTROL.sub("", text)).strip()
 
 
@@ -84,7 +95,7 @@ def decoded(name: str) -> str:
             name = unquote_plus(name, errors="strict")
         except UnicodeDecodeError:
             return name
-    if name.isascii() or _CAPITALS_THEN_QUOTE.search(name):
+    if name.isascii() or not _ENCODED_TWICE.search(name) or _CAPITALS_THEN_QUOTE.search(name):
         return name
     try:
         once = b"".join(_byte(character) for character in name).decode()
