@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from analytics.errors import SourceError
 from analytics.intervals import Count, Interval, wilson
+from analytics.mix import Mixed, Split, split
 from analytics.satisfaction import SatisfactionIndex
 from analytics.totals import ConversationTotals, Funnel
 from analytics.verdicts import Delta, Direction, Gate, Measured, Unit, verdict_on
@@ -66,6 +67,10 @@ class Kpi:
         high: Upper end.
         note: What a reader has to know beside the number; None when nothing.
         since: First local day that was counted, when not all of the period was; None otherwise.
+        split: For the two medians, the change in what the AI and people did and what their mix did; None when there is
+            no change.
+        still_open: For the resolution, how many of the conversations started in the period were open at its end; None
+            for all others.
     """
 
     key: KpiKey
@@ -83,6 +88,8 @@ class Kpi:
     high: float | None = None
     note: str | None = None
     since: date | None = None
+    split: Split | None = None
+    still_open: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ def median_response(current: ConversationTotals, previous: ConversationTotals | 
     Source: `inbox_analytics`.
     """
     before = None if previous is None else _response_side(previous)
-    return _kpi(
+    kpi = _kpi(
         "median_response",
         _response_side(current),
         before,
@@ -125,6 +132,7 @@ def median_response(current: ConversationTotals, previous: ConversationTotals | 
         p90=current.p90_response_seconds,
         mean=current.mean_response_seconds,
     )
+    return replace(kpi, split=_split(kpi, current.response_mix, previous.response_mix) if previous else None)
 
 
 def median_resolution(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
@@ -138,7 +146,7 @@ def median_resolution(current: ConversationTotals, previous: ConversationTotals 
     Source: `inbox_analytics`.
     """
     before = None if previous is None else _resolution_side(previous)
-    return _kpi(
+    kpi = _kpi(
         "median_resolution",
         _resolution_side(current),
         before,
@@ -148,6 +156,8 @@ def median_resolution(current: ConversationTotals, previous: ConversationTotals 
         p90=current.p90_resolution_seconds,
         mean=current.mean_resolution_seconds,
     )
+    parts = _split(kpi, current.resolution_mix, previous.resolution_mix) if previous else None
+    return replace(kpi, split=parts, still_open=current.started_open)
 
 
 def ai_handled(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
@@ -242,6 +252,10 @@ def unique_visitors(
         note=note,
     )
     return kpi if since is None else replace(kpi, since=since)
+
+
+def _split(kpi: Kpi, current: Mixed, previous: Mixed) -> Split | None:
+    return None if kpi.delta.change is None else split(current, previous)
 
 
 def _response_side(totals: ConversationTotals) -> Measured:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import inf, log
 from typing import Final
 
+from analytics.intervals import difference, wilson
+
 ENOUGH: Final = 30
 """From so many durations of each handler on, a period's median at the other mix is as good as any."""
 
@@ -55,12 +57,14 @@ class Split:
         mix_ratio: What the other mix of handlers adds.
         ai_ratio: The AI's part now, 0..1.
         previous_ai_ratio: The AI's part in the period before.
+        is_shift_real: Whether the AI's part changed by more than chance would, at 5 %.
     """
 
     own_ratio: float | None
     mix_ratio: float | None
     ai_ratio: float
     previous_ai_ratio: float
+    is_shift_real: bool
 
     @property
     def matters(self) -> bool:
@@ -85,7 +89,7 @@ def split(current: Mixed, previous: Mixed) -> Split | None:
     now, before = current.median_seconds, previous.median_seconds
     if now is None or not before:
         return None
-    shares = current.ai_ratio, previous.ai_ratio
+    shares = current.ai_ratio, previous.ai_ratio, _is_shift_real(current, previous)
     if current.ai_n * previous.n == previous.ai_n * current.n:
         return Split(now / before - 1, 0.0, *shares)
     is_current = current.basis(previous) >= min(previous.basis(current), ENOUGH)
@@ -95,6 +99,14 @@ def split(current: Mixed, previous: Mixed) -> Split | None:
     if is_current:
         return Split(between / before - 1, now / between - 1, *shares)
     return Split(now / between - 1, between / before - 1, *shares)
+
+
+def _is_shift_real(current: Mixed, previous: Mixed) -> bool:
+    """Whether Newcombe's interval of the difference of the AI's parts leaves out zero."""
+    now, before = wilson(current.ai_n, current.n), wilson(previous.ai_n, previous.n)
+    if now is None or before is None:
+        return False
+    return difference(current.ai_ratio, now, previous.ai_ratio, before).excludes(0.0)
 
 
 def _log(ratio: float) -> float:

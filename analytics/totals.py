@@ -80,6 +80,11 @@ class ConversationTotals:
         )
 
     @property
+    def started_open(self) -> int:
+        """Of the conversations started in the period, those not resolved by its end."""
+        return self.started - self.started_resolved - self.started_resolved_unanswered
+
+    @property
     def response_mix(self) -> Mixed:
         """The responses, and the part of those whose conversation the AI resolved; others, open ones too, are people's."""
         return Mixed(

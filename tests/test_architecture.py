@@ -27,7 +27,12 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
 PACKAGES: Final = ("cached", "ingest", "schemas", "sources")
 """Modules that are split, by page or by noun."""
 
-SAME_LAYER: Final = {("views", "access"), ("periods", "clock"), ("countries", "country_codes")}
+SAME_LAYER: Final = {
+    ("views", "access"),
+    ("periods", "clock"),
+    ("mix", "intervals"),
+    ("countries", "country_codes"),
+}
 
 PURE: Final = frozenset(
     {

@@ -56,6 +56,25 @@ def test_the_parts_make_the_whole(
 
 
 @pytest.mark.parametrize(
+    ("ai_now", "n_now", "ai_before", "n_before", "is_real"),
+    [
+        pytest.param(9, 12, 3, 12, True, id="half more, of 12"),
+        pytest.param(7, 12, 4, 12, False, id="a quarter more, of 12"),
+        pytest.param(3, 12, 9, 12, True, id="half less, of 12"),
+        pytest.param(52, 100, 50, 100, False, id="two more, of 100"),
+        pytest.param(0, 40, 40, 40, True, id="all against none"),
+    ],
+)
+def test_a_shift_of_the_mix_is_real_when_chance_would_not_make_it(
+    ai_now: int, n_now: int, ai_before: int, n_before: int, is_real: bool
+) -> None:
+    """By Newcombe's interval of the difference of two rates."""
+    parts = split(Mixed(20.0, n_now, ai_now, 10.0), Mixed(10.0, n_before, ai_before, 20.0))
+    assert parts is not None
+    assert parts.is_shift_real == is_real
+
+
+@pytest.mark.parametrize(
     ("now", "before"),
     [
         pytest.param(Mixed(None, 0, 0, None), BEFORE, id="nothing now"),

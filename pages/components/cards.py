@@ -15,7 +15,7 @@ from analytics import cached
 from analytics.cached import Question, View
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.verdicts import Delta, Unit, Verdict
-from pages.components import explain, formatting
+from pages.components import explain, formatting, mix
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
 
@@ -48,6 +48,8 @@ READINGS = (
     "change_low",
     "change_high",
     "change_of",
+    "change_of_each_handler",
+    "change_of_their_mix",
     "verdict",
     "reason",
     "interval_low",
@@ -83,7 +85,8 @@ WORDING: dict[KpiKey, _Wording] = {
     "median_resolution": _Wording(
         "Median resolution",
         "Half of the resolved conversations were resolved within this time of their start. One that was reopened "
-        "counts once, with its last resolution in the period.",
+        "counts once, with its last resolution in the period. Conversations that are still open are not in it, so a "
+        "growing backlog can make it shorter.",
     ),
     "ai_handled": _Wording(
         "Handled by AI",
@@ -93,7 +96,8 @@ WORDING: dict[KpiKey, _Wording] = {
     "satisfaction": _Wording(
         "Satisfaction",
         "From 0 to 100: 40 % ratings, 25 % sentiment, 20 % response time, 15 % share resolved. "
-        "A part without data counts as a neutral 50.",
+        "A part without data counts as a neutral 50. n counts ratings and rated conversations; a conversation with both "
+        "is in it twice.",
     ),
     "unique_visitors": _Wording("Unique visitors", "Different visitors seen on the website."),
 }
@@ -185,6 +189,8 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
                 ("change_low", CHANGE_UNITS[kpi.delta.unit]): kpi.delta.low,
                 ("change_high", CHANGE_UNITS[kpi.delta.unit]): kpi.delta.high,
                 ("change_of", ""): kpi.delta.basis,
+                ("change_of_each_handler", "ratio"): kpi.split and kpi.split.own_ratio,
+                ("change_of_their_mix", "ratio"): kpi.split and kpi.split.mix_ratio,
                 ("verdict", ""): VERDICTS[kpi.delta.verdict],
                 ("reason", ""): kpi.delta.reason,
             }
@@ -216,13 +222,7 @@ def change_text(delta: Delta) -> str | None:
     if delta.change is None:
         return None if delta.verdict == "off" else formatting.MISSING
     if delta.unit == "relative":
-        percent = delta.change * 100
-        # What is left is not nothing: 100 % less would say so.
-        return (
-            formatting.signed(max(percent, -99.9), "%", 1)
-            if -100 < percent <= -99.5
-            else formatting.signed(percent, "%", 0)
-        )
+        return formatting.relative(delta.change)
     return formatting.signed(delta.change, delta.unit)
 
 
@@ -236,10 +236,11 @@ def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
 def _notes(kpi: Kpi) -> list[str]:
     """What stands in grey under the number: on how much it rests, why it cannot be compared, what is missing."""
     verdict = " · within noise" if kpi.delta.verdict == "within_noise" else ""
-    lines = [] if kpi.value is None else [f"n {formatting.count(kpi.n)}{verdict}"]
+    n = f"n {formatting.count(kpi.n)}" if kpi.n else f"n 0 {kpi.n_unit}"
+    lines = [] if kpi.value is None else [f"{n}{verdict}"]
     if kpi.delta.verdict == "not_comparable" and kpi.value is not None:
         lines.append(f"Not comparable: {kpi.delta.reason}")
-    lines.extend(text for text in (kpi.missing_reason, kpi.note) if text)
+    lines.extend(text for text in (mix.line(kpi), kpi.missing_reason, kpi.note) if text)
     return lines
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from analytics.cached import Kpi, Question
 from analytics.errors import SourceError
 from analytics.verdicts import Delta
-from pages.components import formatting
+from pages.components import formatting, mix
 from pages.components.charts import Metric
 
 
@@ -80,10 +80,15 @@ def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
         found.append(("Mean", exactly(kpi.mean)))
     if kpi.p90 is not None:
         found.append(("p90: nine out of ten within", exactly(kpi.p90)))
+    elif kpi.mean is not None:
+        found.append(("p90", "not shown below 10 values"))
     if kpi.low is not None and kpi.high is not None:
         found.append(("95 % interval", f"{metric.text(kpi.low)} to {metric.text(kpi.high)}"))
     found.append(("n", f"{formatting.count(kpi.n)} {kpi.n_unit}"))
+    if kpi.still_open is not None:
+        found.append(("Started in this period, open at its end", formatting.count(kpi.still_open)))
     if kpi.previous_value is not None:
         found.append(("Period before", exactly(kpi.previous_value)))
         found.append(("n of the period before", formatting.count(kpi.previous_n)))
+    found.extend(mix.facts(kpi))
     return found

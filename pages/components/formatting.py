@@ -123,6 +123,18 @@ def signed(value: float, unit: str, decimals: int = 1) -> str:
     return f"{MINUS if value < 0 else '+'}{text} {unit}"
 
 
+def relative(ratio: float) -> str:
+    """A change in whole percent of the value before; what is left is not shown as nothing.
+
+    >>> relative(-0.182), relative(0.004), relative(-0.9996), relative(-1.0)
+    ('−18 %', '0 %', '−99.9 %', '−100 %')
+    """
+    percent = ratio * 100
+    if -100 < percent <= -99.5:
+        return signed(max(percent, -99.9), "%", 1)
+    return signed(percent, "%", 0)
+
+
 def age(elapsed: timedelta) -> str:
     """How long something has been over, in its largest unit; a moment ahead of this clock counts as now.
 
