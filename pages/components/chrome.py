@@ -176,7 +176,10 @@ def _nothing_to_open(viewer: Viewer) -> None:
 def _sidebar(
     viewer: Viewer, websites: Sequence[Website], now: datetime, notices: list[str], *, has_range: bool
 ) -> View:
-    timezone = url_state.read("tz", _browser_timezone(), _timezone, notices)
+    browser = _browser_timezone()
+    timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
+    if browser is None and "tz" not in st.query_params:
+        notices.append("Your browser does not say its timezone: days are those of UTC.")
     website = _read_website(websites, notices)
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
     is_compared = url_state.read("compare", "on", url_state.choice(COMPARE), notices) == "on"
@@ -196,7 +199,7 @@ def _sidebar(
         if has_range:
             _range_control(selected, website, now, timezone)
             _compare_control(is_compared=is_compared)
-        _timezone_control(timezone)
+        _timezone_control(timezone, browser)
         _signed_in(viewer, website)
     return View(viewer, website.id, selected, timezone, now, is_compared)
 
@@ -298,11 +301,9 @@ def _compare_control(*, is_compared: bool) -> None:
     )
 
 
-def _timezone_control(timezone: str) -> None:
-    browser = _browser_timezone()
-    names = [browser, *sorted(clock.timezone_names() - {browser})]
-    if timezone not in names:
-        names.append(timezone)
+def _timezone_control(timezone: str, browser: str | None) -> None:
+    first = browser or "UTC"
+    names = [first, *sorted(clock.timezone_names() - {first})]
     st.session_state["tz_widget"] = timezone
     st.selectbox(
         "Timezone",
@@ -313,11 +314,12 @@ def _timezone_control(timezone: str) -> None:
     )
 
 
-def _browser_timezone() -> str:
+def _browser_timezone() -> str | None:
+    """The timezone that the browser says; None where it says none, hides it, or names one that does not exist."""
     try:
-        return _timezone(st.context.timezone or "UTC")
+        return _timezone(st.context.timezone or "")
     except ValueError:
-        return "UTC"
+        return None
 
 
 def _timezone(text: str) -> str:

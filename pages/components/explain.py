@@ -41,6 +41,7 @@ def draw(
             st.caption(f"{_VERDICTS[delta.verdict]}: {delta.reason}.")
         if opened.open and left_out is not None:
             _draw_left_out(left_out)
+        st.caption(_IN_CHARTS)
         for question in questions:
             st.caption(f"From the {question.source} `{question.name}`, times in UTC, ends exclusive:")
             st.code(
@@ -50,6 +51,10 @@ def draw(
             )
 
 
+_IN_CHARTS = (
+    "In charts every hour, day or week is a period of its own: what happens to one conversation or visitor in two of "
+    "them counts in both, and once in the whole period."
+)
 _VERDICTS = {"within_noise": "Within noise", "not_comparable": "Not comparable"}
 
 

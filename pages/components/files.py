@@ -38,6 +38,7 @@ Instants = tuple[datetime, datetime]
 
 PERIODS: Final = {"current": "This period", "previous": "Period before"}
 IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
+SEEN_IN_EACH_BUCKET: Final = "A visitor or session of two buckets counts in both."
 EVENT_DAYS: Final = 30
 
 
@@ -120,7 +121,8 @@ def conversation_list(view: View, selection: Selection) -> Table:
 
 def visitor_series(view: View, filters: VisitorFilters) -> Table:
     """Visitors, sessions and page views over time."""
-    return _of_visitors(cached.resolve_view(view), _buckets(cached.visitor_timeseries(view, filters).value))
+    series = _buckets(cached.visitor_timeseries(view, filters).value)
+    return _of_visitors(cached.resolve_view(view), series, SEEN_IN_EACH_BUCKET)
 
 
 def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) -> Table:
@@ -163,7 +165,7 @@ def satisfaction_components(view: View) -> Table:
 def satisfaction_series(view: View) -> Table:
     """The index over time, both periods, with what is missing in each bucket."""
     series = satisfaction.course_table(cached.kpi_timeseries(view).value)
-    return _of_conversations(cached.resolve_view(view), _buckets(series))
+    return _of_conversations(cached.resolve_view(view), _buckets(series), IN_EACH_BUCKET)
 
 
 def answers_over_time(view: View, name: str) -> Table:
@@ -266,11 +268,11 @@ def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str |
     return Table((frame,), (period.start, period.end), previous, len(frame), said)
 
 
-def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
+def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
     previous = _previous(resolved, is_compared=resolved.visitors_gate.is_open)
     note = _visitors_note(resolved)
     edges = resolved.visitors.start, resolved.visitors.end
-    return Table((frame,), edges, previous, len(frame), (note,) if note else ())
+    return Table((frame,), edges, previous, len(frame), (*notes, note) if note else notes)
 
 
 def _of_list(

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from tests.conftest import ROOT, LocalStack
@@ -27,6 +28,17 @@ class Site:
     id: str
     slug: str
     organization_id: str
+
+
+@pytest.fixture(autouse=True)
+def browser_timezone(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
+    """The browser says UTC; called with another answer, it says that."""
+
+    def says(answer: str | None) -> None:
+        monkeypatch.setattr(ContextProxy, "timezone", property(lambda _: answer))
+
+    says("UTC")
+    return says
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ def young_day(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("compare", ["on", "off"])
-@pytest.mark.parametrize("path", ["app.py", *(f"pages/{name}.py" for name in ("conversations", "satisfaction", "visitors"))])
+@pytest.mark.parametrize(
+    "path", ["app.py", *(f"pages/{name}.py" for name in ("conversations", "satisfaction", "visitors"))]
+)
 def test_a_day_that_has_just_begun(
     run_page: RunPage, three_conversations: Site, two_visitors: Site, young_day: str, path: str, compare: str
 ) -> None:

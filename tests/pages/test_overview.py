@@ -214,6 +214,34 @@ def test_comparison_can_be_switched_off(run_page: RunPage, three_conversations: 
     assert " vs " not in text_of(page)
 
 
+@pytest.mark.parametrize("said", [None, "", "Etc/Unknown", "Foo/Bar", "Factory", "x" * 10_000])
+def test_a_browser_without_a_timezone_is_told_whose_days_are_shown(
+    run_page: RunPage, site: Site, browser_timezone: Callable[[str | None], None], said: str | None
+) -> None:
+    """UTC, with a notice, and it is not called the browser's; a timezone that was chosen needs none."""
+    browser_timezone(said)
+    notice = "Your browser does not say its timezone: days are those of UTC."
+    page = run_page("app.py", website=site.slug)
+    assert notice in text_of(page)
+    control = next(each for each in page.selectbox if each.label == "Timezone")
+    assert control.value == "UTC"
+    assert not [name for name in control.options if "(browser)" in name]
+    assert notice not in text_of(run_page("app.py", website=site.slug, tz="UTC"))
+
+
+def test_a_timezone_is_known_in_any_case(
+    run_page: RunPage, site: Site, browser_timezone: Callable[[str | None], None]
+) -> None:
+    """Some phones write asia/kolkata, and so may a link."""
+    browser_timezone("asia/kolkata")
+    page = run_page("app.py", website=site.slug)
+    control = next(each for each in page.selectbox if each.label == "Timezone")
+    assert (control.value, control.options[0]) == ("Asia/Kolkata", "Asia/Kolkata (browser)")
+    page = run_page("app.py", website=site.slug, tz="EUROPE/london")
+    assert next(each for each in page.selectbox if each.label == "Timezone").value == "Europe/London"
+    assert not page.info
+
+
 def test_timezone_moves_the_days(run_page: RunPage, three_conversations: Site) -> None:
     """A timezone chosen in the sidebar is in the URL and decides the days in the header."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
