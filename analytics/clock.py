@@ -12,6 +12,7 @@ import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from importlib.metadata import version
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -66,6 +67,11 @@ def parse_timezone(name: str) -> ZoneInfo:
 @cache
 def _names() -> dict[str, str]:
     return {name.lower(): name for name in zoneinfo.available_timezones() - _NO_PLACE}
+
+
+def database_version() -> str:
+    """The version of the package that the timezones come from."""
+    return version("tzdata")
 
 
 def offset_spans(start: datetime, end: datetime, timezone: ZoneInfo) -> tuple[OffsetSpan, ...]:

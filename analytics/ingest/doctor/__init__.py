@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from analytics.errors import AnalyticsError
 from analytics.ingest import spool
-from analytics.ingest.doctor import flow, product, workspace
+from analytics.ingest.doctor import flow, product, timezones, workspace
 from analytics.ingest.doctor.finding import Area, Finding, Report, failed, listed, not_checked
 from analytics.ingest.receipts import Ledger
 from analytics.postgres import Postgres
@@ -118,6 +118,7 @@ def _tinybird(
             *workspace.pipes(tinybird, may_read="read" in working),
             *workspace.datasources(tinybird, working),
             clock,
+            timezones.compared(tinybird, may_query=may_query),
             *flow.events(tinybird, postgres, may_query=may_query),
             *flow.quarantine(tinybird, may_query=may_query),
         )
