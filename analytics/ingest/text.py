@@ -32,8 +32,9 @@ _ENCODED_TWICE: Final = re.compile(
 )
 """How the first two bytes of a UTF-8 character look when they were read as Windows-1252."""
 
-_CAPITALS_THEN_QUOTE: Final = re.compile("[A-Z][\u00c0-\u00df][\u2013\u2014\u2018-\u201e\u2026]")
-"""An accented letter in a word of capitals, then a dash or quotation mark: as written in CAFÉ’S, not encoded twice."""
+_LATIN: Final = re.compile("[A-Za-z]")
+_OTHER_SCRIPT: Final = re.compile("[\u0250-\u0258\u025a-\u02ba\u02c0-\u02ff\u0340-\u07ff]")
+"""Phonetic signs, rare marks, Greek to Arabic: two letters of PARÍŽ or CAFÉ’S look like one of them encoded twice."""
 
 
 def whole_characters(text: str) -> tuple[str, bool]:
@@ -95,13 +96,14 @@ def decoded(name: str) -> str:
             name = unquote_plus(name, errors="strict")
         except UnicodeDecodeError:
             return name
-    if name.isascii() or not _ENCODED_TWICE.search(name) or _CAPITALS_THEN_QUOTE.search(name):
+    if name.isascii() or not _ENCODED_TWICE.search(name):
         return name
     try:
         once = b"".join(_byte(character) for character in name).decode()
     except (UnicodeEncodeError, UnicodeDecodeError):
         return name
-    return once if once.isprintable() else name
+    is_certain = once.isprintable() and not (_LATIN.search(once) and _OTHER_SCRIPT.search(once))
+    return once if is_certain else name
 
 
 def cut(text: str, limit: int) -> str:
