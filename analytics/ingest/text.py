@@ -17,6 +17,9 @@ _JOINERS: Final = re.compile("[\u200c\u200d]")
 _FIRST_JOINED: Final = "\u0600"
 """From here on, in Arabic, the scripts of India and emoji, a joiner between two characters is part of the spelling."""
 
+VIRAMA: Final = 9
+"""The combining class of the marks that silence a vowel in the scripts of India."""
+
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _BLANKS: Final = re.compile(r"\s+")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -132,7 +135,9 @@ def cut_address(text: str, limit: int) -> str:
 
 
 def _joins(text: str, at: int) -> bool:
-    """Whether the joiner there stands between two characters that it can join."""
+    """Whether the joiner there stands between two characters that it can join, or makes a letter of Malayalam's (chillu)."""
+    if text[at] == "\u200d" and at and unicodedata.combining(text[at - 1]) == VIRAMA:
+        return True
     return 0 < at < len(text) - 1 and all(
         side >= _FIRST_JOINED and not "\u2000" <= side <= "\u206f" for side in (text[at - 1], text[at + 1])
     )

@@ -182,6 +182,7 @@ class Device(StrEnum):
         ({"city": "\u200fدبي\u200e\u202a\u2067\ufeff"}, {"city": "دبي"}, []),
         ({"city": "a\u200bb\u200d\ufeff\u2060\u061c"}, {"city": "ab"}, []),
         ({"city": "می\u200cخواهم"}, {"city": "می\u200cخواهم"}, []),
+        ({"city": "അരൂര്\u200d"}, {"city": "അരൂര്\u200d"}, []),
         ({"city": "New\tYork\x00 "}, {"city": "New York"}, []),
     ],
 )  # fmt: skip
