@@ -143,7 +143,7 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         is_complete (bool): False for a bucket that the period cuts or that is not over yet.
         started, responded, resolved, ai_resolved, escalated, feedback (int): distinct conversations.
         median_response_seconds, p90_response_seconds, median_resolution_seconds, p90_resolution_seconds (float,
-            seconds): NaN when there was none.
+            seconds): NaN when there was none, p90 below 10.
         ai_handled_ratio (float, 0..1): NaN when nothing was resolved.
         satisfaction_index (float, 0..100): NaN when all components are missing, or Postgres could not be read
             (then `failures` says so).

@@ -142,6 +142,8 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         if now[median].notna().any()
         else f"{MEASURES[measure]} time: no values",
     )
+    if (now[median].notna() & now[p90].isna()).any():
+        st.caption(f"Nine of ten is shown where the {bucket} has 10 values or more.")
 
 
 def _name_lines(figure: go.Figure, *, is_compared: bool) -> None:

@@ -1,11 +1,14 @@
 """Conversations without a browser: every state of the page, its filters, and the rows behind them."""
 
+from datetime import UTC, datetime, timedelta
+
 import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics import cached
 from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, Site, query_of, text_of
+from tests.pages.conftest import RunPage, SendEvents, Site, query_of, text_of
 
 CONVERSATIONS = "pages/conversations.py"
 
@@ -120,8 +123,6 @@ def test_a_filter_in_the_url_narrows_the_list_and_shows_as_a_chip(
 
 def test_an_hour_of_the_week_selects_its_conversations(run_page: RunPage, three_conversations: Site) -> None:
     """Noon of the day selects all three; the hour after it none, and says what to do."""
-    from datetime import UTC, datetime, timedelta
-
     weekday = (datetime.now(UTC) - timedelta(days=1)).isoweekday()
     page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", cell=f"{weekday}-12")
     assert len(_table(page)["Conversation"]) == 3
@@ -155,6 +156,30 @@ def test_the_course_follows_the_filter(run_page: RunPage, three_conversations: S
         drawn[band] = any("percentiles" in chart.proto.id for chart in page.get("plotly_chart"))
     assert drawn == {"response:0": True, "response:4": False}
     assert "No first responses in this period" in text_of(page)
+
+
+def test_the_course_says_where_it_has_no_90th_percentile(
+    run_page: RunPage, three_conversations: Site, send_events: SendEvents
+) -> None:
+    """Three answers a day have half of something and nine of ten of nothing; ten have both."""
+    note = "Nine of ten is shown where the day has 10 values or more."
+    asked = {"website": three_conversations.slug, "tz": "UTC"}
+    assert note in text_of(run_page(CONVERSATIONS, **asked))
+    noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
+    rows = [
+        {
+            "timestamp": noon.isoformat(),
+            "website_id": three_conversations.id,
+            "visitor_id": "v",
+            "event_type": "first_response",
+            "conversation_id": f"{three_conversations.id}-{number}",
+            "duration_seconds": number,
+        }
+        for number in range(7)
+    ]
+    assert send_events("conversation_metrics", rows)["quarantined_rows"] == 0
+    cached.clear()
+    assert note not in text_of(run_page(CONVERSATIONS, **asked))
 
 
 def test_a_chip_takes_its_filter_away(run_page: RunPage, three_conversations: Site) -> None:

@@ -40,13 +40,19 @@ CASES = [
 def test_the_last_resolution_in_the_period_decides(
     website: Website, resolutions: list[tuple[str, str]], handled_by: str
 ) -> None:
-    """The totals, the breakdown, its filter, and the list all say the same."""
+    """The totals, the series, the breakdown, the list and their filters all say the same."""
     events: list[Event] = [(f"2026-11-{at}", event_type, "c", 60) for at, event_type in resolutions]
     website.conversations(*events)
     is_ai = handled_by == "ai"
 
     current = website.ask("inbox_analytics", **PERIOD)[0]
     assert (current["resolved"], current["ai_resolved"], current["ai_handled_rate"]) == (1, is_ai, is_ai)
+
+    (bucket,) = [row for row in website.ask("kpi_timeseries", **PERIOD) if row["period"] == "current"]
+    assert (bucket["resolved"], bucket["ai_resolved"], bucket["ai_handled_rate"]) == (1, is_ai, is_ai)
+    for who in ("ai", "human"):
+        series = website.ask("kpi_timeseries", **PERIOD, handled_by=who)
+        assert series[0]["resolved"] == (who == handled_by)
 
     rows = website.ask("conversation_breakdown", **PERIOD)
     assert {row["key"]: row["conversations"] for row in rows if row["dimension"] == "handled_by"} == {
