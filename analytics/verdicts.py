@@ -40,7 +40,7 @@ class Delta:
             this one; None otherwise.
         low: Lower end of the change's 95 % interval, in `unit`; None when too little was observed.
         high: Upper end; infinite when nothing bounds it.
-        is_twofold: True when the value at least doubled or halved.
+        is_twofold: True when the value at least doubled or halved, or one of the two is zero.
         basis: What the change is of when not of the two values themselves, such as "per hour, 25 h against 24 h".
     """
 
@@ -169,7 +169,7 @@ def compared(
         reason,
         low=None if plausible is None else plausible.low,
         high=None if plausible is None else plausible.high,
-        is_twofold=now > 0 and before > 0 and not 1 / TWOFOLD < now / before < TWOFOLD,
+        is_twofold=now != before and max(now, before) >= TWOFOLD * min(now, before),
         basis=_basis(current, previous),
     )
 

@@ -110,6 +110,9 @@ def test_a_change_that_is_shown_as_zero_is_none(change: float, unit: Unit, is_ze
     [
         pytest.param(Count(3, 24.0), Count(1, 24.0), "3 against 1 visitors are too few to tell", id="few"),
         pytest.param(
+            Count(0, 24.0), Count(2, 24.0), "0 against 2 visitors are too few to tell", id="to zero"
+        ),
+        pytest.param(
             Count(7000, 168.0, (6000, 100, 100, 200, 200, 200, 200)),
             Count(3400, 168.0, (200, 1000, 900, 500, 400, 300, 100)),
             "single days changed too differently to tell",

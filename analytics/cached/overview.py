@@ -85,12 +85,20 @@ def questions(view: View) -> dict[KpiKey, tuple[Question, ...]]:
     visitors = Question(
         "Tinybird pipe", schemas.UNIQUE_VISITORS.resource, {**website, **visitor_bounds.params()}
     )
+    seen: tuple[Question, ...] = (visitors,)
+    if are_visitor_days_compared(resolved):
+        buckets = buckets_of(
+            resolved.bucket, resolved.conversations, resolved, is_compared=resolved.gate.is_open
+        )
+        starts = {name: text for name, text in buckets.params().items() if text}
+        days = {**website, **bounds.params(), **starts}
+        seen += (Question("Tinybird pipe", schemas.KPI_TIMESERIES.resource, days),)
     return {
         "median_response": (conversations,),
         "median_resolution": (conversations,),
         "ai_handled": (conversations,),
         "satisfaction": (conversations, scores),
-        "unique_visitors": (visitors,),
+        "unique_visitors": seen,
     }
 
 

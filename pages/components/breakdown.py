@@ -6,19 +6,18 @@ Owns the layout of a ranked row and what each filter is called in the URL. Every
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, countries, tiers
-from analytics.audience import COUNTS, Audience, Count, Dimension
+from analytics.audience import COUNTS, Audience, Count, Dimension, Total
 from analytics.cached import Question, ResolvedView, VisitorFilters
 from analytics.country_codes import folded
 from analytics.periods import Range
-from analytics.verdicts import Delta, Verdict
-from pages.components import cards, explain, filters, formatting, url_state
+from analytics.verdicts import Delta
+from pages.components import changes, explain, filters, formatting, url_state
 from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
 
@@ -27,7 +26,6 @@ LONGEST_FILTER = 2000
 ROWS, MORE_ROWS = 8, 20
 LONGEST_LABEL = 90
 DEFAULT_COUNT: Count = "visitors"
-_CHIP: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,25 +144,22 @@ def draw_totals(
         for name in COUNTS:
             total = audience.totals[name]
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
-                st.metric(
+                changes.draw_metric(
                     METRICS[name].title,
                     formatting.count(total.value),
-                    cards.change_text(total.delta),
-                    delta_color=_CHIP.get(total.delta.verdict, "gray"),
-                    delta_arrow=_arrow(total.delta),
-                    chart_data=_sparkline(series, name) or None,
-                    chart_type="area",
+                    total.delta,
+                    _sparkline(series, name),
+                    total.since,
                 )
-                note = _note(total.delta, total.previous)
-                if total.value is None:
-                    note = resolved.visitors_note or "No visitor data in this period."
-                if note:
-                    st.caption(note)
+                for line in _notes(total, resolved):
+                    st.caption(line)
                 readings = [
                     (when, formatting.count(value))
                     for when, value in (("Value", total.value), ("Period before", total.previous))
                     if value is not None
                 ]
+                if moved := changes.in_words(total.delta):
+                    readings.append(("Change", moved))
                 explain.draw(name, METRICS[name].title, DEFINITIONS[name], readings, total.delta, questions)
 
 
@@ -192,6 +187,8 @@ def draw_values(audience: Audience, dimension: Dimension) -> None:
                 if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
                     filters.toggle(wording.parameter, _parameter(dimension, row))
                 st.html(_figures(row, width, colours, is_compared=is_compared), width="content")
+        if doubt := _doubt(shown):
+            st.caption(doubt)
 
 
 def footer() -> DeltaGenerator:
@@ -278,26 +275,45 @@ def _figures(row: Mapping[Hashable, object], width_pct: float, colours: Palette,
     if is_compared:
         colour = {"better": colours.better, "worse": colours.worse}.get(str(row["verdict"]), colours.muted)
         change = float(str(row["change_ratio"]))
-        text = "new" if change != change else formatting.signed(change * 100, "%", 0)
-        cells += f'<span style="color:{colour}">{text}</span>'
+        text = "new" if change != change else formatting.relative(change)
+        cells += f'<span style="color:{colour}" title="{escape(_why(row))}">{text}</span>'
     bar = f'<i class="bar" style="width:{width_pct:.1f}%;background:{colours.accent}"></i>'
     return f'{bar}<div class="figures">{cells}</div>'
 
 
-def _note(delta: Delta, previous: int | None) -> str | None:
-    """What stands in grey under a total."""
-    if delta.verdict == "not_comparable":
-        return f"Not comparable: {delta.reason}"
-    if previous is None:
+def _why(row: Mapping[Hashable, object]) -> str:
+    """Between what a row's change plausibly is, and why it may be chance; shown where a pointer rests."""
+    low, high = (float(str(row[f"change_{end}_ratio"])) for end in ("low", "high"))
+    reason = row["reason"] if isinstance(row["reason"], str) else ""
+    delta = Delta(0.0, "relative", "within_noise", low=low, high=high)
+    moved = changes.range_text(delta) if low == low else None
+    return ", ".join(part for part in (moved, reason) if part)
+
+
+def _doubt(values: pd.DataFrame) -> str | None:
+    """Why rows that at least doubled or halved are grey, by the first of them; None when there is none."""
+    grey = values[values["is_twofold"] & (values["verdict"] == "within_noise")]
+    if not len(grey):
         return None
-    before = f"{formatting.count(previous)} before"
-    return f"{before} · within noise" if delta.verdict == "within_noise" else before
+    row = grey.to_dict("records")[0]
+    change = formatting.relative(float(str(row["change_ratio"])))
+    return f"Grey may be chance. {change}: {row['reason']}."
 
 
-def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
-    if not delta.change:
-        return "off"
-    return "up" if delta.change > 0 else "down"
+def _notes(total: Total, resolved: ResolvedView) -> list[str]:
+    """What stands in grey under a total."""
+    delta = total.delta
+    if total.value is None:
+        return [resolved.visitors_note or "No visitor data in this period."]
+    if delta.verdict == "not_comparable":
+        return [f"Not comparable: {delta.reason}"]
+    if total.previous is None:
+        return []
+    said = [f"{formatting.count(total.previous)} before"]
+    if delta.verdict in {"within_noise", "unchanged"}:
+        said.append(changes.VERDICTS[delta.verdict])
+    moved = changes.range_text(delta)
+    return [*([moved] if moved else []), " · ".join(said), *changes.doubts(delta)]
 
 
 def _sparkline(series: pd.DataFrame | None, name: Count) -> list[float]:

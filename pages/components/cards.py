@@ -6,7 +6,6 @@ Owns the words and the layout of a card. Values, changes and verdicts come ready
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -14,12 +13,10 @@ import streamlit as st
 from analytics import cached
 from analytics.cached import Question, View
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
-from analytics.verdicts import Delta, Unit, Verdict
-from pages.components import explain, formatting, mix
+from analytics.verdicts import Unit
+from pages.components import changes, explain, formatting, mix
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
-
-DeltaColor = Literal["green", "red", "gray"]
 
 CARD_MIN_WIDTH_PX = 148
 METRIC_OF: dict[KpiKey, MetricKey] = {
@@ -61,15 +58,6 @@ READINGS = (
 """In the order of the columns of their file."""
 
 CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points", "points": "points"}
-VERDICTS: dict[Verdict, str] = {
-    "better": "better",
-    "worse": "worse",
-    "within_noise": "within noise",
-    "unchanged": "no change",
-    "not_comparable": "not comparable",
-    "off": "",
-}
-_COLOURS: dict[Verdict, DeltaColor] = {"better": "green", "worse": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +87,11 @@ WORDING: dict[KpiKey, _Wording] = {
         "A part without data counts as a neutral 50. n counts ratings and rated conversations; a conversation with both "
         "is in it twice.",
     ),
-    "unique_visitors": _Wording("Unique visitors", "Different visitors seen on the website."),
+    "unique_visitors": _Wording(
+        "Unique visitors",
+        "Different visitors seen on the website, counted exactly. How far its change may be chance is told by how "
+        "differently the single days changed.",
+    ),
 }
 
 
@@ -141,15 +133,7 @@ def draw_card(
         view: what is looked at, for what the explanation asks; None asks nothing.
     """
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
-    st.metric(
-        wording.title,
-        metric.text(kpi.value),
-        change_text(kpi.delta),
-        delta_color=_COLOURS.get(kpi.delta.verdict, "gray"),
-        delta_arrow=_arrow(kpi.delta),
-        chart_data=sparkline or None,
-        chart_type="area",
-    )
+    changes.draw_metric(wording.title, metric.text(kpi.value), kpi.delta, sparkline, kpi.since)
     for line in _notes(kpi):
         st.caption(line)
     left_out = None if view is None else lambda: cached.left_out(view).value.get(kpi.key, 0)
@@ -191,7 +175,7 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
                 ("change_of", ""): kpi.delta.basis,
                 ("change_of_each_handler", "ratio"): kpi.split and kpi.split.own_ratio,
                 ("change_of_their_mix", "ratio"): kpi.split and kpi.split.mix_ratio,
-                ("verdict", ""): VERDICTS[kpi.delta.verdict],
+                ("verdict", ""): changes.VERDICTS[kpi.delta.verdict],
                 ("reason", ""): kpi.delta.reason,
             }
         rows.append(row)
@@ -209,37 +193,20 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
     return frame
 
 
-def change_text(delta: Delta) -> str | None:
-    """The change as the chip shows it; a dash where there is none, and None when nothing is compared.
-
-    >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
-    ('−18 %', '+4.1 pp')
-    >>> change_text(Delta(-0.9996, "relative", "better")), change_text(Delta(-1.0, "relative", "better"))
-    ('−99.9 %', '−100 %')
-    >>> change_text(Delta(None, "points", "not_comparable")), change_text(Delta(None, "points", "off"))
-    ('–', None)
-    """
-    if delta.change is None:
-        return None if delta.verdict == "off" else formatting.MISSING
-    if delta.unit == "relative":
-        return formatting.relative(delta.change)
-    return formatting.signed(delta.change, delta.unit)
-
-
-def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
-    text = change_text(delta)
-    if not delta.change or text is None or text.startswith("0"):
-        return "off"
-    return "up" if delta.change > 0 else "down"
-
-
 def _notes(kpi: Kpi) -> list[str]:
-    """What stands in grey under the number: on how much it rests, why it cannot be compared, what is missing."""
-    verdict = " · within noise" if kpi.delta.verdict == "within_noise" else ""
-    n = f"n {formatting.count(kpi.n)}" if kpi.n else f"n 0 {kpi.n_unit}"
-    lines = [] if kpi.value is None else [f"{n}{verdict}"]
-    if kpi.delta.verdict == "not_comparable" and kpi.value is not None:
-        lines.append(f"Not comparable: {kpi.delta.reason}")
+    """What stands in grey under the number: how far it may have moved, on how much it rests, what is missing."""
+    delta = kpi.delta
+    lines = [text for text in (changes.range_text(delta),) if text]
+    if kpi.value is not None:
+        doubtful = delta.verdict in {"within_noise", "unchanged"}
+        unit = f" {kpi.n_unit}" if not kpi.n else ""
+        lines.append(
+            f"n {formatting.count(kpi.n)}{unit}"
+            + (f" · {changes.VERDICTS[delta.verdict]}" if doubtful else "")
+        )
+    lines.extend(changes.doubts(delta))
+    if delta.verdict == "not_comparable" and kpi.value is not None:
+        lines.append(f"Not comparable: {delta.reason}")
     lines.extend(text for text in (mix.line(kpi), kpi.missing_reason, kpi.note) if text)
     return lines
 

@@ -26,7 +26,7 @@ from analytics.selection import (
     Selection,
     parse_handled,
 )
-from pages.components import cards, filters, formatting, url_state
+from pages.components import changes, filters, formatting, url_state
 from pages.components.distribution import band_label
 
 T = TypeVar("T")
@@ -203,15 +203,16 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int], select
 
 def _compared(escalations: Escalations) -> list[str]:
     delta = escalations.delta
-    change = cards.change_text(delta)
+    change = changes.in_words(delta) or changes.change_text(delta)
     if delta.verdict == "off" or change is None:
         return []
     if delta.verdict == "not_comparable":
         return [f":gray[not comparable: {delta.reason}]"]
     if delta.verdict == "within_noise":
-        return [f":gray[{change}, within noise]"]
+        said = f", {changes.doubts(delta)[0]}" if delta.is_twofold else ", within noise"
+        return [f":gray[{change}{said}]"]
     if delta.verdict == "unchanged":
-        return [":gray[no change]"]
+        return [f":gray[{change}, no change]"]
     colour = "green" if delta.verdict == "better" else "red"
     return [f":{colour}[**{change}** {delta.verdict}]"]
 

@@ -7,7 +7,7 @@ import streamlit as st
 from analytics.cached import Kpi, Question
 from analytics.errors import SourceError
 from analytics.verdicts import Delta
-from pages.components import formatting, mix
+from pages.components import changes, formatting, mix
 from pages.components.charts import Metric
 
 
@@ -90,6 +90,8 @@ def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
     if kpi.low is not None and kpi.high is not None:
         found.append(("95 % interval", f"{metric.text(kpi.low)} to {metric.text(kpi.high)}"))
     found.append(("n", f"{formatting.count(kpi.n)} {kpi.n_unit}"))
+    if moved := changes.in_words(kpi.delta):
+        found.append(("Change", moved))
     if kpi.still_open is not None:
         found.append(("Started in this period, open at its end", formatting.count(kpi.still_open)))
     if kpi.previous_value is not None:

@@ -23,6 +23,7 @@ from analytics.views import ResolvedView, View
 from pages.components import (
     answers,
     cards,
+    changes,
     comments,
     formatting,
     funnel,
@@ -137,12 +138,9 @@ def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) ->
         if dimension != "country":
             table[name] = table[name].where(table[name] != "", "Unknown")
         counts = ["visitors", "visitors_ratio", "sessions", "page_views"]
-        compared = (
-            ["previous_visitors", "change_ratio", "change_low_ratio", "change_high_ratio", "verdict"]
-            if is_compared
-            else []
-        )
-        verdicts = values["verdict"].map(cards.VERDICTS) if is_compared else values["verdict"]
+        moved = ["change_ratio", "change_low_ratio", "change_high_ratio", "verdict"]
+        compared = ["previous_visitors", *moved] if is_compared else []
+        verdicts = values["verdict"].map(changes.VERDICTS) if is_compared else values["verdict"]
         return pd.concat([table, values.assign(verdict=verdicts)[counts + compared]], axis=1)
 
     return _of_list(

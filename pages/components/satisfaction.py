@@ -10,7 +10,7 @@ import streamlit as st
 from analytics.attribution import Attribution, Part
 from analytics.satisfaction import ComponentName
 from pages.components import bars, formatting
-from pages.components.cards import VERDICTS
+from pages.components.changes import VERDICTS
 from pages.components.palette import Palette, palette
 
 NAMES: dict[ComponentName, str] = {

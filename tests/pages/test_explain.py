@@ -17,7 +17,7 @@ KPI = Kpi(
     value=98.0,
     n=685,
     n_unit="responses",
-    delta=Delta(-0.24, "relative", "better"),
+    delta=Delta(-0.24, "relative", "better", low=-0.31, high=-0.165),
     direction="lower",
     previous_value=129.0,
     previous_n=742,
@@ -36,6 +36,7 @@ def test_every_reading_has_its_name_and_exact_seconds() -> None:
         ("p90: nine out of ten within", "8 m 6 s (486 s)"),
         ("95 % interval", "1 m 30 s to 1 m 46 s"),
         ("n", "685 responses"),
+        ("Change", "−24 %, between −31 and −16"),
         ("Period before", "2 m 9 s (129 s)"),
         ("n of the period before", "742"),
     ]
@@ -48,12 +49,12 @@ def test_what_does_not_exist_is_left_out() -> None:
 
 
 def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conversations: Site) -> None:
-    """Satisfaction names both of its sources; the dates are those of the view, in UTC."""
+    """Satisfaction and visitors name both of their sources; the dates are those of the view, in UTC."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
     assert not page.exception
     asked = [code.value for code in page.code]
     first = (datetime.now(UTC) - timedelta(days=6)).date()
-    assert len([text for text in asked if f"website_id={three_conversations.id}" in text]) == 6
+    assert len([text for text in asked if f"website_id={three_conversations.id}" in text]) == 7
     assert all(f"date_from={first} 00:00:00" in text for text in asked if text.startswith("website_id"))
     captions = " ".join(caption.value for caption in page.caption)
     assert {"inbox_analytics", "unique_visitors", "rating_and_sentiment"} <= set(captions.split("`"))

@@ -18,7 +18,7 @@ from analytics.selection import EVERYTHING
 from analytics.sources import VisitorFilters
 from analytics.verdicts import Unit, Verdict
 from analytics.views import View
-from pages.components import cards, download, files
+from pages.components import cards, changes, download, files
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
 
@@ -134,7 +134,7 @@ def test_a_list_is_whole_however_much_of_it_the_page_shows(busy: Site, name: str
 
 def test_every_verdict_and_change_has_its_words() -> None:
     """A new one would end its file with an error."""
-    assert set(cards.VERDICTS) == set(get_args(Verdict))
+    assert set(changes.VERDICTS) == set(get_args(Verdict))
     assert set(cards.CHANGE_UNITS) == set(get_args(Unit))
     assert set(cards.COLUMN_UNITS) == set(KPI_ORDER)
 

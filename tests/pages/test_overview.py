@@ -210,8 +210,11 @@ def test_comparison_can_be_switched_off(run_page: RunPage, three_conversations: 
     page = run_page("app.py", website=three_conversations.slug)
     page.toggle(key="compare_widget").set_value(False).run()
     assert query_of(page)["compare"] == "off"
-    assert "Not comparable" not in text_of(page)
-    assert " vs " not in text_of(page)
+    words = text_of(page)
+    for trace in ("Not comparable", " vs ", "between ", "eriod before", "within noise"):
+        assert trace not in words, trace
+    assert {metric.delta for metric in page.metric} == {""}
+    assert not [table for table in page.table if any("before" in str(cell) for cell in table.value.index)]
 
 
 @pytest.mark.parametrize("said", [None, "", "Etc/Unknown", "Foo/Bar", "Factory", "x" * 10_000])

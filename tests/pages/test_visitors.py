@@ -177,9 +177,33 @@ def test_a_range_that_is_cut_says_from_when_it_counts(
     """Ninety days show thirty, nothing is compared, and fifteen days are one click away."""
     page = run_page(VISITORS, website=make_site(plan="pro").slug, range="90d")
     assert "Visitor data reaches back 30 days. Counted from" in text_of(page)
+    start = datetime.now(UTC) - timedelta(days=30)
+    assert set(totals_of(page).values()) == {f"0 since {start.day} {start:%b}"}
     page.button(key="longest-comparable").click().run()
     assert query_of(page)["range"] == "15d"
     assert "longest-comparable" not in [button.key for button in page.button]
+
+
+def test_a_tripled_number_that_may_be_chance_says_why(
+    run_page: RunPage, three_visitors: Site, send_events: SendEvents
+) -> None:
+    """Three visitors after one: the change is grey, its range is there, and total and row say that they are few."""
+    before = {
+        "timestamp": (datetime.now(UTC) - timedelta(days=9)).isoformat(),
+        "website_id": three_visitors.id,
+        "visitor_id": "z",
+        "event_type": "seen",
+        "country_code": "FR",
+    }
+    assert send_events("visitor_events", [before])["successful_rows"] == 1
+    page = run_page(VISITORS, website=three_visitors.slug)
+    (visitors,) = (metric for metric in page.metric if metric.label == "Unique visitors")
+    assert (visitors.value, visitors.delta, visitors.proto.color) == ("3", "+200 %", visitors.proto.GRAY)
+    words = text_of(page)
+    assert "between −" in words
+    assert "1 before · within noise" in words
+    assert "May be chance: 3 against 1 visitors are too few to tell" in words
+    assert "Grey may be chance. +100 %: 2 against 1 visitors are too few to tell." in words
 
 
 def test_tinybird_down_shows_an_error_in_each_panel(

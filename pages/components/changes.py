@@ -1,0 +1,136 @@
+"""How a change reads: the chip, its plausible range, and why it may be chance.
+
+Owns the words and the metric that shows them. Whether a change is real comes ready from `analytics.verdicts`.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from math import isinf
+from typing import Literal
+
+import streamlit as st
+
+from analytics.verdicts import SHOWN_DECIMALS, Delta, Verdict
+from pages.components import formatting
+
+VERDICTS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "within_noise": "within noise",
+    "unchanged": "no change",
+    "not_comparable": "not comparable",
+    "off": "",
+}
+MORE_DECIMALS = 2
+"""An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
+
+_COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
+
+
+def draw_metric(
+    title: str, value: str, delta: Delta, sparkline: Sequence[float], since: date | None = None
+) -> None:
+    """Draw a number with its change, in colour where that is real, and its course.
+
+    Args:
+        title: what it is called.
+        value: the number as text.
+        delta: its change.
+        sparkline: its course over time; empty leaves it out.
+        since: first day that was counted, when not all of the period was; stands in the number itself.
+    """
+    text = change_text(delta)
+    # A number with its start is longer: style.css sets it smaller and lets it take two lines.
+    with st.container(key=None if since is None else f"since-{title}"):
+        st.metric(
+            title,
+            since_text(value, since),
+            text,
+            delta_color=_COLOURS.get(delta.verdict, "gray"),
+            delta_arrow=_arrow(delta),
+            chart_data=list(sparkline) or None,
+            chart_type="area",
+        )
+
+
+def since_text(value: str, since: date | None) -> str:
+    """A number that was not counted from the start of its period carries its own start.
+
+    >>> since_text("1,128", date(2026, 10, 27)), since_text("1,128", None)
+    ('1,128 since 27 Oct', '1,128')
+    """
+    return value if since is None else f"{value} since {since.day} {since:%b}"
+
+
+def change_text(delta: Delta) -> str | None:
+    """The change as the chip shows it; a dash where there is none, and None when nothing is compared.
+
+    >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
+    ('−18 %', '+4.1 pp')
+    >>> change_text(Delta(-0.9996, "relative", "better")), change_text(Delta(-1.0, "relative", "better"))
+    ('−99.9 %', '−100 %')
+    >>> change_text(Delta(None, "points", "not_comparable")), change_text(Delta(None, "points", "off"))
+    ('–', None)
+    """
+    if delta.change is None:
+        return None if delta.verdict == "off" else formatting.MISSING
+    if delta.unit == "relative":
+        return formatting.relative(delta.change)
+    return formatting.signed(delta.change, delta.unit)
+
+
+def range_text(delta: Delta) -> str | None:
+    """Between what the change plausibly is, in the chip's unit; None where there is no change, or too little to tell.
+
+    >>> range_text(Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06))
+    'between −58 and +6'
+    >>> range_text(Delta(0.05, "relative", "better", low=0.002, high=0.098))
+    'between +0.2 and +9.8'
+    >>> range_text(Delta(4.1, "pp", "within_noise", low=-1.24, high=9.0))
+    'between −1.2 and +9.0'
+    """
+    if delta.change is None or delta.low is None or delta.high is None:
+        return None
+    scale = 100 if delta.unit == "relative" else 1
+    ends = delta.low * scale, delta.high * scale
+    texts = [""]
+    for decimals in range(SHOWN_DECIMALS[delta.unit], SHOWN_DECIMALS[delta.unit] + MORE_DECIMALS + 1):
+        texts = [_number(end, decimals) for end in ends]
+        if len(set(texts)) == len(texts) and not any(map(_misreads, ends, texts)):
+            break
+    if isinf(ends[1]):
+        return f"{texts[0]} or more"
+    return f"between {texts[0]} and {texts[1]}"
+
+
+def in_words(delta: Delta) -> str | None:
+    """The change with its range in one line, "−36 %, between −58 and +6"; None where there is no change."""
+    if delta.change is None:
+        return None
+    return ", ".join(part for part in (change_text(delta), range_text(delta)) if part)
+
+
+def doubts(delta: Delta) -> list[str]:
+    """What must not be left unsaid beside a change: why a twofold one may be chance, and what it is of."""
+    lines = []
+    if delta.verdict == "within_noise" and delta.is_twofold:
+        lines.append(f"May be chance: {delta.reason}")
+    if delta.basis:
+        lines.append(f"Compared {delta.basis}")
+    return lines
+
+
+def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
+    """The way the change went; Streamlit itself would take the true minus for none."""
+    if not delta.change or delta.verdict == "unchanged":
+        return "off"
+    return "up" if delta.change > 0 else "down"
+
+
+def _number(value: float, decimals: int) -> str:
+    return "" if isinf(value) else formatting.signed(value, "", decimals).strip()
+
+
+def _misreads(value: float, text: str) -> bool:
+    """True when a rounded end claims a special case that it is not: nothing, or all."""
+    return (text.strip("0.") == "" and value != 0 and text != "") or (text == "−100" and value > -100)
