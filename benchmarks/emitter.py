@@ -41,7 +41,7 @@ P99_AIM_US, DELIVERED_AIM = 100.0, 20_000
 @click.option("--calls", default=20_000, show_default=True, help="How many calls are timed one by one.")
 def main(events: int, waiting: int, calls: int) -> None:
     """Measure an emitter on a local stack of its own, in a directory that is deleted afterwards."""
-    with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory, _stack(directory) as env:
+    with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory, stack(directory) as env:
         where = Path(directory)
         host, token = env["TINYBIRD_HOST"], env["TINYBIRD_APPEND_TOKEN"]
         with Emitter(host, token, where / "calls") as emitter:
@@ -202,7 +202,7 @@ def _memory_mb() -> float:
 
 
 @contextmanager
-def _stack(directory: str) -> Iterator[Mapping[str, str]]:
+def stack(directory: str) -> Iterator[Mapping[str, str]]:
     """A local stack without demo data; the settings that it writes."""
     program = [sys.executable, "-m", "analytics.cli", "local", "--no-demo-data", "--port", "0"]
     process = subprocess.Popen(

@@ -14,7 +14,7 @@ from analytics.commands.options import FiniteRange
 from analytics.commands.purge_lines import plain
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import spool as spools
-from analytics.ingest.delivery import Delivery
+from analytics.ingest.delivery import Delivery, usable
 from analytics.ingest.refused import Refusal, refusals, resend
 from analytics.ingest.segment import waiting_in
 from analytics.ingest.sender import fate
@@ -82,7 +82,7 @@ def status(directory: Path | None, is_json: bool) -> None:
 @directory_option
 @timeout_option
 def send(directory: Path | None, timeout_seconds: float) -> None:
-    """Send what waits and belongs to no running process, and wait for the rest.
+    """Send what waits and no running process sends, and wait for the rest.
 
     Needs TINYBIRD_HOST and TINYBIRD_APPEND_TOKEN.
     """
@@ -124,10 +124,11 @@ def _send(directory: Path, timeout_seconds: float, settings: EmitterSettings) ->
     aside_before = {path for path, _ in refusals(directory)}
     delivery = Delivery(
         lambda: Tinybird(settings.tinybird_host, "", *tokens),
-        directory,
+        usable(directory),
         spools.MAX_SPOOL_BYTES,
         is_durable=False,
     )
+    delivery.start()
     deadline, is_hopeless = time.monotonic() + timeout_seconds, False
     try:
         while (left := spools.status(directory).spooled) and time.monotonic() < deadline:

@@ -90,7 +90,7 @@ def recent(directory: Path) -> dict[str, int]:
     """
     try:
         with (directory / FILE).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH)
+            fcntl.lockf(file, fcntl.LOCK_SH)
             days = _days(file.read())
     except FileNotFoundError:
         return {}
@@ -115,7 +115,8 @@ def _add(path: Path, counts: Mapping[str, int]) -> None:
 def _locked(path: Path) -> Iterator[int]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        # Not `flock`: a child that is forked now would keep that lock as long as it lives, and all others would wait.
+        fcntl.lockf(fd, fcntl.LOCK_EX)
         yield fd
     finally:
         os.close(fd)

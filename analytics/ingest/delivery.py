@@ -1,25 +1,24 @@
-"""From an accepted event to Tinybird, for one process: lanes, senders, forks, and the end of the process.
+"""From an accepted event to Tinybird, for one process: lanes, senders, and the end of the process.
 
-Owns when threads start and stop. Knows no event by name.
+Owns when threads start and stop: a process's first event starts them. Knows no event by name.
 """
 
 from __future__ import annotations
 
-import atexit
-import functools
 import logging
 import os
 import threading
 import time
-import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.changed import ChangeCounts
 from analytics.ingest.complaint import Complaint
+from analytics.ingest.heartbeats import Heartbeats
 from analytics.ingest.lane import Lane
+from analytics.ingest.process import at_end
 from analytics.ingest.segment import HEADER_BYTES
 from analytics.ingest.sender import Sender
 from analytics.ingest.spool import DATASOURCES, Bound
@@ -28,61 +27,88 @@ from analytics.tinybird import Tinybird
 EXIT_SECONDS: Final = 2.0
 """How long a process that ends waits for its last events; they are on the disk in any case."""
 
+NO_THREAD: Final = (
+    "Events wait on the disk: this process cannot run a thread that sends them. Another emitter on the directory does, "
+    "or `inbox-analytics spool send`."
+)
+
 _LOG = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Writes events to the spool and sends what waits in it. Safe to share between threads.
+    """Writes events to the spool and sends what waits in it. Safe to share between threads, of no use to another process.
 
     Args:
-        connect: Makes a client; called again when a forked child sends, which must not use its parent's connections.
-        directory: The spool.
+        connect: Makes a client, at the first request where `tinybird` is None.
+        directory: The spool, as `usable` returns it.
         max_bytes: What the directory may take, refused events included.
         is_durable: True waits for the disk with every write.
+        is_sending: False only writes: what is written waits for another process.
+        tinybird: A client that is made already.
 
     Attributes:
         directory: The spool.
         changed: Counts of descriptive values that were cut or emptied.
+        heartbeats: Which heartbeats were sent a moment ago. Use it while holding `lock`.
         dropped: Events that could not be written.
         repeated: Events that its user did not write, because they said nothing new.
         left_out: Events of test visitors, which its user did not write.
-        lock: Free for whoever uses this; no fork happens while it is held.
-
-    Raises:
-        ConfigError: The directory cannot be used, or the client cannot be made.
+        lock: For its user.
     """
 
     def __init__(
-        self, connect: Callable[[], Tinybird], directory: Path, max_bytes: int, *, is_durable: bool
+        self,
+        connect: Callable[[], Tinybird],
+        directory: Path,
+        max_bytes: int,
+        *,
+        is_durable: bool,
+        is_sending: bool = True,
+        tinybird: Tinybird | None = None,
     ) -> None:
-        self.directory = _usable(directory)
-        self.changed = ChangeCounts(self.directory)
+        self.directory = directory
+        self.changed = ChangeCounts(directory)
+        self.heartbeats = Heartbeats(directory)
+        self.dropped = self.repeated = self.left_out = 0
+        self.lock = threading.Lock()
         self._connect = connect
-        self._tinybird: Tinybird | None = connect()
+        self._tinybird = tinybird
         self._connecting = threading.Lock()
-        self._bound = Bound(self.directory, max_bytes)
+        self._bound = Bound(directory, max_bytes)
         self._lanes = {
-            name: Lane(self.directory, name, max_bytes=max_bytes, is_durable=is_durable)
-            for name in DATASOURCES
+            name: Lane(directory, name, max_bytes=max_bytes, is_durable=is_durable) for name in DATASOURCES
         }
         self._senders = {
-            name: Sender(lane, self.directory, self._bound, self._client)
-            for name, lane in self._lanes.items()
+            name: Sender(lane, directory, self._bound, self._client) for name, lane in self._lanes.items()
         }
-        self.lock = threading.Lock()
-        self._start_counting()
-        with _forking:
-            _watch_this_process()
-            _deliveries.add(self)
+        self._counting = threading.Lock()
+        self._starting = threading.Lock()
+        self._drops, self._unsent = Complaint(_LOG), Complaint(_LOG)
+        self._forget_end: Callable[[], object] | None = None
+        if not is_sending:
+            for sender in self._senders.values():
+                sender.stop(0.0)
+
+    def start(self) -> None:
+        """Starts to send what waits in the directory, until the process ends; the first event does it too."""
+        with self._starting:
+            if self._forget_end is None:
+                self._forget_end = at_end(lambda: self.close(EXIT_SECONDS))
         for sender in self._senders.values():
             sender.wake()
 
     def write(self, datasource: str, lines: bytes, events: int) -> bool:
         """Puts events on the disk, all or none; whether they are there. Raises nothing that a disk can cause."""
+        lane, sender = self._lanes[datasource], self._senders[datasource]
         try:
             if self._bound.has_room(len(lines) + HEADER_BYTES):
-                self._bound.note(self._lanes[datasource].append(lines, events))
-                self._senders[datasource].wake()
+                self._bound.note(lane.append(lines, events))
+                if self._forget_end is None:
+                    self.start()
+                if not sender.wake():
+                    lane.leave()
+                    if not sender.is_stopped:
+                        self._unsent.say(NO_THREAD)
                 return True
             reason = "it is full: what waits there must be sent, or what is kept aside sent again or removed, first"
         except OSError as error:
@@ -143,9 +169,10 @@ class Delivery:
         """
         deadline = time.monotonic() + timeout_seconds
         marks = {name: lane.accepted for name, lane in self._lanes.items()}
-        for name, mark in marks.items():
-            if self._lanes[name].confirmed < mark:
-                self._senders[name].hurry()
+        if self._forget_end is None:
+            self.start()
+        for sender in self._senders.values():
+            sender.hurry()
         return all(self._reaches(name, mark, deadline, is_patient=is_patient) for name, mark in marks.items())
 
     def _reaches(self, name: str, mark: int, deadline: float, *, is_patient: bool) -> bool:
@@ -163,11 +190,13 @@ class Delivery:
     def close(self, timeout_seconds: float) -> bool:
         """Flushes, then stops sending and lets go of the directory; whether everything accepted is delivered.
 
-        What is not waits on the disk, and so does what is written later, in a forked child too.
+        What is not waits on the disk for another process, and so does what is written later. Starts no thread in a process
+        that has accepted nothing.
         """
         deadline = time.monotonic() + timeout_seconds
         self.changed.save()
-        is_flushed = self.flush(timeout_seconds, is_patient=False)
+        has_begun = self._forget_end is not None
+        is_flushed = not has_begun or self.flush(timeout_seconds, is_patient=False)
         stopped = {
             name: sender.stop(max(0.1, deadline - time.monotonic())) for name, sender in self._senders.items()
         }
@@ -175,25 +204,9 @@ class Delivery:
             self._lanes[name].leave()
         if all(stopped.values()) and self._tinybird is not None:
             self._tinybird.close()
+        if self._forget_end is not None:
+            self._forget_end()
         return is_flushed
-
-    def locks(self) -> Iterable[threading.Lock]:
-        """What must not be held by another thread while this process is forked."""
-        return [self.lock, *(lane.lock for lane in self._lanes.values())]
-
-    def start_afresh(self) -> None:
-        """In a forked child: nothing of the parent's is touched, its threads are not here."""
-        self.lock = threading.Lock()
-        for lane in self._lanes.values():
-            lane.forget()
-        for sender in self._senders.values():
-            is_stopped = sender.is_stopped
-            sender.reset()
-            if is_stopped:
-                sender.stop(0.0)
-        self._bound.reset()
-        self._tinybird, self._connecting = None, threading.Lock()
-        self._start_counting()
 
     def _client(self) -> Tinybird:
         with self._connecting:
@@ -201,54 +214,13 @@ class Delivery:
                 self._tinybird = self._connect()
             return self._tinybird
 
-    def _start_counting(self) -> None:
-        self._counting = threading.Lock()
-        self._drops = Complaint(_LOG)
-        self.dropped = self.repeated = self.left_out = 0
 
+def usable(directory: Path) -> Path:
+    """The absolute path of a spool's directory, which is made if missing.
 
-_deliveries: weakref.WeakSet[Delivery] = weakref.WeakSet()
-_held: list[threading.Lock] = []
-_forking = threading.Lock()
-"""Two threads may fork at once: the second one waits before it takes any of the locks that the first one holds. New in each child."""
-
-
-@functools.cache
-def _watch_this_process() -> None:
-    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_start_afresh)
-    atexit.register(_flush_all)
-
-
-def _hold() -> None:
-    _forking.acquire()
-    for lock in [lock for delivery in list(_deliveries) for lock in delivery.locks()]:
-        lock.acquire()
-        _held.append(lock)
-
-
-def _let_go() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-def _start_afresh() -> None:
-    # A server written in C may fork without a word before: then nothing is held here, and other threads may hold what is.
-    global _forking
-    while _held:
-        _held.pop().release()
-    _forking = threading.Lock()
-    for delivery in list(_deliveries):
-        delivery.start_afresh()
-
-
-def _flush_all() -> None:
-    deadline = time.monotonic() + EXIT_SECONDS
-    for delivery in list(_deliveries):
-        delivery.close(max(0.0, deadline - time.monotonic()))
-
-
-def _usable(directory: Path) -> Path:
+    Raises:
+        ConfigError: This process may not use it.
+    """
     try:
         directory = directory.expanduser().absolute()
         for name in DATASOURCES:

@@ -31,9 +31,9 @@ from typing import Final, NotRequired, Self, TypedDict, Unpack
 
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest import spool
-from analytics.ingest.delivery import EXIT_SECONDS, Delivery
+from analytics.ingest.delivery import EXIT_SECONDS, Delivery, usable
 from analytics.ingest.events import ConversationEvent, ConversationEventType, InvalidEvent, VisitorEvent
-from analytics.ingest.heartbeats import Heartbeats
+from analytics.ingest.process import PerProcess
 from analytics.ingest.refused import Resent, resend
 from analytics.settings import load_emitter_settings
 from analytics.tinybird import Tinybird
@@ -103,7 +103,9 @@ class Counters:
 
 
 class Emitter:
-    """Takes events from any thread and delivers them. One per process and spool directory; usable after a fork.
+    """Takes events from any thread and delivers them. One per process and spool directory, and in each child that is forked.
+
+    Starts no thread before a process's first event (or `flush`), so it may be made before a server forks its workers.
 
     Args:
         host: Base URL of Tinybird.
@@ -131,13 +133,27 @@ class Emitter:
             raise ConfigError(
                 "TINYBIRD_APPEND_TOKEN is missing.", "Set it to a token that may append events."
             )
-        self._delivery = Delivery(
-            lambda: Tinybird(host, "", append_token, admin_token),
-            spool_dir,
-            max_spool_bytes,
-            is_durable=is_durable,
-        )
-        self._heartbeats = Heartbeats(self._delivery.directory)
+        directory = usable(spool_dir)
+
+        def connect() -> Tinybird:
+            return Tinybird(host, "", append_token, admin_token)
+
+        def begin(tinybird: Tinybird | None = None) -> Delivery:
+            return Delivery(
+                connect,
+                directory,
+                max_spool_bytes,
+                is_durable=is_durable,
+                is_sending=not self._is_closed,
+                tinybird=tinybird,
+            )
+
+        self._is_closed = False
+        self._deliveries = PerProcess(begin(connect()), begin)
+
+    @property
+    def _delivery(self) -> Delivery:
+        return self._deliveries.value
 
     @classmethod
     def from_environment(
@@ -182,13 +198,14 @@ class Emitter:
         if self._is_left_out(is_test, event):
             return True
         who = event.website_id, event.visitor_id
-        with self._delivery.lock:
-            if self._heartbeats.is_repeated(*who, event.timestamp):
-                self._delivery.repeated += 1
+        delivery = self._delivery
+        with delivery.lock:
+            if delivery.heartbeats.is_repeated(*who, event.timestamp):
+                delivery.repeated += 1
                 return True
             is_accepted = self._accept(event)
             if is_accepted:
-                self._heartbeats.note(*who, event.timestamp)
+                delivery.heartbeats.note(*who, event.timestamp)
         return is_accepted
 
     def page_view(
@@ -299,7 +316,10 @@ class Emitter:
         return self._delivery.failure
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Whether everything accepted by this process before the call is confirmed, or kept aside, in time."""
+        """Whether everything accepted by this process before the call is confirmed, or kept aside, in time.
+
+        Also starts to send what others have left in the directory, which is not waited for.
+        """
         return self._delivery.flush(timeout_seconds)
 
     def resend_refused(self) -> Resent:
@@ -315,6 +335,7 @@ class Emitter:
 
         Called when the process ends, too. Calls after it still write to the disk.
         """
+        self._is_closed = True
         return self._delivery.close(timeout_seconds)
 
     def _accept(self, *events: VisitorEvent | ConversationEvent) -> bool:

@@ -78,9 +78,8 @@ class Lane:
 
     Attributes:
         datasource: Where the events belong.
-        lock: Held while a segment is appended to, exchanged or adopted.
+        lock: Held while a segment is appended to or exchanged.
         accepted: Events that this process has appended.
-        confirmed: How many of those are confirmed or kept aside.
         progress: Told when `confirmed` grows.
         lost: Events of this process that were on the disk and are gone: their file was cut or deleted from outside.
         unusable: Segments that this process may not open or read; somebody has to look at them.
@@ -94,19 +93,28 @@ class Lane:
         self._max_bytes = max_bytes
         self._kept_bytes = min(KEPT_BYTES, max_bytes // KEPT_SHARE)
         self._is_durable = is_durable
-        self.reset()
-
-    def reset(self) -> None:
-        """Starts afresh, owning nothing: at first, and in a forked child."""
+        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS)
         self.lock = threading.Lock()
         self.progress = threading.Condition()
-        self.accepted = self.confirmed = self.lost = 0
+        self.accepted = self.lost = 0
         self.unusable: set[Path] = set()
+        self._confirmed = 0
         self._current: Segment | None = None
         self._sealed: list[Segment] = []
         self._adopted: list[Segment] = []
+        self._left: dict[Path, int] = {}
+        self._last: tuple[Path, int] | None = None
         self._scanned_at = float("-inf")
         self._left_behind = False
+
+    @property
+    def confirmed(self) -> int:
+        """How many of the accepted events are confirmed or kept aside, by this process or by one that has adopted them."""
+        if self._left:
+            with self.lock:
+                gone = [path for path in self._left if not path.exists()]
+                self._confirmed += sum(self._left.pop(path) for path in gone)
+        return self._confirmed
 
     def append(self, lines: bytes, events: int) -> int:
         """Writes events, all of them, or none when this raises; how many bytes that took.
@@ -116,7 +124,7 @@ class Lane:
         """
         is_cut, took_bytes = False, len(lines)
         with self.lock:
-            segment = self._current
+            segment = self._current or self._resumed()
             if segment is not None and not segment.is_intact:
                 self._seal()
                 segment, is_cut = None, True
@@ -126,7 +134,7 @@ class Lane:
                 took_bytes += HEADER_BYTES
             segment.append(lines, events, is_durable=self._is_durable)
             self.accepted += events
-            if segment.size_bytes >= min(SEGMENT_BYTES, self._max_bytes // SEGMENTS):
+            if segment.size_bytes >= self._segment_bytes:
                 self._seal()
         if is_cut:
             _LOG.error(
@@ -203,38 +211,50 @@ class Lane:
             if path in own:
                 continue
             try:
-                with (
-                    self.lock
-                ):  # no fork in between: the child would keep a file locked that it knows nothing of
-                    segment = Segment.adopt(path)
-                    if segment is not None:
-                        self._adopted.append(segment)
+                segment = Segment.adopt(path)
             except OSError as error:
                 self._leave_alone(path, error)
                 continue
             self.unusable.discard(path)
+            if segment is not None:
+                self._adopted.append(segment)
         for folder in (self._spool, self._spool / FOLDER):
             _remove_abandoned(folder / self.datasource)
         self._remove_confirmed()
 
     def leave(self) -> None:
-        """Lets go of all segments; what is confirmed goes, the rest waits for whoever comes next."""
+        """Lets go of all segments: what is confirmed is deleted, the rest waits for another sender."""
         with self.lock:
+            current = self._current
             self._seal()
             self._remove_confirmed()
-            for segment in (*self._adopted, *self._sealed):
+            left, self._adopted, self._sealed = (*self._adopted, *self._sealed), [], []
+            for segment in left:
                 if segment.is_removed:
                     self._lose(segment)
+                elif segment.appended > segment.confirmed:
+                    self._left[segment.path] = segment.appended - segment.confirmed
                 segment.close()
-            self._adopted.clear()
-            self._sealed.clear()
+            is_open = current is not None and current.path in self._left
+            self._last = (current.path, current.size_bytes) if current is not None and is_open else None
 
-    def forget(self) -> None:
-        """In a forked child: the segments are the parent's, so their locks stay as they are."""
-        for segment in (*self._adopted, *self._sealed, self._current):
-            if segment is not None:
-                segment.close()
-        self.reset()
+    def _resumed(self) -> Segment | None:
+        """The segment that was written to before the lane was left; None when there is none, or it has another owner."""
+        if self._last is None:
+            return None
+        (path, size_bytes), self._last = self._last, None
+        try:
+            segment = Segment.adopt(path)
+        except OSError:
+            return None
+        if segment is None:
+            return None
+        if segment.size_bytes != size_bytes:  # cut from outside: its last line may be half a line
+            segment.close()
+            return None
+        segment.appended = self._left.pop(path, 0)
+        self._current = segment
+        return segment
 
     def _waiting(self) -> list[Segment]:
         held = (*self._adopted, *self._sealed, self._current)
@@ -273,9 +293,9 @@ class Lane:
         with self.lock:
             own = [*self._sealed, self._current]
             is_done = all(each is None or each.is_confirmed for each in own)
-            confirmed = self.accepted if is_done else self.confirmed + events
+            everything = self.accepted - sum(self._left.values())
+            self._confirmed = everything if is_done else self._confirmed + events
         with self.progress:
-            self.confirmed = confirmed
             self.progress.notify_all()
 
     def _remove_confirmed(self) -> None:

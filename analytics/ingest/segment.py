@@ -1,13 +1,12 @@
 """One file of the spool: events in the order in which they were accepted, and how far they are confirmed.
 
 The first line is the offset up to which Tinybird has confirmed the events, in place and of fixed width, so that noting
-it needs no space on a full disk. Each further line is an event. The process that holds the file's lock owns it; when
-that process is gone, whatever ended it, another one may adopt the file. Knows no data source and no connection.
+it needs no space on a full disk. Each further line is an event. One process owns the file; when that process is gone,
+whatever ended it, or has let go of the file, another one may adopt it. Knows no data source and no connection.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -18,9 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from analytics.ingest import descriptors
+from analytics.ingest.descriptors import Descriptor
+
 SUFFIX: Final = ".ndjson"
 NEW_SUFFIX: Final = ".new"
-"""A file that has no lock yet; nobody may adopt it."""
+"""A file that its maker does not own yet; no process may adopt it."""
 
 HEADER_BYTES: Final = 21
 _CHUNK_BYTES: Final = 1 << 20
@@ -51,21 +53,25 @@ class Segment:
         confirmed: How many of those are confirmed.
     """
 
-    __slots__ = ("_fd", "acknowledged_bytes", "appended", "confirmed", "is_adopted", "path", "size_bytes")
+    __slots__ = (
+        *("_descriptor", "_fd", "acknowledged_bytes", "appended", "confirmed", "is_adopted", "path"),
+        "size_bytes",
+    )
 
     def __init__(
-        self, path: Path, fd: int, size_bytes: int, acknowledged_bytes: int, is_adopted: bool
+        self, path: Path, descriptor: Descriptor, size_bytes: int, acknowledged_bytes: int, is_adopted: bool
     ) -> None:
         self.path = path
         self.size_bytes = size_bytes
         self.acknowledged_bytes = acknowledged_bytes
         self.is_adopted = is_adopted
         self.appended = self.confirmed = 0
-        self._fd = fd
+        self._descriptor = descriptor
+        self._fd = descriptor.fd
 
     @classmethod
     def create(cls, directory: Path, *, is_durable: bool = False) -> Segment:
-        """A new, empty file, locked before anybody else can see it.
+        """A new, empty file, owned before another process can adopt it.
 
         Args:
             directory: Made if missing.
@@ -77,42 +83,37 @@ class Segment:
         directory.mkdir(parents=True, exist_ok=True)
         name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
         new, path = directory / (name + NEW_SUFFIX), directory / (name + SUFFIX)
-        fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = descriptors.create(new)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _write_whole(fd, _header(HEADER_BYTES), 0)
+            _write_whole(descriptor.fd, _header(HEADER_BYTES), 0)
             os.rename(new, path)
             if is_durable:
                 _sync_directory(directory)
         except OSError:
-            os.close(fd)
+            descriptor.close()
             new.unlink(missing_ok=True)
             raise
-        return cls(path, fd, HEADER_BYTES, HEADER_BYTES, is_adopted=False)
+        return cls(path, descriptor, HEADER_BYTES, HEADER_BYTES, is_adopted=False)
 
     @classmethod
     def adopt(cls, path: Path) -> Segment | None:
-        """The file, if its owner is gone; None while somebody owns it, or when it is no longer there.
+        """The file, now owned by this process; None while it has an owner, and when it is no longer there.
 
         Raises:
             OSError: It cannot be opened.
         """
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+        descriptor = descriptors.own(path)
+        if descriptor is None:
             return None
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            status = os.fstat(fd)
-            if status.st_ino == os.stat(path).st_ino:
-                acknowledged = acknowledged_in(fd, status.st_size)
-                return cls(path, fd, status.st_size, acknowledged, is_adopted=True)
-        except (BlockingIOError, FileNotFoundError):
-            pass
+            status = os.fstat(descriptor.fd)
+            if status.st_nlink:
+                acknowledged = acknowledged_in(descriptor.fd, status.st_size)
+                return cls(path, descriptor, status.st_size, acknowledged, is_adopted=True)
         except OSError:
-            os.close(fd)
+            descriptor.close()
             raise
-        os.close(fd)
+        descriptor.close()
         return None
 
     @property
@@ -207,8 +208,8 @@ class Segment:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the file; somebody else may adopt it."""
-        os.close(self._fd)
+        """Lets go of the file; another process may adopt it."""
+        self._descriptor.close()
 
 
 def acknowledged_in(fd: int, size_bytes: int) -> int:
@@ -253,9 +254,10 @@ def waiting_in(path: Path) -> tuple[int, datetime | None]:
         OSError: It cannot be read.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = descriptors.read(path)
     except FileNotFoundError:
         return 0, None
+    fd = descriptor.fd
     try:
         offset = acknowledged_in(fd, os.fstat(fd).st_size)
         oldest = _timestamp(os.pread(fd, _CHUNK_BYTES, offset).partition(b"\n")[0])
@@ -264,7 +266,7 @@ def waiting_in(path: Path) -> tuple[int, datetime | None]:
             lines, last = lines + chunk.count(b"\n"), chunk[-1:]
         return lines + (last != b"\n"), oldest
     finally:
-        os.close(fd)
+        descriptor.close()
 
 
 def _chunks(fd: int, offset: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ One lane never waits for another. Delivery is at least once: an answer that got 
 
 from __future__ import annotations
 
-# Not while sending: a fork at that moment would leave a child whose own sender waits for this import for ever.
+# Not while sending: a child forked at that moment could never import it.
 import encodings.idna  # noqa: F401
 import logging
 import random
@@ -28,6 +28,7 @@ from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, Source
 from analytics.ingest import refused
 from analytics.ingest.complaint import Complaint
 from analytics.ingest.lane import Batch, Lane
+from analytics.ingest.process import can_run_threads
 from analytics.ingest.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.refused import RefusalKind
 from analytics.ingest.spool import Bound
@@ -58,6 +59,9 @@ UNFORESEEN: Final = (
 """A fault of this project. A thread that it ended would be started anew at once, and post the same events again."""
 
 _LOG = logging.getLogger(__name__)
+_chance = random.SystemRandom()
+"""The system's: children that were forked without a word to Python would all draw the same numbers."""
+
 Fate = Literal["retry", "misconfigured", "refused"]
 
 
@@ -76,7 +80,7 @@ def fate(error: AnalyticsError) -> Fate:
 
 
 class Sender:
-    """The one thread that sends a lane. Start it again whenever it does not run: after a fork it is gone.
+    """The one thread that sends a lane, started by the first `wake` or `hurry`.
 
     Args:
         lane: What it sends.
@@ -96,10 +100,6 @@ class Sender:
         self._spool = spool
         self._bound = bound
         self._tinybird = tinybird
-        self.reset()
-
-    def reset(self) -> None:
-        """Starts afresh, with no thread: at first, and in a forked child."""
         self.sent = self.retried = self.refused = 0
         self.failure: AnalyticsError | None = None
         self._failures = self._surprises = 0
@@ -114,17 +114,18 @@ class Sender:
         """Whether it was told to stop, and will send no more."""
         return self._stop.is_set()
 
-    def wake(self) -> None:
-        """There is something to send. Starts the thread when none runs."""
-        if self._thread is None or not self._thread.is_alive():
-            self._start()
+    def wake(self) -> bool:
+        """Says that there is something to send, and starts the thread when none runs; whether one runs now."""
+        if (self._thread is None or not self._thread.is_alive()) and not self._start():
+            return False
         if not self._wake.is_set():
             self._wake.set()
+        return True
 
-    def hurry(self) -> None:
-        """Somebody waits: let no events gather."""
+    def hurry(self) -> bool:
+        """As `wake`, and lets no events gather before they are sent."""
         self._hurry.set()
-        self.wake()
+        return self.wake()
 
     def stop(self, timeout_seconds: float) -> bool:
         """Ends the thread after its request; whether it has ended. Unsent events stay on the disk."""
@@ -137,21 +138,23 @@ class Sender:
             return not thread.is_alive()
         return True
 
-    def _start(self) -> None:
+    def _start(self) -> bool:
         with self._starting:
-            if self._stop.is_set() or (self._thread is not None and self._thread.is_alive()):
-                return
+            if self._thread is not None and self._thread.is_alive():
+                return True
+            if self._stop.is_set() or not can_run_threads():
+                return False
             thread = threading.Thread(target=self._run, name=f"send {self._lane.datasource}", daemon=True)
             try:
                 thread.start()
-            except RuntimeError as error:  # the interpreter is ending, or there are too many threads already
-                self._undelivered.say(
-                    f"Events wait on the disk: no thread can be started to send them. {error}"
-                )
-            else:
-                self._thread = thread
+            except RuntimeError:  # the interpreter is ending, or there are too many threads already
+                return False
+            self._thread = thread
+            return True
 
     def _run(self) -> None:
+        # A process that ends right after its first event leaves it to others: it would end before the answer.
+        self._hurry.wait(LINGER_SECONDS)
         while not self._stop.is_set():
             try:
                 self._send_next()
@@ -326,7 +329,7 @@ def _place(error: Exception) -> str:
 def _backoff_seconds(failures: int) -> float:
     longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 20), MAX_BACKOFF_SECONDS)
     # Processes that failed together must not come back together.
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spreads requests, protects nothing
+    return longest * _chance.uniform(0.5, 1.0)
 
 
 def _halves(body: bytes) -> list[bytes]:

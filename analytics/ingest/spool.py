@@ -130,10 +130,6 @@ class Bound:
     def __init__(self, directory: Path, max_bytes: int) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
-        self.reset()
-
-    def reset(self) -> None:
-        """Knows nothing yet: at first, and in a forked child."""
         self._lock = threading.Lock()
         self._known_bytes = 0
         self._looked_at = float("-inf")

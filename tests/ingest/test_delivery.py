@@ -1,4 +1,4 @@
-"""Processes: several on one spool, forks, exits, and what each may touch."""
+"""Processes: several on one spool, their ends, what each answer means, and what is kept aside."""
 
 import gzip
 import json
@@ -22,6 +22,7 @@ from analytics.ingest.heartbeats import QUIET, Heartbeats
 from analytics.tinybird import Tinybird
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
+from tests.ingest.program import run
 from tests.ingest.stored import Stored
 
 NOWHERE = "http://127.0.0.1:9"
@@ -37,19 +38,13 @@ def proxy(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         yield running
 
 
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program of its own to its end, which must be a good one."""
-    ended = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended
+def emptied(emitter: Emitter) -> bool:
+    """Whether an emitter delivers all that waits in its directory in time, what others have left there too."""
+    emitter.flush(0)
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while emitter.counters().spooled and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return emitter.counters().spooled == 0
 
 
 _EXITS = """
@@ -76,46 +71,6 @@ def test_a_process_that_ends_does_not_wait_for_a_server_that_is_down(tmp_path: P
     """Its events wait on the disk instead."""
     run(_EXITS, NOWHERE, "token", str(tmp_path), stored.website_id)
     assert spool.status(tmp_path).spooled == 100
-
-
-_FORKS = """
-import os, sys, time
-from pathlib import Path
-from analytics.ingest.emitter import Emitter
-host, token, spool, website = sys.argv[1:]
-emitter = Emitter(host, token, Path(spool))
-def emit(name, count=200):
-    for number in range(count):
-        assert emitter.page_view(website_id=website, visitor_id=f"{name}-{number}")
-emit("before")
-children = []
-for child in range(4):
-    pid = os.fork()
-    if pid == 0:
-        emit(f"child{child}")
-        if child % 2:
-            os._exit(0 if emitter.flush(20) else 1)
-        os._exit(0)  # says no goodbye: its events wait on the disk
-    children.append(pid)
-    emit(f"parent{child}")
-for pid in children:
-    assert os.waitpid(pid, 0)[1] == 0
-assert emitter.flush(20)
-assert emitter.counters().accepted == 1000, emitter.counters()
-deadline = time.monotonic() + 20
-while emitter.counters().spooled and time.monotonic() < deadline:
-    time.sleep(0.1)
-assert emitter.counters().spooled == 0
-"""
-
-
-def test_a_fork_shares_nothing_but_the_directory(
-    local_stack: LocalStack, stored: Stored, tmp_path: Path
-) -> None:
-    """Parent and children emit on; what a child left behind the parent delivers; every event once."""
-    run(_FORKS, local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
-    ids = stored.ids("visitor_events")
-    assert (len(ids), ids.total()) == (1800, 1800)
 
 
 _IMPORTS = """
@@ -161,122 +116,6 @@ def test_nothing_is_imported_while_sending(
     assert (said.stdout, proxy.plan.empty()) == ("1 1\n1 0\n", True)
 
 
-_FORKS_WHILE_ADOPTING = """
-import fcntl, os, sys, threading, time
-from pathlib import Path
-from analytics.ingest import segment
-from analytics.ingest.emitter import Emitter
-left = Path(sys.argv[1]) / "visitor_events" / "1.ndjson"
-left.parent.mkdir()
-left.write_text("0" * 18 + '21\\n{"event_type": 1}\\n')
-inode, adopting, flock = left.stat().st_ino, threading.Event(), fcntl.flock
-def slow_flock(fd, operation):
-    flock(fd, operation)
-    if os.fstat(fd).st_ino == inode:
-        adopting.set()
-        time.sleep(0.3)
-fcntl.flock = slow_flock
-emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
-assert adopting.wait(10)
-pid = os.fork()
-if pid == 0:
-    held = 0
-    for fd in range(3, 256):
-        try:
-            held += os.fstat(fd).st_ino == inode
-        except OSError:
-            pass
-    os._exit(held)
-assert os.waitpid(pid, 0)[1] == 0
-"""
-
-
-def test_a_child_holds_no_file_that_its_parent_was_adopting(tmp_path: Path) -> None:
-    """Otherwise nobody could send it after the parent's end, as long as the child lives."""
-    run(_FORKS_WHILE_ADOPTING, str(tmp_path))
-    assert spool.status(tmp_path).spooled == 1
-
-
-_FORKS_TWICE_AT_ONCE = """
-import os, sys, threading
-from pathlib import Path
-from analytics.ingest.emitter import Emitter
-sys.setswitchinterval(1e-6)
-emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
-def fork():
-    for _ in range(20):
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0 if emitter.page_view(website_id="w", visitor_id="child") else 1)
-        assert os.waitpid(pid, 0)[1] == 0
-threads = [threading.Thread(target=fork) for _ in range(3)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-assert emitter.page_view(website_id="w", visitor_id="parent")
-"""
-
-
-def test_two_threads_may_fork_at_once(tmp_path: Path) -> None:
-    """Neither the parent nor a child waits for a lock that nobody gives back."""
-    run(_FORKS_TWICE_AT_ONCE, str(tmp_path))
-    assert spool.status(tmp_path).spooled == 61
-
-
-_FORKED_BY_C = """
-import ctypes, os, sys
-from pathlib import Path
-from analytics.ingest.emitter import Emitter
-emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
-assert emitter.page_view(website_id="w", visitor_id="before")
-children = []
-for child in range(3):
-    pid = ctypes.PyDLL(None).fork()
-    if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-    for number in range(10):
-        assert emitter.page_view(website_id="w", visitor_id=f"{child}-{os.getpid()}-{number}")
-    if pid == 0:
-        os._exit(0)
-    children.append(pid)
-for pid in children:
-    assert os.waitpid(pid, 0)[1] == 0
-"""
-
-
-def test_a_server_written_in_c_may_fork(tmp_path: Path) -> None:
-    """It calls Python in the child alone: what parent and children write is in files of their own all the same."""
-    run(_FORKED_BY_C, str(tmp_path))
-    lines = [line for path in spool.segments(tmp_path) for line in path.read_bytes().splitlines()[1:]]
-    assert len({json.loads(line)["visitor_id"] for line in lines}) == 1 + 3 * 10 + 3 * 10
-
-
-_FORKS_WHEN_CLOSED = """
-import os, sys
-from pathlib import Path
-from analytics.ingest.emitter import Emitter
-emitter = Emitter("http://127.0.0.1:9", "token", Path(sys.argv[1]))
-emitter.close()
-assert emitter.page_view(website_id="w", visitor_id="before")
-pid = os.fork()
-for number in range(3):
-    assert emitter.page_view(website_id="w", visitor_id=f"{'parent' if pid else 'child'}{number}")
-if pid:
-    assert os.waitpid(pid, 0)[1] == 0
-else:
-    os._exit(0)
-"""
-
-
-def test_a_fork_after_the_end_shares_no_file(tmp_path: Path) -> None:
-    """What parent and child still write is there, each in a file of its own."""
-    run(_FORKS_WHEN_CLOSED, str(tmp_path))
-    lines = [line for path in spool.segments(tmp_path) for line in path.read_text().splitlines()[1:]]
-    names = sorted(json.loads(line)["visitor_id"] for line in lines)
-    assert names == ["before", "child0", "child1", "child2", "parent0", "parent1", "parent2"]
-
-
 def test_several_emitters_share_a_directory(local_stack: LocalStack, stored: Stored, tmp_path: Path) -> None:
     """Six processes at once on one spool: every event arrives once."""
     arguments = (local_stack.host, local_stack.append_token, str(tmp_path), stored.website_id)
@@ -303,9 +142,7 @@ def test_calls_after_the_end_still_reach_the_disk(
     assert emitter.page_view(website_id=stored.website_id, visitor_id="late")
     emitter.close()
     with Emitter(local_stack.host, local_stack.append_token, tmp_path) as second:
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while second.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert emptied(second)
     assert stored.ids("visitor_events") == {"late": 1}
 
 
@@ -348,9 +185,7 @@ def test_one_event_that_is_refused_takes_no_other_along(
         assert event["visitor_id"] == "v41"
         proxy.standing = "ok"
         assert emitter.resend_refused().events == 1
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while emitter.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert emptied(emitter)
     assert stored.ids("visitor_events")["v41"] == 1
     assert spool.status(tmp_path) == spool.SpoolStatus(0, 0, None, 0)
 
@@ -384,9 +219,7 @@ def test_looking_for_the_refused_ends(
             emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}", page_url=url)
     proxy.standing = "picky"
     with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while emitter.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert emptied(emitter)
     assert spool.status(tmp_path).refused == 200
     assert 8 < len(proxy.seen) < 2 * 8
 
@@ -418,9 +251,7 @@ def test_quarantined_events_are_kept_aside(
         tmp_path,
         admin_token=local_stack.admin_token if has_admin else None,
     ) as emitter:
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while emitter.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert emptied(emitter)
         counters = emitter.counters()
     assert (counters.sent, counters.refused) == (4, 1)
     (kept,) = (tmp_path / "refused").rglob("*.ndjson")
@@ -447,9 +278,7 @@ def test_a_quarantined_row_with_a_list_for_an_id_is_sent_once(
     (folder / "1.ndjson").write_text("0" * 18 + f"21\n{line}\n")
     admin = local_stack.admin_token
     with Emitter(proxy.host, local_stack.append_token, tmp_path, admin_token=admin) as emitter:
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while emitter.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert emptied(emitter)
         assert (emitter.counters().spooled, emitter.counters().refused) == (0, 1)
     assert proxy.met("ok") == 1
 
@@ -541,9 +370,7 @@ def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
     proxy.standing = "ok"
     proxy.released.set()
     with Emitter(proxy.host, local_stack.append_token, tmp_path) as second:
-        while second.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert second.counters().spooled == 0
+        assert emptied(second)
     assert set(stored.ids("visitor_events")) == {"v1", "v2"}
 
 
@@ -594,9 +421,7 @@ def test_a_file_that_cannot_be_opened_stops_no_other(
         for number in range(3):
             assert emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}")
             assert emitter.flush(FLUSH_SECONDS)
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while emitter.counters().spooled and time.monotonic() < deadline:
-            time.sleep(0.02)
+        assert emptied(emitter)
         assert (emitter.counters().unreadable, emitter.counters().spooled) == (1, 0)
     assert set(stored.ids("visitor_events")) == {"left", "v0", "v1", "v2"}
     assert sum("0.ndjson cannot be read" in record.message for record in caplog.records) == 1
