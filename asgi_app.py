@@ -14,12 +14,14 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
 
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
+BASE = f"/{st.get_option('server.baseUrlPath')}".replace("//", "/").rstrip("/")
+"""What all addresses begin with; empty, or with a slash before it and none after."""
 # Next to the page, so that it holds behind a proxy that serves the app under a prefix.
 SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
 
@@ -60,13 +62,22 @@ def _no_file(message: str, status: int) -> JSONResponse:
 
 
 def not_found(app: ASGIApp) -> ASGIApp:
-    """Answers 404 where Streamlit would show its start page for any address that it does not know."""
+    """Answers 404 where Streamlit would show its start page for any address that it does not know.
+
+    A page with a slash after it is redirected to the page.
+    """
     text = (Path(__file__).parent / "static" / "not-found.html").read_text(encoding="utf-8")
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        base = str(st.get_option("server.baseUrlPath")).strip("/")
-        path = str(scope.get("path", "")).removeprefix(f"/{base}" if base else "")
-        if scope["type"] != "http" or path.strip("/") in {"", "index.html", *PAGES}:
+        path = str(scope.get("path", "")).removeprefix(BASE)
+        name, page = path.strip("/"), path.rstrip("/")
+        if scope["type"] == "http" and name in PAGES and page != path:
+            # Relative, so that it holds behind a proxy that takes a prefix away.
+            query = str(scope["query_string"].decode("latin-1"))
+            address = "../" * (len(path) - len(page)) + name + (f"?{query}" if query else "")
+            await RedirectResponse(address, status_code=301)(scope, receive, send)
+            return
+        if scope["type"] != "http" or name in {"", "index.html", *PAGES}:
             await app(scope, receive, send)
             return
         is_document = False
@@ -100,7 +111,7 @@ def on_script_error(_error: Exception) -> bool:
 app = st.App(
     Path(__file__).with_name("app.py"),
     routes=[
-        *(Route(f"/{name}", document) for name in PAGES),
+        *(Route(f"{BASE}/{name}", document) for name in PAGES),
         # Beside the pages, wherever those are.
         *(Route(path, export, methods=["POST"]) for path in ("/export", "/{base:path}/export")),
     ],

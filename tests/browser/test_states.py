@@ -139,6 +139,20 @@ def test_pages_are_found_under_a_base_path(web_app: Callable[..., str]) -> None:
     url = web_app(base="/stats")
     for path, status in (("", 200), ("live", 200), ("nothing-here", 404)):
         assert httpx.get(f"{url}/{path}").status_code == status
+    document = httpx.get(f"{url}/live").text
+    assert "BACKEND_BASE_URL" in document, "the page asks for its server beside itself first: two answers 404"
+
+
+def test_a_slash_after_a_page_leads_to_the_page(demo: Demo, web_app: Callable[..., str]) -> None:
+    """By an address relative to it, which holds where a proxy takes a prefix away; the query stays."""
+    for url in (demo.url, web_app(base="/stats")):
+        for slashes in (1, 2):
+            answer = httpx.get(f"{url}/live{'/' * slashes}?range=7d")
+            assert (answer.status_code, answer.headers["location"]) == (
+                301,
+                "../" * slashes + "live?range=7d",
+            )
+            assert httpx.get(f"{url}/live{'/' * slashes}", follow_redirects=True).url == f"{url}/live"
 
 
 def test_a_mistake_of_ours_is_said_in_our_words(
