@@ -254,12 +254,12 @@ def draw_list(listing: Listing, timezone: str) -> None:
                 formatting.MISSING if pd.isna(rating) else f"{rating:.0f} of 5" for rating in rows["rating"]
             ],
             "Place": [
-                formatting.place(_text(city), _text(country))
+                formatting.in_table(formatting.place(_text(city), _text(country)))
                 if _text(city) or _text(country)
                 else formatting.MISSING
                 for city, country in zip(rows["city"], rows["country_code"], strict=True)
             ],
-            "Conversation": [formatting.plain(name) for name in rows["conversation_id"]],
+            "Conversation": [formatting.in_table(formatting.plain(name)) for name in rows["conversation_id"]],
         }
     )
     st.dataframe(

@@ -215,14 +215,15 @@ def plain(text: object, limit: int = 200) -> str:
 def left_to_right(text: str) -> str:
     r"""Text whose parts stand from left to right whatever their letters are, such as an address; isolated as `plain`.
 
-    The mark is for tables, which look for the first letter that has a direction.
-
     >>> left_to_right("/pricing"), ascii(left_to_right("/\u05d0?p=1"))
-    ('/pricing', "'\\u2066\\u200e/\\u05d0?p=1\\u2069'")
+    ('/pricing', "'\\u2066/\\u05d0?p=1\\u2069'")
     """
-    if not _has_right_to_left(text):
-        return text
-    return f"{_LEFT_TO_RIGHT}{_LEFT_TO_RIGHT_MARK}{text}{_END}"
+    return f"{_LEFT_TO_RIGHT}{text}{_END}" if _has_right_to_left(text) else text
+
+
+def in_table(text: str) -> str:
+    """The text for a cell of a table, which takes its direction from the first letter that has one: from left to right."""
+    return f"{_LEFT_TO_RIGHT_MARK}{text}" if _has_right_to_left(text) else text
 
 
 def _line(text: object, limit: int) -> str:
@@ -249,5 +250,5 @@ def place(city: str, country_code: str) -> str:
     >>> place("London", "GB"), place("", "GB"), place("", "")
     ('London, GB', 'GB', 'Unknown place')
     """
-    parts = (_line(city, 200), _line(country_code, 200))
+    parts = (plain(city), plain(country_code))
     return left_to_right(", ".join(part for part in parts if part)) or "Unknown place"

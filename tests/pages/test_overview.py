@@ -31,6 +31,14 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
     assert "Demo data" in text_of(page)
 
 
+def test_a_course_of_a_single_value_is_drawn(run_page: RunPage, three_conversations: Site) -> None:
+    """All of it happened on one of seven days; what has no value has no course."""
+    page = run_page("app.py", website=three_conversations.slug, tz="UTC", range="7d")
+    courses = {metric.label: list(metric.proto.chart_data) for metric in page.metric}
+    assert courses["Median response"] == [20.0]
+    assert courses["Median resolution"] == [900.0]
+
+
 def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:
     """Three started, three responded, two resolved; one of these two by the AI, which is half."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
