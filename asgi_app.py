@@ -112,8 +112,8 @@ app = st.App(
     Path(__file__).with_name("app.py"),
     routes=[
         *(Route(f"{BASE}/{name}", document) for name in PAGES),
-        # Beside the pages, wherever those are.
-        *(Route(path, export, methods=["POST"]) for path in ("/export", "/{base:path}/export")),
+        # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
+        *(Route(path, export, methods=["POST"]) for path in {"/export", f"{BASE}/export"}),
     ],
     middleware=[Middleware(not_found)],
     on_script_error=on_script_error,
