@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from unittest import mock
@@ -34,6 +35,7 @@ from pages.components.distribution import band_label
 from pages.components.files import Table
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
+from tests.zones import installed, tzif
 
 CONVERSATIONS, VISITORS = 160, 120
 
@@ -319,7 +321,10 @@ def closed_days(timezone: str, first_ago: int, last_ago: int) -> tuple[str, date
     first, last = today - timedelta(days=first_ago), today - timedelta(days=last_ago)
 
     def midnight(day: date) -> datetime:
-        return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+        instant = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=15)
+        while instant.astimezone(zone).date() < day:
+            instant += timedelta(minutes=15)
+        return instant
 
     return f"{first}..{last}", midnight(first), midnight(last + timedelta(days=1))
 
@@ -329,7 +334,26 @@ VIEWS = [
     pytest.param(None, "Asia/Kolkata", 20, 10, id="free, Kolkata"),
     pytest.param("pro", "America/Santiago", 13, 1, id="paid, Santiago"),
     pytest.param("pro", "Europe/London", 28, 15, id="paid, London"),
+    pytest.param("pro", "Pacific/Chatham", 12, 3, id="paid, Chatham"),
+    pytest.param("pro", "Test/Changed", 9, 1, id="paid, the clocks changed within"),
 ]
+COMPARED = [
+    pytest.param(None, "Pacific/Chatham", 9, 2, id="free, Chatham"),
+    pytest.param("pro", "Test/Changed", 9, 4, id="paid, the clocks changed within"),
+    pytest.param("pro", "Test/Before", 6, 2, id="paid, the clocks changed in the period before"),
+]
+
+
+@pytest.fixture(autouse=True)
+def changing_zones(tmp_path: Path) -> Iterator[None]:
+    """Timezones whose clocks were put back by two and a half hours six days ago, and ahead at a midnight nine days ago."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    back, ahead = (int((today - timedelta(days=days)).timestamp()) for days in (6, 9))
+    with (
+        installed(tmp_path, "Test/Changed", tzif(20_700, [(back + 45_000, 11_700)])),
+        installed(tmp_path, "Test/Before", tzif(-7_200, [(ahead + 7_200, -3_600)])),
+    ):
+        yield
 
 
 def shown(page: AppTest) -> dict[str, str]:
@@ -394,6 +418,48 @@ def test_overview_says_what_was_counted(
     assert {name: endpoint[column] for name, column in columns.items()} == steps
     assert endpoint["median_response_seconds"] == by_hand.median_response
     assert query_pipe("unique_visitors", **asked)[0]["unique_visitors"] == by_hand.visitors
+
+
+@pytest.mark.parametrize("compare", ["on", "off"])
+@pytest.mark.parametrize(("plan", "timezone", "first_ago", "last_ago"), COMPARED)
+def test_the_period_before_is_counted_like_the_one_shown(
+    run_page: RunPage,
+    make_facts: Callable[[str | None, int], Facts],
+    query_pipe: Callable[..., list[dict[str, Any]]],
+    plan: str | None,
+    timezone: str,
+    first_ago: int,
+    last_ago: int,
+    compare: str,
+) -> None:
+    """The same number of days, day by day, in cards, files and endpoint; with the comparison off it is nowhere."""
+    facts = make_facts(plan, first_ago)
+    days = first_ago - last_ago + 1
+    shown_days, _start, _end = closed_days(timezone, first_ago, last_ago)
+    _, start, end = closed_days(timezone, first_ago + days, last_ago + days)
+    by_hand = count(facts, start, end)
+    with exported() as files:
+        page = run_page("app.py", website=facts.site.slug, tz=timezone, range=shown_days, compare=compare)
+    assert not page.exception
+
+    kpis = {row["kpi"]: row for row in files["kpis"]}
+    past = [row for row in files["response-over-time"] if row["period"] == "Period before"]
+    if compare == "off":
+        assert past == []
+        assert not [row for row in kpis.values() for name in row if "previous" in name and row[name]]
+        assert " vs " not in text_of(page)
+        return
+    assert float(kpis["Median response"]["previous_value_seconds"]) == by_hand.median_response
+    assert int(kpis["Median response"]["previous_n"]) == by_hand.responded
+    assert float(kpis["Satisfaction"]["previous_value_points"]) == pytest.approx(by_hand.index)
+    assert int(float(kpis["Unique visitors"]["previous_value_visitors"])) == by_hand.visitors
+    edges = [datetime.fromisoformat(row["bucket_start"]) for row in past]
+    assert (edges[0], len(edges)) == (start, days)
+    for row, (low, high) in zip(past, pairwise([*edges, end]), strict=True):
+        of_bucket = count_events(facts, low, high)
+        assert {name: int(row[f"{name}_count"]) for name in of_bucket} == of_bucket
+    asked = {"website_id": facts.site.id, "date_from": f"{start:%F %T}", "date_to": f"{end:%F %T}"}
+    assert query_pipe("inbox_analytics", **asked)[0]["responded"] == by_hand.responded
 
 
 @pytest.mark.parametrize(("plan", "timezone", "first_ago", "last_ago"), VIEWS)
