@@ -21,11 +21,14 @@ import click
 import httpx
 from chdb import session
 
+from analytics import clock
+
 ROOT = Path(__file__).parents[1]
 PIPES: Mapping[str, Mapping[str, object]] = {
     "inbox_analytics": {"days": 30},
     "unique_visitors": {"days": 30},
-    "kpi_timeseries": {"days": 30},
+    "kpi_timeseries": {"days": 30, "starts": "bucket_starts"},
+    "visitor_timeseries": {"days": 30, "starts": "bucket_starts"},
     "conversation_breakdown": {"days": 30},
     "conversation_list": {"days": 30},
     "conversation_events": {"days": 30},
@@ -33,7 +36,7 @@ PIPES: Mapping[str, Mapping[str, object]] = {
     "visitor_locations": {},
     "visitor_activity": {},
     "data_freshness": {},
-    "event_volume": {},
+    "event_volume": {"starts": "day_starts"},
 }
 
 
@@ -99,6 +102,10 @@ def _measure_pipes(client: httpx.Client, env: Mapping[str, str], queries: int) -
         if days := options.get("days"):
             first = now - timedelta(days=int(str(days)))
             parameters |= {"date_from": f"{first:%Y-%m-%d %H:%M:%S}", "date_to": f"{now:%Y-%m-%d %H:%M:%S}"}
+        if starts := options.get("starts"):
+            parameters[str(starts)] = clock.unix_seconds(
+                clock.day_starts(now, 30, clock.parse_timezone("UTC"))
+            )
         url, headers = f"/v0/pipes/{pipe}.json", _bearer(env["TINYBIRD_READ_TOKEN"])
 
         def ask(
