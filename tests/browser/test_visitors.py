@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import httpx
@@ -97,6 +97,8 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
         row = connection.execute("SELECT id FROM website WHERE slug = 'tea-classes'").fetchone()
     assert row is not None
     hostile = ":material/home: :red[x] **b** $a$ [l](https://evil.example)"
+    # Counted by both pages: periods end on the last five-minute mark, Live is asked for half an hour.
+    long_enough_ago = datetime.now(UTC) - timedelta(minutes=6)
     answer = httpx.post(
         f"{demo.env['TINYBIRD_HOST']}/v0/events",
         params={"name": "visitor_events", "wait": "true"},
@@ -104,7 +106,7 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
         content="\n".join(
             json.dumps(
                 {
-                    "timestamp": datetime.now(UTC).isoformat(),
+                    "timestamp": long_enough_ago.isoformat(),
                     "website_id": row[0],
                     "visitor_id": f"hostile-{number}",
                     "session_id": f"hostile-{number}",
@@ -124,7 +126,7 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
     )
     assert answer.json()["successful_rows"] == MANY_VISITORS
     for path, place in (("/visitors", "[class*=st-key-pick-city-]"), ("/live", "[class*=st-key-busiest-]")):
-        opened = window(f"{path}?website=tea-classes&range=today&tz=UTC")
+        opened = window(f"{path}?website=tea-classes&range=2d&window=30&tz=UTC")
         button = opened.page.locator(place).filter(has_text="material/home").first
         expect(button).to_be_visible()
         assert ":material/home: :red[x] **b**" in button.inner_text().replace("\u2060", "")
