@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf, log
 from typing import Final
 
-from analytics.intervals import difference, wilson
+from analytics.intervals import Interval, difference, relative_difference, wilson
 
 ENOUGH: Final = 30
 """From so many durations of each handler on, a period's median at the other mix is as good as any."""
@@ -29,12 +29,16 @@ class Mixed:
         ai_n: How many of them are of conversations that the AI handled.
         other_mix_seconds: The median of the same durations at the other period's mix; None when the other period has a
             handler that this one lacks.
+        interval: 95 % interval of the median; None below 6 durations.
+        other_mix_interval: That of `other_mix_seconds`; None likewise.
     """
 
     median_seconds: float | None
     n: int
     ai_n: int
     other_mix_seconds: float | None
+    interval: Interval | None = None
+    other_mix_interval: Interval | None = None
 
     @property
     def ai_ratio(self) -> float:
@@ -58,6 +62,7 @@ class Split:
         ai_ratio: The AI's part now, 0..1.
         previous_ai_ratio: The AI's part in the period before.
         is_shift_real: Whether the AI's part changed by more than chance would, at 5 %.
+        own_interval: 95 % interval of `own_ratio`; None when too little was observed.
     """
 
     own_ratio: float | None
@@ -65,6 +70,12 @@ class Split:
     ai_ratio: float
     previous_ai_ratio: float
     is_shift_real: bool
+    own_interval: Interval | None = None
+
+    @property
+    def is_own_real(self) -> bool:
+        """Whether the AI and people each changed by more than chance would, at 5 %."""
+        return self.own_interval is not None and self.own_interval.excludes(0.0)
 
     @property
     def matters(self) -> bool:
@@ -91,14 +102,18 @@ def split(current: Mixed, previous: Mixed) -> Split | None:
         return None
     shares = current.ai_ratio, previous.ai_ratio, _is_shift_real(current, previous)
     if current.ai_n * previous.n == previous.ai_n * current.n:
-        return Split(now / before - 1, 0.0, *shares)
+        return Split(
+            now / before - 1, 0.0, *shares, _plausible(now, current.interval, before, previous.interval)
+        )
     is_current = current.basis(previous) >= min(previous.basis(current), ENOUGH)
     between = current.other_mix_seconds if is_current else previous.other_mix_seconds
     if not between:
         return Split(None, None, *shares)
     if is_current:
-        return Split(between / before - 1, now / between - 1, *shares)
-    return Split(now / between - 1, between / before - 1, *shares)
+        own = _plausible(between, current.other_mix_interval, before, previous.interval)
+        return Split(between / before - 1, now / between - 1, *shares, own)
+    own = _plausible(now, current.interval, between, previous.other_mix_interval)
+    return Split(now / between - 1, between / before - 1, *shares, own)
 
 
 def _is_shift_real(current: Mixed, previous: Mixed) -> bool:
@@ -107,6 +122,14 @@ def _is_shift_real(current: Mixed, previous: Mixed) -> bool:
     if now is None or before is None:
         return False
     return difference(current.ai_ratio, now, previous.ai_ratio, before).excludes(0.0)
+
+
+def _plausible(
+    now: float, now_interval: Interval | None, before: float, before_interval: Interval | None
+) -> Interval | None:
+    if now_interval is None or before_interval is None:
+        return None
+    return relative_difference(now, now_interval, before, before_interval)
 
 
 def _log(ratio: float) -> float:

@@ -67,6 +67,10 @@ class ConversationTotals:
     responded_ai_resolved: int = 0
     median_response_other_mix_seconds: float | None = None
     median_resolution_other_mix_seconds: float | None = None
+    median_response_other_mix_low_seconds: float | None = None
+    median_response_other_mix_high_seconds: float | None = None
+    median_resolution_other_mix_low_seconds: float | None = None
+    median_resolution_other_mix_high_seconds: float | None = None
 
     @property
     def funnel(self) -> Funnel:
@@ -92,6 +96,10 @@ class ConversationTotals:
             self.responded,
             self.responded_ai_resolved,
             self.median_response_other_mix_seconds,
+            self.response_interval,
+            _interval(
+                self.median_response_other_mix_low_seconds, self.median_response_other_mix_high_seconds
+            ),
         )
 
     @property
@@ -102,6 +110,10 @@ class ConversationTotals:
             self.resolved,
             self.ai_resolved,
             self.median_resolution_other_mix_seconds,
+            self.resolution_interval,
+            _interval(
+                self.median_resolution_other_mix_low_seconds, self.median_resolution_other_mix_high_seconds
+            ),
         )
 
     @property

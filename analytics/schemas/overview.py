@@ -43,12 +43,8 @@ INBOX_ANALYTICS = pipe(
         "responded_ai_resolved", "int", "of the responded, those whose last resolution was the AI agent's"
     ),
     *(
-        Column(
-            f"median_{time}_other_mix_seconds",
-            "float",
-            "at the other row's mix of handlers",
-            is_nullable=True,
-        )
+        Column(f"median_{time}_other_mix_{end}seconds", "float", "at the other row's mix", is_nullable=True)
+        for end in ("", "low_", "high_")
         for time in ("response", "resolution")
     ),
 )

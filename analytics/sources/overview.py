@@ -197,4 +197,8 @@ def _totals(frame: pd.DataFrame, period: str) -> ConversationTotals:
         responded_ai_resolved=count("responded_ai_resolved"),
         median_response_other_mix_seconds=value("median_response_other_mix_seconds"),
         median_resolution_other_mix_seconds=value("median_resolution_other_mix_seconds"),
+        median_response_other_mix_low_seconds=value("median_response_other_mix_low_seconds"),
+        median_response_other_mix_high_seconds=value("median_response_other_mix_high_seconds"),
+        median_resolution_other_mix_low_seconds=value("median_resolution_other_mix_low_seconds"),
+        median_resolution_other_mix_high_seconds=value("median_resolution_other_mix_high_seconds"),
     )

@@ -22,8 +22,8 @@ def line(kpi: Kpi) -> str | None:
     if parts.own_ratio is None or parts.mix_ratio is None:
         return f"{_shares(parts)}: no handler is in both periods"
     own = formatting.relative(parts.own_ratio)
-    unchanged = "no change" if own.startswith("0") else own
-    return f"AI and people each: {unchanged}; {_shift(parts)}: {formatting.relative(parts.mix_ratio)}"
+    each = "no change" if own.startswith("0") else own if parts.is_own_real else "no clear change"
+    return f"AI and people each: {each}; {_shift(parts)}: {formatting.relative(parts.mix_ratio)}"
 
 
 def facts(kpi: Kpi) -> list[tuple[str, str]]:
@@ -36,9 +36,11 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
         return []
     if parts.own_ratio is None or parts.mix_ratio is None:
         return [(_shares(parts), "no handler is in both periods")]
-    shift = _shift(parts)
+    shift, own, range_ = _shift(parts), formatting.relative(parts.own_ratio), parts.own_interval
+    if range_ is not None:
+        own += f", between {formatting.relative(range_.low)} and {formatting.relative(range_.high)}"
     return [
-        ("AI and people each", formatting.relative(parts.own_ratio)),
+        ("AI and people each", own),
         (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", formatting.relative(parts.mix_ratio)),
     ]
 

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from analytics import metrics
+from analytics.intervals import Interval
 from analytics.mix import Split
 from analytics.verdicts import Gate
 from pages.components import mix
@@ -31,16 +32,16 @@ def kpi(split: Split | None, verdict: Verdict = "better") -> metrics.Kpi:
             SHIFT, "better", "AI and people each: no change; more handled by AI: −98 %", id="pure shift"
         ),
         pytest.param(
-            Split(0.3, -0.25, 0.6, 0.5, is_shift_real=True),
+            Split(0.3, -0.25, 0.6, 0.5, is_shift_real=True, own_interval=Interval(0.1, 0.5)),
             "within_noise",
             "AI and people each: +30 %; more handled by AI: −25 %",
             id="slower, hidden by a real shift",
         ),
         pytest.param(
-            Split(-0.1, 0.5, 0.2, 0.5, is_shift_real=True),
+            Split(-0.1, 0.5, 0.2, 0.5, is_shift_real=True, own_interval=Interval(-0.3, 0.2)),
             "worse",
-            "AI and people each: −10 %; less handled by AI: +50 %",
-            id="faster, and worse by the mix",
+            "AI and people each: no clear change; less handled by AI: +50 %",
+            id="worse by the mix, the rest may be chance",
         ),
         pytest.param(
             Split(None, None, 0.0, 1.0, is_shift_real=True),
@@ -65,6 +66,8 @@ def test_explain_tells_both_parts_and_the_shares() -> None:
         ("AI and people each", "0 %"),
         ("More handled by AI: AI 25 % before, 75 % now", "−98 %"),
     ]
+    ranged = replace(SHIFT, own_interval=Interval(-0.5, 0.9))
+    assert mix.facts(kpi(ranged))[0] == ("AI and people each", "0 %, between −50 % and +90 %")
     same = Split(-0.2, 0.0, 0.5, 0.5, is_shift_real=False)
     assert mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50 % before, 50 % now", "0 %")
     assert mix.facts(kpi(None)) == []

@@ -26,7 +26,12 @@ MEASURES = (
     "mean_resolution_seconds",
 )
 FUNNEL = ("started_responded", "started_resolved", "started_ai_resolved", "started_resolved_unanswered")
-MIX = ("median_response_other_mix_seconds", "median_resolution_other_mix_seconds")
+MIX = tuple(
+    f"median_{time}_other_mix_{end}seconds"
+    for ends in (("",), ("low_", "high_"))
+    for time in ("response", "resolution")
+    for end in ends
+)
 
 
 def test_rows_and_columns_are_those_of_the_contract(website: Website) -> None:
@@ -43,7 +48,7 @@ def test_empty_period_has_zero_counts_and_null_measures(website: Website) -> Non
     """Without events nothing is NaN: counts are 0, everything else is NULL."""
     for row in website.ask("inbox_analytics", **PERIOD):
         assert [row[column] for column in (*COUNTS, *FUNNEL, "responded_ai_resolved")] == [0] * 11
-        assert [row[column] for column in (*MEASURES, *MIX)] == [None] * 13
+        assert [row[column] for column in (*MEASURES, *MIX)] == [None] * 17
 
     assert not any("nan" in line for line in website.csv("inbox_analytics", **PERIOD)[1:])
 

@@ -106,6 +106,46 @@ def test_any_mix_is_weighted_exactly(website: Website, seed: int) -> None:
         assert found == [weighted(now, before), weighted(before, now)]
 
 
+def test_the_interval_at_the_same_mix_is_that_of_the_median(website: Website) -> None:
+    """400 values, every other one the AI's: from the 181st to the 220th, one rank inside the exact interval."""
+    values = [float(value) for value in range(1, 401)]
+    now = values[::2], values[1::2]
+    website.conversations(*resolved(NOW, now), *resolved(BEFORE, now))
+
+    current, _ = website.ask("inbox_analytics", **PERIOD)
+
+    for measure in ("response", "resolution"):
+        ends = [current[f"median_{measure}_other_mix_{end}_seconds"] for end in ("low", "high")]
+        assert ends == [181, 220]
+        exact = [current[f"median_{measure}_{end}_seconds"] for end in ("low", "high")]
+        assert [abs(one - other) <= 1 for one, other in zip(ends, exact, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "ends"),
+    [
+        pytest.param(
+            ([10.0] * 30, [1000.0] * 30), ([1.0] * 50, [1.0] * 50), (10, 1000), id="on the gap: either side"
+        ),
+        pytest.param(([10.0] * 30, [1000.0] * 30), ([1.0] * 9, [1.0]), (10, 10), id="well on one side"),
+        pytest.param(([10.0], [1000.0] * 4), ([1.0], [1.0]), (None, None), id="below 6 values"),
+        pytest.param(([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]), ([1.0] * 3, [1.0] * 3), (2, 5), id="6 values"),
+        pytest.param(([], [5.0] * 9), ([1.0], [1.0]), (None, None), id="a handler that is not there"),
+    ],
+)
+def test_the_interval_reaches_as_far_as_the_mix_is_unsure(
+    website: Website, now: Durations, before: Durations, ends: tuple[float | None, float | None]
+) -> None:
+    """Where the other mix puts half of the weight on either side of a gap, the median may be on both."""
+    website.conversations(*resolved(NOW, now), *resolved(BEFORE, before))
+
+    current, _ = website.ask("inbox_analytics", **PERIOD)
+
+    for measure in ("response", "resolution"):
+        found = tuple(current[f"median_{measure}_other_mix_{end}_seconds"] for end in ("low", "high"))
+        assert found == ends
+
+
 def test_without_ai_credit_a_response_is_counted_as_peoples(website: Website) -> None:
     """Open, and reopened by a person: both are people's in the mix of responses."""
     website.conversations(
