@@ -132,6 +132,25 @@ def test_a_list_is_whole_however_much_of_it_the_page_shows(busy: Site, name: str
     assert len(frame) == frame.iloc[:, 0].nunique() == count
 
 
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists are read seven rows at a time, and a file holds 15."""
+    monkeypatch.setattr("analytics.cached.conversations.PAGE_ROWS_OF_FILES", 7)
+    monkeypatch.setattr("analytics.cached.whole.PAGE_ROWS", 7)
+    for module in ("analytics.cached.whole", "pages.components.files"):
+        monkeypatch.setattr(f"{module}.ROW_LIMIT", 15)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_list_past_the_limit_is_its_first_rows_in_order_and_says_so(busy: Site) -> None:
+    """Three reads, put together: the newest 15 of 40, each once."""
+    frame = read(request(view_of(busy), "conversation_list"))
+    assert list(frame["conversation_id"]) == [f"c2-{number}" for number in range(15)]
+    assert set(frame["note"]) == {"Only the first 15 of 40 rows: narrow the page down for the others."}
+    found = download.answer(request(view_of(busy), "conversation_list"))
+    assert (found.rows, found.is_cut) == (15, True)
+
+
 def test_every_verdict_and_change_has_its_words() -> None:
     """A new one would end its file with an error."""
     assert set(changes.VERDICTS) == set(get_args(Verdict))
