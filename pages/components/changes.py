@@ -96,7 +96,7 @@ def range_text(delta: Delta) -> str | None:
     texts = [""]
     for decimals in range(SHOWN_DECIMALS[delta.unit], SHOWN_DECIMALS[delta.unit] + MORE_DECIMALS + 1):
         texts = [_number(end, decimals) for end in ends]
-        if len(set(texts)) == len(texts) and not any(map(_misreads, ends, texts)):
+        if len(set(texts)) == len(texts) and not any(_misreads(end, decimals) for end in ends):
             break
     if isinf(ends[1]):
         return f"{texts[0]} or more"
@@ -131,6 +131,7 @@ def _number(value: float, decimals: int) -> str:
     return "" if isinf(value) else formatting.signed(value, "", decimals).strip()
 
 
-def _misreads(value: float, text: str) -> bool:
-    """True when a rounded end claims a special case that it is not: nothing, or all."""
-    return (text.strip("0.") == "" and value != 0 and text != "") or (text == "−100" and value > -100)
+def _misreads(value: float, decimals: int) -> bool:
+    """True when an end rounds to nothing or to all, and is not."""
+    shown = round(value, decimals)
+    return (shown == 0 != value) or (shown <= -100 < value)

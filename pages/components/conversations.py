@@ -203,18 +203,16 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int], select
 
 def _compared(escalations: Escalations) -> list[str]:
     delta = escalations.delta
-    change = changes.in_words(delta) or changes.change_text(delta)
+    change, moved = changes.change_text(delta), changes.range_text(delta)
     if delta.verdict == "off" or change is None:
         return []
     if delta.verdict == "not_comparable":
         return [f":gray[not comparable: {delta.reason}]"]
-    if delta.verdict == "within_noise":
-        said = f", {changes.doubts(delta)[0]}" if delta.is_twofold else ", within noise"
-        return [f":gray[{change}{said}]"]
-    if delta.verdict == "unchanged":
-        return [f":gray[{change}, no change]"]
+    said = [f":gray[{line}]" for line in (moved, *changes.doubts(delta)) if line]
+    if delta.verdict in {"within_noise", "unchanged"}:
+        return [f":gray[{change}, {changes.VERDICTS[delta.verdict]}]", *said]
     colour = "green" if delta.verdict == "better" else "red"
-    return [f":{colour}[**{change}** {delta.verdict}]"]
+    return [f":{colour}[**{change}** {delta.verdict}]", *said]
 
 
 def _choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:

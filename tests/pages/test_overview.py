@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -251,6 +252,31 @@ def test_a_timezone_is_known_in_any_case(
     page = run_page("app.py", website=site.slug, tz="EUROPE/london")
     assert next(each for each in page.selectbox if each.label == "Timezone").value == "Europe/London"
     assert not page.info
+
+
+@pytest.mark.parametrize("path", ["overview", "conversations", "satisfaction", "visitors"])
+def test_with_comparison_off_no_page_shows_the_period_before(
+    path: str, run_page: RunPage, three_conversations: Site
+) -> None:
+    """No change, no value and no question of it: neither on a card nor in an explanation, a chart or its text."""
+    page = run_page(f"pages/{path}.py", website=three_conversations.slug, compare="off", tz="UTC")
+    assert not page.exception
+    words = text_of(page)
+    for said in ("Not comparable", " vs ", "between ", "eriod before", "within noise", "no change"):
+        assert said not in words, said
+    assert {metric.delta for metric in page.metric} <= {""}
+    asked = [
+        dict(line.split("=", 1) for line in code.value.splitlines())
+        for code in page.code
+        if "=" in code.value
+    ]
+    assert all(each.get("prev_date_from") == each.get("prev_date_to") for each in asked)
+    first = (datetime.now(UTC) - timedelta(days=6)).date().isoformat()
+    for chart in page.get("plotly_chart"):
+        proto: Any = chart.proto
+        for trace in json.loads(proto.spec)["data"]:
+            assert all(str(x) >= first for x in trace.get("x", ()) if str(x).startswith("20"))
+        assert "efore" not in proto.alt.replace("the one before", "")
 
 
 def test_timezone_moves_the_days(run_page: RunPage, three_conversations: Site) -> None:

@@ -1,7 +1,9 @@
 """Distinct counts are exact, also far above the size from which ClickHouse's `uniq` samples."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -9,6 +11,7 @@ import pytest
 
 from tests.tinybird.website import Row, Stack, Website, ago, stamp
 
+PIPES = sorted((Path(__file__).resolve().parents[2] / "tinybird").rglob("*.pipe"))
 VISITORS = 200_000
 ROWS_A_REQUEST = 50_000
 NOON = ago(days=1).replace(hour=12, minute=0, second=0)
@@ -69,3 +72,21 @@ def test_visitors_of_a_minute_are_exact(busy: Website) -> None:
     rows = busy.ask("visitor_activity")
 
     assert max(row["visitors"] for row in rows) == VISITORS
+
+
+@pytest.mark.parametrize(
+    ("pipe", "columns"),
+    [("kpi_timeseries", ["unique_visitors"]), ("visitor_timeseries", ["visitors", "sessions"])],
+)
+def test_visitors_of_a_bucket_are_exact(busy: Website, pipe: str, columns: list[str]) -> None:
+    """A series counts as exactly as the total."""
+    (row,) = (row for row in busy.ask(pipe, **HOUR) if row["period"] == "current")
+
+    assert [row[column] for column in columns] == [VISITORS] * len(columns)
+
+
+@pytest.mark.parametrize("pipe", PIPES, ids=lambda path: path.name)
+def test_no_pipe_counts_approximately(pipe: Path) -> None:
+    """Neither visitors nor quantiles: an approximate number changes between runs and calls equal weeks better."""
+    found = re.findall(r"\b(?:uniq(?!Exact)|quantiles?(?!Exact)|median|approx_|topK)\w*\(", pipe.read_text())
+    assert not found

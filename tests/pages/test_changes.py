@@ -1,0 +1,86 @@
+"""How a change reads: its range never claims more than there is, and a large grey one says why."""
+
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+import pytest
+
+from analytics import cached
+from analytics.periods import Range
+from analytics.sources import VisitorFilters
+from analytics.verdicts import Delta
+from analytics.views import View
+from pages.components import changes
+from tests.pages.conftest import SendEvents, Site
+
+
+@pytest.mark.parametrize(
+    ("delta", "text"),
+    [
+        (Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06), "between −58 and +6"),
+        (Delta(0.01, "relative", "better", low=0.004, high=0.016), "between +0.4 and +1.6"),
+        (Delta(0.0, "relative", "unchanged", low=-0.0004, high=0.0004), "between −0.04 and +0.04"),
+        (Delta(-0.99, "relative", "worse", low=-0.9996, high=-0.6), "between −99.96 and −60.00"),
+        (Delta(-1.0, "relative", "worse", low=-1.0, high=-0.2), "between −100 and −20"),
+        (Delta(5.0, "relative", "within_noise", low=-0.5, high=inf), "−50 or more"),
+        (Delta(12.0, "relative", "better", low=9.0, high=20.5), "between +900 and +2,050"),
+        (Delta(2.0, "points", "within_noise", low=-4.52, high=0.5), "between −4.5 and +0.5"),
+        (Delta(0.5, "relative", "within_noise"), None),
+        (Delta(None, "pp", "off"), None),
+    ],
+)
+def test_a_range_claims_no_end_that_is_not_there(delta: Delta, text: str | None) -> None:
+    """An end is zero or −100 only when it is; one that rounds to it gets more decimals."""
+    assert changes.range_text(delta) == text
+
+
+@pytest.mark.parametrize(
+    ("delta", "said"),
+    [
+        (
+            Delta(
+                2.0, "relative", "within_noise", "3 against 1 visitors are too few to tell", is_twofold=True
+            ),
+            ["May be chance: 3 against 1 visitors are too few to tell"],
+        ),
+        (Delta(2.0, "relative", "better", is_twofold=True), []),
+        (Delta(0.1, "relative", "within_noise", "10 against 9 are too few to tell"), []),
+        (
+            Delta(0.0, "relative", "unchanged", basis="per hour, 25 h against 24 h"),
+            ["Compared per hour, 25 h against 24 h"],
+        ),
+    ],
+)
+def test_a_large_change_is_never_just_grey(delta: Delta, said: list[str]) -> None:
+    """Why it may be chance, and what the change is of."""
+    assert changes.doubts(delta) == said
+
+
+@pytest.mark.parametrize(
+    ("pattern", "verdict"),
+    [((14, 15, 14, 15, 14, 15), "better"), ((39, 1, 39, 1, 39, 1), "within_noise")],
+    ids=["every day a little more", "wild days"],
+)
+def test_overview_visitors_and_rows_agree_on_a_verdict(
+    site: Site, send_events: SendEvents, pattern: tuple[int, ...], verdict: str
+) -> None:
+    """The card of Overview, that of Visitors and the row of a country where all are from: judged by the same days."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = []
+    for back in range(1, 7):
+        for week, visitors in ((0, pattern[back - 1] * 10), (7, 90)):
+            at = (midnight - timedelta(days=back + week)).isoformat()
+            common = {"timestamp": at, "website_id": site.id, "event_type": "seen", "country_code": "FR"}
+            names = (f"v{back + week}-{number}" for number in range(visitors))
+            rows += [{**common, "visitor_id": name, "session_id": name} for name in names]
+    assert send_events("visitor_events", rows)["successful_rows"] == len(rows)
+    now = datetime.now(UTC)
+    view = View(cached.viewer_for(None, now), site.id, Range(days=7), "UTC", now)
+    audience = cached.visitor_breakdown(view, VisitorFilters()).value
+    card = cached.kpis(view).value.kpis["unique_visitors"].delta
+    assert card == audience.totals["visitors"].delta
+    assert card.verdict == verdict
+    assert audience.totals["sessions"].delta.verdict == verdict
+    (row,) = audience.of("country").to_dict("records")
+    assert (row["verdict"], row["change_ratio"]) == (card.verdict, card.change)
+    assert (row["change_low_ratio"], row["change_high_ratio"]) == (card.low, card.high)
