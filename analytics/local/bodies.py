@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NoReturn
@@ -59,6 +60,7 @@ def events_of(body: bytes, format_: Format, read_array: ReadArray) -> Iterator[l
     """
     if body.count(b"{") > _MOST_OBJECTS or sum(map(body.count, (b",", b"[", b"\n"))) > _MOST_VALUES:
         raise TooManyRows(f"{_MOST_OBJECTS:,} objects or {_MOST_VALUES:,} values")
+    body = body.removeprefix(BOM_UTF8)
     rows = 0
     for events in _whole(body) if format_ == "json" else _lines(body.strip(), read_array):
         rows += len(events)

@@ -75,11 +75,11 @@ class DataRoutes:
         format_ = _EVENT_FORMATS.get(fields.get("format", "ndjson"))
         if format_ is None:
             raise HTTPException(400, "The parameter 'format' is ndjson or json")
+        waits = is_true(fields, "wait")
         body = await body_of(request)
         if not body.strip():
             raise HTTPException(400, "The body holds no events")
         counts, stored = await self._backend.read_events(self._backend.engine.append, name, body, format_)
-        waits = is_true(fields.get("wait"))
         if waits:
             counts = await asyncio.wrap_future(stored)
         answer = {"successful_rows": counts.successful_rows, "quarantined_rows": counts.quarantined_rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -20,6 +20,7 @@ CHECK_LIMITS: Final = (
     "the local server has read the datafiles and run nothing: what only a query, the rows kept or a real workspace "
     "can tell is not checked"
 )
+_LONGEST_REASON: Final = 500
 _PROJECT: Final = "data_project://"
 _CONTEXT: Final = "context://"
 _SUFFIXES: Final = (".datasource", ".pipe")
@@ -82,7 +83,7 @@ def check(files: Mapping[str, bytes], engine: Engine) -> Checked:
             try:
                 resource = _read(root, name, files[name], {*datasources, *pipes})
             except DatafileError as error:
-                problems.append(_problem(root, str(error)))
+                problems.append(_problem(root, files, str(error)))
             else:
                 if isinstance(resource, Pipe):
                     pipes[resource.name] = resource
@@ -93,7 +94,7 @@ def check(files: Mapping[str, bytes], engine: Engine) -> Checked:
                 unresolved = list(engine.unresolved(Project(datasources, pipes)))
             except DatafileError as error:
                 unresolved = [str(error)]
-            problems = [_problem(root, text) for text in unresolved]
+            problems = [_problem(root, files, text) for text in unresolved]
     return Checked(problems, _changes(files, engine.project))
 
 
@@ -103,19 +104,24 @@ def _read(root: Path, name: str, content: bytes, taken: set[str]) -> Datasource 
         raise DatafileError(f"{path}:1: another resource is called {path.stem}")
     if path.suffix not in _SUFFIXES:
         raise DatafileError(f"{path}:1: only .datasource and .pipe files run here")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except (OSError, ValueError) as error:  # too long, a NUL, a folder of the same name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise DatafileError(f"{path}:1: no file can have this name: {reason}") from None
     return load_pipe(path) if path.suffix == ".pipe" else load_datasource(path)
 
 
-def _problem(root: Path, text: str) -> Problem:
-    """`file:line: reason` without the directory that the file was read in.
+def _problem(root: Path, files: Iterable[str], text: str) -> Problem:
+    """`file:line: reason` without the directory that the file was read in; a reason that repeats a whole file is cut.
 
-    >>> _problem(Path("/tmp/x"), "/tmp/x/pipes/a.pipe:3: a pipe has one endpoint")
-    Problem(file='pipes/a.pipe', reason='line 3: a pipe has one endpoint')
+    >>> _problem(Path("/tmp/x"), ["a:b.pipe", "c/a.pipe"], "/tmp/x/c/a.pipe:3: a pipe has one endpoint")
+    Problem(file='c/a.pipe', reason='line 3: a pipe has one endpoint')
     """
-    file, line, reason = text.removeprefix(f"{root}/").split(":", 2)
-    return Problem(file, f"line {line}:{reason}")
+    file = next(file for file in files if text.startswith(f"{root / file}:"))
+    reason = f"line {text.removeprefix(f'{root / file}:')}"
+    return Problem(file, reason if len(reason) <= _LONGEST_REASON else f"{reason[: _LONGEST_REASON - 1]}…")
 
 
 def _changes(files: Mapping[str, bytes], running: Project) -> dict[str, list[str]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from analytics.local.appender import Appender, Counts
 from analytics.local.clickhouse import DATABASE, NO_SETTINGS, ClickHouse, Limits, Readers
@@ -36,6 +37,14 @@ class Size:
 def _short(limits: Limits) -> Limits:
     """For the server's own queries, which no long query of a client may hold up: they need less."""
     return replace(limits, memory_bytes=600_000_000)
+
+
+_SAMPLES: Final = {
+    "DateTime": "2026-01-01 00:00:00",
+    "DateTime64": "2026-01-01 00:00:00.000",
+    "Date": "2026-01-01",
+}
+"""A value of each type that does not take `1`."""
 
 
 class Engine:
@@ -147,21 +156,27 @@ class Engine:
         self._clickhouse.execute(f"TRUNCATE TABLE {DATABASE}.`{table}`")
 
     def unresolved(self, project: Project) -> Iterator[str]:
-        """What keeps the pipes of another project from running as far as their defaults go, one text per pipe.
+        """What keeps the pipes of another project from running, one text per pipe.
 
-        A pipe that needs a parameter is checked by its syntax alone.
+        Each is put together once, with a value of its type for each parameter that has no default. A pipe whose own
+        `error()` refuses such a value is checked by its syntax alone.
 
         Raises:
             DatafileError: a template that can never be rendered.
         """
         composer = Composer(project, self._guard)
         for pipe in project.pipes.values():
+            samples = {
+                each["name"]: _SAMPLES.get(each["type"], "1")
+                for each in composer.parameters(pipe)
+                if each["required"] and "default" not in each
+            }
             try:
-                composer.pipe(pipe, {})
+                composer.pipe(pipe, samples)
             except RefusedSql as error:
                 yield f"{pipe.path}:1: {error}"
             except PipeError:
-                pass  # a parameter is missing
+                pass  # the pipe takes other values
 
     def check_condition(self, datasource: str, condition: str) -> str:
         """A delete condition in ClickHouse's spelling.

@@ -102,7 +102,7 @@ class ManagementRoutes:
             fields,
             {"check", "auto_promote", "allow_destructive_operations", "validate_forward_workspace"},
         )
-        if not is_true(fields.get("check")):
+        if not is_true(fields, "check"):
             raise HTTPException(501, _NOT_DEPLOYED)
         if kind_of(request) != "multipart/form-data":
             raise HTTPException(400, "The body is no form: send each datafile as a file of its own")

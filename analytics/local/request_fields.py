@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -120,7 +120,7 @@ async def fields_of(request: Request) -> dict[str, str]:
     kind = kind_of(request)
     if kind == "multipart/form-data":
         form = await form_of(request)
-        return fields | _joined((name, value) for name, value in form.multi_items() if isinstance(value, str))
+        return fields | _joined(_text_parts(form))
     body = await body_of(request)
     if kind == "application/json":
         return fields | _json_fields(body)
@@ -132,6 +132,13 @@ async def fields_of(request: Request) -> dict[str, str]:
         )  # curl --data "SELECT 1"
         return fields | ({"q": text} if is_sql else form_fields)
     return fields | ({"q": text} if text.strip() else {})
+
+
+def _text_parts(form: FormData) -> Iterator[tuple[str, str]]:
+    for name, value in form.multi_items():
+        if not isinstance(value, str):
+            raise HTTPException(400, f"The parameter '{name[:100]}' was sent as a file: send it as text")
+        yield name, value
 
 
 def query_of(request: Request) -> dict[str, str]:
@@ -155,12 +162,20 @@ def _json_fields(body: bytes) -> dict[str, str]:
     if not body.strip():
         return {}
     try:
-        sent = json.loads(_decoded(body))
+        sent = json.loads(_decoded(body), object_pairs_hook=_without_repeats)
+        if isinstance(sent, dict):
+            return {name: _as_text(value) for name, value in sent.items() if value is not None}
     except (ValueError, RecursionError):
-        raise HTTPException(400, "the body is not JSON") from None
-    if not isinstance(sent, dict):
-        raise HTTPException(400, "the JSON body must be an object of parameters")
-    return {name: _as_text(value) for name, value in sent.items() if value is not None}
+        raise HTTPException(400, "the body is not JSON, or is nested too deeply") from None
+    raise HTTPException(400, "the JSON body must be an object of parameters")
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        name = next(name for name in fields if sum(name == other for other, _ in pairs) > 1)
+        raise _repeated(name)
+    return fields
 
 
 def _as_text(value: object) -> str:
@@ -201,7 +216,11 @@ def once(name: str, value: str) -> None:
         HTTPException: 400; names the parameter.
     """
     if isinstance(value, Repeated):
-        raise HTTPException(400, f"The parameter '{name[:100]}' was sent more than once: send it once")
+        raise _repeated(name)
+
+
+def _repeated(name: str) -> HTTPException:
+    return HTTPException(400, f"The parameter '{name[:100]}' was sent more than once: send it once")
 
 
 def query_settings(fields: Mapping[str, str]) -> dict[str, str]:
@@ -221,7 +240,7 @@ def query_settings(fields: Mapping[str, str]) -> dict[str, str]:
         elif (
             name.startswith("output_format_")
             or (name == "playground" and value)
-            or (name == "explain" and is_true(value))
+            or (name == "explain" and is_true(fields, name))
         ):
             raise _unsupported(name)
         elif name in _DEPLOYMENTS and value not in {"", "live"}:
@@ -250,6 +269,14 @@ def arguments_of(fields: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def is_true(value: str | None) -> bool:
-    """Whether a flag of the API is set: `true` or `1`."""
-    return (value or "").lower() in {"true", "1"}
+def is_true(fields: Mapping[str, str], name: str) -> bool:
+    """Whether a flag of the API is set; False when it is not sent.
+
+    Raises:
+        HTTPException: 400 for anything but `true`, `false`, `1` and `0` in any case: a dry run that is taken for none
+            would delete.
+    """
+    value = fields.get(name, "false").lower()
+    if value not in {"true", "1", "false", "0"}:
+        raise HTTPException(400, f"The parameter '{name}' is true or false")
+    return value in {"true", "1"}

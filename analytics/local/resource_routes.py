@@ -170,8 +170,8 @@ class ResourceRoutes:
             raise HTTPException(400, f"The parameter 'format' is one of {', '.join(_FILE_FORMATS)}")
         delimiter = fields.get("dialect_delimiter", ",")
         delimiter = _TABS.get(delimiter, delimiter)
-        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
-            raise HTTPException(400, "The parameter 'dialect_delimiter' is one character")
+        if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+            raise HTTPException(400, "The parameter 'dialect_delimiter' is one character of ASCII")
         if body.startswith(_GZIP):
             body = inflated(body)
         if not body.strip():
@@ -210,7 +210,7 @@ class ResourceRoutes:
         if not condition.strip():
             raise HTTPException(400, "The parameter 'delete_condition' is missing")
         checked = await self._backend.query(engine.check_condition, datasource.name, condition)
-        if is_true(fields.get("dry_run")):
+        if is_true(fields, "dry_run"):
             rows = await self._backend.query(engine.count, datasource.name, checked)
             return JSONResponse({"rows_to_be_deleted": rows})
         job = engine.start_delete(datasource.name, checked)

@@ -1,4 +1,4 @@
-"""From a CSV or Parquet file to events, as if its rows had been sent as JSON. Runs no SQL and judges no value.
+"""From a CSV or Parquet file to events, as if its rows had been sent as JSON. Runs no SQL and refuses no single value.
 
 Text in CSV becomes a JSON value by the type of its column; what does not look like one stays text, for `rows` to judge.
 """
@@ -10,12 +10,14 @@ import contextlib
 import io
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
 from analytics.local.bodies import MOST_ROWS, InvalidBody, Malformed, TooManyRows
 from analytics.local.columns import EACH, Column, bare
+from analytics.local.convert import UNFIT, converter
 from analytics.local.parameters import INTEGER_BITS
 
 _MOST_COLUMNS = 1_000
@@ -37,15 +39,15 @@ def events_of_csv(body: bytes, columns: Sequence[Column], delimiter: str) -> Ite
     is no value.
 
     Raises:
-        InvalidBody: not UTF-8, a column named twice, or a file without names and with another number of columns.
+        InvalidBody: not UTF-8, a column named twice, or a first line that neither names a column nor can be a row: other
+            fields than there are columns, or no number, date or list where one belongs.
         TooManyRows: more than one request may hold.
     """
     from pyarrow import ArrowInvalid, csv, string  # 40 MB: only who appends a file pays
 
-    first = body[: body.find(b"\n") + 1 or None]
-    width = first.count(delimiter.encode()) + 1
-    if width > _MOST_COLUMNS:
-        raise InvalidBody(f"the first line of the CSV has more than {_MOST_COLUMNS} fields")
+    body = (
+        body.removeprefix(BOM_UTF8).strip(b"\r\n") + b"\n"
+    )  # a single line without an end is no row to pyarrow
     if body.count(delimiter.encode()) + body.count(b"\n") > _MOST_FIELDS:
         raise TooManyRows(f"{_MOST_FIELDS:,} fields")
     broken: list[object] = []
@@ -58,12 +60,14 @@ def events_of_csv(body: bytes, columns: Sequence[Column], delimiter: str) -> Ite
     try:
         table = csv.read_csv(
             io.BytesIO(body),
-            read_options=csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
+            read_options=csv.ReadOptions(  # one block, or a line of more than a megabyte would be refused
+                use_threads=False, autogenerate_column_names=True, block_size=len(body)
+            ),
             parse_options=csv.ParseOptions(
                 delimiter=delimiter, newlines_in_values=True, invalid_row_handler=put_aside
             ),
             convert_options=csv.ConvertOptions(
-                column_types={f"f{position}": string() for position in range(width)},
+                column_types={f"f{position}": string() for position in range(_MOST_COLUMNS)},
                 null_values=_NULLS,
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
@@ -71,8 +75,8 @@ def events_of_csv(body: bytes, columns: Sequence[Column], delimiter: str) -> Ite
         )
     except ArrowInvalid as error:
         raise InvalidBody(f"the body is not CSV: {str(error)[:_EXCERPT_CHARACTERS]}") from None
-    if table.num_columns > width:
-        raise InvalidBody("a field of the first line of the CSV holds a line end")
+    if table.num_columns > _MOST_COLUMNS:
+        raise InvalidBody(f"the first line of the CSV has more than {_MOST_COLUMNS} fields")
     if table.num_rows + len(broken) > MOST_ROWS + 1:
         raise TooManyRows(f"{MOST_ROWS:,} rows")
     named = _header([column[0].as_py() for column in table.columns], columns)
@@ -92,16 +96,39 @@ def _header(first: list[str | None], columns: Sequence[Column]) -> list[Column |
     known = {column.name: column for column in columns}
     names = [(name or "").strip() for name in first]
     if known.keys() & set(names):
-        twice = next((name for name in names if name in known and names.count(name) > 1), None)
-        if twice is not None:
-            raise InvalidBody(f"the first line of the CSV names the column {twice} twice")
+        _refuse_twice([name for name in names if name in known], "the first line of the CSV")
         return [known.get(name) for name in names]
     if len(names) != len(columns):
         raise InvalidBody(
             f"the first line of the CSV names no column, and its {len(names)} fields are not the {len(columns)} "
             f"columns of the data source: {', '.join(known)}"
         )
+    typed = [
+        (text, type_)
+        for text, column in zip(names, columns, strict=True)
+        if text and (type_ := bare(column.type)) != "String"
+    ]
+    if typed and not any(_fits(text, type_) for text, type_ in typed):
+        raise InvalidBody(
+            "the first line of the CSV names no column and is no row either. The columns of the data source are "
+            f"{', '.join(known)}"
+        )
     return None
+
+
+def _refuse_twice(names: Sequence[str], what: str) -> None:
+    """Raises `InvalidBody` for a column that is named twice, of which one would win."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidBody(f"{what} names the column {twice[:_EXCERPT_CHARACTERS]} twice")
+
+
+def _fits(text: str, type_: str) -> bool:
+    try:
+        converter(type_)(_value(text, type_))
+    except UNFIT:
+        return False
+    return True
 
 
 def _event(row: dict[str, str | None], plan: list[tuple[str, tuple[str, ...], str]]) -> dict[str, object]:
@@ -169,7 +196,7 @@ def events_of_parquet(body: bytes) -> Iterator[list[object]]:
     """The events of a Parquet file: one per row, with a key for each column.
 
     Raises:
-        InvalidBody: not a Parquet file.
+        InvalidBody: not a Parquet file, one with two columns of one name, or with a time that Python does not have.
         TooManyRows: more than one request may hold.
     """
     from pyarrow import ArrowException, parquet  # as above
@@ -178,14 +205,19 @@ def events_of_parquet(body: bytes) -> Iterator[list[object]]:
         file = parquet.ParquetFile(io.BytesIO(body))
         if file.metadata.num_rows > MOST_ROWS:
             raise TooManyRows(f"{MOST_ROWS:,} rows")
+        _refuse_twice(file.schema_arrow.names, "the Parquet file")
         size = 0
         for batch in file.iter_batches(_ROWS_AT_ONCE):
             size += batch.nbytes
             if size > _MOST_BYTES:
                 raise TooManyRows(f"{_MOST_BYTES // 1024 // 1024} MB")
             yield [_json(row) for row in batch.to_pylist()]
+    except InvalidBody:
+        raise
     except (ArrowException, OSError) as error:
         raise InvalidBody(f"the body is not Parquet: {str(error)[:_EXCERPT_CHARACTERS]}") from None
+    except (ValueError, OverflowError) as error:
+        raise InvalidBody(f"a time in the Parquet file cannot be read: {error}") from None
 
 
 def _json(value: object) -> object:

@@ -15,6 +15,8 @@ READER = RowReader(load_datasource(FIXTURE_PROJECT / "datasources" / "readings.d
     [
         (b'{"at": 1, "name": "a"}', 1, 0),
         (b'{"at": 1, "name": "a"}\n\n \r\n{"at": 1, "name": "b"}\r\n', 2, 0),
+        (b'\xef\xbb\xbf{"at": 1, "name": "a"}\n{"at": 1, "name": "b"}\n', 2, 0),
+        (b'\xef\xbb\xbf', 0, 0),
         (b'{\n  "at": 1,\n  "name": "a"\n}\n', 1, 0),
         (b'[\n{"at": 1, "name": "a"},\n{"at": 1, "name": "b"}\n]', 2, 0),
         (b'[{"at": 1, "name": "a"}, {"at": 1, "name": "b"}]', 2, 0),
@@ -28,7 +30,7 @@ READER = RowReader(load_datasource(FIXTURE_PROJECT / "datasources" / "readings.d
         (b'{"at": 1, "name": "a\nb"}', 0, 2),
     ],
     ids=[
-        *("one", "ndjson", "spread", "array-lines", "array-line", "broken-line", "not-utf8", "nan", "deep", "long-number"),
+        *("one", "ndjson", "byte-order-mark", "byte-order-mark-alone", "spread", "array-lines", "array-line", "broken-line", "not-utf8", "nan", "deep", "long-number"),
         *("two-on-a-line", "no-objects", "raw-newline"),
     ],
 )  # fmt: skip  # one case a line

@@ -66,6 +66,17 @@ def test_a_dry_run_only_counts(server: Server) -> None:
     assert server.rows(f"SELECT count() AS n FROM readings WHERE name = '{name}'") == [{"n": 3}]
 
 
+@pytest.mark.parametrize("flag", ["yes", "", " true", "on", "2", "None"])
+def test_a_dry_run_in_other_words_deletes_nothing(server: Server, flag: str) -> None:
+    """400: what is meant is not guessed."""
+    name = uuid4().hex
+    server.send("readings", [{"at": 1, "name": name}])
+    status, answer = _delete(server, f"name = '{name}'", dry_run=flag)
+    assert (status, answer) == (400, {"error": "The parameter 'dry_run' is true or false"})
+    assert server.rows(f"SELECT count() AS n FROM readings WHERE name = '{name}'") == [{"n": 1}]
+    assert _delete(server, f"name = '{name}'", dry_run="TRUE") == (200, {"rows_to_be_deleted": 1})
+
+
 @pytest.mark.parametrize(
     "condition",
     [

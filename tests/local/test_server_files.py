@@ -173,6 +173,7 @@ def test_jobs_are_narrowed_by_when_they_were_created(server: Server) -> None:
         (f"{V1}?format=csv&url=https://example.com/a.csv", b"", 501, "from a URL is not supported"),
         (f"{V1}?format=csv&dialect_new_line=x", b"at\n1\n", 400, "'dialect_new_line' is not supported"),
         (f"{V1}?format=csv&dialect_delimiter=,,", b"at\n1\n", 400, "one character"),
+        (f"{V1}?format=csv&dialect_delimiter=%00", b"at\n1\n", 400, "one character"),
         (f"{V1}?format=csv&format=ndjson", b"at\n1\n", 400, "'format' was sent more than once"),
         ("/v1/datasources/nothing/append?format=csv", b"at\n1\n", 404, "nothing"),
         ("/v1/datasources/readings_quarantine/append?format=csv", b"at\n1\n", 404, "readings_quarantine"),

@@ -39,6 +39,8 @@ def test_numbers_that_json_has_not_are_quoted_for_who_asks(server: Server) -> No
         "output_format_parquet_string_as_string=0",
         "output_format_json_named_tuples_as_objects=0",
         "explain=true",
+        "explain=yes",
+        "explain=",
         "playground=t_1",
         "__tb__deployment=staging",
         "__tb__semver=0.0.1",
@@ -114,6 +116,15 @@ def test_a_list_in_json_is_an_array_and_nothing_else(server: Server) -> None:
     assert sent(b'{"items": ["x", "y"], "number": [5]}').json()["data"][0]["items"] == ["x", "y"]
     assert sent(b'{"number": [5]}').json()["data"][0]["number"] == 5
     assert sent(b'{"text": ["x", "y"]}').status_code == 400
+    assert "'text' was sent more than once" in sent(b'{"text": "x", "text": "y"}').json()["error"]
+    for deep in (800, 100_000):
+        assert sent(b'{"text": ' + b"[" * deep + b"]" * deep + b"}").status_code == 400
+
+
+def test_a_parameter_that_is_sent_as_a_file_is_refused(server: Server) -> None:
+    """Else the default would answer in its place."""
+    answer = server.post("/v0/pipes/echo.json", TOKENS.read, files={"number": ("n.txt", b"8")})
+    assert (answer.status_code, "'number' was sent as a file" in answer.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize(

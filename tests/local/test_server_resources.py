@@ -168,12 +168,34 @@ def test_a_check_names_what_would_change_and_changes_nothing(server: Server) -> 
         ("a.pipe", "NODE n\nSQL >\n    SELECT 1\n\nTYPE copy\n", "line 5: TYPE copy does not run here"),
         ("a.pipe", "NODE n\nSQL >\n    %\n    SELECT {{ x.y }}\n", "line 1: node n"),
         ("a.pipe", "NODE n\nSQL >\n    SELECT 1 FROM nothing\n", "called 'nothing'"),
+        (
+            "a.pipe",
+            "NODE n\nSQL >\n    %\n    SELECT {{ DateTime(d) }}, {{ Int8(i) }} FROM nothing WHERE 1 = {{ String(s) }}\n",
+            "called 'nothing'",
+        ),
         ("a.pipe", "NODE n\nSQL >\n    SELEC 1\n", "cannot parse"),
+        ("a.pipe", "NODE n\n" + "x" * 100_000, "…"),
+        ("endpoints/echo.pipe/a.pipe", "NODE n\nSQL >\n    SELECT 1\n", "no file can have this name"),
+        ("a" * 300 + ".pipe", "NODE n\nSQL >\n    SELECT 1\n", "no file can have this name"),
+        ("a:b/c.pipe", "NODE n\nSQL >\n    SELECT 1 FROM nothing\n", "called 'nothing'"),
+        ("a:b.pipe", "NODE n\nSQL >\n    SELECT 1\n", "the file's name is the resource's"),
         ("sub/echo.pipe", "NODE n\nSQL >\n    SELECT 1\n", "another resource is called echo"),
         ("a.connection", "TYPE kafka\n", "only .datasource and .pipe files run here"),
         ("1.pipe", "NODE n\nSQL >\n    SELECT 1\n", "the file's name is the resource's"),
     ],
-    ids=["type", "no-schema", "copy", "template", "unknown-table", "sql", "twice", "connection", "name"],
+    ids=[
+        *(
+            "type",
+            "no-schema",
+            "copy",
+            "template",
+            "unknown-table",
+            "unknown-table-for-values",
+            "sql",
+            "long",
+        ),
+        *("file-as-folder", "long-name", "colon-in-a-folder", "colon", "twice", "connection", "name"),
+    ],
 )
 def test_a_check_says_what_is_wrong_with_which_file(server: Server, name: str, text: str, words: str) -> None:
     """As the start of the server would, but all of it, and without a path of this machine."""
@@ -182,6 +204,7 @@ def test_a_check_says_what_is_wrong_with_which_file(server: Server, name: str, t
     [error] = checked["deployment"]["errors"]
     assert (error["filename"], words in error["error"]) == (name, True), error
     assert tempfile.gettempdir() not in error["error"]
+    assert len(error["error"]) <= 500
 
 
 def test_every_broken_file_is_named(server: Server) -> None:

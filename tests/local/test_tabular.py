@@ -40,6 +40,11 @@ def _csv(body: str | bytes, delimiter: str = ",", schema: tuple[Column, ...] = S
         ("id,note\n5,\n", {"id": 5}),
         ("id,note\n5,\\N\n", {"id": 5}),
         ('id,note\n5,""\n', {"id": 5, "note": ""}),
+        ("id,name\r5,a\r" + "\r" * 2_000, {"id": 5, "name": "a"}),
+        ("\n\r\nid,name\n5,a\n\n", {"id": 5, "name": "a"}),
+        ("id,name\n5,a", {"id": 5, "name": "a"}),
+        ('"id","na\nme"\n5,a', {"id": 5}),
+        (f"id,name\n5,{'x' * 3_000_000}\n", {"id": 5, "name": "x" * 3_000_000}),
         ("id,ratio\nfive,1e3\n", {"id": "five", "ratio": 1000.0}),
         ("ok,at\nTRUE,1700000000\n", {"ok": True, "at": 1700000000}),
         ("ok,at\n0,2026-01-01 00:00:00\n", {"ok": False, "at": "2026-01-01 00:00:00"}),
@@ -47,10 +52,10 @@ def _csv(body: str | bytes, delimiter: str = ",", schema: tuple[Column, ...] = S
         ('sizes,id\n"[1,2]",5\n', {"parts": [{"size": 1}, {"size": 2}], "id": 5}),
         ("id,tags\n5,[broken\n", {"id": 5, "tags": "[broken"}),
         (
-            '5,a,,1.5,true,1,x,"[]","[]"\n',
+            '5,"a\n,",,1.5,true,1,x,"[]","[]"',
             {
                 "id": 5,
-                "name": "a",
+                "name": "a\n,",
                 "ratio": 1.5,
                 "ok": True,
                 "at": 1,
@@ -62,7 +67,8 @@ def _csv(body: str | bytes, delimiter: str = ",", schema: tuple[Column, ...] = S
     ],
     ids=[
         *("names-in-any-order", "unknown-column", "quotes", "byte-order-mark", "zeros-before", "beyond-2**53"),
-        *("empty", "null", "quoted-empty", "no-number", "booleans", "time", "nested-and-array", "array-of-objects"),
+        *("empty", "null", "quoted-empty", "carriage-returns", "blank-lines", "no-line-end", "line-end-in-a-name"),
+        *("long-line", "no-number", "booleans", "time", "nested-and-array", "array-of-objects"),
         *("broken-array", "without-names"),
     ],
 )  # fmt: skip  # one case a line
@@ -99,16 +105,33 @@ def test_rows_of_csv_are_judged_as_events_are() -> None:
         (b"id,name\n1,\xff\n", "UTF8"),
         (b"id,id\n1,2\n", "names the column id twice"),
         (b"a,b\n1,2\n", "its 2 fields are not the 9 columns"),
-        (b'"id\nx",name\n1,2\n', "line end"),
+        (b"ID,NAME,NOTE,RATIO,OK,AT,KIND,TAGS,SIZES\n5,a,,1.5,true,1,x,[],[]\n", "no column and is no row"),
+        (b"name of it,nr,a,b,c,d,e,f,g\na,5,,1.5,true,1,x,[],[]\n", "no column and is no row"),
+        (b"ID", "its 1 fields are not the 9 columns"),
+        (b"\xef\xbb\xbf", "not CSV"),
         (b"id" + b"," * 5_000 + b"\n", "more than 1000 fields"),
         (b"\n\n", "not CSV"),
     ],
-    ids=["not-utf8", "twice", "other-columns", "header-on-two-lines", "many-columns", "blank"],
+    ids=[
+        *("not-utf8", "twice", "other-columns", "upper-case", "other-names", "other-name", "byte-order-mark"),
+        *("many-columns", "blank"),
+    ],
 )
 def test_a_file_that_is_no_csv_of_the_data_source_is_refused_whole(body: bytes, words: str) -> None:
     """The reason says what to mend."""
     with pytest.raises(InvalidBody, match=words):
         _csv(body)
+
+
+def test_names_alone_are_no_rows() -> None:
+    """With or without a line end."""
+    assert _csv("id,name\n") == _csv("id,name") == []
+
+
+def test_a_first_line_with_one_bad_value_is_still_a_row() -> None:
+    """It costs itself only, as every other row: the rest of it shows that it holds no names."""
+    bad = "x,a,,1.5,true,1,x,[],[]\n"
+    assert [event["id"] for event in _csv(bad + bad.replace("x", "5", 1))] == ["x", 5]
 
 
 def test_more_rows_or_fields_than_a_request_may_hold_are_refused() -> None:
@@ -165,3 +188,14 @@ def test_parquet_is_judged_bounded_and_refused_as_the_others_are() -> None:
     for broken in (b"PAR1", file.getvalue()[:-20], b"at,name\n1,a\n"):
         with pytest.raises(InvalidBody, match="not Parquet"):
             list(events_of_parquet(broken))
+
+
+def test_a_parquet_file_with_a_time_that_python_has_not_is_refused() -> None:
+    """Or with two columns of one name, of which one would win."""
+    with pytest.raises(InvalidBody, match="time"):
+        _parquet(pa.table({"at": pa.array([2**52], pa.timestamp("ms"))}))
+    with pytest.raises(InvalidBody, match="time"):
+        _parquet(pa.table({"at": pa.array([2**31 - 1], pa.date32())}))
+    twice = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["name", "name"])
+    with pytest.raises(InvalidBody, match="names the column name twice"):
+        _parquet(twice)
