@@ -39,3 +39,14 @@ def test_a_day_that_has_just_begun(
     assert not [button.label for button in page.button if "longest range" in button.label]
     for wrong in ("reaches back 30 days.", "None ", " vs ", "better", "worse"):
         assert wrong not in text
+
+
+def test_the_wall_of_a_day_that_has_just_begun(
+    run_page: RunPage, three_conversations: Site, two_visitors: Site, young_day: str
+) -> None:
+    """Who is there now is shown; today's numbers are dashes, not errors."""
+    page = run_page("pages/live.py", website=two_visitors.slug, tz=young_day, wall="1")
+    assert not page.exception
+    assert not page.error
+    markup = " ".join(str(each.proto.body) for each in page.get("html"))
+    assert f"<b>{formatting.MISSING}</b><span>Median response</span>" in markup
