@@ -5,7 +5,8 @@ Owns the words. The parts come ready from `analytics.mix`.
 
 from analytics.metrics import Kpi
 from analytics.mix import Split
-from pages.components import formatting
+from analytics.verdicts import Delta
+from pages.components import changes, formatting
 
 
 def line(kpi: Kpi) -> str | None:
@@ -36,11 +37,11 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
         return []
     if parts.own_ratio is None or parts.mix_ratio is None:
         return [(_shares(parts), "no handler is in both periods")]
-    shift, own, range_ = _shift(parts), formatting.relative(parts.own_ratio), parts.own_interval
-    if range_ is not None:
-        own += f", between {formatting.relative(range_.low)} and {formatting.relative(range_.high)}"
+    shift, range_ = _shift(parts), parts.own_interval
+    low, high = (None, None) if range_ is None else (range_.low, range_.high)
+    own = changes.in_words(Delta(parts.own_ratio, "relative", "within_noise", low=low, high=high))
     return [
-        ("AI and people each", own),
+        ("AI and people each", own or formatting.MISSING),
         (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", formatting.relative(parts.mix_ratio)),
     ]
 
