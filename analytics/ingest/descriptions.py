@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from numbers import Real
 from typing import Final, Literal
 
 from analytics.country_codes import NOT_COUNTRIES, folded
@@ -35,7 +36,7 @@ MAX_CHARACTERS: Final[Mapping[str, int]] = {
 """The longest text of each field, in code points; a longer one is cut."""
 
 _SESSION_ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
-_NUMBERS: Final = (int, float, Decimal)
+_NUMBERS: Final = (float, Real, Decimal)
 _MOST_DEGREES: Final[Mapping[str, float]] = {"latitude": 90.0, "longitude": 180.0}
 
 
@@ -54,7 +55,7 @@ def described(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str
     usable, changes = dict(values), dict[str, Change]()
     for field, read in _READERS.items():
         value = usable.get(field)
-        if value is not None:
+        if value is not None and not _is_usable(field, value):
             usable[field] = read(field, value, changes)
     latitude, longitude = usable.get("latitude"), usable.get("longitude")
     if (latitude is None) != (longitude is None):
@@ -63,6 +64,17 @@ def described(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str
         if other not in changes:
             changes[alone] = "without the other coordinate, emptied"
     return usable, changes
+
+
+def _is_usable(field: str, value: object) -> bool:
+    """Whether the value is an ordinary text that its reader would leave as it is: a quick answer for nearly every event."""
+    if type(value) is not str:
+        return False
+    if field in MAX_CHARACTERS:
+        return len(value) <= MAX_CHARACTERS[field] and texts.is_plain(value)
+    if field == "country_code":
+        return folded(value) == value
+    return field == "session_id" and _SESSION_ID.fullmatch(value) is not None
 
 
 def _text(field: str, value: object, changes: dict[str, Change]) -> str | None:

@@ -340,11 +340,12 @@ class Emitter:
 
     def _accept(self, *events: VisitorEvent | ConversationEvent) -> bool:
         lines = b"".join(ndjson_line(event.row()) for event in events)
-        is_accepted = self._delivery.write(events[0].DATASOURCE, lines, len(events))
+        delivery = self._delivery
+        is_accepted = delivery.write(events[0].DATASOURCE, lines, len(events))
         if is_accepted:
             for event in events:
-                if isinstance(event, VisitorEvent):
-                    self._delivery.changed.note(event.changes)
+                if isinstance(event, VisitorEvent) and event.changes:
+                    delivery.changed.note(event.changes)
         return is_accepted
 
     def _is_left_out(self, is_test: bool | None, *events: VisitorEvent | ConversationEvent) -> bool:

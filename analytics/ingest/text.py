@@ -35,9 +35,29 @@ _ENCODED_TWICE: Final = re.compile(
 )
 """How the first two bytes of a UTF-8 character look when they were read as Windows-1252."""
 
+_JOINED: Final = re.compile(
+    "[\u0e33\u0eb3\u1160-\u11ff\u200c\u200d\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+)
+"""What belongs to the character before it and is no mark: vowels of Thai, Lao and Korean, joiners, skin colours, tags."""
+
 _LATIN: Final = re.compile("[A-Za-z]")
 _OTHER_SCRIPT: Final = re.compile("[\u0250-\u0258\u025a-\u02ba\u02c0-\u02ff\u0340-\u07ff]")
 """Phonetic signs, rare marks, Greek to Arabic: two letters of PARÍŽ or CAFÉ’S look like one of them encoded twice."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether nothing here changes the text, but for cutting it: printable ASCII, single blanks inside, no percent sign.
+
+    >>> is_plain("New York"), is_plain(" Oslo"), is_plain("100%"), is_plain("Nîmes")
+    (True, False, False, False)
+    """
+    return (
+        text.isascii()
+        and text.isprintable()
+        and "%" not in text
+        and "  " not in text
+        and text == text.strip()
+    )
 
 
 def whole_characters(text: str) -> tuple[str, bool]:
@@ -112,15 +132,15 @@ def decoded(name: str) -> str:
 def cut(text: str, limit: int) -> str:
     r"""At most `limit` code points of the text, and no part of a character that has several.
 
-    >>> cut("abc", 2), ascii(cut("ae\u0301", 2)), cut("x👩‍👧", 3)
-    ('ab', "'a'", 'x')
+    >>> cut("abc", 2), ascii(cut("ae\u0301", 2)), cut("x👩‍👧", 3), cut("x🇩🇪🇫🇷", 4)
+    ('ab', "'a'", 'x', 'x🇩🇪')
     """
     if len(text) <= limit:
         return text
     end = limit
-    while end > max(0, limit - MOST_JOINED) and _belongs(text[end - 1], text[end]):
+    while end > max(0, limit - MOST_JOINED) and _belongs(text, end):
         end -= 1
-    return text[: end if end > max(0, limit - MOST_JOINED) else limit]
+    return text[: end if end > limit - MOST_JOINED else limit]
 
 
 def cut_address(text: str, limit: int) -> str:
@@ -143,14 +163,23 @@ def _joins(text: str, at: int) -> bool:
     )
 
 
-def _belongs(before: str, character: str) -> bool:
-    """Whether a character is drawn as part of the one before it."""
+def _belongs(text: str, at: int) -> bool:
+    """Whether the code point there is drawn as part of the one before it."""
+    character = text[at]
+    if _is_half_a_flag(character):
+        first = at
+        while first and _is_half_a_flag(text[first - 1]):
+            first -= 1
+        return (at - first) % 2 == 1
     return (
-        unicodedata.category(character)[0] == "M"
-        or character in "\u200c\u200d"
-        or "\U0001f3fb" <= character <= "\U0001f3ff"
-        or before == "\u200d"
+        text[at - 1] == "\u200d"
+        or _JOINED.match(character) is not None
+        or unicodedata.category(character)[0] == "M"
     )
+
+
+def _is_half_a_flag(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def _byte(character: str) -> bytes:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,6 +165,10 @@ class Device(StrEnum):
         ({"latitude": "52.5", "longitude": "13.4"}, {"latitude": 0, "longitude": 0}, ["not a coordinate, emptied"] * 2),
         ({"latitude": 1.0}, {"latitude": 0, "longitude": 0}, ["without the other coordinate, emptied"]),
         ({"latitude": Decimal("52.5"), "longitude": 13}, {"latitude": 52.5, "longitude": 13}, []),
+        ({"latitude": np.float32(52.5), "longitude": np.int64(13)}, {"latitude": 52.5, "longitude": 13}, []),
+        ({"latitude": Fraction(105, 2), "longitude": np.float16(13)}, {"latitude": 52.5, "longitude": 13}, []),
+        ({"latitude": np.bool_(True), "longitude": 1j}, {"latitude": 0, "longitude": 0}, ["not a coordinate, emptied"] * 2),
+        ({"latitude": np.float32("nan"), "longitude": Fraction(10**400)}, {"latitude": 0, "longitude": 0}, ["not a coordinate, emptied"] * 2),
         ({"latitude": 91.0, "longitude": 0.0, "country_code": "DE", "city": "Bonn"}, {"country_code": "DE", "city": "Bonn"}, ["not a coordinate, emptied"]),
         ({"session_id": "a.b"}, {"session_id": "a.b"}, []),
         ({"session_id": "s" * 101}, {"session_id": ""}, ["not a session id, emptied"]),

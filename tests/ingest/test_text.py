@@ -71,6 +71,40 @@ def test_a_cut_is_a_beginning(name: str, limit: int) -> None:
         assert kept == name or len(name) > limit
 
 
+@pytest.mark.parametrize(
+    "character",
+    [
+        "e\u0301",
+        "\U0001f1e9\U0001f1ea",
+        "\U0001f44d\U0001f3fd",
+        "1\ufe0f\u20e3",
+        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+        "\U0001f469\u200d\U0001f469\u200d\U0001f467",
+        "\u1112\u1161\u11ab",
+        "\u0e01\u0e33",
+        "\u0eaa\u0eb3",
+    ],
+    ids=["accent", "flag", "skin", "keycap", "Scotland", "family", "Korean", "Thai", "Lao"],
+)
+@pytest.mark.parametrize("before", ["", "a", "\U0001f1e9"], ids=["none", "letter", "half a flag"])
+def test_a_cut_leaves_no_part_of_a_character(before: str, character: str) -> None:
+    """Wherever it falls: a whole number of them is left, also after a letter of a flag that stands alone."""
+    if before == "\U0001f1e9" and character.startswith(before):
+        before = "\U0001f1e9\U0001f1e9"
+    for limit in range(len(before), 60):
+        kept = text.cut(before + character * 60, limit)
+        count, rest = divmod(len(kept) - len(before), len(character))
+        assert (count, rest) == ((limit - len(before)) // len(character), 0)
+
+
+@given(st.text(st.characters(max_codepoint=0x7F)))
+def test_what_is_plain_stays_as_it_is(name: str) -> None:
+    """The quick answer for ordinary text says the same as the steps that it saves."""
+    plain = text.is_plain(name)
+    assert not plain or text.tidied(text.decoded(name)) == text.tidied_address(name) == name
+    assert plain or "%" in name or text.tidied(name) != name
+
+
 @given(st.text(st.characters()))
 def test_whole_characters_can_be_written(name: str) -> None:
     """Whatever halves it holds."""
