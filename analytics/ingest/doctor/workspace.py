@@ -35,6 +35,7 @@ _FITS: Final[Mapping[Dtype, re.Pattern[str]]] = {
     "string": re.compile(r"String|FixedString.*|Enum.*|UUID|Date(32|Time.*)?"),
     "datetime": re.compile(r"Date(32|Time.*)?"),
     "bool": re.compile(r"Bool|UInt8"),
+    "counts": re.compile(r"Array\(U?Int\d+\)"),
 }
 _WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)")
 _VARIABLES: Final[Mapping[TokenKind, str]] = {
@@ -80,6 +81,8 @@ def fits(dtype: Dtype, declared: str) -> bool:
 
     >>> fits("string", "LowCardinality(String)"), fits("float", "Nullable(Float32)"), fits("int", "String")
     (True, True, False)
+    >>> fits("counts", "Array(UInt64)"), fits("counts", "UInt64")
+    (True, False)
     """
     while wrapped := _WRAPPED.fullmatch(declared):
         declared = wrapped.group(1)
