@@ -1,7 +1,6 @@
 """Country codes as they arrive, folded into one form. Pure.
 
-The pipes fold what they read by the same rule (`folded_country` in visitor_breakdown.pipe and its neighbours): rows may
-come past the emitter.
+The pipes of visitors fold what they read by the same rule, in SQL: rows may come past the emitter.
 """
 
 from __future__ import annotations

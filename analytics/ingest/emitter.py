@@ -384,6 +384,9 @@ def _instant(at: datetime | None) -> datetime:
 
 
 def _aware(field: str, instant: object) -> datetime:
-    if not isinstance(instant, datetime) or instant.utcoffset() is None:
-        raise InvalidEvent(field, "a datetime with a timezone is needed")
-    return instant
+    try:
+        if isinstance(instant, datetime) and instant.utcoffset() is not None:
+            return instant
+    except ValueError:  # pandas' NaT is a datetime without an offset
+        pass
+    raise InvalidEvent(field, "a datetime with a timezone is needed")

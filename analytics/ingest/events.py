@@ -107,7 +107,7 @@ class _Event(BaseModel):
         location, kind, message = first["loc"], first["type"], first["msg"]
         field = str(location[0]) if location else "values"
         message = {"missing": "it is missing", "extra_forbidden": "there is no such field"}.get(kind, message)
-        known = kind in {"string_pattern_mismatch", "string_type"} and field in _REASONS
+        known = kind in {"string_pattern_mismatch", "string_type", "string_unicode"} and field in _REASONS
         raise InvalidEvent(
             field, _REASONS[field] if known else message.removeprefix("Value error, ").rstrip(".")
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -227,20 +227,20 @@ def left_out_events(
     parts = [
         conversation_events(tinybird, website_id, date_from, date_to, some).value for some in _questions(ids)
     ]
-    none = conversation_events(tinybird, website_id, date_from, date_to, ())
-    return Answer(pd.concat(parts, ignore_index=True) if parts else none.value, known.read_at)
+    return Answer(pd.concat(parts, ignore_index=True), known.read_at)
 
 
-def _questions(ids: Sequence[str]) -> Iterator[list[str]]:
-    """The ids in parts that are each short enough for one question."""
-    some: list[str] = []
+def _questions(ids: Sequence[str]) -> list[list[str]]:
+    """The ids in parts that are each short enough for one question; one empty part when there are none."""
+    parts: list[list[str]] = [[]]
+    characters = 0
     for each in ids:
-        if some and sum(map(len, some)) + len(some) + len(each) > MOST_ID_CHARACTERS:
-            yield some
-            some = []
-        some.append(each)
-    if some:
-        yield some
+        if characters + len(each) > MOST_ID_CHARACTERS:
+            parts.append([])
+            characters = 0
+        parts[-1].append(each)
+        characters += len(each) + 1
+    return parts
 
 
 def _params(

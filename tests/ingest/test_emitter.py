@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypedDict
 
+import pandas as pd
 import pytest
 
 from analytics.errors import ConfigError
@@ -125,6 +126,8 @@ BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "naive start": ("first_response", {"started_at": datetime(2026, 1, 1)}, "started_at", "timezone"),  # noqa: DTZ001
     "no start": ("first_response", {"started_at": None}, "started_at", "timezone"),
     "start as text": ("first_response", {"started_at": "2026-01-01"}, "started_at", "timezone"),
+    "start as pandas' nothing": ("first_response", {"started_at": pd.NaT}, "started_at", "timezone"),
+    "time as pandas' nothing": ("visitor_seen", {"at": pd.NaT}, "at", "timezone"),
     "answer before start": (
         "first_response",
         {"started_at": START + timedelta(minutes=1, microseconds=1), "at": START},

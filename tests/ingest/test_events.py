@@ -236,6 +236,7 @@ def test_a_duration_is_finite_and_only_where_it_belongs(kind: ConversationEventT
         ("visitor_id", "v" * 101, "1 to 100 letters"),
         ("visitor_id", 7, "1 to 100 letters"),
         ("visitor_id", "vé", "1 to 100 letters"),
+        ("visitor_id", "\ud800", "1 to 100 letters"),
         ("event_type", "ping", "'seen' or 'page_view'"),
         ("color", "red", "no such field"),
     ],
