@@ -24,6 +24,7 @@ from tenacity import (
     stop_before_delay,
 )
 
+from analytics.bounded_answer import bound_body
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.wire import (
@@ -84,8 +85,8 @@ class Tinybird:
         admin_token: Deletes rows; None where nothing is deleted.
         transport: Replaces the network in tests.
         on_query: Called once per query sent, with the time and the pipe: what a daily budget counts.
-        timeout: How long to wait to connect, and for anything of an answer. A connection that was dropped in silence is
-            closed after that; one that lay idle for 5 s is never used again.
+        timeout: How long to wait to connect, and for anything of an answer; the whole of it: `bounded_answer`. The
+            connection is closed after that; one that lay idle for 5 s is never used again.
         sleep: Waits between attempts.
         monotonic: Measures how long a server that does not answer is left alone.
 
@@ -116,6 +117,7 @@ class Tinybird:
             self._client = httpx.Client(base_url=host, timeout=timeout, transport=transport)
         except httpx.InvalidURL:
             raise _unusable_host() from None
+        self._client.event_hooks["response"].append(bound_body)
         self._on_query = on_query
         self._sleep = sleep
         self._monotonic = monotonic

@@ -13,7 +13,7 @@ ANALYTICS: Final = ROOT / "analytics"
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
-    | {"countries", "country_codes", "bounded_connection", "received"},
+    | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"},
     frozenset(
         {"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "places", "presence", "totals"}
     ),

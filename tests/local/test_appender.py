@@ -1,5 +1,6 @@
 """Writing what several requests sent: each row once, and each sender told what became of its rows."""
 
+import json
 from collections import Counter
 from typing import cast
 
@@ -10,6 +11,7 @@ from analytics.local.clickhouse import ClickHouse, DirectoryUnusable
 from analytics.local.datafile import load_datasource
 from analytics.local.query_error import QueryError
 from analytics.local.rows import RowReader
+from analytics.local.stack import PROJECT_DIR
 from tests.local.tinybird_server import FIXTURE_PROJECT
 
 DATASOURCE = load_datasource(FIXTURE_PROJECT / "datasources" / "readings.datasource")
@@ -22,10 +24,12 @@ class _Tables:
 
     def __init__(self) -> None:
         self.lines: Counter[str] = Counter()
+        self.inserts = 0
         self.failures: dict[str, Exception] = {}
 
     def insert(self, table: str, columns: str, rows: bytes) -> None:
         assert columns
+        self.inserts += 1
         if table in self.failures:
             raise self.failures[table]
         assert rows
@@ -73,6 +77,22 @@ def test_a_row_that_clickhouse_turns_down_costs_no_other_row(tables: _Tables) ->
     answers = _append(tables, GOOD * 5 + unwanted + GOOD * 3 + half, GOOD + REFUSED, REFUSED)
     assert answers == [Counts(8, 2), Counts(1, 1), Counts(0, 1)]
     assert tables.lines == {"readings": 9, "readings_quarantine": 2}
+
+
+def test_a_body_of_usual_rows_takes_the_short_way_and_one_insert(
+    tables: _Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty thousand of them, as large as a request may be, are neither judged nor inserted one by one."""
+    datasource = load_datasource(PROJECT_DIR / "datasources" / "visitor_events.datasource")
+    judged: list[object] = []
+    monkeypatch.setattr(RowReader, "_judge", lambda _reader, event, _batch: judged.append(event))
+    row = {column.name: "good" for column in datasource.columns}
+    row |= {"timestamp": "2026-11-10T10:00:00Z", "latitude": 52.5, "longitude": 13.4}
+    appender, reader = Appender(cast("ClickHouse", tables)), RowReader(datasource)
+    batch = reader.read((json.dumps(row) + "\n").encode() * 40_000, "ndjson")
+    assert appender.add(datasource, reader, batch, "id").result(60) == Counts(40_000, 0)
+    appender.close()
+    assert (judged, tables.inserts) == ([], 1)
 
 
 def test_only_small_inserts_wait_for_more(tables: _Tables, monkeypatch: pytest.MonkeyPatch) -> None:

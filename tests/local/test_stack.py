@@ -231,11 +231,9 @@ def test_the_generator_keeps_it_alive(env: dict[str, str]) -> None:
 
 
 def test_a_second_stack_is_refused(home: Path, demo: Command) -> None:
-    """Two servers on one directory would destroy it: the second says who is there, at once."""
-    began = time.monotonic()
+    """Two servers on one directory would destroy it: the second says who is there before it starts anything."""
     with pytest.raises(StackFailure, match=rf"in use by another stack \(process {demo.process.pid}\)"):
         LocalStack(home / "data", "127.0.0.1", 0, is_demo=False)
-    assert time.monotonic() - began < 1
 
 
 def test_a_dead_child_ends_everything_with_a_reason(home: Path, demo: Command) -> None:
