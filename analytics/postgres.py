@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, Connection, CursorResult, Dialect, Engine, ma
 
 from analytics.bounded_connection import KEEPALIVE, BoundedConnection, ServerSilentError, answered_within
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.received import in_words
 from analytics.settings import Settings
 
 Value = str | int | float | bool | datetime | None
@@ -137,7 +138,12 @@ class Postgres:
             SchemaMismatch: A table or column is not there.
         """
         if time.monotonic() < self._hangs_until:
-            raise _unanswered(name, self._limits.read)
+            raise SourceUnavailable(
+                f"Postgres does not answer and is left alone for {in_words(self._limits.hanging)}.",
+                _CHECK_URL,
+                source="postgres",
+                resource=name,
+            )
         rows, columns = self._answered(name, self._limits.read, lambda: self._rows(name, statement, params))
         try:
             return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
@@ -343,7 +349,9 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
             resource=name,
         )
     is_away = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError)
-    if is_away or sqlstate == _IDLE_FOR_TOO_LONG:
+    # What libpq could not read; what the server itself refuses has an SQLSTATE.
+    is_garbled = sqlstate is None and type(original) in {psycopg.DatabaseError, psycopg.InternalError}
+    if is_away or is_garbled or sqlstate == _IDLE_FOR_TOO_LONG:
         return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)
     reason = f"SQLSTATE {sqlstate}" if sqlstate else type(error).__name__
     return SourceRejected(

@@ -238,9 +238,23 @@ def test_a_new_connection_that_hears_nothing_says_that_the_server_hangs(
     path.is_holding = True
     with pytest.raises(SourceUnavailable):
         client.read("first", "SELECT 1", {})
-    with pytest.raises(SourceUnavailable, match="does not answer"):
+    with pytest.raises(SourceUnavailable, match="does not answer and is left alone for 60 seconds"):
         client.read("second", "SELECT 1", {})
     assert path.opened == 1
+    assert pool(client).checkedout() == 0
+
+
+@pytest.mark.parametrize("kind", [b"T", b"D", b"C", b"Z"], ids=["columns", "row", "end", "ready"])
+def test_an_answer_that_libpq_cannot_read_is_no_refusal(
+    client: Postgres, path: Dropping, kind: bytes
+) -> None:
+    """A broken path, as a dropped one: the read may be tried again, on a new connection."""
+    client.read("first", "SELECT 1 AS one", {})
+    path.rewrite = (kind + b"\0\0\0", b"!\0\0\0")
+    with pytest.raises(SourceUnavailable):
+        client.read("second", "SELECT 1 AS one", {})
+    path.rewrite = (b"", b"")
+    assert client.read("third", "SELECT 1 AS one", {}).rows == [{"one": 1}]
     assert pool(client).checkedout() == 0
 
 

@@ -86,7 +86,7 @@ def test_a_body_of_usual_rows_takes_the_short_way_and_one_insert(
     datasource = load_datasource(PROJECT_DIR / "datasources" / "visitor_events.datasource")
     judged: list[object] = []
     monkeypatch.setattr(RowReader, "_judge", lambda _reader, event, _batch: judged.append(event))
-    row = {column.name: "good" for column in datasource.columns}
+    row: dict[str, object] = {column.name: "good" for column in datasource.columns}
     row |= {"timestamp": "2026-11-10T10:00:00Z", "latitude": 52.5, "longitude": 13.4}
     appender, reader = Appender(cast("ClickHouse", tables)), RowReader(datasource)
     batch = reader.read((json.dumps(row) + "\n").encode() * 40_000, "ndjson")
