@@ -134,10 +134,16 @@ def _table() -> _Table:
         table = _tables.setdefault(process, _Table())
         for other in [each for each in list(_tables) if each != process]:
             inherited = _tables.pop(other, None)
-            for file in list(inherited.files.values()) if inherited else ():
-                with suppress(OSError):
-                    os.close(file.fd)
+            for identity, file in list(inherited.files.items()) if inherited else ():
+                _close_inherited(identity, file.fd)
     return table
+
+
+def _close_inherited(identity: Identity, fd: int) -> None:
+    # A daemon closes all descriptors when it begins, and opens files of its own that get the same numbers.
+    with suppress(OSError):
+        if _identity(os.fstat(fd)) == identity:
+            os.close(fd)
 
 
 def _opened(table: _Table, path: Path, flags: int) -> Identity:

@@ -246,6 +246,29 @@ def test_a_child_holds_no_file_of_its_parent(
     assert (len(ids), ids.total()) == (11, 11)
 
 
+_BECOMES_A_DAEMON = (
+    _START
+    + """
+emit("before")
+wait_for_requests()
+if fork():
+    os._exit(os.WEXITSTATUS(os.wait()[1]))
+os.closerange(3, 1024)
+own = [os.open(os.devnull, os.O_RDWR) for _ in range(20)]
+emit("daemon", 10)
+assert all(os.path.samestat(os.fstat(fd), os.stat(os.devnull)) for fd in own)
+os._exit(0)
+"""
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_daemon_keeps_the_files_it_opens(tmp_path: Path, way: str) -> None:
+    """It closes all that it has from its parent, so that its own files get the numbers of its parent's."""
+    run(_BECOMES_A_DAEMON, way, SILENT, "token", str(tmp_path), "w")
+    assert spool.status(tmp_path).spooled == 2 + 10
+
+
 def test_looking_at_a_file_keeps_it_owned(tmp_path: Path) -> None:
     """The system drops a lock when its process closes any descriptor of the file: what counts events closes none."""
     adopts = "import sys; from analytics.ingest.segment import Segment; from pathlib import Path; "
