@@ -3,9 +3,8 @@
 Owns the words and the metric that shows them. Whether a change is real comes ready from `analytics.verdicts`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from math import isinf
 from typing import Literal
 
 import streamlit as st
@@ -23,6 +22,9 @@ VERDICTS: dict[Verdict, str] = {
 }
 MORE_DECIMALS = 2
 """An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
+
+LARGEST_END = 10_000
+"""An upper end beyond a hundredfold, in percent, says no more than that nothing bounds it."""
 
 _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
 
@@ -80,7 +82,10 @@ def change_text(delta: Delta) -> str | None:
 
 
 def range_text(delta: Delta) -> str | None:
-    """Between what the change plausibly is, in the chip's unit; None where there is no change, or too little to tell.
+    """Between what the change plausibly is, in the chip's unit.
+
+    None where there is no change or too little to tell, and where both ends read as the same number, as for values that
+    are all equal.
 
     >>> range_text(Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06))
     'between −58 and +6'
@@ -92,15 +97,12 @@ def range_text(delta: Delta) -> str | None:
     if delta.change is None or delta.low is None or delta.high is None:
         return None
     scale = 100 if delta.unit == "relative" else 1
-    ends = delta.low * scale, delta.high * scale
-    texts = [""]
-    for decimals in range(SHOWN_DECIMALS[delta.unit], SHOWN_DECIMALS[delta.unit] + MORE_DECIMALS + 1):
-        texts = [_number(end, decimals) for end in ends]
-        if len(set(texts)) == len(texts) and not any(_misreads(end, decimals) for end in ends):
-            break
-    if isinf(ends[1]):
-        return f"{texts[0]} or more"
-    return f"between {texts[0]} and {texts[1]}"
+    low, high = delta.low * scale, delta.high * scale
+    fewest = SHOWN_DECIMALS[delta.unit]
+    if high > LARGEST_END:
+        return f"{next(_ways((low,), fewest))[0]} or more"
+    texts = next((texts for texts in _ways((low, high), fewest) if texts[0] != texts[1]), None)
+    return None if texts is None else f"between {texts[0]} and {texts[1]}"
 
 
 def in_words(delta: Delta) -> str | None:
@@ -127,8 +129,11 @@ def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
     return "up" if delta.change > 0 else "down"
 
 
-def _number(value: float, decimals: int) -> str:
-    return "" if isinf(value) else formatting.signed(value, "", decimals).strip()
+def _ways(ends: Sequence[float], fewest: int) -> Iterator[list[str]]:
+    """The ends as texts, with the fewest decimals first; those of which one misreads come last."""
+    each = range(fewest, fewest + MORE_DECIMALS + 1)
+    for decimals in sorted(each, key=lambda decimals: any(_misreads(end, decimals) for end in ends)):
+        yield [formatting.signed(end, "", decimals).strip() for end in ends]
 
 
 def _misreads(value: float, decimals: int) -> bool:
