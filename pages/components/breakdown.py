@@ -22,9 +22,9 @@ from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
 
 UNKNOWN = "-"
-LONGEST_FILTER = 2000
+LONGEST_FILTER = 8192  # As long as any value can be: one that is cut finds no visitor.
 ROWS, MORE_ROWS = 8, 20
-LONGEST_LABEL = 90
+LONGEST_LABEL, LONGEST_HELP = 90, 2000
 DEFAULT_COUNT: Count = "visitors"
 
 
@@ -256,7 +256,7 @@ def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, st
     label = formatting.markdown(text, LONGEST_LABEL)
     if dimension == "city" and country_code:
         label += f" :gray[{formatting.markdown(country_code, 40)}]"
-    return label, formatting.markdown(value, LONGEST_FILTER) if len(text) > LONGEST_LABEL else None
+    return label, formatting.markdown(value, LONGEST_HELP) if len(text) > LONGEST_LABEL else None
 
 
 def _heading(wording: Wording, *, is_compared: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics.ingest.descriptions import MAX_PAGE_URL_CHARACTERS
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 
 VISITORS = "pages/visitors.py"
@@ -280,3 +281,21 @@ def test_a_country_is_one_row_however_it_was_written(
         page = run_page(VISITORS, website=site.slug, country=link)
         assert page.button(key="chip-country").label == f"Country: {chip}"
         assert totals_of(page)["Unique visitors"] == visitors
+
+
+@pytest.mark.parametrize("more", [0, 1], ids=["longest", "and its neighbour"])
+def test_a_click_on_the_longest_page_finds_its_visitors(
+    run_page: RunPage, site: Site, send_events: SendEvents, more: int
+) -> None:
+    """As long as the emitter lets it be; another page that begins alike is another page."""
+    at = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    start = "https://acme.example/"
+    longest = start + "a" * (MAX_PAGE_URL_CHARACTERS - len(start))
+    rows = [
+        {"timestamp": at, "website_id": site.id, "visitor_id": f"v{number}", "event_type": "seen", "page_url": url}
+        for number, url in enumerate((longest, longest[:-1]))
+    ]  # fmt: skip
+    send_events("visitor_events", rows)
+    page = run_page(VISITORS, website=site.slug)
+    page.button(key=f"pick-page-{more}").click().run()
+    assert totals_of(page)["Unique visitors"] == "1"
