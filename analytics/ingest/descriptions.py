@@ -35,6 +35,9 @@ MAX_CHARACTERS: Final[Mapping[str, int]] = {
 }
 """The longest text of each field, in code points; a longer one is cut."""
 
+MOST_READ: Final = 2 * MAX_PAGE_URL_CHARACTERS
+"""Code points of a text that are looked at: a longer one, which a visitor may send, keeps no caller waiting."""
+
 _SESSION_ID: Final = re.compile(r"[!-~]{1,100}", re.ASCII)
 _NUMBERS: Final = (float, Real, Decimal)
 _MOST_DEGREES: Final[Mapping[str, float]] = {"latitude": 90.0, "longitude": 180.0}
@@ -82,7 +85,10 @@ def _text(field: str, value: object, changes: dict[str, Change]) -> str | None:
     if not isinstance(value, str):
         changes[field] = "not a text, emptied"
         return None
-    text, has_lost = texts.whole_characters(str.__str__(value))  # a member of an enumeration is its value
+    given = str.__str__(value)  # a member of an enumeration is its value
+    if len(given) > MOST_READ:
+        changes[field] = "too long, cut"
+    text, has_lost = texts.whole_characters(given[:MOST_READ])
     if has_lost:
         changes[field] = "half a character, removed"
     return text

@@ -13,7 +13,7 @@ MOST_JOINED: Final = 32
 _INVISIBLE: Final = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 """Direction marks and marks of no width."""
 
-_JOINERS: Final = re.compile("[\u200c\u200d]")
+_JOINERS: Final = re.compile("[\u200c\u200d]+")
 _FIRST_JOINED: Final = "\u0600"
 """From here on, in Arabic, the scripts of India and emoji, a joiner between two characters is part of the spelling."""
 
@@ -104,7 +104,7 @@ def without_invisible(text: str) -> str:
     if text.isascii():
         return text
     text = _INVISIBLE.sub("", text)
-    return _JOINERS.sub(lambda found: found.group() if _joins(text, found.start()) else "", text)
+    return _JOINERS.sub(lambda found: found.group()[0] if _joins(text, found.start()) else "", text)
 
 
 def decoded(name: str) -> str:
