@@ -301,11 +301,11 @@ class Tinybird:
         return self._retried(attempt) if method == "GET" else attempt()
 
     def readable(self, text: str) -> str:
-        """A text of Tinybird's in one line, cut, without any of this client's tokens."""
+        """A text of Tinybird's in one printable line, cut, without any of this client's tokens."""
         for secret in self._tokens.values():
             if secret:
                 text = text.replace(secret, "***")
-        text = " ".join(text.split())
+        text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
         return text if len(text) <= MAX_ERROR_CHARACTERS else text[: MAX_ERROR_CHARACTERS - 1] + "…"
 
     def _retried(self, attempt: Callable[[], T]) -> T:

@@ -93,6 +93,13 @@ def failure(server: Recorder) -> SourceError:
     return caught.value
 
 
+def test_what_a_server_says_is_made_printable() -> None:
+    """Neither colours of a terminal nor half a character nor a change of direction reaches a log or a screen."""
+    said = rb'{"error": "no\u001b[31m\ud800 way\n\u202eback\u0000"}'
+    server = Recorder(httpx.Response(400, content=said))
+    assert failure(server).said == "no [31m way back"
+
+
 def test_a_query_is_one_get_with_the_token_in_the_header() -> None:
     """Path, parameters and token as Tinybird documents them; None is left out; nothing secret in the address."""
     server = Recorder(ok())
