@@ -18,6 +18,7 @@ _NAME: Final = re.compile(r"\(([A-Z][A-Z0-9_]+)\)")
 _VERSION: Final = re.compile(r"\s*\(version [\d.]+\)")
 _TIMEOUTS: Final = {159, 160}
 _MEMORY: Final = 241
+_SYNTAX: Final = 62
 _LONGEST: Final = 2_000
 
 _QUOTES_QUERY: Final = re.compile(r"[\s:.,]*\b(?:in scope|in query|while \w+|\(in file/uri)\b", re.IGNORECASE)
@@ -102,4 +103,5 @@ def _status(code: int, name: str, text: str) -> int:
         code == _MEMORY
     ):  # a query past its own limit can be made smaller; when the whole server is full, it cannot
         return 500 if "(total)" in text else 400
-    return 400 if code and _CLIENTS.fullmatch(name) else 500
+    # The message of a syntax error quotes the statement and ends, before its name, at a NUL in that.
+    return 400 if code == _SYNTAX or (code and _CLIENTS.fullmatch(name)) else 500

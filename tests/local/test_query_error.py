@@ -22,6 +22,7 @@ from analytics.local.query_error import QueryError
             400,
             "Illegal type: In scope SELECT '/v (CANNOT_OPEN_FILE)' (ILLEGAL_TYPE_OF_ARGUMENT)",
         ),
+        ("Code: 62. DB::Exception: Syntax error: failed at (", 400, "Syntax error: failed at ("),
         ("Code: 159. DB::Exception: Timeout exceeded (TIMEOUT_EXCEEDED)", 408, "Timeout exceeded (TIMEOUT_EXCEEDED)"),
         (
             "Code: 241. DB::Exception: Query memory limit exceeded (MEMORY_LIMIT_EXCEEDED)",

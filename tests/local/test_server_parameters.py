@@ -136,6 +136,14 @@ def test_one_value_may_not_be_sent_several_times(server: Server, query: str) -> 
     assert (answer.status_code, "more than once" in answer.json()["error"]) == (400, True)
 
 
+@pytest.mark.parametrize("statement", ["SELECT 1\0", "SEL\0ECT 1", "\0", "SELECT 1 FROM readings\0"])
+def test_a_nul_in_a_statement_is_a_syntax_error(server: Server, statement: str) -> None:
+    """400, as any other; in quotes it is text."""
+    answer = server.get("/v0/sql", q=statement)
+    assert (answer.status_code, "Syntax error" in answer.json()["error"]) == (400, True)
+    assert server.rows("SELECT length('\0') AS n") == [{"n": 1}]
+
+
 @pytest.mark.parametrize(("methods", "path", "_instead"), UNSUPPORTED)
 def test_an_unsupported_address_says_so(server: Server, methods: str, path: str, _instead: str) -> None:
     """501 with its name: the official command lines take 404 for "does not exist"."""
