@@ -60,7 +60,7 @@ def test_each_part_is_weight_times_the_change_of_its_score() -> None:
     assert [part.previous.score for part in result.parts if part.previous] == [75.0, 50.0, 85.0, 80.0]
 
 
-def test_a_part_is_real_when_its_own_intervals_lie_apart() -> None:
+def test_a_part_is_real_when_the_change_of_its_score_is() -> None:
     """30 resolved of 1000 more may be chance, 90 more are not; a score that stands still is neither."""
     by_chance = opened(index(scores(75.0), scores(50.0), 600.0, 830), BEFORE)
     real = opened(index(scores(75.0), scores(50.0), 600.0, 890), BEFORE)

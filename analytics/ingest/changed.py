@@ -18,9 +18,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
 
+from analytics.ingest.process import PerProcess
+
 FILE: Final = "changed.json"
 KEPT_DAYS: Final = 7
 WRITE_SECONDS: Final = 1.0
+
+_one_user: Final = PerProcess(threading.Lock(), threading.Lock)
+"""The system's lock on a file keeps only other processes out, and ends when its process closes any descriptor of the file."""
 
 
 class ChangeCounts:
@@ -32,8 +37,10 @@ class ChangeCounts:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
+        self._lock = threading.Lock()
+        self._total: Counter[str] = Counter()
         self._unsaved: Counter[str] = Counter()
-        self._start_counting()
+        self._saved_at = float("-inf")
 
     def note(self, changes: Mapping[str, str]) -> None:
         """Counts the changes to the values of one event.
@@ -43,7 +50,6 @@ class ChangeCounts:
         """
         if not changes:
             return
-        self._watch_process()
         with self._lock:
             named = [f"{field}: {change}" for field, change in changes.items()]
             self._total.update(named)
@@ -54,32 +60,18 @@ class ChangeCounts:
 
     @property
     def total(self) -> dict[str, int]:
-        """Values changed since the process started or forked, by field and what was done."""
-        self._watch_process()
+        """Values changed since the process started, by field and what was done."""
         with self._lock:
             return dict(self._total)
 
     def save(self) -> None:
         """Adds to the file what is not in it yet; leaves that for the next time where the disk does not take it."""
-        self._watch_process()
         with self._lock:
             self._saved_at = time.monotonic()
             if self._unsaved:
                 with suppress(OSError):
                     _add(self._path, self._unsaved)
                     self._unsaved = Counter()
-
-    def _watch_process(self) -> None:
-        """In a forked child the parent's counts are the parent's, and its lock may be held for ever."""
-        if os.getpid() != self._process:
-            self._start_counting()
-
-    def _start_counting(self) -> None:
-        self._lock = threading.Lock()
-        self._total: Counter[str] = Counter()
-        self._unsaved = Counter()
-        self._saved_at = float("-inf")
-        self._process = os.getpid()
 
 
 def recent(directory: Path) -> dict[str, int]:
@@ -89,7 +81,7 @@ def recent(directory: Path) -> dict[str, int]:
         OSError: The file is there and cannot be read.
     """
     try:
-        with (directory / FILE).open("rb") as file:
+        with _one_user.value, (directory / FILE).open("rb") as file:
             fcntl.lockf(file, fcntl.LOCK_SH)
             days = _days(file.read())
     except FileNotFoundError:
@@ -113,13 +105,14 @@ def _add(path: Path, counts: Mapping[str, int]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        # Not `flock`: a child that is forked now would keep that lock as long as it lives, and all others would wait.
-        fcntl.lockf(fd, fcntl.LOCK_EX)
-        yield fd
-    finally:
-        os.close(fd)
+    with _one_user.value:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Not `flock`: a child that is forked now would keep that lock as long as it lives, and all others would wait.
+            fcntl.lockf(fd, fcntl.LOCK_EX)
+            yield fd
+        finally:
+            os.close(fd)
 
 
 def _days(text: bytes) -> dict[str, dict[str, int]]:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,25 +12,30 @@ from click.testing import CliRunner
 from analytics.commands.spool import spool
 from analytics.ingest import spool as spools
 from analytics.ingest.changed import FILE, ChangeCounts, recent
+from analytics.ingest.emitter import Emitter
 
 CUT = {"city": "too long, cut"}
 
 
 def test_processes_add_up(tmp_path: Path) -> None:
     """Each from its own start: a forked child counts none of its parent's, and no count is lost or doubled."""
-    counts = ChangeCounts(tmp_path)
+    emitter = Emitter("http://127.0.0.1:9", "token", tmp_path)
+
+    def emit() -> None:
+        emitter.page_view(website_id="w", visitor_id="v", city="x" * 5_000)
+
     for _ in range(3):
-        counts.note(CUT)
+        emit()
     child = os.fork()
     if not child:
-        counts.note(CUT)
-        counts.note(CUT)
-        counts.save()
-        os._exit(0 if counts.total == {"city: too long, cut": 2} else 1)
+        emit()
+        emit()
+        emitter.close(0)
+        os._exit(0 if emitter.counters().changed == {"city: too long, cut": 2} else 1)
     assert os.waitpid(child, 0)[1] == 0
-    counts.save()
-    counts.save()
-    assert counts.total == {"city: too long, cut": 3}
+    emitter.close(0)
+    emitter.close(0)
+    assert emitter.counters().changed == {"city: too long, cut": 3}
     assert recent(tmp_path) == {"city: too long, cut": 5}
 
 
@@ -48,6 +54,13 @@ def test_processes_that_write_at_once_lose_no_count(tmp_path: Path) -> None:
         worker.start()
     for worker in workers:
         worker.join()
+    assert recent(tmp_path) == {"city: too long, cut": 800}
+
+
+def test_emitters_of_one_process_lose_no_count(tmp_path: Path) -> None:
+    """One writes after the other, although the system's lock keeps only other processes out."""
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(_note, [tmp_path] * 4))
     assert recent(tmp_path) == {"city: too long, cut": 800}
 
 
