@@ -21,11 +21,16 @@ import pandas as pd
 ROW_LIMIT: Final = 100_000
 """No file has more rows."""
 
-_LEADS: Final = r"=+\-@\uFF1D\uFF0B\uFF0D\uFF20"
-_FORMULA: Final = re.compile(rf'^(?=[\s"]*[{_LEADS}|%])')
-"""How a cell begins that Excel, Calc or Sheets may run; full-width signs count, leading blanks and quotes do not help."""
-_FORMULA_INSIDE: Final = re.compile(rf'(?<=[,;|])([\s"]*)(?=[{_LEADS}])')
-"""The same behind a character that splits cells for some readers."""
+CELL_LIMIT: Final = 32_767
+"""Characters of a cell at most, as UTF-16 counts them: Excel puts the others into the row below, as a cell of its own."""
+
+_LEADS: Final = r"=+\-@\uFF1D\uFF0B\uFF0D\uFF20\uFE66\uFE62\uFE63\uFE6B"
+"""Signs that begin what Excel, Calc or Sheets may run; the full-width and the small ones count."""
+_SKIPPED: Final = r"(?:[^\w!#-~]|[\u115f\u1160\u3164\uffa0])*"
+"""What a reader may not count before such a sign: blanks, quotes, marks, whatever is no letter, digit or sign of ASCII."""
+# Behind a separator `|` and `%` stay: addresses have `,%20`.
+_FORMULA: Final = re.compile(rf"^(?={_SKIPPED}[{_LEADS}|%])|(?<=[,;|])(?={_SKIPPED}[{_LEADS}])")
+"""Where a cell begins that may run, also for a reader who splits it at a separator that this file does not use."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _MARK: Final = re.compile(r"[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
@@ -55,24 +60,33 @@ class About:
     note: str | None = None
 
     def columns(self) -> dict[str, str]:
-        """Column name to what each row has there."""
+        """Column name to what each row has there; the last one is never quoted, which `csv.Sniffer` needs."""
         edges = {"period_start": self.start, "period_end": self.end}
         if self.previous is not None:
             edges |= {"previous_period_start": self.previous[0], "previous_period_end": self.previous[1]}
         columns = {"website": self.website}
-        columns |= {f"{name} ({self.timezone})": _clock(edge, self.timezone) for name, edge in edges.items()}
         columns |= {"only": " · ".join(self.only)} if self.only else {}
-        return columns | ({"note": self.note} if self.note else {})
+        columns |= {"note": self.note} if self.note else {}
+        return columns | {
+            f"{name} ({self.timezone})": _clock(edge, self.timezone) for name, edge in edges.items()
+        }
 
 
 def neutral(text: str) -> str:
     r"""Text on one line that no spreadsheet runs, also where it is split by a separator that this file does not use.
 
+    Text longer than `CELL_LIMIT` is cut, and ends with `…`.
+
     >>> neutral("=HYPERLINK(1)"), neutral(" +1"), neutral("/pricing"), neutral("a;=1+1;b"), neutral("a\t=1\n-2")
     ("'=HYPERLINK(1)", "' +1", '/pricing', "a;'=1+1;b", 'a =1 -2')
     """
-    line = _MARK.sub("", _CONTROL.sub(" ", text))
-    return _FORMULA.sub("'", _FORMULA_INSIDE.sub(r"\1'", line), count=1)
+    line = _FORMULA.sub("'", _MARK.sub("", _CONTROL.sub(" ", text)))
+    if len(line) * 2 <= CELL_LIMIT:
+        return line
+    units = line.encode("utf-16-le", errors="replace")
+    if len(units) <= 2 * CELL_LIMIT:
+        return line
+    return units[: 2 * (CELL_LIMIT - 1)].decode("utf-16-le", errors="ignore") + "…"
 
 
 def csv_lines(pages: Iterable[pd.DataFrame], about: About) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -15,7 +15,6 @@ from analytics.exports import About
 
 DAYS = datetime(2026, 11, 15, 23, tzinfo=UTC), datetime(2026, 11, 22, 23, tzinfo=UTC)
 ABOUT = About("Shop", "Europe/Berlin", *DAYS)
-RUNS = re.compile(r'^[\s"]*[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]')
 SEPARATORS = ",;\t|"
 LINE_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
@@ -40,8 +39,19 @@ def cells_for_every_reader(text: str) -> list[str]:
     return found
 
 
+def runs(cell: str) -> bool:
+    """Whether the first character that is to be seen is one that a spreadsheet runs, full-width and small ones too."""
+    skipped = {"Cc", "Cf", "Me", "Mn", "Zl", "Zp", "Zs"}
+    seen = [
+        each for each in cell if unicodedata.category(each) not in skipped and each not in '"\u115f\u3164'
+    ]
+    return bool(seen) and unicodedata.normalize("NFKC", seen[0]) in {"=", "+", "-", "@"}
+
+
+UNSEEN = "\u200f\u200b\u200d\ufeff\u00ad\u00a0\u3000\u0301\u064e\u20dd\ufe0f\u180e\u115f\u3164\U000e0020"
+SIGNS = "=+-@\uff1d\uff0b\ufe63\ufe6b"
 hostile = st.text(
-    alphabet=st.sampled_from([*SEPARATORS, *LINE_ENDS, *"=+-@\"' aé1", "\u200f", "\uff1d", "\x00"]),
+    alphabet=st.sampled_from([*SEPARATORS, *LINE_ENDS, *SIGNS, *UNSEEN, *"\"' aé1\x00"]),
     max_size=12,
 )
 
@@ -50,10 +60,10 @@ hostile = st.text(
 def test_no_text_runs_whichever_separator_a_reader_splits_by(
     pairs: list[tuple[str, str]], website: str, only: str
 ) -> None:
-    """Cells, column names and what the file is about; quotes, blanks, full-width signs and line ends do not help."""
+    """Cells, column names and what the file is about; quotes, blanks, marks, full-width signs and line ends do not help."""
     frame = pd.DataFrame({"page": [one for one, _ in pairs], "=name": [other for _, other in pairs]})
     text = file(frame, about=About(website, "UTC", *DAYS, only=(only,), note=only))
-    assert not [cell for cell in cells_for_every_reader(text) if RUNS.match(cell)]
+    assert not [cell for cell in cells_for_every_reader(text) if runs(cell)]
     assert len(text.splitlines()) == 1 + len(pairs)
 
 
@@ -68,7 +78,9 @@ def test_numbers_stay_numbers_and_exact(lines: list[tuple[str, int, float]]) -> 
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "  =1", "\x00=1", "\uff1d1", "|cmd", "%0A=1", "\u200f=1", '"=1"']
+    "text",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "|cmd", "%0A=1", '"=1"', "\uff1d1", "\ufe66 1"]
+    + [f"{unseen}=1" for unseen in (" ", "  ", "\x00", *UNSEEN)],
 )
 def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
     """Leading blanks, control characters, marks of direction, quotes and full-width signs included."""
@@ -76,7 +88,8 @@ def test_what_a_spreadsheet_would_run_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Paris", "/pricing", "a=b", "St. John's", 'say "hi", twice', "a;b|c", "", "x, y"]
+    "text",
+    ["Paris", "/pricing", "a=b", "St. John's", 'say "hi", twice', "a;b|c", "", "x, y", "/?q=red,%20blue"],
 )
 def test_other_text_comes_back_letter_for_letter(text: str) -> None:
     """Quotes and separators included."""
@@ -109,6 +122,25 @@ def test_a_program_reads_the_file_without_options() -> None:
         "previous_period_end (Europe/Berlin)": ["2026-11-16 00:00:00"] * 2,
         "only": ["City: Oslo"] * 2,
     }
+
+
+def test_a_cell_has_no_more_characters_than_excel_takes() -> None:
+    """Excel would put the others into the next row, where they could begin with a formula; Excel counts as UTF-16."""
+    longest, longer = "a" * exports.CELL_LIMIT, "a" * exports.CELL_LIMIT + "=1+1"
+    cells = [
+        row["comment"] for row in rows(pd.DataFrame({"comment": [longest, longer, "\U0001f642" * 20_000]}))
+    ]
+    assert cells[0] == longest
+    assert cells[1] == longest[:-1] + "…"
+    assert (len(cells[2].encode("utf-16-le")) // 2, cells[2][-2:]) == (exports.CELL_LIMIT, "\U0001f642…")
+
+
+@pytest.mark.parametrize("count", [1, 5, 50])
+def test_python_finds_out_the_separator(count: int) -> None:
+    """Whatever is written beside the rows."""
+    about = About("Shop", "UTC", *DAYS, only=("City: Oslo",), note="Counted from 28 Oct, 03:15.")
+    frame = pd.DataFrame({"browser": ["Chrome"] * count, "visitors": range(count)})
+    assert csv.Sniffer().sniff(file(frame, about=about)).delimiter == ","
 
 
 def test_an_instant_is_a_local_time_named_with_its_zone_and_the_exact_one() -> None:
