@@ -12,6 +12,7 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -32,29 +33,37 @@ async def document(_request: Request) -> HTMLResponse:
     return HTMLResponse(text.replace("<head>", f"<head>{SERVER}", 1), headers={"Cache-Control": "no-cache"})
 
 
-async def export(request: Request) -> Response:
+class Export(HTTPEndpoint):
     """A file that a click on CSV asks for (static/export.js): its rows as they are read, or why there is none."""
-    # Loaded here: what caches needs a running server, and this file is read before there is one.
-    from analytics.errors import AccessDenied, AnalyticsError
-    from pages.components import download
 
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > download.LONGEST_REQUEST:
-            return _no_file("The page asks for too much.", 413)
-    try:
-        file = await run_in_threadpool(download.answer, bytes(body))
-    except AnalyticsError as error:
-        return _no_file(f"{error.message} {error.remedy}", 403 if isinstance(error, AccessDenied) else 503)
-    except ValueError:
-        return _no_file("This page is older than the server. Reload it and try again.", 400)
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    if file.is_cut:
-        headers["X-Is-Cut"] = "1"
-    if file.rows is not None:
-        headers["X-Total-Rows"] = str(file.rows)
-    return StreamingResponse(file.lines, media_type="text/csv", headers=headers)
+    async def post(self, request: Request) -> Response:
+        """The file, or a sentence as JSON. Any other method is answered 405."""
+        # Loaded here: what caches needs a running server, and this file is read before there is one.
+        from analytics.errors import AccessDenied, AnalyticsError
+        from pages.components import download
+
+        # A page of another website cannot send this type in the viewer's name: the browser asks the server first.
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            return _no_file("The request has to be application/json.", 415)
+        body = bytearray()
+        async for part in request.stream():
+            body += part
+            if len(body) > download.LONGEST_REQUEST:
+                return _no_file("The page asks for too much.", 413)
+        try:
+            file = await run_in_threadpool(download.answer, bytes(body))
+        except AnalyticsError as error:
+            return _no_file(
+                f"{error.message} {error.remedy}", 403 if isinstance(error, AccessDenied) else 503
+            )
+        except ValueError:
+            return _no_file("This page is older than the server. Reload it and try again.", 400)
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        if file.is_cut:
+            headers["X-Is-Cut"] = "1"
+        if file.rows is not None:
+            headers["X-Total-Rows"] = str(file.rows)
+        return StreamingResponse(file.lines, media_type="text/csv", headers=headers)
 
 
 def _no_file(message: str, status: int) -> JSONResponse:
@@ -113,7 +122,7 @@ app = st.App(
     routes=[
         *(Route(f"{BASE}/{name}", document) for name in PAGES),
         # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
-        *(Route(path, export, methods=["POST"]) for path in {"/export", f"{BASE}/export"}),
+        *(Route(path, Export) for path in {"/export", f"{BASE}/export"}),
     ],
     middleware=[Middleware(not_found)],
     on_script_error=on_script_error,

@@ -23,6 +23,9 @@ NUMBERS_UP_TO = 15
 """With more bars than that, numbers inside them could not be read."""
 
 
+Name = Literal["ratings", "sentiment"]
+
+
 class _Point(TypedDict):
     curve_number: int
 
@@ -69,7 +72,7 @@ class Answers:
         is_clickable: whether a click on a bar filters the page.
     """
 
-    name: str
+    name: Name
     title: str
     n_unit: str
     levels: tuple[Level, ...]

@@ -134,7 +134,8 @@ def answer(asked: bytes | str, now: datetime | None = None) -> File:
 
 
 def _types(read: Callable[..., Table]) -> TypeAdapter[tuple[object, ...]]:
-    """What checks the arguments of a file: their types, without that of the view."""
+    """What checks the arguments of a file: their types, without that of the view; none is left out that is not known."""
     hints = get_type_hints(read)
     types = tuple(hints[name] for name in list(inspect.signature(read).parameters)[1:])
-    return TypeAdapter(cast("type[tuple[object, ...]]", GenericAlias(tuple, types)))
+    arguments = cast("type[tuple[object, ...]]", GenericAlias(tuple, types))
+    return TypeAdapter(arguments, config=ConfigDict(extra="forbid"))

@@ -7,7 +7,7 @@ what else narrows it, and reads as its panel does, from the same cache. Lists th
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 
@@ -166,14 +166,14 @@ def satisfaction_series(view: View) -> Table:
     return _of_conversations(cached.resolve_view(view), _buckets(series), IN_EACH_BUCKET)
 
 
-def answers_over_time(view: View, name: str) -> Table:
+def answers_over_time(view: View, name: answers.Name) -> Table:
     """How often each answer to one question was given, over time."""
     asked = next(each for each in (answers.RATINGS, answers.SENTIMENT) if each.name == name)
     counts = answers.table(cached.satisfaction_distributions(view).value, asked)
     return _of_now(cached.resolve_view(view), counts)
 
 
-def comment_list(view: View, rating: int | None) -> Table:
+def comment_list(view: View, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
     """Every comment, newest first."""
     return _of_list(cached.resolve_view(view), cached.every_comment(view, rating), comments.table)
 
@@ -188,7 +188,7 @@ def visitor_minutes(view: View) -> Table:
     return Table((activity[["minute", "visitors"]],), edges, total=len(activity))
 
 
-def live_visitors(view: View, window_minutes: int, place: str | None) -> Table:
+def live_visitors(view: View, window_minutes: Literal[5, 10, 30], place: str | None) -> Table:
     """Every visitor of the last minutes, newest first."""
     cell = None if place is None else Cell.parse(place)
     whole = cached.every_active_visitor(view.viewer, view.website_id, window_minutes, view.now, cell)

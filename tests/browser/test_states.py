@@ -139,7 +139,7 @@ def test_pages_are_found_under_a_base_path(web_app: Callable[..., str]) -> None:
     url = web_app(base="/stats")
     for path, status in (("", 200), ("live", 200), ("nothing-here", 404)):
         assert httpx.get(f"{url}/{path}").status_code == status
-    assert httpx.post(f"{url}/export", content=b"{}").json() == {
+    assert httpx.post(f"{url}/export", json={}).json() == {
         "message": "This page is older than the server. Reload it and try again."
     }
     document = httpx.get(f"{url}/live").text

@@ -1,0 +1,50 @@
+"""What the web server answers beside the pages, in this process."""
+
+import asyncio
+
+import httpx
+import pytest
+
+import asgi_app
+
+
+def answer(method: str, path: str, *, content: bytes = b"", kind: str | None = None) -> httpx.Response:
+    """The answer to one request."""
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app=asgi_app.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            headers = {"Content-Type": kind} if kind else {}
+            return await client.request(method, path, content=content, headers=headers)
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_a_file_is_answered_to_post_alone(method: str) -> None:
+    """Also to the question of a browser whether a page of another website may send JSON: it may not."""
+    found = answer(method, "/export")
+    assert (found.status_code, found.headers["Allow"]) == (405, "POST")
+    assert not [name for name in found.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_a_type_that_any_website_may_send_is_refused(kind: str | None) -> None:
+    """Before anything is read."""
+    assert answer("POST", "/export", content=b"{}", kind=kind).status_code == 415
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"NaN", b"\xff", b"{}", b"[" * 90_000], ids=len)
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+def test_what_is_no_request_is_a_sentence(content: bytes, kind: str) -> None:
+    """JSON that the page reads aloud."""
+    found = answer("POST", "/export", content=content, kind=kind)
+    assert (found.status_code, list(found.json())) == (400, ["message"])
+
+
+def test_a_request_of_any_length_is_not_read_to_its_end() -> None:
+    """Past the limit it is refused."""
+    found = answer("POST", "/export", content=b" " * 100_001, kind="application/json")
+    assert found.status_code == 413
