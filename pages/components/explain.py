@@ -76,7 +76,11 @@ def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
     """
 
     def exactly(value: float) -> str:
-        return f"{metric.text(value)} ({value:,.0f} s)" if metric.kind == "duration" else metric.text(value)
+        return (
+            f"{metric.text(value)} ({formatting.count(value)} s)"
+            if metric.kind == "duration"
+            else metric.text(value)
+        )
 
     found: list[tuple[str, str]] = []
     if kpi.value is not None:

@@ -67,10 +67,10 @@ def rounded(value: float, decimals: int, *, lowest: float = -math.inf, highest: 
         lowest: A value over it is never shown as it.
         highest: A value under it is never shown as it.
 
-    >>> [rounded(value, 1, lowest=0, highest=100) for value in (0, 0.04, 0.06, 63.4, 99.94, 99.96, 100)]
+    >>> [rounded(value, 1, lowest=0, highest=100) for value in (-0.0, 0.04, 0.06, 63.4, 99.94, 99.96, 100)]
     ['0', '< 0.1', '0.1', '63.4', '99.9', '> 99.9', '100']
     """
-    text, step = f"{value:,.{decimals}f}", 10.0**-decimals
+    text, step = f"{value:z,.{decimals}f}", 10.0**-decimals
     shown = float(text.replace(",", ""))
     if shown <= lowest < value:
         return f"< {lowest + step:,.{decimals}f}"
@@ -136,10 +136,10 @@ def relative(ratio: float) -> str:
 
 
 def age(elapsed: timedelta) -> str:
-    """How long something has been over, in its largest unit; a moment ahead of this clock counts as now.
+    """How long something has been over, in its largest unit, rounded down; a moment ahead of this clock counts as now.
 
-    >>> age(timedelta(seconds=12)), age(timedelta(minutes=3, seconds=20)), age(timedelta(seconds=-2))
-    ('12 s', '3 m', 'now')
+    >>> age(timedelta(seconds=59.6)), age(timedelta(minutes=3, seconds=50)), age(timedelta(seconds=-2))
+    ('59 s', '3 m', 'now')
     """
     seconds = elapsed.total_seconds()
     if seconds < 1:
@@ -147,7 +147,7 @@ def age(elapsed: timedelta) -> str:
     for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{count(seconds // length)} {unit}"
-    return f"{round(seconds)} s"
+    return f"{int(seconds)} s"
 
 
 def ago(elapsed: timedelta) -> str:

@@ -282,12 +282,13 @@ def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
 def latency(seconds: float | None) -> str:
     """How long an answer took.
 
-    >>> latency(0.0384), latency(0.0004), latency(1.24), latency(None)
-    ('38 ms', '1 ms', '1.2 s', '–')
+    >>> latency(0.0384), latency(0.0004), latency(0.9996), latency(1.24), latency(None)
+    ('38 ms', '1 ms', '1.0 s', '1.2 s', '–')
     """
     if seconds is None:
         return formatting.MISSING
-    return f"{max(1, round(seconds * 1000))} ms" if seconds < 1 else f"{seconds:.1f} s"
+    milliseconds = max(1, round(seconds * 1000))
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{seconds:.1f} s"
 
 
 def first_reason(reason: str) -> str:
@@ -334,7 +335,7 @@ def _table(
         with st.container(key=f"swipe-{key}"):
             st.caption("Swipe the table for more columns.")
     st.dataframe(
-        table,
+        table.map(lambda cell: formatting.in_table(cell) if isinstance(cell, str) else cell),
         hide_index=True,
         height="content" if len(table) <= LISTED else TALL_PX,
         column_config=dict(columns),  # type: ignore[arg-type]  # Streamlit's own type for it is not public

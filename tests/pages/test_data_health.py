@@ -185,6 +185,15 @@ def test_quarantined_rows_are_counted_with_their_reasons(
     assert hostile not in source_of(page)
 
 
+def test_tables_keep_their_direction(run_page: RunPage, site: Site, send_events: SendEvents) -> None:
+    """A cell takes it from its first letter: numbers and brackets beside a Hebrew one stay where they are."""
+    name = f"\u05d0\u05d1 (3) {uuid4().hex}"
+    row = {"timestamp": "soon", "website_id": name, "visitor_id": "v1", "event_type": "seen"}
+    assert send_events("visitor_events", [row])["quarantined_rows"] == 1
+    shown = _rows(run_page(HEALTH, website=site.slug), "Reason", by="Website")
+    assert [website for website in shown if name in website] == [f"\u200e\u2068{name}\u2069"]
+
+
 def test_without_an_admin_token_quarantines_say_why_they_are_not_shown(
     run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

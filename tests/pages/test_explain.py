@@ -1,5 +1,6 @@
 """Explain: the other readings of a KPI, and the question it came from."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -40,6 +41,11 @@ def test_every_reading_has_its_name_and_exact_seconds() -> None:
         ("Period before", "2 m 9 s (129 s)"),
         ("n of the period before", "742"),
     ]
+
+
+def test_a_part_of_a_second_is_not_shown_as_none() -> None:
+    """In both readings."""
+    assert explain.facts(replace(KPI, value=0.4), METRICS["response"])[0] == ("Median", "0.4 s (< 1 s)")
 
 
 def test_what_does_not_exist_is_left_out() -> None:
