@@ -248,3 +248,37 @@ def test_events_of_left_out_conversations_are_found_however_many_there_are(
         later = sources.left_out_events(tinybird, postgres, product.website_id, span[1], span[2]).value
     assert sorted(found["conversation_id"]) == sorted(deleted)
     assert len(later) == 0
+
+
+def test_of_too_many_left_out_conversations_the_newest_changes_are_looked_up(
+    local_stack: LocalStack, product: Product, send_events: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was deleted long ago is removed already; what was deleted a moment ago, or its visitor, still counts."""
+    monkeypatch.setattr(module, "MOST_LEFT_OUT", 2)
+    now = datetime.now(UTC).replace(microsecond=0)
+    began, days = now - timedelta(days=5), [now - timedelta(days=number) for number in range(3)]
+    gone = product.add_visitor(deleted_at=days[0])
+    conversations = [
+        product.add_conversation(began, updated_at=began, deleted_at=days[2]),
+        product.add_conversation(began, updated_at=began, deleted_at=days[1]),
+        product.add_conversation(began, updated_at=began, visitor_id=gone),
+    ]
+    rows = [
+        {
+            "timestamp": began.strftime("%Y-%m-%d %H:%M:%S"),
+            "website_id": product.website_id,
+            "visitor_id": product.visitor_id,
+            "event_type": "conversation_started",
+            "conversation_id": conversation,
+            "duration_seconds": 0,
+        }
+        for conversation in conversations
+    ]
+    send_events("conversation_metrics", rows)
+    span = [(began + timedelta(minutes=minutes)).strftime("%Y-%m-%d %H:%M:%S") for minutes in (-5, 5)]
+    with (
+        Tinybird(local_stack.host, local_stack.read_token) as tinybird,
+        Postgres(local_stack.database_url) as postgres,
+    ):
+        found = sources.left_out_events(tinybird, postgres, product.website_id, span[0], span[1]).value
+    assert set(found["conversation_id"]) == set(conversations[1:])

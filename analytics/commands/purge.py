@@ -233,7 +233,7 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
         PurgeRefused: Two websites are meant, or the text can be neither a slug nor an id.
         SourceError: Postgres does not answer, and only it knows whether this is a slug.
     """
-    if not website.isprintable() or not website.strip() or (is_id and not deletion.is_website_id(website)):
+    if not website.isprintable() or not website.strip() or (is_id and not deletion.is_id(website)):
         raise PurgeRefused(
             "WEBSITE is neither a slug nor an id.",
             "An id has letters, digits, - and _ only, 1 to 100 of them.",
@@ -264,7 +264,7 @@ def _known(postgres: Postgres, website_id: str) -> KnownWebsite | None:
 
 
 def _usable(website_id: str) -> str:
-    if not deletion.is_website_id(website_id):
+    if not deletion.is_id(website_id):
         raise PurgeRefused(
             f"Neither Postgres nor Tinybird can know a website {say.plain(website_id)}.",
             "An id has letters, digits, - and _ only; a slug is to be one that Postgres knows.",

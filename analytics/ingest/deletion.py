@@ -62,10 +62,10 @@ class DeleteJob:
     error: str
 
 
-def is_website_id(text: str) -> bool:
-    """Whether a text can be a website's id: 1 to 100 letters, digits, - and _.
+def is_id(text: str) -> bool:
+    """Whether a text can be the id of a website, visitor or conversation: 1 to 100 letters, digits, - and _.
 
-    >>> is_website_id("01JC3V-a_b"), is_website_id("w1' OR 1=1 --"), is_website_id("")
+    >>> is_id("01JC3V-a_b"), is_id("w1' OR 1=1 --"), is_id("")
     (True, False, False)
     """
     return _ID.fullmatch(text) is not None
@@ -80,7 +80,7 @@ def condition_of(website_id: str) -> Condition:
     Raises:
         ValueError: The id is not an id, and would have become part of the condition.
     """
-    if not is_website_id(website_id):
+    if not is_id(website_id):
         raise ValueError("A website id has letters, digits, - and _ only, 1 to 100 of them.")
     return Condition(f"website_id = '{website_id}'")
 
@@ -97,7 +97,7 @@ def condition_of_all(rows: Iterable[RowsOf]) -> Condition:
     parts = []
     for (website_id, column), some in groupby(sorted(set(rows)), key=lambda each: each[:2]):
         ids = [each.id for each in some]
-        if column not in COLUMNS or not all(map(is_website_id, ids)):
+        if column not in COLUMNS or not all(map(is_id, ids)):
             raise ValueError("An id has letters, digits, - and _ only, 1 to 100 of them.")
         website = condition_of(website_id)
         listed = ", ".join(f"'{each}'" for each in ids)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from analytics.ingest.deletion import Column, RowsOf, is_website_id
+from analytics.ingest.deletion import Column, RowsOf, is_id
 from analytics.postgres import Parameter, Postgres
 
 _WEBSITES: Final = """
@@ -69,5 +69,5 @@ def _rows(
 ) -> Iterator[RowsOf]:
     for part in postgres.stream(name, statement, params):
         for website_id, id_ in part:
-            if is_website_id(str(website_id)) and is_website_id(str(id_)):
+            if is_id(str(website_id)) and is_id(str(id_)):
                 yield RowsOf(str(website_id), column, str(id_))

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from analytics.ingest.database import KnownWebsite
-from analytics.ingest.deletion import is_website_id
+from analytics.ingest.deletion import is_id
 from analytics.tiers import Subscription, tier_from_subscriptions
 
 Verdict = Literal["due", "in grace", "kept"]
@@ -123,7 +123,7 @@ def _end_or_never(subscription: Subscription) -> tuple[bool, float]:
 
 
 def _unknown(website_id: str, rows: Mapping[str, int]) -> Departure:
-    how = "purge it by hand" if is_website_id(website_id) else "its id is none: delete it with `tb`"
+    how = "purge it by hand" if is_id(website_id) else "its id is none: delete it with `tb`"
     reason = f"not in Postgres; nobody knows since when: {how}"
     return Departure(website_id, None, None, None, None, rows, "kept", reason)
 

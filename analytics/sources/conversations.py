@@ -177,7 +177,8 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
 
 
 MOST_LEFT_OUT: Final = 20_000
-"""Deleted and test conversations of a period that are looked up in Tinybird."""
+"""Deleted and test conversations of a period that are looked up in Tinybird: those that changed last, which `sync` may not
+have removed yet."""
 
 MOST_ID_CHARACTERS: Final = 100_000
 """Of the ids of one question to `conversation_events`, commas included."""
@@ -191,7 +192,7 @@ WHERE conversation.website_id = :website_id
   AND LEAST(conversation.created_at, conversation.started_at) < CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'
   AND GREATEST(conversation.updated_at, conversation.started_at, conversation.first_response_at, conversation.resolved_at,
                conversation.escalated_at, conversation.deleted_at) >= CAST(:date_from AS timestamp) AT TIME ZONE 'UTC'
-ORDER BY conversation.id
+ORDER BY GREATEST(conversation.updated_at, conversation.deleted_at, visitor.deleted_at) DESC, conversation.id
 LIMIT :most
 """
 
@@ -201,7 +202,8 @@ def left_out_events(
 ) -> Answer[pd.DataFrame]:
     """The events that Tinybird still holds of conversations that are deleted or with a deleted or test visitor.
 
-    Columns as `conversation_events`; no rows when there are none. At most `MOST_LEFT_OUT` conversations are looked up.
+    Columns as `conversation_events`; no rows when there are none. Of more than `MOST_LEFT_OUT` conversations those that changed
+    last are looked up.
 
     Args:
         tinybird: Holds the events.

@@ -67,7 +67,7 @@ def test_a_condition_holds_an_id_or_is_refused(text: str) -> None:
     try:
         condition = deletion.condition_of(text)
     except ValueError:
-        assert not deletion.is_website_id(text)
+        assert not deletion.is_id(text)
     else:
         assert condition == f"website_id = '{text}'"
         assert set(text) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
