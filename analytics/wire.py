@@ -24,8 +24,9 @@ Parameter = str | int | float | bool | Sequence[str] | None
 MAX_REQUEST_BYTES: Final = 10_000_000
 """The Events API takes 10 MB a request; larger batches are sent in several."""
 
+SHORTEST_RETRY_AFTER_SECONDS: Final = 1.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
-"""`Retry-After` is followed up to here, whoever sends it and whoever waits."""
+"""`Retry-After` is followed between these, whoever sends it and whoever waits: 0 would ask again without any pause."""
 
 LARGEST_SKEW_SECONDS: Final = 10 * 365 * 86_400.0
 """A `Date` that is off by more says nothing about a clock."""
@@ -204,7 +205,7 @@ def error_text(content: bytes) -> str:
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """How long a `Retry-After` header asks to wait, at most `LONGEST_RETRY_AFTER_SECONDS`; None when it asks nothing.
+    """How long a `Retry-After` header asks to wait, within the bounds above; None when it asks nothing.
 
     Args:
         header: Seconds, or a date; None when there is none.
@@ -213,14 +214,17 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
     >>> at = datetime(2026, 11, 10, tzinfo=UTC)
     >>> retry_after_seconds("2", at), retry_after_seconds("Tue, 10 Nov 2026 00:00:05 GMT", at)
     (2.0, 5.0)
-    >>> retry_after_seconds("999999", at), retry_after_seconds("-1", at)
-    (300.0, None)
+    >>> retry_after_seconds("999999", at), retry_after_seconds("0", at), retry_after_seconds("-1", at)
+    (300.0, 1.0, None)
     """
     text = (header or "").strip()
     if _SECONDS.fullmatch(text):
-        return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
-    at = _date(text)
-    return None if at is None else min(max(0.0, (at - now).total_seconds()), LONGEST_RETRY_AFTER_SECONDS)
+        asked = float(text)
+    elif (at := _date(text)) is not None:
+        asked = (at - now).total_seconds()
+    else:
+        return None
+    return min(max(asked, SHORTEST_RETRY_AFTER_SECONDS), LONGEST_RETRY_AFTER_SECONDS)
 
 
 def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:

@@ -67,15 +67,23 @@ def test_a_measure(value: object) -> None:
     ("header", "expected"),
     [
         *((None, None), ("", None), ("soon", None), ("nan", None), ("inf", None), ("-inf", None)),
-        *(("0", 0.0), ("1.5", 1.5), (" 7 ", 7.0), ("-3", None), ("1.5, 2", None), ("1_000", None)),
+        *(
+            ("0", 1.0),
+            ("0.001", 1.0),
+            ("1.5", 1.5),
+            (" 7 ", 7.0),
+            ("-3", None),
+            ("1.5, 2", None),
+            ("1_000", None),
+        ),
         *(("٥", None), ("５", None), ("²", None), ("0x10", None), ("1e12", None), ("1e309", None)),
         *(("300", 300.0), ("301", 300.0), ("999999", 300.0), ("9" * 5000, 300.0)),
         ("Tue, 10 Nov 2026 12:00:07 GMT", 7.0),
         ("Tue, 10 Nov 2026 12:00:07", 7.0),
-        ("Tue, 10 Nov 2026 11:59:00 GMT", 0.0),
+        ("Tue, 10 Nov 2026 11:59:00 GMT", 1.0),
         ("Wed, 21 Oct 2099 07:28:00 GMT", 300.0),
         ("Fri, 31 Dec 9999 23:59:59 -2359", 300.0),
-        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 1.0),
         ("Wed, 21 Oct 99999 07:28:00 GMT", None),
         ("Wed, 21 Oct 2099 07:28:00 +9999", None),
         ("Wed, 99999999999999999999 Oct 2099 07:28:00 GMT", None),
@@ -84,7 +92,7 @@ def test_a_measure(value: object) -> None:
     ids=lambda value: repr(value)[:40],
 )
 def test_retry_after(header: str | None, expected: float | None) -> None:
-    """Seconds or a date, never negative, never long; anything else asks for nothing."""
+    """Seconds or a date, never without a pause, never long; anything else asks for nothing."""
     assert retry_after_seconds(header, AT) == expected
 
 

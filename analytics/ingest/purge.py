@@ -205,7 +205,7 @@ class Purger:
                 purge = self._noted(purge, state, is_starting=False, rows_deleted=deleted)
                 if is_busy(error):
                     asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
-                    wait_seconds = BUSY_SECONDS if asked is None else max(asked, 0.1)
+                    wait_seconds = BUSY_SECONDS if asked is None else asked
                 elif isinstance(error, SourceUnavailable) and failures + 1 < START_ATTEMPTS:
                     failures += 1
                     wait_seconds = 2.0**failures
