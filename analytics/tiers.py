@@ -60,14 +60,15 @@ class Comparable:
     """Whether the period before can be compared with.
 
     Attributes:
-        is_ok: True when both sides are readable in full.
+        is_ok: True when both sides are readable in full and have had time.
         reason: Why not, ready to follow "not comparable: "; None when it is.
-        longest_days: The longest "last N days" that can be compared under this limit.
+        longest_days: The longest "last N days" that can be compared under this limit; None when it is not the limit
+            that forbids the comparison.
     """
 
     is_ok: bool
     reason: str | None
-    longest_days: int
+    longest_days: int | None
 
 
 def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime) -> Tier:

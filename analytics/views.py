@@ -6,7 +6,7 @@ The header and every panel read the dates from one `ResolvedView`, so that they 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from analytics.tiers import Clamped, Comparable
 from analytics.verdicts import Gate
 
 JUST_BEGUN: Final = "the day has just begun"
+NOTHING_BEFORE: Final = "no time has passed in the period before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,6 @@ class ResolvedView:
     def is_open(self) -> bool:
         """True while events may still fall into the period."""
         return periods.is_open(self.conversations, self.now)
-
-    @property
-    def has_just_begun(self) -> bool:
-        """True in the first 5 minutes of a range that starts today: no time has been counted yet."""
-        return self.conversations.is_empty
 
     @property
     def gate(self) -> Gate:
@@ -184,8 +180,11 @@ def _within_tier(asked: Period, website: Website, now: datetime) -> Clamped:
 def _comparable(
     asked: Period, before: Period, earliest: datetime, reach_days: int, now: datetime
 ) -> Comparable:
-    found = tiers.comparison(before, earliest, reach_days, now)
-    return replace(found, is_ok=False, reason=JUST_BEGUN) if asked.is_empty else found
+    if asked.is_empty:
+        return Comparable(is_ok=False, reason=JUST_BEGUN, longest_days=None)
+    if before.is_empty:  # where midnight comes twice, the second one reads like the start of the day before
+        return Comparable(is_ok=False, reason=NOTHING_BEFORE, longest_days=None)
+    return tiers.comparison(before, earliest, reach_days, now)
 
 
 def _out_of_reach(selected: Range, asked: Period, website: Website, now: datetime) -> str:

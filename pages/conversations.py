@@ -110,7 +110,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)
-chrome.offer_comparable(resolved)
+chrome.offer_comparable(resolved.gate)
 main, side = st.columns([2, 1], gap="xsmall", border=True)
 with main:
     draw_percentiles()

@@ -101,7 +101,7 @@ def draw_right_now() -> None:
 
 
 draw_kpis()
-chrome.offer_comparable(resolved)
+chrome.offer_comparable(resolved.gate)
 main, side = st.columns([7, 3], gap="xsmall", border=True)
 with main:
     draw_main_chart()

@@ -105,7 +105,7 @@ def draw_comments() -> None:
 
 
 draw_index()
-chrome.offer_comparable(resolved)
+chrome.offer_comparable(resolved.gate)
 draw_course()
 left, right = st.columns(2, gap="xsmall")
 with left:

@@ -141,14 +141,24 @@ def test_every_cut_is_said(tier: Tier, days: int, now: str, said: str) -> None:
 def test_a_day_that_has_just_begun_says_so(text: str) -> None:
     """Two minutes after midnight there is nothing to count or compare, and no other range is shown instead."""
     view = resolved(text, now=datetime(2026, 11, 10, 0, 2, tzinfo=UTC))
-    assert view.has_just_begun
     assert view.conversations.is_empty
     assert view.visitors.is_empty
     assert view.notices == ("The day has just begun: its first numbers come at 00:05.",)
     assert view.visitors_note == view.notices[0]
     assert (view.comparable.is_ok, view.comparable.reason) == (False, "the day has just begun")
     assert view.visitors_comparable.reason == "the day has just begun"
-    assert not resolved(text, now=datetime(2026, 11, 10, 0, 5, tzinfo=UTC)).has_just_begun
+    assert not resolved(text, now=datetime(2026, 11, 10, 0, 5, tzinfo=UTC)).conversations.is_empty
+
+
+@pytest.mark.parametrize("now", ["2026-10-25 01:00", "2026-10-25 01:04"])
+def test_a_midnight_that_comes_twice_is_compared_with_nothing(now: str) -> None:
+    """After an hour of today the clock reads 00:00 again, so the period before has no time to count per hour."""
+    view = resolved("today", timezone="Atlantic/Azores", now=datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert view.conversations.utc_bounds() == ("2026-10-25 00:00:00", "2026-10-25 01:00:00")
+    assert view.previous.is_empty
+    expected = (False, "no time has passed in the period before", None)
+    for found in (view.comparable, view.visitors_comparable):
+        assert (found.is_ok, found.reason, found.longest_days) == expected
 
 
 def test_just_after_midnight_last_7_days_are_the_six_that_are_over() -> None:
@@ -172,7 +182,7 @@ def test_no_url_reads_before_the_limit(text: str, tier: Tier, timezone: str, now
     view = resolved(text, tier, timezone, now=now)
     limit = now - timedelta(days=TIER_DAYS[tier])
     visitor_limit = max(limit, now - timedelta(days=30))
-    assert not view.conversations.is_empty or view.has_just_begun
+    assert not view.conversations.is_empty or view.comparable.reason == "the day has just begun"
     assert view.conversations.start >= limit
     assert view.visitors.is_empty or view.visitors.start >= visitor_limit
     assert not view.comparable.is_ok or view.previous.start >= limit

@@ -15,9 +15,8 @@ from analytics import cached, countries, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension, Total
 from analytics.cached import Question, ResolvedView, VisitorFilters
 from analytics.country_codes import folded
-from analytics.periods import Range
 from analytics.verdicts import Delta
-from pages.components import changes, explain, filters, formatting, url_state
+from pages.components import changes, chrome, explain, filters, formatting, url_state
 from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
 
@@ -117,16 +116,7 @@ def draw_reach(resolved: ResolvedView) -> None:
     general = f"Visitor data reaches back {tiers.VISITOR_TTL_DAYS} days{limit}."
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="reach"):
         st.caption(resolved.visitors_note or general, width="content")
-        if resolved.is_compared and not resolved.visitors_comparable.is_ok and not resolved.has_just_begun:
-            longest = Range(days=resolved.visitors_comparable.longest_days)
-            st.button(
-                f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",
-                key="longest-comparable",
-                icon=":material/compare_arrows:",
-                type="tertiary",
-                on_click=url_state.write,
-                args=("range", str(longest)),
-            )
+        chrome.offer_comparable(resolved.visitors_gate)
 
 
 def draw_totals(

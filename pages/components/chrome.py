@@ -18,6 +18,7 @@ from analytics import cached, clock, periods, tiers
 from analytics.access import Viewer, Website
 from analytics.errors import AnalyticsError
 from analytics.periods import DEFAULT_RANGE, Range
+from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
 from pages.components import formatting, url_state
 from pages.components.panel import failure, forget_drawn
@@ -136,10 +137,11 @@ def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
     return f"newest event {age}" + (" (stale)" if reading.is_stale else "")
 
 
-def offer_comparable(resolved: ResolvedView) -> None:
+def offer_comparable(gate: Gate) -> None:
     """Where a limit forbids the comparison: a button to the longest range that can be compared."""
-    longest = Range(days=resolved.comparable.longest_days)
-    if resolved.is_compared and not resolved.comparable.is_ok and not resolved.has_just_begun:
+    days = gate.comparable.longest_days
+    if gate.is_compared and not gate.comparable.is_ok and days is not None:
+        longest = Range(days=days)
         st.button(
             f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",
             key="longest-comparable",
