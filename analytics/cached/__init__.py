@@ -18,6 +18,7 @@ from analytics.cached.conversations import (
 from analytics.cached.health import (
     cache_savings,
     event_flow,
+    every_quarantined,
     newest_event,
     quarantine,
     query_use,
@@ -85,6 +86,7 @@ __all__ = [
     "every_active_visitor",
     "every_comment",
     "every_conversation",
+    "every_quarantined",
     "every_visitor_value",
     "is_demo",
     "kpi_timeseries",

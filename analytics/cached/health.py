@@ -22,7 +22,9 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.whole import Whole
 from analytics.errors import Source, SourceError
+from analytics.exports import ROW_LIMIT
 from analytics.health import Probe, Quarantine, QueryUse, SourceHealth
 from analytics.ingest import spool
 from analytics.ingest.spool import SpoolStatus
@@ -135,6 +137,22 @@ def quarantine(viewer: Viewer) -> Reading[Quarantine]:
     seen = last_good.read("quarantined_rows", lambda: _quarantined_rows("all"))
     total = int(seen.value.groupby("datasource")["total"].first().sum())
     return seen.with_value(Quarantine(total, seen.value))
+
+
+def every_quarantined(viewer: Viewer) -> Whole:
+    """Every reason of `quarantine`, for a file.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+        SourceError: Tinybird could not be read.
+
+    Source: `quarantined_rows`.
+    """
+    reasons = quarantine(viewer).value.reasons
+    if len(reasons) >= sources.QUARANTINED_REASONS:
+        reasons = sources.quarantined_rows(connections().tinybird, ROW_LIMIT).value
+    is_cut = len(reasons) >= ROW_LIMIT
+    return Whole(iter([reasons[:ROW_LIMIT]]), None if is_cut else len(reasons), is_cut)
 
 
 def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:

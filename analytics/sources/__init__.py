@@ -15,6 +15,7 @@ from analytics.sources.conversations import (
     left_out_events,
 )
 from analytics.sources.health import (
+    QUARANTINED_REASONS,
     data_freshness,
     event_volume,
     postgres_probe,
@@ -41,6 +42,7 @@ __all__ = [
     "ACTIVE_VISITORS_LIMIT",
     "ACTIVITY_MINUTES",
     "BREAKDOWN_LIMIT",
+    "QUARANTINED_REASONS",
     "Bounds",
     "Buckets",
     "Offsets",

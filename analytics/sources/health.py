@@ -67,10 +67,10 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
     return pipe_frame(tinybird, schemas.EVENT_VOLUME, params)
 
 
-def quarantined_rows(tinybird: Tinybird) -> Answer[pd.DataFrame]:
+def quarantined_rows(tinybird: Tinybird, limit: int = QUARANTINED_REASONS) -> Answer[pd.DataFrame]:
     """One row per data source and reason of the last 30 days, over all websites, newest first.
 
-    At most `QUARANTINED_REASONS` of each data source; `total` counts all of its rows. No rows when nothing is
+    At most `limit` of each data source; `total` counts all of its rows. No rows when nothing is
     quarantined. Read as SQL with the admin token: Tinybird makes a quarantine when its first row arrives, so a pipe
     that reads one cannot be deployed before.
 
@@ -80,15 +80,15 @@ def quarantined_rows(tinybird: Tinybird) -> Answer[pd.DataFrame]:
 
     Source: `conversation_metrics_quarantine`, `visitor_events_quarantine`.
     """
-    answers = [_quarantine_of(tinybird, datasource) for datasource in _DATASOURCES]
+    answers = [_quarantine_of(tinybird, datasource, limit) for datasource in _DATASOURCES]
     rows = pd.concat([answer.value for answer in answers], ignore_index=True)
     rows = rows.sort_values(["newest", "datasource"], ascending=[False, True], kind="stable")
     return Answer(rows.reset_index(drop=True), min(answer.read_at for answer in answers))
 
 
-def _quarantine_of(tinybird: Tinybird, datasource: str) -> Answer[pd.DataFrame]:
+def _quarantine_of(tinybird: Tinybird, datasource: str, limit: int) -> Answer[pd.DataFrame]:
     schema = schemas.QUARANTINED_ROWS
-    statement = _QUARANTINED.format(datasource=datasource, limit=QUARANTINED_REASONS)
+    statement = _QUARANTINED.format(datasource=datasource, limit=limit)
     try:
         answer = tinybird.query_sql(schema.resource, " ".join(statement.split()))
     except SourceRejected as error:

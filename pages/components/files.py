@@ -40,6 +40,7 @@ Instants = tuple[datetime, datetime]
 PERIODS: Final = {"current": "This period", "previous": "Period before"}
 IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
 SEEN_IN_EACH_BUCKET: Final = "A visitor or session of two buckets counts in both."
+OF_ALL_WEBSITES: Final = "The rows are about all websites."
 EVENT_DAYS: Final = 30
 
 
@@ -212,19 +213,24 @@ def events_by_type(view: View) -> Table:
 def queries(view: View) -> Table:
     """Today's queries by pipe."""
     by_pipe = cached.query_use(view.viewer, view.now).value.by_pipe
-    return Table((by_pipe,), _last_days(view, 1), total=len(by_pipe))
+    return Table((by_pipe,), _last_days(view, 1), total=len(by_pipe), notes=(OF_ALL_WEBSITES,))
 
 
 def caches(view: View) -> Table:
     """What each cache saved."""
     savings = cached.cache_savings(view.viewer, view.now).value
-    return Table((savings,), _last_days(view, 1), total=len(savings))
+    return Table((savings,), _last_days(view, 1), total=len(savings), notes=(OF_ALL_WEBSITES,))
 
 
 def quarantined(view: View) -> Table:
-    """Why rows were quarantined."""
-    reasons = cached.quarantine(view.viewer).value.reasons
-    return Table((reasons,), _last_days(view, EVENT_DAYS), total=len(reasons))
+    """Why rows were quarantined: every reason."""
+    return _of_list(
+        cached.resolve_view(view),
+        cached.every_quarantined(view.viewer),
+        lambda reasons: reasons.rename(columns={"total": "quarantined_of_datasource"}),
+        period=_last_days(view, EVENT_DAYS),
+        note=OF_ALL_WEBSITES,
+    )
 
 
 FILES: Final[Mapping[str, Callable[..., Table]]] = {

@@ -173,6 +173,21 @@ def test_codes_are_words(busy: Site) -> None:
     assert set(read(request(view_of(busy), "kpi_series"))["period"]) == {"This period", "Period before"}
 
 
+@pytest.mark.parametrize("name", ["queries", "caches", "quarantined"])
+def test_what_is_about_all_websites_is_whole_and_says_so(
+    busy: Site, send_events: SendEvents, name: str
+) -> None:
+    """The page that it was taken from names one website, and lists 50 reasons."""
+    bad = [{"timestamp": f"day {number}", "website_id": "x"} for number in range(60)]
+    assert send_events("visitor_events", bad)["quarantined_rows"] == 60
+    cached.clear()
+    read(request(view_of(busy), "kpis"))
+    frame = read(request(view_of(busy), name))
+    assert set(frame["note"]) == {"The rows are about all websites."}
+    if name == "quarantined":
+        assert all(frame["reason"].str.contains(f"'day {number}'").any() for number in range(60))
+
+
 def test_a_count_of_part_of_the_period_says_since_when(busy: Site) -> None:
     """45 days are asked for, and visitor data reaches back 30: in the row of the count, and beside the series."""
     view = view_of(busy, days=45)
