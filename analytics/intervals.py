@@ -18,7 +18,7 @@ Z_95: Final = 1.959963984540054
 T_95: Final = (
     12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604, 2.1448
 )  # fmt: skip
-"""Two-sided 95 % points of Student's t with 1 to 14 degrees of freedom: of 2 to 15 pairs of days."""
+"""Two-sided 95 % points of Student's t with 1 to 14 degrees of freedom: of 2 to 15 values, or pairs of days."""
 
 FEWEST_PAIRS: Final = 5
 """From so many pairs of days on, their spread says how far counts differ without a reason."""
@@ -109,8 +109,9 @@ def wilson(successes: int, n: int) -> Interval | None:
 def bounded_mean(n: int, total: float, total_of_squares: float) -> Interval | None:
     """The interval of a mean of values between 0 and 100; None without values.
 
-    The spread is estimated as if one more value lay at either end of the scale, so that three equal ratings do not
-    pass for certainty. The ends are cut to the scale.
+    The spread is estimated as if one more value lay at either end of the scale, so that equal ratings do not pass for
+    certainty, and taken by Student's t, because few values tell little about it: one says nothing, and its interval is
+    the whole scale. The ends are cut to the scale.
 
     Args:
         n: How many values.
@@ -121,14 +122,16 @@ def bounded_mean(n: int, total: float, total_of_squares: float) -> Interval | No
     True
     >>> interval = bounded_mean(3, 300.0, 30_000.0)
     >>> round(interval.low, 1), interval.high
-    (64.9, 100.0)
+    (23.0, 100.0)
     """
     if n == 0:
         return None
+    if n == 1:
+        return Interval(0.0, 100.0)
     padded = n + 2
     padded_mean = (total + 100.0) / padded
     variance = max(0.0, (total_of_squares + 10_000.0) / padded - padded_mean**2)
-    half = Z_95 * sqrt(variance / padded)
+    half = _t_95(n - 1) * sqrt(variance / padded)
     mean = total / n
     return Interval(max(0.0, mean - half), min(100.0, mean + half))
 
@@ -253,8 +256,14 @@ def _spread_of_days(now: Count, before: Count) -> float | None:
 
 
 def _t_95(freedom: float) -> float:
-    """Student's 95 % point, between whole degrees of freedom by their reciprocal; fewer than 1 counts as 1."""
-    freedom = min(max(freedom, 1.0), float(len(T_95)))
+    """Student's 95 % point, between whole degrees of freedom by their reciprocal; fewer than 1 counts as 1.
+
+    Beyond the table it is the normal distribution's with the first two terms of the Cornish-Fisher expansion.
+    """
+    if freedom > len(T_95):
+        once, twice = (Z_95**3 + Z_95) / 4, (5 * Z_95**5 + 16 * Z_95**3 + 3 * Z_95) / 96
+        return Z_95 + once / freedom + twice / freedom**2
+    freedom = max(freedom, 1.0)
     lower = min(int(freedom), len(T_95) - 1)
     part = (1 / lower - 1 / freedom) / (1 / lower - 1 / (lower + 1))
     return T_95[lower - 1] + part * (T_95[lower] - T_95[lower - 1])

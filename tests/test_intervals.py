@@ -1,5 +1,8 @@
 """Intervals: known values, and what must hold for all."""
 
+from itertools import product
+from math import comb, sqrt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from analytics.intervals import (
     relative_difference,
     wilson,
 )
+from analytics.verdicts import Measured, compared
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,35 @@ def test_a_bounded_mean_lies_in_its_interval(values: list[float]) -> None:
     assert interval is not None
     assert -1e-9 <= interval.low <= mean + 1e-9
     assert mean - 1e-9 <= interval.high <= 100 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("n", "quantile"),
+    [(2, 12.7062), (15, 2.1448), (16, 2.1314), (21, 2.0860), (101, 1.9840), (10**6, 1.9600)],
+)
+def test_a_bounded_mean_takes_its_spread_by_students_t(n: int, quantile: float) -> None:
+    """Published quantiles with n − 1 degrees of freedom; the ends are cut to the scale."""
+    interval = bounded_mean(n, 50.0 * n, 2500.0 * n)
+    assert interval is not None
+    half = quantile * 50 * sqrt(2) / (n + 2)
+    assert interval.high - 50 == pytest.approx(min(50.0, half), rel=1e-3)
+
+
+@pytest.mark.parametrize("happy", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 9, 15, 30])
+def test_few_ratings_make_no_false_alarms(n: int, happy: float) -> None:
+    """Of ratings that are the worst or the best, at most 7 % of two equal periods differ: each outcome by its chance."""
+    chances = [comb(n, best) * happy**best * (1 - happy) ** (n - best) for best in range(n + 1)]
+    means = [
+        Measured(100.0 * best / n, n, bounded_mean(n, 100.0 * best, 10_000.0 * best)) for best in range(n + 1)
+    ]
+    alarms = sum(
+        chances[now] * chances[before]
+        for now, before in product(range(n + 1), repeat=2)
+        if compared(means[now], means[before], unit="points", direction="higher", of="ratings").verdict
+        in {"better", "worse"}
+    )
+    assert alarms <= 0.07
 
 
 def test_more_equal_ratings_are_more_certain() -> None:
