@@ -1,8 +1,8 @@
 """What the web server runs: `app.py`, as `streamlit run asgi_app.py`.
 
-Owns what Streamlit itself decides otherwise: where the frontend looks for its server, what a viewer reads at an
-address that leads nowhere and after an error that nobody foresaw, and how a file is downloaded: Streamlit's own button
-forgets its file with the next run of its panel and with the server, and asks for no right. Knows of the pages only what they are called.
+Owns what Streamlit itself decides otherwise: where the frontend looks for its server, what a viewer reads at an address
+without a page and after an unexpected exception, and how a file is downloaded: the file of Streamlit's own button is gone
+after the next run of its panel and after a restart, and access is not checked at the click. Knows only the pages' names.
 
 The frontend takes the address that it was opened at for the server's, and asks the parent only after that failed: a link
 straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.

@@ -1,7 +1,7 @@
-"""What a click on CSV asks for, and the answer: who may read it is decided at that moment.
+"""The request that a click on CSV sends, and its answer. Access is checked when the request comes.
 
 The request is the whole question, so a click is answered while its panel is drawn anew, and by a server that was
-started after the page was drawn. It holds no right: the viewer is found again, as a page finds them.
+started after the page was drawn. It grants no access: the viewer is looked up again, as on a page.
 """
 
 import inspect
@@ -56,7 +56,7 @@ class Request(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is on its way.
+    """A file whose rows are read while it is sent.
 
     Attributes:
         lines: Its content, in parts.
@@ -93,15 +93,15 @@ def request(
 
 
 def answer(asked: bytes | str, now: datetime | None = None) -> File:
-    """The file that a request asks for; its first rows are read, so that what fails fails here.
+    """The file that a request asks for; its first rows are read here, so that most errors are raised here.
 
     Args:
         asked: JSON, as `request` writes it. Untrusted.
         now: The clock; None asks it.
 
     Raises:
-        ValueError: It asks for nothing that there is.
-        AccessDenied: The viewer may not read it, or not any more.
+        ValueError: The request is malformed, or names a file or an argument that does not exist.
+        AccessDenied: The viewer may not read it now.
         SourceError: It cannot be read now.
     """
     wanted = Request.model_validate_json(asked)
@@ -134,7 +134,7 @@ def answer(asked: bytes | str, now: datetime | None = None) -> File:
 
 
 def _types(read: Callable[..., Table]) -> TypeAdapter[tuple[object, ...]]:
-    """What checks the arguments of a file: their types, without that of the view; none is left out that is not known."""
+    """Validator of a file's arguments after the view, by their types; an unknown field of a filter is an error."""
     hints = get_type_hints(read)
     types = tuple(hints[name] for name in list(inspect.signature(read).parameters)[1:])
     arguments = cast("type[tuple[object, ...]]", GenericAlias(tuple, types))

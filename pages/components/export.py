@@ -1,7 +1,7 @@
 """Export: small buttons that download what a panel shows, all its rows as CSV, its chart or globe as PNG.
 
 Owns what the file is called and what is said above a picture. What is in a file is `files`'s and `download`'s. A
-picture is made in the browser when somebody asks for it (static/picture.js), as the viewer sees it; nothing is sent.
+picture is made in the browser at the click (static/picture.js), as the viewer sees it; nothing is sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def offer(
 ) -> None:
     """Draw a button that downloads a table as CSV: all its rows, same filters, same dates, same timezone, exact values.
 
-    The file is made when somebody asks for it, by what they may read then.
+    The file is made at the click, and access is checked then.
 
     Args:
         page: names website, range and timezone in the file, and above the picture.

@@ -1,7 +1,7 @@
 """What the files of the pages hold: one function each, from what a viewer looks at to a table in words.
 
-A file is made when it is asked for, and then from the viewer's rights of that moment: so a function takes the view and
-what else narrows it, and reads as its panel does, from the same cache. Lists that a panel shows in part are whole here.
+A file is made at the click, and access is checked then. So each function takes the view and its filters, and reads as its
+panel does, from the same cache. Lists that a panel shows in part are whole here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -321,7 +321,7 @@ def _last_days(view: View, days: int) -> Instants:
 
 
 def _buckets(series: pd.DataFrame) -> pd.DataFrame:
-    """A series in words: each bucket with its period; where it is drawn is the chart's own business."""
+    """A series in words: each bucket with its period, without the columns that only a chart needs."""
     units = {
         name: f"{name}_count"
         for name in ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
