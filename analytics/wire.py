@@ -26,7 +26,7 @@ MAX_REQUEST_BYTES: Final = 10_000_000
 
 SHORTEST_RETRY_AFTER_SECONDS: Final = 1.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
-"""`Retry-After` is followed between these, whoever sends it and whoever waits: 0 would ask again without any pause."""
+"""`Retry-After` is followed between these, for every server and every caller: 0 would ask again without any pause."""
 
 LARGEST_SKEW_SECONDS: Final = 10 * 365 * 86_400.0
 """A `Date` that is off by more says nothing about a clock."""

@@ -261,7 +261,7 @@ def _are_apart(now: Measured, before: Measured) -> bool:
 def _days(
     random: np.random.Generator, size: int, spread: float, change: float, days: int
 ) -> tuple[int, tuple[int, ...]]:
-    """A period's visitors and those of each day; nobody comes on two days."""
+    """Counts of a period and of each of its days; no visitor comes on two days."""
     expected = np.resize(np.array([1.0, 1.0, 1.0, 1.0, 0.9, 0.5, 0.5]), days)
     expected = expected / expected.sum() * size * np.exp(random.normal(0.0, spread, days) + change)
     by_day = tuple(int(each) for each in random.poisson(expected))

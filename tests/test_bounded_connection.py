@@ -180,7 +180,7 @@ def test_a_stream_whose_reader_was_away_for_too_long_may_be_tried_again(local_st
 
 
 def test_a_stream_that_is_left_on_a_dropped_path_keeps_nothing(client: Postgres, path: Dropping) -> None:
-    """Its reader has had enough; nobody answers when the cursor is closed."""
+    """The reader stops early, and no answer comes when the cursor is closed."""
     stream = client.stream("history", "SELECT generate_series(1, 100000)", {})
     next(stream)
     path.drop()

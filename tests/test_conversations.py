@@ -93,7 +93,7 @@ def test_the_volume_of_an_hour_is_its_average_over_the_times_it_came() -> None:
 
 
 def test_an_hour_that_is_not_in_the_period_has_no_average() -> None:
-    """Not zero: nobody could have come. A cut hour counts for its part."""
+    """Not zero: the period has no such hour. A cut hour counts for its part."""
     start = datetime(2026, 11, 9, 8, tzinfo=UTC)
     period = Period(start, start + timedelta(hours=1, minutes=30), parse_timezone("UTC"))
     hours = conversations.hours(breakdown(("hour_of_week", "1-9", 2)), period).set_index(["weekday", "hour"])

@@ -78,8 +78,8 @@ WORDING: dict[KpiKey, _Wording] = {
     ),
     "ai_handled": _Wording(
         "Handled by AI",
-        "The share of resolved conversations that the AI agent resolved. One that was reopened counts once, for whoever "
-        "resolved it last in the period.",
+        "The share of resolved conversations that the AI agent resolved. One that was reopened counts once, for the "
+        "side that resolved it last in the period.",
     ),
     "satisfaction": _Wording(
         "Satisfaction",

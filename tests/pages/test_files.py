@@ -226,7 +226,7 @@ def test_a_viewer_who_is_no_staff_any_more_gets_a_sentence(
 
 @pytest.mark.parametrize("days_ago", [60, -60])
 def test_an_old_request_reaches_no_further_back_than_a_new_one(busy: Site, days_ago: int) -> None:
-    """The clock of the page counts only while it is young: nobody sets their own limit with it."""
+    """The page's clock counts only while the page is young, so a request cannot choose its own limit."""
     asked = json.loads(request(view_of(busy), "kpis"))
     asked["drawn_at"] = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
     end = read(json.dumps(asked))["period_end (Europe/Berlin)"].iloc[0]

@@ -107,7 +107,7 @@ def more_ai(make_site: Callable[..., Site], send_events: SendEvents) -> Site:
 
 
 def test_a_median_that_moves_by_the_mix_alone_says_so(run_page: RunPage, more_ai: Site) -> None:
-    """From 1,000 s to 10 s although nobody got faster: both cards and both explanations say it."""
+    """The median falls from 1,000 s to 10 s by the mix alone: both cards and both explanations say so."""
     page = run_page("app.py", website=more_ai.slug, tz="UTC", range="7d")
     assert not page.exception
     values = {metric.label: (metric.value, metric.delta) for metric in page.metric}
