@@ -123,7 +123,7 @@ def test_a_service_that_emits_keeps_its_own_timezones() -> None:
 def test_a_made_up_zone_counts_like_any_other(tmp_path: Path) -> None:
     """Rules that change tomorrow: two days of 24 hours, then one that is three hours shorter."""
     change = int(utc("2026-11-28 01:00").timestamp())
-    with installed(tmp_path, "Test/Tomorrow", tzif(3600, [(change, 3600 + 3 * 3600)])) as zone:
+    with installed(tmp_path, "Test/Next_Day", tzif(3600, [(change, 3600 + 3 * 3600)])) as zone:
         assert clock.offset_spans(utc("2026-11-26"), utc("2026-12-01"), zone) == (
             OffsetSpan(utc("2026-11-26"), 3600),
             OffsetSpan(utc("2026-11-28 01:00"), 14_400),

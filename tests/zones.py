@@ -57,7 +57,10 @@ def tzif(first_offset_seconds: int, changes: Sequence[tuple[int, int]]) -> bytes
 
 @contextmanager
 def installed(directory: Path, name: str, content: bytes) -> Iterator[ZoneInfo]:
-    """The zone of that name, as if the pinned database had it; it has all others as before."""
+    """The zone of that name, as if the pinned database had it; it has all others as before.
+
+    Each test takes a name of its own: pandas keeps what it learned of a name for as long as the process lives.
+    """
     path = directory / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

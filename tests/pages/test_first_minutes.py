@@ -18,7 +18,9 @@ def young_day(tmp_path: Path) -> Iterator[str]:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     ahead = timedelta(days=1, minutes=1) - (now - midnight)
     offset = ahead if ahead < timedelta(hours=14) else ahead - timedelta(days=1)
-    with installed(tmp_path, "Test/Midnight", tzif(int(offset.total_seconds()), [])) as zone:
+    with installed(
+        tmp_path, f"Test/Midnight_{offset.seconds}", tzif(int(offset.total_seconds()), [])
+    ) as zone:
         yield zone.key
 
 

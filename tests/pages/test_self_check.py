@@ -335,11 +335,11 @@ VIEWS = [
     pytest.param("pro", "America/Santiago", 13, 1, id="paid, Santiago"),
     pytest.param("pro", "Europe/London", 28, 15, id="paid, London"),
     pytest.param("pro", "Pacific/Chatham", 12, 3, id="paid, Chatham"),
-    pytest.param("pro", "Test/Changed", 9, 1, id="paid, the clocks changed within"),
+    pytest.param("pro", "Test/Shifted", 9, 1, id="paid, the clocks changed within"),
 ]
 COMPARED = [
     pytest.param(None, "Pacific/Chatham", 9, 2, id="free, Chatham"),
-    pytest.param("pro", "Test/Changed", 9, 4, id="paid, the clocks changed within"),
+    pytest.param("pro", "Test/Shifted", 9, 4, id="paid, the clocks changed within"),
     pytest.param("pro", "Test/Before", 6, 2, id="paid, the clocks changed in the period before"),
 ]
 
@@ -350,7 +350,7 @@ def changing_zones(tmp_path: Path) -> Iterator[None]:
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     back, ahead = (int((today - timedelta(days=days)).timestamp()) for days in (6, 9))
     with (
-        installed(tmp_path, "Test/Changed", tzif(20_700, [(back + 45_000, 11_700)])),
+        installed(tmp_path, "Test/Shifted", tzif(20_700, [(back + 45_000, 11_700)])),
         installed(tmp_path, "Test/Before", tzif(-7_200, [(ahead + 7_200, -3_600)])),
     ):
         yield
