@@ -18,7 +18,7 @@ from analytics.metrics import (
     KpiKey,
 )
 from analytics.periods import Period
-from analytics.readings import Reading
+from analytics.readings import Question, Reading
 from analytics.satisfaction import SatisfactionIndex, satisfaction_index
 from analytics.timeseries import scores_of
 from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
@@ -75,8 +75,17 @@ def board(
     if isinstance(conversations, SourceError) and (visitors is None or isinstance(visitors, SourceError)):
         raise conversations
     steps = None if isinstance(conversations, SourceError) else conversations.value.current.funnel
-    value = KpiBoard(_in_order(kpis), errors, steps, index, before)
+    asked: dict[KpiKey, tuple[Question, ...]] = {
+        **dict.fromkeys(_FROM_CONVERSATIONS, _questions(conversations)),
+        "satisfaction": _questions(conversations, scores),
+        "unique_visitors": _questions(visitors, series),
+    }
+    value = KpiBoard(_in_order(kpis), errors, steps, index, before, asked)
     return _reading(value, conversations, visitors, scores)
+
+
+def _questions(*parts: Reading[object] | SourceError | None) -> tuple[Question, ...]:
+    return tuple(question for part in parts if isinstance(part, Reading) for question in part.questions)
 
 
 def _in_order(kpis: Mapping[KpiKey, Kpi]) -> dict[KpiKey, Kpi]:

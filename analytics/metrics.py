@@ -14,6 +14,7 @@ from typing import Final, Literal
 from analytics.errors import SourceError
 from analytics.intervals import Count, Interval, wilson
 from analytics.mix import Mixed, Split, split
+from analytics.readings import Question
 from analytics.satisfaction import SatisfactionIndex
 from analytics.totals import ConversationTotals, Funnel
 from analytics.verdicts import Delta, Direction, Gate, Measured, Unit, verdict_on
@@ -102,6 +103,7 @@ class KpiBoard:
         funnel: None when conversations could not be read.
         satisfaction: The index opened; None when one of its sources could not be read.
         previous_satisfaction: The same of the period before; None when not read.
+        questions: What was asked for each of `kpis`, as sent; empty for one without data to ask for.
     """
 
     kpis: Mapping[KpiKey, Kpi]
@@ -109,6 +111,7 @@ class KpiBoard:
     funnel: Funnel | None
     satisfaction: SatisfactionIndex | None
     previous_satisfaction: SatisfactionIndex | None
+    questions: Mapping[KpiKey, tuple[Question, ...]]
 
 
 def median_response(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:

@@ -25,42 +25,6 @@ LAST_GOOD_ENTRIES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T_co]):
-    """What a source gave.
-
-    Attributes:
-        value: The value, checked.
-        read_at: When the source answered, UTC.
-    """
-
-    value: T_co
-    read_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[T_co]):
-    """What a page shows.
-
-    Attributes:
-        value: The value.
-        as_of: When it was read from its source, UTC; the oldest when several reads went into it.
-        is_stale: True when a source is down and this is the last good value.
-        stale_reason: Why it is stale; None when it is fresh.
-        failures: What could not be read at all while the rest stands; the value marks it as missing.
-    """
-
-    value: T_co
-    as_of: datetime
-    is_stale: bool = False
-    stale_reason: SourceError | None = None
-    failures: tuple[SourceError, ...] = ()
-
-    def with_value(self, value: T) -> Reading[T]:
-        """Another value derived from this one, as fresh or stale as this."""
-        return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures)
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
     """What was asked of a source, for a reader who wants to ask it again.
 
@@ -73,6 +37,46 @@ class Question:
     source: str
     name: str
     params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T_co]):
+    """What a source gave.
+
+    Attributes:
+        value: The value, checked.
+        read_at: When the source answered, UTC.
+        questions: What was asked for it, recorded where it was sent; empty where no page explains it.
+    """
+
+    value: T_co
+    read_at: datetime
+    questions: tuple[Question, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T_co]):
+    """What a page shows.
+
+    Attributes:
+        value: The value.
+        as_of: When it was read from its source, UTC; the oldest when several reads went into it.
+        is_stale: True when a source is down and this is the last good value.
+        stale_reason: Why it is stale; None when it is fresh.
+        failures: What could not be read at all while the rest stands; the value marks it as missing.
+        questions: What was asked for the value, also when it is stale; empty where nothing was, or no page explains it.
+    """
+
+    value: T_co
+    as_of: datetime
+    is_stale: bool = False
+    stale_reason: SourceError | None = None
+    failures: tuple[SourceError, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+    def with_value(self, value: T) -> Reading[T]:
+        """Another value derived from this one, as fresh or stale as this."""
+        return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures, self.questions)
 
 
 class LastGood:
@@ -108,10 +112,12 @@ class LastGood:
             kept: Answer[T] | None = self._kept(key)
             if kept is None or (not_before is not None and kept.read_at < not_before):
                 raise
-            return Reading(kept.value, kept.read_at, is_stale=True, stale_reason=error)
+            return Reading(
+                kept.value, kept.read_at, is_stale=True, stale_reason=error, questions=kept.questions
+            )
         self.tally.answered(_name_of(key), answer.read_at)
         self._keep(key, answer)
-        return Reading(answer.value, answer.read_at)
+        return Reading(answer.value, answer.read_at, questions=answer.questions)
 
     def clear(self) -> None:
         """Forgets everything."""

@@ -197,7 +197,7 @@ class Tinybird:
             if self._on_query is not None and self._tokens[token]:
                 self._on_query(datetime.now(UTC), name)
             response = self._asked(path, token, name, params)
-            return pipe_answer(json_object(response.content, name), name, datetime.now(UTC))
+            return pipe_answer(json_object(response.content, name), name, datetime.now(UTC), params)
 
         try:
             return self._retried(attempt)

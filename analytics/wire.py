@@ -50,11 +50,13 @@ class PipeAnswer:
         rows: The `data` array; NaN and infinity, which JSON does not know, arrive as None.
         meta: Columns in the pipe's order.
         read_at: When the answer arrived, UTC.
+        params: The parameters as they were sent.
     """
 
     rows: list[Row]
     meta: list[Column]
     read_at: datetime
+    params: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,10 @@ def json_object(content: bytes, resource: str) -> dict[str, object]:
     return answer
 
 
-def pipe_answer(answer: Mapping[str, object], name: str, read_at: datetime) -> PipeAnswer:
-    """A pipe's answer, taken apart.
+def pipe_answer(
+    answer: Mapping[str, object], name: str, read_at: datetime, params: Mapping[str, str]
+) -> PipeAnswer:
+    """A pipe's answer to the parameters that were sent, taken apart.
 
     Raises:
         SchemaMismatch: Rows or columns are not where they belong.
@@ -179,6 +183,7 @@ def pipe_answer(answer: Mapping[str, object], name: str, read_at: datetime) -> P
         rows=rows,
         meta=[Column(name=column["name"], type=column["type"]) for column in meta],
         read_at=read_at,
+        params=params,
     )
 
 

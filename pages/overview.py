@@ -27,7 +27,7 @@ def draw_kpis() -> None:
             series = cached.kpi_timeseries(page.view).value
         except AnalyticsError:
             series = None
-        cards.draw_cards(board.value, series, cached.questions(page.view), page.view)
+        cards.draw_cards(board.value, series, page.view)
         export.offer(page, "kpis", files.kpis)
 
 

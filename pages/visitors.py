@@ -38,7 +38,7 @@ def draw_totals() -> None:
             series = cached.visitor_timeseries(page.view, chosen).value
         except AnalyticsError:
             series = None
-        breakdown.draw_totals(reading.value, series, resolved, cached.visitor_questions(page.view, chosen))
+        breakdown.draw_totals(reading, series, resolved)
 
 
 @st.fragment(parallel=True)

@@ -129,11 +129,25 @@ def test_with_comparison_off_the_period_before_is_not_even_read(traffic: Traffic
     board = cached.kpis(off).value
     assert board.previous_satisfaction is None
     assert {(kpi.previous_value, kpi.previous_n) for kpi in board.kpis.values()} == {(None, None)}
-    asked = [question for each in cached.questions(off).values() for question in each]
-    asked += cached.visitor_questions(off, VisitorFilters())
+    asked = [question for each in board.questions.values() for question in each]
+    asked += cached.visitor_breakdown(off, VisitorFilters()).questions
+    assert {question.name for question in asked} == {*KPI_READS, "visitor_breakdown"}
     for question in asked:
         assert question.params["prev_date_from"] == question.params["prev_date_to"]
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
+
+
+def test_a_last_good_value_carries_the_questions_that_it_answered(traffic: Traffic, view: View) -> None:
+    """Not those of now, whose period has moved on and which were never answered."""
+    before = cached.kpis(view).value.questions, cached.visitor_breakdown(view, VisitorFilters()).questions
+    traffic.is_tinybird_down = traffic.is_postgres_down = True
+    later = replace(view, now=view.now + timedelta(minutes=5))
+    board, breakdown = cached.kpis(later), cached.visitor_breakdown(later, VisitorFilters())
+    assert board.is_stale
+    assert breakdown.is_stale
+    assert (board.value.questions, breakdown.questions) == before
+    for question in (*before[0]["unique_visitors"], *before[1]):
+        assert (question.name, dict(question.params)) in traffic.requests
 
 
 def changes(view: View, product: Product) -> dict[str, View]:

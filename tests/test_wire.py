@@ -103,13 +103,13 @@ def test_what_is_no_json_object_is_a_mismatch(content: bytes) -> None:
 def test_a_pipe_answer_without_rows_and_columns_is_a_mismatch(answer: dict[str, object]) -> None:
     """Both keys, in the right shape, or an error."""
     with pytest.raises(SchemaMismatch):
-        pipe_answer(answer, "inbox_analytics", AT)
+        pipe_answer(answer, "inbox_analytics", AT, {})
 
 
 def test_a_pipe_answer_is_taken_apart() -> None:
     """Rows and columns, and when they were read; the rest is ignored."""
     meta = [{"name": "n", "type": "UInt64"}]
-    answer = pipe_answer({"data": [{"n": 1}], "meta": meta, "statistics": {"elapsed": 0.5}}, "p", AT)
+    answer = pipe_answer({"data": [{"n": 1}], "meta": meta, "statistics": {"elapsed": 0.5}}, "p", AT, {})
     assert (answer.rows, answer.meta, answer.read_at) == ([{"n": 1}], meta, AT)
 
 

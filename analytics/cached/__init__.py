@@ -35,7 +35,7 @@ from analytics.cached.live import (
     visitor_clusters,
     visitor_locations,
 )
-from analytics.cached.overview import kpi_timeseries, kpis, left_out, questions
+from analytics.cached.overview import kpi_timeseries, kpis, left_out
 from analytics.cached.reading import clear
 from analytics.cached.satisfaction import (
     every_comment,
@@ -47,7 +47,6 @@ from analytics.cached.visitors import (
     LISTED_VALUES,
     every_visitor_value,
     visitor_breakdown,
-    visitor_questions,
     visitor_timeseries,
 )
 from analytics.cached.whole import Whole
@@ -97,7 +96,6 @@ __all__ = [
     "newest_event",
     "quarantine",
     "query_use",
-    "questions",
     "resolve_view",
     "right_now",
     "satisfaction_attribution",
@@ -109,7 +107,6 @@ __all__ = [
     "visitor_breakdown",
     "visitor_clusters",
     "visitor_locations",
-    "visitor_questions",
     "visitor_timeseries",
     "websites",
 ]

@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import schemas, sources, timeseries
+from analytics import sources, timeseries
 from analytics.board import board
 from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
@@ -23,7 +23,7 @@ from analytics.cached.reading import (
 from analytics.errors import SourceError
 from analytics.intervals import FEWEST_PAIRS
 from analytics.metrics import KpiBoard, KpiKey
-from analytics.readings import Answer, Question, Reading
+from analytics.readings import Answer, Reading
 from analytics.selection import EVERYTHING, Selection
 from analytics.sources import Bounds, Buckets, Offsets
 from analytics.totals import ConversationPeriods, VisitorPeriods
@@ -65,41 +65,6 @@ def are_visitor_days_compared(resolved: ResolvedView) -> bool:
     """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
     days = resolved.visitors.day_count()
     return resolved.visitors_gate.is_open and resolved.bucket == "day" and days >= FEWEST_PAIRS
-
-
-def questions(view: View) -> dict[KpiKey, tuple[Question, ...]]:
-    """What is asked for each KPI of a view: the pipes and queries behind it, with the parameters they get.
-
-    Raises:
-        AccessDenied: The website is not the viewer's, or not there.
-        SourceError: Postgres is down.
-    """
-    resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
-    visitor_bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
-    website = {"website_id": resolved.website.id}
-    conversations = Question(
-        "Tinybird pipe", schemas.INBOX_ANALYTICS.resource, {**website, **bounds.params()}
-    )
-    scores = Question("Postgres query", schemas.RATING_AND_SENTIMENT.resource, {**website, **bounds.params()})
-    visitors = Question(
-        "Tinybird pipe", schemas.UNIQUE_VISITORS.resource, {**website, **visitor_bounds.params()}
-    )
-    seen: tuple[Question, ...] = (visitors,)
-    if are_visitor_days_compared(resolved):
-        buckets = buckets_of(
-            resolved.bucket, resolved.conversations, resolved, is_compared=resolved.gate.is_open
-        )
-        starts = {name: text for name, text in buckets.params().items() if text}
-        days = {**website, **bounds.params(), **starts}
-        seen += (Question("Tinybird pipe", schemas.KPI_TIMESERIES.resource, days),)
-    return {
-        "median_response": (conversations,),
-        "median_resolution": (conversations,),
-        "ai_handled": (conversations,),
-        "satisfaction": (conversations, scores),
-        "unique_visitors": seen,
-    }
 
 
 LEFT_OUT_EVENTS: Final[dict[KpiKey, frozenset[str]]] = {

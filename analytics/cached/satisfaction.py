@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import streamlit as st
 
@@ -30,7 +32,8 @@ def satisfaction_attribution(view: View) -> Reading[Attribution]:
     if board.value.satisfaction is None:
         raise board.value.errors["satisfaction"]
     kpi = board.value.kpis["satisfaction"]
-    return board.with_value(attributed(kpi, board.value.satisfaction, board.value.previous_satisfaction))
+    opened = attributed(kpi, board.value.satisfaction, board.value.previous_satisfaction)
+    return replace(board.with_value(opened), questions=board.value.questions["satisfaction"])
 
 
 def satisfaction_distributions(view: View) -> Reading[pd.DataFrame]:

@@ -19,7 +19,7 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
-from analytics.readings import Answer, Question, Reading
+from analytics.readings import Answer, Reading
 from analytics.sources import Bounds, Buckets, VisitorFilters
 from analytics.views import ResolvedView, View
 
@@ -144,22 +144,6 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
         lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
     )
     return reading.with_value(audience.series(reading.value, resolved))
-
-
-def visitor_questions(view: View, filters: VisitorFilters) -> tuple[Question, ...]:
-    """What is asked for the totals of a view: the pipe with the parameters it gets; nothing where no data can be.
-
-    Raises:
-        AccessDenied: The website is not the viewer's, or not there.
-        SourceError: Postgres is down.
-    """
-    resolved = resolve_view(view)
-    if resolved.visitors.is_empty:
-        return ()
-    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
-    days = {name: starts for name, starts in _days_of(resolved).params().items() if starts}
-    params = {"website_id": resolved.website.id, **bounds.params(), **days, **filters.params()}
-    return (Question("Tinybird pipe", schemas.VISITOR_BREAKDOWN.resource, params),)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -14,10 +14,11 @@ from analytics.clock import Bucket
 from analytics.periods import Period
 from analytics.postgres import Parameter as SqlParameter
 from analytics.postgres import Postgres
-from analytics.readings import Answer
+from analytics.readings import Answer, Question
 from analytics.schemas import Schema
 from analytics.tinybird import Tinybird
 from analytics.wire import Parameter as PipeParameter
+from analytics.wire import PipeAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,13 @@ def pipe_frame(
 ) -> Answer[pd.DataFrame]:
     """The rows of a pipe, checked against its promise."""
     answer = tinybird.query_pipe(schema.resource, params)
-    return Answer(schema.frame((column["name"] for column in answer.meta), answer.rows), answer.read_at)
+    frame = schema.frame((column["name"] for column in answer.meta), answer.rows)
+    return Answer(frame, answer.read_at, pipe_question(schema, answer))
+
+
+def pipe_question(schema: Schema, answer: PipeAnswer) -> tuple[Question]:
+    """What a pipe was asked, by its answer."""
+    return (Question("Tinybird pipe", schema.resource, answer.params),)
 
 
 def series_frame(
@@ -121,7 +128,9 @@ def sql_frame(
 ) -> Answer[pd.DataFrame]:
     """The rows of a statement, checked against its promise."""
     answer = postgres.read(schema.resource, statement, params)
-    return Answer(schema.frame(answer.columns, answer.rows), answer.read_at)
+    sent = {name: str(value) for name, value in params.items() if value is not None}
+    question = Question("Postgres query", schema.resource, sent)
+    return Answer(schema.frame(answer.columns, answer.rows), answer.read_at, (question,))
 
 
 def text_or_none(value: object) -> str | None:

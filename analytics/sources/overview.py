@@ -10,7 +10,7 @@ from analytics import schemas
 from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.selection import EVERYTHING, Selection
-from analytics.sources.asking import Bounds, Buckets, Offsets, series_frame, sql_frame
+from analytics.sources.asking import Bounds, Buckets, Offsets, pipe_question, series_frame, sql_frame
 from analytics.tinybird import Tinybird
 from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.wire import Parameter
@@ -30,7 +30,8 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
     for part, whole in _PARTS:
         if (frame[part] > frame[whole]).any():
             raise schemas.INBOX_ANALYTICS.mismatch(f"{part} is larger than {whole}")
-    return Answer(ConversationPeriods(_totals(frame, "current"), _totals(frame, "previous")), answer.read_at)
+    totals = ConversationPeriods(_totals(frame, "current"), _totals(frame, "previous"))
+    return Answer(totals, answer.read_at, pipe_question(schemas.INBOX_ANALYTICS, answer))
 
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
@@ -45,7 +46,8 @@ def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
     answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
     frame = schemas.UNIQUE_VISITORS.periods((column["name"] for column in answer.meta), answer.rows)
     counts = frame["unique_visitors"]
-    return Answer(VisitorPeriods(int(counts["current"]), int(counts["previous"])), answer.read_at)
+    visitors = VisitorPeriods(int(counts["current"]), int(counts["previous"]))
+    return Answer(visitors, answer.read_at, pipe_question(schemas.UNIQUE_VISITORS, answer))
 
 
 def kpi_timeseries(

@@ -3,7 +3,7 @@
 Owns the layout of a ranked row and what each filter is called in the URL. Every value is untrusted text.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from html import escape
 
@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, countries, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension, Total
-from analytics.cached import Question, ResolvedView, VisitorFilters
+from analytics.cached import Reading, ResolvedView, VisitorFilters
 from analytics.country_codes import folded
 from analytics.verdicts import Delta
 from pages.components import changes, chrome, explain, filters, formatting, url_state
@@ -119,20 +119,17 @@ def draw_reach(resolved: ResolvedView) -> None:
         chrome.offer_comparable(resolved.visitors_gate)
 
 
-def draw_totals(
-    audience: Audience, series: pd.DataFrame | None, resolved: ResolvedView, questions: Sequence[Question]
-) -> None:
+def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolved: ResolvedView) -> None:
     """Draw visitors, sessions and page views, each with its change, the verdict on it, and its course.
 
     Args:
-        audience: `cached.visitor_breakdown`.
+        reading: `cached.visitor_breakdown`.
         series: `cached.visitor_timeseries` for the sparklines; None leaves them out.
         resolved: why nothing can be counted, where that is so.
-        questions: `cached.visitor_questions`, for what each card explains.
     """
     with st.grid(len(COUNTS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
         for name in COUNTS:
-            total = audience.totals[name]
+            total = reading.value.totals[name]
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
                 changes.draw_metric(
                     METRICS[name].title,
@@ -150,7 +147,8 @@ def draw_totals(
                 ]
                 if moved := changes.in_words(total.delta):
                     readings.append(("Change", moved))
-                explain.draw(name, METRICS[name].title, DEFINITIONS[name], readings, total.delta, questions)
+                title, definition = METRICS[name].title, DEFINITIONS[name]
+                explain.draw(name, title, definition, readings, total.delta, reading.questions)
 
 
 def draw_values(audience: Audience, dimension: Dimension) -> None:

@@ -3,7 +3,7 @@
 Owns the words and the layout of a card. Values, changes and verdicts come ready from `analytics.metrics`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -98,7 +98,6 @@ WORDING: dict[KpiKey, _Wording] = {
 def draw_cards(
     board: KpiBoard,
     series: pd.DataFrame | None,
-    questions: Mapping[KpiKey, Sequence[Question]],
     view: View | None = None,
 ) -> None:
     """Draw the five cards in one row, wrapping to one column on a phone.
@@ -106,7 +105,6 @@ def draw_cards(
     Args:
         board: the KPIs; one whose source failed shows that in its own card.
         series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
-        questions: `cached.questions`, for what each card explains.
         view: as for `draw_card`.
     """
     with st.grid(
@@ -115,7 +113,7 @@ def draw_cards(
         for key in KPI_ORDER:
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
-                    draw_card(board.kpis[key], _sparkline(series, key), questions[key], view)
+                    draw_card(board.kpis[key], _sparkline(series, key), board.questions[key], view)
                 else:
                     st.markdown(WORDING[key].title)
                     failure(board.errors[key], key)
@@ -129,7 +127,7 @@ def draw_card(
     Args:
         kpi: the KPI.
         sparkline: its course over time; empty leaves it out.
-        questions: what was asked for it.
+        questions: what was asked for it, as sent.
         view: what is looked at, for what the explanation asks; None asks nothing.
     """
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]

@@ -1,12 +1,16 @@
 """Explain: the other readings of a KPI, and the question it came from."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import psycopg
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analytics.metrics import Kpi
+from analytics.postgres import Parameter, Postgres, QueryAnswer
 from analytics.verdicts import Delta
 from pages.components import explain
 from pages.components.charts import METRICS
@@ -64,6 +68,83 @@ def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conver
     assert all(f"date_from={first} 00:00:00" in text for text in asked if text.startswith("website_id"))
     captions = " ".join(caption.value for caption in page.caption)
     assert {"inbox_analytics", "unique_visitors", "rating_and_sentiment"} <= set(captions.split("`"))
+
+
+Sent = list[tuple[str, dict[str, str]]]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+    """Every question that leaves this process: pipe or query, and its parameters."""
+    questions: Sent = []
+    send, read = httpx.HTTPTransport.handle_request, Postgres.read
+
+    def kept_send(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        name = request.url.path.removeprefix("/v0/pipes/").removesuffix(".json")
+        questions.append((name, dict(request.url.params)))
+        return send(self, request)
+
+    def kept_read(self: Postgres, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
+        questions.append((name, {key: str(value) for key, value in params.items()}))
+        return read(self, name, statement, params)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", kept_send)
+    monkeypatch.setattr(Postgres, "read", kept_read)
+    return questions
+
+
+def questions_of(page: AppTest) -> Sent:
+    """What the explanations of a page print."""
+    names = [caption.value.split("`")[1] for caption in page.caption if caption.value.startswith("From the ")]
+    texts = [code.value for code in page.code if code.value.startswith("website_id=")]
+    return [
+        (name, dict(line.split("=", 1) for line in text.splitlines()))
+        for name, text in zip(names, texts, strict=True)
+    ]
+
+
+def days_ago(first: int, last: int) -> str:
+    """A custom range by how many days ago it starts and ends, as the URL has it."""
+    first_day, last_day = ((datetime.now(UTC) - timedelta(days=days)).date() for days in (first, last))
+    return f"{first_day}..{last_day}"
+
+
+@pytest.mark.parametrize(
+    ("page_path", "explainable"),
+    [
+        ("app.py", {"inbox_analytics", "unique_visitors", "rating_and_sentiment"}),
+        ("pages/visitors.py", {"visitor_breakdown"}),
+        ("pages/satisfaction.py", {"inbox_analytics", "rating_and_sentiment"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("plan", "query"),
+    [
+        pytest.param(None, {"tz": "Pacific/Apia"}, id="compared"),
+        pytest.param(None, {"tz": "America/Havana", "compare": "off"}, id="not compared"),
+        pytest.param(None, {"range": days_ago(30, 9)}, id="cut by the plan"),
+        pytest.param("pro", {"tz": "Australia/Lord_Howe", "range": days_ago(80, 9)}, id="visitors cut"),
+        pytest.param("pro", {"range": days_ago(80, 40)}, id="visitors out of reach"),
+        pytest.param("pro", {"tz": "Africa/Casablanca", "country": "FR", "device": "-"}, id="filtered"),
+    ],
+)
+def test_explain_prints_what_was_sent(
+    run_page: RunPage,
+    make_site: Callable[..., Site],
+    sent: Sent,
+    page_path: str,
+    explainable: set[str],
+    plan: str | None,
+    query: dict[str, str],
+) -> None:
+    """All parameters of a question that was sent, and no question that was not."""
+    site = make_site(plan=plan)
+    page = run_page(page_path, website=site.slug, **query)
+    assert not page.exception
+    explained = questions_of(page)
+    assert [question for question in explained if question not in sent] == []
+    asked = {name for name, _ in sent} & explainable
+    assert {name for name, _ in explained} & explainable == asked
 
 
 def test_the_cards_of_visitors_name_theirs(run_page: RunPage, two_visitors: Site) -> None:
