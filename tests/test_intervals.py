@@ -4,7 +4,7 @@ from itertools import product
 from math import comb, sqrt
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics.intervals import (
@@ -174,6 +174,8 @@ def test_the_spread_of_the_days_decides_from_five_pairs_on() -> None:
     st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=5, max_size=15),
     st.floats(1, 400),
 )
+@example([(100, 100)] * 7, WEEK)
+@example([(3, 6), (1, 2), (2, 4), (5, 10), (4, 8)], 120.0)
 def test_days_never_make_a_count_more_certain_than_independent_arrivals(
     days: list[tuple[int, int]], hours: float
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from analytics.country_codes import folded
 from tests.tinybird.website import LYON, PARIS, Website, ago, stamp
 
 COLUMNS = [
@@ -60,6 +61,14 @@ def test_newest_event_may_be_a_page_view(website: Website) -> None:
     website.visit("v1", ago(seconds=10), "page_view", **PARIS, page_url="/docs")
 
     assert [row["page_url"] for row in website.ask("active_visitors")] == ["/docs"]
+
+
+@pytest.mark.parametrize("code", ["DE", "de", "dE", "NA", "XX", "eu", "T1", "A2", "USA", "ß", ""])
+def test_countries_are_folded_as_in_the_app(website: Website, code: str) -> None:
+    """By the rule of `country_codes.folded`, however the event was written."""
+    website.visit("v1", ago(seconds=10), country_code=code)
+
+    assert [row["country_code"] for row in website.ask("active_visitors")] == [folded(code)]
 
 
 def test_page_views_alone_make_no_visitor(website: Website) -> None:
