@@ -143,6 +143,20 @@ def test_idle_connections_are_replaced_for_all_readers_at_once(
     assert pool(client).checkedout() == 0
 
 
+def test_a_pooled_connection_is_replaced_at_an_age(
+    local_stack: LocalStack, path: Dropping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that forgets old connections meets none; a young one is used again."""
+    url = path.through(local_stack.database_url)
+    for age_seconds, is_kept in ((postgres.RECYCLE_SECONDS, True), (0, False)):
+        monkeypatch.setattr(postgres, "RECYCLE_SECONDS", age_seconds)
+        before = path.opened
+        with Postgres(url, SHORT) as client:
+            for _ in range(3):
+                client.read("one", "SELECT 1 AS one", {})
+        assert (path.opened - before == 1) == is_kept
+
+
 def test_a_stream_ends_with_an_error_and_the_next_one_works(client: Postgres, path: Dropping) -> None:
     """Between two steps; its place in the pool is free again, its connection is closed."""
     statement = "SELECT n, repeat('x', 500) FROM generate_series(1, 100000) AS n"

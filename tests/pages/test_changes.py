@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analytics import cached
 from analytics.periods import Range
@@ -11,6 +12,7 @@ from analytics.sources import VisitorFilters
 from analytics.verdicts import Delta
 from analytics.views import View
 from pages.components import changes
+from pages.components.palette import palette
 from tests.pages.conftest import SendEvents, Site
 
 
@@ -59,6 +61,41 @@ def test_a_range_claims_no_end_that_is_not_there(delta: Delta, text: str | None)
 def test_a_large_change_is_never_just_grey(delta: Delta, said: list[str]) -> None:
     """Why it may be chance, and what the change is of."""
     assert changes.doubts(delta) == said
+
+
+def _draw_every_verdict() -> None:
+    """Draw a change of each verdict: a chip and a row of a breakdown."""
+    from collections.abc import Hashable
+    from typing import get_args
+
+    import streamlit as st
+
+    from analytics.verdicts import Delta, Verdict
+    from pages.components import breakdown, changes
+    from pages.components.palette import palette
+
+    for verdict in get_args(Verdict):
+        changes.draw_metric(verdict, "1", Delta(0.3, "relative", verdict), ())
+        row: dict[Hashable, object] = {
+            "visitors": 1,
+            "visitors_ratio": 0.5,
+            "verdict": verdict,
+            "reason": None,
+        }
+        row |= {"change_ratio": 0.3, "change_low_ratio": 0.1, "change_high_ratio": 0.5}
+        st.html(breakdown._figures(row, 50.0, palette(), is_compared=True))
+
+
+def test_only_a_real_change_has_a_colour() -> None:
+    """In the chip and in a row: nothing is green or red that rounds to zero, may be chance, or is not compared."""
+    page = AppTest.from_function(_draw_every_verdict, default_timeout=60).run()
+    assert not page.exception
+    colours = palette(is_dark=False)
+    expected = {"better": ("GREEN", colours.better), "worse": ("RED", colours.worse)}
+    for metric, row in zip(page.metric, page.get("html"), strict=True):
+        chip, text = expected.get(metric.label, ("GRAY", colours.muted))
+        assert metric.proto.MetricColor.Name(metric.proto.color) == chip
+        assert f'<span style="color:{text}"' in row.proto.body
 
 
 @pytest.mark.parametrize(
