@@ -40,7 +40,7 @@ class Export(HTTPEndpoint):
         """The file, or a sentence as JSON. Any other method is answered 405."""
         # Loaded here: what caches needs a running server, and this file is read before there is one.
         from analytics.errors import AccessDenied, AnalyticsError
-        from pages.components import download
+        from pages.components import download, sign_in
 
         # A page of another website cannot send this type in the viewer's name: the browser asks the server first.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -51,7 +51,8 @@ class Export(HTTPEndpoint):
             if len(body) > download.LONGEST_REQUEST:
                 return _no_file("The page asks for too much.", 413)
         try:
-            file = await run_in_threadpool(download.answer, bytes(body))
+            identity = sign_in.identity_of_request(request)
+            file = await run_in_threadpool(download.answer, bytes(body), identity)
         except AnalyticsError as error:
             return _no_file(
                 f"{error.message} {error.remedy}", 403 if isinstance(error, AccessDenied) else 503

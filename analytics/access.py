@@ -1,4 +1,4 @@
-"""Who looks, and which websites they may open. Pure: rows in, verdict out.
+"""Who looks, and which websites they may open. Pure: claims and rows in, verdict out.
 
 A website that does not exist, is deleted or belongs to somebody else gives the same answer, so that nobody learns
 from an error what exists.
@@ -8,30 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from analytics.errors import AccessDenied
+from analytics.errors import AccessDenied, NotSignedIn
+from analytics.identity import Identity
 from analytics.tiers import Subscription, Tier, tier_from_subscriptions
 
 STAFF_ROLE: Final = "admin"
 
+CLOCK_DIFFERENCE: Final = timedelta(minutes=15)
+"""How far the clocks of the identity provider and of this server may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A team member who may look at something.
+    """A team member who may look at something, as known when they were last looked up.
 
     Attributes:
         user_id: `user.id`.
-        email: As stored, for the sidebar.
         name: Written by the person: untrusted text.
         is_staff: True for platform staff, who see every website.
+        identity: What they signed in with; every read looks them up by it again.
     """
 
     user_id: str
-    email: str
     name: str
     is_staff: bool
+    identity: Identity
+
+    @property
+    def email(self) -> str:
+        """The address they signed in with."""
+        return self.identity.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +123,27 @@ class Website:
     is_active: bool = True
 
 
-def viewer_from_user(user: User | None, now: datetime) -> Viewer:
+def require_recent(identity: Identity, now: datetime, longest: timedelta) -> None:
+    """Passes a sign-in that is not too old.
+
+    Args:
+        identity: Who signed in, and when; None for when has no age.
+        now: The clock.
+        longest: How long a sign-in holds.
+
+    Raises:
+        NotSignedIn: It is older, or from a future that no clock difference explains.
+    """
+    if identity.signed_in_at is not None and not -CLOCK_DIFFERENCE <= now - identity.signed_in_at <= longest:
+        raise NotSignedIn("You signed in too long ago.", "Sign in again to go on.")
+
+
+def viewer_from_user(user: User | None, identity: Identity, now: datetime) -> Viewer:
     """The viewer that a signed-in user is.
 
     Args:
         user: The row with the signed-in e-mail; None when there is none.
+        identity: What they signed in with.
         now: Whether a ban has ended depends on it.
 
     Raises:
@@ -135,7 +160,7 @@ def viewer_from_user(user: User | None, now: datetime) -> Viewer:
         raise AccessDenied(
             "This e-mail address is not verified.", "Verify it in the inbox first, then sign in again."
         )
-    return Viewer(user.id, user.email, user.name, is_staff=user.role == STAFF_ROLE)
+    return Viewer(user.id, user.name, user.role == STAFF_ROLE, identity)
 
 
 def require_staff(viewer: Viewer) -> None:

@@ -4,6 +4,7 @@
 AnalyticsError                what a panel catches, and the only thing it catches
 ├── ConfigError               a setting is missing or unusable; nothing can start
 ├── AccessDenied              not this viewer's, or not there at all (never says which)
+│   └── NotSignedIn           nobody is signed in, or for too long: another sign-in may help
 └── SourceError               Tinybird or Postgres did not give what was asked for
     ├── SourceUnavailable     network, timeout, 429, 5xx: another try may work
     ├── SourceRejected        the source answered no (other 4xx, bad SQL); a retry will not help
@@ -44,6 +45,10 @@ class ConfigError(AnalyticsError):
 
 class AccessDenied(AnalyticsError):  # noqa: N818  # the architecture's word for it; "AccessDeniedError" says no more
     """The viewer may not open this. Whether it exists is not revealed."""
+
+
+class NotSignedIn(AccessDenied):
+    """Nobody is signed in, or the sign-in has ended."""
 
 
 class SourceError(AnalyticsError):

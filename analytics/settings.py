@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -43,6 +44,10 @@ def _unlimited_is_none(value: object) -> object:
     return None if value == "unlimited" else value
 
 
+def _separated(value: object) -> object:
+    return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
 class Settings(BaseModel):
     """What the environment says. Build it with `load_settings`.
 
@@ -59,6 +64,14 @@ class Settings(BaseModel):
         grace_days: Days between the end of a subscription and the purge that `retention` does.
         demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
         demo_email: Who the demo viewer is.
+        public_url: Where browsers find the dashboard, without a trailing slash; None where it is not said.
+        oidc_metadata_url: The identity provider's document, ending in `/.well-known/openid-configuration`; None where
+            sign-in is configured in `.streamlit/secrets.toml`, or not at all.
+        oidc_client_id: What the provider knows this dashboard by.
+        oidc_client_secret: Proves it.
+        oidc_verified_issuers: Issuers whose addresses count as verified although they send no `email_verified`.
+        cookie_secret: Signs the cookies that say who signed in.
+        sign_in_hours: How long a sign-in holds.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -76,10 +89,28 @@ class Settings(BaseModel):
     grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
     demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
     demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
+    public_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_PUBLIC_URL")
+    oidc_metadata_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_METADATA_URL")
+    oidc_client_id: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_SECRET"
+    )
+    oidc_verified_issuers: Annotated[frozenset[str], BeforeValidator(_separated)] = Field(
+        default=frozenset(), validation_alias="INBOX_ANALYTICS_OIDC_VERIFIED_ISSUERS"
+    )
+    cookie_secret: SecretStr | None = Field(default=None, validation_alias="INBOX_ANALYTICS_COOKIE_SECRET")
+    sign_in_hours: float = Field(
+        default=12, gt=0, le=720, allow_inf_nan=False, validation_alias="INBOX_ANALYTICS_SIGN_IN_HOURS"
+    )
 
-    @field_validator("tinybird_host")
+    @property
+    def longest_sign_in(self) -> timedelta:
+        """How long a sign-in holds."""
+        return timedelta(hours=self.sign_in_hours)
+
+    @field_validator("tinybird_host", "public_url", "oidc_metadata_url")
     @classmethod
-    def _host_is_a_web_address(cls, value: str) -> str:
+    def _is_a_web_address(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.port == 0:  # reading it raises ValueError when it is no port at all
             raise ValueError("its port cannot be 0")

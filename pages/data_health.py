@@ -45,7 +45,7 @@ def draw_newest() -> None:
 def draw_quarantine_card() -> None:
     """The card of quarantined rows."""
     with panel("quarantine-card", height_px=120, border=False):
-        reading = cached.quarantine(viewer)
+        reading = cached.quarantine(viewer, datetime.now(UTC))
         note_staleness(reading, page.timezone)
         health.draw_quarantine_card(reading.value)
 
@@ -90,7 +90,7 @@ def draw_savings() -> None:
 def draw_quarantine() -> None:
     """Why rows were quarantined."""
     with panel("quarantine", "Quarantined rows", height_px=200):
-        reading = cached.quarantine(viewer)
+        reading = cached.quarantine(viewer, datetime.now(UTC))
         note_staleness(reading, page.timezone)
         health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:

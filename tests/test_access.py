@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analytics.access import OwnedWebsite, User, viewer_from_user, website_for
-from analytics.errors import AccessDenied
+from analytics.access import OwnedWebsite, User, require_recent, viewer_from_user, website_for
+from analytics.errors import AccessDenied, NotSignedIn
+from analytics.identity import Identity
 from analytics.tiers import Subscription
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
+ANN = Identity("ann@example.com", NOW)
 
 
 def user(
@@ -32,7 +34,7 @@ def website(website_id: str, *subscriptions: Subscription) -> OwnedWebsite:
 )
 def test_the_admin_role_is_staff(role: str | None, is_staff: bool) -> None:
     """Exactly `admin` sees every website."""
-    assert viewer_from_user(user(role), NOW).is_staff is is_staff
+    assert viewer_from_user(user(role), ANN, NOW).is_staff is is_staff
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_the_admin_role_is_staff(role: str | None, is_staff: bool) -> None:
 def test_who_may_not_look(row: User | None) -> None:
     """No account, no proof of the address, or a ban: no access at all."""
     with pytest.raises(AccessDenied):
-        viewer_from_user(row, NOW)
+        viewer_from_user(row, ANN, NOW)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_who_may_not_look(row: User | None) -> None:
 )
 def test_a_ban_that_is_over_denies_nothing(row: User) -> None:
     """Access comes back by itself."""
-    assert viewer_from_user(row, NOW).user_id == "u1"
+    assert viewer_from_user(row, ANN, NOW).user_id == "u1"
 
 
 def test_a_missing_and_a_foreign_website_give_the_same_answer() -> None:
@@ -82,3 +84,19 @@ def test_a_website_is_in_its_owners_tier_at_the_moment_asked_about() -> None:
     owned = website("w1", Subscription("pro", "canceled", NOW))
     assert owned.at(NOW - timedelta(seconds=1)).tier == "paid"
     assert owned.at(NOW).tier == "free"
+
+
+@pytest.mark.parametrize("age_minutes", [-15, -10, 0, 719, 720])
+def test_a_sign_in_holds_until_it_is_too_old(age_minutes: int) -> None:
+    """Twelve hours; a provider's clock that is ahead does no harm."""
+    require_recent(
+        Identity("ann@example.com", NOW - timedelta(minutes=age_minutes)), NOW, timedelta(hours=12)
+    )
+
+
+@pytest.mark.parametrize("age_minutes", [-16, 721, 10**6, -(10**6)])
+def test_an_old_sign_in_has_ended(age_minutes: int) -> None:
+    """So has one from the future."""
+    identity = Identity("ann@example.com", NOW - timedelta(minutes=age_minutes))
+    with pytest.raises(NotSignedIn):
+        require_recent(identity, NOW, timedelta(hours=12))

@@ -15,7 +15,18 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"},
     frozenset(
-        {"settings", "tiers", "satisfaction", "wire", "schemas", "readings", "places", "presence", "totals"}
+        {
+            "identity",
+            "settings",
+            "tiers",
+            "satisfaction",
+            "wire",
+            "schemas",
+            "readings",
+            "places",
+            "presence",
+            "totals",
+        }
     ),
     frozenset({"verdicts"}),
     frozenset({"access", "metrics", "views", "tinybird", "postgres", "health", "selection"}),
@@ -47,6 +58,7 @@ PURE: Final = frozenset(
         "distributions",
         "exports",
         "health",
+        "identity",
         "intervals",
         "metrics",
         "mix",

@@ -7,6 +7,7 @@ import pytest
 
 from analytics import audience, schemas, views
 from analytics.access import Viewer, Website
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.views import ResolvedView, View
 
@@ -16,7 +17,7 @@ NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)
 def resolved(days: str = "7d", *, is_compared: bool = True) -> ResolvedView:
     """A paid website's view in London."""
     website = Website("w", "Acme", "acme", "acme.example", "o", "Acme", "paid")
-    viewer = Viewer("u", "a@example.com", "A", is_staff=True)
+    viewer = Viewer("u", "A", True, Identity("a@example.com", None))
     return views.resolve(View(viewer, "w", Range.parse(days), "Europe/London", NOW, is_compared), website)
 
 

@@ -9,6 +9,7 @@ import pytest
 from analytics.access import Viewer, Website
 from analytics.board import board
 from analytics.errors import SourceError, SourceRejected, SourceUnavailable
+from analytics.identity import Identity
 from analytics.metrics import KPI_ORDER
 from analytics.periods import Range
 from analytics.readings import Reading
@@ -73,7 +74,7 @@ SCORES: Reading[pd.DataFrame] = Reading(
 def view(text: str = "7d", *, is_compared: bool = True) -> ResolvedView:
     """A view of a paid website."""
     website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", "paid")
-    viewer = Viewer("u1", "ann@example.com", "Ann", is_staff=False)
+    viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
     return resolve(View(viewer, "w1", Range.parse(text), "UTC", NOW, is_compared), website)
 
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 import streamlit as st
 
 from analytics import cached
 from analytics.cached import Viewer
 from analytics.errors import AccessDenied, ConfigError
+from analytics.identity import Identity
 from analytics.ingest.segment import Segment
 from analytics.ingest.spool import SpoolStatus
 from tests.conftest import LocalStack
@@ -29,7 +31,7 @@ def viewer(stack_environment: LocalStack, product: Product, now: datetime) -> Vi
     del stack_environment
     email = f"staff.{product.key}@example.com"
     product.add_user(email, is_member=False, role="admin")
-    return cached.viewer_for(email, now)
+    return cached.viewer_for(Identity(email, None), now)
 
 
 Ask = Callable[[Viewer, str, datetime], object]
@@ -37,7 +39,7 @@ ASKS: dict[str, Ask] = {
     "tinybird": lambda viewer, website_id, now: cached.source_health(viewer, website_id, "tinybird", now),
     "postgres": lambda viewer, website_id, now: cached.source_health(viewer, website_id, "postgres", now),
     "event_flow": lambda viewer, website_id, now: cached.event_flow(viewer, website_id, "UTC", now),
-    "quarantine": lambda viewer, _website_id, _now: cached.quarantine(viewer),
+    "quarantine": lambda viewer, _website_id, now: cached.quarantine(viewer, now),
     "query_use": lambda viewer, _website_id, now: cached.query_use(viewer, now),
     "cache_savings": lambda viewer, _website_id, now: cached.cache_savings(viewer, now),
     "spooled_events": lambda viewer, _website_id, now: cached.spooled_events(viewer, now),
@@ -57,7 +59,7 @@ def test_others_are_denied_before_anything_is_asked(
     """A member of the website's own organization is no staff; no query is spent on the refusal."""
     email = f"member.{product.key}@example.com"
     product.add_user(email)
-    member = cached.viewer_for(email, now)
+    member = cached.viewer_for(Identity(email, None), now)
     assert cached.websites(member, now)
     with pytest.raises(AccessDenied, match="staff"):
         ASKS[name](member, product.website_id, now)
@@ -111,10 +113,10 @@ def test_flow_shares_its_ages_with_the_header(product: Product, viewer: Viewer, 
 
 def test_quarantine_is_read_once_for_everybody(product: Product, viewer: Viewer, now: datetime) -> None:
     """One statement per data source, then none for a while."""
-    cached.quarantine(viewer)
+    cached.quarantine(viewer, now)
     email = f"second.{product.key}@example.com"
     product.add_user(email, is_member=False, role="admin")
-    cached.quarantine(cached.viewer_for(email, now))
+    cached.quarantine(cached.viewer_for(Identity(email, None), now), now)
     assert _spent(viewer, now) == {"quarantined_rows": 2}
 
 
@@ -124,7 +126,7 @@ def test_without_an_admin_token_quarantine_is_unknown(
     """None and not 0, and nobody is asked."""
     monkeypatch.delenv("TINYBIRD_ADMIN_TOKEN")
     st.cache_resource.clear()
-    seen = cached.quarantine(viewer).value
+    seen = cached.quarantine(viewer, now).value
     assert seen.rows is None
     assert seen.reasons.empty
     assert _spent(viewer, now) == {}
@@ -138,7 +140,7 @@ def test_savings_count_what_the_caches_answered(product: Product, viewer: Viewer
     (row,) = savings[savings["name"] == "data_freshness"].to_dict("records")
     assert row == {"name": "data_freshness", "asked": 4, "read": 1, "failed": 0, "saved_ratio": 0.75}
     cached.clear()
-    assert cached.cache_savings(viewer, now).value.empty
+    assert set(cached.cache_savings(viewer, now).value["name"]) == {"user_by_email"}
 
 
 def test_a_day_later_the_queries_start_at_nothing(product: Product, viewer: Viewer, now: datetime) -> None:
@@ -148,10 +150,16 @@ def test_a_day_later_the_queries_start_at_nothing(product: Product, viewer: View
     assert cached.query_use(viewer, now + timedelta(days=1)).value.spent == 0
 
 
-def test_staff_is_what_the_users_row_says(viewer: Viewer, now: datetime) -> None:
-    """The same person without the role is denied."""
+def test_staff_is_what_the_users_row_says_now(
+    viewer: Viewer, now: datetime, stack_environment: LocalStack
+) -> None:
+    """Whoever was staff when the page began and has lost the role since is denied, and what the object says is nothing."""
+    cached.query_use(replace(viewer, is_staff=False), now)
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET role = NULL WHERE id = %s', (viewer.user_id,))
+    st.cache_data.clear()
     with pytest.raises(AccessDenied):
-        cached.query_use(replace(viewer, is_staff=False), now)
+        cached.query_use(viewer, now)
 
 
 def test_the_spool_is_counted_where_one_is_configured(

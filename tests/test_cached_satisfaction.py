@@ -11,6 +11,7 @@ from analytics import cached
 from analytics.cached import View, Viewer
 from analytics.distributions import COUNTS
 from analytics.errors import AccessDenied, SourceUnavailable
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.postgres import Parameter, Postgres, QueryAnswer
 from tests.conftest import LocalStack
@@ -46,7 +47,7 @@ def view(product: Product, reads: Reads) -> View:
     now = datetime.now(UTC)
     product.add_subscription("pro", "active")
     product.add_user(f"ann.{product.key}@example.com")
-    viewer = cached.viewer_for(f"ann.{product.key}@example.com", now)
+    viewer = cached.viewer_for(Identity(f"ann.{product.key}@example.com", None), now)
     return View(viewer, product.website_id, Range(days=7), "Asia/Kolkata", now)
 
 
@@ -101,7 +102,7 @@ def test_another_question_is_another_read_of_the_comments(
 
 def test_nobody_reads_another_organizations_answers(view: View) -> None:
     """Access is checked before anything is read, by each function."""
-    stranger = replace(view, viewer=Viewer("nobody", "x@example.com", "X", is_staff=False))
+    stranger = replace(view, viewer=Viewer("nobody", "X", False, Identity("x@example.com", None)))
     for ask in (
         cached.satisfaction_attribution,
         cached.satisfaction_distributions,

@@ -7,6 +7,7 @@ import pytest
 
 from analytics.access import Viewer, Website
 from analytics.distributions import COLUMNS, COUNTS, distributions
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.schemas import RATING_AND_SENTIMENT
 from analytics.views import ResolvedView, View, resolve
@@ -18,7 +19,7 @@ NAMES = [column.name for column in RATING_AND_SENTIMENT.columns]
 def view(text: str, timezone: str = "UTC", *, now: datetime = NOW) -> ResolvedView:
     """A view of a paid website."""
     website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", "paid")
-    viewer = Viewer("u1", "ann@example.com", "Ann", is_staff=False)
+    viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
     return resolve(View(viewer, "w1", Range.parse(text), timezone, now), website)
 
 

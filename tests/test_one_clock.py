@@ -12,6 +12,7 @@ import pytest
 
 from analytics import cached, clock
 from analytics.cached import View
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.selection import Cell, Selection
 from analytics.sources import VisitorFilters
@@ -54,7 +55,7 @@ def test_a_page_has_the_same_days_everywhere(
     with installed(tmp_path, zone, made_up(now)) if zone.startswith("Test/") else nullcontext():
         product.add_subscription("pro", "active")
         product.add_user(f"ann.{product.key}@example.com")
-        viewer = cached.viewer_for(f"ann.{product.key}@example.com", now)
+        viewer = cached.viewer_for(Identity(f"ann.{product.key}@example.com", None), now)
         view = View(viewer, product.website_id, Range(days=9), zone, now)
         period = cached.resolve_view(view).conversations
         starts = [period.start + EVERY * number for number in range(int((period.end - period.start) / EVERY))]

@@ -1,5 +1,7 @@
 """Settings: every problem named at once, no secret shown."""
 
+import re
+
 import pytest
 
 from analytics.errors import ConfigError
@@ -80,7 +82,7 @@ def test_secrets_are_hidden_from_every_repr() -> None:
     """A settings object in a log gives nothing away."""
     settings = load_settings({**COMPLETE, "TINYBIRD_ADMIN_TOKEN": "p.admin-secret"})
     for text in (repr(settings), str(settings), str(settings.model_dump())):
-        assert "secret" not in text.replace("SecretStr", "")
+        assert not {"p.read-secret", "pg-secret", "p.admin-secret"} & set(re.split(r"['/:@, ()=]", text))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from analytics import sources
 from analytics.access import Viewer, Website
 from analytics.clock import next_bucket
 from analytics.errors import SourceUnavailable
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.postgres import Postgres
 from analytics.readings import Reading
@@ -31,7 +32,7 @@ Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 def view(text: str, timezone: str = "UTC", *, now: datetime = NOW, is_compared: bool = True) -> ResolvedView:
     """A view of a paid website."""
     website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", "paid")
-    viewer = Viewer("u1", "ann@example.com", "Ann", is_staff=False)
+    viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
     return resolve(View(viewer, "w1", Range.parse(text), timezone, now, is_compared), website)
 
 

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.access import Viewer, Website
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.tiers import TIER_DAYS, Tier
 from analytics.views import ResolvedView, View, resolve
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
-VIEWER = Viewer("u1", "ann@example.com", "Ann", is_staff=False)
+VIEWER = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
 
 
 def resolved(

@@ -7,7 +7,7 @@ back marked stale.
 """
 
 from analytics.access import Viewer, Website
-from analytics.cached.access import is_demo, resolve_view, viewer_for, websites
+from analytics.cached.access import identity_of, is_demo, resolve_view, viewer_for, websites
 from analytics.cached.conversations import (
     conversation_breakdown,
     conversation_list,
@@ -87,6 +87,7 @@ __all__ = [
     "every_conversation",
     "every_quarantined",
     "every_visitor_value",
+    "identity_of",
     "is_demo",
     "kpi_timeseries",
     "kpis",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import streamlit as st
@@ -15,7 +16,8 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.errors import ConfigError
+from analytics.errors import AccessDenied, NotSignedIn
+from analytics.identity import Identity, identity_from_claims
 from analytics.readings import Answer
 from analytics.settings import load_settings
 from analytics.views import ResolvedView, View
@@ -30,40 +32,77 @@ def is_demo() -> bool:
     return load_settings().demo
 
 
-def viewer_for(email: str | None, now: datetime) -> Viewer:
-    """The viewer behind a signed-in e-mail address; without one, the demo viewer in demo mode.
-
-    Args:
-        email: From the identity provider, compared case-insensitively; None when nobody is signed in.
-        now: Whether a ban has ended depends on it.
+def identity_of(claims: Mapping[str, object]) -> Identity:
+    """The person that an identity provider's claims tell of, by this deployment's settings.
 
     Raises:
-        ConfigError: Nobody is signed in and this is no demo.
+        AccessDenied: They open no account.
+        ConfigError: The environment is not complete.
+    """
+    return identity_from_claims(claims, load_settings().oidc_verified_issuers)
+
+
+def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
+    """The viewer that an identity is now; without one, the demo viewer in demo mode.
+
+    Args:
+        identity: Who signed in; None when nobody did.
+        now: Whether a ban or a sign-in has ended depends on it.
+
+    Raises:
+        NotSignedIn: Nobody is signed in and this is no demo, or the sign-in is too old.
         AccessDenied: No such account, not verified, or banned.
         SourceError: Postgres is down.
     """
     settings = load_settings()
-    if email is None and not settings.demo:
-        raise ConfigError(
-            "Sign-in is not configured, and this is no demo.",
-            "Configure an identity provider, or run `inbox-analytics demo`.",
-        )
-    address = (email or settings.demo_email).strip().lower()
+    if identity is None:
+        if not settings.demo:
+            raise NotSignedIn("Sign in to see your websites.")
+        identity = Identity(settings.demo_email.lower(), None)
+    access.require_recent(identity, now, settings.longest_sign_in)
     reading = last_good.read(
-        ("user_by_email", address), lambda: _user_by_email(address), not_before=now - ACCESS_TRUST
+        ("user_by_email", identity.email),
+        lambda: _user_by_email(identity.email),
+        not_before=now - ACCESS_TRUST,
     )
-    return access.viewer_from_user(reading.value, now)
+    return access.viewer_from_user(reading.value, identity, now)
+
+
+def admitted(viewer: Viewer, now: datetime) -> Viewer:
+    """The viewer as of now: what they may do is asked at every read, not only where a page begins.
+
+    Raises:
+        NotSignedIn: The sign-in has become too old.
+        AccessDenied: The account is gone, is another person's now, or was banned.
+        SourceError: Postgres is down.
+    """
+    found = viewer_for(viewer.identity, now)
+    if found.user_id != viewer.user_id:
+        raise AccessDenied("This e-mail address belongs to another account now.", "Sign in again.")
+    return found
+
+
+def staff(viewer: Viewer, now: datetime) -> None:
+    """Passes who is staff now.
+
+    Raises:
+        AccessDenied: The viewer is not staff, or may not look at anything.
+        SourceError: Postgres is down.
+    """
+    access.require_staff(admitted(viewer, now))
 
 
 def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
     """The websites the viewer may open, by name; empty when there is none.
 
     Raises:
+        AccessDenied: The viewer may not look at anything.
         SourceError: Postgres is down, and has been for too long to trust what was known.
     """
+    user_id = admitted(viewer, now).user_id
     reading = last_good.read(
-        ("websites_for_viewer", viewer.user_id),
-        lambda: _websites_for_viewer(viewer.user_id),
+        ("websites_for_viewer", user_id),
+        lambda: _websites_for_viewer(user_id),
         not_before=now - ACCESS_TRUST,
     )
     return tuple(website.at(now) for website in reading.value)

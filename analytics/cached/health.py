@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import streamlit as st
 
-from analytics import access, clock, health, schemas, sources
+from analytics import clock, health, schemas, sources
 from analytics.access import Viewer
-from analytics.cached.access import opened
+from analytics.cached.access import opened, staff
 from analytics.cached.reading import (
     FRESHNESS_TTL,
     KPI_TTL,
@@ -119,7 +119,7 @@ def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) ->
     return seen.with_value(health.event_flow(seen.value, counted.value, seen.as_of))
 
 
-def quarantine(viewer: Viewer) -> Reading[Quarantine]:
+def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
     """What Tinybird could not take in the last 30 days, over all websites.
 
     `rows` is None when the deployment has no admin token, without which quarantines cannot be read.
@@ -130,16 +130,16 @@ def quarantine(viewer: Viewer) -> Reading[Quarantine]:
 
     Source: `quarantined_rows`.
     """
-    access.require_staff(viewer)
+    staff(viewer, now)
     if not connections().tinybird.has_admin_token:
         nothing = schemas.QUARANTINED_ROWS.frame((each.name for each in schemas.QUARANTINED_ROWS.columns), [])
-        return Reading(Quarantine(None, nothing), datetime.now(UTC))
+        return Reading(Quarantine(None, nothing), now)
     seen = last_good.read("quarantined_rows", lambda: _quarantined_rows("all"))
     total = int(seen.value.groupby("datasource")["total"].first().sum())
     return seen.with_value(Quarantine(total, seen.value))
 
 
-def every_quarantined(viewer: Viewer) -> Whole:
+def every_quarantined(viewer: Viewer, now: datetime) -> Whole:
     """Every reason of `quarantine`, for a file.
 
     Raises:
@@ -148,7 +148,7 @@ def every_quarantined(viewer: Viewer) -> Whole:
 
     Source: `quarantined_rows`.
     """
-    reasons = quarantine(viewer).value.reasons
+    reasons = quarantine(viewer, now).value.reasons
     if len(reasons) >= sources.QUARANTINED_REASONS:
         reasons = sources.quarantined_rows(connections().tinybird, ROW_LIMIT).value
     is_cut = len(reasons) >= ROW_LIMIT
@@ -161,7 +161,7 @@ def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:
     Raises:
         AccessDenied: The viewer is not staff.
     """
-    access.require_staff(viewer)
+    staff(viewer, now)
     budget = connections().budget
     spent = budget.spent_by_pipe(now)
     return Reading(health.query_use(spent, budget.daily_limit, budget.live_refresh_seconds(now)), now)
@@ -174,7 +174,7 @@ def spooled_events(viewer: Viewer, now: datetime) -> Reading[SpoolStatus | None]
         AccessDenied: The viewer is not staff.
         ConfigError: The spool cannot be read.
     """
-    access.require_staff(viewer)
+    staff(viewer, now)
     directory = load_settings().spool_dir
     return Reading(None if directory is None else _spool_status(str(directory)), now)
 
@@ -190,12 +190,12 @@ def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
     Raises:
         AccessDenied: The viewer is not staff.
     """
-    access.require_staff(viewer)
+    staff(viewer, now)
     return Reading(health.cache_savings(last_good.tally.counts()), now)
 
 
 def _opened_by_staff(viewer: Viewer, website_id: str, now: datetime) -> None:
-    access.require_staff(viewer)
+    staff(viewer, now)
     opened(viewer, website_id, now)
 
 

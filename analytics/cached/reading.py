@@ -23,8 +23,9 @@ T = TypeVar("T")
 KPI_TTL: Final = timedelta(minutes=5)
 """A period that includes now moves on every 5 minutes anyway; a closed one may still receive late events."""
 
-ACCESS_TTL: Final = timedelta(minutes=1)
-"""How long a membership that was taken away, a ban or a new subscription may go unnoticed."""
+ACCESS_TTL: Final = timedelta(seconds=20)
+"""How long a membership that was taken away, a ban or a new subscription may go unnoticed by a read; an open page reads
+at least every 30 s."""
 
 ACCESS_TRUST: Final = timedelta(minutes=15)
 """How long what was known about access is trusted while Postgres is down."""

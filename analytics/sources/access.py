@@ -15,23 +15,28 @@ _USER_BY_EMAIL: Final = """
 SELECT id, email, name, email_verified AS is_email_verified, role,
        COALESCE(banned, false) AS is_banned, ban_expires
 FROM "user"
-WHERE lower(email) = lower(:email)
+WHERE lower(email COLLATE "C") = :email
 ORDER BY email = :email DESC, created_at, id
 LIMIT 1
 """
 
 
 def user_by_email(postgres: Postgres, email: str) -> Answer[User | None]:
-    """The user with that e-mail address, compared case-insensitively; None when there is none.
+    """The user with that e-mail address; None when there is none.
 
-    Of two that differ by case alone, the exact match wins, then the older account.
+    Only A to Z are compared without their case: other letters fold into these. Of two accounts that differ by case
+    alone, the exact match wins, then the older one.
+
+    Args:
+        postgres: Where to ask.
+        email: In lower case.
 
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.
 
     Source: Postgres `user`.
     """
-    answer = sql_frame(postgres, schemas.USER_BY_EMAIL, _USER_BY_EMAIL, {"email": email.strip()})
+    answer = sql_frame(postgres, schemas.USER_BY_EMAIL, _USER_BY_EMAIL, {"email": email})
     for row in answer.value.itertuples(index=False):
         user = User(
             id=str(row.id),

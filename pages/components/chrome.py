@@ -20,7 +20,7 @@ from analytics.errors import AnalyticsError
 from analytics.periods import DEFAULT_RANGE, Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
-from pages.components import formatting, url_state
+from pages.components import formatting, sign_in, url_state
 from pages.components.panel import failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
@@ -94,7 +94,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
     now = datetime.now(UTC)
     notices: list[str] = []
     try:
-        viewer = cached.viewer_for(None, now)
+        viewer = sign_in.viewer(now)
         websites = cached.websites(viewer, now)
         if not websites:
             _nothing_to_open(viewer)
@@ -332,6 +332,7 @@ def _signed_in(viewer: Viewer, website: Website) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="signed-in"):
         st.badge(f"{website.tier.capitalize()} plan", color="primary" if website.tier == "paid" else "gray")
     st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
+    sign_in.offer_sign_out()
 
 
 def _header(title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool) -> DeltaGenerator:

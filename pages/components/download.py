@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from analytics import cached, exports
 from analytics.exports import About
+from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.views import View
 from pages.components import filters, formatting
@@ -92,11 +93,12 @@ def request(
     ).model_dump_json()
 
 
-def answer(asked: bytes | str, now: datetime | None = None) -> File:
+def answer(asked: bytes | str, identity: Identity | None = None, now: datetime | None = None) -> File:
     """The file that a request asks for; its first rows are read here, so that most errors are raised here.
 
     Args:
         asked: JSON, as `request` writes it. Untrusted.
+        identity: Who asks; None when nobody has signed in, as in the demo.
         now: The clock; None asks it.
 
     Raises:
@@ -111,7 +113,7 @@ def answer(asked: bytes | str, now: datetime | None = None) -> File:
     is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= AS_DRAWN
     arguments = _types(read).validate_python(wanted.arguments)
     view = View(
-        viewer=cached.viewer_for(None, now),
+        viewer=cached.viewer_for(identity, now),
         website_id=wanted.website,
         range=Range.parse(wanted.range),
         timezone=wanted.timezone,

@@ -226,7 +226,7 @@ def quarantined(view: View) -> Table:
     """Why rows were quarantined: every reason."""
     return _of_list(
         cached.resolve_view(view),
-        cached.every_quarantined(view.viewer),
+        cached.every_quarantined(view.viewer, view.now),
         lambda reasons: reasons.rename(columns={"total": "quarantined_of_datasource"}),
         period=_last_days(view, EVENT_DAYS),
         note=OF_ALL_WEBSITES,

@@ -12,6 +12,7 @@ import pytest
 
 from analytics import cached, errors
 from analytics.access import Viewer
+from analytics.identity import Identity
 from analytics.metrics import KPI_ORDER
 from analytics.periods import Range
 from analytics.selection import EVERYTHING
@@ -22,7 +23,7 @@ from pages.components import cards, changes, download, files
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
 
-ANYBODY = Viewer("not looked at", "", "", is_staff=True)
+ANYBODY = Viewer("not looked at", "", True, Identity("", None))
 ARGUMENTS: dict[str, tuple[object, ...]] = {
     "bands": ("response", EVERYTHING),
     "percentiles_over_time": ("response", EVERYTHING),
