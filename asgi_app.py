@@ -8,7 +8,9 @@ The frontend takes the address that it was opened at for the server's, and asks 
 straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.
 """
 
+import sys
 from pathlib import Path
+from typing import cast
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +21,11 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
+from streamlit.runtime.secrets import SecretsValue
+
+from analytics.errors import AnalyticsError
+from analytics.settings import load_settings
+from analytics.sign_in import auth_section
 
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
 BASE = f"/{st.get_option('server.baseUrlPath')}".replace("//", "/").rstrip("/")
@@ -118,8 +125,20 @@ def on_script_error(_error: Exception) -> bool:
     return True
 
 
+def auth_or_exit() -> dict[str, SecretsValue]:
+    """How people sign in, for `st.login`; a deployment without a safe way ends here, with a sentence."""
+    try:
+        section = auth_section(
+            load_settings(), st.secrets.get("auth", {}) if st.secrets.load_if_toml_exists() else {}
+        )
+    except AnalyticsError as error:
+        sys.exit(str(error))
+    return cast("dict[str, SecretsValue]", section)
+
+
 app = st.App(
     Path(__file__).with_name("app.py"),
+    secrets={"auth": auth_or_exit()},
     routes=[
         *(Route(f"{BASE}/{name}", document) for name in PAGES),
         # Beside the pages: the first one has the address of the base itself, with a slash after it or without.

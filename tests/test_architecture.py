@@ -29,7 +29,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
         }
     ),
     frozenset({"verdicts"}),
-    frozenset({"access", "metrics", "views", "tinybird", "postgres", "health", "selection"}),
+    frozenset({"access", "metrics", "sign_in", "views", "tinybird", "postgres", "health", "selection"}),
     frozenset({"sources", "connections", "timeseries", "attribution", "conversations"}),
     frozenset({"board", "distributions", "audience"}),
     frozenset({"ingest"}),
@@ -69,6 +69,7 @@ PURE: Final = frozenset(
         "received",
         "satisfaction",
         "selection",
+        "sign_in",
         "tally",
         "tiers",
         "timeseries",
