@@ -94,12 +94,8 @@ def _problems(section: Mapping[str, object], public_url: str | None) -> Iterator
     """What keeps sign-in from working, or from being safe, without any value."""
     yield from _address_problems(section.get("redirect_uri"), public_url)
     secret = section.get("cookie_secret")
-    if (
-        not isinstance(secret, str)
-        or len(secret) < SHORTEST_SECRET
-        or len(set(secret)) < SHORTEST_SECRET // 3
-    ):
-        yield f"the cookie secret has to be random, of {SHORTEST_SECRET} characters or more (`openssl rand -hex 32`)"
+    if not isinstance(secret, str) or len(secret) < SHORTEST_SECRET or _is_guessable(secret):
+        yield f"the cookie secret has to be random, {SHORTEST_SECRET} characters or more (`openssl rand -hex 32`)"
     if "expose_tokens" in section:
         yield "expose_tokens is not used here; leave it out"
     named = {
@@ -114,6 +110,11 @@ def _problems(section: Mapping[str, object], public_url: str | None) -> Iterator
                 yield f"{key}{where} is missing"
         if "groups" in str(_mapping(provider.get("client_kwargs")).get("scope", "")).split():
             yield f"the scope{where} asks for groups, which nothing here reads and cookies have no room for"
+
+
+def _is_guessable(secret: str) -> bool:
+    """True for what stands in examples, and for few characters again and again."""
+    return len(set(secret)) < SHORTEST_SECRET // 3 or "secret" in secret.lower() or "change" in secret.lower()
 
 
 def _address_problems(redirect: object, public_url: str | None) -> Iterator[str]:

@@ -69,7 +69,6 @@ PURE: Final = frozenset(
         "received",
         "satisfaction",
         "selection",
-        "sign_in",
         "tally",
         "tiers",
         "timeseries",

@@ -1,18 +1,41 @@
 """What the web server answers beside the pages, in this process."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
 
 import httpx
 import pytest
+import streamlit as st
 
-import asgi_app
+ROOT = Path(__file__).parent.parent
+ENVIRONMENT = {
+    "TINYBIRD_HOST": "http://127.0.0.1:1",
+    "TINYBIRD_READ_TOKEN": "p.read",
+    "DATABASE_URL": "postgresql://reader@127.0.0.1:1/inbox",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def app() -> Iterator[st.App]:
+    """The application; it is made when its module is loaded, from the environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (ENVIRONMENT | {"INBOX_ANALYTICS_DEMO": "1"}).items():
+            patch.setenv(name, value)
+        made = import_module("asgi_app").app
+        assert isinstance(made, st.App)
+        yield made
 
 
 def answer(method: str, path: str, *, content: bytes = b"", kind: str | None = None) -> httpx.Response:
     """The answer to one request."""
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=asgi_app.app)
+        transport = httpx.ASGITransport(app=import_module("asgi_app").app)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             headers = {"Content-Type": kind} if kind else {}
             return await client.request(method, path, content=content, headers=headers)
@@ -48,3 +71,25 @@ def test_a_request_of_any_length_is_not_read_to_its_end() -> None:
     """Past the limit it is refused."""
     found = answer("POST", "/export", content=b" " * 100_001, kind="application/json")
     assert found.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "Sign-in is not configured"),
+        ({"TINYBIRD_HOST": ""}, "TINYBIRD_HOST is missing"),
+        ({"INBOX_ANALYTICS_OIDC_CLIENT_ID": "x"}, "INBOX_ANALYTICS_COOKIE_SECRET"),
+        ({"INBOX_ANALYTICS_DEMO": "1", "TINYBIRD_HOST": "https://api.example.com"}, "local stack alone"),
+    ],
+    ids=["no sign-in", "incomplete", "half a sign-in", "demo on other data"],
+)
+def test_without_a_safe_configuration_there_is_no_server(changed: dict[str, str], said: str) -> None:
+    """It ends with an exit code and a sentence, and listens nowhere."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("INBOX_")}
+    program = [sys.executable, "-m", "streamlit", "run", "asgi_app.py", "--server.port", "0"]
+    ended = subprocess.run(
+        program, cwd=ROOT, env=environ | ENVIRONMENT | changed, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode != 0
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
