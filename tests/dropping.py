@@ -19,6 +19,7 @@ class Dropping:
         port: Where it listens, on 127.0.0.1; none on a Unix socket.
         opened: Connections that were opened through it so far.
         given_up: Dropped connections that the client has closed since.
+        unheard: What the client said on dropped connections.
         is_holding: True drops what is opened from now on, too.
         rewrite: What the server's bytes are replaced by, of the same length; (old, new).
     """
@@ -32,6 +33,7 @@ class Dropping:
         else:
             self._listener = socket.create_server(str(directory / UNIX_NAME), family=socket.AF_UNIX)
         self.opened = self.given_up = 0
+        self.unheard = b""
         self.is_holding = False
         self.rewrite = (b"", b"")
         self._epoch = 0
@@ -72,6 +74,8 @@ class Dropping:
             while data := client.recv(65536):
                 if born == self._epoch:
                     server.sendall(data)
+                else:
+                    self.unheard += data
             if born != self._epoch:
                 self.given_up += 1
             else:

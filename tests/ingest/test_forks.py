@@ -246,6 +246,33 @@ def test_a_child_holds_no_file_of_its_parent(
     assert (len(ids), ids.total()) == (11, 11)
 
 
+_LOOKS_AT_ITS_FILES = (
+    _START
+    + """
+def held():
+    paths = {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
+    return {path for path in paths if path.endswith(".ndjson") and os.path.exists(path)}
+
+emit("before")
+wait_for_requests()
+parents = held()
+assert parents
+if fork():
+    os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+emitter.close()  # a thread that sends would look into the files of others
+emit("child")
+assert not held() & parents
+os._exit(0)
+"""
+)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_child_that_emits_closes_the_files_of_its_parent(tmp_path: Path, way: str) -> None:
+    """Else a file that its parent deletes takes place on the disk for as long as the child lives."""
+    run(_LOOKS_AT_ITS_FILES, way, SILENT, "token", str(tmp_path), "w")
+
+
 _BECOMES_A_DAEMON = (
     _START
     + """

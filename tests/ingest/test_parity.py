@@ -117,6 +117,20 @@ def test_what_was_moved_is_the_same_to_the_last_digit(compare: Callable[..., Rep
     assert (previous["started"], previous["resolved"], previous["median_resolution_seconds"]) == (3, 0, None)
 
 
+def test_ratings_in_conversations_of_test_and_deleted_visitors_count_on_neither_side(
+    history: History, compare: Callable[..., Report]
+) -> None:
+    """Nor are they moved, although the visitor who rated is an ordinary one."""
+    product, at = history.product, NOW - DAY
+    for visitor in (product.add_visitor(is_test=True), product.add_visitor(deleted_at=NOW)):
+        product.add_feedback(at, 5, conversation_id=product.add_conversation(at, visitor_id=visitor))
+    assert history.run("backfill").returncode == 0
+
+    for name, number in (("feedback", 4), ("rating_score", (0 + 25 + 50 + 75) / 4)):
+        compared = current(compare())[name]
+        assert (compared.tinybird, compared.postgres) == (number, number)
+
+
 def test_nothing_on_either_side_is_equal(local_stack: LocalStack, product: Product) -> None:
     """A website without conversations has zeros and no medians, twice."""
     website = Website(product.website_id, product.website_id, product.organization_id)
