@@ -5,17 +5,19 @@ No pipe uses the engine's: they get instants and offsets. It decides for SQL tha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Final
+
+from pydantic import TypeAdapter
 
 from analytics import clock
 from analytics.errors import AnalyticsError
 from analytics.ingest.doctor.finding import Finding, failed, listed, not_checked
 from analytics.tiers import TIER_DAYS
 from analytics.tinybird import Tinybird
+from analytics.wire import mismatch
 
 REACH: Final = timedelta(days=max(TIER_DAYS.values()))
 AHEAD: Final = timedelta(days=182)
@@ -27,6 +29,8 @@ _ZONES_A_QUERY: Final = 60
 """Their statement fits into the address of a request."""
 
 _SUBJECT: Final = "timezones"
+_RESOURCE: Final = "timezone_offsets"
+_SECONDS: Final = TypeAdapter(list[int])
 
 
 def compared(tinybird: Tinybird, *, may_query: bool) -> Finding:
@@ -109,5 +113,14 @@ def _offsets_in_engine(
     statement = (
         f"WITH range({start}, {start + step * len(instants)}, {step}) AS instants SELECT {', '.join(columns)}"
     )
-    (row,) = tinybird.query_sql("timezone_offsets", statement).rows
-    return {name: json.loads(str(row[f"z{number}"])) for number, name in enumerate(zones)}
+    rows = tinybird.query_sql(_RESOURCE, statement).rows
+    try:
+        (row,) = rows
+        offsets: dict[str, Sequence[int]] = {
+            name: _SECONDS.validate_json(str(row[f"z{number}"])) for number, name in enumerate(zones)
+        }
+    except (KeyError, ValueError):
+        raise mismatch(_RESOURCE, "it does not hold the offsets of timezones") from None
+    if any(len(each) != len(instants) for each in offsets.values()):
+        raise mismatch(_RESOURCE, "it does not hold an offset for each instant")
+    return offsets

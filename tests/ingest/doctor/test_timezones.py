@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from analytics import clock
@@ -54,6 +55,27 @@ def test_without_an_admin_token_it_is_not_checked(local_stack: LocalStack) -> No
     level, text = found(environ, "clocks")["timezones"]
     assert level == "not checked"
     assert "TINYBIRD_ADMIN_TOKEN" in text
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([], id="no row"),
+        pytest.param([{"z0": "[0]"}], id="too few zones"),
+        pytest.param([{f"z{number}": "[0]" for number in range(60)}], id="too few instants"),
+        pytest.param([{f"z{number}": "[null]" for number in range(60)}], id="no number"),
+        pytest.param([{f"z{number}": "?" for number in range(60)}], id="no array"),
+    ],
+)
+def test_an_engine_that_answers_something_else_is_a_finding(rows: list[dict[str, str]]) -> None:
+    """The doctor names what was wrong with the answer; it does not end."""
+    answer = httpx.Response(200, json={"meta": [], "data": rows})
+    with Tinybird(
+        "https://t.test", "r", admin_token="a", transport=httpx.MockTransport(lambda _request: answer)
+    ) as tinybird:
+        finding = timezones.compared(tinybird, may_query=True)
+    assert finding.level == "problem"
+    assert "not what was promised" in finding.message
 
 
 @pytest.mark.parametrize(
