@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 
@@ -148,12 +148,12 @@ def bucket_of(resolved: ResolvedView) -> Bucket:
     return periods.bucket_for(resolved.visitors)
 
 
-def _total(row: Mapping[Hashable, object], name: Count, resolved: ResolvedView) -> Total:
-    previous = int(str(row[f"previous_{name}"])) if resolved.visitors_gate.is_open else None
-    return Total(int(str(row[name])), previous, _change(row, name, resolved), resolved.visitors_since)
+def _total(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Total:
+    previous = int(row[f"previous_{name}"]) if resolved.visitors_gate.is_open else None
+    return Total(int(row[name]), previous, _change(row, name, resolved), resolved.visitors_since)
 
 
-def _change(row: Mapping[Hashable, object], name: Count, resolved: ResolvedView) -> Delta:
+def _change(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Delta:
     """The change of a count; more is better."""
     return verdict_on(
         _counted(row, name, "", resolved.visitors.duration),
@@ -165,15 +165,13 @@ def _change(row: Mapping[Hashable, object], name: Count, resolved: ResolvedView)
     )
 
 
-def _counted(row: Mapping[Hashable, object], name: Count, prefix: str, length: timedelta) -> Counted:
+def _counted(row: Mapping[Hashable, Any], name: Count, prefix: str, length: timedelta) -> Counted:
     """A count of a row; sessions and page views come in bundles, one per visitor."""
-    by_day = row[f"{prefix}{name}_by_day"]
-    assert isinstance(by_day, tuple)  # noqa: S101  # by `schemas.VISITOR_BREAKDOWN`
     return Counted(
-        int(str(row[f"{prefix}{name}"])),
+        int(row[f"{prefix}{name}"]),
         length.total_seconds() / 3600,
-        by_day,
-        None if name == "visitors" else int(str(row[f"{prefix}visitors"])),
+        row[f"{prefix}{name}_by_day"],
+        None if name == "visitors" else int(row[f"{prefix}visitors"]),
     )
 
 

@@ -74,8 +74,7 @@ class Count:
     @property
     def independent(self) -> int:
         """How many of them arrived independently."""
-        is_bundled = self.visitors is not None and 0 < self.visitors < self.value
-        return self.visitors if is_bundled and self.visitors is not None else self.value
+        return min(self.visitors or self.value, self.value)
 
 
 def wilson(successes: int, n: int) -> Interval | None:
@@ -232,10 +231,9 @@ def chance_change(now: Count, before: Count) -> Interval | None:
     >>> chance_change(Count(0, 24.0), Count(9, 24.0)).low
     -1.0
     """
-    if not before.value:
-        return None
     share = wilson(now.independent, now.independent + before.independent)
-    assert share is not None  # noqa: S101  # the side before is not empty
+    if share is None or not before.value:
+        return None
     bundle = now.value / now.independent / (before.value / before.independent) if now.value else 1.0
     scale = bundle * before.hours / now.hours
     ends = (end / (1 - end) if end < 1 else inf for end in (share.low, share.high))
@@ -270,7 +268,8 @@ def _t_95(freedom: float) -> float:
 
 
 def _log(ratio: float) -> float:
-    return log(ratio) if 0 < ratio < inf else (-inf if ratio <= 0 else inf)
+    """`log` that is infinite where there is none."""
+    return log(ratio) if ratio > 0 else -inf
 
 
 def _ratio(logarithm: float) -> float:

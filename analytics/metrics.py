@@ -254,7 +254,7 @@ def unique_visitors(
         nothing="No visitor data",
         note=note,
     )
-    return kpi if since is None else replace(kpi, since=since)
+    return replace(kpi, since=since)
 
 
 def _split(kpi: Kpi, current: Mixed, previous: Mixed) -> Split | None:

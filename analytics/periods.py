@@ -170,9 +170,19 @@ class Range:
         """How many local days the range names, finished or not."""
         if self.days is not None:
             return self.days
-        assert self.first is not None  # noqa: S101  # established by __post_init__
-        assert self.last is not None  # noqa: S101
-        return (self.last - self.first).days + 1
+        first, last = self.dates
+        return (last - first).days + 1
+
+    @property
+    def dates(self) -> tuple[date, date]:
+        """First and last day of a custom range, both inclusive.
+
+        Raises:
+            ValueError: The range is relative.
+        """
+        if self.first is None or self.last is None:
+            raise ValueError("A relative range names no dates.")
+        return self.first, self.last
 
     @property
     def label(self) -> str:
@@ -183,9 +193,7 @@ class Range:
         """
         if self.days is not None:
             return "Today" if self.days == 1 else f"Last {self.days} days"
-        assert self.first is not None  # noqa: S101  # established by __post_init__
-        assert self.last is not None  # noqa: S101
-        return days_label(self.first, self.last)
+        return days_label(*self.dates)
 
 
 PRESETS: Final[tuple[Range, ...]] = tuple(Range(days=days) for days in (1, 7, 10, 14, 21, 30, 45, 90))
@@ -268,12 +276,10 @@ def compared_days(selected: Range, now: datetime, timezone: ZoneInfo) -> int:
 
 def _days_of(selected: Range, now: datetime, timezone: ZoneInfo) -> tuple[date, date]:
     """First and last day that a range names."""
-    if selected.days is not None:
-        today = clock.local_day(now, timezone)
-        return today - timedelta(days=selected.days - 1), today
-    assert selected.first is not None  # noqa: S101  # established by Range
-    assert selected.last is not None  # noqa: S101
-    return selected.first, selected.last
+    if selected.days is None:
+        return selected.dates
+    today = clock.local_day(now, timezone)
+    return today - timedelta(days=selected.days - 1), today
 
 
 def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:

@@ -147,6 +147,7 @@ def compared(
 
     Raises:
         ValueError: A side has no value.
+        TypeError: One side is a count and the other is not.
     """
     now, before = _value(current), _value(previous)
     if now is None or before is None:
@@ -197,8 +198,8 @@ def _change(unit: Unit, now: float, before: float) -> float:
 def _plausible(unit: Unit, now: Measured | Count, before: Measured | Count) -> Interval | None:
     if isinstance(now, Count) and isinstance(before, Count):
         return intervals.count_change(now, before)
-    assert isinstance(now, Measured)  # noqa: S101  # a count is never compared with something else
-    assert isinstance(before, Measured)  # noqa: S101
+    if isinstance(now, Count) or isinstance(before, Count):
+        raise TypeError("A count is compared with a count.")
     if now.value is None or before.value is None or now.interval is None or before.interval is None:
         return None
     sides = now.value, now.interval, before.value, before.interval

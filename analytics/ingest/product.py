@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final
 
 from analytics.ingest.comparison import Kind
 from analytics.ingest.history import Website
-from analytics.postgres import Parameter, Postgres, Value
+from analytics.postgres import Parameter, Postgres
 from analytics.satisfaction import Scores
 
 _SPAN: Final = "CAST(:date_from AS timestamp) AT TIME ZONE 'UTC' AS starts, CAST(:date_to AS timestamp) AT TIME ZONE 'UTC' AS ends"
@@ -183,12 +183,11 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
         *("median_response_seconds", "p90_response_seconds", "mean_response_seconds"),
         *("median_resolution_seconds", "p90_resolution_seconds", "mean_resolution_seconds"),
     )
-    found = cast("Sequence[float | None]", row)
-    values = dict(zip((*names, *durations), found[:15], strict=True))
+    values: dict[str, float | None] = dict(zip((*names, *durations), row[:15], strict=True))
     values["ai_handled_rate"] = (
         (values["ai_resolved"] or 0) / values["resolved"] if values["resolved"] else None
     )
-    return Numbers(values, _scores(found[15:18]), _scores(found[18:21]))
+    return Numbers(values, _scores(row[15:18]), _scores(row[18:21]))
 
 
 def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to: str) -> int:
@@ -202,7 +201,7 @@ def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to:
     Source: Postgres `visitor`.
     """
     (row,) = _rows(postgres, "parity_visitors", _VISITORS, website, date_from=date_from, date_to=date_to)
-    return cast("int", row[0])
+    return int(row[0])
 
 
 def durations(
@@ -217,7 +216,7 @@ def durations(
     """
     statement = f"{_COUNTED} {_ROWS[kind]}"
     rows = _rows(postgres, "parity_rows", statement, website, date_from=date_from, date_to=date_to)
-    return {cast("str", id_): cast("float | None", seconds) for id_, seconds in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, Known]:
@@ -229,7 +228,7 @@ def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str,
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     rows = _rows(postgres, "parity_known", _KNOWN, website, ids=list(ids))
-    return {cast("str", row[0]): Known(*row) for row in rows}  # type: ignore[arg-type]  # as selected
+    return {row[0]: Known(*row) for row in rows}
 
 
 def known_visitors(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownVisitor]:
@@ -241,12 +240,13 @@ def known_visitors(postgres: Postgres, website: Website, ids: Sequence[str]) -> 
     Source: Postgres `visitor`.
     """
     rows = _rows(postgres, "parity_known_visitors", _KNOWN_VISITORS, website, ids=list(ids))
-    return {cast("str", row[0]): KnownVisitor(*row) for row in rows}  # type: ignore[arg-type]  # as selected
+    return {row[0]: KnownVisitor(*row) for row in rows}
 
 
 def _rows(
     postgres: Postgres, name: str, statement: str, website: Website, **params: Parameter
-) -> Iterator[Sequence[Value]]:
+) -> Iterator[Sequence[Any]]:
+    """The rows of a statement of this module, typed as it selects them."""
     own: dict[str, Parameter] = {"website_id": website.id, "organization_id": website.organization_id}
     for part in postgres.stream(name, statement, own | params):
         yield from part
