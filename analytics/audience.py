@@ -19,7 +19,6 @@ Count = Literal["visitors", "sessions", "page_views"]
 Dimension = Literal["country", "city", "device", "browser", "page"]
 
 COUNTS: Final[tuple[Count, ...]] = ("visitors", "sessions", "page_views")
-DIMENSIONS: Final[tuple[Dimension, ...]] = ("country", "city", "device", "browser", "page")
 VALUE_COLUMNS: Final = (
     "dimension",
     "value",
@@ -133,14 +132,9 @@ def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
         rows: As in `schemas.VISITOR_TIMESERIES`.
         resolved: The periods.
     """
-    sides = ("current", "previous") if is_compared(resolved) else ("current",)
+    sides = ("current",) if resolved.visitors_before is None else ("current", "previous")
     parts = [_side(rows[rows["period"] == which], resolved, which) for which in sides]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-
-
-def is_compared(resolved: ResolvedView) -> bool:
-    """True when the period before is read and shown."""
-    return resolved.visitors_gate.is_open
 
 
 def bucket_of(resolved: ResolvedView) -> Bucket:

@@ -90,6 +90,16 @@ class ResolvedView:
         return Gate(self.is_compared, self.visitors_comparable)
 
     @property
+    def before(self) -> Period | None:
+        """The period before, where conversations are compared with it; None otherwise: nothing of it is read then."""
+        return self.previous if self.gate.is_open else None
+
+    @property
+    def visitors_before(self) -> Period | None:
+        """The same where visitors are compared."""
+        return self.previous if self.visitors_gate.is_open else None
+
+    @property
     def visitors_since(self) -> date | None:
         """The first local day whose visitors are counted, when they cover less than conversations; None otherwise."""
         if self.visitors.is_empty or self.visitors.start <= self.conversations.start:

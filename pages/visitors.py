@@ -52,13 +52,13 @@ def draw_course() -> None:
         if not (reading.value[metric.column] > 0).any():
             nobody()
             return
-        before = resolved.previous.local_days() if audience.is_compared(resolved) else None
+        before = resolved.visitors_before
         charts.draw_series(
             reading.value,
             metric,
             audience.bucket_of(resolved),
             current=periods.days_label(*resolved.visitors.local_days()),
-            previous=periods.days_label(*before) if before else None,
+            previous=periods.days_label(*before.local_days()) if before else None,
             key="course-chart",
         )
         name = f"{count.replace('_', '-')}-over-time"

@@ -14,13 +14,11 @@ from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
     attempt,
-    bounds_of,
     connections,
     last_good,
 )
-from analytics.cached.whole import PAGE_ROWS as PAGE_ROWS_OF_FILES
-from analytics.cached.whole import Whole, mapped, whole
-from analytics.conversations import PAGE_ROWS, Escalations, Listing
+from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
+from analytics.conversations import Escalations, Listing
 from analytics.errors import SourceError
 from analytics.readings import Answer, Reading
 from analytics.selection import Selection
@@ -159,7 +157,7 @@ def every_conversation(view: View, selection: Selection) -> Whole:
             bounds,
             zone,
             selection,
-            limit=PAGE_ROWS_OF_FILES,
+            limit=PAGE_ROWS,
             offset=offset,
         ).value
 
@@ -188,8 +186,7 @@ def escalations(view: View) -> Reading[Escalations]:
 
 
 def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
-    period = resolved.conversations
-    return bounds_of(period, resolved, is_compared=False), Offsets.of(period)
+    return Bounds.of(resolved.conversations, None), Offsets.of(resolved.conversations)
 
 
 def _rows(resolved: ResolvedView, selection: Selection, page: int) -> Reading[pd.DataFrame]:
@@ -221,8 +218,8 @@ def _conversation_list(
         bounds,
         offsets,
         selection,
-        limit=PAGE_ROWS,
-        offset=(page - 1) * PAGE_ROWS,
+        limit=conversations.PAGE_ROWS,
+        offset=(page - 1) * conversations.PAGE_ROWS,
     )
 
 

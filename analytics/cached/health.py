@@ -22,7 +22,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.cached.whole import Whole
+from analytics.cached.whole import Whole, at_once
 from analytics.errors import Source, SourceError
 from analytics.exports import ROW_LIMIT
 from analytics.health import Probe, Quarantine, QueryUse, SourceHealth
@@ -151,8 +151,7 @@ def every_quarantined(viewer: Viewer, now: datetime) -> Whole:
     reasons = quarantine(viewer, now).value.reasons
     if len(reasons) >= sources.QUARANTINED_REASONS:
         reasons = sources.quarantined_rows(connections().tinybird, ROW_LIMIT).value
-    is_cut = len(reasons) >= ROW_LIMIT
-    return Whole(iter([reasons[:ROW_LIMIT]]), None if is_cut else len(reasons), is_cut)
+    return at_once(reasons)
 
 
 def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:

@@ -17,7 +17,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.cached.whole import Whole
+from analytics.cached.whole import Whole, at_once
 from analytics.exports import ROW_LIMIT
 from analytics.places import Cell
 from analytics.presence import RightNow
@@ -78,8 +78,7 @@ def every_active_visitor(
         rows = sources.active_visitors(
             connections().tinybird, website_id, minutes, bounds, limit=ROW_LIMIT
         ).value
-    is_cut = len(rows) >= ROW_LIMIT
-    return Whole(iter([rows]), None if is_cut else len(rows), is_cut)
+    return at_once(rows)
 
 
 def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:

@@ -15,8 +15,6 @@ from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
     attempt,
-    bounds_of,
-    buckets_of,
     connections,
     last_good,
 )
@@ -41,15 +39,14 @@ def kpis(view: View) -> Reading[KpiBoard]:
         SourceError: Nothing could be read.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
-    visitor_bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
-    website_id, visitors, series = resolved.website.id, None, None
+    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
+    visitors = series = None
     with ThreadPoolExecutor(max_workers=4) as pool:
         conversations = pool.submit(inbox_analytics_of, resolved)
-        scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
+        scores = pool.submit(rating_and_sentiment_of, resolved)
         if not resolved.visitors.is_empty:
             question = resolved.question("unique_visitors", resolved.visitors)
-            visitors = pool.submit(attempt, question, _unique_visitors, website_id, visitor_bounds)
+            visitors = pool.submit(attempt, question, _unique_visitors, resolved.website.id, bounds)
         if are_visitor_days_compared(resolved):
             series = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
     return board(
@@ -130,26 +127,24 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         SourceError: Tinybird could not be read and there is no last good value.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
     with ThreadPoolExecutor(max_workers=2) as pool:
         rows = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
-        scores = pool.submit(rating_and_sentiment_of, resolved, bounds)
+        scores = pool.submit(rating_and_sentiment_of, resolved)
     return timeseries.joined(resolved, rows.result(), scores.result())
 
 
 def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame] | SourceError:
     """The pipe's buckets of a view, or the failure as a value: one read for all who need it."""
-    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
+    bounds = Bounds.of(resolved.conversations, resolved.before)
     question = resolved.question("kpi_timeseries", resolved.conversations), selection
-    period, is_compared = resolved.conversations, resolved.gate.is_open
-    buckets = buckets_of(resolved.bucket, period, resolved, is_compared=is_compared)
-    offsets = Offsets.of(resolved.previous, period) if selection.cell else None
+    buckets = Buckets.of(resolved.bucket, resolved.conversations, resolved.before)
+    offsets = Offsets.of(resolved.previous, resolved.conversations) if selection.cell else None
     return attempt(question, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
 
 
 def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
     """The conversation totals of both periods of a view, or the failure as a value: one read for all who need it."""
-    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
+    bounds = Bounds.of(resolved.conversations, resolved.before)
     question = resolved.question("inbox_analytics", resolved.conversations)
     return attempt(question, _inbox_analytics, resolved.website.id, bounds)
 
@@ -183,7 +178,8 @@ def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFram
     return sources.rating_and_sentiment(connections().postgres, website_id, bounds)
 
 
-def rating_and_sentiment_of(resolved: ResolvedView, bounds: Bounds) -> Reading[pd.DataFrame] | SourceError:
+def rating_and_sentiment_of(resolved: ResolvedView) -> Reading[pd.DataFrame] | SourceError:
     """The scores of both periods, in one read for cards and charts; the failure as a value."""
+    bounds = Bounds.of(resolved.conversations, resolved.before)
     question = resolved.question("rating_and_sentiment", resolved.conversations)
     return attempt(question, _rating_and_sentiment, resolved.website.id, bounds)

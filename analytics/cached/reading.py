@@ -8,14 +8,10 @@ from typing import Final, ParamSpec, TypeVar
 
 import streamlit as st
 
-from analytics.clock import Bucket
 from analytics.connections import Connections
 from analytics.errors import SourceError
-from analytics.periods import Period
 from analytics.readings import Answer, LastGood, Reading
 from analytics.settings import load_settings
-from analytics.sources import Bounds, Buckets
-from analytics.views import ResolvedView
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -50,18 +46,6 @@ def clear() -> None:
 def connections() -> Connections:
     """Both sources and the budget, shared by all sessions of this process."""
     return Connections.from_settings(load_settings())
-
-
-def bounds_of(period: Period, resolved: ResolvedView, *, is_compared: bool) -> Bounds:
-    """Both periods for a pipe; the one before is empty unless it is compared, so that nothing of it is read."""
-    date_from, date_to = period.utc_bounds()
-    before = resolved.previous.utc_bounds() if is_compared else (date_from, date_from)
-    return Bounds(date_from, date_to, *before)
-
-
-def buckets_of(bucket: Bucket, period: Period, resolved: ResolvedView, *, is_compared: bool) -> Buckets:
-    """Where the buckets of the periods in `bounds_of` start."""
-    return Buckets.of(bucket, period, resolved.previous if is_compared else None)
 
 
 def attempt(

@@ -11,7 +11,7 @@ from analytics import sources
 from analytics.attribution import Attribution, attributed
 from analytics.cached.access import resolve_view
 from analytics.cached.overview import kpis, rating_and_sentiment_of
-from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, bounds_of, connections, last_good
+from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, connections, last_good
 from analytics.cached.whole import PAGE_ROWS, Whole, whole
 from analytics.distributions import distributions
 from analytics.errors import SourceError
@@ -56,8 +56,7 @@ def satisfaction_distributions(view: View) -> Reading[pd.DataFrame]:
     Source: Postgres `feedback` and `conversation`.
     """
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.conversations, resolved, is_compared=resolved.gate.is_open)
-    scores = rating_and_sentiment_of(resolved, bounds)
+    scores = rating_and_sentiment_of(resolved)
     if isinstance(scores, SourceError):
         raise scores
     return scores.with_value(distributions(scores.value, resolved))

@@ -13,12 +13,10 @@ from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
-    bounds_of,
-    buckets_of,
     connections,
     last_good,
 )
-from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
+from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
 from analytics.readings import Answer, Reading
 from analytics.sources import Bounds, Buckets, VisitorFilters
 from analytics.views import ResolvedView, View
@@ -38,8 +36,9 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
         visitors, sessions, page_views (int): distinct visitors, distinct sessions, page views.
         visitors_ratio (float, 0..1): share of all visitors; shares of a dimension may add up to more than 1.
         previous_visitors (float): of the period before; NaN when not compared.
-        change_ratio (float): change of visitors; NaN when not compared or from zero.
-        verdict (string): as `metrics.Verdict`.
+        change_ratio, change_low_ratio, change_high_ratio (float): change of visitors per hour and its 95 % interval; NaN
+            when not compared or from zero.
+        verdict, reason (string), is_twofold (bool): as in `verdicts.Delta`; no reason where that has none.
 
     Where visitor data does not reach the period at all, totals are None and `values` has no rows; nothing is asked.
 
@@ -52,7 +51,7 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
     resolved = resolve_view(view)
     if resolved.visitors.is_empty:
         return Reading(audience.audience(None, resolved), view.now)
-    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
+    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
     reading = last_good.read(
         (resolved.question("visitor_breakdown", resolved.visitors), filters),
         lambda: _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
@@ -76,9 +75,9 @@ def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimensio
     """
     listed = visitor_breakdown(view, filters).value.of(dimension)
     if len(listed) < LISTED_VALUES:
-        return Whole(iter([listed]), len(listed), is_cut=False)
+        return at_once(listed)
     resolved = resolve_view(view)
-    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
+    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
 
     def read(offset: int) -> pd.DataFrame:
         return sources.visitor_breakdown(
@@ -89,7 +88,7 @@ def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimensio
             filters,
             dimension=dimension,
             limit=PAGE_ROWS,
-            offset=offset or None,
+            offset=offset,
         ).value
 
     first = read(0)
@@ -132,13 +131,8 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
             [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
         )
         return Reading(audience.series(nothing, resolved), view.now)
-    bounds = bounds_of(resolved.visitors, resolved, is_compared=resolved.visitors_gate.is_open)
-    buckets = buckets_of(
-        audience.bucket_of(resolved),
-        resolved.visitors,
-        resolved,
-        is_compared=resolved.visitors_gate.is_open,
-    )
+    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
+    buckets = Buckets.of(audience.bucket_of(resolved), resolved.visitors, resolved.visitors_before)
     reading = last_good.read(
         (resolved.question("visitor_timeseries", resolved.visitors), filters),
         lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
@@ -155,9 +149,9 @@ def _visitor_breakdown(
 
 def _days_of(resolved: ResolvedView) -> Buckets:
     """The days of both periods; none where nothing is compared, because only the verdict needs them."""
-    if not resolved.visitors_gate.is_open:
+    if resolved.visitors_before is None:
         return Buckets("", "")
-    return buckets_of("day", resolved.visitors, resolved, is_compared=True)
+    return Buckets.of("day", resolved.visitors, resolved.visitors_before)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -30,6 +30,12 @@ class Whole:
     is_cut: bool
 
 
+def at_once(rows: pd.DataFrame) -> Whole:
+    """A list that was read at once; one that reaches the limit may be cut."""
+    is_cut = len(rows) >= ROW_LIMIT
+    return Whole(iter([rows.head(ROW_LIMIT)]), None if is_cut else len(rows), is_cut)
+
+
 def whole(ask: Callable[[int], pd.DataFrame], *keys: str, has_total: bool = True) -> Whole:
     """A list from a source that answers in pages. The first one is read now.
 

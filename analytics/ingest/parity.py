@@ -102,7 +102,7 @@ def parity(
     end = now.replace(microsecond=0)
     current = Period(period.start, max(period.start, min(period.end, end)), period.timezone)
     before = previous(current, max(1, period.day_count()))
-    bounds = Bounds(*current.utc_bounds(), *before.utc_bounds())
+    bounds = Bounds.of(current, before)
     totals = sources.inbox_analytics(tinybird, website.id, bounds).value
     rated = sources.rating_and_sentiment(postgres, website.id, bounds)
     clock = history.server_time(postgres)

@@ -37,6 +37,13 @@ class Bounds:
     prev_date_from: str
     prev_date_to: str
 
+    @classmethod
+    def of(cls, current: Period, previous: Period | None) -> Bounds:
+        """Both periods; None for a period before that is not asked for, which is then empty."""
+        date_from, date_to = current.utc_bounds()
+        before = (date_from, date_from) if previous is None else previous.utc_bounds()
+        return cls(date_from, date_to, *before)
+
     def params(self) -> dict[str, str]:
         """The four pipe parameters."""
         return {
@@ -65,9 +72,10 @@ class Buckets:
         before = () if previous is None else periods.bucket_starts(previous, bucket)
         return cls(clock.unix_seconds(periods.bucket_starts(current, bucket)), clock.unix_seconds(before))
 
-    def params(self) -> dict[str, str | None]:
-        """The two pipe parameters; None for a period without buckets."""
-        return {"bucket_starts": self.starts or None, "prev_bucket_starts": self.prev_starts or None}
+    def params(self) -> dict[str, str]:
+        """The two pipe parameters, without that of a period that has no buckets."""
+        given = {"bucket_starts": self.starts, "prev_bucket_starts": self.prev_starts}
+        return {name: starts for name, starts in given.items() if starts}
 
 
 @dataclass(frozen=True, slots=True)

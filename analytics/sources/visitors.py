@@ -62,7 +62,7 @@ def visitor_breakdown(
     *,
     dimension: str | None = None,
     limit: int = BREAKDOWN_LIMIT,
-    offset: int | None = None,
+    offset: int = 0,
 ) -> Answer[pd.DataFrame]:
     """One row per (dimension, value), as in `schemas.VISITOR_BREAKDOWN`, most visitors first.
 
@@ -76,7 +76,7 @@ def visitor_breakdown(
         filters: What to narrow them to.
         dimension: Only the values of this one: browser, city, country, device or page; None for all.
         limit: At most so many values of each dimension.
-        offset: Values of each dimension to skip; None skips none.
+        offset: Values of each dimension to skip.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -90,7 +90,7 @@ def visitor_breakdown(
         **filters.params(),
         "dimension": dimension,
         "limit": limit,
-        "offset": offset,
+        "offset": offset or None,
     }
     return pipe_frame(tinybird, schemas.VISITOR_BREAKDOWN, params)
 

@@ -341,9 +341,9 @@ def _header(title: str, view: View, resolved: ResolvedView, data: Data, *, has_r
     if has_range:
         days = _days(resolved, data)
         facts.append(periods.days_label(*days))
-        comparable = resolved.comparable if data == "conversations" else resolved.visitors_comparable
-        if resolved.is_compared and comparable.is_ok:
-            both = resolved.previous.local_days(), days
+        before = resolved.before if data == "conversations" else resolved.visitors_before
+        if before is not None:
+            both = before.local_days(), days
             facts.append(f"vs {formatting.without_year(*(periods.days_label(*each) for each in both))}")
     with st.container(gap=None, key="header"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-title"):

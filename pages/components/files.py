@@ -15,8 +15,9 @@ from analytics import cached, conversations
 from analytics.attribution import Attribution
 from analytics.audience import Dimension
 from analytics.cached import VisitorFilters, Whole
-from analytics.clock import parse_timezone
+from analytics.clock import day_starts, parse_timezone
 from analytics.exports import ROW_LIMIT
+from analytics.periods import Period
 from analytics.places import Cell
 from analytics.selection import BAND_COUNT, Measure, Selection
 from analytics.views import ResolvedView, View
@@ -68,7 +69,7 @@ class Table:
 def kpis(view: View) -> Table:
     """The cards of Overview."""
     resolved = cached.resolve_view(view)
-    since = resolved.visitors.start if resolved.visitors_note and not resolved.visitors.is_empty else None
+    since = resolved.visitors.start if resolved.visitors_since else None
     return _of_conversations(resolved, cards.table(cached.kpis(view).value, since), _visitors_note(resolved))
 
 
@@ -148,8 +149,8 @@ def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) ->
         resolved,
         cached.every_visitor_value(view, filters, dimension),
         shown,
-        period=(resolved.visitors.start, resolved.visitors.end),
-        previous=_previous(resolved, is_compared=is_compared),
+        period=_edges(resolved.visitors),
+        previous=_before(resolved.visitors_before),
         note=_visitors_note(resolved),
     )
 
@@ -263,20 +264,17 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
 
 def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
     """A table that says nothing of the period before."""
-    return Table((frame,), (resolved.conversations.start, resolved.conversations.end), total=len(frame))
+    return Table((frame,), _edges(resolved.conversations), total=len(frame))
 
 
 def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
-    period, previous = resolved.conversations, _previous(resolved, is_compared=resolved.gate.is_open)
     said = tuple(note for note in notes if note)
-    return Table((frame,), (period.start, period.end), previous, len(frame), said)
+    return Table((frame,), _edges(resolved.conversations), _before(resolved.before), len(frame), said)
 
 
 def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
-    previous = _previous(resolved, is_compared=resolved.visitors_gate.is_open)
-    note = _visitors_note(resolved)
-    edges = resolved.visitors.start, resolved.visitors.end
-    return Table((frame,), edges, previous, len(frame), (*notes, note) if note else notes)
+    said = tuple(note for note in (*notes, _visitors_note(resolved)) if note)
+    return Table((frame,), _edges(resolved.visitors), _before(resolved.visitors_before), len(frame), said)
 
 
 def _of_list(
@@ -288,7 +286,6 @@ def _of_list(
     previous: Instants | None = None,
     note: str | None = None,
 ) -> Table:
-    shown = resolved.conversations
     notes = [note] if note else []
     if whole.is_cut:
         of = f"of {formatting.count(whole.total)} " if whole.total else ""
@@ -298,7 +295,7 @@ def _of_list(
     total = None if whole.total is None else min(whole.total, ROW_LIMIT)
     return Table(
         (words(rows) for rows in whole.pages),
-        period or (shown.start, shown.end),
+        period or _edges(resolved.conversations),
         previous,
         total,
         tuple(notes),
@@ -306,8 +303,12 @@ def _of_list(
     )
 
 
-def _previous(resolved: ResolvedView, *, is_compared: bool) -> Instants | None:
-    return (resolved.previous.start, resolved.previous.end) if is_compared else None
+def _edges(period: Period) -> Instants:
+    return period.start, period.end
+
+
+def _before(period: Period | None) -> Instants | None:
+    return None if period is None else _edges(period)
 
 
 def _visitors_note(resolved: ResolvedView) -> str | None:
@@ -315,9 +316,7 @@ def _visitors_note(resolved: ResolvedView) -> str | None:
 
 
 def _last_days(view: View, days: int) -> Instants:
-    zone = parse_timezone(view.timezone)
-    today = view.now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=days - 1), view.now
+    return day_starts(view.now, days, parse_timezone(view.timezone))[0], view.now
 
 
 def _buckets(series: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,21 @@ def read(asked: str) -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(b"".join(download.answer(asked).lines)), keep_default_na=False)
 
 
+@pytest.mark.parametrize(
+    ("timezone", "now", "start"),
+    [
+        pytest.param("Europe/Berlin", "2026-11-26T09:00", "2026-11-25T23:00", id="ordinary"),
+        pytest.param("America/Havana", "2026-11-01T05:30", "2026-11-01T04:00", id="midnight comes twice"),
+        pytest.param("America/Santiago", "2026-09-06T12:00", "2026-09-06T04:00", id="no midnight"),
+    ],
+)
+def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, start: str) -> None:
+    """At its first instant, as the days that the rows count do."""
+    at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
+    view = View(ANYBODY, "w", Range(days=1), timezone, at, is_compared=False)
+    assert files._last_days(view, 1) == (expected, at)
+
+
 @pytest.fixture
 def busy(make_site: Callable[..., Site], send_events: SendEvents) -> Site:
     """Two weeks: 40 conversations and 320 cities in each, all of it before today."""
@@ -136,7 +151,7 @@ def test_a_list_is_whole_however_much_of_it_the_page_shows(busy: Site, name: str
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are read seven rows at a time, and a file holds 15."""
-    monkeypatch.setattr("analytics.cached.conversations.PAGE_ROWS_OF_FILES", 7)
+    monkeypatch.setattr("analytics.cached.conversations.PAGE_ROWS", 7)
     monkeypatch.setattr("analytics.cached.whole.PAGE_ROWS", 7)
     for module in ("analytics.cached.whole", "pages.components.files"):
         monkeypatch.setattr(f"{module}.ROW_LIMIT", 15)
