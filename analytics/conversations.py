@@ -69,14 +69,12 @@ class Escalations:
         started: Conversations started in it.
         ratio: Of the started, 0..1, at most 1 (one that started before may be escalated now); None without any.
         delta: The change of the ratio in percentage points; less is better.
-        previous_ratio: The same of the period before; None when not compared or nothing started.
     """
 
     escalated: int
     started: int
     ratio: float | None
     delta: Delta
-    previous_ratio: float | None
 
 
 def last_page(total: int) -> int:
@@ -223,8 +221,7 @@ def escalations(periods: ConversationPeriods, gate: Gate) -> Escalations:
         of="started conversations",
         nothing="no conversations started",
     )
-    before = previous.value if gate.is_open else None
-    return Escalations(periods.current.escalated, periods.current.started, current.value, delta, before)
+    return Escalations(periods.current.escalated, periods.current.started, current.value, delta)
 
 
 def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:

@@ -197,9 +197,9 @@ def test_escalations_are_not_compared_past_the_limit_or_switched_off() -> None:
     limit = Comparable(is_ok=False, reason="data reaches back 21 days", longest_days=10)
     seen = conversations.escalations(both, Gate(is_compared=True, comparable=limit))
     assert (seen.delta.verdict, seen.delta.reason) == ("not_comparable", "data reaches back 21 days")
-    assert seen.previous_ratio is None
+    assert (seen.delta.change, seen.delta.low, seen.delta.high) == (None, None, None)
     off = conversations.escalations(both, Gate(is_compared=False, comparable=OPEN.comparable))
-    assert (off.delta.verdict, off.previous_ratio) == ("off", None)
+    assert (off.delta.verdict, off.delta.change, off.delta.low) == ("off", None, None)
 
 
 def row(name: str, **facts: object) -> dict[str, object]:

@@ -15,9 +15,8 @@ from analytics import cached, countries, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension, Total
 from analytics.cached import Reading, ResolvedView, VisitorFilters
 from analytics.country_codes import folded
-from analytics.verdicts import Delta
 from pages.components import changes, chrome, explain, filters, formatting, url_state
-from pages.components.charts import Metric
+from pages.components.charts import Metric, sparkline
 from pages.components.palette import Palette, palette
 
 UNKNOWN = "-"
@@ -135,7 +134,7 @@ def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolve
                     METRICS[name].title,
                     formatting.count(total.value),
                     total.delta,
-                    _sparkline(series, name),
+                    sparkline(series, name),
                     total.since,
                 )
                 for line in _notes(total, resolved):
@@ -273,8 +272,7 @@ def _why(row: Mapping[Hashable, object]) -> str:
     """Between what a row's change plausibly is, and why it may be chance; shown where a pointer rests."""
     low, high = (float(str(row[f"change_{end}_ratio"])) for end in ("low", "high"))
     reason = row["reason"] if isinstance(row["reason"], str) else ""
-    delta = Delta(0.0, "relative", "within_noise", low=low, high=high)
-    moved = changes.range_text(delta) if low == low else None
+    moved = changes.between(low, high, "relative") if low == low else None
     return ", ".join(part for part in (moved, reason) if part)
 
 
@@ -302,11 +300,3 @@ def _notes(total: Total, resolved: ResolvedView) -> list[str]:
         said.append(changes.VERDICTS[delta.verdict])
     moved = changes.range_text(delta)
     return [*([moved] if moved else []), " · ".join(said), *changes.doubts(delta)]
-
-
-def _sparkline(series: pd.DataFrame | None, name: Count) -> list[float]:
-    if series is None:
-        return []
-    rows = series[(series["period"] == "current") & series["is_complete"]]
-    values = rows[name].dropna()
-    return [float(value) for value in values]

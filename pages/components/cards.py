@@ -15,7 +15,7 @@ from analytics.cached import Question, View
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.verdicts import Unit
 from pages.components import changes, explain, formatting, mix
-from pages.components.charts import METRICS, MetricKey
+from pages.components.charts import METRICS, MetricKey, sparkline
 from pages.components.panel import failure
 
 CARD_MIN_WIDTH_PX = 148
@@ -113,25 +113,26 @@ def draw_cards(
         for key in KPI_ORDER:
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
-                    draw_card(board.kpis[key], _sparkline(series, key), board.questions[key], view)
+                    course = sparkline(series, METRICS[METRIC_OF[key]].column)
+                    draw_card(board.kpis[key], course, board.questions[key], view)
                 else:
                     st.markdown(WORDING[key].title)
                     failure(board.errors[key], key)
 
 
 def draw_card(
-    kpi: Kpi, sparkline: Sequence[float], questions: Sequence[Question], view: View | None = None
+    kpi: Kpi, course: Sequence[float], questions: Sequence[Question], view: View | None = None
 ) -> None:
     """Draw one KPI: number, change, verdict, n, and the way to its explanation.
 
     Args:
         kpi: the KPI.
-        sparkline: its course over time; empty leaves it out.
+        course: its values over time, for the sparkline; empty leaves it out.
         questions: what was asked for it, as sent.
         view: what is looked at, for what the explanation asks; None asks nothing.
     """
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
-    changes.draw_metric(wording.title, metric.text(kpi.value), kpi.delta, sparkline, kpi.since)
+    changes.draw_metric(wording.title, metric.text(kpi.value), kpi.delta, course, kpi.since)
     for line in _notes(kpi):
         st.caption(line)
     left_out = None if view is None else lambda: cached.left_out(view).value.get(kpi.key, 0)
@@ -207,11 +208,3 @@ def _notes(kpi: Kpi) -> list[str]:
         lines.append(f"Not comparable: {delta.reason}")
     lines.extend(text for text in (mix.line(kpi), kpi.missing_reason, kpi.note) if text)
     return lines
-
-
-def _sparkline(series: pd.DataFrame | None, key: KpiKey) -> list[float]:
-    if series is None:
-        return []
-    rows = series[(series["period"] == "current") & series["is_complete"]]
-    values = rows[METRICS[METRIC_OF[key]].column].dropna()
-    return [float(value) for value in values]

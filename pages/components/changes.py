@@ -9,7 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
-from analytics.verdicts import SHOWN_DECIMALS, Delta, Verdict
+from analytics.verdicts import SHOWN_DECIMALS, Delta, Unit, Verdict
 from pages.components import formatting
 
 VERDICTS: dict[Verdict, str] = {
@@ -82,23 +82,25 @@ def change_text(delta: Delta) -> str | None:
 
 
 def range_text(delta: Delta) -> str | None:
-    """Between what the change plausibly is, in the chip's unit.
-
-    None where there is no change or too little to tell, and where both ends read as the same number, as for values that
-    are all equal.
+    """Between what the change plausibly is, in the chip's unit, as `between`; None without a change or with too little to tell.
 
     >>> range_text(Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06))
     'between −58 and +6'
-    >>> range_text(Delta(0.05, "relative", "better", low=0.002, high=0.098))
-    'between +0.2 and +9.8'
-    >>> range_text(Delta(4.1, "pp", "within_noise", low=-1.24, high=9.0))
-    'between −1.2 and +9.0'
     """
     if delta.change is None or delta.low is None or delta.high is None:
         return None
-    scale = 100 if delta.unit == "relative" else 1
-    low, high = delta.low * scale, delta.high * scale
-    fewest = SHOWN_DECIMALS[delta.unit]
+    return between(delta.low, delta.high, delta.unit)
+
+
+def between(low: float, high: float, unit: Unit) -> str | None:
+    """The ends of a change's range; None where both read as the same number, as for values that are all equal.
+
+    >>> between(0.002, 0.098, "relative"), between(-1.24, 9.0, "pp")
+    ('between +0.2 and +9.8', 'between −1.2 and +9.0')
+    """
+    scale = 100 if unit == "relative" else 1
+    low, high = low * scale, high * scale
+    fewest = SHOWN_DECIMALS[unit]
     if high > LARGEST_END:
         return f"{next(_ways((low,), fewest))[0]} or more"
     texts = next((texts for texts in _ways((low, high), fewest) if texts[0] != texts[1]), None)

@@ -5,7 +5,6 @@ Owns the words. The parts come ready from `analytics.mix`.
 
 from analytics.metrics import Kpi
 from analytics.mix import Split
-from analytics.verdicts import Delta
 from pages.components import changes, formatting
 
 
@@ -37,11 +36,11 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
         return []
     if parts.own_ratio is None or parts.mix_ratio is None:
         return [(_shares(parts), "no handler is in both periods")]
-    shift, range_ = _shift(parts), parts.own_interval
-    low, high = (None, None) if range_ is None else (range_.low, range_.high)
-    own = changes.in_words(Delta(parts.own_ratio, "relative", "within_noise", low=low, high=high))
+    shift, own, range_ = _shift(parts), formatting.relative(parts.own_ratio), parts.own_interval
+    if range_ is not None and (moved := changes.between(range_.low, range_.high, "relative")):
+        own += f", {moved}"
     return [
-        ("AI and people each", own or formatting.MISSING),
+        ("AI and people each", own),
         (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", formatting.relative(parts.mix_ratio)),
     ]
 
