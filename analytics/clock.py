@@ -193,12 +193,10 @@ def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> da
     >>> floor_to_bucket(datetime(2026, 7, 1, 12, 30, tzinfo=UTC), "week", london).isoformat()
     '2026-06-28T23:00:00+00:00'
     """
-    wall = instant.astimezone(timezone)
     if bucket != "hour":
         day = local_day(instant, timezone)
         return local_midnight(day - timedelta(days=day.weekday() if bucket == "week" else 0), timezone)
-    since_hour = timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
-    start = instant.astimezone(UTC) - since_hour
+    start = instant.astimezone(UTC) - _since_hour(instant.astimezone(timezone))
     return max([start, *_changes(start, instant.astimezone(UTC) + _SECOND, timezone)])
 
 
@@ -211,15 +209,17 @@ def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> dateti
     """
     if bucket == "hour":
         first = instant.astimezone(UTC)
-        wall = first.astimezone(timezone)
-        end = (
-            first + _HOUR - timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
-        )
+        end = first + _HOUR - _since_hour(first.astimezone(timezone))
         return min([end, *_changes(first, end, timezone)])
     day = floor_to_bucket(instant, bucket, timezone).astimezone(timezone).date()
     if bucket == "week":
         day -= timedelta(days=day.weekday())  # a Monday that was skipped starts where Tuesday does
     return local_midnight(day + timedelta(days=7 if bucket == "week" else 1), timezone)
+
+
+def _since_hour(wall: datetime) -> timedelta:
+    """How long ago the local clock showed a full hour, if it was not changed since."""
+    return timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
 
 
 def _changes(start: datetime, end: datetime, timezone: ZoneInfo) -> list[datetime]:

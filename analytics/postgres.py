@@ -240,8 +240,8 @@ class Postgres:
 
 def _limit(connection: Connection, statement_seconds: float, idle_seconds: float) -> None:
     """Has the server itself stop what takes too long in this transaction, and end it when its reader is gone."""
-    milliseconds = [str(round(seconds * 1000)) for seconds in (statement_seconds, idle_seconds)]
-    connection.execute(_LIMIT, dict(zip(("statement", "idle"), milliseconds, strict=True)))
+    limits = {"statement": statement_seconds, "idle": idle_seconds}
+    connection.execute(_LIMIT, {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()})
 
 
 def _engine(url: str, limits: Limits) -> Engine:

@@ -195,7 +195,7 @@ def row_count(answer: Mapping[str, object], key: str, datasource: str) -> int:
     """
     value = whole_number(answer.get(key))
     if value is None:
-        raise mismatch(datasource, f"its answer has no {key} that can be one")
+        raise mismatch(datasource, f"its answer has no usable {key}")
     return value
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from numbers import Real
 from typing import Final, Literal
@@ -94,24 +95,17 @@ def _text(field: str, value: object, changes: dict[str, Change]) -> str | None:
     return text
 
 
-def _name(field: str, value: object, changes: dict[str, Change]) -> str | None:
+def _words(field: str, value: object, changes: dict[str, Change]) -> str | None:
+    """A name or an address, tidied and not longer than its column."""
     text = _text(field, value, changes)
     if text is None:
         return None
-    name = texts.tidied(texts.decoded(text) if field == "city" else text)
-    if len(name) > MAX_CHARACTERS[field]:
+    is_address = field == "page_url"
+    tidied, cut = (texts.tidied_address, texts.cut_address) if is_address else (texts.tidied, texts.cut)
+    text = tidied(texts.decoded(text) if field == "city" else text)
+    if len(text) > MAX_CHARACTERS[field]:
         changes[field] = "too long, cut"
-    return texts.cut(name, MAX_CHARACTERS[field])
-
-
-def _address(field: str, value: object, changes: dict[str, Change]) -> str | None:
-    text = _text(field, value, changes)
-    if text is None:
-        return None
-    address = texts.tidied_address(text)
-    if len(address) > MAX_CHARACTERS[field]:
-        changes[field] = "too long, cut"
-    return texts.cut_address(address, MAX_CHARACTERS[field])
+    return cut(text, MAX_CHARACTERS[field])
 
 
 def _country(field: str, value: object, changes: dict[str, Change]) -> str | None:
@@ -137,10 +131,8 @@ def _session(field: str, value: object, changes: dict[str, Change]) -> str | Non
 def _degrees(field: str, value: object, changes: dict[str, Change]) -> float | None:
     degrees = math.nan
     if isinstance(value, _NUMBERS) and not isinstance(value, bool):
-        try:
+        with suppress(ValueError, OverflowError):  # a signalling NaN; an integer of a thousand digits
             degrees = float(value)
-        except (ValueError, OverflowError):  # a signalling NaN; an integer of a thousand digits
-            degrees = math.nan
     if not abs(degrees) <= _MOST_DEGREES[field]:
         changes[field] = "not a coordinate, emptied"
         return None
@@ -150,10 +142,10 @@ def _degrees(field: str, value: object, changes: dict[str, Change]) -> float | N
 _READERS: Final[Mapping[str, Callable[[str, object, dict[str, Change]], str | float | None]]] = {
     "session_id": _session,
     "country_code": _country,
-    "city": _name,
+    "city": _words,
     "latitude": _degrees,
     "longitude": _degrees,
-    "device_type": _name,
-    "browser": _name,
-    "page_url": _address,
+    "device_type": _words,
+    "browser": _words,
+    "page_url": _words,
 }

@@ -216,8 +216,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        event = VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit)
-        return self._is_left_out(is_test, event) or self._accept(event)
+        return self._take(is_test, VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit))
 
     def conversation_started(
         self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
@@ -227,8 +226,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        event = _happened("conversation_started", at, which)
-        return self._is_left_out(is_test, event) or self._accept(event)
+        return self._take(is_test, _happened("conversation_started", at, which))
 
     def first_response(
         self,
@@ -243,8 +241,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent, or the start lies more than a minute after the event.
         """
-        event = _took("first_response", at, which, started_at)
-        return self._is_left_out(is_test, event) or self._accept(event)
+        return self._take(is_test, _took("first_response", at, which, started_at))
 
     def conversation_resolved(
         self,
@@ -264,7 +261,7 @@ class Emitter:
             raise InvalidEvent("by_ai", "True or False is needed")
         resolved = _took("conversation_resolved", at, which, started_at)
         by_agent = [resolved.model_copy(update={"event_type": "ai_resolved"})] if by_ai else []
-        return self._is_left_out(is_test, resolved, *by_agent) or self._accept(resolved, *by_agent)
+        return self._take(is_test, resolved, *by_agent)
 
     def escalated(
         self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
@@ -274,8 +271,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        event = _happened("escalated", at, which)
-        return self._is_left_out(is_test, event) or self._accept(event)
+        return self._take(is_test, _happened("escalated", at, which))
 
     def feedback_submitted(
         self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
@@ -285,8 +281,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        event = _happened("feedback_submitted", at, which)
-        return self._is_left_out(is_test, event) or self._accept(event)
+        return self._take(is_test, _happened("feedback_submitted", at, which))
 
     def counters(self) -> Counters:
         """What has been done, and what waits; reads the directory for the latter.
@@ -337,6 +332,10 @@ class Emitter:
         """
         self._is_closed = True
         return self._delivery.close(timeout_seconds)
+
+    def _take(self, is_test: bool | None, *events: VisitorEvent | ConversationEvent) -> bool:
+        """Accepts the events, or leaves them out; whether neither failed."""
+        return self._is_left_out(is_test, *events) or self._accept(*events)
 
     def _accept(self, *events: VisitorEvent | ConversationEvent) -> bool:
         lines = b"".join(ndjson_line(event.row()) for event in events)

@@ -54,7 +54,13 @@ class Segment:
     """
 
     __slots__ = (
-        *("_descriptor", "_fd", "acknowledged_bytes", "appended", "confirmed", "is_adopted", "path"),
+        "_descriptor",
+        "_fd",
+        "acknowledged_bytes",
+        "appended",
+        "confirmed",
+        "is_adopted",
+        "path",
         "size_bytes",
     )
 

@@ -122,10 +122,10 @@ class Sender:
             self._wake.set()
         return True
 
-    def hurry(self) -> bool:
+    def hurry(self) -> None:
         """As `wake`, and lets no events gather before they are sent."""
         self._hurry.set()
-        return self.wake()
+        self.wake()
 
     def stop(self, timeout_seconds: float) -> bool:
         """Ends the thread after its request; whether it has ended. Unsent events stay on the disk."""
@@ -268,10 +268,9 @@ class Sender:
     def _confirmed(self, body: bytes, answer: Ingested) -> bool:
         """Counts what was stored and keeps the rest aside; False only when the thread is to stop."""
         events = body.count(b"\n")
+        # No more than were sent, whatever it says.
         stored = min(answer.successful_rows, events)
-        quarantined = min(
-            answer.quarantined_rows, events - stored
-        )  # no more than were sent, whatever it says
+        quarantined = min(answer.quarantined_rows, events - stored)
         self.sent += stored
         missing = events - stored - quarantined
         is_kept = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from analytics.local.datafile import DatafileError, Datasource, Pipe, load_datasource, load_pipe
@@ -62,14 +62,10 @@ async def files_of(form: FormData) -> dict[str, bytes]:
             raise HTTPException(400, f"The part '{name[:100]}' is not supported by the local server")
         if not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts or "\\" in path:
             raise HTTPException(400, f"The file '{path[:100]}' is not inside the project")
-        files[path] = await _content(part)
+        files[path] = await part.read()
     if not files:
         raise HTTPException(400, "The form holds no datafiles")
     return files
-
-
-async def _content(part: UploadFile) -> bytes:
-    return await part.read()
 
 
 def check(files: Mapping[str, bytes], engine: Engine) -> Checked:

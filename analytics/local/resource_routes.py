@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, cast
+from typing import Final
 
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,7 +29,7 @@ from analytics.local.request_fields import (
     query_of,
 )
 
-_FILE_FORMATS: Final = ("csv", "ndjson", "parquet")
+_FILE_FORMATS: Final[dict[str, Format]] = {"csv": "csv", "ndjson": "ndjson", "parquet": "parquet"}
 _GZIP: Final = b"\x1f\x8b"
 _IMPORT: Final = frozenset({"format", "url", "dialect_delimiter"})
 _TABS: Final = {"\\t": "\t", "tab": "\t"}
@@ -139,7 +138,7 @@ class ResourceRoutes:
                 elif file is not None:
                     raise HTTPException(400, "The form holds more than one file: send one per request")
                 else:
-                    file = await _content(part)
+                    file = await part.read()
         elif kind_of(request) == "application/x-www-form-urlencoded":
             fields = await fields_of(request)
         mode = fields.get("mode", "create")
@@ -165,8 +164,8 @@ class ResourceRoutes:
 
     async def _imported(self, datasource: Datasource, body: bytes, fields: dict[str, str]) -> Job:
         """Stores a file, with bad rows in the quarantine; the job that tells how many."""
-        format_ = fields.get("format", "csv")
-        if format_ not in _FILE_FORMATS:
+        format_ = _FILE_FORMATS.get(fields.get("format", "csv"))
+        if format_ is None:
             raise HTTPException(400, f"The parameter 'format' is one of {', '.join(_FILE_FORMATS)}")
         delimiter = fields.get("dialect_delimiter", ",")
         delimiter = _TABS.get(delimiter, delimiter)
@@ -180,7 +179,7 @@ class ResourceRoutes:
         engine = self._backend.engine
         async with self._imports:
             _, stored = await self._backend.read_events(
-                engine.append, datasource.name, body, cast(Format, format_), job.id, delimiter
+                engine.append, datasource.name, body, format_, job.id, delimiter
             )
             counts = await asyncio.wrap_future(stored)
         job.rows, job.quarantined = counts.successful_rows, counts.quarantined_rows
@@ -223,10 +222,6 @@ class ResourceRoutes:
         if not self._backend.sees(role, datasource):
             raise HTTPException(403, f"The token has no scope for the data source '{datasource.name}'")
         return datasource
-
-
-async def _content(part: UploadFile) -> bytes:
-    return await part.read()
 
 
 def _wants_datafile(fields: dict[str, str], kind: str) -> bool:

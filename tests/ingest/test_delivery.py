@@ -47,6 +47,22 @@ def emptied(emitter: Emitter) -> bool:
     return emitter.counters().spooled == 0
 
 
+def five_sent(tinybird: Tinybird, directory: Path) -> sender.Sender:
+    """The sender that took five page views from a spool and sent them."""
+    writer = Emitter(NOWHERE, "token", directory)
+    for number in range(5):
+        writer.page_view(website_id="w", visitor_id=f"v{number}")
+    writer.close()
+    way = lane.Lane(directory, "visitor_events")
+    each = sender.Sender(way, directory, spool.Bound(directory, 10**9), lambda: tinybird)
+    each.wake()
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while spool.status(directory).spooled and time.monotonic() < deadline:
+        time.sleep(0.02)
+    each.stop(FLUSH_SECONDS)
+    return each
+
+
 _EXITS = """
 import sys
 from pathlib import Path
@@ -293,19 +309,8 @@ def test_a_quarantine_that_cannot_be_understood_sends_nothing_again(tmp_path: Pa
         posts.append(gzip.decompress(request.content).count(b"\n"))
         return httpx.Response(200, json={"successful_rows": posts[-1] - 1, "quarantined_rows": 1})
 
-    writer = Emitter(NOWHERE, "token", tmp_path)
-    for number in range(5):
-        writer.page_view(website_id="w", visitor_id=f"v{number}")
-    writer.close()
-    tinybird = Tinybird(NOWHERE, "", "token", "admin", transport=httpx.MockTransport(answer))
-    way = lane.Lane(tmp_path, "visitor_events")
-    each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
-    each.wake()
-    deadline = time.monotonic() + FLUSH_SECONDS
-    while spool.status(tmp_path).spooled and time.monotonic() < deadline:
-        time.sleep(0.02)
-    each.stop(FLUSH_SECONDS)
-    tinybird.close()
+    with Tinybird(NOWHERE, "", "token", "admin", transport=httpx.MockTransport(answer)) as tinybird:
+        each = five_sent(tinybird, tmp_path)
     assert (posts, each.sent, each.refused) == ([5], 4, 1)
     [(_, refusal)] = refused.refusals(tmp_path)
     assert "KeyError in " in refusal.reason
@@ -317,18 +322,8 @@ def test_counts_beyond_what_was_sent_keep_no_event_twice(tmp_path: Path) -> None
     def answer(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"successful_rows": 10**9, "quarantined_rows": 10**9})
 
-    writer = Emitter(NOWHERE, "token", tmp_path)
-    for number in range(5):
-        writer.page_view(website_id="w", visitor_id=f"v{number}")
-    writer.close()
     with Tinybird(NOWHERE, "", "token", transport=httpx.MockTransport(answer)) as tinybird:
-        way = lane.Lane(tmp_path, "visitor_events")
-        each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
-        each.wake()
-        deadline = time.monotonic() + FLUSH_SECONDS
-        while spool.status(tmp_path).spooled and time.monotonic() < deadline:
-            time.sleep(0.02)
-        each.stop(FLUSH_SECONDS)
+        each = five_sent(tinybird, tmp_path)
     assert (each.sent, each.refused) == (5, 0)
 
 
