@@ -86,6 +86,7 @@ class Removal:
         say: Told in a sentence what a person should know.
         is_stopped: Asked between questions; True ends a step early, with nothing lost.
         now: The clock.
+        most_characters: About how long the condition of a job, and of a question, may be.
     """
 
     tinybird: Tinybird
@@ -129,20 +130,18 @@ class Removal:
             key = " ".join((datasource, *sorted(scope)))
             if journal.looked.get(key) == self.now().date():
                 continue
-            looked = journal.model_copy(update={"looked": {**journal.looked, key: self.now().date()}})
+            looked = Journal(looked={**journal.looked, key: self.now().date()})
             try:
                 found = self._found(datasource, website_ids, has_all=not scope)
             except SourceRejected as error:
                 self._refused(datasource, error)
-                journal = self._keep(looked)
-                continue
+                found = []
             if self.is_stopped():
                 return False
-            journal = looked
-            if not found:
-                self._keep(journal)
-                continue
-            return self._started(journal, key, datasource, found)
+            if found:
+                self._start(journal, looked, datasource, found)
+                return False
+            journal = self._keep(looked)
         return True
 
     def _found(self, datasource: str, website_ids: Sequence[str], *, has_all: bool) -> list[RowsOf]:
@@ -168,7 +167,15 @@ class Removal:
         if datasource == "conversation_metrics":
             yield from left_out.conversations(self.postgres, website_ids)
 
-    def _started(self, journal: Journal, key: str, datasource: str, found: list[RowsOf]) -> bool:
+    def _start(self, before: Journal, looked: Journal, datasource: str, found: list[RowsOf]) -> None:
+        """Starts the job for what was found.
+
+        Args:
+            before: The journal without the look, which is kept until Tinybird's answer is seen: a kill starts the job again.
+            looked: The journal with it.
+            datasource: Where.
+            found: Whose rows.
+        """
         condition = deletion.condition_of_all(found)
         job = Job(
             datasource=datasource,
@@ -176,23 +183,19 @@ class Removal:
             rows_found=deletion.count_where(self.tinybird, datasource, condition),
             started_at=self.now(),
         )
-        again = {name: day for name, day in journal.looked.items() if name != key}
-        # Until the answer is seen the day does not count as looked at: a kill here starts the job again.
-        self._keep(Journal(looked=again, running=job))
+        self._keep(before.model_copy(update={"running": job}))
         try:
             job_id = deletion.start_where(self.tinybird, datasource, condition)
         except SourceError as error:
             is_final = isinstance(error, SourceRejected) and not is_busy(error)
-            self._keep(Journal(looked=journal.looked if is_final else again))
+            self._keep(looked if is_final else before)
             if is_final:
                 self._refused(datasource, error)
-                return False
-            if is_busy(error):
-                return False
-            raise
-        self._keep(Journal(looked=journal.looked, running=job.model_copy(update={"job_id": job_id})))
+            elif not is_busy(error):
+                raise
+            return
+        self._keep(looked.model_copy(update={"running": job.model_copy(update={"job_id": job_id})}))
         self.say(f"{datasource}: removing {job.rows_found:,} rows that were deleted or are of test visitors.")
-        return False
 
     def _followed(self, journal: Journal, job: Job) -> Journal:
         """The journal without the job when that has ended, or was never seen to start."""
