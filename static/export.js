@@ -2,15 +2,7 @@
 const WAITING_SECONDS = 30, SAID_FROM_ROWS = 2000
 
 export default function ({ data, parentElement }) {
-  const button = parentElement.querySelector('button')
-  const status = parentElement.querySelector('[role=status]')
-  // What went well is there to be heard; what did not is also there to be seen.
-  const say = (text, isSeen = true) => {
-    status.textContent = text
-    status.className = isSeen ? '' : 'heard'
-  }
-
-  const save = async () => {
+  onClick(parentElement, async (button, say) => {
     button.disabled = true
     say('Reading the rows.', false)
     try {
@@ -25,10 +17,7 @@ export default function ({ data, parentElement }) {
     } finally {
       button.disabled = false
     }
-  }
-
-  // Called again whenever the data changes: the last one counts.
-  button.onclick = save
+  })
 }
 
 /** The server's answer; one that is being started anew is waited for. */
@@ -69,12 +58,4 @@ async function reason(answer) {
   } catch {
     return `The server made no file (status ${answer.status}). Reload the page and try again.`
   }
-}
-
-function download(file, name) {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(file)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

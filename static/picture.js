@@ -2,15 +2,7 @@
 const SHARPNESS = 2, PADDING = 16
 
 export default function ({ data, parentElement }) {
-  const button = parentElement.querySelector('button')
-  const status = parentElement.querySelector('[role=status]')
-  // What went well is there to be heard; what did not is also there to be seen.
-  const say = (text, isSeen = true) => {
-    status.textContent = text
-    status.className = isSeen ? '' : 'heard'
-  }
-
-  const save = async () => {
+  onClick(parentElement, async (button, say) => {
     const panel = button.getRootNode().host.closest('[class*="st-key-panel-"]')
     const shown = panel.querySelector(data.of)
     if (!shown || !shown.clientWidth) return say('Nothing is drawn yet.')
@@ -26,10 +18,7 @@ export default function ({ data, parentElement }) {
       console.warn(error)
       say('The browser made no picture of it.')
     }
-  }
-
-  // Called again whenever the data changes: the last one counts.
-  button.onclick = save
+  })
 }
 
 /** A canvas with what is drawn, `scale` times as large as on the page, under title and caption. */
@@ -121,12 +110,4 @@ function isBlank(canvas) {
   const small = new OffscreenCanvas(32, 32).getContext('2d')
   small.drawImage(canvas, 0, 0, 32, 32)
   return !small.getImageData(0, 0, 32, 32).data.some(Boolean)
-}
-
-function download(file, name) {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(file)
-  link.download = name
-  link.click()
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

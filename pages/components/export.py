@@ -23,7 +23,7 @@ _picture, _csv = (
         name,
         html=(ASSETS / f"{name}.html").read_text("utf-8"),
         css=(ASSETS / "export.css").read_text("utf-8"),
-        js=(ASSETS / f"{name}.js").read_text("utf-8"),
+        js="".join((ASSETS / each).read_text("utf-8") for each in ("export_button.js", f"{name}.js")),
     )
     for name in ("picture", "export")
 )
