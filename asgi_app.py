@@ -56,7 +56,7 @@ class Export(HTTPEndpoint):
         async for part in request.stream():
             body += part
             if len(body) > download.LONGEST_REQUEST:
-                return _no_file("The page asks for too much.", 413)
+                return _no_file("The page asks for too much. Take a filter away and try again.", 413)
         try:
             identity = sign_in.identity_of_request(request)
             file = await run_in_threadpool(download.answer, bytes(body), identity)

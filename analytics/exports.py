@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import pandas as pd
@@ -123,8 +124,7 @@ def csv_lines(pages: Iterable[pd.DataFrame], about: About) -> Iterator[bytes]:
             ]
             yield "\ufeff".encode() + _encoded([[neutral(head) for head in (*heads, *columns)]])
         rows = page.itertuples(index=False, name=None)
-        for first in range(0, len(page), _CHUNK_ROWS):
-            chunk = [next(rows) for _ in range(min(_CHUNK_ROWS, len(page) - first))]
+        while chunk := list(islice(rows, _CHUNK_ROWS)):
             yield _encoded([[*_cells(row, is_instant, about.timezone), *about_cells] for row in chunk])
 
 

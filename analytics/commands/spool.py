@@ -59,9 +59,16 @@ def status(directory: Path | None, is_json: bool) -> None:
         reasons[f"{refusal.kind}: {refusal.reason}"] += refusal.events
     oldest = None if held.oldest is None else held.oldest.isoformat()
     if is_json:
-        text = {"spooled": held.spooled, "oldest": oldest, "refused": held.refused, "bytes": held.bytes}
-        more = {"reasons": dict(reasons), "changed": dict(held.changed)}
-        click.echo(json.dumps({**text, "unreadable": held.unreadable, **more}))
+        report = {
+            "spooled": held.spooled,
+            "oldest": oldest,
+            "refused": held.refused,
+            "bytes": held.bytes,
+            "unreadable": held.unreadable,
+            "reasons": dict(reasons),
+            "changed": dict(held.changed),
+        }
+        click.echo(json.dumps(report))
         return
     click.echo(f"{held.spooled:,} events wait" + (f", the oldest of {oldest}" if oldest else ""))
     click.echo(f"{held.refused:,} events are kept aside")

@@ -178,7 +178,7 @@ class Ledger:
         """
         self._make(self._journals)
         with self._translated():
-            _write(self._journals / f"{purge.website_id}.json", purge)
+            write_whole(self._journals / f"{purge.website_id}.json", purge)
 
     def close(self, purge: Purge) -> Path:
         """Turns the journal of a finished purge into its receipt, and returns where that stands.
@@ -191,7 +191,7 @@ class Ledger:
         self._make(self._receipts)
         path = self._receipts / f"{purge.started_at:%Y%m%dT%H%M%S%fZ}-{purge.website_id}.json"
         with self._translated():
-            _write(path, purge)
+            write_whole(path, purge)
             (self._journals / f"{purge.website_id}.json").unlink(missing_ok=True)
         return path
 
@@ -249,10 +249,15 @@ def _read(path: Path) -> Purge:
         ) from None
 
 
-def _write(path: Path, purge: Purge) -> None:
+def write_whole(path: Path, model: BaseModel) -> None:
+    """Writes a file as JSON, all of it or nothing; a power cut after the call leaves it there.
+
+    Raises:
+        OSError: The disk does not take it; what was there before stays.
+    """
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        file.write(purge.model_dump_json(indent=2) + "\n")
+        file.write(model.model_dump_json(indent=2) + "\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)

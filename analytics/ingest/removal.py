@@ -7,7 +7,6 @@ in the journal, and each job leaves a receipt with the ids that it was for. Post
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest import deletion, left_out
 from analytics.ingest.deletion import RowsOf
 from analytics.ingest.purge import is_busy
-from analytics.ingest.receipts import Ledger, PurgeRefused
+from analytics.ingest.receipts import Ledger, PurgeRefused, write_whole
 from analytics.postgres import Postgres
 from analytics.tinybird import Tinybird
 
@@ -254,12 +253,7 @@ class Removal:
     def _write(self, path: Path, model: BaseModel) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(model.model_dump_json(indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            write_whole(path, model)
         except OSError as error:
             raise ConfigError(
                 f"{path} cannot be written: {error.strerror}.",

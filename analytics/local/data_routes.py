@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from analytics.local.backend import Backend
+from analytics.local.bodies import Format
 from analytics.local.datafile import Pipe
 from analytics.local.exchange import RateLimit, datafile
 from analytics.local.request_fields import (
@@ -22,7 +23,6 @@ from analytics.local.request_fields import (
     query_of,
     query_settings,
 )
-from analytics.local.rows import Format
 from analytics.local.tokens import Role
 
 EVENTS_PER_SECOND = 100

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from analytics.local.appender import Appender, Counts
+from analytics.local.bodies import Format
 from analytics.local.clickhouse import DATABASE, NO_SETTINGS, ClickHouse, Limits, Readers
 from analytics.local.composition import Composed, Composer
 from analytics.local.datafile import Pipe
@@ -21,7 +22,7 @@ from analytics.local.jobs import Job, Jobs
 from analytics.local.parameters import PipeError
 from analytics.local.project import Project
 from analytics.local.query_error import QueryError
-from analytics.local.rows import Format, RowReader
+from analytics.local.rows import RowReader
 from analytics.local.sqlguard import RefusedSql, SqlGuard
 from analytics.local.tables import ensure_tables
 

@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from analytics.local.appender import Busy
+from analytics.local.bodies import InvalidBody
 from analytics.local.jobs import JobRunning
 from analytics.local.parameters import PipeError
 from analytics.local.query_error import QueryError
-from analytics.local.rows import InvalidBody
 from analytics.local.sqlguard import RefusedSql
 from analytics.local.tokens import Role, Tokens
 

@@ -13,9 +13,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple as values_of
 
-from analytics.local.bodies import Format as Format
-from analytics.local.bodies import InvalidBody as InvalidBody
-from analytics.local.bodies import Malformed, events_of
+from analytics.local.bodies import Format, Malformed, events_of
 from analytics.local.columns import EACH
 from analytics.local.convert import UNFIT, Value, as_text, converter
 from analytics.local.datafile import Datasource
