@@ -1,4 +1,4 @@
-"""Whole lists for files, read a page at a time: nothing of them is cached, and no more than a page is held."""
+"""Whole lists for files. A long one is read a page at a time: none of it is cached, and no more than a page is held."""
 
 from __future__ import annotations
 
