@@ -139,11 +139,12 @@ def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolve
                 )
                 for line in _notes(total, resolved):
                     st.caption(line)
-                readings = [
-                    (when, formatting.count(value))
-                    for when, value in (("Value", total.value), ("Period before", total.previous))
-                    if value is not None
-                ]
+                readings = []
+                if total.value is not None:
+                    value = changes.since_text(formatting.count(total.value), total.since)
+                    readings.append(("Value", value))
+                if total.previous is not None:
+                    readings.append(("Period before", formatting.count(total.previous)))
                 if moved := changes.in_words(total.delta):
                     readings.append(("Change", moved))
                 title, definition = METRICS[name].title, DEFINITIONS[name]

@@ -84,7 +84,8 @@ def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
 
     found: list[tuple[str, str]] = []
     if kpi.value is not None:
-        found.append(("Median" if metric.kind == "duration" else "Value", exactly(kpi.value)))
+        value = changes.since_text(exactly(kpi.value), kpi.since)
+        found.append(("Median" if metric.kind == "duration" else "Value", value))
     if kpi.mean is not None:
         found.append(("Mean", exactly(kpi.mean)))
     if kpi.p90 is not None:
@@ -93,7 +94,7 @@ def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
         found.append(("p90", "not shown below 10 values"))
     if kpi.low is not None and kpi.high is not None:
         found.append(("95 % interval", f"{metric.text(kpi.low)} to {metric.text(kpi.high)}"))
-    found.append(("n", f"{formatting.count(kpi.n)} {kpi.n_unit}"))
+    found.append(("n", changes.since_text(f"{formatting.count(kpi.n)} {kpi.n_unit}", kpi.since)))
     if moved := changes.in_words(kpi.delta):
         found.append(("Change", moved))
     if kpi.still_open is not None:
