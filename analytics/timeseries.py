@@ -102,6 +102,7 @@ def _side(
     indexes = _indexes(part, scores, which)
     days = (resolved.conversations.local_days()[0] - period.local_days()[0]).days
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
+    are_visitors_shown = which == "current" or resolved.visitors_gate.is_open
     part = part.assign(
         bucket_start=_local(starts, zone.key),
         bucket_end=_local(ends, zone.key),
@@ -117,7 +118,9 @@ def _side(
         ai_handled_ratio=part["ai_handled_rate"],
         satisfaction_index=pd.Series([index.score for index in indexes], dtype="float64"),
         satisfaction_missing=pd.Series([", ".join(index.missing) for index in indexes], dtype="str"),
-        unique_visitors=part["unique_visitors"].where(starts >= resolved.earliest_visitors),
+        unique_visitors=part["unique_visitors"].where(
+            (starts >= resolved.earliest_visitors) & are_visitors_shown
+        ),
     )
     return part[list(COLUMNS)]
 

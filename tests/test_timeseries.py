@@ -13,7 +13,7 @@ from analytics.access import Viewer, Website
 from analytics.clock import next_bucket
 from analytics.errors import SourceUnavailable
 from analytics.identity import Identity
-from analytics.periods import Range
+from analytics.periods import Range, bucket_starts
 from analytics.postgres import Postgres
 from analytics.readings import Reading
 from analytics.schemas import KPI_TIMESERIES, RATING_AND_SENTIMENT
@@ -191,6 +191,29 @@ def test_visitors_before_the_ttl_are_not_observable() -> None:
     days = [f"{datetime(2026, 10, 10, tzinfo=UTC) + timedelta(days=n):%Y-%m-%d} 00:00:00" for n in range(4)]
     frame = joined(view("45d"), rows(*(("current", day) for day in days)), ratings()).value
     assert frame["unique_visitors"].isna().tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("days", "is_shown"),
+    [
+        pytest.param(15, True, id="both periods in reach"),
+        pytest.param(16, False, id="the period before partly out of reach"),
+        pytest.param(30, False, id="wholly out of reach"),
+    ],
+)
+def test_visitors_of_the_period_before_are_there_as_a_whole_or_not_at_all(days: int, is_shown: bool) -> None:
+    """As on Visitors: days of a comparison that the card calls impossible are in no chart and no file."""
+    resolved = view(f"{days}d")
+    buckets = [
+        (which, f"{start:%F %T}")
+        for which, period in (("current", resolved.conversations), ("previous", resolved.previous))
+        for start in bucket_starts(period, "day")
+    ]
+    frame = joined(resolved, rows(*buckets), ratings()).value
+    before = frame[frame["period"] == "previous"]
+    assert len(before) == days
+    assert before["unique_visitors"].notna().tolist() == [is_shown] * days
+    assert frame[frame["period"] == "current"]["unique_visitors"].notna().all()
 
 
 def test_the_reading_is_as_old_as_its_older_half() -> None:

@@ -118,7 +118,8 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         satisfaction_index (float, 0..100): NaN when all components are missing, or Postgres could not be read
             (then `failures` says so).
         satisfaction_missing (string): components that count as the neutral 50 in it, such as `rating, sentiment`.
-        unique_visitors (float, count per bucket, does not add up): NaN where visitor data does not reach.
+        unique_visitors (float, count per bucket, does not add up): NaN where visitor data does not reach, and in all
+            of `previous` when visitors are not comparable.
 
     An empty period has no rows.
 
