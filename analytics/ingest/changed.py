@@ -119,7 +119,7 @@ def _days(text: bytes) -> dict[str, dict[str, int]]:
     """Counts by day, those of the last seven; nothing from a file that was damaged."""
     try:
         read = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     oldest = f"{datetime.now(UTC) - timedelta(days=KEPT_DAYS - 1):%Y-%m-%d}"
     return {day: counts for day, counts in _entries(read) if day >= oldest}

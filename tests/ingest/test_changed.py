@@ -77,7 +77,7 @@ def test_only_the_last_seven_days_count(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
     """Text that is no JSON, or JSON of another form."""
-    for damaged in ("{", "[]", '{"2999-01-01": 5}', "\x00" * 500):
+    for damaged in ("{", "[]", "[" * 100_000, '{"2999-01-01": 5}', "\x00" * 500):
         (tmp_path / FILE).write_text(damaged)
         counts = ChangeCounts(tmp_path)
         counts.note(CUT)
