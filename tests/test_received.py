@@ -11,11 +11,13 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from analytics import schemas, sources
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.ingest import deletion
 from analytics.ingest.doctor import flow
 from analytics.received import LARGEST, in_words, measure, whole_number
 from analytics.schemas.schema import Column, Dtype, pipe
+from analytics.sources import Bounds
 from analytics.tinybird import MAX_TOTAL_WAIT_SECONDS, Tinybird
 from analytics.wire import (
     LARGEST_SKEW_SECONDS,
@@ -207,6 +209,33 @@ def test_a_count_of_a_pipe_or_query_is_never_negative(value: object) -> None:
     """Nor half of one."""
     with pytest.raises(SchemaMismatch, match="n is not of type int"):
         pipe("made_up", Column("n", "int", "made up")).frame(["n"], [{"n": value}])
+
+
+PARTS = [
+    ("ai_resolved", "resolved"),
+    ("started_responded", "started"),
+    ("started_resolved", "started"),
+    ("started_ai_resolved", "started_resolved"),
+    ("responded_ai_resolved", "responded"),
+]
+
+
+@pytest.mark.parametrize("period", ["current", "previous"])
+@pytest.mark.parametrize(("part", "whole"), PARTS)
+def test_a_part_is_never_larger_than_its_whole(part: str, whole: str, period: str) -> None:
+    """No share is beyond 100 %, whatever a server sends: in either period."""
+    schema = schemas.INBOX_ANALYTICS
+    counts = {column.name: 5 if column.dtype == "int" else None for column in schema.columns}
+    both = [{**counts, "period": name} for name in ("current", "previous")]
+    meta = [{"name": column.name, "type": "UInt64"} for column in schema.columns]
+    bounds = Bounds(*["2026-11-01 00:00:00"] * 4)
+    with answering({"meta": meta, "data": both}) as tinybird:
+        assert sources.inbox_analytics(tinybird, "w", bounds).value.current.started == 5
+    for row in both:
+        row[part] = 6 if row["period"] == period else 5
+    answer, refused = answering({"meta": meta, "data": both}), f"{part} is larger than"
+    with answer as tinybird, pytest.raises(SchemaMismatch, match=refused):
+        sources.inbox_analytics(tinybird, "w", bounds)
 
 
 @pytest.mark.parametrize(

@@ -267,26 +267,30 @@ def test_reopened_conversations_are_told_apart(
 def test_ai_credit_is_decided_as_in_the_pipes(
     history: History, compare: Callable[..., Report], send_events: Send
 ) -> None:
-    """The last resolution of the period decides; where Postgres knows another last one, that is the cause."""
+    """The last resolution of the period decides, within a minute; where Postgres knows another one, that is the cause."""
     product, at = history.product, NOW - 3 * DAY
-    day = DAY.total_seconds()
+    day, minute = DAY.total_seconds(), timedelta(minutes=1)
     reopened = product.add_conversation(at, resolved_at=at + DAY, resolution_time=day)
     not_sent = [product.add_conversation(at, resolved_at=at, resolution_time=50) for _ in range(2)]
     by_ai = product.add_conversation(
         at, resolved_at=at + DAY, resolution_time=day, resolved_by_ai_agent_id="agent"
     )
-    ids = (reopened, *not_sent, by_ai)
+    in_time = product.add_conversation(
+        at, resolved_at=at + minute, resolution_time=60, resolved_by_ai_agent_id="agent"
+    )
+    ids = (reopened, *not_sent, by_ai, in_time)
     rows = [
         *(event(product, "conversation_started", one, at) for one in ids),
         *(event(product, "ai_resolved", one, at, 50) for one in ids),
         *(event(product, "conversation_resolved", one, at + DAY, day) for one in (reopened, by_ai)),
+        event(product, "conversation_resolved", in_time, at + minute, 60),
     ]
     send_events("conversation_metrics", rows)
 
     compared = current(compare(0.0))
 
     assert compared["resolved"].verdict == "equal"
-    assert (compared["ai_resolved"].tinybird, compared["ai_resolved"].postgres) == (12, 11)
+    assert (compared["ai_resolved"].tinybird, compared["ai_resolved"].postgres) == (13, 12)
     assert texts(compared["ai_resolved"]) == {
         "reopened conversation: the AI resolved it in the period, and later a person did": 2,
         "resolved by a person after the AI in Tinybird, by the AI alone in Postgres": 1,

@@ -247,16 +247,19 @@ def test_without_an_admin_token_it_is_said_once_and_nothing_is_removed(site: Sit
 
 
 class Answering(httpx.BaseTransport):
-    """The network, but a delete is answered with a status."""
+    """The network, but a delete, or what `path` ends, is answered with a status; without one the process is killed."""
 
-    def __init__(self, status: int, error: str) -> None:
+    def __init__(self, status: int | None, error: str = "", path: str = "/delete") -> None:
         self._answer = status, error
+        self._path = path
         self._network = httpx.HTTPTransport()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """As httpx asks a transport."""
-        if request.method == "POST" and request.url.path.endswith("/delete"):
+        if request.url.path.endswith(self._path):
             status, error = self._answer
+            if status is None:
+                raise SystemExit
             return httpx.Response(status, json={"error": error}, request=request)
         return self._network.handle_request(request)
 
@@ -287,6 +290,16 @@ def test_a_refusal_is_said_and_does_not_end_what_goes_on_beside_it(site: Site) -
     assert site.talks() == set()
 
 
+def test_a_refused_look_is_said_for_each_data_source(site: Site) -> None:
+    """The other one is looked at all the same; tomorrow both are tried again."""
+    site.talk(site.product.add_visitor(is_test=True))
+    site.run(site.removal(transport=Answering(403, "no", "/v0/sql")))
+    assert [said.partition(":")[0] for said in site.said] == ["conversation_metrics", "visitor_events"]
+    site.day += timedelta(days=1)
+    site.run()
+    assert site.talks() == set()
+
+
 def test_a_server_that_fails_is_asked_again(site: Site) -> None:
     """The error is the caller's to wait for; no job counts as started."""
     site.talk(deleted_at=AT)
@@ -297,13 +310,25 @@ def test_a_server_that_fails_is_asked_again(site: Site) -> None:
     assert site.talks() == set()
 
 
+def test_a_removal_that_was_killed_while_it_asked_asks_again(site: Site) -> None:
+    """On the same day: the job was noted before it was asked for."""
+    site.talk(deleted_at=AT)
+    scope = [site.product.website_id]
+    with pytest.raises(SystemExit):
+        site.removal(transport=Answering(None)).step(scope, scope)
+    site.run()
+    assert site.talks() == set()
+
+
 def test_a_purge_goes_first(site: Site) -> None:
     """One of both deletes at a time."""
     site.talk(deleted_at=AT)
     scope = [site.product.website_id]
     with Ledger(site.directory).held():
         assert not site.removal().step(scope, scope)
-    assert site.receipts() == []
+    assert not (site.directory / "removals").exists()
+    site.run()
+    assert site.talks() == set()
 
 
 def test_a_deleted_website_goes_after_its_grace(site: Site) -> None:
