@@ -173,14 +173,15 @@ def test_live_reads_of_one_visitor(tinybird: Tinybird, send_events: Send, websit
     assert sources.unique_visitors(tinybird, website_id, bounds).value.current == 2
 
 
-@pytest.mark.parametrize(
-    "email", ["ann.{key}@example.com", "ANN.{key}@Example.COM", "  ann.{key}@example.com "]
-)
-def test_a_user_is_found_by_e_mail_in_any_case(postgres: Postgres, product: Product, email: str) -> None:
-    """Identity providers write addresses as they like."""
+@pytest.mark.parametrize("stored", ["ann.{key}@example.com", "ANN.{key}@Example.COM"])
+def test_a_user_is_found_however_the_address_is_stored(
+    postgres: Postgres, product: Product, stored: str
+) -> None:
+    """The address asked for is in lower case."""
     ends = datetime(2027, 1, 1, tzinfo=UTC)
-    user_id = product.add_user(f"Ann.{product.key}@example.com", role="admin", banned=True, ban_expires=ends)
-    user = sources.user_by_email(postgres, email.format(key=product.key)).value
+    address = stored.format(key=product.key)
+    user_id = product.add_user(address, role="admin", banned=True, ban_expires=ends)
+    user = sources.user_by_email(postgres, f"ann.{product.key}@example.com").value
     assert user is not None
     assert (user.id, user.role, user.is_banned, user.ban_expires) == (user_id, "admin", True, ends)
 
