@@ -9,8 +9,10 @@ straight to `/live` stood in the console with two answers 404, and waited half a
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -23,10 +25,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
 from streamlit.runtime.secrets import SecretsValue
 
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
 from analytics.sign_in import auth_section
+from analytics.web import health
 
+SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
 BASE = f"/{st.get_option('server.baseUrlPath')}".replace("//", "/").rstrip("/")
 """What all addresses begin with; empty, or with a slash before it and none after."""
@@ -125,6 +129,19 @@ def on_script_error(_error: Exception) -> bool:
     return True
 
 
+def ask(source: Source) -> None:
+    """Asks a source something small, in the way and over the connections of pages."""
+    # Loaded here: what caches needs a running server, and this file is read before there is one.
+    from analytics import cached
+
+    cached.ask(source)
+
+
+def at(name: str, endpoint: Callable[[Request], object]) -> list[Route]:
+    """Routes to what answers beside the pages: under the base and at the root, where a supervisor looks for it."""
+    return [Route(path, endpoint) for path in sorted({name, f"{BASE}{name}"})]
+
+
 def auth_or_exit() -> dict[str, SecretsValue]:
     """How people sign in, for `st.login`; a deployment without a safe way ends here, with a sentence."""
     try:
@@ -136,6 +153,8 @@ def auth_or_exit() -> dict[str, SecretsValue]:
     return cast("dict[str, SecretsValue]", section)
 
 
+READINESS = health.Readiness({source: partial(ask, source) for source in SOURCES})
+
 app = st.App(
     Path(__file__).with_name("app.py"),
     secrets={"auth": auth_or_exit()},
@@ -143,6 +162,8 @@ app = st.App(
         *(Route(f"{BASE}/{name}", document) for name in PAGES),
         # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
         *(Route(path, Export) for path in {"/export", f"{BASE}/export"}),
+        *at("/livez", health.livez),
+        *at("/readyz", health.readyz(READINESS)),
     ],
     middleware=[Middleware(not_found)],
     on_script_error=on_script_error,

@@ -73,6 +73,20 @@ def test_a_request_of_any_length_is_not_read_to_its_end() -> None:
     assert found.status_code == 413
 
 
+def test_the_process_is_alive_while_no_source_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here nothing listens at either address: alive, not ready, and the reasons name no address."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    assert answer("GET", "/livez").status_code == 200
+    found = answer("GET", "/readyz")
+    assert found.status_code == 503
+    assert found.json() == {
+        "ready": False,
+        "sources": {"tinybird": "Tinybird cannot be reached.", "postgres": "Postgres cannot be reached."},
+    }
+    assert answer("POST", "/readyz").status_code == 405
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

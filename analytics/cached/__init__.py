@@ -35,6 +35,7 @@ from analytics.cached.live import (
     visitor_clusters,
     visitor_locations,
 )
+from analytics.cached.operations import ask
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
 from analytics.cached.reading import clear
 from analytics.cached.satisfaction import (
@@ -75,6 +76,7 @@ __all__ = [
     "Website",
     "Whole",
     "active_visitors",
+    "ask",
     "cache_savings",
     "clear",
     "conversation_breakdown",

@@ -20,6 +20,7 @@ from analytics.sources.health import (
     event_volume,
     postgres_probe,
     quarantined_rows,
+    tinybird_answers,
     tinybird_probe,
 )
 from analytics.sources.live import (
@@ -62,6 +63,7 @@ __all__ = [
     "postgres_probe",
     "quarantined_rows",
     "rating_and_sentiment",
+    "tinybird_answers",
     "tinybird_probe",
     "unique_visitors",
     "user_by_email",

@@ -112,6 +112,17 @@ def tinybird_probe(tinybird: Tinybird, website_id: str) -> Answer[float]:
     return Answer(time.perf_counter() - began, answer.read_at)
 
 
+def tinybird_answers(tinybird: Tinybird) -> None:
+    """Passes where Tinybird answers and the read token opens something. Costs no query of the plan.
+
+    Raises:
+        SourceError: It does not answer, or says no.
+
+    Source: the list of pipes.
+    """
+    tinybird.manage("GET", "/v0/pipes", "read", "pipes", params={"attrs": "name"})
+
+
 def postgres_probe(postgres: Postgres) -> Answer[float]:
     """How long the smallest statement takes to answer, in seconds.
 
