@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -54,7 +54,7 @@ MAX_TOTAL_WAIT_SECONDS: Final = 10.0
 """No retry starts later than this after the first attempt began, whatever `Retry-After` says."""
 
 FIRST_BACKOFF_SECONDS: Final = 0.25
-TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0)
+TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0)
 MAX_ERROR_CHARACTERS: Final = 300
 
 MAX_ADDRESS_CHARACTERS: Final = 4000
@@ -102,9 +102,9 @@ class Tinybird:
         append_token: str | None = None,
         admin_token: str | None = None,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
-        timeout: httpx.Timeout = TIMEOUT,
+        timeout: httpx2.Timeout = TIMEOUT,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -114,8 +114,8 @@ class Tinybird:
             "admin": admin_token,
         }
         try:
-            self._client = httpx.Client(base_url=host, timeout=timeout, transport=transport)
-        except httpx.InvalidURL:
+            self._client = httpx2.Client(base_url=host, timeout=timeout, transport=transport)
+        except httpx2.InvalidURL:
             raise _unusable_host() from None
         self._client.event_hooks["response"].append(bound_body)
         self._on_query = on_query
@@ -130,7 +130,7 @@ class Tinybird:
         cls,
         settings: Settings,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
     ) -> Tinybird:
         """The client that the settings describe."""
@@ -206,7 +206,7 @@ class Tinybird:
                 self._down = self._monotonic() + DOWN_SECONDS, error
             raise
 
-    def _asked(self, path: str, token: TokenKind, name: str, params: Mapping[str, str]) -> httpx.Response:
+    def _asked(self, path: str, token: TokenKind, name: str, params: Mapping[str, str]) -> httpx2.Response:
         body = urlencode(params)
         if len(body) <= MAX_ADDRESS_CHARACTERS:
             return self._request("GET", path, token, name, params=params)
@@ -265,7 +265,7 @@ class Tinybird:
             params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
             content=content,
             headers=headers,
-            timeout=None if timeout_seconds is None else httpx.Timeout(timeout_seconds, connect=3.0),
+            timeout=None if timeout_seconds is None else httpx2.Timeout(timeout_seconds, connect=3.0),
         )
         return ingested(response.content, datasource)
 
@@ -328,8 +328,8 @@ class Tinybird:
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout | None = None,
-    ) -> httpx.Response:
+        timeout: httpx2.Timeout | None = None,
+    ) -> httpx2.Response:
         secret = self._tokens[token]
         if not secret:
             raise ConfigError(
@@ -343,24 +343,24 @@ class Tinybird:
                 params=params,
                 content=content,
                 headers={**(headers or {}), "Authorization": f"Bearer {secret}"},
-                timeout=httpx.USE_CLIENT_DEFAULT if timeout is None else timeout,
+                timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise _unusable_host() from None
-        except httpx.TimeoutException:
+        except httpx2.TimeoutException:
             raise SourceUnavailable(
                 "Tinybird does not answer.",
                 "Try again in a moment, or choose a shorter range.",
                 source="tinybird",
                 resource=resource,
             ) from None
-        except httpx.ConnectError:
+        except httpx2.ConnectError:
             raise SourceUnavailable(
                 "Tinybird cannot be reached.", _CHECK_HOST, source="tinybird", resource=resource
             ) from None
-        except httpx.DecodingError:
+        except httpx2.DecodingError:
             raise mismatch(resource, "its answer cannot be decoded") from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict) as error:
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.CookieConflict) as error:
             raise SourceUnavailable(
                 f"The connection to Tinybird broke ({type(error).__name__}).",
                 _CHECK_HOST,
@@ -373,7 +373,7 @@ class Tinybird:
             raise self._refused(response, token, resource)
         return response
 
-    def _refused(self, response: httpx.Response, token: TokenKind, resource: str) -> SourceError:
+    def _refused(self, response: httpx2.Response, token: TokenKind, resource: str) -> SourceError:
         status, said = response.status_code, self.readable(error_text(response.content))
         # What a viewer reads names no pipe and no column; whoever mends it finds both here.
         _LOG.warning("Tinybird refused %s with status %d: %s", resource, status, said or "no reason given")

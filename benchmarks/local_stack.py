@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-import httpx
+import httpx2
 from chdb import session
 
 from analytics import clock
@@ -57,7 +57,7 @@ def main(events: int, queries: int) -> None:
             click.echo(
                 f"memory at rest                {_memory_mb(process.pid):8.0f} MB  of the 1024 it may use"
             )
-            client = httpx.Client(base_url=env["TINYBIRD_HOST"], timeout=60)
+            client = httpx2.Client(base_url=env["TINYBIRD_HOST"], timeout=60)
             _measure_pipes(client, env, queries)
             rows = [_event(number) for number in range(events)]
             through_endpoint = events / _seconds(lambda: _send(client, env["TINYBIRD_APPEND_TOKEN"], rows))
@@ -86,7 +86,7 @@ def _stack(directory: Path) -> Iterator[tuple[float, dict[str, str], subprocess.
         process.wait()
 
 
-def _measure_pipes(client: httpx.Client, env: Mapping[str, str], queries: int) -> None:
+def _measure_pipes(client: httpx2.Client, env: Mapping[str, str], queries: int) -> None:
     website = client.get(
         "/v0/sql",
         params={
@@ -145,7 +145,7 @@ def _event(number: int) -> dict[str, object]:
     }
 
 
-def _send(client: httpx.Client, token: str, rows: list[dict[str, object]], batch: int = 20_000) -> None:
+def _send(client: httpx2.Client, token: str, rows: list[dict[str, object]], batch: int = 20_000) -> None:
     for start in range(0, len(rows), batch):
         body = "\n".join(json.dumps(row) for row in rows[start : start + batch])
         client.post(

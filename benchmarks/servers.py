@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 import click
-import httpx
+import httpx2
 
 from benchmarks.emitter import stack
 
@@ -214,9 +214,9 @@ def _ask(port: int, events: int) -> int:
                 break
             try:
                 _get(port, f"v{number}", ANSWER_SECONDS)
-            except httpx.TimeoutException:
+            except httpx2.TimeoutException:
                 hopeless.set()
-            except httpx.TransportError:  # a worker that has had its last request may refuse this one
+            except httpx2.TransportError:  # a worker that has had its last request may refuse this one
                 continue
             else:
                 return True
@@ -256,14 +256,14 @@ def _wait_for(port: int) -> None:
     while time.monotonic() < deadline:
         try:
             _get(port, "first", START_SECONDS)
-        except httpx.TransportError:
+        except httpx2.TransportError:
             time.sleep(0.1)
         else:
             return
 
 
 def _get(port: int, name: str, timeout_seconds: float) -> None:
-    httpx.get(f"http://127.0.0.1:{port}/{name}", timeout=timeout_seconds).raise_for_status()
+    httpx2.get(f"http://127.0.0.1:{port}/{name}", timeout=timeout_seconds).raise_for_status()
 
 
 def _settled(count: Callable[[], int], wanted: int) -> int:
@@ -282,7 +282,7 @@ def _accepted(where: Path) -> list[str]:
 
 def _stored(env: Mapping[str, str], website: str) -> Counter[str]:
     statement = f"SELECT visitor_id AS id, count() AS n FROM visitor_events WHERE website_id = '{website}' GROUP BY id FORMAT JSON"
-    answer = httpx.post(
+    answer = httpx2.post(
         f"{env['TINYBIRD_HOST']}/v0/sql",
         content=statement,
         headers={"Authorization": f"Bearer {env['TINYBIRD_ADMIN_TOKEN']}"},

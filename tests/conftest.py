@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 import hypothesis
 import psycopg
 import pytest
@@ -119,7 +119,7 @@ def send_events(local_stack: LocalStack) -> Callable[[str, Sequence[Mapping[str,
     """Sends rows to a data source and returns the answer once they can be queried."""
 
     def send(datasource: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        response = httpx.post(
+        response = httpx2.post(
             f"{local_stack.host}/v0/events",
             params={"name": datasource, "wait": "true"},
             headers={"Authorization": f"Bearer {local_stack.append_token}"},
@@ -138,7 +138,7 @@ def query_pipe(local_stack: LocalStack) -> Callable[..., list[dict[str, Any]]]:
     """Asks a pipe directly, past everything that the dashboard does."""
 
     def query(name: str, **params: str | int) -> list[dict[str, Any]]:
-        response = httpx.get(
+        response = httpx2.get(
             f"{local_stack.host}/v0/pipes/{name}.json",
             params=params,
             headers={"Authorization": f"Bearer {local_stack.read_token}"},

@@ -79,7 +79,7 @@ PURE: Final = frozenset(
     }
 )
 IMPURE_PACKAGES: Final = frozenset(
-    {"httpx", "sqlalchemy", "psycopg", "streamlit", "requests", "socket", "urllib"}
+    {"httpx2", "sqlalchemy", "psycopg", "streamlit", "requests", "socket", "urllib"}
 )
 
 RUNS_ON_IMPORT: Final = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import streamlit as st
 
@@ -31,12 +31,12 @@ def app() -> Iterator[st.App]:
         yield made
 
 
-def answer(method: str, path: str, *, content: bytes = b"", kind: str | None = None) -> httpx.Response:
+def answer(method: str, path: str, *, content: bytes = b"", kind: str | None = None) -> httpx2.Response:
     """The answer to one request."""
 
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=import_module("asgi_app").app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async def ask() -> httpx2.Response:
+        transport = httpx2.ASGITransport(app=import_module("asgi_app").app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             headers = {"Content-Type": kind} if kind else {}
             return await client.request(method, path, content=content, headers=headers)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.errors import SourceUnavailable
@@ -12,7 +12,7 @@ from analytics.tinybird import Tinybird
 ANSWER = {"successful_rows": 1, "quarantined_rows": 0}
 
 
-class Trickle(httpx.SyncByteStream):
+class Trickle(httpx2.SyncByteStream):
     """A whole answer, a few bytes at a time."""
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class Trickle(httpx.SyncByteStream):
 def test_an_answer_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """However often something of it comes: the connection is closed, and Tinybird is unavailable."""
     whole, late = Trickle(), Trickle()
-    answers = [httpx.Response(200, stream=late), httpx.Response(200, stream=whole)]
-    transport = httpx.MockTransport(lambda _request: answers.pop())
+    answers = [httpx2.Response(200, stream=late), httpx2.Response(200, stream=whole)]
+    transport = httpx2.MockTransport(lambda _request: answers.pop())
     with Tinybird("https://api.example.com", "read", "append", transport=transport) as client:
         assert client.post_batch("visitor_events", b"{}", wait=False).successful_rows == 1
         monkeypatch.setattr("analytics.bounded_answer.LONGEST_ANSWER_SECONDS", 0.0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from sqlalchemy.pool import QueuePool
@@ -362,7 +362,7 @@ def test_http_reads_work_again(local_stack: LocalStack, web: Dropping, count: in
     with Tinybird(
         web.through(local_stack.host),
         local_stack.read_token,
-        timeout=httpx.Timeout(1.0),
+        timeout=httpx2.Timeout(1.0),
         sleep=lambda _: None,
         monotonic=lambda: now,
     ) as client:

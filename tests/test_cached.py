@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pandas as pd
 import pytest
 import streamlit as st
@@ -65,14 +65,14 @@ def traffic(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> T
     """The local stack as the process's sources, with everything that is asked of it counted."""
     del stack_environment
     traffic = Traffic()
-    send, read = httpx.HTTPTransport.handle_request, Postgres.read
+    send, read = httpx2.HTTPTransport.handle_request, Postgres.read
 
-    def counted_send(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+    def counted_send(self: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
         name = request.url.path.removeprefix("/v0/pipes/").removesuffix(".json")
         traffic.asked[name] += 1
         traffic.requests.append((name, dict(request.url.params)))
         if traffic.is_tinybird_down:
-            raise httpx.ConnectError("cut off")
+            raise httpx2.ConnectError("cut off")
         return send(self, request)
 
     def counted_read(
@@ -85,7 +85,7 @@ def traffic(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> T
 
     # A server that comes back is asked at once; the pause before that has its own tests in `test_tinybird`.
     monkeypatch.setattr(tinybird, "DOWN_SECONDS", 0.0)
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", counted_send)
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", counted_send)
     monkeypatch.setattr(Postgres, "read", counted_read)
     return traffic
 

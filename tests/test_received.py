@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import httpx
+import httpx2
 import pytest
 
 from analytics import schemas, sources
@@ -123,15 +123,15 @@ def test_how_long_in_words() -> None:
 def answering(answer: object, headers: dict[str, str] | None = None, status: int = 200) -> Tinybird:
     """A client of a server that gives one answer to everything."""
 
-    def respond(_request: httpx.Request) -> httpx.Response:
+    def respond(_request: httpx2.Request) -> httpx2.Response:
         encoded = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
-        return httpx.Response(status, content=json.dumps(answer).encode(), headers=encoded)
+        return httpx2.Response(status, content=json.dumps(answer).encode(), headers=encoded)
 
     slept: list[float] = []
     client = Tinybird(
         "https://api.example.com",
         *("read", "append", "admin"),
-        transport=httpx.MockTransport(respond),
+        transport=httpx2.MockTransport(respond),
         sleep=slept.append,
     )
     client.slept = slept  # type: ignore[attr-defined]
@@ -304,8 +304,8 @@ def http(length: bytes, status: bytes = b"200") -> bytes:
     ids=repr,
 )
 def test_a_length_or_status_that_is_none_is_an_error_of_ours(raw: Raw) -> None:
-    """Whatever httpx makes of it."""
-    client = Tinybird(raw.host, "read", sleep=lambda _: None, timeout=httpx.Timeout(1.0))
+    """Whatever httpx2 makes of it."""
+    client = Tinybird(raw.host, "read", sleep=lambda _: None, timeout=httpx2.Timeout(1.0))
     with client, pytest.raises(SourceError) as raised:
         client.query_pipe("made_up", {})
     assert not isinstance(raised.value, SourceRejected)

@@ -1,5 +1,8 @@
 """Sign-in: which configurations start, and that every other one says what is wrong without showing a value."""
 
+import subprocess
+import sys
+
 import pytest
 
 from analytics.errors import ConfigError
@@ -131,3 +134,10 @@ def test_the_file_cannot_name_another_address() -> None:
     """The public URL decides about cookies and headers; the two have to agree."""
     with pytest.raises(ConfigError, match="INBOX_ANALYTICS_PUBLIC_URL"):
         auth_section(settings(INBOX_ANALYTICS_PUBLIC_URL="https://other.example.com"), FILE)
+
+
+def test_what_signs_people_in_warns_of_nothing() -> None:
+    """Authlib, as Streamlit's routes load it, finds the HTTP client that it will go on using."""
+    modules = "streamlit.web.server.starlette.starlette_auth_routes, authlib.integrations.starlette_client"
+    ended = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from analytics import sources
@@ -16,12 +16,12 @@ from tests.conftest import LocalStack
 Send = Callable[[str, Sequence[Mapping[str, object]]], dict[str, object]]
 
 
-def _answering(response: Callable[[httpx.Request], httpx.Response]) -> Tinybird:
+def _answering(response: Callable[[httpx2.Request], httpx2.Response]) -> Tinybird:
     return Tinybird(
         "https://api.example.com",
         "p.read",
         admin_token="p.admin",
-        transport=httpx.MockTransport(response),
+        transport=httpx2.MockTransport(response),
         sleep=lambda _: None,
     )
 
@@ -64,10 +64,10 @@ def test_a_quarantine_that_does_not_exist_yet_is_empty() -> None:
     """Tinybird makes it with its first row: until then it answers that there is no such thing."""
     names: list[str] = []
 
-    def no_such(request: httpx.Request) -> httpx.Response:
+    def no_such(request: httpx2.Request) -> httpx2.Response:
         name = str(request.url.params["q"]).partition("FROM ")[2].split()[0]
         names.append(name)
-        return httpx.Response(404, json={"error": f"Resource '{name}' not found"})
+        return httpx2.Response(404, json={"error": f"Resource '{name}' not found"})
 
     with _answering(no_such) as tinybird:
         rows = sources.quarantined_rows(tinybird).value
@@ -88,7 +88,7 @@ def test_a_quarantine_that_does_not_exist_yet_is_empty() -> None:
 def test_another_refusal_is_not_taken_for_an_empty_quarantine(status: int, said: str) -> None:
     """A wrong token, host or schema is no zero."""
     with (
-        _answering(lambda _: httpx.Response(status, json={"error": said})) as tinybird,
+        _answering(lambda _: httpx2.Response(status, json={"error": said})) as tinybird,
         pytest.raises(SourceRejected),
     ):
         sources.quarantined_rows(tinybird)

@@ -2,13 +2,15 @@
 
 import gzip
 import json
+import logging
 import socket
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, parse_qsl
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.errors import (
@@ -36,26 +38,26 @@ GOOD = {
     "rows": 1,
     "statistics": {"elapsed": 0.01},
 }
-Handler = Callable[[httpx.Request], httpx.Response]
+Handler = Callable[[httpx2.Request], httpx2.Response]
 
 
 class Recorder:
     """A server that answers with the given responses in turn, then repeats the last, and remembers everything."""
 
-    def __init__(self, *responses: httpx.Response | Exception | Handler) -> None:
+    def __init__(self, *responses: httpx2.Response | Exception | Handler) -> None:
         self.responses = list(responses)
-        self.requests: list[httpx.Request] = []
+        self.requests: list[httpx2.Request] = []
         self.slept: list[float] = []
         self.queries: list[tuple[datetime, str]] = []
         self.now = 0.0
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
         """Answers one request."""
         self.requests.append(request)
         response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
         if isinstance(response, Exception):
             raise response
-        return response if isinstance(response, httpx.Response) else response(request)
+        return response if isinstance(response, httpx2.Response) else response(request)
 
     def sleep(self, seconds: float) -> None:
         """Time passes at once."""
@@ -69,21 +71,21 @@ class Recorder:
             READ,
             append,
             admin,
-            transport=httpx.MockTransport(self),
+            transport=httpx2.MockTransport(self),
             on_query=lambda at, pipe: self.queries.append((at, pipe)),
             sleep=self.sleep,
             monotonic=lambda: self.now,
         )
 
 
-def ok(body: object = GOOD) -> httpx.Response:
+def ok(body: object = GOOD) -> httpx2.Response:
     """A good answer."""
-    return httpx.Response(200, json=body)
+    return httpx2.Response(200, json=body)
 
 
-def refused(status: int, error: str = "", **headers: str) -> httpx.Response:
+def refused(status: int, error: str = "", **headers: str) -> httpx2.Response:
     """A refusal as Tinybird writes it."""
-    return httpx.Response(status, json={"error": error} if error else {}, headers=headers)
+    return httpx2.Response(status, json={"error": error} if error else {}, headers=headers)
 
 
 def failure(server: Recorder) -> SourceError:
@@ -96,7 +98,7 @@ def failure(server: Recorder) -> SourceError:
 def test_what_a_server_says_is_made_printable() -> None:
     """Neither colours of a terminal nor half a character nor a change of direction reaches a log or a screen."""
     said = rb'{"error": "no\u001b[31m\ud800 way\n\u202eback\u0000"}'
-    server = Recorder(httpx.Response(400, content=said))
+    server = Recorder(httpx2.Response(400, content=said))
     assert failure(server).said == "no [31m way back"
 
 
@@ -213,15 +215,15 @@ def test_what_tinybird_says_is_scrubbed_and_cut() -> None:
         *(refused(status, "inbox_analytics: no") for status in (301, 400, 401, 403, 404, 408, 413, 429, 500)),
         ok([]),
         ok({"data": []}),
-        httpx.ReadTimeout("inbox_analytics"),
-        httpx.ConnectError("inbox_analytics"),
-        httpx.ReadError("inbox_analytics"),
+        httpx2.ReadTimeout("inbox_analytics"),
+        httpx2.ConnectError("inbox_analytics"),
+        httpx2.ReadError("inbox_analytics"),
     ],
     ids=lambda response: (
-        str(response.status_code) if isinstance(response, httpx.Response) else type(response).__name__
+        str(response.status_code) if isinstance(response, httpx2.Response) else type(response).__name__
     ),
 )
-def test_what_a_viewer_reads_names_no_pipe(response: httpx.Response | Exception) -> None:
+def test_what_a_viewer_reads_names_no_pipe(response: httpx2.Response | Exception) -> None:
     """Message and remedy are for people; the pipe is an attribute, for logs and staff."""
     error = failure(Recorder(response))
     assert "inbox_analytics" not in str(error)
@@ -238,31 +240,54 @@ def test_what_tinybird_refused_is_logged(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize(
     "response",
-    [refused(503), refused(403), ok([]), httpx.ConnectError(f"{HOST}/?token={READ}")],
+    [refused(503), refused(403), ok([]), httpx2.ConnectError(f"{HOST}/?token={READ}")],
     ids=["unavailable", "rejected", "mismatch", "network"],
 )
-def test_no_traceback_carries_a_token_or_an_address(response: httpx.Response | Exception) -> None:
+def test_no_traceback_carries_a_token_or_an_address(response: httpx2.Response | Exception) -> None:
     """Neither the error nor anything it is chained to repeats the request."""
     text = "".join(traceback.format_exception(failure(Recorder(response))))
     assert READ not in text
     assert "api.example.com" not in text
 
 
+def test_no_log_of_the_http_client_holds_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    """Over a real socket, at every level: addresses with their queries stand there, headers of a request do not."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"http://127.0.0.1:{server.getsockname()[1]}"
+        answering = threading.Thread(target=_answer_once, args=(server,))
+        answering.start()
+        with caplog.at_level(logging.DEBUG), Tinybird(host, READ) as client:
+            client.query_pipe("inbox_analytics", {"website_id": "w1"})
+        answering.join()
+    assert {"httpx2", "httpcore2.http11"} <= {record.name for record in caplog.records}
+    assert "website_id=w1" in caplog.text
+    assert READ not in caplog.text
+
+
+def _answer_once(server: socket.socket) -> None:
+    """Answers the first request, and closes the connection."""
+    connection, _address = server.accept()
+    with connection:
+        connection.recv(65536)
+        body = json.dumps(GOOD).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
 def httpx_errors() -> Iterator[type[Exception]]:
-    """Every exception that httpx publishes."""
-    for name in httpx.__all__:
-        thing = getattr(httpx, name)
+    """Every exception that httpx2 publishes."""
+    for name in httpx2.__all__:
+        thing = getattr(httpx2, name)
         if isinstance(thing, type) and issubclass(thing, Exception):
             yield thing
 
 
 def raised(kind: type[Exception]) -> Exception:
-    """An instance of an httpx exception, whatever its constructor wants."""
-    request = httpx.Request("GET", f"{HOST}/?token={READ}")
-    if issubclass(kind, httpx.HTTPStatusError):
-        return kind(f"failed {request.url}", request=request, response=httpx.Response(500))
+    """An instance of an httpx2 exception, whatever its constructor wants."""
+    request = httpx2.Request("GET", f"{HOST}/?token={READ}")
+    if issubclass(kind, httpx2.HTTPStatusError):
+        return kind(f"failed {request.url}", request=request, response=httpx2.Response(500))
     if issubclass(
-        kind, (httpx.StreamConsumed, httpx.StreamClosed, httpx.ResponseNotRead, httpx.RequestNotRead)
+        kind, (httpx2.StreamConsumed, httpx2.StreamClosed, httpx2.ResponseNotRead, httpx2.RequestNotRead)
     ):
         return kind()
     return kind(f"failed {request.url}")
@@ -270,7 +295,7 @@ def raised(kind: type[Exception]) -> Exception:
 
 @pytest.mark.parametrize("kind", list(httpx_errors()), ids=lambda kind: kind.__name__)
 def test_every_httpx_error_becomes_one_of_ours(kind: type[Exception]) -> None:
-    """Nothing of httpx passes the transport, and nothing of its text either."""
+    """Nothing of httpx2 passes the transport, and nothing of its text either."""
     server = Recorder(raised(kind))
     with server.client() as client, pytest.raises((SourceError, ConfigError)) as caught:
         client.query_pipe("inbox_analytics", {})
@@ -297,7 +322,7 @@ def test_a_read_is_tried_at_most_twice_more() -> None:
 
 
 @pytest.mark.parametrize(
-    "down", [httpx.ReadTimeout("slow"), httpx.ConnectError("no"), httpx.ReadError("broke")]
+    "down", [httpx2.ReadTimeout("slow"), httpx2.ConnectError("no"), httpx2.ReadError("broke")]
 )
 def test_a_server_that_does_not_answer_is_left_alone_for_a_while(down: Exception) -> None:
     """The next reads fail at once with the same words and cost no query; after the window it is asked again."""
@@ -330,13 +355,13 @@ def test_a_slow_pipe_does_not_stop_the_others() -> None:
     server = Recorder(ok())
     client = server.client()
 
-    def slow(_request: httpx.Request) -> httpx.Response:
+    def slow(_request: httpx2.Request) -> httpx2.Response:
         server.now += 5
         server.responses = [ok()]
         client.query_pipe("unique_visitors", {})
-        server.responses = [httpx.ReadTimeout("slow")]
+        server.responses = [httpx2.ReadTimeout("slow")]
         server.now += 5
-        raise httpx.ReadTimeout("slow")
+        raise httpx2.ReadTimeout("slow")
 
     server.responses = [slow]
     with client:
@@ -348,8 +373,8 @@ def test_a_slow_pipe_does_not_stop_the_others() -> None:
 
 def test_one_answer_ends_the_window() -> None:
     """An event that arrives shows that the server is back, so pipes are asked again before the window ends."""
-    sent = httpx.Response(202, json={"successful_rows": 1, "quarantined_rows": 0})
-    server = Recorder(*[httpx.ConnectError("no")] * MAX_ATTEMPTS, sent, ok())
+    sent = httpx2.Response(202, json={"successful_rows": 1, "quarantined_rows": 0})
+    server = Recorder(*[httpx2.ConnectError("no")] * MAX_ATTEMPTS, sent, ok())
     with server.client() as client:
         with pytest.raises(SourceUnavailable):
             client.query_pipe("inbox_analytics", {})
@@ -361,7 +386,7 @@ def test_a_server_that_hangs_holds_only_the_first_reader() -> None:
     """Over a real socket: it takes the connection and says nothing; the second reader is answered at once."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with Tinybird(host, READ, sleep=lambda _: None, timeout=httpx.Timeout(0.2)) as client:
+        with Tinybird(host, READ, sleep=lambda _: None, timeout=httpx2.Timeout(0.2)) as client:
             with pytest.raises(SourceUnavailable, match="does not answer"):
                 client.query_pipe("inbox_analytics", {})
             silent.close()
@@ -370,9 +395,9 @@ def test_a_server_that_hangs_holds_only_the_first_reader() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [refused(500), refused(429), httpx.ReadTimeout("slow"), httpx.ConnectError("no")]
+    "first", [refused(500), refused(429), httpx2.ReadTimeout("slow"), httpx2.ConnectError("no")]
 )
-def test_a_second_attempt_may_succeed(first: httpx.Response | Exception) -> None:
+def test_a_second_attempt_may_succeed(first: httpx2.Response | Exception) -> None:
     """Network, timeout, 429 and 5xx are worth another try."""
     server = Recorder(first, ok())
     with server.client() as client:
@@ -380,9 +405,9 @@ def test_a_second_attempt_may_succeed(first: httpx.Response | Exception) -> None
 
 
 @pytest.mark.parametrize(
-    "response", [refused(400), refused(403), refused(404), refused(408), httpx.Response(200, text="x")]
+    "response", [refused(400), refused(403), refused(404), refused(408), httpx2.Response(200, text="x")]
 )
-def test_what_will_not_change_is_not_tried_again(response: httpx.Response) -> None:
+def test_what_will_not_change_is_not_tried_again(response: httpx2.Response) -> None:
     """A refusal or a wrong answer costs one query."""
     server = Recorder(response)
     failure(server)
@@ -408,16 +433,16 @@ def test_a_retry_after_beyond_the_bound_is_not_waited_for() -> None:
 @pytest.mark.parametrize(
     "response",
     [
-        pytest.param(httpx.Response(200, text="<html>"), id="not JSON"),
+        pytest.param(httpx2.Response(200, text="<html>"), id="not JSON"),
         pytest.param(ok([]), id="not an object"),
         pytest.param(ok({"data": []}), id="no meta"),
         pytest.param(ok({"meta": []}), id="no data"),
         pytest.param(
-            httpx.Response(200, content=b"x", headers={"Content-Encoding": "gzip"}), id="broken gzip"
+            httpx2.Response(200, content=b"x", headers={"Content-Encoding": "gzip"}), id="broken gzip"
         ),
     ],
 )
-def test_a_wrong_answer_is_a_mismatch(response: httpx.Response) -> None:
+def test_a_wrong_answer_is_a_mismatch(response: httpx2.Response) -> None:
     """An answer without what was promised is an error, never an empty list."""
     assert isinstance(failure(Recorder(response)), SchemaMismatch)
 
@@ -425,14 +450,14 @@ def test_a_wrong_answer_is_a_mismatch(response: httpx.Response) -> None:
 def test_a_compressed_answer_is_read() -> None:
     """Servers may gzip."""
     body = gzip.compress(json.dumps(GOOD).encode())
-    server = Recorder(httpx.Response(200, content=body, headers={"Content-Encoding": "gzip"}))
+    server = Recorder(httpx2.Response(200, content=body, headers={"Content-Encoding": "gzip"}))
     with server.client() as client:
         assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
 
 
 def test_events_are_sent_as_ndjson_with_the_append_token() -> None:
     """Name and wait in the query, one event a line, the counts added up."""
-    server = Recorder(httpx.Response(202, json={"successful_rows": 2, "quarantined_rows": 1}))
+    server = Recorder(httpx2.Response(202, json={"successful_rows": 2, "quarantined_rows": 1}))
     rows: list[dict[str, Json]] = [{"event_type": "seen"}, {"event_type": "page_view"}, {"event_type": 7}]
     with server.client() as client:
         assert client.send_events("visitor_events", rows, wait=True) == Ingested(2, 1)
@@ -456,8 +481,8 @@ def test_no_events_are_no_request() -> None:
 def test_a_large_batch_is_sent_in_parts_and_added_up() -> None:
     """25 MB in three requests."""
 
-    def counted(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(
+    def counted(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(
             202, json={"successful_rows": len(request.content.splitlines()), "quarantined_rows": 0}
         )
 
@@ -468,8 +493,8 @@ def test_a_large_batch_is_sent_in_parts_and_added_up() -> None:
     assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("response", [refused(503), refused(429), httpx.ReadTimeout("slow")])
-def test_sending_is_never_repeated(response: httpx.Response | Exception) -> None:
+@pytest.mark.parametrize("response", [refused(503), refused(429), httpx2.ReadTimeout("slow")])
+def test_sending_is_never_repeated(response: httpx2.Response | Exception) -> None:
     """A row that arrived before the answer got lost would count twice."""
     server = Recorder(response)
     with server.client() as client, pytest.raises(SourceUnavailable):
@@ -497,7 +522,7 @@ def test_the_servers_clock_is_read_from_its_answers() -> None:
     """`Date` against our clock; an answer without one says nothing."""
     late = datetime.now(UTC) - timedelta(minutes=5)
     header = {"Date": late.strftime("%a, %d %b %Y %H:%M:%S GMT")}
-    server = Recorder(httpx.Response(200, json=GOOD, headers=header), httpx.Response(200, json=GOOD))
+    server = Recorder(httpx2.Response(200, json=GOOD, headers=header), httpx2.Response(200, json=GOOD))
     with server.client() as client:
         assert client.ahead_seconds is None
         client.query_pipe("inbox_analytics", {})
@@ -526,7 +551,7 @@ def test_a_missing_token_is_named_by_its_variable() -> None:
 
 def test_a_client_is_what_the_settings_say() -> None:
     """Host and tokens come from the settings."""
-    server = Recorder(ok(), httpx.Response(202, json={"successful_rows": 1, "quarantined_rows": 0}))
+    server = Recorder(ok(), httpx2.Response(202, json={"successful_rows": 1, "quarantined_rows": 0}))
     settings = load_settings(
         {
             "TINYBIRD_HOST": HOST,
@@ -535,7 +560,7 @@ def test_a_client_is_what_the_settings_say() -> None:
             "DATABASE_URL": "postgresql://h/d",
         }
     )
-    with Tinybird.from_settings(settings, transport=httpx.MockTransport(server)) as client:
+    with Tinybird.from_settings(settings, transport=httpx2.MockTransport(server)) as client:
         client.query_pipe("inbox_analytics", {})
         client.send_events("visitor_events", [{"a": 1}])
     assert [request.headers["Authorization"] for request in server.requests] == [

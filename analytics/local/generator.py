@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 import click
-import httpx
+import httpx2
 import psycopg
 
 from analytics.local.demo.delivery import Events
@@ -49,7 +49,7 @@ class Generator:
         """Makes happen what has happened up to `now`, at most a day at a time.
 
         Raises:
-            httpx.HTTPError: Tinybird is away.
+            httpx2.HTTPError: Tinybird is away.
             psycopg.Error: Postgres is away.
         """
         with Events(self._environment, REQUEST_SECONDS) as events, connect(self._environment) as connection:
@@ -66,7 +66,7 @@ class Generator:
         while not stop.is_set():
             try:
                 self.step(int(clock()))
-            except (httpx.HTTPError, psycopg.Error) as error:
+            except (httpx2.HTTPError, psycopg.Error) as error:
                 if failures == 0:
                     say(f"waiting: {type(error).__name__}: {str(error).strip()}")
                 failures += 1

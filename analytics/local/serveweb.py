@@ -14,7 +14,7 @@ LIBRARIES: Final = (
     "streamlit.web.bootstrap",
     "pandas",
     "pydeck",
-    "httpx",
+    "httpx2",
     "pydantic",
     "psycopg",
     "sqlalchemy",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
@@ -123,9 +123,9 @@ def wait_for(url: str, env: Path, process: subprocess.Popen[bytes], output: Path
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if env.exists() and httpx.get(f"{url}/_stcore/health", timeout=2).is_success:
+            if env.exists() and httpx2.get(f"{url}/_stcore/health", timeout=2).is_success:
                 return
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         time.sleep(0.2)
     pytest.fail(f"The demo did not start:\n{output.read_text()}")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from PIL import Image
@@ -56,7 +56,7 @@ def _website(demo: Demo, offset: int = 0) -> tuple[str, str]:
 
 def _seen(demo: Demo, website_id: str, city: str, latitude: float, longitude: float) -> None:
     """One visitor event through the public events endpoint, as the README's curl line sends it."""
-    answer = httpx.post(
+    answer = httpx2.post(
         f"{demo.env['TINYBIRD_HOST']}/v0/events",
         params={"name": "visitor_events", "wait": "true"},
         headers={"Authorization": f"Bearer {demo.env['TINYBIRD_APPEND_TOKEN']}"},

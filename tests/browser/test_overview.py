@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -47,7 +47,7 @@ def test_cards_equal_a_direct_query_of_the_pipe(window: Callable[..., Window], d
     shown = {key: _card(page, key) for key in ("median_response", "median_resolution", "ai_handled")}
     website = _query(page.url)["website"][0]
     website_id = _website_id(demo, website)
-    answer = httpx.get(
+    answer = httpx2.get(
         f"{demo.env['TINYBIRD_HOST']}/v0/pipes/inbox_analytics.json",
         params={
             "website_id": website_id,

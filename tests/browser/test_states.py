@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -129,20 +129,20 @@ def test_an_address_that_leads_nowhere_says_so(demo: Demo, chromium: Browser) ->
     page.get_by_role("link", name="Open Overview").click()
     expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
     page.close()
-    assert httpx.get(f"{demo.url}/_stcore/health").text == "ok"
-    assert httpx.get(f"{demo.url}/app/static/style.css").is_success
-    assert httpx.get(f"{demo.url}/live").is_success
+    assert httpx2.get(f"{demo.url}/_stcore/health").text == "ok"
+    assert httpx2.get(f"{demo.url}/app/static/style.css").is_success
+    assert httpx2.get(f"{demo.url}/live").is_success
 
 
 def test_pages_are_found_under_a_base_path(web_app: Callable[..., str]) -> None:
     """With Streamlit's own setting for it, which has no part of the addresses taken away by a proxy."""
     url = web_app(base="/stats")
     for path, status in (("", 200), ("live", 200), ("nothing-here", 404)):
-        assert httpx.get(f"{url}/{path}").status_code == status
-    assert httpx.post(f"{url}/export", json={}).json() == {
+        assert httpx2.get(f"{url}/{path}").status_code == status
+    assert httpx2.post(f"{url}/export", json={}).json() == {
         "message": "This page is older than the server. Reload it and try again."
     }
-    document = httpx.get(f"{url}/live").text
+    document = httpx2.get(f"{url}/live").text
     assert "BACKEND_BASE_URL" in document, "the page asks for its server beside itself first: two answers 404"
 
 
@@ -150,12 +150,12 @@ def test_a_slash_after_a_page_leads_to_the_page(demo: Demo, web_app: Callable[..
     """By an address relative to it, which holds where a proxy takes a prefix away; the query stays."""
     for url in (demo.url, web_app(base="/stats")):
         for slashes in (1, 2):
-            answer = httpx.get(f"{url}/live{'/' * slashes}?range=7d")
+            answer = httpx2.get(f"{url}/live{'/' * slashes}?range=7d")
             assert (answer.status_code, answer.headers["location"]) == (
                 301,
                 "../" * slashes + "live?range=7d",
             )
-        assert httpx.get(f"{url}/live/", follow_redirects=True).url == f"{url}/live"
+        assert httpx2.get(f"{url}/live/", follow_redirects=True).url == f"{url}/live"
 
 
 def test_a_mistake_of_ours_is_said_in_our_words(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import httpx
+import httpx2
 import psycopg
 from playwright.sync_api import Page, expect
 
@@ -99,7 +99,7 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
     hostile = ":material/home: :red[x] **b** $a$ [l](https://evil.example)"
     # Counted by both pages: periods end on the last five-minute mark, Live is asked for half an hour.
     long_enough_ago = datetime.now(UTC) - timedelta(minutes=6)
-    answer = httpx.post(
+    answer = httpx2.post(
         f"{demo.env['TINYBIRD_HOST']}/v0/events",
         params={"name": "visitor_events", "wait": "true"},
         headers={"Authorization": f"Bearer {demo.env['TINYBIRD_APPEND_TOKEN']}"},

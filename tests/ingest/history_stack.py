@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from tests import command_line
 from tests.conftest import LocalStack
@@ -107,7 +107,7 @@ class History:
         return [own | {name: row[name] for name in row if name != "events"} for row in self._stored_rows()]
 
     def _stored_rows(self) -> list[dict[str, Any]]:
-        answer = httpx.get(
+        answer = httpx2.get(
             f"{self.stack.host}/v0/pipes/conversation_events.json",
             params={"website_id": self.product.website_id, "limit": 100_000},
             headers={"Authorization": f"Bearer {self.stack.read_token}"},

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 Row = dict[str, Any]
 
@@ -38,7 +38,7 @@ class Stored:
 
     def sql(self, statement: str) -> list[Row]:
         """The rows of a statement."""
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{self.host}/v0/sql",
             content=f"{statement} FORMAT JSON",
             headers={"Authorization": f"Bearer {self.admin_token}"},

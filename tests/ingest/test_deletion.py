@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +38,7 @@ def test_a_delete_names_the_website_and_its_job_is_asked_for() -> None:
     """The condition with the admin token, then the job by its id."""
     started = {"id": "j1", "job_id": "j1", "status": "waiting"}
     server = Recorder(
-        httpx.Response(201, json=started), refused(503), ok({"status": "done", "rows_affected": 42})
+        httpx2.Response(201, json=started), refused(503), ok({"status": "done", "rows_affected": 42})
     )
     with server.client() as client:
         assert deletion.start(client, "visitor_events", "w-1_A") == "j1"

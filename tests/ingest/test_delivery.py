@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.ingest import heartbeats, lane, refused, sender, spool
@@ -303,13 +303,13 @@ def test_a_quarantine_that_cannot_be_understood_sends_nothing_again(tmp_path: Pa
     """Tinybird has stored the batch: whatever goes wrong afterwards keeps it aside."""
     posts: list[int] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path != "/v0/events":
-            return httpx.Response(200, json={"meta": [], "data": [{"timestamp": "without a reason"}]})
+            return httpx2.Response(200, json={"meta": [], "data": [{"timestamp": "without a reason"}]})
         posts.append(gzip.decompress(request.content).count(b"\n"))
-        return httpx.Response(200, json={"successful_rows": posts[-1] - 1, "quarantined_rows": 1})
+        return httpx2.Response(200, json={"successful_rows": posts[-1] - 1, "quarantined_rows": 1})
 
-    with Tinybird(NOWHERE, "", "token", "admin", transport=httpx.MockTransport(answer)) as tinybird:
+    with Tinybird(NOWHERE, "", "token", "admin", transport=httpx2.MockTransport(answer)) as tinybird:
         each = five_sent(tinybird, tmp_path)
     assert (posts, each.sent, each.refused) == ([5], 4, 1)
     [(_, refusal)] = refused.refusals(tmp_path)
@@ -319,10 +319,10 @@ def test_a_quarantine_that_cannot_be_understood_sends_nothing_again(tmp_path: Pa
 def test_counts_beyond_what_was_sent_keep_no_event_twice(tmp_path: Path) -> None:
     """A server that counts wrongly: the events are confirmed once, and none of its numbers is added up."""
 
-    def answer(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json={"successful_rows": 10**9, "quarantined_rows": 10**9})
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"successful_rows": 10**9, "quarantined_rows": 10**9})
 
-    with Tinybird(NOWHERE, "", "token", transport=httpx.MockTransport(answer)) as tinybird:
+    with Tinybird(NOWHERE, "", "token", transport=httpx2.MockTransport(answer)) as tinybird:
         each = five_sent(tinybird, tmp_path)
     assert (each.sent, each.refused) == (5, 0)
 
@@ -332,14 +332,14 @@ def test_a_wait_that_tinybird_asks_for_is_said_as_a_duration(
 ) -> None:
     """And is not as long as it asks."""
 
-    def answer(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(429, headers={"Retry-After": "999999"})
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(429, headers={"Retry-After": "999999"})
 
     writer = Emitter(NOWHERE, "token", tmp_path)
     writer.page_view(website_id="w", visitor_id="v")
     writer.close()
     caplog.clear()
-    with Tinybird(NOWHERE, "", "token", transport=httpx.MockTransport(answer)) as tinybird:
+    with Tinybird(NOWHERE, "", "token", transport=httpx2.MockTransport(answer)) as tinybird:
         way = lane.Lane(tmp_path, "visitor_events")
         each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
         each.wake()

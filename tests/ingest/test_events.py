@@ -275,7 +275,7 @@ def test_an_event_cannot_be_changed_after_it_was_checked() -> None:
 
 def test_the_largest_events_fit_their_columns(local_stack: LocalStack) -> None:
     """Nothing that passes here is quarantined there."""
-    import httpx
+    import httpx2
 
     stored = Stored(local_stack.host, local_stack.admin_token, "site-of-limits")
     longest = VisitorEvent(
@@ -296,7 +296,7 @@ def test_the_largest_events_fit_their_columns(local_stack: LocalStack) -> None:
         **{**TALK, "website_id": stored.website_id, "duration_seconds": LONGEST_DURATION_SECONDS}
     )
     for event in (longest, slowest):
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{local_stack.host}/v0/events",
             params={"name": event.DATASOURCE, "wait": "true"},
             headers={"Authorization": f"Bearer {local_stack.append_token}"},

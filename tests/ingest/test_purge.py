@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
@@ -32,8 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """This project on a server of its own, which no other test keeps busy with a delete."""
     with running(tmp_path_factory.mktemp("server"), PROJECT) as started:
         # The server closes connections that rest for five seconds, and a purge may take longer.
-        limits = httpx.Limits(keepalive_expiry=1)
-        with httpx.Client(base_url=started.host, timeout=60, limits=limits) as client:
+        limits = httpx2.Limits(keepalive_expiry=1)
+        with httpx2.Client(base_url=started.host, timeout=60, limits=limits) as client:
             yield Server(started.host, client, started.process, started.log)
 
 
@@ -320,7 +320,7 @@ def test_a_failed_job_says_why_and_the_next_run_starts_it_again(tmp_path: Path) 
     """Only Tinybird's own trouble ends a job with an error: an answer that the embedded server cannot be made to give."""
     count = ok({"meta": [], "data": [{"rows_held": 1}]})
     zero = ok({"meta": [], "data": [{"rows_held": 0}]})
-    started = httpx.Response(201, json={"job_id": "j1"})
+    started = httpx2.Response(201, json={"job_id": "j1"})
     failed = ok({"status": "error", "error": "no disk"})
     recorder = Recorder(count, zero, zero, zero, count, zero, started, failed)
     with recorder.client() as tinybird:
@@ -359,15 +359,15 @@ def test_a_purge_killed_while_a_job_is_asked_for_does_not_know_how_many_rows_wen
 
 @pytest.mark.parametrize(
     ("answer", "deleted"),
-    [(httpx.Response(503), None), (httpx.Response(429), 1)],
+    [(httpx2.Response(503), None), (httpx2.Response(429), 1)],
     ids=["may have started", "did not start"],
 )
 def test_a_delete_that_is_asked_for_again(
-    tmp_path: Path, answer: httpx.Response, deleted: int | None
+    tmp_path: Path, answer: httpx2.Response, deleted: int | None
 ) -> None:
     """After an answer that leaves it open whether a job runs nobody knows how many rows went; after a no it is known."""
     count, zero = (ok({"meta": [], "data": [{"rows_held": rows}]}) for rows in (1, 0))
-    started, done = httpx.Response(201, json={"job_id": "j1"}), ok({"status": "done", "rows_affected": 1})
+    started, done = httpx2.Response(201, json={"job_id": "j1"}), ok({"status": "done", "rows_affected": 1})
     recorder = Recorder(count, zero, zero, zero, count, zero, answer, started, done, zero, zero, zero, zero)
     with recorder.client() as tinybird:
         receipt, _ = Purger(tinybird, "h", Ledger(tmp_path), sleep=recorder.sleep).run(order("w1"))

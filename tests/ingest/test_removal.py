@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.errors import ConfigError, SourceUnavailable
@@ -58,7 +58,7 @@ class Site:
         *,
         has_admin: bool = True,
         most_characters: int = 100_000,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> Removal:
         """A new process that removes."""
         admin = self.stack.admin_token if has_admin else None
@@ -246,21 +246,21 @@ def test_without_an_admin_token_it_is_said_once_and_nothing_is_removed(site: Sit
     assert site.talks() == {conversation}
 
 
-class Answering(httpx.BaseTransport):
+class Answering(httpx2.BaseTransport):
     """The network, but a delete, or what `path` ends, is answered with a status; without one the process is killed."""
 
     def __init__(self, status: int | None, error: str = "", path: str = "/delete") -> None:
         self._answer = status, error
         self._path = path
-        self._network = httpx.HTTPTransport()
+        self._network = httpx2.HTTPTransport()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """As httpx asks a transport."""
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """As httpx2 asks a transport."""
         if request.url.path.endswith(self._path):
             status, error = self._answer
             if status is None:
                 raise SystemExit
-            return httpx.Response(status, json={"error": error}, request=request)
+            return httpx2.Response(status, json={"error": error}, request=request)
         return self._network.handle_request(request)
 
     def close(self) -> None:

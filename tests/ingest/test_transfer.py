@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.errors import ConfigError, SchemaMismatch, SourceUnavailable
@@ -34,15 +34,15 @@ SETTLE_SECONDS = 0.5
 MINUTE = timedelta(minutes=1)
 
 
-class ThroughProxy(httpx.BaseTransport):
+class ThroughProxy(httpx2.BaseTransport):
     """The network: events go through a misbehaving proxy, questions straight to the server."""
 
     def __init__(self, host: str, proxy: Proxy) -> None:
-        self._hosts = httpx.URL(host), httpx.URL(proxy.host)
-        self._network = httpx.HTTPTransport()
+        self._hosts = httpx2.URL(host), httpx2.URL(proxy.host)
+        self._network = httpx2.HTTPTransport()
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """As httpx asks a transport."""
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """As httpx2 asks a transport."""
         direct, proxied = self._hosts
         target = proxied if request.url.path == "/v0/events" else direct
         request.url = request.url.copy_with(host=target.host, port=target.port)

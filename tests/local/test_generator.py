@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -59,7 +59,7 @@ def count(stack: "LocalStack", datasource: str, history: History) -> int:
     ids = ", ".join(f"'{key}'" for key in history.identity.websites.values())
     query = f"SELECT count() AS n FROM {datasource} WHERE website_id IN ({ids}) FORMAT JSON"
     headers = {"Authorization": f"Bearer {stack.admin_token}"}
-    answer = httpx.get(f"{stack.host}/v0/sql", params={"q": query}, headers=headers)
+    answer = httpx2.get(f"{stack.host}/v0/sql", params={"q": query}, headers=headers)
     return int(answer.raise_for_status().json()["data"][0]["n"])
 
 
@@ -191,7 +191,7 @@ def test_a_demo_that_cannot_be_loaded_stays_incomplete(tmp_path: Path) -> None:
         "TINYBIRD_ADMIN_TOKEN": "b",
         "INBOX_ANALYTICS_LOCAL_OWNER_URL": "postgresql://nobody@127.0.0.1:9/nothing",
     }
-    with pytest.raises((httpx.HTTPError, psycopg.Error)):
+    with pytest.raises((httpx2.HTTPError, psycopg.Error)):
         ensure_demo(tmp_path, away, lambda: away, SEED, int(time.time()), lambda _ratio: None)
     record = DemoRecord.read(tmp_path)
     assert record is not None

@@ -5,7 +5,7 @@ import io
 import json
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -34,7 +34,7 @@ def _count(server: Server, name: str, table: str = "readings") -> int:
     return int(row["n"])
 
 
-def _append(server: Server, way: str, format_: str, content: bytes) -> httpx.Response:
+def _append(server: Server, way: str, format_: str, content: bytes) -> httpx2.Response:
     if way == "v1":
         return server.post(f"{V1}?format={format_}", TOKENS.append, content=content)
     if way == "v0-body":

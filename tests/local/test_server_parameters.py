@@ -1,6 +1,6 @@
 """Parameters that Tinybird itself defines are honoured or refused, and a pipe's own may be sent several times."""
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.local.unsupported import UNSUPPORTED
@@ -109,7 +109,7 @@ def test_an_array_may_be_sent_as_one_parameter_several_times(server: Server) -> 
 def test_a_list_in_json_is_an_array_and_nothing_else(server: Server) -> None:
     """As the same parameter sent several times; a list of one is its element."""
 
-    def sent(body: bytes) -> httpx.Response:
+    def sent(body: bytes) -> httpx2.Response:
         kind = {"Content-Type": "application/json"}
         return server.post("/v0/pipes/echo.json", TOKENS.read, content=body, headers=kind)
 

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.local.run_server import TOKENS
@@ -124,7 +124,7 @@ def test_the_workspace_has_the_fields_that_the_software_kits_take(server: Server
     assert set(workspace) == {"id", "name", "user_id", "user_email", "scope", "main"}
 
 
-def _check(server: Server, files: dict[str, str], query: str = "?check=true") -> httpx.Response:
+def _check(server: Server, files: dict[str, str], query: str = "?check=true") -> httpx2.Response:
     parts: list[tuple[str, Part]] = [("context://", ("cli-version", b"1.0.0", "text/plain"))]
     parts += [("data_project://", (name, text.encode(), "text/plain")) for name, text in files.items()]
     return server.post(f"/v1/deploy{query}", files=parts)

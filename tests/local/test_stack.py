@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -95,7 +95,7 @@ def nothing_runs_on(home: Path) -> bool:
 
 def count_events(env: dict[str, str], condition: str, datasource: str = "conversation_metrics") -> int:
     """Rows of a data source, asked through the SQL endpoint."""
-    answer = httpx.get(
+    answer = httpx2.get(
         f"{env['TINYBIRD_HOST']}/v0/sql",
         params={"q": f"SELECT count() AS n FROM {datasource} WHERE {condition} FORMAT JSON"},
         headers={"Authorization": f"Bearer {env['TINYBIRD_ADMIN_TOKEN']}"},
@@ -147,7 +147,7 @@ def test_it_says_where_everything_is(demo: Command, env: dict[str, str]) -> None
     """The address to open comes first; it answers."""
     lines = [line for line in demo.text.splitlines() if line]
     opened = next(line for line in lines if line.startswith("Inbox Analytics runs at "))
-    assert httpx.get(opened.removeprefix("Inbox Analytics runs at ")).status_code == 200
+    assert httpx2.get(opened.removeprefix("Inbox Analytics runs at ")).status_code == 200
     assert env["TINYBIRD_HOST"] in demo.text
     assert "data/env" in demo.text
     assert env["TINYBIRD_READ_TOKEN"] not in demo.text
@@ -193,7 +193,7 @@ def test_the_pipes_agree_with_postgres(home: Path, env: dict[str, str]) -> None:
     website = identity(record.seed, record.anchor).websites[NORTHWIND_SHOP.slug]
     end = datetime.fromtimestamp(record.anchor, UTC) - timedelta(days=2)
     begin = end - timedelta(days=7)
-    answer = httpx.get(
+    answer = httpx2.get(
         f"{env['TINYBIRD_HOST']}/v0/pipes/inbox_analytics.json",
         params={
             "website_id": website,
@@ -314,7 +314,7 @@ def test_a_start_that_is_killed_while_the_cluster_is_made(tmp_path: Path) -> Non
     killed.end(signal.SIGKILL)
     again = Command(tmp_path, "local", "--port", "0", "--no-demo-data", "--cors-origin", "http://a.test")
     env = again.wait_until_up()
-    asked = httpx.get(f"{env['TINYBIRD_HOST']}/v0/health", headers={"Origin": "http://a.test"})
+    asked = httpx2.get(f"{env['TINYBIRD_HOST']}/v0/health", headers={"Origin": "http://a.test"})
     assert asked.headers["access-control-allow-origin"] == "http://a.test"
     assert again.end() == 0
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from tests.local.run_server import TOKENS
 
@@ -39,13 +39,13 @@ class Server:
         log: Where the server writes.
     """
 
-    def __init__(self, host: str, client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, host: str, client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
         self.host = host
         self.client = client
         self.process = process
         self.log = log
 
-    def get(self, path: str, token: str = TOKENS.read, /, **params: str | int) -> httpx.Response:
+    def get(self, path: str, token: str = TOKENS.read, /, **params: str | int) -> httpx2.Response:
         """GET with a token in the header."""
         return self.client.get(path, params=params or None, headers={"Authorization": f"Bearer {token}"})
 
@@ -56,7 +56,7 @@ class Server:
         rows: list[Row] = answer.json()["data"]
         return rows
 
-    def sql(self, query: str, token: str = TOKENS.admin) -> httpx.Response:
+    def sql(self, query: str, token: str = TOKENS.admin) -> httpx2.Response:
         """A SELECT by POST, the query as the body."""
         return self.client.post(
             "/v0/sql", content=query.encode(), headers={"Authorization": f"Bearer {token}"}
@@ -79,7 +79,7 @@ class Server:
         data: Mapping[str, str] | None = None,
         files: Mapping[str, Part] | Sequence[tuple[str, Part]] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """POST with a token in the header."""
         with_token = {"Authorization": f"Bearer {token}", **(headers or {})}
         return self.client.post(path, headers=with_token, content=content, data=data, files=files)
@@ -92,7 +92,7 @@ class Server:
         token: str = TOKENS.append,
         headers: Mapping[str, str] | None = None,
         **params: str,
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Posts events: rows as NDJSON, anything else as it is; waits for them unless told otherwise."""
         content = body if isinstance(body, bytes | str) else "\n".join(json.dumps(row) for row in body)
         return self.client.post(
@@ -127,7 +127,7 @@ def running(
             stderr=output,
             pass_fds=[listener.fileno()],
         )
-    with httpx.Client(base_url=host, timeout=60) as client:
+    with httpx2.Client(base_url=host, timeout=60) as client:
         try:
             _wait_until_it_answers(client, process, log)
             yield Server(host, client, process, log)
@@ -141,13 +141,13 @@ def running(
                 raise
 
 
-def _wait_until_it_answers(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_it_answers(client: httpx2.Client, process: subprocess.Popen[bytes], log: Path) -> None:
     """The socket takes connections before the server does, so one request waits for it; a dead server is an error."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
             assert client.get("/v0/health").status_code == 200
-        except httpx.TransportError:
+        except httpx2.TransportError:
             if process.poll() is not None:
                 break
             time.sleep(0.05)

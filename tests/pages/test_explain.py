@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -77,9 +77,9 @@ Sent = list[tuple[str, dict[str, str]]]
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     """Every question that leaves this process: pipe or query, and its parameters."""
     questions: Sent = []
-    send, read = httpx.HTTPTransport.handle_request, Postgres.read
+    send, read = httpx2.HTTPTransport.handle_request, Postgres.read
 
-    def kept_send(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+    def kept_send(self: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
         name = request.url.path.removeprefix("/v0/pipes/").removesuffix(".json")
         questions.append((name, dict(request.url.params)))
         return send(self, request)
@@ -88,7 +88,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
         questions.append((name, {key: str(value) for key, value in params.items()}))
         return read(self, name, statement, params)
 
-    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", kept_send)
+    monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", kept_send)
     monkeypatch.setattr(Postgres, "read", kept_read)
     return questions
 

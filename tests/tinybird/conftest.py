@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from tests.tinybird.website import Stack, Website
@@ -12,5 +12,5 @@ from tests.tinybird.website import Stack, Website
 @pytest.fixture
 def website(local_stack: Stack) -> Iterator[Website]:
     """A website that no other test knows."""
-    with httpx.Client(base_url=local_stack.host, timeout=30) as client:
+    with httpx2.Client(base_url=local_stack.host, timeout=30) as client:
         yield Website(f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token)

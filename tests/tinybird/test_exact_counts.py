@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
+import httpx2
 import pytest
 
 from tests.tinybird.website import Row, Stack, Website, ago, stamp
@@ -32,7 +32,7 @@ def _event(number: int, at: datetime) -> Row:
 @pytest.fixture(scope="module")
 def busy(local_stack: Stack) -> Iterator[Website]:
     """A website with 200,000 visitors yesterday at noon, and as many different ones three minutes ago."""
-    with httpx.Client(base_url=local_stack.host, timeout=60) as client:
+    with httpx2.Client(base_url=local_stack.host, timeout=60) as client:
         website = Website(f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token)
         for first in range(0, VISITORS, ROWS_A_REQUEST):
             numbers = range(first, first + ROWS_A_REQUEST)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypedDict, Unpack
 
-import httpx
+import httpx2
 
 from analytics import clock
 from analytics.clock import Bucket
@@ -60,7 +60,7 @@ class Website:
     """One website on the local server; nobody else writes to its id."""
 
     id: str
-    client: httpx.Client
+    client: httpx2.Client
     read_token: str
     append_token: str
 
@@ -114,7 +114,7 @@ class Website:
         message: str = answer.json()["error"]
         return message
 
-    def request(self, pipe: str, **parameters: str | int) -> httpx.Response:
+    def request(self, pipe: str, **parameters: str | int) -> httpx2.Response:
         """Whatever a pipe answers; no parameter is added."""
         return self.client.get(f"/v0/pipes/{pipe}.json", params=parameters, headers=_bearer(self.read_token))
 

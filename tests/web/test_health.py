@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -68,13 +68,13 @@ def ready(sources: Sources, clock: Clock | None = None, wait_seconds: float = 1.
     return Readiness(ask, wait_seconds=wait_seconds, clock=clock or time.monotonic)
 
 
-def answers(readiness: Readiness, times: int = 1) -> list[httpx.Response]:
+def answers(readiness: Readiness, times: int = 1) -> list[httpx2.Response]:
     """What so many requests at once are answered."""
 
-    async def ask() -> list[httpx.Response]:
+    async def ask() -> list[httpx2.Response]:
         app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz(readiness))])
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             return await asyncio.gather(*(client.get("/readyz") for _ in range(times)))
 
     return asyncio.run(ask())
@@ -183,9 +183,9 @@ def test_liveness_asks_nothing(sources: Sources) -> None:
     """Also while both hang."""
     sources.hangs = {"tinybird": threading.Event(), "postgres": threading.Event()}
 
-    async def ask() -> httpx.Response:
+    async def ask() -> httpx2.Response:
         app = Starlette(routes=[Route("/livez", livez)])
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://x") as client:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://x") as client:
             return await client.get("/livez")
 
     found = asyncio.run(ask())

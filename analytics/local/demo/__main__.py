@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import click
-import httpx
+import httpx2
 import psycopg
 
 from analytics.local.demo.load import OWNER_URL, ensure_demo
@@ -60,9 +60,9 @@ def main(arguments: list[str]) -> int:
         record = loading.result()
     except StackFailure as error:
         return _fail(error.message, error.remedy)
-    except httpx.HTTPStatusError as error:
+    except httpx2.HTTPStatusError as error:
         return _fail(f"Tinybird refused the demo data: {error.response.text[:300]}", "See logs/tinybird.log.")
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         return _fail(f"Tinybird went away while the demo data was made ({error}).", "See logs/tinybird.log.")
     except psycopg.Error as error:
         return _fail(f"Postgres refused the demo data: {str(error).strip()}", "See logs/postgres.log.")

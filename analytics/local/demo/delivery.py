@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
+import httpx2
 import psycopg
 from psycopg import sql
 
@@ -38,7 +38,7 @@ class Events:
     def __init__(self, environment: Mapping[str, str], timeout_seconds: float = 30.0) -> None:
         """Reads address and tokens; sends nothing yet."""
         host = environment["TINYBIRD_HOST"]
-        self._client = httpx.Client(base_url=host, timeout=timeout_seconds, trust_env=False)
+        self._client = httpx2.Client(base_url=host, timeout=timeout_seconds, trust_env=False)
         self._append = {"Authorization": f"Bearer {environment['TINYBIRD_APPEND_TOKEN']}"}
         self._admin = {"Authorization": f"Bearer {environment['TINYBIRD_ADMIN_TOKEN']}"}
 
@@ -54,7 +54,7 @@ class Events:
         """Sends lines of NDJSON and waits until they can be read.
 
         Raises:
-            httpx.HTTPError: The endpoint could not be reached or refused the batch.
+            httpx2.HTTPError: The endpoint could not be reached or refused the batch.
             StackFailure: It quarantined a row.
         """
         body = "".join(lines).encode()
@@ -76,7 +76,7 @@ class Events:
         """Deletes all events of some websites and waits until they are gone.
 
         Raises:
-            httpx.HTTPError: The endpoint could not be reached or refused.
+            httpx2.HTTPError: The endpoint could not be reached or refused.
             StackFailure: The job failed or took too long.
         """
         ids = ", ".join(f"'{website_id}'" for website_id in website_ids)

@@ -53,7 +53,7 @@ def ensure_demo(
         progress: Told how far it is.
 
     Raises:
-        httpx.HTTPError: Tinybird could not be reached or refused something.
+        httpx2.HTTPError: Tinybird could not be reached or refused something.
         psycopg.Error: Postgres could not be reached or refused something.
         StackFailure: A row did not fit.
     """

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
 
-import httpx
+import httpx2
 import psycopg
 from psycopg import sql
 
@@ -116,7 +116,7 @@ class _Skewed(BaseHTTPRequestHandler):
         kept = {
             name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers
         }
-        answer = httpx.request(
+        answer = httpx2.request(
             self.command, f"{self.target}{self.path}", content=body, headers=kept, timeout=30
         )
         self.send_response(answer.status_code)
@@ -159,14 +159,14 @@ def role(stack: LocalStack, *grants: str, tables: str = "ALL TABLES IN SCHEMA pu
         run("CREATE ROLE {role} LOGIN PASSWORD 'secret-of-a-test'")
         run("CREATE SCHEMA {schema}")
         try:
-            run(f"GRANT CONNECT ON DATABASE {httpx.URL(stack.owner_url).path.lstrip('/')} TO {{role}}")
+            run(f"GRANT CONNECT ON DATABASE {httpx2.URL(stack.owner_url).path.lstrip('/')} TO {{role}}")
             run("GRANT USAGE ON SCHEMA public TO {role}")
             if tables:
                 run(f"GRANT SELECT ON {tables} TO {{role}}")
             run("GRANT USAGE ON SCHEMA {schema} TO {role}")
             for grant in grants:
                 run(grant)
-            address = httpx.URL(stack.owner_url)
+            address = httpx2.URL(stack.owner_url)
             yield str(address.copy_with(username=name, password="secret-of-a-test"))
         finally:
             run("DROP SCHEMA {schema} CASCADE")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from analytics import clock
@@ -69,9 +69,9 @@ def test_without_an_admin_token_it_is_not_checked(local_stack: LocalStack) -> No
 )
 def test_an_engine_that_answers_something_else_is_a_finding(rows: list[dict[str, str]]) -> None:
     """The doctor names what was wrong with the answer; it does not end."""
-    answer = httpx.Response(200, json={"meta": [], "data": rows})
+    answer = httpx2.Response(200, json={"meta": [], "data": rows})
     with Tinybird(
-        "https://t.test", "r", admin_token="a", transport=httpx.MockTransport(lambda _request: answer)
+        "https://t.test", "r", admin_token="a", transport=httpx2.MockTransport(lambda _request: answer)
     ) as tinybird:
         finding = timezones.compared(tinybird, may_query=True)
     assert finding.level == "problem"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from analytics.ingest.doctor import examine, flow, workspace
@@ -66,8 +66,8 @@ def test_a_delete_job_that_runs_is_no_problem_of_the_tokens() -> None:
     """During a purge Tinybird refuses the dry run: what it would have shown is said to be open."""
     is_set: dict[TokenKind, bool] = {"read": True, "append": False, "admin": True}
     pipes = ok({"pipes": [{"name": "unique_visitors"}]})
-    for busy in (httpx.Response(429), httpx.Response(403, json={"error": "Only one delete job at a time"})):
-        forbidden = httpx.Response(403)
+    for busy in (httpx2.Response(429), httpx2.Response(403, json={"error": "Only one delete job at a time"})):
+        forbidden = httpx2.Response(403)
         with Recorder(pipes, busy, forbidden, forbidden, busy).client() as tinybird:
             read, _, admin = workspace.tokens(tinybird, is_set, is_local=False)
         assert (read.level, admin.level) == ("ok", "ok")
@@ -77,7 +77,7 @@ def test_a_delete_job_that_runs_is_no_problem_of_the_tokens() -> None:
 
 def test_pipes_that_are_all_refused_are_problems() -> None:
     """A token that lists pipes and may read none leaves the dashboard empty: never exit code 0."""
-    with Recorder(httpx.Response(403)).client() as tinybird:
+    with Recorder(httpx2.Response(403)).client() as tinybird:
         findings = workspace.pipes(tinybird, may_read=True)
     assert {finding.level for finding in findings} == {"problem"}
     assert all(finding.remedy for finding in findings)
@@ -85,7 +85,7 @@ def test_pipes_that_are_all_refused_are_problems() -> None:
 
 def test_events_that_cannot_be_asked_for_are_a_problem() -> None:
     """Tinybird answered before and fails here: its message and remedy, with or without an admin token."""
-    with Recorder(httpx.Response(403)).client() as tinybird:
+    with Recorder(httpx2.Response(403)).client() as tinybird:
         [finding] = flow.events(tinybird, None, may_query=True)
     assert (finding.level, bool(finding.remedy)) == ("problem", True)
 
