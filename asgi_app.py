@@ -23,12 +23,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
+from streamlit.runtime import get_instance
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import SecretsValue
 
 from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
 from analytics.sign_in import auth_section
-from analytics.web import health
+from analytics.web import health, request_id
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
@@ -154,6 +156,17 @@ def auth_or_exit() -> dict[str, SecretsValue]:
 
 
 READINESS = health.Readiness({source: partial(ask, source) for source in SOURCES})
+
+
+def request_id_of_run() -> str | None:
+    """The id of the WebSocket that a run of a page belongs to; None elsewhere, and where no middleware gave it one."""
+    run = get_script_run_ctx(suppress_warning=True)
+    client = None if run is None else get_instance().get_client(run.session_id)
+    headers = {} if client is None or client.client_context is None else dict(client.client_context.headers)
+    return headers.get(request_id.HEADER.decode())
+
+
+request_id.also_ask(request_id_of_run)
 
 app = st.App(
     Path(__file__).with_name("app.py"),

@@ -61,6 +61,7 @@ COMMANDS_ELSEWHERE: Final[dict[str, tuple[str, str]]] = {
     "parity": ("analytics.commands.parity", "parity"),
     "purge": ("analytics.commands.purge", "purge"),
     "retention": ("analytics.commands.purge", "retention_command"),
+    "serve": ("analytics.commands.serve", "serve"),
     "spool": ("analytics.commands.spool", "spool"),
     "sync": ("analytics.commands.backfill", "sync"),
 }

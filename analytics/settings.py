@@ -9,8 +9,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -37,6 +38,7 @@ _REMEDIES: Final = {
 }
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", None})
 """Hosts of this machine; None stands for a host that is reported as unusable already."""
+Network = IPv4Network | IPv6Network
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -46,6 +48,29 @@ def _unlimited_is_none(value: object) -> object:
 
 def _separated(value: object) -> object:
     return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _networks(value: object) -> object:
+    """Networks out of a text, separated by commas or spaces."""
+    if not isinstance(value, str):
+        return value
+    networks = []
+    for part in value.replace(",", " ").split():
+        try:
+            network = ip_network(part)
+        except ValueError:
+            raise ValueError(
+                "it must name networks, such as 10.0.0.0/8, without bits set behind the slash's number"
+            ) from None
+        if network.prefixlen == 0:
+            raise ValueError("it would trust everybody; name the networks of your proxies")
+        networks.append(network)
+    return tuple(networks)
+
+
+def is_loopback(address: str) -> bool:
+    """True for an IP address that only this machine reaches."""
+    return ip_address(address).is_loopback
 
 
 class Settings(BaseModel):
@@ -72,6 +97,10 @@ class Settings(BaseModel):
         oidc_verified_issuers: Issuers whose addresses count as verified although they send no `email_verified`.
         cookie_secret: Signs the cookies that say who signed in.
         sign_in_hours: How long a sign-in holds.
+        address: That `serve` listens on; an IP address.
+        port: That `serve` listens on; 0 takes any free one.
+        trusted_proxies: Networks whose word is taken for who sent a request, and by which scheme.
+        log: How lines of the log look; None means text on a terminal, JSON elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -102,6 +131,13 @@ class Settings(BaseModel):
     sign_in_hours: float = Field(
         default=12, gt=0, le=720, allow_inf_nan=False, validation_alias="INBOX_ANALYTICS_SIGN_IN_HOURS"
     )
+    address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_ADDRESS")
+    port: int = Field(default=8501, ge=0, le=65535, validation_alias="INBOX_ANALYTICS_PORT")
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
+        default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        validation_alias="INBOX_ANALYTICS_TRUSTED_PROXIES",
+    )
+    log: Literal["json", "text"] | None = Field(default=None, validation_alias="INBOX_ANALYTICS_LOG")
 
     @property
     def longest_sign_in(self) -> timedelta:
@@ -119,6 +155,14 @@ class Settings(BaseModel):
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("it must be a plain address, without credentials or a query")
         return value.rstrip("/")
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            return str(ip_address("127.0.0.1" if value == "localhost" else value))
+        except ValueError:
+            raise ValueError("it must be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
 
     @field_validator("demo")
     @classmethod

@@ -1,0 +1,118 @@
+"""`serve`: the web app for production."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn, cast
+from urllib.parse import urlsplit
+
+import click
+from starlette.types import ASGIApp
+
+from analytics.errors import AnalyticsError, ConfigError
+from analytics.settings import Settings, is_loopback, load_settings
+from analytics.web import logs, server
+from analytics.web.prefix import Prefix
+from analytics.web.requests import Requests
+from analytics.web.stickiness import Stickiness
+
+APP: Final = "asgi_app.py"
+WRONG: Final = 2
+"""Exit code where the configuration is wrong: starting again as it is does not help."""
+
+
+@click.command()
+@click.option("--address", metavar="ADDRESS", help="To listen on.  [INBOX_ANALYTICS_ADDRESS; 127.0.0.1]")
+@click.option(
+    "--port", metavar="PORT", help="To listen on; 0 takes any free one.  [INBOX_ANALYTICS_PORT; 8501]"
+)
+@click.option("--public-url", metavar="URL", help="Where browsers find it.  [INBOX_ANALYTICS_PUBLIC_URL]")
+@click.option(
+    "--trusted-proxies",
+    metavar="NETWORKS",
+    help="Whose X-Forwarded-For, X-Forwarded-Proto and X-Request-ID are believed, such as 10.0.0.0/8, separated by "
+    "commas.  [INBOX_ANALYTICS_TRUSTED_PROXIES; this machine]",
+)
+@click.option(
+    "--log",
+    "log",
+    metavar="FORMAT",
+    help="json or text.  [INBOX_ANALYTICS_LOG; text on a terminal, json elsewhere]",
+)
+def serve(**options: str | None) -> None:
+    """Run the web app for production, behind a proxy, until SIGTERM or Ctrl-C.
+
+    Needs the settings of a real deployment (docs/deploying.md). Exit code 0 when it was told to stop, 2 when the
+    configuration is wrong.
+    """
+    # Until there is a server nothing has to be stopped; process 1 would not even be ended by these.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, _end)
+    # One check for both ways: what an option says is what the variable says.
+    os.environ.update({f"INBOX_ANALYTICS_{name.upper()}": value for name, value in options.items() if value})
+    try:
+        settings = load_settings()
+        _check(settings)
+        with server.bind(settings.address, settings.port) as listener:
+            logs.set_up(settings.log or ("text" if sys.stderr.isatty() else "json"))
+            app = _app(settings)
+            server.run(app, listener, settings.public_url or "the demo")
+    except AnalyticsError as error:
+        _refuse(str(error))
+
+
+def _check(settings: Settings) -> None:
+    """Refuses what sign-in alone would not notice.
+
+    Raises:
+        ConfigError: The dashboard cannot be served safely like this.
+    """
+    if settings.demo and not is_loopback(settings.address):
+        raise ConfigError(
+            f"The demo signs everybody in, so it listens on this machine alone; {settings.address} is reached from others.",
+            "Unset INBOX_ANALYTICS_DEMO, or listen on 127.0.0.1.",
+        )
+    if settings.public_url is None and not settings.demo:
+        raise ConfigError(
+            "INBOX_ANALYTICS_PUBLIC_URL is missing: where browsers find the dashboard.",
+            "docs/deploying.md says what belongs to it.",
+        )
+
+
+def _app(settings: Settings) -> ASGIApp:
+    """The web app, with what a proxy does to requests undone.
+
+    Raises:
+        ConfigError: It is not there.
+    """
+    prefix = urlsplit(settings.public_url or "").path
+    # Read when Streamlit is imported. Nothing else of it is decided here: the rest stands in .streamlit/config.toml.
+    os.environ["STREAMLIT_SERVER_BASE_URL_PATH"] = prefix.strip("/")
+    places = [Path.cwd(), Path(__file__).resolve().parents[2]]
+    root = next((place for place in places if (place / APP).is_file()), None)
+    if root is None:
+        raise ConfigError(
+            f"{APP} is not here.", "Run this from a checkout: an installed package holds no pages."
+        )
+    sys.path.insert(0, str(root))
+    try:
+        app = cast("ASGIApp", import_module(Path(APP).stem).app)
+    except SystemExit as ended:
+        _refuse(str(ended.code))
+    is_secure = (settings.public_url or "").startswith("https://")
+    sticky = Stickiness(app, cookie_path=prefix or "/", is_secure=is_secure)
+    return Requests(Prefix(sticky, prefix), settings.trusted_proxies)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    click.echo(f"Error: {sentence}", err=True)
+    sys.exit(WRONG)
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    os._exit(0)

@@ -1,0 +1,105 @@
+"""One way for everything that the server's process has to say: a line of JSON each, or text for people.
+
+Streamlit gives each of its loggers a handler of its own, uvicorn brings a configuration: here all lines go through one
+handler, whoever writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Literal, TextIO
+
+from analytics.web import request_id
+
+Format = Literal["json", "text"]
+FIELDS: Final = "fields"
+"""Name of what a line says in a form that programs read: `logger.info("…", extra={FIELDS: {"status": 200}})`."""
+
+
+class JsonLines(logging.Formatter):
+    """One line of JSON for each record: time, level, logger, message, request id, exception, and the record's fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as a line; a traceback is one of its values."""
+        line: dict[str, object] = {
+            "time": _time(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        request = request_id.current()
+        if request is not None:
+            line["request_id"] = request
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        elif record.exc_text:
+            line["exception"] = record.exc_text
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        for name, value in getattr(record, FIELDS, {}).items():
+            line.setdefault(name, value)
+        return json.dumps(line, ensure_ascii=True, default=str)
+
+
+class Text(logging.Formatter):
+    """The same for people: time, level, request id, logger, message; a traceback takes lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record, beginning with its time in UTC."""
+        request = request_id.current() or "-"
+        text = (
+            f"{_time(record):%Y-%m-%d %H:%M:%S}Z {record.levelname:<7} {request} {record.name}: "
+            f"{record.getMessage()}"
+        )
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+class _OneWayOut(logging.Logger):
+    """A logger whose records go to the handlers of the root alone, whatever handlers it is given."""
+
+    def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Hands the record to the root's handlers."""
+        logging.getLogger().callHandlers(record)
+
+
+def set_up(chosen: Format, stream: TextIO | None = None) -> None:
+    """Sends everything that is logged, warned of or raised in a thread through one handler.
+
+    To be called before Streamlit is imported: loggers that exist keep their handlers.
+
+    Args:
+        chosen: How lines look.
+        stream: Where they go; None means standard error.
+    """
+    logging.setLoggerClass(_OneWayOut)
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines() if chosen == "json" else Text())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries say what goes wrong. Told to say more, they write down whole addresses, with what belongs to nobody else.
+    root.setLevel(logging.WARNING)
+    logging.getLogger("analytics").setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _from_thread
+    sys.excepthook = _from_program
+
+
+def _time(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _from_thread(raised: threading.ExceptHookArgs) -> None:
+    name = raised.thread.name if raised.thread is not None else "a thread"
+    value = raised.exc_value or raised.exc_type()
+    logging.getLogger(__name__).error("An exception ended %s.", name, exc_info=value)
+
+
+def _from_program(kind: type[BaseException], value: BaseException, where: TracebackType | None) -> None:
+    logging.getLogger(__name__).critical("An exception ended the program.", exc_info=(kind, value, where))

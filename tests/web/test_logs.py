@@ -1,0 +1,111 @@
+"""The log of the server: one line of JSON for everything, whoever says it, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+HEAD = """
+import logging, sys, threading, warnings
+from analytics.web import logs, request_id
+logs.set_up({format!r})
+"""
+
+
+def said(code: str, chosen: str = "json") -> str:
+    """What a program with this log writes to standard error; nothing may stand on standard output."""
+    program = HEAD.format(format=chosen) + code
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ended.stdout == ""
+    return ended.stderr
+
+
+def lines(code: str) -> list[dict[str, Any]]:
+    """What it writes, each line read as JSON."""
+    return [json.loads(line) for line in said(code).splitlines()]
+
+
+def test_a_line_has_time_level_logger_message_and_request() -> None:
+    """The request only where there is one."""
+    first, second = lines(
+        "log = logging.getLogger('analytics.x')\nlog.info('start %d', 1)\nrequest_id.begin('abc')\nlog.warning('then')"
+    )
+    assert list(first) == ["time", "level", "logger", "message"]
+    assert first["time"].endswith("Z")
+    assert (first["level"], first["logger"], first["message"]) == ("info", "analytics.x", "start 1")
+    assert (second["level"], second["request_id"]) == ("warning", "abc")
+
+
+@pytest.mark.parametrize("name", ["streamlit.web.x", "uvicorn.error", "websockets.server", "asyncio"])
+def test_handlers_that_a_library_adds_are_left_out(name: str) -> None:
+    """As Streamlit's, one for each logger, also where it does not propagate."""
+    (line,) = lines(
+        f"log = logging.getLogger({name!r})\nlog.addHandler(logging.StreamHandler())\nlog.propagate = False\n"
+        "log.warning('once')"
+    )
+    assert (line["logger"], line["message"]) == (name, "once")
+
+
+def test_streamlits_own_loggers_go_through_it() -> None:
+    """Those of the installed version."""
+    (line,) = lines(
+        "from streamlit.logger import get_logger, update_formatter\nlog = get_logger('streamlit.x')\n"
+        "update_formatter()\nlog.warning('once')"
+    )
+    assert (line["logger"], line["message"]) == ("streamlit.x", "once")
+
+
+def test_a_traceback_is_a_value_of_its_line() -> None:
+    """All of it, with the lines that it has."""
+    (line,) = lines(
+        "try:\n    raise ValueError('a\\nb')\nexcept ValueError:\n    logging.getLogger('x').exception('oh')"
+    )
+    assert line["message"] == "oh"
+    assert line["exception"].startswith("Traceback")
+    assert line["exception"].endswith("ValueError: a\nb")
+
+
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [
+        ("threading.Thread(target=lambda: 1 / 0).start()", "error"),
+        ("1 / 0", "critical"),
+        ("warnings.warn('old')", "warning"),
+    ],
+    ids=["thread", "program", "warning"],
+)
+def test_what_python_itself_would_print_is_a_line_too(code: str, level: str) -> None:
+    """An exception nobody caught, and a warning."""
+    (line,) = lines(code)
+    assert line["level"] == level
+    assert "ZeroDivisionError" in line.get("exception", "") or "old" in line["message"]
+
+
+@pytest.mark.parametrize("name", ["httpx2", "httpcore2", "uvicorn.access", "anything"])
+def test_libraries_say_what_goes_wrong_and_no_more(name: str) -> None:
+    """Whole addresses would stand in it."""
+    assert said(f"logging.getLogger({name!r}).info('GET /?token=1')") == ""
+
+
+def test_what_a_visitor_sent_cannot_begin_a_line() -> None:
+    """Nor end it early; fields cannot take the place of what each line has."""
+    (line,) = lines(
+        "log = logging.getLogger('analytics.x')\n"
+        "log.info('a\\n\\u2028{\"level\": \"x\"}', extra={logs.FIELDS: {'level': 'y', 'status': 200}})"
+    )
+    assert (line["level"], line["status"]) == ("info", 200)
+    assert line["message"] == 'a\n\u2028{"level": "x"}'
+
+
+def test_text_is_for_people() -> None:
+    """Time, level, request, logger, message; the traceback as it is."""
+    text = said(
+        "request_id.begin('abc')\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
+        "    logging.getLogger('x').exception('oh')",
+        "text",
+    )
+    first, *rest = text.splitlines()
+    assert first.endswith("Z ERROR   abc x: oh")
+    assert rest[-1] == "ZeroDivisionError: division by zero"
