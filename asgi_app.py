@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit import config
 from streamlit.file_util import get_static_dir
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -29,8 +30,10 @@ from streamlit.runtime.secrets import SecretsValue
 
 from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
-from analytics.sign_in import auth_section
+from analytics.sign_in import auth_section, public_url_of
 from analytics.web import health, request_id
+from analytics.web.headers import AnswerHeaders
+from analytics.web.refusals import Refusals, streamlit_options
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
@@ -40,10 +43,14 @@ BASE = f"/{st.get_option('server.baseUrlPath')}".replace("//", "/").rstrip("/")
 SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
 
 
+STREAMLITS = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
+OURS = STREAMLITS.replace("<head>", f"<head>{SERVER}", 1)
+NOT_FOUND = (Path(__file__).parent / "static" / "not-found.html").read_text(encoding="utf-8")
+
+
 async def document(_request: Request) -> HTMLResponse:
     """Streamlit's own document, told where its server is; never from a cache, as Streamlit's is not."""
-    text = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
-    return HTMLResponse(text.replace("<head>", f"<head>{SERVER}", 1), headers={"Cache-Control": "no-cache"})
+    return HTMLResponse(OURS, headers={"Cache-Control": "no-cache"})
 
 
 class Export(HTTPEndpoint):
@@ -89,7 +96,6 @@ def not_found(app: ASGIApp) -> ASGIApp:
 
     A page with a slash after it is redirected to the page.
     """
-    text = (Path(__file__).parent / "static" / "not-found.html").read_text(encoding="utf-8")
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", "")).removeprefix(BASE)
@@ -117,7 +123,7 @@ def not_found(app: ASGIApp) -> ASGIApp:
         if is_document:
             # Relative, so that it holds behind a proxy that serves the app under a prefix.
             root = "../" * (path.count("/") - 1) or "./"
-            await HTMLResponse(text.replace("{root}", root), status_code=404)(scope, receive, send)
+            await HTMLResponse(NOT_FOUND.replace("{root}", root), status_code=404)(scope, receive, send)
 
     return answer
 
@@ -168,9 +174,15 @@ def request_id_of_run() -> str | None:
 
 request_id.also_ask(request_id_of_run)
 
+AUTH = auth_or_exit()
+PUBLIC_URL = public_url_of(load_settings(), AUTH)
+# Streamlit's own checks of the WebSocket, by what this deployment is: the rest of its options stands in config.toml.
+for option, value in streamlit_options(PUBLIC_URL).items():
+    config.set_option(option, value, "asgi_app.py")
+
 app = st.App(
     Path(__file__).with_name("app.py"),
-    secrets={"auth": auth_or_exit()},
+    secrets={"auth": AUTH},
     routes=[
         *(Route(f"{BASE}/{name}", document) for name in PAGES),
         # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
@@ -178,6 +190,10 @@ app = st.App(
         *at("/livez", health.livez),
         *at("/readyz", health.readyz(READINESS)),
     ],
-    middleware=[Middleware(not_found)],
+    middleware=[
+        Middleware(AnswerHeaders, documents=(STREAMLITS, OURS, NOT_FOUND), public_url=PUBLIC_URL),
+        Middleware(Refusals, base=BASE, public_url=PUBLIC_URL),
+        Middleware(not_found),
+    ],
     on_script_error=on_script_error,
 )

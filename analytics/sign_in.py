@@ -64,6 +64,18 @@ def auth_section(settings: Settings, from_file: Mapping[str, object]) -> dict[st
     return section
 
 
+def public_url_of(settings: Settings, section: Mapping[str, object]) -> str | None:
+    """Where browsers find the dashboard, without a slash at the end; None for a demo that does not say it.
+
+    Args:
+        settings: Of this deployment.
+        section: What `auth_section` gave.
+    """
+    if "redirect_uri" in section:
+        return str(section["redirect_uri"]).removesuffix(CALLBACK)
+    return settings.public_url
+
+
 def _from_environment(settings: Settings) -> dict[str, object]:
     values = {field: getattr(settings, field) for field in _FROM_ENVIRONMENT}
     missing = [_FROM_ENVIRONMENT[field] for field, value in values.items() if value is None]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ import httpx2
 import pytest
 import streamlit as st
 
+from analytics.web.headers import script_hashes
+
 ROOT = Path(__file__).parent.parent
+PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 ENVIRONMENT = {
     "TINYBIRD_HOST": "http://127.0.0.1:1",
     "TINYBIRD_READ_TOKEN": "p.read",
@@ -85,6 +89,60 @@ def test_the_process_is_alive_while_no_source_answers(monkeypatch: pytest.Monkey
         "sources": {"tinybird": "Tinybird cannot be reached.", "postgres": "Postgres cannot be reached."},
     }
     assert answer("POST", "/readyz").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/index.html", 200),
+        ("/live", 200),
+        ("/live/", 301),
+        ("/nothing", 404),
+        ("/media/nothing", 404),
+        ("/_stcore/health", None),
+        ("/_stcore/host-config", 200),
+        ("/_stcore/upload_file/a/b", 404),
+        ("/favicon.png", 200),
+        ("/export", 405),
+        ("/..%5Cnothing", 400),
+    ],
+)
+def test_every_answer_says_what_a_browser_may_do_with_it(path: str, status: int | None) -> None:
+    """Whoever gives it: pages, files, Streamlit's own, what is redirected or refused."""
+    found = answer("GET", path)
+    assert found.status_code == (status or found.status_code)
+    assert "script-src 'self'" in found.headers["Content-Security-Policy"]
+    assert found.headers["X-Content-Type-Options"] == "nosniff"
+    assert found.headers["Cache-Control"]
+    assert not [name for name in found.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize("path", ["/", "/index.html", *(f"/{name}" for name in PAGES), "/nothing"])
+def test_the_scripts_of_our_documents_run_and_no_others(path: str) -> None:
+    """What is served is what was hashed: all inline scripts, and nothing runs by an attribute."""
+    found = answer("GET", path)
+    hashes = script_hashes([found.text])
+    assert set(hashes) <= set(found.headers["Content-Security-Policy"].replace(";", "").split())
+    assert bool(hashes) == (path != "/nothing")
+    assert not re.search(r"<[^>]*\son[a-z]+\s*=|javascript:", found.text)
+
+
+def test_files_of_our_own_say_nothing_to_other_origins() -> None:
+    """Streamlit offers them to every page there is."""
+    found = answer("GET", "/app/static/icon.png")
+    assert found.status_code == 200
+    assert "access-control-allow-origin" not in found.headers
+    assert found.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_streamlit_itself_is_as_closed_as_it_can_be() -> None:
+    """Whatever its defaults become."""
+    assert st.get_option("server.allowedHosts") == ["127.0.0.1", "::1", "localhost"]
+    assert st.get_option("server.enableAgentApi") is False
+    assert st.get_option("server.enableXsrfProtection") is True
+    assert st.get_option("client.allowedOrigins") == []
+    assert answer("GET", "/_stcore/host-config").json()["allowedOrigins"] == []
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,9 @@ NO_BORDERS = """{
     ? Promise.resolve(Response.json({type: 'FeatureCollection', features: []})) : real(what, ...how)
 }"""
 
+VIOLATIONS = """addEventListener('securitypolicyviolation', found =>
+  console.error(`Against the policy: ${found.effectiveDirective} ${found.blockedURI} ${found.sourceFile}`))"""
+
 
 @dataclass(frozen=True, slots=True)
 class Demo:
@@ -145,7 +148,13 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A browser window and what went wrong in it: requests to other hosts, what its console calls an error."""
+    """A browser window and what went wrong in it.
+
+    Attributes:
+        page: What it shows.
+        foreign: Requests to other hosts.
+        errors: What its console calls an error, and what the content security policy kept from loading or running.
+    """
 
     page: Page
     foreign: list[str]
@@ -181,6 +190,7 @@ def window(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window
         has_borders: bool = False,
     ) -> Window:
         page = visitor.new_page()
+        page.add_init_script(VIOLATIONS)
         if not has_borders:
             page.add_init_script(NO_BORDERS)
         page.set_viewport_size({"width": width, "height": height})
