@@ -125,8 +125,6 @@ def bounded_mean(n: int, total: float, total_of_squares: float) -> Interval | No
     """
     if n == 0:
         return None
-    if n == 1:
-        return Interval(0.0, 100.0)
     padded = n + 2
     padded_mean = (total + 100.0) / padded
     variance = max(0.0, (total_of_squares + 10_000.0) / padded - padded_mean**2)

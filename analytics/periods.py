@@ -305,7 +305,7 @@ def previous(period: Period, days: int) -> Period:
     ('2026-10-24 23:00:00', '2026-10-25 09:30:00')
     """
     start, end = (_earlier(edge, days, period.timezone) for edge in (period.start, period.end))
-    return Period(start, max(start, min(end, period.start)), period.timezone)
+    return Period(start, max(start, end), period.timezone)
 
 
 def _earlier(edge: datetime, days: int, timezone: ZoneInfo) -> datetime:
