@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
@@ -27,13 +27,16 @@ from streamlit.file_util import get_static_dir
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import SecretsValue
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, decode_signed_value
 
 from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
-from analytics.sign_in import auth_section, public_url_of
+from analytics.sign_in import auth_section, public_url, public_url_of
 from analytics.web import health, request_id
+from analytics.web.cookies import SecureCookies, SmallCookies
 from analytics.web.headers import AnswerHeaders
 from analytics.web.refusals import Refusals, streamlit_options
+from analytics.web.sign_in_return import SignInReturn
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
@@ -174,6 +177,22 @@ def request_id_of_run() -> str | None:
 
 request_id.also_ask(request_id_of_run)
 
+
+def signing_in(section: dict[str, Any]) -> list[Middleware]:
+    """What stands around Streamlit's sign-in; nothing in the demo, where nobody signs in."""
+    if not section:
+        return []
+    # What signs the state of a sign-in is read before the section is, and would be another one after a restart.
+    secret, address = section["cookie_secret"], public_url(section)
+    config.set_option("server.cookieSecret", secret)
+    sign, unsign = partial(create_signed_value, secret), partial(decode_signed_value, secret)
+    return [
+        *([Middleware(SecureCookies)] if address.startswith("https:") else []),
+        Middleware(SignInReturn, base=BASE, public_url=address, pages=PAGES),
+        Middleware(SmallCookies, sign=sign, unsign=unsign),
+    ]
+
+
 AUTH = auth_or_exit()
 PUBLIC_URL = public_url_of(load_settings(), AUTH)
 # Streamlit's own checks of the WebSocket, by what this deployment is: the rest of its options stands in config.toml.
@@ -193,6 +212,7 @@ app = st.App(
     middleware=[
         Middleware(AnswerHeaders, documents=(STREAMLITS, OURS, NOT_FOUND), public_url=PUBLIC_URL),
         Middleware(Refusals, base=BASE, public_url=PUBLIC_URL),
+        *signing_in(AUTH),
         Middleware(not_found),
     ],
     on_script_error=on_script_error,

@@ -7,7 +7,7 @@ checked before the web app starts: a deployment that could let in the wrong pers
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
@@ -15,6 +15,13 @@ from analytics.settings import LOOPBACK, Settings
 
 CALLBACK: Final = "/oauth2callback"
 """Where the provider sends a browser back to, behind the public URL."""
+
+OUTCOME: Final = "sign-in"
+"""The parameter of a page's address that says how signing in or out ended, where it did not end in a sign-in."""
+
+Outcome = Literal["denied", "unreachable", "clock", "late", "failed", "signed-out"]
+"""By the person or the provider; no way to the provider; clocks that differ; an answer without its question; any other
+error; signed out."""
 
 SHORTEST_SECRET: Final = 32
 """Characters; what signs the cookies can be tried out by anybody who has one."""
@@ -72,8 +79,23 @@ def public_url_of(settings: Settings, section: Mapping[str, object]) -> str | No
         section: What `auth_section` gave.
     """
     if "redirect_uri" in section:
-        return str(section["redirect_uri"]).removesuffix(CALLBACK)
+        return public_url(section)
     return settings.public_url
+
+
+def providers(section: Mapping[str, object]) -> tuple[str | None, ...]:
+    """The providers of a section in its order, as `st.login` takes them: names, or None for one without a name."""
+    named = tuple(name for name, value in section.items() if _is_provider(name, value))
+    return (*((None,) if "client_id" in section else ()), *named)
+
+
+def public_url(section: Mapping[str, object]) -> str:
+    """Where browsers find the dashboard, without a slash at its end, by where the provider sends them back to."""
+    return str(section["redirect_uri"]).removesuffix(CALLBACK)
+
+
+def _is_provider(name: str, value: object) -> bool:
+    return isinstance(value, Mapping) and name != "client_kwargs"
 
 
 def _from_environment(settings: Settings) -> dict[str, object]:
@@ -95,7 +117,7 @@ def _from_environment(settings: Settings) -> dict[str, object]:
 def _with_scope(section: Mapping[str, object]) -> dict[str, object]:
     """The section, every provider of which says what is asked of it."""
     return {
-        name: _with_scope(value) if isinstance(value, Mapping) and name != "client_kwargs" else value
+        name: _with_scope(_mapping(value)) if _is_provider(name, value) else value
         for name, value in section.items()
     } | (
         {"client_kwargs": _CLIENT | _mapping(section.get("client_kwargs"))} if "client_id" in section else {}
@@ -110,13 +132,11 @@ def _problems(section: Mapping[str, object], public_url: str | None) -> Iterator
         yield f"the cookie secret has to be random, {SHORTEST_SECRET} characters or more (`openssl rand -hex 32`)"
     if "expose_tokens" in section:
         yield "expose_tokens is not used here; leave it out"
-    named = {
-        name: value
-        for name, value in section.items()
-        if isinstance(value, Mapping) and name != "client_kwargs"
-    }
-    for name, provider in (named or {"": section}).items():
-        where = f" of the provider {name}" if name else ""
+    for name in providers(section) or (None,):
+        provider = section if name is None else _mapping(section[name])
+        where = "" if name is None else f" of the provider {name}"
+        if "_" in (name or ""):
+            yield f"the provider's name {name} has an underscore, which Streamlit does not take"
         for key in ("client_id", "client_secret", "server_metadata_url"):
             if not isinstance(provider.get(key), str) or not provider[key]:
                 yield f"{key}{where} is missing"

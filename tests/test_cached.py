@@ -397,6 +397,22 @@ def test_an_account_that_takes_over_an_address_gets_no_session_of_the_one_before
         cached.websites(viewer, now)
 
 
+def test_signing_out_ends_the_sign_in_in_every_tab(traffic: Traffic, product: Product, now: datetime) -> None:
+    """Whoever has its cookie; another sign-in of the same person holds."""
+    del traffic
+    product.add_user(f"ann.{product.key}@example.com")
+    first = Identity(f"ann.{product.key}@example.com", now)
+    second = replace(first, signed_in_at=now + timedelta(seconds=1))
+    viewer = cached.viewer_for(first, now)
+    cached.end_sign_in(first, now)
+    with pytest.raises(NotSignedIn, match="signed out"):
+        cached.admitted(viewer, now)
+    assert cached.viewer_for(second, now).user_id == viewer.user_id
+    cached.end_sign_in(second, now + timedelta(days=40))
+    with pytest.raises(NotSignedIn, match="too long ago"):
+        cached.viewer_for(first, now + timedelta(days=40))
+
+
 def test_a_sign_in_ends_for_open_pages_too(
     traffic: Traffic, product: Product, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from analytics.errors import ConfigError
 from analytics.settings import Settings, load_settings
-from analytics.sign_in import auth_section
+from analytics.sign_in import auth_section, providers, public_url
 
 SOURCES = {
     "TINYBIRD_HOST": "https://api.example.com",
@@ -112,6 +112,7 @@ def test_no_configuration_at_all_starts_nothing() -> None:
         ({"server_metadata_url": 7}, "server_metadata_url"),
         ({"client_kwargs": {"scope": "openid email groups"}}, "groups"),
         ({"expose_tokens": "id"}, "expose_tokens"),
+        ({"my_idp": {"client_id": "x", "client_secret": "y", "server_metadata_url": "z"}}, "my_idp"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -141,3 +142,26 @@ def test_what_signs_people_in_warns_of_nothing() -> None:
     modules = "streamlit.web.server.starlette.starlette_auth_routes, authlib.integrations.starlette_client"
     ended = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_every_provider_of_the_file_has_a_button() -> None:
+    """In the file's order; the one without a name first."""
+    assert providers(auth_section(settings(**PROVIDER), {})) == (None,)
+    shared = {name: FILE[name] for name in ("redirect_uri", "cookie_secret")}
+    provider = {name: FILE[name] for name in ("client_id", "client_secret", "server_metadata_url")}
+    section = auth_section(settings(), shared | {"okta": provider, "google": provider})
+    assert providers(section) == ("okta", "google")
+    assert providers(auth_section(settings(), FILE | {"google": provider})) == (None, "google")
+
+
+def test_a_nameless_provider_beside_others_is_checked_too() -> None:
+    """It has a button, so it has to be whole."""
+    provider = {name: FILE[name] for name in ("client_id", "client_secret", "server_metadata_url")}
+    with pytest.raises(ConfigError, match="client_secret is missing"):
+        auth_section(settings(), FILE | {"google": provider, "client_secret": ""})
+
+
+def test_the_public_address_is_where_the_provider_leads_back_to() -> None:
+    """Without a slash at its end, with its prefix."""
+    assert public_url(auth_section(settings(**PROVIDER), {})) == "https://inbox.example.com/team"
+    assert public_url(FILE) == "https://inbox.example.com"

@@ -7,7 +7,16 @@ back marked stale.
 """
 
 from analytics.access import Viewer, Website
-from analytics.cached.access import identity_of, is_demo, resolve_view, viewer_for, websites
+from analytics.cached.access import (
+    admitted,
+    end_sign_in,
+    identity_of,
+    is_demo,
+    opened,
+    resolve_view,
+    viewer_for,
+    websites,
+)
 from analytics.cached.conversations import (
     conversation_breakdown,
     conversation_list,
@@ -76,12 +85,14 @@ __all__ = [
     "Website",
     "Whole",
     "active_visitors",
+    "admitted",
     "ask",
     "cache_savings",
     "clear",
     "conversation_breakdown",
     "conversation_list",
     "conversation_timeseries",
+    "end_sign_in",
     "escalations",
     "event_flow",
     "every_active_visitor",
@@ -97,6 +108,7 @@ __all__ = [
     "left_out",
     "live_refresh_seconds",
     "newest_event",
+    "opened",
     "quarantine",
     "query_use",
     "resolve_view",

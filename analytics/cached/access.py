@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 import streamlit as st
 
@@ -21,6 +22,9 @@ from analytics.identity import Identity, identity_from_claims
 from analytics.readings import Answer
 from analytics.settings import load_settings
 from analytics.views import ResolvedView, View
+
+_ended: Final[dict[Identity, datetime]] = {}
+"""Sign-ins that were ended here, and when."""
 
 
 def is_demo() -> bool:
@@ -42,6 +46,16 @@ def identity_of(claims: Mapping[str, object]) -> Identity:
     return identity_from_claims(claims, load_settings().oidc_verified_issuers)
 
 
+def end_sign_in(identity: Identity, now: datetime) -> None:
+    """Ends a sign-in in every tab, and wherever else its cookie is; other processes of this server do not hear of it."""
+    longest = load_settings().longest_sign_in
+    for old in [
+        each for each, ended in tuple(_ended.items()) if now - ended > longest + access.CLOCK_DIFFERENCE
+    ]:
+        _ended.pop(old, None)
+    _ended[identity] = now
+
+
 def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
     """The viewer that an identity is now; without one, the demo viewer in demo mode.
 
@@ -50,7 +64,7 @@ def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
         now: Whether a ban or a sign-in has ended depends on it.
 
     Raises:
-        NotSignedIn: Nobody is signed in and this is no demo, or the sign-in is too old.
+        NotSignedIn: Nobody is signed in and this is no demo, or the sign-in was ended or is too old.
         AccessDenied: No such account, not verified, or banned.
         SourceError: Postgres is down.
     """
@@ -59,6 +73,8 @@ def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
         if not settings.demo:
             raise NotSignedIn("Sign in to see your websites.")
         identity = Identity(settings.demo_email.lower(), None)
+    if identity in _ended:
+        raise NotSignedIn("You have signed out.", "Sign in again to go on.")
     access.require_recent(identity, now, settings.longest_sign_in)
     reading = last_good.read(
         ("user_by_email", identity.email),
@@ -72,7 +88,7 @@ def admitted(viewer: Viewer, now: datetime) -> Viewer:
     """The viewer as of now: what they may do is asked at every read, not only where a page begins.
 
     Raises:
-        NotSignedIn: The sign-in has become too old.
+        NotSignedIn: The sign-in was ended, or has become too old.
         AccessDenied: The account is gone, is another person's now, or was banned.
         SourceError: Postgres is down.
     """

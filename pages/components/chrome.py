@@ -97,13 +97,16 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
         viewer = sign_in.viewer(now)
         websites = cached.websites(viewer, now)
         if not websites:
-            _nothing_to_open(viewer)
+            sign_in.refuse(
+                "No website yet", "Ask an owner of your organization to invite you, then reload this page."
+            )
         view = _sidebar(viewer, websites, now, notices, has_range=has_range)
         resolved = cached.resolve_view(view)
     except AnalyticsError as error:
         st.title(title, anchor=False)
         failure(error, "page")
         st.stop()
+    sign_in.watch(view)
     toolbar = _header(title, view, resolved, data, has_range=has_range)
     for notice in (*notices, *(resolved.notices if has_range else ())):
         st.info(notice, icon=":material/info:")
@@ -166,13 +169,6 @@ def refresh_sentence(seconds: float | None) -> str:
     if seconds is None:
         return "paused: today's queries are used up, it goes on at midnight UTC"
     return f"refreshes every {formatting.duration(seconds)}"
-
-
-def _nothing_to_open(viewer: Viewer) -> None:
-    st.title("No website yet", anchor=False)
-    st.write(f"{formatting.markdown(viewer.email)} is not a member of an organization with a website.")
-    st.caption("Ask an owner of the organization to invite you, then reload this page.")
-    st.stop()
 
 
 def _sidebar(

@@ -1,21 +1,59 @@
-"""Who is signed in: asked where a page begins and where a request for a file comes in."""
+"""Who is signed in, and the pages that stand in place of what was asked for where nobody is or may look.
+
+Owns their words. A provider's own words are never shown: what it says is a code of this project by the time it is here.
+"""
 
 import json
-from datetime import datetime
-from typing import NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final, NoReturn, get_args
 
 import streamlit as st
 from starlette.requests import Request
-from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri
+from streamlit import runtime
+from streamlit.auth_util import encode_provider_token, get_cookie_with_chunks, get_origin_from_redirect_uri
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from analytics import cached
 from analytics.access import Viewer
-from analytics.errors import AccessDenied, NotSignedIn
+from analytics.errors import AccessDenied, AnalyticsError, NotSignedIn
 from analytics.identity import Identity
+from analytics.sign_in import OUTCOME, Outcome, providers, public_url
+from analytics.views import View
 from pages.components import formatting
+
+WATCH_SECONDS = 30
+CARD_WIDTH_PX = 420
+_TELL: Final = "tell the people who run this dashboard"
+WORDS: Final[dict[Outcome, tuple[str, str]]] = {
+    "denied": (
+        "You were not signed in",
+        "Access was denied at the identity provider. Try again, or choose another account.",
+    ),
+    "unreachable": (
+        "The identity provider cannot be reached",
+        f"Try again in a minute. If this stays, {_TELL}.",
+    ),
+    "clock": (
+        "You were not signed in",
+        "The clocks of this server and of the identity provider differ, so that its answer is not valid here. Trying again"
+        f" does not help: {_TELL}.",
+    ),
+    "late": ("You were not signed in", "It took too long, or began in another browser. Sign in again."),
+    "failed": (
+        "You were not signed in",
+        f"The identity provider refused, or its answer was not valid. Try again. If this stays, {_TELL}: the log says why.",
+    ),
+    "signed-out": (
+        "You have signed out",
+        "This browser shows nothing of your websites until you sign in again.",
+    ),
+}
 
 
 def viewer(now: datetime) -> Viewer:
@@ -25,12 +63,30 @@ def viewer(now: datetime) -> Viewer:
         ConfigError: A setting is missing.
         SourceError: Postgres is down.
     """
+    outcome = _outcome()
     try:
-        return cached.viewer_for(_identity(), now)
+        found = cached.viewer_for(_identity(), now)
     except NotSignedIn as error:
-        _ask_to_sign_in(error)
+        _ask_to_sign_in(error, outcome)
     except AccessDenied as error:
-        _refuse(error)
+        refuse(error.message, error.remedy)
+    st.session_state.pop(OUTCOME, None)
+    return found
+
+
+@st.fragment(run_every=WATCH_SECONDS, parallel=True)
+def watch(view: View) -> None:
+    """Runs the whole page again once the viewer may no longer look at it, so that nothing of it stays on the screen."""
+    now = datetime.now(UTC)
+    try:
+        found = cached.admitted(view.viewer, now)
+        cached.opened(found, view.website_id, now)
+    except AccessDenied:
+        st.rerun()
+    except AnalyticsError:
+        return  # Postgres is down: what is known holds for a while, and the panels say so.
+    if found.is_staff != view.viewer.is_staff:
+        st.rerun()
 
 
 def _identity() -> Identity | None:
@@ -66,23 +122,94 @@ def identity_of_request(request: Request) -> Identity | None:
     return cached.identity_of(claims)
 
 
-def _ask_to_sign_in(error: AccessDenied) -> NoReturn:
-    with st.container(horizontal_alignment="center", key="sign-in"):
-        st.title("Inbox Analytics", anchor=False, width="content")
-        st.write(formatting.markdown(str(error)))
-        st.button("Sign in", type="primary", icon=":material/login:", on_click=st.login)
+def _outcome() -> Outcome | None:
+    """How signing in or out ended: taken out of the address, so that it is said once, and kept for this session."""
+    said = st.query_params.pop(OUTCOME, None)
+    if said in get_args(Outcome):
+        st.session_state[OUTCOME] = said
+    outcome: Outcome | None = st.session_state.get(OUTCOME)
+    return outcome
+
+
+def _ask_to_sign_in(error: NotSignedIn, outcome: Outcome | None) -> NoReturn:
+    title, text = (
+        WORDS[outcome]
+        if outcome
+        else ("Sign in" if not error.remedy else error.message, error.remedy or error.message)
+    )
+    with _card("Sign in", title, text):
+        for name in providers(st.secrets["auth"]):
+            label = f"Sign in with {formatting.markdown(name.capitalize())}" if name else "Sign in"
+            st.button(
+                label,
+                key=f"sign-in-{name or 'default'}",
+                type="primary",
+                width="stretch",
+                on_click=_leave_for,
+                args=("/auth/login?provider=", name or "default"),
+            )
     st.stop()
 
 
-def _refuse(error: AccessDenied) -> NoReturn:
-    with st.container(horizontal_alignment="center", key="refused"):
-        st.title(formatting.markdown(error.message), anchor=False, width="content")
-        st.write(formatting.markdown(error.remedy))
-        st.button("Sign in with another address", icon=":material/logout:", on_click=st.logout)
+def refuse(title: str, text: str) -> NoReturn:
+    """The page of somebody who has signed in and may not look: why, as whom, and a way to be another."""
+    email = st.user.to_dict().get("email")
+    with _card("No access", title, text):
+        if isinstance(email, str):
+            st.caption(f"Signed in as {formatting.markdown(email, limit=254)}", text_alignment="center")
+        if not cached.is_demo():
+            st.button("Sign in with another address", type="primary", width="stretch", on_click=_sign_out)
     st.stop()
+
+
+@contextmanager
+def _card(name: str, title: str, text: str) -> Iterator[None]:
+    """A card in the middle of the page: logo, heading, one sentence, and what can be done."""
+    st.set_page_config(page_title=f"{name} · Inbox Analytics")
+    with (
+        st.container(horizontal_alignment="center", key="sign-in-page"),
+        st.container(
+            border=True, width=CARD_WIDTH_PX, horizontal_alignment="center", gap="small", key="sign-in"
+        ),
+    ):
+        # Relative, so that it holds behind a proxy that serves the app under a prefix.
+        st.html(
+            '<img src="app/static/logo.svg" alt="Inbox Analytics" width="176" height="32">', width="content"
+        )
+        st.title(formatting.markdown(title.removesuffix(".")), anchor=False, text_alignment="center")
+        st.markdown(f":gray[{formatting.markdown(text, limit=2000)}]", text_alignment="center")
+        yield
 
 
 def offer_sign_out() -> None:
     """The button that ends the sign-in; nothing in the demo, where nobody has signed in."""
     if not cached.is_demo():
-        st.button("Sign out", type="tertiary", icon=":material/logout:", on_click=st.logout)
+        st.button("Sign out", type="tertiary", icon=":material/logout:", on_click=_sign_out)
+
+
+def _sign_out() -> None:
+    """Ends the sign-in in all tabs of this process, and leads the browser to where its cookies are deleted."""
+    try:
+        identity = _identity()
+    except AccessDenied:
+        identity = None
+    if identity is not None:
+        cached.end_sign_in(identity, datetime.now(UTC))
+    context = get_script_run_ctx()
+    if context is not None and runtime.exists():
+        runtime.get_instance().clear_user_info_for_session(context.session_id)
+    _leave_for("/auth/logout")
+
+
+def _leave_for(route: str, provider: str | None = None) -> None:
+    """Leads the browser to a route of Streamlit at the public address.
+
+    `st.login` and `st.logout` lead to where this server has it, which is not there behind a proxy that takes a prefix away.
+    """
+    st.session_state.pop(OUTCOME, None)
+    message = ForwardMsg()
+    token = encode_provider_token(provider) if provider else ""
+    message.auth_redirect.url = f"{public_url(st.secrets['auth'])}{route}{token}"
+    context = get_script_run_ctx()
+    if context is not None:
+        context.enqueue(message)

@@ -6,20 +6,18 @@ One demo per test run on free ports; each test has a browser context of its own.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.serving import free_port, wait_for
+
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 90
 # What is waited for is there in a second or two; a machine that is busy with other tests may take much longer.
 expect.set_options(timeout=60_000)
 CHROMIUM_FLAGS = [
@@ -105,33 +103,6 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     for _address, process in running.values():
         process.terminate()
         process.wait(timeout=30)
-
-
-def free_port() -> int:
-    """A port of this machine that no server listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def wait_for(url: str, env: Path, process: subprocess.Popen[bytes], output: Path) -> None:
-    """Waits until the web app answers; fails with its output when it ends before.
-
-    Args:
-        url: its address.
-        env: a file that is there once its sources are.
-        process: the web app.
-        output: its log.
-    """
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if env.exists() and httpx2.get(f"{url}/_stcore/health", timeout=2).is_success:
-                return
-        except httpx2.TransportError:
-            pass
-        time.sleep(0.2)
-    pytest.fail(f"The demo did not start:\n{output.read_text()}")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.conftest import ROOT, Demo, free_port, wait_for
+from tests.browser.conftest import ROOT, Demo
+from tests.serving import free_port, wait_for
 
 BUTTON = ".st-key-csv-visitors-by-city button"
 Serve = Callable[[], subprocess.Popen[bytes]]

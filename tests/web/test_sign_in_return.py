@@ -1,0 +1,77 @@
+"""The page that somebody is led back to after signing in: one of ours, whatever a browser says."""
+
+import pytest
+
+from analytics.web.sign_in_return import own_page
+
+PAGES = {"overview", "live", "visitors"}
+
+
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("https://inbox.example.com/", "/"),
+        ("https://inbox.example.com/live", "/live"),
+        ("https://INBOX.example.com:443/live?website=a&range=10d", "/live?website=a&range=10d"),
+        ("https://inbox.example.com/live?q=%C3%A4%26%3D%23+b&empty=", "/live?q=%C3%A4%26%3D%23+b&empty="),
+        ("https://inbox.example.com/live?website=a&sign-in=late#part", "/live?website=a"),
+        ("https://inbox.example.com/live?q=" + "x" * 5000, "/live"),
+        ("https://inbox.example.com/live?next=https://evil.example", "/live?next=https://evil.example"),
+    ],
+)
+def test_a_page_of_ours_is_kept_with_what_it_shows(referer: str, page: str) -> None:
+    """Its query as long as there is room for it."""
+    assert own_page(referer, "https://inbox.example.com", PAGES) == page
+
+
+@pytest.mark.parametrize(
+    "referer",
+    [
+        "",
+        "/live",
+        "//evil.example/live",
+        "https://evil.example/live",
+        "http://inbox.example.com/live",
+        "https://inbox.example.com:8443/live",
+        "https://inbox.example.com:x/live",
+        "https://inbox.example.com.evil.example/live",
+        "https://inbox.example.com@evil.example/live",
+        "https://inbox.example.com//evil.example",
+        "https://inbox.example.com/\\evil.example",
+        "https://inbox.example.com/%2F%2Fevil.example",
+        "https://inbox.example.com/%5Cevil.example",
+        "https://inbox.example.com/https:evil.example",
+        "https://inbox.example.com/live/../..//evil.example",
+        "https://inbox.example.com/live/",
+        "https://inbox.example.com/liv%65",
+        "https://inbox.example.com/nothing",
+        "https://inbox.example.com/auth/logout",
+        "https://inbox.example.com/oauth2callback?state=x",
+        "https://[inbox.example.com/live",
+        "javascript:alert(1)",
+        "data:text/html,live",
+        "https://inbox.example.com/live\x00",
+        "https://inbox.example.com/live\r\nSet-Cookie: a=b",
+    ],
+)
+def test_any_other_address_is_the_start_page(referer: str) -> None:
+    """Another host, another scheme, and what a browser might read as one."""
+    page = own_page(referer, "https://inbox.example.com", PAGES)
+    assert page == "/"
+
+
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("https://a.example/team/live?x=1", "/live?x=1"),
+        ("https://a.example/team/", "/"),
+        ("https://a.example/team", "/"),
+        ("https://a.example/live", "/"),
+        ("https://a.example/teamevil/live", "/"),
+        ("https://a.example/team//live", "/"),
+        ("https://a.example/team/team/live", "/"),
+    ],
+)
+def test_under_a_prefix_only_what_is_under_it_is_ours(referer: str, page: str) -> None:
+    """Another app of the same host is not."""
+    assert own_page(referer, "https://a.example/team", PAGES) == page
