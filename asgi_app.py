@@ -35,13 +35,12 @@ from analytics.sign_in import auth_section, public_url, public_url_of
 from analytics.web import health, request_id
 from analytics.web.cookies import SecureCookies, SmallCookies
 from analytics.web.headers import AnswerHeaders
+from analytics.web.prefix import Prefix, prefix_of
 from analytics.web.refusals import Refusals, streamlit_options
 from analytics.web.sign_in_return import SignInReturn
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
-BASE = f"/{st.get_option('server.baseUrlPath')}".replace("//", "/").rstrip("/")
-"""What all addresses begin with; empty, or with a slash before it and none after."""
 # Next to the page, so that it holds behind a proxy that serves the app under a prefix.
 SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
 
@@ -198,6 +197,9 @@ PUBLIC_URL = public_url_of(load_settings(), AUTH)
 # Streamlit's own checks of the WebSocket, by what this deployment is: the rest of its options stands in config.toml.
 for option, value in streamlit_options(PUBLIC_URL).items():
     config.set_option(option, value, "asgi_app.py")
+BASE = prefix_of(PUBLIC_URL) or prefix_of(st.get_option("server.baseUrlPath"))
+"""What all addresses begin with; empty, or with a slash before it and none after."""
+config.set_option("server.baseUrlPath", BASE, "asgi_app.py")
 
 app = st.App(
     Path(__file__).with_name("app.py"),
@@ -210,6 +212,7 @@ app = st.App(
         *at("/readyz", health.readyz(READINESS)),
     ],
     middleware=[
+        Middleware(Prefix, prefix=BASE),
         Middleware(AnswerHeaders, documents=(STREAMLITS, OURS, NOT_FOUND), public_url=PUBLIC_URL),
         Middleware(Refusals, base=BASE, public_url=PUBLIC_URL),
         *signing_in(AUTH),

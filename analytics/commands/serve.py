@@ -7,17 +7,14 @@ import signal
 import sys
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
-from typing import Final, NoReturn, cast
-from urllib.parse import urlsplit
+from types import FrameType, ModuleType
+from typing import Final, NoReturn
 
 import click
-from starlette.types import ASGIApp
 
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.settings import Settings, is_loopback, load_settings
 from analytics.web import logs, server
-from analytics.web.prefix import Prefix
 from analytics.web.requests import Requests
 from analytics.web.stickiness import Stickiness
 
@@ -60,8 +57,9 @@ def serve(**options: str | None) -> None:
         _check(settings)
         with server.bind(settings.address, settings.port) as listener:
             logs.set_up(settings.log or ("text" if sys.stderr.isatty() else "json"))
-            app = _app(settings)
-            server.run(app, listener, settings.public_url or "the demo")
+            module = _module()
+            app = Stickiness(module.app, module.PUBLIC_URL)
+            server.run(Requests(app, settings.trusted_proxies), listener, module.PUBLIC_URL or "the demo")
     except AnalyticsError as error:
         _refuse(str(error))
 
@@ -77,22 +75,14 @@ def _check(settings: Settings) -> None:
             f"The demo signs everybody in, so it listens on this machine alone; {settings.address} is reached from others.",
             "Unset INBOX_ANALYTICS_DEMO, or listen on 127.0.0.1.",
         )
-    if settings.public_url is None and not settings.demo:
-        raise ConfigError(
-            "INBOX_ANALYTICS_PUBLIC_URL is missing: where browsers find the dashboard.",
-            "docs/deploying.md says what belongs to it.",
-        )
 
 
-def _app(settings: Settings) -> ASGIApp:
-    """The web app, with what a proxy does to requests undone.
+def _module() -> ModuleType:
+    """The web app, which is read from a checkout: here, or around this package.
 
     Raises:
         ConfigError: It is not there.
     """
-    prefix = urlsplit(settings.public_url or "").path
-    # Read when Streamlit is imported. Nothing else of it is decided here: the rest stands in .streamlit/config.toml.
-    os.environ["STREAMLIT_SERVER_BASE_URL_PATH"] = prefix.strip("/")
     places = [Path.cwd(), Path(__file__).resolve().parents[2]]
     root = next((place for place in places if (place / APP).is_file()), None)
     if root is None:
@@ -101,12 +91,9 @@ def _app(settings: Settings) -> ASGIApp:
         )
     sys.path.insert(0, str(root))
     try:
-        app = cast("ASGIApp", import_module(Path(APP).stem).app)
+        return import_module(Path(APP).stem)
     except SystemExit as ended:
         _refuse(str(ended.code))
-    is_secure = (settings.public_url or "").startswith("https://")
-    sticky = Stickiness(app, cookie_path=prefix or "/", is_secure=is_secure)
-    return Requests(Prefix(sticky, prefix), settings.trusted_proxies)
 
 
 def _refuse(sentence: str) -> NoReturn:

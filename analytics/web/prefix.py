@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def prefix_of(url: str | None) -> str:
+    """The path of an address, with a slash before it and none after; empty where there is none.
+
+    >>> prefix_of("https://example.com/a/b"), prefix_of("analytics/"), prefix_of("https://example.com"), prefix_of(None)
+    ('/a/b', '/analytics', '', '')
+    """
+    path = urlsplit(url or "").path.strip("/")
+    return f"/{path}" if path else ""
 
 
 class Prefix:

@@ -11,13 +11,19 @@ import secrets
 import time
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from analytics.web.prefix import prefix_of
 
 logger = logging.getLogger(__name__)
 COOKIE: Final = "inbox_analytics_process"
 FRESH_SECONDS: Final = 30
 """A page asks for everything of its own within this time; later the other process may have ended meanwhile."""
+
+MOST_PROCESSES: Final = 100
+"""Others that are remembered: anybody can send a cookie."""
 
 PAUSE_SECONDS: Final = 3600.0
 """Between two warnings."""
@@ -28,16 +34,19 @@ class Stickiness:
 
     Args:
         app: What answers.
-        cookie_path: Below which it is served.
-        is_secure: Whether browsers come by https.
+        public_url: Where browsers find it; None where that is not said.
     """
 
-    def __init__(self, app: ASGIApp, *, cookie_path: str, is_secure: bool) -> None:
+    def __init__(self, app: ASGIApp, public_url: str | None) -> None:
         self._app = app
         self._process = secrets.token_hex(4)
         self._began = time.time()
         self._said = -PAUSE_SECONDS
-        self._attributes = f"; Path={cookie_path}; HttpOnly; SameSite=Lax" + ("; Secure" if is_secure else "")
+        self._seen: dict[str, float] = {}
+        url = urlsplit(public_url or "")
+        self._attributes = f"; Path={prefix_of(public_url) or '/'}; HttpOnly; SameSite=Lax"
+        if url.scheme == "https":
+            self._attributes += "; Secure"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers by the app."""
@@ -65,8 +74,13 @@ class Stickiness:
         if process in {"", self._process} or not at.isascii() or not at.isdigit() or len(at) > 12:
             return
         now = time.time()
-        is_beside = max(self._began, now - FRESH_SECONDS) < int(at) <= now + FRESH_SECONDS
-        if is_beside and time.monotonic() - self._said >= PAUSE_SECONDS:
+        if not max(self._began, now - FRESH_SECONDS) < int(at) <= now + FRESH_SECONDS:
+            return
+        if len(self._seen) >= MOST_PROCESSES:
+            self._seen.clear()
+        # Its browsers may come here because it has ended; then it makes no more pages.
+        is_alive = int(at) > self._seen.setdefault(process, now)
+        if is_alive and time.monotonic() - self._said >= PAUSE_SECONDS:
             self._said = time.monotonic()
             logger.warning(
                 "A page that another process made asks here for its session or a picture. Without sticky sessions pages "

@@ -56,6 +56,7 @@ spec = spec_from_file_location("real", {real!r})
 real = module_from_spec(spec)
 sys.path.insert(0, str(Path({real!r}).parent))
 spec.loader.exec_module(real)
+PUBLIC_URL = None
 app = st.App(Path(__file__).with_name("app.py"), on_script_error=real.on_script_error)
 """
 
@@ -148,7 +149,8 @@ def test_it_ends_as_process_1_too(tmp_path: Path) -> None:
     ("variables", "arguments", "said"),
     [
         ({}, (), "TINYBIRD_HOST is missing"),
-        (SOURCES, (), "INBOX_ANALYTICS_PUBLIC_URL is missing"),
+        (SOURCES, (), "Sign-in is not configured"),
+        (SOURCES | SIGN_IN, (), "INBOX_ANALYTICS_PUBLIC_URL missing"),
         (SOURCES | HTTPS, (), "Sign-in is not configured"),
         (SOURCES | HTTPS | SIGN_IN | {"INBOX_ANALYTICS_COOKIE_SECRET": "short"}, (), "cookie secret"),
         (SOURCES | SIGN_IN, ("--public-url", "http://inbox.example.com"), "start with https://"),

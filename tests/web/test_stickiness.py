@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def process(*, is_secure: bool = True) -> Stickiness:
     """Another process."""
-    return Stickiness(site, cookie_path="/analytics", is_secure=is_secure)
+    return Stickiness(site, f"http{'s' if is_secure else ''}://x/analytics")
 
 
 def ask(app: Stickiness, path: str, cookie: str = "") -> httpx2.Response:
@@ -67,11 +67,10 @@ def test_a_picture_of_another_process_is_noticed_once(
     caplog: pytest.LogCaptureFixture, clock: list[float]
 ) -> None:
     """One line names what is missing before the server; not one for each picture."""
-    here = process()
-    clock[0] += 100
-    cookie = mark(process())
+    here, there = process(), process()
     for _ in range(3):
-        ask(here, "/media/x.png", cookie)
+        clock[0] += 100
+        ask(here, "/media/x.png", mark(there))
     assert warnings(caplog) == 1
 
 
@@ -91,11 +90,14 @@ def test_a_start_anew_and_a_process_that_ended_are_not_reported(
     before = mark(process())
     clock[0] += 1
     ask(process(), "/media/x.png", before)
-    here = process()
+    here, ended = process(), process()
     clock[0] += 100
-    cookie = mark(process())
+    late, last = mark(ended), mark(ended)
+    for _ in range(3):
+        clock[0] += 1
+        ask(here, "/media/x.png", last)
     clock[0] += stickiness.FRESH_SECONDS + 1
-    ask(here, "/media/x.png", cookie)
+    ask(here, "/media/x.png", late)
     assert warnings(caplog) == 0
 
 
