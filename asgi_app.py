@@ -9,7 +9,9 @@ straight to `/live` stood in the console with two answers 404, and waited half a
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -32,7 +34,8 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
 from analytics.sign_in import auth_section, public_url, public_url_of
-from analytics.web import health, request_id
+from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
+from analytics.web import health, metrics, request_id
 from analytics.web.cookies import SecureCookies, SmallCookies
 from analytics.web.headers import AnswerHeaders
 from analytics.web.prefix import Prefix, prefix_of
@@ -135,6 +138,7 @@ def on_script_error(_error: Exception) -> bool:
     # Loaded here: what caches needs a running server, and this file is read before there is one.
     from pages.components import panel
 
+    NUMBERS.add(DEFECTS)
     panel.defect()
     return True
 
@@ -145,6 +149,21 @@ def ask(source: Source) -> None:
     from analytics import cached
 
     cached.ask(source)
+
+
+def measured() -> Mapping[Metric, Mapping[Labels, float]]:
+    """The metrics that are known only when asked for."""
+    # Loaded here, as above.
+    from analytics import cached
+
+    return cached.measured(datetime.now(UTC))
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """What runs beside the pages for as long as they are served."""
+    with metrics.second_port(load_settings(), measured):
+        yield
 
 
 def at(name: str, endpoint: Callable[[Request], object]) -> list[Route]:
@@ -210,6 +229,7 @@ app = st.App(
         *(Route(path, Export) for path in {"/export", f"{BASE}/export"}),
         *at("/livez", health.livez),
         *at("/readyz", health.readyz(READINESS)),
+        *at("/metrics", metrics.endpoint(measured, load_settings().metrics_token, is_open=False)),
     ],
     middleware=[
         Middleware(Prefix, prefix=BASE),
@@ -217,6 +237,8 @@ app = st.App(
         Middleware(Refusals, base=BASE, public_url=PUBLIC_URL),
         *signing_in(AUTH),
         Middleware(not_found),
+        Middleware(metrics.count_sessions),
     ],
+    lifespan=lifespan,
     on_script_error=on_script_error,
 )

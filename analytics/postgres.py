@@ -24,6 +24,7 @@ from analytics.bounded_connection import KEEPALIVE, BoundedConnection, ServerSil
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.received import in_words
 from analytics.settings import Settings
+from analytics.telemetry import timed
 
 Value = str | int | float | bool | datetime | None
 """What comes back; timestamps are aware."""
@@ -124,6 +125,7 @@ class Postgres:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    @timed("postgres")
     def read(self, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
         """The rows of a statement, read in one read-only transaction.
 

@@ -108,10 +108,11 @@ class LastGood:
         try:
             answer = fresh()
         except SourceError as error:
-            self.tally.failed(_name_of(key))
             kept: Answer[T] | None = self._kept(key)
             if kept is None or (not_before is not None and kept.read_at < not_before):
+                self.tally.failed(_name_of(key))
                 raise
+            self.tally.failed(_name_of(key), is_stale=True)
             return Reading(
                 kept.value, kept.read_at, is_stale=True, stale_reason=error, questions=kept.questions
             )

@@ -29,6 +29,9 @@ from analytics.errors import ConfigError
 
 DEMO_EMAIL: Final = "demo@inbox-analytics.example"
 
+SHORTEST_METRICS_TOKEN: Final = 16
+"""Characters; anybody who reaches the web app may try."""
+
 _REMEDIES: Final = {
     "TINYBIRD_HOST": "the API address of the workspace's region, such as https://api.us-east.aws.tinybird.co",
     "TINYBIRD_READ_TOKEN": "a token that may read the pipes (`tb token ls`)",
@@ -101,6 +104,9 @@ class Settings(BaseModel):
         port: That `serve` listens on; 0 takes any free one.
         trusted_proxies: Networks whose word is taken for who sent a request, and by which scheme.
         log: How lines of the log look; None means text on a terminal, JSON elsewhere.
+        metrics_port: A port of its own for `/metrics`; None for none.
+        metrics_address: Where that port listens.
+        metrics_token: What `/metrics` asks for, on either port; None where the web app's port has no `/metrics`.
     """
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
@@ -138,6 +144,11 @@ class Settings(BaseModel):
         validation_alias="INBOX_ANALYTICS_TRUSTED_PROXIES",
     )
     log: Literal["json", "text"] | None = Field(default=None, validation_alias="INBOX_ANALYTICS_LOG")
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, validation_alias="INBOX_ANALYTICS_METRICS_PORT"
+    )
+    metrics_address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_METRICS_ADDRESS")
+    metrics_token: SecretStr | None = Field(default=None, validation_alias="INBOX_ANALYTICS_METRICS_TOKEN")
 
     @property
     def longest_sign_in(self) -> timedelta:
@@ -180,7 +191,16 @@ class Settings(BaseModel):
                 )
         return value
 
-    @field_validator("tinybird_read_token", "tinybird_append_token", "tinybird_admin_token")
+    @field_validator("metrics_token")
+    @classmethod
+    def _token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_METRICS_TOKEN:
+            raise ValueError(
+                f"it has to be random, {SHORTEST_METRICS_TOKEN} characters or more (`openssl rand -hex 16`)"
+            )
+        return value
+
+    @field_validator("tinybird_read_token", "tinybird_append_token", "tinybird_admin_token", "metrics_token")
     @classmethod
     def _token_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         token = "" if value is None else value.get_secret_value()

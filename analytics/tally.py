@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -23,11 +23,13 @@ class Tallied:
         asked: How often it was asked for.
         read: How often its source was read for that.
         failed: How often its source failed.
+        stale: How often the last known value was given for that.
     """
 
     asked: int = 0
     read: int = 0
     failed: int = 0
+    stale: int = 0
 
 
 class Tally:
@@ -47,7 +49,7 @@ class Tally:
         >>> for _ in range(3):
         ...     tally.answered("inbox_analytics", noon)
         >>> tally.counts()
-        {'inbox_analytics': Tallied(asked=3, read=1, failed=0)}
+        {'inbox_analytics': Tallied(asked=3, read=1, failed=0, stale=0)}
         """
         with self._lock:
             is_new = (name, read_at) not in self._reads
@@ -56,13 +58,15 @@ class Tally:
             while len(self._reads) > REMEMBERED_READS:
                 self._reads.popitem(last=False)
             old = self._counts.get(name, Tallied())
-            self._counts[name] = Tallied(old.asked + 1, old.read + is_new, old.failed)
+            self._counts[name] = replace(old, asked=old.asked + 1, read=old.read + is_new)
 
-    def failed(self, name: str) -> None:
-        """Counts an ask whose source failed."""
+    def failed(self, name: str, *, is_stale: bool = False) -> None:
+        """Counts an ask whose source failed, and whether the last known value was given."""
         with self._lock:
             old = self._counts.get(name, Tallied())
-            self._counts[name] = Tallied(old.asked + 1, old.read, old.failed + 1)
+            self._counts[name] = replace(
+                old, asked=old.asked + 1, failed=old.failed + 1, stale=old.stale + is_stale
+            )
 
     def counts(self) -> dict[str, Tallied]:
         """The counts by name; empty when nothing was asked for."""

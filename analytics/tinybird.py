@@ -16,17 +16,12 @@ from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_before_delay,
-)
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from analytics.bounded_answer import bound_body
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
 from analytics.settings import Settings
+from analytics.telemetry import timed
 from analytics.wire import (
     Ingested,
     Parameter,
@@ -189,6 +184,7 @@ class Tinybird:
         """Whether `query_sql` can be asked, and rows can be deleted."""
         return bool(self._tokens["admin"])
 
+    @timed("tinybird")
     def _queried(self, name: str, path: str, token: TokenKind, params: Mapping[str, str]) -> PipeAnswer:
         self._raise_if_down(name)
         began = self._monotonic()

@@ -14,6 +14,7 @@ ANALYTICS: Final = ROOT / "analytics"
 LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"},
+    frozenset({"telemetry"}),
     frozenset(
         {
             "identity",

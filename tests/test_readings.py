@@ -114,7 +114,10 @@ def test_asks_and_reads_are_tallied_by_name() -> None:
     kept.read(("kpis", "w1"), lambda: Answer(7, AT))
     kept.read(("kpis", "w2"), lambda: Answer(8, AT + timedelta(seconds=1)))
     kept.read(("kpis", "w1"), down)
-    assert kept.tally.counts() == {"kpis": Tallied(asked=4, read=2, failed=1)}
+    assert kept.tally.counts() == {"kpis": Tallied(asked=4, read=2, failed=1, stale=1)}
+    with pytest.raises(SourceUnavailable):
+        kept.read(("kpis", "never read"), down)
+    assert kept.tally.counts() == {"kpis": Tallied(asked=5, read=2, failed=2, stale=1)}
     kept.clear()
     assert kept.tally.counts() == {}
 

@@ -44,7 +44,7 @@ from analytics.cached.live import (
     visitor_clusters,
     visitor_locations,
 )
-from analytics.cached.operations import ask
+from analytics.cached.operations import ask, measured
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
 from analytics.cached.reading import clear
 from analytics.cached.satisfaction import (
@@ -107,6 +107,7 @@ __all__ = [
     "latest_comments",
     "left_out",
     "live_refresh_seconds",
+    "measured",
     "newest_event",
     "opened",
     "quarantine",

@@ -175,11 +175,16 @@ def spooled_events(viewer: Viewer, now: datetime) -> Reading[SpoolStatus | None]
     """
     staff(viewer, now)
     directory = load_settings().spool_dir
-    return Reading(None if directory is None else _spool_status(str(directory)), now)
+    return Reading(None if directory is None else spool_status(str(directory)), now)
 
 
 @st.cache_data(show_spinner=False, ttl=SPOOL_TTL, max_entries=1)
-def _spool_status(directory: str) -> SpoolStatus:
+def spool_status(directory: str) -> SpoolStatus:
+    """What a spool holds, counted at most every `SPOOL_TTL`.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     return spool.status(Path(directory))
 
 

@@ -1,10 +1,16 @@
-"""What an operator asks of this process, past every viewer: do the sources answer?"""
+"""What an operator asks of this process, past every viewer: do the sources answer, what is used up, what waits?"""
 
 from __future__ import annotations
 
-from analytics import sources
-from analytics.cached.reading import connections
-from analytics.errors import Source
+from collections.abc import Mapping
+from datetime import datetime
+
+from analytics import sources, telemetry
+from analytics.cached.health import spool_status
+from analytics.cached.reading import connections, last_good
+from analytics.errors import ConfigError, Source
+from analytics.settings import load_settings
+from analytics.telemetry import Labels, Metric
 
 
 def ask(source: Source) -> None:
@@ -20,3 +26,48 @@ def ask(source: Source) -> None:
         sources.postgres_probe(connections().postgres)
     else:
         sources.tinybird_answers(connections().tinybird)
+
+
+def measured(now: datetime) -> Mapping[Metric, Mapping[Labels, float]]:
+    """The metrics whose values are known only when asked for: budget, caches, spool. No source is asked.
+
+    Args:
+        now: What ages are counted to; the day of the budget.
+
+    Raises:
+        ConfigError: A setting is missing.
+    """
+    budget, tallies = connections().budget, last_good.tally.counts()
+    spent = budget.spent(now)
+    values: dict[Metric, dict[Labels, float]] = {
+        telemetry.QUERIES_SPENT: {(): float(spent)},
+        telemetry.CACHE_ASKS: {
+            (name, outcome): float(count)
+            for name, tally in tallies.items()
+            for outcome, count in (
+                ("hit", tally.asked - tally.read - tally.failed),
+                ("read", tally.read),
+                ("failed", tally.failed),
+            )
+        },
+        telemetry.STALE_ANSWERS: {(name,): float(tally.stale) for name, tally in tallies.items()},
+    }
+    if budget.daily_limit is not None:
+        values[telemetry.QUERIES_LEFT] = {(): float(max(0, budget.daily_limit - spent))}
+    return values | _of_spool(now)
+
+
+def _of_spool(now: datetime) -> dict[Metric, dict[Labels, float]]:
+    """How full the spool of this machine is; nothing where there is none, or none that can be read."""
+    directory = load_settings().spool_dir
+    if directory is None:
+        return {}
+    try:
+        status = spool_status(str(directory))
+    except ConfigError:
+        return {}
+    age = 0.0 if status.oldest is None else max(0.0, (now - status.oldest).total_seconds())
+    return {
+        telemetry.SPOOL_EVENTS: {("waiting",): float(status.spooled), ("refused",): float(status.refused)},
+        telemetry.SPOOL_OLDEST: {(): age},
+    }

@@ -20,7 +20,7 @@ from analytics.errors import AnalyticsError
 from analytics.periods import DEFAULT_RANGE, Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
-from pages.components import formatting, sign_in, url_state
+from pages.components import formatting, sign_in, timing, url_state
 from pages.components.panel import failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
@@ -72,6 +72,7 @@ class Page:
         return day, day
 
 
+@timing.page_run
 def begin_page(title: str, *, has_range: bool = True, data: Data = "conversations") -> Page:
     """Configure the page, check access, draw sidebar and header; stop with a message where that cannot be done.
 

@@ -12,6 +12,7 @@ import streamlit as st
 from analytics.cached import Reading
 from analytics.errors import AnalyticsError
 from pages.components import formatting
+from pages.components.timing import panel_run
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def panel(key: str, title: str | None = None, *, height_px: int, border: bool = 
         height_px: about how high its content will be.
         border: whether it draws its own frame.
     """
-    with st.container(border=border, key=f"panel-{key}", height="stretch"):
+    with panel_run(key) as ended, st.container(border=border, key=f"panel-{key}", height="stretch"):
         if title:
             st.markdown(f"**{title}**")
         drawn = f"drawn-{key}"
@@ -38,7 +39,9 @@ def panel(key: str, title: str | None = None, *, height_px: int, border: bool = 
             with _unchanged() if st.session_state.get(drawn) else st.skeleton(height=height_px):
                 yield
             st.session_state[drawn] = True
+            ended("drawn")
         except AnalyticsError as error:
+            ended("failed")
             failure(error, key)
 
 
