@@ -6,29 +6,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from streamlit import auth_util
-from streamlit.auth_util import encode_provider_token
 
 from tests.provider import Provider, provider
 from tests.serving import free_port, web_app
+from tests.signing_in import Tab, login_link, sign_in_variables
 
-COOKIES = "f2b1c06a3d9e4857a0c4e1d7b8a95263"
 SOURCES = {
     "TINYBIRD_HOST": "http://127.0.0.1:1",
     "TINYBIRD_READ_TOKEN": "p.read",
     "DATABASE_URL": "postgresql://reader@127.0.0.1:1/inbox",
 }
-
-
-def variables(public_url: str, metadata_url: str) -> dict[str, str]:
-    """What a deployment sets."""
-    return SOURCES | {
-        "INBOX_ANALYTICS_PUBLIC_URL": public_url,
-        "INBOX_ANALYTICS_OIDC_METADATA_URL": metadata_url,
-        "INBOX_ANALYTICS_OIDC_CLIENT_ID": "the-client",
-        "INBOX_ANALYTICS_OIDC_CLIENT_SECRET": "hush",
-        "INBOX_ANALYTICS_COOKIE_SECRET": COOKIES,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -43,43 +30,8 @@ def idp() -> Iterator[Provider]:
 def app(idp: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A web app that signs people in there."""
     port, log = free_port(), tmp_path_factory.mktemp("app") / "output.log"
-    with web_app(port, variables(f"http://localhost:{port}", idp.metadata_url), log) as url:
+    with web_app(port, SOURCES | sign_in_variables(f"http://localhost:{port}", idp.metadata_url), log) as url:
         yield url
-
-
-@pytest.fixture(autouse=True)
-def signs_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The link of the button is signed as the server does it."""
-    monkeypatch.setattr(auth_util, "get_signing_secret", lambda: COOKIES)
-
-
-class Tab:
-    """A browser's tab, by what a server sees of it; tabs that share a jar are of one browser."""
-
-    def __init__(self, app: str, jar: httpx2.Cookies | None = None) -> None:
-        self.app, self.jar = app, httpx2.Cookies() if jar is None else jar
-
-    def get(self, address: str, **headers: str) -> httpx2.Response:
-        """Asks with the browser's cookies, and keeps those of the answer."""
-        answer = httpx2.get(address, headers=headers, cookies=self.jar)
-        self.jar.extract_cookies(answer)
-        return answer
-
-    def leave(self, page: str) -> httpx2.Response:
-        """Presses the button on that page."""
-        link = f"{self.app}/auth/login?provider={encode_provider_token('default')}"
-        return self.get(link, Referer=f"{self.app}{page}")
-
-    def come_back(self, address: str) -> str:
-        """Follows the provider's answer; where that leads."""
-        answer = self.get(address)
-        assert answer.status_code == 302
-        return str(answer.headers["location"])
-
-    @property
-    def cookies(self) -> set[str]:
-        """The names of the browser's cookies."""
-        return {cookie.name for cookie in self.jar.jar}
 
 
 def test_a_sign_in_leads_back_to_the_page(app: str, idp: Provider) -> None:
@@ -168,7 +120,7 @@ def test_signing_out_says_so(app: str, idp: Provider) -> None:
 def test_a_restart_between_question_and_answer_does_no_harm(idp: Provider, tmp_path: Path) -> None:
     """And another process with the same secret takes the answer too."""
     port = free_port()
-    env = variables(f"http://localhost:{port}", idp.metadata_url)
+    env = SOURCES | sign_in_variables(f"http://localhost:{port}", idp.metadata_url)
     with web_app(port, env, tmp_path / "log") as url:
         tab = Tab(url)
         there = tab.leave("/visitors").headers["location"]
@@ -182,7 +134,9 @@ def test_a_provider_that_is_down_is_said_at_both_ends(tmp_path: Path) -> None:
     port, other = free_port(), free_port()
     with (
         provider(other) as idp,
-        web_app(port, variables(f"http://localhost:{port}", idp.metadata_url), tmp_path / "log") as url,
+        web_app(
+            port, SOURCES | sign_in_variables(f"http://localhost:{port}", idp.metadata_url), tmp_path / "log"
+        ) as url,
     ):
         idp.add("ann", email="ann@example.com", email_verified=True)
         tab = Tab(url)
@@ -203,7 +157,7 @@ def test_clocks_that_differ_work_or_are_named(tmp_path: Path, minutes: int, outc
     port, log = free_port(), tmp_path / "log"
     with (
         provider(free_port(), clock_seconds=60 * minutes) as idp,
-        web_app(port, variables(f"http://localhost:{port}", idp.metadata_url), log) as url,
+        web_app(port, SOURCES | sign_in_variables(f"http://localhost:{port}", idp.metadata_url), log) as url,
     ):
         idp.add("ann", email="ann@example.com", email_verified=True)
         tab = Tab(url)
@@ -228,9 +182,8 @@ def test_behind_a_proxy_the_public_address_decides(
 ) -> None:
     """Where it leads, what its cookies are for, and that they never travel without TLS."""
     port = free_port()
-    with web_app(port, variables(public, idp.metadata_url), tmp_path / "log", base) as url:
-        link = f"{url}/auth/login?provider={encode_provider_token('default')}"
-        left = httpx2.get(link, headers={"Referer": f"{public}/live?a=b"})
+    with web_app(port, SOURCES | sign_in_variables(public, idp.metadata_url), tmp_path / "log", base) as url:
+        left = httpx2.get(login_link(url), headers={"Referer": f"{public}/live?a=b"})
         back = idp.sign_in(left.headers["location"], "ann")
         assert back.startswith(f"{public}/oauth2callback?")
         texts = left.headers.get_list("set-cookie")
