@@ -30,7 +30,7 @@ SCOPE: Final = "openid email"
 """What is asked of the provider: the address alone. Names come from Postgres; groups would make cookies grow."""
 
 _CLIENT: Final[dict[str, object]] = {"scope": SCOPE, "prompt": "select_account"}
-_REMEDY: Final = "docs/deploying.md says how sign-in is set up."
+_REMEDY: Final = "docs/sign-in.md says how it is set up."
 _FROM_ENVIRONMENT: Final = {
     "oidc_metadata_url": "INBOX_ANALYTICS_OIDC_METADATA_URL",
     "oidc_client_id": "INBOX_ANALYTICS_OIDC_CLIENT_ID",
