@@ -33,7 +33,7 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 
 from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
-from analytics.sign_in import auth_section, public_url, public_url_of
+from analytics.sign_in import auth_section, public_url
 from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
 from analytics.web import health, metrics, request_id
 from analytics.web.cookies import SecureCookies, SmallCookies
@@ -212,7 +212,7 @@ def signing_in(section: dict[str, Any]) -> list[Middleware]:
 
 
 AUTH = auth_or_exit()
-PUBLIC_URL = public_url_of(load_settings(), AUTH)
+PUBLIC_URL = public_url(AUTH) if AUTH else load_settings().public_url
 # Streamlit's own checks of the WebSocket, by what this deployment is: the rest of its options stands in config.toml.
 for option, value in streamlit_options(PUBLIC_URL).items():
     config.set_option(option, value, "asgi_app.py")

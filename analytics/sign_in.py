@@ -71,18 +71,6 @@ def auth_section(settings: Settings, from_file: Mapping[str, object]) -> dict[st
     return section
 
 
-def public_url_of(settings: Settings, section: Mapping[str, object]) -> str | None:
-    """Where browsers find the dashboard, without a slash at the end; None for a demo that does not say it.
-
-    Args:
-        settings: Of this deployment.
-        section: What `auth_section` gave.
-    """
-    if "redirect_uri" in section:
-        return public_url(section)
-    return settings.public_url
-
-
 def providers(section: Mapping[str, object]) -> tuple[str | None, ...]:
     """The providers of a section in its order, as `st.login` takes them: names, or None for one without a name."""
     named = tuple(name for name, value in section.items() if _is_provider(name, value))

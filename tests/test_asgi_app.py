@@ -128,6 +128,15 @@ def test_the_scripts_of_our_documents_run_and_no_others(path: str) -> None:
     assert not re.search(r"<[^>]*\son[a-z]+\s*=|javascript:", found.text)
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path", ["/_stcore/upload_file/a/b", "/_stcore/metrics", "/_stcore/agent/interact", "/_stcore/agent/mcp"]
+)
+def test_nothing_is_uploaded_and_no_program_clicks(method: str, path: str) -> None:
+    """Streamlit's addresses for that are closed, and so is the one for its own counts."""
+    assert answer(method, path, content=b"x").status_code == 404
+
+
 def test_files_of_our_own_say_nothing_to_other_origins() -> None:
     """Streamlit offers them to every page there is."""
     found = answer("GET", "/app/static/icon.png")

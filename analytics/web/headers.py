@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -78,7 +78,7 @@ class AnswerHeaders:
         self._always = dict(_ALWAYS)
         if public_url is not None and urlsplit(public_url).scheme == "https":
             self._always["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
-        self._policy_at = lru_cache(maxsize=64)(self._policy)
+        self._headers_at = lru_cache(maxsize=64)(self._at)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the application does."""
@@ -91,7 +91,7 @@ class AnswerHeaders:
             nonlocal is_started
             if message["type"] == "http.response.start":
                 is_started = True
-                self._set(MutableHeaders(raw=message["headers"]), scope)
+                message = {**message, "headers": self._with(message["headers"], scope)}
             await send(message)
 
         try:
@@ -101,18 +101,26 @@ class AnswerHeaders:
                 await PlainTextResponse("Internal Server Error", 500)(scope, receive, with_headers)
             raise
 
-    def _set(self, headers: MutableHeaders, scope: Scope) -> None:
-        for name, value in self._always.items():
-            headers[name] = value
-        headers["Content-Security-Policy"] = self._policy_at(Headers(scope=scope).get("host", ""))
-        # No page of another origin reads anything here: Streamlit says the opposite of static files and of loopback.
-        for name in [name for name in headers if name.startswith("access-control-")]:
-            del headers[name]
-        if "cache-control" not in headers and not any(part in scope["path"] for part in _PUBLIC_FILES):
-            headers["Cache-Control"] = "no-store"
+    def _with(self, given: Iterable[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:
+        """Headers of an answer with ours, which take the place of its own.
 
-    def _policy(self, host: str) -> str:
-        return content_security_policy(self._hashes, self._public_url, host)
+        No page of another origin reads anything here: Streamlit says the opposite of static files and of loopback.
+        """
+        ours = self._headers_at(Headers(scope=scope).get("host", ""))
+        kept = [
+            (name, value)
+            for name, value in given
+            if name not in ours and not name.startswith(b"access-control-")
+        ]
+        is_said = any(name == b"cache-control" for name, _ in kept)
+        if not is_said and not any(part in scope["path"] for part in _PUBLIC_FILES):
+            kept.append((b"cache-control", b"no-store"))
+        return [*kept, *ours.items()]
+
+    def _at(self, host: str) -> dict[bytes, bytes]:
+        policy = content_security_policy(self._hashes, self._public_url, host)
+        ours = self._always | {"Content-Security-Policy": policy}
+        return {name.lower().encode(): value.encode() for name, value in ours.items()}
 
 
 def content_security_policy(hashes: Iterable[str], public_url: str | None, host: str = "") -> str:
@@ -144,7 +152,7 @@ def content_security_policy(hashes: Iterable[str], public_url: str | None, host:
         "form-action": ["'none'"],
         "frame-ancestors": ["'none'"],
     }
-    if is_https:
+    if is_https and not is_loopback(host):
         directives["upgrade-insecure-requests"] = []
     return "; ".join(" ".join([name, *values]) for name, values in directives.items())
 

@@ -48,8 +48,11 @@ class Refusals:
             await self._app(scope, receive, send)
             return
         refused = self._refused(scope)
+        if refused is None and scope["type"] == "http":
+            await self._app(scope, _bounded(receive), send)
+            return
         if refused is None:
-            await self._app(scope, _bounded(receive) if scope["type"] == "http" else receive, send)
+            await self._app(self._with_own_host(scope), receive, send)
             return
         status, sentence = refused
         logger.info("Refused with %s: %s %r", status, scope["type"], scope["path"])
@@ -78,6 +81,17 @@ class Refusals:
             return 413, "Content Too Large\n"
         return None
 
+    def _with_own_host(self, scope: Scope) -> Scope:
+        """The opening of a WebSocket, with the host that its Origin names, however a proxy calls this server.
+
+        Both are allowed by then. Where they differ, Streamlit would ask another host on the internet for this machine's
+        address before it looks at what is allowed, and answer nobody meanwhile.
+        """
+        headers = Headers(scope=scope)
+        host = urlsplit(headers.get("origin", "")).netloc or headers.get("host", "")
+        others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+        return {**scope, "headers": [*others, (b"host", host.encode())]}
+
     def _is_host(self, host: str) -> bool:
         """Whether a Host header is the public name, with any port, or this machine's own."""
         return is_loopback(host) or (bool(host_name(host)) and host_name(host) == self._public.hostname)
@@ -93,14 +107,14 @@ class Refusals:
 def streamlit_options(public_url: str | None) -> dict[str, object]:
     """Options of Streamlit's server that say the same: they hold for its WebSocket even without `Refusals`.
 
-    >>> streamlit_options("https://stats.example.com")["server.corsAllowedOrigins"]
-    ['https://stats.example.com']
+    >>> streamlit_options("https://stats.example.com")["server.allowedHosts"]
+    ['127.0.0.1', '::1', 'localhost', 'stats.example.com']
     """
     hosts = sorted(host for host in LOOPBACK if host is not None)
     name = urlsplit(public_url or "").hostname
     return {
         "server.allowedHosts": hosts if name is None else [*hosts, name],
-        "server.corsAllowedOrigins": [] if public_url is None else [public_url],
+        "server.corsAllowedOrigins": [],
         "server.enableCORS": True,
         "server.enableXsrfProtection": True,
         "server.enableAgentApi": False,

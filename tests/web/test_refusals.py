@@ -141,6 +141,18 @@ def test_a_websocket_without_an_origin_is_of_this_machine(host: str, said: str) 
     assert knock(_guarded(), "/_stcore/stream", host=host, origin=None) == [said]
 
 
+def test_a_proxy_may_call_the_server_as_it_likes() -> None:
+    """Within, a WebSocket of our pages has their host: Streamlit lets it in without asking the internet who it is."""
+    seen: list[list[bytes]] = []
+
+    async def within(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append([value for name, value in scope["headers"] if name == b"host"])
+
+    for host in ("127.0.0.1:8501", "stats.example.com", "stats.example.com:443"):
+        knock(_guarded(within), "/_stcore/stream", host=host, origin=PUBLIC)
+    assert seen == [[b"stats.example.com"]] * 3
+
+
 def test_without_a_public_address_this_machine_alone_is_answered() -> None:
     """An empty name is none."""
     for host in ("stats.example.com", ""):
