@@ -41,6 +41,8 @@ _REMEDIES: Final = {
 }
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", None})
 """Hosts of this machine; None stands for a host that is reported as unusable already."""
+PORT: Final = 8501
+"""That `serve` listens on when nothing else is said."""
 Network = IPv4Network | IPv6Network
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
@@ -51,6 +53,11 @@ def _unlimited_is_none(value: object) -> object:
 
 def _separated(value: object) -> object:
     return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _without_service_link(value: object) -> object:
+    """The port; the default for what Kubernetes sets in every pod beside a Service called `inbox-analytics`."""
+    return PORT if isinstance(value, str) and value.startswith("tcp://") else value
 
 
 def _networks(value: object) -> object:
@@ -138,7 +145,9 @@ class Settings(BaseModel):
         default=12, gt=0, le=720, allow_inf_nan=False, validation_alias="INBOX_ANALYTICS_SIGN_IN_HOURS"
     )
     address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_ADDRESS")
-    port: int = Field(default=8501, ge=0, le=65535, validation_alias="INBOX_ANALYTICS_PORT")
+    port: Annotated[int, BeforeValidator(_without_service_link)] = Field(
+        default=PORT, ge=0, le=65535, validation_alias="INBOX_ANALYTICS_PORT"
+    )
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
         validation_alias="INBOX_ANALYTICS_TRUSTED_PROXIES",

@@ -116,3 +116,11 @@ def test_the_demo_never_runs_on_another_machines_database() -> None:
     """Everybody is staff in the demo: a local Tinybird beside the product's real Postgres is refused too."""
     with pytest.raises(ConfigError, match="DATABASE_URL is another machine"):
         load_settings({**LOCAL, "DATABASE_URL": COMPLETE["DATABASE_URL"], "INBOX_ANALYTICS_DEMO": "1"})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("", 8501), ("80", 80), ("0", 0), ("tcp://10.96.12.3:80", 8501)]
+)
+def test_the_port_of_the_web_app(value: str, expected: int) -> None:
+    """Beside a Service of this name, Kubernetes puts an address into the variable."""
+    assert load_settings(COMPLETE | {"INBOX_ANALYTICS_PORT": value}).port == expected

@@ -72,13 +72,14 @@ class _OneWayOut(logging.Logger):
 def set_up(chosen: Format, stream: TextIO | None = None) -> None:
     """Sends everything that is logged, warned of or raised in a thread through one handler.
 
-    To be called before Streamlit is imported: loggers that exist keep their handlers.
-
     Args:
         chosen: How lines look.
         stream: Where they go; None means standard error.
     """
     logging.setLoggerClass(_OneWayOut)
+    for each in logging.getLogger().manager.loggerDict.values():
+        if isinstance(each, logging.Logger):
+            each.__class__ = _OneWayOut
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines() if chosen == "json" else Text())
     root = logging.getLogger()

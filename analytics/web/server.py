@@ -13,9 +13,9 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics.errors import ConfigError
+from analytics.errors import AnalyticsError, ConfigError
 
 STOP_SECONDS: Final = 10.0
 """From the first signal to the end of the program, whatever is still going on."""
@@ -59,10 +59,11 @@ def run(app: ASGIApp, listener: socket.socket, where: str) -> None:
         where: Named in the log.
 
     Raises:
-        ConfigError: Another program has taken the port meanwhile.
+        AnalyticsError: What the app said when it was to start, or another program has taken the port meanwhile.
     """
+    starting = _Starting(app)
     config = uvicorn.Config(
-        app,
+        starting,
         lifespan="on",
         # Its own configuration would add handlers; what it says below a warning holds whole addresses.
         log_config=None,
@@ -84,7 +85,47 @@ def run(app: ASGIApp, listener: socket.socket, where: str) -> None:
         if error.errno != errno.EADDRINUSE:
             raise
         raise _no_listening(error, address, port) from error
+    except SystemExit:
+        if starting.refused is None:
+            raise
+        raise starting.refused from None
     logger.info("Stopped.")
+
+
+class _Starting:
+    """ASGI middleware that keeps why an app did not start; the server would write it down as a defect.
+
+    Attributes:
+        refused: What the app said; None while it said nothing.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.refused: AnalyticsError | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers by the app."""
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failed: Message | None = None
+
+        async def kept(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == "lifespan.startup.failed":
+                failed = message
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, kept)
+        except AnalyticsError as error:
+            self.refused = error
+            failed = {"type": "lifespan.startup.failed"}
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        finally:
+            if failed is not None:
+                await send(failed)
 
 
 class _Server(uvicorn.Server):

@@ -93,6 +93,34 @@ def test_it_ends_with_0_when_it_is_told_to_and_tells_open_pages(
         assert [line["message"] for line in running.lines("Stopped.")] == ["Stopped."]
 
 
+DEFECT = """
+from analytics.web import logs, requests, server
+logs.set_up("json")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+    else:
+        raise LookupError("of a request")
+
+server.run(requests.Requests(app, []), server.bind("127.0.0.1", 0), "x")
+"""
+
+
+def test_a_defect_of_the_app_is_one_line_with_the_id_of_its_request(tmp_path: Path) -> None:
+    """From the server's own logger, which was there before ours."""
+    with served(tmp_path, {}, instead=[sys.executable, "-c", DEFECT]) as running:
+        answer = httpx2.get(f"http://127.0.0.1:{running.port}/")
+        assert answer.status_code == 500
+        (line,) = running.lines("LookupError")
+        assert (line["level"], line["logger"]) == ("error", "uvicorn.error")
+        (ended,) = running.lines('"GET"')
+        assert (ended["level"], ended["request_id"]) == ("error", line["request_id"])
+
+
 STUCK = """
 import os, signal, sys, threading, time
 from analytics.web import logs, server
@@ -179,6 +207,16 @@ def test_without_a_right_configuration_it_says_why_and_ends_with_2(
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Error: ")
     assert said in line
+
+
+def test_what_the_app_refuses_at_its_start_is_a_sentence_too() -> None:
+    """As the port of the metrics, which is opened by the app itself."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = refused(DEMO | {"INBOX_ANALYTICS_METRICS_PORT": port})
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"Error: INBOX_ANALYTICS_METRICS_PORT: cannot listen on port {port}")
 
 
 def test_a_port_that_is_taken_is_said() -> None:

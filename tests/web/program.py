@@ -93,6 +93,7 @@ def served(
     variables: Mapping[str, str],
     *arguments: str,
     through: Sequence[str] = (),
+    instead: Sequence[str] = SERVE,
     where: Path = ROOT,
 ) -> Iterator[Served]:
     """A server that answers, ended afterwards whatever it does.
@@ -102,12 +103,13 @@ def served(
         variables: All that it is told by its environment.
         arguments: Its options.
         through: A program that starts it.
+        instead: Another program that says the same when it serves.
         where: Holds its asgi_app.py.
     """
     log = directory / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*through, *SERVE, *arguments], cwd=where, env=environment(variables), stdout=out, stderr=out
+            [*through, *instead, *arguments], cwd=where, env=environment(variables), stdout=out, stderr=out
         )
     try:
         deadline = time.monotonic() + 60

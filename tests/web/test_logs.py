@@ -48,6 +48,16 @@ def test_handlers_that_a_library_adds_are_left_out(name: str) -> None:
     assert (line["logger"], line["message"]) == (name, "once")
 
 
+@pytest.mark.parametrize("imported", ["uvicorn.server", "streamlit"])
+def test_loggers_that_were_there_before_go_through_it_too(imported: str) -> None:
+    """Whatever was imported first."""
+    before = f"import logging, {imported}\nlog = logging.getLogger('uvicorn.error')\n"
+    program = before + HEAD.format(format="json") + "import streamlit\nlog.warning('once')"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    (line,) = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert (line["logger"], line["message"]) == ("uvicorn.error", "once")
+
+
 def test_streamlits_own_loggers_go_through_it() -> None:
     """Those of the installed version."""
     (line,) = lines(
