@@ -6,9 +6,10 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TINYBIRD_CLI := .venv-tinybird/.installed
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+NEW_ENOUGH := import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test check install screenshots lock clean
+.PHONY: run test check install production screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
@@ -24,8 +25,15 @@ check: install
 
 install: $(INSTALLED)
 
+# What a server needs: neither the embedded engines nor the tools. Run again after each update.
+production:
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements.lock -r requirements-build.lock
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+
 $(INSTALLED): pyproject.toml requirements-dev.lock
-	@$(PYTHON) -c 'import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c '$(NEW_ENOUGH)'
 	@echo "Setting up .venv, once ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements-dev.lock
@@ -48,6 +56,7 @@ screenshots: install
 lock:
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --extra local --extra dev --constraints requirements.lock pyproject.toml --output-file requirements-dev.lock
+	echo "setuptools>=80" | $(LOCK) - --constraints requirements-dev.lock --output-file requirements-build.lock
 	echo "tinybird; python_version < '3.14'" | $(LOCK) - --output-file requirements-tinybird.lock
 
 clean:

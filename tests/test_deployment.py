@@ -3,7 +3,6 @@
 What needs a workspace cannot run here: `tb --cloud deploy` itself. Everything before it does.
 """
 
-import json
 import os
 import re
 import shlex
@@ -18,13 +17,11 @@ import pytest
 from tests.conftest import ROOT
 from tests.local.run_server import TOKENS
 from tests.local.tinybird_server import running
+from tests.yaml_files import BINARIES, documents, needs_command_line
 
 WORKFLOW = ROOT / ".github" / "workflows" / "deploy-tinybird.yml"
-BINARIES = Path(os.environ.get("TB_CLI", ROOT / ".venv-tinybird" / "bin" / "tb")).parent
 
-pytestmark = pytest.mark.skipif(
-    not (BINARIES / "tb").exists(), reason="Tinybird's command line is not installed"
-)
+pytestmark = needs_command_line
 
 
 def tb(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -51,19 +48,8 @@ def tb(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Comple
 
 @cache
 def workflow() -> dict[str, Any]:
-    """The workflow, parsed by the YAML reader that the command line brings."""
-    # YAML 1.1 reads the key `on` as true.
-    script = (
-        "import json, sys, yaml; print(json.dumps({str(k): v for k, v in yaml.safe_load(sys.stdin).items()}))"
-    )
-    done = subprocess.run(
-        [str(BINARIES / "python"), "-c", script],
-        input=WORKFLOW.read_text(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    parsed: dict[str, Any] = json.loads(done.stdout)
+    """The workflow, parsed."""
+    [parsed] = documents(WORKFLOW)
     return parsed
 
 
