@@ -8,6 +8,7 @@ The frontend takes the address that it was opened at for the server's, and asks 
 straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.
 """
 
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import SecretsValue
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, decode_signed_value
 
+from analytics.demo_mode import require_listening_here
 from analytics.errors import AnalyticsError, Source
 from analytics.settings import load_settings
 from analytics.sign_in import auth_section, public_url
@@ -174,8 +176,14 @@ def at(name: str, endpoint: Callable[[Request], object]) -> list[Route]:
 def auth_or_exit() -> dict[str, SecretsValue]:
     """How people sign in, for `st.login`; a deployment without a safe way ends here, with a sentence."""
     try:
+        settings = load_settings()
+        if settings.demo:
+            # `inbox-analytics serve` is no `streamlit run`, which would make an option of the variable.
+            address = st.get_option("server.address") or os.environ.get("STREAMLIT_SERVER_ADDRESS")
+            require_listening_here(address)
+            config.set_option("server.address", address, "asgi_app.py")
         section = auth_section(
-            load_settings(), st.secrets.get("auth", {}) if st.secrets.load_if_toml_exists() else {}
+            settings, st.secrets.get("auth", {}) if st.secrets.load_if_toml_exists() else {}
         )
     except AnalyticsError as error:
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""An end to HTTP answers that never become whole. Knows no address.
+"""HTTP clients for one server, whose answers come to an end: also those that never become whole.
 
 A timeout of httpx2 ends a wait for the next bytes; a path that lets a byte through every second never reaches it.
 """
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import httpx2
+
+from analytics.loopback import is_loopback
 
 LONGEST_ANSWER_SECONDS: Final = 30.0
 """How long the body of an answer may take to arrive, from the end of its headers."""
@@ -33,7 +35,28 @@ class BoundedBody(httpx2.SyncByteStream):
         self._parts.close()
 
 
-def bound_body(response: httpx2.Response) -> None:
-    """Gives the body of an answer an end. For the `event_hooks` of an `httpx2.Client`, which run before the body is read."""
+def bounded_client(
+    host: str, timeout: httpx2.Timeout, transport: httpx2.BaseTransport | None = None
+) -> httpx2.Client:
+    """A client of one server that ends the body of each answer. It follows no redirect.
+
+    A server on this machine is asked directly: a proxy that the environment names is for other machines.
+
+    Args:
+        host: Base URL.
+        timeout: How long to wait to connect, and for the next bytes.
+        transport: Replaces the network in tests.
+
+    Raises:
+        httpx2.InvalidURL: The base URL cannot be read.
+    """
+    if transport is None and is_loopback(httpx2.URL(host).host):
+        transport = httpx2.HTTPTransport()
+    client = httpx2.Client(base_url=host, timeout=timeout, transport=transport)
+    client.event_hooks["response"].append(_bound_body)  # runs before the body is read
+    return client
+
+
+def _bound_body(response: httpx2.Response) -> None:
     if isinstance(response.stream, httpx2.SyncByteStream):
         response.stream = BoundedBody(response.stream)

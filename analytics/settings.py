@@ -39,8 +39,6 @@ _REMEDIES: Final = {
     "INBOX_ANALYTICS_SPOOL_DIR": "a directory on a local disk where events wait until they are sent",
     "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
 }
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1", None})
-"""Hosts of this machine; None stands for a host that is reported as unusable already."""
 PORT: Final = 8501
 """That `serve` listens on when nothing else is said."""
 Network = IPv4Network | IPv6Network
@@ -76,11 +74,6 @@ def _networks(value: object) -> object:
             raise ValueError("it would trust everybody; name the networks of your proxies")
         networks.append(network)
     return tuple(networks)
-
-
-def is_loopback(address: str) -> bool:
-    """True for an IP address that only this machine reaches."""
-    return ip_address(address).is_loopback
 
 
 class Settings(BaseModel):
@@ -188,16 +181,20 @@ class Settings(BaseModel):
     @classmethod
     def _demo_is_local(cls, value: bool, info: ValidationInfo) -> bool:
         """The demo lets everybody in as staff, so it never runs on data that is not of this machine."""
-        database = info.data.get("database_url")
-        addresses = {
-            "TINYBIRD_HOST": info.data.get("tinybird_host", ""),
-            "DATABASE_URL": database.get_secret_value() if isinstance(database, SecretStr) else "",
-        }
-        for name, address in addresses.items():
-            if value and urlsplit(address).hostname not in LOOPBACK:
-                raise ValueError(
-                    f"the demo runs on the local stack alone; unset it where {name} is another machine"
-                )
+        if not value:
+            return value
+        # Loaded here: it needs both drivers, and a service that only emits does without that of Postgres.
+        from analytics.demo_mode import is_http_here, is_postgres_here
+
+        # An address that is not usable is missing here, and is reported already.
+        host, database = info.data.get("tinybird_host"), info.data.get("database_url")
+        elsewhere = "the demo runs on the local stack alone; unset it where {} is another machine"
+        if host is not None and not is_http_here(host):
+            raise ValueError(elsewhere.format("TINYBIRD_HOST"))
+        if database is not None and not is_postgres_here(database.get_secret_value()):
+            raise ValueError(
+                elsewhere.format("DATABASE_URL") + ", also by PGHOST, PGHOSTADDR or a service of libpq"
+            )
         return value
 
     @field_validator("metrics_token")

@@ -11,7 +11,8 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
-from analytics.settings import LOOPBACK, Settings
+from analytics.loopback import is_loopback
+from analytics.settings import Settings
 
 CALLBACK: Final = "/oauth2callback"
 """Where the provider sends a browser back to, behind the public URL."""
@@ -144,7 +145,7 @@ def _address_problems(redirect: object, public_url: str | None) -> Iterator[str]
     if public_url is not None and redirect != f"{public_url}{CALLBACK}":
         yield f"redirect_uri has to be INBOX_ANALYTICS_PUBLIC_URL followed by {CALLBACK}"
     parts = urlsplit(redirect)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         yield "the public address has to start with https://: over http anybody on the way could read the cookies"
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from analytics.bounded_answer import bound_body
+from analytics.bounded_answer import bounded_client
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.telemetry import timed
@@ -109,10 +109,9 @@ class Tinybird:
             "admin": admin_token,
         }
         try:
-            self._client = httpx2.Client(base_url=host, timeout=timeout, transport=transport)
+            self._client = bounded_client(host, timeout, transport)
         except httpx2.InvalidURL:
             raise _unusable_host() from None
-        self._client.event_hooks["response"].append(bound_body)
         self._on_query = on_query
         self._sleep = sleep
         self._monotonic = monotonic

@@ -16,6 +16,7 @@ import httpx2
 import hypothesis
 import psycopg
 import pytest
+import streamlit.config
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
@@ -66,11 +67,17 @@ class LocalStack:
     data_dir: Path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def listens_on_this_machine() -> None:
+    """The demo lets people in only where the web server is reached from this machine alone; here there is none."""
+    streamlit.config.set_option("server.address", "127.0.0.1")
+
+
 @pytest.fixture(autouse=True)
 def scrubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees the settings of the shell, or what another test has cached."""
     for name in list(os.environ):
-        if name.startswith(("TINYBIRD_", "DATABASE_URL", "INBOX_ANALYTICS_")):
+        if name.startswith(("TINYBIRD_", "DATABASE_URL", "INBOX_ANALYTICS_", "PG")):
             monkeypatch.delenv(name)
     cached.clear()
     yield

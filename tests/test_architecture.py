@@ -13,7 +13,8 @@ ANALYTICS: Final = ROOT / "analytics"
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
-    | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"},
+    | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"}
+    | {"loopback", "demo_mode"},
     frozenset({"telemetry"}),
     frozenset(
         {
@@ -44,6 +45,9 @@ SAME_LAYER: Final = {
     ("periods", "clock"),
     ("mix", "intervals"),
     ("countries", "country_codes"),
+    ("bounded_answer", "loopback"),
+    ("demo_mode", "errors"),
+    ("demo_mode", "loopback"),
 }
 
 PURE: Final = frozenset(
@@ -61,6 +65,7 @@ PURE: Final = frozenset(
         "health",
         "identity",
         "intervals",
+        "loopback",
         "metrics",
         "mix",
         "periods",

@@ -174,3 +174,49 @@ def test_without_a_safe_configuration_there_is_no_server(changed: dict[str, str]
     assert ended.returncode != 0
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "changed", "said"),
+    [
+        (("streamlit", "run", "asgi_app.py"), {}, "this machine alone"),
+        (("streamlit", "run", "asgi_app.py", "--server.address", "0.0.0.0"), {}, "this machine alone"),  # noqa: S104
+        (("streamlit", "run", "asgi_app.py", "--server.address", "::"), {}, "this machine alone"),
+        (
+            ("streamlit", "run", "asgi_app.py"),
+            {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"},  # noqa: S104
+            "this machine alone",
+        ),
+        (("uvicorn", "asgi_app:app"), {}, "this machine alone"),
+        (
+            ("streamlit", "run", "asgi_app.py", "--server.address", "127.0.0.1"),
+            {"DATABASE_URL": "postgresql://a:b@127.0.0.1/x?host=10.0.0.1"},
+            "DATABASE_URL is another machine",
+        ),
+        (
+            ("streamlit", "run", "asgi_app.py", "--server.address", "127.0.0.1"),
+            {"PGHOSTADDR": "10.0.0.1"},
+            "PGHOSTADDR",
+        ),
+    ],
+    ids=[
+        "no address",
+        "all addresses",
+        "all of IPv6",
+        "by environment",
+        "another server",
+        "host",
+        "hostaddr",
+    ],
+)
+def test_the_demo_starts_on_this_machine_alone(
+    program: tuple[str, ...], changed: dict[str, str], said: str
+) -> None:
+    """It lets everybody in as staff: otherwise it ends with an exit code and a sentence, and listens nowhere."""
+    environ = os.environ | ENVIRONMENT | {"INBOX_ANALYTICS_DEMO": "1", "STREAMLIT_SERVER_PORT": "0"} | changed
+    ended = subprocess.run(
+        [sys.executable, "-m", *program], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode != 0
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -15,6 +15,7 @@ import httpx2
 import pandas as pd
 import pytest
 import streamlit as st
+import streamlit.config
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached, tinybird
@@ -613,6 +614,12 @@ def test_the_demo_viewer_needs_demo_mode(
     assert cached.is_demo()
     demo = cached.viewer_for(None, now)
     assert (demo.email, demo.is_staff) == (email, True)
+    streamlit.config.set_option("server.address", "0.0.0.0")  # noqa: S104 - where others could reach it
+    try:
+        with pytest.raises(ConfigError, match="this machine alone"):
+            cached.viewer_for(None, now)
+    finally:
+        streamlit.config.set_option("server.address", "127.0.0.1")
     assert product.website_id in {website.id for website in cached.websites(demo, now)}
 
 

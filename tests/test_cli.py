@@ -84,6 +84,14 @@ def test_a_taken_web_port(tmp_path: Path, taken_port: int) -> None:
     assert not (tmp_path / "postgres").exists()
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "inbox.example.com"])  # noqa: S104
+def test_a_demo_for_other_machines(tmp_path: Path, host: str) -> None:
+    """Refused before anything is made: it lets everybody in as staff."""
+    ended = run("demo", "--host", host, "--tinybird-port", "0", "--data-dir", str(tmp_path / "data"))
+    assert_is_clear(ended, "this machine alone", "127.0.0.1")
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("command", ["local", "demo"])
 def test_a_directory_that_cannot_be_written(command: str) -> None:
     """/proc takes no directories, not even from root."""

@@ -17,6 +17,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.demo_mode import require_listening_here
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.identity import Identity, identity_from_claims
 from analytics.readings import Answer
@@ -66,12 +67,14 @@ def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
     Raises:
         NotSignedIn: Nobody is signed in and this is no demo, or the sign-in was ended or is too old.
         AccessDenied: No such account, not verified, or banned.
+        ConfigError: In the demo, the web server listens to other machines.
         SourceError: Postgres is down.
     """
     settings = load_settings()
     if identity is None:
         if not settings.demo:
             raise NotSignedIn("Sign in to see your websites.")
+        require_listening_here(st.get_option("server.address"))
         identity = Identity(settings.demo_email.lower(), None)
     if identity in _ended:
         raise NotSignedIn("You have signed out.", "Sign in again to go on.")

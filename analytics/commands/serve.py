@@ -12,8 +12,9 @@ from typing import Final, NoReturn
 
 import click
 
+from analytics.demo_mode import require_listening_here
 from analytics.errors import AnalyticsError, ConfigError
-from analytics.settings import Settings, is_loopback, load_settings
+from analytics.settings import Settings, load_settings
 from analytics.web import logs, server
 from analytics.web.requests import Requests
 from analytics.web.stickiness import Stickiness
@@ -70,11 +71,10 @@ def _check(settings: Settings) -> None:
     Raises:
         ConfigError: The dashboard cannot be served safely like this.
     """
-    if settings.demo and not is_loopback(settings.address):
-        raise ConfigError(
-            f"The demo signs everybody in, so it listens on this machine alone; {settings.address} is reached from others.",
-            "Unset INBOX_ANALYTICS_DEMO, or listen on 127.0.0.1.",
-        )
+    if settings.demo:
+        require_listening_here(settings.address)
+        # Checked again by asgi_app.py, and where the demo viewer is let in.
+        os.environ["STREAMLIT_SERVER_ADDRESS"] = settings.address
 
 
 def _module() -> ModuleType:

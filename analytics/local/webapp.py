@@ -47,7 +47,7 @@ class WebApp:
         self._host = host
         self._app = app.absolute()
         self._is_reloading = is_reloading
-        shown = "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104 - compared only
+        shown = "localhost" if host in {"127.0.0.1", "::1"} else host
         self.address = f"http://{shown}:{self._port}"
 
     def start(self, stack: LocalStack) -> Child:

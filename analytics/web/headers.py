@@ -19,7 +19,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics.settings import LOOPBACK
+from analytics import loopback
 
 _UNUSED: Final = (
     "accelerometer",
@@ -163,7 +163,7 @@ def is_loopback(host: str) -> bool:
     >>> is_loopback("localhost:8501"), is_loopback("[::1]:8501"), is_loopback("127.0.0.1.example.com"), is_loopback("")
     (True, True, False, False)
     """
-    return host_name(host) in LOOPBACK
+    return loopback.is_loopback(host_name(host))
 
 
 def host_name(host: str) -> str:

@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics.settings import LOOPBACK
 from analytics.web.headers import host_name, is_loopback
 
 logger = logging.getLogger(__name__)
@@ -110,7 +109,7 @@ def streamlit_options(public_url: str | None) -> dict[str, object]:
     >>> streamlit_options("https://stats.example.com")["server.allowedHosts"]
     ['127.0.0.1', '::1', 'localhost', 'stats.example.com']
     """
-    hosts = sorted(host for host in LOOPBACK if host is not None)
+    hosts = ["127.0.0.1", "::1", "localhost"]
     name = urlsplit(public_url or "").hostname
     return {
         "server.allowedHosts": hosts if name is None else [*hosts, name],

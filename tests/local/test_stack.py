@@ -51,6 +51,8 @@ class Command:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "analytics.cli", *arguments, "--data-dir", str(home / "data")],
                 cwd=ROOT,
+                # A Postgres that the shell is about is not the embedded one.
+                env=os.environ | {"PGHOSTADDR": "127.0.0.9", "PGSERVICE": "no-such-service"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

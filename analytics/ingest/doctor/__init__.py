@@ -16,8 +16,9 @@ from analytics.ingest import spool
 from analytics.ingest.doctor import flow, product, timezones, workspace
 from analytics.ingest.doctor.finding import Area, Finding, Report, failed, listed, not_checked
 from analytics.ingest.receipts import Ledger
+from analytics.loopback import is_loopback
 from analytics.postgres import Postgres
-from analytics.settings import LOOPBACK, Settings, present_variables, problems_of
+from analytics.settings import Settings, present_variables, problems_of
 from analytics.tinybird import Tinybird, TokenKind
 
 WAITING_SECONDS: Final = 300.0
@@ -106,7 +107,7 @@ def _tinybird(
         answers = workspace.reached(tinybird)
         if answers.level == "problem":
             return (answers, *_unasked(answers.message)[1:])
-        is_local = urlsplit(host).hostname in LOOPBACK
+        is_local = is_loopback(urlsplit(host).hostname or "")
         clock = flow.skew("tinybird", tinybird.ahead_seconds)
         rights = workspace.tokens(tinybird, is_set, is_local=is_local)
         is_good = {finding.subject for finding in rights if finding.level in {"ok", "warning"}}
