@@ -42,6 +42,7 @@ _REMEDIES: Final = {
 PORT: Final = 8501
 """That `serve` listens on when nothing else is said."""
 Network = IPv4Network | IPv6Network
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -167,7 +168,11 @@ class Settings(BaseModel):
             raise ValueError("it must start with http:// or https:// and name a host")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("it must be a plain address, without credentials or a query")
-        return value.rstrip("/")
+        if any(not "!" <= character <= "~" for character in value):
+            raise ValueError("spaces and letters past ASCII are written as browsers send them: xn--… or %…")
+        # As browsers write it: what they send is compared with it, letter for letter.
+        netloc = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
+        return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
     @field_validator("address")
     @classmethod

@@ -32,6 +32,22 @@ def test_a_complete_environment_gives_settings_with_defaults() -> None:
     assert settings.demo_email == DEMO_EMAIL
 
 
+@pytest.mark.parametrize(
+    ("given", "address"),
+    [
+        ("https://Stats.Example.com:443/", "https://stats.example.com"),
+        ("http://localhost:80/Analytics//", "http://localhost/Analytics"),
+        ("https://stats.example.com:8443", "https://stats.example.com:8443"),
+        ("http://stats.example.com:443", "http://stats.example.com:443"),
+        ("https://[::1]:443", "https://[::1]"),
+        ("HTTPS://stats.example.com", "https://stats.example.com"),
+    ],
+)
+def test_an_address_is_written_as_browsers_do(given: str, address: str) -> None:
+    """What they call the dashboard is compared with it, letter for letter."""
+    assert load_settings({**COMPLETE, "INBOX_ANALYTICS_PUBLIC_URL": given}).public_url == address
+
+
 def test_each_problem_is_told_by_its_variable() -> None:
     """What `doctor` shows, one line each; a complete environment has none."""
     assert problems_of(COMPLETE) == {}
@@ -57,6 +73,8 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("TINYBIRD_HOST", "https://", "name a host", id="no host"),
         pytest.param("TINYBIRD_HOST", "https://u:p@api.example.com", "plain address", id="credentials"),
         pytest.param("TINYBIRD_HOST", "https://api.example.com:port", "not usable", id="bad port"),
+        pytest.param("INBOX_ANALYTICS_PUBLIC_URL", "https://büro.example", "xn--", id="host past ASCII"),
+        pytest.param("INBOX_ANALYTICS_PUBLIC_URL", "https://a b.example", "xn--", id="host with a space"),
         pytest.param("TINYBIRD_READ_TOKEN", "  ", "is missing", id="blank token"),
         pytest.param("TINYBIRD_READ_TOKEN", "two words", "not usable", id="token with a space"),
         pytest.param("TINYBIRD_READ_TOKEN", "tokén", "not usable", id="token past ASCII"),
