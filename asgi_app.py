@@ -194,14 +194,14 @@ READINESS = health.Readiness({source: partial(ask, source) for source in SOURCES
 
 
 def request_id_of_run() -> str | None:
-    """The id of the WebSocket that a run of a page belongs to; None elsewhere, and where no middleware gave it one."""
+    """The id of the WebSocket that a run of a page belongs to; None elsewhere.
+
+    Only where `analytics.web.requests` gives each request one: it is a header, and otherwise the browser's own.
+    """
     run = get_script_run_ctx(suppress_warning=True)
     client = None if run is None else get_instance().get_client(run.session_id)
     headers = {} if client is None or client.client_context is None else dict(client.client_context.headers)
     return headers.get(request_id.HEADER.decode())
-
-
-request_id.also_ask(request_id_of_run)
 
 
 def signing_in(section: dict[str, Any]) -> list[Middleware]:

@@ -15,7 +15,7 @@ import click
 from analytics.demo_mode import require_listening_here
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.settings import Settings, load_settings
-from analytics.web import logs, server
+from analytics.web import logs, request_id, server
 from analytics.web.requests import Requests
 from analytics.web.stickiness import Stickiness
 
@@ -59,6 +59,7 @@ def serve(**options: str | None) -> None:
         with server.bind(settings.address, settings.port) as listener:
             logs.set_up(settings.log or ("text" if sys.stderr.isatty() else "json"))
             module = _module()
+            request_id.also_ask(module.request_id_of_run)
             app = Stickiness(module.app, module.PUBLIC_URL)
             server.run(Requests(app, settings.trusted_proxies), listener, module.PUBLIC_URL or "the demo")
     except AnalyticsError as error:

@@ -85,7 +85,7 @@ class Stickiness:
             logger.warning(
                 "A page that another process made asks here for its session or a picture. Without sticky sessions pages "
                 "start anew and pictures are missing: the proxy has to send each browser to one process, as with "
-                "`ip_hash` in nginx (docs/deploying.md)."
+                "`ip_hash` in docs/nginx.conf."
             )
 
 

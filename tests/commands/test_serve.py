@@ -57,6 +57,7 @@ real = module_from_spec(spec)
 sys.path.insert(0, str(Path({real!r}).parent))
 spec.loader.exec_module(real)
 PUBLIC_URL = None
+request_id_of_run = real.request_id_of_run
 app = st.App(Path(__file__).with_name("app.py"), on_script_error=real.on_script_error)
 """
 
@@ -91,6 +92,42 @@ def test_it_ends_with_0_when_it_is_told_to_and_tells_open_pages(
         assert running.process.wait(20) == 0
         assert time.monotonic() - began < 10
         assert [line["message"] for line in running.lines("Stopped.")] == ["Stopped."]
+
+
+STREAM = """
+import asyncio
+from analytics.web import logs, server
+logs.set_up("json")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200})
+    for _ in range(10):
+        await send({"type": "http.response.body", "body": b"line\\n", "more_body": True})
+        await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": b"last"})
+
+server.run(app, server.bind("127.0.0.1", 0), "x")
+"""
+
+
+def test_a_file_that_has_begun_is_given_to_its_end(tmp_path: Path) -> None:
+    """A download is not cut in half by an update."""
+    with (
+        served(tmp_path, {}, instead=[sys.executable, "-c", STREAM]) as running,
+        httpx2.stream("GET", f"http://127.0.0.1:{running.port}/") as answer,
+    ):
+        parts = answer.iter_bytes()
+        got = next(parts)
+        running.process.send_signal(signal.SIGTERM)
+        got += b"".join(parts)
+        assert got == b"line\n" * 10 + b"last"
+        assert running.process.wait(20) == 0
 
 
 DEFECT = """
