@@ -4,12 +4,13 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+AUDIT := .venv-audit
 TINYBIRD_CLI := .venv-tinybird/.installed
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test check install production screenshots lock clean
+.PHONY: run test check install production audit sbom screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
@@ -48,6 +49,32 @@ $(TINYBIRD_CLI): requirements-tinybird.lock
 	@.venv-tinybird/bin/python $(PIP_INSTALL) --require-hashes -r requirements-tinybird.lock
 	@touch $@
 
+# Asks PyPI for the known vulnerabilities of what a server installs. Fails when there is one, and when it could not be asked:
+# --strict, because an index without that data answers for every package that it is not known.
+audit: $(AUDIT)/.installed
+	@rm -f $(AUDIT)/found
+	@if $(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off --requirement requirements.lock \
+	  --output $(AUDIT)/found 2> $(AUDIT)/said; then \
+	  echo "No known vulnerability in what requirements.lock names."; \
+	elif [ -s $(AUDIT)/found ]; then \
+	  cat $(AUDIT)/found; echo "requirements.lock names packages with known vulnerabilities: update them by make lock."; exit 1; \
+	else \
+	  tail -n 1 $(AUDIT)/said; echo "Not audited: PyPI's vulnerability data cannot be reached from here, so nothing is known."; exit 1; \
+	fi
+
+# The list of what a server installs, with hashes, as CycloneDX JSON: the same file for the same lock.
+sbom: $(AUDIT)/.installed
+	@mkdir -p dist
+	@$(AUDIT)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/sbom.cdx.json requirements.lock
+	@echo "Written to dist/sbom.cdx.json."
+
+$(AUDIT)/.installed: requirements-audit.lock
+	@echo "Setting up $(AUDIT), once ..."
+	@$(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.lock
+	@touch $@
+
 # While `make run` goes on in another terminal.
 screenshots: install
 	$(BIN)/python docs/take_screenshots.py
@@ -57,7 +84,8 @@ lock:
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --extra local --extra dev --constraints requirements.lock pyproject.toml --output-file requirements-dev.lock
 	echo "setuptools>=80" | $(LOCK) - --constraints requirements-dev.lock --output-file requirements-build.lock
+	printf '%s\n' 'cyclonedx-bom>=7.5' 'pip-audit>=2.10' | $(LOCK) - --constraints requirements-dev.lock --output-file requirements-audit.lock
 	echo "tinybird; python_version < '3.14'" | $(LOCK) - --output-file requirements-tinybird.lock
 
 clean:
-	rm -rf .venv .venv-tinybird .local
+	rm -rf .venv .venv-audit .venv-tinybird .local
