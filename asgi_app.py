@@ -32,8 +32,10 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import SecretsValue
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, decode_signed_value
 
+from analytics import audit
+from analytics.audit import Event
 from analytics.demo_mode import require_listening_here
-from analytics.errors import AnalyticsError, Source
+from analytics.errors import AccessDenied, AnalyticsError, Source
 from analytics.settings import load_settings
 from analytics.sign_in import auth_section, public_url
 from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
@@ -66,7 +68,6 @@ class Export(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         """The file, or a sentence as JSON. Any other method is answered 405."""
         # Loaded here: what caches needs a running server, and this file is read before there is one.
-        from analytics.errors import AccessDenied, AnalyticsError
         from pages.components import download, sign_in
 
         # A page of another website cannot send this type in the viewer's name: the browser asks the server first.
@@ -79,11 +80,13 @@ class Export(HTTPEndpoint):
                 return _no_file("The page asks for too much. Take a filter away and try again.", 413)
         try:
             identity = sign_in.identity_of_request(request)
+        except AnalyticsError as error:
+            audit.write(audit.failed(Event("export"), error))
+            return _not_made(error)
+        try:
             file = await run_in_threadpool(download.answer, bytes(body), identity)
         except AnalyticsError as error:
-            return _no_file(
-                f"{error.message} {error.remedy}", 403 if isinstance(error, AccessDenied) else 503
-            )
+            return _not_made(error)
         except ValueError:
             return _no_file("This page is older than the server. Reload it and try again.", 400)
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -92,6 +95,10 @@ class Export(HTTPEndpoint):
         if file.rows is not None:
             headers["X-Total-Rows"] = str(file.rows)
         return StreamingResponse(file.lines, media_type="text/csv", headers=headers)
+
+
+def _not_made(error: AnalyticsError) -> JSONResponse:
+    return _no_file(f"{error.message} {error.remedy}", 403 if isinstance(error, AccessDenied) else 503)
 
 
 def _no_file(message: str, status: int) -> JSONResponse:

@@ -11,13 +11,11 @@ import streamlit as st
 
 from analytics import cached
 from pages.components import chrome, export, files, formatting, health
-from pages.components.panel import empty, note_staleness, panel
+from pages.components.panel import note_staleness, panel
 
 page = chrome.begin_page("Data health", has_range=False)
 viewer, website_id = page.view.viewer, page.website.id
-if not viewer.is_staff:
-    empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
-    st.stop()
+health.require_staff(viewer)
 last_30_days = page.today[0] - timedelta(days=29), page.today[1]
 COUNT_SECONDS = 5  # what is counted in this process costs nothing to look at; asking a source does
 with page.toolbar:

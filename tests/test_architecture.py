@@ -34,6 +34,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"access", "metrics", "sign_in", "views", "tinybird", "postgres", "health", "selection"}),
     frozenset({"sources", "connections", "timeseries", "attribution", "conversations"}),
     frozenset({"board", "distributions", "audience", "web"}),
+    frozenset({"audit"}),
     frozenset({"ingest"}),
     frozenset({"cached"}),
 )

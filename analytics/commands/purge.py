@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +9,8 @@ from typing import Final
 
 import click
 
+from analytics import audit
+from analytics.audit import Event
 from analytics.commands import purge_lines as say
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest import database, deletion, retention
@@ -143,12 +143,17 @@ def _purge_departed(
 
 
 def _run(order: Order, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
-    with say.progress() as tell:
-        purger = Purger(
-            tinybird, settings.tinybird_host, ledger, on_progress=tell, settle_seconds=SETTLE_SECONDS
-        )
-        done, path = purger.run(order)
-    deleted = total(tuple(each.rows_deleted for each in done.datasources))
+    about = f"{order.reason}, asked for by {order.by}"
+    event = Event("purge", who=audit.system_user(), website=order.website_id, reason=about)
+    with audit.written(event) as going:
+        with say.progress() as tell:
+            purger = Purger(
+                tinybird, settings.tinybird_host, ledger, on_progress=tell, settle_seconds=SETTLE_SECONDS
+            )
+            done, path = purger.run(order)
+        deleted = total(tuple(each.rows_deleted for each in done.datasources))
+        if deleted is not None:
+            going.add(rows=deleted)
     click.echo(
         f"Purged {done.website_id}: {say.counted(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
     )
@@ -278,10 +283,7 @@ def _who(by: str | None) -> str:
         if not who or len(who) > 100 or not who.isprintable():
             raise PurgeRefused("--by is not a name.", "Give 1 to 100 printable characters.")
         return who
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user id that has no name, as in containers
-        return f"uid {os.getuid()}"
+    return audit.system_user()
 
 
 def _need_admin(tinybird: Tinybird) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from analytics import audit
+from analytics.audit import Event
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest import deletion, left_out
 from analytics.ingest.deletion import RowsOf
@@ -211,6 +213,7 @@ class Removal:
             ended |= {"rows_deleted": state.rows, "error": state.error}
         done = job.model_copy(update=ended)
         self._close(done)
+        audit.write(_event(done))
         if done.error:
             self.say(f"{job.datasource}: Tinybird could not remove rows: {done.error}")
         else:
@@ -280,6 +283,14 @@ def removed_conversations(directory: Path, host: str, website_id: str) -> frozen
 def _journal_path(directory: Path, host: str) -> Path:
     # No dot in the name: receipts are in the folder of the same name without the suffix.
     return directory / "removals" / f"{re.sub('[^A-Za-z0-9-]', '_', urlsplit(host).netloc)}.json"
+
+
+def _event(done: Job) -> Event:
+    websites = " ".join(sorted({each.website_id for each in done.rows_of}))
+    event = Event("removal", who=audit.system_user(), website=websites, rows=done.rows_deleted)
+    if done.error:
+        return replace(event, outcome="failed", reason=done.error)
+    return replace(event, reason=f"{done.datasource}: deleted or of test visitors")
 
 
 def _read(model: type[Model], path: Path) -> Model:

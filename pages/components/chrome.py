@@ -20,7 +20,7 @@ from analytics.errors import AnalyticsError
 from analytics.periods import DEFAULT_RANGE, Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
-from pages.components import formatting, sign_in, timing, url_state
+from pages.components import audited, formatting, sign_in, timing, url_state
 from pages.components.panel import failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
@@ -107,6 +107,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
         st.title(title, anchor=False)
         failure(error, "page")
         st.stop()
+    audited.looks_at(view)
     sign_in.watch(view)
     toolbar = _header(title, view, resolved, data, has_range=has_range)
     for notice in (*notices, *(resolved.notices if has_range else ())):
@@ -208,6 +209,7 @@ def _read_website(websites: Sequence[Website], notices: list[str]) -> Website:
 
     def parse(text: str) -> Website:
         if text not in by_slug:
+            audited.refusal("This website does not exist or is not open to the viewer.", website=text)
             raise ValueError("It does not exist or is not open to you.")
         return by_slug[text]
 

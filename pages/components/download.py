@@ -6,7 +6,7 @@ started after the page was drawn. It grants no access: the viewer is looked up a
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from types import GenericAlias
@@ -14,7 +14,10 @@ from typing import Final, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from analytics import cached, exports
+from analytics import audit, cached, exports
+from analytics.access import Viewer
+from analytics.audit import Event
+from analytics.errors import AnalyticsError
 from analytics.exports import About
 from analytics.identity import Identity
 from analytics.periods import Range
@@ -41,6 +44,7 @@ class Request(BaseModel):
         is_compared: Whether the page compares.
         only: What the rows are narrowed by, in words: URL parameter to words.
         arguments: Of the file, after the view.
+        page: The title of the page, for the audit line.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +57,7 @@ class Request(BaseModel):
     is_compared: bool
     only: dict[str, str]
     arguments: list[object]
+    page: str = Field(default="", max_length=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,11 @@ class File:
 
 
 def request(
-    view: View, read: Callable[..., Table], arguments: tuple[object, ...], only: dict[str, str]
+    view: View,
+    read: Callable[..., Table],
+    arguments: tuple[object, ...],
+    only: dict[str, str],
+    page: str = "",
 ) -> str:
     """The request for a file, as JSON.
 
@@ -80,6 +89,7 @@ def request(
         read: One of `FILES`.
         arguments: What it takes after the view.
         only: What its rows are narrowed by, in words.
+        page: The title of the page.
     """
     return Request(
         file=read.__name__,
@@ -90,11 +100,14 @@ def request(
         is_compared=view.is_compared,
         only=only,
         arguments=_types(read).dump_python(arguments, mode="json"),
+        page=page,
     ).model_dump_json()
 
 
 def answer(asked: bytes | str, identity: Identity | None = None, now: datetime | None = None) -> File:
     """The file that a request asks for; its first rows are read here, so that most errors are raised here.
+
+    It is told to the audit lines: once it has been sent, or refused.
 
     Args:
         asked: JSON, as `request` writes it. Untrusted.
@@ -109,11 +122,42 @@ def answer(asked: bytes | str, identity: Identity | None = None, now: datetime |
     wanted = Request.model_validate_json(asked)
     if wanted.file not in FILES:
         raise ValueError("There is no such file.")
-    read, now = FILES[wanted.file], now or datetime.now(UTC)
+    event = Event(
+        "export",
+        who=None if identity is None else identity.email,
+        website=wanted.website,
+        page=wanted.page or None,
+        file=wanted.file,
+        range=wanted.range,
+    )
+    now = now or datetime.now(UTC)
+    try:
+        viewer = cached.viewer_for(identity, now)
+        event = replace(event, who=viewer.email)
+        file = _file(wanted, viewer, now)
+    except AnalyticsError as error:
+        audit.write(audit.failed(event, error))
+        raise
+    return replace(file, lines=_told(file.lines, event))
+
+
+def _told(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
+    """The same lines, the first of which names the columns; tells at their end how many rows were sent."""
+    with audit.written(event) as going:
+        head = next(lines)
+        yield head
+        going.add(rows=head.count(b"\n") - 1)
+        for part in lines:
+            yield part
+            going.add(rows=part.count(b"\n"))  # a cell has no line break: `exports.neutral`
+
+
+def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
+    read = FILES[wanted.file]
     is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= AS_DRAWN
     arguments = _types(read).validate_python(wanted.arguments)
     view = View(
-        viewer=cached.viewer_for(identity, now),
+        viewer=viewer,
         website_id=wanted.website,
         range=Range.parse(wanted.range),
         timezone=wanted.timezone,

@@ -58,7 +58,7 @@ def offer(
             dates = periods.days_label(first, last)
             about = " · ".join((chart, *filters.in_words(only), f"{dates} ({page.timezone})"))
             _offer_picture(page, name, CHART, f"{file}.png", about)
-        asked = download.request(page.view, read, arguments, dict(only))
+        asked = download.request(page.view, read, arguments, dict(only), st.session_state.get("page", ""))
         _csv(key=f"csv-{name}", width="content", data={"request": asked, "file": f"{file}.csv"})
 
 

@@ -10,9 +10,9 @@ from typing import Final, Literal
 import pandas as pd
 import streamlit as st
 
-from analytics.cached import Reading, SpoolStatus
+from analytics.cached import Reading, SpoolStatus, Viewer
 from analytics.health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
-from pages.components import chrome, formatting
+from pages.components import audited, chrome, formatting
 from pages.components.palette import palette
 from pages.components.panel import empty
 
@@ -39,6 +39,14 @@ _QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
 }
 CARD_MIN_WIDTH_PX = 148
 LISTED, TALL_PX = 14, 460
+
+
+def require_staff(viewer: Viewer) -> None:
+    """Stops the page with a sentence for who is not staff."""
+    if not viewer.is_staff:
+        audited.refusal("Data health is for the platform's staff.")
+        empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
+        st.stop()
 
 
 def draw_source(source: SourceHealth, timezone: str) -> None:

@@ -10,8 +10,8 @@ from typing import TypeVar
 import streamlit as st
 
 from analytics.cached import Reading
-from analytics.errors import AnalyticsError
-from pages.components import formatting
+from analytics.errors import AccessDenied, AnalyticsError
+from pages.components import audited, formatting
 from pages.components.timing import panel_run
 
 T = TypeVar("T")
@@ -60,6 +60,8 @@ def forget_drawn() -> None:
 
 def failure(error: AnalyticsError, key: str) -> None:
     """What happened, what to do, and a button to try again."""
+    if isinstance(error, AccessDenied):
+        audited.refusal(error.message)
     st.error(
         formatting.markdown(error.remedy, limit=2000),
         title=formatting.markdown(error.message, limit=2000),

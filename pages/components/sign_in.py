@@ -25,7 +25,7 @@ from analytics.errors import AccessDenied, AnalyticsError, NotSignedIn
 from analytics.identity import Identity
 from analytics.sign_in import OUTCOME, Outcome, providers, public_url
 from analytics.views import View
-from pages.components import formatting
+from pages.components import audited, formatting
 
 WATCH_SECONDS = 30
 CARD_WIDTH_PX = 420
@@ -67,10 +67,13 @@ def viewer(now: datetime) -> Viewer:
     try:
         found = cached.viewer_for(_identity(), now)
     except NotSignedIn as error:
+        if st.user.to_dict().get("is_logged_in") is True:
+            audited.refusal(error.message, who=_claimed())
         _ask_to_sign_in(error, outcome)
     except AccessDenied as error:
         refuse(error.message, error.remedy)
     st.session_state.pop(OUTCOME, None)
+    audited.sign_in(found)
     return found
 
 
@@ -97,6 +100,12 @@ def _identity() -> Identity | None:
     """
     claims = st.user.to_dict()
     return cached.identity_of(claims) if claims.get("is_logged_in") is True else None
+
+
+def _claimed() -> str | None:
+    """The address that the provider named, whether it opens anything or not: untrusted text. None without one."""
+    email = st.user.to_dict().get("email")
+    return email if isinstance(email, str) else None
 
 
 def identity_of_request(request: Request) -> Identity | None:
@@ -153,9 +162,10 @@ def _ask_to_sign_in(error: NotSignedIn, outcome: Outcome | None) -> NoReturn:
 
 def refuse(title: str, text: str) -> NoReturn:
     """The page of somebody who has signed in and may not look: why, as whom, and a way to be another."""
-    email = st.user.to_dict().get("email")
+    email = _claimed()
+    audited.refusal(title, who=email)
     with _card("No access", title, text):
-        if isinstance(email, str):
+        if email is not None:
             st.caption(f"Signed in as {formatting.markdown(email, limit=254)}", text_alignment="center")
         if not cached.is_demo():
             st.button("Sign in with another address", type="primary", width="stretch", on_click=_sign_out)

@@ -1,5 +1,6 @@
 """`inbox-analytics purge` and `retention` as an operator runs them: what is said, what is deleted, what is refused."""
 
+import getpass
 import json
 import subprocess
 from collections.abc import Callable, Sequence
@@ -80,6 +81,11 @@ def refused(ended: subprocess.CompletedProcess[str], *words: str) -> None:
     assert "deleted" not in ended.stdout
 
 
+def audited(ended: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The audit lines of a command."""
+    return [json.loads(line) for line in ended.stdout.splitlines() if line.startswith('{"audit"')]
+
+
 def test_without_yes_rows_are_counted_and_stay(run: Run, held: str) -> None:
     """By both data sources, with what Postgres knows; the same again afterwards."""
     for _ in range(2):
@@ -89,6 +95,7 @@ def test_without_yes_rows_are_counted_and_stay(run: Run, held: str) -> None:
         assert ended.stdout.split("conversation_metrics")[1].split()[:2] == ["1", "rows"]
         assert ended.stdout.split("visitor_events")[1].split()[:2] == ["3", "rows"]
         assert "Nothing was deleted: add --yes" in ended.stdout
+        assert audited(ended) == []
 
 
 def test_with_yes_they_go_and_the_receipt_is_listed(
@@ -101,6 +108,9 @@ def test_with_yes_they_go_and_the_receipt_is_listed(
     ended = run("purge", f"slug-{product.key}", "--yes", "--by", "Ann")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f"Purged {held}: 4 rows deleted, counted to 0 afterwards." in ended.stdout
+    (line,) = audited(ended)
+    assert (line["audit"], line["website"], line["rows"], line["outcome"]) == ("purge", held, 4, "done")
+    assert (line["who"], line["reason"]) == (getpass.getuser(), "purge, asked for by Ann")
     assert run("purge", held).stdout.split("visitor_events")[1].split()[:2] == ["0", "rows"]
     assert (
         product.connection.execute("SELECT * FROM visitor WHERE website_id = %s", (held,)).fetchall()
@@ -250,7 +260,11 @@ def test_retention_lists_and_purges_those_past_their_grace(run: Run, held: str, 
     assert "due" in line
     assert "add --yes to purge" in shown
     assert "in grace" in run("retention", INBOX_ANALYTICS_GRACE_DAYS="41").stdout
-    assert f"Purged {held}: 4 rows deleted" in run("retention", "--yes", "--by", "Ann").stdout
+    ended = run("retention", "--yes", "--by", "Ann")
+    assert f"Purged {held}: 4 rows deleted" in ended.stdout
+    (told,) = [each for each in audited(ended) if each["website"] == held]
+    assert (told["audit"], told["rows"], told["outcome"]) == ("purge", 4, "done")
+    assert told["reason"].startswith("retention: ")
     assert held not in run("retention").stdout
 
 

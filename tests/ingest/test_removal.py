@@ -1,5 +1,6 @@
 """What was deleted or marked as test after it was sent: removed from Tinybird, and nothing else, one job a day."""
 
+import getpass
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -139,7 +140,9 @@ def site(
         yield Site(product, stored, local_stack, tmp_path, send_events, clients)
 
 
-def test_what_was_deleted_or_is_a_test_goes_and_nothing_else(site: Site) -> None:
+def test_what_was_deleted_or_is_a_test_goes_and_nothing_else(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Deleted conversations, and everything of deleted and test visitors; the same ids of another website stay."""
     product = site.product
     tester, gone = product.add_visitor(is_test=True), product.add_visitor(deleted_at=AT)
@@ -169,6 +172,12 @@ def test_what_was_deleted_or_is_a_test_goes_and_nothing_else(site: Site) -> None
         RowsOf(product.website_id, "visitor_id", visitor) for visitor in (tester, gone)
     }
     assert any("removed 2 rows" in text for text in site.said)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["audit"], line["outcome"], line["website"], line["rows"]) for line in lines] == [
+        ("removal", "done", product.website_id, rows) for rows in (4, of_visits.rows_deleted)
+    ]
+    assert {line["who"] for line in lines} == {getpass.getuser()}
+    assert not {tester, gone, deleted} & {str(value) for line in lines for value in line.values()}
 
 
 def test_each_data_source_has_one_job_a_day(site: Site) -> None:
@@ -386,7 +395,9 @@ def test_a_product_that_emits_removes_and_moves_nothing(
     site.talk(deleted_at=AT)
     environment = history.environment(TINYBIRD_ADMIN_TOKEN=local_stack.admin_token)
     ended = history.run("sync", "--once", "--only-remove", environment=environment)
-    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    (line,) = ended.stdout.splitlines()
+    assert (json.loads(line)["audit"], json.loads(line)["rows"]) == ("removal", 1)
     assert site.talks() == {kept}
 
 

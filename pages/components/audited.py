@@ -1,0 +1,57 @@
+"""Tells the audit lines who signed in and what was refused: once per session, not at every rerun of a timer."""
+
+from typing import Final
+
+import streamlit as st
+
+from analytics import audit
+from analytics.access import Viewer
+from analytics.audit import Event
+from analytics.views import View
+
+_TOLD: Final = "audit-told"
+_LOOKS: Final = "audit-looks"
+
+
+def sign_in(viewer: Viewer) -> None:
+    """Tells of a session's sign-in; of none in the demo, where nobody signs in."""
+    st.session_state[_LOOKS] = Event("refusal", who=viewer.email)
+    if viewer.identity.signed_in_at is not None:
+        _tell_once(Event("sign-in", who=viewer.email))
+
+
+def looks_at(view: View) -> None:
+    """Notes what a session looks at, for a refusal of one of its panels."""
+    st.session_state[_LOOKS] = Event(
+        "refusal", who=view.viewer.email, website=view.website_id, range=str(view.range)
+    )
+
+
+def refusal(reason: str, *, who: str | None = None, website: str | None = None) -> None:
+    """Tells of a refusal.
+
+    Args:
+        reason: In the words for viewers.
+        who: An address that opened nothing; None for the session's viewer.
+        website: What was asked for in vain; None for what the session looks at. Untrusted.
+    """
+    seen: Event = st.session_state.get(_LOOKS, Event("refusal"))
+    _tell_once(
+        Event(
+            "refusal",
+            who=who or seen.who,
+            website=website or seen.website,
+            page=st.session_state.get("page"),
+            range=seen.range,
+            outcome="refused",
+            reason=reason,
+        )
+    )
+
+
+def _tell_once(event: Event) -> None:
+    told: set[tuple[str | None, ...]] = st.session_state.setdefault(_TOLD, set())
+    key = event.what, event.who, event.website, event.page, event.reason
+    if key not in told:
+        told.add(key)
+        audit.write(event)

@@ -1,0 +1,180 @@
+"""Who signed in, what was refused and which files went out: a line each, once, and nothing of what they hold."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analytics import cached, errors
+from analytics.access import Viewer
+from analytics.identity import Identity
+from analytics.periods import Range
+from analytics.settings import load_settings
+from analytics.views import View
+from pages.components import download, files, sign_in
+from tests.conftest import LocalStack
+from tests.pages.conftest import RunPage, Site
+from tests.pages.test_files import ARGUMENTS
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
+    """The audit lines since the last call."""
+
+    def read() -> list[dict[str, Any]]:
+        out = capsys.readouterr().out.splitlines()
+        return [json.loads(line) for line in out if line.startswith('{"audit"')]
+
+    return read
+
+
+@pytest.fixture
+def email(staff: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Staff who signed in ten minutes ago, as a provider's claims would say."""
+    del staff
+    address = load_settings().demo_email
+    signed_in = Identity(address, datetime.now(UTC) - timedelta(minutes=10))
+    monkeypatch.setattr(sign_in, "_identity", lambda: signed_in)
+    return address
+
+
+def asked_for(site: Site, name: str) -> str:
+    """The request of a click on the page Overview."""
+    viewer = Viewer("not looked at", "", True, Identity("", None))
+    view = View(viewer, site.id, Range(days=7), "UTC", datetime.now(UTC))
+    return download.request(view, files.FILES[name], ARGUMENTS.get(name, ()), {}, "Overview")
+
+
+def test_a_sign_in_is_told_once_per_session(run_page: RunPage, site: Site, email: str, lines: Lines) -> None:
+    """Not at each rerun, nor on each page of the session; another session is another line."""
+    lines()
+    page = run_page("pages/overview.py", website=site.slug)
+    page.run()
+    page.switch_page("pages/live.py").run()
+    told = [line for line in lines() if line["audit"] == "sign-in"]
+    assert [(line["who"], line["outcome"]) for line in told] == [(email, "done")]
+    run_page("pages/overview.py", website=site.slug)
+    assert len(lines()) == 1
+
+
+def test_the_demo_tells_of_no_sign_in(run_page: RunPage, site: Site, lines: Lines) -> None:
+    """Nobody signs in there."""
+    lines()
+    run_page("pages/overview.py", website=site.slug)
+    assert lines() == []
+
+
+def test_a_refused_page_is_told_once_per_session_and_reason(
+    run_page: RunPage, site: Site, staff: str, email: str, stack_environment: LocalStack, lines: Lines
+) -> None:
+    """A ban is met at every rerun of a timer."""
+    assert email
+    page = run_page("pages/overview.py", website=site.slug)
+    lines()
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET banned = true WHERE id = %s', (staff,))
+    cached.clear()
+    for _ in range(3):
+        page.run()
+    (line,) = lines()
+    assert (line["audit"], line["outcome"], line["page"]) == ("refusal", "refused", "Overview")
+    # Whom the claims name, which may open nothing: here those of Streamlit's own tests.
+    assert (line["who"], line["website"]) == ("test@example.com", site.id)
+    assert "suspended" in line["reason"]
+
+
+def test_a_website_asked_for_in_vain_is_told(run_page: RunPage, site: Site, email: str, lines: Lines) -> None:
+    """As the address named it, whether it exists or not; what it holds cannot break the line."""
+    del site
+    lines()
+    hostile = 'other"}\n{"audit":"forged'
+    page = run_page("pages/overview.py", website=hostile)
+    page.query_params["website"] = hostile
+    page.run()
+    (line,) = [line for line in lines() if line["audit"] != "sign-in"]
+    assert (line["audit"], line["who"], line["website"]) == ("refusal", email, hostile)
+
+
+def test_a_page_for_staff_is_told(
+    run_page: RunPage, site: Site, staff: str, email: str, stack_environment: LocalStack, lines: Lines
+) -> None:
+    """A member opens Data health."""
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET role = NULL WHERE id = %s', (staff,))
+        connection.execute(
+            "INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES (%s, %s, %s, 'member', now())",
+            (uuid4().hex, site.organization_id, staff),
+        )
+    lines()
+    page: AppTest = run_page("pages/data_health.py", website=site.slug)
+    page.run()
+    (line,) = [line for line in lines() if line["audit"] != "sign-in"]
+    assert (line["page"], line["who"], line["website"]) == ("Data health", email, site.id)
+    assert "staff" in line["reason"]
+
+
+@pytest.mark.parametrize("name", files.FILES)
+def test_a_file_is_told_once_it_was_sent(
+    name: str, three_conversations: Site, staff: str, lines: Lines
+) -> None:
+    """By its end, with as many rows as it has."""
+    del staff
+    file = download.answer(asked_for(three_conversations, name))
+    lines()
+    sent = b"".join(file.lines)
+    (line,) = lines()
+    assert (line["audit"], line["outcome"], line["file"]) == ("export", "done", name)
+    assert (line["website"], line["page"], line["range"]) == (three_conversations.id, "Overview", "7d")
+    assert line["rows"] == sent.count(b"\r\n") - 1
+    assert line["who"].endswith("@example.com")
+    assert not {"three", "a,", "<script>"} & {str(value) for value in line.values()}
+
+
+def test_a_file_that_breaks_off_is_told_with_the_rows_that_went(
+    three_conversations: Site, staff: str, lines: Lines
+) -> None:
+    """The viewer goes away after the names of the columns."""
+    del staff
+    file = download.answer(asked_for(three_conversations, "kpis"))
+    next(file.lines)
+    lines()
+    file.lines.close()  # type: ignore[attr-defined]  # a generator, as the server closes it
+    (line,) = lines()
+    assert (line["outcome"], line["rows"]) == ("interrupted", None)
+
+
+@pytest.mark.parametrize("name", files.FILES)
+def test_a_refused_file_is_told(
+    name: str, site: Site, staff: str, stack_environment: LocalStack, lines: Lines
+) -> None:
+    """At the click; nothing was sent."""
+    asked = asked_for(site, name)
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET banned = true WHERE id = %s', (staff,))
+    cached.clear()
+    lines()
+    with pytest.raises(errors.AccessDenied):
+        download.answer(asked, Identity("somebody@example.com", None))
+    (line,) = lines()
+    assert (line["audit"], line["outcome"], line["rows"]) == ("export", "refused", None)
+    assert (line["file"], line["website"], line["who"]) == (name, site.id, "somebody@example.com")
+
+
+def test_a_file_whose_source_is_down_is_told(
+    site: Site, staff: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As failed: access was not the reason."""
+    del staff
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:1")
+    lines()
+    with pytest.raises(errors.SourceError):
+        download.answer(asked_for(site, "kpi_series"))
+    (line,) = lines()
+    assert (line["outcome"], line["file"]) == ("failed", "kpi_series")
