@@ -19,7 +19,9 @@ import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from analytics.bounded_answer import bounded_client
+from analytics.complaint import Complaints
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
+from analytics.scrubbing import scrubbed
 from analytics.settings import Settings
 from analytics.telemetry import timed
 from analytics.wire import (
@@ -50,7 +52,6 @@ MAX_TOTAL_WAIT_SECONDS: Final = 10.0
 
 FIRST_BACKOFF_SECONDS: Final = 0.25
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0)
-MAX_ERROR_CHARACTERS: Final = 300
 
 MAX_ADDRESS_CHARACTERS: Final = 4000
 """Parameters longer than this go as the body of a POST: proxies cut addresses at about twice as much."""
@@ -112,6 +113,7 @@ class Tinybird:
             self._client = bounded_client(host, timeout, transport)
         except httpx2.InvalidURL:
             raise _unusable_host() from None
+        self._complaints = Complaints(_LOG, logging.WARNING)
         self._on_query = on_query
         self._sleep = sleep
         self._monotonic = monotonic
@@ -296,12 +298,8 @@ class Tinybird:
         return self._retried(attempt) if method == "GET" else attempt()
 
     def readable(self, text: str) -> str:
-        """A text of Tinybird's in one printable line, cut, without any of this client's tokens."""
-        for secret in self._tokens.values():
-            if secret:
-                text = text.replace(secret, "***")
-        text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-        return text if len(text) <= MAX_ERROR_CHARACTERS else text[: MAX_ERROR_CHARACTERS - 1] + "…"
+        """A text of Tinybird's in one printable line, cut, without this client's tokens and what looks like a secret."""
+        return scrubbed(text, [secret for secret in self._tokens.values() if secret])
 
     def _retried(self, attempt: Callable[[], T]) -> T:
         retrying = Retrying(
@@ -371,7 +369,8 @@ class Tinybird:
     def _refused(self, response: httpx2.Response, token: TokenKind, resource: str) -> SourceError:
         status, said = response.status_code, self.readable(error_text(response.content))
         # What a viewer reads names no pipe and no column; whoever mends it finds both here.
-        _LOG.warning("Tinybird refused %s with status %d: %s", resource, status, said or "no reason given")
+        words = f"Tinybird refused {resource} with status {status}: {said or 'no reason given'}"
+        self._complaints.say((resource, status), words)
         asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
 

@@ -14,7 +14,7 @@ ANALYTICS: Final = ROOT / "analytics"
 LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"}
-    | {"loopback", "demo_mode"},
+    | {"loopback", "demo_mode", "complaint", "scrubbing"},
     frozenset({"telemetry"}),
     frozenset(
         {
@@ -75,6 +75,7 @@ PURE: Final = frozenset(
         "readings",
         "received",
         "satisfaction",
+        "scrubbing",
         "selection",
         "tally",
         "tiers",

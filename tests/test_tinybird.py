@@ -20,11 +20,11 @@ from analytics.errors import (
     SourceRejected,
     SourceUnavailable,
 )
+from analytics.scrubbing import LONGEST
 from analytics.settings import load_settings
 from analytics.tinybird import (
     DOWN_SECONDS,
     MAX_ATTEMPTS,
-    MAX_ERROR_CHARACTERS,
     MAX_TOTAL_WAIT_SECONDS,
     Tinybird,
 )
@@ -206,7 +206,7 @@ def test_what_tinybird_says_is_scrubbed_and_cut() -> None:
     """Tokens are blotted out, a page of text is cut, and no line breaks remain."""
     error = failure(Recorder(refused(400, f"token {READ} or {ADMIN}\n\n" + "x" * 5000)))
     assert error.said.startswith("token *** or *** xxx")
-    assert len(error.said) == MAX_ERROR_CHARACTERS
+    assert len(error.said) == LONGEST
 
 
 @pytest.mark.parametrize(
@@ -235,6 +235,45 @@ def test_what_tinybird_refused_is_logged(caplog: pytest.LogCaptureFixture) -> No
     failure(Recorder(refused(400, f"the column is gone {READ}")))
     assert caplog.messages == [
         "Tinybird refused inbox_analytics with status 400: the column is gone ***",
+    ]
+
+
+def test_secrets_of_others_in_what_tinybird_says_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """As a proxy may answer that repeats the request; nor are they kept in the error."""
+    said = "boom secret p.SECRETTOKEN\nAuthorization: Bearer hu5h\npostgresql://a:hu5h@db/x?sslmode=require"
+    error = failure(Recorder(refused(502, said)))
+    (line,) = caplog.messages
+    assert line.endswith(f": {error.said}")
+    assert error.said == "boom secret *** Authorization: *** postgresql://***@db/x?***"
+
+
+def test_a_question_that_fails_again_and_again_is_logged_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With how often; every try counts. Another question and another status have lines of their own."""
+    now = 1000.0
+    monkeypatch.setattr("analytics.complaint.time.monotonic", lambda: now)
+    server = Recorder(refused(503, "busy"))
+
+    def ask(name: str) -> None:
+        with pytest.raises(SourceError):
+            client.query_pipe(name, {})
+
+    with server.client() as client:
+        for _ in range(5):
+            ask("inbox_analytics")
+        ask("unique_visitors")
+        server.responses = [refused(403, "no")]
+        ask("inbox_analytics")
+        now += 61
+        server.responses = [refused(503, "busy")]
+        ask("inbox_analytics")
+    head = "Tinybird refused inbox_analytics with status"
+    assert caplog.messages == [
+        f"{head} 503: busy",
+        "Tinybird refused unique_visitors with status 503: busy",
+        f"{head} 403: no",
+        f"{head} 503: busy ({5 * MAX_ATTEMPTS} times)",
     ]
 
 
@@ -535,7 +574,7 @@ def test_what_tinybird_says_is_shown_without_tokens() -> None:
     """In one line, cut."""
     with Recorder(ok()).client() as client:
         assert client.readable(f"no\n {ADMIN}  {READ}") == "no *** ***"
-        assert len(client.readable("x" * 1000)) == MAX_ERROR_CHARACTERS
+        assert len(client.readable("x" * 1000)) == LONGEST
 
 
 def test_a_missing_token_is_named_by_its_variable() -> None:

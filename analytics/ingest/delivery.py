@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from analytics.complaint import Complaint
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.changed import ChangeCounts
-from analytics.ingest.complaint import Complaint
 from analytics.ingest.heartbeats import Heartbeats
 from analytics.ingest.lane import Lane
 from analytics.ingest.process import at_end

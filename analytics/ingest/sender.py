@@ -24,9 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
+from analytics.complaint import Complaint
 from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, SourceRejected, SourceUnavailable
 from analytics.ingest import refused
-from analytics.ingest.complaint import Complaint
 from analytics.ingest.lane import Batch, Lane
 from analytics.ingest.process import can_run_threads
 from analytics.ingest.quarantine import Quarantined, quarantined_lines

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Literal, TextIO
 
+from analytics.scrubbing import without_secrets
 from analytics.web import request_id
 
 Format = Literal["json", "text"]
@@ -22,7 +23,10 @@ FIELDS: Final = "fields"
 
 
 class JsonLines(logging.Formatter):
-    """One line of JSON for each record: time, level, logger, message, request id, exception, and the record's fields."""
+    """One line of JSON for each record: time, level, logger, message, request id, exception, and the record's fields.
+
+    What looks like a secret is taken out: an exception of a library may repeat anything.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line; a traceback is one of its values."""
@@ -30,15 +34,15 @@ class JsonLines(logging.Formatter):
             "time": _time(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_secrets(record.getMessage()),
         }
         request = request_id.current()
         if request is not None:
             line["request_id"] = request
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = without_secrets(self.formatException(record.exc_info))
         elif record.exc_text:
-            line["exception"] = record.exc_text
+            line["exception"] = without_secrets(record.exc_text)
         if record.stack_info:
             line["stack"] = record.stack_info
         for name, value in getattr(record, FIELDS, {}).items():
@@ -54,10 +58,10 @@ class Text(logging.Formatter):
         request = request_id.current() or "-"
         text = (
             f"{_time(record):%Y-%m-%d %H:%M:%S}Z {record.levelname:<7} {request} {record.name}: "
-            f"{record.getMessage()}"
+            f"{without_secrets(record.getMessage())}"
         )
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + without_secrets(self.formatException(record.exc_info))
         return text
 
 

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import httpx2
 import pytest
 
 from analytics.ingest import heartbeats, lane, refused, sender, spool
-from analytics.ingest.complaint import Complaint
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.heartbeats import QUIET, Heartbeats
 from analytics.tinybird import Tinybird
@@ -511,16 +509,6 @@ def test_heartbeats_without_a_table_are_all_sent(tmp_path: Path, caplog: pytest.
     known.note("w", "1", at)
     assert not known.is_repeated("w", "1", at)
     assert len(caplog.records) == 1
-
-
-def test_a_complaint_is_made_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    """With how often it would have been made."""
-    complaint = Complaint(logging.getLogger("spool"))
-    for _ in range(1000):
-        complaint.say("no room")
-    complaint._said_at = float("-inf")
-    complaint.say("no room")
-    assert [record.message for record in caplog.records] == ["no room", "no room (1000 times)"]
 
 
 def test_no_batch_is_larger_than_tinybird_takes() -> None:

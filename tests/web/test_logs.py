@@ -119,3 +119,18 @@ def test_text_is_for_people() -> None:
     first, *rest = text.splitlines()
     assert first.endswith("Z ERROR   abc x: oh")
     assert rest[-1] == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize("chosen", ["json", "text"])
+def test_secrets_that_a_library_says_are_taken_out(chosen: str) -> None:
+    """Of messages and of exceptions: they may repeat an address or a header."""
+    text = said(
+        "log = logging.getLogger('sqlalchemy.pool')\n"
+        "log.error('lost %s', 'postgresql://maya:hu5h@db/inbox')\n"
+        "try:\n    raise OSError('Authorization: Bearer ' + 'hu' + '5h')\n"
+        "except OSError:\n    log.exception('no')\n",
+        chosen,
+    )
+    assert "hu5h" not in text
+    assert "postgresql://***@db/inbox" in text
+    assert "Authorization: ***" in text
