@@ -14,6 +14,7 @@ import pytest
 import streamlit as st
 
 from analytics.web.headers import script_hashes
+from tests.web.exchanges import knock
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -135,6 +136,23 @@ def test_the_scripts_of_our_documents_run_and_no_others(path: str) -> None:
 def test_nothing_is_uploaded_and_no_program_clicks(method: str, path: str) -> None:
     """Streamlit's addresses for that are closed, and so is the one for its own counts."""
     assert answer(method, path, content=b"x").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("localhost", "https://evil.example"),
+        ("localhost", "https://any.streamlit.app"),
+        ("localhost", "http://localhost:3000"),
+        ("localhost", "null"),
+        ("evil.example", "http://evil.example"),
+        ("evil.example", None),
+    ],
+)
+def test_a_page_of_another_origin_opens_no_websocket(host: str, origin: str | None) -> None:
+    """Nor one whose name was given this machine's address, nor a program elsewhere."""
+    found = knock(import_module("asgi_app").app, "/_stcore/stream", host=host, origin=origin)
+    assert found == ["websocket.close"]
 
 
 def test_files_of_our_own_say_nothing_to_other_origins() -> None:
