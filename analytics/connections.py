@@ -29,13 +29,14 @@ class Connections:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Connections:
-        """The connections that the settings describe.
+        """The connections that the settings describe. None of them can send an event, whatever the settings hold.
 
         Raises:
             ConfigError: An address cannot be used.
         """
         budget = QueryBudget(settings.tinybird_daily_queries)
-        tinybird = Tinybird.from_settings(settings, on_query=budget.spend)
+        reading = settings.model_copy(update={"tinybird_append_token": None})
+        tinybird = Tinybird.from_settings(reading, on_query=budget.spend)
         return cls(tinybird, Postgres.from_settings(settings), budget, ProbeLog())
 
     def close(self) -> None:

@@ -29,6 +29,16 @@ def test_opening_contacts_nobody_and_queries_spend_the_budget() -> None:
     connections.close()
 
 
+def test_nothing_can_be_sent_over_them() -> None:
+    """Pages only read: also where the environment holds the token to append."""
+    connections = Connections.from_settings(
+        load_settings(UNREACHABLE | {"TINYBIRD_APPEND_TOKEN": "p.append"})
+    )
+    with pytest.raises(ConfigError, match="TINYBIRD_APPEND_TOKEN"):
+        connections.tinybird.send_events("visitor_events", [{"website_id": "w"}])
+    connections.close()
+
+
 def test_an_address_that_is_none_is_a_configuration_error() -> None:
     """Said when the connections are made, not at the first read."""
     with pytest.raises(ConfigError, match="DATABASE_URL"):

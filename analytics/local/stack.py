@@ -28,10 +28,12 @@ from analytics.local.tokens import Tokens, load_tokens
 ROOT: Final = Path(analytics.__file__).resolve().parent.parent
 PROJECT_DIR: Final = ROOT / "tinybird"
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
+WRITES: Final = frozenset({OWNER_URL, "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"})
+"""Settings that something could be written with."""
 READY_SECONDS: Final = 30.0
 LEFTOVER_SECONDS: Final = 15.0
 Knowledge = Literal["tinybird", "reading", "everything"]
-"""What a child is told: how to reach Tinybird, that and how to read Postgres, or all there is."""
+"""What a child is told: how to reach Tinybird, how to read both, or all there is."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how to reach a server on all addresses
 
 
@@ -112,16 +114,17 @@ class LocalStack:
     ) -> Child:
         """Starts another program beside the two, with the lock and with what it is to know of the settings of `env`.
 
-        How to write to Postgres is not for the web app, here as elsewhere. Of Postgres nothing is known before `start`.
+        How to write is not for the web app, here as elsewhere, also where the shell of this program knows it. Of Postgres
+        nothing is known before `start`.
         """
-        hidden = {OWNER_URL} if knows == "reading" else set()
+        hidden = WRITES if knows == "reading" else frozenset[str]()
         known = self._tinybird_environment if knows == "tinybird" else self.environment
-        settings = {name: value for name, value in known.items() if name not in hidden}
+        settings = {name: value for name, value in {**os.environ, **known}.items() if name not in hidden}
         return Child(
             name,
             program,
             log=log,
-            environment={**os.environ, **settings},
+            environment=settings,
             directory=ROOT,
             keep_open=[self._locks.inherited, *keep_open],
         )

@@ -168,10 +168,12 @@ def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads another process's environment")
 def test_the_web_app_cannot_write(demo: Command, env: dict[str, str]) -> None:
-    """It gets the reading role's address and never learns the owner's."""
+    """It gets the reading role's address and the reading token, and never learns what opens more."""
     environment = Path(f"/proc/{demo.child('serveweb')}/environ").read_text().split("\0")
-    assert f"DATABASE_URL={env['DATABASE_URL']}" in environment
-    assert not any(env["INBOX_ANALYTICS_LOCAL_OWNER_URL"] in variable for variable in environment)
+    for name in ("DATABASE_URL", "TINYBIRD_READ_TOKEN"):
+        assert f"{name}={env[name]}" in environment
+    for name in ("INBOX_ANALYTICS_LOCAL_OWNER_URL", "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"):
+        assert not any(env[name] in variable or variable.startswith(name) for variable in environment)
 
 
 def test_an_interrupted_load_left_no_trace(home: Path, env: dict[str, str]) -> None:
