@@ -26,6 +26,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
+from streamlit.errors import StreamlitSecretNotFoundError
 from streamlit.file_util import get_static_dir
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -35,7 +36,7 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from analytics import audit
 from analytics.audit import Event
 from analytics.demo_mode import require_listening_here
-from analytics.errors import AccessDenied, AnalyticsError, Source
+from analytics.errors import AccessDenied, AnalyticsError, ConfigError, Source
 from analytics.settings import load_settings
 from analytics.sign_in import auth_section, public_url
 from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
@@ -180,6 +181,24 @@ def at(name: str, endpoint: Callable[[Request], object]) -> list[Route]:
     return [Route(path, endpoint) for path in sorted({name, f"{BASE}{name}"})]
 
 
+def auth_of_file() -> Mapping[str, object]:
+    """The section `[auth]` of `secrets.toml`; empty where there is none.
+
+    Raises:
+        ConfigError: There is a file, and it cannot be read.
+    """
+    try:
+        section = st.secrets.get("auth", {})
+    except (StreamlitSecretNotFoundError, OSError, ValueError) as error:
+        if getattr(error, "error_id", None) == "no-secrets-found":
+            return {}
+        section = None
+    if not isinstance(section, Mapping):
+        # Their own words repeat what stands around the mistake.
+        raise ConfigError("secrets.toml cannot be read.", "It has to be TOML, with [auth] as a section.")
+    return section
+
+
 def auth_or_exit() -> dict[str, SecretsValue]:
     """How people sign in, for `st.login`; a deployment without a safe way ends here, with a sentence."""
     try:
@@ -189,9 +208,7 @@ def auth_or_exit() -> dict[str, SecretsValue]:
             address = st.get_option("server.address") or os.environ.get("STREAMLIT_SERVER_ADDRESS")
             require_listening_here(address)
             config.set_option("server.address", address, "asgi_app.py")
-        section = auth_section(
-            settings, st.secrets.get("auth", {}) if st.secrets.load_if_toml_exists() else {}
-        )
+        section = auth_section(settings, auth_of_file())
     except AnalyticsError as error:
         sys.exit(str(error))
     return cast("dict[str, SecretsValue]", section)

@@ -265,3 +265,17 @@ def test_a_port_that_is_taken_is_said() -> None:
     assert ended.stderr == (
         f"Error: Port {port} on 127.0.0.1 is taken by another program. Choose another port.\n"
     )
+
+
+@pytest.mark.parametrize(
+    "content", [b"[auth\n", b"\xff", b"auth = 'a-secret-4711'", b"auth = 'a-secret-4711"]
+)
+def test_a_file_of_secrets_that_cannot_be_read_is_said(tmp_path: Path, content: bytes) -> None:
+    """It is not that there was none; and nothing of it is repeated."""
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_bytes(content)
+    ended = refused(SOURCES | {"HOME": str(tmp_path)})
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith("Error: secrets.toml cannot be read.")
+    assert "Traceback" not in ended.stderr
+    assert "4711" not in ended.stderr
