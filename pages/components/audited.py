@@ -17,7 +17,7 @@ def sign_in(viewer: Viewer) -> None:
     """Tells of a session's sign-in; of none in the demo, where nobody signs in."""
     st.session_state[_LOOKS] = Event("refusal", who=viewer.email)
     if viewer.identity.signed_in_at is not None:
-        _tell_once(Event("sign-in", who=viewer.email))
+        _tell_once(Event("sign-in", who=viewer.email, page=st.session_state.get("page")))
 
 
 def looks_at(view: View) -> None:
@@ -51,7 +51,9 @@ def refusal(reason: str, *, who: str | None = None, website: str | None = None) 
 
 def _tell_once(event: Event) -> None:
     told: set[tuple[str | None, ...]] = st.session_state.setdefault(_TOLD, set())
-    key = event.what, event.who, event.website, event.page, event.reason
+    # A sign-in is one on whichever page; a refusal may come with another range at every rerun.
+    where = (event.website, event.page, event.reason) if event.what == "refusal" else ()
+    key = (event.what, event.who, *where)
     if key not in told:
         told.add(key)
         audit.write(event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from analytics.settings import Settings, load_settings
 from analytics.telemetry import NUMBERS, Labels, Metric
 from analytics.web.metrics import CONTENT_TYPE, count_sessions, endpoint, second_port
 from tests.conftest import LocalStack
+from tests.web.program import DEMO, page, served
 
 TOKEN = "0123456789abcdef"
 NEEDED = {
@@ -193,6 +195,57 @@ def test_a_session_counts_while_its_websocket_is_open(ends: Exception | None) ->
     run({"type": "http", "path": "/_stcore/stream"})
     assert seen == [1, 0, 0, 0]
     assert _sessions() == 0
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def test_the_program_counts_a_connected_tab_and_forgets_it(tmp_path: Path) -> None:
+    """Over the port of its own; beside the pages there is nothing, at the root and under a base."""
+    port = _free_port()
+    with served(tmp_path, DEMO | {"INBOX_ANALYTICS_METRICS_PORT": str(port)}) as running:
+
+        def sessions() -> str | None:
+            text = httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+            return next(
+                (line for line in text.splitlines() if line.startswith("inbox_analytics_sessions")), None
+            )
+
+        def become(expected: str) -> None:
+            deadline = time.monotonic() + 20
+            while sessions() != expected:
+                assert time.monotonic() < deadline, sessions()
+                time.sleep(0.05)
+
+        beside = httpx2.get(f"http://127.0.0.1:{running.port}/metrics")
+        assert (beside.status_code, beside.text) == (404, "Not Found")
+        with page(f"ws://127.0.0.1:{running.port}"), page(f"ws://127.0.0.1:{running.port}"):
+            become("inbox_analytics_sessions 2")
+        become("inbox_analytics_sessions 0")
+
+
+def test_the_program_answers_while_both_sources_hang(tmp_path: Path) -> None:
+    """Alive, not ready, its metrics at hand: what waits for a source waits beside."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        sources = {
+            "TINYBIRD_HOST": f"http://{address}",
+            "DATABASE_URL": f"postgresql://reader@{address}/inbox",
+        }
+        token = {"INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}
+        with served(tmp_path, DEMO | sources | token) as running:
+            base, patience = f"http://127.0.0.1:{running.port}", 8.0
+            for _ in range(3):
+                found = httpx2.get(f"{base}/readyz", timeout=patience)
+                assert (found.status_code, found.json()["ready"]) == (503, False)
+                assert found.json()["sources"] == dict.fromkeys(
+                    ("tinybird", "postgres"), "No answer within 1.5 s."
+                )
+            assert httpx2.get(f"{base}/livez", timeout=patience).text == "ok\n"
+            headers = {"Authorization": f"Bearer {TOKEN}"}
+            assert httpx2.get(f"{base}/metrics", headers=headers, timeout=patience).status_code == 200
 
 
 def test_what_is_measured_when_asked(
