@@ -23,10 +23,11 @@ SOURCES = {
     "TINYBIRD_HOST": "http://127.0.0.1:1",
     "TINYBIRD_READ_TOKEN": "p.read",
     "DATABASE_URL": "postgresql://reader@127.0.0.1:1/inbox",
+    "INBOX_ANALYTICS_PORT": "0",
 }
-"""Sources that refuse every connection."""
+"""Sources that refuse every connection, and any free port."""
 
-DEMO = SOURCES | {"INBOX_ANALYTICS_DEMO": "1", "INBOX_ANALYTICS_PORT": "0"}
+DEMO = SOURCES | {"INBOX_ANALYTICS_DEMO": "1"}
 SIGN_IN = {
     "INBOX_ANALYTICS_OIDC_METADATA_URL": "https://accounts.example.com/.well-known/openid-configuration",
     "INBOX_ANALYTICS_OIDC_CLIENT_ID": "dashboard",
