@@ -32,6 +32,7 @@ production:
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python $(PIP_INSTALL) --only-binary :all: --require-hashes -r requirements.lock -r requirements-build.lock
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q analytics pages app.py asgi_app.py
 
 $(INSTALLED): pyproject.toml requirements-dev.lock
 	@$(PYTHON) -c '$(NEW_ENOUGH)'
