@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final, get_args
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from analytics.errors import AnalyticsError
 from analytics.ingest import spool
 from analytics.ingest.doctor import flow, product, timezones, workspace
@@ -24,7 +26,6 @@ from analytics.tinybird import Tinybird, TokenKind
 WAITING_SECONDS: Final = 300.0
 """Events that wait in the spool for longer are not being sent."""
 
-_SECRETS: Final = ("TOKEN", "DATABASE_URL")
 _FOR_TINYBIRD: Final = ("TINYBIRD_HOST", "TINYBIRD_READ_TOKEN")
 
 
@@ -58,16 +59,21 @@ def _settings(present: Mapping[str, str], wrong: Mapping[str, str]) -> tuple[Fin
             text = wrong[name].removeprefix(name).strip()
             findings.append(Finding("settings", name, "problem", text, "Set it and start again."))
         elif name not in present:
-            default = "" if field.default is None else f", {field.default} is taken"
-            findings.append(Finding("settings", name, "ok", f"not set{default}"))
+            findings.append(Finding("settings", name, "ok", f"not set{_default(field.default)}"))
         else:
-            is_secret = any(part in name for part in _SECRETS)
+            is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
             findings.append(
                 Finding(
                     "settings", name, "ok", "set" if is_secret else f"set: {flow.printable(present[name])}"
                 )
             )
     return tuple(findings)
+
+
+def _default(value: object) -> str:
+    """What holds where a variable is not set; empty for None and for no values."""
+    text = ", ".join(str(each) for each in value) if isinstance(value, tuple | frozenset) else value
+    return "" if text is None or text == "" else f", {text} is taken"
 
 
 def _opened_postgres(

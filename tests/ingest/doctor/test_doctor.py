@@ -10,6 +10,7 @@ from analytics.commands.doctor import as_json
 from analytics.ingest.doctor import examine
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.receipts import Emptied, Ledger, Purge
+from analytics.settings import Settings
 from tests.conftest import LocalStack
 from tests.ingest.doctor.clinic import closed_port, environment, found, of
 
@@ -47,6 +48,18 @@ def test_no_secret_is_said(local_stack: LocalStack) -> None:
     assert json.loads(told)["verdict"] in {"ok", "warning"}
 
 
+@pytest.mark.parametrize("value", [SECRET, f"postgresql://a:{SECRET}@127.0.0.1:1/b"], ids=["word", "address"])
+def test_no_setting_that_is_a_secret_is_said(value: str) -> None:
+    """Each that the settings hide, whatever its name, usable or not."""
+    secrets = {
+        str(field.validation_alias): value
+        for field in Settings.model_fields.values()
+        if "SecretStr" in str(field.annotation)
+    }
+    assert {"DATABASE_URL", "INBOX_ANALYTICS_COOKIE_SECRET"} <= set(secrets)
+    assert SECRET not in as_json(examine({"TINYBIRD_HOST": f"http://127.0.0.1:{closed_port()}", **secrets}))
+
+
 def test_each_variable_has_its_line(local_stack: LocalStack) -> None:
     """Set, missing and unusable are told apart, without the value of a secret."""
     settings = found(
@@ -61,6 +74,8 @@ def test_each_variable_has_its_line(local_stack: LocalStack) -> None:
     assert settings["TINYBIRD_HOST"] == ("ok", f"set: {local_stack.host} ")
     assert settings["TINYBIRD_READ_TOKEN"] == ("ok", "set ")
     assert settings["INBOX_ANALYTICS_GRACE_DAYS"] == ("ok", "not set, 30 is taken ")
+    assert settings["INBOX_ANALYTICS_OIDC_VERIFIED_ISSUERS"] == ("ok", "not set ")
+    assert settings["INBOX_ANALYTICS_TRUSTED_PROXIES"] == ("ok", "not set, 127.0.0.0/8, ::1/128 is taken ")
     assert settings["TINYBIRD_DAILY_QUERIES"][0] == "problem"
     assert settings["TINYBIRD_APPEND_TOKEN"][0] == "problem"
     assert settings["DATABASE_URL"][0] == "problem"
