@@ -6,6 +6,7 @@ The app never knows whether Tinybird and Postgres are the real ones; these varia
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -42,6 +43,8 @@ _REMEDIES: Final = {
 PORT: Final = 8501
 """That `serve` listens on when nothing else is said."""
 Network = IPv4Network | IPv6Network
+_NETLOC: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+_PLAIN_PATH: Final = re.compile(r"(/[A-Za-z0-9_-]+)*")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
@@ -75,6 +78,38 @@ def _networks(value: object) -> object:
             raise ValueError("it would trust everybody; name the networks of your proxies")
         networks.append(network)
     return tuple(networks)
+
+
+def web_address(value: str) -> str:
+    """An address as browsers write it: what they send is compared with it, letter for letter.
+
+    Raises:
+        ValueError: It is none, or more than one.
+    """
+    parts = urlsplit(value)
+    if parts.port == 0:  # reading it raises ValueError when it is no port at all
+        raise ValueError("its port cannot be 0")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it must start with http:// or https:// and name a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must be a plain address, without credentials or a query")
+    if any(not "!" <= character <= "~" for character in value):
+        raise ValueError("spaces and letters past ASCII are written as browsers send them: xn--… or %…")
+    if not _NETLOC.fullmatch(parts.netloc):
+        raise ValueError("a host has letters, digits, dots and hyphens alone")
+    netloc = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+
+
+def with_plain_path(address: str) -> str:
+    """An address whose path is the same however it is written: it begins routes, cookies' paths and redirects.
+
+    Raises:
+        ValueError: Its path may be read as another one, or as a pattern.
+    """
+    if not _PLAIN_PATH.fullmatch(urlsplit(address).path):
+        raise ValueError("its path has letters, digits, hyphens, underscores and single slashes alone")
+    return address
 
 
 class Settings(BaseModel):
@@ -161,18 +196,12 @@ class Settings(BaseModel):
     @field_validator("tinybird_host", "public_url", "oidc_metadata_url")
     @classmethod
     def _is_a_web_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.port == 0:  # reading it raises ValueError when it is no port at all
-            raise ValueError("its port cannot be 0")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("it must start with http:// or https:// and name a host")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("it must be a plain address, without credentials or a query")
-        if any(not "!" <= character <= "~" for character in value):
-            raise ValueError("spaces and letters past ASCII are written as browsers send them: xn--… or %…")
-        # As browsers write it: what they send is compared with it, letter for letter.
-        netloc = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
-        return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+        return web_address(value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _has_a_plain_path(cls, value: str) -> str:
+        return with_plain_path(value)
 
     @field_validator("address")
     @classmethod

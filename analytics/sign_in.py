@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
 from analytics.loopback import is_loopback
-from analytics.settings import Settings
+from analytics.settings import Settings, web_address, with_plain_path
 
 CALLBACK: Final = "/oauth2callback"
 """Where the provider sends a browser back to, behind the public URL."""
@@ -129,6 +129,11 @@ def _problems(section: Mapping[str, object], public_url: str | None) -> Iterator
         for key in ("client_id", "client_secret", "server_metadata_url"):
             if not isinstance(provider.get(key), str) or not provider[key]:
                 yield f"{key}{where} is missing"
+        if provider.get("server_metadata_url") and not _is_safe_address(provider["server_metadata_url"]):
+            yield (
+                f"server_metadata_url{where} has to start with https://, but on this machine: over http anybody on the way"
+                " could be anybody"
+            )
         if "groups" in str(_mapping(provider.get("client_kwargs")).get("scope", "")).split():
             yield f"the scope{where} asks for groups, which nothing here reads and cookies have no room for"
 
@@ -144,9 +149,29 @@ def _address_problems(redirect: object, public_url: str | None) -> Iterator[str]
         return
     if public_url is not None and redirect != f"{public_url}{CALLBACK}":
         yield f"redirect_uri has to be INBOX_ANALYTICS_PUBLIC_URL followed by {CALLBACK}"
-    parts = urlsplit(redirect)
-    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        return
+    address = redirect.removesuffix(CALLBACK)
+    try:
+        written = with_plain_path(web_address(address))
+    except ValueError as error:
+        yield f"redirect_uri is not usable: {error}"
+        return
+    if written != address:
+        yield "redirect_uri has to be written as browsers do: in small letters, without the port that goes without saying"
+    if not _is_safe_address(address):
         yield "the public address has to start with https://: over http anybody on the way could read the cookies"
+
+
+def _is_safe_address(address: object) -> bool:
+    """True where nobody on the way can read or change what is sent: https, or this machine."""
+    try:
+        parts = urlsplit(address) if isinstance(address, str) else None
+    except ValueError:
+        return False
+    return parts is not None and (
+        (parts.scheme == "https" and bool(parts.hostname))
+        or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    )
 
 
 def _mapping(value: object) -> dict[str, object]:
