@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.web.headers import host_name, is_loopback
+from analytics.web.requests import shown_path
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,9 @@ cached functions and sessions, the interface for programs, components of the fir
 
 PROBES: Final = frozenset({"/_stcore/health", "/livez", "/readyz", "/metrics"})
 """Asked by what watches the server, at its address instead of its name."""
+
+LONGEST_PATH: Final = 255
+"""Bytes; no address here is as long. A longer name is an error of the file system where files are looked for by it."""
 
 LONGEST_BODY: Final = 1_000_000
 """Bytes; the longest that a page sends is a tenth of it."""
@@ -54,7 +58,7 @@ class Refusals:
             await self._app(self._with_own_host(scope), receive, send)
             return
         status, sentence = refused
-        logger.info("Refused with %s: %s %r", status, scope["type"], scope["path"])
+        logger.info("Refused with %s: %s %s", status, scope["type"], shown_path(scope))
         if scope["type"] == "websocket":
             # Before it is accepted: the server answers 403.
             await receive()
@@ -74,6 +78,8 @@ class Refusals:
             return 403, "A WebSocket without an Origin is refused.\n"
         if origin is not None and not self._is_own(origin, host):
             return 403, "This server answers its own pages alone.\n"
+        if len(path.encode("utf-8", "surrogateescape")) > LONGEST_PATH:
+            return 414, "URI Too Long\n"
         if any(path == closed or path.startswith(f"{closed}/") for closed in CLOSED):
             return 404, "Not Found\n"
         if scope["type"] == "http" and _length(headers) > LONGEST_BODY:

@@ -18,7 +18,8 @@ _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
 # Browsers of Markdown turn bare addresses into links, escaped or not; a word joiner inside them does not show.
 # Icons and colours are looked for before escapes are: a joiner after their colon ends them as well.
 _AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)|:(?=[a-z])", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# Half a character (a surrogate) cannot be sent to a browser either.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MARK = re.compile(
     # What turns the direction of text, or is not there to be seen.
     r"[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
@@ -203,7 +204,7 @@ def plain(text: object, limit: int = 200) -> str:
 
     Text that runs from right to left is isolated, so that numbers and signs beside it stay where they are.
 
-    >>> plain("São\nPaulo\x00"), plain("x" * 5, limit=3), ascii(plain("\u200f\u062f\u0628\u064a"))
+    >>> plain("São\nPaulo\x00\ud800"), plain("x" * 5, limit=3), ascii(plain("\u200f\u062f\u0628\u064a"))
     ('São Paulo', 'xx…', "'\\u2068\\u062f\\u0628\\u064a\\u2069'")
     """
     line = _line(text, limit)

@@ -61,6 +61,32 @@ def test_what_is_used_is_open(path: str) -> None:
         assert ask(served(), path, at=at).status_code == 200
 
 
+@pytest.mark.parametrize("base", ["", "/analytics"])
+@pytest.mark.parametrize("path", ["/app/static/", "/media/", "/_stcore/upload_file/", "/"])
+def test_an_address_longer_than_any_is_looked_for_nowhere(
+    base: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name that no file can have is a mistake to the file system, and would fill the log."""
+    caplog.set_level("INFO")
+    for rest in ("a" * 256, "a/" * 30_000, "%F0%9F%92%A9" * 64):
+        assert ask(served(base), f"{base}{path}{rest}", at=PUBLIC).status_code == 414
+    said = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
+    assert max(map(len, said)) < 400
+    longest = "a" * (255 - len("/media/"))
+    assert ask(served(base), f"{base}/media/{longest}", at=PUBLIC).status_code == 200
+
+
+def test_the_log_names_a_refused_address_in_ascii_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it holds, and without the names of files, which open something."""
+    caplog.set_level("INFO")
+    for path in ("/_stcore/upload_file/%0A%1B%5B31m%E2%80%A8x", "/media/secret.png"):
+        ask(served(), path, at="http://evil.example")
+    said = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
+    assert len(said) == 2
+    assert all(text.isascii() and text.isprintable() for text in said)
+    assert "secret" not in said[1]
+
+
 def test_a_closed_address_reads_nothing() -> None:
     """A body is not taken, however long it is."""
 
