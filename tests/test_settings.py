@@ -82,7 +82,9 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("INBOX_ANALYTICS_PUBLIC_URL", "https://a.example/b/../c", "path has", id="path upwards"),
         pytest.param("INBOX_ANALYTICS_PUBLIC_URL", "https://a.example/b%20c", "path has", id="written twice"),
         pytest.param("INBOX_ANALYTICS_PUBLIC_URL", "https://a.example/{b}", "path has", id="path of many"),
-        pytest.param("INBOX_ANALYTICS_PUBLIC_URL", "https://a.example/b;c", "path has", id="cookie attribute"),
+        pytest.param(
+            "INBOX_ANALYTICS_PUBLIC_URL", "https://a.example/b;c", "path has", id="cookie attribute"
+        ),
         pytest.param("TINYBIRD_READ_TOKEN", "  ", "is missing", id="blank token"),
         pytest.param("TINYBIRD_READ_TOKEN", "two words", "not usable", id="token with a space"),
         pytest.param("TINYBIRD_READ_TOKEN", "tokén", "not usable", id="token past ASCII"),

@@ -51,18 +51,21 @@ class JsonLines(logging.Formatter):
 
 
 class Text(logging.Formatter):
-    """The same for people: time, level, request id, logger, message; a traceback takes lines of its own."""
+    """The same for people: time, level, request id, logger, message; a traceback takes lines of its own, set in."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, beginning with its time in UTC."""
+        """The record, beginning with its time in UTC; no line of it is begun by what a visitor sent."""
         request = request_id.current() or "-"
         text = (
             f"{_time(record):%Y-%m-%d %H:%M:%S}Z {record.levelname:<7} {request} {record.name}: "
-            f"{without_secrets(record.getMessage())}"
+            f"{without_secrets(record.getMessage().rstrip())}"
         )
+        lines = [text]
         if record.exc_info:
-            text += "\n" + without_secrets(self.formatException(record.exc_info))
-        return text
+            lines += [
+                f"  {line}" for line in without_secrets(self.formatException(record.exc_info)).split("\n")
+            ]
+        return "\n".join(map(_shown, lines))
 
 
 class _OneWayOut(logging.Logger):
@@ -94,6 +97,11 @@ def set_up(chosen: Format, stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
     threading.excepthook = _from_thread
     sys.excepthook = _from_program
+
+
+def _shown(line: str) -> str:
+    """A line whose characters a terminal shows; others are written as Python does, for a terminal would obey them."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def _time(record: logging.LogRecord) -> datetime:

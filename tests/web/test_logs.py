@@ -110,7 +110,7 @@ def test_what_a_visitor_sent_cannot_begin_a_line() -> None:
 
 
 def test_text_is_for_people() -> None:
-    """Time, level, request, logger, message; the traceback as it is."""
+    """Time, level, request, logger, message; the traceback set in below."""
     text = said(
         "request_id.begin('abc')\ntry:\n    1 / 0\nexcept ZeroDivisionError:\n"
         "    logging.getLogger('x').exception('oh')",
@@ -118,7 +118,7 @@ def test_text_is_for_people() -> None:
     )
     first, *rest = text.splitlines()
     assert first.endswith("Z ERROR   abc x: oh")
-    assert rest[-1] == "ZeroDivisionError: division by zero"
+    assert rest[-1] == "  ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize("chosen", ["json", "text"])
@@ -134,3 +134,17 @@ def test_secrets_that_a_library_says_are_taken_out(chosen: str) -> None:
     assert "hu5h" not in text
     assert "postgresql://***@db/inbox" in text
     assert "Authorization: ***" in text
+
+
+def test_text_is_shown_by_a_terminal_and_never_obeyed() -> None:
+    """What a visitor sent neither begins a line nor changes colours, nor does what an exception says of it."""
+    sent = "a\n2026-01-01 forged\r\x0b\u2028\x1b[31m\x9b31m\u202eb"
+    text = said(
+        f"log, sent = logging.getLogger('x'), {sent!r}\nlog.error(sent)\n"
+        "try:\n    raise ValueError(sent)\nexcept ValueError:\n    log.exception('oh')",
+        "text",
+    )
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert text.split("\n")[0].endswith(r"x: a\n2026-01-01 forged\r\x0b\u2028\x1b[31m\x9b31m\u202eb")
+    begun = [line for line in text.split("\n") if line and not line.startswith("  ")]
+    assert [line.partition(" x: ")[2][:2] for line in begun] == ["a\\", "oh"]
