@@ -386,6 +386,28 @@ def test_what_is_taken_away_is_noticed_by_the_next_read(
             ask()
 
 
+def test_a_page_is_another_one_when_any_of_its_websites_goes(
+    traffic: Traffic, product: Product, viewer: Viewer, now: datetime
+) -> None:
+    """Also one that is not looked at: its name and address stand in the sidebar. So does a role that comes or goes."""
+    del traffic
+    other = product.add_website(f"other-{product.key}")
+    drawn = cached.websites(viewer, now)
+    assert {each.id for each in drawn} == {product.website_id, other}
+    assert not cached.has_changed(viewer, drawn, now)
+    for column, value in (("deleted_at", now), ("name", "Another"), ("deleted_at", None)):
+        product.update("website", other, **{column: value})
+        st.cache_data.clear()
+        assert cached.has_changed(viewer, drawn, now)
+    drawn = cached.websites(viewer, now)
+    product.update("user", viewer.user_id, role="admin")
+    st.cache_data.clear()
+    assert cached.has_changed(viewer, drawn, now)
+    product.update("user", viewer.user_id, role=None, banned=True)
+    st.cache_data.clear()
+    assert cached.has_changed(viewer, drawn, now)
+
+
 def test_an_account_that_takes_over_an_address_gets_no_session_of_the_one_before(
     traffic: Traffic, product: Product, viewer: Viewer, now: datetime
 ) -> None:

@@ -10,6 +10,7 @@ from analytics.access import Viewer, Website
 from analytics.cached.access import (
     admitted,
     end_sign_in,
+    has_changed,
     identity_of,
     is_demo,
     opened,
@@ -100,6 +101,7 @@ __all__ = [
     "every_conversation",
     "every_quarantined",
     "every_visitor_value",
+    "has_changed",
     "identity_of",
     "is_demo",
     "kpi_timeseries",

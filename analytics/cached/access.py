@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -99,6 +99,24 @@ def admitted(viewer: Viewer, now: datetime) -> Viewer:
     if found.user_id != viewer.user_id:
         raise AccessDenied("This e-mail address belongs to another account now.", "Sign in again.")
     return found
+
+
+def has_changed(viewer: Viewer, drawn: Sequence[Website], now: datetime) -> bool:
+    """Whether a page that was drawn for a viewer shows more, or less, than they may see now.
+
+    Args:
+        viewer: As of when the page was drawn.
+        drawn: The websites that it offers.
+        now: The clock.
+
+    Raises:
+        SourceError: Postgres is down, and has been for too long to trust what was known.
+    """
+    try:
+        found = admitted(viewer, now)
+        return found.is_staff != viewer.is_staff or websites(found, now) != tuple(drawn)
+    except AccessDenied:
+        return True
 
 
 def staff(viewer: Viewer, now: datetime) -> None:

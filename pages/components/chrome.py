@@ -108,7 +108,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
         failure(error, "page")
         st.stop()
     audited.looks_at(view)
-    sign_in.watch(view)
+    sign_in.watch(viewer, websites)
     toolbar = _header(title, view, resolved, data, has_range=has_range)
     for notice in (*notices, *(resolved.notices if has_range else ())):
         st.info(notice, icon=":material/info:")

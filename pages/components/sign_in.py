@@ -4,7 +4,7 @@ Owns their words. A provider's own words are never shown: what it says is a code
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, NoReturn, get_args
@@ -20,11 +20,10 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_signed_val
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from analytics import cached
-from analytics.access import Viewer
+from analytics.access import Viewer, Website
 from analytics.errors import AccessDenied, AnalyticsError, NotSignedIn
 from analytics.identity import Identity
 from analytics.sign_in import OUTCOME, Outcome, providers, public_url
-from analytics.views import View
 from pages.components import audited, formatting
 
 WATCH_SECONDS = 30
@@ -78,18 +77,18 @@ def viewer(now: datetime) -> Viewer:
 
 
 @st.fragment(run_every=WATCH_SECONDS, parallel=True)
-def watch(view: View) -> None:
-    """Runs the whole page again once the viewer may no longer look at it, so that nothing of it stays on the screen."""
-    now = datetime.now(UTC)
+def watch(viewer: Viewer, drawn: Sequence[Website]) -> None:
+    """Runs the whole page again once the viewer may see less, or more, so that nothing stays that they may not see.
+
+    Args:
+        viewer: Of the page's run.
+        drawn: The websites that the page offers.
+    """
     try:
-        found = cached.admitted(view.viewer, now)
-        cached.opened(found, view.website_id, now)
-    except AccessDenied:
-        st.rerun()
+        if cached.has_changed(viewer, drawn, datetime.now(UTC)):
+            st.rerun()
     except AnalyticsError:
         return  # Postgres is down: what is known holds for a while, and the panels say so.
-    if found.is_staff != view.viewer.is_staff:
-        st.rerun()
 
 
 def _identity() -> Identity | None:
@@ -126,7 +125,11 @@ def identity_of_request(request: Request) -> Identity | None:
     except ValueError:
         return None
     # As where the WebSocket opens: a cookie of another address of this server opens nothing here.
-    if not claims.get("is_logged_in") or claims.get("origin") != get_origin_from_redirect_uri():
+    if (
+        not isinstance(claims, dict)
+        or not claims.get("is_logged_in")
+        or claims.get("origin") != get_origin_from_redirect_uri()
+    ):
         return None
     return cached.identity_of(claims)
 
