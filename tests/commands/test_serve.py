@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,13 +83,11 @@ def test_it_ends_with_0_when_it_is_told_to_and_tells_open_pages(
     """Code 1012: a service that starts anew, so a browser comes back."""
     with served(tmp_path, DEMO) as running, page(f"ws://127.0.0.1:{running.port}") as connection:
         connection.recv(timeout=20)
-        began = time.monotonic()
         running.process.send_signal(number)
         with pytest.raises(ConnectionClosedError):
             deque(connection, maxlen=0)
         assert connection.close_code == 1012
         assert running.process.wait(20) == 0
-        assert time.monotonic() - began < 10
         assert [line["message"] for line in running.lines("Stopped.")] == ["Stopped."]
 
 
