@@ -1,6 +1,7 @@
 """What the web server answers beside the pages, in this process."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 import streamlit as st
 
+from analytics.errors import AccessDenied
 from analytics.web.headers import script_hashes
 from tests.web.exchanges import knock
 
@@ -76,6 +78,26 @@ def test_a_request_of_any_length_is_not_read_to_its_end() -> None:
     """Past the limit it is refused."""
     found = answer("POST", "/export", content=b" " * 100_001, kind="application/json")
     assert found.status_code == 413
+
+
+def test_a_file_for_claims_that_open_nothing_is_refused_and_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The cookie is signed by this server, and its address opens no account."""
+    from pages.components import sign_in
+
+    def refuse(_request: object) -> None:
+        raise AccessDenied("The address is not verified.", "Verify it.")
+
+    monkeypatch.setattr(sign_in, "identity_of_request", refuse)
+    found = answer("POST", "/export", content=b"{}", kind="application/json")
+    assert (found.status_code, found.json()) == (
+        403,
+        {"message": "The address is not verified. Verify it."},
+    )
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if each.startswith("{")]
+    assert (line["audit"], line["outcome"], line["who"]) == ("export", "refused", None)
+    assert line["reason"] == "The address is not verified."
 
 
 def test_the_process_is_alive_while_no_source_answers(monkeypatch: pytest.MonkeyPatch) -> None:

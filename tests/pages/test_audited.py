@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached, errors
@@ -17,7 +18,7 @@ from analytics.periods import Range
 from analytics.settings import load_settings
 from analytics.views import View
 from pages.components import download, files, sign_in
-from tests.conftest import LocalStack
+from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import RunPage, Site
 from tests.pages.test_files import ARGUMENTS
 
@@ -178,3 +179,46 @@ def test_a_file_whose_source_is_down_is_told(
         download.answer(asked_for(site, "kpi_series"))
     (line,) = lines()
     assert (line["outcome"], line["file"]) == ("failed", "kpi_series")
+
+
+def test_a_file_for_nobody_is_told(
+    site: Site, staff: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside the demo, without a cookie."""
+    del staff
+    monkeypatch.delenv("INBOX_ANALYTICS_DEMO")
+    lines()
+    with pytest.raises(errors.NotSignedIn):
+        download.answer(asked_for(site, "kpis"))
+    (line,) = lines()
+    assert (line["outcome"], line["who"], line["file"]) == ("refused", None, "kpis")
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"iat": 1_000_000_000}, "You signed in too long ago."),
+        ({"email_verified": False}, "The identity provider has not verified your e-mail address."),
+        ({"email": "\u212aate@example.com"}, "Your e-mail address has characters that no account here has."),
+    ],
+    ids=["too long ago", "not verified", "other letters"],
+)
+def test_claims_that_open_nothing_are_told_once(
+    changed: dict[str, object], reason: str, site: Site, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the address that the provider named."""
+    now = int(datetime.now(UTC).timestamp())
+    claims: dict[str, object] = {"is_logged_in": True, "email": "ann@example.com", "email_verified": True}
+    claims |= {"iat": now} | changed
+    monkeypatch.delenv("INBOX_ANALYTICS_DEMO")
+    monkeypatch.setattr(type(st.user), "to_dict", lambda _user: claims)
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    page.secrets["auth"] = {"redirect_uri": "http://localhost:1/oauth2callback", "client_id": "x"}
+    page.query_params["website"] = site.slug
+    lines()
+    for _ in range(3):
+        page.run()
+        assert not page.exception
+    (line,) = lines()
+    assert (line["audit"], line["outcome"], line["reason"]) == ("refusal", "refused", reason)
+    assert line["who"] == claims["email"]
