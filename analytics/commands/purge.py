@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from types import FrameType
 from typing import Final
 
 import click
@@ -145,7 +149,7 @@ def _purge_departed(
 def _run(order: Order, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
     about = f"{order.reason}, asked for by {order.by}"
     event = Event("purge", who=audit.system_user(), website=order.website_id, reason=about)
-    with audit.written(event) as going:
+    with _ended_by_sigterm(), audit.written(event) as going:
         with say.progress() as tell:
             purger = Purger(
                 tinybird, settings.tinybird_host, ledger, on_progress=tell, settle_seconds=SETTLE_SECONDS
@@ -157,6 +161,20 @@ def _run(order: Order, settings: Settings, ledger: Ledger, tinybird: Tinybird) -
     click.echo(
         f"Purged {done.website_id}: {say.counted(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
     )
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends this program as Ctrl-C does, so that the audit line of what was begun is written."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _continue_all(

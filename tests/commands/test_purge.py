@@ -2,7 +2,11 @@
 
 import getpass
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +20,7 @@ from analytics.ingest.emitter import Emitter
 from analytics.ingest.receipts import Emptied, Ledger, Purge
 from analytics.tinybird import Tinybird
 from tests import command_line
-from tests.conftest import LocalStack
+from tests.conftest import ROOT, LocalStack
 from tests.ingest.doctor.clinic import closed_port, environment
 from tests.product import Product
 
@@ -122,6 +126,28 @@ def test_with_yes_they_go_and_the_receipt_is_listed(
     listed = run("purge", "--receipts").stdout
     assert held in listed
     assert "Ann" in listed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_purge_that_is_told_to_stop_says_so(
+    number: signal.Signals, held: str, local_stack: LocalStack, tmp_path: Path
+) -> None:
+    """One line, `interrupted`; the same command goes on and writes its own."""
+    environ = {"PATH": os.environ["PATH"]} | environment(
+        local_stack, INBOX_ANALYTICS_STATE_DIR=str(tmp_path / "state")
+    )
+    program = [sys.executable, "-m", "analytics.cli", "purge", held, "--yes", "--by", "Ann"]
+    process = subprocess.Popen(program, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    # It counts twice, 5 s apart, after its journal is there.
+    while not list((tmp_path / "state").rglob("*.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode not in {0, None}
+    (line,) = [json.loads(each) for each in out.splitlines() if each.startswith('{"audit"')]
+    assert (line["website"], line["outcome"], line["rows"]) == (held, "interrupted", None)
+    assert line["reason"] == "purge, asked for by Ann"
 
 
 def test_a_website_that_left_postgres_is_still_purged(run: Run, held: str, product: Product) -> None:
