@@ -36,7 +36,7 @@ class Event:
     Attributes:
         what: sign-in | refusal (of a page or panel) | export (of a file) | purge (of a website's rows, also by `retention`) |
             removal (of rows of what was deleted or marked as test, by `sync`).
-        who: E-mail address of the viewer; for a command the system's user. None where nobody has signed in.
+        who: E-mail address of the viewer; for a command the system's user. None without a sign-in.
         website: Its id; what the address named where no such website is open to the viewer.
         page: The page's title.
         file: Which of the files.

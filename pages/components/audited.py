@@ -14,7 +14,7 @@ _LOOKS: Final = "audit-looks"
 
 
 def sign_in(viewer: Viewer) -> None:
-    """Tells of a session's sign-in; of none in the demo, where nobody signs in."""
+    """Tells of a session's sign-in; the demo has none."""
     st.session_state[_LOOKS] = Event("refusal", who=viewer.email)
     if viewer.identity.signed_in_at is not None:
         _tell_once(Event("sign-in", who=viewer.email, page=st.session_state.get("page")))

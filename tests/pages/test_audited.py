@@ -66,7 +66,7 @@ def test_a_sign_in_is_told_once_per_session(run_page: RunPage, site: Site, email
 
 
 def test_the_demo_tells_of_no_sign_in(run_page: RunPage, site: Site, lines: Lines) -> None:
-    """Nobody signs in there."""
+    """It has none."""
     lines()
     run_page("pages/overview.py", website=site.slug)
     assert lines() == []
@@ -162,10 +162,10 @@ def test_a_refused_file_is_told(
     cached.clear()
     lines()
     with pytest.raises(errors.AccessDenied):
-        download.answer(asked, Identity("somebody@example.com", None))
+        download.answer(asked, Identity("ann@example.com", None))
     (line,) = lines()
     assert (line["audit"], line["outcome"], line["rows"]) == ("export", "refused", None)
-    assert (line["file"], line["website"], line["who"]) == (name, site.id, "somebody@example.com")
+    assert (line["file"], line["website"], line["who"]) == (name, site.id, "ann@example.com")
 
 
 def test_a_file_whose_source_is_down_is_told(
@@ -181,7 +181,7 @@ def test_a_file_whose_source_is_down_is_told(
     assert (line["outcome"], line["file"]) == ("failed", "kpi_series")
 
 
-def test_a_file_for_nobody_is_told(
+def test_a_file_without_a_sign_in_is_told(
     site: Site, staff: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outside the demo, without a cookie."""
