@@ -81,17 +81,25 @@ def _say(scope: Scope, status: int, length: int, seconds: float) -> None:
     """Writes the line: neither query nor cookies nor the names of files, which open something."""
     path = shown_path(scope)
     method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
-    client = scope.get("client")
     fields = {
         "method": method,
         "path": path,
         "status": status or None,
         "seconds": round(seconds, 3),
         "bytes": length if scope["type"] == "http" else None,
-        "client": client[0] if client is not None else None,
+        "client": _client(scope),
     }
     level = logging.ERROR if status >= 500 or not status else logging.INFO
     logger.log(level, "%s %s %s", method, path, status or "without an answer", extra={FIELDS: fields})
+
+
+def _client(scope: Scope) -> str | None:
+    """Whose address asks; None where there is none: a proxy that passes on what it was sent may name anything."""
+    client = scope.get("client")
+    try:
+        return None if client is None else str(ip_address(client[0].partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def shown_path(scope: Scope) -> str:

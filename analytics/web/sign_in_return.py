@@ -8,6 +8,7 @@ state itself.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,7 +20,14 @@ from urllib.parse import SplitResult, parse_qs, parse_qsl, urlencode, urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.sign_in import CALLBACK, OUTCOME, Outcome
-from analytics.web.cookies import USER_COOKIE, cookie_header, cookies_of, set_cookies, with_cookie
+from analytics.web.cookies import (
+    TOKENS_COOKIE,
+    USER_COOKIE,
+    cookie_header,
+    cookies_of,
+    set_cookies,
+    with_cookie,
+)
 
 LOGIN: Final = "/auth/login"
 LOGOUT: Final = "/auth/logout"
@@ -30,9 +38,13 @@ STREAMLIT_LOGGER: Final = "streamlit.web.server.starlette.starlette_auth_routes"
 MINUTES: Final = 15
 """How long somebody may take at the provider."""
 
+PROVIDER_SECONDS: Final = 20.0
+"""For all that a sign-in or sign-out asks the provider; each wait for a byte of it ends after 5 s."""
+
 LONGEST_QUERY: Final = 1500
 """Characters; a cookie has room for 4,096 bytes, and the state takes about 1,000."""
 
+_START: Final[Message] = {"type": "http.response.start", "status": 302, "headers": []}
 _log = logging.getLogger(__name__)
 _failures: ContextVar[list[BaseException] | None] = ContextVar("failures", default=None)
 
@@ -115,7 +127,7 @@ class SignInReturn:
             message["headers"].append(cookie_header(name, _packed(page, state), self.callback_path, seconds))
             return message
 
-        await self.app(scope, receive, _Replaced(send, changed))
+        await self._answer(scope, receive, _Replaced(send, changed), self._too_slow(page))
 
     async def _come_back(
         self, scope: Scope, receive: Receive, send: Send, failures: list[BaseException]
@@ -145,7 +157,7 @@ class SignInReturn:
                 return self._redirect(message, page, "signed-out")
             return self._redirect(message, page, "failed" if state else "late")
 
-        await self.app(asked, receive, _Replaced(send, changed))
+        await self._answer(asked, receive, _Replaced(send, changed), self._too_slow(page))
 
     async def _sign_out(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Says that it is done, where Streamlit does not lead on to the provider, which leads back to the callback."""
@@ -154,7 +166,24 @@ class SignInReturn:
             location = dict(message["headers"]).get(b"location", b"").decode("latin-1")
             return message if urlsplit(location).netloc else self._redirect(message, "/", "signed-out")
 
-        await self.app(scope, receive, _Replaced(send, changed))
+        deleted = [cookie_header(name, "", self.base or "/", 0) for name in (USER_COOKIE, TOKENS_COOKIE)]
+        too_slow = self._redirect({**_START, "headers": deleted}, "/", "signed-out")
+        await self._answer(scope, receive, _Replaced(send, changed), too_slow)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Replaced, too_slow: Message) -> None:
+        """Answers as Streamlit does, which asks the provider; one that sends its answer byte by byte is given up."""
+        try:
+            async with asyncio.timeout(PROVIDER_SECONDS):
+                await self.app(scope, receive, answer)
+        except TimeoutError:
+            if answer.is_started:
+                raise
+            _log.warning("The identity provider has not answered within %g s.", PROVIDER_SECONDS)
+            await answer.send(too_slow)
+            await answer.send({"type": "http.response.body", "body": b""})
+
+    def _too_slow(self, page: str) -> Message:
+        return self._redirect(_START, page, "unreachable")
 
     def _redirect(self, message: Message, page: str, outcome: Outcome | None) -> Message:
         """The start of an answer that leads to a page of ours instead; its cookies stay."""
@@ -174,9 +203,11 @@ class _Replaced:
 
     def __init__(self, send: Send, changed: Callable[[Message], Message]) -> None:
         self.send, self.changed = send, changed
+        self.is_started = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.is_started = True
             await self.send(self.changed({**message, "headers": list(message["headers"])}))
         elif not message.get("more_body"):
             await self.send({"type": "http.response.body", "body": b""})

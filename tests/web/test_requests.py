@@ -117,6 +117,23 @@ def test_a_path_is_ascii_on_one_line_and_not_longer_than_it_may_be(caplog: pytes
     assert len(told(caplog, "/" + "x" * 5000)["path"]) == LONGEST_PATH
 
 
+@pytest.mark.parametrize(
+    ("named", "client"),
+    [
+        ("<script>", None),
+        ("x" * 5000, None),
+        ("fe80::1%" + "x" * 5000, "fe80::1"),
+        ("203.0.113.7, unknown", None),
+        ("2001:DB8::7", "2001:db8::7"),
+    ],
+)
+def test_a_client_is_an_address_or_nothing(
+    caplog: pytest.LogCaptureFixture, named: str, client: str | None
+) -> None:
+    """Whatever a trusted proxy passes on."""
+    assert told(caplog, "/live", X_Forwarded_For=named)["client"] == client
+
+
 def test_a_request_that_ends_in_an_exception_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     """The server answers 500 for it."""
     line = told(caplog, "/broken")

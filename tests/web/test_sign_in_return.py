@@ -1,8 +1,13 @@
 """The page that somebody is led back to after signing in: one of ours, whatever a browser says."""
 
-import pytest
+import asyncio
 
-from analytics.web.sign_in_return import own_page
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from analytics.web import sign_in_return
+from analytics.web.sign_in_return import SignInReturn, own_page
+from tests.web.exchanges import ask
 
 PAGES = {"overview", "live", "visitors"}
 
@@ -75,3 +80,36 @@ def test_any_other_address_is_the_start_page(referer: str) -> None:
 def test_under_a_prefix_only_what_is_under_it_is_ours(referer: str, page: str) -> None:
     """Another app of the same host is not."""
     assert own_page(referer, "https://a.example/team", PAGES) == page
+
+
+@pytest.mark.parametrize(
+    ("route", "led_to"),
+    [
+        ("/auth/login?provider=x", "/live?place=2&sign-in=unreachable"),
+        ("/oauth2callback?state=x&code=y", "/?sign-in=unreachable"),
+        ("/auth/logout", "/?sign-in=signed-out"),
+    ],
+)
+def test_a_provider_that_never_ends_its_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, route: str, led_to: str
+) -> None:
+    """The browser is led back with a sentence; signing out deletes its cookies all the same."""
+
+    async def waiting(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(sign_in_return, "PROVIDER_SECONDS", 0.01)
+    public = "https://inbox.example.com/team"
+    answer = ask(
+        SignInReturn(waiting, "/team", public, PAGES),
+        f"/team{route}",
+        at="https://inbox.example.com",
+        headers={"Referer": f"{public}/live?place=2", "Cookie": "_streamlit_user=x"},
+    )
+    assert (answer.status_code, answer.headers["location"]) == (302, public + led_to)
+    deleted = {
+        each.partition("=")[0] for each in answer.headers.get_list("set-cookie") if "Max-Age=0" in each
+    }
+    is_out = route == "/auth/logout"
+    assert deleted == ({"_streamlit_user", "_streamlit_user_tokens"} if is_out else set())
+    assert all("Path=/team;" in each for each in answer.headers.get_list("set-cookie"))
