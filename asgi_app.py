@@ -10,15 +10,17 @@ straight to `/live` stood in the console with two answers 404, and waited half a
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -121,16 +123,17 @@ def not_found(app: ASGIApp) -> ASGIApp:
             address = "../" * (len(path) - len(page)) + name + (f"?{query}" if query else "")
             await RedirectResponse(address, status_code=301)(scope, receive, send)
             return
-        if scope["type"] != "http" or name in {"", "index.html", *PAGES}:
+        if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        is_document = False
+        is_page, is_document = name in {"", "index.html", *PAGES}, False
 
         async def pass_on(message: Message) -> None:
             nonlocal is_document
             if message["type"] == "http.response.start":
                 kind = dict(message["headers"]).get(b"content-type", b"")
-                is_document = message["status"] == 200 and kind.startswith(b"text/html")
+                is_document = not is_page and message["status"] == 200 and kind.startswith(b"text/html")
+                message = {**message, "headers": list(without_host(message["headers"], scope))}
             if not is_document:
                 await send(message)
 
@@ -141,6 +144,22 @@ def not_found(app: ASGIApp) -> ASGIApp:
             await HTMLResponse(NOT_FOUND.replace("{root}", root), status_code=404)(scope, receive, send)
 
     return answer
+
+
+def without_host(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> Iterator[tuple[bytes, bytes]]:
+    """Headers of an answer; where they lead to the host that was asked, by its path alone.
+
+    Behind a proxy the scheme and the name that this server is asked by are not those of the browser.
+    """
+    host = Headers(scope=scope).get("host", "")
+    for name, value in headers:
+        to = urlsplit(value.decode("latin-1")) if name == b"location" else None
+        if to is not None and to.netloc and to.netloc == host:
+            # With two slashes at its beginning it would be another host.
+            path = "/" + to.path.lstrip("/\\")
+            yield name, to._replace(scheme="", netloc="", path=path).geturl().encode("latin-1")
+        else:
+            yield name, value
 
 
 def on_script_error(_error: Exception) -> bool:

@@ -129,6 +129,8 @@ def test_the_process_is_alive_while_no_source_answers(monkeypatch: pytest.Monkey
         ("/favicon.png", 200),
         ("/export", 405),
         ("/..%5Cnothing", 400),
+        ("/static/nothing", 404),
+        ("/app/static/nothing", 404),
     ],
 )
 def test_every_answer_says_what_a_browser_may_do_with_it(path: str, status: int | None) -> None:
@@ -139,6 +141,27 @@ def test_every_answer_says_what_a_browser_may_do_with_it(path: str, status: int 
     assert found.headers["X-Content-Type-Options"] == "nosniff"
     assert found.headers["Cache-Control"]
     assert not [name for name in found.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
+    ("location", "sent"),
+    [
+        ("http://stats.example.com/team/?a=1", "/team/?a=1"),
+        ("https://stats.example.com/team/", "/team/"),
+        ("http://stats.example.com//evil.example/", "/evil.example/"),
+        ("http://stats.example.com/\\evil.example/", "/evil.example/"),
+        ("https://id.example.com/authorize?x=1", "https://id.example.com/authorize?x=1"),
+        ("../live", "../live"),
+    ],
+)
+def test_a_redirect_to_this_server_names_its_path_alone(location: str, sent: str) -> None:
+    """Behind a proxy the scheme and the name that it is asked by are not the browser's."""
+    scope = {"type": "http", "headers": [(b"host", b"stats.example.com")]}
+    given = [(b"location", location.encode()), (b"vary", b"Origin")]
+    assert list(import_module("asgi_app").without_host(given, scope)) == [
+        (b"location", sent.encode()),
+        (b"vary", b"Origin"),
+    ]
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", *(f"/{name}" for name in PAGES), "/nothing"])

@@ -91,7 +91,7 @@ class AnswerHeaders:
             nonlocal is_started
             if message["type"] == "http.response.start":
                 is_started = True
-                message = {**message, "headers": self._with(message["headers"], scope)}
+                message = {**message, "headers": self._with(message, scope)}
             await send(message)
 
         try:
@@ -101,7 +101,7 @@ class AnswerHeaders:
                 await PlainTextResponse("Internal Server Error", 500)(scope, receive, with_headers)
             raise
 
-    def _with(self, given: Iterable[tuple[bytes, bytes]], scope: Scope) -> list[tuple[bytes, bytes]]:
+    def _with(self, answer: Message, scope: Scope) -> list[tuple[bytes, bytes]]:
         """Headers of an answer with ours, which take the place of its own.
 
         No page of another origin reads anything here: Streamlit says the opposite of static files and of loopback.
@@ -109,11 +109,12 @@ class AnswerHeaders:
         ours = self._headers_at(Headers(scope=scope).get("host", ""))
         kept = [
             (name, value)
-            for name, value in given
+            for name, value in answer["headers"]
             if name not in ours and not name.startswith(b"access-control-")
         ]
         is_said = any(name == b"cache-control" for name, _ in kept)
-        if not is_said and not any(part in scope["path"] for part in _PUBLIC_FILES):
+        is_public = answer["status"] < 400 and any(part in scope["path"] for part in _PUBLIC_FILES)
+        if not is_said and not is_public:
             kept.append((b"cache-control", b"no-store"))
         return [*kept, *ours.items()]
 

@@ -198,3 +198,5 @@ def test_behind_a_proxy_the_public_address_decides(
             text.partition("Path=")[2].partition(";")[0] for text in texts if text.startswith("inbox_sign_in")
         }
         assert paths == {f"{urlsplit(public).path}/oauth2callback"}
+        # The address without a slash leads on; a scheme and a name there would be those of this server.
+        assert not urlsplit(httpx2.get(url).headers.get("location", "")).netloc
