@@ -37,6 +37,7 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 
 from analytics import audit
 from analytics.audit import Event
+from analytics.connections import Connections
 from analytics.demo_mode import require_listening_here
 from analytics.errors import AccessDenied, AnalyticsError, ConfigError, Source
 from analytics.settings import load_settings
@@ -228,6 +229,8 @@ def auth_or_exit() -> dict[str, SecretsValue]:
             require_listening_here(address)
             config.set_option("server.address", address, "asgi_app.py")
         section = auth_section(settings, auth_of_file())
+        # An address that cannot be read is told now, and not by every page; nobody is asked yet.
+        Connections.from_settings(settings).close()
     except AnalyticsError as error:
         sys.exit(str(error))
     return cast("dict[str, SecretsValue]", section)

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Self, TypeVar, cast
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import URL, Connection, CursorResult, Dialect, Engine, make_url
 
@@ -265,7 +266,9 @@ def _engine(url: str, limits: Limits) -> Engine:
                 "prepare_threshold": None,
             },
         )
-    except (exc.SQLAlchemyError, ValueError):
+        # As libpq reads it once it connects: options that it does not know, broken escapes.
+        make_conninfo(**address.get_dialect()().create_connect_args(address)[1])
+    except (exc.SQLAlchemyError, psycopg.Error, ValueError):
         raise ConfigError(
             "DATABASE_URL cannot be read as an address.", "Use postgresql://user:password@host:port/database."
         ) from None

@@ -230,6 +230,16 @@ def test_it_ends_as_process_1_too(tmp_path: Path) -> None:
         (DEMO, ("--trusted-proxies", "*"), "INBOX_ANALYTICS_TRUSTED_PROXIES is not usable"),
         (DEMO, ("--log", "xml"), "INBOX_ANALYTICS_LOG is not usable"),
         (DEMO | {"TINYBIRD_HOST": "https://api.example.com"}, (), "local stack alone"),
+        (
+            SOURCES | HTTPS | SIGN_IN | {"DATABASE_URL": "postgresql://reader@db:port/inbox"},
+            (),
+            "DATABASE_URL cannot be read",
+        ),
+        (
+            SOURCES | HTTPS | SIGN_IN | {"DATABASE_URL": "postgresql://reader@db/inbox?no_option=1"},
+            (),
+            "DATABASE_URL cannot be read",
+        ),
     ],
 )
 def test_without_a_right_configuration_it_says_why_and_ends_with_2(
