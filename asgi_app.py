@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import streamlit as st
+from google.protobuf.message import DecodeError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.endpoints import HTTPEndpoint
@@ -30,6 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
 from streamlit.errors import StreamlitSecretNotFoundError
 from streamlit.file_util import get_static_dir
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import SecretsValue
@@ -46,6 +48,7 @@ from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
 from analytics.web import health, metrics, request_id
 from analytics.web.cookies import SecureCookies, SmallCookies
 from analytics.web.headers import AnswerHeaders
+from analytics.web.messages import PageMessages
 from analytics.web.prefix import Prefix, prefix_of
 from analytics.web.refusals import Refusals, streamlit_options
 from analytics.web.sign_in_return import SignInReturn
@@ -250,6 +253,16 @@ def request_id_of_run() -> str | None:
     return headers.get(request_id.HEADER.decode())
 
 
+def kind_of(content: bytes) -> str | None:
+    """The kind of a message that a page sends over its WebSocket; None for what is none."""
+    message = BackMsg()
+    try:
+        message.ParseFromString(content)
+    except DecodeError:
+        return None
+    return message.WhichOneof("type")
+
+
 def signing_in(section: dict[str, Any]) -> list[Middleware]:
     """What stands around Streamlit's sign-in; nothing in the demo, where nobody signs in."""
     if not section:
@@ -290,6 +303,7 @@ app = st.App(
         Middleware(AnswerHeaders, documents=(STREAMLITS, OURS, NOT_FOUND), public_url=PUBLIC_URL),
         Middleware(Refusals, base=BASE, public_url=PUBLIC_URL),
         *signing_in(AUTH),
+        Middleware(PageMessages, kind_of=kind_of),
         Middleware(not_found),
         Middleware(metrics.count_sessions),
     ],
