@@ -11,10 +11,7 @@ from typing import Final, NoReturn, get_args
 
 import streamlit as st
 from starlette.requests import Request
-from streamlit import runtime
-from streamlit.auth_util import encode_provider_token, get_cookie_with_chunks, get_origin_from_redirect_uri
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
@@ -23,7 +20,7 @@ from analytics import cached
 from analytics.access import Viewer, Website
 from analytics.errors import AccessDenied, AnalyticsError, NotSignedIn
 from analytics.identity import Identity
-from analytics.sign_in import OUTCOME, Outcome, providers, public_url
+from analytics.sign_in import OUTCOME, Outcome, providers
 from pages.components import audited, formatting
 
 WATCH_SECONDS = 30
@@ -152,14 +149,9 @@ def _ask_to_sign_in(error: NotSignedIn, outcome: Outcome | None) -> NoReturn:
     with _card("Sign in", title, text):
         for name in providers(st.secrets["auth"]):
             label = f"Sign in with {formatting.markdown(name.capitalize())}" if name else "Sign in"
-            st.button(
-                label,
-                key=f"sign-in-{name or 'default'}",
-                type="primary",
-                width="stretch",
-                on_click=_leave_for,
-                args=("/auth/login?provider=", name or "default"),
-            )
+            key = f"sign-in-{name or 'default'}"
+            if st.button(label, key=key, type="primary", width="stretch", on_click=_forget_outcome):
+                st.login(name or None)
     st.stop()
 
 
@@ -200,29 +192,17 @@ def offer_sign_out() -> None:
         st.button("Sign out", type="tertiary", icon=":material/logout:", on_click=_sign_out)
 
 
+def _forget_outcome() -> None:
+    st.session_state.pop(OUTCOME, None)
+
+
 def _sign_out() -> None:
     """Ends the sign-in in all tabs of this process, and leads the browser to where its cookies are deleted."""
+    _forget_outcome()
     try:
         identity = _identity()
     except AccessDenied:
         identity = None
     if identity is not None:
         cached.end_sign_in(identity, datetime.now(UTC))
-    context = get_script_run_ctx()
-    if context is not None and runtime.exists():
-        runtime.get_instance().clear_user_info_for_session(context.session_id)
-    _leave_for("/auth/logout")
-
-
-def _leave_for(route: str, provider: str | None = None) -> None:
-    """Leads the browser to a route of Streamlit at the public address.
-
-    `st.login` and `st.logout` lead to where this server has it, which is not there behind a proxy that takes a prefix away.
-    """
-    st.session_state.pop(OUTCOME, None)
-    message = ForwardMsg()
-    token = encode_provider_token(provider) if provider else ""
-    message.auth_redirect.url = f"{public_url(st.secrets['auth'])}{route}{token}"
-    context = get_script_run_ctx()
-    if context is not None:
-        context.enqueue(message)
+    st.logout()
