@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -106,6 +107,9 @@ def test_the_process_is_alive_while_no_source_answers(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     assert answer("GET", "/livez").status_code == 200
     found = answer("GET", "/readyz")
+    while "No answer within" in found.text:  # the first time libraries are loaded, which may take longer
+        time.sleep(0.2)
+        found = answer("GET", "/readyz")
     assert found.status_code == 503
     assert found.json() == {
         "ready": False,

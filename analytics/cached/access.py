@@ -73,7 +73,7 @@ def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
     settings = load_settings()
     if identity is None:
         if not settings.demo:
-            raise NotSignedIn("Sign in to see your websites.")
+            raise NotSignedIn("Use your work account to see your websites.")
         require_listening_here(st.get_option("server.address"))
         identity = Identity(settings.demo_email.lower(), None)
     if identity in _ended:
