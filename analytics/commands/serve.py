@@ -91,6 +91,8 @@ def _module() -> ModuleType:
             f"{APP} is not here.", "Run this from a checkout: an installed package holds no pages."
         )
     sys.path.insert(0, str(root))
+    # Streamlit reads .streamlit/ of the directory that it runs in: its options, and the file of secrets.
+    os.chdir(root)
     try:
         return import_module(Path(APP).stem)
     except SystemExit as ended:

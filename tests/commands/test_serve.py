@@ -8,9 +8,11 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import httpx2
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosedError
 
 from tests.conftest import ROOT
@@ -42,6 +44,17 @@ def test_a_request_leaves_its_line_with_the_id_that_the_proxy_gave(server: Serve
     lines = server.lines("of-the-proxy", 2)
     assert [(line["path"], line["status"]) for line in lines] == [("/live", 200), ("/no-such-page", 404)]
     assert "hidden" not in server.log.read_text()
+
+
+def test_it_has_the_options_of_the_checkout_wherever_it_is_started(tmp_path: Path) -> None:
+    """Those of .streamlit/config.toml, as a browser is told them: one navigation, no report of usage to Streamlit."""
+    said = ForwardMsg()
+    with served(tmp_path, DEMO, where=tmp_path) as running, page(f"ws://127.0.0.1:{running.port}") as browser:
+        while said.WhichOneof("type") != "new_session":
+            said.ParseFromString(cast("bytes", browser.recv(timeout=30)))
+    config = said.new_session.config
+    assert (config.gather_usage_stats, config.hide_sidebar_nav) == (False, True)
+    assert said.new_session.custom_theme.body_font == "Inter, system-ui, sans-serif"
 
 
 BROKEN = """
