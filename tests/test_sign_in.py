@@ -104,6 +104,8 @@ def test_no_configuration_at_all_starts_nothing() -> None:
         ({"cookie_secret": "x" * 64}, "cookie secret"),
         ({"cookie_secret": 12345678901234567890123456789012}, "cookie secret"),
         ({"cookie_secret": "a-strong-randomly-generated-secret"}, "cookie secret"),
+        ({"cookie_secret": "$(openssl rand -hex 32)     # made once, kept"}, "cookie secret"),
+        ({"cookie_secret": "`openssl rand -hex 32` # the same for all"}, "cookie secret"),
         ({"redirect_uri": ""}, "redirect_uri"),
         ({"redirect_uri": "https://inbox.example.com/callback"}, "redirect_uri"),
         ({"redirect_uri": "http://inbox.example.com/oauth2callback"}, "https://"),
