@@ -51,9 +51,11 @@ class Seen:
         text: All of it, as it came.
         session: The session's id.
         timers: Parts of the page that renew themselves.
+        drawn: How many elements were drawn.
     """
 
     text: bytes = b""
+    drawn: int = 0
     session: str = ""
     timers: set[str] = field(default_factory=set)
 
@@ -97,6 +99,7 @@ class Client:
         session: str | None = None,
         timers: set[str] | None = None,
         meanwhile: Callable[[], None] | None = None,
+        is_asked_again: bool = False,
     ) -> Seen:
         """Opens a session and asks for pages by name and query.
 
@@ -106,6 +109,7 @@ class Client:
             session: A session to go on with, which may be another person's.
             timers: Parts of another person's page to run on their own afterwards.
             meanwhile: What happens before those of this session; only what they bring is told then.
+            is_asked_again: Whether the last page is run as a whole before them.
         """
         at = at or self.servers.first
         cookies = self.cookies | {
@@ -121,15 +125,21 @@ class Client:
             additional_headers=header,
             max_size=None,
         ) as socket:
-            for page, query in queries:
+
+            def ask(page: str, query: str) -> None:
                 wanted = BackMsg()
                 wanted.rerun_script.page_name, wanted.rerun_script.query_string = page, query
                 wanted.rerun_script.context_info.timezone = "UTC"
                 socket.send(wanted.SerializeToString())
                 _receive(socket, seen)
+
+            for each in queries:
+                ask(*each)
             if meanwhile is not None:
                 meanwhile()
-                seen.text = b""
+                if is_asked_again:
+                    ask(*queries[-1])
+                seen.text, seen.drawn = b"", 0
             again = timers if timers is not None else seen.timers if meanwhile else set()
             for timer in again:
                 wanted = BackMsg()
@@ -166,6 +176,8 @@ def _receive(socket: ClientConnection, seen: Seen, patience: float | None = None
         kind = message.WhichOneof("type")
         if kind == "new_session":
             seen.session = message.new_session.initialize.session_id
+        elif kind == "delta":
+            seen.drawn += 1
         elif kind == "auto_rerun":
             seen.timers.add(message.auto_rerun.fragment_id)
         has_ended = has_ended or kind == "script_finished"
@@ -327,3 +339,17 @@ def test_what_ends_ends_for_open_sessions_by_every_timer(servers: Servers) -> No
         first, *others = pool.map(lambda each: seen_after(*each), ends)
     assert "Nanortalik" in first
     assert others == [set()] * 4
+
+
+def test_no_timer_of_a_page_outlives_it(servers: Servers) -> None:
+    """A part of the page before would be drawn where nothing is now, which a browser takes for the end of the app."""
+    user_id, client = admitted(servers)
+
+    def meanwhile() -> None:
+        servers.product.connection.execute(b'UPDATE "user" SET banned = true WHERE id = %s', (user_id,))
+        time.sleep(TRUST_SECONDS)
+
+    query = f"website={servers.product.website_id}"
+    seen = client.run(("live", query), meanwhile=meanwhile, is_asked_again=True)
+    assert seen.timers
+    assert seen.drawn == 0

@@ -21,7 +21,7 @@ from analytics.periods import DEFAULT_RANGE, Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
 from pages.components import audited, formatting, sign_in, timing, url_state
-from pages.components.panel import failure, forget_drawn
+from pages.components.panel import end_page, failure, forget_drawn
 
 ASSETS = Path(__file__).parents[2] / "static"
 PAGES = (
@@ -106,7 +106,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
     except AnalyticsError as error:
         st.title(title, anchor=False)
         failure(error, "page")
-        st.stop()
+        end_page()
     audited.looks_at(view)
     sign_in.watch(viewer, websites)
     toolbar = _header(title, view, resolved, data, has_range=has_range)

@@ -14,7 +14,7 @@ from analytics.cached import Reading, SpoolStatus, Viewer
 from analytics.health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
 from pages.components import audited, chrome, formatting
 from pages.components.palette import palette
-from pages.components.panel import empty
+from pages.components.panel import empty, end_page
 
 Colour = Literal["green", "orange", "red", "gray"]
 
@@ -46,7 +46,7 @@ def require_staff(viewer: Viewer) -> None:
     if not viewer.is_staff:
         audited.refusal("Data health is for the platform's staff.")
         empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
-        st.stop()
+        end_page()
 
 
 def draw_source(source: SourceHealth, timezone: str) -> None:

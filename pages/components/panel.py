@@ -5,9 +5,10 @@ The only place where pages meet errors. It catches `AnalyticsError` alone: anyth
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analytics.cached import Reading
 from analytics.errors import AccessDenied, AnalyticsError
@@ -56,6 +57,18 @@ def forget_drawn() -> None:
     """Panels of the page before stand nowhere any more: those of this one load for the first time."""
     for name in [str(name) for name in st.session_state if str(name).startswith("drawn-")]:
         del st.session_state[name]
+
+
+def end_page() -> NoReturn:
+    """End the run here: what stands on the page now is all of it.
+
+    `st.stop` alone leaves the parts of the page before in Streamlit's store, where a timer that is on its way still finds
+    them: they would be drawn where nothing is any more, and the browser takes that for the end of the app.
+    """
+    context = get_script_run_ctx()
+    if context is not None:
+        context.fragment_storage.clear()
+    st.stop()
 
 
 def failure(error: AnalyticsError, key: str) -> None:

@@ -22,6 +22,7 @@ from analytics.errors import AccessDenied, AnalyticsError, NotSignedIn
 from analytics.identity import Identity
 from analytics.sign_in import OUTCOME, Outcome, providers
 from pages.components import audited, formatting
+from pages.components.panel import end_page
 
 WATCH_SECONDS = 30
 CARD_WIDTH_PX = 420
@@ -152,7 +153,7 @@ def _ask_to_sign_in(error: NotSignedIn, outcome: Outcome | None) -> NoReturn:
             key = f"sign-in-{name or 'default'}"
             if st.button(label, key=key, type="primary", width="stretch", on_click=_forget_outcome):
                 st.login(name or None)
-    st.stop()
+    end_page()
 
 
 def refuse(title: str, text: str) -> NoReturn:
@@ -164,7 +165,7 @@ def refuse(title: str, text: str) -> NoReturn:
             st.caption(f"Signed in as {formatting.markdown(email, limit=254)}", text_alignment="center")
         if not cached.is_demo():
             st.button("Sign in with another address", type="primary", width="stretch", on_click=_sign_out)
-    st.stop()
+    end_page()
 
 
 @contextmanager
