@@ -79,7 +79,8 @@ class Delivery:
             name: Lane(directory, name, max_bytes=max_bytes, is_durable=is_durable) for name in DATASOURCES
         }
         self._senders = {
-            name: Sender(lane, directory, self._bound, self._client) for name, lane in self._lanes.items()
+            name: Sender(lane, directory, self._bound, self._client, self._let_go)
+            for name, lane in self._lanes.items()
         }
         self._counting = threading.Lock()
         self._starting = threading.Lock()
@@ -202,11 +203,16 @@ class Delivery:
         }
         for name in (name for name, has_stopped in stopped.items() if has_stopped):
             self._lanes[name].leave()
-        if all(stopped.values()) and self._tinybird is not None:
-            self._tinybird.close()
+        self._let_go()
         if self._forget_end is not None:
             self._forget_end()
         return is_flushed
+
+    def _let_go(self) -> None:
+        """Closes the connections once no sender needs them any more."""
+        with self._connecting:
+            if self._tinybird is not None and not any(each.is_running for each in self._senders.values()):
+                self._tinybird.close()
 
     def _client(self) -> Tinybird:
         with self._connecting:

@@ -87,6 +87,7 @@ class Sender:
         spool: Where refused events are kept aside.
         bound: Told to look at the directory now and then.
         tinybird: The client, which other senders share.
+        on_end: Called by the thread as it ends, which may be after its last request has been waited for in vain.
 
     Attributes:
         sent: Events confirmed.
@@ -95,11 +96,20 @@ class Sender:
         failure: Why the last request failed; None when it did not.
     """
 
-    def __init__(self, lane: Lane, spool: Path, bound: Bound, tinybird: Callable[[], Tinybird]) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        spool: Path,
+        bound: Bound,
+        tinybird: Callable[[], Tinybird],
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
         self._lane = lane
         self._spool = spool
         self._bound = bound
         self._tinybird = tinybird
+        self._on_end = on_end
+        self._has_ended = False
         self.sent = self.retried = self.refused = 0
         self.failure: AnalyticsError | None = None
         self._failures = self._surprises = 0
@@ -113,6 +123,11 @@ class Sender:
     def is_stopped(self) -> bool:
         """Whether it was told to stop, and will send no more."""
         return self._stop.is_set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread may still send a request."""
+        return self._thread is not None and not self._has_ended
 
     def wake(self) -> bool:
         """Says that there is something to send, and starts the thread when none runs; whether one runs now."""
@@ -165,6 +180,8 @@ class Sender:
                 self._stop.wait(self._surprised(error))
         # Whoever told it to stop may not have waited for an answer that was slow.
         self._lane.leave()
+        self._has_ended = True
+        self._on_end()
 
     def _send_next(self) -> None:
         """Sends one batch, or waits for one.

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from analytics.ingest import heartbeats, lane, refused, sender, spool
+from analytics.ingest import delivery, heartbeats, lane, refused, sender, spool
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.heartbeats import QUIET, Heartbeats
 from analytics.tinybird import Tinybird
@@ -516,3 +516,22 @@ def test_no_batch_is_larger_than_tinybird_takes() -> None:
     from analytics.wire import MAX_REQUEST_BYTES
 
     assert lane.BATCH_BYTES + lane.LONGEST_LINE_BYTES < MAX_REQUEST_BYTES
+
+
+def test_a_request_that_outlasts_the_end_closes_the_connections(
+    local_stack: LocalStack, proxy: Proxy, tmp_path: Path
+) -> None:
+    """Whoever closed the emitter did not wait for its answer; the thread that did lets go of the connections."""
+    proxy.standing = "lost"
+    tinybird = Tinybird(proxy.host, "", local_stack.append_token)
+    held = delivery.Delivery(lambda: tinybird, tmp_path, 10**9, is_durable=False)
+    held.write("visitor_events", b'{"event_type": "seen"}\n', 1)
+    deadline = time.monotonic() + FLUSH_SECONDS
+    while not proxy.met("lost") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not held.close(0.1)
+    assert not tinybird._client.is_closed
+    proxy.released.set()
+    while not tinybird._client.is_closed and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert tinybird._client.is_closed
