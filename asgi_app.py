@@ -232,7 +232,7 @@ def auth_or_exit() -> dict[str, SecretsValue]:
             require_listening_here(address)
             config.set_option("server.address", address, "asgi_app.py")
         section = auth_section(settings, auth_of_file())
-        # An address that cannot be read is told now, and not by every page; nobody is asked yet.
+        # An address that cannot be read is told now, and not by every page; neither source is asked yet.
         Connections.from_settings(settings).close()
     except AnalyticsError as error:
         sys.exit(str(error))
@@ -264,7 +264,7 @@ def kind_of(content: bytes) -> str | None:
 
 
 def signing_in(section: dict[str, Any]) -> list[Middleware]:
-    """What stands around Streamlit's sign-in; nothing in the demo, where nobody signs in."""
+    """What stands around Streamlit's sign-in; nothing in the demo, which has no sign-in."""
     if not section:
         return []
     # What signs the state of a sign-in is read before the section is, and would be another one after a restart.

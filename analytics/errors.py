@@ -4,7 +4,7 @@
 AnalyticsError                what a panel catches, and the only thing it catches
 ├── ConfigError               a setting is missing or unusable; nothing can start
 ├── AccessDenied              not this viewer's, or not there at all (never says which)
-│   └── NotSignedIn           nobody is signed in, or for too long: another sign-in may help
+│   └── NotSignedIn           no sign-in, or one that is too old: another may help
 └── SourceError               Tinybird or Postgres did not give what was asked for
     ├── SourceUnavailable     network, timeout, 429, 5xx: another try may work
     ├── SourceRejected        the source answered no (other 4xx, bad SQL); a retry will not help
@@ -43,12 +43,12 @@ class ConfigError(AnalyticsError):
     """A setting is missing or unusable. The message names every one of them."""
 
 
-class AccessDenied(AnalyticsError):  # noqa: N818  # the architecture's word for it; "AccessDeniedError" says no more
+class AccessDenied(AnalyticsError):
     """The viewer may not open this. Whether it exists is not revealed."""
 
 
 class NotSignedIn(AccessDenied):
-    """Nobody is signed in, or the sign-in has ended."""
+    """There is no sign-in, or it has ended."""
 
 
 class SourceError(AnalyticsError):
@@ -83,7 +83,7 @@ class SourceError(AnalyticsError):
         return (_rebuild, (type(self), *parts))
 
 
-class SourceUnavailable(SourceError):  # noqa: N818  # named by the state of the source
+class SourceUnavailable(SourceError):
     """Network, timeout, 429 or 5xx.
 
     Attributes:
@@ -93,11 +93,11 @@ class SourceUnavailable(SourceError):  # noqa: N818  # named by the state of the
     retry_after_seconds: float | None = None
 
 
-class SourceRejected(SourceError):  # noqa: N818  # named by what the source did
+class SourceRejected(SourceError):
     """The source answered no: wrong token, missing pipe, bad parameter, missing grant."""
 
 
-class SchemaMismatch(SourceError):  # noqa: N818  # named by what was found
+class SchemaMismatch(SourceError):
     """An answer without what was promised: a column, a type, a row, JSON at all."""
 
 

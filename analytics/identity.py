@@ -23,11 +23,11 @@ _EMAIL: Final = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who has signed in.
+    """A person who has signed in.
 
     Attributes:
         email: Verified; ASCII, in lower case.
-        signed_in_at: By the provider's clock, UTC; None in the demo, where nobody signs in.
+        signed_in_at: By the provider's clock, UTC; None in the demo, which has no sign-in.
     """
 
     email: str
@@ -42,7 +42,7 @@ def identity_from_claims(claims: Mapping[str, object], verified_issuers: Collect
         verified_issuers: Issuers whose addresses count as verified without `email_verified`.
 
     Raises:
-        NotSignedIn: The claims do not say when somebody signed in.
+        NotSignedIn: The claims do not say when the person signed in.
         AccessDenied: There is no address, it is not verified, or it has characters that addresses here have not.
     """
     email, is_verified, issued = claims.get("email"), claims.get("email_verified"), claims.get("iat")

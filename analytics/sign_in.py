@@ -42,7 +42,7 @@ _FROM_ENVIRONMENT: Final = {
 
 
 def auth_section(settings: Settings, from_file: Mapping[str, object]) -> dict[str, object]:
-    """The section `[auth]` that Streamlit signs people in by; empty in the demo, where nobody signs in.
+    """The section `[auth]` that Streamlit signs people in by; empty in the demo, which has no sign-in.
 
     Args:
         settings: Of this deployment.
@@ -61,7 +61,7 @@ def auth_section(settings: Settings, from_file: Mapping[str, object]) -> dict[st
         section = _with_scope(from_file)
         if not section:
             raise ConfigError(
-                "Sign-in is not configured, so nobody could see anything.",
+                "Sign-in is not configured, so no page could be seen.",
                 f"Set {_FROM_ENVIRONMENT['oidc_metadata_url']} and what belongs to it; {_REMEDY}",
             )
     else:
@@ -164,7 +164,7 @@ def _address_problems(redirect: object, public_url: str | None) -> Iterator[str]
 
 
 def _is_safe_address(address: object) -> bool:
-    """True where nobody on the way can read or change what is sent: https, or this machine."""
+    """True where what is sent cannot be read or changed on the way: https, or this machine."""
     try:
         parts = urlsplit(address) if isinstance(address, str) else None
     except ValueError:

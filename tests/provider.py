@@ -34,11 +34,11 @@ class Provider:
         return f"{self.url}/.well-known/openid-configuration"
 
     def add(self, sub: str, **claims: object) -> None:
-        """Adds somebody, or changes what it says of them."""
+        """Adds a person, or changes what it says of them."""
         httpx2.put(f"{self.url}/users/{sub}", json=claims).raise_for_status()
 
     def sign_in(self, address: str, sub: str) -> str:
-        """Signs somebody in where a browser was led to; the address that the browser is led back to."""
+        """Signs a person in where a browser was led to; the address that the browser is led back to."""
         answer = httpx2.post(address, data={"sub": sub})
         assert answer.status_code == 302, answer.text
         return str(answer.headers["location"])

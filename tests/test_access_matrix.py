@@ -82,7 +82,7 @@ class Servers:
 
 
 class Client:
-    """A browser that has somebody's cookie, or none."""
+    """A browser with the cookie of one person, or none."""
 
     def __init__(self, servers: Servers, claims: dict[str, object] | None) -> None:
         self.servers = servers
@@ -223,18 +223,18 @@ def servers(
 
 
 def claims_of(email: str, **other: object) -> dict[str, object]:
-    """What a provider says of somebody who has just signed in."""
+    """What a provider says of a person who has just signed in."""
     return {"email": email, "email_verified": True, "iat": int(time.time()), **other}
 
 
 def admitted(servers: Servers, **row: Any) -> tuple[str, Client]:  # noqa: ANN401 - columns
-    """Somebody with a row, and their browser."""
+    """A person with a row, and their browser."""
     email = f"{uuid4().hex}@example.com"
     return servers.product.add_user(email, **row), Client(servers, claims_of(email))
 
 
 def turned_away(servers: Servers, kind: str) -> Client:
-    """A browser of somebody who may not see the website."""
+    """A browser of a person who may not see the website."""
     email = f"{uuid4().hex}@example.com"
     long_ago = int((datetime.now(UTC) - timedelta(hours=13)).timestamp())
     if kind == "nobody":
@@ -253,7 +253,7 @@ def turned_away(servers: Servers, kind: str) -> Client:
 
 
 def ways(servers: Servers, client: Client, member: Client) -> dict[str, set[str]]:
-    """The marks that somebody got to see, by the way in."""
+    """The marks that a browser got to see, by the way in."""
     query = f"website={servers.product.website_id}"
     theirs = member.run(("live", query))
     assert theirs.timers

@@ -49,7 +49,7 @@ def test_an_issuer_that_is_named_vouches_for_its_addresses() -> None:
 
 @pytest.mark.parametrize("email", [None, "", " ", "\t", 7, ["ann@example.com"], {"email": "x"}])
 def test_without_an_address_there_is_nobody(email: object) -> None:
-    """An empty one is nobody's, never a default account."""
+    """An empty one opens no account."""
     with pytest.raises(AccessDenied, match="gave no e-mail address"):
         identity_from_claims(CLAIMS | {"email": email})
 
@@ -73,7 +73,7 @@ def test_without_an_address_there_is_nobody(email: object) -> None:
     ],
 )
 def test_an_address_of_other_characters_is_refused(email: str) -> None:
-    """Nothing is folded, cut or trimmed into somebody else's address."""
+    """Nothing is folded, cut or trimmed into another address."""
     with pytest.raises(AccessDenied, match="characters that no account here has"):
         identity_from_claims(CLAIMS | {"email": email})
 

@@ -90,7 +90,7 @@ def test_half_a_configuration_names_what_is_missing(absent: str) -> None:
 
 
 def test_no_configuration_at_all_starts_nothing() -> None:
-    """Nobody could see anything."""
+    """No page could be seen."""
     with pytest.raises(ConfigError, match="Sign-in is not configured"):
         auth_section(settings(), {})
 

@@ -61,11 +61,11 @@ def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
     """The viewer that an identity is now; without one, the demo viewer in demo mode.
 
     Args:
-        identity: Who signed in; None when nobody did.
+        identity: Who signed in; None in the demo or before a sign-in.
         now: Whether a ban or a sign-in has ended depends on it.
 
     Raises:
-        NotSignedIn: Nobody is signed in and this is no demo, or the sign-in was ended or is too old.
+        NotSignedIn: There is no sign-in and this is no demo, or the sign-in was ended or is too old.
         AccessDenied: No such account, not verified, or banned.
         ConfigError: In the demo, the web server listens to other machines.
         SourceError: Postgres is down.

@@ -57,7 +57,7 @@ _REASONS: Final = {
 }
 
 
-class InvalidEvent(AnalyticsError):  # noqa: N818  # what the event is; "InvalidEventError" says no more
+class InvalidEvent(AnalyticsError):
     """An event that may not be sent. The value itself is in no text: it may be a visitor's.
 
     Attributes:

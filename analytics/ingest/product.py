@@ -78,14 +78,14 @@ SELECT
   (SELECT count(*) FROM moods),
   (SELECT CAST(sum(score) AS double precision) FROM moods),
   (SELECT CAST(sum(score * score) AS double precision) FROM moods)
-"""  # noqa: S608
+"""  # noqa: S608  # constants
 
 _VISITORS: Final = f"""
 SELECT count(*) FILTER (WHERE deleted_at IS NULL AND is_test IS NOT TRUE)
 FROM (SELECT {_SPAN}) AS span
 JOIN visitor ON visitor.website_id = :website_id AND visitor.organization_id = :organization_id
 WHERE last_seen_at >= starts AND created_at < ends
-"""  # noqa: S608
+"""  # noqa: S608  # constants
 
 _ROWS: Final[dict[Kind, str]] = {
     "started": "SELECT id, CAST(0 AS double precision) FROM counted WHERE is_started",

@@ -24,7 +24,7 @@ _Count = Annotated[int, Field(ge=0)]
 _LOCK: Final = "purges.lock"
 
 
-class PurgeRefused(AnalyticsError):  # noqa: N818  # what happened to the purge
+class PurgeRefused(AnalyticsError):
     """A purge that may not begin or go on; nothing was deleted by this attempt."""
 
 

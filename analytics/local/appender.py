@@ -29,7 +29,7 @@ _QUARANTINED_AT_ONCE = 10_000
 _FAILURES = (QueryError, UnicodeEncodeError, DirectoryUnusable, MemoryError)
 
 
-class Busy(Exception):  # noqa: N818  # a state, not a fault
+class Busy(Exception):
     """More rows wait than should be held in memory; the sender is to come back."""
 
 

@@ -27,11 +27,11 @@ _CHUNK_BYTES = 300_000
 _EXCERPT_CHARACTERS = 500
 
 
-class InvalidBody(ValueError):  # noqa: N818  # what the body is; "InvalidBodyError" says no more
+class InvalidBody(ValueError):
     """A body that holds no rows at all."""
 
 
-class TooManyRows(QueryError):  # noqa: N818  # what the body has
+class TooManyRows(QueryError):
     """More than one request may hold; nothing of it is stored."""
 
     def __init__(self, what: str) -> None:

@@ -34,7 +34,7 @@ _INSERT_SETTINGS = (
 )
 
 
-class DirectoryUnusable(Exception):  # noqa: N818  # what the directory is
+class DirectoryUnusable(Exception):
     """The data directory cannot be opened; most often another process runs on it."""
 
 

@@ -15,7 +15,7 @@ MOST_ITEMS: Final = 100_000
 """Longest list of a template."""
 
 
-class TooMuchWork(Exception):  # noqa: N818  # what the template does
+class TooMuchWork(Exception):
     """A template passed a limit; the message names the template."""
 
 

@@ -3,5 +3,5 @@
 from analytics.errors import AnalyticsError
 
 
-class StackFailure(AnalyticsError):  # noqa: N818 - named by what happened, as the tree it belongs to
+class StackFailure(AnalyticsError):
     """The local stack cannot start or go on; the command line prints message and remedy."""

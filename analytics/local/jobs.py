@@ -18,7 +18,7 @@ Status = Literal["waiting", "working", "done", "error"]
 _REMEMBERED = 100
 
 
-class JobRunning(Exception):  # noqa: N818  # a state, not a fault
+class JobRunning(Exception):
     """A delete job is still running; Tinybird runs one at a time."""
 
 

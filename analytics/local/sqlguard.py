@@ -35,7 +35,7 @@ _LARGEST_TREE = 10_000_000
 _TABLE_READ = re.compile(r"\btable_name: ([^\s,]+)")
 
 
-class RefusedSql(ValueError):  # noqa: N818  # what happened to it; "RefusedSqlError" says no more
+class RefusedSql(ValueError):
     """SQL that does not run here; the message says which part and never repeats a value."""
 
 

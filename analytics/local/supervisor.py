@@ -16,7 +16,7 @@ from analytics.local.failure import StackFailure
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class StopRequested(Exception):  # noqa: N818 - not an error: somebody asked us to stop
+class StopRequested(Exception):
     """Ctrl-C, SIGTERM or a closed terminal, noticed while waiting for something."""
 
 

@@ -22,7 +22,7 @@ _DELETED: Final = frozenset({"", '""', "null"})
 
 
 class SecureCookies:
-    """ASGI middleware: every cookie that is set carries `Secure`, whoever set it.
+    """ASGI middleware: every cookie that is set carries `Secure`, Streamlit's and ours.
 
     Streamlit marks none of its own, because it cannot know of a proxy that speaks TLS. Use it where the public address
     begins with `https://`.
@@ -50,7 +50,7 @@ class SmallCookies:
 
     Streamlit splits what does not fit one cookie, but a server takes about 8 kB of them: with the names of 200 groups a
     browser could not open its WebSocket, and stood before an empty page for good. The tokens only spare a question when
-    somebody signs out at the provider, so they are left out where they do not fit.
+    a person signs out at the provider, so they are left out where they do not fit.
 
     Args:
         app: What answers.

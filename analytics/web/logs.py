@@ -1,7 +1,7 @@
 """One way for everything that the server's process has to say: a line of JSON each, or text for people.
 
 Streamlit gives each of its loggers a handler of its own, uvicorn brings a configuration: here all lines go through one
-handler, whoever writes them.
+handler, whichever library writes them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def set_up(chosen: Format, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonLines() if chosen == "json" else Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries say what goes wrong. Told to say more, they write down whole addresses, with what belongs to nobody else.
+    # Libraries say what goes wrong. Told to say more, they write down whole addresses, with queries and tokens.
     root.setLevel(logging.WARNING)
     logging.getLogger("analytics").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)

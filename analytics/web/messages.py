@@ -21,7 +21,7 @@ REFUSED: Final = frozenset(
     }
 )
 """Kinds of Streamlit's messages that no page here sends. The first empties the caches of all viewers and closes the
-connections to both sources, whoever sends it, signed in or not; the others are for developers and uploads."""
+connections to both sources, signed in or not; the others are for developers and uploads."""
 
 _NOT_TEXT: Final = 1003
 

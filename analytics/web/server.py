@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 def bind(address: str, port: int) -> socket.socket:
-    """A socket of this address; it answers nobody until `run`. `::` takes IPv4 too.
+    """A socket of this address; it answers no request until `run`. `::` takes IPv4 too.
 
     Raises:
         ConfigError: The port is taken or not allowed, or the address is not one of this machine.

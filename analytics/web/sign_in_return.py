@@ -36,7 +36,7 @@ STREAMLIT_LOGGER: Final = "streamlit.web.server.starlette.starlette_auth_routes"
 """Where Streamlit says why signing in failed; its answer does not."""
 
 MINUTES: Final = 15
-"""How long somebody may take at the provider."""
+"""How long a person may take at the provider."""
 
 PROVIDER_SECONDS: Final = 20.0
 """For all that a sign-in or sign-out asks the provider; each wait for a byte of it ends after 5 s."""

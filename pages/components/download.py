@@ -111,7 +111,7 @@ def answer(asked: bytes | str, identity: Identity | None = None, now: datetime |
 
     Args:
         asked: JSON, as `request` writes it. Untrusted.
-        identity: Who asks; None when nobody has signed in, as in the demo.
+        identity: Who asks; None without a sign-in, as in the demo.
         now: The clock; None asks it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Who is signed in, and the pages that stand in place of what was asked for where nobody is or may look.
+"""Who is signed in, and the pages that stand in place of what was asked for where there is no sign-in or no access.
 
 Owns their words. A provider's own words are never shown: what it says is a code of this project by the time it is here.
 """
@@ -90,7 +90,7 @@ def watch(viewer: Viewer, drawn: Sequence[Website]) -> None:
 
 
 def _identity() -> Identity | None:
-    """Whom the cookie of this session names; None where nobody has signed in.
+    """Whom the cookie of this session names; None without a sign-in.
 
     Raises:
         AccessDenied: The provider's claims open no account.
@@ -106,7 +106,7 @@ def _claimed() -> str | None:
 
 
 def identity_of_request(request: Request) -> Identity | None:
-    """Whom the cookie of a request names; None where nobody has signed in.
+    """Whom the cookie of a request names; None without a sign-in.
 
     Raises:
         AccessDenied: The provider's claims open no account.
@@ -157,7 +157,7 @@ def _ask_to_sign_in(error: NotSignedIn, outcome: Outcome | None) -> NoReturn:
 
 
 def refuse(title: str, text: str) -> NoReturn:
-    """The page of somebody who has signed in and may not look: why, as whom, and a way to be another."""
+    """The page for a person who has signed in and may not look: why, as whom, and a way to be another."""
     email = _claimed()
     audited.refusal(title, who=email)
     with _card("No access", title, text):
@@ -188,7 +188,7 @@ def _card(name: str, title: str, text: str) -> Iterator[None]:
 
 
 def offer_sign_out() -> None:
-    """The button that ends the sign-in; nothing in the demo, where nobody has signed in."""
+    """The button that ends the sign-in; nothing in the demo, which has no sign-in."""
     if not cached.is_demo():
         st.button("Sign out", type="tertiary", icon=":material/logout:", on_click=_sign_out)
 

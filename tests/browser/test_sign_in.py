@@ -1,6 +1,6 @@
-"""Signing in, in a real browser against a real provider: who sees what, and what ends while somebody looks.
+"""Signing in, in a real browser against a real provider: who sees what, and what ends while a page is open.
 
-One web app on data that belongs to nobody else. Where the way through the provider is not what a test is about, it is
+One web app on data of its own. Where the way through the provider is not what a test is about, it is
 gone through request by request, and the browser gets the cookies.
 """
 
@@ -56,7 +56,7 @@ def deployment(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def person(deployment: Deployment) -> Callable[..., tuple[str, str]]:
-    """Adds somebody to Postgres and to the provider. Returns the id of the row, and the subject, which is the address."""
+    """Adds a person to Postgres and to the provider. Returns the id of the row, and the subject, which is the address."""
 
     def add(
         *, of: Product | None = None, claims: dict[str, object] | None = None, **row: object
@@ -71,7 +71,7 @@ def person(deployment: Deployment) -> Callable[..., tuple[str, str]]:
 
 @pytest.fixture
 def browser(chromium: Browser, deployment: Deployment) -> Iterator[Callable[..., BrowserContext]]:
-    """Opens browsers that share nothing, signed in as somebody or not; none of them meets an error of ours."""
+    """Opens browsers that share nothing, signed in or not; none of them meets an error of ours."""
     opened: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -134,7 +134,7 @@ def heading(page: Page, text: str) -> None:
 def test_staff_come_back_to_the_page_and_sign_out(
     browser: Callable[..., BrowserContext], deployment: Deployment, person: Callable[..., tuple[str, str]]
 ) -> None:
-    """A deep link on a server that nobody has used yet, with its query; every website, and the page for staff."""
+    """A deep link on a server that was not used yet, with its query; every website, and the page for staff."""
     _, email = person(role="admin", is_member=False)
     slug = deployment.other.website_id
     page = opened(browser(), f"{deployment.url}/visitors?website={slug}&range=10d")

@@ -521,7 +521,7 @@ def test_no_batch_is_larger_than_tinybird_takes() -> None:
 def test_a_request_that_outlasts_the_end_closes_the_connections(
     local_stack: LocalStack, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """Whoever closed the emitter did not wait for its answer; the thread that did lets go of the connections."""
+    """`close` did not wait for its answer; the thread that did lets go of the connections."""
     proxy.standing = "lost"
     tinybird = Tinybird(proxy.host, "", local_stack.append_token)
     held = delivery.Delivery(lambda: tinybird, tmp_path, 10**9, is_durable=False)

@@ -1,4 +1,4 @@
-"""The page to sign in, and what stands in place of a page that somebody may not see."""
+"""The page to sign in, and what stands in place of a page that a person may not see."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ SHARED = {
 
 
 def signed_out(section: dict[str, Any], **query: str) -> AppTest:
-    """Live as somebody sees it who has not signed in."""
+    """Live as it is without a sign-in."""
     page = AppTest.from_file(ROOT / "pages/live.py", default_timeout=30)
     page.secrets["auth"] = section
     for name, value in query.items():

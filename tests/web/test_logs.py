@@ -87,7 +87,7 @@ def test_a_traceback_is_a_value_of_its_line() -> None:
     ids=["thread", "program", "warning"],
 )
 def test_what_python_itself_would_print_is_a_line_too(code: str, level: str) -> None:
-    """An exception nobody caught, and a warning."""
+    """An exception that was not caught, and a warning."""
     (line,) = lines(code)
     assert line["level"] == level
     assert "ZeroDivisionError" in line.get("exception", "") or "old" in line["message"]

@@ -1,4 +1,4 @@
-"""The page that somebody is led back to after signing in: one of ours, whatever a browser says."""
+"""The page that a browser is led back to after signing in: one of ours, whatever it says."""
 
 import asyncio
 

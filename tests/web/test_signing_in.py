@@ -59,7 +59,7 @@ def test_tabs_that_sign_in_at_once_all_come_back(app: str, idp: Provider) -> Non
 
 
 def test_an_answer_that_was_used_leads_to_the_page_without_a_word(app: str, idp: Provider) -> None:
-    """The Back button of somebody who is signed in."""
+    """The Back button while signed in."""
     tab = Tab(app)
     back = idp.sign_in(tab.leave("/live").headers["location"], "ann")
     tab.come_back(back)
@@ -93,7 +93,7 @@ def test_an_answer_without_its_question_signs_nobody_in(app: str, query: str) ->
 
 
 def test_an_answer_in_another_browser_signs_nobody_in(app: str, idp: Provider) -> None:
-    """Somebody who sends his own answer to somebody else would have them work in his name."""
+    """A person who gets the answer of another would work in the other's name."""
     back = idp.sign_in(Tab(app).leave("/live").headers["location"], "ann")
     other = Tab(app)
     assert other.come_back(back) == f"{app}/?sign-in=late"
@@ -130,7 +130,7 @@ def test_a_restart_between_question_and_answer_does_no_harm(idp: Provider, tmp_p
 
 
 def test_a_provider_that_is_down_is_said_at_both_ends(tmp_path: Path) -> None:
-    """Before somebody leaves, and when they come back."""
+    """Before the browser leaves, and when it comes back."""
     port, other = free_port(), free_port()
     with (
         provider(other) as idp,
