@@ -71,7 +71,7 @@ class Servers:
 
     Attributes:
         public_url: Where browsers find them.
-        first, second: Where each of them is; the second one is not asked before the last way in.
+        first, second: Where each of them is; the second one is asked for one page alone, so `app.py` never runs there: each link is a cold one.
         product: The website's rows.
     """
 
@@ -281,7 +281,7 @@ def ways(servers: Servers, client: Client, member: Client) -> dict[str, set[str]
             for mark in MARKS
             if mark.encode() in httpx2.get(servers.first + address, cookies=client.cookies).content
         },
-        "second process": client.run(("live", query), at=servers.second).marks,
+        "cold link to a second process": client.run(("live", query), at=servers.second).marks,
     }
 
 
