@@ -8,9 +8,9 @@ Every page stands alone (`chrome.begin_page`), so there is nothing here that a p
 
 import streamlit as st
 
-from pages.components import chrome
+from pages.components import sidebar
 
 st.navigation(
-    [st.Page(path, title=title, default=path == chrome.PAGES[0][0]) for path, title, _icon in chrome.PAGES],
+    [st.Page(path, title=title, default=path == sidebar.PAGES[0][0]) for path, title, _icon in sidebar.PAGES],
     position="hidden",
 ).run()

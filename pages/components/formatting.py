@@ -9,8 +9,10 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 
+from analytics.access import Website
 from analytics.clock import parse_timezone
 
+LONGEST_NAME = 60
 MISSING = "–"
 MINUS = "−"
 
@@ -211,6 +213,11 @@ def plain(text: object, limit: int = 200) -> str:
     if str(text).startswith(_LEFT_TO_RIGHT):  # As `left_to_right` has written it.
         return left_to_right(line)
     return f"{_FIRST_STRONG}{line}{_END}" if _has_right_to_left(line) else line
+
+
+def website_name(website: Website) -> str:
+    """The name of a website, untrusted text; its slug where it has none that can be read."""
+    return plain(website.name, LONGEST_NAME) or website.slug
 
 
 def left_to_right(text: str) -> str:

@@ -12,12 +12,12 @@ from playwright.sync_api import Page, expect
 
 from analytics import cached
 from analytics.metrics import KpiKey
-from pages.components import cards, chrome, formatting
+from pages.components import cards, formatting, sidebar
 from tests.browser.conftest import Window
 
 PATHS = {
     title: "/" if number == 0 else f"/{path.removeprefix('pages/').removesuffix('.py')}"
-    for number, (path, title, _) in enumerate(chrome.PAGES)
+    for number, (path, title, _) in enumerate(sidebar.PAGES)
 }
 # The sparkline inside st.metric is Streamlit's own drawing: its marks have no title, and no page can give them one.
 STREAMLITS_OWN = "metric_chart"

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from analytics import cached
 from analytics.errors import SourceError
 from analytics.postgres import Postgres
-from pages.components import chrome
+from pages.components import sidebar
 from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import RunPage, Site
 
@@ -91,7 +91,7 @@ def assert_only_read(sent: Sent, stack: LocalStack) -> None:
     assert {is_reading for _, is_reading in sent.statements} == {"True"}
 
 
-@pytest.mark.parametrize("path", [path for path, _title, _icon in chrome.PAGES])
+@pytest.mark.parametrize("path", [path for path, _title, _icon in sidebar.PAGES])
 def test_pages_and_their_buttons_only_read(
     path: str, run_page: RunPage, site: Site, sent: Sent, stack_environment: LocalStack
 ) -> None:
@@ -120,7 +120,7 @@ def test_pages_need_the_reading_token_alone(
     """As a deployment should have it: every page is drawn; Data health says what it cannot read."""
     monkeypatch.delenv("TINYBIRD_APPEND_TOKEN")
     monkeypatch.delenv("TINYBIRD_ADMIN_TOKEN")
-    for path, _title, _icon in chrome.PAGES:
+    for path, _title, _icon in sidebar.PAGES:
         page = run_page(path, website=site.slug)
         assert not page.exception
         assert not page.error

@@ -7,10 +7,10 @@ import pytest
 
 from analytics import telemetry
 from analytics.telemetry import NUMBERS
-from pages.components import chrome
+from pages.components import sidebar
 from tests.pages.conftest import RunPage, Site
 
-TITLES = {title for _path, title, _icon in chrome.PAGES}
+TITLES = {title for _path, title, _icon in sidebar.PAGES}
 HOSTILE = 'zzz"} 1\nforged{x="'
 
 
@@ -30,7 +30,7 @@ def count(metric: telemetry.Metric, **labels: str) -> float:
     return float(found[0]) if found else 0.0
 
 
-@pytest.mark.parametrize(("path", "title"), [(path, title) for path, title, _icon in chrome.PAGES])
+@pytest.mark.parametrize(("path", "title"), [(path, title) for path, title, _icon in sidebar.PAGES])
 def test_a_run_and_its_panels_are_counted(path: str, title: str, run_page: RunPage, site: Site) -> None:
     """One run, and at least one panel that was drawn; none failed."""
     at = run_page(path, website=site.slug)
@@ -42,7 +42,7 @@ def test_a_run_and_its_panels_are_counted(path: str, title: str, run_page: RunPa
 
 def test_nothing_of_a_url_becomes_a_label(run_page: RunPage, site: Site) -> None:
     """Labels are pages, outcomes, sources and the names of pipes and queries."""
-    for path, _title, _icon in chrome.PAGES:
+    for path, _title, _icon in sidebar.PAGES:
         run_page(path, website=site.slug, range=HOSTILE, tz=HOSTILE, country=HOSTILE, rating=HOSTILE)
         run_page(path, website=HOSTILE)
     text = NUMBERS.text({})

@@ -1,0 +1,107 @@
+"""The header of a page: title, controls, and one quiet line of facts: website, dates, comparison, as of."""
+
+from datetime import UTC, date, datetime
+from typing import Literal
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analytics import cached, periods
+from analytics.errors import AnalyticsError
+from analytics.views import ResolvedView, View
+from pages.components import formatting
+
+RENEWAL_SECONDS = 30
+Data = Literal["conversations", "visitors"]
+
+
+def draw(title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool) -> DeltaGenerator:
+    """Draw the header; returns the place for the page's own controls.
+
+    Args:
+        title: the page's name.
+        view: what is asked for.
+        resolved: what that means in dates.
+        data: what the dates are about.
+        has_range: whether the header speaks of dates.
+    """
+    facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
+    if has_range:
+        covered = days(resolved, data)
+        facts.append(periods.days_label(*covered))
+        before = resolved.before if data == "conversations" else resolved.visitors_before
+        if before is not None:
+            both = before.local_days(), covered
+            facts.append(f"vs {formatting.without_year(*(periods.days_label(*each) for each in both))}")
+    with st.container(gap=None, key="header"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-title"):
+            st.title(title, anchor=False, width="content")
+            if cached.is_demo():
+                st.badge(
+                    "Demo data",
+                    color="orange",
+                    help="Made up for trying things out; it grows while you look.",
+                )
+            st.space("stretch")
+            toolbar = st.container(width="content")
+            _copy_link(view, resolved, has_range=has_range)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-facts"):
+            st.markdown(f":gray[{' · '.join(facts)}]", width="content")
+            if has_range:
+                st.space("stretch")
+                with st.container(width="content"):
+                    _as_of(view)
+    return toolbar
+
+
+def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
+    """First and last day that the data of a page covers; those asked for where it covers none."""
+    if data == "visitors" and not resolved.visitors.is_empty:
+        return resolved.visitors.local_days()
+    return resolved.conversations.local_days()
+
+
+def _copy_link(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
+    """A link to what is shown now: with the dates themselves, so that it shows the same next week."""
+    first, last = resolved.conversations.local_days()
+    state = {name: st.query_params[name] for name in st.query_params}
+    state |= {"website": resolved.website.slug, "tz": view.timezone}
+    if view.is_compared:
+        state.pop("compare", None)
+    if has_range:
+        state |= {"range": f"{first}..{last}"}
+    with st.popover("Copy link", type="tertiary", icon=":material/link:", key="copy-link"):
+        st.caption("This view with its dates fixed; who opens it needs access to the website.")
+        st.code(
+            f"{(st.context.url or '').split('?')[0]}?{urlencode(state, safe=':/')}",
+            language=None,
+            wrap_lines=True,
+        )
+
+
+@st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
+def _as_of(view: View) -> None:
+    """When the page was read and how old the newest event is.
+
+    It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
+    page runs again.
+    """
+    now = datetime.now(UTC)
+    if periods.floor_to_grid(now) != periods.floor_to_grid(view.now):
+        st.rerun()
+    try:
+        words = [f"As of {formatting.clock(cached.kpis(view).as_of, view.timezone)}"]
+        newest = cached.newest_event(view.viewer, view.website_id, now)
+        words.append(_newest(newest, now))
+    except AnalyticsError as error:
+        words = [formatting.markdown(error.message)]
+    st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")
+
+
+def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
+    """How old the newest event known is now, and whether the source that would know a newer one does not answer."""
+    if reading.value is None:
+        return "no events in the last 30 days"
+    age = formatting.ago(now - reading.value)
+    return f"newest event {age}" + (" (stale)" if reading.is_stale else "")
