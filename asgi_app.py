@@ -1,8 +1,9 @@
 """What the web server runs: `app.py`, as `streamlit run asgi_app.py`.
 
 Owns what Streamlit itself decides otherwise: where the frontend looks for its server, what a viewer reads at an address
-without a page and after an unexpected exception, and how a file is downloaded: the file of Streamlit's own button is gone
-after the next run of its panel and after a restart, and access is not checked at the click. Knows only the pages' names.
+without a page, without a connection and after an unexpected exception, and how a file is downloaded: the file of Streamlit's
+own button is gone after the next run of its panel and after a restart, and access is not checked at the click. Knows only
+the pages' names.
 
 The frontend takes the address that it was opened at for the server's, and asks the parent only after that failed: a link
 straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.
@@ -47,6 +48,7 @@ from analytics.sign_in import auth_section, public_url
 from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
 from analytics.web import health, metrics, request_id
 from analytics.web.cookies import SecureCookies, SmallCookies
+from analytics.web.document import our_document
 from analytics.web.headers import AnswerHeaders
 from analytics.web.messages import PageMessages
 from analytics.web.prefix import Prefix, prefix_of
@@ -55,17 +57,17 @@ from analytics.web.sign_in_return import SignInReturn
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
-# Next to the page, so that it holds behind a proxy that serves the app under a prefix.
-SERVER = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location.href).href}</script>'
-
-
-STREAMLITS = (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8")
-OURS = STREAMLITS.replace("<head>", f"<head>{SERVER}", 1)
-NOT_FOUND = (Path(__file__).parent / "static" / "not-found.html").read_text(encoding="utf-8")
+STATIC = Path(__file__).parent / "static"
+OURS = our_document(
+    (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8"),
+    (STATIC / "document.js").read_text(encoding="utf-8"),
+    (STATIC / "document.css").read_text(encoding="utf-8"),
+)
+NOT_FOUND = (STATIC / "not-found.html").read_text(encoding="utf-8")
 
 
 async def document(_request: Request) -> HTMLResponse:
-    """Streamlit's own document, told where its server is; never from a cache, as Streamlit's is not."""
+    """The document of every page; never from a cache, as Streamlit's own is not."""
     return HTMLResponse(OURS, headers={"Cache-Control": "no-cache"})
 
 
@@ -291,7 +293,7 @@ app = st.App(
     Path(__file__).with_name("app.py"),
     secrets={"auth": AUTH},
     routes=[
-        *(Route(f"{BASE}/{name}", document) for name in PAGES),
+        *(Route(f"{BASE}/{name}", document) for name in ("", "index.html", *PAGES)),
         # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
         *(Route(path, Export) for path in {"/export", f"{BASE}/export"}),
         *at("/livez", health.livez),
@@ -300,7 +302,7 @@ app = st.App(
     ],
     middleware=[
         Middleware(Prefix, prefix=BASE),
-        Middleware(AnswerHeaders, documents=(STREAMLITS, OURS, NOT_FOUND), public_url=PUBLIC_URL),
+        Middleware(AnswerHeaders, documents=(OURS, NOT_FOUND), public_url=PUBLIC_URL),
         Middleware(Refusals, base=BASE, public_url=PUBLIC_URL),
         *signing_in(AUTH),
         Middleware(PageMessages, kind_of=kind_of),

@@ -178,6 +178,19 @@ def test_the_scripts_of_our_documents_run_and_no_others(path: str) -> None:
     assert not re.search(r"<[^>]*\son[a-z]+\s*=|javascript:", found.text)
 
 
+@pytest.mark.parametrize("path", ["/", "/index.html", *(f"/{name}" for name in PAGES)])
+def test_a_document_says_nothing_of_streamlit(path: str) -> None:
+    """Title, icon and what is read without scripts are ours from the first moment, and the server is named."""
+    text = re.sub(
+        r"<!--.*?-->|<script.*?</script>|<style.*?</style>", "", answer("GET", path).text, flags=re.DOTALL
+    )
+    assert "<title>Inbox Analytics</title>" in text
+    assert "./app/static/icon.png" in text
+    assert not re.search(r"\bstreamlit\b", text, re.IGNORECASE)
+    assert "Inbox Analytics needs JavaScript." in text
+    assert "BACKEND_BASE_URL" in answer("GET", path).text
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST", "OPTIONS"])
 @pytest.mark.parametrize(
     "path", ["/_stcore/upload_file/a/b", "/_stcore/metrics", "/_stcore/agent/interact", "/_stcore/agent/mcp"]

@@ -18,6 +18,7 @@ from tests.browser.conftest import ROOT, Demo
 from tests.serving import free_port, wait_for
 
 BUTTON = ".st-key-csv-visitors-by-city button"
+STATUS = ".st-key-csv-visitors-by-city [role=status]"
 Serve = Callable[[], subprocess.Popen[bytes]]
 
 
@@ -91,15 +92,27 @@ def stop(app: subprocess.Popen[bytes]) -> None:
 def test_a_click_while_the_server_is_started_anew_gives_the_whole_file(
     demo: Demo, account: str, chromium: Browser, tmp_path: Path
 ) -> None:
-    """The server that answers has not drawn the page; the cities are more than the page reads."""
+    """The server that answers has not drawn the page; the cities are more than the page reads.
+
+    Until then the page says what is the matter, and nothing that Streamlit would say to a developer.
+    """
     with drawn(demo, account, chromium, tmp_path) as (page, app, serve):
         stop(app)
+        expect(page.locator("#connection")).to_contain_text("Connection lost.")
+        page.wait_for_timeout(3000)  # the frontend's own dialog comes later, and again with each attempt
+        assert "streamlit" not in page.locator("body").inner_text().lower()
+        expect(page.locator(".stDialog")).to_have_count(0)
         with page.expect_download(timeout=60_000) as coming:
             page.locator(BUTTON).click()
             serve()
         text = coming.value.path().read_bytes().decode("utf-8-sig")
         assert len(list(csv.DictReader(io.StringIO(text, "")))) > 300
-        expect(page.locator(".st-key-csv-visitors-by-city [role=status]")).to_have_text("File saved.")
+        expect(page.locator(STATUS)).to_have_text("File saved.")
+        page.route("**/export", lambda route: route.fulfill(status=404, body="Not Found"))
+        page.locator(BUTTON).click()
+        expect(page.locator(STATUS)).to_have_text(
+            "The server made no file (status 404). Reload the page and try again."
+        )
 
 
 def test_a_viewer_who_is_banned_meanwhile_reads_why_there_is_no_file(
@@ -112,5 +125,4 @@ def test_a_viewer_who_is_banned_meanwhile_reads_why_there_is_no_file(
             connection.execute('UPDATE "user" SET banned = true WHERE email = %s', (account,))
         page.locator(BUTTON).click()
         serve()
-        status = page.locator(".st-key-csv-visitors-by-city [role=status]")
-        expect(status).to_have_text("This account is suspended. Ask the platform staff.")
+        expect(page.locator(STATUS)).to_have_text("This account is suspended. Ask the platform staff.")

@@ -170,3 +170,17 @@ def test_a_mistake_of_ours_is_said_in_our_words(
     expect(page.get_by_text("a mistake in the dashboard")).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     assert "secret-of-the-house" not in page.content()
+
+
+def test_a_part_that_cannot_be_loaded_is_said_in_our_words(demo: Demo, chromium: Browser) -> None:
+    """A server that was updated, or a connection that breaks, while the frontend loads its parts one by one."""
+    page = chromium.new_page()
+    page.route("**/static/js/Metric.*", lambda route: route.abort())
+    page.goto(f"{demo.url}/visitors?website=northwind-outdoor")
+    failed = page.locator(".stAlertContainer")
+    expect(failed.first).to_be_visible()
+    said = failed.first.evaluate("node => getComputedStyle(node.firstElementChild, '::after').content")
+    assert "Reload the page" in said
+    words = page.locator("body").inner_text()
+    assert not [word for word in ("Failed to", "TypeError", ".js", "Streamlit") if word in words]
+    page.close()

@@ -1,0 +1,30 @@
+"""The HTML document of every page: Streamlit's own, with our title, icon, style and script in it. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_TITLE: Final = re.compile(r"<title>.*?</title>", re.DOTALL)
+_ICON: Final = "./favicon.png"
+_NOSCRIPT: Final = re.compile(r"<noscript>.*?</noscript>", re.DOTALL)
+
+
+def our_document(streamlits: str, script: str, style: str) -> str:
+    """Streamlit's document in our words.
+
+    Args:
+        streamlits: `index.html` of the installed frontend.
+        script: Runs before the frontend.
+        style: Holds from the first moment.
+
+    >>> own = "<head><title>Streamlit</title></head><noscript>Theirs</noscript>"
+    >>> print(our_document(own, "run()", "a {}"))
+    <head><script>run()</script><style>a {}</style><title>Inbox Analytics</title></head><noscript>Inbox Analytics needs \
+JavaScript. Allow it for this address and reload the page.</noscript>
+    """
+    words = "Inbox Analytics needs JavaScript. Allow it for this address and reload the page."
+    document = streamlits.replace("<head>", f"<head><script>{script}</script><style>{style}</style>", 1)
+    document = document.replace(_ICON, "./app/static/icon.png")
+    document = _TITLE.sub("<title>Inbox Analytics</title>", document, count=1)
+    return _NOSCRIPT.sub(f"<noscript>{words}</noscript>", document)

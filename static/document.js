@@ -1,0 +1,52 @@
+// Runs in our document before Streamlit's frontend: says where its server is, and says in our words what the frontend
+// would say in its own when the server does not answer or a part of the page cannot be loaded.
+
+// Next to the page, so that it holds behind a proxy that serves the app under a prefix.
+window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
+
+document.addEventListener('DOMContentLoaded', () => {
+  const LATE_SECONDS = 3, LONG_SECONDS = 60
+  const minutes = seconds => `${Math.floor(seconds / 60)} min`
+  const WORDS = {
+    first: () => 'Connecting to the dashboard.',
+    firstLong: () => 'The dashboard does not answer. This page keeps trying; check your own connection too.',
+    lost: () => 'Connection lost. This page keeps trying and goes on by itself.',
+    lostLong: seconds => `No connection for ${minutes(seconds)}: the numbers are at least that old. This page keeps trying.`,
+    over: () => 'This page cannot go on. Reload it: the address keeps what you chose.',
+  }
+  const notice = document.createElement('div')
+  notice.id = 'connection'
+  notice.setAttribute('role', 'status')
+  document.body.append(notice)
+
+  let wasConnected = false, isOver = false, since = Date.now(), timer = null
+  const state = () => document.querySelector('.stApp')?.dataset.testConnectionState
+  const say = () => {
+    clearTimeout(timer)
+    const now = state()
+    if (now === 'CONNECTED') [wasConnected, since] = [true, null]
+    else since ??= Date.now()
+    const seconds = since === null ? 0 : (Date.now() - since) / 1000
+    const kind = wasConnected ? 'lost' : 'first'
+    let text = ''
+    if (isOver || now === 'DISCONNECTED_FOREVER') text = WORDS.over()
+    else if (seconds >= LONG_SECONDS) text = WORDS[`${kind}Long`](seconds)
+    else if (seconds >= LATE_SECONDS) text = WORDS[kind]()
+    if (notice.textContent !== text) notice.textContent = text
+    if (since !== null) timer = setTimeout(say, 1000)
+  }
+  new MutationObserver(say).observe(document.getElementById('root'), {
+    subtree: true, attributes: true, attributeFilter: ['data-test-connection-state'],
+  })
+
+  // A dialog without a block of the app in it is the frontend's own; document.css never shows it. Where the server answers
+  // it says that a message could not be read.
+  new MutationObserver(() => {
+    for (const dialog of document.querySelectorAll('.stDialog:not(:has(.stVerticalBlock))')) {
+      isOver ||= state() === 'CONNECTED'
+      dialog.querySelector('button[aria-label="Close"]')?.click()
+      say()
+    }
+  }).observe(document.body, { childList: true })
+  say()
+})
