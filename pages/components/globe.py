@@ -33,7 +33,9 @@ NEAREST_ZOOM, FARTHEST_ZOOM = 7.0, 1.4
 # Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
 # covers the world, seen between two zooms only.
 LEVEL_ENDS = (3.1, 5.2)
-ONE_TILE = {"min_zoom": 0, "max_zoom": 0}
+# deck.gl lowers the zoom towards the poles, to keep the size of the sphere, and draws no tile below `min_zoom` but
+# those of an extent.
+ONE_TILE = {"min_zoom": 0, "max_zoom": 0, "extent": [-180, -90, 180, 90]}
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
 # One visitor is seen from afar, ten thousand do not cover a country: radius and colour both go with the logarithm.

@@ -12,12 +12,18 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from pages.components.globe import LATITUDE, LONGITUDE, RAMP_LIGHT
-from pages.components.palette import rgba
+from pages.components.globe import LATITUDE, LONGITUDE, NIGHT_ALPHA_LIGHT, RAMP_LIGHT
+from pages.components.palette import palette, rgba
 from tests.browser.conftest import Demo, Window
 
 GLOBE = ".st-key-globe-view canvas"
 ACCENT = (79, 70, 229)
+LATITUDE_SHOWN = """selector => {
+  const canvas = document.querySelector(selector)
+  let at = canvas[Object.keys(canvas).find(key => key.startsWith('__reactFiber$'))]
+  while (!at.memoizedState?.next?.memoizedState?.current?.deck) at = at.return
+  return at.memoizedState.next.memoizedState.current.deck.getViewports()[0].latitude
+}"""
 HIDE = """is_hidden => {
   Object.defineProperty(document, 'hidden', {configurable: true, get: () => is_hidden})
   document.dispatchEvent(new Event('visibilitychange'))
@@ -120,10 +126,14 @@ def test_an_event_reaches_globe_and_list_untouched_within_20_seconds(
     assert accent
 
 
-def test_a_refresh_keeps_the_viewers_view(window: Callable[..., Window], demo: Demo) -> None:
-    """A globe that was turned stays turned when new data arrives."""
-    _website_id, slug = _website(demo)
-    page = window(f"/live?website={slug}").page
+def test_a_refresh_keeps_the_viewers_view_and_both_poles_have_land_and_dots(
+    window: Callable[..., Window], demo: Demo
+) -> None:
+    """A globe that was turned stays turned when new data arrives; over a pole there is what is there."""
+    website_id, slug = _website(demo)
+    for latitude in (88.0, -88.0):
+        _seen(demo, website_id, "Station", latitude, 0.0)
+    page = window(f"/live?website={slug}&window=30").page
     before = _globe(page)
     box = page.locator(GLOBE).first.bounding_box()
     assert box is not None
@@ -140,6 +150,38 @@ def test_a_refresh_keeps_the_viewers_view(window: Callable[..., Window], demo: D
     refreshed = _globe(page)
     assert _difference(before, turned) > 0.1
     assert _difference(turned, refreshed) < 0.03
+    reach = 0.42 * box["height"]
+    for pole in (90.0, -90.0):
+        for _attempt in range(12):
+            if abs(page.evaluate(LATITUDE_SHOWN, GLOBE) - pole) < 15:
+                break
+            by = reach if pole > 0 else -reach
+            page.mouse.move(x, y - by)
+            page.mouse.down()
+            page.mouse.move(x, y + by, steps=4)
+            page.mouse.up()
+            page.wait_for_timeout(500)
+        over = _globe(page)
+        assert _counted(over, *_grounds("land")) > 0.02 * over.width * over.height
+        assert _counted(over, *_grounds("ocean")) > 0.02 * over.width * over.height
+        middle = over.crop((over.width // 4, over.height // 4, 3 * over.width // 4, 3 * over.height // 4))
+        assert any(_is_near(colour, ACCENT) for colour in _colours(middle))
+
+
+def _grounds(role: str) -> list[tuple[int, ...]]:
+    """The colour of land or sea by day and by night."""
+    colours = palette(is_dark=False)
+    day, night, shade = colours.rgba(role)[:3], colours.rgba("night")[:3], NIGHT_ALPHA_LIGHT / 255
+    return [tuple(day), tuple(round(a + (b - a) * shade) for a, b in zip(day, night, strict=True))]
+
+
+def _counted(picture: Image.Image, *wanted: tuple[int, ...]) -> int:
+    """How many pixels have one of the colours."""
+    return sum(
+        count
+        for colour, count in _colours(picture).items()
+        if any(all(abs(a - b) < 8 for a, b in zip(colour, one, strict=True)) for one in wanted)
+    )
 
 
 def _difference(one: Image.Image, other: Image.Image) -> float:
