@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -13,7 +14,7 @@ from analytics import clock, countries
 from analytics.country_codes import folded
 from analytics.intervals import wilson
 from analytics.periods import Period
-from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure
+from analytics.selection import BAND_COUNT, BAND_SECONDS, DEFAULT_SORT, Measure, Sort
 from analytics.totals import ConversationPeriods, ConversationTotals
 from analytics.verdicts import Delta, Gate, Measured, verdict_on
 
@@ -29,15 +30,53 @@ LISTED_COLUMNS: Final = (
     "response_seconds",
     "resolution_seconds",
     "handled_by",
+    "resolved_by",
     "is_escalated",
     "is_known",
     "status",
+    "is_waiting",
+    "topic",
     "sentiment",
     "rating",
     "city",
     "country_code",
     "country",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """The ratings that the list is sorted by.
+
+    Attributes:
+        by_id: Conversation to its rating, lowest first.
+        is_cut: True when more conversations are rated than can be sorted: those here are the lowest, and all others are
+            listed after them as if they had no rating.
+    """
+
+    by_id: Mapping[str, int]
+    is_cut: bool
+
+    @classmethod
+    def of(cls, rated: pd.DataFrame, most: int, most_characters: int) -> Ratings:
+        """As many of the rated conversations as one question may name.
+
+        An id with a comma is left out: it would be two in the question, and Tinybird holds none.
+
+        Args:
+            rated: As in `schemas.RATED_CONVERSATIONS`.
+            most: How many conversations.
+            most_characters: Of their ids, commas included.
+
+        >>> rated = pd.DataFrame({"id": ["aa", "b,", "cc", "dd"], "rating": [1, 1, 3, 5]})
+        >>> Ratings.of(rated, 2, 100), Ratings.of(rated, 9, 7).is_cut
+        (Ratings(by_id={'aa': 1, 'cc': 3}, is_cut=True), True)
+        """
+        whole = rated[~rated["id"].str.contains(",", regex=False)]
+        fits = (whole["id"].str.len() + 1).cumsum() - 1 <= most_characters
+        kept = whole[fits].head(most)
+        by_id = {str(name): int(rating) for name, rating in zip(kept["id"], kept["rating"], strict=True)}
+        return cls(by_id, is_cut=len(kept) < len(whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +87,17 @@ class Listing:
         rows: See `cached.conversation_list`.
         total: How many conversations are on all pages.
         page: Which page this is, from 1; the last one when a later one was asked for.
+        started_before: Of all pages, those that started before the period.
+        sort: The order of the rows; `newest` where ratings were asked for and could not be read.
+        ratings: What the order by rating rests on; None in another order.
     """
 
     rows: pd.DataFrame
     total: int
     page: int
+    started_before: int = 0
+    sort: Sort = DEFAULT_SORT
+    ratings: Ratings | None = None
 
     @property
     def page_count(self) -> int:
@@ -232,19 +277,24 @@ def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
         known: As in `schemas.CONVERSATIONS_BY_ID`; None when Postgres could not be read, which leaves all of its
             columns empty and marks nothing as deleted.
     """
-    frame = rows.drop(columns="total").reset_index(drop=True)
+    frame = rows.drop(columns=["total", "total_started_before"]).reset_index(drop=True)
     is_resolved, is_by_ai = frame["is_resolved"] == 1, frame["is_ai_resolved"] == 1
     frame["handled_by"] = pd.Series(None, index=frame.index, dtype="str")
     frame.loc[is_resolved, "handled_by"] = "human"
     frame.loc[is_by_ai, "handled_by"] = "ai"
     frame["is_escalated"] = frame["is_escalated"] == 1
     if known is None:
-        for column in ("status", "sentiment", "city", "country_code", "country"):
+        for column in ("status", "resolved_by", "topic", "sentiment", "city", "country_code", "country"):
             frame[column] = pd.Series(None, index=frame.index, dtype="str")
-        return frame.assign(is_known=True, rating=float("nan"))[list(LISTED_COLUMNS)]
+        return frame.assign(is_known=True, is_waiting=False, rating=float("nan"))[list(LISTED_COLUMNS)]
     facts = known.rename(columns={"id": "conversation_id", "started_at": "known_start"})
     frame = frame.merge(facts, on="conversation_id", how="left", validate="one_to_one")
     frame["is_known"] = frame["status"].notna()
+    is_open = frame["status"] == "open"
+    frame["is_waiting"] = is_open & frame["first_response_at"].isna()
+    for status, since in (("answered", "first_response_at"), ("escalated", "escalated_at")):
+        frame["status"] = frame["status"].mask(is_open & frame[since].notna(), status)
+    frame["resolved_by"] = frame["resolved_by"].where(frame["handled_by"] == "human")
     frame["started_at"] = frame["started_at"].fillna(frame["known_start"])
     codes = [folded(code) if isinstance(code, str) else "" for code in frame["country_code"]]
     frame["country_code"] = pd.Series([code or None for code in codes], index=frame.index, dtype="str")

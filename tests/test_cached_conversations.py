@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from analytics import cached
 from analytics.cached import View
 from analytics.errors import SourceError
 from analytics.periods import Range
-from analytics.selection import Band, Cell, Selection
+from analytics.selection import Band, Cell, Limit, Selection, Sort
 from tests.product import Product
 from tests.test_cached import Traffic, now, traffic, view, viewer  # noqa: F401  # fixtures
 from tests.test_sources_conversations import Send
@@ -22,6 +23,9 @@ SELECTIONS = (
     Selection(cell=Cell(1, 1)),
     Selection(handled_by="ai"),
     Selection(is_escalated=True),
+    Selection(status="open"),
+    Selection(within=Limit("response", 900)),
+    Selection(longer=Limit("response", 900)),
 )
 
 
@@ -36,7 +40,8 @@ def test_each_selection_is_read_once(traffic: Traffic, view: View) -> None:  # n
     assert traffic.of("conversation_breakdown") == len(SELECTIONS)
     assert traffic.of("conversation_list") == len(SELECTIONS)
     asked = [parameters for name, parameters in traffic.requests if name == "conversation_breakdown"]
-    assert asked[-1]["escalation"] == "escalated"
+    assert [each.get("escalation") for each in asked].count("escalated") == 1
+    assert asked[-1]["response_longer"] == "900"
     assert asked[1]["response_band"] == "0"
     assert asked[0]["offset_seconds"] == "19800"
 
@@ -114,6 +119,64 @@ def test_a_page_past_the_end_is_the_last(many: Product, view: View) -> None:  # 
     assert [pages[number].page for number in pages] == [1, 1, 2, 2, 2]
     assert {(page.total, page.page_count) for page in pages.values()} == {(30, 2)}
     assert not pages[1].rows["is_known"].any()
+
+
+def test_the_order_is_that_of_all_pages(
+    traffic: Traffic,  # noqa: F811
+    many: Product,
+    view: View,  # noqa: F811
+) -> None:
+    """Ratings come from Postgres, are read once for all pages, and the lowest is first although it is the oldest row."""
+    rated = {f"{many.key}-29": 2, f"{many.key}-28": 1, f"{many.key}-27": 5}
+    at = view.now - timedelta(hours=1)
+    for name, rating in rated.items():
+        many.update("conversation", many.add_conversation(at, updated_at=at), id=name)
+        many.add_feedback(at, rating, conversation_id=name)
+    pages = [cached.conversation_list(view, Selection(), page, "lowest_rating").value for page in (1, 2)]
+    names = [name for page in pages for name in page.rows["conversation_id"]]
+    assert names[:3] == [f"{many.key}-{number}" for number in (28, 29, 27)]
+    assert sorted(names) == [f"{many.key}-{number:02}" for number in range(30)]
+    assert pages[0].rows["rating"].head(4).tolist()[:3] == [1, 2, 5]
+    assert {page.sort for page in pages} == {"lowest_rating"}
+    assert {page.ratings is not None and not page.ratings.is_cut for page in pages} == {True}
+    assert traffic.asked["rated_conversations"] == 1
+    whole = pd.concat(list(cached.every_conversation(view, Selection(), "lowest_rating").pages))
+    assert whole["conversation_id"].tolist() == names
+    orders: tuple[Sort, ...] = ("newest", "slowest_response", "slowest_resolution")
+    for sort in orders:
+        assert cached.conversation_list(view, Selection(), 1, sort).value.sort == sort
+    asked = [parameters for name, parameters in traffic.requests if name == "conversation_list"]
+    assert "sort" not in asked[-3]
+    assert [parameters["sort"] for parameters in asked[-2:]] == list(orders[1:])
+    assert not any("rated_ids" in parameters for parameters in asked[-3:])
+
+
+def test_without_postgres_the_order_by_rating_is_newest_first(
+    traffic: Traffic,  # noqa: F811
+    many: Product,
+    view: View,  # noqa: F811
+) -> None:
+    """The rows say which order they are in; a file in an order that cannot be had is none."""
+    del many
+    cached.resolve_view(view)
+    traffic.is_postgres_down = True
+    listing = cached.conversation_list(view, Selection(), 1, "lowest_rating").value
+    assert (listing.sort, listing.ratings, len(listing.rows)) == ("newest", None, 25)
+    with pytest.raises(SourceError):
+        cached.every_conversation(view, Selection(), "lowest_rating")
+
+
+def test_the_bands_before_are_read_where_they_are_compared(traffic: Traffic, view: View) -> None:  # noqa: F811
+    """One more call, of the days before; none with the comparison off."""
+    assert cached.conversation_breakdown_before(replace(view, is_compared=False), Selection()) is None
+    assert traffic.of("conversation_breakdown") == 0
+    cached.conversation_breakdown(view, Selection())
+    before = cached.conversation_breakdown_before(view, Selection())
+    assert before is not None
+    now_asked, before_asked = (
+        parameters for name, parameters in traffic.requests if name == "conversation_breakdown"
+    )
+    assert before_asked["date_to"] <= now_asked["date_from"]
 
 
 def test_without_postgres_the_list_stands(

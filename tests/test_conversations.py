@@ -204,7 +204,7 @@ def test_escalations_are_not_compared_past_the_limit_or_switched_off() -> None:
 
 def row(name: str, **facts: object) -> dict[str, object]:
     """A row of the list in which nothing happened but its start."""
-    flags = {"is_resolved": 0, "is_ai_resolved": 0, "is_escalated": 0, "total": 3}
+    flags = {"is_resolved": 0, "is_ai_resolved": 0, "is_escalated": 0, "total": 3, "total_started_before": 1}
     return {"conversation_id": name, "first_event_at": AT, "started_at": AT, **flags, **facts}
 
 
@@ -220,8 +220,17 @@ def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
     """Joined by id; a conversation that Postgres does not show stays, marked."""
     known = frame(
         CONVERSATIONS_BY_ID,
-        {"id": "a", "status": "open", "started_at": AT, "rating": 4, "city": "Paris", "country_code": "fr"},
-        {"id": "c", "status": "resolved", "started_at": AT, "sentiment": "positive"},
+        {
+            "id": "a",
+            "status": "open",
+            "started_at": AT,
+            "rating": 4,
+            "city": "Paris",
+            "country_code": "fr",
+            "resolved_by": "Ann",
+            "topic": "Tea",
+        },
+        {"id": "c", "status": "resolved", "started_at": AT, "sentiment": "positive", "resolved_by": "Ben"},
     )
     rows = conversations.listed(ROWS, known)
     assert tuple(rows.columns) == conversations.LISTED_COLUMNS
@@ -235,6 +244,29 @@ def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
     assert rows[["country_code", "country"]].to_numpy()[1].tolist() == ["FR", "France"]
     assert rows[["country_code", "country"]].isna().to_numpy()[0].all()
     assert pd.isna(rows["sentiment"][1])
+    assert rows["topic"][1] == "Tea"
+    assert rows["resolved_by"][1] == "Ann"
+    assert rows["resolved_by"].isna().tolist() == [True, False, True], "the AI agent's has no person's name"
+
+
+@pytest.mark.parametrize(
+    ("facts", "status", "is_waiting"),
+    [
+        ({"status": "open"}, "open", True),
+        ({"status": "open", "first_response_at": AT}, "answered", False),
+        ({"status": "open", "first_response_at": AT, "escalated_at": AT}, "escalated", False),
+        ({"status": "open", "escalated_at": AT}, "escalated", True),
+        ({"status": "resolved", "escalated_at": AT}, "resolved", False),
+        ({"status": "spam"}, "spam", False),
+    ],
+)
+def test_a_status_says_how_far_a_conversation_is_now(
+    facts: dict[str, object], status: str, is_waiting: bool
+) -> None:
+    """Only what is open and has no answer yet waits, handed to people or not."""
+    known = frame(CONVERSATIONS_BY_ID, {"id": "b", **facts})
+    seen = conversations.listed(ROWS.tail(1), known).iloc[0]
+    assert (seen["status"], seen["is_waiting"]) == (status, is_waiting)
 
 
 def test_without_postgres_the_times_stand_and_nothing_counts_as_deleted() -> None:
@@ -242,7 +274,8 @@ def test_without_postgres_the_times_stand_and_nothing_counts_as_deleted() -> Non
     rows = conversations.listed(ROWS, None)
     assert tuple(rows.columns) == conversations.LISTED_COLUMNS
     assert rows["is_known"].all()
-    assert rows[["status", "sentiment", "rating", "city"]].isna().all(axis=None)
+    assert rows[["status", "resolved_by", "topic", "sentiment", "rating", "city"]].isna().all(axis=None)
+    assert not rows["is_waiting"].any()
     assert rows["resolution_seconds"][0] == 60
 
 

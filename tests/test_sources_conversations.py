@@ -147,6 +147,61 @@ def test_the_rating_is_that_of_the_newest_feedback_that_counts(
     assert seen["rating"].tolist() == [4.0]
 
 
+def test_topic_and_who_resolved_are_known(local_stack: LocalStack, product: Product) -> None:
+    """Of the newest feedback, also where that has no topic; the person's name, and nothing for the AI agent."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    ann = product.add_user(f"{product.key}@example.com", name="Ann <b>")
+    by_ann = product.add_conversation(at, status="resolved", resolved_by_user_id=ann, first_response_at=at)
+    by_ai = product.add_conversation(at, status="resolved", resolved_by_ai_agent_id="agent", escalated_at=at)
+    product.add_feedback(at, 2, conversation_id=by_ann, topic="Billing")
+    product.add_feedback(at, 2, conversation_id=by_ai, topic="Billing")
+    product.add_feedback(at + timedelta(minutes=1), 3, conversation_id=by_ai)
+    with Postgres(local_stack.database_url) as postgres:
+        seen = sources.conversations_by_id(postgres, product.website_id, [by_ann, by_ai]).value
+    assert seen["id"].tolist() == [by_ann, by_ai]
+    assert [seen["resolved_by"][0], seen["topic"][0]] == ["Ann <b>", "Billing"]
+    assert seen[["resolved_by", "topic"]].isna().to_numpy()[1].all()
+    assert (seen["first_response_at"][0], seen["escalated_at"][1]) == (at, at)
+
+
+def test_the_rated_conversations_of_a_window(
+    local_stack: LocalStack, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lowest first, then the newest rating; what cannot have an event in the window or counts nowhere is left out."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    start, day = now - timedelta(days=2), timedelta(days=1)
+
+    def rated(rating: int, started: datetime, at: datetime, **columns: str | datetime) -> str:
+        conversation = product.add_conversation(started, created_at=started, updated_at=started)
+        for column, value in columns.items():
+            product.update("conversation", conversation, **{column: value})
+        product.add_feedback(at, rating, conversation_id=conversation)
+        return conversation
+
+    tester = product.add_visitor(is_test=True)
+    five, older, newer = rated(5, start, now), rated(2, start, start), rated(2, start, now)
+    reopened = rated(3, start - 9 * day, start - 8 * day, resolved_at=start + day)
+    product.add_feedback(now - 20 * day, 1, conversation_id=five)
+    rated(1, start - 9 * day, start - 8 * day)
+    rated(1, now + day, now + day)
+    rated(1, start, now, deleted_at=now)
+    rated(1, start, now, visitor_id=tester)
+    product.add_feedback(now, 1, conversation_id=None)
+    product.add_feedback(now, 1, conversation_id=product.add_conversation(start), deleted_at=now)
+    edges = [at.strftime("%Y-%m-%d %H:%M:%S") for at in (start, now)]
+    with Postgres(local_stack.database_url) as postgres:
+        seen = sources.rated_conversations(postgres, product.website_id, *edges).value
+        assert seen["id"].tolist() == [newer, older, reopened, five]
+        assert seen["rating"].tolist() == [2, 2, 3, 5]
+        monkeypatch.setattr(module, "MOST_RATED", 2)
+        assert sources.rated_conversations(postgres, product.website_id, *edges).value["id"].tolist() == [
+            newer,
+            older,
+            reopened,
+        ]
+        assert sources.rated_conversations(postgres, "another", *edges).value.empty
+
+
 @pytest.fixture
 def thirty(send_events: Send) -> str:
     """A website with thirty conversations, one a minute from Thursday noon, each answered after 10 minutes."""

@@ -20,6 +20,7 @@ from analytics.cached.access import (
 )
 from analytics.cached.conversations import (
     conversation_breakdown,
+    conversation_breakdown_before,
     conversation_list,
     conversation_timeseries,
     escalations,
@@ -91,6 +92,7 @@ __all__ = [
     "cache_savings",
     "clear",
     "conversation_breakdown",
+    "conversation_breakdown_before",
     "conversation_list",
     "conversation_timeseries",
     "end_sign_in",

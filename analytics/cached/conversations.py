@@ -18,10 +18,10 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
-from analytics.conversations import Escalations, Listing
+from analytics.conversations import Escalations, Listing, Ratings
 from analytics.errors import SourceError
 from analytics.readings import Answer, Reading
-from analytics.selection import Selection
+from analytics.selection import DEFAULT_SORT, Selection, Sort
 from analytics.sources import Bounds, Offsets
 from analytics.views import ResolvedView, View
 
@@ -57,6 +57,29 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
     )
 
 
+def conversation_breakdown_before(view: View, selection: Selection) -> Reading[pd.DataFrame] | None:
+    """The same for the period before; None where conversations are not compared: nothing of it is read then.
+
+    Args:
+        view: What is looked at.
+        selection: As `conversation_breakdown`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `conversation_breakdown`.
+    """
+    resolved = resolve_view(view)
+    if resolved.before is None:
+        return None
+    bounds, offsets = Bounds.of(resolved.before, None), Offsets.of(resolved.before)
+    question = resolved.question("conversation_breakdown", resolved.before), selection
+    return last_good.read(
+        question, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
+    )
+
+
 def conversation_timeseries(view: View, selection: Selection) -> Reading[pd.DataFrame]:
     """Counts and times of the conversations selected, over time: one row per (period, bucket), sorted by both.
 
@@ -82,8 +105,10 @@ def conversation_timeseries(view: View, selection: Selection) -> Reading[pd.Data
     )
 
 
-def conversation_list(view: View, selection: Selection, page: int) -> Reading[Listing]:
-    """One page of the conversations with an event in the period, newest first.
+def conversation_list(
+    view: View, selection: Selection, page: int, sort: Sort = DEFAULT_SORT
+) -> Reading[Listing]:
+    """One page of the conversations with an event in the period, in an order that has no ties.
 
     Rows:
         conversation_id (string)
@@ -91,18 +116,25 @@ def conversation_list(view: View, selection: Selection, page: int) -> Reading[Li
         first_event_at (datetime, UTC): its first event in the period.
         response_seconds, resolution_seconds (float, seconds): NaN without that event in the period.
         handled_by (string): `ai` or `human`; empty when not resolved in the period.
+        resolved_by (string, untrusted): name of the person who resolved it last; empty when not known, and for `ai`.
         is_escalated (bool): in the period.
         is_known (bool): False for a conversation that Postgres does not show: deleted, or a test visitor's.
-        status, sentiment, city (string, the last untrusted): as Postgres has them now; empty when not known.
+        status (string): as Postgres has it now: `open`, `answered` and `escalated` (both not resolved), `resolved`, `spam`;
+            empty when not known.
+        is_waiting (bool): not resolved now, and without a first response.
+        topic (string, untrusted): of the newest feedback; empty without any.
+        sentiment, city (string, the last untrusted): as Postgres has them now; empty when not known.
         country_code, country (string): two capital letters, and the name; empty when not known.
         rating (float, 1 to 5): of the newest feedback; NaN without any.
 
-    When Postgres cannot be read, its columns are empty and `failures` says why.
+    When Postgres cannot be read, its columns are empty, the order by rating is that of `newest`, and `failures` says why.
+    Without a last good page in the order by rating, the same.
 
     Args:
         view: What is looked at.
         selection: Which conversations.
         page: From 1; past the end, the last one is given.
+        sort: Their order, the same over all pages. What has no such time or rating comes last.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -112,34 +144,38 @@ def conversation_list(view: View, selection: Selection, page: int) -> Reading[Li
     """
     resolved = resolve_view(view)
     page = min(max(page, 1), LAST_PAGE)
-    reading = _rows(resolved, selection, page)
+    ratings = _ratings(resolved) if sort == "lowest_rating" else None
+    if isinstance(ratings, SourceError):
+        sort, ratings = DEFAULT_SORT, None
+    reading = _rows(resolved, selection, page, sort, ratings)
     if reading.value.empty and page > 1:
-        first = _rows(resolved, selection, 1)
-        page = conversations.last_page(_total(first.value))
-        reading = first if page == 1 else _rows(resolved, selection, page)
+        first = _rows(resolved, selection, 1, sort, ratings)
+        page = conversations.last_page(_first(first.value, "total"))
+        reading = first if page == 1 else _rows(resolved, selection, page, sort, ratings)
+    total, before = _first(reading.value, "total"), _first(reading.value, "total_started_before")
     ids = tuple(str(name) for name in reading.value["conversation_id"])
     if not ids:
-        return reading.with_value(Listing(conversations.listed(reading.value, None), 0, 1))
+        return reading.with_value(Listing(conversations.listed(reading.value, None), 0, 1, 0, sort, ratings))
     question = "conversations_by_id", resolved.website.id, ids
     known = attempt(question, _conversations_by_id, resolved.website.id, ids)
-    total = _total(reading.value)
     if isinstance(known, SourceError):
-        listing = Listing(conversations.listed(reading.value, None), total, page)
+        listing = Listing(conversations.listed(reading.value, None), total, page, before, sort, ratings)
         return Reading(listing, reading.as_of, reading.is_stale, reading.stale_reason, (known,))
     return Reading(
-        Listing(conversations.listed(reading.value, known.value), total, page),
+        Listing(conversations.listed(reading.value, known.value), total, page, before, sort, ratings),
         min(reading.as_of, known.as_of),
         reading.is_stale or known.is_stale,
         reading.stale_reason or known.stale_reason,
     )
 
 
-def every_conversation(view: View, selection: Selection) -> Whole:
-    """All conversations with an event in the period, newest first, for a file; rows as `conversation_list`.
+def every_conversation(view: View, selection: Selection, sort: Sort = DEFAULT_SORT) -> Whole:
+    """All conversations with an event in the period, for a file; rows and order as `conversation_list`.
 
     Args:
         view: What is looked at.
         selection: Which conversations.
+        sort: Their order.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -149,6 +185,9 @@ def every_conversation(view: View, selection: Selection) -> Whole:
     """
     resolved = resolve_view(view)
     bounds, zone = _period(resolved)
+    ratings = _ratings(resolved) if sort == "lowest_rating" else None
+    if isinstance(ratings, SourceError):
+        raise ratings
 
     def ask(offset: int) -> pd.DataFrame:
         return sources.conversation_list(
@@ -157,6 +196,8 @@ def every_conversation(view: View, selection: Selection) -> Whole:
             bounds,
             zone,
             selection,
+            sort,
+            ratings.by_id if ratings else {},
             limit=PAGE_ROWS,
             offset=offset,
         ).value
@@ -189,16 +230,30 @@ def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
     return Bounds.of(resolved.conversations, None), Offsets.of(resolved.conversations)
 
 
-def _rows(resolved: ResolvedView, selection: Selection, page: int) -> Reading[pd.DataFrame]:
+def _rows(
+    resolved: ResolvedView, selection: Selection, page: int, sort: Sort, ratings: Ratings | None
+) -> Reading[pd.DataFrame]:
     bounds, offsets = _period(resolved)
-    question = resolved.question("conversation_list", resolved.conversations), selection, page
+    question = resolved.question("conversation_list", resolved.conversations), selection, page, sort
+    by_id = tuple(ratings.by_id.items()) if ratings else ()
     return last_good.read(
-        question, lambda: _conversation_list(resolved.website.id, bounds, offsets, selection, page)
+        question,
+        lambda: _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id),
     )
 
 
-def _total(rows: pd.DataFrame) -> int:
-    return int(rows["total"].max()) if len(rows) else 0
+def _ratings(resolved: ResolvedView) -> Ratings | SourceError:
+    """What the list of the period is sorted by; read once for all of its pages."""
+    bounds, _ = _period(resolved)
+    question = resolved.question("rated_conversations", resolved.conversations)
+    rated = attempt(question, _rated_conversations, resolved.website.id, bounds)
+    if isinstance(rated, SourceError):
+        return rated
+    return Ratings.of(rated.value, sources.MOST_RATED, sources.MOST_ID_CHARACTERS)
+
+
+def _first(rows: pd.DataFrame, column: str) -> int:
+    return int(rows[column].iloc[0]) if len(rows) else 0
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
@@ -210,7 +265,13 @@ def _conversation_breakdown(
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
 def _conversation_list(
-    website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection, page: int
+    website_id: str,
+    bounds: Bounds,
+    offsets: Offsets,
+    selection: Selection,
+    page: int,
+    sort: Sort,
+    ratings: tuple[tuple[str, int], ...],
 ) -> Answer[pd.DataFrame]:
     return sources.conversation_list(
         connections().tinybird,
@@ -218,9 +279,16 @@ def _conversation_list(
         bounds,
         offsets,
         selection,
+        sort,
+        dict(ratings),
         limit=conversations.PAGE_ROWS,
         offset=(page - 1) * conversations.PAGE_ROWS,
     )
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+def _rated_conversations(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
+    return sources.rated_conversations(connections().postgres, website_id, bounds.date_from, bounds.date_to)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -11,6 +11,7 @@ from analytics.schemas.conversations import (
     CONVERSATION_LIST,
     CONVERSATIONS_BY_ID,
     LEFT_OUT_CONVERSATIONS,
+    RATED_CONVERSATIONS,
 )
 from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_ROWS
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
@@ -33,6 +34,7 @@ __all__ = [
     "LEFT_OUT_CONVERSATIONS",
     "PERIODS",
     "QUARANTINED_ROWS",
+    "RATED_CONVERSATIONS",
     "RATING_AND_SENTIMENT",
     "UNIQUE_VISITORS",
     "USER_BY_EMAIL",

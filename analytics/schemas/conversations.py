@@ -28,6 +28,7 @@ CONVERSATION_LIST = pipe(
     Column("is_ai_resolved", "int", "1 when the last resolution was the AI agent's"),
     Column("is_escalated", "int", "1 when escalated in the period"),
     Column("total", "int", "conversations on all pages"),
+    Column("total_started_before", "int", "of these, those that started before the period"),
 )
 
 CONVERSATION_EVENTS = pipe(
@@ -43,6 +44,15 @@ LEFT_OUT_CONVERSATIONS = Schema(
     "postgres", "left_out_conversations", (Column("id", "string", "the conversation"),)
 )
 
+RATED_CONVERSATIONS = Schema(
+    "postgres",
+    "rated_conversations",
+    (
+        Column("id", "string", "the conversation"),
+        Column("rating", "int", "1 to 5, of the newest feedback"),
+    ),
+)
+
 CONVERSATIONS_BY_ID = Schema(
     "postgres",
     "conversations_by_id",
@@ -50,6 +60,10 @@ CONVERSATIONS_BY_ID = Schema(
         Column("id", "string", "the conversation"),
         Column("status", "string", "open, resolved or spam"),
         Column("started_at", "datetime", "its start, UTC", is_nullable=True),
+        Column("first_response_at", "datetime", "its first response, UTC", is_nullable=True),
+        Column("escalated_at", "datetime", "when it was escalated, UTC", is_nullable=True),
+        Column("resolved_by", "string", "name of the person who resolved it", is_nullable=True),
+        Column("topic", "string", "of the newest feedback that has one; untrusted text", is_nullable=True),
         Column("sentiment", "string", "positive, neutral or negative", is_nullable=True),
         Column("rating", "float", "1 to 5, of the newest feedback", is_nullable=True),
         Column("city", "string", "untrusted text", is_nullable=True),

@@ -7,12 +7,15 @@ to the tier; nothing here does.
 from analytics.sources.access import user_by_email, websites_for_viewer
 from analytics.sources.asking import Bounds, Buckets, Offsets
 from analytics.sources.conversations import (
+    MOST_ID_CHARACTERS,
+    MOST_RATED,
     conversation_breakdown,
     conversation_events,
     conversation_list,
     conversations_by_id,
     has_conversation_events,
     left_out_events,
+    rated_conversations,
 )
 from analytics.sources.health import (
     QUARANTINED_REASONS,
@@ -43,6 +46,8 @@ __all__ = [
     "ACTIVE_VISITORS_LIMIT",
     "ACTIVITY_MINUTES",
     "BREAKDOWN_LIMIT",
+    "MOST_ID_CHARACTERS",
+    "MOST_RATED",
     "QUARANTINED_REASONS",
     "Bounds",
     "Buckets",
@@ -62,6 +67,7 @@ __all__ = [
     "left_out_events",
     "postgres_probe",
     "quarantined_rows",
+    "rated_conversations",
     "rating_and_sentiment",
     "tinybird_answers",
     "tinybird_probe",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
@@ -12,7 +13,7 @@ from analytics import schemas
 from analytics.postgres import Parameter as SqlParameter
 from analytics.postgres import Postgres
 from analytics.readings import Answer
-from analytics.selection import Selection
+from analytics.selection import DEFAULT_SORT, Selection, Sort
 from analytics.sources.asking import Bounds, Offsets, pipe_frame, sql_frame
 from analytics.tinybird import Tinybird
 from analytics.wire import Parameter as PipeParameter
@@ -45,11 +46,13 @@ def conversation_list(
     bounds: Bounds,
     offsets: Offsets,
     selection: Selection,
+    sort: Sort = DEFAULT_SORT,
+    ratings: Mapping[str, int] = MappingProxyType({}),
     *,
     limit: int,
     offset: int,
 ) -> Answer[pd.DataFrame]:
-    """One page of the conversations selected, newest first; no rows past the last one.
+    """One page of the conversations selected, in an order that has no ties; no rows past the last one.
 
     Args:
         tinybird: Where to ask.
@@ -57,6 +60,9 @@ def conversation_list(
         bounds: The period; the one before is not read.
         offsets: From UTC in the period, for the hours of the week.
         selection: Which conversations.
+        sort: Their order. What has no such time or rating comes last; equal ones are newest first.
+        ratings: Conversation to its rating, for the order by rating: ids without commas, together at most
+            `MOST_ID_CHARACTERS`.
         limit: Rows of a page.
         offset: Rows before it.
 
@@ -66,6 +72,10 @@ def conversation_list(
     Source: `conversation_list`.
     """
     params = _params(website_id, bounds, offsets, selection) | {"limit": limit, "offset": offset}
+    if sort != DEFAULT_SORT:
+        params["sort"] = sort
+    if ratings:
+        params |= {"rated_ids": tuple(ratings), "ratings": tuple(map(str, ratings.values()))}
     return pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
 
 
@@ -135,7 +145,7 @@ def has_conversation_events(tinybird: Tinybird, website_id: str, date_from: str,
 
 _CONVERSATIONS_BY_ID: Final = """
 WITH newest AS (
-  SELECT DISTINCT ON (feedback.conversation_id) feedback.conversation_id, feedback.rating
+  SELECT DISTINCT ON (feedback.conversation_id) feedback.conversation_id, feedback.rating, feedback.topic
   FROM feedback
   LEFT JOIN visitor ON visitor.id = feedback.visitor_id
   WHERE feedback.website_id = :website_id AND feedback.conversation_id = ANY(:ids)
@@ -143,12 +153,14 @@ WITH newest AS (
     AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
   ORDER BY feedback.conversation_id, feedback.created_at DESC, feedback.id DESC
 )
-SELECT conversation.id, conversation.status, conversation.started_at, conversation.sentiment, newest.rating,
+SELECT conversation.id, conversation.status, conversation.started_at, conversation.first_response_at,
+       conversation.escalated_at, person.name AS resolved_by, conversation.sentiment, newest.rating, newest.topic,
        visitor.city, visitor.country_code
 FROM conversation
 JOIN website ON website.id = conversation.website_id AND website.organization_id = conversation.organization_id
 JOIN visitor ON visitor.id = conversation.visitor_id
 LEFT JOIN newest ON newest.conversation_id = conversation.id
+LEFT JOIN "user" AS person ON person.id = conversation.resolved_by_user_id
 WHERE conversation.website_id = :website_id AND conversation.id = ANY(:ids)
   AND conversation.deleted_at IS NULL AND website.deleted_at IS NULL
   AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
@@ -160,7 +172,7 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
     """What Postgres knows of those conversations: one row for each that is the website's and still there, by id.
 
     Soft-deleted conversations, visitors and websites and test visitors are left out, and so is feedback that was
-    deleted or given by one of these. The rating is that of the newest feedback.
+    deleted or given by one of these. Rating and topic are those of the newest feedback.
 
     Args:
         postgres: Where to ask.
@@ -170,10 +182,65 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.
 
-    Source: Postgres `conversation`, `visitor`, `feedback`, `website`.
+    Source: Postgres `conversation`, `visitor`, `feedback`, `user`, `website`.
     """
     params = {"website_id": website_id, "ids": list(ids)}
     return sql_frame(postgres, schemas.CONVERSATIONS_BY_ID, _CONVERSATIONS_BY_ID, params)
+
+
+MOST_RATED: Final = 5_000
+"""Rated conversations of a period that its list is sorted by: those with the lowest ratings."""
+
+_RATED: Final = """
+WITH newest AS (
+  SELECT DISTINCT ON (feedback.conversation_id) feedback.conversation_id, feedback.rating, feedback.created_at
+  FROM feedback
+  LEFT JOIN visitor ON visitor.id = feedback.visitor_id
+  WHERE feedback.website_id = :website_id AND feedback.conversation_id IS NOT NULL
+    AND feedback.deleted_at IS NULL
+    AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+  ORDER BY feedback.conversation_id, feedback.created_at DESC, feedback.id DESC
+)
+SELECT conversation.id, newest.rating
+FROM newest
+JOIN conversation ON conversation.id = newest.conversation_id
+JOIN visitor ON visitor.id = conversation.visitor_id
+WHERE conversation.website_id = :website_id AND conversation.deleted_at IS NULL
+  AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
+  AND LEAST(conversation.created_at, conversation.started_at) < CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'
+  AND GREATEST(conversation.updated_at, conversation.started_at, conversation.first_response_at, conversation.resolved_at,
+               conversation.escalated_at, newest.created_at) >= CAST(:date_from AS timestamp) AT TIME ZONE 'UTC'
+ORDER BY newest.rating, newest.created_at DESC, conversation.id
+LIMIT :most
+"""
+
+
+def rated_conversations(
+    postgres: Postgres, website_id: str, date_from: str, date_to: str
+) -> Answer[pd.DataFrame]:
+    """The conversations with a rating that may have an event in a window, lowest rating first, then newest rating.
+
+    Which of them do have one only Tinybird knows. Rating and what is left out are as in `conversations_by_id`. At most
+    `MOST_RATED` rows and one more, which says that there are more.
+
+    Args:
+        postgres: Where to ask.
+        website_id: Whose conversations.
+        date_from: Start, UTC text, inclusive.
+        date_to: End, UTC text, exclusive.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
+    Source: Postgres `conversation`, `visitor`, `feedback`.
+    """
+    params: dict[str, SqlParameter] = {
+        "website_id": website_id,
+        "date_from": date_from,
+        "date_to": date_to,
+        "most": MOST_RATED + 1,
+    }
+    return sql_frame(postgres, schemas.RATED_CONVERSATIONS, _RATED, params)
 
 
 MOST_LEFT_OUT: Final = 20_000

@@ -36,7 +36,13 @@ HANDLED: dict[HandledBy, str] = {"ai": "AI agent", "human": "People"}
 MEASURES: dict[Measure, str] = {"response": "Response", "resolution": "Resolution"}
 ESCALATED = {"yes": "Yes"}
 SENTIMENTS = {"positive": "Positive", "neutral": "Neutral", "negative": "Negative"}
-STATUSES = {"open": "Open", "resolved": "Resolved", "spam": "Spam"}
+STATUSES = {
+    "open": "Open",
+    "answered": "Answered",
+    "escalated": "Escalated",
+    "resolved": "Resolved",
+    "spam": "Spam",
+}
 
 
 def read_selection(notices: list[str]) -> Selection:

@@ -52,6 +52,7 @@ def _row(
         "is_ai_resolved": is_ai_resolved,
         "is_escalated": is_escalated,
         "total": 4,
+        "total_started_before": 1,
     }
 
 
