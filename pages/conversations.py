@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics import cached, conversations
 from analytics.selection import Measure
-from pages.components import chrome, distribution, export, files, filters, heatmap, percentiles
+from pages.components import chrome, distribution, export, files, filters, heatmap, percentiles, url_state
 from pages.components import conversations as rows
 from pages.components.panel import empty, note_staleness, panel
 
@@ -17,7 +17,7 @@ resolved = page.resolved
 notices: list[str] = []
 selection = rows.read_selection(notices)
 chosen = rows.in_words(selection)
-or_wider = "" if selection.is_everything else ", or take a filter away"
+or_wider = "" if selection.is_everything else ", or remove a filter"
 LONGER = f"Choose a longer range in the sidebar{or_wider}."
 
 
@@ -102,8 +102,7 @@ def draw_list() -> None:
             empty("No conversations here", LONGER)
 
 
-for notice in notices:
-    st.info(notice, icon=":material/info:")
+url_state.show(notices)
 with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
     filters.chips(chosen)
     rows.draw_filter(selection)

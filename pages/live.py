@@ -27,8 +27,7 @@ every = None if attention.is_hidden() else wall.refresh_seconds(refresh) if is_w
 with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):
     minutes = visitors.window_switch(notices)
     wall.offer()
-for notice in () if is_wall else notices:
-    st.info(notice, icon=":material/info:")
+url_state.show(() if is_wall else notices)
 
 
 @st.fragment(run_every=every)

@@ -41,8 +41,7 @@ def draw_main_chart() -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{metric.title}**", width="content")
             charts.metric_switch(chosen)
-        for notice in notices:
-            st.caption(notice)
+        url_state.show(notices, is_small=True)
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
         if is_drawn := bool(series.value[metric.column].notna().any()):

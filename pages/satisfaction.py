@@ -7,7 +7,17 @@ Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.sat
 import streamlit as st
 
 from analytics import cached, periods
-from pages.components import answers, cards, charts, chrome, comments, filters, formatting, satisfaction
+from pages.components import (
+    answers,
+    cards,
+    charts,
+    chrome,
+    comments,
+    filters,
+    formatting,
+    satisfaction,
+    url_state,
+)
 from pages.components.export import offer
 from pages.components.files import (
     answers_over_time,
@@ -24,8 +34,7 @@ before = formatting.without_year(periods.days_label(*resolved.previous.local_day
 notices: list[str] = []
 rating = comments.read_rating(notices)
 chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
-for notice in notices:
-    st.info(notice, icon=":material/info:")
+url_state.show(notices)
 
 
 @st.fragment(parallel=True)
@@ -92,8 +101,7 @@ def draw_comments() -> None:
     shown: list[str] = []
     pages = comments.read_page(shown)
     with panel("comments", height_px=420, border=False):
-        for words in shown:
-            st.caption(words)
+        url_state.show(shown, is_small=True)
         stars = None if rating is None else int(rating)
         latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)
         note_staleness(latest, page.timezone)

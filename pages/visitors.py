@@ -23,7 +23,7 @@ def nobody() -> None:
     if resolved.visitors.is_empty:
         empty("No visitor data", f"{resolved.visitors_note} Choose another range in the sidebar.")
     elif chips:
-        empty("Nobody matches these filters", "Take a filter away above, or choose a longer range.")
+        empty("Nobody matches these filters", "Remove a filter above, or choose a longer range.")
     else:
         empty("No visitors in this period", "Choose a longer range, or another website, in the sidebar.")
 

@@ -58,9 +58,9 @@ DEFINITIONS: dict[Count, str] = {
 def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
     """The filters in the URL, and each in words for its chip; any value is possible, one that nobody has finds nobody."""
     given = {
-        wording.parameter: st.query_params[wording.parameter][:LONGEST_FILTER]
+        wording.parameter: text
         for wording in WORDING.values()
-        if st.query_params.get(wording.parameter)
+        if (text := url_state.value(wording.parameter, LONGEST_FILTER))
     }
     known = {name: "" if text == UNKNOWN else text for name, text in given.items()}
     if "country" in known:
@@ -102,8 +102,7 @@ def count_switch() -> Count:
                 "metric", "count_widget", lambda name: None if name == DEFAULT_COUNT else str(name)
             ),
         )
-    for notice in notices:
-        st.caption(notice)
+    url_state.show(notices, is_small=True)
     return chosen
 
 

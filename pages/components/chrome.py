@@ -94,8 +94,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
     audited.looks_at(view)
     sign_in.watch(viewer, websites)
     toolbar = header.draw(title, view, resolved, data, has_range=has_range)
-    for notice in (*notices, *(resolved.notices if has_range else ())):
-        st.info(notice, icon=":material/info:")
+    url_state.show((*notices, *(resolved.notices if has_range else ())))
     return Page(view, resolved, toolbar, header.days(resolved, data))
 
 
@@ -116,9 +115,7 @@ def offer_comparable(gate: Gate) -> None:
 
 def page_link(path: str, label: str) -> None:
     """A link to another page that carries website, range, comparison and timezone along."""
-    st.page_link(
-        path, label=label, icon=":material/arrow_forward:", query_params=url_state.shared(sidebar.SHARED)
-    )
+    st.page_link(path, label=label, icon=":material/arrow_forward:", query_params=url_state.shared())
 
 
 def refresh_sentence(seconds: float | None) -> str:

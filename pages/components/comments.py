@@ -99,5 +99,4 @@ def _page(text: str) -> int:
 
 
 def _follow() -> None:
-    url_state.write("rating", st.session_state["rating_widget"])
-    url_state.write("page", None)
+    url_state.change({"rating": st.session_state["rating_widget"], "page": None})

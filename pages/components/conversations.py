@@ -69,8 +69,7 @@ def read_page() -> int:
         return int(text)
 
     number = url_state.read("page", 1, parse, notices)
-    for notice in notices:
-        st.caption(notice)
+    url_state.show(notices, is_small=True)
     return number
 
 
@@ -122,8 +121,7 @@ def _choice(name: str, label: str, chosen: Band | Cell | None, options: dict[str
 
 
 def _follow_choice(name: str) -> None:
-    url_state.write(name, st.session_state[f"{name}_choice"])
-    url_state.write("page", None)
+    url_state.change({name: st.session_state[f"{name}_choice"], "page": None})
 
 
 def _band_words(band: Band) -> str:

@@ -1,4 +1,4 @@
-"""Filters that a click sets: in the URL, and on the page as chips that take them away again."""
+"""Filters that a click sets: in the URL, and on the page as chips that remove them."""
 
 from collections.abc import Mapping
 
@@ -14,8 +14,8 @@ NAMES = {
     "device": "Device",
     "browser": "Browser",
     "path": "Page",
-    "band": "Time",
-    "cell": "Hour",
+    "band": "Response or resolution time",
+    "cell": "Hour of the week",
     "handled": "Handled by",
     "escalated": "Escalated",
     "rating": "Rating",
@@ -23,19 +23,18 @@ NAMES = {
 
 
 def toggle(name: str, value: str) -> None:
-    """Set a filter, or take it away where it already is that value; the whole page runs again."""
+    """Set a filter, or remove it where it already is that value; the whole page runs again."""
     write_toggled(name, value)
     st.rerun()
 
 
 def write_toggled(name: str, value: str) -> None:
     """As `toggle`, for callbacks, after which the page runs again anyway."""
-    url_state.write(name, None if st.query_params.get(name) == value else value)
-    st.query_params.pop("page", None)
+    url_state.change({name: None if url_state.value(name) == value else value, "page": None})
 
 
 def chips(shown: Mapping[str, str]) -> None:
-    """Draw one chip per filter that is set; a click takes it away.
+    """Draw one chip per filter that is set; a click removes it.
 
     Args:
         shown: URL parameter to what it filters by, in words; untrusted text. Nothing is drawn without any.
@@ -43,13 +42,13 @@ def chips(shown: Mapping[str, str]) -> None:
     if not shown:
         return
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="chips"):
-        st.markdown(":gray[Only]", width="content")
+        st.markdown(":gray[Filtered by]", width="content")
         for name, text in shown.items():
             st.button(
                 f"{NAMES.get(name, name)}: {formatting.markdown(text, limit=60)}",
                 key=f"chip-{name}",
                 icon=":material/close:",
-                help="Take this filter away",
+                help="Remove filter",
                 on_click=_remove,
                 args=((name,),),
             )
@@ -72,5 +71,4 @@ def in_words(shown: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _remove(names: tuple[str, ...]) -> None:
-    for name in (*names, "page"):
-        url_state.write(name, None)
+    url_state.change(dict.fromkeys((*names, "page")))

@@ -65,8 +65,7 @@ def draw_header() -> Shown:
                 "heat", "heat_widget", lambda key: None if key == DEFAULT_SHOWN else str(key)
             ),
         )
-    for notice in notices:
-        st.caption(notice)
+    url_state.show(notices, is_small=True)
     return chosen
 
 

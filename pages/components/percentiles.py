@@ -35,8 +35,7 @@ def draw_header(bucket: Bucket) -> Measure:
                 "measure", "measure_widget", lambda key: None if key == DEFAULT_MEASURE else str(key)
             ),
         )
-    for notice in notices:
-        st.caption(notice)
+    url_state.show(notices, is_small=True)
     return chosen
 
 

@@ -23,7 +23,6 @@ PAGES = (
     ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
 )
 STAFF_ONLY = frozenset({"pages/data_health.py"})
-SHARED = ("website", "range", "compare", "tz", "window")
 CUSTOM = "custom"
 COMPARE = {"on": "on", "off": "off"}
 
@@ -42,21 +41,20 @@ def draw(
     """
     browser = _browser_timezone()
     timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
-    if browser is None and "tz" not in st.query_params:
+    if browser is None and url_state.value("tz") is None:
         notices.append("Your browser does not say its timezone: days are those of UTC.")
     website = _read_website(websites, notices)
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
     is_compared = url_state.read("compare", "on", url_state.choice(COMPARE), notices) == "on"
-    if "website" not in st.query_params:
+    if url_state.value("website") is None:
         url_state.write("website", website.slug)
     with st.sidebar:
         with st.container(gap="xsmall", key="navigation"):
             for path, label, icon in PAGES:
                 if path in STAFF_ONLY and not viewer.is_staff:
                     continue
-                st.page_link(
-                    path, label=label, icon=icon, query_params=url_state.shared(SHARED), width="stretch"
-                )
+                carried = url_state.everything() if label == st.session_state["page"] else url_state.shared()
+                st.page_link(path, label=label, icon=icon, query_params=carried, width="stretch")
         st.space("xxsmall")
         _website_control(website, websites)
         if has_range:

@@ -56,8 +56,38 @@ def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
         expect(page.locator(f".st-key-panel-{key} .js-plotly-plot").first).to_be_visible()
     expect(page.get_by_role("button", name="AI agent")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
-    assert _total(page) > 25
+    everything = _total(page)
+    assert everything > 25
+    _quick_clicks_lose_nothing(page, everything)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
+
+
+def _quick_clicks_lose_nothing(page: Page, everything: int) -> None:
+    """Two controls clicked in the same moment: address, chips, switches and rows have both."""
+    _click_at_once(page, ".st-key-choose-handled-ai button", ".st-key-measure_widget label:nth-child(2)")
+    expect(page).to_have_url(re.compile("handled=ai.*measure=resolution|measure=resolution.*handled=ai"))
+    expect(page.get_by_role("button", name="Handled by: AI agent")).to_be_visible()
+    expect(page.get_by_text(re.compile("^Resolution time by"))).to_be_visible()
+    expect(page.get_by_text(f" of {everything:,}")).to_have_count(0)
+    selected = _total(page)
+    assert 0 < selected < everything
+    _click_at_once(page, ".st-key-heat_widget label:nth-child(2)", ".st-key-choose-handled-human button")
+    expect(page).to_have_url(re.compile("heat=response"))
+    expect(page).to_have_url(re.compile("handled=human"))
+    expect(page.get_by_role("button", name="Handled by: People")).to_be_visible()
+    assert _query(page)["measure"] == ["resolution"]
+    _click_at_once(page, ".st-key-chip-handled button", ".st-key-compare_widget label")
+    expect(page).to_have_url(re.compile("compare=off"))
+    expect(page.get_by_text(f" of {everything:,}")).to_have_count(1)
+    assert set(_query(page)) == {"website", "tz", "range", "measure", "heat", "compare"}
+
+
+def _click_at_once(page: Page, *selectors: str) -> None:
+    """Clicks on several controls in one task of the browser: no answer of the server comes in between."""
+    page.evaluate(
+        "selectors => selectors.map(each => document.querySelector(each)).forEach(each => each.click())",
+        list(selectors),
+    )
 
 
 def test_a_click_on_a_band_filters_and_reload_and_back_keep_what_was_shown(
@@ -68,7 +98,7 @@ def test_a_click_on_a_band_filters_and_reload_and_back_keep_what_was_shown(
     everything = _total(page)
     _click_band(page, 1)
     expect(page).to_have_url(re.compile("band=response%3A1"))
-    chip = page.get_by_role("button", name="Time: response 5 m to 15 m")
+    chip = page.get_by_role("button", name="Response or resolution time: response 5 m to 15 m")
     expect(chip).to_be_visible()
     expect(page.get_by_text(f" of {everything:,}")).to_have_count(0)
     selected = _total(page)
@@ -102,7 +132,7 @@ def test_a_click_on_a_cell_of_the_week_selects_its_hour(window: Callable[..., Wi
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 14.5 / 24, box["y"] + box["height"] * 1.5 / 7)
     expect(page).to_have_url(re.compile("cell=2-14"))
-    expect(page.get_by_role("button", name="Hour: Tuesday 14:00–15:00")).to_be_visible()
+    expect(page.get_by_role("button", name="Hour of the week: Tuesday 14:00–15:00")).to_be_visible()
     expect(page.get_by_text(re.compile("^1 to 25 of"))).to_have_count(0)
     assert _total(page) < 25
 

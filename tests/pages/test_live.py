@@ -183,5 +183,5 @@ def test_a_corrupt_window_falls_back_with_a_notice(run_page: RunPage, two_visito
     """A window that is not offered is not asked for."""
     page = run_page(LIVE, website=two_visitors.slug, window="100000")
     assert not page.exception
-    assert "Possible are 5, 10, 30" in text_of(page)
+    assert "a time window we do not know" in text_of(page)
     assert "in the last 5 minutes" in text_of(page)

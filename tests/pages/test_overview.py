@@ -337,5 +337,5 @@ def test_a_corrupt_url_falls_back_with_a_notice(
     """Whatever the URL says, the page stands and says what it did not understand."""
     page = run_page("app.py", **({"website": three_conversations.slug} | query))
     assert not page.exception
-    assert "cannot be shown" in text_of(page)
+    assert "It was ignored." in text_of(page)
     assert len(page.metric) == 5

@@ -231,7 +231,7 @@ def test_a_corrupt_switch_falls_back_with_a_notice(run_page: RunPage, three_visi
     """A count that is not offered is not asked for."""
     page = run_page(VISITORS, website=three_visitors.slug, metric="money")
     assert not page.exception
-    assert "Possible are visitors, sessions, page_views" in text_of(page)
+    assert "a chart we do not know" in text_of(page)
     assert "Unique visitors over time" in text_of(page)
 
 

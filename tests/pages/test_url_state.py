@@ -1,0 +1,103 @@
+"""A second click may come before the browser has heard what the first one wrote; its request has the old address."""
+
+from urllib.parse import parse_qsl
+
+import pytest
+from streamlit.runtime.scriptrunner import ScriptRunContext
+from streamlit.testing.v1 import AppTest
+
+from tests.pages.conftest import RunPage, Site, query_of, text_of
+
+CONVERSATIONS = "pages/conversations.py"
+
+
+def _late(page: AppTest, before: dict[str, str]) -> None:
+    """The next run has the address of before, as a request that the browser sent before it heard of another."""
+    page.query_params.clear()
+    page.query_params.update(before)
+
+
+def _opened(run_page: RunPage, site: Site) -> tuple[AppTest, dict[str, str]]:
+    page = run_page(CONVERSATIONS, website=site.slug, tz="UTC")
+    return page, query_of(page)
+
+
+def test_what_late_requests_do_not_know_of_is_kept(run_page: RunPage, three_conversations: Site) -> None:
+    """Three controls, the last two with the address of before the first: all three are in the URL and on the page."""
+    page, before = _opened(run_page, three_conversations)
+    page.button(key="choose-handled-ai").click().run()
+    _late(page, before)
+    page.button_group(key="measure_widget").set_value("resolution").run()
+    assert query_of(page) == before | {"handled": "ai", "measure": "resolution"}
+    _late(page, before | {"handled": "ai"})
+    page.button_group(key="range_widget").set_value("14d").run()
+    assert query_of(page) == before | {"handled": "ai", "measure": "resolution", "range": "14d"}
+    assert "Handled by: AI agent" in [chip.label for chip in page.button if chip.key == "chip-handled"]
+    assert page.button_group(key="range_widget").value == "14d"
+    assert "Resolution time by day" in text_of(page)
+
+
+def test_a_late_timer_takes_nothing_away(run_page: RunPage, three_conversations: Site) -> None:
+    """A run without a click, such as a panel's own refresh, has an old address as well."""
+    page, before = _opened(run_page, three_conversations)
+    page.button(key="choose-handled-ai").click().run()
+    _late(page, before)
+    page.run()
+    assert query_of(page)["handled"] == "ai"
+
+
+def test_an_address_that_was_gone_to_counts(run_page: RunPage, three_conversations: Site) -> None:
+    """One that the page never had is a link's."""
+    page, before = _opened(run_page, three_conversations)
+    page.button(key="choose-handled-ai").click().run()
+    _late(page, before | {"handled": "human"})
+    page.run()
+    assert query_of(page)["handled"] == "human"
+
+
+def test_a_step_back_counts(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The browser says so when it goes back: to an address that the page had a moment ago."""
+    page, before = _opened(run_page, three_conversations)
+    page.button(key="choose-handled-ai").click().run()
+    _late(page, before)
+    monkeypatch.setattr(ScriptRunContext, "is_history_navigation", property(lambda _: True, lambda *_: None))
+    page.run()
+    assert query_of(page) == before
+    assert not [chip for chip in page.button if chip.key == "chip-handled"]
+
+
+def test_an_old_address_is_no_late_one(
+    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After some time no request is on its way any more: the address was gone to."""
+    monkeypatch.setattr("pages.components.url_state.LATE_SECONDS", 0.0)
+    page, before = _opened(run_page, three_conversations)
+    page.button(key="choose-handled-ai").click().run()
+    _late(page, before)
+    page.run()
+    assert query_of(page) == before
+
+
+def test_a_link_to_another_page_that_was_drawn_before_the_change_keeps_the_change(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """Range, then at once another page: its link still has the old range; a filter of the page before stays there."""
+    page, before = _opened(run_page, three_conversations)
+    page.button(key="choose-handled-ai").click().run()
+    page.button_group(key="range_widget").set_value("14d").run()
+    _late(page, before)
+    page.switch_page("pages/satisfaction.py").run()
+    assert query_of(page) == before | {"range": "14d"}
+    assert page.button_group(key="range_widget").value == "14d"
+
+
+def test_the_link_to_the_page_itself_has_all_of_its_address(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """So that a click on it never looks like a late request."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", handled="ai")
+    links = {link.proto.page: dict(parse_qsl(link.proto.query_string)) for link in page.get("page_link")}
+    assert links["conversations"] == query_of(page)
+    assert "handled" not in links["satisfaction"]
