@@ -64,30 +64,31 @@ def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
 
 def _quick_clicks_lose_nothing(page: Page, everything: int) -> None:
     """Two controls clicked in the same moment: address, chips, switches and rows have both."""
-    _click_at_once(page, ".st-key-choose-handled-ai button", ".st-key-measure_widget label:nth-child(2)")
+    measures, heat = page.locator(".st-key-measure_widget"), page.locator(".st-key-heat_widget")
+    _click_at_once(page.get_by_role("button", name="AI agent"), measures.get_by_text("Resolution"))
     expect(page).to_have_url(re.compile("handled=ai.*measure=resolution|measure=resolution.*handled=ai"))
     expect(page.get_by_role("button", name="Handled by: AI agent")).to_be_visible()
     expect(page.get_by_text(re.compile("^Resolution time by"))).to_be_visible()
     expect(page.get_by_text(f" of {everything:,}")).to_have_count(0)
     selected = _total(page)
     assert 0 < selected < everything
-    _click_at_once(page, ".st-key-heat_widget label:nth-child(2)", ".st-key-choose-handled-human button")
+    _click_at_once(heat.get_by_text("Median response"), page.get_by_role("button", name="People", exact=True))
     expect(page).to_have_url(re.compile("heat=response"))
     expect(page).to_have_url(re.compile("handled=human"))
     expect(page.get_by_role("button", name="Handled by: People")).to_be_visible()
     assert _query(page)["measure"] == ["resolution"]
-    _click_at_once(page, ".st-key-chip-handled button", ".st-key-compare_widget label")
+    _click_at_once(
+        page.get_by_role("button", name="Handled by: People"), page.locator(".st-key-compare_widget input")
+    )
     expect(page).to_have_url(re.compile("compare=off"))
     expect(page.get_by_text(f" of {everything:,}")).to_have_count(1)
     assert set(_query(page)) == {"website", "tz", "range", "measure", "heat", "compare"}
 
 
-def _click_at_once(page: Page, *selectors: str) -> None:
+def _click_at_once(*controls: Locator) -> None:
     """Clicks on several controls in one task of the browser: no answer of the server comes in between."""
-    page.evaluate(
-        "selectors => selectors.map(each => document.querySelector(each)).forEach(each => each.click())",
-        list(selectors),
-    )
+    first, *others = [control.element_handle() for control in controls]
+    first.evaluate("(first, others) => [first, ...others].forEach(each => each.click())", others)
 
 
 def test_a_click_on_a_band_filters_and_reload_and_back_keep_what_was_shown(
