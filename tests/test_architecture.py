@@ -1,11 +1,14 @@
 """The rules that hold the architecture: who may import whom, how long a file may be, and what no page may do."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from pages.components import url_state
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ANALYTICS: Final = ROOT / "analytics"
@@ -297,3 +300,16 @@ def test_no_blanket_except(path: Path) -> None:
 def test_every_module_has_its_tests(name: str) -> None:
     """Tests mirror the tree."""
     assert (ROOT / "tests" / f"test_{name}.py").exists()
+
+
+def test_every_url_parameter_has_its_word() -> None:
+    """A copied link has those of `url_state.WORDS` alone, and a notice names one by its word."""
+    used = {
+        name
+        for path in sorted((ROOT / "pages").rglob("*.py"))
+        for name in re.findall(
+            r'(?:url_state\.(?:read|write|follow|value)|\bread)\(\s*"([a-z]+)"', path.read_text("utf-8")
+        )
+    }
+    assert used >= {"website", "range", "band", "metric"}
+    assert used - set(url_state.WORDS) == set()
