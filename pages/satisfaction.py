@@ -13,17 +13,11 @@ from pages.components import (
     charts,
     chrome,
     comments,
+    export,
+    files,
     filters,
     formatting,
     satisfaction,
-    url_state,
-)
-from pages.components.export import offer
-from pages.components.files import (
-    answers_over_time,
-    comment_list,
-    satisfaction_components,
-    satisfaction_series,
 )
 from pages.components.panel import empty, note_staleness, panel
 
@@ -31,10 +25,8 @@ page = chrome.begin_page("Satisfaction")
 resolved = page.resolved
 days = periods.days_label(*resolved.conversations.local_days())
 before = formatting.without_year(periods.days_label(*resolved.previous.local_days()), days)
-notices: list[str] = []
-rating = comments.read_rating(notices)
+rating = comments.read_rating()
 chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
-url_state.show(notices)
 
 
 @st.fragment(parallel=True)
@@ -53,7 +45,7 @@ def draw_index() -> None:
             else:
                 satisfaction.draw_parts(opened.value, before, key="parts")
                 name, title = "satisfaction-components", "What moved the index"
-                offer(page, name, satisfaction_components, chart=title)
+                export.offer(page, name, files.satisfaction_components, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -76,7 +68,7 @@ def draw_course() -> None:
             )
             if words := satisfaction.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
-            offer(page, "satisfaction-over-time", satisfaction_series, chart="Index over time")
+            export.offer(page, "satisfaction-over-time", files.satisfaction_series, chart="Index over time")
         else:
             empty("No index in this period", "Choose a longer range in the sidebar.")
 
@@ -90,7 +82,7 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
         clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
         is_drawn = answers.total(counts.value, asked) > 0
         title = asked.title if is_drawn else None
-        offer(page, asked.name, answers_over_time, asked.name, chart=title)
+        export.offer(page, asked.name, files.answers_over_time, asked.name, chart=title)
         if clicked:
             filters.toggle("rating", clicked)
 
@@ -98,16 +90,14 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
 @st.fragment(parallel=True)
 def draw_comments() -> None:
     """What visitors wrote, newest first."""
-    shown: list[str] = []
-    pages = comments.read_page(shown)
     with panel("comments", height_px=420, border=False):
-        url_state.show(shown, is_small=True)
+        pages = comments.read_page()
         stars = None if rating is None else int(rating)
         latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.timezone, pages)
-            offer(page, "comments", comment_list, stars, only=chips)
+            export.offer(page, "comments", files.comment_list, stars, only=chips)
         else:
             empty(*comments.nothing(rating))
 

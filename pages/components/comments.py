@@ -15,15 +15,20 @@ RATINGS: Final = {"5": "5 of 5", "4": "4 of 5", "3": "3 of 5", "2": "2 of 5", "1
 _BADGES: Final = {1: "orange", 2: "orange", 3: "gray", 4: "primary", 5: "primary"}
 
 
-def read_rating(notices: list[str]) -> str | None:
-    """The rating that the URL keeps; None for all."""
+def read_rating() -> str | None:
+    """The rating that the URL keeps; None for all, with a notice where the URL names none that there is."""
+    notices: list[str] = []
     chosen = url_state.read("rating", "", url_state.choice(RATINGS), notices)
+    url_state.show(notices)
     return chosen or None
 
 
-def read_page(notices: list[str]) -> int:
-    """How many pages of comments the URL shows, at least one."""
-    return url_state.read("page", 1, _page, notices)
+def read_page() -> int:
+    """How many pages of comments the URL shows, at least one; a notice where it says no number."""
+    notices: list[str] = []
+    pages = url_state.read("page", 1, _page, notices)
+    url_state.show(notices, is_small=True)
+    return pages
 
 
 def rating_switch(chosen: str | None) -> None:
