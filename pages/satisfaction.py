@@ -37,7 +37,7 @@ def draw_index() -> None:
         note_staleness(opened, page.timezone)
         index, parts = st.columns([3, 7], gap="large")
         with index, st.container(gap="xsmall", key="index"):
-            cards.draw_card(opened.value.kpi, [], opened.questions, page.view)
+            cards.draw_card(opened.value.kpi, (), opened.questions, page.view)
             satisfaction.draw_headline(opened.value)
         with parts:
             if opened.value.kpi.value is None:

@@ -15,8 +15,8 @@ from analytics import cached, countries, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension, Total
 from analytics.cached import Reading, ResolvedView, VisitorFilters
 from analytics.country_codes import folded
-from pages.components import changes, chrome, explain, filters, formatting, url_state
-from pages.components.charts import Metric, sparkline
+from pages.components import changes, chrome, explain, filters, formatting, sparkline, url_state
+from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
 
 UNKNOWN = "-"
@@ -133,7 +133,7 @@ def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolve
                     METRICS[name].title,
                     formatting.count(total.value),
                     total.delta,
-                    sparkline(series, name),
+                    sparkline.course_of(series, name, formatting.count),
                     total.since,
                 )
                 for line in _notes(total, resolved):

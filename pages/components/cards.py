@@ -14,8 +14,8 @@ from analytics import cached
 from analytics.cached import Question, View
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.verdicts import Unit
-from pages.components import changes, explain, formatting, mix
-from pages.components.charts import METRICS, MetricKey, sparkline
+from pages.components import changes, explain, formatting, mix, sparkline
+from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
 
 CARD_MIN_WIDTH_PX = 148
@@ -113,7 +113,8 @@ def draw_cards(
         for key in KPI_ORDER:
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
-                    course = sparkline(series, METRICS[METRIC_OF[key]].column)
+                    metric = METRICS[METRIC_OF[key]]
+                    course = sparkline.course_of(series, metric.column, metric.text)
                     draw_card(board.kpis[key], course, board.questions[key], view)
                 else:
                     st.markdown(WORDING[key].title)
@@ -121,13 +122,13 @@ def draw_cards(
 
 
 def draw_card(
-    kpi: Kpi, course: Sequence[float], questions: Sequence[Question], view: View | None = None
+    kpi: Kpi, course: tuple[sparkline.Point, ...], questions: Sequence[Question], view: View | None = None
 ) -> None:
     """Draw one KPI: number, change, verdict, n, and the way to its explanation.
 
     Args:
         kpi: the KPI.
-        course: its values over time, for the sparkline; empty leaves it out.
+        course: as `sparkline.course_of` gives it; empty leaves it out.
         questions: what was asked for it, as sent.
         view: what is looked at, for what the explanation asks; None asks nothing.
     """

@@ -10,7 +10,7 @@ from typing import Literal
 import streamlit as st
 
 from analytics.verdicts import SHOWN_DECIMALS, Delta, Unit, Verdict
-from pages.components import formatting
+from pages.components import formatting, sparkline
 
 VERDICTS: dict[Verdict, str] = {
     "better": "better",
@@ -30,7 +30,7 @@ _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": 
 
 
 def draw_metric(
-    title: str, value: str, delta: Delta, sparkline: Sequence[float], since: date | None = None
+    title: str, value: str, delta: Delta, course: tuple[sparkline.Point, ...], since: date | None = None
 ) -> None:
     """Draw a number with its change, in colour where that is real, and its course.
 
@@ -38,7 +38,7 @@ def draw_metric(
         title: what it is called.
         value: the number as text.
         delta: its change.
-        sparkline: its course over time; empty leaves it out.
+        course: as `sparkline.course_of` gives it; empty leaves it out.
         since: first day that was counted, when not all of the period was; stands in the number itself.
     """
     text = change_text(delta)
@@ -50,9 +50,8 @@ def draw_metric(
             text,
             delta_color=_COLOURS.get(delta.verdict, "gray"),
             delta_arrow=_arrow(delta),
-            chart_data=list(sparkline) or None,
-            chart_type="area",
         )
+        sparkline.draw(course, title)
 
 
 def since_text(value: str, since: date | None) -> str:

@@ -122,14 +122,6 @@ def draw_series(
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
 
 
-def sparkline(series: pd.DataFrame | None, column: str) -> list[float]:
-    """The values of the period's finished buckets, for the course beside a number; empty without a series."""
-    if series is None:
-        return []
-    rows = series[(series["period"] == "current") & series["is_complete"]]
-    return [float(value) for value in rows[column].dropna()]
-
-
 def highest_of(now_rows: pd.DataFrame, past_rows: pd.DataFrame, *columns: str) -> float:
     """The highest value that an axis has to hold; 0.0 without values.
 

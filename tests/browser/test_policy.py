@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Window
 from tests.browser.test_every_page import settled
 
-CHART, SPARKLINE = ".js-plotly-plot .main-svg", "[data-testid=stMetric] .vega-embed svg path"
+CHART, SPARKLINE = ".js-plotly-plot .main-svg", ".sparkline i"
 TABLE, GLOBE, BUTTON = (
     "[data-testid=stDataFrame] canvas",
     ".st-key-globe-view canvas",

@@ -1,5 +1,6 @@
 """The shared parts of pages that need neither Streamlit nor a source."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import sun
-from pages.components import charts, formatting, percentiles, time_axis
+from pages.components import charts, formatting, percentiles, sparkline, time_axis
 
 
 @given(st.text())
@@ -184,6 +185,7 @@ def hourly(values: dict[int, float]) -> pd.DataFrame:
         {
             "period": "current",
             "bucket_start": starts,
+            "bucket_end": starts + pd.Timedelta(hours=1),
             "aligned_start": starts,
             "is_complete": True,
             "n": 1,
@@ -192,6 +194,26 @@ def hourly(values: dict[int, float]) -> pd.DataFrame:
             "p90_seconds": float("nan"),
         }
     )
+
+
+def test_a_course_starts_at_zero_and_names_each_value() -> None:
+    """A wobble of 3 % is 3 % of the height; neither a bucket without a value has a bar nor one that is not over."""
+    series = hourly({0: 97.0, 1: 100.0, 3: 0.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
+    course = sparkline.course_of(series, "median_response_seconds", formatting.duration)
+    assert [point.value for point in course] == [97.0, 100.0, None, 0.0]
+    html = sparkline._html(course, "Response", "#123456")
+    assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0"]
+    assert re.findall(r'title="([^"]+)"', html) == [
+        f"{point.label}: {point.text}" if point.value is not None else f"{point.label}: no value"
+        for point in course
+    ]
+    assert "1 m 40 s" in html
+
+
+def test_without_a_value_there_is_no_course() -> None:
+    """Neither without a series, nor where all of its values are missing."""
+    assert sparkline.course_of(None, "median_response_seconds", formatting.duration) == ()
+    assert sparkline.course_of(hourly({}), "median_response_seconds", formatting.duration) == ()
 
 
 @pytest.mark.parametrize("draw", ["series", "percentiles"])

@@ -35,9 +35,13 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
 def test_a_course_of_a_single_value_is_drawn(run_page: RunPage, three_conversations: Site) -> None:
     """All of it happened on one of seven days; what has no value has no course."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC", range="7d")
-    courses = {metric.label: list(metric.proto.chart_data) for metric in page.metric}
-    assert courses["Median response"] == [20.0]
-    assert courses["Median resolution"] == [900.0]
+    courses = [
+        element.proto.body for element in page.get("html") if 'class="sparkline"' in element.proto.body
+    ]
+    for title, value in (("Median response", "20 s"), ("Median resolution", "15 m")):
+        (course,) = [each for each in courses if f'aria-label="{title} over time' in each]
+        assert course.count("<i ") == 1
+        assert f': {value}"><i style="height:100.0%"' in course
 
 
 def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:

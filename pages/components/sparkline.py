@@ -1,0 +1,92 @@
+"""The course beside a number: a bar for each finished bucket, from zero, with its day and value on hover.
+
+Owns how a course looks. A bucket without a value has no bar; one whose value is zero has a line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from analytics.clock import Bucket
+from pages.components import time_axis
+from pages.components.palette import palette
+
+HEIGHT_PX = 40
+HOURS = {"hour": 2, "day": 26}
+"""A bucket shorter than this is an hour, or a day; all others are weeks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bucket.
+
+    Attributes:
+        label: Which hour, day or week.
+        value: None where it has none.
+        text: The value as it reads.
+    """
+
+    label: str
+    value: float | None
+    text: str
+
+
+def course_of(
+    series: pd.DataFrame | None, column: str, text: Callable[[float | None], str]
+) -> tuple[Point, ...]:
+    """Compute the course of a column over the finished buckets of the current period; empty without any value.
+
+    Args:
+        series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no course.
+        column: Of its numbers.
+        text: How a value reads.
+    """
+    if series is None:
+        return ()
+    rows = series[(series["period"] == "current") & series["is_complete"].astype(bool)]
+    if rows[column].isna().all():
+        return ()
+    labels = time_axis.bucket_labels(rows["bucket_start"], _bucket(rows))
+    values = [None if pd.isna(value) else float(value) for value in rows[column]]
+    return tuple(Point(label, value, text(value)) for label, value in zip(labels, values, strict=True))
+
+
+def draw(course: tuple[Point, ...], title: str) -> None:
+    """Draw a course; nothing without one.
+
+    Args:
+        course: As `course_of` gives it.
+        title: What the number is called.
+    """
+    if course:
+        st.html(_html(course, title, palette().accent))
+
+
+def _html(course: tuple[Point, ...], title: str, colour: str) -> str:
+    known = [point for point in course if point.value is not None]
+    highest = max((point.value for point in known if point.value is not None), default=0.0)
+    bars = "".join(_bar(point, highest) for point in course)
+    last = known[-1]
+    top = max(known, key=lambda point: point.value or 0.0)
+    alt = f"{title} over time: highest {top.text} on {top.label}, last {last.text} on {last.label}"
+    return (
+        f'<div class="sparkline" role="img" aria-label="{escape(alt)}" style="height:{HEIGHT_PX}px;color:{colour}">'
+        f"{bars}</div>"
+    )
+
+
+def _bar(point: Point, highest: float) -> str:
+    if point.value is None:
+        return f'<span title="{escape(point.label)}: no value"></span>'
+    share = 100 * max(point.value, 0.0) / highest if highest > 0 else 0.0
+    return (
+        f'<span title="{escape(f"{point.label}: {point.text}")}"><i style="height:{share:.1f}%"></i></span>'
+    )
+
+
+def _bucket(rows: pd.DataFrame) -> Bucket:
+    hours = (rows["bucket_end"] - rows["bucket_start"]).min().total_seconds() / 3600
+    return "hour" if hours < HOURS["hour"] else "day" if hours < HOURS["day"] else "week"
