@@ -14,7 +14,7 @@ from analytics.clock import Bucket
 from pages.components import time_axis
 from pages.components.palette import palette
 
-HEIGHT_PX = 40
+HEIGHT_PX = 28
 HOURS = {"hour": 2, "day": 26}
 """A bucket shorter than this is an hour, or a day; all others are weeks."""
 
