@@ -17,7 +17,7 @@ from analytics.errors import AnalyticsError
 from analytics.periods import Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
-from pages.components import audited, formatting, header, sidebar, sign_in, timing, url_state
+from pages.components import audited, formatting, header, sidebar, sign_in, theme, timing, url_state
 from pages.components.header import Data
 from pages.components.panel import end_page, failure, forget_drawn
 
@@ -73,6 +73,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
     )
     st.logo(ASSETS / "logo.svg", size="medium", icon_image=ASSETS / "icon.png")
     st.html(ASSETS / "style.css")
+    theme.follow()
     if st.session_state.get("page") != title:
         forget_drawn()
         st.session_state["page"] = title

@@ -430,6 +430,13 @@ def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..
     assert listed is not None
     assert listed["y"] > box["y"] + box["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.emulate_media(color_scheme="dark")
+    ocean = tuple(palette(is_dark=True).rgba("ocean")[:3])
+    for _attempt in range(60):
+        if _counted(_globe(page), ocean) > 1000:
+            break
+        page.wait_for_timeout(250)
+    assert _counted(_globe(page), ocean) > 1000
 
 
 def test_a_direct_link_to_live_needs_no_other_page_first(window: Callable[..., Window]) -> None:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.components import formatting
+from pages.components.palette import palette
 from tests.browser.conftest import Demo, Window
 
 TITLES = ("Median response", "Median resolution", "Handled by AI", "Satisfaction", "Unique visitors")
@@ -37,6 +38,16 @@ def test_overview_shows_five_cards_a_chart_and_no_error(window: Callable[..., Wi
     expect(page.get_by_text(re.compile("visitors? right now"))).to_be_visible()
     expect(page.get_by_text("Demo data").first).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    # Colours follow the theme of the system at once: nothing else on this page runs again within minutes.
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        accent = palette(is_dark=scheme == "dark").rgba("accent")[:3]
+        expect(page.locator(CHART_POINTS).last).to_have_css(
+            "stroke", f"rgb({accent[0]}, {accent[1]}, {accent[2]})"
+        )
+        expect(page.locator(".sparkline").first).to_have_css(
+            "color", f"rgb({accent[0]}, {accent[1]}, {accent[2]})"
+        )
 
 
 def test_cards_equal_a_direct_query_of_the_pipe(window: Callable[..., Window], demo: Demo) -> None:
