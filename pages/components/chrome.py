@@ -6,7 +6,6 @@ nothing here relies on it.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -17,11 +16,10 @@ from analytics.errors import AnalyticsError
 from analytics.periods import Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
-from pages.components import audited, formatting, header, sidebar, sign_in, theme, timing, url_state
+from pages.components import ASSETS, audited, formatting, header, sidebar, sign_in, theme, timing, url_state
 from pages.components.header import Data
 from pages.components.panel import end_page, failure, forget_drawn
 
-ASSETS = Path(__file__).parents[2] / "static"
 SIDEBAR_WIDTH_PX = 320
 
 

@@ -13,8 +13,8 @@ import streamlit as st
 from analytics import periods
 from analytics.cached import Reading
 from analytics.clock import parse_timezone
-from pages.components import download, files, filters, formatting
-from pages.components.chrome import ASSETS, Page
+from pages.components import ASSETS, download, files, filters, formatting
+from pages.components.chrome import Page
 
 CHART = ".js-plotly-plot"
 

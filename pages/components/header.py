@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime
 from typing import Literal
-from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from analytics import cached, periods
 from analytics.errors import AnalyticsError
 from analytics.views import ResolvedView, View
-from pages.components import formatting
+from pages.components import copy_link, formatting
 
 RENEWAL_SECONDS = 30
 Data = Literal["conversations", "visitors"]
@@ -45,7 +44,7 @@ def draw(title: str, view: View, resolved: ResolvedView, data: Data, *, has_rang
                 )
             st.space("stretch")
             toolbar = st.container(width="content")
-            _copy_link(view, resolved, has_range=has_range)
+            copy_link.offer(view, resolved, has_range=has_range)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-facts"):
             st.markdown(f":gray[{' · '.join(facts)}]", width="content")
             if has_range:
@@ -60,24 +59,6 @@ def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
     if data == "visitors" and not resolved.visitors.is_empty:
         return resolved.visitors.local_days()
     return resolved.conversations.local_days()
-
-
-def _copy_link(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
-    """A link to what is shown now: with the dates themselves, so that it shows the same next week."""
-    first, last = resolved.conversations.local_days()
-    state = {name: st.query_params[name] for name in st.query_params}
-    state |= {"website": resolved.website.slug, "tz": view.timezone}
-    if view.is_compared:
-        state.pop("compare", None)
-    if has_range:
-        state |= {"range": f"{first}..{last}"}
-    with st.popover("Copy link", type="tertiary", icon=":material/link:", key="copy-link"):
-        st.caption("This view with its dates fixed; who opens it needs access to the website.")
-        st.code(
-            f"{(st.context.url or '').split('?')[0]}?{urlencode(state, safe=':/')}",
-            language=None,
-            wrap_lines=True,
-        )
 
 
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)

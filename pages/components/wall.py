@@ -9,10 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from analytics.cached import KpiBoard, RightNow
-from pages.components import formatting, url_state
+from pages.components import ASSETS, formatting, url_state
 from pages.components.cards import METRIC_OF, WORDING
 from pages.components.charts import METRICS
-from pages.components.chrome import ASSETS
 
 REFRESH_SECONDS = 60.0
 ON = {"1": "on"}
