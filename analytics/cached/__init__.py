@@ -17,6 +17,7 @@ from analytics.cached.access import (
     resolve_view,
     viewer_for,
     websites,
+    websites_anew,
 )
 from analytics.cached.conversations import (
     conversation_breakdown,
@@ -129,4 +130,5 @@ __all__ = [
     "visitor_locations",
     "visitor_timeseries",
     "websites",
+    "websites_anew",
 ]

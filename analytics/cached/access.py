@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import streamlit as st
@@ -26,6 +27,14 @@ from analytics.views import ResolvedView, View
 
 _ended: Final[dict[Identity, datetime]] = {}
 """Sign-ins that were ended here, and when."""
+
+LOOK_AGAIN: Final = timedelta(seconds=5)
+"""How often a viewer's websites are read past the cache, at most, whatever websites they ask for."""
+
+_looked: Final[dict[str, datetime]] = {}
+"""Viewers whose websites were read past the cache, by user id, and when."""
+
+_looking: Final = threading.Lock()
 
 
 def is_demo() -> bool:
@@ -143,6 +152,25 @@ def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
         not_before=now - ACCESS_TRUST,
     )
     return tuple(website.at(now) for website in reading.value)
+
+
+def websites_anew(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
+    """As `websites`, read past the cache where that was not done in the last `LOOK_AGAIN`: one may be new.
+
+    Raises:
+        AccessDenied: The viewer may not look at anything.
+        SourceError: Postgres is down, and has been for too long to trust what was known.
+    """
+    user_id = admitted(viewer, now).user_id
+    with _looking:
+        for known in [each for each, looked in _looked.items() if now - looked >= LOOK_AGAIN]:
+            del _looked[known]
+        is_due = user_id not in _looked
+        if is_due:
+            _looked[user_id] = now
+    if is_due:
+        _websites_for_viewer.clear(user_id)
+    return websites(viewer, now)
 
 
 def resolve_view(view: View) -> ResolvedView:

@@ -16,7 +16,18 @@ from analytics.errors import AnalyticsError
 from analytics.periods import Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
-from pages.components import ASSETS, audited, formatting, header, sidebar, sign_in, theme, timing, url_state
+from pages.components import (
+    ASSETS,
+    audited,
+    formatting,
+    header,
+    sidebar,
+    sign_in,
+    theme,
+    timing,
+    url_state,
+    website,
+)
 from pages.components.header import Data
 from pages.components.panel import end_page, failure, forget_drawn
 
@@ -84,7 +95,10 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
             sign_in.refuse(
                 "No website yet", "Ask an owner of your organization to invite you, then reload this page."
             )
-        view = sidebar.draw(viewer, websites, now, notices, has_range=has_range)
+        chosen, websites = website.asked_for(viewer, websites, now)
+        if chosen is None:
+            website.draw_missing(title, viewer, websites)
+        view = sidebar.draw(viewer, websites, chosen, now, notices, has_range=has_range)
         resolved = cached.resolve_view(view)
     except AnalyticsError as error:
         st.title(title, anchor=False)

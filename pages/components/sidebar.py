@@ -12,7 +12,7 @@ from analytics import clock, tiers
 from analytics.access import Viewer, Website
 from analytics.periods import DEFAULT_RANGE, Range
 from analytics.views import View
-from pages.components import audited, formatting, sign_in, url_state
+from pages.components import formatting, sign_in, url_state
 
 PAGES = (
     ("pages/overview.py", "Overview", ":material/monitoring:"),
@@ -28,13 +28,20 @@ COMPARE = {"on": "on", "off": "off"}
 
 
 def draw(
-    viewer: Viewer, websites: Sequence[Website], now: datetime, notices: list[str], *, has_range: bool
+    viewer: Viewer,
+    websites: Sequence[Website],
+    website: Website,
+    now: datetime,
+    notices: list[str],
+    *,
+    has_range: bool,
 ) -> View:
     """Draw the sidebar; what the URL asks for and cannot have falls back, and a notice says so.
 
     Args:
         viewer: who looks.
         websites: those that the viewer may open, at least one.
+        website: the one looked at.
         now: the moment of this run, aware.
         notices: where fallbacks are reported.
         has_range: whether the page has dates to choose.
@@ -43,51 +50,61 @@ def draw(
     timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
     if browser is None and url_state.value("tz") is None:
         notices.append("Your browser does not say its timezone: days are those of UTC.")
-    website = _read_website(websites, notices)
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
     is_compared = url_state.read("compare", "on", url_state.choice(COMPARE), notices) == "on"
     if url_state.value("website") is None:
         url_state.write("website", website.slug)
     with st.sidebar:
-        with st.container(gap="xsmall", key="navigation"):
-            for path, label, icon in PAGES:
-                if path in STAFF_ONLY and not viewer.is_staff:
-                    continue
-                carried = url_state.everything() if label == st.session_state["page"] else url_state.shared()
-                st.page_link(path, label=label, icon=icon, query_params=carried, width="stretch")
-        st.space("xxsmall")
+        _navigation(viewer)
         _website_control(website, websites)
         if has_range:
             _range_control(selected, website, now, timezone)
             _compare_control(is_compared=is_compared)
         _timezone_control(timezone, browser)
-        _signed_in(viewer, website)
+        _plan(website)
+        _signed_in(viewer)
     return View(viewer, website.id, selected, timezone, now, is_compared)
 
 
-def _read_website(websites: Sequence[Website], notices: list[str]) -> Website:
-    by_slug = {website.slug: website for website in websites}
+def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
+    """Draw the sidebar of a page without a website: navigation, the choice of a website, who is signed in.
 
-    def parse(text: str) -> Website:
-        if text not in by_slug:
-            audited.refusal("This website does not exist or is not open to the viewer.", website=text)
-            raise ValueError("It does not exist or is not open to you.")
-        return by_slug[text]
+    Args:
+        viewer: who looks.
+        websites: those that the viewer may open.
+    """
+    with st.sidebar:
+        _navigation(viewer)
+        _website_control(None, websites)
+        _signed_in(viewer)
 
-    return url_state.read("website", websites[0], parse, notices)
 
-
-def _website_control(website: Website, websites: Sequence[Website]) -> None:
+def website_labels(websites: Sequence[Website]) -> dict[str, str]:
+    """Slug to name and domain, no two alike: the browser answers with the label."""
     labels = [_website_label(each) for each in websites]
-    # The browser answers with the label, so no two websites may share one.
-    names = {
+    return {
         each.slug: label if labels.count(label) == 1 else f"{label} ({each.slug})"
         for each, label in zip(websites, labels, strict=True)
     }
-    st.session_state["website_widget"] = website.slug
+
+
+def _navigation(viewer: Viewer) -> None:
+    with st.container(gap="xsmall", key="navigation"):
+        for path, label, icon in PAGES:
+            if path in STAFF_ONLY and not viewer.is_staff:
+                continue
+            carried = url_state.everything() if label == st.session_state["page"] else url_state.shared()
+            st.page_link(path, label=label, icon=icon, query_params=carried, width="stretch")
+    st.space("xxsmall")
+
+
+def _website_control(website: Website | None, websites: Sequence[Website]) -> None:
+    names = website_labels(websites)
+    st.session_state["website_widget"] = None if website is None else website.slug
     st.selectbox(
         "Website",
         list(names),
+        placeholder="Choose a website",
         format_func=lambda slug: names.get(slug, slug),
         key="website_widget",
         on_change=url_state.follow("website", "website_widget", str),
@@ -184,8 +201,11 @@ def _timezone(text: str) -> str:
     return clock.parse_timezone(text).key
 
 
-def _signed_in(viewer: Viewer, website: Website) -> None:
+def _plan(website: Website) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="signed-in"):
         st.badge(f"{website.tier.capitalize()} plan", color="primary" if website.tier == "paid" else "gray")
+
+
+def _signed_in(viewer: Viewer) -> None:
     st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
     sign_in.offer_sign_out()

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -123,13 +124,8 @@ def test_the_back_button_restores_the_range_before(window: Callable[..., Window]
     ("query", "words"),
     [
         pytest.param(
-            "website=nobody-has-this&range=soon&tz=Mars/Olympus&compare=maybe",
-            [
-                "does not exist or is not open to you",
-                "Not a range",
-                "Not a timezone",
-                "Possible are on, off",
-            ],
+            "range=soon&tz=Mars/Olympus&compare=maybe&metric=ai&utm_source=mail",
+            ["a range of dates we do not know", "a timezone we do not know", "a comparison we do not know"],
             id="all of it",
         ),
         pytest.param("range=2001-01-01..2001-02-01", ["Data reaches back"], id="out of tier"),
@@ -144,6 +140,35 @@ def test_a_tampered_address_falls_back_with_a_notice(
         expect(page.get_by_text(said).first).to_be_visible()
     _card(page, "median_response")
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    if "soon" in query:
+        _a_copied_link_has_what_was_understood(page)
+
+
+def _a_copied_link_has_what_was_understood(page: Page) -> None:
+    """One click, the dates fixed, nothing of what was ignored; where the browser refuses, the link stands there."""
+    page.evaluate("() => { navigator.clipboard.writeText = async text => { window.copied = text } }")
+    button, status = (
+        page.get_by_role("button", name="Copy link"),
+        page.locator(".st-key-copy-link [role=status]"),
+    )
+    button.press("Enter")
+    expect(status).to_have_text("Copied")
+    first, last = _days_of_a_week("Europe/London")
+    expected = {"website": [_query(page.url)["website"][0]], "range": [f"{first}..{last}"], "metric": ["ai"]}
+    assert _query(page.evaluate("window.copied")) == expected | {"tz": ["Europe/London"]}
+    page.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error('refused') } }")
+    button.click()
+    expect(status).to_contain_text("Press Ctrl+C")
+    by_hand = page.get_by_label("Link to copy")
+    expect(by_hand).to_be_focused()
+    assert by_hand.input_value() == page.evaluate("window.copied")
+    page.get_by_role("button", name="Remove it").first.click()
+    expect(page.get_by_role("button", name="Remove it")).to_have_count(2)
+
+
+def _days_of_a_week(timezone: str) -> tuple[date, date]:
+    today = datetime.now(ZoneInfo(timezone)).date()
+    return today - timedelta(days=6), today
 
 
 def test_a_phone_shows_cards_in_one_column_and_never_scrolls_sideways(window: Callable[..., Window]) -> None:

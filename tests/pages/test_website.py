@@ -1,0 +1,105 @@
+"""A link to a website that is new, does not exist, or is not open to the viewer."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import psycopg
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analytics import sources
+from tests.conftest import LocalStack
+from tests.pages.conftest import RunPage, Site, query_of, source_of, text_of
+
+PAGES = [
+    f"pages/{name}.py"
+    for name in ("overview", "conversations", "satisfaction", "visitors", "live", "data_health")
+]
+MISSING = "This website does not exist or is not open to you"
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose websites were read from Postgres, one entry per read."""
+    real, seen = sources.websites_for_viewer, []
+
+    def counted(postgres: object, user_id: str, role: str) -> object:
+        seen.append(user_id)
+        return real(postgres, user_id, role)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sources, "websites_for_viewer", counted)
+    return seen
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_missing_website_has_a_page_without_numbers(
+    path: str, run_page: RunPage, three_conversations: Site
+) -> None:
+    """No website's numbers stand under its address; the viewer's own are offered, and open at a click."""
+    page = run_page(path, website="not-there", range="10d")
+    assert not page.exception
+    assert MISSING in text_of(page)
+    drawn = ("metric", "plotly_chart", "arrow_data_frame", "deck_gl_json_chart", "bidi_component")
+    assert [element for kind in drawn for element in page.get(kind)] == []
+    assert query_of(page)["website"] == "not-there"
+    assert page.selectbox(key="website_widget").value is None
+    if path == PAGES[0]:
+        page.button(key=f"open-{three_conversations.slug}").click().run()
+        assert query_of(page) == {"website": three_conversations.slug, "range": "10d"}
+        assert page.metric
+
+
+def test_a_new_website_is_found_past_the_cache(
+    run_page: RunPage, site: Site, make_site: Callable[..., Site], reads: list[str]
+) -> None:
+    """The list of websites is known, then one is made: its link opens it at once."""
+    run_page("app.py", website=site.slug)
+    assert len(reads) == 1
+    new = make_site(name="Brand new")
+    page = run_page("app.py", website=new.slug)
+    assert MISSING not in text_of(page)
+    assert "Brand new" in text_of(page)
+    assert len(reads) == 2
+
+
+@pytest.fixture
+def member(staff: str, site: Site, stack_environment: LocalStack) -> str:
+    """The viewer, as a member of the site's organization and no staff."""
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET role = NULL WHERE id = %s', (staff,))
+        connection.execute(
+            "INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES (%s, %s, %s, 'member', now())",
+            (uuid4().hex, site.organization_id, staff),
+        )
+    return staff
+
+
+def test_one_out_of_reach_is_as_one_that_does_not_exist(
+    run_page: RunPage,
+    member: str,
+    make_site: Callable[..., Site],
+    reads: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same page and the same number of reads: nothing tells that it exists."""
+    del member
+    other = make_site(name="Secret shop")
+    pages: list[AppTest] = []
+    counts: list[int] = []
+    for slug in (other.slug, other.slug[:-1] + ("0" if other.slug[-1] != "0" else "1")):
+        monkeypatch.setattr("analytics.cached.access._looked", {})
+        reads.clear()
+        pages.append(run_page("app.py", website=slug))
+        counts.append(len(reads))
+    assert MISSING in text_of(pages[0])
+    assert source_of(pages[0]) == source_of(pages[1])
+    assert [button.key for button in pages[0].button] == [button.key for button in pages[1].button]
+    assert counts[0] - 1 == counts[1] == 1, "the first of them also reads the list that the page begins with"
+
+
+def test_guessing_reads_postgres_once(run_page: RunPage, site: Site, reads: list[str]) -> None:
+    """Whatever is asked for: a viewer's websites are read past the cache once in some seconds."""
+    run_page("app.py", website=site.slug)
+    for guess in range(4):
+        run_page("app.py", website=f"guess-{guess}")
+    assert len(reads) == 2
