@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import sources
 from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, Site, query_of, source_of, text_of
+from tests.pages.conftest import RunPage, Site, offered, query_of, source_of, text_of
 
 PAGES = [
     f"pages/{name}.py"
@@ -39,8 +39,9 @@ def test_a_missing_website_has_a_page_without_numbers(
     page = run_page(path, website="not-there", range="10d")
     assert not page.exception
     assert MISSING in text_of(page)
-    drawn = ("metric", "plotly_chart", "arrow_data_frame", "deck_gl_json_chart", "bidi_component")
+    drawn = ("metric", "plotly_chart", "arrow_data_frame", "deck_gl_json_chart")
     assert [element for kind in drawn for element in page.get(kind)] == []
+    assert offered(page) == set()
     assert query_of(page)["website"] == "not-there"
     assert page.selectbox(key="website_widget").value is None
     if path == PAGES[0]:
