@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from analytics.errors import ConfigError
+from analytics.product_link import checked_template
 
 DEMO_EMAIL: Final = "demo@inbox-analytics.example"
 
@@ -128,6 +129,7 @@ class Settings(BaseModel):
         grace_days: Days between the end of a subscription and the purge that `retention` does.
         demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
         demo_email: Who the demo viewer is.
+        conversation_url: Template of a conversation's address in the product (`analytics.product_link`); None for no links.
         public_url: Where browsers find the dashboard, without a trailing slash; None where it is not said.
         oidc_metadata_url: The identity provider's document, ending in `/.well-known/openid-configuration`; None where
             sign-in is configured in `.streamlit/secrets.toml`, or not at all.
@@ -160,6 +162,7 @@ class Settings(BaseModel):
     grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
     demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
     demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
+    conversation_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_CONVERSATION_URL")
     public_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_PUBLIC_URL")
     oidc_metadata_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_METADATA_URL")
     oidc_client_id: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_ID")
@@ -202,6 +205,11 @@ class Settings(BaseModel):
     @classmethod
     def _has_a_plain_path(cls, value: str) -> str:
         return with_plain_path(value)
+
+    @field_validator("conversation_url")
+    @classmethod
+    def _names_a_conversation(cls, value: str) -> str:
+        return checked_template(value)
 
     @field_validator("address")
     @classmethod

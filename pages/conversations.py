@@ -8,7 +8,7 @@ import streamlit as st
 
 from analytics import cached, conversations
 from analytics.selection import Measure
-from pages.components import chrome, distribution, export, files, filters, heatmap, percentiles, url_state
+from pages.components import chrome, distribution, export, files, filters, heatmap, percentiles, work_list
 from pages.components import conversations as rows
 from pages.components.panel import empty, note_staleness, panel
 
@@ -88,24 +88,24 @@ def draw_week() -> None:
 @st.fragment(parallel=True)
 def draw_list() -> None:
     """The conversations behind the selection."""
-    with panel("list", "Conversations behind these numbers", height_px=700):
-        reading = cached.conversation_list(page.view, selection, rows.read_page())
+    with panel("list", height_px=700):
+        sort = work_list.draw_header()
+        reading = cached.conversation_list(page.view, selection, work_list.read_page(), sort)
         note_staleness(reading, page.timezone)
-        rows.note_unknown(reading)
+        work_list.note_unknown(reading, sort)
         if reading.value.total:
-            rows.draw_list(reading.value, page.timezone)
+            work_list.draw_list(reading.value, page.website, page.timezone)
             with st.container(horizontal=True, vertical_alignment="center"):
-                rows.draw_pages(reading.value)
-                st.space("stretch")
-                export.offer(page, "conversations", files.conversation_list, selection, only=chosen)
+                work_list.draw_pages(reading.value)
+                only = chosen | {"sort": work_list.SORTS[sort]}
+                export.offer(page, "conversations", files.conversation_list, selection, sort, only=only)
         else:
             empty("No conversations here", LONGER)
 
 
-url_state.show(notices)
-with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
-    filters.chips(chosen)
-    rows.draw_filter(selection)
+rows.draw_filters(selection, notices)
+if selection.status:  # a click on the funnel asks for the rows
+    draw_list()
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)
@@ -116,4 +116,5 @@ with main:
 with side:
     draw_outcomes()
 draw_week()
-draw_list()
+if not selection.status:
+    draw_list()

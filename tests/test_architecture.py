@@ -17,7 +17,7 @@ ANALYTICS: Final = ROOT / "analytics"
 LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"}
-    | {"loopback", "demo_mode", "complaint", "scrubbing"},
+    | {"loopback", "demo_mode", "complaint", "scrubbing", "product_link"},
     frozenset({"telemetry"}),
     frozenset(
         {

@@ -91,6 +91,14 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("DATABASE_URL", "mysql://u:p@h/d", "must start with postgresql://", id="other database"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "0", "not usable", id="no budget"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "many", "not usable", id="no number"),
+        pytest.param(
+            *("INBOX_ANALYTICS_CONVERSATION_URL", "https://a.example/c", "it must have {id}"),
+            id="no conversation",
+        ),
+        pytest.param(
+            *("INBOX_ANALYTICS_CONVERSATION_URL", "javascript:{id}", "must start with http"),
+            id="script as link",
+        ),
         pytest.param("INBOX_ANALYTICS_GRACE_DAYS", "-1", "not usable", id="grace in the past"),
         pytest.param("INBOX_ANALYTICS_DEMO", "maybe", "not usable", id="no boolean"),
         pytest.param("INBOX_ANALYTICS_DEMO", "1", "local stack alone", id="demo on real events"),

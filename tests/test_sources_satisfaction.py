@@ -52,6 +52,20 @@ def test_comments_come_newest_first_with_all_they_need(postgres: Postgres, produ
     assert found["topic"].isna().tolist() == [True, False]
     assert found["created_at"].tolist() == [AT + timedelta(hours=1), AT]
     assert found["total"].tolist() == [2, 2]
+    assert found["conversation_id"].isna().all()
+
+
+def test_a_comment_names_its_conversation(postgres: Postgres, product: Product) -> None:
+    """Only where that is the website's own."""
+    own = product.add_conversation(AT)
+    elsewhere = product.add_website(f"other-{product.key}")
+    other = product.add_conversation(AT)
+    product.update("conversation", other, website_id=elsewhere)
+    for name in (own, other):
+        product.add_feedback(AT, 4, comment=name, conversation_id=name)
+    found = comments(postgres, product).set_index("comment")["conversation_id"]
+    assert found[own] == own
+    assert found.isna().tolist().count(True) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,7 +76,9 @@ def test_a_comment_without_a_word_is_none(postgres: Postgres, product: Product, 
     product.add_feedback(AT, 4, comment=comment)
     found = comments(postgres, product)
     assert len(found) == 0
-    assert [str(dtype) for dtype in found.dtypes] == ["datetime64[us, UTC]", "int64", "str", "str", "int64"]
+    assert [str(dtype) for dtype in found.dtypes] == [
+        *("datetime64[us, UTC]", "int64", "str", "str", "str", "int64")
+    ]
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -9,6 +9,7 @@ back marked stale.
 from analytics.access import Viewer, Website
 from analytics.cached.access import (
     admitted,
+    conversation_address,
     end_sign_in,
     has_changed,
     identity_of,
@@ -92,6 +93,7 @@ __all__ = [
     "ask",
     "cache_savings",
     "clear",
+    "conversation_address",
     "conversation_breakdown",
     "conversation_breakdown_before",
     "conversation_list",

@@ -9,7 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from analytics import access, sources, views
+from analytics import access, product_link, sources, views
 from analytics.access import OwnedWebsite, User, Viewer, Website
 from analytics.cached.reading import (
     ACCESS_TRUST,
@@ -35,6 +35,24 @@ _looked: Final[dict[str, datetime]] = {}
 """Viewers whose websites were read past the cache, by user id, and when."""
 
 _looking: Final = threading.Lock()
+
+
+def conversation_address(website: Website, conversation_id: str) -> str | None:
+    """The address of a conversation in the product; None where no template is set.
+
+    Args:
+        website: Whose conversation.
+        conversation_id: Untrusted text; it is encoded.
+
+    Raises:
+        ConfigError: The environment is not complete.
+    """
+    template = load_settings().conversation_url
+    if template is None:
+        return None
+    return product_link.conversation_address(
+        template, conversation_id=conversation_id, website_id=website.id, website_slug=website.slug
+    )
 
 
 def is_demo() -> bool:

@@ -10,6 +10,7 @@ LATEST_COMMENTS = Schema(
         Column("rating", "int", "1 to 5"),
         Column("topic", "string", "what it was about; untrusted text", is_nullable=True),
         Column("comment", "string", "what the visitor wrote; untrusted text"),
+        Column("conversation_id", "string", "what it rates", is_nullable=True),
         Column("total", "int", "comments that match, also those past the limit; the same on every row"),
     ),
 )

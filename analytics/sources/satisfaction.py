@@ -12,7 +12,9 @@ from analytics.readings import Answer
 from analytics.sources.asking import sql_frame
 
 _LATEST_COMMENTS: Final = r"""
-SELECT feedback.created_at, feedback.rating, feedback.topic, feedback.comment, count(*) OVER () AS total
+SELECT feedback.created_at, feedback.rating, feedback.topic, feedback.comment,
+       CASE WHEN conversation.website_id = feedback.website_id THEN conversation.id END AS conversation_id,
+       count(*) OVER () AS total
 FROM feedback
 JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
 LEFT JOIN conversation ON conversation.id = feedback.conversation_id

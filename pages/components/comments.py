@@ -5,6 +5,8 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
+from analytics import cached
+from analytics.access import Website
 from pages.components import formatting, url_state
 
 PAGE_ROWS: Final = 20
@@ -83,9 +85,16 @@ def nothing(rating: str | None) -> tuple[str, str]:
     return f"No comments with a rating of {RATINGS[rating]}", "Take the filter away to see the others."
 
 
-def table(comments: pd.DataFrame) -> pd.DataFrame:
-    """The comments as rows, with their whole text."""
-    return comments.drop(columns="total").rename(columns={"rating": "rating_1_to_5"})
+def table(comments: pd.DataFrame, website: Website) -> pd.DataFrame:
+    """The comments as rows, with their whole text; `link` leads to the conversation where a template is set."""
+    rows = comments.drop(columns="total").rename(columns={"rating": "rating_1_to_5"})
+    if cached.conversation_address(website, "") is None:
+        return rows
+    links = [
+        cached.conversation_address(website, name) if isinstance(name, str) else None
+        for name in rows["conversation_id"]
+    ]
+    return rows.assign(link=pd.Series(links, index=rows.index, dtype="str"))
 
 
 def _draw_comment(rating: int, comment: str, topic: str, at: pd.Timestamp, timezone: str) -> None:

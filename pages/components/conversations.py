@@ -1,30 +1,30 @@
-"""The conversations behind a selection: what the URL selects, in words, who handled them, and the list itself.
+"""The conversations behind a selection: what the URL selects, in words, and who handled them.
 
-Owns how a conversation and a selection read. Counts and times come ready from `analytics.conversations`.
+Owns how a selection reads. Counts and times come ready from `analytics.conversations`; the list is `work_list`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from types import MappingProxyType
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
-from analytics.cached import Reading
-from analytics.clock import parse_timezone
-from analytics.conversations import PAGE_ROWS, Escalations, Listing
-from analytics.exports import ROW_LIMIT
+from analytics.conversations import Escalations
 from analytics.selection import (
     BAND_COUNT,
+    BAND_SECONDS,
     EVERYTHING,
     Band,
     Cell,
     HandledBy,
+    Limit,
     Measure,
     Selection,
+    Status,
     parse_handled,
+    parse_status,
 )
 from pages.components import changes, filters, formatting, url_state
 from pages.components.distribution import band_label
@@ -35,6 +35,18 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 HANDLED: dict[HandledBy, str] = {"ai": "AI agent", "human": "People"}
 MEASURES: dict[Measure, str] = {"response": "Response", "resolution": "Resolution"}
 ESCALATED = {"yes": "Yes"}
+FUNNEL: Mapping[Status, str] = MappingProxyType(
+    {
+        "started": "Started in this period",
+        "unanswered": "Not answered",
+        "answered": "Answered",
+        "open": "Not resolved, answered or not",
+        "unresolved": "Answered, not resolved",
+        "resolved": "Answered and resolved",
+        "resolved_unanswered": "Resolved without an answer",
+    }
+)
+"""How far the conversations started in the period came by its end."""
 SENTIMENTS = {"positive": "Positive", "neutral": "Neutral", "negative": "Negative"}
 STATUSES = {
     "open": "Open",
@@ -56,21 +68,10 @@ def read_selection(notices: list[str]) -> Selection:
         cell=read("cell", Cell.parse),
         handled_by=read("handled", parse_handled),
         is_escalated=read("escalated", url_state.choice(ESCALATED)) is not None,
+        status=read("status", parse_status),
+        within=read("within", Limit.parse),
+        longer=read("longer", Limit.parse),
     )
-
-
-def read_page() -> int:
-    """The page of the list that the URL names, from 1; a notice where it names none."""
-    notices: list[str] = []
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text)):
-            raise ValueError("Pages are counted from 1.")
-        return int(text)
-
-    number = url_state.read("page", 1, parse, notices)
-    url_state.show(notices, is_small=True)
-    return number
 
 
 def in_words(selection: Selection) -> dict[str, str]:
@@ -88,25 +89,69 @@ def in_words(selection: Selection) -> dict[str, str]:
         words["handled"] = HANDLED[selection.handled_by]
     if selection.is_escalated:
         words["escalated"] = "Yes"
+    if selection.status is not None:
+        words["status"] = FUNNEL[selection.status]
+    for name, limit in (("within", selection.within), ("longer", selection.longer)):
+        if limit is not None:
+            words[name] = limit_words(limit)
     return words
 
 
-def draw_filter(selection: Selection) -> None:
+def limit_words(limit: Limit) -> str:
+    """A limit on a time.
+
+    >>> limit_words(Limit("response", 900))
+    'response 15 m'
+    """
+    return f"{limit.measure} {formatting.duration(float(limit.seconds))}"
+
+
+def draw_filters(selection: Selection, notices: list[str]) -> None:
+    """Draw what narrows the page: what the URL says wrong, a chip for each filter, and the way to others.
+
+    Args:
+        selection: What the URL selects.
+        notices: As `read_selection` wrote them.
+    """
+    url_state.show(notices)
+    with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
+        filters.chips(in_words(selection))
+        _draw_filter(selection)
+
+
+def _draw_filter(selection: Selection) -> None:
     """Draw a button that opens the choice of band and hour: what a click on a chart does, for keyboard and phone."""
     bands = [Band(measure, index) for measure in MEASURES for index in range(BAND_COUNT)]
     cells = [Cell(weekday, hour) for weekday in range(1, 8) for hour in range(24)]
+    limits = [Limit(measure, int(seconds)) for measure in MEASURES for seconds in BAND_SECONDS]
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary", key="filter"):
-        _choice("band", "Time", selection.band, {str(band): _capital(_band_words(band)) for band in bands})
+        _choice("status", "Status at the end of the period", selection.status, dict(FUNNEL.items()))
+        _choice(
+            "band",
+            "Response or resolution time",
+            selection.band,
+            {str(band): _capital(_band_words(band)) for band in bands},
+        )
+        for name, label, limit in (
+            ("within", "Within", selection.within),
+            ("longer", "Longer than", selection.longer),
+        ):
+            every = {
+                str(each): _capital(limit_words(each)) for each in (*limits, *([limit] if limit else []))
+            }
+            _choice(name, label, limit, every)
         _choice(
             "cell",
-            "Started on",
+            "Hour of the week",
             selection.cell,
             {str(cell): cell_label(cell.weekday, cell.hour) for cell in cells},
         )
         st.caption("A click on a band or an hour in the charts does the same.")
 
 
-def _choice(name: str, label: str, chosen: Band | Cell | None, options: dict[str, str]) -> None:
+def _choice(
+    name: str, label: str, chosen: Band | Cell | Limit | Status | None, options: Mapping[str, str]
+) -> None:
     st.session_state[f"{name}_choice"] = None if chosen is None else str(chosen)
     st.selectbox(
         label,
@@ -229,114 +274,3 @@ def _choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
         help="Show all again" if is_chosen else "Show only these on this page",
     ):
         filters.toggle(name, value)
-
-
-def draw_list(listing: Listing, timezone: str) -> None:
-    """Draw one page of conversations and the way to the others.
-
-    Args:
-        listing: `cached.conversation_list`; not empty.
-        timezone: whose clock the starts are shown on.
-    """
-    rows, zone = listing.rows, parse_timezone(timezone)
-    started = rows["started_at"].fillna(rows["first_event_at"])
-    table = pd.DataFrame(
-        {
-            "Started": [_clock(at.to_pydatetime(), zone) for at in started],
-            "Status": [
-                _status(status, is_known=known)
-                for status, known in zip(rows["status"], rows["is_known"], strict=True)
-            ],
-            "Response": rows["response_seconds"],
-            "Resolution": rows["resolution_seconds"],
-            "Handled by": [HANDLED.get(who, formatting.MISSING) for who in rows["handled_by"]],
-            "Escalated": ["Yes" if escalated else formatting.MISSING for escalated in rows["is_escalated"]],
-            "Sentiment": [SENTIMENTS.get(mood, formatting.MISSING) for mood in rows["sentiment"]],
-            "Rating": [
-                formatting.MISSING if pd.isna(rating) else f"{rating:.0f} of 5" for rating in rows["rating"]
-            ],
-            "Place": [
-                formatting.in_table(formatting.place(_text(city), _text(country)))
-                if _text(city) or _text(country)
-                else formatting.MISSING
-                for city, country in zip(rows["city"], rows["country_code"], strict=True)
-            ],
-            "Conversation": [formatting.in_table(formatting.plain(name)) for name in rows["conversation_id"]],
-        }
-    )
-    st.dataframe(
-        table.style.format(dict.fromkeys(("Response", "Resolution"), _duration)),
-        hide_index=True,
-        height="content",
-        placeholder=formatting.MISSING,
-        column_config={
-            "Started": st.column_config.TextColumn(
-                width=122,
-                help="On the clock of this page. Rows are ordered by what happened first in the period, newest on top.",
-            ),
-            "Status": st.column_config.TextColumn(
-                width=84,
-                help="As it is now. “Deleted, test”: the conversation was deleted, or is a test visitor's",
-            ),
-            "Response": st.column_config.Column(width=74),
-            "Resolution": st.column_config.Column(width=80),
-            "Handled by": st.column_config.TextColumn(width=78),
-            "Escalated": st.column_config.TextColumn(width=72),
-            "Sentiment": st.column_config.TextColumn(width=74),
-            "Rating": st.column_config.TextColumn(width=58, help="Of the newest feedback"),
-            "Place": st.column_config.TextColumn(width=150),
-            "Conversation": st.column_config.TextColumn(width=140),
-        },
-        key="conversation-list",
-        alt=f"{len(table)} conversations, newest first: start, status, times, outcome, sentiment, rating, place",
-    )
-
-
-def note_unknown(reading: Reading[Listing]) -> None:
-    """Say so where Postgres could not be read: the times stand, what it knows is missing."""
-    for failure in reading.failures:
-        st.caption(
-            ":material/cloud_off: Status, sentiment, rating and place are missing: "
-            f"{formatting.markdown(failure.message)}"
-        )
-
-
-def page_words(listing: Listing) -> str:
-    """Which rows a page of the list has."""
-    first = (listing.page - 1) * PAGE_ROWS + 1
-    last = first + len(listing.rows) - 1
-    return f"{formatting.count(first)} to {formatting.count(last)} of {formatting.count(listing.total)}"
-
-
-def draw_pages(listing: Listing) -> None:
-    """Draw which rows these are, and the other pages; the choice is kept in the URL as `page`."""
-    limit = f"; the CSV has the first {formatting.count(ROW_LIMIT)}" if listing.total > ROW_LIMIT else ""
-    st.caption(f"{page_words(listing)}, all with an event in this period{limit}", width="content")
-    if listing.page_count > 1:
-        key = f"pages-{listing.page}-of-{listing.page_count}"
-        st.pagination(
-            listing.page_count,
-            default=listing.page,
-            max_visible_pages=5,
-            key=key,
-            on_change=url_state.follow("page", key, lambda page: None if page == 1 else str(page)),
-        )
-
-
-def _status(status: object, *, is_known: bool) -> str:
-    if not is_known:
-        return "Deleted, test"
-    return STATUSES.get(str(status), formatting.plain(_text(status)) or formatting.MISSING)
-
-
-def _duration(seconds: object) -> str:
-    return formatting.duration(seconds if isinstance(seconds, float) else None)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _clock(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b, %H:%M}"

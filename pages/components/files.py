@@ -19,7 +19,7 @@ from analytics.clock import day_starts, parse_timezone
 from analytics.exports import ROW_LIMIT
 from analytics.periods import Period
 from analytics.places import Cell
-from analytics.selection import BAND_COUNT, Measure, Selection
+from analytics.selection import BAND_COUNT, DEFAULT_SORT, Measure, Selection, Sort
 from analytics.views import ResolvedView, View
 from pages.components import (
     answers,
@@ -32,8 +32,9 @@ from pages.components import (
     percentiles,
     satisfaction,
     visitors,
+    work_list,
 )
-from pages.components.conversations import HANDLED, SENTIMENTS, STATUSES, WEEKDAYS
+from pages.components.conversations import HANDLED, WEEKDAYS
 from pages.components.distribution import band_label
 
 Instants = tuple[datetime, datetime]
@@ -117,9 +118,11 @@ def hours(view: View, selection: Selection) -> Table:
     return _of_now(resolved, named)
 
 
-def conversation_list(view: View, selection: Selection) -> Table:
-    """Every conversation behind a selection, newest first."""
-    return _of_list(cached.resolve_view(view), cached.every_conversation(view, selection), _in_words)
+def conversation_list(view: View, selection: Selection, sort: Sort = DEFAULT_SORT) -> Table:
+    """Every conversation behind a selection, in the order of the list."""
+    resolved = cached.resolve_view(view)
+    whole = cached.every_conversation(view, selection, sort)
+    return _of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
 
 
 def visitor_series(view: View, filters: VisitorFilters) -> Table:
@@ -177,7 +180,12 @@ def answers_over_time(view: View, name: answers.Name) -> Table:
 
 def comment_list(view: View, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
     """Every comment, newest first."""
-    return _of_list(cached.resolve_view(view), cached.every_comment(view, rating), comments.table)
+    resolved = cached.resolve_view(view)
+
+    def table(rows: pd.DataFrame) -> pd.DataFrame:
+        return comments.table(rows, resolved.website)
+
+    return _of_list(resolved, cached.every_comment(view, rating), table)
 
 
 def visitor_minutes(view: View) -> Table:
@@ -327,16 +335,3 @@ def _buckets(series: pd.DataFrame) -> pd.DataFrame:
     } | {"satisfaction_index": "satisfaction_index_points"}
     words = series.drop(columns=["bucket_index", "aligned_start"], errors="ignore").rename(columns=units)
     return words.assign(period=words["period"].map(PERIODS))
-
-
-def _in_words(rows: pd.DataFrame) -> pd.DataFrame:
-    """The list of conversations in words; see `cached.conversation_list`."""
-    is_known = rows["is_known"]
-    worded = rows.assign(
-        handled_by=rows["handled_by"].map(HANDLED),
-        sentiment=rows["sentiment"].map(SENTIMENTS),
-        status=rows["status"]
-        .map(lambda status: STATUSES.get(status, status), na_action="ignore")
-        .where(is_known, "Deleted or test"),
-    )
-    return worded.drop(columns="is_known").rename(columns={"rating": "rating_1_to_5"})

@@ -18,6 +18,10 @@ NAMES = {
     "cell": "Hour of the week",
     "handled": "Handled by",
     "escalated": "Escalated",
+    "status": "Status",
+    "within": "Within",
+    "longer": "Longer than",
+    "sort": "Order",
     "rating": "Rating",
 }
 

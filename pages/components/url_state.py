@@ -48,6 +48,10 @@ WORDS: Final[Mapping[str, str]] = {
     "cell": "filter",
     "handled": "filter",
     "escalated": "filter",
+    "status": "filter",
+    "within": "filter",
+    "longer": "filter",
+    "sort": "order of the list",
     "rating": "filter",
 }
 """Every parameter of the dashboard, and what it is called; a copied link has no others."""
