@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
+from statistics import median, quantiles
 from typing import Final, Literal
 
 import pandas as pd
@@ -21,8 +21,11 @@ from analytics.tally import Tallied
 SourceState = Literal["ok", "slow", "refused", "unreachable"]
 FlowState = Literal["usual", "unusual", "unknown", "none"]
 
-KEPT_PROBES: Final = 20
-"""How many probes of a source are kept; the median over them is what says slow."""
+KEPT_PROBES: Final = 120
+"""How many probes of a source are kept: an hour, at one every half minute; the median over them is what says slow."""
+
+ENOUGH_FOR_P95: Final = 20
+"""Below this many answers the 95th percentile is the slowest one, and is not said."""
 
 SLOW_SECONDS: Final[Mapping[Source, float]] = {"tinybird": 1.0, "postgres": 0.5}
 """A median above this is slow: pages read several times of each, and people wait for the sum."""
@@ -66,6 +69,7 @@ class SourceHealth:
         state: ok | slow (it answers, the median is above `SLOW_SECONDS`) | refused (it answers no) | unreachable.
         checked_at: When it was last asked, UTC.
         median_seconds: Over the probes that were answered; None when none was.
+        p95_seconds: The 95th percentile of the same; None below `ENOUGH_FOR_P95` answers.
         probes: How many probes that median is of.
         error: Why it is refused or unreachable; None when it answers.
     """
@@ -74,6 +78,7 @@ class SourceHealth:
     state: SourceState
     checked_at: datetime
     median_seconds: float | None
+    p95_seconds: float | None
     probes: int
     error: SourceError | None
 
@@ -136,7 +141,8 @@ def source_health(probes: Sequence[Probe]) -> SourceHealth:
     seconds = [probe.seconds for probe in probes if probe.seconds is not None]
     middle = median(seconds) if seconds else None
     state = _state(last, middle or 0.0, len(seconds))
-    return SourceHealth(last.source, state, last.at, middle, len(seconds), last.error)
+    p95 = quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) >= ENOUGH_FOR_P95 else None
+    return SourceHealth(last.source, state, last.at, middle, p95, len(seconds), last.error)
 
 
 def _state(last: Probe, middle: float, answers: int) -> SourceState:

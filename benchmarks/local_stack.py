@@ -37,6 +37,7 @@ PIPES: Mapping[str, Mapping[str, object]] = {
     "visitor_activity": {},
     "data_freshness": {},
     "event_volume": {"starts": "day_starts"},
+    "website_freshness": {},
 }
 
 

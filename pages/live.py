@@ -18,7 +18,7 @@ from pages.components.files import live_visitors, visitor_minutes
 from pages.components.palette import palette
 from pages.components.panel import empty, note_staleness, panel
 
-page = chrome.begin_page("Live", has_range=False)
+page = chrome.begin_page("Live", has_range=False, has_age=False)
 notices: list[str] = []
 is_wall = wall.is_on(notices)
 chosen = url_state.read("place", None, Cell.parse, notices)

@@ -35,7 +35,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
     ),
     frozenset({"verdicts"}),
     frozenset({"access", "metrics", "sign_in", "views", "tinybird", "postgres", "health", "selection"}),
-    frozenset({"sources", "connections", "timeseries", "attribution", "conversations"}),
+    frozenset({"sources", "connections", "timeseries", "attribution", "conversations", "website_flow"}),
     frozenset({"board", "distributions", "audience", "web"}),
     frozenset({"audit"}),
     frozenset({"ingest"}),

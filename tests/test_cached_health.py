@@ -11,7 +11,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.cached import Viewer
-from analytics.errors import AccessDenied, ConfigError
+from analytics.errors import AccessDenied, ConfigError, Source
 from analytics.identity import Identity
 from analytics.ingest.segment import Segment
 from analytics.ingest.spool import SpoolStatus
@@ -36,9 +36,10 @@ def viewer(stack_environment: LocalStack, product: Product, now: datetime) -> Vi
 
 Ask = Callable[[Viewer, str, datetime], object]
 ASKS: dict[str, Ask] = {
-    "tinybird": lambda viewer, website_id, now: cached.source_health(viewer, website_id, "tinybird", now),
-    "postgres": lambda viewer, website_id, now: cached.source_health(viewer, website_id, "postgres", now),
+    "tinybird": lambda viewer, _website_id, now: cached.source_health(viewer, "tinybird", now),
+    "postgres": lambda viewer, _website_id, now: cached.source_health(viewer, "postgres", now),
     "event_flow": lambda viewer, website_id, now: cached.event_flow(viewer, website_id, "UTC", now),
+    "website_states": lambda viewer, _website_id, now: cached.website_states(viewer, now),
     "quarantine": lambda viewer, _website_id, now: cached.quarantine(viewer, now),
     "query_use": lambda viewer, _website_id, now: cached.query_use(viewer, now),
     "cache_savings": lambda viewer, _website_id, now: cached.cache_savings(viewer, now),
@@ -66,25 +67,33 @@ def test_others_are_denied_before_anything_is_asked(
     assert _spent(viewer, now) == {}
 
 
-@pytest.mark.parametrize("name", ["tinybird", "postgres", "event_flow"])
+@pytest.mark.parametrize("name", ["event_flow"])
 def test_a_website_that_is_not_there_is_denied(name: str, viewer: Viewer, now: datetime) -> None:
     """Staff see every website, and no others."""
     with pytest.raises(AccessDenied):
         ASKS[name](viewer, "no-such-website", now)
 
 
-def test_probing_again_within_half_a_minute_asks_nobody(
-    product: Product, viewer: Viewer, now: datetime
+@pytest.mark.parametrize("source", ["tinybird", "postgres"])
+def test_probing_costs_no_query_and_is_shared_for_half_a_minute(
+    source: Source, viewer: Viewer, now: datetime
 ) -> None:
-    """One query, one probe, however often and by whomever; another website is another question."""
+    """One probe, however often and by whomever."""
     for _ in range(3):
-        seen = cached.source_health(viewer, product.website_id, "tinybird", now).value
+        seen = cached.source_health(viewer, source, now).value
         assert (seen.state, seen.probes) == ("ok", 1)
-    assert _spent(viewer, now) == {"data_freshness": 1}
-    other = product.add_website(f"other-{product.key}")
     st.cache_data.clear()
-    assert cached.source_health(viewer, other, "tinybird", now).value.probes == 2
-    assert _spent(viewer, now) == {"data_freshness": 2}
+    assert cached.source_health(viewer, source, now).value.probes == 2
+    assert _spent(viewer, now) == {}
+
+
+def test_the_state_of_all_websites_is_one_query(product: Product, viewer: Viewer, now: datetime) -> None:
+    """For everybody, whatever the number of websites; one without events is there too."""
+    states = cached.website_states(viewer, now).value
+    product.add_website(f"other-{product.key}")
+    cached.website_states(viewer, now + timedelta(minutes=2))
+    assert _spent(viewer, now) == {"website_freshness": 1}
+    assert states.set_index("website_id")["state"][product.website_id] == "none"
 
 
 def test_a_source_that_is_down_is_a_value_with_its_remedy(
@@ -94,7 +103,7 @@ def test_a_source_that_is_down_is_a_value_with_its_remedy(
     cached.websites(viewer, now)
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
     st.cache_resource.clear()
-    down = cached.source_health(viewer, product.website_id, "tinybird", now).value
+    down = cached.source_health(viewer, "tinybird", now).value
     assert (down.state, down.median_seconds, down.probes) == ("unreachable", None, 0)
     assert down.error is not None
     assert "TINYBIRD_HOST" in down.error.remedy

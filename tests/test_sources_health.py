@@ -100,7 +100,7 @@ def test_probes_say_how_long_an_answer_took(stack_environment: LocalStack) -> No
     settings = load_settings()
     with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
         for answer in (
-            sources.tinybird_probe(tinybird, f"site-{uuid4().hex}"),
+            sources.tinybird_probe(tinybird),
             sources.postgres_probe(postgres),
         ):
             assert 0 < answer.value < 30

@@ -37,6 +37,7 @@ from analytics.cached.health import (
     query_use,
     source_health,
     spooled_events,
+    website_states,
 )
 from analytics.cached.live import (
     LISTED_VISITORS,
@@ -131,6 +132,7 @@ __all__ = [
     "visitor_clusters",
     "visitor_locations",
     "visitor_timeseries",
+    "website_states",
     "websites",
     "websites_anew",
 ]

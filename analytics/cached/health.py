@@ -11,9 +11,9 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import clock, health, schemas, sources
+from analytics import clock, health, schemas, sources, website_flow
 from analytics.access import Viewer
-from analytics.cached.access import opened, staff
+from analytics.cached.access import opened, staff, websites
 from analytics.cached.reading import (
     FRESHNESS_TTL,
     KPI_TTL,
@@ -32,7 +32,7 @@ from analytics.readings import Answer, Reading
 from analytics.settings import load_settings
 
 PROBE_TTL: Final = timedelta(seconds=30)
-"""Looking at whether Tinybird answers costs a query; everybody who looks within this time shares it."""
+"""How long a check of a source is shared by everybody who looks. It costs no query of the plan."""
 
 
 def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[datetime | None]:
@@ -63,25 +63,24 @@ def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(connections().tinybird, website_id)
 
 
-def source_health(viewer: Viewer, website_id: str, source: Source, now: datetime) -> Reading[SourceHealth]:
+def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[SourceHealth]:
     """How a source is: asked something small, at most every 30 s, and judged with its last answers.
 
     A source that fails is a value here, not an error.
 
     Args:
         viewer: Staff.
-        website_id: What Tinybird is asked about.
         source: Which source.
         now: When a failure happened; whether the viewer may look depends on it.
 
     Raises:
-        AccessDenied: The viewer is not staff, or the website is not there.
+        AccessDenied: The viewer is not staff.
 
-    Source: `data_freshness` or `SELECT 1`.
+    Source: the list of pipes, or `SELECT 1`.
     """
-    _opened_by_staff(viewer, website_id, now)
+    staff(viewer, now)
     try:
-        answer = _probe(source, website_id if source == "tinybird" else "")
+        answer = _probe(source)
         probe = Probe(source, answer.read_at, answer.value)
     except SourceError as error:
         probe = Probe(source, now, None, error)
@@ -117,6 +116,22 @@ def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) ->
     if isinstance(counted, SourceError):
         return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(counted,))
     return seen.with_value(health.event_flow(seen.value, counted.value, seen.as_of))
+
+
+def website_states(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
+    """Which websites send as usual and which stopped, worst first; columns as `website_flow.website_flow`.
+
+    One query for all websites, at most every 5 minutes.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+        SourceError: Tinybird could not be read and there is no last good value, or Postgres for too long.
+
+    Source: `website_freshness`, Postgres `website`.
+    """
+    staff(viewer, now)
+    seen = last_good.read("website_freshness", lambda: _website_freshness("all"))
+    return seen.with_value(website_flow.website_flow(seen.value, websites(viewer, now), seen.as_of))
 
 
 def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
@@ -204,10 +219,10 @@ def _opened_by_staff(viewer: Viewer, website_id: str, now: datetime) -> None:
 
 
 @st.cache_data(show_spinner=False, ttl=PROBE_TTL, max_entries=MAX_ENTRIES)
-def _probe(source: Source, website_id: str) -> Answer[float]:
+def _probe(source: Source) -> Answer[float]:
     if source == "postgres":
         return sources.postgres_probe(connections().postgres)
-    return sources.tinybird_probe(connections().tinybird, website_id)
+    return sources.tinybird_probe(connections().tinybird)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
@@ -216,6 +231,12 @@ def _event_volume(website_id: str, day_starts: str) -> Answer[pd.DataFrame]:
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
-def _quarantined_rows(websites: str) -> Answer[pd.DataFrame]:
-    del websites  # part of the key only: there is one answer for all
+def _website_freshness(of: str) -> Answer[pd.DataFrame]:
+    del of  # part of the key only: there is one answer for all
+    return sources.website_freshness(connections().tinybird)
+
+
+@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
+def _quarantined_rows(of: str) -> Answer[pd.DataFrame]:
+    del of  # part of the key only: there is one answer for all
     return sources.quarantined_rows(connections().tinybird)

@@ -18,7 +18,7 @@ _COLOURS: dict[Level, str] = {"ok": "green", "warning": "yellow", "problem": "re
 @click.command()
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, for scripts.")
 def doctor(is_json: bool) -> None:
-    """Check settings, both sources, tokens, deployment, clocks, events, quarantine and spool.
+    """Check settings, both sources, tokens, deployment, clocks, events, websites that stopped, quarantine and spool.
 
     Changes nothing. Reads each pipe once, which costs a query each. Exit code 0 when nothing is a problem, 1 otherwise.
     """

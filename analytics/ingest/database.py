@@ -114,7 +114,7 @@ ORDER BY table_name, attribute.attnum
 """
 
 _ACTIVE_WEBSITES: Final = """
-SELECT id FROM website WHERE deleted_at IS NULL AND status = 'active' ORDER BY created_at DESC, id LIMIT :most
+SELECT id, slug FROM website WHERE deleted_at IS NULL AND status = 'active' ORDER BY created_at DESC, id LIMIT :most
 """
 
 
@@ -207,17 +207,16 @@ def tables(postgres: Postgres, names: Sequence[str]) -> dict[str, FoundTable]:
     return {name: FoundTable(found, name in writable) for name, found in columns.items()}
 
 
-def active_websites(postgres: Postgres, most: int) -> tuple[str, ...]:
-    """Ids of at most so many active websites, newest first.
+def active_websites(postgres: Postgres, most: int) -> dict[str, str]:
+    """Slugs of at most so many active websites by id, newest first. A slug is untrusted text.
 
     Raises:
         SourceError: As `Postgres.read`.
 
     Source: Postgres `website`.
     """
-    return tuple(
-        str(row["id"]) for row in postgres.read("active_websites", _ACTIVE_WEBSITES, {"most": most}).rows
-    )
+    rows = postgres.read("active_websites", _ACTIVE_WEBSITES, {"most": most}).rows
+    return {str(row["id"]): str(row["slug"]) for row in rows}
 
 
 def _instant(value: Value) -> datetime | None:

@@ -20,6 +20,16 @@ EVENT_VOLUME = pipe(
     Column("longest_quiet_seconds", "float", "between two events of the type", is_nullable=True),
 )
 
+WEBSITE_FRESHNESS = pipe(
+    "website_freshness",
+    Column("website_id", "string", "of any website that sent something, also of a deleted one"),
+    Column("newest_event", "datetime", "UTC, within the last 30 days", is_nullable=True),
+    Column("events", "int", "rows in the last 30 days"),
+    Column("ahead", "int", "rows dated more than a minute in the future"),
+    Column("usual_gap_seconds", "float", "second longest time between two events", is_nullable=True),
+    Column("websites", "int", "websites with an event, the same in each row"),
+)
+
 QUARANTINED_ROWS = pipe(
     "quarantined_rows",
     Column("datasource", "string", "conversation_metrics or visitor_events"),

@@ -18,6 +18,7 @@ from analytics.sources.conversations import (
     rated_conversations,
 )
 from analytics.sources.health import (
+    MOST_WEBSITES,
     QUARANTINED_REASONS,
     data_freshness,
     event_volume,
@@ -25,6 +26,7 @@ from analytics.sources.health import (
     quarantined_rows,
     tinybird_answers,
     tinybird_probe,
+    website_freshness,
 )
 from analytics.sources.live import (
     ACTIVE_VISITORS_LIMIT,
@@ -48,6 +50,7 @@ __all__ = [
     "BREAKDOWN_LIMIT",
     "MOST_ID_CHARACTERS",
     "MOST_RATED",
+    "MOST_WEBSITES",
     "QUARANTINED_REASONS",
     "Bounds",
     "Buckets",
@@ -77,5 +80,6 @@ __all__ = [
     "visitor_breakdown",
     "visitor_locations",
     "visitor_timeseries",
+    "website_freshness",
     "websites_for_viewer",
 ]

@@ -65,12 +65,15 @@ class Page:
 
 
 @timing.page_run
-def begin_page(title: str, *, has_range: bool = True, data: Data = "conversations") -> Page:
+def begin_page(
+    title: str, *, has_range: bool = True, has_age: bool = True, data: Data = "conversations"
+) -> Page:
     """Configure the page, check access, draw sidebar and header; stop with a message where that cannot be done.
 
     Args:
         title: the page's name.
         data: what its dates are about: visitor data does not reach as far back.
+        has_age: whether its header says when data was read and how old the newest event is.
         has_range: whether its header speaks of dates and its sidebar chooses them; the live page is always about now.
     """
     st.set_page_config(
@@ -106,7 +109,7 @@ def begin_page(title: str, *, has_range: bool = True, data: Data = "conversation
         end_page()
     audited.looks_at(view)
     sign_in.watch(viewer, websites)
-    toolbar = header.draw(title, view, resolved, data, has_range=has_range)
+    toolbar = header.draw(title, view, resolved, data, has_range=has_range, has_age=has_age)
     url_state.show((*notices, *(resolved.notices if has_range else ())))
     return Page(view, resolved, toolbar, header.days(resolved, data))
 

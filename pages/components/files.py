@@ -32,6 +32,7 @@ from pages.components import (
     percentiles,
     satisfaction,
     visitors,
+    website_health,
     work_list,
 )
 from pages.components.conversations import HANDLED, WEEKDAYS
@@ -219,6 +220,13 @@ def events_by_type(view: View) -> Table:
     return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow))
 
 
+def websites(view: View) -> Table:
+    """How every website sends, worst first."""
+    flow = cached.website_states(view.viewer, view.now).value
+    named = flow.assign(state=flow["state"].map(website_health.VERDICTS))
+    return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow), notes=(OF_ALL_WEBSITES,))
+
+
 def queries(view: View) -> Table:
     """Today's queries by pipe."""
     by_pipe = cached.query_use(view.viewer, view.now).value.by_pipe
@@ -262,6 +270,7 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         visitor_minutes,
         live_visitors,
         events_by_type,
+        websites,
         queries,
         caches,
         quarantined,

@@ -15,7 +15,9 @@ RENEWAL_SECONDS = 30
 Data = Literal["conversations", "visitors"]
 
 
-def draw(title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool) -> DeltaGenerator:
+def draw(
+    title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool, has_age: bool
+) -> DeltaGenerator:
     """Draw the header; returns the place for the page's own controls.
 
     Args:
@@ -24,6 +26,7 @@ def draw(title: str, view: View, resolved: ResolvedView, data: Data, *, has_rang
         resolved: what that means in dates.
         data: what the dates are about.
         has_range: whether the header speaks of dates.
+        has_age: whether it says when the data was read and how old the newest event is.
     """
     facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
     if has_range:
@@ -47,10 +50,10 @@ def draw(title: str, view: View, resolved: ResolvedView, data: Data, *, has_rang
             copy_link.offer(view, resolved, has_range=has_range)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-facts"):
             st.markdown(f":gray[{' · '.join(facts)}]", width="content")
-            if has_range:
+            if has_age:
                 st.space("stretch")
                 with st.container(width="content"):
-                    _as_of(view)
+                    _as_of(view, has_range=has_range)
     return toolbar
 
 
@@ -62,7 +65,7 @@ def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
 
 
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
-def _as_of(view: View) -> None:
+def _as_of(view: View, *, has_range: bool) -> None:
     """When the page was read and how old the newest event is.
 
     It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
@@ -72,9 +75,9 @@ def _as_of(view: View) -> None:
     if periods.floor_to_grid(now) != periods.floor_to_grid(view.now):
         st.rerun()
     try:
-        words = [f"As of {formatting.clock(cached.kpis(view).as_of, view.timezone)}"]
         newest = cached.newest_event(view.viewer, view.website_id, now)
-        words.append(_newest(newest, now))
+        read = cached.kpis(view).as_of if has_range else newest.as_of
+        words = [f"As of {formatting.clock(read, view.timezone)}", _newest(newest, now)]
     except AnalyticsError as error:
         words = [formatting.markdown(error.message)]
     st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")

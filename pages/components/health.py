@@ -14,8 +14,9 @@ from analytics.cached import Reading, SpoolStatus, Viewer
 from analytics.health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
 from pages.components import audited, chrome, formatting
 from pages.components.palette import palette
-from pages.components.panel import empty, end_page
+from pages.components.panel import empty, end_page, note_staleness
 
+CARD_MIN_WIDTH_PX = 148
 Colour = Literal["green", "orange", "red", "gray"]
 
 NAMES: Final = {"tinybird": "Tinybird", "postgres": "Postgres"}
@@ -28,16 +29,16 @@ STATES: Final[dict[SourceState, Colour]] = {
 SLOW_REMEDY: Final = "Look at its status page, and for other load on it."
 FLOWS: Final[dict[FlowState, str]] = {
     "usual": "as usual",
-    "unusual": "unusually quiet",
-    "unknown": "too few to say",
+    "unusual": "quiet longer than usual",
+    "unknown": "not enough events",
     "none": "no events",
 }
+NOT_KNOWN: Final = "not known now"
 _QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
     None: ("not readable here", "gray"),
     False: ("none", "green"),
     True: ("see below", "orange"),
 }
-CARD_MIN_WIDTH_PX = 148
 LISTED, TALL_PX = 14, 460
 
 
@@ -49,17 +50,22 @@ def require_staff(viewer: Viewer) -> None:
         end_page()
 
 
-def draw_source(source: SourceHealth, timezone: str) -> None:
+def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
     """Draw the card of a source: how fast it answers and whether it does; where it does not, what to do."""
+    source = reading.value
     st.metric(
         NAMES[source.source],
         latency(source.median_seconds),
         source.state,
         delta_color=STATES[source.state],
         delta_arrow="off",
-        help="Median time of the last n answers to one small question, retries included, and when it was last asked.",
+        help="Median time of the checks of the last hour, one every half minute while this page is open; retries "
+        "included. A check costs no query of the plan.",
     )
-    st.caption(f"n {source.probes} · {formatting.clock_seconds(source.checked_at, timezone)}")
+    if source.p95_seconds is not None:
+        st.caption(f"95 % within {latency(source.p95_seconds)}")
+    checks = f"{source.probes} {'check' if source.probes == 1 else 'checks'}"
+    st.caption(f"{checks}, last {formatting.clock_seconds(source.checked_at, timezone)}")
     if source.error is not None:
         st.caption(f"{formatting.markdown(source.error.message)} {formatting.markdown(source.error.remedy)}")
         if source.error.said:
@@ -68,37 +74,46 @@ def draw_source(source: SourceHealth, timezone: str) -> None:
         st.caption(SLOW_REMEDY)
 
 
-def draw_newest(flow: pd.DataFrame) -> None:
-    """Draw the card of the newest event, and whether any type has been quiet for unusually long."""
+def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) -> None:
+    """Draw the card of the newest event, and whether any type has been quiet for longer than usual.
+
+    A stale answer is never called good.
+    """
+    note_staleness(reading, timezone)
+    flow = reading.value
     seen = flow.dropna(subset=["age_seconds"]).sort_values("age_seconds")
     unusual = int((flow["state"] == "unusual").sum())
-    verdict, colour = _verdict(unusual, is_any=bool(len(seen)))
+    verdict, colour = _verdict(unusual, is_any=bool(len(seen)), is_stale=reading.is_stale)
     st.metric(
         "Newest event",
-        _ago(float(seen["age_seconds"].iloc[0])) if len(seen) else formatting.MISSING,
+        ago_text((now - seen["newest_event"].iloc[0]).total_seconds()) if len(seen) else formatting.MISSING,
         verdict,
         delta_color=colour,
         delta_arrow="off",
-        help="Age of the website's newest event of any type. A type is unusually quiet when its newest event is older "
-        "than one and a half times its longest quiet time of 30 days.",
+        help="Age of the website's newest event of any type. A type is quiet longer than usual when its newest event "
+        "is older than one and a half times its longest gap of 30 days.",
     )
     if len(seen):
-        st.caption(formatting.markdown(event_name(seen["event_type"].iloc[0])))
+        name = formatting.markdown(event_name(seen["event_type"].iloc[0]))
+        st.caption(f"{name}, at {formatting.clock_seconds(seen['newest_event'].iloc[0], timezone)}")
     else:
         st.caption("Check that the chat product sends events for this website.")
 
 
-def _verdict(unusual: int, *, is_any: bool) -> tuple[str, Colour]:
+def _verdict(unusual: int, *, is_any: bool, is_stale: bool) -> tuple[str, Colour]:
+    if is_stale:
+        return NOT_KNOWN, "gray"
     if not is_any:
         return "none in 30 days", "gray"
     if unusual:
-        return f"{unusual} {'type' if unusual == 1 else 'types'} unusually quiet", "orange"
+        return f"{unusual} {'type' if unusual == 1 else 'types'} quiet longer than usual", "orange"
     return "flowing as usual", "green"
 
 
-def draw_quarantine_card(quarantine: Quarantine) -> None:
+def draw_quarantine_card(reading: Reading[Quarantine], timezone: str) -> None:
     """Draw the card of quarantined rows."""
-    rows = quarantine.rows
+    note_staleness(reading, timezone)
+    rows = reading.value.rows
     verdict, colour = _QUARANTINE[None if rows is None else bool(rows)]
     st.metric(
         "Quarantined rows",
@@ -129,34 +144,29 @@ def draw_queries_card(use: QueryUse) -> None:
     st.caption(f"Live {chrome.refresh_sentence(use.live_refresh_seconds)}")
 
 
-def draw_flow(flow: pd.DataFrame) -> None:
+def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
     """Draw the table of event types: newest, whether that is unusual, rows, and their course over 30 days.
 
     Events dated in the future are said above it.
     """
     ahead = int(flow["ahead"].sum())
     if ahead:
-        are = "event is" if ahead == 1 else "events are"
-        st.warning(
-            f"{formatting.count(ahead)} {are} dated in the future and shown nowhere until then. "
-            "Check the clock of the machine that emits them.",
-            icon=":material/schedule:",
-        )
+        st.warning(future_sentence(ahead), icon=":material/schedule:")
     table = pd.DataFrame(
         {
             "Event": [event_name(event) for event in flow["event_type"]],
-            "Newest": [_ago(age) for age in flow["age_seconds"]],
+            "Newest": [ago_text((now - newest).total_seconds()) for newest in flow["newest_event"]],
             "State": [FLOWS[state] for state in flow["state"]],
             "Rows": flow["events"],
             "Per day": flow["events_per_day"],
-            "Longest quiet": [formatting.duration(seconds) for seconds in flow["longest_quiet_seconds"]],
+            "Longest gap": [formatting.duration(seconds) for seconds in flow["longest_quiet_seconds"]],
         }
     )
     columns = {
         "Event": st.column_config.TextColumn(width=140),
         "Newest": st.column_config.TextColumn(width=76, help="Age of the newest event"),
         "State": st.column_config.TextColumn(
-            width=112, help="Against the website's own longest quiet time; nothing is said below 20 rows"
+            width=112, help="Against the website's own longest gap; nothing is said below 20 rows"
         ),
         "Rows": st.column_config.NumberColumn(
             width=72, format="localized", help="In the last 30 calendar days"
@@ -164,11 +174,11 @@ def draw_flow(flow: pd.DataFrame) -> None:
         "Per day": st.column_config.BarChartColumn(
             width="medium", help="Rows per day of the last 30, today last and not over", y_min=0
         ),
-        "Longest quiet": st.column_config.TextColumn(
+        "Longest gap": st.column_config.TextColumn(
             width=92, help="The longest time between two events in the last 30 days"
         ),
     }
-    _table(
+    draw_table(
         "flow",
         table,
         columns,
@@ -177,10 +187,27 @@ def draw_flow(flow: pd.DataFrame) -> None:
     )
 
 
+def future_sentence(events: int) -> str:
+    """What it means that so many events lie ahead of the clock, and what to do.
+
+    >>> future_sentence(1)
+    '1 event is dated in the future and shown nowhere until then. Check the clock of the machine that emits it.'
+    """
+    are, them = ("event is", "it") if events == 1 else ("events are", "them")
+    return (
+        f"{formatting.count(events)} {are} dated in the future and shown nowhere until then. "
+        f"Check the clock of the machine that emits {them}."
+    )
+
+
 def draw_queries(use: QueryUse) -> None:
     """Draw today's queries by pipe."""
-    if use.daily_limit is not None:
-        st.progress(min(use.spent / use.daily_limit, 1.0))
+    if use.daily_limit is None:
+        st.caption("No daily budget is set (TINYBIRD_DAILY_QUERIES).")
+    else:
+        left = max(0, use.daily_limit - use.spent)
+        words = f"{formatting.count(use.spent)} of {formatting.count(use.daily_limit)}, {formatting.count(left)} left"
+        st.progress(min(use.spent / use.daily_limit, 1.0), words)
     table = pd.DataFrame(
         {
             "Pipe": use.by_pipe["pipe"],
@@ -193,30 +220,35 @@ def draw_queries(use: QueryUse) -> None:
         "Queries": st.column_config.NumberColumn(width=64, format="localized"),
         "Share": _share("Of today's queries"),
     }
-    _table("queries", table, columns, f"{len(table)} pipes: queries today and their share")
+    draw_table("queries", table, columns, f"{len(table)} pipes: queries today and their share")
 
 
 def draw_savings(savings: pd.DataFrame) -> None:
-    """Draw how often each pipe and query was asked for and read, and what the cache saved."""
+    """Draw how often pages requested each pipe and query, and how often the cache answered."""
     table = pd.DataFrame(
         {
             "Pipe or query": savings["name"],
-            "Asked": savings["asked"],
-            "Read": savings["read"],
+            "Requests": savings["asked"],
+            "Queries": savings["read"],
             "Failed": savings["failed"],
-            "Saved": _percent(savings["saved_ratio"]),
+            "From cache": _percent(savings["saved_ratio"]),
         }
     )
     if not savings["failed"].any():
         table = table.drop(columns="Failed")
     columns = {
-        "Pipe or query": st.column_config.TextColumn(width=124),
-        "Asked": st.column_config.NumberColumn(width=50, format="localized", help="By pages, all viewers"),
-        "Read": st.column_config.NumberColumn(width=48, format="localized", help="From the source"),
+        "Pipe or query": st.column_config.TextColumn(width=118),
+        "Requests": st.column_config.NumberColumn(width=62, format="localized", help="By pages, all viewers"),
+        "Queries": st.column_config.NumberColumn(width=56, format="localized", help="Sent to the source"),
         "Failed": st.column_config.NumberColumn(width=50, format="localized", help="The source failed"),
-        "Saved": _share("Answered without asking the source"),
+        "From cache": _share("Requests that needed no query"),
     }
-    _table("savings", table, columns, f"{len(table)} pipes and queries: asked, read, failed and share saved")
+    draw_table(
+        "savings",
+        table,
+        columns,
+        f"{len(table)} pipes and queries: requests, queries sent, failures, share served from the cache",
+    )
 
 
 def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
@@ -229,12 +261,12 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
         )
         return
     if not quarantine.rows:
-        empty("Nothing quarantined in 30 days", "Rows that do not fit their columns would be listed here.")
+        empty("Nothing quarantined in 30 days", "Rejected rows appear here.")
         return
     reasons = quarantine.reasons
     table = pd.DataFrame(
         {
-            "Arrived": [_ago((now - newest).total_seconds()) for newest in reasons["newest"]],
+            "Arrived": [ago_text((now - newest).total_seconds()) for newest in reasons["newest"]],
             "Rows": reasons["quarantined"],
             "Data source": [formatting.plain(name) for name in reasons["datasource"]],
             "Reason": [first_reason(reason) for reason in reasons["reason"]],
@@ -248,7 +280,7 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
         "Reason": st.column_config.TextColumn(width="large"),
         "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
     }
-    _table(
+    draw_table(
         "quarantine",
         table,
         columns,
@@ -262,14 +294,17 @@ def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
     spool, now = reading.value, reading.as_of
     if spool is None:
         empty(
-            "No spool on this machine",
-            "Events that wait to be sent would be counted here. Set INBOX_ANALYTICS_SPOOL_DIR where an emitter runs.",
+            "Not known on this machine",
+            "Events that wait to be sent are in the spool of the service that emits. Run `inbox-analytics spool status` "
+            "on its machine; where that is this one, set INBOX_ANALYTICS_SPOOL_DIR for the dashboard too.",
         )
         return
     waiting = "Nothing waits to be sent."
     if spool.spooled:
         since = (
-            "" if spool.oldest is None else f", the oldest from {_ago((now - spool.oldest).total_seconds())}"
+            ""
+            if spool.oldest is None
+            else f", the oldest from {ago_text((now - spool.oldest).total_seconds())}"
         )
         waiting = f"**{formatting.count(spool.spooled)}** wait to be sent{since}."
     st.markdown(waiting)
@@ -312,14 +347,17 @@ def first_reason(reason: str) -> str:
 def event_name(event_type: str) -> str:
     """An event type as people read it; one that nobody knows is untrusted text.
 
-    >>> event_name("conversation_started"), event_name("ai_resolved")
-    ('Conversation started', 'AI resolved')
+    >>> event_name("conversation_started"), event_name("ai_resolved"), event_name("seen")
+    ('Conversation started', 'AI resolved', 'Visitor seen')
     """
+    if event_type == "seen":
+        return "Visitor seen"
     words = formatting.plain(event_type).replace("_", " ")
     return f"AI{words[2:]}" if words.startswith("ai ") else words[:1].upper() + words[1:]
 
 
-def _ago(seconds: float) -> str:
+def ago_text(seconds: float) -> str:
+    """Age of something that happened so long ago; a dash where nothing did."""
     return formatting.MISSING if pd.isna(seconds) else formatting.ago(pd.Timedelta(seconds=seconds))
 
 
@@ -335,9 +373,10 @@ def _share(meaning: str) -> object:
     )
 
 
-def _table(
+def draw_table(
     key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str, *, is_wide: bool = False
 ) -> None:
+    """Draw a table of text and numbers; texts keep their direction. A wide one says on a phone that it goes on."""
     if is_wide:
         # Shown on a phone alone, where the edge of the table may fall between two columns.
         with st.container(key=f"swipe-{key}"):

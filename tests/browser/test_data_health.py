@@ -6,11 +6,11 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Window
 
-CARDS = ("Tinybird", "Postgres", "Newest event", "Quarantined rows", "Queries today")
+CARDS = ("Tinybird", "Postgres", "Stopped websites", "Newest event", "Quarantined rows", "Queries today")
 
 
 def test_cards_and_tables_stand_uncut_at_1280_px(window: Callable[..., Window]) -> None:
-    """From the sidebar: five cards with whole titles, four tables, nothing asked of another host."""
+    """From the sidebar: six cards with whole titles, five tables, nothing asked of another host."""
     shown = window("/live", width=1280, height=1400)
     shown.page.get_by_role("link", name="Data health").click()
     labels = shown.page.get_by_test_id("stMetricLabel")
@@ -19,6 +19,12 @@ def test_cards_and_tables_stand_uncut_at_1280_px(window: Callable[..., Window]) 
         label = labels.filter(has_text=title).locator("p").first
         expect(label).to_be_visible()
         assert label.evaluate("node => node.scrollWidth <= node.clientWidth"), title
-    for heading in ("Events by type", "Tinybird queries today", "What the caches saved", "Quarantined rows"):
+    for heading in (
+        "Websites",
+        "Events by type",
+        "Tinybird queries today",
+        "Served from the caches",
+        "Quarantined rows",
+    ):
         expect(shown.page.get_by_text(heading, exact=True).last).to_be_visible()
     expect(shown.page.get_by_test_id("stMetric").first).to_contain_text("ok")

@@ -80,5 +80,5 @@ def test_active_websites_are_the_newest(postgres: Postgres, product: Product) ->
     product.add_website(f"new-{product.key}", created_at=far + timedelta(days=1))
     product.add_website(f"deleted-{product.key}", created_at=far + timedelta(days=2), deleted_at=ENDS)
     product.add_website(f"inactive-{product.key}", created_at=far + timedelta(days=3), status="inactive")
-    assert database.active_websites(postgres, 1) == (f"new-{product.key}",)
+    assert list(database.active_websites(postgres, 1)) == [f"new-{product.key}"]
     product.update("website", f"new-{product.key}", created_at=ENDS)

@@ -1,6 +1,7 @@
 """Data health without a browser: who may see it, and every state of its panels."""
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,14 +9,16 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analytics import cached
+from analytics import cached, tinybird
 from analytics.ingest import refused
 from analytics.ingest.changed import ChangeCounts
 from analytics.ingest.segment import Segment
-from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, SendEvents, Site, source_of, text_of
+from pages.components.website_health import VERDICTS
+from tests.conftest import ROOT, LocalStack
+from tests.pages.conftest import RunPage, SendEvents, Site, offered, source_of, text_of
 
 HEALTH = "pages/data_health.py"
 
@@ -112,6 +115,108 @@ def test_both_sources_answer_and_data_flows(run_page: RunPage, seen_now: Site) -
     assert cards["Newest event"][0].endswith(("s ago", "m ago"))
 
 
+def _later(monkeypatch: pytest.MonkeyPatch, elapsed: timedelta) -> None:
+    """Tinybird's answers are from so much later on; what was cached has run out."""
+    monkeypatch.setattr(
+        tinybird, "datetime", type("Later", (datetime,), {"now": lambda zone: datetime.now(zone) + elapsed})
+    )
+    cached.clear()
+
+
+def test_an_open_page_changes_when_data_stop(
+    run_page: RunPage, seen_now: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hours without an event later the same page calls nothing green: card, table and list of websites."""
+    page = run_page(HEALTH, website=seen_now.slug)
+    assert _cards(page)["Newest event"][1] == "flowing as usual"
+    assert _rows(page, "Usual gap", by="Domain")
+    _later(monkeypatch, timedelta(hours=2))
+    page.run()
+    assert not page.exception
+    assert _cards(page)["Newest event"][1] == "1 type quiet longer than usual"
+    assert int(_cards(page)["Stopped websites"][0]) >= 1
+    assert _cards(page)["Stopped websites"][1] == "see below"
+    assert "stopped sending" in text_of(page)
+    assert _rows(page, "Per day", by="Event")["Visitor seen"]["State"] == "quiet longer than usual"
+
+
+def test_what_was_read_before_an_outage_is_not_called_good(
+    run_page: RunPage, seen_now: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last known ages stand with the time they were read at; whether data flow now is not known."""
+    page = run_page(HEALTH, website=seen_now.slug)
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    page.run()
+    assert not page.exception
+    for card in ("Newest event", "Stopped websites"):
+        assert _cards(page)[card][1] == "not known now"
+    assert "Stale: read at" in text_of(page)
+
+
+def test_every_panel_renews_itself() -> None:
+    """No part of the page can go on saying what was true when it was opened."""
+    module = ast.parse((ROOT / HEALTH).read_text(encoding="utf-8"))
+    fragments = [
+        {keyword.arg for keyword in decorator.keywords}
+        for function in module.body
+        if isinstance(function, ast.FunctionDef)
+        for decorator in function.decorator_list
+        if isinstance(decorator, ast.Call)
+    ]
+    assert len(fragments) >= 8
+    assert all("run_every" in arguments for arguments in fragments)
+    drawn = [
+        node
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("cached.")
+    ]
+    inside = [
+        node
+        for owner in module.body
+        if isinstance(owner, ast.FunctionDef)
+        or (isinstance(owner, ast.AnnAssign) and ast.unparse(owner.target) == "CARDS")
+        for node in ast.walk(owner)
+    ]
+    assert all(node in inside for node in drawn)
+
+
+def test_all_websites_are_listed_worst_first(
+    run_page: RunPage, make_site: Callable[..., Site], send_events: SendEvents
+) -> None:
+    """One that stopped is named with what to do, one without events too; names are shown letter for letter."""
+    gone, never = make_site(name="*Gone* <b>shop</b>"), make_site(name="Never")
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "timestamp": (now - timedelta(days=2, minutes=5 * back)).isoformat(),
+            "website_id": gone.id,
+            "visitor_id": "v",
+            "event_type": "seen",
+        }
+        for back in range(25)
+    ]
+    ahead = {**rows[0], "timestamp": (now + timedelta(minutes=9)).isoformat(), "website_id": never.id}
+    assert send_events("visitor_events", [*rows, ahead])["successful_rows"] == 26
+    page = run_page(HEALTH, website=never.slug)
+    (table,) = [each.value for each in page.dataframe if "Usual gap" in each.value.columns]
+    names = list(table["Website"])
+    row = table.iloc[names.index("*Gone* <b>shop</b>")]
+    assert (row["Verdict"], row["Newest event"], row["Usual gap"], row["Events"]) == (
+        "stopped",
+        "2 d ago",
+        "5 m",
+        25,
+    )
+    assert table.iloc[names.index("Never")]["Verdict"] == "no events in 30 days"
+    assert list(table["Verdict"]) == sorted(table["Verdict"], key=list(VERDICTS.values()).index)
+    assert "*Gone* <b>shop</b>" in text_of(page)
+    assert "<b>" not in source_of(page).replace("\\<b", "")
+    assert "1 event is dated in the future" in text_of(page)
+    assert "websites" in offered(page)
+
+
 def test_each_event_type_has_its_row(run_page: RunPage, seen_now: Site) -> None:
     """Age, verdict and volume as sent: thirty of one, one of another, none of the other six."""
     rows = _rows(run_page(HEALTH, website=seen_now.slug), "Per day", by="Event")
@@ -123,14 +228,14 @@ def test_each_event_type_has_its_row(run_page: RunPage, seen_now: Site) -> None:
         "Feedback submitted",
         "First response",
         "Page view",
-        "Seen",
+        "Visitor seen",
     ]
     told = {name: (row["Newest"], row["Rows"], row["State"]) for name, row in rows.items()}
-    assert told["Seen"][1:] == (30, "as usual")
-    assert told["Conversation started"] == ("3 d ago", 1, "too few to say")
+    assert told["Visitor seen"][1:] == (30, "as usual")
+    assert told["Conversation started"] == ("3 d ago", 1, "not enough events")
     assert told["Escalated"] == ("–", 0, "no events")
-    assert sum(rows["Seen"]["Per day"]) == 30
-    assert len(rows["Seen"]["Per day"]) == 30
+    assert sum(rows["Visitor seen"]["Per day"]) == 30
+    assert len(rows["Visitor seen"]["Per day"]) == 30
 
 
 def test_events_dated_in_the_future_are_said(
@@ -216,7 +321,7 @@ def test_todays_queries_stand_beside_the_budget(
     spent = int(_cards(page)["Queries today"][0])
     assert spent >= 4
     assert _cards(page)["Queries today"][1] == f"{spent} % of 100"
-    by_pipe = {pipe: row["Queries"] for pipe, row in _rows(page, "Queries", by="Pipe").items()}
+    by_pipe = {pipe: row["Queries"] for pipe, row in _rows(page, "Share", by="Pipe").items()}
     assert {"data_freshness", "event_volume", "quarantined_rows"} <= set(by_pipe)
     assert sum(by_pipe.values()) == spent
     assert "refreshes every 15 s" in text_of(page)
@@ -226,10 +331,10 @@ def test_the_caches_say_what_they_saved(run_page: RunPage, site: Site) -> None:
     """A second look within the cache's time reads nothing again."""
     run_page(HEALTH, website=site.slug)
     page = run_page(HEALTH, website=site.slug)
-    volume = _rows(page, "Saved", by="Pipe or query")["event_volume"]
-    assert volume["Read"] == 1
-    assert volume["Asked"] >= 2
-    assert volume["Saved"] == pytest.approx(100 - 100 / volume["Asked"])
+    volume = _rows(page, "From cache", by="Pipe or query")["event_volume"]
+    assert volume["Queries"] == 1
+    assert volume["Requests"] >= 2
+    assert volume["From cache"] == pytest.approx(100 - 100 / volume["Requests"])
 
 
 def test_tinybird_down_is_said_with_what_to_do(

@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATASOURCES = sorted((ROOT / "tinybird" / "datasources").glob("*.datasource"))
 PIPES = sorted((ROOT / "tinybird" / "endpoints").glob("*.pipe"))
 DATAFILES = [*DATASOURCES, *PIPES]
+OF_ALL_WEBSITES = "website_freshness"
 SECTIONS = ("Grain: ", "Units: ", "Window: ", "Empty: ", "Used by: ")
 
 # Prints {path: {"formatted": text, "parameters": [[name, type, description], ...]}}; a datafile that the official
@@ -83,7 +84,7 @@ def test_every_parameter_has_one_type_and_a_description(
         types.setdefault(name, set()).add(kind)
         descriptions.setdefault(name, set()).update({description} - {None})
 
-    assert "website_id" in types
+    assert ("website_id" in types) == (path.stem != OF_ALL_WEBSITES)
     assert {name: len(kinds) for name, kinds in types.items()} == dict.fromkeys(types, 1)
     assert {name: len(texts) for name, texts in descriptions.items()} == dict.fromkeys(types, 1)
 

@@ -16,7 +16,7 @@ PIPES = [
 
 @pytest.mark.parametrize(("pipe", "parameters"), PIPES)
 def test_website_id_is_required(website: Website, pipe: str, parameters: dict[str, str]) -> None:
-    """No pipe answers for all websites at once."""
+    """No pipe but website_freshness answers for all websites at once."""
     answer = website.request(pipe, **parameters)
 
     assert answer.status_code == 400

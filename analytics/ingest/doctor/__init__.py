@@ -1,4 +1,4 @@
-"""Is everything well? Settings, sources, tokens, deployment, clocks, events, quarantine, spool: one finding each.
+"""Is everything well? Settings, sources, tokens, deployment, clocks, events, websites, quarantine, spool: one finding each.
 
 Changes nothing anywhere. A check whose source is down says so instead of failing in its own way.
 """
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from analytics.errors import AnalyticsError
 from analytics.ingest import spool
-from analytics.ingest.doctor import flow, product, timezones, workspace
+from analytics.ingest.doctor import flow, product, timezones, websites, workspace
 from analytics.ingest.doctor.finding import Area, Finding, Report, failed, listed, not_checked
 from analytics.ingest.receipts import Ledger
 from analytics.loopback import is_loopback
@@ -127,6 +127,7 @@ def _tinybird(
             clock,
             timezones.compared(tinybird, may_query=may_query),
             *flow.events(tinybird, postgres, may_query=may_query),
+            *websites.sending(tinybird, postgres, may_read="read" in working),
             *flow.quarantine(tinybird, may_query=may_query),
         )
 
@@ -139,6 +140,7 @@ def _unasked(reason: str) -> tuple[Finding, ...]:
         not_checked("data sources", "all", reason),
         not_checked("clocks", "tinybird", reason),
         not_checked("events", "all", reason),
+        not_checked("websites", "all", reason),
         not_checked("quarantine", "all", reason),
     )
 

@@ -19,6 +19,7 @@ Area = Literal[
     "postgres",
     "clocks",
     "events",
+    "websites",
     "quarantine",
     "spool",
     "state",

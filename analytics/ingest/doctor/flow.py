@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, get_args
@@ -131,7 +131,7 @@ def _newest_of_all(tinybird: Tinybird) -> dict[str, Newest]:
     return found
 
 
-def _newest_of(tinybird: Tinybird, websites: Sequence[str]) -> dict[str, Newest]:
+def _newest_of(tinybird: Tinybird, websites: Iterable[str]) -> dict[str, Newest]:
     found = dict.fromkeys(EVENT_TYPES, Newest(None, 0, 0))
     for website_id in websites:
         frame = sources.data_freshness(tinybird, website_id).value

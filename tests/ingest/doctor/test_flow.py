@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from analytics.ingest.doctor.websites import MOST_NAMED
 from tests.conftest import LocalStack
 from tests.ingest.doctor.clinic import deployed, environment, found, of_server, skewed
 from tests.local.tinybird_server import Server
@@ -109,3 +110,32 @@ def test_a_website_id_is_no_part_of_what_is_asked(local_stack: LocalStack, serve
     """Rows with an odd website id are counted like any other."""
     server.send("visitor_events", [event("seen", 5, f"x'; --{uuid4().hex}")])
     assert found(environment(local_stack, **of_server(server)), "events")["seen"][0] == "ok"
+
+
+def test_each_website_that_stopped_has_a_line(
+    local_stack: LocalStack, server: Server, product: Product
+) -> None:
+    """By its slug, with what is usual for it and what to do; one that flows is counted, a foreign one is not."""
+    flowing = product.add_website(f"flowing-{product.key}")
+    for website_id, since in ((product.website_id, 2 * 86_400), (flowing, 5), ("of-nobody", 9 * 86_400)):
+        server.send("visitor_events", [event("seen", since + 300 * back, website_id) for back in range(30)])
+    found_websites = found(environment(local_stack, **of_server(server)), "websites")
+    (stopped,) = (text for level, text in found_websites.values() if level == "warning")
+    assert "stopped: newest event 2 days ago, usually not longer than 5 min without one" in stopped
+    assert "Check that the product still emits for it" in stopped
+    assert "of-nobody" not in found_websites
+    level, counts = found_websites["all"]
+    assert (level, "1 stopped" in counts, "1 flow as usual" in counts) == ("ok", True, True)
+
+
+def test_hundreds_of_websites_that_stopped_are_ten_lines(
+    local_stack: LocalStack, server: Server, product: Product
+) -> None:
+    """The others are counted."""
+    for number in range(MOST_NAMED + 2):
+        website_id = product.add_website(f"gone-{number}-{product.key}")
+        server.send("visitor_events", [event("seen", 90_000 + 60 * back, website_id) for back in range(30)])
+    found_websites = found(environment(local_stack, **of_server(server)), "websites")
+    warnings = [subject for subject, (level, _text) in found_websites.items() if level == "warning"]
+    assert len(warnings) == MOST_NAMED + 1
+    assert "2 more stopped" in found_websites["others"][1]
