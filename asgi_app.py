@@ -61,7 +61,7 @@ STATIC = Path(__file__).parent / "static"
 OURS = our_document(
     (Path(get_static_dir()) / "index.html").read_text(encoding="utf-8"),
     (STATIC / "document.js").read_text(encoding="utf-8"),
-    (STATIC / "document.css").read_text(encoding="utf-8"),
+    "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("document.css", "style.css")),
 )
 NOT_FOUND = (STATIC / "not-found.html").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.identity import Identity
-from analytics.tiers import Subscription, Tier, tier_from_subscriptions
+from analytics.tiers import Subscription, Tier, canceled_until, tier_from_subscriptions
 
 STAFF_ROLE: Final = "admin"
 
@@ -95,6 +95,7 @@ class OwnedWebsite:
             organization_name=self.organization_name,
             tier=tier_from_subscriptions(self.subscriptions, now),
             is_active=self.is_active,
+            canceled_until=canceled_until(self.subscriptions, now),
         )
 
 
@@ -111,6 +112,7 @@ class Website:
         organization_name: Untrusted text.
         tier: The owner's tier at the moment asked about.
         is_active: False for a website with status `inactive`; its data stays readable.
+        canceled_until: When the owner's canceled plan ends that is still paid; None without one.
     """
 
     id: str
@@ -121,6 +123,7 @@ class Website:
     organization_name: str
     tier: Tier
     is_active: bool = True
+    canceled_until: datetime | None = None
 
 
 def require_recent(identity: Identity, now: datetime, longest: timedelta) -> None:

@@ -72,6 +72,7 @@ class Kpi:
             no change.
         still_open: For the resolution, how many of the conversations started in the period were open at its end; None
             for all others.
+        n_parts: What n adds up from, each with what was counted, where that is more than one thing.
     """
 
     key: KpiKey
@@ -91,6 +92,7 @@ class Kpi:
     since: date | None = None
     split: Split | None = None
     still_open: int | None = None
+    n_parts: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
     if previous is not None and current.missing != previous.missing:
         names = ", ".join(sorted(set(current.missing) ^ set(previous.missing)))
         differing = f"only one of the two periods has {names}"
-    return _kpi(
+    kpi = _kpi(
         "satisfaction",
         _satisfaction_side(current),
         before,
@@ -224,6 +226,8 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
         note=note,
         not_comparable=differing,
     )
+    counted = (component for component in current.components if component.name in {"rating", "sentiment"})
+    return replace(kpi, n_parts=tuple((component.n, f"{component.name}s") for component in counted))
 
 
 def unique_visitors(

@@ -76,15 +76,27 @@ def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime
 
     Paid is a plan other than `free` that is active, trialing or past_due, or canceled with its period end ahead.
     """
-    for subscription in subscriptions:
-        if subscription.plan == "free":
-            continue
-        if subscription.status in _PAID_STATUSES:
-            return "paid"
-        ends = subscription.current_period_end
-        if subscription.status == "canceled" and ends is not None and ends > now:
-            return "paid"
-    return "free"
+    owned = tuple(subscriptions)
+    is_paid = any(_goes_on(each) for each in owned) or canceled_until(owned, now) is not None
+    return "paid" if is_paid else "free"
+
+
+def canceled_until(subscriptions: Iterable[Subscription], now: datetime) -> datetime | None:
+    """When a canceled plan that is still paid at this moment ends; None where none is, or where another goes on."""
+    owned = tuple(subscriptions)
+    ends = [
+        each.current_period_end
+        for each in owned
+        if each.plan != "free"
+        and each.status == "canceled"
+        and each.current_period_end is not None
+        and each.current_period_end > now
+    ]
+    return None if any(_goes_on(each) for each in owned) else max(ends, default=None)
+
+
+def _goes_on(subscription: Subscription) -> bool:
+    return subscription.plan != "free" and subscription.status in _PAID_STATUSES
 
 
 def earliest_conversations(tier: Tier, now: datetime) -> datetime:

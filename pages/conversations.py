@@ -25,7 +25,7 @@ LONGER = f"Choose a longer range in the sidebar{or_wider}."
 def draw_distribution(measure: Measure) -> None:
     """One time in bands, the share in good time first."""
     title = f"{rows.MEASURES[measure]} time"
-    with panel(f"bands-{measure}", title, height_px=320, border=False):
+    with panel(f"bands-{measure}", title, border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
         bands = conversations.bands(reading.value, measure)
@@ -41,7 +41,7 @@ def draw_distribution(measure: Measure) -> None:
 @st.fragment(parallel=True)
 def draw_percentiles() -> None:
     """Half of the conversations and nine out of ten, over time."""
-    with panel("percentiles", height_px=400, border=False):
+    with panel("percentiles", border=False):
         measure = percentiles.draw_header(resolved.bucket)
         reading = cached.conversation_timeseries(page.view, selection)
         note_staleness(reading, page.timezone)
@@ -58,7 +58,7 @@ def draw_percentiles() -> None:
 @st.fragment(parallel=True)
 def draw_outcomes() -> None:
     """AI-resolved beside human-handled, and escalations."""
-    with panel("outcomes", "Who resolved :gray[· medians]", height_px=400, border=False):
+    with panel("outcomes", "Who resolved :gray[· medians]", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         escalations = cached.escalations(page.view)
         note_staleness(reading, page.timezone)
@@ -71,7 +71,7 @@ def draw_outcomes() -> None:
 @st.fragment(parallel=True)
 def draw_week() -> None:
     """When conversations start, and how long they wait then."""
-    with panel("week", height_px=330):
+    with panel("week"):
         shown = heatmap.draw_header()
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
@@ -88,7 +88,7 @@ def draw_week() -> None:
 @st.fragment(parallel=True)
 def draw_list() -> None:
     """The conversations behind the selection."""
-    with panel("list", height_px=700):
+    with panel("list"):
         sort = work_list.draw_header()
         reading = cached.conversation_list(page.view, selection, work_list.read_page(), sort)
         note_staleness(reading, page.timezone)

@@ -27,21 +27,21 @@ with page.toolbar:
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_card(key: str, draw: Callable[[datetime], None]) -> None:
     """One card, drawn for this moment."""
-    with panel(key, height_px=120, border=False):
+    with panel(key, border=False):
         draw(datetime.now(UTC))
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries_card() -> None:
     """The card of today's queries."""
-    with panel("queries-card", height_px=120, border=False):
+    with panel("queries-card", border=False):
         health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_websites() -> None:
     """All websites, worst first."""
-    with panel("websites", "Websites", height_px=260, border=False):
+    with panel("websites", "Websites", border=False):
         website_health.draw_websites(cached.website_states(viewer, datetime.now(UTC)), page.timezone)
         export.offer(page, "websites", files.websites, days=last_30_days)
 
@@ -49,7 +49,7 @@ def draw_websites() -> None:
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_flow() -> None:
     """Newest event and volume per event type."""
-    with panel("flow", "Events by type", height_px=340, border=False):
+    with panel("flow", "Events by type", border=False):
         now = datetime.now(UTC)
         reading = cached.event_flow(viewer, website_id, page.timezone, now)
         note_staleness(reading, page.timezone)
@@ -62,7 +62,7 @@ def draw_flow() -> None:
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries() -> None:
     """What today's queries went into."""
-    with panel("queries", "Tinybird queries today", height_px=340, border=False):
+    with panel("queries", "Tinybird queries today", border=False):
         health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
         export.offer(page, "queries", files.queries, days=page.today)
 
@@ -70,7 +70,7 @@ def draw_queries() -> None:
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_savings() -> None:
     """What each cache saved."""
-    with panel("savings", "Served from the caches", height_px=340, border=False):
+    with panel("savings", "Served from the caches", border=False):
         health.draw_savings(cached.cache_savings(viewer, datetime.now(UTC)).value)
         export.offer(page, "caches", files.caches, days=page.today)
 
@@ -78,7 +78,7 @@ def draw_savings() -> None:
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_quarantine() -> None:
     """Why rows were quarantined."""
-    with panel("quarantine", "Quarantined rows", height_px=200):
+    with panel("quarantine", "Quarantined rows"):
         reading = cached.quarantine(viewer, datetime.now(UTC))
         note_staleness(reading, page.timezone)
         health.draw_quarantine(reading.value, datetime.now(UTC))
@@ -89,7 +89,7 @@ def draw_quarantine() -> None:
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_spool() -> None:
     """What emitters on this machine could not send yet."""
-    with panel("spool", "Spooled events", height_px=80):
+    with panel("spool", "Spooled events"):
         health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
 
 

@@ -35,7 +35,7 @@ def draw_live() -> None:
     """Globe, count, last half hour and list; where the first read fails, one message stands for all."""
     now, viewer, website = datetime.now(UTC), page.view.viewer, page.website.id
     place = url_state.read("place", None, Cell.parse, [])
-    with panel("live", height_px=680, border=False):
+    with panel("live", border=False):
         seen = cached.visitor_clusters(viewer, website, minutes, now)
         present = cached.right_now(viewer, website, now, minutes)
         left, right = st.columns([6, 5], gap="xsmall", border=True)
@@ -49,7 +49,7 @@ def draw_live() -> None:
             export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:
             visitors.draw_count(present.value, minutes)
-            with panel("activity", height_px=96, border=False):
+            with panel("activity", border=False):
                 activity = cached.visitor_activity(viewer, website, now)
                 charts.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
@@ -63,7 +63,7 @@ def draw_live() -> None:
 
 def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
     """The visitors, newest first, those of the chosen place where there is one."""
-    with panel("visitors", height_px=430, border=False):
+    with panel("visitors", border=False):
         reading = cached.active_visitors(page.view.viewer, page.website.id, minutes, now, place)
         note_staleness(reading, page.timezone)
         if len(reading.value):
@@ -86,7 +86,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
 def draw_wall() -> None:
     """The same for a screen that nobody sits at: dark, large, slow, with today's numbers."""
     now, viewer, website = datetime.now(UTC), page.view.viewer, page.website.id
-    with panel("wall", height_px=900, border=False):
+    with panel("wall", border=False):
         seen = cached.visitor_clusters(viewer, website, minutes, now)
         present = cached.right_now(viewer, website, now, minutes)
         left, right = st.columns([3, 2], gap="large")
@@ -94,11 +94,11 @@ def draw_wall() -> None:
             dark = palette(is_dark=True)
             globe.draw_globe(seen.value, now, key=f"wall-{website}", colours=dark)
         with right:
-            with panel("wall-now", height_px=400, border=False):
+            with panel("wall-now", border=False):
                 activity = cached.visitor_activity(viewer, website, now).value
                 wall.draw_present(page.website.name, present.value, minutes, activity)
                 wall.draw_places(present.value)
-            with panel("wall-kpis", height_px=200, border=False):
+            with panel("wall-kpis", border=False):
                 today = View(viewer, website, Range(days=1), page.timezone, now, is_compared=False)
                 wall.draw_kpis(cached.kpis(today).value)
             visitors.draw_age(seen, page.timezone, chrome.refresh_sentence(every))

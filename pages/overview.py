@@ -20,7 +20,7 @@ resolved = page.resolved
 @st.fragment(parallel=True)
 def draw_kpis() -> None:
     """The cards; their sparklines are left out when the series cannot be read."""
-    with panel("kpis", height_px=190, border=False):
+    with panel("kpis", border=False):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
         try:
@@ -37,7 +37,7 @@ def draw_main_chart() -> None:
     notices: list[str] = []
     chosen = url_state.read("metric", charts.DEFAULT_METRIC, charts.parse_metric, notices)
     metric = charts.METRICS[chosen]
-    with panel("series", height_px=360, border=False):
+    with panel("series", border=False):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{metric.title}**", width="content")
             charts.metric_switch(chosen)
@@ -68,7 +68,7 @@ def draw_main_chart() -> None:
 @st.fragment(parallel=True)
 def draw_funnel() -> None:
     """How far conversations came."""
-    with panel("funnel", "From start to resolved", height_px=360, border=False):
+    with panel("funnel", "From start to resolved", border=False):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
         if board.value.funnel is None:
@@ -85,7 +85,7 @@ def draw_funnel() -> None:
 def draw_right_now() -> None:
     """Visitors of the last five minutes, and the way to Live."""
     now = datetime.now(UTC)
-    with panel("right-now", height_px=40), st.container(horizontal=True, vertical_alignment="center"):
+    with panel("right-now"), st.container(horizontal=True, vertical_alignment="center"):
         reading = cached.right_now(page.view.viewer, page.website.id, now)
         places = [
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]

@@ -32,7 +32,7 @@ chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
 @st.fragment(parallel=True)
 def draw_index() -> None:
     """The index with its change, and what each component did to it."""
-    with panel("index", height_px=260, border=True):
+    with panel("index", border=True):
         opened = cached.satisfaction_attribution(page.view)
         note_staleness(opened, page.timezone)
         index, parts = st.columns([3, 7], gap="large")
@@ -51,7 +51,7 @@ def draw_index() -> None:
 @st.fragment(parallel=True)
 def draw_course() -> None:
     """The index over time, the previous period under it."""
-    with panel("course", "Index over time", height_px=360):
+    with panel("course", "Index over time"):
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
         if series.failures:
@@ -76,7 +76,7 @@ def draw_course() -> None:
 @st.fragment(parallel=True)
 def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
     """How often each answer was given; a click on a rating keeps its comments."""
-    with panel(asked.name, height_px=320, border=True):
+    with panel(asked.name, border=True):
         counts = cached.satisfaction_distributions(page.view)
         note_staleness(counts, page.timezone)
         clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
@@ -90,7 +90,7 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
 @st.fragment(parallel=True)
 def draw_comments() -> None:
     """What visitors wrote, newest first."""
-    with panel("comments", height_px=420, border=False):
+    with panel("comments", border=False):
         pages = comments.read_page()
         stars = None if rating is None else int(rating)
         latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)

@@ -31,7 +31,7 @@ def nobody() -> None:
 @st.fragment(parallel=True)
 def draw_totals() -> None:
     """The cards; their sparklines are left out when the series cannot be read."""
-    with panel("totals", height_px=170, border=False):
+    with panel("totals", border=False):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
         try:
@@ -44,7 +44,7 @@ def draw_totals() -> None:
 @st.fragment(parallel=True)
 def draw_course() -> None:
     """One count over time, the previous period under it."""
-    with panel("course", height_px=380, border=True):
+    with panel("course", border=True):
         count = breakdown.count_switch()
         metric = breakdown.METRICS[count]
         reading = cached.visitor_timeseries(page.view, chosen)
@@ -69,7 +69,7 @@ def draw_course() -> None:
 @st.fragment(parallel=True)
 def draw_countries() -> None:
     """The map, and the countries as rows beside it."""
-    with panel("countries", height_px=360, border=True):
+    with panel("countries", border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
         values = reading.value.of("country")
@@ -94,7 +94,7 @@ def draw_countries() -> None:
 @st.fragment(parallel=True)
 def draw_dimension(dimension: Dimension) -> None:
     """The ranked rows of one dimension."""
-    with panel(dimension, height_px=330, border=True):
+    with panel(dimension, border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
         values = reading.value.of(dimension)

@@ -12,6 +12,7 @@ from analytics.tiers import (
     TIER_DAYS,
     Subscription,
     Tier,
+    canceled_until,
     clamp,
     comparison,
     earliest_conversations,
@@ -64,6 +65,15 @@ def subscription(plan: str = "pro", status: str = "active", ends: timedelta | No
 def test_a_tier_follows_from_the_subscriptions(subscriptions: list[Subscription], tier: Tier) -> None:
     """Paid: not the free plan, and active, trialing or past due, or canceled with its period end ahead."""
     assert tier_from_subscriptions(subscriptions, NOW) == tier
+
+
+def test_a_canceled_plan_says_when_it_ends() -> None:
+    """Only while it is paid, and only where no other plan goes on; the last one counts."""
+    soon, later = (subscription(status="canceled", ends=timedelta(days=days)) for days in (1, 9))
+    over = subscription(status="canceled", ends=timedelta(0))
+    assert canceled_until([soon, later, over], NOW) == NOW + timedelta(days=9)
+    assert canceled_until([soon, subscription()], NOW) is None
+    assert canceled_until([over, subscription(plan="free")], NOW) is None
 
 
 def test_limits_are_those_of_the_contract() -> None:

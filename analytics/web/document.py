@@ -16,15 +16,16 @@ def our_document(streamlits: str, script: str, style: str) -> str:
     Args:
         streamlits: `index.html` of the installed frontend.
         script: Runs before the frontend.
-        style: Holds from the first moment.
+        style: Holds from the first moment, and after the frontend's own styles, which it adds to the head.
 
-    >>> own = "<head><title>Streamlit</title></head><noscript>Theirs</noscript>"
+    >>> own = "<head><title>Streamlit</title></head><body><noscript>Theirs</noscript></body>"
     >>> print(our_document(own, "run()", "a {}"))
-    <head><script>run()</script><style>a {}</style><title>Inbox Analytics</title></head><noscript>Inbox Analytics needs \
-JavaScript. Allow it for this address and reload the page.</noscript>
+    <head><script>run()</script><title>Inbox Analytics</title></head><body><noscript>Inbox Analytics needs JavaScript. \
+Allow it for this address and reload the page.</noscript><style>a {}</style></body>
     """
     words = "Inbox Analytics needs JavaScript. Allow it for this address and reload the page."
-    document = streamlits.replace("<head>", f"<head><script>{script}</script><style>{style}</style>", 1)
+    document = streamlits.replace("<head>", f"<head><script>{script}</script>", 1)
+    document = document.replace("</body>", f"<style>{style}</style></body>", 1)
     document = document.replace(_ICON, "./app/static/icon.png")
     document = _TITLE.sub("<title>Inbox Analytics</title>", document, count=1)
     return _NOSCRIPT.sub(f"<noscript>{words}</noscript>", document)

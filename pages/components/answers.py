@@ -252,18 +252,7 @@ def _name_levels(
         f'<span style="color:{colours.muted}">{_whole(share)}</span>'
         for level, share in zip(answers.levels, _shares(frame, answers), strict=True)
     ]
-    figure.add_annotation(
-        text="   ".join(words),
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=1.03,
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        align="left",
-        font={"color": colours.text, "size": 12},
-    )
+    charts.name_above(figure, words, color=colours.text, size=12)
 
 
 def _shares(frame: pd.DataFrame, answers: Answers) -> list[float]:

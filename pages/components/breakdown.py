@@ -135,9 +135,11 @@ def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolve
                     total.delta,
                     sparkline.course_of(series, name, formatting.count),
                     total.since,
+                    "count",
                 )
                 for line in _notes(total, resolved):
                     st.caption(line)
+                changes.draw_range(total.delta, name)
                 readings = []
                 if total.value is not None:
                     value = changes.since_text(formatting.count(total.value), total.since)
@@ -260,7 +262,8 @@ def _figures(row: Mapping[Hashable, object], width_pct: float, colours: Palette,
     visitors, share = float(str(row["visitors"])), float(str(row["visitors_ratio"]))
     cells = f"<b>{formatting.count(visitors)}</b><span>{escape(formatting.rate(share))}</span>"
     if is_compared:
-        colour = {"better": colours.better, "worse": colours.worse}.get(str(row["verdict"]), colours.muted)
+        # More visitors are neither better nor worse: what is real has the colour of the text, what may be chance is grey.
+        colour = colours.text if row["verdict"] in {"better", "worse"} else colours.muted
         change = float(str(row["change_ratio"]))
         text = "new" if change != change else formatting.relative(change)
         cells += f'<span style="color:{colour}" title="{escape(_why(row))}">{text}</span>'
@@ -295,8 +298,4 @@ def _notes(total: Total, resolved: ResolvedView) -> list[str]:
         return [f"Not comparable: {delta.reason}"]
     if total.previous is None:
         return []
-    said = [f"{formatting.count(total.previous)} before"]
-    if delta.verdict in {"within_noise", "unchanged"}:
-        said.append(changes.VERDICTS[delta.verdict])
-    moved = changes.range_text(delta)
-    return [*([moved] if moved else []), " · ".join(said), *changes.doubts(delta)]
+    return [f"was {formatting.count(total.previous)}", *changes.doubts(delta)]

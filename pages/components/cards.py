@@ -14,17 +14,24 @@ from analytics import cached
 from analytics.cached import Question, View
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.verdicts import Unit
-from pages.components import changes, explain, formatting, mix, sparkline
+from pages.components import changes, explain, mix, sparkline
 from pages.components.charts import METRICS, MetricKey
 from pages.components.panel import failure
 
-CARD_MIN_WIDTH_PX = 148
+CARD_MIN_WIDTH_PX = 120
 METRIC_OF: dict[KpiKey, MetricKey] = {
     "median_response": "response",
     "median_resolution": "resolution",
     "ai_handled": "ai",
     "satisfaction": "satisfaction",
     "unique_visitors": "visitors",
+}
+MEASURES: dict[KpiKey, changes.Measures] = {
+    "median_response": "time",
+    "median_resolution": "time",
+    "ai_handled": "score",
+    "satisfaction": "score",
+    "unique_visitors": "count",
 }
 COLUMN_UNITS: dict[KpiKey, str] = {
     "median_response": "seconds",
@@ -84,8 +91,7 @@ WORDING: dict[KpiKey, _Wording] = {
     "satisfaction": _Wording(
         "Satisfaction",
         "From 0 to 100: 40 % ratings, 25 % sentiment, 20 % response time, 15 % share resolved. "
-        "A part without data counts as a neutral 50. n counts ratings and rated conversations; a conversation with both "
-        "is in it twice.",
+        "A part without data counts as a neutral 50. A conversation with a rating and a sentiment counts in both.",
     ),
     "unique_visitors": _Wording(
         "Unique visitors",
@@ -133,7 +139,11 @@ def draw_card(
         view: what is looked at, for what the explanation asks; None asks nothing.
     """
     wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
-    changes.draw_metric(wording.title, metric.text(kpi.value), kpi.delta, course, kpi.since)
+    measures = MEASURES[kpi.key]
+    changes.draw_metric(wording.title, metric.text(kpi.value), kpi.delta, course, kpi.since, measures)
+    if stands_on := _stands_on(kpi):
+        st.caption(" · ".join(stands_on))
+    changes.draw_range(kpi.delta, kpi.key)
     for line in _notes(kpi):
         st.caption(line)
     left_out = None if view is None else lambda: cached.left_out(view).value.get(kpi.key, 0)
@@ -175,7 +185,7 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
                 ("change_of", ""): kpi.delta.basis,
                 ("change_of_each_handler", "ratio"): kpi.split and kpi.split.own_ratio,
                 ("change_of_their_mix", "ratio"): kpi.split and kpi.split.mix_ratio,
-                ("verdict", ""): changes.VERDICTS[kpi.delta.verdict],
+                ("verdict", ""): changes.verdict_text(kpi.delta.verdict, MEASURES[kpi.key]),
                 ("reason", ""): kpi.delta.reason,
             }
         rows.append(row)
@@ -193,19 +203,20 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
     return frame
 
 
+def _stands_on(kpi: Kpi) -> list[str]:
+    """The value before, and on how many observations this one rests; not where the value is that count itself."""
+    words = []
+    if kpi.previous_value is not None:
+        words.append(f"was {METRICS[METRIC_OF[kpi.key]].text(kpi.previous_value)}")
+    if kpi.value is not None and MEASURES[kpi.key] != "count":
+        words.append(explain.counted(kpi))
+    return words
+
+
 def _notes(kpi: Kpi) -> list[str]:
-    """What stands in grey under the number: how far it may have moved, on how much it rests, what is missing."""
+    """What has to be said of the change or the number: why there is none, what it is of, what is missing."""
     delta = kpi.delta
-    lines = [text for text in (changes.range_text(delta),) if text]
-    if kpi.value is not None:
-        doubtful = delta.verdict in {"within_noise", "unchanged"}
-        unit = f" {kpi.n_unit}" if not kpi.n else ""
-        lines.append(
-            f"n {formatting.count(kpi.n)}{unit}"
-            + (f" · {changes.VERDICTS[delta.verdict]}" if doubtful else "")
-        )
-    lines.extend(changes.doubts(delta))
+    lines = changes.doubts(delta)
     if delta.verdict == "not_comparable" and kpi.value is not None:
         lines.append(f"Not comparable: {delta.reason}")
-    lines.extend(text for text in (mix.line(kpi), kpi.missing_reason, kpi.note) if text)
-    return lines
+    return [*lines, *(text for text in (mix.line(kpi), kpi.missing_reason, kpi.note) if text)]

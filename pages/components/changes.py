@@ -1,4 +1,4 @@
-"""How a change reads: the chip, its plausible range, and why it may be chance.
+"""How a change reads: the chip, the verdict in words, its plausible range, and why it may be chance.
 
 Owns the words and the metric that shows them. Whether a change is real comes ready from `analytics.verdicts`.
 """
@@ -15,10 +15,18 @@ from pages.components import formatting, sparkline
 VERDICTS: dict[Verdict, str] = {
     "better": "better",
     "worse": "worse",
-    "within_noise": "within noise",
+    "within_noise": "no clear change",
     "unchanged": "no change",
     "not_comparable": "not comparable",
     "off": "",
+}
+Measures = Literal["time", "count", "score"]
+"""What a number measures: how long something takes, how many there are, or how good it is."""
+
+_WORDS: dict[Measures, dict[Verdict, str]] = {
+    "time": {"better": "faster", "worse": "slower"},
+    "count": {"better": "more", "worse": "fewer"},
+    "score": {},
 }
 MORE_DECIMALS = 2
 """An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
@@ -30,15 +38,23 @@ _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": 
 
 
 def draw_metric(
-    title: str, value: str, delta: Delta, course: tuple[sparkline.Point, ...], since: date | None = None
+    title: str,
+    value: str,
+    delta: Delta,
+    course: tuple[sparkline.Point, ...],
+    since: date | None = None,
+    measures: Measures = "score",
 ) -> None:
-    """Draw a number with its change, in colour where that is real, and its course.
+    """Draw a number with its change, the verdict on it in words, and its course.
+
+    Green and red are for what is better or worse for the people who write in. More visitors are neither.
 
     Args:
         title: what it is called.
         value: the number as text.
         delta: its change.
         course: as `sparkline.course_of` gives it; empty leaves it out.
+        measures: what the number measures, for the words and the colour of the verdict.
         since: first day that was counted, when not all of the period was; stands in the number itself.
     """
     text = change_text(delta)
@@ -48,10 +64,20 @@ def draw_metric(
             title,
             since_text(value, since),
             text,
-            delta_color=_COLOURS.get(delta.verdict, "gray"),
+            delta_color="gray" if measures == "count" else _COLOURS.get(delta.verdict, "gray"),
+            delta_description=None if delta.change is None else verdict_text(delta.verdict, measures) or None,
             delta_arrow=_arrow(delta),
         )
         sparkline.draw(course, title)
+
+
+def verdict_text(verdict: Verdict, measures: Measures = "score") -> str:
+    """The verdict in words that say what moved; empty when nothing is compared.
+
+    >>> verdict_text("better", "time"), verdict_text("worse", "count"), verdict_text("within_noise")
+    ('faster', 'fewer', 'no clear change')
+    """
+    return _WORDS[measures].get(verdict, VERDICTS[verdict])
 
 
 def since_text(value: str, since: date | None) -> str:
@@ -111,6 +137,19 @@ def in_words(delta: Delta) -> str | None:
     if delta.change is None:
         return None
     return ", ".join(part for part in (change_text(delta), range_text(delta)) if part)
+
+
+def draw_range(delta: Delta, key: str) -> None:
+    """Draw between what a change plausibly is, and for a pointer why it may be chance; nothing without a range.
+
+    Args:
+        delta: the change.
+        key: of the number, unique on the page; style.css leaves the range to Explain where there is no room.
+    """
+    if words := range_text(delta):
+        is_doubtful = delta.verdict == "within_noise" and delta.reason
+        with st.container(key=f"range-{key}"):
+            st.caption(words, help=f"Could be chance: {delta.reason}" if is_doubtful else None)
 
 
 def doubts(delta: Delta) -> list[str]:

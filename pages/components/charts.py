@@ -3,7 +3,8 @@
 Owns how a ready series looks. Computes no metric; a value that does not exist stays a gap.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +27,10 @@ CONFIG: dict[str, object] = {
 }
 HEIGHT_PX = 340
 MARKERS_UP_TO = 45
+NAMES_LINE_LETTERS = 48
+"""What is named above a plot fits into the 300 px of a phone's chart in lines of so many letters."""
+
+_TAGS = re.compile("<[^>]*>")
 _SECONDS = (1, 2, 5, 10, 15, 30)
 _DURATION_STEPS = (
     *_SECONDS,
@@ -267,7 +272,7 @@ def leads_to(is_open: pd.Series) -> pd.Series:
 def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -> None:
     """Lay out a chart of values over time: unified hover, an axis from zero to `highest`."""
     figure.update_layout(
-        margin={"l": 0, "r": 8, "t": 12, "b": 0},
+        margin={"l": 0, "r": 20, "t": 12, "b": 0},
         hovermode="x unified",
         hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
         showlegend=False,
@@ -312,11 +317,27 @@ def duration_ticks(highest: float) -> list[float]:
 def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None) -> None:
     """Name both lines once, above the plot, in their own colours: a legend without a box."""
     names = [(current, colours.accent, "━━")] + ([(previous, colours.muted, "┅┅")] if previous else [])
-    text = "     ".join(
-        f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names
+    name_above(
+        figure, [f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names]
     )
+
+
+def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
+    """Write what lines or bars are called above the plot, in as many lines as the narrowest phone needs.
+
+    Args:
+        figure: what is written to; its top margin grows with the lines.
+        names: each with its sign, as Plotly's markup.
+        font: of the text, as Plotly names it.
+    """
+    lines: list[list[str]] = [[]]
+    for name in names:
+        shown = sum(len(_TAGS.sub("", each)) + 3 for each in (*lines[-1], name))
+        if lines[-1] and shown > NAMES_LINE_LETTERS:
+            lines.append([])
+        lines[-1].append(name)
     figure.add_annotation(
-        text=text,
+        text="<br>".join("   ".join(line) for line in lines),
         xref="paper",
         yref="paper",
         x=0,
@@ -325,8 +346,9 @@ def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str
         yanchor="bottom",
         showarrow=False,
         align="left",
+        font=font,
     )
-    figure.update_layout(margin_t=30)
+    figure.update_layout(margin_t=12 + 18 * len(lines))
 
 
 def _alt(rows: pd.DataFrame, metric: Metric, current: str) -> str:

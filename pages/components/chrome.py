@@ -31,7 +31,7 @@ from pages.components import (
 from pages.components.header import Data
 from pages.components.panel import end_page, failure, forget_drawn
 
-SIDEBAR_WIDTH_PX = 320
+SIDEBAR_WIDTH_PX = 272
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,6 @@ def begin_page(
         initial_sidebar_state=SIDEBAR_WIDTH_PX,
     )
     st.logo(ASSETS / "logo.svg", size="medium", icon_image=ASSETS / "icon.png")
-    st.html(ASSETS / "style.css")
     theme.follow()
     if st.session_state.get("page") != title:
         forget_drawn()

@@ -20,7 +20,7 @@ def draw(
     questions: Sequence[Question],
     left_out: Callable[[], int] | None = None,
 ) -> None:
-    """Draw the button that opens the explanation of one number.
+    """Draw the button that opens the explanation of one number; style.css puts it beside the number's name.
 
     Args:
         key: which number, unique on the page.
@@ -33,7 +33,9 @@ def draw(
             that cannot be.
     """
     # What is inside is drawn in any case; opening draws it again, with what is only asked for then.
-    opened = st.popover("Explain", type="tertiary", key=f"explain-{key}", on_change="rerun")
+    opened = st.popover(
+        f"Explain {title}", icon=":material/help:", type="tertiary", key=f"explain-{key}", on_change="rerun"
+    )
     with opened:
         st.markdown(f"**{title}**  \n{definition}")
         st.table(dict(readings), border="horizontal")
@@ -43,7 +45,9 @@ def draw(
             _draw_left_out(left_out)
         st.caption(_IN_CHARTS)
         for question in questions:
-            st.caption(f"From the {question.source} `{question.name}`, times in UTC, ends exclusive:")
+            st.caption(
+                f"From the {question.source} `{question.name}`, times in UTC, up to but not including the end:"
+            )
             st.code(
                 "\n".join(f"{name}={value}" for name, value in question.params.items()),
                 language=None,
@@ -55,7 +59,7 @@ _IN_CHARTS = (
     "In charts every hour, day or week is a period of its own: what happens to one conversation or visitor in two of "
     "them counts in both, and once in the whole period."
 )
-_VERDICTS = {"within_noise": "Within noise", "not_comparable": "Not comparable"}
+_VERDICTS = {"within_noise": "No clear change", "not_comparable": "Not comparable"}
 
 
 def _draw_left_out(left_out: Callable[[], int]) -> None:
@@ -69,10 +73,17 @@ def _draw_left_out(left_out: Callable[[], int]) -> None:
         st.caption(f"Still counted here: {them} deleted or of a test visitor. A daily `sync` removes them.")
 
 
+def counted(kpi: Kpi) -> str:
+    """On how many observations of what a value rests, such as "625 responses" or "127 ratings, 543 sentiments"."""
+    parts = kpi.n_parts or ((kpi.n, kpi.n_unit),)
+    return ", ".join(f"{formatting.count(n)} {unit[:-1] if n == 1 else unit}" for n, unit in parts)
+
+
 def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
     """The other readings of a KPI, each with its name; those that do not exist are left out.
 
-    For the two medians: the exact value in seconds, mean, p90 and the 95 % interval; always n, and the value before.
+    For the two medians: the exact value in seconds, mean, p90 and the 95 % interval; always how many were counted, and
+    the value before.
     """
 
     def exactly(value: float) -> str:
@@ -89,18 +100,18 @@ def facts(kpi: Kpi, metric: Metric) -> list[tuple[str, str]]:
     if kpi.mean is not None:
         found.append(("Mean", exactly(kpi.mean)))
     if kpi.p90 is not None:
-        found.append(("p90: nine out of ten within", exactly(kpi.p90)))
+        found.append(("90 % within (p90)", exactly(kpi.p90)))
     elif kpi.mean is not None:
-        found.append(("p90", "not shown below 10 values"))
+        found.append(("90 % within (p90)", "not shown below 10 values"))
     if kpi.low is not None and kpi.high is not None:
         found.append(("95 % interval", f"{metric.text(kpi.low)} to {metric.text(kpi.high)}"))
-    found.append(("n", changes.since_text(f"{formatting.count(kpi.n)} {kpi.n_unit}", kpi.since)))
+    found.append(("Counted", changes.since_text(counted(kpi), kpi.since)))
     if moved := changes.in_words(kpi.delta):
         found.append(("Change", moved))
     if kpi.still_open is not None:
         found.append(("Started in this period, open at its end", formatting.count(kpi.still_open)))
     if kpi.previous_value is not None:
         found.append(("Period before", exactly(kpi.previous_value)))
-        found.append(("n of the period before", formatting.count(kpi.previous_n)))
+        found.append(("Counted, period before", f"{formatting.count(kpi.previous_n)} {kpi.n_unit}"))
     found.extend(mix.facts(kpi))
     return found

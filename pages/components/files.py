@@ -146,7 +146,11 @@ def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) ->
         counts = ["visitors", "visitors_ratio", "sessions", "page_views"]
         moved = ["change_ratio", "change_low_ratio", "change_high_ratio", "verdict"]
         compared = ["previous_visitors", *moved] if is_compared else []
-        verdicts = values["verdict"].map(changes.VERDICTS) if is_compared else values["verdict"]
+        verdicts = (
+            values["verdict"].map(lambda each: changes.verdict_text(each, "count"))
+            if is_compared
+            else values["verdict"]
+        )
         return pd.concat([table, values.assign(verdict=verdicts)[counts + compared]], axis=1)
 
     return _of_list(

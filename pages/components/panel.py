@@ -19,17 +19,16 @@ T = TypeVar("T")
 
 
 @contextmanager
-def panel(key: str, title: str | None = None, *, height_px: int, border: bool = True) -> Iterator[None]:
+def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterator[None]:
     """A card around one cached read and what is drawn from it.
 
-    A skeleton of the card's height holds the place while it loads for the first time; a later run leaves what stands
-    there until the new is ready, so that nothing jumps. An `AnalyticsError` becomes a message with a button to try
-    again, and nothing else on the page notices.
+    `static/style.css` gives each card the room of what comes, by its key, from its first moment on; a skeleton fills it
+    while it loads for the first time. A later run leaves what is shown until the new is ready. So nothing jumps. An
+    `AnalyticsError` becomes a message with a button to try again, and nothing else on the page notices.
 
     Args:
         key: identity of the card, unique on the page.
         title: heading of the card.
-        height_px: about how high its content will be.
         border: whether it draws its own frame.
     """
     with panel_run(key) as ended, st.container(border=border, key=f"panel-{key}", height="stretch"):
@@ -37,7 +36,7 @@ def panel(key: str, title: str | None = None, *, height_px: int, border: bool = 
             st.markdown(f"**{title}**")
         drawn = f"drawn-{key}"
         try:
-            with _unchanged() if st.session_state.get(drawn) else st.skeleton(height=height_px):
+            with _unchanged() if st.session_state.get(drawn) else st.skeleton(height="stretch"):
                 yield
             st.session_state[drawn] = True
             ended("drawn")

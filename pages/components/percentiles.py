@@ -152,15 +152,4 @@ def _name_lines(figure: go.Figure, *, is_compared: bool) -> None:
     names = [(colours.accent, "━━  half within"), (f"rgba({faded},0.75)", "──  nine of ten within")]
     if is_compared:
         names.append((colours.muted, "┅┅  half before"))
-    figure.add_annotation(
-        text="     ".join(f'<span style="color:{colour}">{name}</span>' for colour, name in names),
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=1.02,
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        align="left",
-    )
-    figure.update_layout(margin_t=30)
+    charts.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in names])

@@ -70,7 +70,7 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     bars.draw(figure, top, colours, key=key, alt=_alt(attribution))
     notes = ["As long as the score, as thick as its weight."]
     if is_compared and before:
-        notes.append(f"Dotted: {before}. Change in points of the index, grey where within noise.")
+        notes.append(f"Dotted: {before}. Change in points of the index, grey where not clear.")
     st.caption(" ".join(notes))
 
 

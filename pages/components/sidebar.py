@@ -61,8 +61,7 @@ def draw(
             _range_control(selected, website, now, timezone)
             _compare_control(is_compared=is_compared)
         _timezone_control(timezone, browser)
-        _plan(website)
-        _signed_in(viewer)
+        _signed_in(viewer, website)
     return View(viewer, website.id, selected, timezone, now, is_compared)
 
 
@@ -76,7 +75,7 @@ def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
     with st.sidebar:
         _navigation(viewer)
         _website_control(None, websites)
-        _signed_in(viewer)
+        _signed_in(viewer, None)
 
 
 def website_labels(websites: Sequence[Website]) -> dict[str, str]:
@@ -201,11 +200,13 @@ def _timezone(text: str) -> str:
     return clock.parse_timezone(text).key
 
 
-def _plan(website: Website) -> None:
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="signed-in"):
-        st.badge(f"{website.tier.capitalize()} plan", color="primary" if website.tier == "paid" else "gray")
-
-
-def _signed_in(viewer: Viewer) -> None:
-    st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
-    sign_in.offer_sign_out()
+def _signed_in(viewer: Viewer, website: Website | None) -> None:
+    # style.css puts it at the lower end of the sidebar.
+    with st.container(gap="xsmall", key="signed-in"):
+        if website is not None:
+            plan = f"{website.tier.capitalize()} plan"
+            if (end := website.canceled_until) is not None:
+                plan += f", canceled, ends {end.day} {end:%b %Y}"
+            st.badge(plan, color="primary" if website.tier == "paid" and end is None else "gray")
+        st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
+        sign_in.offer_sign_out()

@@ -87,13 +87,14 @@ def _draw_every_verdict() -> None:
 
 
 def test_only_a_real_change_has_a_colour() -> None:
-    """In the chip and in a row: nothing is green or red that rounds to zero, may be chance, or is not compared."""
+    """Nothing is green or red that rounds to zero, may be chance, or is not compared; a row of visitors never is."""
     page = AppTest.from_function(_draw_every_verdict, default_timeout=60).run()
     assert not page.exception
     colours = palette(is_dark=False)
-    expected = {"better": ("GREEN", colours.better), "worse": ("RED", colours.worse)}
+    expected = {"better": ("GREEN", colours.text), "worse": ("RED", colours.text)}
     for metric, row in zip(page.metric, page.get("html"), strict=True):
         chip, text = expected.get(metric.label, ("GRAY", colours.muted))
+        assert metric.proto.delta_description == changes.VERDICTS[metric.label]
         assert metric.proto.MetricColor.Name(metric.proto.color) == chip
         assert f'<span style="color:{text}"' in row.proto.body
 

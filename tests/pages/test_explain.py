@@ -38,12 +38,12 @@ def test_every_reading_has_its_name_and_exact_seconds() -> None:
     assert explain.facts(KPI, METRICS["response"]) == [
         ("Median", "1 m 38 s (98 s)"),
         ("Mean", "10 m 46 s (646 s)"),
-        ("p90: nine out of ten within", "8 m 6 s (486 s)"),
+        ("90 % within (p90)", "8 m 6 s (486 s)"),
         ("95 % interval", "1 m 30 s to 1 m 46 s"),
-        ("n", "685 responses"),
+        ("Counted", "685 responses"),
         ("Change", "−24 %, between −31 and −16"),
         ("Period before", "2 m 9 s (129 s)"),
-        ("n of the period before", "742"),
+        ("Counted, period before", "742 responses"),
     ]
 
 
@@ -55,7 +55,7 @@ def test_a_part_of_a_second_is_not_shown_as_none() -> None:
 def test_what_does_not_exist_is_left_out() -> None:
     """Nothing measured: n alone, and it is 0."""
     nothing = Kpi("ai_handled", None, 0, "resolved conversations", Delta(None, "pp", "off"), "higher")
-    assert explain.facts(nothing, METRICS["ai"]) == [("n", "0 resolved conversations")]
+    assert explain.facts(nothing, METRICS["ai"]) == [("Counted", "0 resolved conversations")]
 
 
 def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conversations: Site) -> None:
@@ -169,7 +169,7 @@ def test_a_partial_count_has_its_start_in_the_explanation_too(
     since = f"since {start.day} {start:%b}"
     explained = [table.value["value"].to_dict() for table in page.table]
     if page_path == "app.py":
-        assert explained[-1] == {"Value": f"0 {since}", "n": f"0 visitors {since}"}
+        assert explained[-1] == {"Value": f"0 {since}", "Counted": f"0 visitors {since}"}
         assert not [text for each in explained[:-1] for text in each.values() if since in text]
     else:
         assert explained == [{"Value": f"0 {since}"}] * 3

@@ -122,7 +122,7 @@ def test_explain_withholds_what_few_values_cannot_say(run_page: RunPage, three_c
     """Three answers have no 90th percentile; one of the three conversations is still open."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
     response, resolution = (table.value.iloc[:, 0].to_dict() for table in page.table[:2])
-    assert response["p90"] == resolution["p90"] == "not shown below 10 values"
+    assert response["90 % within (p90)"] == resolution["90 % within (p90)"] == "not shown below 10 values"
     assert resolution["Started in this period, open at its end"] == "1"
     assert "Started in this period, open at its end" not in response
 

@@ -96,7 +96,7 @@ def test_the_index_and_its_parts_are_those_counted_by_hand(run_page: RunPage, ra
     assert (metric.label, metric.value, metric.delta) == ("Satisfaction", "87.5", "+38.0 points")
     words = text_of(page)
     assert "Of +38.0 points, **+15.0 from resolution**." in words
-    assert "n 5" in words
+    assert "4 ratings, 1 sentiment" in words
     said = _chart(page, "Satisfaction index 87.5")["alt"]
     assert "Rating (40 %): 68.8 of 100, n 4, +7.5 points" in said
     assert "Sentiment (25 %): 100.0 of 100, n 1, +12.5 points" in said

@@ -202,7 +202,8 @@ def test_a_tripled_number_that_may_be_chance_says_why(
     assert (visitors.value, visitors.delta, visitors.proto.color) == ("3", "+200 %", visitors.proto.GRAY)
     words = text_of(page)
     assert " or more" in words
-    assert "1 before · within noise" in words
+    assert "was 1" in words
+    assert visitors.proto.delta_description == "no clear change"
     assert "May be chance: 3 against 1 visitors are too few to tell" in words
     assert "Grey may be chance. +100 %: 2 against 1 visitors are too few to tell." in words
 
