@@ -90,11 +90,14 @@ def test_only_a_real_change_has_a_colour() -> None:
     """Nothing is green or red that rounds to zero, may be chance, or is not compared; a row of visitors never is."""
     page = AppTest.from_function(_draw_every_verdict, default_timeout=60).run()
     assert not page.exception
-    colours = palette(is_dark=False)
+    colours, words = (
+        palette(is_dark=False),
+        {str(verdict): said for verdict, said in changes.VERDICTS.items()},
+    )
     expected = {"better": ("GREEN", colours.text), "worse": ("RED", colours.text)}
     for metric, row in zip(page.metric, page.get("html"), strict=True):
         chip, text = expected.get(metric.label, ("GRAY", colours.muted))
-        assert metric.proto.delta_description == changes.VERDICTS[metric.label]
+        assert metric.proto.delta_description == words[metric.label]
         assert metric.proto.MetricColor.Name(metric.proto.color) == chip
         assert f'<span style="color:{text}"' in row.proto.body
 
