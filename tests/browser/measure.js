@@ -38,8 +38,8 @@
     // Neither what is for a screen reader alone nor a sidebar that is folded away.
     if (!lines.length || lines.every(line => line.right <= 0 || line.left >= innerWidth)) continue
     const hidden = element.closest('[aria-hidden=true], .visually-hidden')
-    const clip = getComputedStyle(element)
-    if (hidden?.closest('[data-testid=stSidebar]') || clip.clipPath !== 'none' || clip.clip !== 'auto') continue
+    const clips = [element, element.parentElement].map(each => getComputedStyle(each))
+    if (hidden?.closest('[data-testid=stSidebar]') || clips.some(each => each.clipPath !== 'none' || each.clip !== 'auto')) continue
     texts.push({node, element, lines, text: node.data})
   }
 
