@@ -86,6 +86,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="inbox-analytics", message="%(prog)s %(version)s")
 def commands() -> None:
     """Inbox Analytics: the dashboard, and everything it needs on one machine."""
 

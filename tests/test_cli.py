@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 
 from analytics import cli
 from analytics.errors import ConfigError
+from tests.conftest import ROOT
 
 
 def run(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
@@ -164,6 +166,13 @@ def test_the_command_line_needs_no_local_package_to_start() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_it_says_its_version() -> None:
+    """That of the project."""
+    shown = CliRunner().invoke(cli.commands, ["--version"], prog_name="inbox-analytics")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (shown.exit_code, shown.output) == (0, f"inbox-analytics {project['version']}\n")
 
 
 def test_every_command_is_listed_and_has_the_name_it_is_listed_by() -> None:

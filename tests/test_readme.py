@@ -1,6 +1,9 @@
 """The README's tables say what the code does."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from analytics.metrics import DIRECTIONS, KPI_ORDER, UNITS
 from analytics.settings import Settings
@@ -29,6 +32,19 @@ def test_the_settings_table_lists_every_variable_and_whether_it_is_needed() -> N
         for field in Settings.model_fields.values()
     }
     assert {row[0]: row[1] for row in _rows("Settings")} == expected
+
+
+DELETES = re.compile(r"--yes\b|\brm -|\btruncate\b|DROP (TABLE|DATABASE|ROLE)|DELETE FROM", re.IGNORECASE)
+DOCUMENTS = sorted(
+    path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md"))
+)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_block_deletes_when_it_is_pasted_whole(path: Path) -> None:
+    """What deletes for good is written in a sentence, and is run by hand after what only counts."""
+    blocks = re.findall(r"^ *```.*?^ *```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert [block for block in blocks if DELETES.search(block)] == []
 
 
 def test_the_example_environment_names_the_same_variables() -> None:

@@ -26,6 +26,10 @@ _VERDICTS = {
     "differs": "DIFFERS",
     "one-sided": "not comparable",
 }
+_UNSEARCHED = (
+    "A difference within tolerance is often an event of the last seconds, or one that only one side has: "
+    "--tolerance 0 names its cause."
+)
 _NOTHING = "Nothing to compare: both sides count no conversation"
 
 
@@ -109,7 +113,10 @@ def _lines(report: Report) -> list[str]:
     if all(period.is_empty for period in report.periods):
         return [*lines, f"{_NOTHING}."]
     ending = "Within" if report.is_within else "Not within"
-    return [*lines, f"{ending} a tolerance of {report.tolerance:.3g}."]
+    lines.append(f"{ending} a tolerance of {report.tolerance:.3g}.")
+    if any(each.verdict == "within" for period in report.periods for each in period.compared):
+        lines.append(_UNSEARCHED)
+    return lines
 
 
 def _cause_lines(period: PeriodReport) -> list[str]:

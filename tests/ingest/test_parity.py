@@ -389,6 +389,8 @@ def test_the_command_ends_with_1_and_names_the_cause(history: History) -> None:
     ]
     within = history.run("parity", "--range", RANGE, "--tolerance", "0.5")
     assert (within.returncode, "Causes" in within.stdout, "No row" in within.stdout) == (0, False, False)
+    assert within.stdout.rstrip().endswith("--tolerance 0 names its cause.")
+    assert "--tolerance 0" not in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Data health without a browser: who may see it, and every state of its panels."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -180,6 +181,22 @@ def test_every_panel_renews_itself() -> None:
         for node in ast.walk(owner)
     ]
     assert all(node in inside for node in drawn)
+
+
+def test_ages_are_shown_only_where_they_are_renewed() -> None:
+    """An age is of the header, the live list and Data health; all three renew themselves."""
+    writers = {
+        path.stem
+        for path in (ROOT / "pages").rglob("*.py")
+        if re.search(r"formatting\.(ago|age)\(", path.read_text(encoding="utf-8"))
+    }
+    assert writers == {"header", "visitors", "health"}
+    imports_of_list = [
+        path.name
+        for path in (ROOT / "pages").glob("*.py")
+        if "visitors.draw" in path.read_text(encoding="utf-8")
+    ]
+    assert imports_of_list == ["live.py"]
 
 
 def test_all_websites_are_listed_worst_first(
