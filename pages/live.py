@@ -15,6 +15,7 @@ from analytics.places import Cell
 from analytics.views import View
 from pages.components import attention, charts, chrome, export, filters, globe, url_state, visitors, wall
 from pages.components.files import live_visitors, visitor_minutes
+from pages.components.helm import draw_globe
 from pages.components.palette import palette
 from pages.components.panel import empty, note_staleness, panel
 
@@ -41,9 +42,7 @@ def draw_live() -> None:
         left, right = st.columns([6, 5], gap="xsmall", border=True)
         with left:
             note_staleness(seen, page.timezone)
-            globe.draw_globe(seen.value, now, key=f"globe-{website}", chosen=place)
-            st.html(globe.legend(palette()))
-            globe.draw_busiest(seen.value[-1])
+            draw_globe(seen.value, now, place, key=f"globe-{website}", colours=palette())
             visitors.draw_unplaced(present.value)
             words = visitors.in_words(present.value, minutes)
             export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
@@ -92,7 +91,7 @@ def draw_wall() -> None:
         left, right = st.columns([3, 2], gap="large")
         with left:
             dark = palette(is_dark=True)
-            globe.draw_globe(seen.value, now, key=f"wall-{website}", colours=dark)
+            draw_globe(seen.value, now, None, key=f"wall-{website}", colours=dark, is_wall=True)
         with right:
             with panel("wall-now", border=False):
                 activity = cached.visitor_activity(viewer, website, now).value

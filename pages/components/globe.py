@@ -27,7 +27,6 @@ HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
-BUSIEST = 6
 MESH_DEGREES = 4  # how finely the sphere is built; coarser ones show corners
 NEAREST_ZOOM, FARTHEST_ZOOM = 7.0, 1.4
 # Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
@@ -38,8 +37,9 @@ LEVEL_ENDS = (3.1, 5.2)
 ONE_TILE = {"min_zoom": 0, "max_zoom": 0, "extent": [-180, -90, 180, 90]}
 # Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
-# One visitor is seen from afar, ten thousand do not cover a country: radius and colour both go with the logarithm.
-DOT_PX, DOT_GROWTH_PX, LARGEST_DOT_PX = 4.0, 4.5, 24.0
+# One visitor is seen from afar, ten thousand do not cover a country: radius and colour both go with the logarithm. The
+# largest dot is larger, the more visitors it stands for, so that sizes differ also where the most is three.
+DOT_PX, TOP_PX, TOP_GROWTH_PX, LARGEST_DOT_PX = 4.0, 10.0, 3.5, 24.0
 STEPS = (1, 10, 100, 1000)
 # What is sent stays small even where every place has a name of many odd letters: names are cut shorter then.
 LONGEST_NAMES = (60, 30, 10)
@@ -70,12 +70,13 @@ def draw_globe(
         chosen: the cell that the page is filtered by; it is ringed.
         colours: other colours than those of the viewer's theme.
     """
+    chart = f"{key}-{st.session_state.get(f'losses-{key}', 0)}"
     with st.container(key="globe-view"):
         st.pydeck_chart(
-            deck_of(levels, now, _initial_view(levels[0], key), chosen, colours or palette(), _clicks(key)),
+            deck_of(levels, now, initial_view(levels[0], key), chosen, colours or palette(), _clicks(key)),
             height=HEIGHT_PX,
-            key=key,
-            on_select=lambda: _follow(key),
+            key=chart,
+            on_select=lambda: _follow(key, chart),
             selection_mode="single-object",
             alt=_alt(levels[-1]),
         )
@@ -94,10 +95,10 @@ def deck_of(
     Streamlit keeps a click as a selection in the browser until the layer that was clicked is gone, and tells nothing of
     a second click on the same dot. So the layers of the dots have other names after each of the `clicks`.
     """
-    ends = (None, *LEVEL_ENDS, None)
+    ends, most = (None, *LEVEL_ENDS, None), most_of(levels)
     dots = [
-        _dots(f"visitors-{number}-{clicks}", data, colours, ends[number], ends[number + 1])
-        for number, data in enumerate(_data_urls(levels))
+        _dots(f"visitors-{number}-{clicks}", data, colours, most, ends[number], ends[number + 1])
+        for number, data in enumerate(_data_urls(levels, most))
     ]
     return pdk.Deck(
         layers=[*_world(colours), _night(colours, now), *dots, _ring(chosen, levels, colours)],
@@ -109,13 +110,21 @@ def deck_of(
     )
 
 
-def radius_px(visitors: int) -> float:
-    """The radius of a dot: grows with every tenfold, and ends.
+def radius_px(visitors: int, most: int) -> float:
+    """The radius of a dot, by the share of the logarithm that it has of the most visitors at one place.
 
-    >>> [radius_px(visitors) for visitors in (1, 10, 1000, 10_000, 10_000_000)]
-    [4.0, 8.5, 17.5, 22.0, 24.0]
+    >>> [radius_px(visitors, 3) for visitors in (1, 2, 3)]
+    [4.0, 8.8, 11.7]
+    >>> [radius_px(visitors, 10_000) for visitors in (1, 10, 1000, 10_000)]
+    [4.0, 9.0, 19.0, 24.0]
     """
-    return round(min(DOT_PX + DOT_GROWTH_PX * log10(visitors), LARGEST_DOT_PX), 1)
+    largest = min(TOP_PX + TOP_GROWTH_PX * log10(max(most, 1)), LARGEST_DOT_PX)
+    return round(DOT_PX + (largest - DOT_PX) * log10(visitors) / log10(max(most, 2)), 1)
+
+
+def most_of(levels: Sequence[pd.DataFrame]) -> int:
+    """The most visitors that one dot stands for, at any distance; 1 without any."""
+    return max([1, *(int(level["visitors"].max()) for level in levels if len(level))])
 
 
 def colour_of(visitors: int, *, is_dark: bool) -> Rgba:
@@ -137,23 +146,6 @@ def name_of(cluster: Mapping[Hashable, object], longest: int = LONGEST_NAMES[0])
     return f"{name} and {formatting.count(others)} more {'place' if others == 1 else 'places'}"
 
 
-def draw_busiest(level: pd.DataFrame) -> None:
-    """Draw the places with most visitors as buttons: what a click on their dot does, for the keyboard and at a glance.
-
-    Args:
-        level: the nearest of `cached.visitor_clusters`.
-    """
-    with st.container(horizontal=True, horizontal_alignment="center", gap="xsmall", key="busiest"):
-        for number, row in enumerate(level.nlargest(BUSIEST, "visitors").to_dict("records")):
-            st.button(
-                f"{formatting.markdown(name_of(row), limit=48)} :gray[· {formatting.count(int(row['visitors']))}]",
-                key=f"busiest-{number}",
-                type="tertiary",
-                on_click=filters.write_toggled,
-                args=("place", str(row["cell"])),
-            )
-
-
 def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
     """What the chosen cell is called by who is there now; its coordinates when nobody is."""
     for level in levels:
@@ -167,15 +159,30 @@ def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
     )
 
 
-def legend(colours: Palette) -> str:
-    """What the dots mean, as HTML: one per tenfold, at its size and in its colour."""
-    names = ("1", "10", "100", "1,000+")
+def whereabouts(chosen: Cell, levels: Sequence[pd.DataFrame]) -> tuple[float, float, int]:
+    """Latitude and longitude of a cell's visitors, and how many they are; its middle and 0 when nobody is there."""
+    for level in levels:
+        found = level[level["cell"] == str(chosen)]
+        if len(found):
+            here = found.iloc[0]
+            return float(here["latitude"]), float(here["longitude"]), int(here["visitors"])
+    return *chosen.middle, 0
+
+
+def legend(colours: Palette, most: int) -> str:
+    """What dots and shade mean, as HTML: dots from one visitor to the most, at their size and in their colour.
+
+    Args:
+        colours: those of the globe.
+        most: as `most_of` counts it.
+    """
     dots = "".join(
-        f'<span><i style="width:{2 * radius_px(step):.0f}px;height:{2 * radius_px(step):.0f}px;'
-        f'background:rgb{tuple(colour_of(step, is_dark=colours.is_dark)[:3])}"></i>{name}</span>'
-        for step, name in zip(STEPS, names, strict=True)
+        f'<span><i style="width:{2 * radius_px(step, most):.0f}px;height:{2 * radius_px(step, most):.0f}px;'
+        f'background:rgb{tuple(colour_of(step, is_dark=colours.is_dark)[:3])}"></i>{formatting.count(step)}</span>'
+        for step in sorted({1, max(1, round(most**0.5)), most})
     )
-    return f'<div class="globe-legend" style="color:{colours.muted}">{dots}<span>visitors</span></div>'
+    night = f'<span><i class="night" style="background:{colours.night}"></i>night</span>'
+    return f'<div class="globe-legend" style="color:{colours.muted}">{dots}<span>{"visitor" if most == 1 else "visitors"}</span>{night}</div>'
 
 
 def clicked(selection: object) -> str | None:
@@ -192,9 +199,14 @@ def clicked(selection: object) -> str | None:
     return None
 
 
-def _follow(key: str) -> None:
+def draw_anew(key: str) -> None:
+    """Make the next run draw the globe of that key as a new one: the browser has lost what it drew."""
+    st.session_state[f"losses-{key}"] = int(st.session_state.get(f"losses-{key}", 0)) + 1
+
+
+def _follow(key: str, chart: str) -> None:
     """A click on a dot filters by its place; one on the same dot again takes the filter away, one on the sea neither."""
-    cell = clicked(st.session_state[key].get("selection"))
+    cell = clicked(st.session_state[chart].get("selection"))
     if cell is not None:
         st.session_state[f"clicks-{key}"] = _clicks(key) + 1
         filters.write_toggled("place", cell)
@@ -210,7 +222,7 @@ def _alt(level: pd.DataFrame) -> str:
     return f"Globe with {formatting.count(int(level['visitors'].sum()))} visitors in {formatting.count(places)} places"
 
 
-def _initial_view(level: pd.DataFrame, key: str) -> pdk.ViewState:
+def initial_view(level: pd.DataFrame, key: str) -> pdk.ViewState:
     """The view that the globe of that key opened with; the busiest place decides it once."""
     remembered = f"view-{key}"
     if remembered not in st.session_state:
@@ -282,18 +294,18 @@ def _night(colours: Palette, now: datetime) -> pdk.Layer:
     )
 
 
-def _data_urls(levels: Sequence[pd.DataFrame]) -> list[str]:
+def _data_urls(levels: Sequence[pd.DataFrame], most: int) -> list[str]:
     """Each level as GeoJSON in a URL, with names as long as there is room for."""
     urls: list[str] = []
     for longest in LONGEST_NAMES:
-        urls = [_data_url(level, longest) for level in levels]
+        urls = [_data_url(level, longest, most) for level in levels]
         if len(json.dumps(urls)) <= MOST_BYTES:
             break
     return urls
 
 
-def _data_url(level: pd.DataFrame, longest: int) -> str:
-    features = [_feature(row, longest) for row in level.to_dict("records")]
+def _data_url(level: pd.DataFrame, longest: int, most: int) -> str:
+    features = [_feature(row, longest, most) for row in level.to_dict("records")]
     collection = json.dumps(
         {"type": "FeatureCollection", "features": features}, separators=(",", ":"), ensure_ascii=False
     )
@@ -305,7 +317,7 @@ def _data_url(level: pd.DataFrame, longest: int) -> str:
 
 
 def _dots(
-    name: str, data: str, colours: Palette, from_zoom: float | None, to_zoom: float | None
+    name: str, data: str, colours: Palette, most: int, from_zoom: float | None, to_zoom: float | None
 ) -> pdk.Layer:
     """One set of dots, each with its halo as a translucent ring around it."""
     zooms = {"visible_min_zoom": from_zoom, "visible_max_zoom": to_zoom}
@@ -319,7 +331,7 @@ def _dots(
         get_line_width="properties.r * 1.1",
         point_radius_units="'pixels'",
         line_width_units="'pixels'",
-        get_fill_color=_ramp(colours),
+        get_fill_color=_ramp(colours, most),
         get_line_color=colours.rgba("accent", 56),
         pickable=True,
         auto_highlight=True,
@@ -328,17 +340,17 @@ def _dots(
     )
 
 
-def _ramp(colours: Palette) -> str:
+def _ramp(colours: Palette, most: int) -> str:
     """The colour of a dot as an expression that deck.gl evaluates per dot, shorter than a colour in each."""
     *lower, highest = (str(colour_of(step, is_dark=colours.is_dark)) for step in STEPS)
     below = (
-        f"properties.r < {radius_px(step)} ? {colour} : "
+        f"properties.r < {radius_px(step, most)} ? {colour} : "
         for step, colour in zip(STEPS[1:], lower, strict=True)
     )
     return "".join(below) + highest
 
 
-def _feature(cluster: Mapping[Hashable, object], longest: int) -> dict[str, object]:
+def _feature(cluster: Mapping[Hashable, object], longest: int, most: int) -> dict[str, object]:
     visitors = int(str(cluster["visitors"]))
     return {
         "type": "Feature",
@@ -347,7 +359,7 @@ def _feature(cluster: Mapping[Hashable, object], longest: int) -> dict[str, obje
             "coordinates": [round(float(str(cluster[name])), 2) for name in ("longitude", "latitude")],
         },
         "properties": {
-            "r": radius_px(visitors),
+            "r": radius_px(visitors, most),
             "place": name_of(cluster, longest),
             "label": "1 visitor" if visitors == 1 else f"{formatting.count(visitors)} visitors",
             "cell": cluster["cell"],
@@ -359,12 +371,8 @@ def _ring(chosen: Cell | None, levels: Sequence[pd.DataFrame], colours: Palette)
     """A ring around the place that the page is filtered by."""
     rings: list[dict[str, object]] = []
     if chosen:
-        found = [level[level["cell"] == str(chosen)] for level in levels]
-        here = next((rows.iloc[0] for rows in found if len(rows)), None)
-        latitude, longitude = (
-            chosen.middle if here is None else (float(here["latitude"]), float(here["longitude"]))
-        )
-        size = radius_px(1 if here is None else int(here["visitors"])) + 5
+        latitude, longitude, visitors = whereabouts(chosen, levels)
+        size = radius_px(max(visitors, 1), most_of(levels)) + 5
         rings = [{"position": [longitude, latitude], "radius": size}]
     return pdk.Layer(
         "ScatterplotLayer",

@@ -18,11 +18,11 @@ from tests.browser.conftest import Demo, Window
 
 GLOBE = ".st-key-globe-view canvas"
 ACCENT = (79, 70, 229)
-LATITUDE_SHOWN = """selector => {
+VIEW = """selector => {
   const canvas = document.querySelector(selector)
   let at = canvas[Object.keys(canvas).find(key => key.startsWith('__reactFiber$'))]
   while (!at.memoizedState?.next?.memoizedState?.current?.deck) at = at.return
-  return at.memoizedState.next.memoizedState.current.deck.getViewports()[0].latitude
+  return at.memoizedState.next.memoizedState.current.deck.props.viewState
 }"""
 HIDE = """is_hidden => {
   Object.defineProperty(document, 'hidden', {configurable: true, get: () => is_hidden})
@@ -153,7 +153,7 @@ def test_a_refresh_keeps_the_viewers_view_and_both_poles_have_land_and_dots(
     reach = 0.42 * box["height"]
     for pole in (90.0, -90.0):
         for _attempt in range(12):
-            if abs(page.evaluate(LATITUDE_SHOWN, GLOBE) - pole) < 15:
+            if abs(page.evaluate(VIEW, GLOBE)["latitude"] - pole) < 15:
                 break
             by = reach if pole > 0 else -reach
             page.mouse.move(x, y - by)
@@ -280,9 +280,17 @@ def test_dots_come_apart_as_one_zooms(window: Callable[..., Window], demo: Demo)
     page.mouse.move(x, y)
     page.mouse.move(x + 1, y, steps=3)
     expect(tooltip).to_contain_text("and 1 more place")
+    zoom = page.evaluate(VIEW, GLOBE)["zoom"]
+    page.mouse.wheel(0, 300)
+    page.wait_for_timeout(1500)
+    assert page.evaluate(VIEW, GLOBE)["zoom"] == zoom  # the page scrolls
+    page.mouse.wheel(0, -300)
+    page.keyboard.down("Control")
     for _ in range(5):
         page.mouse.wheel(0, -300)
         page.wait_for_timeout(1500)
+    page.keyboard.up("Control")
+    assert page.evaluate(VIEW, GLOBE)["zoom"] > zoom + 1
     page.mouse.move(box["x"] + 5, box["y"] + 5)
     page.wait_for_timeout(1500)
     named = {_named(page, *spot) for spot in _dots(page)}
@@ -313,16 +321,62 @@ def _named(page: Page, x: float, y: float) -> str:
 
 
 def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., Window], demo: Demo) -> None:
-    """What a click on a dot does, the keyboard does on the names under the globe."""
+    """What a click on a dot does, the keyboard does on the names under the globe; it turns there, and back home.
+
+    The places keep their order while one of them has the keyboard.
+    """
     website_id, slug = _website(demo, offset=3)
     for _ in range(15):
         _seen(demo, website_id, "Keytown", 10.0, 10.0)
+    for _ in range(9):
+        _seen(demo, website_id, "Farville", -10.0, -170.0)
     page = window(f"/live?website={slug}&window=30").page
-    button = page.get_by_role("button", name=re.compile("Keytown, FR"))
-    button.focus()
+    _globe(page)
+    places, side = page.locator(".places button"), page.locator(".side")
+    expect(places.nth(1)).to_contain_text("Farville, FR")
+    expect(side).to_contain_text(re.compile(r"\d+ of \d+ visitors on this side"))
+    here, home = side.inner_text(), page.evaluate(VIEW, GLOBE)
+    places.nth(1).focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-chip-place")).to_contain_text("Keytown, FR")
+    expect(page.locator(".st-key-chip-place")).to_contain_text("Farville, FR")
     expect(page).to_have_url(re.compile("place="))
+    expect(places.nth(1)).to_have_attribute("aria-pressed", "true")
+    expect(side).not_to_have_text(here)
+    view = _turned(page, -170)
+    assert (view["latitude"], view["longitude"]) == pytest.approx((-10, -170), abs=0.1)
+    for _ in range(8):
+        _seen(demo, website_id, "Farville", -10.0, -170.0)
+    expect(places.nth(1)).to_contain_text("17")
+    expect(places.nth(0)).to_contain_text("Keytown, FR")
+    page.get_by_role("button", name="Zoom in").focus()
+    expect(places.nth(0)).to_contain_text("Farville, FR")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(3000)
+    assert page.evaluate(VIEW, GLOBE)["zoom"] > view["zoom"] + 0.3
+    page.get_by_role("button", name="Home view").press("Enter")
+    assert _turned(page, home["longitude"])["zoom"] == pytest.approx(home["zoom"], abs=0.01)
+    # A globe whose WebGL context is lost says so, and comes back as it was turned.
+    view = page.evaluate(VIEW, GLOBE)
+    page.locator(GLOBE).evaluate(
+        "canvas => canvas.getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()"
+    )
+    lost = page.locator(".lost")
+    expect(lost).to_contain_text("The graphics card let go of the globe")
+    expect(lost.get_by_role("button", name="Draw the globe again")).to_be_visible()
+    expect(lost).not_to_be_visible()
+    _globe(page)
+    page.wait_for_timeout(2000)
+    assert page.evaluate(VIEW, GLOBE)["longitude"] == pytest.approx(view["longitude"])
+
+
+def _turned(page: Page, longitude: float) -> dict[str, float]:
+    """The view of the globe once it shows that longitude."""
+    for _attempt in range(120):
+        view: dict[str, float] = page.evaluate(VIEW, GLOBE)
+        if abs(view["longitude"] - longitude) < 0.01:
+            return view
+        page.wait_for_timeout(250)
+    raise AssertionError(f"The globe did not turn to {longitude}: {view}")
 
 
 def test_the_picture_is_what_the_globe_shows(window: Callable[..., Window]) -> None:

@@ -1,6 +1,7 @@
 """The globe: what is sent to the browser, what a click means, and colours that everybody can tell apart."""
 
 import json
+import re
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -10,7 +11,7 @@ import pydeck as pdk
 import pytest
 
 from analytics.places import LEVELS, Cell, zoom_levels
-from pages.components import globe
+from pages.components import globe, helm
 from pages.components.palette import Palette, palette
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -93,12 +94,37 @@ def test_a_click_names_a_cell_or_nothing(selection: object, expected: str | None
     assert globe.clicked(selection) == expected
 
 
-def test_dots_grow_and_end() -> None:
-    """One visitor can be seen, ten thousand are no continent, and more is never smaller."""
-    sizes = [globe.radius_px(10**power) for power in range(8)]
+@pytest.mark.parametrize("most", [1, 2, 3, 10, 1000, 10**7])
+def test_dots_grow_with_the_present_maximum_and_end(most: int) -> None:
+    """One visitor can be seen, the most are no continent, more is never smaller, and three differ from one."""
+    sizes = [
+        globe.radius_px(visitors, most) for visitors in sorted({1, 2, 3, 10, 1000, most}) if visitors <= most
+    ]
     assert sizes[0] >= 3
     assert sizes == sorted(sizes)
     assert max(sizes) <= 24
+    assert most == 1 or max(sizes) > 2 * sizes[0]
+
+
+def test_the_legend_reaches_from_one_to_the_present_maximum() -> None:
+    """What it names is on the globe; the shade of night has its word."""
+    numbers = {most: re.findall(r"</i>([^<]+)", globe.legend(palette(), most)) for most in (1, 3, 1500)}
+    assert numbers == {1: ["1", "night"], 3: ["1", "2", "3", "night"], 1500: ["1", "39", "1,500", "night"]}
+
+
+def test_what_stands_beside_the_globe_counts_whom_the_globe_shows() -> None:
+    """All visitors of the nearest level, the busiest places first, and where the chosen one is."""
+    levels = zoom_levels(pd.concat([_everywhere(8), _everywhere(1).assign(visitors=5, city="Busy")]))
+    busiest = levels[-1].nlargest(1, "visitors").iloc[0]
+    data = helm.data_of(levels, Cell.parse(busiest["cell"]), "any")
+    assert sum(dot[2] for dot in data["dots"]) == 13
+    assert [place["visitors"] for place in data["places"]] == sorted(
+        (place["visitors"] for place in data["places"]), reverse=True
+    )
+    assert data["chosen"] is not None
+    assert data["places"][0]["cell"] == data["chosen"]["cell"] == busiest["cell"]
+    assert data["chosen"]["latitude"] == pytest.approx(busiest["latitude"])
+    assert helm.data_of(levels, None, "any", is_wall=True)["places"] == []
 
 
 def _luminance(colour: list[int]) -> float:

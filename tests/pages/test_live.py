@@ -106,19 +106,21 @@ def test_a_place_filters_the_list_and_is_a_chip(run_page: RunPage, two_visitors:
     assert len(page.dataframe[0].value) == 2
 
 
-def test_a_busy_place_is_a_button_that_does_what_its_dot_does(run_page: RunPage, two_visitors: Site) -> None:
-    """A click filters by the place, another takes the filter away."""
+def test_the_busy_places_are_sent_to_the_browser(run_page: RunPage, two_visitors: Site) -> None:
+    """Both places with their visitors; the chosen one with where the globe turns to."""
     page = run_page(LIVE, website=two_visitors.slug)
-    labels = {
-        str(button.key): button.label for button in page.button if str(button.key).startswith("busiest-")
+    (paris,) = (dot for dot in _dots(page) if dot["place"] == "Paris, FR")
+    page = run_page(LIVE, website=two_visitors.slug, place=paris["cell"])
+    sent = [
+        json.loads(each.proto.json) for each in page.get("bidi_component") if '"places"' in each.proto.json
+    ]
+    (data,) = sent
+    assert {(place["name"], place["visitors"]) for place in data["places"]} == {
+        ("Paris, FR", 1),
+        ("<script>alert(1)</script>, FR", 1),
     }
-    key = next(key for key, label in labels.items() if label.startswith("Paris, FR"))
-    page.button(key=key).click().run()
-    assert list(page.dataframe[0].value["Place"]) == ["Paris, FR"]
-    assert "place" in query_of(page)
-    page.button(key=key).click().run()
-    assert "place" not in query_of(page)
-    assert len(page.dataframe[0].value) == 2
+    assert data["chosen"]["cell"] == paris["cell"]
+    assert sum(visitors for _longitude, _latitude, visitors in data["dots"]) == 2
 
 
 def test_a_place_where_nobody_is_says_so(run_page: RunPage, two_visitors: Site) -> None:
