@@ -37,7 +37,7 @@ def draw_main_chart() -> None:
     notices: list[str] = []
     chosen = url_state.read("metric", charts.DEFAULT_METRIC, charts.parse_metric, notices)
     metric = charts.METRICS[chosen]
-    with panel("series", border=False):
+    with panel("series"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{metric.title}**", width="content")
             charts.metric_switch(chosen)
@@ -68,15 +68,14 @@ def draw_main_chart() -> None:
 @st.fragment(parallel=True)
 def draw_funnel() -> None:
     """How far conversations came."""
-    with panel("funnel", "From start to resolved", border=False):
+    with panel("funnel", "From start to resolved"):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
         if board.value.funnel is None:
             raise board.value.errors["median_response"]
         if board.value.funnel.started:
-            steps = funnel.table(board.value.funnel)
-            funnel.draw(steps, key="funnel")
-            export.offer(page, "funnel", files.funnel_steps, chart="From start to resolved")
+            funnel.draw(board.value.funnel)
+            export.offer(page, "funnel", files.funnel_steps)
         else:
             empty("No conversations started", "Choose a longer range in the sidebar.")
 
@@ -101,9 +100,6 @@ def draw_right_now() -> None:
 
 draw_kpis()
 chrome.offer_comparable(resolved.gate)
-main, side = st.columns([7, 3], gap="xsmall", border=True)
-with main:
-    draw_main_chart()
-with side:
-    draw_funnel()
+draw_main_chart()
+draw_funnel()
 draw_right_now()

@@ -4,8 +4,10 @@ A page must stand alone: on a freshly started server a link straight to one runs
 nothing here relies on it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -128,9 +130,24 @@ def offer_comparable(gate: Gate) -> None:
         )
 
 
-def page_link(path: str, label: str) -> None:
-    """A link to another page that carries website, range, comparison and timezone along."""
-    st.page_link(path, label=label, icon=":material/arrow_forward:", query_params=url_state.shared())
+def page_link(
+    path: str,
+    label: str,
+    query: Mapping[str, str] = MappingProxyType({}),
+    *,
+    icon: str | None = ":material/arrow_forward:",
+    help: str | None = None,
+) -> None:
+    """Draw a link to another page that carries website, range, comparison and timezone along.
+
+    Args:
+        path: The page.
+        label: Markdown.
+        query: Other parameters of the page.
+        icon: Before the label; None for none.
+        help: What it leads to, on hover.
+    """
+    st.page_link(path, label=label, icon=icon, help=help, query_params=url_state.shared() | dict(query))
 
 
 def refresh_sentence(seconds: float | None) -> str:

@@ -1,11 +1,15 @@
-"""The funnel: how far the conversations started in the period came by its end, and what of that the AI did."""
+"""The funnel: how far the conversations started in the period came by its end, and what of that the AI did.
+
+Each number leads to its conversations: the same cohort, so the list has as many rows.
+"""
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
+from analytics.selection import HandledBy, Status
 from analytics.totals import Funnel
-from pages.components import bars, formatting
+from pages.components import chrome, formatting
+from pages.components.conversations import FUNNEL, HANDLED
 from pages.components.palette import palette
 
 NAMES = {
@@ -15,8 +19,7 @@ NAMES = {
     "ai_resolved": "of these by AI",
     "resolved_unanswered": "Resolved without a response",
 }
-NOTE = "Conversations started in this period, as far as they came by its end. Each step has passed the one before."
-_THICKNESS_PX, _GAP_PX, _TOP_PX = 8, 26, 4
+NOTE = "Conversations started in this period, as far as they came by its end. Each number opens its conversations."
 
 
 def table(funnel: Funnel) -> pd.DataFrame:
@@ -42,31 +45,65 @@ def table(funnel: Funnel) -> pd.DataFrame:
     )
 
 
-def draw(steps: pd.DataFrame, *, key: str) -> None:
-    """Draw each step's count and share over a bar of its part of the started.
+def draw(funnel: Funnel) -> None:
+    """Draw the steps from left to right with what was lost between them, and who resolved as one split bar.
 
     Args:
-        steps: the `table` of a funnel.
-        key: identity of the chart across reruns.
+        funnel: With at least one conversation started.
     """
-    colours, figure, top = palette(), go.Figure(), _TOP_PX
-    started = int(steps["conversations"].iloc[0])
-    said: list[str] = []
-    for step, value, share in steps.itertuples(index=False):
-        top += bars.TEXT_PX
-        is_part = step in {"ai_resolved", "resolved_unanswered"}
-        name, n, ratio = NAMES[step], formatting.count(value), formatting.rate(share)
-        bars.write(figure, name, top - 6, colours.muted if is_part else colours.text)
-        figures = f'<b>{n}</b>  <span style="color:{colours.muted}">{ratio}</span>'
-        bars.write(figure, figures, top - 6, colours.text, right_px=0)
-        bars.add_bar(
-            figure,
-            value / started if started else 0.0,
-            top + _THICKNESS_PX / 2,
-            _THICKNESS_PX,
-            colours,
-        )
-        top += _THICKNESS_PX + _GAP_PX
-        said.append(f"{name[0].lower()}{name[1:]} {n} ({ratio})")
-    bars.draw(figure, top, colours, key=key, alt=f"Conversations started in this period: {', '.join(said)}")
-    st.caption(NOTE)
+    by_people = funnel.resolved - funnel.ai_resolved
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="funnel-steps"):
+        _step("Started", funnel.started, funnel, "started")
+        _loss("not answered", funnel.started - funnel.responded, "unanswered")
+        _step("Answered", funnel.responded, funnel, "answered")
+        _loss("not resolved", funnel.responded - funnel.resolved, "unresolved")
+        _step("Resolved", funnel.resolved, funnel, "resolved")
+        with st.container(gap=None, key="funnel-hands"):
+            with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
+                _part(funnel.ai_resolved, funnel.resolved, "ai")
+                _part(by_people, funnel.resolved, "human")
+            _split(funnel.ai_resolved, funnel.resolved)
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="funnel-note"):
+        st.caption(NOTE, width="content")
+        if funnel.resolved_unanswered:
+            n = formatting.count(funnel.resolved_unanswered)
+            _link(f":small[{n} resolved without an answer]", "resolved_unanswered")
+
+
+def _step(name: str, n: int, funnel: Funnel, status: Status) -> None:
+    share = "" if status == "started" else f" :gray[:small[{formatting.rate(n / funnel.started)}]]"
+    with st.container(gap=None, width="content", key=f"funnel-step-{status}"):
+        st.markdown(f":gray[:small[{name}]]", width="content")
+        _link(f"**{formatting.count(n)}**{share}", status)
+
+
+def _loss(name: str, n: int, status: Status) -> None:
+    with st.container(gap=None, width="content", key=f"funnel-loss-{status}"):
+        text = f":small[{formatting.count(n)} {name}]"
+        if n:
+            _link(text, status)
+        else:
+            st.markdown(f":gray[{text}]", width="content")
+
+
+def _part(n: int, whole: int, who: HandledBy) -> None:
+    share = f" :gray[· {formatting.rate(n / whole)}]" if whole else ""
+    _link(f":small[{HANDLED[who]} **{formatting.count(n)}**{share}]", "resolved", who)
+
+
+def _split(by_ai: int, resolved: int) -> None:
+    """The resolved as one bar: the AI agent's part in the accent, people's in a pale tint of it."""
+    if not resolved:
+        return
+    colours, part = palette(), by_ai / resolved * 100
+    st.html(
+        f'<div class="split" role="img" aria-label="{HANDLED["ai"]} {formatting.rate(by_ai / resolved)} of the resolved">'
+        f'<i style="width:{part:.2f}%;background:{colours.accent}"></i>'
+        f'<i style="flex:1;background:{colours.accent};opacity:0.3"></i></div>'
+    )
+
+
+def _link(label: str, status: Status, who: HandledBy | None = None) -> None:
+    query = {"status": status} | ({"handled": who} if who else {})
+    words = FUNNEL[status] + (f", by {'the ' if who == 'ai' else ''}{HANDLED[who]}" if who else "")
+    chrome.page_link("pages/conversations.py", label, query, icon=None, help=f"Lists them: {words.lower()}")
