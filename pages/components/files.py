@@ -19,7 +19,7 @@ from analytics.clock import day_starts, parse_timezone
 from analytics.exports import ROW_LIMIT
 from analytics.periods import Period
 from analytics.places import Cell
-from analytics.selection import BAND_COUNT, DEFAULT_SORT, Measure, Selection, Sort
+from analytics.selection import BAND_COUNT, Measure, Selection, Sort
 from analytics.views import ResolvedView, View
 from pages.components import (
     answers,
@@ -119,7 +119,7 @@ def hours(view: View, selection: Selection) -> Table:
     return _of_now(resolved, named)
 
 
-def conversation_list(view: View, selection: Selection, sort: Sort = DEFAULT_SORT) -> Table:
+def conversation_list(view: View, selection: Selection, sort: Sort) -> Table:
     """Every conversation behind a selection, in the order of the list."""
     resolved = cached.resolve_view(view)
     whole = cached.every_conversation(view, selection, sort)

@@ -29,7 +29,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "percentiles_over_time": ("response", EVERYTHING),
     "handled": (EVERYTHING,),
     "hours": (EVERYTHING,),
-    "conversation_list": (EVERYTHING,),
+    "conversation_list": (EVERYTHING, "newest"),
     "visitor_series": (VisitorFilters(),),
     "visitor_values": ("city", VisitorFilters()),
     "answers_over_time": ("ratings",),
