@@ -9,6 +9,7 @@ document.addEventListener('DOMContentLoaded', () => {
   const minutes = seconds => `${Math.floor(seconds / 60)} min`
   const WORDS = {
     first: () => 'Connecting to the dashboard.',
+    notLoaded: () => 'This page could not be loaded. Check your connection and reload it.',
     firstLong: () => 'The dashboard does not answer. This page keeps trying; check your own connection too.',
     lost: () => 'Connection lost. This page keeps trying and goes on by itself.',
     lostLong: seconds => `No connection for ${minutes(seconds)}: the numbers are at least that old. This page keeps trying.`,
@@ -30,6 +31,7 @@ document.addEventListener('DOMContentLoaded', () => {
     const kind = wasConnected ? 'lost' : 'first'
     let text = ''
     if (isOver || now === 'DISCONNECTED_FOREVER') text = WORDS.over()
+    else if (seconds >= LONG_SECONDS && !now) text = WORDS.notLoaded()
     else if (seconds >= LONG_SECONDS) text = WORDS[`${kind}Long`](seconds)
     else if (seconds >= LATE_SECONDS) text = WORDS[kind]()
     if (notice.textContent !== text) notice.textContent = text

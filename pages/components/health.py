@@ -239,9 +239,9 @@ def draw_savings(savings: pd.DataFrame) -> None:
     columns = {
         "Pipe or query": st.column_config.TextColumn(width=118),
         "Requests": st.column_config.NumberColumn(width=62, format="localized", help="By pages, all viewers"),
-        "Queries": st.column_config.NumberColumn(width=56, format="localized", help="Sent to the source"),
+        "Queries": st.column_config.NumberColumn(width=54, format="localized", help="Sent to the source"),
         "Failed": st.column_config.NumberColumn(width=50, format="localized", help="The source failed"),
-        "From cache": _share("Requests that needed no query"),
+        "From cache": _share("Requests that needed no query", width=88),
     }
     draw_table(
         "savings",
@@ -367,9 +367,9 @@ def _percent(ratios: pd.Series) -> pd.Series:
     return percent.where(percent.isin([0, 100]), percent.clip(0.1, 99.9))
 
 
-def _share(meaning: str) -> object:
+def _share(meaning: str, width: int = 100) -> object:
     return st.column_config.ProgressColumn(
-        width=100, format="%.1f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
+        width=width, format="%.1f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
     )
 
 
