@@ -188,6 +188,18 @@ def clock_seconds(instant: datetime, timezone: str) -> str:
     return f"{instant.astimezone(parse_timezone(timezone)):%H:%M:%S}"
 
 
+def moment(at: datetime, now: datetime, timezone: str) -> str:
+    """The local time of day of an instant, with its day where that is not today's.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    >>> moment(datetime(2026, 11, 26, 9, 5, 2, tzinfo=UTC), now, "UTC"), moment(datetime(2026, 11, 24, 9, 5, tzinfo=UTC), now, "UTC")
+    ('09:05:02', '24 Nov, 09:05')
+    """
+    local, today = (each.astimezone(parse_timezone(timezone)) for each in (at, now))
+    return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local.day} {local:%b, %H:%M}"
+
+
 def page_path(url: str) -> str:
     """A page's address without scheme and host, which are the website's own; what is no address stays as it is.
 

@@ -95,7 +95,7 @@ def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) ->
     )
     if len(seen):
         name = formatting.markdown(event_name(seen["event_type"].iloc[0]))
-        st.caption(f"{name}, at {formatting.clock_seconds(seen['newest_event'].iloc[0], timezone)}")
+        st.caption(f"{name}, {formatting.moment(seen['newest_event'].iloc[0], now, timezone)}")
     else:
         st.caption("Check that the chat product sends events for this website.")
 
@@ -106,7 +106,7 @@ def _verdict(unusual: int, *, is_any: bool, is_stale: bool) -> tuple[str, Colour
     if not is_any:
         return "none in 30 days", "gray"
     if unusual:
-        return f"{unusual} {'type' if unusual == 1 else 'types'} quiet longer than usual", "orange"
+        return f"{unusual} {'type' if unusual == 1 else 'types'} quiet too long", "orange"
     return "flowing as usual", "green"
 
 
@@ -166,13 +166,13 @@ def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
         "Event": st.column_config.TextColumn(width=140),
         "Newest": st.column_config.TextColumn(width=76, help="Age of the newest event"),
         "State": st.column_config.TextColumn(
-            width=112, help="Against the website's own longest gap; nothing is said below 20 rows"
+            width=150, help="Against the website's own longest gap; nothing is said below 20 rows"
         ),
         "Rows": st.column_config.NumberColumn(
             width=72, format="localized", help="In the last 30 calendar days"
         ),
         "Per day": st.column_config.BarChartColumn(
-            width="medium", help="Rows per day of the last 30, today last and not over", y_min=0
+            width=150, help="Rows per day of the last 30, today last and not over", y_min=0
         ),
         "Longest gap": st.column_config.TextColumn(
             width=92, help="The longest time between two events in the last 30 days"

@@ -53,7 +53,7 @@ def _verdict(stopped: int, quiet: int, judged: int, *, is_stale: bool) -> tuple[
     if stopped:
         return "see below", "red"
     if quiet:
-        return f"{formatting.count(quiet)} quiet longer than usual", "orange"
+        return f"{formatting.count(quiet)} quiet too long", "orange"
     return "all flowing as usual", "green"
 
 
@@ -70,7 +70,7 @@ def draw_websites(reading: Reading[pd.DataFrame], timezone: str) -> None:
     ahead = flow[flow["ahead"] > 0]
     if len(ahead):
         names = _listed([formatting.markdown(name) for name in ahead["name"]])
-        st.warning(f"{future_sentence(int(ahead['ahead'].sum()))} ({names})", icon=":material/schedule:")
+        st.warning(f"{names}: {future_sentence(int(ahead['ahead'].sum()))}", icon=":material/schedule:")
     table = pd.DataFrame(
         {
             "Website": [formatting.plain(name) for name in flow["name"]],
@@ -82,16 +82,16 @@ def draw_websites(reading: Reading[pd.DataFrame], timezone: str) -> None:
         }
     )
     columns = {
-        "Website": st.column_config.TextColumn(width=170),
+        "Website": st.column_config.TextColumn(width=150),
         "Verdict": st.column_config.TextColumn(width=160, help="Against the website's own usual gap"),
-        "Newest event": st.column_config.TextColumn(width=100, help="Age of its newest event of any type"),
+        "Newest event": st.column_config.TextColumn(width=92, help="Age of its newest event of any type"),
         "Usual gap": st.column_config.TextColumn(
-            width=92, help="The second longest time between two of its events in the last 30 days"
+            width=80, help="The second longest time between two of its events in the last 30 days"
         ),
         "Events": st.column_config.NumberColumn(
-            width=80, format="localized", help="Of all types, in the last 30 days"
+            width=70, format="localized", help="Of all types, in the last 30 days"
         ),
-        "Domain": st.column_config.TextColumn(width=160),
+        "Domain": st.column_config.TextColumn(width=130),
     }
     words = f"{len(table)} websites, worst first: verdict, newest event, usual gap, events"
     draw_table("websites", table, columns, words, is_wide=True)

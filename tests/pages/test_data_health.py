@@ -134,7 +134,7 @@ def test_an_open_page_changes_when_data_stop(
     _later(monkeypatch, timedelta(hours=2))
     page.run()
     assert not page.exception
-    assert _cards(page)["Newest event"][1] == "1 type quiet longer than usual"
+    assert _cards(page)["Newest event"][1] == "1 type quiet too long"
     assert int(_cards(page)["Stopped websites"][0]) >= 1
     assert _cards(page)["Stopped websites"][1] == "see below"
     assert "stopped sending" in text_of(page)
