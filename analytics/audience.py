@@ -9,8 +9,7 @@ from typing import Any, Final, Literal
 
 import pandas as pd
 
-from analytics import countries, periods, timeseries
-from analytics.clock import Bucket
+from analytics import countries, timeseries
 from analytics.intervals import Count as Counted
 from analytics.verdicts import Delta, verdict_on
 from analytics.views import ResolvedView
@@ -137,11 +136,6 @@ def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def bucket_of(resolved: ResolvedView) -> Bucket:
-    """How finely to draw visitors: by the period that they reach, which may be shorter than that of conversations."""
-    return periods.bucket_for(resolved.visitors)
-
-
 def _total(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Total:
     previous = int(row[f"previous_{name}"]) if resolved.visitors_gate.is_open else None
     return Total(int(row[name]), previous, _change(row, name, resolved), resolved.visitors_since)
@@ -171,19 +165,19 @@ def _counted(row: Mapping[Hashable, Any], name: Count, prefix: str, length: time
 
 def _side(rows: pd.DataFrame, resolved: ResolvedView, which: str) -> pd.DataFrame:
     period = resolved.visitors if which == "current" else resolved.previous
-    drawn = replace(resolved, bucket=bucket_of(resolved))
+    drawn = replace(resolved, bucket=resolved.visitors_bucket)
     zone = period.timezone
     part = rows.sort_values("bucket_index", ignore_index=True)
     starts = part["bucket_start"]
     ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
-    days = (resolved.conversations.local_days()[0] - resolved.previous.local_days()[0]).days
-    back = 0 if which == "current" else days
-    aligned = [periods.shifted(start, -back, zone) for start, _ in edges]
+    aligned = starts
+    if which == "previous":
+        aligned = timeseries.aligned(starts, resolved.visitors, period, resolved.visitors_bucket)
     part = part.assign(
         bucket_start=starts.dt.tz_convert(zone.key),
         bucket_end=ends.dt.tz_convert(zone.key),
-        aligned_start=pd.Series(aligned, dtype="datetime64[us, UTC]").dt.tz_convert(zone.key),
+        aligned_start=aligned.dt.tz_convert(zone.key),
         is_complete=pd.Series(
             [timeseries.is_complete(start, end, drawn, period) for start, end in edges], dtype="bool"
         ),

@@ -2,7 +2,7 @@
 
 One database decides: the pinned `tzdata` package. Importing this module makes it Python's only one, so `ZoneInfo`,
 pandas and unpickling use it too; neither the system's files nor PYTHONTZPATH count. Pipes get no zone's name: the
-timezone database of their engine is another version. They get UTC instants (`analytics.periods.bucket_starts`) and
+timezone database of their engine is another version. They get UTC instants (`analytics.buckets`) and
 offsets (`offset_spans`). `now` is always an argument.
 """
 
@@ -20,6 +20,10 @@ zoneinfo.reset_tzpath(to=())
 ZoneInfo.clear_cache()
 
 Bucket = Literal["hour", "day", "week"]
+WeekStart = Literal["monday", "sunday", "saturday"]
+
+FIRST_WEEKDAYS: Final[dict[WeekStart, int]] = {"monday": 0, "sunday": 6, "saturday": 5}
+"""The weekday that a week begins with, as `date.weekday` counts: 0 is Monday."""
 
 _SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
@@ -182,8 +186,19 @@ def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
     return before if change is None else change
 
 
-def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
-    """The start of the local hour, day or week (from Monday) that the instant lies in, UTC.
+def week_of(day: date, week_start: WeekStart) -> date:
+    """The first day of the week that the day lies in.
+
+    >>> [f"{week_of(date(2026, 11, 26), start):%a %d}" for start in FIRST_WEEKDAYS]
+    ['Mon 23', 'Sun 22', 'Sat 21']
+    """
+    return day - timedelta(days=(day.weekday() - FIRST_WEEKDAYS[week_start]) % 7)
+
+
+def floor_to_bucket(
+    instant: datetime, bucket: Bucket, timezone: ZoneInfo, week_start: WeekStart = "monday"
+) -> datetime:
+    """The start of the local hour, day or week that the instant lies in, UTC.
 
     An hour starts where the local clock shows a full hour or was changed: the repeated hour of a day with 25 is one of
     its own, so is the repeated half hour of Australia/Lord_Howe, and Pacific/Chatham, which goes from 02:45 to 03:45,
@@ -195,12 +210,14 @@ def floor_to_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> da
     """
     if bucket != "hour":
         day = local_day(instant, timezone)
-        return local_midnight(day - timedelta(days=day.weekday() if bucket == "week" else 0), timezone)
+        return local_midnight(week_of(day, week_start) if bucket == "week" else day, timezone)
     start = instant.astimezone(UTC) - _since_hour(instant.astimezone(timezone))
     return max([start, *_changes(start, instant.astimezone(UTC) + _SECOND, timezone)])
 
 
-def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> datetime:
+def next_bucket(
+    instant: datetime, bucket: Bucket, timezone: ZoneInfo, week_start: WeekStart = "monday"
+) -> datetime:
     """The first start of a local hour, day or week after the instant, UTC.
 
     >>> london = ZoneInfo("Europe/London")
@@ -211,9 +228,9 @@ def next_bucket(instant: datetime, bucket: Bucket, timezone: ZoneInfo) -> dateti
         first = instant.astimezone(UTC)
         end = first + _HOUR - _since_hour(first.astimezone(timezone))
         return min([end, *_changes(first, end, timezone)])
-    day = floor_to_bucket(instant, bucket, timezone).astimezone(timezone).date()
+    day = floor_to_bucket(instant, bucket, timezone, week_start).astimezone(timezone).date()
     if bucket == "week":
-        day -= timedelta(days=day.weekday())  # a Monday that was skipped starts where Tuesday does
+        day = week_of(day, week_start)  # a week whose first day was skipped starts where the second one does
     return local_midnight(day + timedelta(days=7 if bucket == "week" else 1), timezone)
 
 

@@ -162,7 +162,7 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 
 def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """The week by the hour of the start: 168 rows, Monday's midnight first, also of hours without a conversation.
+    """The week by the hour of the start: 168 rows, from the week's first midnight on, also of hours without a conversation.
 
     Columns:
         weekday (int): 1 Monday to 7.
@@ -193,7 +193,7 @@ def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
 
 
 def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
-    """How long the local clock showed each hour of the week in a period, in hours, Monday's midnight first.
+    """How long the local clock showed each hour of the week in a period, in hours, from the week's first midnight on.
 
     An hour that the clocks repeat counts twice and one that they skip not at all; an hour that the period cuts counts
     for the part inside. All 168 together are the period's duration.
@@ -204,7 +204,9 @@ def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
     >>> [hours for hours in hours_of_week(Period(start, end, london)).items() if hours[1] not in (0, 1)]
     [((7, 1), 2.0), ((7, 12), 0.75)]
     """
-    elapsed = {(weekday, hour): 0.0 for weekday in range(1, 8) for hour in range(24)}
+    first = clock.FIRST_WEEKDAYS[period.week_start]
+    weekdays = [(first + day) % 7 + 1 for day in range(7)]
+    elapsed = {(weekday, hour): 0.0 for weekday in weekdays for hour in range(24)}
     spans = clock.offset_spans(period.start, period.end, period.timezone)
     ends = [*(span.start for span in spans[1:]), period.end]
     for span, end in zip(spans, ends, strict=True):

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from analytics import periods
+from analytics.buckets import bucket_starts
 from analytics.timeseries import is_complete
 from analytics.views import ResolvedView
 
@@ -37,7 +37,7 @@ def distributions(scores: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
         resolved: The period and the bucket.
     """
     period = resolved.conversations
-    edges = (*periods.bucket_starts(period, resolved.bucket), period.end)
+    edges = (*bucket_starts(period, resolved.bucket), period.end)
     starts = pd.Series(edges[:-1], dtype="datetime64[us, UTC]")
     ends = pd.Series(edges[1:], dtype="datetime64[us, UTC]")
     slots = scores[scores["period"] == "current"]

@@ -194,7 +194,7 @@ def count_change(now: Count, before: Count) -> Interval | None:
 
     Args:
         now: The period shown.
-        before: The period before; its days pair with those of `now` in order.
+        before: The period before; its days pair with those of `now` in order, as far as both have them.
 
     >>> week = Count(700, 168.0, (100, 110, 90, 105, 95, 102, 98))
     >>> interval = count_change(Count(900, 168.0, (130, 140, 115, 135, 120, 132, 128)), week)
@@ -242,8 +242,8 @@ def chance_change(now: Count, before: Count) -> Interval | None:
 def _spread_of_days(now: Count, before: Count) -> float | None:
     """Half the width of the interval that the days' changes give to the logarithm of the ratio; None with few pairs."""
     pairs = tuple(zip(now.by_day, before.by_day, strict=False))
-    sizes = sum(now.by_day), sum(before.by_day)
-    if len(now.by_day) != len(before.by_day) or len(pairs) < FEWEST_PAIRS or not all(sizes):
+    sizes = sum(one for one, _ in pairs), sum(other for _, other in pairs)
+    if len(pairs) < FEWEST_PAIRS or not all(sizes):
         return None
     shares = [(one / sizes[0], other / sizes[1]) for one, other in pairs]
     residuals = sum((one - other) ** 2 for one, other in shares)

@@ -1,4 +1,4 @@
-"""Periods of time: what a range in the URL means in UTC, and which period comes before it.
+"""Periods of time: what a range in the URL means in UTC.
 
 Owns the calendar arithmetic and nothing else: no tier, no source, no clock (`now` is always an argument).
 
@@ -8,10 +8,11 @@ The rules (data contract, section 4):
 - "Last N days" is the N calendar days ending today: from local midnight N - 1 days ago to now, rounded down to
   the 5-minute grid, so that both sides of a comparison are over and the cache keys of two viewers meet. "Today" is
   N = 1. In the first 5 minutes of a day, today has no time yet.
+- Calendar ranges (yesterday, this week, last month) are whole local days, weeks, months or quarters, cut at the same
+  now. Which day a week begins with is a setting of the deployment.
 - A custom range runs from local midnight to the local midnight after its last day, cut at the same now.
-- The period before is the same days N days earlier: an edge that is a day's start becomes that day's start, whatever
-  hour it has there, and only the running now moves by the clock reading. The two sides never overlap, and whole days
-  leave no gap.
+
+Which period another one is compared with: `analytics.comparison`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from analytics import clock
-from analytics.clock import Bucket
+from analytics.clock import WeekStart
+
+Unit = Literal["day", "week", "month", "quarter"]
+Name = Literal[
+    "yesterday", "this-week", "last-week", "this-month", "last-month", "this-quarter", "last-quarter"
+]
 
 GRID: Final = timedelta(minutes=5)
 """Periods that include now end on a multiple of this."""
@@ -31,13 +37,24 @@ GRID: Final = timedelta(minutes=5)
 LONGEST_RANGE_DAYS: Final = 3660
 """A range longer than ten years is a typing error, not a question."""
 
-HOURLY_UP_TO_DAYS: Final = 2
-DAILY_UP_TO_DAYS: Final = 45
+_CALENDAR: Final[dict[Name, tuple[Unit, bool]]] = {
+    "yesterday": ("day", True),
+    "this-week": ("week", False),
+    "last-week": ("week", True),
+    "this-month": ("month", False),
+    "last-month": ("month", True),
+    "this-quarter": ("quarter", False),
+    "last-quarter": ("quarter", True),
+}
+"""The unit of each calendar range, and whether it is the one before the present one."""
 
+EARLIEST_DATE: Final = date(2000, 1, 1)
+LATEST_DATE: Final = date(2100, 1, 1)
+
+_DAY: Final = timedelta(days=1)
 _RELATIVE = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CUSTOM = re.compile(r"(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})", re.ASCII)
-_EARLIEST_DATE: Final = date(2000, 1, 1)
-_LATEST_DATE: Final = date(2100, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,7 @@ class Period:
         start: First instant inside, aware, UTC.
         end: First instant after, aware, UTC. Equal to `start` when the period is empty.
         timezone: Whose midnights made it; days, weeks and labels follow it.
+        week_start: The day that its weeks begin with.
 
     Raises:
         ValueError: An edge is naive, or the end lies before the start.
@@ -56,6 +74,7 @@ class Period:
     start: datetime
     end: datetime
     timezone: ZoneInfo
+    week_start: WeekStart = "monday"
 
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
@@ -103,101 +122,158 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What the URL says: the last N days (relative, resolved anew on every run) or two dates.
+    """What the URL says: the last N days or a calendar unit (relative, resolved anew on every run), or two dates.
 
     Attributes:
-        days: N of "last N days", 1 being today; None for a custom range.
-        first: First day of a custom range, inclusive; None for a relative one.
-        last: Last day of a custom range, inclusive; None for a relative one.
+        days: N of "last N days", 1 being today; None for the other kinds.
+        first: First day of a custom range, inclusive; None for the other kinds.
+        last: Last day of a custom range, inclusive; None for the other kinds.
+        name: Which calendar unit, such as `last-month`; None for the other kinds.
+
+    Raises:
+        ValueError: It is none of the three kinds, or out of bounds.
     """
 
     days: int | None = None
     first: date | None = None
     last: date | None = None
+    name: Name | None = None
 
     def __post_init__(self) -> None:
-        if self.days is not None:
-            if self.first is not None or self.last is not None:
-                raise ValueError("A range is either relative or custom.")
-            if not 1 <= self.days <= LONGEST_RANGE_DAYS:
-                raise ValueError(f"A range covers 1 to {LONGEST_RANGE_DAYS} days.")
+        is_custom = self.first is not None or self.last is not None
+        if (self.days is not None) + (self.name is not None) + is_custom != 1:
+            raise ValueError("A range is the last days, a calendar unit, or two dates.")
+        if self.days is not None and not 1 <= self.days <= LONGEST_RANGE_DAYS:
+            raise ValueError(f"A range covers 1 to {LONGEST_RANGE_DAYS} days.")
+        if not is_custom:
             return
         if self.first is None or self.last is None:
             raise ValueError("A custom range needs a first and a last day.")
         if self.last < self.first:
             raise ValueError("The last day lies before the first one.")
-        if self.first < _EARLIEST_DATE or self.last > _LATEST_DATE:
+        if self.first < EARLIEST_DATE or self.last > LATEST_DATE:
             raise ValueError("A custom range lies between 2000 and 2100.")
         if (self.last - self.first).days >= LONGEST_RANGE_DAYS:
             raise ValueError(f"A range covers 1 to {LONGEST_RANGE_DAYS} days.")
 
     @classmethod
     def parse(cls, text: str) -> Range:
-        """The range that a URL's text names: `today`, `7d`, `2026-11-01..2026-11-10`.
+        """The range that a URL's text names: `today`, `7d`, `last-week`, `2026-11-01..2026-11-10`.
 
         Raises:
             ValueError: The text names no range; the message says why.
 
         >>> Range.parse("7d")
-        Range(days=7, first=None, last=None)
+        Range(days=7, first=None, last=None, name=None)
         >>> str(Range.parse("2026-11-01..2026-11-10"))
         '2026-11-01..2026-11-10'
         """
         if text == "today":
             return cls(days=1)
+        for name in _CALENDAR:
+            if text == name:
+                return cls(name=name)
         if relative := _RELATIVE.fullmatch(text):
             return cls(days=int(relative[1]))
         if custom := _CUSTOM.fullmatch(text):
-            try:
-                first, last = date.fromisoformat(custom[1]), date.fromisoformat(custom[2])
-            except ValueError:
-                raise ValueError("One of the dates is not in the calendar.") from None
-            return cls(first=first, last=last)
-        raise ValueError("Not a range: use today, 7d or 2026-11-01..2026-11-10.")
+            return cls(first=parse_date(custom[1]), last=parse_date(custom[2]))
+        raise ValueError("Use today, 7d, last-week or 2026-11-01..2026-11-10.")
 
     def __str__(self) -> str:
+        if self.name is not None:
+            return self.name
         if self.days is None:
             return f"{self.first}..{self.last}"
         return "today" if self.days == 1 else f"{self.days}d"
 
     @property
-    def is_relative(self) -> bool:
-        """True for "last N days", which moves on with the clock."""
-        return self.days is not None
+    def is_custom(self) -> bool:
+        """True for two dates; the other kinds move on with the clock."""
+        return self.first is not None
 
     @property
-    def day_count(self) -> int:
-        """How many local days the range names, finished or not."""
-        if self.days is not None:
-            return self.days
-        first, last = self.dates
-        return (last - first).days + 1
+    def unit(self) -> Unit | None:
+        """The calendar unit that it is; None for the last days and for two dates."""
+        return None if self.name is None else _CALENDAR[self.name][0]
 
-    @property
-    def dates(self) -> tuple[date, date]:
-        """First and last day of a custom range, both inclusive.
+    def dates_on(self, today: date, week_start: WeekStart = "monday") -> tuple[date, date]:
+        """First and last day, both inclusive; the last one may lie in the future.
 
-        Raises:
-            ValueError: The range is relative.
+        Args:
+            today: The local day of now.
+            week_start: The day that weeks begin with.
+
+        >>> [f"{day:%a %d %b}" for day in Range.parse("last-week").dates_on(date(2026, 11, 26))]
+        ['Mon 16 Nov', 'Sun 22 Nov']
+        >>> [f"{day:%d %b}" for day in Range.parse("this-month").dates_on(date(2026, 11, 26))]
+        ['01 Nov', '30 Nov']
         """
-        if self.first is None or self.last is None:
-            raise ValueError("A relative range names no dates.")
-        return self.first, self.last
+        if self.name is not None:
+            unit, is_last = _CALENDAR[self.name]
+            first, last = unit_dates(unit, today, week_start)
+            return unit_dates(unit, first - _DAY, week_start) if is_last else (first, last)
+        if self.first is not None and self.last is not None:
+            return self.first, self.last
+        return today - timedelta(days=(self.days or 1) - 1), today
 
     @property
     def label(self) -> str:
         """The range as a person says it.
 
-        >>> [Range.parse(text).label for text in ("today", "7d", "2026-11-01..2026-11-10")]
-        ['Today', 'Last 7 days', '1–10 Nov 2026']
+        >>> [Range.parse(text).label for text in ("today", "7d", "last-month", "2026-11-01..2026-11-10")]
+        ['Today', 'Last 7 days', 'Last month', '1–10 Nov 2026']
         """
-        if self.days is not None:
-            return "Today" if self.days == 1 else f"Last {self.days} days"
-        return days_label(*self.dates)
+        if self.name is not None:
+            return self.name.capitalize().replace("-", " ")
+        if self.first is not None and self.last is not None:
+            return days_label(self.first, self.last)
+        return "Today" if self.days == 1 else f"Last {self.days} days"
 
 
-PRESETS: Final[tuple[Range, ...]] = tuple(Range(days=days) for days in (1, 7, 10, 14, 21, 30, 45, 90))
+PRESETS: Final[tuple[Range, ...]] = tuple(
+    Range.parse(text)
+    for text in (
+        *("today", "yesterday", "this-week", "last-week", "7d", "10d", "14d", "21d", "30d"),
+        *("this-month", "last-month", "45d", "90d", "this-quarter", "last-quarter"),
+    )
+)
+"""What the sidebar offers where the plan reaches."""
+
 DEFAULT_RANGE: Final = Range(days=7)
+
+
+def parse_date(text: str) -> date:
+    """The day of a text such as `2026-11-01`.
+
+    Raises:
+        ValueError: There is no such day, or it lies before 2000 or after 2100.
+    """
+    if not _DATE.fullmatch(text):
+        raise ValueError("Write a date as 2026-11-01.")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text} is not in the calendar.") from None
+    if not EARLIEST_DATE <= day <= LATEST_DATE:
+        raise ValueError("A date lies between 2000 and 2100.")
+    return day
+
+
+def unit_dates(unit: Unit, day: date, week_start: WeekStart = "monday") -> tuple[date, date]:
+    """First and last day of the calendar unit that the day lies in.
+
+    >>> [f"{each}" for each in unit_dates("quarter", date(2026, 11, 26))]
+    ['2026-10-01', '2026-12-31']
+    """
+    if unit == "day":
+        return day, day
+    if unit == "week":
+        first = clock.week_of(day, week_start)
+        return first, first + timedelta(days=6)
+    months = 1 if unit == "month" else 3
+    month = (day.month - 1) // months * months  # 0-based, of the unit's first one
+    years, following = divmod(month + months, 12)
+    return date(day.year, month + 1, 1), date(day.year + years, following + 1, 1) - _DAY
 
 
 def days_label(first: date, last: date) -> str:
@@ -242,7 +318,7 @@ def ceil_to_grid(instant: datetime) -> datetime:
     return floor if floor == instant else floor + GRID
 
 
-def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
+def resolve(selected: Range, now: datetime, timezone: ZoneInfo, week_start: WeekStart = "monday") -> Period:
     """The period that a range means at this moment.
 
     A range of which less than one step of the grid has passed, or that has not begun, is empty, at its own start.
@@ -251,103 +327,19 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo) -> Period:
         selected: What the URL says.
         now: The moment, aware.
         timezone: Whose midnights count.
+        week_start: The day that weeks begin with.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
     >>> resolve(Range(days=7), now, ZoneInfo("Asia/Kolkata")).utc_bounds()
     ('2026-11-03 18:30:00', '2026-11-10 14:30:00')
     """
-    first, last = _days_of(selected, now, timezone)
+    first, last = selected.dates_on(clock.local_day(now, timezone), week_start)
     start = clock.local_midnight(first, timezone)
     end = clock.local_midnight(last + timedelta(days=1), timezone)
     end = min(end, floor_to_grid(now))
-    return Period(start, end if end - start >= GRID else start, timezone)
-
-
-def compared_days(selected: Range, now: datetime, timezone: ZoneInfo) -> int:
-    """How many days earlier the period before a range lies: as many days as it names up to today, at least 1.
-
-    >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
-    >>> [compared_days(Range.parse(text), now, ZoneInfo("UTC")) for text in ("7d", "2026-11-01..2026-11-30")]
-    [7, 10]
-    """
-    first, last = _days_of(selected, now, timezone)
-    return max(1, (min(last, clock.local_day(now, timezone)) - first).days + 1)
-
-
-def _days_of(selected: Range, now: datetime, timezone: ZoneInfo) -> tuple[date, date]:
-    """First and last day that a range names."""
-    if selected.days is None:
-        return selected.dates
-    today = clock.local_day(now, timezone)
-    return today - timedelta(days=selected.days - 1), today
-
-
-def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:
-    """The instant with the same local clock reading, that many days earlier, UTC.
-
-    Of two such instants the first; where the clock skips the reading, the end of the gap.
-    """
-    wall = instant.astimezone(timezone).replace(tzinfo=None, fold=0)
-    return clock.instant_of(wall - timedelta(days=days), timezone)
-
-
-def previous(period: Period, days: int) -> Period:
-    """The same days, `days` days earlier; an end within a day moves by the clock reading.
-
-    Args:
-        period: As resolved from a range, not cut at its start.
-        days: The range's `compared_days`, so that the two sides never overlap.
-
-    >>> london = ZoneInfo("Europe/London")
-    >>> now = datetime(2026, 10, 26, 9, 32, tzinfo=UTC)
-    >>> today = resolve(Range(days=1), now, london)
-    >>> previous(today, 1).utc_bounds()
-    ('2026-10-24 23:00:00', '2026-10-25 09:30:00')
-    """
-    start, end = (_earlier(edge, days, period.timezone) for edge in (period.start, period.end))
-    return Period(start, max(start, end), period.timezone)
-
-
-def _earlier(edge: datetime, days: int, timezone: ZoneInfo) -> datetime:
-    day = clock.local_day(edge, timezone)
-    if edge == clock.local_midnight(day, timezone):
-        return clock.local_midnight(day - timedelta(days=days), timezone)
-    return shifted(edge, days, timezone)
+    return Period(start, end if end - start >= GRID else start, timezone, week_start)
 
 
 def is_open(period: Period, now: datetime) -> bool:
     """True while time is still to be added to the period, or was until the last mark of the grid."""
     return period.end >= floor_to_grid(now)
-
-
-def bucket_for(period: Period) -> Bucket:
-    """How finely to draw the period: hours up to 2 local days, days up to 45, else weeks (from Monday).
-
-    >>> london = ZoneInfo("Europe/London")
-    >>> now = datetime(2026, 11, 10, 9, tzinfo=UTC)
-    >>> [bucket_for(resolve(Range(days=days), now, london)) for days in (1, 2, 3, 45, 46)]
-    ['hour', 'hour', 'day', 'day', 'week']
-    """
-    days = period.day_count()
-    if days <= HOURLY_UP_TO_DAYS:
-        return "hour"
-    return "day" if days <= DAILY_UP_TO_DAYS else "week"
-
-
-def bucket_starts(period: Period, bucket: Bucket) -> tuple[datetime, ...]:
-    """The first instants, UTC, of the local hours, days or weeks inside the period, oldest first.
-
-    The first one is the period's own start, even in the middle of a bucket; the last bucket ends with the period. An
-    empty period has none. For a pipe, `clock.unix_seconds` writes them as an array.
-
-    >>> london = ZoneInfo("Europe/London")
-    >>> autumn = resolve(Range.parse("2026-10-24..2026-10-26"), datetime(2026, 11, 10, tzinfo=UTC), london)
-    >>> [f"{start:%d %b %H:%M}" for start in bucket_starts(autumn, "day")]
-    ['23 Oct 23:00', '24 Oct 23:00', '26 Oct 00:00']
-    """
-    starts = []
-    start = period.start
-    while start < period.end:
-        starts.append(start)
-        start = clock.next_bucket(start, bucket, period.timezone)
-    return tuple(starts)

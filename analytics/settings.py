@@ -26,6 +26,7 @@ from pydantic import (
     field_validator,
 )
 
+from analytics.clock import WeekStart
 from analytics.errors import ConfigError
 from analytics.product_link import checked_template
 
@@ -52,6 +53,10 @@ _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psyc
 
 def _unlimited_is_none(value: object) -> object:
     return None if value == "unlimited" else value
+
+
+def _lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _separated(value: object) -> object:
@@ -127,6 +132,7 @@ class Settings(BaseModel):
         state_dir: Where the command line keeps what it must remember: watermarks, journals and receipts of purges.
         spool_dir: Where an emitter's events wait until they are sent; None where nothing is emitted.
         grace_days: Days between the end of a subscription and the purge that `retention` does.
+        week_start: The day that weeks begin with, in ranges, weekly buckets and the heatmap.
         demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
         demo_email: Who the demo viewer is.
         conversation_url: Template of a conversation's address in the product (`analytics.product_link`); None for no links.
@@ -160,6 +166,9 @@ class Settings(BaseModel):
     state_dir: Path = Field(default=Path(".inbox-analytics"), validation_alias="INBOX_ANALYTICS_STATE_DIR")
     spool_dir: Path | None = Field(default=None, validation_alias="INBOX_ANALYTICS_SPOOL_DIR")
     grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
+    week_start: Annotated[WeekStart, BeforeValidator(_lower_case)] = Field(
+        default="monday", validation_alias="INBOX_ANALYTICS_WEEK_START"
+    )
     demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
     demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
     conversation_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_CONVERSATION_URL")

@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from analytics.periods import PRESETS, Period, Range, ceil_to_grid, previous, resolve
+from analytics.clock import WeekStart, local_day
+from analytics.comparison import BEFORE, Comparison, compared_period
+from analytics.periods import PRESETS, Period, Range, ceil_to_grid, resolve
 
 Tier = Literal["free", "paid"]
 
@@ -63,7 +65,7 @@ class Comparable:
         is_ok: True when both sides are readable in full and have had time.
         reason: Why not, ready to follow "not comparable: "; None when it is.
         longest_days: The longest "last N days" that can be compared under this limit; None when it is not the limit
-            that forbids the comparison.
+            that forbids the comparison, or no such range helps.
     """
 
     is_ok: bool
@@ -132,44 +134,67 @@ def clamp(period: Period, earliest: datetime, reason: str) -> Clamped:
     return Clamped(Period(start, period.end, period.timezone), is_cut=True, reason=reason)
 
 
-def longest_comparable_days(earliest: datetime, reach_days: int, now: datetime, timezone: ZoneInfo) -> int:
-    """The longest "last N days" whose period before lies wholly inside what may be read.
+def longest_comparable_days(
+    earliest: datetime, reach_days: int, now: datetime, timezone: ZoneInfo, kind: Comparison = BEFORE
+) -> int | None:
+    """The longest "last N days" whose other side lies wholly inside what may be read; None when there is none.
 
     N days and the N before them start at local midnight 2 N - 1 days ago, so this is half the reach: 10 days on
     free, 45 on paid, 15 for visitors. In the last hour of a day it can be one less, while a 25-hour day lies in
-    between.
+    between. The same weekdays lie whole weeks back, so it is at most as much. Chosen days stay where they are: no other
+    range helps them.
+
+    Args:
+        earliest: The limit.
+        reach_days: How many days it reaches back.
+        now: What the range ends at.
+        timezone: Whose days.
+        kind: What is compared with.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
     >>> longest_comparable_days(earliest_conversations("free", now), 21, now, ZoneInfo("Europe/London"))
     10
     """
-    longest = reach_days // 2
-    start = previous(resolve(Range(days=longest), now, timezone), longest).start
-    return longest if start >= earliest else longest - 1
+    if kind.first is not None:
+        return None
+    for days in range(reach_days // 2, 0, -1):
+        last_days = Range(days=days)
+        before = compared_period(kind, last_days, resolve(last_days, now, timezone), now)
+        if before is not None and before.start >= earliest:
+            return days
+    return None
 
 
-def comparison(before: Period, earliest: datetime, reach_days: int, now: datetime) -> Comparable:
-    """Whether the period before lies wholly inside what may be read.
+def comparable(
+    before: Period, earliest: datetime, reach_days: int, now: datetime, kind: Comparison = BEFORE
+) -> Comparable:
+    """Whether the other side lies wholly inside what may be read.
 
     Args:
-        before: The period before, uncut.
+        before: The other side, uncut.
         earliest: The limit.
         reach_days: How many days the limit reaches back, for the reason.
         now: What the longest comparable range ends at.
+        kind: What is compared with.
     """
-    longest = longest_comparable_days(earliest, reach_days, now, before.timezone)
+    longest = longest_comparable_days(earliest, reach_days, now, before.timezone, kind)
     if before.start >= earliest:
         return Comparable(is_ok=True, reason=None, longest_days=longest)
     return Comparable(is_ok=False, reason=f"data reaches back {reach_days} days", longest_days=longest)
 
 
-def offered_ranges(tier: Tier) -> tuple[Range, ...]:
-    """The presets inside the tier, shortest first.
+def offered_ranges(
+    tier: Tier, now: datetime, timezone: ZoneInfo, week_start: WeekStart = "monday"
+) -> tuple[Range, ...]:
+    """The presets whose first day lies inside the tier now, in the sidebar's order.
 
-    >>> [str(offered) for offered in offered_ranges("free")]
-    ['today', '7d', '10d', '14d', '21d']
+    >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
+    >>> " ".join(str(offered) for offered in offered_ranges("free", now, ZoneInfo("UTC")))
+    'today yesterday this-week last-week 7d 10d 14d 21d this-month'
     """
-    return tuple(preset for preset in PRESETS if preset.day_count <= TIER_DAYS[tier])
+    today = local_day(now, timezone)
+    earliest = today - timedelta(days=TIER_DAYS[tier] - 1)
+    return tuple(preset for preset in PRESETS if preset.dates_on(today, week_start)[0] >= earliest)
 
 
 def reach_sentence(tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
@@ -177,16 +202,16 @@ def reach_sentence(tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
     >>> reach_sentence("free", now, ZoneInfo("Europe/London"))
-    'Free plan: data reaches back 21 days. Comparisons up to 10 days.'
+    'History: 21 days. Comparison: up to 10 days.'
     >>> reach_sentence("paid", now, ZoneInfo("Europe/London"))
-    'Paid plan: data reaches back 90 days, visitors 30. Comparisons up to 45 days, visitors 15.'
+    'History: 90 days (visitors 30). Comparison: up to 45 days (visitors 15).'
     """
     days, visitors = TIER_DAYS[tier], visitor_reach_days(tier)
     longest = longest_comparable_days(earliest_conversations(tier, now), days, now, timezone)
     if visitors == days:
-        return f"{tier.capitalize()} plan: data reaches back {days} days. Comparisons up to {longest} days."
+        return f"History: {days} days. Comparison: up to {longest} days."
     longest_visitors = longest_comparable_days(earliest_visitors(tier, now), visitors, now, timezone)
     return (
-        f"{tier.capitalize()} plan: data reaches back {days} days, visitors {visitors}. "
-        f"Comparisons up to {longest} days, visitors {longest_visitors}."
+        f"History: {days} days (visitors {visitors}). "
+        f"Comparison: up to {longest} days (visitors {longest_visitors})."
     )

@@ -7,7 +7,8 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from analytics import clock, periods
+from analytics import clock, comparison
+from analytics.clock import Bucket
 from analytics.errors import SourceError
 from analytics.periods import Period
 from analytics.readings import Reading
@@ -100,16 +101,15 @@ def _side(
     starts = part["bucket_start"]
     ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
     indexes = _indexes(part, scores, which)
-    days = (resolved.conversations.local_days()[0] - period.local_days()[0]).days
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
     are_visitors_shown = which == "current" or resolved.visitors_gate.is_open
     part = part.assign(
         bucket_start=_local(starts, zone.key),
         bucket_end=_local(ends, zone.key),
         aligned_start=_local(
-            pd.Series(
-                [periods.shifted(start, -days, zone) for start, _ in edges], dtype="datetime64[us, UTC]"
-            ),
+            aligned(starts, resolved.conversations, period, resolved.bucket)
+            if which == "previous"
+            else starts,
             zone.key,
         ),
         is_complete=pd.Series(
@@ -125,6 +125,14 @@ def _side(
     return part[list(COLUMNS)]
 
 
+def aligned(starts: pd.Series, shown: Period, compared: Period, bucket: Bucket) -> pd.Series:
+    """Where to draw the buckets of the period compared with, UTC; see `comparison.aligned_starts`."""
+    instants = [start.to_pydatetime() for start in starts]
+    return pd.Series(
+        comparison.aligned_starts(instants, shown, compared, bucket), dtype="datetime64[us, UTC]"
+    )
+
+
 def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: Period) -> bool:
     """False for a bucket that the period cuts or that is not over yet.
 
@@ -136,8 +144,8 @@ def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: 
     """
     zone = period.timezone
     return (
-        clock.floor_to_bucket(start, resolved.bucket, zone) == start
-        and (end < period.end or clock.floor_to_bucket(end, resolved.bucket, zone) == end)
+        clock.floor_to_bucket(start, resolved.bucket, zone, period.week_start) == start
+        and (end < period.end or clock.floor_to_bucket(end, resolved.bucket, zone, period.week_start) == end)
         and end <= resolved.now
     )
 

@@ -214,7 +214,7 @@ def _doubt(now: Measured | Count, before: Measured | Count, of: str) -> str:
     if isinstance(now, Count) and isinstance(before, Count):
         chance = intervals.chance_change(now, before)
         if chance is not None and chance.excludes(0.0):
-            if len(now.by_day) >= FEWEST_PAIRS:
+            if min(len(now.by_day), len(before.by_day)) >= FEWEST_PAIRS:
                 return "single days changed too differently to tell"
             return f"days differ by themselves, which takes {FEWEST_PAIRS} days or more to tell"
     n, n_before = (side.value if isinstance(side, Count) else side.n for side in (now, before))

@@ -6,19 +6,22 @@ The header and every panel read the dates from one `ResolvedView`, so that they 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
-from analytics import clock, periods, tiers
+from analytics import clock, comparison, periods, tiers
 from analytics.access import Viewer, Website
-from analytics.clock import Bucket
+from analytics.buckets import bucket_for
+from analytics.clock import Bucket, WeekStart
+from analytics.comparison import BEFORE, OFF, WEEKDAYS, Comparison
 from analytics.periods import DEFAULT_RANGE, Period, Range
 from analytics.tiers import Clamped, Comparable
 from analytics.verdicts import Gate
 
 JUST_BEGUN: Final = "the day has just begun"
 NOTHING_BEFORE: Final = "no time has passed in the period before"
+NOT_BEFORE: Final = "the chosen days do not end before this period begins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class View:
         range: From the URL: clamped before anything is read.
         timezone: IANA name.
         now: Aware; taken once per run of a page, so that all its panels agree.
-        is_compared: False when the viewer switched comparison off.
+        comparison: What to compare with, from the URL.
+        bucket: How finely to draw it, from the URL; None for what suits the period.
     """
 
     viewer: Viewer
@@ -39,7 +43,12 @@ class View:
     range: Range
     timezone: str
     now: datetime
-    is_compared: bool = True
+    comparison: Comparison = BEFORE
+    bucket: Bucket | None = None
+
+    def of_today(self, now: datetime) -> View:
+        """Today alone: compared with nothing."""
+        return replace(self, range=Range(days=1), now=now, comparison=OFF, bucket=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,13 @@ class ResolvedView:
         now: As asked.
         conversations: The period shown, inside the tier.
         visitors: The same for visitor data, inside tier and TTL; empty when that does not reach the range at all.
-        previous: The period before, whether comparable or not.
+        comparison: What the viewer compares with.
+        previous: The period compared with, whether comparable or not; empty where a chosen one does not end before
+            the range begins.
         comparable: Whether conversations can be compared.
         visitors_comparable: Whether visitors can be compared.
-        is_compared: False when the viewer switched comparison off.
         bucket: How finely to draw it.
+        visitors_bucket: The same for visitors, whose period may be shorter.
         notices: Sentences to show on the page: what was cut and why.
         visitors_note: Why visitors cover less than conversations, or nothing yet; None when neither is so.
     """
@@ -66,11 +77,12 @@ class ResolvedView:
     now: datetime
     conversations: Period
     visitors: Period
+    comparison: Comparison
     previous: Period
     comparable: Comparable
     visitors_comparable: Comparable
-    is_compared: bool
     bucket: Bucket
+    visitors_bucket: Bucket
     notices: tuple[str, ...]
     visitors_note: str | None
 
@@ -78,6 +90,11 @@ class ResolvedView:
     def is_open(self) -> bool:
         """True while events may still fall into the period."""
         return periods.is_open(self.conversations, self.now)
+
+    @property
+    def is_compared(self) -> bool:
+        """False when the viewer switched comparison off."""
+        return self.comparison != OFF
 
     @property
     def gate(self) -> Gate:
@@ -91,7 +108,7 @@ class ResolvedView:
 
     @property
     def before(self) -> Period | None:
-        """The period before, where conversations are compared with it; None otherwise: nothing of it is read then."""
+        """The period compared with, where conversations are; None otherwise: nothing of it is read then."""
         return self.previous if self.gate.is_open else None
 
     @property
@@ -111,6 +128,34 @@ class ResolvedView:
         """The first instant whose visitors can be read, on the 5-minute grid."""
         return periods.ceil_to_grid(tiers.earliest_visitors(self.website.tier, self.now))
 
+    @property
+    def difference(self) -> str | None:
+        """In which way the two periods are not alike, in sentences; None when they are, or are not compared."""
+        if self.before is None:
+            return None
+        return comparison.difference(self.conversations, self.before, self.bucket)
+
+    @property
+    def are_weekdays_offered(self) -> bool:
+        """True where the weekdays of the two periods do not line up, and the same weekdays could be compared."""
+        if self.before is None or comparison.are_weekdays_aligned(self.conversations, self.before):
+            return False
+        other = comparison.compared_period(WEEKDAYS, self.range, self.conversations, self.now)
+        return other is not None and other.start >= tiers.earliest_conversations(self.website.tier, self.now)
+
+    @property
+    def fixed(self) -> tuple[Range, Comparison]:
+        """Range and comparison in dates: what shows the same days at any later moment."""
+        first, last = self.conversations.local_days()
+        dates = Range(first=first, last=last)
+        if self.before is None:
+            return dates, self.comparison
+        days = self.before.local_days()
+        for kind in (BEFORE, self.comparison):
+            if comparison.compared_days(kind, dates, self.conversations, self.now) == days:
+                return dates, kind
+        return dates, Comparison("chosen", *days)
+
     def question(self, name: str, period: Period) -> Hashable:
         """What identifies a read in bad times: the same days of the same range, however far now has moved in them.
 
@@ -118,39 +163,45 @@ class ResolvedView:
         is not compared was read without the period before, so it never answers for what is.
         """
         limits = self.is_open, self.gate.is_open, self.visitors_gate.is_open
-        return name, self.website.id, self.range, period.timezone.key, period.local_days(), *limits
+        sides = self.comparison, period.local_days(), self.previous.local_days()
+        drawn = period.timezone.key, period.week_start, self.bucket, self.visitors_bucket
+        return name, self.website.id, self.range, *sides, *drawn, *limits
 
 
-def resolve(view: View, website: Website) -> ResolvedView:
+def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> ResolvedView:
     """The dates of a view on a website that the viewer may open.
 
     Args:
-        view: What is asked for; its timezone and range may come from a tampered URL.
+        view: What is asked for; its timezone, range and comparison may come from a tampered URL.
         website: The website of that id, after the access check.
+        week_start: The day that weeks begin with.
 
-    A range or timezone that leads nowhere falls back to the last 7 days or UTC, and a notice says so.
+    A range or timezone that leads nowhere falls back to the last 7 days or UTC, and a notice says so. Chosen days that do
+    not end before the range begins are not compared, and buckets that are not offered are not drawn; a notice says so too.
     """
     notices: list[str] = []
     try:
         timezone = clock.parse_timezone(view.timezone)
     except ValueError:
         timezone = clock.parse_timezone("UTC")
-        notices.append("That timezone does not exist: days are those of UTC.")
+        notices.append("That timezone does not exist. Times are in UTC.")
     tier, selected = website.tier, view.range
-    asked = periods.resolve(selected, view.now, timezone)
-    clamped = _within_tier(asked, website, view.now)
+    asked = periods.resolve(selected, view.now, timezone, week_start)
+    clamped = tiers.clamp(asked, tiers.earliest_conversations(tier, view.now), _history(website))
+    just_begun = None
     first_numbers = periods.ceil_to_grid(asked.start + periods.GRID)
     if asked.is_empty and asked.start <= view.now < first_numbers:
-        notices.append(
+        just_begun = (
             f"The day has just begun: its first numbers come at {first_numbers.astimezone(timezone):%H:%M}."
         )
+        notices.append(just_begun)
     elif clamped.period.is_empty:
         notices.append(_out_of_reach(selected, asked, website, view.now))
         selected = DEFAULT_RANGE
-        asked = periods.resolve(selected, view.now, timezone)
-        clamped = _within_tier(asked, website, view.now)
+        asked = periods.resolve(selected, view.now, timezone, week_start)
+        clamped = tiers.clamp(asked, tiers.earliest_conversations(tier, view.now), _history(website))
     elif selected.last is not None and selected.last > view.now.astimezone(timezone).date():
-        notices.append("That range ends in the future: it is shown up to now.")
+        notices.append("That range ends in the future. It is shown up to now.")
     if clamped.is_cut:
         first = clamped.period.start.astimezone(timezone)
         notices.append(f"{clamped.reason} {selected.label} is shown from {first.day} {first:%b %Y, %H:%M}.")
@@ -160,51 +211,70 @@ def resolve(view: View, website: Website) -> ResolvedView:
         tiers.earliest_visitors(tier, view.now),
         f"Visitor data reaches back {reach} days.",
     )
-    before = periods.previous(asked, periods.compared_days(selected, view.now, timezone))
+    before = comparison.compared_period(view.comparison, selected, asked, view.now)
+    if before is None:
+        latest = comparison.latest_start(selected, asked, view.now)
+        notices.append(
+            f"{_days_asked(view.comparison)} cannot be compared with: it has to end before {selected.label} begins. "
+            f"Choose a start up to {periods.days_label(latest, latest)}."
+        )
+    bucket = bucket_for(clamped.period, view.bucket)
+    if view.bucket not in (None, bucket):
+        notices.append(f"This range is not drawn by the {view.bucket}. It is drawn by the {bucket}.")
     return ResolvedView(
         website=website,
         range=selected,
         now=view.now,
         conversations=clamped.period,
         visitors=visitors.period,
-        previous=before,
+        comparison=view.comparison,
+        previous=before or Period(asked.start, asked.start, timezone, week_start),
         comparable=_comparable(
-            asked, before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier], view.now
+            view, asked, before, tiers.earliest_conversations(tier, view.now), tiers.TIER_DAYS[tier]
         ),
-        visitors_comparable=_comparable(
-            asked, before, tiers.earliest_visitors(tier, view.now), reach, view.now
-        ),
-        is_compared=view.is_compared,
-        bucket=periods.bucket_for(clamped.period),
+        visitors_comparable=_comparable(view, asked, before, tiers.earliest_visitors(tier, view.now), reach),
+        bucket=bucket,
+        visitors_bucket=bucket_for(visitors.period, view.bucket),
         notices=tuple(notices),
-        visitors_note=notices[-1] if asked.is_empty else _visitors_note(visitors),
+        visitors_note=just_begun or _visitors_note(visitors),
     )
 
 
-def _within_tier(asked: Period, website: Website, now: datetime) -> Clamped:
-    tier = website.tier
-    reason = f"Data reaches back {tiers.TIER_DAYS[tier]} days on the {tier} plan."
-    return tiers.clamp(asked, tiers.earliest_conversations(tier, now), reason)
+def _history(website: Website) -> str:
+    """How far back the plan reaches, as a sentence."""
+    return f"The {website.tier} plan keeps {tiers.TIER_DAYS[website.tier]} days."
 
 
 def _comparable(
-    asked: Period, before: Period, earliest: datetime, reach_days: int, now: datetime
+    view: View, asked: Period, before: Period | None, earliest: datetime, reach_days: int
 ) -> Comparable:
     if asked.is_empty:
         return Comparable(is_ok=False, reason=JUST_BEGUN, longest_days=None)
+    if before is None:
+        return Comparable(is_ok=False, reason=NOT_BEFORE, longest_days=None)
     if before.is_empty:  # where midnight comes twice, the second one reads like the start of the day before
         return Comparable(is_ok=False, reason=NOTHING_BEFORE, longest_days=None)
-    return tiers.comparison(before, earliest, reach_days, now)
+    return tiers.comparable(before, earliest, reach_days, view.now, view.comparison)
+
+
+def _days_asked(chosen: Comparison) -> str:
+    """Chosen days in words."""
+    if chosen.first is None or chosen.last is None:
+        return (
+            "The period"
+            if chosen.first is None
+            else f"A period from {periods.days_label(chosen.first, chosen.first)}"
+        )
+    return periods.days_label(chosen.first, chosen.last)
 
 
 def _out_of_reach(selected: Range, asked: Period, website: Website, now: datetime) -> str:
-    instead = f"{DEFAULT_RANGE.label} is shown instead of {selected.label}"
+    instead = f"{DEFAULT_RANGE.label[0].lower()}{DEFAULT_RANGE.label[1:]}"
     if asked.start > now:
-        return f"That range has not begun: {instead}."
+        return f"{selected.label} lies in the future. Showing the {instead}."
     if asked.is_empty:
-        return f"The calendar of that timezone skipped this day: {instead}."
-    tier = website.tier
-    return f"Data reaches back {tiers.TIER_DAYS[tier]} days on the {tier} plan: {instead}."
+        return f"The calendar of that timezone skipped this day. Showing the {instead}."
+    return f"{_history(website)} {selected.label} is too old; showing the {instead}."
 
 
 def _visitors_note(visitors: Clamped) -> str | None:

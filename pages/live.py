@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from analytics import cached
-from analytics.periods import Range
 from analytics.places import Cell
-from analytics.views import View
 from pages.components import attention, charts, chrome, export, filters, globe, url_state, visitors, wall
 from pages.components.files import live_visitors, visitor_minutes
 from pages.components.helm import draw_globe
@@ -98,8 +96,7 @@ def draw_wall() -> None:
                 wall.draw_present(page.website.name, present.value, minutes, activity)
                 wall.draw_places(present.value)
             with panel("wall-kpis", border=False):
-                today = View(viewer, website, Range(days=1), page.timezone, now, is_compared=False)
-                wall.draw_kpis(cached.kpis(today).value)
+                wall.draw_kpis(cached.kpis(page.view.of_today(now)).value)
             visitors.draw_age(seen, page.timezone, chrome.refresh_sentence(every))
 
 

@@ -6,7 +6,7 @@ Freshness: five minutes.
 
 import streamlit as st
 
-from analytics import audience, cached, periods
+from analytics import cached, periods
 from analytics.audience import Dimension
 from analytics.errors import AnalyticsError
 from pages.components import breakdown, charts, chrome, export, files, filters, world
@@ -56,7 +56,7 @@ def draw_course() -> None:
         charts.draw_series(
             reading.value,
             metric,
-            audience.bucket_of(resolved),
+            resolved.visitors_bucket,
             current=periods.days_label(*resolved.visitors.local_days()),
             previous=periods.days_label(*before.local_days()) if before else None,
             key="course-chart",

@@ -23,6 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from analytics.access import Viewer
+from analytics.comparison import OFF
 from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.views import View
@@ -263,7 +264,7 @@ def ways(servers: Servers, client: Client, member: Client) -> dict[str, set[str]
         range=Range(days=7),
         timezone="UTC",
         now=datetime.now(UTC),
-        is_compared=False,
+        comparison=OFF,
     )
     asked = download.request(view, files.live_visitors, (30, None), {})
     media = {address.decode() for address in re.findall(rb"/media/[\w.]+", theirs.text)}

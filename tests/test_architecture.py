@@ -15,7 +15,9 @@ ANALYTICS: Final = ROOT / "analytics"
 
 # From the bottom up. A module imports from layers below its own, and from its own only where the second part says so.
 LAYERS: Final[tuple[frozenset[str], ...]] = (
-    frozenset({"errors", "clock", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"})
+    frozenset(
+        {"errors", "clock", "comparison", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"}
+    )
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"}
     | {"loopback", "demo_mode", "complaint", "scrubbing", "product_link"},
     frozenset({"telemetry"}),
@@ -47,6 +49,11 @@ PACKAGES: Final = ("cached", "ingest", "schemas", "sources", "web")
 SAME_LAYER: Final = {
     ("views", "access"),
     ("periods", "clock"),
+    ("buckets", "clock"),
+    ("buckets", "periods"),
+    ("comparison", "buckets"),
+    ("comparison", "clock"),
+    ("comparison", "periods"),
     ("mix", "intervals"),
     ("countries", "country_codes"),
     ("bounded_answer", "loopback"),
@@ -60,8 +67,10 @@ PURE: Final = frozenset(
         "attribution",
         "audience",
         "board",
+        "buckets",
         "budget",
         "clock",
+        "comparison",
         "conversations",
         "country_codes",
         "distributions",

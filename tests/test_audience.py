@@ -7,6 +7,7 @@ import pytest
 
 from analytics import audience, schemas, views
 from analytics.access import Viewer, Website
+from analytics.comparison import BEFORE, OFF
 from analytics.identity import Identity
 from analytics.periods import Range
 from analytics.views import ResolvedView, View
@@ -18,7 +19,9 @@ def resolved(days: str = "7d", *, is_compared: bool = True) -> ResolvedView:
     """A paid website's view in London."""
     website = Website("w", "Acme", "acme", "acme.example", "o", "Acme", "paid")
     viewer = Viewer("u", "A", True, Identity("a@example.com", None))
-    return views.resolve(View(viewer, "w", Range.parse(days), "Europe/London", NOW, is_compared), website)
+    return views.resolve(
+        View(viewer, "w", Range.parse(days), "Europe/London", NOW, BEFORE if is_compared else OFF), website
+    )
 
 
 def rows(*values: tuple[str, str, int, int, int, int, int, int]) -> pd.DataFrame:
@@ -166,7 +169,7 @@ def test_buckets_follow_what_visitor_data_reaches() -> None:
     """Ninety days of conversations are weeks; the thirty of them that have visitors are days."""
     view = resolved("90d")
     assert view.bucket == "week"
-    assert audience.bucket_of(view) == "day"
+    assert view.visitors_bucket == "day"
 
 
 def test_a_country_has_its_name_in_page_and_file() -> None:

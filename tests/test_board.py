@@ -8,6 +8,7 @@ import pytest
 
 from analytics.access import Viewer, Website
 from analytics.board import board
+from analytics.comparison import BEFORE, OFF
 from analytics.errors import SourceError, SourceRejected, SourceUnavailable
 from analytics.identity import Identity
 from analytics.metrics import KPI_ORDER
@@ -75,7 +76,7 @@ def view(text: str = "7d", *, is_compared: bool = True) -> ResolvedView:
     """A view of a paid website."""
     website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", "paid")
     viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
-    return resolve(View(viewer, "w1", Range.parse(text), "UTC", NOW, is_compared), website)
+    return resolve(View(viewer, "w1", Range.parse(text), "UTC", NOW, BEFORE if is_compared else OFF), website)
 
 
 def test_with_everything_there_are_five_kpis_in_card_order() -> None:

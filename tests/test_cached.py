@@ -21,6 +21,7 @@ from streamlit.testing.v1 import AppTest
 from analytics import cached, tinybird
 from analytics.cached import View, Viewer
 from analytics.cached import access as cached_access
+from analytics.comparison import OFF
 from analytics.errors import (
     AccessDenied,
     ConfigError,
@@ -135,7 +136,7 @@ def test_kpis_are_read_once_and_shared_by_viewers(
 
 def test_with_comparison_off_the_period_before_is_not_even_read(traffic: Traffic, view: View) -> None:
     """What was never asked for can be in no card, explanation or file."""
-    off = replace(view, is_compared=False)
+    off = replace(view, comparison=OFF)
     board = cached.kpis(off).value
     assert board.previous_satisfaction is None
     assert {(kpi.previous_value, kpi.previous_n) for kpi in board.kpis.values()} == {(None, None)}

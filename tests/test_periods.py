@@ -10,8 +10,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from analytics import clock
+from analytics.buckets import bucket_for, bucket_starts, offered_buckets
 from analytics.clock import (
     Bucket,
+    WeekStart,
     floor_to_bucket,
     local_day,
     local_midnight,
@@ -23,14 +25,10 @@ from analytics.periods import (
     PRESETS,
     Period,
     Range,
-    bucket_for,
-    bucket_starts,
     ceil_to_grid,
-    compared_days,
     days_label,
     floor_to_grid,
     is_open,
-    previous,
     resolve,
 )
 from tests.zones import installed, tzif
@@ -59,13 +57,28 @@ dates = st.dates(date(2004, 1, 1), date(2038, 12, 31))
 custom_ranges = st.tuples(dates, st.integers(0, 120)).map(
     lambda pair: Range(first=pair[0], last=pair[0] + timedelta(days=pair[1]))
 )
-ranges = relative_ranges | custom_ranges
+calendar_ranges = st.sampled_from([preset for preset in PRESETS if preset.unit])
+week_starts: st.SearchStrategy[WeekStart] = st.sampled_from(("monday", "sunday", "saturday"))
+ranges = relative_ranges | custom_ranges | calendar_ranges
 buckets: st.SearchStrategy[Bucket] = st.sampled_from(("hour", "day", "week"))
 
 
 def utc(text: str) -> datetime:
     """An instant written as UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@st.composite
+def places(draw: st.DrawFn) -> tuple[datetime, ZoneInfo]:
+    """A moment and a zone of the database, mostly within hours of a change of its clocks, then or days before."""
+    zone = ZoneInfo(draw(st.sampled_from(ALL_ZONES)))
+    now = draw(instants)
+    changes = offset_spans(now, now + timedelta(days=370), zone)[1:]
+    if len(changes) > 0 and draw(st.integers(0, 9)):
+        change = draw(st.sampled_from(changes)).start
+        near = draw(st.integers(-90_000, 90_000) | st.sampled_from((-300, -1, 0, 1, 299, 300, 1800, 3600)))
+        now = change + timedelta(days=draw(st.integers(0, 12)), seconds=near)
+    return now, zone
 
 
 @given(ranges)
@@ -113,8 +126,49 @@ def test_any_text_is_a_range_or_a_value_error(text: str) -> None:
 
 
 def test_presets_are_those_of_the_sidebar() -> None:
-    """Today, 7, 10, 14, 21, 30, 45 and 90 days."""
-    assert [str(preset) for preset in PRESETS] == ["today", "7d", "10d", "14d", "21d", "30d", "45d", "90d"]
+    """Calendar units and 7, 10, 14, 21, 30, 45 and 90 days."""
+    assert [str(preset) for preset in PRESETS] == [
+        *("today", "yesterday", "this-week", "last-week", "7d", "10d", "14d", "21d", "30d"),
+        *("this-month", "last-month", "45d", "90d", "this-quarter", "last-quarter"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "today", "week_start", "days"),
+    [
+        pytest.param("yesterday", "2026-01-01", "monday", "2025-12-31 2025-12-31", id="over new year"),
+        pytest.param("this-week", "2026-11-22", "monday", "2026-11-16 2026-11-22", id="Sunday ends a week"),
+        pytest.param("this-week", "2026-11-22", "sunday", "2026-11-22 2026-11-28", id="Sunday begins it"),
+        pytest.param("last-week", "2026-11-22", "saturday", "2026-11-14 2026-11-20", id="from Saturday"),
+        pytest.param("this-month", "2028-02-29", "monday", "2028-02-01 2028-02-29", id="leap day"),
+        pytest.param("last-month", "2026-03-31", "monday", "2026-02-01 2026-02-28", id="shorter month"),
+        pytest.param("last-month", "2026-01-15", "monday", "2025-12-01 2025-12-31", id="December"),
+        pytest.param("this-quarter", "2026-12-31", "monday", "2026-10-01 2026-12-31", id="last day of four"),
+        pytest.param("last-quarter", "2026-02-01", "monday", "2025-10-01 2025-12-31", id="last year's"),
+        pytest.param("7d", "2026-03-03", "monday", "2026-02-25 2026-03-03", id="last days"),
+    ],
+)
+def test_a_calendar_range_names_whole_units(text: str, today: str, week_start: WeekStart, days: str) -> None:
+    """First and last day, by the day that weeks begin with."""
+    first, last = (date.fromisoformat(day) for day in days.split())
+    assert Range.parse(text).dates_on(date.fromisoformat(today), week_start) == (first, last)
+
+
+@given(calendar_ranges, places(), week_starts)
+def test_a_calendar_range_is_resolved_anew(
+    selected: Range, place: tuple[datetime, ZoneInfo], week_start: WeekStart
+) -> None:
+    """It runs between local midnights, cut at the grid mark before now; the one before ends where the present one starts."""
+    now, zone = place
+    period = resolve(selected, now, zone, week_start)
+    first, last = selected.dates_on(local_day(now, zone), week_start)
+    end = min(local_midnight(last + timedelta(days=1), zone), floor_to_grid(now))
+    assert period.start == local_midnight(first, zone) <= now
+    assert period.end == (end if end - period.start >= GRID else period.start)
+    assert selected.unit != "week" or clock.week_of(first, week_start) == first
+    if selected.name in ("last-week", "last-month", "last-quarter"):
+        present = Range.parse(str(selected).replace("last", "this"))
+        assert period.end == resolve(present, now, zone, week_start).start
 
 
 @pytest.mark.parametrize(
@@ -138,19 +192,6 @@ def test_the_grid_encloses_every_instant(now: datetime) -> None:
     assert low <= now <= high
     assert high - low in (timedelta(0), GRID)
     assert low.timestamp() % 300 == 0
-
-
-@st.composite
-def places(draw: st.DrawFn) -> tuple[datetime, ZoneInfo]:
-    """A moment and a zone of the database, mostly within hours of a change of its clocks, then or days before."""
-    zone = ZoneInfo(draw(st.sampled_from(ALL_ZONES)))
-    now = draw(instants)
-    changes = offset_spans(now, now + timedelta(days=370), zone)[1:]
-    if len(changes) > 0 and draw(st.integers(0, 9)):
-        change = draw(st.sampled_from(changes)).start
-        near = draw(st.integers(-90_000, 90_000) | st.sampled_from((-300, -1, 0, 1, 299, 300, 1800, 3600)))
-        now = change + timedelta(days=draw(st.integers(0, 12)), seconds=near)
-    return now, zone
 
 
 @given(relative_ranges, places())
@@ -182,95 +223,19 @@ def test_a_custom_range_is_cut_at_now(selected: Range, place: tuple[datetime, Zo
     assert period.end == (end if end - period.start >= GRID else period.start)
 
 
-@given(ranges, places())
-def test_the_period_before_is_the_same_days_earlier(
-    selected: Range, place: tuple[datetime, ZoneInfo]
+@given(ranges, instants, zones, buckets, week_starts)
+def test_buckets_tile_a_period(
+    selected: Range, now: datetime, zone: ZoneInfo, bucket: Bucket, week_start: WeekStart
 ) -> None:
-    """A day's edge becomes that day's edge; now moves by the clock reading; no overlap, and no gap between whole days."""
-    now, zone = place
-    period = resolve(selected, now, zone)
-    days = compared_days(selected, now, zone)
-    before = previous(period, days)
-    assert before.end <= period.start
-    first = local_day(period.start, zone)
-    assert before.start == local_midnight(first - timedelta(days=days), zone)
-    last = local_day(period.end, zone)
-    if period.end == local_midnight(last, zone):
-        assert before.end == local_midnight(last - timedelta(days=days), zone)
-        assert (last - first).days != days or before.end == period.start
-    else:
-        reading = period.end.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=days)
-        back = before.end.astimezone(zone).replace(tzinfo=None)
-        # skipped by the clock: nothing between the last instant before the gap and the end
-        assert back == reading or (
-            back > reading > (before.end - timedelta(seconds=1)).astimezone(zone).replace(tzinfo=None)
-        )
-
-
-@given(st.integers(1, 14), places(), st.integers(1, 5_400))
-def test_the_end_of_the_period_before_goes_on_with_the_clock(
-    days: int, place: tuple[datetime, ZoneInfo], seconds: int
-) -> None:
-    """A later now on the same day, with a later reading, never ends earlier."""
-    now, zone = place
-    later = now + timedelta(seconds=seconds)
-    assume(local_day(now, zone) == local_day(later, zone))
-    assume(now.astimezone(zone).utcoffset() == later.astimezone(zone).utcoffset())
-    ends = [previous(resolve(Range(days=days), at, zone), days).end for at in (now, later)]
-    assert ends[0] <= ends[1]
-
-
-@pytest.mark.parametrize(
-    ("range_", "now", "zone", "bounds"),
-    [
-        pytest.param(
-            "2026-09-03..2026-09-05",
-            "2026-11-26 12:00",
-            "America/Santiago",
-            ("2026-08-31 04:00:00", "2026-09-03 04:00:00"),
-            id="ends at a midnight that does not exist",
-        ),
-        pytest.param(
-            "7d",
-            "2026-09-06 03:57",
-            "America/Santiago",
-            ("2026-08-23 04:00:00", "2026-08-30 03:55:00"),
-            id="five minutes before such a midnight",
-        ),
-        pytest.param(
-            "2022-09-11..2022-09-17",
-            "2026-11-26 12:00",
-            "America/Santiago",
-            ("2022-09-04 04:00:00", "2022-09-11 04:00:00"),
-            id="starts on a day without a midnight",
-        ),
-        pytest.param(
-            "today",
-            "2026-03-30 00:30",
-            "Europe/London",
-            ("2026-03-29 00:00:00", "2026-03-29 01:00:00"),
-            id="a reading that was skipped: the last instant before the gap",
-        ),
-    ],
-)
-def test_edges_of_the_period_before(range_: str, now: str, zone: str, bounds: tuple[str, str]) -> None:
-    """Whatever hour a day starts at, and whatever the clock skips."""
-    selected, at, timezone = Range.parse(range_), utc(now), ZoneInfo(zone)
-    period = resolve(selected, at, timezone)
-    assert previous(period, compared_days(selected, at, timezone)).utc_bounds() == bounds
-
-
-@given(ranges, instants, zones, buckets)
-def test_buckets_tile_a_period(selected: Range, now: datetime, zone: ZoneInfo, bucket: Bucket) -> None:
     """From the period's start on without a gap, each start but the first one that of a local hour, day or week."""
-    assume(bucket != "hour" or selected.day_count < 10)
-    period = resolve(selected, now, zone)
+    period = resolve(selected, now, zone, week_start)
+    assume(bucket != "hour" or period.day_count() < 10)
     starts = bucket_starts(period, bucket)
     assert list(starts[:1]) == ([] if period.is_empty else [period.start])
     for start, following in pairwise(starts):
-        assert next_bucket(start, bucket, zone) == following
-        assert floor_to_bucket(following, bucket, zone) == following
-    assert not starts or starts[-1] < period.end <= next_bucket(starts[-1], bucket, zone)
+        assert next_bucket(start, bucket, zone, week_start) == following
+        assert floor_to_bucket(following, bucket, zone, week_start) == following
+    assert not starts or starts[-1] < period.end <= next_bucket(starts[-1], bucket, zone, week_start)
 
 
 @pytest.mark.parametrize(
@@ -334,20 +299,6 @@ def test_a_day_that_the_calendar_skipped_is_empty() -> None:
     assert period.day_count() == 0
 
 
-def test_an_unfinished_day_is_compared_with_the_same_hours() -> None:
-    """Today at half past nine against yesterday until half past nine, across the end of summer time."""
-    today = resolve(Range(days=1), utc("2026-10-26 09:28"), LONDON)
-    assert today.utc_bounds() == ("2026-10-26 00:00:00", "2026-10-26 09:25:00")
-    assert previous(today, 1).utc_bounds() == ("2026-10-24 23:00:00", "2026-10-25 09:25:00")
-
-
-def test_a_week_across_a_dst_change_keeps_its_edges() -> None:
-    """Seven local days before seven local days, one of them with 25 hours."""
-    week = resolve(Range(days=7), utc("2026-10-30 12:00"), LONDON)
-    assert week.utc_bounds() == ("2026-10-23 23:00:00", "2026-10-30 12:00:00")
-    assert previous(week, 7).utc_bounds() == ("2026-10-16 23:00:00", "2026-10-23 11:00:00")
-
-
 @pytest.mark.parametrize(
     ("now", "end"),
     [
@@ -362,7 +313,6 @@ def test_today_has_only_what_is_over(now: str, end: str) -> None:
     today = resolve(Range(days=1), utc(now), ZoneInfo("UTC"))
     assert today.utc_bounds() == ("2026-11-10 00:00:00", end)
     assert today.local_days() == (date(2026, 11, 10), date(2026, 11, 10))
-    assert previous(today, 1).duration == today.duration
 
 
 def test_days_that_start_off_the_grid_have_no_shorter_piece(tmp_path: Path) -> None:
@@ -403,3 +353,23 @@ def test_a_period_refuses_naive_and_backward_edges() -> None:
 def test_longer_periods_are_drawn_more_coarsely(days: int, expected: Bucket) -> None:
     """Hours up to two days, days up to 45, weeks beyond; a DST day changes nothing."""
     assert bucket_for(resolve(Range(days=days), utc("2026-09-06 23:00"), SANTIAGO)) == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "offered"),
+    [
+        (1, ("hour",)),
+        (2, ("hour", "day")),
+        (13, ("hour", "day")),
+        (14, ("hour", "day", "week")),
+        (15, ("day", "week")),
+        (90, ("day", "week")),
+    ],
+)
+def test_a_bucket_is_chosen_among_those_that_suit_the_period(days: int, offered: tuple[Bucket, ...]) -> None:
+    """Hours up to two weeks, weeks from two; what is not offered is drawn as if nothing was chosen."""
+    period = resolve(Range(days=days), utc("2026-11-26 12:00"), LONDON)
+    assert offered_buckets(period) == offered
+    assert bucket_for(period) in offered
+    for chosen in ("hour", "day", "week"):
+        assert bucket_for(period, chosen) == (chosen if chosen in offered else bucket_for(period))

@@ -1,20 +1,21 @@
 """Tiers: who is paid, what a limit takes away, and which ranges can be compared."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.periods import GRID, Period, Range, previous, resolve
+from analytics.comparison import BEFORE, WEEKDAYS, Comparison, compared_period
+from analytics.periods import GRID, Period, Range, resolve
 from analytics.tiers import (
     TIER_DAYS,
     Subscription,
     Tier,
     canceled_until,
     clamp,
-    comparison,
+    comparable,
     earliest_conversations,
     earliest_visitors,
     longest_comparable_days,
@@ -112,19 +113,35 @@ def test_a_period_wholly_before_the_limit_becomes_empty(end_offset: timedelta, i
     assert clamp(asked, limit, "because").period.is_empty is is_empty
 
 
-@given(INSTANTS, ZONES, TIERS)
-def test_the_longest_comparable_range_really_is(now: datetime, zone: ZoneInfo, tier: Tier) -> None:
-    """10 days on free, 45 on paid, 15 for visitors; one less at most, in the hour that a 25-hour day costs."""
+@given(INSTANTS, ZONES, TIERS, st.sampled_from((BEFORE, WEEKDAYS)))
+def test_the_longest_comparable_range_really_is(
+    now: datetime, zone: ZoneInfo, tier: Tier, kind: Comparison
+) -> None:
+    """10 days on free, 45 on paid, 15 for visitors; the same weekdays reach back further, so they are fewer."""
     for earliest, reach in (
         (earliest_conversations(tier, now), TIER_DAYS[tier]),
         (earliest_visitors(tier, now), visitor_reach_days(tier)),
     ):
-        longest = longest_comparable_days(earliest, reach, now, zone)
-        before = previous(resolve(Range(days=longest), now, zone), longest)
-        assert comparison(before, earliest, reach, now).is_ok
-        assert longest in (reach // 2, reach // 2 - 1)
-        longer = previous(resolve(Range(days=longest + 1), now, zone), longest + 1)
-        assert not comparison(longer, earliest, reach, now).is_ok or reach % 2 == 1
+        longest = longest_comparable_days(earliest, reach, now, zone, kind)
+        assert longest is not None
+        assert comparable(_other(longest, now, zone, kind), earliest, reach, now, kind).is_ok
+        if kind == BEFORE:
+            assert longest in (reach // 2, reach // 2 - 1)
+        longer = _other(longest + 1, now, zone, kind)
+        assert not comparable(longer, earliest, reach, now, kind).is_ok or reach % 2 == 1
+
+
+def _other(days: int, now: datetime, zone: ZoneInfo, kind: Comparison = BEFORE) -> Period:
+    """What the last so many days are compared with."""
+    selected = Range(days=days)
+    found = compared_period(kind, selected, resolve(selected, now, zone), now)
+    assert found is not None
+    return found
+
+
+def test_no_other_range_brings_chosen_days_into_reach() -> None:
+    """They stay where they are, so none is offered."""
+    assert longest_comparable_days(NOW, 90, NOW, UTC_ZONE, Comparison("chosen", date(2026, 1, 1))) is None
 
 
 @pytest.mark.parametrize(
@@ -142,44 +159,51 @@ def test_a_25_hour_day_shortens_what_can_be_compared_for_an_hour(now: str, expec
 @pytest.mark.parametrize(("tier", "reach"), [("free", 21), ("paid", 90)])
 def test_what_cannot_be_compared_says_how_far_data_reaches(tier: Tier, reach: int) -> None:
     """The reason reads on after "not comparable", and the way out is one click."""
-    before = previous(resolve(Range(days=reach), NOW, UTC_ZONE), reach)
-    verdict = comparison(before, earliest_conversations(tier, NOW), reach, NOW)
+    verdict = comparable(_other(reach, NOW, UTC_ZONE), earliest_conversations(tier, NOW), reach, NOW)
     assert not verdict.is_ok
     assert verdict.reason == f"data reaches back {reach} days"
     assert verdict.longest_days == reach // 2
 
 
 @pytest.mark.parametrize(
-    ("tier", "expected"),
+    ("tier", "now", "expected"),
     [
-        ("free", ["today", "7d", "10d", "14d", "21d"]),
-        ("paid", ["today", "7d", "10d", "14d", "21d", "30d", "45d", "90d"]),
+        ("free", "2026-11-20", "today yesterday this-week last-week 7d 10d 14d 21d this-month"),
+        ("free", "2026-11-26", "today yesterday this-week last-week 7d 10d 14d 21d"),
+        (
+            "paid",
+            "2026-11-26",
+            "today yesterday this-week last-week 7d 10d 14d 21d 30d this-month last-month 45d 90d this-quarter",
+        ),
+        (
+            "paid",
+            "2026-12-31",
+            "today yesterday this-week last-week 7d 10d 14d 21d 30d this-month last-month 45d 90d",
+        ),
     ],
 )
-def test_ranges_past_the_tier_are_not_offered(tier: Tier, expected: list[str]) -> None:
-    """The sidebar never offers what would be cut."""
-    assert [str(offered) for offered in offered_ranges(tier)] == expected
+def test_ranges_past_the_tier_are_not_offered(tier: Tier, now: str, expected: str) -> None:
+    """The sidebar never offers what would be cut; how much a calendar unit needs depends on the day."""
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert " ".join(map(str, offered_ranges(tier, at, UTC_ZONE))) == expected
 
 
 @given(INSTANTS, ZONES, TIERS)
 def test_an_offered_range_is_never_cut_by_more_than_a_dst_hour(
     now: datetime, zone: ZoneInfo, tier: Tier
 ) -> None:
-    """The longest preset starts at local midnight inside the tier; only a 25-hour day can push it over."""
-    longest = offered_ranges(tier)[-1]
-    asked = resolve(longest, now, zone)
-    cut = clamp(asked, earliest_conversations(tier, now), "because").period.start - asked.start
-    assert cut <= timedelta(hours=1) + GRID
+    """Every preset starts at local midnight inside the tier; only a 25-hour day can push it over."""
+    for offered in offered_ranges(tier, now, zone):
+        asked = resolve(offered, now, zone)
+        cut = clamp(asked, earliest_conversations(tier, now), "because").period.start - asked.start
+        assert cut <= timedelta(hours=1) + GRID
 
 
 def test_the_sentence_is_shown_before_anyone_runs_into_the_limit() -> None:
     """Both numbers, the reach and the comparison, for both tiers."""
     london = ZoneInfo("Europe/London")
-    assert (
-        reach_sentence("free", NOW, london)
-        == "Free plan: data reaches back 21 days. Comparisons up to 10 days."
-    )
-    assert "30" in reach_sentence("paid", NOW, london)
-    assert "45" in reach_sentence("paid", NOW, london)
+    assert reach_sentence("free", NOW, london) == "History: 21 days. Comparison: up to 10 days."
+    assert "visitors 30" in reach_sentence("paid", NOW, london)
+    assert "up to 45 days" in reach_sentence("paid", NOW, london)
     in_the_hour = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
-    assert "Comparisons up to 44 days" in reach_sentence("paid", in_the_hour, london)
+    assert "Comparison: up to 44 days" in reach_sentence("paid", in_the_hour, london)

@@ -10,10 +10,12 @@ import pytest
 
 from analytics import sources
 from analytics.access import Viewer, Website
+from analytics.buckets import bucket_starts
 from analytics.clock import next_bucket
+from analytics.comparison import BEFORE, OFF
 from analytics.errors import SourceUnavailable
 from analytics.identity import Identity
-from analytics.periods import Range, bucket_starts
+from analytics.periods import Range
 from analytics.postgres import Postgres
 from analytics.readings import Reading
 from analytics.schemas import KPI_TIMESERIES, RATING_AND_SENTIMENT
@@ -33,7 +35,9 @@ def view(text: str, timezone: str = "UTC", *, now: datetime = NOW, is_compared: 
     """A view of a paid website."""
     website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", "paid")
     viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
-    return resolve(View(viewer, "w1", Range.parse(text), timezone, now, is_compared), website)
+    return resolve(
+        View(viewer, "w1", Range.parse(text), timezone, now, BEFORE if is_compared else OFF), website
+    )
 
 
 def rows(

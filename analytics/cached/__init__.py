@@ -19,6 +19,7 @@ from analytics.cached.access import (
     viewer_for,
     websites,
     websites_anew,
+    week_start,
 )
 from analytics.cached.conversations import (
     conversation_breakdown,
@@ -135,4 +136,5 @@ __all__ = [
     "website_states",
     "websites",
     "websites_anew",
+    "week_start",
 ]

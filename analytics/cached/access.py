@@ -18,6 +18,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.clock import WeekStart
 from analytics.demo_mode import require_listening_here
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.identity import Identity, identity_from_claims
@@ -191,6 +192,15 @@ def websites_anew(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
     return websites(viewer, now)
 
 
+def week_start() -> WeekStart:
+    """The day that weeks begin with in this deployment.
+
+    Raises:
+        ConfigError: The environment is not complete.
+    """
+    return load_settings().week_start
+
+
 def resolve_view(view: View) -> ResolvedView:
     """The dates that the view's panels read and show. Call it once for the header.
 
@@ -198,7 +208,7 @@ def resolve_view(view: View) -> ResolvedView:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Postgres is down.
     """
-    return views.resolve(view, opened(view.viewer, view.website_id, view.now))
+    return views.resolve(view, opened(view.viewer, view.website_id, view.now), week_start())
 
 
 def opened(viewer: Viewer, website_id: str, now: datetime) -> Website:

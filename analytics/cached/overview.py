@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 import pandas as pd
@@ -48,7 +49,7 @@ def kpis(view: View) -> Reading[KpiBoard]:
             question = resolved.question("unique_visitors", resolved.visitors)
             visitors = pool.submit(attempt, question, _unique_visitors, resolved.website.id, bounds)
         if are_visitor_days_compared(resolved):
-            series = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
+            series = pool.submit(kpi_timeseries_of, replace(resolved, bucket="day"), EVERYTHING)
     return board(
         resolved,
         conversations.result(),
@@ -60,8 +61,7 @@ def kpis(view: View) -> Reading[KpiBoard]:
 
 def are_visitor_days_compared(resolved: ResolvedView) -> bool:
     """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
-    days = resolved.visitors.day_count()
-    return resolved.visitors_gate.is_open and resolved.bucket == "day" and days >= FEWEST_PAIRS
+    return resolved.visitors_gate.is_open and resolved.visitors.day_count() >= FEWEST_PAIRS
 
 
 LEFT_OUT_EVENTS: Final[dict[KpiKey, frozenset[str]]] = {
@@ -108,8 +108,8 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         bucket_index (int): 0-based within its period.
         bucket_start (datetime, the view's timezone): first instant of the bucket inside the period.
         bucket_end (datetime, the view's timezone): first instant after it.
-        aligned_start (datetime, the view's timezone): where to draw the bucket: its own start for `current`, the
-            same local clock reading in the current period for `previous`.
+        aligned_start (datetime, the view's timezone): where to draw the bucket: its own start for `current`; for
+            `previous` as in `comparison.aligned_starts`.
         is_complete (bool): False for a bucket that the period cuts or that is not over yet.
         started, responded, resolved, ai_resolved, escalated, feedback (int): distinct conversations.
         median_response_seconds, p90_response_seconds, median_resolution_seconds, p90_resolution_seconds (float,

@@ -132,7 +132,7 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
         )
         return Reading(audience.series(nothing, resolved), view.now)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
-    buckets = Buckets.of(audience.bucket_of(resolved), resolved.visitors, resolved.visitors_before)
+    buckets = Buckets.of(resolved.visitors_bucket, resolved.visitors, resolved.visitors_before)
     reading = last_good.read(
         (resolved.question("visitor_timeseries", resolved.visitors), filters),
         lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),

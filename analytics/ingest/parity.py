@@ -10,12 +10,13 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics import sources
+from analytics.comparison import shifted_period
 from analytics.ingest import history, product
 from analytics.ingest.comparison import KINDS, KPIS, Cause, Compared, Kpi, is_within, verdict
 from analytics.ingest.discrepancies import Discrepancies
 from analytics.ingest.history import Website
 from analytics.intervals import Interval
-from analytics.periods import Period, previous
+from analytics.periods import Period
 from analytics.postgres import Postgres
 from analytics.readings import Answer
 from analytics.satisfaction import Scores, satisfaction_index
@@ -101,7 +102,7 @@ def parity(
     """
     end = now.replace(microsecond=0)
     current = Period(period.start, max(period.start, min(period.end, end)), period.timezone)
-    before = previous(current, max(1, period.day_count()))
+    before = shifted_period(current, max(1, period.day_count()))
     bounds = Bounds.of(current, before)
     totals = sources.inbox_analytics(tinybird, website.id, bounds).value
     rated = sources.rating_and_sentiment(postgres, website.id, bounds)

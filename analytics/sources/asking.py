@@ -9,7 +9,8 @@ from typing import cast
 
 import pandas as pd
 
-from analytics import clock, periods
+from analytics import clock
+from analytics.buckets import bucket_starts
 from analytics.clock import Bucket
 from analytics.periods import Period
 from analytics.postgres import Parameter as SqlParameter
@@ -69,8 +70,8 @@ class Buckets:
     @classmethod
     def of(cls, bucket: Bucket, current: Period, previous: Period | None) -> Buckets:
         """The local hours, days or weeks of both periods; None for a period before that is not asked for."""
-        before = () if previous is None else periods.bucket_starts(previous, bucket)
-        return cls(clock.unix_seconds(periods.bucket_starts(current, bucket)), clock.unix_seconds(before))
+        before = () if previous is None else bucket_starts(previous, bucket)
+        return cls(clock.unix_seconds(bucket_starts(current, bucket)), clock.unix_seconds(before))
 
     def params(self) -> dict[str, str]:
         """The two pipe parameters, without that of a period that has no buckets."""

@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, clock
 from analytics.access import Website
+from analytics.comparison import WEEKDAYS
 from analytics.errors import AnalyticsError
 from analytics.periods import Range
 from analytics.verdicts import Gate
@@ -102,17 +103,36 @@ def begin_page(
         chosen, websites = website.asked_for(viewer, websites, now)
         if chosen is None:
             website.draw_missing(title, viewer, websites)
-        view = sidebar.draw(viewer, websites, chosen, now, notices, has_range=has_range)
+        view = sidebar.read(viewer, chosen, now, notices)
         resolved = cached.resolve_view(view)
     except AnalyticsError as error:
         st.title(title, anchor=False)
         failure(error, "page")
         end_page()
+    sidebar.draw(view, resolved, websites, has_range=has_range)
     audited.looks_at(view)
     sign_in.watch(viewer, websites)
     toolbar = header.draw(title, view, resolved, data, has_range=has_range, has_age=has_age)
     url_state.show((*notices, *(resolved.notices if has_range else ())))
+    if has_range and header.compared(resolved, data) is not None:
+        _note_comparison(resolved)
     return Page(view, resolved, toolbar, header.days(resolved, data))
+
+
+def _note_comparison(resolved: ResolvedView) -> None:
+    """Say in which way the two periods are not alike; the same weekdays are one click away."""
+    if resolved.difference is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="comparison-note"):
+        st.caption(resolved.difference, width="content")
+        if resolved.are_weekdays_offered:
+            st.button(
+                "Compare the same weekdays",
+                key="same-weekdays",
+                type="tertiary",
+                on_click=url_state.write,
+                args=("compare", str(WEEKDAYS)),
+            )
 
 
 def offer_comparable(gate: Gate) -> None:

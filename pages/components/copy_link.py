@@ -5,6 +5,7 @@ The browser makes the link at the click (static/copy_link.js), from its address:
 
 import streamlit as st
 
+from analytics.comparison import BEFORE
 from analytics.views import ResolvedView, View
 from pages.components import ASSETS, url_state
 
@@ -28,8 +29,10 @@ def offer(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
     """
     fixed = {"website": resolved.website.slug, "tz": view.timezone}
     if has_range:
-        first, last = resolved.conversations.local_days()
-        fixed["range"] = f"{first}..{last}"
+        dates, against = resolved.fixed
+        fixed["range"] = str(dates)
+        if against != BEFORE or url_state.value("compare") is not None:
+            fixed["compare"] = str(against)
     words = f"Link to {'these dates' if has_range else 'this page'}. {HELP}"
     _button(
         key="copy-link", width="content", data={"names": list(url_state.WORDS), "fixed": fixed, "help": words}

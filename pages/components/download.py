@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from analytics import audit, cached, exports
 from analytics.access import Viewer
 from analytics.audit import Event
+from analytics.clock import Bucket
+from analytics.comparison import Comparison
 from analytics.errors import AnalyticsError
 from analytics.exports import About
 from analytics.identity import Identity
@@ -41,7 +43,8 @@ class Request(BaseModel):
         range: As in the URL.
         timezone: IANA name.
         drawn_at: The clock of the page's run.
-        is_compared: Whether the page compares.
+        compare: What the page compares with, as in the URL.
+        bucket: What the page is drawn in, as chosen; None for what suits the period.
         only: What the rows are narrowed by, in words: URL parameter to words.
         arguments: Of the file, after the view.
         page: The title of the page, for the audit line.
@@ -54,7 +57,8 @@ class Request(BaseModel):
     range: str = Field(max_length=100)
     timezone: str = Field(max_length=100)
     drawn_at: datetime
-    is_compared: bool
+    compare: str = Field(max_length=100)
+    bucket: Bucket | None
     only: dict[str, str]
     arguments: list[object]
     page: str = Field(default="", max_length=100)
@@ -97,7 +101,8 @@ def request(
         range=str(view.range),
         timezone=view.timezone,
         drawn_at=view.now,
-        is_compared=view.is_compared,
+        compare=str(view.comparison),
+        bucket=view.bucket,
         only=only,
         arguments=_types(read).dump_python(arguments, mode="json"),
         page=page,
@@ -162,7 +167,8 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
         range=Range.parse(wanted.range),
         timezone=wanted.timezone,
         now=wanted.drawn_at if is_young else now,
-        is_compared=wanted.is_compared,
+        comparison=Comparison.parse(wanted.compare),
+        bucket=wanted.bucket,
     )
     resolved = cached.resolve_view(view)
     table = read(view, *arguments)

@@ -8,6 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached, periods
 from analytics.errors import AnalyticsError
+from analytics.periods import Period
 from analytics.views import ResolvedView, View
 from pages.components import copy_link, formatting
 
@@ -32,8 +33,9 @@ def draw(
     if has_range:
         covered = days(resolved, data)
         facts.append(periods.days_label(*covered))
-        before = resolved.before if data == "conversations" else resolved.visitors_before
-        if before is not None:
+        if not resolved.range.is_custom and covered == resolved.conversations.local_days():
+            facts.insert(1, resolved.range.label)
+        if (before := compared(resolved, data)) is not None:
             both = before.local_days(), covered
             facts.append(f"vs {formatting.without_year(*(periods.days_label(*each) for each in both))}")
     with st.container(gap=None, key="header"):
@@ -62,6 +64,11 @@ def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
     if data == "visitors" and not resolved.visitors.is_empty:
         return resolved.visitors.local_days()
     return resolved.conversations.local_days()
+
+
+def compared(resolved: ResolvedView, data: Data) -> Period | None:
+    """The period that a page compares its data with; None where it does not."""
+    return resolved.before if data == "conversations" else resolved.visitors_before
 
 
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)

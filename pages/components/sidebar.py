@@ -8,10 +8,13 @@ from datetime import date, datetime, timedelta
 
 import streamlit as st
 
-from analytics import clock, tiers
+from analytics import cached, clock, comparison, tiers
 from analytics.access import Viewer, Website
+from analytics.buckets import bucket_for, offered_buckets
+from analytics.clock import Bucket
+from analytics.comparison import BEFORE, Comparison
 from analytics.periods import DEFAULT_RANGE, Range
-from analytics.views import View
+from analytics.views import ResolvedView, View
 from pages.components import formatting, sign_in, url_state
 
 PAGES = (
@@ -23,46 +26,69 @@ PAGES = (
     ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
 )
 STAFF_ONLY = frozenset({"pages/data_health.py"})
-CUSTOM = "custom"
-COMPARE = {"on": "on", "off": "off"}
+IN_REACH = ("today", "yesterday", "this-week", "last-week", "7d", "30d", "this-month", "last-month")
+"""Ranges that are one click away; the others stand behind "More"."""
+
+COMPARED = {
+    "before": "Period before",
+    "weekdays": "Same weekdays, weeks earlier",
+    "chosen": "Chosen start",
+    "off": "Nothing",
+}
+BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
 
 
-def draw(
-    viewer: Viewer,
-    websites: Sequence[Website],
-    website: Website,
-    now: datetime,
-    notices: list[str],
-    *,
-    has_range: bool,
-) -> View:
-    """Draw the sidebar; what the URL asks for and cannot have falls back, and a notice says so.
+def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) -> View:
+    """What the URL asks for; what it cannot have falls back, and a notice says so.
 
     Args:
         viewer: who looks.
-        websites: those that the viewer may open, at least one.
         website: the one looked at.
         now: the moment of this run, aware.
         notices: where fallbacks are reported.
-        has_range: whether the page has dates to choose.
     """
     browser = _browser_timezone()
     timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
     if browser is None and url_state.value("tz") is None:
-        notices.append("Your browser does not say its timezone: days are those of UTC.")
+        notices.append(_no_browser_timezone())
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
-    is_compared = url_state.read("compare", "on", url_state.choice(COMPARE), notices) == "on"
+    compared = url_state.read("compare", BEFORE, Comparison.parse, notices)
+    bucket = url_state.read("bucket", None, parse_bucket, notices)
     if url_state.value("website") is None:
         url_state.write("website", website.slug)
+    return View(viewer, website.id, selected, timezone, now, compared, bucket)
+
+
+def parse_bucket(text: str) -> Bucket:
+    """The bucket that a URL names.
+
+    Raises:
+        ValueError: There is no such bucket.
+    """
+    for bucket in BUCKETS:
+        if bucket == text:
+            return bucket
+    raise ValueError(f"Possible are {', '.join(BUCKETS)}.")
+
+
+def draw(view: View, resolved: ResolvedView, websites: Sequence[Website], *, has_range: bool) -> None:
+    """Draw the sidebar: what the page shows, also where that is not what the URL asks for.
+
+    Args:
+        view: what is asked for.
+        resolved: what is shown.
+        websites: those that the viewer may open.
+        has_range: whether the page has dates to choose.
+    """
     with st.sidebar:
-        _navigation(viewer)
-        _website_control(website, websites)
+        _navigation(view.viewer)
+        _website_control(resolved.website, websites)
         if has_range:
-            _range_control(selected, website, now, timezone)
-            _compare_control(is_compared=is_compared)
-        _timezone_control(timezone, browser)
-        _signed_in(viewer, website)
-    return View(viewer, website.id, selected, timezone, now, is_compared)
+            _range_control(resolved)
+            _compare_control(resolved)
+            _bucket_control(resolved)
+        _timezone_control(view.timezone)
+        _signed_in(view.viewer, resolved.website)
 
 
 def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
@@ -106,6 +132,7 @@ def _website_control(website: Website | None, websites: Sequence[Website]) -> No
         placeholder="Choose a website",
         format_func=lambda slug: names.get(slug, slug),
         key="website_widget",
+        filter_mode="contains",
         on_change=url_state.follow("website", "website_widget", str),
     )
 
@@ -115,76 +142,140 @@ def _website_label(website: Website) -> str:
     return f"{formatting.website_name(website)} · {formatting.plain(website.domain)}"
 
 
-def _range_control(selected: Range, website: Website, now: datetime, timezone: str) -> None:
-    offered = {str(each): _short(each) for each in tiers.offered_ranges(website.tier)} | {CUSTOM: "Custom"}
-    zone = clock.parse_timezone(timezone)
-    today = now.astimezone(zone).date()
-    is_custom = not selected.is_relative or str(selected) not in offered
+def _range_control(resolved: ResolvedView) -> None:
+    zone, tier = resolved.conversations.timezone, resolved.website.tier
+    offered = {
+        str(each): each for each in tiers.offered_ranges(tier, resolved.now, zone, cached.week_start())
+    }
+    near = [name for name in IN_REACH if name in offered]
+    chosen = str(resolved.range)
+    _range_pills("Range", near, chosen, "range_widget")
+    label = "More" if chosen in near else resolved.range.label
+    with st.popover(label, key="more-ranges", icon=":material/date_range:", width="stretch"):
+        others = [name for name in offered if name not in near]
+        _range_pills("More ranges", others, chosen, "more_ranges_widget")
+        _days_form(resolved)
+    st.caption(tiers.reach_sentence(tier, resolved.now, zone))
 
-    def text(choice: str) -> str | None:
-        if choice == CUSTOM:
-            return f"{today - timedelta(days=6)}..{today}"
-        return None if choice == str(DEFAULT_RANGE) else choice
 
-    st.session_state["range_widget"] = CUSTOM if is_custom else str(selected)
+def _range_pills(label: str, names: list[str], chosen: str, key: str) -> None:
+    st.session_state[key] = chosen if chosen in names else None
     st.pills(
-        "Range",
-        list(offered),
-        format_func=lambda choice: offered.get(choice, choice),
-        key="range_widget",
+        label,
+        names,
+        format_func=lambda name: _short(name) if name in names else name,
+        key=key,
         required=True,
         wrap=True,
-        on_change=url_state.follow("range", "range_widget", text),
+        on_change=url_state.follow("range", key, lambda name: None if name == str(DEFAULT_RANGE) else name),
     )
-    if is_custom:
-        _days_control(selected, website, today)
-    st.caption(tiers.reach_sentence(website.tier, now, zone))
 
 
-def _short(offered: Range) -> str:
-    return "Today" if offered.day_count == 1 else f"{offered.day_count} d"
+def _short(name: str) -> str:
+    selected = Range.parse(name)
+    return f"{selected.days} d" if selected.days not in (None, 1) else selected.label
 
 
-def _days_control(selected: Range, website: Website, today: date) -> None:
-    earliest = today - timedelta(days=tiers.TIER_DAYS[website.tier])
-    first = selected.first or today - timedelta(days=selected.day_count - 1)
-    last = selected.last or today
-    chosen = (min(max(first, earliest), today), min(max(last, earliest), today))
-    st.session_state["days_widget"] = chosen
+def _days_form(resolved: ResolvedView) -> None:
+    """Two dates that count once they are applied: closing the calendar with Escape changes nothing."""
+    first, last = resolved.conversations.local_days()
+    # A key with the day in it: a day that was picked but not applied is forgotten when other days are shown.
+    keys = f"first-day-{first}", f"last-day-{last}"
+    with st.form("days", border=False):
+        for label, key, day in zip(("From", "To"), keys, (first, last), strict=True):
+            _day_input(label, key, day, resolved, _today(resolved))
+        st.form_submit_button("Apply", width="stretch", on_click=_apply_days, args=(keys,))
 
-    def text(days: tuple[date, ...]) -> str:
-        # While only the first day is picked, the range stays as it is.
-        return f"{days[0]}..{days[1]}" if len(days) == 2 else str(selected)
 
+def _day_input(label: str, key: str, day: date, resolved: ResolvedView, latest: date) -> None:
+    earliest = _today(resolved) - timedelta(days=tiers.TIER_DAYS[resolved.website.tier])
+    latest = max(earliest, latest)
     st.date_input(
-        "Days",
+        label,
+        min(max(day, earliest), latest),
         min_value=earliest,
-        max_value=today,
-        key="days_widget",
+        max_value=latest,
+        key=key,
         format="YYYY-MM-DD",
-        on_change=url_state.follow("range", "days_widget", text),
+        required=True,
     )
 
 
-def _compare_control(*, is_compared: bool) -> None:
-    st.session_state["compare_widget"] = is_compared
-    st.toggle(
-        "Compare with the period before",
+def _apply_days(keys: tuple[str, str]) -> None:
+    days = [st.session_state[key] for key in keys]
+    if None not in days:
+        url_state.write("range", f"{min(days)}..{max(days)}")
+
+
+def _today(resolved: ResolvedView) -> date:
+    return clock.local_day(resolved.now, resolved.conversations.timezone)
+
+
+def _compare_control(resolved: ResolvedView) -> None:
+    latest = comparison.latest_start(resolved.range, resolved.conversations, resolved.now)
+    texts: dict[str, str | None] = {"before": None, "chosen": str(latest)}
+    st.session_state["compare_widget"] = resolved.comparison.kind
+    st.selectbox(
+        "Compare with",
+        list(COMPARED),
+        format_func=lambda kind: COMPARED.get(str(kind), str(kind)),
         key="compare_widget",
-        on_change=url_state.follow("compare", "compare_widget", lambda is_on: None if is_on else "off"),
+        on_change=url_state.follow("compare", "compare_widget", lambda kind: texts.get(str(kind), str(kind))),
+    )
+    if resolved.comparison.first is not None:
+        key = f"compared-day-{resolved.comparison.first}"
+        with st.form("compared-days", border=False):
+            _day_input("Compare from", key, resolved.comparison.first, resolved, latest)
+            st.form_submit_button("Apply", width="stretch", on_click=_apply_start, args=(key,))
+
+
+def _apply_start(key: str) -> None:
+    if (day := st.session_state[key]) is not None:
+        url_state.write("compare", str(day))
+
+
+def _bucket_control(resolved: ResolvedView) -> None:
+    offered = offered_buckets(resolved.conversations)
+    if len(offered) < 2:
+        return
+    automatic = bucket_for(resolved.conversations)
+    st.session_state["bucket_widget"] = resolved.bucket
+    st.segmented_control(
+        "Charts by",
+        list(offered),
+        format_func=str.capitalize,
+        key="bucket_widget",
+        required=True,
+        on_change=url_state.follow(
+            "bucket", "bucket_widget", lambda bucket: None if bucket == automatic else bucket
+        ),
     )
 
 
-def _timezone_control(timezone: str, browser: str | None) -> None:
+def _timezone_control(timezone: str) -> None:
+    browser = _browser_timezone()
     first = browser or "UTC"
     names = [first, *sorted(clock.timezone_names() - {first})]
     st.session_state["tz_widget"] = timezone
     st.selectbox(
         "Timezone",
         names,
-        format_func=lambda name: f"{name} (browser)" if name == browser else name,
+        # With blanks, so that typing "new york" finds it.
+        format_func=lambda name: name.replace("_", " ") + (" (browser)" if name == browser else ""),
         key="tz_widget",
+        filter_mode="contains",
         on_change=url_state.follow("tz", "tz_widget", lambda name: None if name == browser else str(name)),
+    )
+
+
+def _no_browser_timezone() -> str:
+    """Why days are those of UTC, where the browser gives no timezone that is known."""
+    said = formatting.plain(st.context.timezone or "")
+    if not said:
+        return "Your browser does not say its timezone. Times are in UTC; choose yours in the sidebar."
+    shown = formatting.markdown(said, limit=40)
+    return (
+        f"Your browser's timezone “{shown}” is not known here. Times are in UTC; choose yours in the sidebar."
     )
 
 

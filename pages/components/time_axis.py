@@ -32,9 +32,10 @@ class Labels:
 
 
 def labels_of(now_starts: pd.Series, past_starts: pd.Series, bucket: Bucket) -> Labels:
-    """The labels of both periods, matched by the clock reading so many days later.
+    """The labels of both periods: hours and days matched by the clock reading so many days later, weeks by position.
 
-    An hour that only one of the periods has keeps a place of its own: one that a clock change repeats or skips.
+    What only one of the periods has keeps a place of its own: an hour that a clock change repeats or skips, the last days
+    of a longer month.
 
     Args:
         now_starts: Starts of the buckets of the period shown, in its timezone.
@@ -45,7 +46,11 @@ def labels_of(now_starts: pd.Series, past_starts: pd.Series, bucket: Bucket) -> 
     if not len(now_starts) or not len(past_starts):
         return Labels(now, [], now)
     now_readings, past_readings = now_starts.dt.tz_localize(None), past_starts.dt.tz_localize(None)
-    past_readings += now_readings.iloc[0].normalize() - past_readings.iloc[0].normalize()
+    if bucket == "week":
+        later = [now_readings.iloc[-1] + pd.Timedelta(weeks=week + 1) for week in range(len(past_starts))]
+        past_readings = pd.concat([now_readings, pd.Series(later)], ignore_index=True)[: len(past_starts)]
+    else:
+        past_readings += now_readings.iloc[0].normalize() - past_readings.iloc[0].normalize()
     past = _labels(past_readings, _form(now_starts, bucket))
     axis = list(zip(now_readings, now, strict=True))
     for reading, label in zip(past_readings, past, strict=True):

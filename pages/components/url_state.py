@@ -25,12 +25,13 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.components import formatting
 
 T = TypeVar("T")
-SHARED: Final = ("website", "range", "compare", "tz", "window")
+SHARED: Final = ("website", "range", "compare", "bucket", "tz", "window")
 """The parameters that a link to another page carries along."""
 WORDS: Final[Mapping[str, str]] = {
     "website": "website",
     "range": "range of dates",
     "compare": "comparison",
+    "bucket": "step of the charts",
     "tz": "timezone",
     "window": "time window",
     "metric": "chart",

@@ -12,6 +12,7 @@ import pytest
 
 from analytics import cached, errors
 from analytics.access import Viewer
+from analytics.comparison import BEFORE, OFF
 from analytics.identity import Identity
 from analytics.metrics import KPI_ORDER
 from analytics.periods import Range
@@ -40,7 +41,9 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
 
 def view_of(site: Site, *, days: int = 7, is_compared: bool = True, timezone: str = "Europe/Berlin") -> View:
     """What a page looks at."""
-    return View(ANYBODY, site.id, Range(days=days), timezone, datetime.now(UTC), is_compared)
+    return View(
+        ANYBODY, site.id, Range(days=days), timezone, datetime.now(UTC), BEFORE if is_compared else OFF
+    )
 
 
 def request(view: View, name: str, **only: str) -> str:
@@ -64,7 +67,7 @@ def read(asked: str) -> pd.DataFrame:
 def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, start: str) -> None:
     """At its first instant, as the days that the rows count do."""
     at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
-    view = View(ANYBODY, "w", Range(days=1), timezone, at, is_compared=False)
+    view = View(ANYBODY, "w", Range(days=1), timezone, at, comparison=OFF)
     assert files._last_days(view, 1) == (expected, at)
 
 
