@@ -5,6 +5,7 @@ Each control shows what the URL says, and writes the URL when it changes.
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 import streamlit as st
 
@@ -151,7 +152,8 @@ def _range_control(resolved: ResolvedView) -> None:
     chosen = str(resolved.range)
     _range_pills("Range", near, chosen, "range_widget")
     label = "More" if chosen in near else resolved.range.label
-    with st.popover(label, key="more-ranges", icon=":material/date_range:", width="stretch"):
+    kind: Literal["secondary", "tertiary"] = "tertiary" if chosen in near else "secondary"
+    with st.popover(label, key="more-ranges", icon=":material/date_range:", type=kind):
         others = [name for name in offered if name not in near]
         _range_pills("More ranges", others, chosen, "more_ranges_widget")
         _days_form(resolved)
