@@ -195,6 +195,15 @@ def week_of(day: date, week_start: WeekStart) -> date:
     return day - timedelta(days=(day.weekday() - FIRST_WEEKDAYS[week_start]) % 7)
 
 
+def weekdays(week_start: WeekStart) -> tuple[int, ...]:
+    """The days of a week in their order, as `date.isoweekday` counts: 1 is Monday.
+
+    >>> weekdays("sunday")
+    (7, 1, 2, 3, 4, 5, 6)
+    """
+    return tuple((FIRST_WEEKDAYS[week_start] + day) % 7 + 1 for day in range(7))
+
+
 def floor_to_bucket(
     instant: datetime, bucket: Bucket, timezone: ZoneInfo, week_start: WeekStart = "monday"
 ) -> datetime:

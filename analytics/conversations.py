@@ -204,8 +204,7 @@ def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
     >>> [hours for hours in hours_of_week(Period(start, end, london)).items() if hours[1] not in (0, 1)]
     [((7, 1), 2.0), ((7, 12), 0.75)]
     """
-    first = clock.FIRST_WEEKDAYS[period.week_start]
-    weekdays = [(first + day) % 7 + 1 for day in range(7)]
+    weekdays = clock.weekdays(period.week_start)
     elapsed = {(weekday, hour): 0.0 for weekday in weekdays for hour in range(24)}
     spans = clock.offset_spans(period.start, period.end, period.timezone)
     ends = [*(span.start for span in spans[1:]), period.end]

@@ -8,6 +8,7 @@ import pytest
 
 from analytics import cached
 from analytics.cached import View
+from analytics.comparison import OFF
 from analytics.errors import SourceError
 from analytics.periods import Range
 from analytics.selection import Band, Cell, Limit, Selection, Sort
@@ -168,7 +169,7 @@ def test_without_postgres_the_order_by_rating_is_newest_first(
 
 def test_the_bands_before_are_read_where_they_are_compared(traffic: Traffic, view: View) -> None:  # noqa: F811
     """One more call, of the days before; none with the comparison off."""
-    assert cached.conversation_breakdown_before(replace(view, is_compared=False), Selection()) is None
+    assert cached.conversation_breakdown_before(replace(view, comparison=OFF), Selection()) is None
     assert traffic.of("conversation_breakdown") == 0
     cached.conversation_breakdown(view, Selection())
     before = cached.conversation_breakdown_before(view, Selection())

@@ -16,7 +16,7 @@ from analytics import cached, clock
 from analytics.access import Website
 from analytics.comparison import WEEKDAYS
 from analytics.errors import AnalyticsError
-from analytics.periods import Range
+from analytics.periods import Period, Range
 from analytics.verdicts import Gate
 from analytics.views import ResolvedView, View
 from pages.components import (
@@ -39,12 +39,17 @@ SIDEBAR_WIDTH_PX = 272
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page knows once it has begun: what is asked, what that means in dates, and where its own controls go."""
+    """What a page knows once it has begun: what is asked, what that means in dates, and where its own controls go.
+
+    `days` are the first and last day that its data covers, `compared` the period that it compares them with; None where
+    it compares with nothing.
+    """
 
     view: View
     resolved: ResolvedView
     toolbar: DeltaGenerator
     days: tuple[date, date]
+    compared: Period | None
 
     def at(self, now: datetime) -> "Page":
         """The same at another moment: that of a panel which is drawn anew without its page."""
@@ -114,9 +119,10 @@ def begin_page(
     sign_in.watch(viewer, websites)
     toolbar = header.draw(title, view, resolved, data, has_range=has_range, has_age=has_age)
     url_state.show((*notices, *(resolved.notices if has_range else ())))
-    if has_range and header.compared(resolved, data) is not None:
+    compared = header.compared(resolved, data) if has_range else None
+    if compared is not None:
         _note_comparison(resolved)
-    return Page(view, resolved, toolbar, header.days(resolved, data))
+    return Page(view, resolved, toolbar, header.days(resolved, data), compared)
 
 
 def _note_comparison(resolved: ResolvedView) -> None:

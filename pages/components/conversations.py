@@ -11,6 +11,8 @@ from typing import TypeVar
 import pandas as pd
 import streamlit as st
 
+from analytics import cached
+from analytics.clock import weekdays
 from analytics.conversations import Escalations
 from analytics.selection import (
     BAND_COUNT,
@@ -122,7 +124,7 @@ def draw_filters(selection: Selection, notices: list[str]) -> None:
 def _draw_filter(selection: Selection) -> None:
     """Draw a button that opens the choice of band and hour: what a click on a chart does, for keyboard and phone."""
     bands = [Band(measure, index) for measure in MEASURES for index in range(BAND_COUNT)]
-    cells = [Cell(weekday, hour) for weekday in range(1, 8) for hour in range(24)]
+    cells = [Cell(weekday, hour) for weekday in weekdays(cached.week_start()) for hour in range(24)]
     limits = [Limit(measure, int(seconds)) for measure in MEASURES for seconds in BAND_SECONDS]
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary", key="filter"):
         _choice("status", "Status at the end of the period", selection.status, dict(FUNNEL.items()))

@@ -56,6 +56,9 @@ def offer(
     with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):
         if chart:
             dates = periods.days_label(first, last)
+            if page.compared is not None and read in files.WITH_BEFORE:
+                before = periods.days_label(*page.compared.local_days())
+                dates += f" vs {formatting.without_year(before, dates)}"
             about = " · ".join((chart, *filters.in_words(only), f"{dates} ({page.timezone})"))
             _offer_picture(page, name, CHART, f"{file}.png", about)
         asked = download.request(page.view, read, arguments, dict(only), st.session_state.get("page", ""))

@@ -70,7 +70,7 @@ def draw_header() -> Shown:
 
 
 def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
-    """Draw the week, Monday first; a click on a cell selects its hour, a second one takes it away.
+    """Draw the week; a click on a cell selects its hour, a second one takes it away.
 
     Args:
         hours: `analytics.conversations.hours`, with at least one conversation.
@@ -121,10 +121,11 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Pale
         else _mixed(palest, colours.accent, part)
         for elapsed, count, part in zip(hours["hours_in_period"], n, parts, strict=True)
     ]
+    places = {int(day): place for place, day in enumerate(hours["weekday"].unique(), 1)}
     drawn = go.Figure(
         go.Bar(
             x=hours["hour"],
-            base=hours["weekday"] - CELL / 2,
+            base=hours["weekday"].map(places) - CELL / 2,
             y=[CELL] * len(hours),
             width=CELL,
             marker={
@@ -170,8 +171,8 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Pale
             type="rect",
             x0=chosen.hour - 0.5,
             x1=chosen.hour + 0.5,
-            y0=chosen.weekday - 0.5,
-            y1=chosen.weekday + 0.5,
+            y0=places[chosen.weekday] - 0.5,
+            y1=places[chosen.weekday] + 0.5,
             line={"color": colours.text, "width": 2},
         )
     drawn.update_layout(
@@ -193,7 +194,7 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Pale
     )
     drawn.update_yaxes(
         tickvals=list(range(1, 8)),
-        ticktext=[day[:3] for day in WEEKDAYS],
+        ticktext=[WEEKDAYS[day - 1][:3] for day in places],
         range=[7.5, 0.5],
         showgrid=False,
         zeroline=False,

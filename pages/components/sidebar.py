@@ -36,6 +36,7 @@ COMPARED = {
     "chosen": "Chosen start",
     "off": "Nothing",
 }
+DAY_WIDTH_PX = 132
 BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
 
 
@@ -183,10 +184,14 @@ def _days_form(resolved: ResolvedView) -> None:
     first, last = resolved.conversations.local_days()
     # A key with the day in it: a day that was picked but not applied is forgotten when other days are shown.
     keys = f"first-day-{first}", f"last-day-{last}"
-    with st.form("days", border=False):
+    # In one row, where an open calendar does not cover the button.
+    with (
+        st.form("days", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
         for label, key, day in zip(("From", "To"), keys, (first, last), strict=True):
             _day_input(label, key, day, resolved, _today(resolved))
-        st.form_submit_button("Apply", width="stretch", on_click=_apply_days, args=(keys,))
+        st.form_submit_button("Apply", on_click=_apply_days, args=(keys,))
 
 
 def _day_input(label: str, key: str, day: date, resolved: ResolvedView, latest: date) -> None:
@@ -199,7 +204,7 @@ def _day_input(label: str, key: str, day: date, resolved: ResolvedView, latest: 
         max_value=latest,
         key=key,
         format="YYYY-MM-DD",
-        required=True,
+        width=DAY_WIDTH_PX,
     )
 
 
@@ -226,9 +231,12 @@ def _compare_control(resolved: ResolvedView) -> None:
     )
     if resolved.comparison.first is not None:
         key = f"compared-day-{resolved.comparison.first}"
-        with st.form("compared-days", border=False):
+        with (
+            st.form("compared-days", border=False),
+            st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+        ):
             _day_input("Compare from", key, resolved.comparison.first, resolved, latest)
-            st.form_submit_button("Apply", width="stretch", on_click=_apply_start, args=(key,))
+            st.form_submit_button("Apply", on_click=_apply_start, args=(key,))
 
 
 def _apply_start(key: str) -> None:

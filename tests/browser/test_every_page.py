@@ -79,7 +79,7 @@ def test_a_phone_scrolls_in_one_direction(window: Callable[..., Window], title: 
 CHOICES = {
     "Overview": ("metric", "Response", "Resolution"),
     "Conversations": ("heat", "Volume", "Median response"),
-    "Satisfaction": ("range", "7 d", "14 d"),
+    "Satisfaction": ("range", "7 d", "30 d"),
     "Visitors": ("count", "Visitors", "Sessions"),
     "Live": ("window", "5 min", "30 min"),
     "Data health": ("website", "Northwind Outdoor", "Tea & Crumb"),

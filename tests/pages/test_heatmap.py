@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics import conversations
-from analytics.clock import parse_timezone
+from analytics.clock import WeekStart, parse_timezone
 from analytics.periods import Period
 from analytics.schemas import CONVERSATION_BREAKDOWN
 from analytics.selection import Cell
@@ -17,7 +17,9 @@ from pages.components.palette import palette
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
 
 
-def hours(*cells: tuple[str, int, int, float | None], days: float = 7) -> pd.DataFrame:
+def hours(
+    *cells: tuple[str, int, int, float | None], days: float = 7, week_start: WeekStart = "monday"
+) -> pd.DataFrame:
     """The week of those cells: key, started, responded, and the median response."""
     rows = [
         {
@@ -31,7 +33,8 @@ def hours(*cells: tuple[str, int, int, float | None], days: float = 7) -> pd.Dat
         for key, started, responded, median in cells
     ]
     frame = CONVERSATION_BREAKDOWN.frame([column.name for column in CONVERSATION_BREAKDOWN.columns], rows)
-    return conversations.hours(frame, Period(MONDAY, MONDAY + timedelta(days=days), parse_timezone("UTC")))
+    period = Period(MONDAY, MONDAY + timedelta(days=days), parse_timezone("UTC"), week_start)
+    return conversations.hours(frame, period)
 
 
 def index(key: str) -> int:
@@ -108,3 +111,15 @@ def test_the_sentence_names_the_strongest_hour_with_enough_values() -> None:
     assert heatmap.alt(week, "volume") == (
         "Volume by hour of the week, most on Wednesday 09:00–10:00: 15 an hour (n 30)"
     )
+
+
+def test_the_week_begins_with_the_day_of_the_deployment() -> None:
+    """From Sunday: its hours stand on top, with their values, and the chosen hour is marked in its row."""
+    week = hours(("7-9", 6, 6, 30.0), ("1-9", 8, 8, 30.0), week_start="sunday")
+    drawn = heatmap.figure(week, "volume", Cell(1, 9), palette())
+    bars = drawn.data[0]
+    assert list(drawn.layout.yaxis.ticktext) == ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    rows = {text: round(base + 0.5) for text, base in zip(bars.text, bars.base, strict=True) if text}
+    assert rows == {"6": 1, "8": 2}
+    assert (drawn.layout.shapes[0].y0, drawn.layout.shapes[0].y1) == (1.5, 2.5)
+    assert list(week["weekday"].unique()) == [7, 1, 2, 3, 4, 5, 6]

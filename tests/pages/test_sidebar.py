@@ -81,7 +81,7 @@ def test_a_plan_offers_no_range_past_its_reach(run_page: RunPage, make_site: Cal
     [
         ("2099-12-01..2099-12-10", "lies in the future. Showing the last 7 days."),
         ("2020-01-01..2020-02-01", "is too old; showing the last 7 days."),
-        ("nonsense", "cannot be shown"),
+        ("nonsense", "It was ignored."),
     ],
 )
 def test_after_a_fallback_the_sidebar_shows_what_the_page_shows(
