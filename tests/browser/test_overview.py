@@ -146,18 +146,8 @@ def _typed_dates_count_once_they_are_applied(page: Page) -> None:
     ("query", "words"),
     [
         pytest.param(
-<<<<<<< HEAD
             "range=soon&tz=Mars/Olympus&compare=maybe&metric=ai&utm_source=mail",
             ["a range of dates we do not know", "a timezone we do not know", "a comparison we do not know"],
-=======
-            "website=nobody-has-this&range=soon&tz=Mars/Olympus&compare=maybe",
-            [
-                "a website we do not know",
-                "a range of dates we do not know",
-                "a timezone we do not know",
-                "a comparison we do not know",
-            ],
->>>>>>> 2027801 (Begin the heatmap's week as the deployment says; say the other side on pictures)
             id="all of it",
         ),
         pytest.param("range=2001-01-01..2001-02-01", ["The paid plan keeps 90 days."], id="out of tier"),

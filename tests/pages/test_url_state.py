@@ -30,10 +30,10 @@ def test_what_late_requests_do_not_know_of_is_kept(run_page: RunPage, three_conv
     page.button_group(key="measure_widget").set_value("resolution").run()
     assert query_of(page) == before | {"handled": "ai", "measure": "resolution"}
     _late(page, before | {"handled": "ai"})
-    page.button_group(key="range_widget").set_value("14d").run()
-    assert query_of(page) == before | {"handled": "ai", "measure": "resolution", "range": "14d"}
+    page.button_group(key="range_widget").set_value("last-week").run()
+    assert query_of(page) == before | {"handled": "ai", "measure": "resolution", "range": "last-week"}
     assert "Handled by: AI agent" in [chip.label for chip in page.button if chip.key == "chip-handled"]
-    assert page.button_group(key="range_widget").value == "14d"
+    assert page.button_group(key="range_widget").value == "last-week"
     assert "Resolution time by day" in text_of(page)
 
 
@@ -86,11 +86,11 @@ def test_a_link_to_another_page_that_was_drawn_before_the_change_keeps_the_chang
     """Range, then at once another page: its link still has the old range; a filter of the page before stays there."""
     page, before = _opened(run_page, three_conversations)
     page.button(key="choose-handled-ai").click().run()
-    page.button_group(key="range_widget").set_value("14d").run()
+    page.button_group(key="range_widget").set_value("last-week").run()
     _late(page, before)
     page.switch_page("pages/satisfaction.py").run()
-    assert query_of(page) == before | {"range": "14d"}
-    assert page.button_group(key="range_widget").value == "14d"
+    assert query_of(page) == before | {"range": "last-week"}
+    assert page.button_group(key="range_widget").value == "last-week"
 
 
 def test_the_link_to_the_page_itself_has_all_of_its_address(
