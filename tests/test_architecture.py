@@ -18,6 +18,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset(
         {"errors", "clock", "comparison", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"}
     )
+    | {"buckets"}
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"}
     | {"loopback", "demo_mode", "complaint", "scrubbing", "product_link"},
     frozenset({"telemetry"}),
