@@ -77,12 +77,11 @@ def _quick_clicks_lose_nothing(page: Page, everything: int) -> None:
     expect(page).to_have_url(re.compile("handled=human"))
     expect(page.get_by_role("button", name="Handled by: People")).to_be_visible()
     assert _query(page)["measure"] == ["resolution"]
-    _click_at_once(
-        page.get_by_role("button", name="Handled by: People"), page.locator(".st-key-compare_widget input")
-    )
-    expect(page).to_have_url(re.compile("compare=off"))
+    steps = page.locator(".st-key-bucket_widget")
+    _click_at_once(page.get_by_role("button", name="Handled by: People"), steps.get_by_text("Hour"))
+    expect(page).to_have_url(re.compile("bucket=hour"))
     expect(page.get_by_text(f" of {everything:,}")).to_have_count(1)
-    assert set(_query(page)) == {"website", "tz", "range", "measure", "heat", "compare"}
+    assert set(_query(page)) == {"website", "tz", "range", "measure", "heat", "bucket"}
 
 
 def _click_at_once(*controls: Locator) -> None:
