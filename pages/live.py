@@ -76,7 +76,8 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
                 "Visitors appear here within seconds of being seen. A longer window may show the last ones.",
             )
         newest = visitors.newest_of(reading.value)
-        visitors.draw_age(reading, page.timezone, chrome.refresh_sentence(refresh), newest)
+        count = min(len(reading.value), visitors.LISTED)
+        visitors.draw_age(reading, page.timezone, chrome.refresh_sentence(refresh), newest, count)
 
 
 @st.fragment(run_every=every)
@@ -89,7 +90,7 @@ def draw_wall() -> None:
         left, right = st.columns([3, 2], gap="large")
         with left:
             dark = palette(is_dark=True)
-            draw_globe(seen.value, now, None, key=f"wall-{website}", colours=dark, is_wall=True)
+            draw_globe(seen.value, now, None, key=f"wall-{website}", colours=dark, clock=page.timezone)
         with right:
             with panel("wall-now", border=False):
                 activity = cached.visitor_activity(viewer, website, now).value

@@ -61,6 +61,8 @@ class Helm {
     this.cell = cell
     this.list()
     this.seen = null
+    // On a wall nothing is clicked: its row makes room for a clock.
+    this.root.querySelector('.row').hidden = Boolean(data.clock)
   }
 
   tick() {
@@ -69,6 +71,7 @@ class Helm {
       this.ticking = null
       return
     }
+    this.clock()
     const canvas = this.box.querySelector('canvas')
     if (canvas && canvas !== this.canvas) this.found(canvas)
     const deck = deckOf(canvas), view = deck?.props.viewState
@@ -85,6 +88,13 @@ class Helm {
       this.last = deck.props.viewState
       this.side(port)
     }
+  }
+
+  clock() {
+    const { clock } = this.data ?? {}
+    const time = clock ? new Date().toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: clock }) : ''
+    const shown = this.root.querySelector('.clock')
+    if (shown.textContent !== time) shown.textContent = time
   }
 
   /** A canvas that was not there before: the first one, or one after a loss, which shows what was seen then. */
@@ -134,7 +144,7 @@ class Helm {
     const now = performance.now(), passed = Math.min(now - (this.ticked ?? now), 500)
     this.ticked = now
     if (this.aim) return this.step(now)
-    if (!this.data.is_turning || isStill() || document.hidden || now - this.moved < LEFT_ALONE_MS) return
+    if (!this.data.clock || isStill() || document.hidden || now - this.moved < LEFT_ALONE_MS) return
     this.set({ longitude: this.deck.props.viewState.longitude - DEGREES_PER_SECOND * passed / 1000 })
   }
 

@@ -179,9 +179,9 @@ def page_link(
 def refresh_sentence(seconds: float | None) -> str:
     """How often a live panel reads, in words.
 
-    >>> refresh_sentence(15.0), refresh_sentence(None)
-    ('refreshes every 15 s', "paused: today's queries are used up, it goes on at midnight UTC")
+    >>> refresh_sentence(15.0), refresh_sentence(60.0), refresh_sentence(None)
+    ('refreshes every 15 s', 'refreshes every minute', "paused: today's queries are used up, it goes on at midnight UTC")
     """
     if seconds is None:
         return "paused: today's queries are used up, it goes on at midnight UTC"
-    return f"refreshes every {formatting.duration(seconds)}"
+    return "refreshes every minute" if seconds == 60 else f"refreshes every {formatting.duration(seconds)}"

@@ -268,7 +268,7 @@ def place(city: str, country_code: str) -> str:
     """Where a visitor is: city and country code, whichever is known.
 
     >>> place("London", "GB"), place("", "GB"), place("", "")
-    ('London, GB', 'GB', 'Unknown place')
+    ('London, GB', 'GB', 'Unknown')
     """
     parts = (plain(city), plain(country_code))
-    return left_to_right(", ".join(part for part in parts if part)) or "Unknown place"
+    return left_to_right(", ".join(part for part in parts if part)) or "Unknown"

@@ -42,7 +42,7 @@ class Data(TypedDict):
     dots: list[list[float]]
     places: list[Place]
     chosen: Spot | None
-    is_turning: bool
+    clock: str | None
     has_globe: bool
 
 
@@ -61,7 +61,7 @@ def draw_globe(
     *,
     key: str,
     colours: Palette,
-    is_wall: bool = False,
+    clock: str | None = None,
 ) -> None:
     """Draw the globe, where the browser can, its legend, and the row of buttons and places under it.
 
@@ -71,16 +71,17 @@ def draw_globe(
         chosen: the cell that the page is filtered by; the globe turns to it when it is another than before.
         key: that of the globe.
         colours: its colours.
-        is_wall: whether the globe turns by itself while it is left alone, and no place can be chosen.
+        clock: timezone of the clock on a wall, where the globe turns by itself while it is left alone and no place can be
+            chosen; None where it is no wall.
     """
     with st.container(key="globe", gap="xsmall"):
         if has_webgl(key):
             globe.draw_globe(levels, now, key=key, chosen=chosen, colours=colours)
-            if not is_wall:
+            if clock is None:
                 st.html(globe.legend(colours, globe.most_of(levels)))
         _component(
             key=f"helm-{key}",
-            data=data_of(levels, chosen, key, is_wall=is_wall),
+            data=data_of(levels, chosen, key, clock=clock),
             default={"has_webgl": True},
             on_has_webgl_change=lambda: None,
             on_place_change=lambda: _choose(key),
@@ -94,14 +95,16 @@ def has_webgl(key: str) -> bool:
     return bool(state.get("has_webgl", True)) if isinstance(state, Mapping) else True
 
 
-def data_of(levels: Sequence[pd.DataFrame], chosen: Cell | None, key: str, *, is_wall: bool = False) -> Data:
+def data_of(
+    levels: Sequence[pd.DataFrame], chosen: Cell | None, key: str, *, clock: str | None = None
+) -> Data:
     """What static/globe.js gets.
 
     Args:
         levels: as for `draw_globe`.
         chosen: as for `draw_globe`.
         key: that of the globe.
-        is_wall: as for `draw_globe`.
+        clock: as for `draw_globe`.
     """
     nearest = levels[-1]
     view = globe.initial_view(levels[0], key)
@@ -113,10 +116,10 @@ def data_of(levels: Sequence[pd.DataFrame], chosen: Cell | None, key: str, *, is
             for dot in nearest[["longitude", "latitude", "visitors"]].to_numpy().tolist()
         ],
         "places": []
-        if is_wall
+        if clock
         else [_place(row) for row in nearest.nlargest(BUSIEST, "visitors").to_dict("records")],
         "chosen": {"cell": str(chosen), "latitude": latitude, "longitude": longitude} if chosen else None,
-        "is_turning": is_wall,
+        "clock": clock,
         "has_globe": has_webgl(key),
     }
 

@@ -18,6 +18,7 @@ T = TypeVar("T")
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
 DEFAULT_WINDOW = "5"
 LISTED = 200
+SHORT = 9
 
 
 def window_switch(notices: list[str]) -> int:
@@ -98,24 +99,30 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
     newest = visitors.head(LISTED)
     table = pd.DataFrame(
         {
-            "Seen": [
-                formatting.age(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
+            "Last seen": [
+                last_seen(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
             ],
             "Place": [
                 formatting.place(city, country)
                 for city, country in zip(newest["city"], newest["country_code"], strict=True)
             ],
             "Page": [formatting.page_path(url) for url in newest["page_url"]],
-            "Device": [formatting.plain(device) or formatting.MISSING for device in newest["device_type"]],
+            "Device": [
+                (formatting.plain(device) or "unknown").capitalize() for device in newest["device_type"]
+            ],
         }
     ).map(formatting.in_table)
-    with st.container(key="visitor-list-frame", height="stretch"):
+    # A short list ends with its last row; a longer one takes the height of the globe's card.
+    is_short = len(table) <= SHORT
+    with st.container(
+        key=f"visitor-list{'' if is_short else '-frame'}", height="content" if is_short else "stretch"
+    ):
         st.dataframe(
             table,
             hide_index=True,
-            height="stretch",
+            height="content" if is_short else "stretch",
             column_config={
-                "Seen": st.column_config.TextColumn(width=42),
+                "Last seen": st.column_config.TextColumn(width=72),
                 "Place": st.column_config.TextColumn(width=112),
                 "Page": st.column_config.TextColumn(width=122),
                 "Device": st.column_config.TextColumn(width=62),
@@ -127,9 +134,21 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
         st.caption(f"The newest {LISTED} are listed; the CSV has all.")
 
 
-def draw_age(reading: Reading[T], timezone: str, pace: str, newest: datetime | None = None) -> None:
-    """Draw when that was read, how old the newest of it was then, and how often it is read."""
-    words = [f"As of {formatting.clock_seconds(reading.as_of, timezone)}"]
+def last_seen(elapsed: timedelta) -> str:
+    """How long ago a visitor was last seen.
+
+    >>> [last_seen(timedelta(seconds=seconds)) for seconds in (0, 59, 60, 150, 7200)]
+    ['now', '59 s ago', '1 min ago', '2 min ago', '2 h ago']
+    """
+    return formatting.ago(elapsed).replace(" m ago", " min ago")
+
+
+def draw_age(
+    reading: Reading[T], timezone: str, pace: str, newest: datetime | None = None, listed_count: int = 0
+) -> None:
+    """Draw how many rows are listed, when that was read, how old the newest of it was then, and how often it is read."""
+    words = [f"{formatting.count(listed_count)} listed, newest first"] if listed_count else []
+    words.append(f"As of {formatting.clock_seconds(reading.as_of, timezone)}")
     if newest is not None:
         words.append(f"newest event {formatting.ago(reading.as_of - newest)}")
     st.caption(" · ".join([*words, pace]))

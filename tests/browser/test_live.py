@@ -455,6 +455,7 @@ def test_the_wall_fills_the_screen_and_leads_back(window: Callable[..., Window])
     box = page.locator(GLOBE).first.bounding_box()
     assert box is not None
     assert 0.8 * 1080 < box["height"] < 1080
+    expect(page.locator(".clock")).to_have_text(re.compile(r"^\d\d:\d\d$"))
     page.get_by_role("button", name="Leave wall mode").click()
     expect(page.locator("[data-testid=stSidebar]")).to_be_visible()
     expect(page).not_to_have_url(re.compile("wall"))

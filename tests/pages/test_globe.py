@@ -124,7 +124,7 @@ def test_what_stands_beside_the_globe_counts_whom_the_globe_shows() -> None:
     assert data["chosen"] is not None
     assert data["places"][0]["cell"] == data["chosen"]["cell"] == busiest["cell"]
     assert data["chosen"]["latitude"] == pytest.approx(busiest["latitude"])
-    assert helm.data_of(levels, None, "any", is_wall=True)["places"] == []
+    assert helm.data_of(levels, None, "any", clock="UTC")["places"] == []
 
 
 def _luminance(colour: list[int]) -> float:

@@ -38,9 +38,11 @@ def test_globe_and_list_show_the_visitors_of_the_window(run_page: RunPage, two_v
     assert not page.exception
     assert "2 :gray[visitors in the last 5 minutes]" in text_of(page)
     table = page.dataframe[0].value
-    assert list(table.columns) == ["Seen", "Place", "Page", "Device"]
+    assert list(table.columns) == ["Last seen", "Place", "Page", "Device"]
     assert list(table["Place"]) == ["Paris, FR", "<script>alert(1)</script>, FR"]
     assert list(table["Page"]) == ["/pricing", "javascript:alert(1)"]
+    assert all(device[0].isupper() for device in table["Device"])
+    assert "2 listed, newest first" in text_of(page)
     assert {str(dot["place"]) for dot in _dots(page)} == set(table["Place"])
 
 
