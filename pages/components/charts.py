@@ -27,6 +27,8 @@ CONFIG: dict[str, object] = {
 }
 HEIGHT_PX = 340
 MARKERS_UP_TO = 45
+CUT_FROM = 55.0
+"""An index that never falls below this is drawn from 50: from 0, half of the plot would be empty."""
 NAMES_LINE_LETTERS = 48
 """What is named above a plot fits into the 300 px of a phone's chart in lines of so many letters."""
 
@@ -49,16 +51,30 @@ class Metric:
     column: str
     text: Callable[[float | None], str]
     kind: Literal["duration", "ratio", "score", "count"]
+    n: tuple[str, str] | None = None
+    """The column that says how many values it rests on, and what they are; None where it is no share and no median."""
 
 
 METRICS: dict[MetricKey, Metric] = {
     "response": Metric(
-        "Response", "Median response time", "median_response_seconds", formatting.duration, "duration"
+        "Response",
+        "Median response time",
+        "median_response_seconds",
+        formatting.duration,
+        "duration",
+        ("responded", "responses"),
     ),
     "resolution": Metric(
-        "Resolution", "Median resolution time", "median_resolution_seconds", formatting.duration, "duration"
+        "Resolution",
+        "Median resolution time",
+        "median_resolution_seconds",
+        formatting.duration,
+        "duration",
+        ("resolved", "resolved"),
     ),
-    "ai": Metric("AI", "Handled by AI", "ai_handled_ratio", formatting.rate, "ratio"),
+    "ai": Metric(
+        "AI", "Handled by AI", "ai_handled_ratio", formatting.rate, "ratio", ("resolved", "resolved")
+    ),
     "satisfaction": Metric(
         "Satisfaction", "Satisfaction index", "satisfaction_index", formatting.score, "score"
     ),
@@ -123,7 +139,7 @@ def draw_series(
     axis = labels.all if previous else labels.now
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric, highest_of(now_rows, past_rows, metric.column))
-    _name_lines(figure, colours, current, previous)
+    _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
 
 
@@ -201,9 +217,7 @@ def _past(
     return go.Scatter(
         x=labels,
         y=rows[metric.column],
-        customdata=[
-            [metric.text(value), label] for value, label in zip(rows[metric.column], own_labels, strict=True)
-        ],
+        customdata=[[value, label] for value, label in zip(_texts(rows, metric), own_labels, strict=True)],
         hovertemplate="%{customdata[0]}  ·  %{customdata[1]}<extra></extra>",
         mode="lines+markers",
         line={"color": colours.muted, "width": 1.5, "dash": "dot"},
@@ -215,7 +229,7 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
     """Finished buckets as a solid line; unfinished ones as open markers that a dashed line leads to."""
     values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
     leads_to_open = leads_to(is_open)
-    text = [metric.text(value) for value in values]
+    text = _texts(rows, metric)
     solid = go.Scatter(
         x=labels,
         y=values.mask(is_open),
@@ -245,6 +259,24 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
         marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
     )
     return [solid, dashed, unfinished]
+
+
+def _texts(rows: pd.DataFrame, metric: Metric) -> list[str]:
+    """What the hover says of each value: "1 m 23 s · 101 responses"."""
+    texts = [metric.text(value) for value in rows[metric.column]]
+    if metric.n is None:
+        return texts
+    column, noun = metric.n
+    return [f"{text} · {formatting.counted(n, noun)}" for text, n in zip(texts, rows[column], strict=True)]
+
+
+def _cut_axis(figure: go.Figure, metric: Metric, now_rows: pd.DataFrame, past_rows: pd.DataFrame) -> str:
+    """Start the axis of an index that is high throughout at its middle; the note that says so, empty where it does not."""
+    values = pd.concat([rows[metric.column] for rows in (now_rows, past_rows)])
+    if metric.kind != "score" or not values.min() >= CUT_FROM:
+        return ""
+    figure.update_yaxes(range=[50, 101])
+    return "axis from 50 to 100"
 
 
 def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
@@ -308,18 +340,17 @@ def axis_range(highest: float) -> list[float]:
     return [0.0, highest * 1.06 or 1.0]
 
 
-def duration_ticks(highest: float) -> list[float]:
-    """At most five round durations from zero to the highest value."""
-    step = next((step for step in _DURATION_STEPS if highest / step <= 5), _DURATION_STEPS[-1])
+def duration_ticks(highest: float, most: int = 5) -> list[float]:
+    """At most so many round durations above zero, up to the highest value."""
+    step = next((step for step in _DURATION_STEPS if highest / step <= most), _DURATION_STEPS[-1])
     return [float(tick * step) for tick in range(int(highest // step) + 1)]
 
 
-def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None) -> None:
-    """Name both lines once, above the plot, in their own colours: a legend without a box."""
+def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None, note: str) -> None:
+    """Name both lines once, above the plot, in their own colours: a legend without a box; a note stands behind them."""
     names = [(current, colours.accent, "━━")] + ([(previous, colours.muted, "┅┅")] if previous else [])
-    name_above(
-        figure, [f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names]
-    )
+    texts = [f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names]
+    name_above(figure, texts + ([f'<span style="color:{colours.muted}">{note}</span>'] if note else []))
 
 
 def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:

@@ -138,6 +138,15 @@ def relative(ratio: float) -> str:
     return signed(percent, "%", 0)
 
 
+def counted(n: float, noun: str) -> str:
+    """So many of a noun that is given for many.
+
+    >>> counted(101, "responses"), counted(1, "responses"), counted(1204, "resolved")
+    ('101 responses', '1 response', '1,204 resolved')
+    """
+    return f"{count(n)} {noun.removesuffix('s') if n == 1 else noun}"
+
+
 def age(elapsed: timedelta) -> str:
     """How long something has been over, in its largest unit, rounded down; a moment ahead of this clock counts as now.
 

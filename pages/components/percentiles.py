@@ -1,20 +1,24 @@
-"""Half of the conversations and nine out of ten, over time: p50 solid, p90 lighter, the p50 before dotted.
+"""Median and 90th percentile over time, one above the other, each with an axis of its own; the median before dotted.
 
-Owns how the two lines are drawn together; style and labels are those of `charts`.
+Owns how the two are drawn together; style and labels are those of `charts`.
 """
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from analytics import periods
 from analytics.clock import Bucket
 from analytics.selection import Measure, parse_measure
 from pages.components import charts, formatting, time_axis, url_state
 from pages.components.conversations import MEASURES
-from pages.components.palette import palette
+from pages.components.palette import Palette, palette
 
 DEFAULT_MEASURE: Measure = "response"
 HEIGHT_PX = 340
+# The 90th percentile is ten times the median: on one axis the median would be a flat line.
+MEDIAN_DOMAIN, P90_DOMAIN = (0.45, 1.0), (0.0, 0.31)
+NOUNS: dict[Measure, str] = {"response": "responses", "resolution": "resolved"}
 
 
 def draw_header(bucket: Bucket) -> Measure:
@@ -76,8 +80,9 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     labels = axis.now
     is_open = ~now["is_complete"].astype(bool)
     leads_to_open = charts.leads_to(is_open)
+    before = _before(now, past) if past[median].notna().any() else None
     figure = go.Figure()
-    if past[median].notna().any():
+    if before:
         figure.add_trace(
             go.Scatter(
                 x=axis.past,
@@ -86,22 +91,24 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
                 marker={"size": charts.marker_sizes(past[median], 3), "color": colours.muted},
                 line={"color": colours.muted, "width": 1.5, "dash": "dot"},
                 customdata=[formatting.duration(value) for value in past[median]],
-                hovertemplate="half before %{customdata}<extra></extra>",
+                hovertemplate=f"%{{customdata}} median, {before}<extra></extra>",
             )
         )
-    for column, words, opacity, width in ((p90, "nine of ten", 0.65, 1.75), (median, "half", 1.0, 2.25)):
+    for column, words, yaxis, width in ((p90, "90th percentile", "y2", 1.75), (median, "median", "y", 2.25)):
         text = [formatting.duration(value) for value in now[column]]
-        said = [[value, formatting.count(n)] for value, n in zip(text, now["n"], strict=True)]
+        said = [
+            [value, formatting.counted(n, NOUNS[measure])] for value, n in zip(text, now["n"], strict=True)
+        ]
         figure.add_trace(
             go.Scatter(
                 x=labels,
                 y=now[column].mask(is_open),
                 mode="lines+markers",
-                opacity=opacity,
+                yaxis=yaxis,
                 line={"color": colours.accent, "width": width},
                 marker={"size": charts.marker_sizes(now[column], 5), "color": colours.accent},
                 customdata=said,
-                hovertemplate=f"<b>%{{customdata[0]}}</b> {words}, n %{{customdata[1]}}<extra></extra>",
+                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} · %{{customdata[1]}}<extra></extra>",
                 cliponaxis=False,
             )
         )
@@ -110,7 +117,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
                 x=labels,
                 y=now[column].where(leads_to_open),
                 mode="lines",
-                opacity=opacity,
+                yaxis=yaxis,
                 hoverinfo="skip",
                 line={"color": colours.accent, "width": width, "dash": "dash"},
             )
@@ -120,36 +127,65 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
                 x=labels,
                 y=now[column].where(is_open),
                 mode="markers",
-                opacity=opacity,
+                yaxis=yaxis,
                 marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
                 customdata=said,
-                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} so far, n %{{customdata[1]}}<extra></extra>",
+                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} so far · %{{customdata[1]}}<extra></extra>",
                 cliponaxis=False,
             )
         )
-    highest = max(charts.highest_of(now, past, median), charts.highest_of(now, now, p90))
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
-    charts.style(figure, colours, charts.METRICS[measure], highest)
-    _name_lines(figure, is_compared=bool(past[median].notna().any()))
+    figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
+    charts.style(figure, colours, charts.METRICS[measure], charts.highest_of(now, past, median))
+    slowest = charts.highest_of(now, now, p90)
+    ticks = charts.duration_ticks(slowest, most=3)
+    figure.update_layout(
+        xaxis={"anchor": "y2"},
+        yaxis={"domain": MEDIAN_DOMAIN},
+        yaxis2={
+            "domain": P90_DOMAIN,
+            "tickvals": ticks,
+            "ticktext": [formatting.duration(tick) for tick in ticks],
+            "range": charts.axis_range(slowest),
+        },
+    )
+    _name_lines(figure, colours, before)
     st.plotly_chart(
         figure,
         key=f"percentiles-{measure}",
         height=HEIGHT_PX,
         config=charts.CONFIG,
-        alt=f"{MEASURES[measure]} time: half of the conversations within "
-        f"{formatting.duration(float(now[median].dropna().iloc[-1]))} in the last bucket"
+        alt=f"{MEASURES[measure]} time: median "
+        f"{formatting.duration(float(now[median].dropna().iloc[-1]))} in the last {bucket}"
         if now[median].notna().any()
         else f"{MEASURES[measure]} time: no values",
     )
     if (now[median].notna() & now[p90].isna()).any():
-        st.caption(f"Nine of ten is shown where the {bucket} has 10 values or more.")
+        st.caption(f"The 90th percentile is shown where the {bucket} has 10 values or more.")
 
 
-def _name_lines(figure: go.Figure, *, is_compared: bool) -> None:
-    """Name the lines above the plot in their own colours: a legend without a box."""
-    colours = palette()
-    faded = ",".join(str(part) for part in colours.rgba("accent")[:3])
-    names = [(colours.accent, "━━  half within"), (f"rgba({faded},0.75)", "──  nine of ten within")]
-    if is_compared:
-        names.append((colours.muted, "┅┅  half before"))
-    charts.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in names])
+def _before(now: pd.DataFrame, past: pd.DataFrame) -> str:
+    """What the period before is called, without its year where that is the current one's."""
+    first, last = (
+        periods.days_label(rows["bucket_start"].iloc[0].date(), rows["bucket_start"].iloc[-1].date())
+        for rows in (past, now)
+    )
+    return formatting.without_year(first, last)
+
+
+def _name_lines(figure: go.Figure, colours: Palette, before: str | None) -> None:
+    """Name the lines above their part of the plot, in their own colours: a legend without a box."""
+    medians = [(colours.accent, "━━  Median")] + (
+        [(colours.muted, f"┅┅  Median, {before}")] if before else []
+    )
+    charts.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in medians])
+    figure.add_annotation(
+        text=f'<span style="color:{colours.accent}">──  90th percentile</span>',
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=P90_DOMAIN[1] + 0.02,
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+    )

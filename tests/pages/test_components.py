@@ -189,11 +189,46 @@ def hourly(values: dict[int, float]) -> pd.DataFrame:
             "aligned_start": starts,
             "is_complete": True,
             "n": 1,
+            "responded": 1,
             "median_response_seconds": [values.get(hour, float("nan")) for hour in range(48)],
             "p50_seconds": [values.get(hour, float("nan")) for hour in range(48)],
             "p90_seconds": float("nan"),
         }
     )
+
+
+def test_an_index_is_drawn_from_50_where_it_stays_above_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 0 otherwise; hover texts of a median carry how many values it rests on."""
+    figures: list[go.Figure] = []
+    monkeypatch.setattr(streamlit, "plotly_chart", lambda figure, **_: figures.append(figure))
+    series = hourly({9: 120.0, 10: 60.0})
+    for lowest in (82.0, 40.0):
+        scores = series.assign(satisfaction_index=[lowest + hour % 3 for hour in range(48)])
+        charts.draw_series(
+            scores, charts.METRICS["satisfaction"], "hour", current="now", previous=None, key="x"
+        )
+    charts.draw_series(series, charts.METRICS["response"], "hour", current="now", previous=None, key="x")
+    high, low, response = figures
+    assert high.layout.yaxis.range == (50, 101)
+    assert "axis from 50" in high.layout.annotations[0].text
+    assert low.layout.yaxis.range[0] == response.layout.yaxis.range[0] == 0
+    assert "axis" not in low.layout.annotations[0].text
+    assert response.data[0].customdata[9] == "2 m · 1 response"
+
+
+def test_the_90th_percentile_has_an_axis_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is far above the median, which would be a flat line beside it; lines are named by what they are."""
+    figures: list[go.Figure] = []
+    monkeypatch.setattr(streamlit, "plotly_chart", lambda figure, **_: figures.append(figure))
+    now = hourly({9: 60.0, 10: 90.0}).assign(p90_seconds=3600.0)
+    week = pd.Timedelta(days=7)
+    past = hourly({9: 60.0}).assign(period="previous", bucket_start=now["bucket_start"] - week)
+    percentiles.draw_percentiles(pd.concat([now, past]), "response", "hour")
+    (figure,) = figures
+    assert figure.layout.yaxis.range[1] < 100 < 3600 < figure.layout.yaxis2.range[1]
+    assert figure.layout.yaxis.domain[0] > figure.layout.yaxis2.domain[1]
+    names = " ".join(annotation.text for annotation in figure.layout.annotations)
+    assert all(name in names for name in ("Median", "90th percentile", "Median, 16–17 Nov"))
 
 
 def test_a_course_starts_at_zero_and_names_each_value() -> None:
