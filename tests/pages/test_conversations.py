@@ -206,8 +206,8 @@ def test_the_course_follows_the_filter(run_page: RunPage, three_conversations: S
 def test_the_course_says_where_it_has_no_90th_percentile(
     run_page: RunPage, three_conversations: Site, send_events: SendEvents
 ) -> None:
-    """Three answers a day have half of something and nine of ten of nothing; ten have both."""
-    note = "Nine of ten is shown where the day has 10 values or more."
+    """Three answers a day have a median and no 90th percentile; ten have both."""
+    note = "The 90th percentile is shown where the day has 10 values or more."
     asked = {"website": three_conversations.slug, "tz": "UTC"}
     assert note in text_of(run_page(CONVERSATIONS, **asked))
     noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)
