@@ -85,6 +85,16 @@ class Audience:
         """The values of one dimension, most visitors first."""
         return self.values[self.values["dimension"] == dimension].reset_index(drop=True)
 
+    def differs(self, low: float, high: float) -> bool:
+        """True when a value changed otherwise than all visitors together.
+
+        Args:
+            low: Lower end of its change, relative; NaN when not known.
+            high: Upper end.
+        """
+        change = self.totals["visitors"].delta.change
+        return change is not None and (change < low or change > high)
+
 
 def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
     """Totals and shares of a view.

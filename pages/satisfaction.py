@@ -105,11 +105,10 @@ def draw_comments() -> None:
 draw_index()
 chrome.offer_comparable(resolved.gate)
 draw_course()
-left, right = st.columns(2, gap="xsmall")
-with left:
-    draw_answers(answers.RATINGS, rating)
-with right:
-    draw_answers(answers.SENTIMENT, None)
+with st.grid(2, min_column_width=380, gap="xsmall", key="answers") as grid:
+    for asked, chosen in ((answers.RATINGS, rating), (answers.SENTIMENT, None)):
+        with grid.cell():
+            draw_answers(asked, chosen)
 with st.container(border=True, key="comments-card"):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("**Latest comments**", width="content")

@@ -55,6 +55,17 @@ def test_totals_and_shares_are_those_of_the_rows() -> None:
     assert not found.is_empty
 
 
+def test_a_value_differs_where_its_range_leaves_out_the_change_of_all() -> None:
+    """All visitors changed by a third: what is plausibly a third differs from nothing."""
+    found = audience.audience(rows(TOTAL), resolved())
+    assert found.totals["visitors"].delta.change == pytest.approx(1 / 3)
+    assert found.differs(0.4, 0.9)
+    assert found.differs(-0.2, 0.3)
+    assert not found.differs(0.3, 0.4)
+    assert not found.differs(float("nan"), float("nan"))
+    assert not audience.audience(rows(TOTAL), resolved(is_compared=False)).differs(0.4, 0.9)
+
+
 def test_nothing_is_compared_when_it_is_switched_off_or_out_of_reach() -> None:
     """Without a comparison there is no previous value and no change, in totals and rows."""
     answer = rows(TOTAL, ("country", "FR", 300, 1, 1, 0, 0, 0))

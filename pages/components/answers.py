@@ -128,7 +128,7 @@ def draw_answers(
         The value of the level that was just clicked; None when none was.
     """
     n = total(frame, answers)
-    st.markdown(f"**{answers.title}** :gray[n {formatting.count(n)} {answers.n_unit}]")
+    st.markdown(f"**{answers.title}** :gray[· {formatting.count(n)}]")
     if not n:
         empty(*answers.empty)
         return None

@@ -15,6 +15,7 @@ from analytics import cached, countries, tiers
 from analytics.audience import COUNTS, Audience, Count, Dimension, Total
 from analytics.cached import Reading, ResolvedView, VisitorFilters
 from analytics.country_codes import folded
+from analytics.verdicts import Delta
 from pages.components import changes, chrome, explain, filters, formatting, sparkline, url_state
 from pages.components.charts import Metric
 from pages.components.palette import Palette, palette
@@ -167,7 +168,7 @@ def draw_values(audience: Audience, dimension: Dimension) -> None:
     most = float(shown["visitors"].max()) if len(shown) else 0.0
     is_compared = bool(values["previous_visitors"].notna().any())
     with st.container(gap=None, key=f"values-{dimension}"):
-        _heading(wording, is_compared=is_compared)
+        _heading(wording, audience.totals["visitors"].delta if is_compared else None)
         for number, row in enumerate(shown.to_dict("records")):
             width = 100 * int(row["visitors"]) / most if most else 0.0
             key = f"value-{dimension}-{number}"
@@ -175,7 +176,9 @@ def draw_values(audience: Audience, dimension: Dimension) -> None:
                 label, full = _label(dimension, str(row["value"]), str(row["country_code"]))
                 if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
                     filters.toggle(wording.parameter, _parameter(dimension, row))
-                st.html(_figures(row, width, colours, is_compared=is_compared), width="content")
+                is_apart = audience.differs(row["change_low_ratio"], row["change_high_ratio"])
+                figures = _figures(row, width, colours, is_compared=is_compared, is_apart=is_apart)
+                st.html(figures, width="content")
         if doubt := _doubt(shown):
             st.caption(doubt)
 
@@ -248,8 +251,11 @@ def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, st
     return label, formatting.markdown(value, LONGEST_HELP) if len(text) > LONGEST_LABEL else None
 
 
-def _heading(wording: Wording, *, is_compared: bool) -> None:
-    columns = "<span>Visitors</span><span>Share</span>" + ("<span>Change</span>" if is_compared else "")
+def _heading(wording: Wording, total: Delta | None) -> None:
+    columns = "<span>Visitors</span><span>Share</span>"
+    if total is not None:
+        of_all = f" ({changes.change_text(total)})" if total.change is not None else ""
+        columns += f'<span title="Stronger where it differs from all visitors{escape(of_all)}">Change</span>'
     with st.container(
         horizontal=True, gap="small", vertical_alignment="center", key=f"head-{wording.parameter}"
     ):
@@ -257,13 +263,24 @@ def _heading(wording: Wording, *, is_compared: bool) -> None:
         st.html(f'<div class="figures head">{columns}</div>', width="content")
 
 
-def _figures(row: Mapping[Hashable, object], width_pct: float, colours: Palette, *, is_compared: bool) -> str:
-    """Visitors, share and change as columns, and the bar; numbers alone, nothing that a visitor wrote."""
+def _figures(
+    row: Mapping[Hashable, object],
+    width_pct: float,
+    colours: Palette,
+    *,
+    is_compared: bool,
+    is_apart: bool,
+) -> str:
+    """Visitors, share and change as columns, and the bar; numbers alone, nothing that a visitor wrote.
+
+    A change stands out where it is real and another than that of all visitors: else every row has the same.
+    """
     visitors, share = float(str(row["visitors"])), float(str(row["visitors_ratio"]))
     cells = f"<b>{formatting.count(visitors)}</b><span>{escape(formatting.rate(share))}</span>"
     if is_compared:
-        # More visitors are neither better nor worse: what is real has the colour of the text, what may be chance is grey.
-        colour = colours.text if row["verdict"] in {"better", "worse"} else colours.muted
+        # More visitors are neither better nor worse: what is real, and other than of all visitors, stands out.
+        is_real = row["verdict"] in {"better", "worse"}
+        colour = colours.text if is_real and is_apart else colours.muted
         change = float(str(row["change_ratio"]))
         text = "new" if change != change else formatting.relative(change)
         cells += f'<span style="color:{colour}" title="{escape(_why(row))}">{text}</span>'
@@ -286,7 +303,7 @@ def _doubt(values: pd.DataFrame) -> str | None:
         return None
     row = grey.to_dict("records")[0]
     change = formatting.relative(float(str(row["change_ratio"])))
-    return f"Grey may be chance. {change}: {row['reason']}."
+    return f"{change} may be chance: {row['reason']}."
 
 
 def _notes(total: Total, resolved: ResolvedView) -> list[str]:

@@ -92,14 +92,14 @@ def count(value: float | None) -> str:
 
 
 def rate(ratio: float | None, decimals: int = 1) -> str:
-    """A share between 0 and 1 in percent; 0 % is none at all, and 100 % all of it.
+    """A share between 0 and 1 in percent, always with its decimals; 0.0 % is none at all, and 100.0 % all of it.
 
-    >>> rate(0.634), rate(1.0), rate(None), rate(0.9996), rate(0.0004)
-    ('63.4 %', '100 %', '–', '> 99.9 %', '< 0.1 %')
+    >>> rate(0.634), rate(1.0), rate(None), rate(0.9996), rate(0.0004), rate(0.99), rate(0.4, 0)
+    ('63.4 %', '100.0 %', '–', '> 99.9 %', '< 0.1 %', '99.0 %', '40 %')
     """
     if ratio is None or math.isnan(ratio):
         return MISSING
-    return f"{rounded(ratio * 100, decimals, lowest=0, highest=100)} %"
+    return f"{_padded(ratio * 100, decimals)} %"
 
 
 def score(value: float | None) -> str:
@@ -110,8 +110,13 @@ def score(value: float | None) -> str:
     """
     if value is None or math.isnan(value):
         return MISSING
-    text = rounded(value, 1, lowest=0, highest=100)
-    return text if "." in text else f"{text}.0"
+    return _padded(value, 1)
+
+
+def _padded(value: float, decimals: int) -> str:
+    """A number between 0 and 100 as `rounded`, with all its decimals: so those of a column stand under each other."""
+    text = rounded(value, decimals, lowest=0, highest=100)
+    return text if "." in text or not decimals else f"{text}.{'0' * decimals}"
 
 
 def signed(value: float, unit: str, decimals: int = 1) -> str:

@@ -1,14 +1,16 @@
-"""The satisfaction index opened: one bar per component, and what each did to the change.
+"""The satisfaction index opened: what each component adds to it and loses, and what each did to the change.
 
 Owns the words and the look. Scores, weights, parts and verdicts come ready from `analytics.attribution`.
 """
+
+from typing import Final
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.attribution import Attribution, Part
-from analytics.satisfaction import ComponentName
+from analytics.attribution import Attribution, Part, rounded_parts
+from analytics.satisfaction import Component, ComponentName
 from pages.components import bars, formatting
 from pages.components.changes import VERDICTS
 from pages.components.palette import Palette, palette
@@ -19,8 +21,21 @@ NAMES: dict[ComponentName, str] = {
     "response": "Response",
     "resolution": "Resolution",
 }
-_HEAD_PX, _GAP_PX, _THICKEST_PX = 20, 18, 24
-_CHANGE_COLUMN_PX = 62
+_SUBJECTS: dict[ComponentName, str] = {
+    "rating": "Ratings account",
+    "sentiment": "Sentiment accounts",
+    "response": "Response times account",
+    "resolution": "Resolved conversations account",
+}
+_ONE: dict[ComponentName, str] = {
+    "rating": "rating",
+    "sentiment": "rated conversation",
+    "response": "response",
+    "resolution": "conversation started",
+}
+_BAR_PX, _SUM_PX, _ROW_PX = 34, 26, 44
+_CHANGE_COLUMN_PX = 52
+_BEST: Final = 100.0
 
 
 def draw_headline(attribution: Attribution) -> None:
@@ -33,21 +48,26 @@ def draw_headline(attribution: Attribution) -> None:
 
 
 def headline(attribution: Attribution) -> str | None:
-    """Which component moved the index most, in one sentence; None when there is no change to explain."""
-    change, main = attribution.kpi.delta.change, attribution.main
-    if change is None:
+    """How much of the change comes from what moved the index most; None where no change is clear."""
+    delta, main = attribution.kpi.delta, attribution.main
+    if delta.change is None or delta.verdict not in {"better", "worse"}:
         return None
     if main is None or main.shown_change is None:
         return "No component moved it."
     equal = [part for part in attribution.parts if part.shown_change == main.shown_change]
-    names = " and ".join(NAMES[part.component.name].lower() for part in equal)
-    each = " each" if len(equal) > 1 else ""
-    moved = formatting.signed(main.shown_change, "").strip()
-    return f"Of {formatting.signed(change, 'points')}, **{moved}{each} from {names}**."
+    change, moved = (formatting.signed(each, "").strip() for each in (delta.change, main.shown_change))
+    if len(equal) > 1:
+        names = " and ".join(NAMES[part.component.name].lower() for part in equal)
+        return f"{names.capitalize()} account for **{moved}** each of the {change} points."
+    words = f"{_SUBJECTS[main.component.name]} for **{moved}**"
+    rest = round(delta.change - main.shown_change, 1)
+    if rest * delta.change < 0:
+        return f"{words}, the others for {formatting.signed(rest, '').strip()}: {change} points."
+    return f"{words} of the {change} points."
 
 
 def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> None:
-    """Draw one bar per component: as long as its score, as thick as its weight.
+    """Draw one bar of 100 points, each component with what it adds and, paler, what it loses; a row of text for each.
 
     Args:
         attribution: the index opened.
@@ -57,21 +77,43 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     colours = palette()
     figure = go.Figure()
     is_compared = any(part.change is not None for part in attribution.parts)
-    heads = [("score", _CHANGE_COLUMN_PX if is_compared else 0)] + ([("change", 0)] if is_compared else [])
-    for text, shift in heads:
-        bars.write(figure, text, _HEAD_PX - 4, colours.muted, right_px=shift)
-    top = _HEAD_PX
+    left = 0.0
     for part in attribution.parts:
-        thickness = (
-            _THICKEST_PX * part.component.weight / max(each.component.weight for each in attribution.parts)
-        )
-        _draw_part(figure, part, top, thickness, colours)
-        top += round(bars.TEXT_PX + thickness + _GAP_PX)
+        _draw_slot(figure, part, left, colours)
+        left += part.component.weight
+    bars.write(figure, sum_sentence(attribution), _BAR_PX + _SUM_PX - 4, colours.text)
+    if is_compared:
+        bars.write(figure, "change", _BAR_PX + _SUM_PX - 4, colours.muted, right_px=0)
+    top = _BAR_PX + _SUM_PX
+    for part in attribution.parts:
+        _write_part(figure, part, top, attribution, colours)
+        top += _ROW_PX
     bars.draw(figure, top, colours, key=key, alt=_alt(attribution))
-    notes = ["As long as the score, as thick as its weight."]
+    notes = ["Pale: points lost."]
     if is_compared and before:
-        notes.append(f"Dotted: {before}. Change in points of the index, grey where not clear.")
+        notes.append(f"Dotted line: {before}. Changes are points of the index, grey where not clear.")
+    if words := best_response(attribution):
+        notes.append(words)
     st.caption(" ".join(notes))
+
+
+def sum_sentence(attribution: Attribution) -> str:
+    """What the components add, in points, and the index that they add up to.
+
+    The last digit of a sum of rounded numbers may be off: they are rounded so that they add up.
+    """
+    shown = rounded_parts([part.component.contribution for part in attribution.parts])
+    return f"{' + '.join(f'{points:.1f}' for points in shown)} = <b>{sum(shown):.1f}</b> of 100"
+
+
+def best_response(attribution: Attribution) -> str | None:
+    """That faster responses cannot raise the score further, where that is so; None otherwise."""
+    (part,) = [part for part in attribution.parts if part.component.name == "response"]
+    if part.component.is_missing or part.component.score < _BEST:
+        return None
+    had = part.previous is not None and not part.previous.is_missing and part.previous.score >= _BEST
+    when = "in both periods" if had else "already"
+    return f"Response has its best score {when}: a median of up to 5 m counts 100."
 
 
 def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
@@ -147,57 +189,75 @@ def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
     )
 
 
-def _draw_part(figure: go.Figure, part: Part, top: int, thickness: float, colours: Palette) -> None:
+def _draw_slot(figure: go.Figure, part: Part, left: float, colours: Palette) -> None:
+    """A component's place on the bar: as wide as its weight, filled as far as its score."""
     component = part.component
-    middle = top + bars.TEXT_PX + thickness / 2
-    marker: dict[str, object] | None = None
+    gained = component.contribution / 100
+    marker: dict[str, object] = {"color": colours.accent}
     if component.is_missing:
         pattern = {"shape": "/", "fgcolor": colours.muted, "bgcolor": colours.surface, "size": 5}
-        marker = {"color": colours.muted, "pattern": pattern, "cornerradius": 3}
-    bars.add_bar(figure, component.score / 100, middle, thickness, colours, marker=marker, hover=_hover(part))
+        marker = {"color": colours.muted, "pattern": pattern}
+    line = {"width": 2, "color": colours.surface}
+    place = {"y": [_BAR_PX / 2], "width": _BAR_PX - 8, "orientation": "h"}
+    hover = {"hovertext": [_hover(part)], "hovertemplate": "%{hovertext}<extra></extra>"}
+    lost = {"color": colours.accent, "opacity": 0.16, "line": line}
+    figure.add_bar(x=[gained], base=[left], marker={**marker, "line": line}, **hover, **place)
+    figure.add_bar(x=[component.weight - gained], base=[left + gained], marker=lost, **hover, **place)
     if part.previous is not None:
-        at = part.previous.score / 100
+        at = left + part.previous.contribution / 100
         figure.add_shape(
             type="line",
             x0=at,
             x1=at,
-            y0=middle - thickness / 2 - 4,
-            y1=middle + thickness / 2 + 4,
+            y0=0,
+            y1=_BAR_PX,
             line={"color": colours.text, "width": 1.5, "dash": "2px,2px"},
         )
-    rests_on = "missing, counts as 50" if component.is_missing else f"n {formatting.count(component.n)}"
-    about = f"{formatting.rate(component.weight)} of index · {rests_on}"
-    text = top + bars.TEXT_PX - 4
-    bars.write(
-        figure,
-        f'<b>{NAMES[component.name]}</b>  <span style="color:{colours.muted}">{about}</span>',
-        text,
-        colours.text,
-    )
-    if not component.is_missing:
-        is_compared = part.shown_change is not None
-        score = f"<b>{formatting.score(component.score)}</b>"
-        bars.write(figure, score, text, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
+
+
+def _write_part(figure: go.Figure, part: Part, top: int, attribution: Attribution, colours: Palette) -> None:
+    """Two lines of text: what it adds of what it could, and its change; what that rests on."""
+    component = part.component
+    is_compared = part.shown_change is not None
+    full = f"{component.weight * 100:.0f}"
+    bars.write(figure, f"<b>{NAMES[component.name]}</b>", top + 20, colours.text)
+    adds = f"<b>{component.contribution:.1f}</b> of {full}"
+    bars.write(figure, adds, top + 20, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
+    bars.write(figure, _rests_on(component, attribution), top + 38, colours.muted)
     if part.shown_change is not None:
         colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
-        bars.write(figure, formatting.signed(part.shown_change, "").strip(), text, colour, right_px=0)
+        bars.write(figure, formatting.signed(part.shown_change, "").strip(), top + 20, colour, right_px=0)
+
+
+def _rests_on(component: Component, attribution: Attribution) -> str:
+    """The score and what it was made from; of ratings also how many there are for 100 conversations."""
+    if component.is_missing:
+        return "no data, counts as a neutral 50"
+    words = f"score {formatting.score(component.score)} · {_counted(component)}"
+    started = next(part.component for part in attribution.parts if part.component.name == "resolution")
+    if component.name == "rating" and not started.is_missing and started.n:
+        words += f", {formatting.rounded(100 * component.n / started.n, 0, lowest=0)} per 100 conversations"
+    return words
+
+
+def _counted(component: Component) -> str:
+    """How many observations, with their name."""
+    return f"{formatting.count(component.n)} {_ONE[component.name] if component.n == 1 else component.n_unit}"
 
 
 def _hover(part: Part) -> str:
     component = part.component
     name = f"<b>{NAMES[component.name]}</b>"
     if component.is_missing:
-        return f"{name}: no data, counts as a neutral 50"
+        return f"{name}: no data, counts as a neutral 50 of 100"
     low, high = formatting.score(component.interval.low), formatting.score(component.interval.high)
     lines = [
         f"{name} {formatting.score(component.score)}, 95 % interval {low} to {high}",
-        f"{formatting.count(component.n)} {component.n_unit}",
-        f"adds {component.contribution:.1f} points to the index",
+        _counted(component),
+        f"adds {component.contribution:.1f} of {component.weight * 100:.0f} points to the index",
     ]
     if part.previous is not None:
-        lines.append(
-            f"before: {formatting.score(part.previous.score)} (n {formatting.count(part.previous.n)})"
-        )
+        lines.append(f"before: {formatting.score(part.previous.score)}, {_counted(part.previous)}")
     return "<br>".join(lines)
 
 
@@ -208,9 +268,9 @@ def _alt(attribution: Attribution) -> str:
         said = (
             "missing, counts as 50"
             if component.is_missing
-            else f"{formatting.score(component.score)} of 100, n {formatting.count(component.n)}"
+            else f"{formatting.score(component.score)} of 100, {_counted(component)}"
         )
         if part.shown_change is not None:
             said += f", {formatting.signed(part.shown_change, 'points')}"
-        words.append(f"{NAMES[component.name]} ({formatting.rate(component.weight)}): {said}")
+        words.append(f"{NAMES[component.name]} ({formatting.rate(component.weight, 0)}): {said}")
     return f"Satisfaction index {formatting.score(attribution.kpi.value)}: {'; '.join(words)}"

@@ -83,11 +83,15 @@ def _draw_every_verdict() -> None:
             "reason": None,
         }
         row |= {"change_ratio": 0.3, "change_low_ratio": 0.1, "change_high_ratio": 0.5}
-        st.html(breakdown._figures(row, 50.0, palette(), is_compared=True))
+        st.html(breakdown._figures(row, 50.0, palette(), is_compared=True, is_apart=True))
+        st.html(breakdown._figures(row, 50.0, palette(), is_compared=True, is_apart=False))
 
 
 def test_only_a_real_change_has_a_colour() -> None:
-    """Nothing is green or red that rounds to zero, may be chance, or is not compared; a row of visitors never is."""
+    """Nothing is green or red that rounds to zero, may be chance, or is not compared; a row of visitors never is.
+
+    A row that changed as all visitors did stands back.
+    """
     page = AppTest.from_function(_draw_every_verdict, default_timeout=60).run()
     assert not page.exception
     colours, words = (
@@ -95,11 +99,13 @@ def test_only_a_real_change_has_a_colour() -> None:
         {str(verdict): said for verdict, said in changes.VERDICTS.items()},
     )
     expected = {"better": ("GREEN", colours.text), "worse": ("RED", colours.text)}
-    for metric, row in zip(page.metric, page.get("html"), strict=True):
+    rows = page.get("html")
+    for metric, row, as_all in zip(page.metric, rows[::2], rows[1::2], strict=True):
         chip, text = expected.get(metric.label, ("GRAY", colours.muted))
         assert metric.proto.delta_description == words[metric.label]
         assert metric.proto.MetricColor.Name(metric.proto.color) == chip
         assert f'<span style="color:{text}"' in row.proto.body
+        assert f'<span style="color:{colours.muted}"' in as_all.proto.body
 
 
 @pytest.mark.parametrize(

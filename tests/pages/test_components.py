@@ -165,8 +165,8 @@ def test_a_share_is_all_or_nothing_only_when_it_is(ratio: float) -> None:
     """So in percent with and without decimals, and for the index."""
     for decimals in (0, 1):
         shown = formatting.rate(ratio, decimals)
-        assert (shown == "0 %") == (ratio == 0)
-        assert (shown == "100 %") == (ratio == 1)
+        assert (shown == "0.0 %") == (ratio == 0)
+        assert (shown == "100.0 %") == (ratio == 1)
     assert (formatting.score(ratio * 100) == "100.0") == (ratio * 100 == 100)
     assert (formatting.score(ratio * 100) == "0.0") == (ratio == 0)
 

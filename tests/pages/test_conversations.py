@@ -64,8 +64,8 @@ def test_the_sla_reading_is_the_first_thing_said(
     if entry == "app.py":
         page.switch_page(CONVERSATIONS).run()
     assert not page.exception
-    assert "100 % :gray[:small[answered within 15 minutes · n 3]]" in text_of(page)
-    assert "100 % :gray[:small[resolved within 4 hours · n 2]]" in text_of(page)
+    assert "100.0 % :gray[:small[answered within 15 minutes · n 3]]" in text_of(page)
+    assert "100.0 % :gray[:small[resolved within 4 hours · n 2]]" in text_of(page)
 
 
 def test_bands_charts_and_hands_are_those_counted_by_hand(
@@ -75,7 +75,7 @@ def test_bands_charts_and_hands_are_those_counted_by_hand(
     page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
     text = text_of(page)
     assert len(page.get("plotly_chart")) == 4
-    assert text.count("**50 %** :gray[· 1]") == 2
+    assert text.count("**50.0 %** :gray[· 1]") == 2
     assert "Answer 10 s, resolution 10 m" in text
     assert "Answer 20 s, resolution 20 m" in text
     assert "of 3 started" in text

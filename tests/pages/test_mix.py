@@ -46,7 +46,7 @@ def kpi(split: Split | None, verdict: Verdict = "better") -> metrics.Kpi:
         pytest.param(
             Split(None, None, 0.0, 1.0, is_shift_real=True),
             "worse",
-            "AI 100 % before, 0 % now: no handler is in both periods",
+            "AI 100.0 % before, 0.0 % now: no handler is in both periods",
             id="nothing in common",
         ),
         pytest.param(Split(-0.2, 0.0, 0.5, 0.5, is_shift_real=False), "better", None, id="pure speed-up"),
@@ -64,12 +64,12 @@ def test_explain_tells_both_parts_and_the_shares() -> None:
     """Always where there is a change, also where the card keeps silent."""
     assert mix.facts(kpi(SHIFT)) == [
         ("AI and people each", "0 %"),
-        ("More handled by AI: AI 25 % before, 75 % now", "−98 %"),
+        ("More handled by AI: AI 25.0 % before, 75.0 % now", "−98 %"),
     ]
     ranged = replace(SHIFT, own_interval=Interval(-0.5, 0.9))
     assert mix.facts(kpi(ranged))[0] == ("AI and people each", "0 %, between −50 and +90")
     same = Split(-0.2, 0.0, 0.5, 0.5, is_shift_real=False)
-    assert mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50 % before, 50 % now", "0 %")
+    assert mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50.0 % before, 50.0 % now", "0 %")
     assert mix.facts(kpi(None)) == []
 
 
@@ -115,7 +115,7 @@ def test_a_median_that_moves_by_the_mix_alone_says_so(run_page: RunPage, more_ai
     said = "AI and people each: no change; more handled by AI: −99 %"
     assert [caption.value.replace("\\", "") for caption in page.caption].count(said) == 2
     explained = [table.value.to_dict() for table in page.table]
-    assert str(explained).count("More handled by AI: AI 25 % before, 75 % now") == 2
+    assert str(explained).count("More handled by AI: AI 25.0 % before, 75.0 % now") == 2
 
 
 def test_explain_withholds_what_few_values_cannot_say(run_page: RunPage, three_conversations: Site) -> None:

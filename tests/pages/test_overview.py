@@ -37,7 +37,7 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
     values = _values(page)
     assert values["Median response"] == "20 s"
     assert values["Median resolution"] == "15 m"
-    assert values["Handled by AI"] == "50 %"
+    assert values["Handled by AI"] == "50.0 %"
     assert values["Unique visitors"] == "0"
     assert "3 responses" in text_of(page)
     assert "Demo data" in text_of(page)
@@ -60,11 +60,11 @@ def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) 
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
     assert _funnel_links(page) == {
         "started": "**3**",
-        "answered": "**3** :gray[:small[100 %]]",
+        "answered": "**3** :gray[:small[100.0 %]]",
         "unresolved": ":small[1 not resolved]",
         "resolved": "**2** :gray[:small[66.7 %]]",
-        "resolved ai": ":small[AI agent **1** :gray[· 50 %]]",
-        "resolved human": ":small[People **1** :gray[· 50 %]]",
+        "resolved ai": ":small[AI agent **1** :gray[· 50.0 %]]",
+        "resolved human": ":small[People **1** :gray[· 50.0 %]]",
     }
     assert ":gray[:small[0 not answered]]" in text_of(page), "nothing lies behind a zero"
     assert funnel.NOTE in text_of(page)

@@ -1,5 +1,6 @@
 """The words and colours of Satisfaction, without a page."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -9,7 +10,7 @@ from analytics.attribution import Attribution, Part
 from analytics.intervals import Interval
 from analytics.metrics import Kpi
 from analytics.satisfaction import WEIGHTS, Component
-from analytics.verdicts import Delta
+from analytics.verdicts import Delta, Verdict
 from pages.components import satisfaction
 from pages.components.palette import SCALES
 
@@ -28,9 +29,9 @@ ALL_CONES = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 Cones = tuple[tuple[float, float, float], ...]
 
 
-def _opened(change: float | None, *shown: float) -> Attribution:
+def _opened(change: float | None, *shown: float, verdict: Verdict = "better") -> Attribution:
     """An index that moved by so much, in these parts."""
-    delta = Delta(change, "points", "off" if change is None else "better")
+    delta = Delta(change, "points", "off" if change is None else verdict)
     kpi = Kpi("satisfaction", 80.0, 10, "ratings and sentiments", delta, "higher")
     point = Interval(50.0, 50.0)
     parts = [
@@ -50,25 +51,60 @@ def _opened(change: float | None, *shown: float) -> Attribution:
     ("opened", "words"),
     [
         pytest.param(
-            _opened(4.1, 3.0, 0.9, 0.0, 0.2), "Of +4.1 points, **+3.0 from rating**.", id="one stands out"
+            _opened(4.1, 3.0, 0.9, 0.0, 0.2),
+            "Ratings account for **+3.0** of the +4.1 points.",
+            id="one stands out",
         ),
         pytest.param(
             _opened(-1.0, 0.5, -1.5, 0.0, 0.0),
-            "Of −1.0 points, **−1.5 from sentiment**.",
+            "Sentiment accounts for **−1.5**, the others for +0.5: −1.0 points.",
             id="against the rest",
         ),
         pytest.param(
             _opened(0.6, 0.0, 0.3, 0.0, 0.3),
-            "Of +0.6 points, **+0.3 each from sentiment and resolution**.",
+            "Sentiment and resolution account for **+0.3** each of the +0.6 points.",
             id="two alike",
         ),
         pytest.param(_opened(0.0, 0.0, 0.0, 0.0, 0.0), "No component moved it.", id="nothing moved"),
         pytest.param(_opened(None), None, id="not compared"),
+        pytest.param(_opened(-2.4, -2.3, -0.1, 0.0, 0.0, verdict="within_noise"), None, id="no clear change"),
     ],
 )
 def test_the_headline_names_what_moved_the_index(opened: Attribution, words: str | None) -> None:
-    """In the words of the product: of so many points, so many from there."""
+    """So many of so many points, and nothing where no change is clear."""
     assert satisfaction.headline(opened) == words
+
+
+def _scored(*scores: float) -> Attribution:
+    """Components with these scores now, and 100 before."""
+    opened = _opened(None)
+    return replace(
+        opened,
+        parts=tuple(
+            replace(
+                part,
+                component=replace(part.component, score=score),
+                previous=replace(part.component, score=100.0),
+            )
+            for part, score in zip(opened.parts, scores, strict=True)
+        ),
+    )
+
+
+def test_the_contributions_add_up_to_the_index() -> None:
+    """33.0 + 16.0 + 20.0 + 13.4 = 82.4, by hand; and where each alone rounds up, the sum is still that of the parts."""
+    words = satisfaction.sum_sentence(_scored(82.5, 64.0, 100.0, 89.3))
+    assert words == "33.0 + 16.0 + 20.0 + 13.4 = <b>82.4</b> of 100"
+    # 0.4 x 10.1 = 4.04, 0.25 x 16.16 = 4.04, 0.2 x 20.2 = 4.04, 0.15 x 26.94 = 4.041: together 16.161.
+    words = satisfaction.sum_sentence(_scored(10.1, 16.16, 20.2, 26.94))
+    assert words == "4.1 + 4.0 + 4.0 + 4.1 = <b>16.2</b> of 100"
+
+
+def test_a_response_that_cannot_score_higher_is_said() -> None:
+    """At 100 it no longer moves, however fast responses become."""
+    best = "Response has its best score in both periods: a median of up to 5 m counts 100."
+    assert satisfaction.best_response(_scored(50.0, 50.0, 100.0, 50.0)) == best
+    assert satisfaction.best_response(_scored(50.0, 50.0, 85.0, 50.0)) is None
 
 
 def test_missing_components_are_counted_by_bucket() -> None:

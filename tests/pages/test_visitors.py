@@ -205,7 +205,7 @@ def test_a_tripled_number_that_may_be_chance_says_why(
     assert "was 1" in words
     assert visitors.proto.delta_description == "no clear change"
     assert "May be chance: 3 against 1 visitors are too few to tell" in words
-    assert "Grey may be chance. +100 %: 2 against 1 visitors are too few to tell." in words
+    assert "+100 % may be chance: 2 against 1 visitors are too few to tell." in words
 
 
 def test_tinybird_down_shows_an_error_in_each_panel(
