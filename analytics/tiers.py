@@ -197,6 +197,20 @@ def offered_ranges(
     return tuple(preset for preset in PRESETS if preset.dates_on(today, week_start)[0] >= earliest)
 
 
+def longer_range(days: int, reach_days: int) -> Range | None:
+    """The next longer range of usual length that data reaches; None where this one is the longest.
+
+    Args:
+        days: How many days are shown.
+        reach_days: How far data reaches back.
+
+    >>> str(longer_range(1, 21)), str(longer_range(14, 21)), str(longer_range(7, 90)), longer_range(90, 90)
+    ('7d', '21d', '30d', None)
+    """
+    usual = [length for length in (7, 30, 90) if days < length < reach_days]
+    return Range(days=min([*usual, reach_days])) if days < reach_days else None
+
+
 def reach_sentence(tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
     """What the tier allows now, as the sidebar says it before anyone runs into it.
 

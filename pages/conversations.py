@@ -18,7 +18,7 @@ notices: list[str] = []
 selection = rows.read_selection(notices)
 chosen = rows.in_words(selection)
 or_wider = "" if selection.is_everything else ", or remove a filter"
-LONGER = f"Choose a longer range in the sidebar{or_wider}."
+LONGER = f"Choose a longer range{or_wider}."
 
 
 @st.fragment(parallel=True)
@@ -100,7 +100,7 @@ def draw_list() -> None:
                 only = chosen | {"sort": work_list.SORTS[sort]}
                 export.offer(page, "conversations", files.conversation_list, selection, sort, only=only)
         else:
-            empty("No conversations here", LONGER)
+            empty("No conversations here", LONGER, page.longer)
 
 
 rows.draw_filters(selection, notices)

@@ -13,6 +13,13 @@ from analytics.errors import AnalyticsError
 from pages.components import cards, charts, chrome, export, files, formatting, funnel, url_state, visitors
 from pages.components.panel import empty, note_staleness, panel
 
+NOTHING = {
+    "response": "No conversation was answered",
+    "resolution": "No conversation was resolved",
+    "ai": "No conversation was resolved",
+    "satisfaction": "Nothing was rated, answered or started",
+    "visitors": "No visitor was seen",
+}
 page = chrome.begin_page("Overview")
 resolved = page.resolved
 
@@ -56,8 +63,9 @@ def draw_main_chart() -> None:
             )
         else:
             empty(
-                f"No {metric.title.lower()} in this period",
-                "Choose a longer range, or another website, in the sidebar.",
+                f"{NOTHING[chosen]} in this period",
+                "Choose a longer range, or another website.",
+                page.longer,
             )
         if chosen == "visitors" and resolved.visitors_note:
             st.caption(resolved.visitors_note)
@@ -77,7 +85,7 @@ def draw_funnel() -> None:
             funnel.draw(board.value.funnel)
             export.offer(page, "funnel", files.funnel_steps)
         else:
-            empty("No conversations started", "Choose a longer range in the sidebar.")
+            empty("No conversations started", "Choose a longer range.", page.longer)
 
 
 @st.fragment(parallel=True, run_every=cached.live_refresh_seconds(page.view.now))

@@ -41,7 +41,7 @@ def draw_index() -> None:
             satisfaction.draw_headline(opened.value)
         with parts:
             if opened.value.kpi.value is None:
-                empty("Nothing rated, answered or started", "Choose a longer range in the sidebar.")
+                empty("Nothing rated, answered or started", "Choose a longer range.", page.longer)
             else:
                 satisfaction.draw_parts(opened.value, before, key="parts")
                 name, title = "satisfaction-components", "What moved the index"
@@ -70,7 +70,7 @@ def draw_course() -> None:
                 st.caption(words)
             export.offer(page, "satisfaction-over-time", files.satisfaction_series, chart="Index over time")
         else:
-            empty("No index in this period", "Choose a longer range in the sidebar.")
+            empty("No index in this period", "Choose a longer range.", page.longer)
 
 
 @st.fragment(parallel=True)
@@ -79,7 +79,7 @@ def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
     with panel(asked.name, border=True):
         counts = cached.satisfaction_distributions(page.view)
         note_staleness(counts, page.timezone)
-        clicked = answers.draw_answers(counts.value, asked, resolved.bucket, chosen)
+        clicked = answers.draw_answers(counts.value, asked, resolved.bucket, page.longer, chosen)
         is_drawn = answers.total(counts.value, asked) > 0
         title = asked.title if is_drawn else None
         export.offer(page, asked.name, files.answers_over_time, asked.name, chart=title)
@@ -96,10 +96,10 @@ def draw_comments() -> None:
         latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)
         note_staleness(latest, page.timezone)
         if len(latest.value):
-            comments.draw_comments(latest.value, page.timezone, pages)
+            comments.draw_comments(latest.value, page.website, page.timezone, pages)
             export.offer(page, "comments", files.comment_list, stars, only=chips)
         else:
-            empty(*comments.nothing(rating))
+            empty(*comments.nothing(rating), page.longer)
 
 
 draw_index()

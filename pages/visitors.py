@@ -9,6 +9,7 @@ import streamlit as st
 from analytics import cached, periods
 from analytics.audience import Dimension
 from analytics.errors import AnalyticsError
+from analytics.periods import Range
 from pages.components import breakdown, charts, chrome, export, files, filters, world
 from pages.components.panel import empty, note_staleness, panel
 
@@ -18,14 +19,14 @@ chosen, chips = breakdown.read_filters()
 filters.chips(chips)
 
 
-def nobody() -> None:
+def nobody(longer: Range | None = None) -> None:
     """What a panel says instead of rows: no data can exist (yet), no one matches, or no one came."""
     if resolved.visitors.is_empty:
-        empty("No visitor data", f"{resolved.visitors_note} Choose another range in the sidebar.")
+        empty("No visitor data", f"{resolved.visitors_note} Choose another range.", longer)
     elif chips:
-        empty("Nobody matches these filters", "Remove a filter above, or choose a longer range.")
+        empty("No visitor matches these filters", "Remove a filter above, or choose a longer range.", longer)
     else:
-        empty("No visitors in this period", "Choose a longer range, or another website, in the sidebar.")
+        empty("No visitors in this period", "Choose a longer range, or another website.", longer)
 
 
 @st.fragment(parallel=True)
@@ -50,7 +51,7 @@ def draw_course() -> None:
         reading = cached.visitor_timeseries(page.view, chosen)
         note_staleness(reading, page.timezone)
         if not (reading.value[metric.column] > 0).any():
-            nobody()
+            nobody(page.longer)
             return
         before = resolved.visitors_before
         charts.draw_series(
@@ -61,8 +62,7 @@ def draw_course() -> None:
             previous=periods.days_label(*before.local_days()) if before else None,
             key="course-chart",
         )
-        name = f"{count.replace('_', '-')}-over-time"
-        title = f"{metric.title} over time"
+        name, title = f"{count.replace('_', '-')}-over-time", f"{metric.title} over time"
         export.offer(page, name, files.visitor_series, chosen, chart=title, only=chips)
 
 

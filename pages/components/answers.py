@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from analytics.clock import Bucket
+from analytics.periods import Range
 from pages.components import charts, formatting, time_axis
 from pages.components.palette import Palette, palette
 from pages.components.panel import empty
@@ -91,7 +92,7 @@ RATINGS = Answers(
         Level("4", "4", "rating_4_count", 3, "4 of 5"),
         Level("5", "5", "rating_5_count", 4, "5 of 5"),
     ),
-    ("No ratings in this period", "Visitors rate in the widget. Choose a longer range in the sidebar."),
+    ("No ratings in this period", "Visitors rate in the widget. Choose a longer range."),
     is_clickable=True,
 )
 SENTIMENT = Answers(
@@ -103,7 +104,7 @@ SENTIMENT = Answers(
         Level("Neutral", "neutral", "neutral_count", 2, "neutral"),
         Level("Positive", "positive", "positive_count", 4, "positive"),
     ),
-    ("No sentiment in this period", "The AI agent sets it. Choose a longer range in the sidebar."),
+    ("No sentiment in this period", "The AI agent sets it. Choose a longer range."),
     is_clickable=False,
 )
 
@@ -114,7 +115,7 @@ def table(frame: pd.DataFrame, answers: Answers) -> pd.DataFrame:
 
 
 def draw_answers(
-    frame: pd.DataFrame, answers: Answers, bucket: Bucket, chosen: str | None = None
+    frame: pd.DataFrame, answers: Answers, bucket: Bucket, longer: Range | None, chosen: str | None = None
 ) -> str | None:
     """Draw the counts as stacked bars, one per bucket, under their name and n; the unfinished bucket hatched.
 
@@ -122,6 +123,7 @@ def draw_answers(
         frame: `cached.satisfaction_distributions`.
         answers: which columns of it.
         bucket: what one bar stands for.
+        longer: a range that may have answers where this one has none.
         chosen: value of the level that a filter keeps; the others are drawn pale.
 
     Returns:
@@ -130,7 +132,7 @@ def draw_answers(
     n = total(frame, answers)
     st.markdown(f"**{answers.title}** :gray[· {formatting.count(n)}]")
     if not n:
-        empty(*answers.empty)
+        empty(*answers.empty, longer)
         return None
     colours, levels = palette(), answers.levels
     labels = time_axis.bucket_labels(frame["bucket_start"], bucket)

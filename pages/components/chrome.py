@@ -12,7 +12,7 @@ from types import MappingProxyType
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from analytics import cached, clock
+from analytics import cached, clock, tiers
 from analytics.access import Website
 from analytics.comparison import WEEKDAYS
 from analytics.errors import AnalyticsError
@@ -50,6 +50,7 @@ class Page:
     toolbar: DeltaGenerator
     days: tuple[date, date]
     compared: Period | None
+    data: Data
 
     def at(self, now: datetime) -> "Page":
         """The same at another moment: that of a panel which is drawn anew without its page."""
@@ -64,6 +65,13 @@ class Page:
     def timezone(self) -> str:
         """IANA name of the timezone that days and clock times are shown in."""
         return self.view.timezone
+
+    @property
+    def longer(self) -> Range | None:
+        """A range that is longer than the one shown, for a panel without anything; None where there is none."""
+        first, last = self.days
+        reach = tiers.visitor_reach_days if self.data == "visitors" else tiers.TIER_DAYS.__getitem__
+        return tiers.longer_range((last - first).days + 1, reach(self.website.tier))
 
     @property
     def today(self) -> tuple[date, date]:
@@ -122,7 +130,7 @@ def begin_page(
     compared = header.compared(resolved, data) if has_range else None
     if compared is not None:
         _note_comparison(resolved)
-    return Page(view, resolved, toolbar, header.days(resolved, data), compared)
+    return Page(view, resolved, toolbar, header.days(resolved, data), compared, data)
 
 
 def _note_comparison(resolved: ResolvedView) -> None:

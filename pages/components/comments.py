@@ -47,20 +47,24 @@ def rating_switch(chosen: str | None) -> None:
     )
 
 
-def draw_comments(comments: pd.DataFrame, timezone: str, page: int) -> None:
+def draw_comments(comments: pd.DataFrame, website: Website, timezone: str, page: int) -> None:
     """Draw the comments, newest first, and the way to more of them.
 
     Args:
         comments: `cached.latest_comments`, with rows.
+        website: whose; for the links to their conversations.
         timezone: whose clock the times are.
         page: how many pages are shown.
     """
     with st.grid("auto", min_column_width=COLUMN_MIN_WIDTH_PX, gap="small", key="comments"):
         for row in comments.itertuples(index=False):
             topic = row.topic if isinstance(row.topic, str) else ""
-            _draw_comment(
-                int(str(row.rating)), str(row.comment), topic, pd.Timestamp(str(row.created_at)), timezone
-            )
+            about = [formatting.markdown(topic, limit=60)] if formatting.plain(topic) else []
+            at = pd.Timestamp(str(row.created_at)).tz_convert(timezone)
+            about.append(f"{at:%a %-d %b, %H:%M}")
+            if link := _link(website, row.conversation_id):
+                about.append(link)
+            _draw_comment(int(str(row.rating)), str(row.comment), about)
     shown, total = len(comments), int(comments["total"].iloc[0])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{formatting.count(shown)} of {formatting.count(total)} comments", width="content")
@@ -81,8 +85,8 @@ def draw_comments(comments: pd.DataFrame, timezone: str, page: int) -> None:
 def nothing(rating: str | None) -> tuple[str, str]:
     """What is missing where nobody wrote anything, and what to do."""
     if rating is None:
-        return "No comments in this period", "Choose a longer range in the sidebar."
-    return f"No comments with a rating of {RATINGS[rating]}", "Take the filter away to see the others."
+        return "No comments in this period", "Choose a longer range."
+    return f"No comments with a rating of {RATINGS[rating]}", "Remove the filter to see the others."
 
 
 def table(comments: pd.DataFrame, website: Website) -> pd.DataFrame:
@@ -97,9 +101,15 @@ def table(comments: pd.DataFrame, website: Website) -> pd.DataFrame:
     return rows.assign(link=pd.Series(links, index=rows.index, dtype="str"))
 
 
-def _draw_comment(rating: int, comment: str, topic: str, at: pd.Timestamp, timezone: str) -> None:
-    about = [formatting.markdown(topic, limit=60)] if formatting.plain(topic) else []
-    about.append(f"{at.tz_convert(timezone):%a %-d %b, %H:%M}")
+def _link(website: Website, conversation_id: object) -> str | None:
+    """The way to the conversation that a comment is about, as Markdown; None where there is none."""
+    if not isinstance(conversation_id, str):
+        return None
+    address = cached.conversation_address(website, conversation_id)
+    return address and f"[Open conversation]({address.replace('(', '%28').replace(')', '%29')})"
+
+
+def _draw_comment(rating: int, comment: str, about: list[str]) -> None:
     st.markdown(
         f":{_BADGES.get(rating, 'gray')}-badge[{rating} of 5] :gray[:small[{' · '.join(about)}]]  \n"
         f"{formatting.markdown(comment, limit=LONGEST_COMMENT)}"

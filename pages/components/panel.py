@@ -12,7 +12,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analytics.cached import Reading
 from analytics.errors import AccessDenied, AnalyticsError
-from pages.components import audited, formatting
+from analytics.periods import Range
+from pages.components import audited, formatting, url_state
 from pages.components.timing import panel_run
 
 T = TypeVar("T")
@@ -99,10 +100,24 @@ def note_staleness(reading: Reading[T], timezone: str) -> None:
         st.caption(f":material/history: Stale: read at {formatting.clock(reading.as_of, timezone)}.{why}")
 
 
-def empty(what: str, remedy: str) -> None:
-    """The state of a panel whose source answered that there is nothing: what is missing, and what to do."""
+def empty(what: str, remedy: str, longer: Range | None = None) -> None:
+    """The state of a panel whose source answered that there is nothing: what is missing, and what to do.
+
+    Args:
+        what: what is missing; no other panel of the page with a button misses the same.
+        remedy: what to do.
+        longer: a range that may have some; a button shows it. None draws none.
+    """
     with st.container(horizontal_alignment="center"):
         st.space("medium")
         st.markdown(f":gray[:material/inbox:]  **{what}**", text_alignment="center")
         st.caption(remedy, text_alignment="center")
+        if longer is not None:
+            st.button(
+                f"Show the {longer.label[0].lower()}{longer.label[1:]}",
+                key=f"longer-{what}",
+                icon=":material/date_range:",
+                on_click=url_state.write,
+                args=("range", str(longer)),
+            )
         st.space("medium")

@@ -297,6 +297,18 @@ def test_metric_switch_changes_the_chart(
     assert not page.exception
 
 
+def test_an_empty_panel_offers_a_longer_range(run_page: RunPage, site: Site) -> None:
+    """The next longer one that the plan reaches; none beside the longest."""
+    page = run_page("app.py", website=site.slug, tz="UTC")
+    assert "No conversation was answered in this period" in text_of(page)
+    (button,) = [
+        each for each in page.button if each.label == "Show the last 21 days" and "answered" in each.key
+    ]
+    button.click().run()
+    assert query_of(page)["range"] == "21d"
+    assert not [each for each in page.button if str(each.key).startswith("longer-No")]
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -128,6 +128,20 @@ def test_comments_are_listed_newest_first_with_rating_topic_and_time(
     assert "3 of 3 comments" in words
 
 
+def test_a_comment_leads_to_its_conversation(
+    run_page: RunPage, shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a template is set, and the rating says which conversation it is about."""
+    conversation = shop.add_conversation(NOON)
+    shop.add_feedback(NOON, 5, comment="With one.", conversation_id=conversation)
+    shop.add_feedback(NOON, 5, comment="Without one.")
+    assert "Open conversation" not in text_of(_run(run_page, shop))
+    monkeypatch.setenv("INBOX_ANALYTICS_CONVERSATION_URL", "https://inbox.example/c(1)/{id}")
+    words = text_of(_run(run_page, shop))
+    assert words.count("Open conversation") == 1
+    assert f"[Open conversation](https://inbox.example/c%281%29/{conversation})" in words
+
+
 def test_times_are_those_of_the_chosen_timezone(run_page: RunPage, rated: Product) -> None:
     """Noon in UTC is half past five in the afternoon in Kolkata."""
     page = run_page(PATH, website=rated.website_id, tz="Asia/Kolkata")

@@ -150,7 +150,7 @@ def test_a_filter_that_nobody_matches_is_said_with_what_to_do(
     assert not page.exception
     assert not page.error
     assert totals_of(page)["Unique visitors"] == "0"
-    assert text_of(page).count("Nobody matches these filters") == 6
+    assert text_of(page).count("No visitor matches these filters") == 6
 
 
 def test_nobody_came_is_said_with_what_to_do(run_page: RunPage, site: Site) -> None:
