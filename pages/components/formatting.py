@@ -1,7 +1,8 @@
 """Numbers, durations, dates and untrusted text as people read them.
 
 Owns every string made from a value. Knows nothing of Streamlit: each function maps a value to text.
-A value that does not exist (None or NaN) is always `–`, never 0.
+A value that does not exist (None or NaN) is always `–`, never 0. A unit stands behind a space, as SI writes it: `63.4 %`,
+`48 s`; shares and scores always have one decimal, so that those of a column stand under each other.
 """
 
 import math

@@ -106,15 +106,6 @@ def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
         _signed_in(viewer, None)
 
 
-def website_labels(websites: Sequence[Website]) -> dict[str, str]:
-    """Slug to name and domain, no two alike: the browser answers with the label."""
-    labels = [_website_label(each) for each in websites]
-    return {
-        each.slug: label if labels.count(label) == 1 else f"{label} ({each.slug})"
-        for each, label in zip(websites, labels, strict=True)
-    }
-
-
 def _navigation(viewer: Viewer) -> None:
     with st.container(gap="xsmall", key="navigation"):
         for path, label, icon in PAGES:
@@ -126,7 +117,12 @@ def _navigation(viewer: Viewer) -> None:
 
 
 def _website_control(website: Website | None, websites: Sequence[Website]) -> None:
-    names = website_labels(websites)
+    labels = [_website_label(each) for each in websites]
+    # The browser answers with the label, so no two websites may share one.
+    names = {
+        each.slug: label if labels.count(label) == 1 else f"{label} ({each.slug})"
+        for each, label in zip(websites, labels, strict=True)
+    }
     st.session_state["website_widget"] = None if website is None else website.slug
     st.selectbox(
         "Website",

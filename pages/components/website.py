@@ -65,11 +65,15 @@ def draw_missing(title: str, viewer: Viewer, websites: Sequence[Website]) -> NoR
     st.button("Look again", key="look-again", icon=":material/refresh:", type="tertiary")
     st.markdown("**Your websites**")
     with st.container(horizontal=True, gap="small", key="websites"):
-        for slug, label in list(sidebar.website_labels(websites).items())[:OFFERED]:
+        for each in websites[:OFFERED]:
+            # Each on its own, so that a name from right to left does not turn around what stands beside it.
+            name, domain = (
+                formatting.markdown(text) for text in (formatting.website_name(each), each.domain)
+            )
             st.button(
-                formatting.markdown(label),
-                key=f"open-{slug}",
+                f"{name} · {domain}",
+                key=f"open-{each.slug}",
                 on_click=url_state.write,
-                args=("website", slug),
+                args=("website", each.slug),
             )
     end_page()
