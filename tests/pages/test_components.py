@@ -163,10 +163,10 @@ def test_a_joiner_stays_where_it_has_a_meaning() -> None:
 @given(st.floats(min_value=0, max_value=1))
 def test_a_share_is_all_or_nothing_only_when_it_is(ratio: float) -> None:
     """So in percent with and without decimals, and for the index."""
-    for decimals in (0, 1):
+    for decimals, none, whole in ((0, "0 %", "100 %"), (1, "0.0 %", "100.0 %")):
         shown = formatting.rate(ratio, decimals)
-        assert (shown == "0.0 %") == (ratio == 0)
-        assert (shown == "100.0 %") == (ratio == 1)
+        assert (shown == none) == (ratio == 0)
+        assert (shown == whole) == (ratio == 1)
     assert (formatting.score(ratio * 100) == "100.0") == (ratio * 100 == 100)
     assert (formatting.score(ratio * 100) == "0.0") == (ratio == 0)
 

@@ -1,8 +1,10 @@
 """Explain: the other readings of a KPI, and the question it came from."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx2
 import psycopg
@@ -176,14 +178,15 @@ def test_a_partial_count_has_its_start_in_the_explanation_too(
 
 
 def test_copied_link_has_the_dates_themselves(run_page: RunPage, three_conversations: Site) -> None:
-    """Opened next week it shows the same days; the rest of the state is kept."""
+    """Opened next week it shows the same days; the browser takes the rest from its address."""
     page = run_page("app.py", website=three_conversations.slug, tz="Asia/Kolkata", metric="ai")
-    (link,) = [code.value for code in page.code if "?" in code.value]
-    assert f"website={three_conversations.slug}" in link
-    assert "metric=ai" in link
-    assert "tz=Asia/Kolkata" in link
-    (dates,) = [part for part in link.split("?")[1].split("&") if part.startswith("range=")]
-    first, last = dates.removeprefix("range=").split("..")
+    protos: list[Any] = [element.proto for element in page.get("bidi_component")]
+    (button,) = [proto for proto in protos if proto.component_name == "copy_link"]
+    data = json.loads(button.json)
+    assert {"metric", "band", "compare"} < set(data["names"])
+    dates = data["fixed"].pop("range")
+    assert data["fixed"] == {"website": three_conversations.slug, "tz": "Asia/Kolkata"}
+    first, last = dates.split("..")
     assert datetime.fromisoformat(last) - datetime.fromisoformat(first) == timedelta(days=6)
 
 
