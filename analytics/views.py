@@ -215,8 +215,8 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
     if before is None:
         latest = comparison.latest_start(selected, asked, view.now)
         notices.append(
-            f"{_days_asked(view.comparison)} cannot be compared with: it has to end before {selected.label} begins. "
-            f"Choose a start up to {periods.days_label(latest, latest)}."
+            f"{_days_asked(view.comparison)} does not end before the range begins. It is not compared; "
+            f"choose a start up to {periods.days_label(latest, latest)}."
         )
     bucket = bucket_for(clamped.period, view.bucket)
     if view.bucket not in (None, bucket):

@@ -240,8 +240,8 @@ def test_chosen_days_that_overlap_are_not_compared() -> None:
     assert view.visitors_before is None
     assert view.comparable.reason == "the chosen days do not end before this period begins"
     assert view.notices == (
-        "A period from 1 Nov 2026 cannot be compared with: it has to end before Last 7 days begins. "
-        "Choose a start up to 28 Oct 2026.",
+        "A period from 1 Nov 2026 does not end before the range begins. It is not compared; "
+        "choose a start up to 28 Oct 2026.",
     )
     assert resolved("7d", compare="2026-10-28").notices == ()
 

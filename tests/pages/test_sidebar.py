@@ -164,7 +164,7 @@ def test_an_overlapping_start_is_refused_in_words(run_page: RunPage, site: Site)
     """No change is shown, the reason is, and the page stands."""
     page = run_page("app.py", website=site.slug, tz="UTC", compare=str(datetime.now(UTC).date()))
     assert not page.exception
-    assert "has to end before Last 7 days begins" in text_of(page)
+    assert "does not end before the range begins" in text_of(page)
     assert {metric.delta for metric in page.metric} == {"–"}
 
 
