@@ -161,6 +161,25 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     )
 
 
+def in_time(current: pd.DataFrame, previous: pd.DataFrame | None, band: int, gate: Gate, of: str) -> Delta:
+    """The change of the share up to the end of a band against the period before; more is better.
+
+    Args:
+        current: `bands` of the period shown.
+        previous: `bands` of the period before; None when it was not read.
+        band: Up to which band, inclusive.
+        gate: Whether they may be compared.
+        of: What was observed, plural.
+    """
+
+    def share(rows: pd.DataFrame) -> Measured:
+        n, fast = int(rows["conversations"].sum()), int(rows["conversations"].head(band + 1).sum())
+        return Measured(fast / n if n else None, n, wilson(fast, n))
+
+    before = None if previous is None else share(previous)
+    return verdict_on(share(current), before, gate, unit="pp", direction="higher", of=of)
+
+
 def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
     """The week by the hour of the start: 168 rows, from the week's first midnight on, also of hours without a conversation.
 

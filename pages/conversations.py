@@ -17,8 +17,7 @@ resolved = page.resolved
 notices: list[str] = []
 selection = rows.read_selection(notices)
 chosen = rows.in_words(selection)
-or_wider = "" if selection.is_everything else ", or remove a filter"
-LONGER = f"Choose a longer range{or_wider}."
+LONGER = f"Choose a longer range{'' if selection.is_everything else ', or remove a filter'}."
 
 
 @st.fragment(parallel=True)
@@ -28,12 +27,14 @@ def draw_distribution(measure: Measure) -> None:
     with panel(f"bands-{measure}", title, border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
+        before = cached.conversation_breakdown_before(page.view, selection)
         bands = conversations.bands(reading.value, measure)
+        bands_before = None if before is None else conversations.bands(before.value, measure)
         if not bands["conversations"].sum():
             empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
             return
-        distribution.draw_headline(bands, measure)
-        distribution.draw_bands(bands, measure, selection.band)
+        distribution.draw_headline(bands, bands_before, measure, selection, resolved.gate)
+        distribution.draw_bands(bands, bands_before, measure, selection.band, resolved.previous)
         others = rows.narrowing_bands(selection, measure)
         export.offer(page, f"{measure}-bands", files.bands, measure, selection, chart=title, only=others)
 
@@ -58,12 +59,11 @@ def draw_percentiles() -> None:
 @st.fragment(parallel=True)
 def draw_outcomes() -> None:
     """AI-resolved beside human-handled, and escalations."""
-    with panel("outcomes", "Who resolved :gray[· medians]", border=False):
+    with panel("outcomes", "Who resolved", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         escalations = cached.escalations(page.view)
         note_staleness(reading, page.timezone)
-        handled = conversations.handled(reading.value)
-        rows.draw_handled(handled, selection.handled_by)
+        rows.draw_handled(conversations.handled(reading.value), selection.handled_by)
         rows.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
         export.offer(page, "handled-by", files.handled, selection, only=filters.without("handled", chosen))
 
@@ -97,7 +97,7 @@ def draw_list() -> None:
             work_list.draw_list(reading.value, page.website, page.timezone)
             with st.container(horizontal=True, vertical_alignment="center"):
                 work_list.draw_pages(reading.value)
-                only = chosen | {"sort": work_list.SORTS[sort]}
+                only = {**chosen, "sort": work_list.SORTS[sort]}
                 export.offer(page, "conversations", files.conversation_list, selection, sort, only=only)
         else:
             empty("No conversations here", LONGER, page.longer)

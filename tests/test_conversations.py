@@ -286,3 +286,18 @@ def test_an_empty_page_has_its_columns() -> None:
     assert (
         tuple(conversations.listed(empty, frame(CONVERSATIONS_BY_ID)).columns) == conversations.LISTED_COLUMNS
     )
+
+
+def test_the_share_in_time_is_compared_as_a_rate() -> None:
+    """94 of 100 against 60 of 100 is better; without the period before there is no change."""
+    after, before = (
+        conversations.bands(
+            breakdown(("response_band", "0", fast), ("response_band", "4", 100 - fast)), "response"
+        )
+        for fast in (94, 60)
+    )
+    delta = conversations.in_time(after, before, 1, OPEN, "responses")
+    assert (delta.unit, delta.verdict) == ("pp", "better")
+    assert delta.change == pytest.approx(34)
+    assert conversations.in_time(before, after, 1, OPEN, "responses").verdict == "worse"
+    assert conversations.in_time(after, None, 1, OPEN, "responses").verdict == "not_comparable"

@@ -162,6 +162,20 @@ def doubts(delta: Delta) -> list[str]:
     return lines
 
 
+def line(delta: Delta) -> list[str]:
+    """The change, its verdict, its range and its doubts as parts of a line of Markdown, in colour where it is real."""
+    change = change_text(delta)
+    if delta.verdict == "off" or change is None:
+        return []
+    if delta.verdict == "not_comparable":
+        return [f":gray[not comparable: {delta.reason}]"]
+    said = [f":gray[{part}]" for part in (range_text(delta), *doubts(delta)) if part]
+    if delta.verdict in {"within_noise", "unchanged"}:
+        return [f":gray[{change}, {VERDICTS[delta.verdict]}]", *said]
+    colour = "green" if delta.verdict == "better" else "red"
+    return [f":{colour}[**{change}** {delta.verdict}]", *said]
+
+
 def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
     """The way the change went; Streamlit itself would take the true minus for none."""
     if not delta.change or delta.verdict == "unchanged":

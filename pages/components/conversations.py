@@ -219,12 +219,13 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
                 st.markdown(f"**{formatting.rate(share)}** :gray[· {formatting.count(n)}]", width="content")
             st.progress(0.0 if pd.isna(share) else float(share))
             st.caption(
-                f"Answer {formatting.duration(response)}, resolution {formatting.duration(resolution)}"
+                f"Median first response {formatting.duration(response)}, "
+                f"resolution {formatting.duration(resolution)}"
             )
 
 
 def draw_escalations(escalations: Escalations, selected: tuple[int, int], selection: Selection) -> None:
-    """Draw how many conversations were escalated; a click selects them.
+    """Draw how many conversations were handed to people, under a heading of their own; a click selects them.
 
     Args:
         escalations: of the whole period.
@@ -232,6 +233,7 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int], select
         selection: what is selected; the share is of the started ones while nothing but escalation is.
     """
     is_narrowed = replace(selection, is_escalated=False) != EVERYTHING
+    st.markdown("**Handed to people**")
     with st.container(gap=None, key="escalations"):
         if is_narrowed:
             escalated, total = selected
@@ -248,22 +250,8 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int], select
         st.progress(min(ratio or 0.0, 1.0))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             # No caption: its fainter ink leaves green and red too little contrast.
-            said = [f":gray[{of}]", *([] if is_narrowed else _compared(escalations))]
+            said = [f":gray[{of}]", *([] if is_narrowed else changes.line(escalations.delta))]
             st.markdown(f":small[{' · '.join(said)}]", width="content")
-
-
-def _compared(escalations: Escalations) -> list[str]:
-    delta = escalations.delta
-    change, moved = changes.change_text(delta), changes.range_text(delta)
-    if delta.verdict == "off" or change is None:
-        return []
-    if delta.verdict == "not_comparable":
-        return [f":gray[not comparable: {delta.reason}]"]
-    said = [f":gray[{line}]" for line in (moved, *changes.doubts(delta)) if line]
-    if delta.verdict in {"within_noise", "unchanged"}:
-        return [f":gray[{change}, {changes.VERDICTS[delta.verdict]}]", *said]
-    colour = "green" if delta.verdict == "better" else "red"
-    return [f":{colour}[**{change}** {delta.verdict}]", *said]
 
 
 def _choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:

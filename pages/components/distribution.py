@@ -9,8 +9,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.selection import BAND_COUNT, BAND_SECONDS, Band, Measure
-from pages.components import charts, filters, formatting
+from analytics import conversations, periods
+from analytics.periods import Period
+from analytics.selection import BAND_COUNT, BAND_SECONDS, Band, Limit, Measure, Selection
+from analytics.verdicts import Gate
+from pages.components import changes, charts, filters, formatting
 from pages.components.palette import palette
 
 HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
@@ -40,37 +43,86 @@ def _short(seconds: float) -> str:
     return "24 h" if seconds == 86_400 else formatting.duration(seconds)
 
 
-def draw_headline(bands: pd.DataFrame, measure: Measure) -> None:
-    """Draw the sentence read first: which share was answered or resolved in good time, and of how many."""
-    row = bands.iloc[HEADLINE_BAND[measure]]
+def draw_headline(
+    bands: pd.DataFrame, before: pd.DataFrame | None, measure: Measure, selection: Selection, gate: Gate
+) -> None:
+    """Draw the sentence read first: which share was answered or resolved in good time, and whether that changed.
+
+    A click on one of the two counts under it selects their conversations.
+
+    Args:
+        bands: `analytics.conversations.bands`, with at least one conversation.
+        before: The same of the period before; None where it is not compared.
+        measure: Response or resolution.
+        selection: What is selected.
+        gate: Whether the periods may be compared.
+    """
+    band = HEADLINE_BAND[measure]
+    row, total = bands.iloc[band], int(bands["conversations"].sum())
     limit = (
         formatting.duration(float(row["longest_seconds"])).replace(" m", " minutes").replace(" h", " hours")
     )
-    n = formatting.count(bands["conversations"].sum())
     st.markdown(
-        f"## {formatting.rate(row['cumulative_ratio'])} :gray[:small[{DONE[measure]} within {limit} · n {n}]]",
+        f"## {formatting.rate(row['cumulative_ratio'])} :gray[:small[{DONE[measure]} within {limit}]]",
         anchors=False,
     )
+    delta = conversations.in_time(bands, before, band, gate, NOUNS[measure])
+    if said := changes.line(delta):
+        st.markdown(f":small[{' · '.join(said)}]")
+    within = int(bands["conversations"].head(band + 1).sum())
+    seconds = Limit(measure, int(row["longest_seconds"]))
+    with st.container(horizontal=True, gap="small", key=f"in-time-{measure}"):
+        _choose(
+            f"{formatting.count(within)} in time", "within", seconds, is_chosen=selection.within == seconds
+        )
+        _choose(
+            f"{formatting.count(total - within)} took longer",
+            "longer",
+            seconds,
+            is_chosen=selection.longer == seconds,
+        )
 
 
-def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> None:
+def _choose(label: str, name: str, limit: Limit, *, is_chosen: bool) -> None:
+    if st.button(
+        label,
+        key=f"choose-{name}-{limit}",
+        type="tertiary",
+        icon=":material/check:" if is_chosen else ":material/filter_alt:",
+        help="Show all again" if is_chosen else "Show only these on this page",
+    ):
+        filters.toggle(name, str(limit))
+
+
+def draw_bands(
+    bands: pd.DataFrame,
+    before: pd.DataFrame | None,
+    measure: Measure,
+    chosen: Band | None,
+    previous: Period,
+) -> None:
     """Draw one bar per band; a click on a row selects the band, a second one takes it away.
 
     Args:
         bands: `analytics.conversations.bands`, with at least one conversation.
+        before: the same of the period before, marked beside each bar; None where it is not compared.
         measure: response or resolution.
         chosen: the band that is selected, of either measure.
+        previous: the period before.
     """
     colours = palette()
     index = chosen.index if chosen is not None and chosen.measure == measure else None
     labels = [band_label(band) for band in range(BAND_COUNT)]
     shares = bands["share_ratio"]
-    longest = float(shares.max()) or 1.0
+    shares_before = None if before is None else before["share_ratio"].fillna(0.0)
+    longest = max(float(shares.max()), 0.0 if shares_before is None else float(shares_before.max())) or 1.0
     texts = [
         f"<b>{label}</b>: {formatting.rate(share)} ({formatting.count(n)})<br>{_up_to(end, ratio, measure)}"
-        for label, share, n, end, ratio in zip(
+        + ("" if was is None else f"<br>before: {formatting.rate(was)}")
+        for label, share, was, n, end, ratio in zip(
             labels,
             shares,
+            [None] * BAND_COUNT if shares_before is None else shares_before,
             bands["conversations"],
             bands["longest_seconds"],
             bands["cumulative_ratio"],
@@ -101,8 +153,18 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
             ),
         ]
     )
+    if before is not None and shares_before is not None and before["conversations"].sum():
+        figure.add_scatter(
+            y=labels,
+            x=shares_before,
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 18, "line": {"width": 2, "color": colours.muted}},
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
     # A chosen bar is shown by its colour; Plotly's own way would fade what was not clicked a second time.
     figure.update_traces(
+        selector={"type": "bar"},
         selected={"marker": {"opacity": 1}} if index is None else None,
         unselected={"marker": {"opacity": 1}} if index is None else None,
     )
@@ -136,6 +198,8 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
         alt=f"{NOUNS[measure].capitalize()} by time: "
         + ", ".join(f"{label} {formatting.rate(share)}" for label, share in zip(labels, shares, strict=True)),
     )
+    if before is not None:
+        st.caption(f"Grey marks: {periods.days_label(*previous.local_days())}.")
     points = event["selection"]["points"]
     clicked = int(points[0]["point_index"]) if points else None
     # Nothing lies behind an empty band, so a click on it only ever takes a choice away.
@@ -146,7 +210,7 @@ def draw_bands(bands: pd.DataFrame, measure: Measure, chosen: Band | None) -> No
 def _columns(figure: go.Figure, bands: pd.DataFrame, index: int | None) -> None:
     """Share, count and cumulative share in columns right of the bars."""
     colours = palette()
-    heads = zip(("Share", "Count", "Within"), COLUMNS_PX, strict=True)
+    heads = zip(("Share", "Count", "By then"), COLUMNS_PX, strict=True)
     for text, right in heads:
         _cell(figure, text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom")
     cells = zip(

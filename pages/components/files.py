@@ -94,7 +94,12 @@ def bands(view: View, measure: Measure, selection: Selection) -> Table:
     """One time in bands."""
     rows = conversations.bands(cached.conversation_breakdown(view, selection).value, measure)
     named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
-    return _of_now(cached.resolve_view(view), named)
+    before = cached.conversation_breakdown_before(view, selection)
+    if before is None:
+        return _of_now(cached.resolve_view(view), named)
+    compared = ["conversations", "share_ratio", "cumulative_ratio"]
+    previous = conversations.bands(before.value, measure)[compared].add_prefix("previous_")
+    return _of_conversations(cached.resolve_view(view), pd.concat([named, previous], axis=1))
 
 
 def percentiles_over_time(view: View, measure: Measure, selection: Selection) -> Table:

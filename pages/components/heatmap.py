@@ -19,10 +19,13 @@ Shown = Literal["volume", "response"]
 SHOWN: dict[Shown, str] = {"volume": "Volume", "response": "Median response"}
 NOUNS: dict[Shown, str] = {"volume": "conversations", "response": "responses"}
 DEFAULT_SHOWN: Shown = "volume"
-HEIGHT_PX = 260
+HEIGHT_PX = 290
 NUMBER_PX = 10
 CELL = 0.94
 """Of the room of an hour, the rest is the gap."""
+
+TOTAL_X, TOTAL_Y = 24.3, 8
+"""Where the totals stand: right of the last hour, under Sunday."""
 
 FEW = 5
 """A cell with fewer values is hatched."""
@@ -86,7 +89,7 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
         selection_mode="points",
         alt=alt(hours, shown),
     )
-    points = event["selection"]["points"]
+    points = [point for point in event["selection"]["points"] if not point["curve_number"]]
     if points:
         row = hours.iloc[int(points[0]["point_index"])]
         clicked = Cell(int(row["weekday"]), int(row["hour"]))
@@ -154,6 +157,7 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Pale
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
+    drawn.add_trace(_totals(hours["weekday"].map(places), hours["hour"], n, colours))
     drawn.add_annotation(
         text=_scale(values, top, shown),
         x=1,
@@ -184,18 +188,19 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Pale
         hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
     )
     drawn.update_xaxes(
-        tickvals=list(range(0, 24, 3)),
-        ticktext=[f"{hour:02}:00" for hour in range(0, 24, 3)],
-        range=[-0.5, 23.5],
+        tickvals=[*range(0, 24, 3), TOTAL_X],
+        ticktext=[*(f"{hour:02}:00" for hour in range(0, 24, 3)), "Total"],
+        range=[-0.5, TOTAL_X + 0.7],
+        tickangle=0,
         showgrid=False,
         zeroline=False,
         fixedrange=True,
         tickfont={"color": colours.muted},
     )
     drawn.update_yaxes(
-        tickvals=list(range(1, 8)),
-        ticktext=[WEEKDAYS[day - 1][:3] for day in places],
-        range=[7.5, 0.5],
+        tickvals=[*range(1, 8), TOTAL_Y],
+        ticktext=[*(WEEKDAYS[day - 1][:3] for day in places), "Total"],
+        range=[TOTAL_Y + 0.5, 0.5],
         showgrid=False,
         zeroline=False,
         fixedrange=True,
@@ -204,6 +209,25 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Pale
         tickfont={"color": colours.text, "size": 13},
     )
     return drawn
+
+
+def _totals(rows: pd.Series, columns: pd.Series, n: pd.Series, colours: Palette) -> go.Bar:
+    """The number of each day and of each hour, and of all: text without a cell, which hears no click."""
+    days, each_hour = n.groupby(rows).sum(), n.groupby(columns).sum()
+    return go.Bar(
+        x=[*[TOTAL_X] * len(days), *each_hour.index, TOTAL_X],
+        base=[row - CELL / 2 for row in (*days.index, *[TOTAL_Y] * (len(each_hour) + 1))],
+        y=[CELL] * (len(days) + len(each_hour) + 1),
+        width=[1.4, *[1.4] * (len(days) - 1), *[CELL] * len(each_hour), 1.4],
+        marker={"color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        text=[_short(int(each)) for each in (*days, *each_hour, days.sum())],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        constraintext="none",
+        insidetextfont={"size": NUMBER_PX, "color": colours.muted},
+        hoverinfo="skip",
+    )
 
 
 def alt(hours: pd.DataFrame, shown: Shown) -> str:
@@ -226,13 +250,13 @@ def title(shown: Shown) -> str:
 def footnote(shown: Shown, timezone: str) -> str:
     """What a cell's colour and number say, and on whose clock."""
     what = (
-        "Colour: conversations started in that hour, on average over the times it came in the period"
+        "Conversations started in each hour of the week. Stronger colour: more of them an hour, on average"
         if shown == "volume"
-        else "Colour: median first response to the conversations started in that hour; the stronger, the longer"
+        else "Median first response to the conversations started in each hour of the week. Stronger colour: slower"
     )
     return (
-        f"{what}. Number: n, the {NOUNS[shown]} behind it; hatched below {FEW}. Blank: not in this period. "
-        f"Clock of {formatting.markdown(timezone)}. Click an hour to see its conversations."
+        f"{what}. Numbers: {NOUNS[shown]}; hatched below {FEW}. Blank: not in this period. "
+        f"Times in {formatting.markdown(timezone)}. Click an hour to see its conversations."
     )
 
 
@@ -247,7 +271,7 @@ def _top(values: pd.Series, n: pd.Series, shown: Shown) -> float:
 
 def _scale(values: pd.Series, top: float, shown: Shown) -> str:
     text = formatting.duration(top) if shown == "response" else f"{_average(top)} an hour"
-    return f"pale 0, strong {text}{' and more' if (values > top).any() else ''}"
+    return f"0 – {text}{' or more' if (values > top).any() else ''}"
 
 
 def _value(row: pd.Series, shown: Shown) -> str:

@@ -130,7 +130,7 @@ def test_a_click_on_a_cell_of_the_week_selects_its_hour(window: Callable[..., Wi
     page.wait_for_timeout(1000)
     box = week.bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + box["width"] * 14.5 / 24, box["y"] + box["height"] * 1.5 / 7)
+    page.mouse.click(box["x"] + box["width"] * 14.5 / 25.5, box["y"] + box["height"] * 1.5 / 8)
     expect(page).to_have_url(re.compile("cell=2-14"))
     expect(page.get_by_role("button", name="Hour of the week: Tuesday 14:00–15:00")).to_be_visible()
     expect(page.get_by_text(re.compile("^1–25 of"))).to_have_count(0)

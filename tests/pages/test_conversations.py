@@ -64,8 +64,8 @@ def test_the_sla_reading_is_the_first_thing_said(
     if entry == "app.py":
         page.switch_page(CONVERSATIONS).run()
     assert not page.exception
-    assert "100.0 % :gray[:small[answered within 15 minutes · n 3]]" in text_of(page)
-    assert "100.0 % :gray[:small[resolved within 4 hours · n 2]]" in text_of(page)
+    assert "100.0 % :gray[:small[answered within 15 minutes]]" in text_of(page)
+    assert "100.0 % :gray[:small[resolved within 4 hours]]" in text_of(page)
 
 
 def test_bands_charts_and_hands_are_those_counted_by_hand(
@@ -76,10 +76,16 @@ def test_bands_charts_and_hands_are_those_counted_by_hand(
     text = text_of(page)
     assert len(page.get("plotly_chart")) == 4
     assert text.count("**50.0 %** :gray[· 1]") == 2
-    assert "Answer 10 s, resolution 10 m" in text
-    assert "Answer 20 s, resolution 20 m" in text
+    assert "Median first response 10 s, resolution 10 m" in text
+    assert "Median first response 20 s, resolution 20 m" in text
     assert "of 3 started" in text
+    assert "**Handed to people**" in text
+    assert "not comparable: no first responses in the period before" in text
     assert [button.label for button in page.button if str(button.key).startswith("choose-")] == [
+        "3 in time",
+        "0 took longer",
+        "2 in time",
+        "0 took longer",
         "AI agent",
         "People",
         "Escalated",
@@ -193,6 +199,34 @@ def test_a_click_on_the_funnel_shows_the_rows_first(run_page: RunPage, three_con
     assert places == {1: True, 0: False}
 
 
+def test_the_headline_says_whether_it_changed_and_leads_to_its_rows(
+    run_page: RunPage, three_conversations: Site, send_events: SendEvents
+) -> None:
+    """Yesterday three of three were in time, the day before none of two; a click lists those behind a count."""
+    noon = (datetime.now(UTC) - timedelta(days=2)).replace(hour=12, minute=0, second=0, microsecond=0)
+    rows = [
+        {
+            "timestamp": noon.isoformat(),
+            "website_id": three_conversations.id,
+            "visitor_id": "v",
+            "event_type": "first_response",
+            "conversation_id": f"{three_conversations.id}-slow-{number}",
+            "duration_seconds": 901 + number,
+        }
+        for number in range(2)
+    ]
+    assert send_events("conversation_metrics", rows)["quarantined_rows"] == 0
+    yesterday = f"{noon + timedelta(days=1):%Y-%m-%d}"
+    asked = {"website": three_conversations.slug, "tz": "UTC", "range": f"{yesterday}..{yesterday}"}
+    page = run_page(CONVERSATIONS, **asked)
+    assert "+100.0 pp" in text_of(page)
+    assert "Grey marks: " in text_of(page)
+    assert "+100.0 pp" not in text_of(run_page(CONVERSATIONS, **asked, compare="off"))
+    page.button(key="choose-within-response:900").click().run()
+    assert query_of(page)["within"] == "response:900"
+    assert _table(page)["Conversation"] == ["a", "b", "c"]
+
+
 def test_the_course_follows_the_filter(run_page: RunPage, three_conversations: Site) -> None:
     """What is drawn over time is what is listed: a band without conversations has no course."""
     drawn = {}
@@ -252,7 +286,7 @@ def test_switches_are_kept_in_the_url(run_page: RunPage, three_conversations: Si
     page.button_group(key="heat_widget").set_value("response").run()
     assert query_of(page) | {"measure": "resolution", "heat": "response"} == query_of(page)
     assert "Resolution time by day" in text_of(page)
-    assert "the stronger, the longer" in text_of(page)
+    assert "Stronger colour: slower" in text_of(page)
 
 
 @pytest.mark.parametrize(

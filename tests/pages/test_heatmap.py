@@ -118,8 +118,21 @@ def test_the_week_begins_with_the_day_of_the_deployment() -> None:
     week = hours(("7-9", 6, 6, 30.0), ("1-9", 8, 8, 30.0), week_start="sunday")
     drawn = heatmap.figure(week, "volume", Cell(1, 9), palette())
     bars = drawn.data[0]
-    assert list(drawn.layout.yaxis.ticktext) == ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+    assert list(drawn.layout.yaxis.ticktext) == [*("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Total")]
     rows = {text: round(base + 0.5) for text, base in zip(bars.text, bars.base, strict=True) if text}
     assert rows == {"6": 1, "8": 2}
     assert (drawn.layout.shapes[0].y0, drawn.layout.shapes[0].y1) == (1.5, 2.5)
+    assert list(drawn.data[1].text[:2]) == ["6", "8"], "each total in the row of its day"
     assert list(week["weekday"].unique()) == [7, 1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("shown", ["volume", "response"])
+def test_days_and_hours_have_totals(shown: Shown) -> None:
+    """Seven days, twenty-four hours and all: of what the numbers in the cells count, and nothing for none."""
+    week = hours(("1-9", 12, 11, 300.0), ("2-9", 4, 3, 90_000.0), ("2-23", 30, 6, 60.0), days=14)
+    totals = heatmap.figure(week, shown, None, palette(is_dark=False)).data[1]
+    days, each_hour, whole = list(totals.text[:7]), list(totals.text[7:31]), totals.text[31]
+    assert [days[0], days[1], days[2]] == (["12", "34", ""] if shown == "volume" else ["11", "9", ""])
+    assert [each_hour[9], each_hour[23]] == (["16", "30"] if shown == "volume" else ["14", "6"])
+    assert whole == ("46" if shown == "volume" else "20")
+    assert totals.hoverinfo == "skip"
