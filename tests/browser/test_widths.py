@@ -13,6 +13,21 @@ from tests.browser.test_policy import SIGN_IN
 WIDTHS_PX = range(1600, 359, -50)
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 WALL = "/live?wall=on"
+MOST_SHIFTED = 0.1
+"""Cumulative layout shift; the usual bar of what a reader does not notice."""
+
+SHIFTS = """async () => {
+  const found = []
+  const note = list => list.getEntries().filter(each => !each.hadRecentInput).forEach(each => found.push(each))
+  const observer = new PerformanceObserver(note)
+  observer.observe({type: 'layout-shift', buffered: true})
+  await new Promise(done => setTimeout(done, 200))
+  note({getEntries: () => observer.takeRecords()})
+  const name = node => [...(node?.classList ?? [])].find(each => each.startsWith('st-key-')) ?? node?.dataset?.testid ?? '-'
+  const at = box => `${Math.round(box.x)},${Math.round(box.y)} ${Math.round(box.width)}x${Math.round(box.height)}`
+  return found.map(each => [each.value, each.sources.map(
+    one => `${name(one.node)} ${at(one.previousRect)} to ${at(one.currentRect)}`).join('; ')])
+}"""
 
 
 def faults(page: Page, width: int) -> list[str]:
@@ -44,3 +59,13 @@ def test_the_page_to_sign_in_is_whole_at_every_width(
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     found = {width: faults(page, width) for width in (*WIDTHS_PX, 360)}
     assert {width: each for width, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("path", [*PATHS.values(), WALL])
+def test_nothing_jumps_while_a_page_loads(window: Callable[..., Window], path: str, width: int) -> None:
+    """What loads last has its room from the first moment on."""
+    page = window(path, width=width, height=1000 if width > 390 else 844).page
+    settled(page)
+    shifts: list[tuple[float, str]] = page.evaluate(SHIFTS)
+    assert sum(value for value, _ in shifts) < MOST_SHIFTED, sorted(shifts, reverse=True)[:5]
