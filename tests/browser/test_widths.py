@@ -16,6 +16,9 @@ WALL = "/live?wall=on"
 MOST_SHIFTED = 0.1
 """Cumulative layout shift; the usual bar of what a reader does not notice."""
 
+UNSETTLED = {("/live", 390), (WALL, 390), ("/visitors", 1440)}
+"""Not yet within that bar, or not yet measured: what stands under the globe moves with it on a phone."""
+
 SHIFTS = """async () => {
   const found = []
   const note = list => list.getEntries().filter(each => !each.hadRecentInput).forEach(each => found.push(each))
@@ -63,7 +66,12 @@ def test_the_page_to_sign_in_is_whole_at_every_width(
 
 @pytest.mark.parametrize(
     ("path", "width"),
-    [("/", 1440), ("/satisfaction", 1440), ("/satisfaction", 390), ("/data_health", 390)],
+    [
+        (path, width)
+        for path in (*PATHS.values(), WALL)
+        for width in (1440, 390)
+        if (path, width) not in UNSETTLED
+    ],
 )
 def test_nothing_jumps_while_a_page_loads(window: Callable[..., Window], path: str, width: int) -> None:
     """What loads last has its room from the first moment on."""
