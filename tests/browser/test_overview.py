@@ -177,7 +177,10 @@ def _a_copied_link_has_what_was_understood(page: Page) -> None:
     expect(status).to_have_text("Copied")
     first, last = _days_of_a_week("Europe/London")
     expected = {"website": [_query(page.url)["website"][0]], "range": [f"{first}..{last}"], "metric": ["ai"]}
-    assert _query(page.evaluate("window.copied")) == expected | {"tz": ["Europe/London"]}
+    assert _query(page.evaluate("window.copied")) == expected | {
+        "tz": ["Europe/London"],
+        "compare": ["before"],
+    }
     page.evaluate("() => { navigator.clipboard.writeText = async () => { throw new Error('refused') } }")
     button.click()
     expect(status).to_contain_text("Press Ctrl+C")
