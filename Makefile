@@ -15,9 +15,9 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
-# Three workers on two cores: many a test waits, for a server to start or a page to be drawn.
+# Four workers on two cores: many a test waits, for a server to start or a page to be drawn.
 test: install $(TINYBIRD_CLI)
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 4
 
 check: install
 	$(BIN)/ruff format --check .
