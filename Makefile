@@ -17,7 +17,7 @@ run: install
 
 # Four workers on two cores: many a test waits, for a server to start or a page to be drawn.
 test: install $(TINYBIRD_CLI)
-	$(BIN)/pytest -n 4
+	$(BIN)/pytest -n 4 --dist worksteal
 
 check: install
 	$(BIN)/ruff format --check .

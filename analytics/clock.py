@@ -16,14 +16,12 @@ from importlib.metadata import version
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from analytics.weeks import WeekStart, week_of
+
 zoneinfo.reset_tzpath(to=())
 ZoneInfo.clear_cache()
 
 Bucket = Literal["hour", "day", "week"]
-WeekStart = Literal["monday", "sunday", "saturday"]
-
-FIRST_WEEKDAYS: Final[dict[WeekStart, int]] = {"monday": 0, "sunday": 6, "saturday": 5}
-"""The weekday that a week begins with, as `date.weekday` counts: 0 is Monday."""
 
 _SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
@@ -184,24 +182,6 @@ def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
     # A skipped reading: read with the offset before the gap it is too late, with the offset after it too early.
     change = _next_change(after, before + _SECOND, timezone)
     return before if change is None else change
-
-
-def week_of(day: date, week_start: WeekStart) -> date:
-    """The first day of the week that the day lies in.
-
-    >>> [f"{week_of(date(2026, 11, 26), start):%a %d}" for start in FIRST_WEEKDAYS]
-    ['Mon 23', 'Sun 22', 'Sat 21']
-    """
-    return day - timedelta(days=(day.weekday() - FIRST_WEEKDAYS[week_start]) % 7)
-
-
-def weekdays(week_start: WeekStart) -> tuple[int, ...]:
-    """The days of a week in their order, as `date.isoweekday` counts: 1 is Monday.
-
-    >>> weekdays("sunday")
-    (7, 1, 2, 3, 4, 5, 6)
-    """
-    return tuple((FIRST_WEEKDAYS[week_start] + day) % 7 + 1 for day in range(7))
 
 
 def floor_to_bucket(

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from analytics import clock, countries
+from analytics import clock, countries, weeks
 from analytics.country_codes import folded
 from analytics.intervals import wilson
 from analytics.periods import Period
@@ -223,7 +223,7 @@ def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
     >>> [hours for hours in hours_of_week(Period(start, end, london)).items() if hours[1] not in (0, 1)]
     [((7, 1), 2.0), ((7, 12), 0.75)]
     """
-    weekdays = clock.weekdays(period.week_start)
+    weekdays = weeks.weekdays(period.week_start)
     elapsed = {(weekday, hour): 0.0 for weekday in weekdays for hour in range(24)}
     spans = clock.offset_spans(period.start, period.end, period.timezone)
     ends = [*(span.start for span in spans[1:]), period.end]

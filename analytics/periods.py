@@ -23,8 +23,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from analytics import clock
-from analytics.clock import WeekStart
+from analytics import clock, weeks
+from analytics.weeks import WeekStart
 
 Unit = Literal["day", "week", "month", "quarter"]
 Name = Literal[
@@ -268,7 +268,7 @@ def unit_dates(unit: Unit, day: date, week_start: WeekStart = "monday") -> tuple
     if unit == "day":
         return day, day
     if unit == "week":
-        first = clock.week_of(day, week_start)
+        first = weeks.week_of(day, week_start)
         return first, first + timedelta(days=6)
     months = 1 if unit == "month" else 3
     month = (day.month - 1) // months * months  # 0-based, of the unit's first one

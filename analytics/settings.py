@@ -26,9 +26,9 @@ from pydantic import (
     field_validator,
 )
 
-from analytics.clock import WeekStart
 from analytics.errors import ConfigError
 from analytics.product_link import checked_template
+from analytics.weeks import WeekStart
 
 DEMO_EMAIL: Final = "demo@inbox-analytics.example"
 

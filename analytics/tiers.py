@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from analytics.clock import WeekStart, local_day
+from analytics.clock import local_day
 from analytics.comparison import BEFORE, Comparison, compared_period
 from analytics.periods import PRESETS, Period, Range, ceil_to_grid, resolve
+from analytics.weeks import WeekStart
 
 Tier = Literal["free", "paid"]
 

@@ -13,11 +13,12 @@ from typing import Final
 from analytics import clock, comparison, periods, tiers
 from analytics.access import Viewer, Website
 from analytics.buckets import bucket_for
-from analytics.clock import Bucket, WeekStart
+from analytics.clock import Bucket
 from analytics.comparison import BEFORE, OFF, WEEKDAYS, Comparison
 from analytics.periods import DEFAULT_RANGE, Period, Range
 from analytics.tiers import Clamped, Comparable
 from analytics.verdicts import Gate
+from analytics.weeks import WeekStart
 
 JUST_BEGUN: Final = "the day has just begun"
 NOTHING_BEFORE: Final = "no time has passed in the period before"

@@ -18,7 +18,7 @@ LAYERS: Final[tuple[frozenset[str], ...]] = (
     frozenset(
         {"errors", "clock", "comparison", "periods", "intervals", "mix", "budget", "sun", "tally", "exports"}
     )
-    | {"buckets"}
+    | {"buckets", "weeks"}
     | {"countries", "country_codes", "bounded_answer", "bounded_connection", "received"}
     | {"loopback", "demo_mode", "complaint", "scrubbing", "product_link"},
     frozenset({"telemetry"}),
@@ -49,7 +49,9 @@ PACKAGES: Final = ("cached", "ingest", "schemas", "sources", "web")
 
 SAME_LAYER: Final = {
     ("views", "access"),
+    ("clock", "weeks"),
     ("periods", "clock"),
+    ("periods", "weeks"),
     ("buckets", "clock"),
     ("buckets", "periods"),
     ("comparison", "buckets"),
@@ -96,6 +98,7 @@ PURE: Final = frozenset(
         "totals",
         "verdicts",
         "views",
+        "weeks",
         "wire",
     }
 )

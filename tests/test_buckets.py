@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 
 from analytics.buckets import bucket_for, bucket_starts, offered_buckets
-from analytics.clock import Bucket, WeekStart, floor_to_bucket, next_bucket
+from analytics.clock import Bucket, floor_to_bucket, next_bucket
 from analytics.periods import Range, resolve
+from analytics.weeks import WeekStart
 from tests.test_periods import LONDON, SANTIAGO, buckets, instants, ranges, utc, week_starts, zones
 
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from analytics.buckets import bucket_starts
-from analytics.clock import Bucket, WeekStart, local_day, local_midnight
+from analytics.clock import Bucket, local_day, local_midnight
 from analytics.comparison import (
     BEFORE,
     OFF,
@@ -22,6 +22,7 @@ from analytics.comparison import (
     shifted_period,
 )
 from analytics.periods import Period, Range, resolve
+from analytics.weeks import WeekStart
 from tests.test_periods import LONDON, buckets, dates, places, ranges, relative_ranges, utc, week_starts
 
 kinds = st.sampled_from((BEFORE, WEEKDAYS)) | st.integers(0, 400).map(

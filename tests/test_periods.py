@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import clock
+from analytics import clock, weeks
 from analytics.clock import (
     Bucket,
-    WeekStart,
     local_day,
     local_midnight,
     offset_spans,
@@ -27,6 +26,7 @@ from analytics.periods import (
     is_open,
     resolve,
 )
+from analytics.weeks import WeekStart
 from tests.zones import installed, tzif
 
 ZONES = (
@@ -161,7 +161,7 @@ def test_a_calendar_range_is_resolved_anew(
     end = min(local_midnight(last + timedelta(days=1), zone), floor_to_grid(now))
     assert period.start == local_midnight(first, zone) <= now
     assert period.end == (end if end - period.start >= GRID else period.start)
-    assert selected.unit != "week" or clock.week_of(first, week_start) == first
+    assert selected.unit != "week" or weeks.week_of(first, week_start) == first
     if selected.name in ("last-week", "last-month", "last-quarter"):
         present = Range.parse(str(selected).replace("last", "this"))
         assert period.end == resolve(present, now, zone, week_start).start

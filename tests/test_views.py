@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from analytics.access import Viewer, Website
 from analytics.buckets import bucket_starts
-from analytics.clock import Bucket, WeekStart
+from analytics.clock import Bucket
 from analytics.comparison import Comparison
 from analytics.identity import Identity
 from analytics.periods import PRESETS, Range
 from analytics.tiers import TIER_DAYS, Tier
 from analytics.views import ResolvedView, View, resolve
+from analytics.weeks import WeekStart
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 VIEWER = Viewer("u1", "Ann", False, Identity("ann@example.com", None))

@@ -18,13 +18,13 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.clock import WeekStart
 from analytics.demo_mode import require_listening_here
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.identity import Identity, identity_from_claims
 from analytics.readings import Answer
 from analytics.settings import load_settings
 from analytics.views import ResolvedView, View
+from analytics.weeks import WeekStart
 
 _ended: Final[dict[Identity, datetime]] = {}
 """Sign-ins that were ended here, and when."""

@@ -12,7 +12,6 @@ import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.clock import weekdays
 from analytics.conversations import Escalations
 from analytics.selection import (
     BAND_COUNT,
@@ -28,6 +27,7 @@ from analytics.selection import (
     parse_handled,
     parse_status,
 )
+from analytics.weeks import weekdays
 from pages.components import changes, filters, formatting, url_state
 from pages.components.distribution import band_label
 

@@ -154,7 +154,7 @@ def test_tables_leave_by_the_safe_button_alone(window: Callable[..., Window], ti
 @pytest.mark.parametrize(
     ("path", "width", "scheme", "charts"),
     [
-        pytest.param("/", 1440, "light", 2, id="Overview"),
+        pytest.param("/", 1440, "light", 1, id="Overview"),
         pytest.param("/conversations?band=response:0", 390, "dark", 4, id="Conversations"),
         pytest.param("/satisfaction", 1440, "dark", 4, id="Satisfaction"),
         pytest.param("/visitors?country=GB", 390, "light", 2, id="Visitors"),

@@ -125,7 +125,7 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
         timeout=30,
     )
     assert answer.json()["successful_rows"] == MANY_VISITORS
-    for path, place in (("/visitors", "[class*=st-key-pick-city-]"), ("/live", "[class*=st-key-busiest-]")):
+    for path, place in (("/visitors", "[class*=st-key-pick-city-]"), ("/live", ".places button")):
         opened = window(f"{path}?website=tea-classes&range=2d&window=30&tz=UTC")
         button = opened.page.locator(place).filter(has_text="material/home").first
         expect(button).to_be_visible()

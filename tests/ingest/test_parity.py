@@ -396,7 +396,7 @@ def test_the_command_ends_with_1_and_names_the_cause(history: History) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--range", "soon"), 2, "Not a range"),
+        (("--range", "soon"), 2, "Use today, 7d"),
         (("--range", f"{NOW + DAY:%Y-%m-%d}..{NOW + 9 * DAY:%Y-%m-%d}"), 2, "has not begun"),
         (("--timezone", "Mars/Base"), 2, "Not a timezone"),
         (("--tolerance", "2"), 2, "--tolerance"),

@@ -337,7 +337,7 @@ def test_todays_queries_stand_beside_the_budget(
     page = run_page(HEALTH, website=site.slug)
     spent = int(_cards(page)["Queries today"][0])
     assert spent >= 4
-    assert _cards(page)["Queries today"][1] == f"{spent} % of 100"
+    assert _cards(page)["Queries today"][1] == f"{spent}.0 % of 100"
     by_pipe = {pipe: row["Queries"] for pipe, row in _rows(page, "Share", by="Pipe").items()}
     assert {"data_freshness", "event_volume", "quarantined_rows"} <= set(by_pipe)
     assert sum(by_pipe.values()) == spent

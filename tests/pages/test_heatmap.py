@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from analytics import conversations
-from analytics.clock import WeekStart, parse_timezone
+from analytics.clock import parse_timezone
 from analytics.periods import Period
 from analytics.schemas import CONVERSATION_BREAKDOWN
 from analytics.selection import Cell
+from analytics.weeks import WeekStart
 from pages.components import heatmap
 from pages.components.heatmap import Shown
 from pages.components.palette import palette

@@ -42,9 +42,9 @@ TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {
         timestamptz="last_seen_at created_at deleted_at",
     ),
     "conversation": _columns(
-        text="id organization_id website_id visitor_id status sentiment resolved_by_ai_agent_id",
+        text="id organization_id website_id visitor_id status sentiment resolved_by_ai_agent_id resolved_by_user_id",
         number="sentiment_confidence resolution_time",
-        timestamptz="started_at first_response_at resolved_at escalated_at updated_at deleted_at",
+        timestamptz="started_at first_response_at resolved_at escalated_at created_at updated_at deleted_at",
     ),
     "feedback": _columns(
         text="id organization_id website_id conversation_id visitor_id topic comment",
