@@ -45,7 +45,7 @@ def draw(
                 st.badge(
                     "Demo data",
                     color="orange",
-                    help="Made up for trying things out; it grows while you look.",
+                    help="Sample data; new events keep arriving.",
                 )
             st.space("stretch")
             toolbar = st.container(width="content")

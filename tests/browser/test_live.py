@@ -325,10 +325,10 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., W
 
     The places keep their order while one of them has the keyboard.
     """
-    website_id, slug = _website(demo, offset=3)
-    for _ in range(15):
+    website_id, slug = _website(demo, offset=1)
+    for _ in range(25):
         _seen(demo, website_id, "Keytown", 10.0, 10.0)
-    for _ in range(9):
+    for _ in range(19):
         _seen(demo, website_id, "Farville", -10.0, -170.0)
     page = window(f"/live?website={slug}&window=30").page
     _globe(page)
@@ -346,7 +346,7 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., W
     assert (view["latitude"], view["longitude"]) == pytest.approx((-10, -170), abs=0.1)
     for _ in range(8):
         _seen(demo, website_id, "Farville", -10.0, -170.0)
-    expect(places.nth(1)).to_contain_text("17")
+    expect(places.nth(1)).to_contain_text("27")
     expect(places.nth(0)).to_contain_text("Keytown, FR")
     page.get_by_role("button", name="Zoom in").focus()
     expect(places.nth(0)).to_contain_text("Farville, FR")
