@@ -15,9 +15,9 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
-# Four workers on two cores: many a test waits, for a server to start or a page to be drawn.
+# Three workers on two cores: many a test waits, for a server to start or a page to be drawn. Idle workers take over what is left.
 test: install $(TINYBIRD_CLI)
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 check: install
 	$(BIN)/ruff format --check .
