@@ -27,7 +27,7 @@ class RightNow:
 
 
 def right_now(locations: pd.DataFrame) -> RightNow:
-    """The count and the cities with most visitors; 0 and no city when nobody is there.
+    """The count and the cities with most visitors; 0 and no city without visitors.
 
     Args:
         locations: As in `schemas.VISITOR_LOCATIONS`.

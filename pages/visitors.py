@@ -19,7 +19,7 @@ chosen, chips = breakdown.read_filters()
 filters.chips(chips)
 
 
-def nobody(longer: Range | None = None) -> None:
+def no_visitors(longer: Range | None = None) -> None:
     """What a panel says instead of rows: no data can exist (yet), no one matches, or no one came."""
     if resolved.visitors.is_empty:
         empty("No visitor data", f"{resolved.visitors_note} Choose another range.", longer)
@@ -51,7 +51,7 @@ def draw_course() -> None:
         reading = cached.visitor_timeseries(page.view, chosen)
         note_staleness(reading, page.timezone)
         if not (reading.value[metric.column] > 0).any():
-            nobody(page.longer)
+            no_visitors(page.longer)
             return
         before = resolved.visitors_before
         charts.draw_series(
@@ -74,7 +74,7 @@ def draw_countries() -> None:
         note_staleness(reading, page.timezone)
         values = reading.value.of("country")
         if not len(values):
-            nobody()
+            no_visitors()
             return
         places, rows = st.columns([8, 5], gap="medium", vertical_alignment="top")
         with places:
@@ -107,7 +107,7 @@ def draw_dimension(dimension: Dimension) -> None:
                 export.offer(page, name, files.visitor_values, dimension, chosen, only=chips)
         else:
             st.markdown(f"**{breakdown.WORDING[dimension].title}**")
-            nobody()
+            no_visitors()
 
 
 draw_totals()

@@ -215,7 +215,7 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
             with st.container(
                 horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
             ):
-                _choose(HANDLED[who], "handled", who, is_chosen=chosen == who)
+                filters.choose(HANDLED[who], "handled", who, is_chosen=chosen == who)
                 st.markdown(f"**{formatting.rate(share)}** :gray[· {formatting.count(n)}]", width="content")
             st.progress(0.0 if pd.isna(share) else float(share))
             st.caption(
@@ -243,7 +243,7 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int], select
             escalated, ratio = escalations.escalated, escalations.ratio
             of = f"of {formatting.count(escalations.started)} started"
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            _choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
+            filters.choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
             st.markdown(
                 f"**{formatting.rate(ratio)}** :gray[· {formatting.count(escalated)}]", width="content"
             )
@@ -252,15 +252,3 @@ def draw_escalations(escalations: Escalations, selected: tuple[int, int], select
             # No caption: its fainter ink leaves green and red too little contrast.
             said = [f":gray[{of}]", *([] if is_narrowed else changes.line(escalations.delta))]
             st.markdown(f":small[{' · '.join(said)}]", width="content")
-
-
-def _choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
-    """A name that selects, or takes the selection away when it is selected."""
-    if st.button(
-        label,
-        key=f"choose-{name}-{value}",
-        type="tertiary",
-        icon=":material/check:" if is_chosen else ":material/filter_alt:",
-        help="Show all again" if is_chosen else "Show only these on this page",
-    ):
-        filters.toggle(name, value)

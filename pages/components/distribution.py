@@ -70,28 +70,20 @@ def draw_headline(
     if said := changes.line(delta):
         st.markdown(f":small[{' · '.join(said)}]")
     within = int(bands["conversations"].head(band + 1).sum())
-    seconds = Limit(measure, int(row["longest_seconds"]))
+    in_time = Limit(measure, int(row["longest_seconds"]))
     with st.container(horizontal=True, gap="small", key=f"in-time-{measure}"):
-        _choose(
-            f"{formatting.count(within)} in time", "within", seconds, is_chosen=selection.within == seconds
+        filters.choose(
+            f"{formatting.count(within)} in time",
+            "within",
+            str(in_time),
+            is_chosen=selection.within == in_time,
         )
-        _choose(
+        filters.choose(
             f"{formatting.count(total - within)} took longer",
             "longer",
-            seconds,
-            is_chosen=selection.longer == seconds,
+            str(in_time),
+            is_chosen=selection.longer == in_time,
         )
-
-
-def _choose(label: str, name: str, limit: Limit, *, is_chosen: bool) -> None:
-    if st.button(
-        label,
-        key=f"choose-{name}-{limit}",
-        type="tertiary",
-        icon=":material/check:" if is_chosen else ":material/filter_alt:",
-        help="Show all again" if is_chosen else "Show only these on this page",
-    ):
-        filters.toggle(name, str(limit))
 
 
 def draw_bands(

@@ -37,6 +37,25 @@ def write_toggled(name: str, value: str) -> None:
     url_state.change({name: None if url_state.value(name) == value else value, "page": None})
 
 
+def choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
+    """Draw a name that sets a filter at a click, or takes it away while it is set.
+
+    Args:
+        label: what is shown.
+        name: URL parameter.
+        value: what it is set to.
+        is_chosen: whether it is set to that.
+    """
+    if st.button(
+        label,
+        key=f"choose-{name}-{value}",
+        type="tertiary",
+        icon=":material/check:" if is_chosen else ":material/filter_alt:",
+        help="Show all again" if is_chosen else "Show only these on this page",
+    ):
+        toggle(name, value)
+
+
 def chips(shown: Mapping[str, str]) -> None:
     """Draw one chip per filter that is set; a click removes it.
 

@@ -160,7 +160,7 @@ def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
 
 
 def whereabouts(chosen: Cell, levels: Sequence[pd.DataFrame]) -> tuple[float, float, int]:
-    """Latitude and longitude of a cell's visitors, and how many they are; its middle and 0 when nobody is there."""
+    """Latitude and longitude of a cell's visitors, and how many they are; its middle and 0 without visitors."""
     for level in levels:
         found = level[level["cell"] == str(chosen)]
         if len(found):

@@ -294,7 +294,7 @@ def test_switches_are_kept_in_the_url(run_page: RunPage, three_conversations: Si
     [
         ("band", "response:9", "filter"),
         ("cell", "9-99", "filter"),
-        ("handled", "nobody", "filter"),
+        ("handled", "robots", "filter"),
         ("escalated", "maybe", "filter"),
         ("measure", "<script>", "chart"),
         ("heat", "x", "chart"),

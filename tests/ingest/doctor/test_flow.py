@@ -117,13 +117,17 @@ def test_each_website_that_stopped_has_a_line(
 ) -> None:
     """By its slug, with what is usual for it and what to do; one that flows is counted, a foreign one is not."""
     flowing = product.add_website(f"flowing-{product.key}")
-    for website_id, since in ((product.website_id, 2 * 86_400), (flowing, 5), ("of-nobody", 9 * 86_400)):
+    for website_id, since in (
+        (product.website_id, 2 * 86_400),
+        (flowing, 5),
+        ("not-in-postgres", 9 * 86_400),
+    ):
         server.send("visitor_events", [event("seen", since + 300 * back, website_id) for back in range(30)])
     found_websites = found(environment(local_stack, **of_server(server)), "websites")
     (stopped,) = (text for level, text in found_websites.values() if level == "warning")
     assert "stopped: newest event 2 days ago, usually not longer than 5 min without one" in stopped
     assert "Check that the product still emits for it" in stopped
-    assert "of-nobody" not in found_websites
+    assert "not-in-postgres" not in found_websites
     level, counts = found_websites["all"]
     assert (level, "1 stopped" in counts, "1 flow as usual" in counts) == ("ok", True, True)
 
