@@ -68,10 +68,11 @@ class Page:
 
     @property
     def longer(self) -> Range | None:
-        """A range that is longer than the one shown, for a panel without anything; None where there is none."""
-        first, last = self.days
+        """The next longer range that ends today and holds the one shown, for a panel without data; None at the longest."""
+        first, _ = self.days
+        today, _ = self.today
         reach = tiers.visitor_reach_days if self.data == "visitors" else tiers.TIER_DAYS.__getitem__
-        return tiers.longer_range((last - first).days + 1, reach(self.website.tier))
+        return tiers.longer_range((today - first).days + 1, reach(self.website.tier))
 
     @property
     def today(self) -> tuple[date, date]:

@@ -52,3 +52,10 @@ def test_the_wall_of_a_day_that_has_just_begun(
     assert not page.error
     markup = " ".join(str(each.proto.body) for each in page.get("html"))
     assert f"<b>{formatting.MISSING}</b><span>Median response</span>" in markup
+
+
+def test_an_empty_panel_offers_a_range_that_is_longer(run_page: RunPage, site: Site, young_day: str) -> None:
+    """Though today has nothing to show yet, "Last 7 days" is not offered in place of itself."""
+    page = run_page("app.py", website=site.slug, tz=young_day, range="7d")
+    offers = {button.label for button in page.button if str(button.key).startswith("longer-")}
+    assert offers == {"Show the last 21 days"}
