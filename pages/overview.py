@@ -35,7 +35,7 @@ def draw_kpis() -> None:
         except AnalyticsError:
             series = None
         cards.draw_cards(board.value, series, page.view)
-        export.offer(page, "kpis", files.kpis)
+        export.offer(page, "kpis", files.kpis, chart="Key figures", drawn=export.CARDS)
 
 
 @st.fragment(parallel=True)

@@ -7,7 +7,7 @@ export default function ({ data, parentElement }) {
     const shown = panel.querySelector(data.of)
     if (!shown || !shown.clientWidth) return say('Nothing is drawn yet.')
     try {
-      const drawn = shown instanceof HTMLCanvasElement ? shown : await drawnAnew(shown)
+      const drawn = shown instanceof HTMLCanvasElement ? shown : await drawnAnew(shown, shown.matches('.js-plotly-plot') ? chartOf(shown) : copyOf(shown))
       if (isBlank(drawn)) return say('Nothing is drawn yet.')
       const picture = under(data, drawn, drawn.width / shown.clientWidth, getComputedStyle(button))
       const file = await new Promise(done => picture.toBlob(done, 'image/png'))
@@ -60,18 +60,16 @@ function wrapped(text, width, ink) {
   return lines
 }
 
-/** A canvas with a Plotly chart: its SVG as an image, which knows no typefaces but those it brings along. */
-async function drawnAnew(chart) {
-  const { clientWidth: width, clientHeight: height } = chart
-  const whole = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
+/** A canvas with the nodes, drawn in the place of what is shown: as an image, which knows no typefaces but those it brings along. */
+async function drawnAnew(shown, nodes) {
+  const { clientWidth: width, clientHeight: height } = shown
+  const whole = svg('svg')
   whole.setAttribute('viewBox', `0 0 ${width} ${height}`)
   whole.setAttribute('width', width * SHARPNESS)
   whole.setAttribute('height', height * SHARPNESS)
-  const faces = document.createElementNS('http://www.w3.org/2000/svg', 'style')
-  const text = chart.querySelector('.main-svg text')
+  const faces = svg('style'), text = shown.querySelector('.main-svg text, p')
   faces.textContent = text ? await facesOf(getComputedStyle(text).fontFamily) : ''
-  whole.append(faces, ...[...chart.querySelectorAll('.main-svg')].map(svg => svg.cloneNode(true)))
-  for (const hover of whole.querySelectorAll('.hoverlayer')) hover.replaceChildren()
+  whole.append(faces, ...nodes)
   // Plotly names clips and patterns by the whole address of the page; in the image they are its own.
   const source = new XMLSerializer().serializeToString(whole).replace(/url\((&quot;|["']?)[^)#]*#/g, 'url($1#')
   const image = new Image()
@@ -83,6 +81,30 @@ async function drawnAnew(chart) {
   canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height)
   return canvas
 }
+
+/** The layers of a Plotly chart, without what is said of a point under the pointer. */
+function chartOf(chart) {
+  const layers = [...chart.querySelectorAll('.main-svg')].map(layer => layer.cloneNode(true))
+  for (const hover of layers.flatMap(layer => [...layer.querySelectorAll('.hoverlayer')])) hover.replaceChildren()
+  return layers
+}
+
+/** A copy of a part of the page whose elements carry their styles, since no style sheet reaches into an image. */
+function copyOf(part) {
+  const copy = part.cloneNode(true), frame = svg('foreignObject')
+  const originals = [part, ...part.querySelectorAll('*')], copies = [copy, ...copy.querySelectorAll('*')]
+  for (const [number, original] of originals.entries()) {
+    const style = getComputedStyle(original)
+    copies[number].setAttribute('style', [...style].map(name => `${name}:${style.getPropertyValue(name)}`).join(';'))
+  }
+  for (const button of copy.querySelectorAll('button')) button.remove()
+  frame.setAttribute('width', '100%')
+  frame.setAttribute('height', '100%')
+  frame.append(copy)
+  return [frame]
+}
+
+const svg = name => document.createElementNS('http://www.w3.org/2000/svg', name)
 
 /** The rules of the page's own typefaces among those named, their files within them. */
 async function facesOf(families) {

@@ -31,6 +31,7 @@ _WORDS: dict[Measures, dict[Verdict, str]] = {
 MORE_DECIMALS = 2
 """An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
 
+SUFFIXES: dict[Unit, str] = {"relative": "%", "pp": "pp", "points": "points"}
 LARGEST_END = 10_000
 """An upper end beyond a hundredfold, in percent, says no more than that nothing bounds it."""
 
@@ -107,10 +108,10 @@ def change_text(delta: Delta) -> str | None:
 
 
 def range_text(delta: Delta) -> str | None:
-    """Between what the change plausibly is, in the chip's unit, as `between`; None without a change or with too little to tell.
+    """Between what the change plausibly is, as `between`; None without a change or with too little to tell.
 
     >>> range_text(Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06))
-    'between −58 and +6'
+    'between −58 and +6 %'
     """
     if delta.change is None or delta.low is None or delta.high is None:
         return None
@@ -121,19 +122,19 @@ def between(low: float, high: float, unit: Unit) -> str | None:
     """The ends of a change's range; None where both read as the same number, as for values that are all equal.
 
     >>> between(0.002, 0.098, "relative"), between(-1.24, 9.0, "pp")
-    ('between +0.2 and +9.8', 'between −1.2 and +9.0')
+    ('between +0.2 and +9.8 %', 'between −1.2 and +9.0 pp')
     """
     scale = 100 if unit == "relative" else 1
     low, high = low * scale, high * scale
     fewest = SHOWN_DECIMALS[unit]
     if high > LARGEST_END:
-        return f"{next(_ways((low,), fewest))[0]} or more"
+        return f"{next(_ways((low,), fewest))[0]} {SUFFIXES[unit]} or more"
     texts = next((texts for texts in _ways((low, high), fewest) if texts[0] != texts[1]), None)
-    return None if texts is None else f"between {texts[0]} and {texts[1]}"
+    return None if texts is None else f"between {texts[0]} and {texts[1]} {SUFFIXES[unit]}"
 
 
 def in_words(delta: Delta) -> str | None:
-    """The change with its range in one line, "−36 %, between −58 and +6"; None where there is no change."""
+    """The change with its range in one line, "−36 %, between −58 and +6 %"; None where there is no change."""
     if delta.change is None:
         return None
     return ", ".join(part for part in (change_text(delta), range_text(delta)) if part)

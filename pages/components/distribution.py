@@ -22,8 +22,8 @@ HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
 DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
 NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
 ROW_PX, HEAD_PX = 34, 22
-COLUMNS_PX = (52, 92, 144)
-LABEL_PX = 92
+COLUMNS_PX = (54, 97, 151)
+LABEL_PX = 85
 
 
 def band_label(index: int) -> str:

@@ -16,7 +16,7 @@ from analytics.clock import parse_timezone
 from pages.components import ASSETS, download, files, filters, formatting
 from pages.components.chrome import Page
 
-CHART = ".js-plotly-plot"
+CHART, CARDS = ".js-plotly-plot", ".st-key-kpi-grid"
 
 _picture, _csv = (
     st.components.v2.component(
@@ -35,6 +35,7 @@ def offer(
     read: Callable[..., files.Table],
     *arguments: object,
     chart: str | None = None,
+    drawn: str = CHART,
     only: Mapping[str, str] = MappingProxyType({}),
     days: tuple[date, date] | None = None,
 ) -> None:
@@ -48,6 +49,7 @@ def offer(
         read: one of `files.FILES`, which reads what the panel draws.
         arguments: what it takes after the view.
         chart: what the panel's chart shows of them, in words; a second button downloads that as PNG. None without one.
+        drawn: CSS selector of that chart, or of the cards.
         only: what these rows are narrowed by, as for `filters.chips`; the file says it.
         days: first and last day that the rows cover; None for those of the page.
     """
@@ -60,7 +62,7 @@ def offer(
                 before = periods.days_label(*page.compared.local_days())
                 dates += f" vs {formatting.without_year(before, dates)}"
             about = " · ".join((chart, *filters.in_words(only), f"{dates} ({page.timezone})"))
-            _offer_picture(page, name, CHART, f"{file}.png", about)
+            _offer_picture(page, name, drawn, f"{file}.png", about)
         asked = download.request(page.view, read, arguments, dict(only), st.session_state.get("page", ""))
         _csv(key=f"csv-{name}", width="content", data={"request": asked, "file": f"{file}.csv"})
 

@@ -1,6 +1,7 @@
-"""The course beside a number: a bar for each finished bucket, from zero, with its day and value on hover.
+"""The course beside a number: a bar for each bucket, from zero, with its day and value on hover.
 
-Owns how a course looks. A bucket without a value has no bar; one whose value is zero has a line.
+Owns how a course looks. A bucket without a value has no bar, one whose value is zero has a line, and one that is not
+over is an outline.
 """
 
 from collections.abc import Callable
@@ -27,17 +28,24 @@ class Point:
         label: Which hour, day or week.
         value: None where it has none.
         text: The value as it reads.
+        is_open: True while the bucket is not over.
     """
 
     label: str
     value: float | None
     text: str
+    is_open: bool
+
+    @property
+    def when(self) -> str:
+        """The label, and that it is not over."""
+        return f"{self.label} so far" if self.is_open else self.label
 
 
 def course_of(
     series: pd.DataFrame | None, column: str, text: Callable[[float | None], str]
 ) -> tuple[Point, ...]:
-    """Compute the course of a column over the finished buckets of the current period; empty without any value.
+    """Compute the course of a column over the buckets of the current period; empty without any value.
 
     Args:
         series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no course.
@@ -46,12 +54,16 @@ def course_of(
     """
     if series is None:
         return ()
-    rows = series[(series["period"] == "current") & series["is_complete"].astype(bool)]
+    rows = series[series["period"] == "current"]
     if rows[column].isna().all():
         return ()
     labels = time_axis.bucket_labels(rows["bucket_start"], _bucket(rows))
     values = [None if pd.isna(value) else float(value) for value in rows[column]]
-    return tuple(Point(label, value, text(value)) for label, value in zip(labels, values, strict=True))
+    is_open = ~rows["is_complete"].astype(bool)
+    return tuple(
+        Point(label, value, text(value), running)
+        for label, value, running in zip(labels, values, is_open, strict=True)
+    )
 
 
 def draw(course: tuple[Point, ...], title: str) -> None:
@@ -71,7 +83,7 @@ def _html(course: tuple[Point, ...], title: str, colour: str) -> str:
     bars = "".join(_bar(point, highest) for point in course)
     last = known[-1]
     top = max(known, key=lambda point: point.value or 0.0)
-    alt = f"{title} over time: highest {top.text} on {top.label}, last {last.text} on {last.label}"
+    alt = f"{title} over time: highest {top.text} on {top.when}, last {last.text} on {last.when}"
     return (
         f'<div class="sparkline" role="img" aria-label="{escape(alt)}" style="height:{HEIGHT_PX}px;color:{colour}">'
         f"{bars}</div>"
@@ -82,9 +94,9 @@ def _bar(point: Point, highest: float) -> str:
     if point.value is None:
         return f'<span title="{escape(point.label)}: no value"></span>'
     share = 100 * max(point.value, 0.0) / highest if highest > 0 else 0.0
-    return (
-        f'<span title="{escape(f"{point.label}: {point.text}")}"><i style="height:{share:.1f}%"></i></span>'
-    )
+    said = f"{point.when}: {point.text}"
+    kind = ' class="open"' if point.is_open else ""
+    return f'<span title="{escape(said)}"><i{kind} style="height:{share:.1f}%"></i></span>'
 
 
 def _bucket(rows: pd.DataFrame) -> Bucket:

@@ -108,6 +108,8 @@ def lay_time_axis(
         fixedrange=True,
         tickfont={"color": colours.muted},
         automargin=True,
+        # A tick's label leaves the month out; what is pointed at is called by its whole name.
+        unifiedhovertitle={"text": "%{x}"},
     )
 
 

@@ -154,7 +154,7 @@ def test_tables_leave_by_the_safe_button_alone(window: Callable[..., Window], ti
 @pytest.mark.parametrize(
     ("path", "width", "scheme", "charts"),
     [
-        pytest.param("/", 1440, "light", 1, id="Overview"),
+        pytest.param("/", 1440, "light", 2, id="Overview"),
         pytest.param("/conversations?band=response:0", 390, "dark", 4, id="Conversations"),
         pytest.param("/satisfaction", 1440, "dark", 4, id="Satisfaction"),
         pytest.param("/visitors?country=GB", 390, "light", 2, id="Visitors"),
@@ -164,17 +164,19 @@ def test_tables_leave_by_the_safe_button_alone(window: Callable[..., Window], ti
 def test_every_chart_leaves_as_the_picture_that_is_seen(
     window: Callable[..., Window], path: str, width: int, scheme: str, charts: int
 ) -> None:
-    """The PNG is the chart in twice its size, letter for letter, under what it shows; its file says so as well."""
+    """The PNG is the chart, or the cards, in twice its size, letter for letter, under what it shows; its file says so as well."""
     query = f"{'&' if '?' in path else '?'}website=northwind-outdoor"
     page = window(f"{path}{query}", width=width, scheme=scheme).page
-    panels = page.locator("[class*=st-key-panel-]").filter(has=page.locator(".js-plotly-plot"))
+    drawn_ones = ".js-plotly-plot, .st-key-kpi-grid"
+    panels = page.locator("[class*=st-key-panel-]").filter(has=page.locator(drawn_ones))
     panels = panels.filter(has_not=page.locator("[class*=st-key-panel-]"))
     expect(panels).to_have_count(charts)
     settled(page)
     names = set()
     for number in range(charts):
-        chart = panels.nth(number).locator(".js-plotly-plot")
-        shown = Image.open(io.BytesIO(chart.screenshot())).convert("L")
+        chart = panels.nth(number).locator(drawn_ones)
+        unpressed = "[class*=st-key-explain-] { visibility: hidden }"
+        shown = Image.open(io.BytesIO(chart.screenshot(style=unpressed))).convert("L")
         with page.expect_download() as coming:
             panels.nth(number).get_by_role("button", name="PNG").click()
         names.add(coming.value.suggested_filename)

@@ -232,16 +232,19 @@ def test_the_90th_percentile_has_an_axis_of_its_own(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_course_starts_at_zero_and_names_each_value() -> None:
-    """A wobble of 3 % is 3 % of the height; neither a bucket without a value has a bar nor one that is not over."""
-    series = hourly({0: 97.0, 1: 100.0, 3: 0.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
+    """A wobble of 3 % is 3 % of the height; a bucket without a value has no bar, and one that is not over says so."""
+    series = hourly({0: 97.0, 1: 100.0, 3: 0.0, 4: 50.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
     course = sparkline.course_of(series, "median_response_seconds", formatting.duration)
-    assert [point.value for point in course] == [97.0, 100.0, None, 0.0]
+    assert [point.value for point in course] == [97.0, 100.0, None, 0.0, 50.0]
     html = sparkline._html(course, "Response", "#123456")
-    assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0"]
-    assert re.findall(r'title="([^"]+)"', html) == [
+    assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0", "50.0"]
+    *over, running = re.findall(r'title="([^"]+)"', html)
+    assert over == [
         f"{point.label}: {point.text}" if point.value is not None else f"{point.label}: no value"
-        for point in course
+        for point in course[:4]
     ]
+    assert running == f"{course[4].label} so far: 50 s"
+    assert html.count('class="open"') == 1
     assert "1 m 40 s" in html
 
 

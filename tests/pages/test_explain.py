@@ -43,7 +43,7 @@ def test_every_reading_has_its_name_and_exact_seconds() -> None:
         ("90 % within (p90)", "8 m 6 s (486 s)"),
         ("95 % interval", "1 m 30 s to 1 m 46 s"),
         ("Counted", "685 responses"),
-        ("Change", "−24 %, between −31 and −16"),
+        ("Change", "−24 %, between −31 and −16 %"),
         ("Period before", "2 m 9 s (129 s)"),
         ("Counted, period before", "742 responses"),
     ]

@@ -67,7 +67,7 @@ def test_explain_tells_both_parts_and_the_shares() -> None:
         ("More handled by AI: AI 25.0 % before, 75.0 % now", "−98 %"),
     ]
     ranged = replace(SHIFT, own_interval=Interval(-0.5, 0.9))
-    assert mix.facts(kpi(ranged))[0] == ("AI and people each", "0 %, between −50 and +90")
+    assert mix.facts(kpi(ranged))[0] == ("AI and people each", "0 %, between −50 and +90 %")
     same = Split(-0.2, 0.0, 0.5, 0.5, is_shift_real=False)
     assert mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50.0 % before, 50.0 % now", "0 %")
     assert mix.facts(kpi(None)) == []
