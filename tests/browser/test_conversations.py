@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Window
@@ -146,19 +145,3 @@ def test_pages_of_the_list_are_in_the_address(window: Callable[..., Window]) -> 
     expect(page.get_by_text(re.compile("^26–50 of"))).to_be_visible()
     page.go_back()
     expect(page.get_by_text(re.compile("^1–25 of"))).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_never_scrolls_sideways(window: Callable[..., Window], scheme: str) -> None:
-    """At 390 px everything stands within the screen, and no label of a band is cut."""
-    page = window(PATH, width=390, height=844, scheme=scheme).page
-    _bars(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    cut = page.evaluate(
-        "[...document.querySelectorAll('.st-key-panel-bands-response .js-plotly-plot text')]"
-        ".filter(text => { const plot = text.closest('.js-plotly-plot').getBoundingClientRect();"
-        " const box = text.getBoundingClientRect();"
-        " return box.width > 0 && (box.left < plot.left - 1 || box.right > plot.right + 1) })"
-        ".map(text => text.textContent)"
-    )
-    assert cut == []

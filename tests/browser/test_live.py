@@ -43,7 +43,8 @@ def _globe(page: Page) -> Image.Image:
 
 
 def _colours(picture: Image.Image) -> Counter[tuple[int, ...]]:
-    return Counter(tuple(pixel) for pixel in picture.get_flattened_data())  # type: ignore[arg-type]  # RGB: tuples
+    found = picture.getcolors(picture.width * picture.height) or []
+    return Counter({colour: count for count, colour in found})  # type: ignore[misc]  # RGB: tuples
 
 
 def _is_near(colour: tuple[int, ...], wanted: Sequence[int]) -> bool:
@@ -303,11 +304,12 @@ def _dots(page: Page) -> set[tuple[float, float]]:
     box = page.locator(".st-key-globe-view").bounding_box()
     assert box is not None
     picture = _globe(page)
+    accents = {colour for colour in _colours(picture) if _is_near(colour, ACCENT)}
     spots = {
         (x // 8, y // 8): (box["x"] + x, box["y"] + y)
         for x in range(picture.width)
         for y in range(picture.height)
-        if _is_near(picture.getpixel((x, y)), ACCENT)  # type: ignore[arg-type]  # RGB: tuples
+        if picture.getpixel((x, y)) in accents
     }
     return set(spots.values())
 

@@ -32,12 +32,7 @@ SIGN_IN = {
     ("path", "drawn"),
     [
         ("/", (CHART, SPARKLINE, BUTTON)),
-        ("/conversations", (CHART, TABLE, BUTTON)),
-        ("/satisfaction", (CHART, BUTTON)),
-        ("/visitors", (CHART, SPARKLINE, BUTTON)),
         ("/live", (GLOBE, CHART, TABLE, BUTTON)),
-        ("/data_health", (TABLE, BUTTON)),
-        ("/live?wall=1", (GLOBE,)),
     ],
 )
 def test_every_kind_of_drawing_is_there(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics.ingest.watermarks import peek
+from analytics.ingest.watermarks import Watermark, peek
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
 from tests.product import Product
@@ -26,24 +26,23 @@ def history(local_stack: LocalStack, product: Product, tmp_path: Path) -> Histor
 
 
 def kill_at_random(history: History, command: tuple[str, ...], dice: random.Random) -> tuple[bool, bool]:
-    """Starts the command and kills it soon after its work has begun; whether it was at work, and left a doubt."""
-    began = {path: path.stat().st_mtime_ns for path in history.state_dir.glob("*.lock")}
+    """Starts the command and kills it soon after its first batch; whether it was at work, and left a doubt."""
+    began = marks(history)
     process = history.start(*command, *OPTIONS)
     deadline = time.monotonic() + START_SECONDS
-    while process.is_alive() and time.monotonic() < deadline:
-        locks = {path: path.stat().st_mtime_ns for path in history.state_dir.glob("*.lock")}
-        if locks and locks != began:
-            break
+    while process.is_alive() and marks(history) == began and time.monotonic() < deadline:
         time.sleep(0.002)
-    time.sleep(dice.uniform(0.0, 1.5))
+    time.sleep(dice.uniform(0.0, 0.5))
     was_at_work = process.is_alive()
     process.kill()
     process.join()
-    website_id = history.product.website_id
-    marks = [
-        peek(history.state_dir, history.stack.host, website_id, name) for name in ("conversation", "feedback")
-    ]
-    return was_at_work, any(mark is not None and mark.doubt is not None for mark in marks)
+    return was_at_work, any(mark is not None and mark.doubt is not None for mark in marks(history))
+
+
+def marks(history: History) -> list[Watermark | None]:
+    """How far both histories of the website are."""
+    directory, host, website_id = history.state_dir, history.stack.host, history.product.website_id
+    return [peek(directory, host, website_id, name) for name in ("conversation", "feedback")]
 
 
 @pytest.mark.parametrize("seed", range(3))

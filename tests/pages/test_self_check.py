@@ -330,10 +330,8 @@ def closed_days(timezone: str, first_ago: int, last_ago: int) -> tuple[str, date
 
 
 VIEWS = [
-    pytest.param(None, "UTC", 9, 2, id="free, UTC"),
     pytest.param(None, "Asia/Kolkata", 20, 10, id="free, Kolkata"),
     pytest.param("pro", "America/Santiago", 13, 1, id="paid, Santiago"),
-    pytest.param("pro", "Europe/London", 28, 15, id="paid, London"),
     pytest.param("pro", "Pacific/Chatham", 12, 3, id="paid, Chatham"),
     pytest.param("pro", "Test/Shifted", 9, 1, id="paid, the clocks changed within"),
 ]

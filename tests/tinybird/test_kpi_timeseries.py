@@ -329,7 +329,10 @@ def _period_of(rows: list[Row], index: int, end: str) -> dict[str, str]:
     ],
 )
 def test_a_bucket_is_a_period_of_its_own(website: Website, timezone: str, bucket: Bucket) -> None:
-    """Its numbers are the card's for that bucket alone, over reopened, duplicated and mixed events, in both periods."""
+    """Its numbers are the card's for that bucket alone, over reopened, duplicated and mixed events, in both periods.
+
+    Of the many hours every third is asked for.
+    """
     website.conversations(*_random_events(seed=7))
     days = 14 if bucket != "hour" else 1
     start = datetime(2026, 10, 24, 5, 35, tzinfo=UTC)
@@ -340,9 +343,9 @@ def test_a_bucket_is_a_period_of_its_own(website: Website, timezone: str, bucket
     for name, end in (("current", period["date_to"]), ("previous", period["date_from"])):
         of_period = [row for row in rows if row["period"] == name]
         assert len(of_period) > 2
-        for index, row in enumerate(of_period):
+        for index in {*range(0, len(of_period), 3 if bucket == "hour" else 1), len(of_period) - 1}:
             card = website.ask("inbox_analytics", **_period_of(of_period, index, end))[0]
-            assert [row[column] for column in KPIS] == [card[column] for column in KPIS]
+            assert [of_period[index][column] for column in KPIS] == [card[column] for column in KPIS]
     assert sum(row["ai_resolved"] for row in rows) > 0
 
 
@@ -353,7 +356,7 @@ def test_a_bucket_is_a_period_of_its_own(website: Website, timezone: str, bucket
     which=st.integers(0, 28),
 )
 @settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate]
+    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate]
 )
 def test_the_point_of_a_day_is_that_days_card_whatever_the_range(
     website: Website, zone: str, first: date, days: int, which: int
