@@ -67,8 +67,8 @@ def palette(*, is_dark: bool | None = None) -> Palette:
         better=option("greenColor"),
         worse=option("redColor"),
         ocean="#182136" if is_dark else "#E9EDF6",
-        land="#384361" if is_dark else "#CDD4E4",
-        border="#5A678A" if is_dark else "#FFFFFF",
+        land="#4A587F" if is_dark else "#CDD4E4",
+        border="#707EA8" if is_dark else "#FFFFFF",
         night="#05070C" if is_dark else "#3B4468",
         scale=SCALES["dark" if is_dark else "light"],
     )

@@ -16,9 +16,6 @@ WALL = "/live?wall=on"
 MOST_SHIFTED = 0.1
 """Cumulative layout shift; the usual bar of what a reader does not notice."""
 
-UNSETTLED = {("/live", 390)}
-"""Not yet within that bar: what stands under the globe moves with it on a phone."""
-
 SHIFTS = """async () => {
   const found = []
   const note = list => list.getEntries().filter(each => !each.hadRecentInput).forEach(each => found.push(each))
@@ -81,7 +78,7 @@ def test_the_page_to_sign_in_is_whole_at_every_width(
     assert {width: each for width, each in found.items() if each} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS.values() if (path, 390) not in UNSETTLED])
+@pytest.mark.parametrize("path", PATHS.values())
 def test_nothing_jumps_while_a_page_loads_on_a_phone(window: Callable[..., Window], path: str) -> None:
     """As on a desk, which the test of the widths measures."""
     steady(window(path, width=390, height=844).page)
