@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from analytics import cached
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, query_of, text_of
+from tests.pages.test_files import read, request, view_of
 
 CONVERSATIONS = "pages/conversations.py"
 
@@ -187,6 +188,10 @@ def test_a_row_leads_into_the_product(
     links = _table(page)["Link"]
     assert links[0] == f"https://inbox.example/{known.slug}/c/{known.id}-a"
     assert all(link is None or link != link for link in links[1:])
+    rows = read(request(view_of(known), "conversation_list")).set_index("conversation_id")
+    assert rows["link"][rows["link"] != ""].to_dict() == {f"{known.id}-a": links[0]}
+    monkeypatch.delenv("INBOX_ANALYTICS_CONVERSATION_URL")
+    assert "link" not in read(request(view_of(known), "conversation_list"))
 
 
 def test_a_click_on_the_funnel_shows_the_rows_first(run_page: RunPage, three_conversations: Site) -> None:
