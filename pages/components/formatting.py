@@ -157,12 +157,12 @@ def age(elapsed: timedelta) -> str:
     """How long something has been over, in its largest unit, rounded down; a moment ahead of this clock counts as now.
 
     >>> age(timedelta(seconds=59.6)), age(timedelta(minutes=3, seconds=50)), age(timedelta(seconds=-2))
-    ('59 s', '3 m', 'now')
+    ('59 s', '3 min', 'now')
     """
     seconds = elapsed.total_seconds()
     if seconds < 1:
         return "now"
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length:
             return f"{count(seconds // length)} {unit}"
     return f"{int(seconds)} s"

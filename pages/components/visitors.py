@@ -100,7 +100,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
     table = pd.DataFrame(
         {
             "Last seen": [
-                last_seen(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
+                formatting.ago(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
             ],
             "Place": [
                 formatting.place(city, country)
@@ -132,15 +132,6 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
         )
     if len(visitors) > LISTED:
         st.caption(f"The newest {LISTED} are listed; the CSV has all.")
-
-
-def last_seen(elapsed: timedelta) -> str:
-    """How long ago a visitor was last seen.
-
-    >>> [last_seen(timedelta(seconds=seconds)) for seconds in (0, 59, 60, 150, 7200)]
-    ['now', '59 s ago', '1 min ago', '2 min ago', '2 h ago']
-    """
-    return formatting.ago(elapsed).replace(" m ago", " min ago")
 
 
 def draw_age(
