@@ -475,7 +475,7 @@ def test_the_window_switch_is_kept_in_the_address(window: Callable[..., Window])
 
 
 def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..., Window]) -> None:
-    """At 390 px the globe is square, within the screen, and nothing scrolls sideways."""
+    """At 390 px the globe is square, within the screen, and nothing scrolls sideways; a finger on it scrolls the page."""
     page = window("/live", width=390, height=844).page
     _globe(page)
     box = page.locator(GLOBE).first.bounding_box()
@@ -487,6 +487,12 @@ def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..
     assert listed is not None
     assert listed["y"] > box["y"] + box["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    _swipe(page, 0, -200)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") > 100
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
+    longitude = page.evaluate(VIEW, GLOBE)["longitude"]
+    _swipe(page, 150, 0)
+    assert abs(page.evaluate(VIEW, GLOBE)["longitude"] - longitude) > 20
     page.emulate_media(color_scheme="dark")
     ocean = tuple(palette(is_dark=True).rgba("ocean")[:3])
     for _attempt in range(60):
@@ -494,6 +500,25 @@ def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..
             break
         page.wait_for_timeout(250)
     assert _counted(_globe(page), ocean) > 1000
+
+
+def _swipe(page: Page, right: int, down: int) -> None:
+    """Moves a finger over the middle of the globe."""
+    box = page.locator(GLOBE).first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    browser = page.context.new_cdp_session(page)
+    browser.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def touch(kind: str, points: list[dict[str, float]]) -> None:
+        browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(30)
+
+    touch("touchStart", [{"x": x, "y": y}])
+    for step in range(1, 11):
+        touch("touchMove", [{"x": x + right * step / 10, "y": y + down * step / 10}])
+    touch("touchEnd", [])
+    page.wait_for_timeout(1000)
 
 
 def test_a_direct_link_to_live_needs_no_other_page_first(window: Callable[..., Window]) -> None:
