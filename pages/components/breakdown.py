@@ -70,6 +70,8 @@ def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
     shown = {name: formatting.plain(text) or "Unknown" for name, text in known.items()}
     if "country" in known:
         shown["country"] = countries.name_of(known["country"])
+    if "device" in known:
+        shown["device"] = formatting.device(known["device"])
     if city is not None:
         shown["city"] = formatting.place(city or "Unknown", country_of_city or "")
     if "path" in known:
@@ -241,10 +243,10 @@ def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, st
         text = countries.name_of(value)
     elif dimension == "page":
         text = formatting.page_path(value) if value else "Unknown"
+    elif dimension == "device":
+        text = formatting.device(value)
     else:
         text = formatting.plain(value) or "Unknown"
-    if dimension == "device":
-        text = text.capitalize()
     label = formatting.markdown(text, LONGEST_LABEL)
     if dimension == "city" and country_code:
         label += f" :gray[{formatting.markdown(country_code, 40)}]"

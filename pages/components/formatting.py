@@ -168,6 +168,15 @@ def age(elapsed: timedelta) -> str:
     return f"{int(seconds)} s"
 
 
+def device(kind: str) -> str:
+    """A kind of device as it is called everywhere, still to be escaped.
+
+    >>> device("mobile"), device("")
+    ('Mobile', 'Unknown')
+    """
+    return (plain(kind) or "unknown").capitalize()
+
+
 def ago(elapsed: timedelta) -> str:
     """`age` in a sentence.
 

@@ -107,9 +107,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
                 for city, country in zip(newest["city"], newest["country_code"], strict=True)
             ],
             "Page": [formatting.page_path(url) for url in newest["page_url"]],
-            "Device": [
-                (formatting.plain(device) or "unknown").capitalize() for device in newest["device_type"]
-            ],
+            "Device": [formatting.device(device) for device in newest["device_type"]],
         }
     ).map(formatting.in_table)
     # A short list ends with its last row; a longer one takes the height of the globe's card.

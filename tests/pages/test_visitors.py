@@ -96,7 +96,7 @@ def test_what_visitors_wrote_is_never_markup(run_page: RunPage, three_visitors: 
         ("country", 1, {"country": "-"}, "1", "Country: Unknown"),
         ("city", 0, {"city": "Paris, FR"}, "2", "City: Paris, FR"),
         ("city", 1, {"city": f"{SCRIPT}, -"}, "1", f"City: {SCRIPT}"),
-        ("device", 1, {"device": "mobile"}, "1", "Device: mobile"),
+        ("device", 1, {"device": "mobile"}, "1", "Device: Mobile"),
     ],
 )
 def test_a_row_filters_the_page_as_a_chip_and_in_the_url(
