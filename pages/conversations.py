@@ -104,8 +104,9 @@ def draw_list() -> None:
 
 
 rows.draw_filters(selection, notices)
-if selection.status:  # a click on the funnel asks for the rows
-    draw_list()
+with st.container():
+    if selection.status:  # a click on the funnel asks for the rows
+        draw_list()
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)

@@ -127,10 +127,11 @@ def begin_page(
     audited.looks_at(view)
     sign_in.watch(viewer, websites)
     toolbar = header.draw(title, view, resolved, data, has_range=has_range, has_age=has_age)
-    url_state.show((*notices, *(resolved.notices if has_range else ())))
     compared = header.compared(resolved, data) if has_range else None
-    if compared is not None:
-        _note_comparison(resolved)
+    url_state.show((*notices, *(resolved.notices if has_range else ())))
+    with st.container():  # there without a note too, as that of the notices
+        if compared is not None:
+            _note_comparison(resolved)
     return Page(view, resolved, toolbar, header.days(resolved, data), compared, data)
 
 
@@ -153,9 +154,10 @@ def _note_comparison(resolved: ResolvedView) -> None:
 def offer_comparable(gate: Gate) -> None:
     """Where a limit forbids the comparison: a button to the longest range that can be compared."""
     days = gate.comparable.longest_days
+    place = st.container()
     if gate.is_compared and not gate.comparable.is_ok and days is not None:
         longest = Range(days=days)
-        st.button(
+        place.button(
             f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",
             key="longest-comparable",
             icon=":material/compare_arrows:",

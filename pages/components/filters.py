@@ -62,9 +62,10 @@ def chips(shown: Mapping[str, str]) -> None:
     Args:
         shown: URL parameter to what it filters by, in words; untrusted text. Nothing is drawn without any.
     """
+    place = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="chips")
     if not shown:
         return
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="chips"):
+    with place:
         st.markdown(":gray[Filtered by]", width="content")
         for name, text in shown.items():
             st.button(

@@ -130,12 +130,15 @@ def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -
 def show(notices: Sequence[str], *, is_small: bool = False) -> None:
     """Draw notices; a button beside each ignored parameter takes it out of the URL.
 
+    They stand in a container that is there without them too: the browser knows what stands below by its place.
+
     Args:
         notices: as `read` wrote them.
         is_small: whether they stand in a panel rather than on top of the page.
     """
+    place = st.container()
     for notice in notices:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with place, st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if is_small:
                 st.caption(notice, width="content")
             else:

@@ -101,3 +101,24 @@ def test_the_link_to_the_page_itself_has_all_of_its_address(
     links = {link.proto.page: dict(parse_qsl(link.proto.query_string)) for link in page.get("page_link")}
     assert links["conversations"] == query_of(page)
     assert "handled" not in links["satisfaction"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("app.py", {"range": "2026-13-45..x"}),
+        ("app.py", {"range": "30d"}),
+        ("pages/conversations.py", {"handled": "robots"}),
+        ("pages/conversations.py", {"handled": "ai"}),
+        ("pages/satisfaction.py", {"compare": "x"}),
+        ("pages/visitors.py", {"country": "FR"}),
+    ],
+)
+def test_what_comes_and_goes_moves_nothing_else(
+    run_page: RunPage, three_conversations: Site, two_visitors: Site, path: str, query: dict[str, str]
+) -> None:
+    """Notices and chips: the browser knows panels by their place, and would draw each in the room of another."""
+    places = [
+        len(run_page(path, website=two_visitors.slug, tz="UTC", **more).main.children) for more in ({}, query)
+    ]
+    assert places[0] == places[1]
