@@ -34,7 +34,7 @@ def draw_kpis() -> None:
             series = cached.kpi_timeseries(page.view).value
         except AnalyticsError:
             series = None
-        cards.draw_cards(board.value, series, page.view)
+        cards.draw_cards(board.value, series, resolved.bucket, page.view)
         export.offer(page, "kpis", files.kpis, chart="Key figures", drawn=export.CARDS)
 
 

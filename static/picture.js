@@ -1,5 +1,11 @@
 // The button that downloads what its panel shows: website and caption above it, on the page's colour.
 const SHARPNESS = 2, PADDING = 16
+// What a copied element keeps of its style: all of it, for each bar of a course, would be tens of megabytes.
+const LOOKS = `display position inset box-sizing width height min-height padding margin flex flex-direction flex-wrap
+  align-items align-self justify-content row-gap column-gap grid-template-columns grid-column order border-top border-right
+  border-bottom border-left border-radius background-color box-shadow color opacity visibility fill stroke font-family font-size
+  font-weight font-style font-variant-numeric letter-spacing line-height text-align text-wrap white-space overflow-wrap
+  overflow clip-path transform vertical-align list-style`.split(/\s+/)
 
 export default function ({ data, parentElement }) {
   onClick(parentElement, async (button, say) => {
@@ -60,7 +66,7 @@ function wrapped(text, width, ink) {
   return lines
 }
 
-/** A canvas with the nodes, drawn in the place of what is shown: as an image, which knows no typefaces but those it brings along. */
+/** A canvas with nodes, as large as what is shown: they go through an image, which has only the typefaces it brings along. */
 async function drawnAnew(shown, nodes) {
   const { clientWidth: width, clientHeight: height } = shown
   const whole = svg('svg')
@@ -95,9 +101,9 @@ function copyOf(part) {
   const originals = [part, ...part.querySelectorAll('*')], copies = [copy, ...copy.querySelectorAll('*')]
   for (const [number, original] of originals.entries()) {
     const style = getComputedStyle(original)
-    copies[number].setAttribute('style', [...style].map(name => `${name}:${style.getPropertyValue(name)}`).join(';'))
+    copies[number].setAttribute('style', LOOKS.map(name => `${name}:${style.getPropertyValue(name)}`).join(';'))
   }
-  for (const button of copy.querySelectorAll('button')) button.remove()
+  for (const unfit of copy.querySelectorAll('button, [data-testid=stIconMaterial]')) unfit.remove()
   frame.setAttribute('width', '100%')
   frame.setAttribute('height', '100%')
   frame.append(copy)

@@ -136,7 +136,7 @@ def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolve
                     METRICS[name].title,
                     formatting.count(total.value),
                     total.delta,
-                    sparkline.course_of(series, name, formatting.count),
+                    sparkline.course_of(series, name, formatting.count, resolved.visitors_bucket),
                     total.since,
                     "count",
                 )

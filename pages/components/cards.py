@@ -12,6 +12,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.cached import Question, View
+from analytics.clock import Bucket
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.verdicts import Unit
 from pages.components import changes, explain, mix, sparkline
@@ -104,13 +105,15 @@ WORDING: dict[KpiKey, _Wording] = {
 def draw_cards(
     board: KpiBoard,
     series: pd.DataFrame | None,
+    bucket: Bucket,
     view: View | None = None,
 ) -> None:
-    """Draw the five cards in one row, wrapping to one column on a phone.
+    """Draw the five cards in one row, two to a row on a phone.
 
     Args:
         board: the KPIs; one whose source failed shows that in its own card.
         series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
+        bucket: what one point of it stands for.
         view: as for `draw_card`.
     """
     with st.grid(
@@ -120,7 +123,7 @@ def draw_cards(
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
                 if key in board.kpis:
                     metric = METRICS[METRIC_OF[key]]
-                    course = sparkline.course_of(series, metric.column, metric.text)
+                    course = sparkline.course_of(series, metric.column, metric.text, bucket)
                     draw_card(board.kpis[key], course, board.questions[key], view)
                 else:
                     st.markdown(WORDING[key].title)

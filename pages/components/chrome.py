@@ -68,7 +68,7 @@ class Page:
 
     @property
     def longer(self) -> Range | None:
-        """The next longer range that ends today and holds the one shown, for a panel without data; None at the longest."""
+        """The next longer range that ends today and holds the one shown, for a panel without data; None where data reaches no further."""
         first, _ = self.days
         today, _ = self.today
         reach = tiers.visitor_reach_days if self.data == "visitors" else tiers.TIER_DAYS.__getitem__
@@ -129,7 +129,7 @@ def begin_page(
     toolbar = header.draw(title, view, resolved, data, has_range=has_range, has_age=has_age)
     compared = header.compared(resolved, data) if has_range else None
     url_state.show((*notices, *(resolved.notices if has_range else ())))
-    with st.container():  # there without a note too, as that of the notices
+    with st.container():  # reserved without a note too, as that of the notices
         if compared is not None:
             _note_comparison(resolved)
     return Page(view, resolved, toolbar, header.days(resolved, data), compared, data)

@@ -1,7 +1,7 @@
 """The course beside a number: a bar for each bucket, from zero, with its day and value on hover.
 
-Owns how a course looks. A bucket without a value has no bar, one whose value is zero has a line, and one that is not
-over is an outline.
+Owns how a course looks. A bucket without a value has no bar, one whose value is zero has a line, and one that the period
+holds only in part, as the running one, is an outline.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,6 @@ from pages.components import time_axis
 from pages.components.palette import palette
 
 HEIGHT_PX = 28
-HOURS = {"hour": 2, "day": 26}
-"""A bucket shorter than this is an hour, or a day; all others are weeks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +26,22 @@ class Point:
         label: Which hour, day or week.
         value: None where it has none.
         text: The value as it reads.
-        is_open: True while the bucket is not over.
+        is_part: True for a bucket of which the period holds only a part.
     """
 
     label: str
     value: float | None
     text: str
-    is_open: bool
+    is_part: bool
 
     @property
     def when(self) -> str:
-        """The label, and that it is not over."""
-        return f"{self.label} so far" if self.is_open else self.label
+        """The label, and that it is only a part."""
+        return f"{self.label}, in part" if self.is_part else self.label
 
 
 def course_of(
-    series: pd.DataFrame | None, column: str, text: Callable[[float | None], str]
+    series: pd.DataFrame | None, column: str, text: Callable[[float | None], str], bucket: Bucket
 ) -> tuple[Point, ...]:
     """Compute the course of a column over the buckets of the current period; empty without any value.
 
@@ -51,18 +49,19 @@ def course_of(
         series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no course.
         column: Of its numbers.
         text: How a value reads.
+        bucket: What one bar stands for.
     """
     if series is None:
         return ()
     rows = series[series["period"] == "current"]
     if rows[column].isna().all():
         return ()
-    labels = time_axis.bucket_labels(rows["bucket_start"], _bucket(rows))
+    labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
     values = [None if pd.isna(value) else float(value) for value in rows[column]]
-    is_open = ~rows["is_complete"].astype(bool)
+    is_part = ~rows["is_complete"].astype(bool)
     return tuple(
-        Point(label, value, text(value), running)
-        for label, value, running in zip(labels, values, is_open, strict=True)
+        Point(label, value, text(value), part)
+        for label, value, part in zip(labels, values, is_part, strict=True)
     )
 
 
@@ -95,10 +94,5 @@ def _bar(point: Point, highest: float) -> str:
         return f'<span title="{escape(point.label)}: no value"></span>'
     share = 100 * max(point.value, 0.0) / highest if highest > 0 else 0.0
     said = f"{point.when}: {point.text}"
-    kind = ' class="open"' if point.is_open else ""
+    kind = ' class="part"' if point.is_part else ""
     return f'<span title="{escape(said)}"><i{kind} style="height:{share:.1f}%"></i></span>'
-
-
-def _bucket(rows: pd.DataFrame) -> Bucket:
-    hours = (rows["bucket_end"] - rows["bucket_start"]).min().total_seconds() / 3600
-    return "hour" if hours < HOURS["hour"] else "day" if hours < HOURS["day"] else "week"

@@ -130,7 +130,7 @@ def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -
 def show(notices: Sequence[str], *, is_small: bool = False) -> None:
     """Draw notices; a button beside each ignored parameter takes it out of the URL.
 
-    They stand in a container that is there without them too: the browser knows what stands below by its place.
+    Reserves a container even without notices: the browser matches what is below by its position.
 
     Args:
         notices: as `read` wrote them.

@@ -58,6 +58,7 @@ def test_no_page_breaks_wcag_aa(window: Callable[..., Window], title: str) -> No
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         settled(page)
+        expect(page.locator(".stApp")).to_have_css("color-scheme", scheme)
         serious = violations(page)
         for _ in range(4):
             if serious:

@@ -42,8 +42,7 @@ def test_every_kind_of_drawing_is_there(
     page = window(path).page
     for kind in drawn:
         expect(page.locator(kind).first).to_be_attached()
-    if BUTTON in drawn:
-        settled(page)
+    settled(page)
 
 
 def test_the_page_to_sign_in_is_drawn(window: Callable[..., Window], web_app: Callable[..., str]) -> None:

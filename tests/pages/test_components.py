@@ -232,9 +232,9 @@ def test_the_90th_percentile_has_an_axis_of_its_own(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_course_starts_at_zero_and_names_each_value() -> None:
-    """A wobble of 3 % is 3 % of the height; a bucket without a value has no bar, and one that is not over says so."""
+    """A wobble of 3 % is 3 % of the height; a bucket without a value has no bar, and one that is not whole says so."""
     series = hourly({0: 97.0, 1: 100.0, 3: 0.0, 4: 50.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
-    course = sparkline.course_of(series, "median_response_seconds", formatting.duration)
+    course = sparkline.course_of(series, "median_response_seconds", formatting.duration, "hour")
     assert [point.value for point in course] == [97.0, 100.0, None, 0.0, 50.0]
     html = sparkline._html(course, "Response", "#123456")
     assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0", "50.0"]
@@ -243,15 +243,15 @@ def test_a_course_starts_at_zero_and_names_each_value() -> None:
         f"{point.label}: {point.text}" if point.value is not None else f"{point.label}: no value"
         for point in course[:4]
     ]
-    assert running == f"{course[4].label} so far: 50 s"
-    assert html.count('class="open"') == 1
+    assert running == f"{course[4].label}, in part: 50 s"
+    assert html.count('class="part"') == 1
     assert "1 m 40 s" in html
 
 
 def test_without_a_value_there_is_no_course() -> None:
     """Neither without a series, nor where all of its values are missing."""
-    assert sparkline.course_of(None, "median_response_seconds", formatting.duration) == ()
-    assert sparkline.course_of(hourly({}), "median_response_seconds", formatting.duration) == ()
+    assert sparkline.course_of(None, "median_response_seconds", formatting.duration, "hour") == ()
+    assert sparkline.course_of(hourly({}), "median_response_seconds", formatting.duration, "hour") == ()
 
 
 @pytest.mark.parametrize("draw", ["series", "percentiles"])
