@@ -111,11 +111,10 @@ for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES,
     with column:
         draw_distribution(each)
 chrome.offer_comparable(resolved.gate)
-main, side = st.columns([2, 1], gap="xsmall", border=True)
-with main:
-    draw_percentiles()
-with side:
-    draw_outcomes()
+places = st.columns([2, 1], gap="xsmall", border=True)
+for column, draw in zip(places, (draw_percentiles, draw_outcomes), strict=True):
+    with column:
+        draw()
 draw_week()
 if not selection.status:
     draw_list()
