@@ -128,6 +128,12 @@ class ProbeLog:
                 kept.append(probe)
             return tuple(kept)
 
+    def failure(self, source: Source, since: datetime) -> SourceError | None:
+        """Why the source did not answer its last check; None when it did, or was checked before `since`."""
+        with self._lock:
+            last = self._probes.get(source, deque())
+            return last[-1].error if last and last[-1].at > since else None
+
 
 def source_health(probes: Sequence[Probe]) -> SourceHealth:
     """How a source is, from its last probes.

@@ -19,6 +19,11 @@ CELL_SIZES: Final = (0.0625, 0.25, 0.5, 1.0, 1.5, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 
 LEVELS: Final[tuple[tuple[float, int], ...]] = ((2.5, 200), (0.5, 400), (0.0625, 850))
 """(finest cell, most clusters) when one sees the whole globe, a continent, a country."""
 
+_SEEN_DEGREES: Final = 65.0
+"""How far from the middle of a view a place still shows well."""
+
+_MOST_VIEWS: Final = 100
+
 CLUSTER_COLUMNS: Final = ("latitude", "longitude", "city", "country_code", "visitors", "places", "cell")
 
 
@@ -199,3 +204,36 @@ def _columns(size: float, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 6
+
+
+def fullest_view(clusters: pd.DataFrame, steepest: float) -> tuple[float, float] | None:
+    """Where to look first: at the busiest place, or where the most visitors are on the side that is seen.
+
+    The busiest place is taken where half of all visitors are on its side. None without any.
+
+    Args:
+        clusters: As `cluster` gives them.
+        steepest: The latitude that is never passed; a place nearer to a pole is seen from there.
+
+    Returns:
+        Latitude and longitude in degrees.
+
+    >>> spread = pd.DataFrame({"latitude": [-33, 52, 48, 50], "longitude": [151, 0, 2, 14], "visitors": [2, 1, 1, 1]})
+    >>> fullest_view(spread, 40.0), fullest_view(spread.head(2), 40.0), fullest_view(spread.head(0), 40.0)
+    ((40.0, 0.0), (-33.0, 151.0), None)
+    """
+    if clusters.empty:
+        return None
+    places = clusters.nlargest(_MOST_VIEWS, "visitors")
+    latitudes = places["latitude"].clip(-steepest, steepest)
+    views = _directions(latitudes, places["longitude"])
+    cosines = views @ _directions(clusters["latitude"], clusters["longitude"]).T
+    seen = (cosines > np.cos(np.radians(_SEEN_DEGREES))) @ clusters["visitors"].to_numpy()
+    best = 0 if 2 * seen[0] >= clusters["visitors"].sum() else int(seen.argmax())
+    return float(latitudes.iloc[best]), float(places["longitude"].iloc[best])
+
+
+def _directions(latitudes: pd.Series, longitudes: pd.Series) -> npt.NDArray[np.float64]:
+    """Unit vectors from the middle of the globe, one row per place."""
+    up, east = np.radians(latitudes.to_numpy(float)), np.radians(longitudes.to_numpy(float))
+    return np.column_stack([np.cos(up) * np.cos(east), np.cos(up) * np.sin(east), np.sin(up)])

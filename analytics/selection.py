@@ -13,6 +13,7 @@ from typing import Final, Literal, cast, get_args
 from analytics.satisfaction import RESPONSE_BANDS
 
 Measure = Literal["response", "resolution"]
+TimesKind = Literal["band", "within", "longer"]
 HandledBy = Literal["ai", "human"]
 Status = Literal["started", "answered", "unanswered", "open", "resolved", "unresolved", "resolved_unanswered"]
 """How far a conversation started in the period came by its end: every step and loss of the funnel, and `open` (not
@@ -26,71 +27,40 @@ BAND_SECONDS: Final[tuple[float, ...]] = tuple(longest for longest, _ in RESPONS
 
 BAND_COUNT: Final = len(BAND_SECONDS) + 1
 
-_BAND = re.compile(r"(response|resolution):([0-9])", re.ASCII)
-_LIMIT = re.compile(r"(response|resolution):([1-9][0-9]{0,7})", re.ASCII)
+_TIMES = re.compile(rf"(band):([0-{BAND_COUNT - 1}])|(within|longer):([1-9][0-9]{{0,7}})", re.ASCII)
 _CELL = re.compile(r"([1-7])-(0|[1-9]|1[0-9]|2[0-3])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """One band of response or resolution times.
+class Times:
+    """The response times, or the resolution times, that are looked at.
 
     Attributes:
-        measure: Which time.
-        index: 0 (fastest) to `BAND_COUNT` - 1.
+        kind: `band` one band, `within` at most so long, `longer` longer than that.
+        number: The band, 0 (fastest) to `BAND_COUNT` - 1; else seconds, 1 to 99,999,999. A time of exactly so many is
+            within.
     """
 
-    measure: Measure
-    index: int
+    kind: TimesKind
+    number: int
 
     @classmethod
-    def parse(cls, text: str) -> Band:
-        """The band that a URL names: `response:0`.
+    def parse(cls, text: str) -> Times:
+        """The times that a URL names: `band:0`, `within:900`, `longer:14400`.
 
         Raises:
-            ValueError: The text names no band.
+            ValueError: The text names none.
 
-        >>> Band.parse("resolution:5")
-        Band(measure='resolution', index=5)
+        >>> Times.parse("longer:14400")
+        Times(kind='longer', number=14400)
         """
-        found = _BAND.fullmatch(text)
-        if found is None or int(found[2]) >= BAND_COUNT:
-            raise ValueError("Use response:0 to resolution:5.")
-        return cls(cast("Measure", found[1]), int(found[2]))
-
-    def __str__(self) -> str:
-        return f"{self.measure}:{self.index}"
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A response or resolution time that conversations stay within, or take longer than.
-
-    Attributes:
-        measure: Which time.
-        seconds: 1 to 99,999,999; a time of exactly so many is within.
-    """
-
-    measure: Measure
-    seconds: int
-
-    @classmethod
-    def parse(cls, text: str) -> Limit:
-        """The limit that a URL names: `response:900`.
-
-        Raises:
-            ValueError: The text names no limit.
-
-        >>> Limit.parse("resolution:14400")
-        Limit(measure='resolution', seconds=14400)
-        """
-        found = _LIMIT.fullmatch(text)
+        found = _TIMES.fullmatch(text)
         if found is None:
-            raise ValueError("Use a time and seconds, such as response:900 or resolution:14400.")
-        return cls(cast("Measure", found[1]), int(found[2]))
+            raise ValueError(f"Use band:0 to band:{BAND_COUNT - 1}, within:900, longer:900.")
+        return cls(cast("TimesKind", found[1] or found[3]), int(found[2] or found[4]))
 
     def __str__(self) -> str:
-        return f"{self.measure}:{self.seconds}"
+        return f"{self.kind}:{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,39 +143,42 @@ class Selection:
     """The conversations looked at; without anything chosen, all of the period.
 
     Attributes:
-        band: Only those whose time lies in this band.
+        response: Only those whose response time is one of these.
+        resolution: Only those whose resolution time is one of these.
         cell: Only those started in this hour of the week.
         handled_by: Only those resolved by the AI agent, or by people.
         is_escalated: True: only those that were escalated.
         status: Only those started in the period that came this far by its end.
-        within: Only those whose time is at most this long.
-        longer: Only those whose time is longer than this.
     """
 
-    band: Band | None = None
+    response: Times | None = None
+    resolution: Times | None = None
     cell: Cell | None = None
     handled_by: HandledBy | None = None
     is_escalated: bool = False
     status: Status | None = None
-    within: Limit | None = None
-    longer: Limit | None = None
 
     @property
     def is_everything(self) -> bool:
         """True when nothing is chosen."""
         return self == Selection()
 
+    def of(self, measure: Measure) -> Times | None:
+        """What is chosen of one of the two times."""
+        return self.response if measure == "response" else self.resolution
+
     def params(self) -> dict[str, str | int]:
         """The pipe parameters of what is chosen, and no others.
 
-        >>> Selection(Band("response", 0), Cell(2, 14), "ai", True).params()
+        >>> Selection(Times("band", 0), None, Cell(2, 14), "ai", True).params()
         {'response_band': 0, 'weekday': 2, 'hour': 14, 'handled_by': 'ai', 'escalation': 'escalated'}
-        >>> Selection(status="open", longer=Limit("response", 900)).params()
-        {'status': 'open', 'response_longer': 900}
+        >>> Selection(status="open", response=Times("longer", 900), resolution=Times("within", 60)).params()
+        {'response_longer': 900, 'resolution_within': 60, 'status': 'open'}
         """
         chosen: dict[str, str | int] = {}
-        if self.band is not None:
-            chosen[f"{self.band.measure}_band"] = self.band.index
+        for measure in get_args(Measure):
+            if times := self.of(measure):
+                chosen[f"{measure}_{times.kind}"] = times.number
         if self.cell is not None:
             chosen |= {"weekday": self.cell.weekday, "hour": self.cell.hour}
         if self.handled_by is not None:
@@ -214,10 +187,6 @@ class Selection:
             chosen["escalation"] = "escalated"
         if self.status is not None:
             chosen["status"] = self.status
-        if self.within is not None:
-            chosen[f"{self.within.measure}_within"] = self.within.seconds
-        if self.longer is not None:
-            chosen[f"{self.longer.measure}_longer"] = self.longer.seconds
         return chosen
 
 

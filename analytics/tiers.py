@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -107,6 +107,11 @@ def earliest_conversations(tier: Tier, now: datetime) -> datetime:
     return now - timedelta(days=TIER_DAYS[tier])
 
 
+def earliest_day(tier: Tier, now: datetime, timezone: ZoneInfo) -> date:
+    """The first local day that the tier may read as a whole."""
+    return local_day(now, timezone) - timedelta(days=TIER_DAYS[tier] - 1)
+
+
 def visitor_reach_days(tier: Tier) -> int:
     """How many days back visitors can be read: the tier's limit or the TTL, whichever is nearer."""
     return min(TIER_DAYS[tier], VISITOR_TTL_DAYS)
@@ -194,7 +199,7 @@ def offered_ranges(
     'today yesterday this-week last-week 7d 10d 14d 21d this-month'
     """
     today = local_day(now, timezone)
-    earliest = today - timedelta(days=TIER_DAYS[tier] - 1)
+    earliest = earliest_day(tier, now, timezone)
     return tuple(preset for preset in PRESETS if preset.dates_on(today, week_start)[0] >= earliest)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from analytics import clock, comparison, periods, tiers
 from analytics.access import Viewer, Website
@@ -16,7 +17,7 @@ from analytics.buckets import bucket_for
 from analytics.clock import Bucket
 from analytics.comparison import BEFORE, OFF, WEEKDAYS, Comparison
 from analytics.periods import DEFAULT_RANGE, Period, Range
-from analytics.tiers import Clamped, Comparable
+from analytics.tiers import Clamped, Comparable, Tier
 from analytics.verdicts import Gate
 from analytics.weeks import WeekStart
 
@@ -214,10 +215,14 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
     )
     before = comparison.compared_period(view.comparison, selected, asked, view.now)
     if before is None:
-        latest = comparison.latest_start(selected, asked, view.now)
         notices.append(
             f"{_days_asked(view.comparison)} does not end before the range begins. It is not compared; "
-            f"choose a start up to {periods.days_label(latest, latest)}."
+            f"{_remedy(comparison.latest_start(selected, asked, view.now), tier, view.now, timezone)}"
+        )
+    elif (last := view.comparison.last) is not None and before.local_days()[1] < last:
+        notices.append(
+            f"Of {_days_asked(view.comparison)}, {periods.days_label(*before.local_days())} is compared: "
+            "the range shown runs on, and has no more days yet."
         )
     bucket = bucket_for(clamped.period, view.bucket)
     if view.bucket not in (None, bucket):
@@ -256,6 +261,13 @@ def _comparable(
     if before.is_empty:  # where midnight comes twice, the second one reads like the start of the day before
         return Comparable(is_ok=False, reason=NOTHING_BEFORE, longest_days=None)
     return tiers.comparable(before, earliest, reach_days, view.now, view.comparison)
+
+
+def _remedy(latest: date, tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
+    """What to choose where the days to compare with do not end before the range begins."""
+    if latest < tiers.earliest_day(tier, now, timezone):
+        return "a shorter range leaves room before it within what the plan keeps."
+    return f"choose a start up to {periods.days_label(latest, latest)}."
 
 
 def _days_asked(chosen: Comparison) -> str:

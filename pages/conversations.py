@@ -17,7 +17,7 @@ resolved = page.resolved
 notices: list[str] = []
 selection = rows.read_selection(notices)
 chosen = rows.in_words(selection)
-LONGER = f"Choose a longer range{'' if selection.is_everything else ', or remove a filter'}."
+LONGER = "Choose a longer range." if selection.is_everything else "Remove a filter, or choose a longer range."
 
 
 @st.fragment(parallel=True)
@@ -34,8 +34,8 @@ def draw_distribution(measure: Measure) -> None:
             empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
             return
         distribution.draw_headline(bands, bands_before, measure, selection, resolved.gate)
-        distribution.draw_bands(bands, bands_before, measure, selection.band, resolved.previous)
-        others = rows.narrowing_bands(selection, measure)
+        distribution.draw_bands(bands, bands_before, measure, selection.of(measure), resolved.previous)
+        others = filters.without(measure, chosen)
         export.offer(page, f"{measure}-bands", files.bands, measure, selection, chart=title, only=others)
 
 
@@ -89,10 +89,10 @@ def draw_week() -> None:
 def draw_list() -> None:
     """The conversations behind the selection."""
     with panel("list"):
-        sort = work_list.draw_header()
-        reading = cached.conversation_list(page.view, selection, work_list.read_page(), sort)
+        sort, number = work_list.draw_header()
+        reading = cached.conversation_list(page.view, selection, number, sort)
         note_staleness(reading, page.timezone)
-        work_list.note_unknown(reading, sort)
+        work_list.note_differences(reading, sort, number, selection)
         if reading.value.total:
             work_list.draw_list(reading.value, page.website, page.timezone)
             with st.container(horizontal=True, vertical_alignment="center"):

@@ -324,5 +324,5 @@ def test_every_url_parameter_has_its_word() -> None:
             r'(?:url_state\.(?:read|write|follow|value)|\bread)\(\s*"([a-z]+)"', path.read_text("utf-8")
         )
     }
-    assert used >= {"website", "range", "band", "metric"}
+    assert used >= {"website", "range", "response", "metric"}
     assert used - set(url_state.WORDS) == set()

@@ -11,22 +11,22 @@ from analytics.cached import View
 from analytics.comparison import OFF
 from analytics.errors import SourceError
 from analytics.periods import Range
-from analytics.selection import Band, Cell, Limit, Selection, Sort
+from analytics.selection import Cell, Selection, Sort, Times
 from tests.product import Product
 from tests.test_cached import Traffic, now, traffic, view, viewer  # noqa: F401  # fixtures
 from tests.test_sources_conversations import Send
 
 SELECTIONS = (
     Selection(),
-    Selection(band=Band("response", 0)),
-    Selection(band=Band("resolution", 0)),
+    Selection(response=Times("band", 0)),
+    Selection(resolution=Times("band", 0)),
     Selection(cell=Cell(1, 0)),
     Selection(cell=Cell(1, 1)),
     Selection(handled_by="ai"),
     Selection(is_escalated=True),
     Selection(status="open"),
-    Selection(within=Limit("response", 900)),
-    Selection(longer=Limit("response", 900)),
+    Selection(response=Times("within", 900)),
+    Selection(response=Times("longer", 900)),
 )
 
 

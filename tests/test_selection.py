@@ -8,9 +8,9 @@ from analytics.satisfaction import RESPONSE_BANDS
 from analytics.selection import (
     BAND_COUNT,
     BAND_SECONDS,
-    Band,
     Cell,
     Selection,
+    Times,
     parse_handled,
     parse_measure,
 )
@@ -22,11 +22,10 @@ def test_bands_are_those_of_the_index() -> None:
     assert BAND_COUNT == 6
 
 
-@pytest.mark.parametrize("measure", ["response", "resolution"])
-@pytest.mark.parametrize("index", range(6))
-def test_every_band_comes_back_from_its_text(measure: str, index: int) -> None:
-    """The URL names each band once."""
-    assert str(Band.parse(f"{measure}:{index}")) == f"{measure}:{index}"
+@pytest.mark.parametrize("text", ["band:0", "band:5", "within:1", "within:99999999", "longer:900"])
+def test_all_times_come_back_from_their_text(text: str) -> None:
+    """The URL names each band, and each limit, once."""
+    assert str(Times.parse(text)) == text
 
 
 @given(st.integers(1, 7), st.integers(0, 23))
@@ -36,12 +35,24 @@ def test_every_hour_of_the_week_comes_back_from_its_text(weekday: int, hour: int
 
 
 @pytest.mark.parametrize(
-    "text", ["", "response", "response:6", "rating:1", "response:٣", "response:0\n", "a:0"]
+    "text",
+    [
+        "",
+        "band",
+        "band:6",
+        "rating:1",
+        "band:٣",
+        "band:0\n",
+        "within:0",
+        "longer:-1",
+        "longer:1e9",
+        "within:100000000",
+    ],
 )
-def test_what_is_no_band_is_refused(text: str) -> None:
+def test_what_are_no_times_is_refused(text: str) -> None:
     """Out of range, other words, digits of other scripts."""
-    with pytest.raises(ValueError, match="response:0 to resolution:5"):
-        Band.parse(text)
+    with pytest.raises(ValueError, match="Use band:0 to band:5"):
+        Times.parse(text)
 
 
 @pytest.mark.parametrize("text", ["", "0-1", "8-1", "1-24", "1-", "-1", "1-01", "1-2-3", "٣-1"])
@@ -69,6 +80,6 @@ def test_nothing_selected_asks_for_nothing() -> None:
     """Only what is chosen becomes a parameter, each of the two times under its own name."""
     assert Selection().params() == {}
     assert Selection().is_everything
-    assert Selection(Band("resolution", 5)).params() == {"resolution_band": 5}
+    assert Selection(resolution=Times("band", 5)).params() == {"resolution_band": 5}
     assert Selection(cell=Cell(7, 0)).params() == {"weekday": 7, "hour": 0}
     assert not Selection(is_escalated=True).is_everything

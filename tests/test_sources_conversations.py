@@ -12,7 +12,7 @@ import pytest
 from analytics import sources
 from analytics.conversations import PAGE_ROWS
 from analytics.postgres import Postgres
-from analytics.selection import Band, Cell, Selection
+from analytics.selection import Cell, Selection, Times
 from analytics.sources import Bounds, Offsets
 from analytics.sources import conversations as module
 from analytics.tinybird import Tinybird
@@ -227,13 +227,13 @@ def test_breakdown_and_list_follow_the_selection(tinybird: Tinybird, thirty: str
     breakdown = sources.conversation_breakdown(tinybird, thirty, WEEK, UTC_CLOCK, Selection()).value
     cells = breakdown.set_index(["dimension", "key"])["conversations"].to_dict()
     assert cells == {("escalation", "none"): 30, ("hour_of_week", "4-12"): 30, ("response_band", "1"): 30}
-    chosen = Selection(band=Band("response", 1), cell=Cell(4, 12))
+    chosen = Selection(response=Times("band", 1), cell=Cell(4, 12))
     rows = sources.conversation_list(
         tinybird, thirty, WEEK, UTC_CLOCK, chosen, limit=PAGE_ROWS, offset=PAGE_ROWS
     )
     assert rows.value["conversation_id"].tolist() == [f"c{number:02}" for number in range(4, -1, -1)]
     assert rows.value["total"].tolist() == [30] * 5
-    other = Selection(band=Band("response", 0))
+    other = Selection(response=Times("band", 0))
     assert sources.conversation_list(
         tinybird, thirty, WEEK, UTC_CLOCK, other, limit=PAGE_ROWS, offset=0
     ).value.empty

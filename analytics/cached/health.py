@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -30,6 +30,8 @@ from analytics.ingest import spool
 from analytics.ingest.spool import SpoolStatus
 from analytics.readings import Answer, Reading
 from analytics.settings import load_settings
+
+T = TypeVar("T")
 
 PROBE_TTL: Final = timedelta(seconds=30)
 """How long a check of a source is shared by everybody who looks. It costs no query of the plan."""
@@ -113,6 +115,7 @@ def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) ->
     seen, counted = fresh.result(), volume.result()
     if isinstance(seen, SourceError):
         raise seen
+    seen = _checked(seen)
     if isinstance(counted, SourceError):
         return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(counted,))
     return seen.with_value(health.event_flow(seen.value, counted.value, seen.as_of))
@@ -130,7 +133,7 @@ def website_states(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
     Source: `website_freshness`, Postgres `website`.
     """
     staff(viewer, now)
-    seen = last_good.read("website_freshness", lambda: _website_freshness("all"))
+    seen = _checked(last_good.read("website_freshness", lambda: _website_freshness("all")))
     return seen.with_value(website_flow.website_flow(seen.value, websites(viewer, now), seen.as_of))
 
 
@@ -149,7 +152,7 @@ def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
     if not connections().tinybird.has_admin_token:
         nothing = schemas.QUARANTINED_ROWS.frame((each.name for each in schemas.QUARANTINED_ROWS.columns), [])
         return Reading(Quarantine(None, nothing), now)
-    seen = last_good.read("quarantined_rows", lambda: _quarantined_rows("all"))
+    seen = _checked(last_good.read("quarantined_rows", lambda: _quarantined_rows("all")))
     total = int(seen.value.groupby("datasource")["total"].first().sum())
     return seen.with_value(Quarantine(total, seen.value))
 
@@ -211,6 +214,12 @@ def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
     """
     staff(viewer, now)
     return Reading(health.cache_savings(last_good.tally.counts()), now)
+
+
+def _checked(reading: Reading[T]) -> Reading[T]:
+    """A reading of Tinybird, stale as soon as a later check of Tinybird failed: a cached value may be minutes older."""
+    failure = connections().probes.failure("tinybird", reading.as_of)
+    return reading if failure is None else replace(reading, is_stale=True, stale_reason=failure)
 
 
 def _opened_by_staff(viewer: Viewer, website_id: str, now: datetime) -> None:

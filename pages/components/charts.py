@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from analytics.clock import Bucket
-from pages.components import formatting, time_axis, url_state
+from pages.components import formatting, time_axis, url_state, value_axis
 from pages.components.palette import Palette, palette
 
 MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
@@ -33,13 +33,6 @@ NAMES_LINE_LETTERS = 48
 """What is named above a plot fits into the 300 px of a phone's chart in lines of so many letters."""
 
 _TAGS = re.compile("<[^>]*>")
-_SECONDS = (1, 2, 5, 10, 15, 30)
-_DURATION_STEPS = (
-    *_SECONDS,
-    *(60 * step for step in _SECONDS),
-    *(3600 * step for step in (1, 2, 3, 6, 12)),
-    *(86_400 * step for step in (1, 2, 5, 10, 20, 50, 100)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +124,17 @@ def draw_series(
     )
     labels = time_axis.labels_of(now_rows["bucket_start"], past_rows["bucket_start"], bucket)
     figure = go.Figure()
+    highest = value_axis.highest_of(now_rows, past_rows, metric.column)
     if past_rows[metric.column].isna().all():
         previous = None
     if previous:
-        figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours))
+        figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours, highest))
     figure.add_traces(_current(now_rows, metric, labels.now, colours))
     axis = labels.all if previous else labels.now
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
-    style(figure, colours, metric, highest_of(now_rows, past_rows, metric.column))
+    style(figure, colours, metric, highest)
     _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
-
-
-def highest_of(now_rows: pd.DataFrame, past_rows: pd.DataFrame, *columns: str) -> float:
-    """The highest value that an axis has to hold; 0.0 without values.
-
-    A bucket of the period before that is cut where the current one stands now may rest on a single value: it may leave
-    the plot rather than flatten everything else.
-    """
-    whole = past_rows[past_rows["is_complete"].astype(bool)]
-    values = pd.concat([rows[column] for rows in (now_rows, whole) for column in columns]).dropna()
-    return float(values.max()) if len(values) else 0.0
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
@@ -211,12 +194,12 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
 
 
 def _past(
-    rows: pd.DataFrame, metric: Metric, bucket: Bucket, labels: list[str], colours: Palette
+    rows: pd.DataFrame, metric: Metric, bucket: Bucket, labels: list[str], colours: Palette, highest: float
 ) -> go.Scatter:
     own_labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
     return go.Scatter(
         x=labels,
-        y=rows[metric.column],
+        y=value_axis.up_to(rows[metric.column], highest),
         customdata=[[value, label] for value, label in zip(_texts(rows, metric), own_labels, strict=True)],
         hovertemplate="%{customdata[0]}  ·  %{customdata[1]}<extra></extra>",
         mode="lines+markers",
@@ -321,29 +304,18 @@ def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -
         nticks=5,
     )
     if metric.kind == "duration":
-        ticks = duration_ticks(highest)
+        ticks = value_axis.duration_ticks(highest)
         figure.update_yaxes(
             tickvals=ticks,
             ticktext=[formatting.duration(tick) for tick in ticks],
-            range=axis_range(highest),
+            range=value_axis.axis_range(highest),
         )
     elif metric.kind == "ratio":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     elif metric.kind == "score":
         figure.update_yaxes(range=[0, 102])
     else:
-        figure.update_yaxes(tickformat=",d", range=axis_range(highest))
-
-
-def axis_range(highest: float) -> list[float]:
-    """From zero to a little over the highest value."""
-    return [0.0, highest * 1.06 or 1.0]
-
-
-def duration_ticks(highest: float, most: int = 5) -> list[float]:
-    """At most so many round durations above zero, up to the highest value."""
-    step = next((step for step in _DURATION_STEPS if highest / step <= most), _DURATION_STEPS[-1])
-    return [float(tick * step) for tick in range(int(highest // step) + 1)]
+        figure.update_yaxes(tickformat=",d", range=value_axis.axis_range(highest))
 
 
 def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None, note: str) -> None:

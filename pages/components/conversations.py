@@ -17,13 +17,12 @@ from analytics.selection import (
     BAND_COUNT,
     BAND_SECONDS,
     EVERYTHING,
-    Band,
     Cell,
     HandledBy,
-    Limit,
     Measure,
     Selection,
     Status,
+    Times,
     parse_handled,
     parse_status,
 )
@@ -66,25 +65,24 @@ def read_selection(notices: list[str]) -> Selection:
         return url_state.read(name, None, parse, notices)
 
     return Selection(
-        band=read("band", Band.parse),
+        response=read("response", Times.parse),
+        resolution=read("resolution", Times.parse),
         cell=read("cell", Cell.parse),
         handled_by=read("handled", parse_handled),
         is_escalated=read("escalated", url_state.choice(ESCALATED)) is not None,
         status=read("status", parse_status),
-        within=read("within", Limit.parse),
-        longer=read("longer", Limit.parse),
     )
 
 
 def in_words(selection: Selection) -> dict[str, str]:
     """URL parameter to what it selects, for the chips.
 
-    >>> in_words(Selection(Band("response", 0), Cell(2, 14), "human", True))
-    {'band': 'response up to 5 m', 'cell': 'Tuesday 14:00–15:00', 'handled': 'People', 'escalated': 'Yes'}
+    >>> in_words(Selection(Times("band", 0), None, Cell(2, 14), "human", True))
+    {'response': 'up to 5 m', 'cell': 'Tuesday 14:00–15:00', 'handled': 'People', 'escalated': 'Yes'}
     """
-    words: dict[str, str] = {}
-    if selection.band is not None:
-        words["band"] = _band_words(selection.band)
+    words: dict[str, str] = {
+        measure: times_words(times) for measure in MEASURES if (times := selection.of(measure))
+    }
     if selection.cell is not None:
         words["cell"] = cell_label(selection.cell.weekday, selection.cell.hour)
     if selection.handled_by is not None:
@@ -93,19 +91,20 @@ def in_words(selection: Selection) -> dict[str, str]:
         words["escalated"] = "Yes"
     if selection.status is not None:
         words["status"] = FUNNEL[selection.status]
-    for name, limit in (("within", selection.within), ("longer", selection.longer)):
-        if limit is not None:
-            words[name] = limit_words(limit)
     return words
 
 
-def limit_words(limit: Limit) -> str:
-    """A limit on a time.
+def times_words(times: Times) -> str:
+    """Which response or resolution times.
 
-    >>> limit_words(Limit("response", 900))
-    'response 15 m'
+    >>> times_words(Times("band", 1)), times_words(Times("longer", 900))
+    ('5 m to 15 m', 'longer than 15 m')
     """
-    return f"{limit.measure} {formatting.duration(float(limit.seconds))}"
+    if times.kind == "band":
+        return band_label(times.number)
+    return (
+        f"{'within' if times.kind == 'within' else 'longer than'} {formatting.duration(float(times.number))}"
+    )
 
 
 def draw_filters(selection: Selection, notices: list[str]) -> None:
@@ -122,68 +121,46 @@ def draw_filters(selection: Selection, notices: list[str]) -> None:
 
 
 def _draw_filter(selection: Selection) -> None:
-    """Draw a button that opens the choice of band and hour: what a click on a chart does, for keyboard and phone."""
-    bands = [Band(measure, index) for measure in MEASURES for index in range(BAND_COUNT)]
+    """Draw a button that opens the choice of times and hour: what a click on a chart does, for keyboard and phone."""
+    # Within the first band and longer than the last limit are bands themselves.
+    every = [Times("band", index) for index in range(BAND_COUNT)]
+    every += [Times("within", int(seconds)) for seconds in BAND_SECONDS[1:]]
+    every += [Times("longer", int(seconds)) for seconds in BAND_SECONDS[:-1]]
     cells = [Cell(weekday, hour) for weekday in weekdays(cached.week_start()) for hour in range(24)]
-    limits = [Limit(measure, int(seconds)) for measure in MEASURES for seconds in BAND_SECONDS]
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary", key="filter"):
         _choice("status", "Status at the end of the period", selection.status, dict(FUNNEL.items()))
-        _choice(
-            "band",
-            "Response or resolution time",
-            selection.band,
-            {str(band): _capital(_band_words(band)) for band in bands},
-        )
-        for name, label, limit in (
-            ("within", "Within", selection.within),
-            ("longer", "Longer than", selection.longer),
-        ):
-            every = {
-                str(each): _capital(limit_words(each)) for each in (*limits, *([limit] if limit else []))
-            }
-            _choice(name, label, limit, every)
+        for measure, title in MEASURES.items():
+            times = selection.of(measure)
+            options = (*every, *([times] if times else []))
+            words = {str(each): _capital(times_words(each)) for each in options}
+            _choice(measure, f"{title} time", times, words)
         _choice(
             "cell",
             "Hour of the week",
             selection.cell,
             {str(cell): cell_label(cell.weekday, cell.hour) for cell in cells},
         )
-        st.caption("A click on a band or an hour in the charts does the same.")
+        st.caption("A click on a bar or an hour in the charts does the same.")
 
 
-def _choice(
-    name: str, label: str, chosen: Band | Cell | Limit | Status | None, options: Mapping[str, str]
-) -> None:
-    st.session_state[f"{name}_choice"] = None if chosen is None else str(chosen)
+def _choice(name: str, label: str, chosen: Times | Cell | Status | None, options: Mapping[str, str]) -> None:
+    value = None if chosen is None else str(chosen)
+    # A key for each value: a closed popover keeps the value before in the browser, and would send it again.
+    key = f"{name}-choice-{value}"
+    st.session_state[key] = value
     st.selectbox(
         label,
         list(options),
         index=None,
-        format_func=lambda value: options.get(value, value),
+        format_func=lambda each: options.get(each, each),
         placeholder="Any",
-        key=f"{name}_choice",
-        on_change=_follow_choice,
-        args=(name,),
+        key=key,
+        on_change=lambda: url_state.change({name: st.session_state[key], "page": None}),
     )
-
-
-def _follow_choice(name: str) -> None:
-    url_state.change({name: st.session_state[f"{name}_choice"], "page": None})
-
-
-def _band_words(band: Band) -> str:
-    return f"{band.measure} {band_label(band.index)}"
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def narrowing_bands(selection: Selection, measure: Measure) -> dict[str, str]:
-    """What narrows the bands of a time, for their export: a band of that time itself only stands out in them."""
-    chosen = in_words(selection)
-    own = selection.band is not None and selection.band.measure == measure
-    return filters.without("band", chosen) if own else chosen
 
 
 def cell_label(weekday: int, hour: int) -> str:

@@ -3,6 +3,7 @@
 Owns the words of the bands and the sentence that is read first. Shares come ready from `analytics.conversations`.
 """
 
+from collections.abc import Sequence
 from math import isinf
 
 import pandas as pd
@@ -11,7 +12,7 @@ import streamlit as st
 
 from analytics import conversations, periods
 from analytics.periods import Period
-from analytics.selection import BAND_COUNT, BAND_SECONDS, Band, Limit, Measure, Selection
+from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure, Selection, Times
 from analytics.verdicts import Gate
 from pages.components import changes, charts, filters, formatting
 from pages.components.palette import palette
@@ -70,27 +71,19 @@ def draw_headline(
     if said := changes.line(delta):
         st.markdown(f":small[{' · '.join(said)}]")
     within = int(bands["conversations"].head(band + 1).sum())
-    in_time = Limit(measure, int(row["longest_seconds"]))
+    limit_seconds = int(row["longest_seconds"])
+    in_time, late = Times("within", limit_seconds), Times("longer", limit_seconds)
     with st.container(horizontal=True, gap="small", key=f"in-time-{measure}"):
-        filters.choose(
-            f"{formatting.count(within)} in time",
-            "within",
-            str(in_time),
-            is_chosen=selection.within == in_time,
-        )
-        filters.choose(
-            f"{formatting.count(total - within)} took longer",
-            "longer",
-            str(in_time),
-            is_chosen=selection.longer == in_time,
-        )
+        for times, n, words in ((in_time, within, "in time"), (late, total - within, "took longer")):
+            label = f"{formatting.count(n)} {words}"
+            filters.choose(label, measure, str(times), is_chosen=selection.of(measure) == times)
 
 
 def draw_bands(
     bands: pd.DataFrame,
     before: pd.DataFrame | None,
     measure: Measure,
-    chosen: Band | None,
+    chosen: Times | None,
     previous: Period,
 ) -> None:
     """Draw one bar per band; a click on a row selects the band, a second one takes it away.
@@ -99,15 +92,15 @@ def draw_bands(
         bands: `analytics.conversations.bands`, with at least one conversation.
         before: the same of the period before, marked beside each bar; None where it is not compared.
         measure: response or resolution.
-        chosen: the band that is selected, of either measure.
+        chosen: which of these times are selected.
         previous: the period before.
     """
     colours = palette()
-    index = chosen.index if chosen is not None and chosen.measure == measure else None
+    index = chosen.number if chosen is not None and chosen.kind == "band" else None
+    is_shown = [_is_among(band, chosen) for band in range(BAND_COUNT)]
     labels = [band_label(band) for band in range(BAND_COUNT)]
     shares = bands["share_ratio"]
     shares_before = None if before is None else before["share_ratio"].fillna(0.0)
-    longest = max(float(shares.max()), 0.0 if shares_before is None else float(shares_before.max())) or 1.0
     texts = [
         f"<b>{label}</b>: {formatting.rate(share)} ({formatting.count(n)})<br>{_up_to(end, ratio, measure)}"
         + ("" if was is None else f"<br>before: {formatting.rate(was)}")
@@ -125,7 +118,7 @@ def draw_bands(
         [
             go.Bar(
                 y=labels,
-                x=[longest] * BAND_COUNT,
+                x=[1.0] * BAND_COUNT,
                 orientation="h",
                 marker={"color": colours.grid, "opacity": 0.45, "cornerradius": 3},
                 hovertext=texts,
@@ -137,7 +130,7 @@ def draw_bands(
                 orientation="h",
                 marker={
                     "color": colours.accent,
-                    "opacity": [1.0 if index in (None, band) else 0.35 for band in range(BAND_COUNT)],
+                    "opacity": [1.0 if each else 0.35 for each in is_shown],
                     "cornerradius": 3,
                 },
                 hovertext=texts,
@@ -157,10 +150,10 @@ def draw_bands(
     # A chosen bar is shown by its colour; Plotly's own way would fade what was not clicked a second time.
     figure.update_traces(
         selector={"type": "bar"},
-        selected={"marker": {"opacity": 1}} if index is None else None,
-        unselected={"marker": {"opacity": 1}} if index is None else None,
+        selected={"marker": {"opacity": 1}} if all(is_shown) else None,
+        unselected={"marker": {"opacity": 1}} if all(is_shown) else None,
     )
-    _columns(figure, bands, index)
+    _columns(figure, bands, is_shown)
     figure.update_layout(
         barmode="overlay",
         bargap=0.42,
@@ -170,7 +163,7 @@ def draw_bands(
         hovermode="closest",
         hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
     )
-    figure.update_xaxes(visible=False, range=[0, longest], fixedrange=True)
+    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
     figure.update_yaxes(
         autorange="reversed",
         fixedrange=True,
@@ -196,10 +189,27 @@ def draw_bands(
     clicked = int(points[0]["point_index"]) if points else None
     # Nothing lies behind an empty band, so a click on it only ever takes a choice away.
     if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
-        filters.toggle("band", str(Band(measure, clicked)))
+        filters.toggle(measure, str(Times("band", clicked)))
 
 
-def _columns(figure: go.Figure, bands: pd.DataFrame, index: int | None) -> None:
+def _is_among(band: int, chosen: Times | None) -> bool:
+    """Whether a band holds times that are looked at.
+
+    >>> [_is_among(band, Times("within", 900)) for band in range(3)]
+    [True, True, False]
+    >>> [_is_among(band, Times("longer", 86_400)) for band in (3, 4, 5)]
+    [False, False, True]
+    """
+    if chosen is None:
+        return True
+    if chosen.kind == "band":
+        return band == chosen.number
+    if chosen.kind == "within":
+        return band == 0 or BAND_SECONDS[band - 1] < chosen.number
+    return band == BAND_COUNT - 1 or BAND_SECONDS[band] > chosen.number
+
+
+def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool]) -> None:
     """Share, count and cumulative share in columns right of the bars."""
     colours = palette()
     heads = zip(("Share", "Count", "By then"), COLUMNS_PX, strict=True)
@@ -213,7 +223,7 @@ def _columns(figure: go.Figure, bands: pd.DataFrame, index: int | None) -> None:
         strict=True,
     )
     for band, (share, n, end, ratio) in enumerate(cells):
-        label, is_faded = band_label(band), index not in (None, band)
+        label, is_faded = band_label(band), not is_shown[band]
         values = (
             (f"<b>{formatting.rate(share)}</b>", colours.muted if is_faded else colours.text),
             (formatting.count(n), colours.muted),

@@ -19,7 +19,10 @@ NAMES = {
     "ai_resolved": "of these by AI",
     "resolved_unanswered": "Resolved without a response",
 }
-NOTE = "Conversations started in this period, as far as they came by its end. Each number opens its conversations."
+NOTE = (
+    "Conversations started in this period, as far as they came by its end; the cards count older ones as well. "
+    "Each number opens its conversations."
+)
 
 
 def table(funnel: Funnel) -> pd.DataFrame:

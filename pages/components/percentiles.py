@@ -10,7 +10,7 @@ import streamlit as st
 from analytics import periods
 from analytics.clock import Bucket
 from analytics.selection import Measure, parse_measure
-from pages.components import charts, formatting, time_axis, url_state
+from pages.components import charts, formatting, time_axis, url_state, value_axis
 from pages.components.conversations import MEASURES
 from pages.components.palette import Palette, palette
 
@@ -77,6 +77,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     now = series[series["period"] == "current"].reset_index(drop=True)
     past = series[series["period"] == "previous"].reset_index(drop=True)
     axis = time_axis.labels_of(now["bucket_start"], past["bucket_start"], bucket)
+    highest = value_axis.highest_of(now, past, median)
     labels = axis.now
     is_open = ~now["is_complete"].astype(bool)
     leads_to_open = charts.leads_to(is_open)
@@ -86,7 +87,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         figure.add_trace(
             go.Scatter(
                 x=axis.past,
-                y=past[median],
+                y=value_axis.up_to(past[median], highest),
                 mode="lines+markers",
                 marker={"size": charts.marker_sizes(past[median], 3), "color": colours.muted},
                 line={"color": colours.muted, "width": 1.5, "dash": "dot"},
@@ -136,9 +137,9 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         )
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
     figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
-    charts.style(figure, colours, charts.METRICS[measure], charts.highest_of(now, past, median))
-    slowest = charts.highest_of(now, now, p90)
-    ticks = charts.duration_ticks(slowest, most=3)
+    charts.style(figure, colours, charts.METRICS[measure], highest)
+    slowest = value_axis.highest_of(now, now, p90)
+    ticks = value_axis.duration_ticks(slowest, most=3)
     figure.update_layout(
         xaxis={"anchor": "y2"},
         yaxis={"domain": MEDIAN_DOMAIN},
@@ -146,7 +147,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
             "domain": P90_DOMAIN,
             "tickvals": ticks,
             "ticktext": [formatting.duration(tick) for tick in ticks],
-            "range": charts.axis_range(slowest),
+            "range": value_axis.axis_range(slowest),
         },
     )
     _name_lines(figure, colours, before)

@@ -152,7 +152,8 @@ def _range_control(resolved: ResolvedView) -> None:
     kind: Literal["secondary", "tertiary"] = "tertiary" if chosen in near else "secondary"
     with st.popover(label, key="more-ranges", icon=":material/date_range:", type=kind):
         others = [name for name in offered if name not in near]
-        _range_pills("More ranges", others, chosen, "more_ranges_widget")
+        # A key for each value: a closed popover keeps the value before in the browser, and would send it again.
+        _range_pills("More ranges", others, chosen, f"more-ranges-{chosen}")
         _days_form(resolved)
     st.caption(tiers.reach_sentence(tier, resolved.now, zone))
 
@@ -216,16 +217,19 @@ def _today(resolved: ResolvedView) -> date:
 
 def _compare_control(resolved: ResolvedView) -> None:
     latest = comparison.latest_start(resolved.range, resolved.conversations, resolved.now)
+    earliest = tiers.earliest_day(resolved.website.tier, resolved.now, resolved.conversations.timezone)
     texts: dict[str, str | None] = {"before": None, "chosen": str(latest)}
-    st.session_state["compare_widget"] = resolved.comparison.kind
+    chosen = resolved.comparison.kind
+    st.session_state["compare_widget"] = chosen
     st.selectbox(
         "Compare with",
-        list(COMPARED),
+        # A start is offered where the plan has as many days before the range.
+        [kind for kind in COMPARED if kind in ("off", "before", "weekdays", chosen) or latest >= earliest],
         format_func=lambda kind: COMPARED.get(str(kind), str(kind)),
         key="compare_widget",
         on_change=url_state.follow("compare", "compare_widget", lambda kind: texts.get(str(kind), str(kind))),
     )
-    if resolved.comparison.first is not None:
+    if resolved.comparison.first is not None and latest >= earliest:
         key = f"compared-day-{resolved.comparison.first}"
         with (
             st.form("compared-days", border=False),

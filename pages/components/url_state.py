@@ -45,14 +45,13 @@ WORDS: Final[Mapping[str, str]] = {
     "device": "filter",
     "browser": "filter",
     "path": "filter",
-    "band": "filter",
+    "response": "filter",
+    "resolution": "filter",
     "cell": "filter",
     "handled": "filter",
     "escalated": "filter",
     "status": "filter",
-    "within": "filter",
-    "longer": "filter",
-    "sort": "order of the list",
+    "sort": "sort order",
     "rating": "filter",
 }
 """Every parameter of the dashboard, and what it is called; a copied link has no others."""

@@ -17,7 +17,7 @@ from analytics.cached import Reading
 from analytics.clock import parse_timezone
 from analytics.conversations import PAGE_ROWS, Listing
 from analytics.exports import ROW_LIMIT
-from analytics.selection import DEFAULT_SORT, Sort, parse_sort
+from analytics.selection import DEFAULT_SORT, Selection, Sort, parse_sort
 from pages.components import formatting, url_state
 from pages.components.conversations import HANDLED, SENTIMENTS, STATUSES
 
@@ -43,27 +43,16 @@ SORTED_BY: Final[Mapping[str, Sort]] = MappingProxyType(
 )
 """The column of each order: a click on its head sorts the whole list, not the rows of one page."""
 
+PAGES_SHOWN, PAGE_WIDTH_PX = 5, 40
+
 _ARROWS: Final[Mapping[Sort, str]] = MappingProxyType({"lowest_rating": "↑"})
 _TABLE: Final = "conversation-list"
 
 
-def read_page() -> int:
-    """The page of the list that the URL names, from 1; a notice where it names none."""
+def draw_header() -> tuple[Sort, int]:
+    """Draw the title and the choice of the order; returns order and page, from 1, as the URL says them."""
     notices: list[str] = []
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text)):
-            raise ValueError("Pages are counted from 1.")
-        return int(text)
-
-    number = url_state.read("page", 1, parse, notices)
-    url_state.show(notices, is_small=True)
-    return number
-
-
-def draw_header() -> Sort:
-    """Draw the title and the choice of the order; returns what the URL says in `sort`."""
-    notices: list[str] = []
+    page = url_state.read("page", 1, _parse_page, notices)
     sort = url_state.read("sort", DEFAULT_SORT, parse_sort, notices)
     st.session_state["sort_widget"] = sort
     with st.container(
@@ -80,7 +69,13 @@ def draw_header() -> Sort:
             on_change=lambda: _write_sort(st.session_state["sort_widget"]),
         )
     url_state.show(notices, is_small=True)
-    return sort
+    return sort, page
+
+
+def _parse_page(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ValueError("Pages are counted from 1.")
+    return int(text)
 
 
 def _write_sort(sort: Sort) -> None:
@@ -155,6 +150,8 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
         alt=f"{formatting.count(len(table))} conversations, {SORTS[listing.sort].lower()}: "
         "start, topic, status, who resolved, times, rating, place",
     )
+    if table["To do"].any():
+        st.caption(MARKS)
 
 
 def _columns(sort: Sort, timezone: str) -> dict[str, ColumnConfig]:
@@ -195,14 +192,20 @@ def _columns(sort: Sort, timezone: str) -> dict[str, ColumnConfig]:
     }
 
 
-def note_unknown(reading: Reading[Listing], asked: Sort) -> None:
-    """Say so where Postgres could not be read: the times stand, what it knows is missing, and so is the order by rating.
+def note_differences(reading: Reading[Listing], asked: Sort, page: int, selection: Selection) -> None:
+    """Say in what the rows differ from what a reader expects: another page, spam among them, Postgres unreadable.
 
     Args:
         reading: What is drawn.
         asked: The order that was asked for.
+        page: The page that was asked for.
+        selection: Which conversations were asked for.
     """
     listing = reading.value
+    if listing.page < page:
+        st.caption(f"There is no page {formatting.count(page)}. This is the last one.")
+    if selection.status is not None and (listing.rows["status"] == "spam").any():
+        st.caption("What was marked as spam counts as well: the funnel goes by events. The status says so.")
     if listing.sort != asked:
         st.caption(f"Ratings cannot be read now. {SORTS[listing.sort]} instead.")
     elif listing.ratings is not None and listing.ratings.is_cut:
@@ -244,7 +247,9 @@ def draw_pages(listing: Listing) -> None:
         st.pagination(
             listing.page_count,
             default=listing.page,
-            max_visible_pages=5,
+            max_visible_pages=PAGES_SHOWN,
+            # The widget measures its room before the row has given it any, and would show one page of two.
+            width=PAGE_WIDTH_PX * (min(listing.page_count, PAGES_SHOWN) + 2),
             key=key,
             on_change=url_state.follow("page", key, lambda page: None if page == 1 else str(page)),
         )

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,16 @@ CHROMIUM_FLAGS = [
     # ... and for the globe alone: drawing the rest of the page that way took half of a page's time.
     "--disable-gpu-compositing",
 ]
+SIGN_IN = {
+    "INBOX_ANALYTICS_DEMO": "0",
+    "INBOX_ANALYTICS_PUBLIC_URL": "http://localhost:1",
+    "INBOX_ANALYTICS_OIDC_METADATA_URL": "http://localhost:1/.well-known/openid-configuration",
+    "INBOX_ANALYTICS_OIDC_CLIENT_ID": "dashboard",
+    "INBOX_ANALYTICS_OIDC_CLIENT_SECRET": "dashboard",
+    "INBOX_ANALYTICS_COOKIE_SECRET": "0123456789abcdef0123456789abcdef",
+}
+"""Variables of a web app that asks people to sign in, at a provider that is not there."""
+
 NO_BORDERS = """{
   const real = window.fetch
   window.fetch = (what, ...how) => String(what?.url ?? what).endsWith('borders.geojson')
@@ -132,24 +143,38 @@ class Window:
     errors: list[str]
 
 
+def new_visitor(chromium: Browser, *, scheme: str = "light", has_borders: bool = False) -> BrowserContext:
+    """A browser with cookies and a cache of its own, without what costs much and shows nothing.
+
+    Animations take a third of a page's processor time. Without a graphics card the globe's 22,000 border lines take three
+    quarters of every frame, a second and more: they are left out unless they are asked for.
+    """
+    context = chromium.new_context(
+        timezone_id="Europe/London",
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    context.add_init_script(VIOLATIONS)
+    if not has_borders:
+        context.add_init_script(NO_BORDERS)
+    return context
+
+
 @pytest.fixture(scope="session")
 def visitor(chromium: Browser) -> Iterator[BrowserContext]:
     """One browser that has Streamlit's own files in its cache: reading them anew was half of a page's time."""
-    context = chromium.new_context(timezone_id="Europe/London")
+    context = new_visitor(chromium)
     yield context
     context.close()
 
 
-@pytest.fixture
-def window(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window]]:
-    """Opens windows of one new visitor: path, then size, colour scheme, and the web app where not the demo's.
+@contextmanager
+def windows(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window]]:
+    """Opens windows of a visitor: path, then size, colour scheme, and the web app where not the demo's.
 
-    The globe goes without its 22,000 border lines unless they are asked for: without a graphics card they take three
-    quarters of every frame, a second and more.
-
-    No test has to say that its windows went without an error and without a request to another host: this one does.
+    No test has to say that its windows went without an error and without a request to another host: this does.
     """
-    windows: list[Window] = []
+    opened: list[Window] = []
 
     def open_window(
         path: str,
@@ -158,12 +183,8 @@ def window(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window
         height: int = 1000,
         scheme: str = "light",
         at: str = demo.url,
-        has_borders: bool = False,
     ) -> Window:
         page = visitor.new_page()
-        page.add_init_script(VIOLATIONS)
-        if not has_borders:
-            page.add_init_script(NO_BORDERS)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         foreign: list[str] = []
@@ -171,17 +192,24 @@ def window(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window
         page.on("request", lambda request: None if _is_own(request.url, at) else foreign.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(_said(said)) if said.type == "error" else None)
-        windows.append(Window(page, foreign, errors))
+        opened.append(Window(page, foreign, errors))
         page.goto(at + path)
-        return windows[-1]
+        return opened[-1]
 
     yield open_window
-    for opened in windows:
-        opened.page.evaluate("localStorage.clear()")
-        opened.page.close()
+    for each in opened:
+        each.page.evaluate("localStorage.clear()")
+        each.page.close()
     visitor.clear_cookies()
-    assert [error for opened in windows for error in opened.errors] == []
-    assert [address for opened in windows for address in opened.foreign] == []
+    assert [error for each in opened for error in each.errors] == []
+    assert [address for each in opened for address in each.foreign] == []
+
+
+@pytest.fixture
+def window(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window]]:
+    """Opens windows for one test; see `windows`."""
+    with windows(visitor, demo) as open_window:
+        yield open_window
 
 
 def _said(message: ConsoleMessage) -> str:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.conftest import ROOT, Demo
+from tests.browser.conftest import ROOT, Demo, new_visitor
 from tests.serving import free_port, wait_for
 
 BUTTON = ".st-key-csv-visitors-by-city button"
@@ -61,7 +61,7 @@ def drawn(
         wait_for(f"http://localhost:{port}", log, running[-1], log)
         return running[-1]
 
-    context = chromium.new_context(timezone_id="Europe/London")
+    context = new_visitor(chromium)
     try:
         app, page = serve(), context.new_page()
         # Once that server is gone the page stays as it was drawn: it is not drawn anew by the next one.

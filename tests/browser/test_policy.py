@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Window
+from tests.browser.conftest import SIGN_IN, Window
 from tests.browser.test_every_page import settled
 
 CHART, SPARKLINE = ".js-plotly-plot .main-svg", ".sparkline i"
@@ -18,14 +18,6 @@ TABLE, GLOBE, BUTTON = (
     ".st-key-globe-view canvas",
     "[class*=st-key-csv-] button",
 )
-SIGN_IN = {
-    "INBOX_ANALYTICS_DEMO": "0",
-    "INBOX_ANALYTICS_PUBLIC_URL": "http://localhost:1",
-    "INBOX_ANALYTICS_OIDC_METADATA_URL": "http://localhost:1/.well-known/openid-configuration",
-    "INBOX_ANALYTICS_OIDC_CLIENT_ID": "dashboard",
-    "INBOX_ANALYTICS_OIDC_CLIENT_SECRET": "dashboard",
-    "INBOX_ANALYTICS_COOKIE_SECRET": "0123456789abcdef0123456789abcdef",
-}
 
 
 @pytest.mark.parametrize(

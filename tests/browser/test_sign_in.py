@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
+from tests.browser.conftest import new_visitor
 from tests.conftest import LocalStack
 from tests.product import Product
 from tests.provider import Provider, provider
@@ -87,9 +88,7 @@ def browser(chromium: Browser, deployment: Deployment) -> Iterator[Callable[...,
         )
 
     def open_browser(email: str | None = None, *, scheme: str = "light") -> BrowserContext:
-        context = chromium.new_context(
-            timezone_id="Europe/London", color_scheme="dark" if scheme == "dark" else "light"
-        )
+        context = new_visitor(chromium, scheme=scheme)
         context.on("page", note)
         opened.append(context)
         if email is not None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import sun
-from pages.components import charts, formatting, percentiles, sparkline, time_axis
+from pages.components import charts, formatting, percentiles, sparkline, time_axis, value_axis
 
 
 @given(st.text())
@@ -53,7 +53,7 @@ def test_every_duration_has_at_most_two_units(seconds: float) -> None:
 @given(st.floats(min_value=0.5, max_value=8e6))
 def test_duration_axis_has_few_round_ticks_from_zero(highest: float) -> None:
     """At most six ticks, the first at zero, none above the values."""
-    ticks = charts.duration_ticks(highest)
+    ticks = value_axis.duration_ticks(highest)
     assert ticks[0] == 0
     assert len(ticks) <= 6
     assert ticks[-1] <= highest

@@ -183,7 +183,7 @@ def test_copied_link_has_the_dates_themselves(run_page: RunPage, three_conversat
     protos: list[Any] = [element.proto for element in page.get("bidi_component")]
     (button,) = [proto for proto in protos if proto.component_name == "copy_link"]
     data = json.loads(button.json)
-    assert {"metric", "band", "compare"} < set(data["names"])
+    assert {"metric", "response", "compare"} < set(data["names"])
     dates = data["fixed"].pop("range")
     assert data["fixed"] == {"website": three_conversations.slug, "tz": "Asia/Kolkata"}
     first, last = dates.split("..")

@@ -494,7 +494,7 @@ def test_conversations_add_up_and_can_be_followed_to_their_rows(
         inside = {key for key, seconds in by_hand.first.items() if longest_before < seconds <= longest}
         assert total(files["response-bands"], "conversations", band=band_label(number)) == len(inside)
         if inside:
-            listed = files_of(band=f"response:{number}")["conversations"]
+            listed = files_of(response=f"band:{number}")["conversations"]
             assert {row["conversation_id"] for row in listed} == inside
             assert {key: float(row["response_seconds"]) for key, row in _by_id(listed).items()} == {
                 key: by_hand.first[key] for key in inside

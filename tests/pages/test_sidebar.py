@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import ButtonGroup
 
 from analytics import periods
 from analytics.comparison import BEFORE, compared_period
@@ -20,28 +22,33 @@ def day(page: AppTest, label: str) -> date:
     return value
 
 
+def near(page: AppTest) -> ButtonGroup[Any]:
+    """The ranges that the sidebar shows at once."""
+    return page.button_group(key="range_widget")
+
+
+def more(page: AppTest) -> ButtonGroup[Any]:
+    """Those behind "More"."""
+    (found,) = (each for each in page.button_group if each.label == "More ranges")
+    return found
+
+
 def chosen(page: AppTest) -> str | None:
     """The range that is marked in the sidebar, near or behind "More"."""
-    keys = ("range_widget", "more_ranges_widget")
-    values = [page.button_group(key=key).value for key in keys]
+    values = [near(page).value, more(page).value]
     return next((str(value) for value in values if value is not None), None)
 
 
 def test_each_range_is_kept_in_the_url(run_page: RunPage, make_site: Callable[..., Site]) -> None:
     """A range chosen in the sidebar is in the URL as a word; the default is not."""
     page = run_page("app.py", website=make_site(plan="pro").slug, tz="UTC")
-    for key, name in (
-        ("range_widget", "last-week"),
-        ("more_ranges_widget", "14d"),
-        ("range_widget", "last-month"),
-        ("more_ranges_widget", "90d"),
-    ):
-        page.button_group(key=key).set_value(name).run()
+    for group, name in ((near, "last-week"), (more, "14d"), (near, "last-month"), (more, "90d")):
+        group(page).set_value(name).run()
         assert not page.exception
         assert query_of(page)["range"] == name
         assert chosen(page) == name
         assert Range.parse(name).label in text_of(page)
-    page.button_group(key="range_widget").set_value("7d").run()
+    near(page).set_value("7d").run()
     assert "range" not in query_of(page)
     assert chosen(page) == "7d"
 
@@ -66,10 +73,10 @@ def test_a_plan_offers_no_range_past_its_reach(run_page: RunPage, make_site: Cal
     """21 days on free, 90 on paid; one line says how far history and comparison reach."""
     sites = make_site(), make_site(plan="pro")
     free, paid = (run_page("app.py", website=site.slug) for site in sites)
-    assert {"10 d", "14 d", "21 d"} <= set(free.button_group(key="more_ranges_widget").options)
-    assert "30 d" not in free.button_group(key="range_widget").options
-    assert {"45 d", "90 d"} <= set(paid.button_group(key="more_ranges_widget").options)
-    assert list(paid.button_group(key="range_widget").options)[:5] == [
+    assert {"10 d", "14 d", "21 d"} <= set(more(free).options)
+    assert "30 d" not in near(free).options
+    assert {"45 d", "90 d"} <= set(more(paid).options)
+    assert list(near(paid).options)[:5] == [
         *("Today", "Yesterday", "This week", "Last week", "7 d"),
     ]
     assert "History: 21 days." in text_of(free)
