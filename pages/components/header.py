@@ -50,10 +50,15 @@ def draw(
             st.space("stretch")
             toolbar = st.container(width="content")
             copy_link.offer(view, resolved, has_range=has_range)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-facts"):
+        with st.container(
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            gap="small",
+            key="header-facts",
+        ):
             st.markdown(f":gray[{' · '.join(facts)}]", width="content")
             if has_age:
-                st.space("stretch")
                 with st.container(width="content"):
                     _as_of(view, has_range=has_range)
     return toolbar

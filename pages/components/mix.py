@@ -23,7 +23,7 @@ def line(kpi: Kpi) -> str | None:
         return f"{_shares(parts)}: no handler is in both periods"
     own = formatting.relative(parts.own_ratio)
     each = "no change" if own.startswith("0") else own if parts.is_own_real else "no clear change"
-    return f"AI and people each: {each}; {_shift(parts)}: {formatting.relative(parts.mix_ratio)}"
+    return f"AI and people, each alone: {each}. Because {_shift(parts, ' is')}: {formatting.relative(parts.mix_ratio)}"
 
 
 def facts(kpi: Kpi) -> list[tuple[str, str]]:
@@ -40,15 +40,15 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
     if range_ is not None and (moved := changes.between(range_.low, range_.high, "relative")):
         own += f", {moved}"
     return [
-        ("AI and people each", own),
+        ("AI and people, each alone", own),
         (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", formatting.relative(parts.mix_ratio)),
     ]
 
 
-def _shift(parts: Split) -> str:
+def _shift(parts: Split, verb: str = "") -> str:
     if parts.ai_ratio == parts.previous_ai_ratio:
-        return "as much handled by AI"
-    return f"{'more' if parts.ai_ratio > parts.previous_ai_ratio else 'less'} handled by AI"
+        return f"as much{verb} handled by AI"
+    return f"{'more' if parts.ai_ratio > parts.previous_ai_ratio else 'less'}{verb} handled by AI"
 
 
 def _shares(parts: Split) -> str:

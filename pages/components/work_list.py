@@ -187,8 +187,8 @@ def _columns(sort: Sort, timezone: str) -> dict[str, ColumnConfig]:
         "Rating": config.TextColumn(
             head("Rating"), width=72, help="Of the newest feedback. Click to sort: lowest first."
         ),
-        "Place": config.TextColumn(width=170),
-        "Conversation": config.TextColumn("Id", width=150, help="The conversation's id"),
+        "Place": config.TextColumn(width=140),
+        "Conversation": config.TextColumn("Id", width=172, help="The conversation's id"),
     }
 
 

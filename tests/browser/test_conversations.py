@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Window
+from tests.browser.test_every_page import settled
 
 TODAY = datetime.now(UTC).date()
 # Days that are over: no conversation joins them while a test counts.
@@ -58,6 +59,7 @@ def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
     everything = _total(page)
     assert everything > 25
     _quick_clicks_lose_nothing(page, everything)
+    _a_closed_popover_says_nothing_later(page)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
@@ -81,6 +83,24 @@ def _quick_clicks_lose_nothing(page: Page, everything: int) -> None:
     expect(page).to_have_url(re.compile("bucket=hour"))
     expect(page.get_by_text(f" of {everything:,}")).to_have_count(1)
     assert set(_query(page)) == {"website", "tz", "range", "measure", "heat", "bucket"}
+
+
+def _a_closed_popover_says_nothing_later(page: Page) -> None:
+    """Choices that were looked at in "Filter" and "More" take back nothing that is chosen elsewhere afterwards."""
+    for name in ("filter", "more-ranges"):
+        page.locator(f".st-key-{name} button").first.click()
+        expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    page.get_by_role("button", name="took longer").first.click()
+    expect(page).to_have_url(re.compile("response=longer"))
+    page.locator(".st-key-range_widget").get_by_text("30 d").click()
+    expect(page).to_have_url(re.compile("range=30d"))
+    settled(page)
+    page.locator(".st-key-heat_widget").get_by_text("Volume").click()
+    expect(page).not_to_have_url(re.compile("heat="))
+    settled(page)
+    assert (_query(page)["response"], _query(page)["range"]) == (["longer:900"], ["30d"])
 
 
 def _click_at_once(*controls: Locator) -> None:

@@ -29,18 +29,21 @@ def kpi(split: Split | None, verdict: Verdict = "better") -> metrics.Kpi:
     ("split", "verdict", "line"),
     [
         pytest.param(
-            SHIFT, "better", "AI and people each: no change; more handled by AI: −98 %", id="pure shift"
+            SHIFT,
+            "better",
+            "AI and people, each alone: no change. Because more is handled by AI: −98 %",
+            id="pure shift",
         ),
         pytest.param(
             Split(0.3, -0.25, 0.6, 0.5, is_shift_real=True, own_interval=Interval(0.1, 0.5)),
             "within_noise",
-            "AI and people each: +30 %; more handled by AI: −25 %",
+            "AI and people, each alone: +30 %. Because more is handled by AI: −25 %",
             id="slower, hidden by a real shift",
         ),
         pytest.param(
             Split(-0.1, 0.5, 0.2, 0.5, is_shift_real=True, own_interval=Interval(-0.3, 0.2)),
             "worse",
-            "AI and people each: no clear change; less handled by AI: +50 %",
+            "AI and people, each alone: no clear change. Because less is handled by AI: +50 %",
             id="worse by the mix, the rest may be chance",
         ),
         pytest.param(
@@ -63,11 +66,11 @@ def test_the_card_says_it_where_it_matters(split: Split | None, verdict: Verdict
 def test_explain_tells_both_parts_and_the_shares() -> None:
     """Always where there is a change, also where the card keeps silent."""
     assert mix.facts(kpi(SHIFT)) == [
-        ("AI and people each", "0 %"),
+        ("AI and people, each alone", "0 %"),
         ("More handled by AI: AI 25.0 % before, 75.0 % now", "−98 %"),
     ]
     ranged = replace(SHIFT, own_interval=Interval(-0.5, 0.9))
-    assert mix.facts(kpi(ranged))[0] == ("AI and people each", "0 %, between −50 and +90 %")
+    assert mix.facts(kpi(ranged))[0] == ("AI and people, each alone", "0 %, between −50 and +90 %")
     same = Split(-0.2, 0.0, 0.5, 0.5, is_shift_real=False)
     assert mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50.0 % before, 50.0 % now", "0 %")
     assert mix.facts(kpi(None)) == []
@@ -112,7 +115,7 @@ def test_a_median_that_moves_by_the_mix_alone_says_so(run_page: RunPage, more_ai
     assert not page.exception
     values = {metric.label: (metric.value, metric.delta) for metric in page.metric}
     assert values["Median resolution"] == values["Median response"] == ("10 s", "−99 %")
-    said = "AI and people each: no change; more handled by AI: −99 %"
+    said = "AI and people, each alone: no change. Because more is handled by AI: −99 %"
     assert [caption.value.replace("\\", "") for caption in page.caption].count(said) == 2
     explained = [table.value.to_dict() for table in page.table]
     assert str(explained).count("More handled by AI: AI 25.0 % before, 75.0 % now") == 2
@@ -130,5 +133,5 @@ def test_explain_withholds_what_few_values_cannot_say(run_page: RunPage, three_c
 def test_with_comparison_off_nothing_is_said_of_the_mix(run_page: RunPage, more_ai: Site) -> None:
     """Neither on the card nor in Explain."""
     page = run_page("app.py", website=more_ai.slug, tz="UTC", range="7d", compare="off")
-    assert "handled by AI:" not in text_of(page)
-    assert "AI and people each" not in str([table.value.to_dict() for table in page.table])
+    assert "handled by AI: " not in text_of(page)
+    assert "AI and people, each alone" not in str([table.value.to_dict() for table in page.table])
