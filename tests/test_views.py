@@ -1,6 +1,6 @@
 """Views: the dates that header and panels share, after tier, TTL and tampered URLs."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -245,6 +245,22 @@ def test_chosen_days_that_overlap_are_not_compared() -> None:
         "choose a start up to 28 Oct 2026.",
     )
     assert resolved("7d", compare="2026-10-28").notices == ()
+
+
+def test_where_the_plan_leaves_no_room_before_the_range_a_shorter_one_is_advised() -> None:
+    """No start is named that the plan does not reach."""
+    (notice,) = resolved("90d", compare="2026-11-01").notices
+    assert notice.endswith("a shorter range leaves room before it within what the plan keeps.")
+
+
+def test_chosen_days_beyond_those_shown_are_said() -> None:
+    """Today runs, so of five chosen days one is compared."""
+    view = resolved("today", compare="2026-11-01..2026-11-05")
+    assert view.before is not None
+    assert view.before.local_days() == (date(2026, 11, 1), date(2026, 11, 1))
+    assert view.notices == (
+        "Of 1–5 Nov 2026, 1 Nov 2026 is compared: the range shown runs on, and has no more days yet.",
+    )
 
 
 def test_chosen_days_out_of_reach_are_not_compared() -> None:

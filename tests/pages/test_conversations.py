@@ -336,6 +336,18 @@ def test_a_page_past_the_end_is_the_last_one(run_page: RunPage, three_conversati
     """A link from before a filter still shows rows."""
     page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", page="7")
     assert "3 conversations active in this period" in text_of(page)
+    assert "There is no page 7. This is the last one." in text_of(page)
+
+
+def test_spam_among_the_conversations_of_a_step_is_said(
+    run_page: RunPage, known: Site, stack_environment: LocalStack
+) -> None:
+    """The funnel counts events, and knows nothing of it; the list of everything needs no word."""
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute("UPDATE conversation SET status = 'spam' WHERE id = %s", (f"{known.id}-a",))
+    said = "What was marked as spam counts as well"
+    assert said in text_of(run_page(CONVERSATIONS, website=known.slug, tz="UTC", status="started"))
+    assert said not in text_of(run_page(CONVERSATIONS, website=known.slug, tz="UTC"))
 
 
 def test_no_conversations_are_said_panel_by_panel(run_page: RunPage, site: Site) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached, tinybird
+from analytics.cached import health, reading
 from analytics.ingest import refused
 from analytics.ingest.changed import ChangeCounts
 from analytics.ingest.segment import Segment
@@ -366,6 +367,23 @@ def test_tinybird_down_is_said_with_what_to_do(
     assert "TINYBIRD_HOST" in text_of(page)
     assert "data_freshness" not in text_of(page)
     assert "Queries today" in _cards(page)
+
+
+def test_nothing_is_called_good_once_a_check_has_failed(
+    run_page: RunPage, seen_now: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values read minutes before stand in their caches still: they say their age, and give no verdict."""
+    before = _cards(run_page(HEALTH, website=seen_now.slug))
+    assert "not known now" not in {before[name][1] for name in ("Newest event", "Stopped websites")}
+    monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
+    reading.connections.clear()
+    health._probe.clear()
+    run_page(HEALTH, website=seen_now.slug)
+    page = run_page(HEALTH, website=seen_now.slug)
+    after = _cards(page)
+    assert after["Tinybird"][1] == "unreachable"
+    assert {after[name][1] for name in ("Newest event", "Stopped websites")} == {"not known now"}
+    assert text_of(page).count("Stale: read at") >= 4
 
 
 def test_a_refused_token_is_not_called_an_outage(

@@ -157,6 +157,20 @@ def test_the_comparison_is_kept_in_the_url(run_page: RunPage, make_site: Callabl
     assert "compare" not in query_of(page)
 
 
+def test_a_start_is_offered_where_the_plan_has_as_many_days_before(
+    run_page: RunPage, make_site: Callable[..., Site]
+) -> None:
+    """Not before 90 days of 90; where a link names one all the same, the notice says what to choose."""
+    slug = make_site(plan="pro").slug
+    for name, is_offered in (("45d", True), ("46d", False)):
+        page = run_page("app.py", website=slug, tz="UTC", range=name)
+        assert ("Chosen start" in page.selectbox(key="compare_widget").options) == is_offered, name
+    page = run_page("app.py", website=slug, tz="UTC", range="90d", compare=str(datetime.now(UTC).date()))
+    assert "a shorter range leaves room" in text_of(page)
+    assert page.selectbox(key="compare_widget").value == "chosen"
+    assert not [each for each in page.date_input if each.label == "Compare from"]
+
+
 def test_the_same_weekdays_are_one_click_away(run_page: RunPage, make_site: Callable[..., Site]) -> None:
     """Ten days against the ten before begin on other weekdays: said, and mended by a click."""
     page = run_page("app.py", website=make_site(plan="pro").slug, tz="UTC", range="10d")
