@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -120,15 +121,29 @@ def python_files(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*.py"))
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """The syntax tree of a file, every node."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def short(paths: Iterable[Path]) -> list[str]:
+    """Paths as a failure shows them."""
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
 def imported(path: Path) -> Iterator[str]:
     """Every module that a file imports, anywhere in it, as a dotted name; `from a import b` gives `a` and `a.b`."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
             yield str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+SOURCES: Final = (*python_files(ANALYTICS, ROOT / "pages"), ROOT / "app.py", ROOT / "asgi_app.py")
 
 
 def top_modules() -> list[Path]:
@@ -153,73 +168,64 @@ def test_every_module_has_a_layer() -> None:
     assert sorted(name for layer in LAYERS for name in layer) == [path.stem for path in top_modules()]
 
 
-@pytest.mark.parametrize("path", top_modules(), ids=lambda path: path.stem)
-def test_imports_go_down(path: Path) -> None:
+def test_imports_go_down() -> None:
     """errors, periods ← settings, schemas ← tinybird, postgres ← sources ← cached, and nothing back."""
-    level = next(number for number, layer in enumerate(LAYERS) if path.stem in layer)
-    below = frozenset().union(*LAYERS[:level])
-    allowed = below | {other for name, other in SAME_LAYER if name == path.stem}
-    for file in files_of(path):
-        assert own_imports(file) - {path.stem} <= allowed, file
+    for path in top_modules():
+        level = next(number for number, layer in enumerate(LAYERS) if path.stem in layer)
+        below = frozenset().union(*LAYERS[:level])
+        allowed = below | {other for name, other in SAME_LAYER if name == path.stem}
+        for file in files_of(path):
+            assert own_imports(file) - {path.stem} <= allowed, file
 
 
-@pytest.mark.parametrize("path", python_files(ANALYTICS), ids=lambda path: str(path.relative_to(ANALYTICS)))
-def test_only_cached_knows_streamlit(path: Path) -> None:
+def users_of(*packages: str, among: Iterable[Path]) -> list[str]:
+    """The files that import one of the packages, or something in it."""
+    return short(
+        path
+        for path in among
+        if any(name == each or name.startswith(f"{each}.") for name in imported(path) for each in packages)
+    )
+
+
+def test_only_cached_knows_streamlit() -> None:
     """Everything else runs in a notebook."""
-    uses = any(name.split(".")[0] == "streamlit" for name in imported(path))
-    assert not uses or path.parent == ANALYTICS / "cached"
+    others = [path for path in python_files(ANALYTICS) if path.parent != ANALYTICS / "cached"]
+    assert users_of("streamlit", among=others) == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    python_files(ANALYTICS / "ingest", ANALYTICS / "commands"),
-    ids=lambda path: str(path.relative_to(ANALYTICS)),
-)
-def test_what_moves_events_knows_no_page(path: Path) -> None:
+def test_what_moves_events_knows_no_page() -> None:
     """A service that emits, and a command, load neither the cached module nor the web app."""
-    names = set(imported(path))
-    assert not {name for name in names if name.startswith(("analytics.cached", "analytics.local", "pages"))}
-    assert "ingest" not in path.parts or not {name for name in names if name.startswith("analytics.commands")}
+    ingest, commands = python_files(ANALYTICS / "ingest"), python_files(ANALYTICS / "commands")
+    assert users_of("analytics.cached", "analytics.local", "pages", "app", among=[*ingest, *commands]) == []
+    assert users_of("analytics.commands", among=ingest) == []
 
 
-@pytest.mark.parametrize("path", top_modules(), ids=lambda path: path.stem)
-def test_pure_modules_touch_nothing(path: Path) -> None:
+def test_pure_modules_touch_nothing() -> None:
     """Data in, value out: no network, no database, no clock."""
-    if path.stem not in PURE:
-        return
-    assert {name.split(".")[0] for name in imported(path)} & IMPURE_PACKAGES == set()
-    calls = {
-        ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
-    }
-    assert calls & {"datetime.now", "datetime.utcnow", "date.today", "time.time", "open"} == set()
+    pure = [file for module in top_modules() if module.stem in PURE for file in files_of(module)]
+    assert users_of(*IMPURE_PACKAGES, among=pure) == []
+    clocks = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "open"}
+    for path in pure:
+        assert {
+            ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)
+        } & clocks == set(), path
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in python_files(ANALYTICS, ROOT / "pages") if ANALYTICS / "local" not in path.parents]
-    + [ROOT / "app.py", ROOT / "asgi_app.py"],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_only_the_command_line_imports_the_local_stack(path: Path) -> None:
+def test_only_the_command_line_imports_the_local_stack() -> None:
     """Production installs neither engine."""
-    uses = any(name.startswith("analytics.local") for name in imported(path))
-    assert not uses or path == ANALYTICS / "cli.py"
+    others = [path for path in SOURCES if ANALYTICS / "local" not in path.parents]
+    assert users_of("analytics.local", among=others) == ["analytics/cli.py"]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in python_files(ANALYTICS, ROOT / "pages") if path != ANALYTICS / "clock.py"],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_only_clock_looks_up_a_timezone_by_name(path: Path) -> None:
+def test_only_clock_looks_up_a_timezone_by_name() -> None:
     """So that every local day comes from the pinned database."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call):
-            # A doctest may name a zone: by then its module has imported `clock`.
-            assert ast.unparse(node.func) not in {"ZoneInfo", "zoneinfo.ZoneInfo", "available_timezones"}
-    assert not {
-        name for name in imported(path) if name.startswith(("pytz", "dateutil", "zoneinfo.available"))
-    }
+    others = [path for path in SOURCES if path != ANALYTICS / "clock.py"]
+    assert users_of("pytz", "dateutil", "zoneinfo.available_timezones", among=others) == []
+    # A doctest may name a zone: by then its module has imported `clock`.
+    lookups = {"ZoneInfo", "zoneinfo.ZoneInfo", "available_timezones"}
+    for path in others:
+        calls = {ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
+        assert calls & lookups == set(), path
 
 
 def test_the_command_line_imports_the_local_stack_inside_its_commands() -> None:
@@ -230,31 +236,26 @@ def test_the_command_line_imports_the_local_stack_inside_its_commands() -> None:
             assert "analytics.local" not in ast.unparse(node)
 
 
-@pytest.mark.parametrize(
-    "path", [*python_files(ROOT / "pages"), ROOT / "app.py"], ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_pages_have_no_sql_and_no_http(path: Path) -> None:
+def test_pages_have_no_sql_and_no_http() -> None:
     """A page asks `cached`; sources and transports are out of its reach, and so is everything that connects."""
-    forbidden = {"sources", "tinybird", "postgres", "connections", "wire", "board", "timeseries"}
-    assert own_imports(path) & forbidden == set()
-    assert {name.split(".")[0] for name in imported(path)} & (
-        IMPURE_PACKAGES - {"streamlit", "urllib"}
-    ) == set()
-    texts = [
-        node.value
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-    assert [text for text in texts if "SELECT " in text and " FROM " in text] == []
+    files = [*python_files(ROOT / "pages"), ROOT / "app.py"]
+    forbidden = ("sources", "tinybird", "postgres", "connections", "wire", "board", "timeseries")
+    assert users_of(*(f"analytics.{name}" for name in forbidden), among=files) == []
+    assert users_of(*(IMPURE_PACKAGES - {"streamlit", "urllib"}), among=files) == []
+    for path in files:
+        texts = [
+            node.value
+            for node in nodes(path)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        ]
+        assert [text for text in texts if "SELECT " in text and " FROM " in text] == [], path
 
 
-@pytest.mark.parametrize(
-    "path", python_files(ANALYTICS, ROOT / "pages"), ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_files_stay_short(path: Path) -> None:
+def test_files_stay_short() -> None:
     """Past its limit a file is two things."""
-    is_page = path.parent == ROOT / "pages"
-    assert len(path.read_text().splitlines()) <= (PAGE_LINES if is_page else MODULE_LINES)
+    limits = {path: PAGE_LINES if path.parent == ROOT / "pages" else MODULE_LINES for path in SOURCES}
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert short(path for path, limit in limits.items() if lines[path] > limit) == []
 
 
 def test_the_entry_stays_short() -> None:
@@ -297,22 +298,22 @@ def test_importing_the_package_does_nothing() -> None:
                 assert isinstance(node.value, ast.Constant), f"{path.name} runs {ast.unparse(node)} on import"
 
 
-@pytest.mark.parametrize(
-    "path", python_files(ANALYTICS, ROOT / "pages"), ids=lambda path: str(path.relative_to(ROOT))
-)
-def test_no_blanket_except(path: Path) -> None:
+def test_no_blanket_except() -> None:
     """`except Exception` under a cache turns a failure into data; it may clean up and pass on, nothing else."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ExceptHandler):
-            caught = "" if node.type is None else ast.unparse(node.type)
-            is_passed_on = ast.unparse(node.body[-1]) == "raise"
-            assert is_passed_on or caught not in {"", "Exception", "BaseException"}, f"line {node.lineno}"
+    for path in SOURCES:
+        for node in nodes(path):
+            if isinstance(node, ast.ExceptHandler):
+                caught = "" if node.type is None else ast.unparse(node.type)
+                is_passed_on = ast.unparse(node.body[-1]) == "raise"
+                assert is_passed_on or caught not in {"", "Exception", "BaseException"}, (
+                    f"{path}:{node.lineno}"
+                )
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in top_modules()} - {"sun", "ingest", "web"}))
-def test_every_module_has_its_tests(name: str) -> None:
+def test_every_module_has_its_tests() -> None:
     """Tests mirror the tree."""
-    assert (ROOT / "tests" / f"test_{name}.py").exists()
+    names = {path.stem for path in top_modules()} - {"sun", "ingest", "web"}
+    assert {name for name in names if not (ROOT / "tests" / f"test_{name}.py").exists()} == set()
 
 
 def test_every_url_parameter_has_its_word() -> None:
