@@ -1,6 +1,7 @@
 """What the browser tests share: the whole product as `make run` starts it, and headless Chromium.
 
-One demo per test run on free ports; each test has a browser context of its own.
+One demo per test run on free ports. Everything ends with the last browser test: Playwright keeps an event loop in its thread,
+in which no other test could run one.
 """
 
 import os
@@ -64,7 +65,7 @@ class Demo:
     env: dict[str, str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`inbox-analytics demo` on free ports; stopped as a person would, with Ctrl-C."""
     directory = tmp_path_factory.mktemp("demo")
@@ -87,7 +88,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             process.wait(timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
     """Starts web apps of their own on the demo's sources, with other variables or another file; one each. Returns the address."""
     running: dict[tuple[Path, str, tuple[tuple[str, str], ...]], tuple[str, subprocess.Popen[bytes]]] = {}
@@ -116,7 +117,7 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
         process.wait(timeout=30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Headless Chromium with software WebGL."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -160,7 +161,7 @@ def new_visitor(chromium: Browser, *, scheme: str = "light", has_borders: bool =
     return context
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def visitor(chromium: Browser) -> Iterator[BrowserContext]:
     """One browser that has Streamlit's own files in its cache: reading them anew was half of a page's time."""
     context = new_visitor(chromium)
