@@ -18,8 +18,8 @@ import click
 from analytics.errors import AnalyticsError, ConfigError
 
 if TYPE_CHECKING:
-    from analytics.local.child import Child
-    from analytics.local.stack import LocalStack
+    from analytics.local.stack.child import Child
+    from analytics.local.stack.local_stack import LocalStack
 
 PORT = click.IntRange(0, 65535)
 LOCAL_PACKAGES = (
@@ -113,9 +113,9 @@ def local(
     """
     _need_local_packages()
     _forget_other_databases()
-    from analytics.local.loader import Loader
-    from analytics.local.stack import LocalStack
-    from analytics.local.supervisor import StopRequested, Supervisor
+    from analytics.local.stack.demo_loader import Loader
+    from analytics.local.stack.local_stack import LocalStack
+    from analytics.local.stack.supervisor import StopRequested, Supervisor
 
     try:
         with (
@@ -168,10 +168,10 @@ def demo(
     _need_local_packages()
     _forget_other_databases()
     from analytics.demo_mode import require_listening_here
-    from analytics.local.loader import Loader
-    from analytics.local.stack import LocalStack
-    from analytics.local.supervisor import StopRequested, Supervisor
-    from analytics.local.webapp import APP, WebApp
+    from analytics.local.stack.demo_loader import Loader
+    from analytics.local.stack.local_stack import LocalStack
+    from analytics.local.stack.supervisor import StopRequested, Supervisor
+    from analytics.local.stack.web_app import APP, WebApp
 
     require_listening_here(host)
     try:
@@ -203,7 +203,7 @@ def demo(
 
 
 def _start_generator(stack: "LocalStack") -> "Child":
-    program = [sys.executable, "-m", "analytics.local.generator", str(stack.directory)]
+    program = [sys.executable, "-m", "analytics.local.demo.generator", str(stack.directory)]
     return stack.child("generator", program, log=stack.log("generator"), knows="everything")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from analytics.local.postgres import VERSION
+from analytics.local.stack.postgres import VERSION
 from analytics.settings import Settings
 from analytics.web.server import STOP_SECONDS
 from tests.command_line import run

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import uvicorn
 
-from analytics.local.clickhouse import DirectoryUnusable, Limits
-from analytics.local.datafile import DatafileError
-from analytics.local.server import MAX_ADDRESS_BYTES, create_app
-from analytics.local.tokens import Tokens
+from analytics.local.tinybird.project.datafile import DatafileError
+from analytics.local.tinybird.project.tokens import Tokens
+from analytics.local.tinybird.server.app import MAX_ADDRESS_BYTES, create_app
+from analytics.local.tinybird.storage.clickhouse import DirectoryUnusable, Limits
 
 TOKENS = Tokens(read="read-token", append="append-token", admin="admin-token")
 

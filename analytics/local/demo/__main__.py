@@ -1,7 +1,7 @@
 """Makes the demo data of a stack, or brings it up to now, and shows how far it is.
 
 Started by `loader.py` as `python -m analytics.local.demo FD DIR SEED` with the settings of Tinybird in the environment,
-while the stack comes up. At the gate FD it is told the address of Postgres; before that it says nothing. Everything it
+while the stack comes up. Its start signal, on FD, tells the address of Postgres; before that it says nothing. Everything it
 cannot do becomes two lines on stderr and exit code 1.
 """
 
@@ -16,8 +16,8 @@ import httpx2
 import psycopg
 
 from analytics.local.demo.load import OWNER_URL, ensure_demo
-from analytics.local.failure import StackFailure
-from analytics.local.gate import wait_at
+from analytics.local.stack.failure import StackFailure
+from analytics.local.stack.start_signal import wait_for_start
 
 BAR_STEPS = 1000
 BAR_SECONDS = 0.1
@@ -25,7 +25,7 @@ BAR_SECONDS = 0.1
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    gate, directory, seed = int(arguments[0]), Path(arguments[1]), int(arguments[2])
+    descriptor, directory, seed = int(arguments[0]), Path(arguments[1]), int(arguments[2])
     began = time.monotonic()
     ratio = 0.0
     owner_url: Future[str] = Future()
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
             int(time.time()),
             note,
         )
-        url = wait_at(gate)
+        url = wait_for_start(descriptor)
         if not url:
             owner_url.cancel()
             return 1

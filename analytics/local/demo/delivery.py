@@ -13,8 +13,8 @@ import httpx2
 import psycopg
 from psycopg import sql
 
-from analytics.local.demo.copying import Rows
-from analytics.local.failure import StackFailure
+from analytics.local.demo.content.copying import Rows
+from analytics.local.stack.failure import StackFailure
 from analytics.wire import retry_after_seconds
 
 BATCH_BYTES: Final = 6_000_000

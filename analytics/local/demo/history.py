@@ -7,12 +7,12 @@ One span after the other gives what both together would, so that a load can be f
 from functools import partial
 from typing import Final
 
-from analytics.local.demo.accounts import account_rows
-from analytics.local.demo.copying import Rows
-from analytics.local.demo.days import CONVERSATION_DAYS, VISITOR_DAYS, Days, Kind
-from analytics.local.demo.events import Part, conversation_events, visitor_events
-from analytics.local.demo.organizations import DAY, ORGANIZATIONS, Identity, identity
-from analytics.local.demo.rows import (
+from analytics.local.demo.content.accounts import account_rows
+from analytics.local.demo.content.copying import Rows
+from analytics.local.demo.content.days import CONVERSATION_DAYS, VISITOR_DAYS, Days, Kind
+from analytics.local.demo.content.events import Part, conversation_events, visitor_events
+from analytics.local.demo.content.organizations import DAY, ORGANIZATIONS, Identity, identity
+from analytics.local.demo.content.rows import (
     CONVERSATION_COLUMNS,
     FEEDBACK_COLUMNS,
     VISITOR_COLUMNS,

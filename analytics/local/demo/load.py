@@ -13,12 +13,12 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from analytics.local.demo.copying import Rows
-from analytics.local.demo.days import CONVERSATION_DAYS
+from analytics.local.demo.content.copying import Rows
+from analytics.local.demo.content.days import CONVERSATION_DAYS
+from analytics.local.demo.content.organizations import DAY, identity
 from analytics.local.demo.delivery import Batches, Events, copy_rows, merge_rows
 from analytics.local.demo.history import History
-from analytics.local.demo.organizations import DAY, identity
-from analytics.local.demo.record import VERSION, DemoRecord
+from analytics.local.stack.demo_record import VERSION, DemoRecord
 
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 """The setting that holds the address of Postgres for the owner of the tables."""

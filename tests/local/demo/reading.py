@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from analytics.local.demo.copying import NULL, Rows
+from analytics.local.demo.content.copying import NULL, Rows
+from analytics.local.demo.content.identifiers import instant_texts
 from analytics.local.demo.history import History
-from analytics.local.demo.identifiers import instant_texts
 
 ANCHOR: Final = int(datetime(2026, 11, 18, 14, 7, 9, tzinfo=UTC).timestamp())
 """When the demo of these tests was made: a Wednesday afternoon."""

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics.local.demo.comments import HOSTILE, comment
+from analytics.local.demo.content.comments import HOSTILE, comment
+from analytics.local.demo.content.websites import HOSTILE_PAGES, WEBSITES
 from analytics.local.demo.history import History
-from analytics.local.demo.websites import HOSTILE_PAGES, WEBSITES
 from tests.local.demo.reading import ANCHOR, Event, Record, moment, website_id
 
 

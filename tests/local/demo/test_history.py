@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from itertools import chain
 
+from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.history import History
-from analytics.local.demo.organizations import DAY
 from tests.local.demo.reading import ANCHOR, Record, events_of, records
 
 

@@ -1,0 +1,1 @@
+"""What is in the demo: organizations, websites, visitors, conversations. Pure."""

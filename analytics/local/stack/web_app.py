@@ -1,0 +1,86 @@
+"""Runs the web app as a child of the stack. Knows its address and how to ask whether it is up, nothing else.
+
+The app loads its libraries while the demo data is made and is let in when that is complete (`serveweb.py`): nobody
+sees numbers of half the data, and the first page does not wait for libraries.
+"""
+
+import http.client
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from analytics.local.stack.child import Child
+from analytics.local.stack.failure import StackFailure
+from analytics.local.stack.local_stack import ROOT, LocalStack, listen
+from analytics.local.stack.start_signal import StartSignal
+
+APP: Final = ROOT / "asgi_app.py"
+
+
+class WebApp:
+    """The Streamlit app on one port.
+
+    Attributes:
+        address: What to open in a browser.
+    """
+
+    def __init__(self, host: str, port: int, app: Path = APP, *, is_reloading: bool = False) -> None:
+        """Checks that the app is there and the port is free; starts nothing yet.
+
+        Args:
+            host: Address to listen on.
+            port: Port to listen on; 0 takes any free one.
+            app: What Streamlit runs.
+            is_reloading: Whether it watches its sources, for whoever is changing them.
+
+        Raises:
+            StackFailure: It is not.
+        """
+        if not app.is_file():
+            raise StackFailure(
+                f"The web app is not at {app}.",
+                "Run this from a checkout: an installed package holds no pages.",
+            )
+        with listen(host, port) as probe:
+            self._port: int = probe.getsockname()[1]
+        self._host = host
+        self._app = app.absolute()
+        self._is_reloading = is_reloading
+        shown = "localhost" if host in {"127.0.0.1", "::1"} else host
+        self.address = f"http://{shown}:{self._port}"
+
+    def start(self, stack: LocalStack) -> Child:
+        """Starts the program, which answers nobody until `let_in`; returns at once."""
+        options = {
+            "server.address": self._host,
+            "server.port": str(self._port),
+            "server.headless": "true",
+            "server.fileWatcherType": "auto" if self._is_reloading else "none",
+            "browser.gatherUsageStats": "false",
+        }
+        program = [sys.executable, "-m", "analytics.local.stack.web_app_process"]
+        arguments = [str(self._app), *(f"--{name}={value}" for name, value in options.items())]
+        self._signal = StartSignal(
+            lambda descriptor: stack.child(
+                "web app",
+                [*program, str(descriptor), *arguments],
+                log=stack.log("web"),
+                knows="reading",
+                keep_open=[descriptor],
+            )
+        )
+        return self._signal.child
+
+    def let_in(self) -> None:
+        """Lets the program answer; once."""
+        self._signal.send("begin")
+
+    def is_ready(self) -> bool:
+        """True when the server answers."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        try:
+            with urllib.request.urlopen(f"http://{host}:{self._port}/_stcore/health", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, http.client.HTTPException):  # URLError is an OSError
+            return False

@@ -1,0 +1,1 @@
+"""What the datafiles of a project say, as values. Runs nothing."""

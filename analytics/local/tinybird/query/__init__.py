@@ -1,0 +1,1 @@
+"""From a pipe, or a client's SELECT, to one checked SQL text."""

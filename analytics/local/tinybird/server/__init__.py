@@ -1,0 +1,1 @@
+"""HTTP: addresses, who may reach them, and how answers read."""

@@ -1,0 +1,1 @@
+"""Rows on disk: from what a request appends to ClickHouse's tables."""
