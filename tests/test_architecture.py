@@ -113,6 +113,18 @@ RUNS_ON_IMPORT: Final = {
 }
 """Statements that act on import: with the timezones of the system every local day could be another one."""
 
+LOCAL: Final = (
+    "tinybird.project",
+    "tinybird.storage",
+    "tinybird.query",
+    "tinybird.engine",
+    "tinybird.server",
+    "stack",
+    "demo.content",
+    "demo",
+)
+"""The folders of the local stack; none imports a later one."""
+
 PAGE_LINES, MODULE_LINES, ENTRY_LINES = 120, 400, 60
 
 
@@ -226,6 +238,15 @@ def test_only_clock_looks_up_a_timezone_by_name() -> None:
     for path in others:
         calls = {ast.unparse(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
         assert calls & lookups == set(), path
+
+
+def test_folders_of_the_local_stack_import_in_one_direction() -> None:
+    """Data moves from the datafiles up to HTTP; processes know neither queries nor what the demo holds."""
+    for number, folder in enumerate(LOCAL):
+        later = [name for name in LOCAL[number + 1 :] if not folder.startswith(f"{name}.")]
+        place = ANALYTICS / "local" / folder.replace(".", "/")
+        files = files_of(place if place.is_dir() else place.with_suffix(".py"))
+        assert users_of(*(f"analytics.local.{name}" for name in later), among=files) == [], folder
 
 
 def test_the_command_line_imports_the_local_stack_inside_its_commands() -> None:

@@ -1,1 +1,5 @@
-"""The local stack: an embedded Tinybird and Postgres, demo data, and the supervisor. Only `cli` imports it."""
+"""The local stack: Tinybird and Postgres on one machine, with demo data. Only `cli` imports it.
+
+`stack` starts and watches the processes, `tinybird` is the server that speaks Tinybird's API, `demo` the data and its
+generator.
+"""

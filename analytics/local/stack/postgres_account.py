@@ -49,9 +49,9 @@ def cluster_of(link: Path, place: Path = PLACE) -> tuple[Path, str]:
                 f"Use the other one, or delete {link.parent} to start anew.",
             )
     else:
-        lodging = Path(tempfile.mkdtemp(prefix=f"cluster-{link.parent.name}-", dir=place))
-        lodging.chmod(0o711)
-        cluster = lodging / "postgres"
+        home = Path(tempfile.mkdtemp(prefix=f"cluster-{link.parent.name}-", dir=place))
+        home.chmod(0o711)
+        cluster = home / "postgres"
         link.symlink_to(cluster)
     _write_record(cluster.parent, link)
     _remove_orphans(place)
@@ -132,13 +132,13 @@ def _remove_orphans(place: Path) -> None:
 
     What was on a disk that is not there now is kept, and so is a cluster that runs.
     """
-    for lodging in place.iterdir():
-        owner = _belongs_to(lodging)
-        if owner == lodging or _is_away(lodging, owner) or _runs(lodging / "postgres"):
+    for home in place.iterdir():
+        owner = _belongs_to(home)
+        if owner == home or _is_away(home, owner) or _runs(home / "postgres"):
             continue
-        is_server = not lodging.name.startswith("cluster-")
-        if not (owner.exists() if is_server else _leads_to(owner, lodging / "postgres")):
-            shutil.rmtree(lodging, ignore_errors=True)
+        is_server = not home.name.startswith("cluster-")
+        if not (owner.exists() if is_server else _leads_to(owner, home / "postgres")):
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def _leads_to(link: Path, cluster: Path) -> bool:
@@ -154,27 +154,27 @@ def _runs(cluster: Path) -> bool:
     return True
 
 
-def _write_record(lodging: Path, owner: Path) -> None:
+def _write_record(home: Path, owner: Path) -> None:
     record = {"path": str(owner), "device": owner.lstat().st_dev}
-    unfinished = lodging / f"{_RECORD}.new"
+    unfinished = home / f"{_RECORD}.new"
     unfinished.write_text(json.dumps(record), encoding="utf-8")
-    unfinished.replace(lodging / _RECORD)
+    unfinished.replace(home / _RECORD)
 
 
-def _read_record(lodging: Path) -> dict[str, object]:
+def _read_record(home: Path) -> dict[str, object]:
     try:
-        record = json.loads((lodging / _RECORD).read_text(encoding="utf-8"))
+        record = json.loads((home / _RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
-def _belongs_to(lodging: Path) -> Path:
-    """The path a lodging was made for; itself when it does not say, as while it is being made."""
-    return Path(str(_read_record(lodging).get("path", lodging)))
+def _belongs_to(home: Path) -> Path:
+    """The path a home was made for; itself when it does not say, as while it is being made."""
+    return Path(str(_read_record(home).get("path", home)))
 
 
-def _is_away(lodging: Path, owner: Path) -> bool:
+def _is_away(home: Path, owner: Path) -> bool:
     """Whether the disk that `owner` was on is not mounted."""
     here = next(parent for parent in (owner, *owner.parents) if os.path.lexists(parent))
-    return here.lstat().st_dev != _read_record(lodging).get("device")
+    return here.lstat().st_dev != _read_record(home).get("device")

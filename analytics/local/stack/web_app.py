@@ -1,6 +1,6 @@
 """Runs the web app as a child of the stack. Knows its address and how to ask whether it is up, nothing else.
 
-The app loads its libraries while the demo data is made and is let in when that is complete (`serveweb.py`): nobody
+The app loads its libraries while the demo data is made and is let in when that is complete (`web_app_process.py`): nobody
 sees numbers of half the data, and the first page does not wait for libraries.
 """
 

@@ -77,7 +77,7 @@ class Command:
     def child(self, word: str) -> int:
         """Process id of the child whose command line holds `word`."""
         listed = subprocess.run(
-            ["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
         ).stdout
         rows = [line.split(maxsplit=2) for line in listed.splitlines()]
         return next(
@@ -169,7 +169,7 @@ def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads another process's environment")
 def test_the_web_app_cannot_write(demo: Command, env: dict[str, str]) -> None:
     """It gets the reading role's address and the reading token, and never learns what opens more."""
-    environment = Path(f"/proc/{demo.child('serveweb')}/environ").read_text().split("\0")
+    environment = Path(f"/proc/{demo.child('web_app_process')}/environ").read_text().split("\0")
     for name in ("DATABASE_URL", "TINYBIRD_READ_TOKEN"):
         assert f"{name}={env[name]}" in environment
     for name in ("INBOX_ANALYTICS_LOCAL_OWNER_URL", "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"):

@@ -1,6 +1,6 @@
 """Runs the Tinybird-compatible server on a socket it inherits. Knows nothing of Postgres or of demo data.
 
-Started by `stack.py` as `python -m analytics.local.tinybird.server.process FD PROJECT_DIR DATA_DIR [ORIGIN ...]`: the stack binds the socket,
+Started by `local_stack.py` as `python -m analytics.local.tinybird.server.process FD PROJECT_DIR DATA_DIR [ORIGIN ...]`: the stack binds the socket,
 so that a taken port is found before anything starts, and a request sent early waits instead of failing.
 """
 
