@@ -19,10 +19,10 @@ from typing import Final
 
 import click
 
-from analytics.ingest import spool
 from analytics.ingest.emitter import Emitter, Visit
 from analytics.ingest.events import VisitorEvent
-from analytics.ingest.lane import BATCH_BYTES, Lane
+from analytics.ingest.spool import directory as spool
+from analytics.ingest.spool.queue import BATCH_BYTES, Lane
 from analytics.tinybird import Tinybird
 from analytics.wire import ndjson_line
 

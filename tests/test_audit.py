@@ -159,7 +159,7 @@ def commands(group: click.Group, before: str = "") -> Iterator[str]:
 
 
 DELETE = {"purge", "retention", "sync"}
-"""Their lines: tests/commands/test_purge.py and tests/ingest/test_removal.py."""
+"""Their lines: tests/commands/test_purge.py and tests/ingest/deletes/test_removal.py."""
 KEEP = {
     "backfill",
     "demo",

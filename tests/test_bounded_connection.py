@@ -16,12 +16,12 @@ from sqlalchemy.pool import QueuePool
 from analytics import postgres
 from analytics.bounded_connection import KEEPALIVE, BoundedConnection
 from analytics.errors import SchemaMismatch, SourceUnavailable
-from analytics.ingest import sender
 from analytics.ingest.emitter import Emitter
-from analytics.ingest.history import Website, Window
-from analytics.ingest.patience import Patience
-from analytics.ingest.transfer import Tally, Transfer
-from analytics.ingest.watermarks import Watermarks
+from analytics.ingest.history.reader import Website, Window
+from analytics.ingest.history.retrying import Patience
+from analytics.ingest.history.transfer import Tally, Transfer
+from analytics.ingest.history.watermarks import Watermarks
+from analytics.ingest.spool import sender
 from analytics.postgres import Limits, Postgres
 from analytics.tinybird import DOWN_SECONDS, Tinybird
 from tests.conftest import LocalStack

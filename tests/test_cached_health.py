@@ -13,8 +13,8 @@ from analytics import cached
 from analytics.cached import Viewer
 from analytics.errors import AccessDenied, ConfigError, Source
 from analytics.identity import Identity
-from analytics.ingest.segment import Segment
-from analytics.ingest.spool import SpoolStatus
+from analytics.ingest.spool.directory import SpoolStatus
+from analytics.ingest.spool.segment import Segment
 from tests.conftest import LocalStack
 from tests.product import Product
 

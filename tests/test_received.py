@@ -13,8 +13,8 @@ import pytest
 
 from analytics import schemas, sources
 from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
-from analytics.ingest import deletion
-from analytics.ingest.doctor import flow
+from analytics.ingest.deletes import deletion
+from analytics.operations.doctor import flow
 from analytics.received import LARGEST, in_words, measure, whole_number
 from analytics.schemas.schema import Column, Dtype, pipe
 from analytics.sources import Bounds

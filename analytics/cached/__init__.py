@@ -66,7 +66,7 @@ from analytics.cached.visitors import (
     visitor_timeseries,
 )
 from analytics.cached.whole import Whole
-from analytics.ingest.spool import SpoolStatus
+from analytics.ingest.spool.directory import SpoolStatus
 from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.presence import RightNow
 from analytics.readings import Question, Reading

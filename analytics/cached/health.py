@@ -26,8 +26,8 @@ from analytics.cached.whole import Whole, at_once
 from analytics.errors import Source, SourceError
 from analytics.exports import ROW_LIMIT
 from analytics.health import Probe, Quarantine, QueryUse, SourceHealth
-from analytics.ingest import spool
-from analytics.ingest.spool import SpoolStatus
+from analytics.ingest.spool import directory as spool
+from analytics.ingest.spool.directory import SpoolStatus
 from analytics.readings import Answer, Reading
 from analytics.settings import load_settings
 

@@ -16,16 +16,16 @@ import click
 from analytics.commands.options import FiniteRange, PastInstant
 from analytics.commands.progress import Progress
 from analytics.errors import AnalyticsError, ConfigError
-from analytics.ingest import history
-from analytics.ingest import sync as following
-from analytics.ingest.backfill import LONGEST_WAIT_SECONDS, counted, lines, wanted
-from analytics.ingest.backfill import backfill as move
-from analytics.ingest.history import HISTORIES, Website, Window
-from analytics.ingest.patience import Patience
-from analytics.ingest.receipts import Ledger
-from analytics.ingest.removal import Removal
-from analytics.ingest.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
-from analytics.ingest.watermarks import Watermarks, peek
+from analytics.ingest.deletes.receipts import Ledger
+from analytics.ingest.deletes.removal import Removal
+from analytics.ingest.history import reader as history
+from analytics.ingest.history import sync as following
+from analytics.ingest.history.backfill import LONGEST_WAIT_SECONDS, counted, lines, wanted
+from analytics.ingest.history.backfill import backfill as move
+from analytics.ingest.history.reader import HISTORIES, Website, Window
+from analytics.ingest.history.retrying import Patience
+from analytics.ingest.history.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
+from analytics.ingest.history.watermarks import Watermarks, peek
 from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
 from analytics.tinybird import Tinybird

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import click
 
-from analytics.ingest.doctor.finding import Finding, Level, Report
+from analytics.operations.doctor.finding import Finding, Level, Report
 
 _COLOURS: dict[Level, str] = {"ok": "green", "warning": "yellow", "problem": "red", "not checked": "cyan"}
 
@@ -23,7 +23,7 @@ def doctor(is_json: bool) -> None:
     Changes nothing. Reads each pipe once, which costs a query each. Exit code 0 when nothing is a problem, 1 otherwise.
     """
     # Reading frames takes half a second to import, which no other command is to wait for.
-    from analytics.ingest.doctor import examine
+    from analytics.operations.doctor import examine
 
     # The transport logs what it is refused; here being refused is an answer.
     logging.getLogger("analytics.tinybird").setLevel(logging.ERROR)

@@ -9,12 +9,12 @@ import click
 
 from analytics.clock import parse_timezone
 from analytics.commands.options import FiniteRange
-from analytics.ingest import history
-from analytics.ingest import parity as both
-from analytics.ingest.comparison import DEFAULT_TOLERANCE, Compared, Unit
-from analytics.ingest.parity import PeriodReport, Report
-from analytics.ingest.receipts import Ledger
-from analytics.ingest.removal import removed_conversations
+from analytics.ingest.deletes.receipts import Ledger
+from analytics.ingest.deletes.removal import removed_conversations
+from analytics.ingest.history import reader as history
+from analytics.operations.parity import parity as both
+from analytics.operations.parity.parity import PeriodReport, Report
+from analytics.operations.parity.tolerance import DEFAULT_TOLERANCE, Compared, Unit
 from analytics.periods import Range, resolve
 from analytics.postgres import Postgres
 from analytics.settings import load_settings

@@ -17,11 +17,12 @@ from analytics import audit
 from analytics.audit import Event
 from analytics.commands import purge_lines as say
 from analytics.errors import ConfigError, SourceError, SourceRejected
-from analytics.ingest import database, deletion, retention
-from analytics.ingest.database import KnownWebsite
-from analytics.ingest.purge import SETTLE_SECONDS, Order, Purger, holdings
-from analytics.ingest.receipts import Ledger, Purge, PurgeRefused, total
-from analytics.ingest.retention import Departure
+from analytics.ingest.deletes import deletion
+from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused, total
+from analytics.operations.purge import database, retention
+from analytics.operations.purge.database import KnownWebsite
+from analytics.operations.purge.purge import SETTLE_SECONDS, Order, Purger, holdings
+from analytics.operations.purge.retention import Departure
 from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
 from analytics.tinybird import Tinybird

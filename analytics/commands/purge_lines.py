@@ -10,11 +10,11 @@ from typing import Final
 
 import click
 
-from analytics.ingest import spool
-from analytics.ingest.database import KnownWebsite
-from analytics.ingest.purge import Holdings, Progress
-from analytics.ingest.receipts import Purge, total
-from analytics.ingest.retention import Departure
+from analytics.ingest.deletes.receipts import Purge, total
+from analytics.ingest.spool import directory as spool
+from analytics.operations.purge.database import KnownWebsite
+from analytics.operations.purge.purge import Holdings, Progress
+from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings
 
 PLAIN_LINE_SECONDS: Final = 30.0

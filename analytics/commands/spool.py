@@ -13,11 +13,11 @@ import click
 from analytics.commands.options import FiniteRange
 from analytics.commands.purge_lines import plain
 from analytics.errors import AnalyticsError, ConfigError
-from analytics.ingest import spool as spools
-from analytics.ingest.delivery import Delivery, usable
-from analytics.ingest.refused import Refusal, refusals, resend
-from analytics.ingest.segment import waiting_in
-from analytics.ingest.sender import fate
+from analytics.ingest.spool import directory as spools
+from analytics.ingest.spool.dead_letters import Refusal, refusals, resend
+from analytics.ingest.spool.delivery import Delivery, usable
+from analytics.ingest.spool.segment import waiting_in
+from analytics.ingest.spool.sender import fate
 from analytics.settings import EmitterSettings, load_emitter_settings
 from analytics.tinybird import Tinybird
 

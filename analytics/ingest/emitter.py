@@ -30,11 +30,11 @@ from pathlib import Path
 from typing import Final, NotRequired, Self, TypedDict, Unpack
 
 from analytics.errors import AnalyticsError, ConfigError
-from analytics.ingest import spool
-from analytics.ingest.delivery import EXIT_SECONDS, Delivery, usable
 from analytics.ingest.events import ConversationEvent, ConversationEventType, InvalidEvent, VisitorEvent
-from analytics.ingest.process import PerProcess
-from analytics.ingest.refused import Resent, resend
+from analytics.ingest.spool import directory as spool
+from analytics.ingest.spool.dead_letters import Resent, resend
+from analytics.ingest.spool.delivery import EXIT_SECONDS, Delivery, usable
+from analytics.ingest.spool.process import PerProcess
 from analytics.settings import load_emitter_settings
 from analytics.tinybird import Tinybird
 from analytics.wire import ndjson_line

@@ -7,7 +7,7 @@ import sys
 
 from tests import command_line
 from tests.conftest import LocalStack
-from tests.ingest.doctor.clinic import closed_port, environment
+from tests.operations.doctor.clinic import closed_port, environment
 
 LEVELS = ("ok  ", "warning  ", "problem  ", "not checked  ")
 

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from analytics.commands import purge
-from analytics.ingest import deletion
+from analytics.ingest.deletes import deletion
+from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge
 from analytics.ingest.emitter import Emitter
-from analytics.ingest.receipts import Emptied, Ledger, Purge
 from analytics.tinybird import Tinybird
 from tests import command_line
 from tests.conftest import ROOT, LocalStack
-from tests.ingest.doctor.clinic import closed_port, environment
+from tests.operations.doctor.clinic import closed_port, environment
 from tests.product import Product
 
 Send = Callable[[str, Sequence[dict[str, Any]]], dict[str, Any]]

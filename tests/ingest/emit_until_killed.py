@@ -13,8 +13,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from analytics.ingest import lane, sender
 from analytics.ingest.emitter import Emitter
+from analytics.ingest.spool import queue as lane
+from analytics.ingest.spool import sender
 
 
 def main(host: str, token: str, spool: str, website: str, accepted: str, rounds: str, seed: str) -> None:

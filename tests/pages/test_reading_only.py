@@ -40,7 +40,10 @@ def test_no_file_of_the_web_app_calls_what_writes(path: Path) -> None:
                 assert ast.unparse(node.args[0]) == "'GET'"
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("analytics.ingest"):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            assert names <= {"analytics.ingest.spool", "analytics.ingest.spool.SpoolStatus"}
+            assert names <= {
+                "analytics.ingest.spool.directory",
+                "analytics.ingest.spool.directory.SpoolStatus",
+            }
 
 
 @dataclass

@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from analytics import cached, telemetry
 from analytics.errors import ConfigError
-from analytics.ingest.segment import Segment
+from analytics.ingest.spool.segment import Segment
 from analytics.settings import Settings, load_settings
 from analytics.telemetry import NUMBERS, Labels, Metric
 from analytics.web.metrics import CONTENT_TYPE, count_sessions, endpoint, second_port

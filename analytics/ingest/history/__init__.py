@@ -1,0 +1,1 @@
+"""The history that the product's Postgres holds, moved into Tinybird: each event once."""

@@ -1,0 +1,115 @@
+"""One move of the history that Postgres holds into Tinybird, and what such a move would send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from analytics.errors import ConfigError
+from analytics.ingest.history import reader as history
+from analytics.ingest.history.reader import HISTORIES, START, Website, Window
+from analytics.ingest.history.retrying import Patience
+from analytics.ingest.history.transfer import Tally, Transfer
+from analytics.ingest.history.watermarks import peek
+from analytics.postgres import Postgres
+
+LONGEST_WAIT_SECONDS: Final = 900.0
+"""How long a backfill waits for a source that is away before it gives up; what was confirmed stays."""
+
+
+def wanted(before: Window | None, asked: Window, slug: str) -> Window:
+    """Which events are wanted of a website: as asked, and where nothing is asked as before.
+
+    Args:
+        before: What was wanted so far; None when nothing was moved yet.
+        asked: What is asked now; None at an end means that it was not named.
+        slug: The website's, for the error.
+
+    Raises:
+        ConfigError: The named end and the one from before leave nothing.
+    """
+    if before is None:
+        return asked
+    window = Window(asked.since or before.since, asked.until or before.until)
+    if window.since is not None and window.until is not None and window.since >= window.until:
+        raise ConfigError(
+            f"{slug}: {before.text} were wanted before, and with that {window.text} are none.",
+            "Name both --since and --until.",
+        )
+    return window
+
+
+def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], patience: Patience) -> None:
+    """Moves the history of each website, one after the other, in the order given.
+
+    Each is read twice: once as it is, and once more for what changed while the first read went on.
+
+    Args:
+        transfer: What moves it.
+        windows: Whose, and which events of each.
+        patience: How long to wait for a source that is away.
+
+    Raises:
+        SourceError: A source says no, or stays away.
+        ConfigError: As `Transfer.run`.
+    """
+    for website, window in windows:
+        for _ in range(2):
+            patience.run(partial(transfer.run, website, window))
+
+
+def counted(
+    postgres: Postgres,
+    website: Website,
+    window: Window,
+    state: tuple[Path, str] | None,
+    on_rows: Callable[[int], None],
+) -> Tally:
+    """What a backfill of a website would send now; sends nothing, changes nothing and asks nothing of Tinybird.
+
+    Events that Tinybird already has are among them where they would be looked up.
+
+    Args:
+        postgres: Where rows come from.
+        website: Whose history.
+        window: Which events.
+        state: State directory and Tinybird host; None counts as if nothing had been moved yet.
+        on_rows: Told of every so many rows.
+
+    Raises:
+        SourceError: As `Postgres.stream`.
+        ConfigError: The state cannot be read.
+    """
+    tally = Tally()
+    for name in HISTORIES:
+        mark = None if state is None else peek(*state, website.id, name)
+        start = mark.start if mark is not None and mark.window.holds(window) else START
+        for told in history.told(postgres, website, name, start):
+            tally.rows += 1
+            tally.skipped.update(told.skipped)
+            tally.sent.update(event.event_type for event in told.events if event.timestamp in window)
+            if tally.rows % 1000 == 0:
+                on_rows(1000)
+    return tally
+
+
+def lines(tally: Tally, verb: str) -> list[str]:
+    """A tally as lines for a person; counts of nothing are left out."""
+    found = [f"{tally.rows:,} conversations and feedback read", f"{tally.stored:,} events {verb}"]
+    if tally.quarantined:
+        aside = "put into quarantine by Tinybird and not stored (Data health says why)"
+        found.append(f"{tally.quarantined:,} events {aside}; both by type:")
+    found += _counts(tally.sent)
+    if tally.present:
+        found.append(f"{tally.present:,} events were in Tinybird already")
+    if tally.skipped:
+        found.append(f"{sum(tally.skipped.values()):,} events skipped, because no valid event can be made")
+        found += _counts(tally.skipped)
+    return found
+
+
+def _counts(counts: Mapping[str, int]) -> list[str]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [f"  {count:>9,}  {name}" for name, count in ordered]

@@ -1,0 +1,139 @@
+"""History moved over and over, for a product that emits nothing itself: what changed since the last round.
+
+Once a day what was deleted or marked as test after it was sent is removed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from analytics.ingest.deletes.removal import Removal
+from analytics.ingest.history import reader as history
+from analytics.ingest.history.reader import Website, Window
+from analytics.ingest.history.retrying import Patience
+from analytics.ingest.history.transfer import Transfer
+from analytics.postgres import Postgres
+
+REMOVAL_SECONDS: Final = 600.0
+"""How long a single round waits for the job that removes rows; the next one goes on waiting."""
+
+LOOK_SECONDS: Final = 0.5
+
+
+def sync(
+    transfer: Transfer,
+    removal: Removal,
+    postgres: Postgres,
+    patience: Patience,
+    stop: threading.Event,
+    *,
+    say: Callable[[str], None],
+    slugs: Sequence[str] = (),
+    since: datetime | None = None,
+    interval_seconds: float | None,
+    is_moving: bool = True,
+) -> None:
+    """Rounds over all websites until `stop` is set; websites that are new join by themselves.
+
+    A website goes on where a backfill or an earlier sync ended. One that has no watermark is moved from `since` on. One of
+    those chosen that is deleted meanwhile is left out, which is said once, and does not keep the others. Where not all
+    events of a website are wanted, which ones is said once.
+
+    Args:
+        transfer: What moves it.
+        removal: What removes rows that count nowhere any more.
+        postgres: Where the websites are.
+        patience: How long to wait for a source that is away.
+        stop: Ends the round between two batches, with nothing lost.
+        say: Told in a sentence what a person should know.
+        slugs: Only these websites; none means all.
+        since: Earliest event for a website without a watermark; None means everything.
+        interval_seconds: Pause between rounds; None means a single round.
+        is_moving: False removes only, for a product that emits its events itself.
+
+    Raises:
+        SourceError: A source says no, or stays away for longer than `patience` has.
+        ConfigError: A slug is unknown, or as `Transfer.run`.
+    """
+    choice, windows = _Choice(postgres, slugs, say), _Windows(transfer, since, say)
+    while not stop.is_set():
+        if is_moving:
+            patience.run(lambda: _round(transfer, choice, windows, patience, stop), stop.is_set)
+        if interval_seconds is None:
+            patience.run(lambda: _removed(removal, choice, slugs, stop), stop.is_set)
+            return
+        patience.run(lambda: _step(removal, choice, slugs), stop.is_set)
+        stop.wait(interval_seconds)
+
+
+class _Choice:
+    """The websites to move: the slugs must all be known once, and from then on those websites are meant by their ids."""
+
+    def __init__(self, postgres: Postgres, slugs: Sequence[str], say: Callable[[str], None]) -> None:
+        self._postgres = postgres
+        self._slugs = slugs
+        self._say = say
+        self._chosen: dict[str, str] = {}
+        self._missed: set[str] = set()
+
+    def websites(self) -> list[Website]:
+        if not self._chosen:
+            found = history.websites(self._postgres, self._slugs)
+            self._chosen = {website.id: website.slug for website in found} if self._slugs else {}
+            return found
+        found = [website for website in history.websites(self._postgres) if website.id in self._chosen]
+        missed = self._chosen.keys() - {website.id for website in found}
+        for website_id in sorted(missed - self._missed):
+            self._say(f"{self._chosen[website_id]} is deleted: left out from now on.")
+        self._missed = missed
+        return found
+
+    def ids(self) -> list[str]:
+        return [website.id for website in self.websites()]
+
+
+class _Windows:
+    """The events that are wanted of each website, said once where they are not all."""
+
+    def __init__(self, transfer: Transfer, since: datetime | None, say: Callable[[str], None]) -> None:
+        self._transfer = transfer
+        self._since = since
+        self._say = say
+        self._said: set[str] = set()
+
+    def of(self, website: Website) -> Window:
+        """As before, but without end: a sync never stops at the `--until` of a backfill."""
+        begun = self._transfer.window(website)
+        window = Window(self._since, None) if begun is None else replace(begun, until=None)
+        if window.since is not None and website.id not in self._said:
+            before = "" if begun is None else ", as before; `backfill --restart` forgets that"
+            self._say(f"{website.slug}: {window.text}{before}.")
+        self._said.add(website.id)
+        return window
+
+
+def _round(
+    transfer: Transfer, choice: _Choice, windows: _Windows, patience: Patience, stop: threading.Event
+) -> None:
+    for website in choice.websites():
+        if stop.is_set():
+            return
+        transfer.run(website, windows.of(website))
+        patience.progressed()
+
+
+def _step(removal: Removal, choice: _Choice, slugs: Sequence[str]) -> None:
+    removal.step(choice.ids(), slugs)
+
+
+def _removed(removal: Removal, choice: _Choice, slugs: Sequence[str], stop: threading.Event) -> None:
+    """Removes what is to be removed today, as far as that takes no longer than `REMOVAL_SECONDS`."""
+    began, ids = time.monotonic(), choice.ids()
+    while not removal.step(ids, slugs) and time.monotonic() - began < REMOVAL_SECONDS:
+        if stop.wait(LOOK_SECONDS):
+            return

@@ -1,0 +1,320 @@
+"""Moves history from Postgres to Tinybird in batches, each event once. Backfill runs it once, sync forever.
+
+What makes it once: rows are read in the order of their position; a batch is written down as in doubt before it leaves,
+and the watermark moves when Tinybird has confirmed it (`wait=true`). Rows that may have been sent before are looked
+up, and only what is missing is sent: those of a batch in doubt, those changed since the first run began, and all of
+them where Tinybird had events of the website before the first run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from analytics import sources
+from analytics.errors import SourceUnavailable
+from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
+from analytics.ingest.history import reader as history
+from analytics.ingest.history.reader import HISTORIES, HistoryName, Position, Told, Website, Window
+from analytics.ingest.history.watermarks import (
+    Watermark,
+    Watermarks,
+    completed,
+    confirmed,
+    doubted,
+    restarted,
+)
+from analytics.postgres import Postgres
+from analytics.tinybird import Tinybird
+from analytics.wire import ndjson_batches
+
+BATCH_EVENTS: Final = 10_000
+"""Usually 2 MB, and a tenth of that compressed; with the longest ids still under the 10 MB of a request."""
+
+IDS_A_QUESTION: Final = 500
+ANSWER_SECONDS: Final = 30.0
+"""How long Tinybird may take to store a batch before it counts as in doubt."""
+
+GZIP_LEVEL: Final = 1
+OVERLAP_SECONDS: Final = 300.0
+SETTLE_SECONDS: Final = 10.0
+REMEMBERED_ROWS: Final = 100_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows.
+
+    Attributes:
+        rows: Rows read, conversations and feedback.
+        sent: Events that Tinybird has answered for, by type; with those that it kept aside.
+        present: Events that were looked up and found there.
+        skipped: Events that could not be one, by reason.
+        quarantined: Events of `sent` that Tinybird put into quarantine; it does not say of which type.
+    """
+
+    rows: int = 0
+    sent: Counter[str] = field(default_factory=Counter)
+    present: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+
+    @property
+    def stored(self) -> int:
+        """Events sent that can be queried."""
+        return self.sent.total() - self.quarantined
+
+    def add(self, other: Tally) -> None:
+        """Adds what became of other rows."""
+        self.rows += other.rows
+        self.sent += other.sent
+        self.present += other.present
+        self.skipped += other.skipped
+        self.quarantined += other.quarantined
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows that go together.
+
+    Attributes:
+        positions: Theirs, in order.
+        certain: Events that were never sent.
+        uncertain: Events that may have been.
+        tally: Of these rows.
+    """
+
+    positions: list[Position] = field(default_factory=list)
+    certain: list[ConversationEvent] = field(default_factory=list)
+    uncertain: list[ConversationEvent] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def last(self) -> Position:
+        return self.positions[-1]
+
+    def is_full(self, events: int) -> bool:
+        return max(len(self.certain) + len(self.uncertain), len(self.positions)) >= events
+
+
+class Transfer:
+    """One mover of history; not for use by two threads.
+
+    Args:
+        tinybird: Where events go, and are looked up.
+        postgres: Where rows come from.
+        watermarks: How far it is.
+        on_batch: Told what became of each batch once that is confirmed.
+        say: Told in a sentence what a person should know.
+        is_stopped: Asked between batches; True ends the run early, with nothing lost.
+        overlap_seconds: How far behind the newest row one reads again, for transactions that commit late.
+        batch_events: About how many events a batch has.
+        settle_seconds: How long a batch in doubt is given to arrive before it is looked up.
+        sleep: Waits.
+    """
+
+    def __init__(
+        self,
+        tinybird: Tinybird,
+        postgres: Postgres,
+        watermarks: Watermarks,
+        *,
+        on_batch: Callable[[Tally], None],
+        say: Callable[[str], None],
+        is_stopped: Callable[[], bool] = lambda: False,
+        overlap_seconds: float = OVERLAP_SECONDS,
+        settle_seconds: float = SETTLE_SECONDS,
+        batch_events: int = BATCH_EVENTS,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._tinybird = tinybird
+        self._postgres = postgres
+        self._watermarks = watermarks
+        self._on_batch = on_batch
+        self._say = say
+        self._is_stopped = is_stopped
+        self._overlap_seconds = overlap_seconds
+        self._settle_seconds = settle_seconds
+        self._batch_events = batch_events
+        self._sleep = sleep
+        self._seen: dict[tuple[str, HistoryName], set[Position]] = {}
+
+    def window(self, website: Website) -> Window | None:
+        """What was wanted of a website so far; None when nothing was moved yet."""
+        mark = self._watermarks.find(website.id, "conversation")
+        return None if mark is None else mark.window
+
+    def ahead(self, website: Website) -> int:
+        """How many rows of a website lie after its watermarks.
+
+        Raises:
+            SourceError: As `Postgres.stream`.
+        """
+        found = {name: self._watermarks.find(website.id, name) or Watermark() for name in HISTORIES}
+        return history.rows_ahead(
+            self._postgres, website, {name: mark.position for name, mark in found.items()}
+        )
+
+    def run(self, website: Website, window: Window) -> None:
+        """Moves everything that is there now and not yet moved. May be called again after any error.
+
+        Args:
+            website: Whose history.
+            window: Which events, whatever an earlier run was told. What reaches beyond that of the earlier run starts over,
+                with every event looked up; what was sent outside of it stays, and does not follow its rows any more.
+
+        Raises:
+            SourceError: A source does not answer or says no; what was confirmed stays.
+            ConfigError: The state or a token is not usable.
+        """
+        marks = {name: self._begun(website, name, window) for name in HISTORIES}
+        for name, mark in marks.items():
+            self._pass(website, name, mark)
+
+    def _begun(self, website: Website, name: HistoryName, window: Window) -> Watermark:
+        found = self._watermarks.find(website.id, name)
+        if found is None:
+            is_known = sources.has_conversation_events(
+                self._tinybird,
+                website.id,
+                utc_text(window.since or EARLIEST),
+                utc_text(window.until or LATEST - timedelta(seconds=1)),
+            )
+            if is_known and name == HISTORIES[0]:
+                self._say(
+                    f"{website.slug}: Tinybird has events of it already; each is looked up before it is sent."
+                )
+            horizon = history.server_time(self._postgres) - self._overlap_seconds
+            begins = -math.inf if is_known else horizon
+            mark = Watermark(checked_from=begins, horizon=horizon, window=window)
+            return self._watermarks.put(website.id, name, mark)
+        if window == found.window:
+            return found
+        is_narrower = found.window.holds(window)
+        if name == HISTORIES[0]:
+            then = "" if is_narrower else "; starting over, and looking up what is there"
+            self._say(
+                f"{website.slug}: {window.text} are wanted now, and {found.window.text} were before{then}."
+            )
+        mark = replace(found, window=window) if is_narrower else restarted(found, window)
+        return self._watermarks.put(website.id, name, mark)
+
+    def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
+        # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.
+        now = history.server_time(self._postgres)
+        ceiling = Position(now, "")
+        if mark.doubted is not None:
+            waited = time.time() - mark.doubted
+            self._sleep(min(self._settle_seconds, max(0.0, self._settle_seconds - waited)))
+        if self._is_stopped():  # perhaps while it settled: what is in doubt cannot be looked up yet
+            return
+        flight: tuple[_Batch, Position, Future[int]] | None = None
+        with ThreadPoolExecutor(1, "backfill-send") as sender:
+            for batch in self._batches(website, name, mark):
+                missing = self._missing(website, batch)
+                if flight is not None:
+                    mark = self._landed(website, name, mark, *flight)
+                mark = self._watermarks.put(website.id, name, doubted(mark, batch.last, time.time()))
+                flight = batch, ceiling, sender.submit(self._send, missing)
+                if self._is_stopped():
+                    self._landed(website, name, mark, *flight)
+                    return
+            if flight is not None:
+                mark = self._landed(website, name, mark, *flight)
+        mark = self._watermarks.put(website.id, name, completed(mark, now - self._overlap_seconds))
+        seen = self._seen.get((website.id, name), set())
+        self._seen[website.id, name] = {position for position in seen if position.at >= mark.horizon}
+
+    def _batches(self, website: Website, name: HistoryName, mark: Watermark) -> Iterator[_Batch]:
+        batch, seen = _Batch(), self._seen.get((website.id, name), set())
+        for told in history.told(self._postgres, website, name, mark.start):
+            if told.position in seen:
+                continue
+            is_certain = told.position.at < mark.checked_from and (
+                mark.doubt is None or told.position > mark.doubt
+            )
+            _put(batch, told, mark.window, is_certain=is_certain)
+            if batch.is_full(self._batch_events):
+                yield batch
+                batch = _Batch()
+        if batch.positions:
+            yield batch
+
+    def _missing(self, website: Website, batch: _Batch) -> list[ConversationEvent]:
+        """The events of a batch that Tinybird does not have; each once."""
+        stored = self._stored(website, batch.uncertain) if batch.uncertain else set()
+        wanted = {_key(event): event for event in (*batch.certain, *batch.uncertain)}
+        missing = [event for key, event in wanted.items() if key not in stored]
+        batch.tally.present = len(wanted) - len(missing)
+        batch.tally.sent.update(event.event_type for event in missing)
+        return missing
+
+    def _stored(self, website: Website, events: Sequence[ConversationEvent]) -> set[tuple[str, str, str]]:
+        ids = sorted({event.conversation_id for event in events})
+        instants = [event.timestamp for event in events]
+        date_from, date_to = utc_text(min(instants)), utc_text(max(instants) + timedelta(seconds=1))
+        stored: set[tuple[str, str, str]] = set()
+        for first in range(0, len(ids), IDS_A_QUESTION):
+            asked = ids[first : first + IDS_A_QUESTION]
+            frame = sources.conversation_events(self._tinybird, website.id, date_from, date_to, asked).value
+            at = frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S")
+            stored.update(zip(frame["conversation_id"], frame["event_type"], at, strict=True))
+        return stored
+
+    def _send(self, events: Sequence[ConversationEvent]) -> int:
+        """Sends events and returns how many were quarantined, once all others can be queried."""
+        counted = quarantined = 0
+        for body in ndjson_batches([event.row() for event in events]):
+            answer = self._tinybird.post_batch(
+                ConversationEvent.DATASOURCE,
+                body,
+                wait=True,
+                gzip_level=GZIP_LEVEL,
+                timeout_seconds=ANSWER_SECONDS,
+            )
+            counted += answer.successful_rows + answer.quarantined_rows
+            quarantined += answer.quarantined_rows
+        if counted != len(events):
+            raise SourceUnavailable(
+                f"Tinybird says that it stored {counted:,} of {len(events):,} events.",
+                "What is missing is looked up and sent when this is tried again.",
+                source="tinybird",
+                resource=ConversationEvent.DATASOURCE,
+            )
+        return quarantined
+
+    def _landed(
+        self,
+        website: Website,
+        name: HistoryName,
+        mark: Watermark,
+        batch: _Batch,
+        ceiling: Position,
+        sent: Future[int],
+    ) -> Watermark:
+        batch.tally.quarantined = sent.result()
+        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last, ceiling))
+        seen = self._seen.setdefault((website.id, name), set())
+        # What is read again next time: remembered, it need not be looked up. Past the limit it is looked up.
+        again = [position for position in batch.positions if position.at >= mark.horizon]
+        seen.update(again[: max(0, REMEMBERED_ROWS - len(seen))])
+        self._on_batch(batch.tally)
+        return mark
+
+
+def _put(batch: _Batch, told: Told, window: Window, *, is_certain: bool) -> None:
+    batch.positions.append(told.position)
+    batch.tally.rows += 1
+    batch.tally.skipped.update(told.skipped)
+    events = batch.certain if is_certain else batch.uncertain
+    events.extend(event for event in told.events if event.timestamp in window)
+
+
+def _key(event: ConversationEvent) -> tuple[str, str, str]:
+    return event.conversation_id, event.event_type, utc_text(event.timestamp)

@@ -1,0 +1,241 @@
+"""From an accepted event to Tinybird, for one process: lanes, senders, and the end of the process.
+
+Owns when threads start and stop: a process's first event starts them. Knows no event by name.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from analytics.complaint import Complaint
+from analytics.errors import AnalyticsError, ConfigError
+from analytics.ingest.spool.changed_values import ChangeCounts
+from analytics.ingest.spool.directory import DATASOURCES, Bound
+from analytics.ingest.spool.heartbeats import Heartbeats
+from analytics.ingest.spool.process import at_end
+from analytics.ingest.spool.queue import Lane
+from analytics.ingest.spool.segment import HEADER_BYTES
+from analytics.ingest.spool.sender import Sender
+from analytics.tinybird import Tinybird
+
+EXIT_SECONDS: Final = 2.0
+"""How long a process that ends waits for its last events; they are on the disk in any case."""
+
+NO_THREAD: Final = (
+    "Events wait on the disk: this process cannot run a thread that sends them. Another emitter on the directory does, "
+    "or `inbox-analytics spool send`."
+)
+
+_LOG = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Writes events to the spool and sends what waits in it. Safe to share between threads, of no use to another process.
+
+    Args:
+        connect: Makes a client, at the first request where `tinybird` is None.
+        directory: The spool, as `usable` returns it.
+        max_bytes: What the directory may take, refused events included.
+        is_durable: True waits for the disk with every write.
+        is_sending: False only writes: what is written waits for another process.
+        tinybird: A client that is made already.
+
+    Attributes:
+        directory: The spool.
+        changed: Counts of descriptive values that were cut or emptied.
+        heartbeats: Which heartbeats were sent a moment ago. Use it while holding `lock`.
+        dropped: Events that could not be written.
+        repeated: Events that its user did not write, because they said nothing new.
+        left_out: Events of test visitors, which its user did not write.
+        lock: For its user.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Tinybird],
+        directory: Path,
+        max_bytes: int,
+        *,
+        is_durable: bool,
+        is_sending: bool = True,
+        tinybird: Tinybird | None = None,
+    ) -> None:
+        self.directory = directory
+        self.changed = ChangeCounts(directory)
+        self.heartbeats = Heartbeats(directory)
+        self.dropped = self.repeated = self.left_out = 0
+        self.lock = threading.Lock()
+        self._connect = connect
+        self._tinybird = tinybird
+        self._connecting = threading.Lock()
+        self._bound = Bound(directory, max_bytes)
+        self._lanes = {
+            name: Lane(directory, name, max_bytes=max_bytes, is_durable=is_durable) for name in DATASOURCES
+        }
+        self._senders = {
+            name: Sender(lane, directory, self._bound, self._client, self._let_go)
+            for name, lane in self._lanes.items()
+        }
+        self._counting = threading.Lock()
+        self._starting = threading.Lock()
+        self._drops, self._unsent = Complaint(_LOG), Complaint(_LOG)
+        self._forget_end: Callable[[], object] | None = None
+        if not is_sending:
+            for sender in self._senders.values():
+                sender.stop(0.0)
+
+    def start(self) -> None:
+        """Starts to send what waits in the directory, until the process ends; the first event does it too."""
+        with self._starting:
+            if self._forget_end is None:
+                self._forget_end = at_end(lambda: self.close(EXIT_SECONDS))
+        for sender in self._senders.values():
+            sender.wake()
+
+    def write(self, datasource: str, lines: bytes, events: int) -> bool:
+        """Puts events on the disk, all or none; whether they are there. Raises nothing that a disk can cause."""
+        lane, sender = self._lanes[datasource], self._senders[datasource]
+        try:
+            if self._bound.has_room(len(lines) + HEADER_BYTES):
+                self._bound.note(lane.append(lines, events))
+                if self._forget_end is None:
+                    self.start()
+                if not sender.wake():
+                    lane.leave()
+                    if not sender.is_stopped:
+                        self._unsent.say(NO_THREAD)
+                return True
+            reason = "it is full: what waits there must be sent, or what is kept aside sent again or removed, first"
+        except OSError as error:
+            reason = error.strerror or str(error)
+        with self._counting:
+            self.dropped += events
+        self._drops.say(
+            f"An event was dropped, the spool directory {self.directory} did not take it: {reason}"
+        )
+        return False
+
+    def leave_out(self, events: int) -> None:
+        """Counts events of test visitors, which are not written."""
+        with self._counting:
+            self.left_out += events
+
+    @property
+    def accepted(self) -> int:
+        """Events written since the process started."""
+        return sum(lane.accepted for lane in self._lanes.values())
+
+    @property
+    def sent(self) -> int:
+        """Events that Tinybird has confirmed to this process, adopted ones included."""
+        return sum(sender.sent for sender in self._senders.values())
+
+    @property
+    def retried(self) -> int:
+        """Requests that had to be repeated."""
+        return sum(sender.retried for sender in self._senders.values())
+
+    @property
+    def refused(self) -> int:
+        """Events that this process has kept aside."""
+        return sum(sender.refused for sender in self._senders.values())
+
+    @property
+    def lost(self) -> int:
+        """Events of this process whose file was cut or deleted from outside before they were sent."""
+        return sum(lane.lost for lane in self._lanes.values())
+
+    @property
+    def failures(self) -> dict[str, AnalyticsError]:
+        """Why data sources are not delivered at the moment; those of which nothing is known to be wrong are missing."""
+        return {name: sender.failure for name, sender in self._senders.items() if sender.failure}
+
+    @property
+    def failure(self) -> AnalyticsError | None:
+        """Why something is not delivered at the moment; None when nothing is known to be wrong."""
+        return next(iter(self.failures.values()), None)
+
+    def flush(self, timeout_seconds: float, *, is_patient: bool = True) -> bool:
+        """Whether everything accepted by this process before the call is confirmed, or kept aside, in time.
+
+        Args:
+            timeout_seconds: How long to wait.
+            is_patient: False gives up as soon as a lane is known to fail.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        marks = {name: lane.accepted for name, lane in self._lanes.items()}
+        if self._forget_end is None:
+            self.start()
+        for sender in self._senders.values():
+            sender.hurry()
+        return all(self._reaches(name, mark, deadline, is_patient=is_patient) for name, mark in marks.items())
+
+    def _reaches(self, name: str, mark: int, deadline: float, *, is_patient: bool) -> bool:
+        lane, sender = self._lanes[name], self._senders[name]
+        while lane.confirmed < mark:
+            left = deadline - time.monotonic()
+            is_hopeless = sender.is_stopped or (sender.failure is not None and not is_patient)
+            if left <= 0 or is_hopeless:
+                return False
+            with lane.progress:
+                if lane.confirmed < mark:
+                    lane.progress.wait(min(left, 0.05))
+        return True
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Flushes, then stops sending and lets go of the directory; whether everything accepted is delivered.
+
+        What is not waits on the disk for another process, and so does what is written later. Starts no thread in a process
+        that has accepted nothing.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        self.changed.save()
+        has_begun = self._forget_end is not None
+        is_flushed = not has_begun or self.flush(timeout_seconds, is_patient=False)
+        stopped = {
+            name: sender.stop(max(0.1, deadline - time.monotonic())) for name, sender in self._senders.items()
+        }
+        for name in (name for name, has_stopped in stopped.items() if has_stopped):
+            self._lanes[name].leave()
+        self._let_go()
+        if self._forget_end is not None:
+            self._forget_end()
+        return is_flushed
+
+    def _let_go(self) -> None:
+        """Closes the connections once no sender needs them any more."""
+        with self._connecting:
+            if self._tinybird is not None and not any(each.is_running for each in self._senders.values()):
+                self._tinybird.close()
+
+    def _client(self) -> Tinybird:
+        with self._connecting:
+            if self._tinybird is None:
+                self._tinybird = self._connect()
+            return self._tinybird
+
+
+def usable(directory: Path) -> Path:
+    """The absolute path of a spool's directory, which is made if missing.
+
+    Raises:
+        ConfigError: This process may not use it.
+    """
+    try:
+        directory = directory.expanduser().absolute()
+        for name in DATASOURCES:
+            (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not os.access(directory / name, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError("no right to write")
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"The spool directory cannot be used ({getattr(error, 'strerror', None) or error}).",
+            "Set INBOX_ANALYTICS_SPOOL_DIR to a directory on a local disk that this process may write.",
+        ) from None
+    return directory

@@ -1,0 +1,354 @@
+"""Sends what waits in one lane, in the background, until Tinybird has confirmed it.
+
+| Tinybird's answer | What becomes of the events |
+|---|---|
+| 200 | confirmed, and removed from the disk |
+| 408, 429, 5xx, no answer, an unreadable one | they wait: backoff with jitter, or as long as `Retry-After` asks, up to 5 minutes |
+| 401, 403, 404, a redirect | they wait, and are tried once a minute: a token or a deployment is wrong, not they |
+| 400, 413, any other 4xx | tried in halves, so that one event takes no other along; what is left is kept aside |
+| quarantined rows, fewer confirmed than sent | kept aside, for somebody to look at and send again |
+
+One lane never waits for another. Delivery is at least once: an answer that got lost means the batch is sent again.
+"""
+
+from __future__ import annotations
+
+# Not while sending: a child forked at that moment could never import it.
+import encodings.idna  # noqa: F401
+import logging
+import random
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+from analytics.complaint import Complaint
+from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, SourceRejected, SourceUnavailable
+from analytics.ingest.spool import dead_letters as refused
+from analytics.ingest.spool.dead_letters import RefusalKind
+from analytics.ingest.spool.directory import Bound
+from analytics.ingest.spool.process import can_run_threads
+from analytics.ingest.spool.quarantine import Quarantined, quarantined_lines
+from analytics.ingest.spool.queue import Batch, Lane
+from analytics.received import in_words
+from analytics.tinybird import Tinybird
+from analytics.wire import LONGEST_RETRY_AFTER_SECONDS, Ingested
+
+LINGER_SECONDS: Final = 0.1
+"""How long events gather before they are sent: a lane makes at most ten requests a second."""
+
+SCAN_SECONDS: Final = 1.0
+FIRST_BACKOFF_SECONDS: Final = 0.5
+MAX_BACKOFF_SECONDS: Final = 30.0
+MISCONFIGURED_SECONDS: Final = 60.0
+ANSWER_SECONDS: Final = 30.0
+BYTES_PER_SECOND: Final = 20_000_000
+"""What the Events API takes per data source."""
+
+MAX_PARTS: Final = 100
+"""Requests that a refused batch may be tried in, looking for the events that are to blame."""
+
+GZIP_LEVEL: Final = 1
+
+UNFORESEEN: Final = (
+    *(AnalyticsError, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
+)
+"""A fault of this project. A thread that it ended would be started anew at once, and post the same events again."""
+
+_LOG = logging.getLogger(__name__)
+_chance = random.SystemRandom()
+"""The system's: children that were forked without a word to Python would all draw the same numbers."""
+
+Fate = Literal["retry", "misconfigured", "refused"]
+
+
+def fate(error: AnalyticsError) -> Fate:
+    """What a failed request means for its events.
+
+    >>> fate(SourceRejected("", source="tinybird", resource="", status=403))
+    'misconfigured'
+    """
+    if isinstance(error, SourceUnavailable | SchemaMismatch):
+        return "retry"
+    status = error.status if isinstance(error, SourceRejected) else None
+    if status == 408:
+        return "retry"
+    return "misconfigured" if status is None or status < 400 or status in {401, 403, 404} else "refused"
+
+
+class Sender:
+    """The one thread that sends a lane, started by the first `wake` or `hurry`.
+
+    Args:
+        lane: What it sends.
+        spool: Where refused events are kept aside.
+        bound: Told to look at the directory now and then.
+        tinybird: The client, which other senders share.
+        on_end: Called by the thread as it ends, which may be after its last request has been waited for in vain.
+
+    Attributes:
+        sent: Events confirmed.
+        retried: Requests that had to be repeated.
+        refused: Events kept aside.
+        failure: Why the last request failed; None when it did not.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        spool: Path,
+        bound: Bound,
+        tinybird: Callable[[], Tinybird],
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._lane = lane
+        self._spool = spool
+        self._bound = bound
+        self._tinybird = tinybird
+        self._on_end = on_end
+        self._has_ended = False
+        self.sent = self.retried = self.refused = 0
+        self.failure: AnalyticsError | None = None
+        self._failures = self._surprises = 0
+        self._not_before = 0.0
+        self._wake, self._hurry, self._stop = threading.Event(), threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._undelivered, self._disk = Complaint(_LOG), Complaint(_LOG)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was told to stop, and will send no more."""
+        return self._stop.is_set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread may still send a request."""
+        return self._thread is not None and not self._has_ended
+
+    def wake(self) -> bool:
+        """Says that there is something to send, and starts the thread when none runs; whether one runs now."""
+        if (self._thread is None or not self._thread.is_alive()) and not self._start():
+            return False
+        if not self._wake.is_set():
+            self._wake.set()
+        return True
+
+    def hurry(self) -> None:
+        """As `wake`, and lets no events gather before they are sent."""
+        self._hurry.set()
+        self.wake()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        """Ends the thread after its request; whether it has ended. Unsent events stay on the disk."""
+        self._stop.set()
+        self._wake.set()
+        self._hurry.set()
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            thread.join(timeout_seconds)
+            return not thread.is_alive()
+        return True
+
+    def _start(self) -> bool:
+        with self._starting:
+            if self._thread is not None and self._thread.is_alive():
+                return True
+            if self._stop.is_set() or not can_run_threads():
+                return False
+            thread = threading.Thread(target=self._run, name=f"send {self._lane.datasource}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the interpreter is ending, or there are too many threads already
+                return False
+            self._thread = thread
+            return True
+
+    def _run(self) -> None:
+        # A process that ends right after its first event leaves it to others: it would end before the answer.
+        self._hurry.wait(LINGER_SECONDS)
+        while not self._stop.is_set():
+            try:
+                self._send_next()
+            except OSError as error:
+                self._complain_of_disk(error)
+                self._stop.wait(SCAN_SECONDS)
+            except UNFORESEEN as error:
+                self._stop.wait(self._surprised(error))
+        # Whoever told it to stop may not have waited for an answer that was slow.
+        self._lane.leave()
+        self._has_ended = True
+        self._on_end()
+
+    def _send_next(self) -> None:
+        """Sends one batch, or waits for one.
+
+        Raises:
+            OSError: The disk does not give it, or its confirmation could not be noted.
+        """
+        self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
+        self._wake.clear()
+        self._lane.adopt()
+        self._bound.look()
+        batch = self._lane.take()
+        if batch is None:
+            self._hurry.clear()
+            if self._wake.wait(SCAN_SECONDS):
+                self._hurry.wait(LINGER_SECONDS)
+        elif self._deliver(batch):
+            self._surprises = 0
+            self._lane.confirm(batch)
+
+    def _surprised(self, error: Exception) -> float:
+        """Says what nobody has foreseen; how many seconds to wait."""
+        self.failure = AnalyticsError(
+            f"Sending failed for a reason that is a fault of the emitter: {_place(error)}."
+        )
+        self._undelivered.say(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
+        self._surprises += 1
+        return _backoff_seconds(self._surprises)
+
+    def _deliver(self, batch: Batch) -> bool:
+        """Whether nothing of the batch has to be sent any more; False only when the thread is to stop."""
+        if batch.damaged:
+            _LOG.error("%d damaged lines of %s are kept aside", len(batch.damaged), self._lane.datasource)
+            if not self._kept(
+                lambda: refused.keep_damaged(self._spool, self._lane.datasource, batch.damaged),
+                len(batch.damaged),
+            ):
+                return False
+        parts, tried = [batch.body] if batch.body else [], 0
+        while parts:
+            part = parts.pop()
+            answer = self._answer(part)
+            if answer is None:
+                return False
+            if isinstance(answer, SourceRejected):
+                tried += 1
+                halves = _halves(part) if tried < MAX_PARTS else []
+                parts.extend(halves)
+                reason = f"{answer.message} {answer.said}".strip()
+                if not halves and not self._keep("refused", part, part.count(b"\n"), reason, answer.status):
+                    return False
+            elif not self._confirmed(part, answer):
+                return False
+        return True
+
+    def _answer(self, body: bytes) -> Ingested | SourceRejected | None:
+        """What Tinybird finally says; None when the thread is to stop before it has said anything."""
+        while not self._stop.wait(max(0.0, self._not_before - time.monotonic())):
+            self._not_before = time.monotonic() + max(LINGER_SECONDS, len(body) / BYTES_PER_SECOND)
+            try:
+                answer = self._tinybird().post_batch(
+                    self._lane.datasource,
+                    body,
+                    wait=True,
+                    gzip_level=GZIP_LEVEL,
+                    timeout_seconds=ANSWER_SECONDS,
+                )
+            except AnalyticsError as error:
+                kind = fate(error)
+                if kind == "refused" and isinstance(error, SourceRejected):
+                    self._succeeded()
+                    return error
+                self._failed(error, kind)
+            else:
+                self._succeeded()
+                return answer
+        return None
+
+    def _succeeded(self) -> None:
+        if self._failures:
+            _LOG.warning("%s is delivered again", self._lane.datasource)
+        self.failure, self._failures = None, 0
+
+    def _failed(self, error: AnalyticsError, kind: Fate) -> None:
+        self.failure = error
+        self.retried += 1
+        self._failures += 1
+        asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
+        seconds = _backoff_seconds(self._failures)
+        if kind == "misconfigured":
+            seconds = MISCONFIGURED_SECONDS
+        if asked is not None:
+            seconds = min(asked + seconds / 10, LONGEST_RETRY_AFTER_SECONDS)
+        self._not_before = time.monotonic() + seconds
+        why = str(error) if asked is None else error.message
+        self._undelivered.say(
+            f"Events wait on the disk: {self._lane.datasource} cannot be delivered. {why} "
+            f"Trying again in {in_words(seconds)}."
+        )
+
+    def _confirmed(self, body: bytes, answer: Ingested) -> bool:
+        """Counts what was stored and keeps the rest aside; False only when the thread is to stop."""
+        events = body.count(b"\n")
+        # No more than were sent, whatever it says.
+        stored = min(answer.successful_rows, events)
+        quarantined = min(answer.quarantined_rows, events - stored)
+        self.sent += stored
+        missing = events - stored - quarantined
+        is_kept = True
+        if quarantined:
+            found = self._quarantined(body, quarantined)
+            is_kept = self._keep("quarantined", found.lines, quarantined, found.reason, None)
+        if missing > 0 and is_kept:
+            reason = f"Tinybird confirmed {missing} fewer of these {events} events than were sent"
+            is_kept = self._keep("unconfirmed", body, missing, reason, None)
+        return is_kept
+
+    def _quarantined(self, body: bytes, count: int) -> Quarantined:
+        """Which events are in quarantine. Nothing that goes wrong here may send them again: Tinybird has the others."""
+        try:
+            return quarantined_lines(self._tinybird(), self._lane.datasource, body, count)
+        except UNFORESEEN as error:
+            unknown = f"which ones could not be found out ({_place(error)})"
+            return Quarantined(body, f"Tinybird quarantined {count} of these events; {unknown}")
+
+    def _keep(self, kind: RefusalKind, lines: bytes, events: int, reason: str, status: int | None) -> bool:
+        _LOG.error("%d events of %s are kept aside: %s", events, self._lane.datasource, reason)
+        return self._kept(
+            lambda: refused.keep(self._spool, self._lane.datasource, kind, lines, events, reason, status),
+            events,
+        )
+
+    def _kept(self, write: Callable[[], None], events: int) -> bool:
+        """Writes until the disk takes it; False when the thread is to stop before."""
+        while not self._stop.is_set():
+            try:
+                write()
+            except OSError as error:
+                self._complain_of_disk(error)
+                self.failure = ConfigError(
+                    f"What Tinybird refused of {self._lane.datasource} cannot be kept aside ({error.strerror or error}).",
+                    f"Let this process write to {refused.FOLDER}/ in the spool directory.",
+                )
+                self._stop.wait(SCAN_SECONDS)
+            else:
+                self.failure = None
+                self.refused += events
+                return True
+        return False
+
+    def _complain_of_disk(self, error: OSError) -> None:
+        self._disk.say(f"The spool directory {self._spool} is in trouble: {error.strerror or error}")
+
+
+def _place(error: Exception) -> str:
+    """Where an error came from and of which type it is, without its text, which may hold anything."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
+
+
+def _backoff_seconds(failures: int) -> float:
+    longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 20), MAX_BACKOFF_SECONDS)
+    # Processes that failed together must not come back together.
+    return longest * _chance.uniform(0.5, 1.0)
+
+
+def _halves(body: bytes) -> list[bytes]:
+    """The two halves of a body; none for a single event."""
+    middle = body.rfind(b"\n", 0, len(body) // 2) + 1 or body.find(b"\n") + 1
+    return [body[middle:], body[:middle]] if middle < len(body) else []

@@ -1,0 +1,321 @@
+"""Why a KPI differs between Tinybird and Postgres: the single conversations and visitors that only one side counts.
+
+Every cause named here was seen on a row; what no row explains is said to be unexplained.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from analytics import sources
+from analytics.ingest.events import EARLIEST, LATEST, ConversationEventType, utc_text
+from analytics.ingest.history import reader as history
+from analytics.ingest.history.reader import Website
+from analytics.operations.parity import postgres_kpis as product
+from analytics.operations.parity.postgres_kpis import Known
+from analytics.operations.parity.tolerance import SAME_RATIO, Cause, Kind, causes
+from analytics.postgres import Postgres
+from analytics.tinybird import Tinybird
+
+EVENT_TYPES: Final[dict[Kind, tuple[ConversationEventType, ...]]] = {
+    "started": ("conversation_started",),
+    "responded": ("first_response",),
+    "resolved": ("conversation_resolved", "ai_resolved"),
+    "ai_resolved": ("ai_resolved",),
+    "escalated": ("escalated",),
+    "feedback": ("feedback_submitted",),
+}
+AI_CREDIT_SECONDS: Final = 60.0
+"""The AI keeps a resolution whose newest `conversation_resolved` is at most this much newer than its `ai_resolved`."""
+
+LATE_SECONDS: Final = 900.0
+"""An event missing from Tinybird that is younger than this is late; an older one was never sent."""
+
+IDS_A_QUESTION: Final = 500
+MOST_LOOKED_AT: Final = 5_000
+"""Conversations of a kind that only one side counts and that are looked at one by one; more would spend queries."""
+
+LAST_DAY_MINUTES: Final = 1440
+
+_ALWAYS: Final = (utc_text(EARLIEST), utc_text(LATEST - timedelta(seconds=1)))
+
+
+_Events = defaultdict[str, list[tuple[str, float, float]]]
+"""Conversation, instant and seconds of each event, by its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A conversation's event of one kind as Tinybird has it.
+
+    Attributes:
+        at: Seconds since 1970 of the one that counts.
+        seconds: Its duration.
+        times: At how many different instants it is stored.
+    """
+
+    at: float
+    seconds: float
+    times: int
+
+
+class Discrepancies:
+    """Looks for causes in one period of one website.
+
+    Args:
+        tinybird: One side.
+        postgres: The other.
+        website: Whose conversations.
+        date_from: Start of the period, UTC text, inclusive.
+        date_to: Its end, exclusive.
+        now: Clock of Postgres, seconds since 1970.
+        purged_at: When the website's rows were last purged from Tinybird, seconds since 1970; None for never.
+        removed: Conversations whose rows a sync has removed, because they were deleted or of a test visitor then.
+    """
+
+    def __init__(
+        self,
+        tinybird: Tinybird,
+        postgres: Postgres,
+        website: Website,
+        date_from: str,
+        date_to: str,
+        now: float,
+        purged_at: float | None,
+        removed: Container[str] = (),
+    ) -> None:
+        self._purged_at = purged_at
+        self._removed = removed
+        self._tinybird = tinybird
+        self._postgres = postgres
+        self._website = website
+        self._span = date_from, date_to
+        self._now = now
+        self._in_tinybird: dict[Kind, dict[str, Stored]] | None = None
+        self._found: dict[Kind, tuple[Cause, ...]] = {}
+
+    def causes(self, kind: Kind) -> tuple[Cause, ...]:
+        """Why conversations of a kind are counted, or timed, differently; empty when no row differs.
+
+        Raises:
+            SourceError: A source does not answer, or says no.
+        """
+        if kind not in self._found:
+            self._found[kind] = self._looked_for(kind)
+        return self._found[kind]
+
+    def visitor_causes(self) -> tuple[Cause, ...]:
+        """What is odd about the visitors that Tinybird saw in the last 24 hours, as far as rows can be looked at.
+
+        Raises:
+            SourceError: A source does not answer, or says no.
+        """
+        frame = sources.active_visitors(self._tinybird, self._website.id, LAST_DAY_MINUTES).value
+        ids = [str(visitor) for visitor in frame["visitor_id"]]
+        counted: dict[str, list[str]] = defaultdict(list)
+        for some in _chunks(ids):
+            found = product.known_visitors(self._postgres, self._website, some)
+            for visitor_id in some:
+                visitor = found.get(visitor_id)
+                if visitor is None:
+                    counted["seen in the last 24 hours, but not in Postgres"].append(visitor_id)
+                elif not visitor.is_own:
+                    counted["seen in the last 24 hours, but another website's in Postgres"].append(visitor_id)
+                elif visitor.is_test:
+                    counted["test visitor, seen in the last 24 hours"].append(visitor_id)
+                elif visitor.is_deleted:
+                    counted["deleted visitor, seen in the last 24 hours"].append(visitor_id)
+        return causes(counted)
+
+    def _looked_for(self, kind: Kind) -> tuple[Cause, ...]:
+        stored = self._tinybird_rows()[kind]
+        counted = product.durations(self._postgres, self._website, kind, *self._span)
+        only_stored = sorted(stored.keys() - counted.keys())
+        only_counted = sorted(counted.keys() - stored.keys())
+        found: dict[str, list[str]] = defaultdict(list)
+        for ids, reason in (
+            (only_stored, self._reasons_only_stored(kind, only_stored[:MOST_LOOKED_AT])),
+            (only_counted, self._reasons_only_counted(kind, only_counted[:MOST_LOOKED_AT])),
+        ):
+            for conversation_id in ids[:MOST_LOOKED_AT]:
+                found[reason(conversation_id)].append(conversation_id)
+            found[f"not looked at: past the first {MOST_LOOKED_AT:,}"] += ids[MOST_LOOKED_AT:]
+        for conversation_id in sorted(stored.keys() & counted.keys()):
+            seconds, event = counted[conversation_id], stored[conversation_id]
+            if seconds is None or abs(seconds - event.seconds) > max(1.0, SAME_RATIO * seconds):
+                again = "reopened and resolved again, with another duration"
+                found[again if event.times > 1 else "another duration is stored"].append(conversation_id)
+        return causes(found)
+
+    def _tinybird_rows(self) -> dict[Kind, dict[str, Stored]]:
+        if self._in_tinybird is None:
+            self._in_tinybird = _by_kind(self._events(*self._span, None))
+        return self._in_tinybird
+
+    def _events(self, date_from: str, date_to: str, ids: Sequence[str] | None) -> _Events:
+        frame = sources.conversation_events(self._tinybird, self._website.id, date_from, date_to, ids).value
+        instants = frame["timestamp"].astype("int64") / 1e6
+        by_type: _Events = defaultdict(list)
+        for conversation_id, event_type, at, seconds in zip(
+            frame["conversation_id"], frame["event_type"], instants, frame["duration_seconds"], strict=True
+        ):
+            by_type[event_type].append((conversation_id, at, seconds))
+        return by_type
+
+    def _reasons_only_stored(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
+        known: dict[str, Known] = {}
+        for some in _chunks(ids):
+            known |= product.known(self._postgres, self._website, some)
+        return lambda conversation_id: why_only_stored(kind, known.get(conversation_id), self._now)
+
+    def _reasons_only_counted(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
+        anywhere: set[str] = set()
+        by_ai: set[str] = set()
+        known: dict[str, Known] = {}
+        for some in _chunks(ids):
+            events = self._events(*_ALWAYS, some)
+            anywhere |= _by_kind(events)[kind].keys()
+            by_ai |= {conversation_id for conversation_id, *_ in events["ai_resolved"]}
+            known |= product.known(self._postgres, self._website, some)
+        return lambda conversation_id: why_only_counted(
+            kind,
+            known.get(conversation_id),
+            self._now,
+            is_anywhere=conversation_id in anywhere,
+            is_peoples=kind == "ai_resolved" and conversation_id in by_ai - anywhere,
+            purged_at=self._purged_at,
+            is_removed=conversation_id in self._removed,
+        )
+
+
+def why_only_stored(kind: Kind, known: Known | None, now: float) -> str:
+    """Why Tinybird counts a conversation and Postgres does not.
+
+    Args:
+        kind: For what.
+        known: What Postgres has of it; None means nothing.
+        now: Seconds since 1970.
+    """
+    if known is None:
+        return "deleted row: not in Postgres any more"
+    if not known.is_own:
+        return "another website's in Postgres"
+    if known.is_deleted:
+        return "deleted row: the conversation is soft-deleted"
+    if known.is_test:
+        return "test visitor"
+    if known.is_visitor_deleted:
+        return "deleted row: the visitor is soft-deleted"
+    if kind == "feedback":
+        return (
+            "deleted row: the feedback is soft-deleted" if known.has_deleted_feedback else "no such feedback"
+        )
+    at = _instant(kind, known)
+    if kind in {"resolved", "ai_resolved"}:
+        if at is None:
+            return "reopened conversation: it was resolved in the period and is open now"
+        if kind == "ai_resolved" and not known.is_ai:
+            return "reopened conversation: the AI resolved it in the period, and later a person did"
+        return "reopened conversation: it was resolved again, outside the period"
+    if at is None:
+        return "the product took the fact back: Postgres has no time for it"
+    return "another time in Postgres" if at <= now else "it lies ahead of now in Postgres"
+
+
+def why_only_counted(
+    kind: Kind,
+    known: Known | None,
+    now: float,
+    *,
+    is_anywhere: bool,
+    is_peoples: bool,
+    purged_at: float | None,
+    is_removed: bool = False,
+) -> str:
+    """Why Postgres counts a conversation and Tinybird does not.
+
+    Args:
+        kind: For what.
+        known: What Postgres has of it; None when only feedback names it.
+        now: Seconds since 1970.
+        is_anywhere: Whether Tinybird has such an event of it at another time.
+        is_peoples: Whether Tinybird has an `ai_resolved` of it and a later resolution by a person.
+        purged_at: When the website's rows were last purged, seconds since 1970; None for never.
+        is_removed: Whether a sync has removed its rows.
+    """
+    at = None if known is None else _instant(kind, known)
+    if known is not None and kind != "feedback":
+        told = history.conversation_told(
+            "w",
+            "c",
+            "v",
+            now,
+            known.started,
+            known.responded,
+            known.resolved,
+            known.escalated,
+            None,
+            known.is_ai,
+        )
+        if unusable := [text for text in told.skipped if text.split(":")[0] in EVENT_TYPES[kind]]:
+            return f"no valid event can be made: {unusable[0].split(': ', 1)[1]}"
+    if is_peoples:
+        return "resolved by a person after the AI in Tinybird, by the AI alone in Postgres"
+    if at is not None and purged_at is not None and at < purged_at and not is_anywhere:
+        return f"purged: the website's rows were deleted on {datetime.fromtimestamp(purged_at, UTC):%Y-%m-%d}"
+    if is_removed and not is_anywhere:
+        return "removed while it was deleted or a test visitor's; `backfill --restart` sends it again"
+    if at is not None and at > now - LATE_SECONDS:
+        return f"late event: younger than {LATE_SECONDS / 60:.0f} minutes and not in Tinybird yet"
+    return "stored in Tinybird at another time" if is_anywhere else "never sent to Tinybird"
+
+
+def _instant(kind: Kind, known: Known) -> float | None:
+    at: Mapping[Kind, float | None] = {
+        "started": known.started,
+        "responded": known.responded,
+        "resolved": known.resolved,
+        "ai_resolved": known.resolved,
+        "escalated": known.escalated,
+        "feedback": known.feedback,
+    }
+    return at[kind]
+
+
+def _by_kind(events: _Events) -> dict[Kind, dict[str, Stored]]:
+    """What counts of each kind, as the pipes decide it; `ai_resolved` are the resolutions that the AI is credited for."""
+    found = {
+        kind: _counted(kind, [row for type_ in types for row in events[type_]])
+        for kind, types in EVENT_TYPES.items()
+    }
+    by_anybody = _counted("resolved", events["conversation_resolved"])
+    found["ai_resolved"] = {
+        conversation_id: found["resolved"][conversation_id]
+        for conversation_id, by_ai in found["ai_resolved"].items()
+        if conversation_id not in by_anybody or by_anybody[conversation_id].at <= by_ai.at + AI_CREDIT_SECONDS
+    }
+    return found
+
+
+def _counted(kind: Kind, rows: Sequence[tuple[str, float, float]]) -> dict[str, Stored]:
+    """One event per conversation, as the pipes choose it: the earliest response, the last resolution."""
+    instants: dict[str, set[float]] = defaultdict(set)
+    chosen: dict[str, tuple[float, float]] = {}
+    for conversation_id, at, seconds in rows:
+        instants[conversation_id].add(at)
+        other = chosen.get(conversation_id)
+        is_later = other is not None and (at, seconds) > other
+        if other is None or is_later == (kind in {"resolved", "ai_resolved"}):
+            chosen[conversation_id] = at, seconds
+    return {
+        conversation_id: Stored(at, seconds, len(instants[conversation_id]))
+        for conversation_id, (at, seconds) in chosen.items()
+    }
+
+
+def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:
+    return [ids[first : first + IDS_A_QUESTION] for first in range(0, len(ids), IDS_A_QUESTION)]

@@ -1,0 +1,227 @@
+"""Every conversation KPI twice, from the pipes and from Postgres, and why the two differ where they do."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+import pandas as pd
+
+from analytics import sources
+from analytics.comparison import shifted_period
+from analytics.ingest.history import reader as history
+from analytics.ingest.history.reader import Website
+from analytics.intervals import Interval
+from analytics.operations.parity import postgres_kpis as product
+from analytics.operations.parity.discrepancies import Discrepancies
+from analytics.operations.parity.tolerance import KINDS, KPIS, Cause, Compared, Kpi, is_within, verdict
+from analytics.periods import Period
+from analytics.postgres import Postgres
+from analytics.readings import Answer
+from analytics.satisfaction import Scores, satisfaction_index
+from analytics.sources import Bounds
+from analytics.tiers import VISITOR_TTL_DAYS
+from analytics.tinybird import Tinybird
+from analytics.totals import ConversationTotals
+
+PeriodName = Literal["current", "previous"]
+
+MOST_SEARCHED: Final = 200_000
+"""Events of a period whose rows are looked at for causes: they are held in memory, about half a kilobyte each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodReport:
+    """One period, both sides.
+
+    Attributes:
+        name: Which.
+        date_from: Start, UTC text, inclusive.
+        date_to: End, UTC text, exclusive.
+        compared: One for each of `comparison.KPIS`, in order.
+    """
+
+    name: PeriodName
+    date_from: str
+    date_to: str
+    compared: tuple[Compared, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was compared with anything: of what both sides can know, both count zero or know no value."""
+        return not any(
+            each.tinybird or each.postgres for each in self.compared if each.verdict != "one-sided"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a comparison found.
+
+    Attributes:
+        website: Whose numbers.
+        tolerance: 0..1: how far apart two numbers may be.
+        periods: The period asked for, and the one before.
+    """
+
+    website: Website
+    tolerance: float
+    periods: tuple[PeriodReport, ...]
+
+    @property
+    def is_within(self) -> bool:
+        """Whether no KPI of either period differs by more than the tolerance."""
+        return all(is_within(period.compared) for period in self.periods)
+
+
+def parity(
+    tinybird: Tinybird,
+    postgres: Postgres,
+    website: Website,
+    period: Period,
+    now: datetime,
+    tolerance: float,
+    purged_at: datetime | None = None,
+    removed: Container[str] = (),
+) -> Report:
+    """Both sides of every KPI, for a period cut at now and for the one before it.
+
+    Args:
+        tinybird: One side.
+        postgres: The other.
+        website: Whose numbers.
+        period: Which; nothing after `now` is compared, because it is still coming in.
+        now: The moment, aware.
+        tolerance: 0..1, as `comparison.verdict` takes it.
+        purged_at: When the website's rows were last purged from Tinybird, as far as receipts tell; None for never.
+        removed: Conversations whose rows a sync has removed, as far as receipts tell.
+
+    Raises:
+        SourceError: A source does not answer, or says no.
+    """
+    end = now.replace(microsecond=0)
+    current = Period(period.start, max(period.start, min(period.end, end)), period.timezone)
+    before = shifted_period(current, max(1, period.day_count()))
+    bounds = Bounds.of(current, before)
+    totals = sources.inbox_analytics(tinybird, website.id, bounds).value
+    rated = sources.rating_and_sentiment(postgres, website.id, bounds)
+    clock = history.server_time(postgres)
+    reports = []
+    for name, span, total in (("current", current, totals.current), ("previous", before, totals.previous)):
+        date_from, date_to = span.utc_bounds()
+        purged = None if purged_at is None else purged_at.timestamp()
+        search = Discrepancies(tinybird, postgres, website, date_from, date_to, clock, purged, removed)
+        theirs = product.numbers(postgres, website, date_from, date_to)
+        ours = _pipe_values(total, *_scores(rated, name))
+        postgres_values = theirs.values | _index(theirs)
+        events = max(sum(side[kind] or 0 for kind in KINDS) for side in (ours, postgres_values))
+        compared = []
+        for kpi in KPIS:
+            if kpi.name == "unique_visitors":
+                compared.append(_visitors(tinybird, postgres, website, span, now, tolerance, search))
+                continue
+            one, other = ours[kpi.name], postgres_values[kpi.name]
+            found = verdict(kpi, one, other, tolerance)
+            reasons: dict[Cause, None] = {}
+            note = ""
+            if found == "differs" and kpi.kinds and events > MOST_SEARCHED:
+                note = f"no row was looked at: more than {MOST_SEARCHED:,} events; choose a shorter range"
+            elif found == "differs":
+                reasons = dict.fromkeys(cause for kind in kpi.kinds for cause in search.causes(kind))
+            compared.append(Compared(kpi, one, other, found, tuple(reasons), note))
+        reports.append(
+            PeriodReport("current" if name == "current" else "previous", date_from, date_to, tuple(compared))
+        )
+    return Report(website, tolerance, tuple(reports))
+
+
+def _pipe_values(totals: ConversationTotals, rating: Scores, sentiment: Scores) -> dict[str, float | None]:
+    index = satisfaction_index(
+        rating=rating,
+        sentiment=sentiment,
+        median_response_seconds=totals.median_response_seconds,
+        median_response_interval=totals.response_interval,
+        responded=totals.responded,
+        resolved=totals.resolved,
+        started=totals.started,
+    )
+    values: dict[str, float | None] = {
+        kpi.name: getattr(totals, kpi.name) for kpi in KPIS if hasattr(totals, kpi.name)
+    }
+    return values | {
+        "rating_score": rating.mean,
+        "sentiment_score": sentiment.mean,
+        "satisfaction_index": index.score,
+    }
+
+
+def _index(numbers: product.Numbers) -> dict[str, float | None]:
+    values = numbers.values
+    median = values["median_response_seconds"]
+    index = satisfaction_index(
+        rating=numbers.rating,
+        sentiment=numbers.sentiment,
+        median_response_seconds=median,
+        median_response_interval=None if median is None else Interval(median, median),
+        responded=int(values["responded"] or 0),
+        resolved=int(values["resolved"] or 0),
+        started=int(values["started"] or 0),
+    )
+    return {
+        "rating_score": numbers.rating.mean,
+        "sentiment_score": numbers.sentiment.mean,
+        "satisfaction_index": index.score,
+    }
+
+
+def _scores(rated: Answer[pd.DataFrame], period: str) -> tuple[Scores, Scores]:
+    frame = rated.value[rated.value["period"] == period]
+
+    def score(name: str) -> Scores:
+        return Scores(
+            int(frame[f"{name}_count"].sum()),
+            float(frame[f"{name}_total"].sum()),
+            float(frame[f"{name}_total_of_squares"].sum()),
+        )
+
+    return score("rating"), score("sentiment")
+
+
+def _visitors(
+    tinybird: Tinybird,
+    postgres: Postgres,
+    website: Website,
+    span: Period,
+    now: datetime,
+    tolerance: float,
+    search: Discrepancies,
+) -> Compared:
+    kpi = Kpi("unique_visitors", "count")
+    if span.is_empty:  # the first second of a day
+        return Compared(kpi, None, None, "one-sided", note="the period has only just begun")
+    kept_from = now.astimezone(UTC).replace(microsecond=0) - timedelta(days=VISITOR_TTL_DAYS)
+    start, notes = span.start, []
+    if start < kept_from:
+        start = kept_from
+        notes.append(
+            f"visitor TTL: compared from {kept_from:%Y-%m-%d %H:%M} UTC on, older visits have expired"
+        )
+    if start >= span.end:
+        return Compared(
+            kpi, None, None, "one-sided", note="visitor TTL: all visits of the period have expired"
+        )
+    date_from, date_to = Period(start, span.end, span.timezone).utc_bounds()
+    seen = sources.unique_visitors(
+        tinybird, website.id, Bounds(date_from, date_to, date_from, date_from)
+    ).value.current
+    if span.end < now - timedelta(minutes=5):
+        notes.append(
+            "Postgres keeps each visitor's newest visit alone, and cannot tell for a period that is over"
+        )
+        return Compared(kpi, float(seen), None, "one-sided", note="; ".join(notes))
+    counted = product.visitors_seen(postgres, website, date_from, date_to)
+    found = verdict(kpi, float(seen), float(counted), tolerance)
+    causes = search.visitor_causes() if found == "differs" else ()
+    return Compared(kpi, float(seen), float(counted), found, causes, "; ".join(notes))

@@ -1,0 +1,1 @@
+"""The rows of websites that left: whose they are, and deleting them."""

@@ -1,0 +1,274 @@
+"""Purging a website: both data sources emptied of its rows, one delete job at a time, counted to zero, on record.
+
+Deleting twice does no harm, so that every step may be repeated after a kill: what was under way is in the journal, and
+a job in doubt is started again. Postgres is not touched: `visitor.last_seen_at` stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from analytics.errors import SourceError, SourceRejected, SourceUnavailable
+from analytics.ingest.deletes import deletion
+from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge, PurgeRefused, total
+from analytics.tinybird import Tinybird
+
+MAX_ROUNDS: Final = 5
+"""How often rows that arrive during a purge are deleted again, before whoever sends them is to be stopped."""
+
+SETTLE_SECONDS: Final = 5.0
+"""Rows that Tinybird has accepted and not stored yet are visible after this, so zero is counted twice."""
+
+FIRST_POLL_SECONDS: Final = 0.25
+POLL_SECONDS: Final = 5.0
+BUSY_SECONDS: Final = 5.0
+"""How long to wait for another delete job when Tinybird does not say."""
+
+MAX_WAIT_SECONDS: Final = 3600.0
+"""How long one job is waited for, be it ours or another; the next start of the purge goes on waiting."""
+
+START_ATTEMPTS: Final = 4
+
+What = Literal["waits", "deletes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What Tinybird holds of a website.
+
+    Attributes:
+        rows: Rows by data source.
+        quarantined_rows: Rows that did not fit and are kept apart; None when they cannot be read.
+    """
+
+    rows: dict[str, int]
+    quarantined_rows: int | None
+
+    @property
+    def row_count(self) -> int:
+        """Rows of all data sources, without those in quarantine."""
+        return sum(self.rows.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a purge does right now.
+
+    Attributes:
+        datasource: Where.
+        what: deletes | waits (for another delete job of the workspace).
+        rows: How many rows are to go.
+        seconds: Since this step began.
+    """
+
+    datasource: str
+    what: What
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purge as it was asked for.
+
+    Attributes:
+        website_id: Whose rows.
+        website: What Postgres knows about it, for the receipt.
+        reason: Why, for the receipt.
+        by: Who, for the receipt.
+    """
+
+    website_id: str
+    website: str
+    reason: str
+    by: str
+
+
+@dataclass(slots=True)
+class Purger:
+    """Runs purges against one workspace, and keeps their journal.
+
+    Attributes:
+        tinybird: With an admin token.
+        host: Its address, for the receipt.
+        ledger: Where journal and receipts stand.
+        on_progress: Told at every poll.
+        settle_seconds: As `SETTLE_SECONDS`.
+        sleep: Waits.
+    """
+
+    tinybird: Tinybird
+    host: str
+    ledger: Ledger
+    on_progress: Callable[[Progress], None] = lambda progress: None  # the default tells nobody
+    settle_seconds: float = SETTLE_SECONDS
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = field(default=time.monotonic)
+
+    def run(self, order: Order) -> tuple[Purge, Path]:
+        """Deletes every row of the website and returns the receipt and where it stands. Continues an unfinished one.
+
+        Raises:
+            ValueError: The website id is not one.
+            ConfigError: There is no admin token, or the journal cannot be kept.
+            PurgeRefused: Rows keep arriving, another process purges, or the journal is of another workspace.
+            SourceError: Tinybird failed; the journal stays, and the next `run` continues.
+        """
+        with self.ledger.held():
+            begun = self.ledger.journal(order.website_id)
+            purge = self._begun(order) if begun is None else begun.asked_by(order.by)
+            if purge.host != self.host:
+                raise PurgeRefused(
+                    f"The purge of {purge.website_id} was begun on {purge.host}, and TINYBIRD_HOST is {self.host}.",
+                    f"Finish it there, or remove {purge.website_id}.json from the state directory's purges/.",
+                )
+            if begun is not None:
+                self.ledger.keep(purge)
+            for state in purge.datasources:
+                if state.is_starting:
+                    purge = self._noted(purge, state, is_starting=False, rows_deleted=None)
+                elif state.running_job is not None:
+                    purge = self._ended(purge, state, state.rows_found)
+            purge = self._emptied(purge)
+            done = purge.model_copy(update={"finished_at": datetime.now(UTC), "rows_left": 0})
+            return done, self.ledger.close(done)
+
+    def _begun(self, order: Order) -> Purge:
+        held = holdings(self.tinybird, order.website_id)
+        purge = Purge(
+            website_id=order.website_id,
+            website=order.website,
+            reason=order.reason,
+            by=order.by,
+            host=self.host,
+            started_at=datetime.now(UTC),
+            quarantined_rows=held.quarantined_rows,
+            datasources=tuple(
+                Emptied(datasource=datasource, rows_found=rows) for datasource, rows in held.rows.items()
+            ),
+        )
+        self.ledger.keep(purge)
+        return purge
+
+    def _emptied(self, purge: Purge) -> Purge:
+        for round_ in range(MAX_ROUNDS + 1):
+            left = self._left(purge)
+            if not any(left.values()):
+                self.sleep(self.settle_seconds)
+                left = self._left(purge)
+                if not any(left.values()):
+                    return purge
+            if round_ == MAX_ROUNDS:
+                break
+            for datasource, rows in left.items():
+                if rows:
+                    purge = self._started(purge, datasource, rows)
+                    purge = self._ended(purge, purge.of(datasource), rows)
+        raise PurgeRefused(
+            f"{sum(left.values()):,} rows of {purge.website_id} arrived while it was purged, {MAX_ROUNDS} times over.",
+            "Stop what sends events for this website, then run the same command again: it goes on from here.",
+        )
+
+    def _left(self, purge: Purge) -> dict[str, int]:
+        return {
+            state.datasource: deletion.count_rows(self.tinybird, state.datasource, purge.website_id)
+            for state in purge.datasources
+        }
+
+    def _noted(self, purge: Purge, state: Emptied, **changes: object) -> Purge:
+        """The purge with a data source's state changed, as the journal says from now on."""
+        purge = purge.updated(state.model_copy(update=changes))
+        self.ledger.keep(purge)
+        return purge
+
+    def _started(self, purge: Purge, datasource: str, rows: int) -> Purge:
+        """The purge with a running job. One that may have been started without an answer is noted as such."""
+        began, failures = self.monotonic(), 0
+        while True:
+            purge = self._noted(purge, purge.of(datasource), is_starting=True)
+            try:
+                job_id = deletion.start(self.tinybird, datasource, purge.website_id)
+            except SourceError as error:
+                state = purge.of(datasource)
+                is_refused = deletion.is_busy(error) or isinstance(error, SourceRejected)
+                deleted = state.rows_deleted if is_refused else None
+                purge = self._noted(purge, state, is_starting=False, rows_deleted=deleted)
+                if deletion.is_busy(error):
+                    asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
+                    wait_seconds = BUSY_SECONDS if asked is None else asked
+                elif isinstance(error, SourceUnavailable) and failures + 1 < START_ATTEMPTS:
+                    failures += 1
+                    wait_seconds = 2.0**failures
+                else:
+                    raise
+                if self.monotonic() - began >= MAX_WAIT_SECONDS:
+                    raise
+            else:
+                state = purge.of(datasource)
+                changes = {"running_job": job_id, "jobs": (*state.jobs, job_id)}
+                return self._noted(purge, state, is_starting=False, **changes)
+            self.on_progress(Progress(datasource, "waits", rows, self.monotonic() - began))
+            self.sleep(wait_seconds)
+
+    def _ended(self, purge: Purge, state: Emptied, rows: int) -> Purge:
+        """Waits for the running job and notes what it did; a job that is not known any more did an unknown number."""
+        job_id, began, poll_seconds = state.running_job or "", self.monotonic(), FIRST_POLL_SECONDS
+        deleted: int | None = None
+        while True:
+            self.on_progress(Progress(state.datasource, "deletes", rows, self.monotonic() - began))
+            try:
+                job = deletion.job(self.tinybird, state.datasource, job_id)
+            except SourceRejected as error:
+                if error.status != 404:
+                    raise
+                break
+            if job.status == "failed":
+                self._noted(purge, state, running_job=None, rows_deleted=None)
+                raise SourceRejected(
+                    f"Tinybird could not delete rows from {state.datasource}: {job.error}",
+                    "Run the same command again: it goes on from here.",
+                    source="tinybird",
+                    resource=state.datasource,
+                )
+            if job.status == "done":
+                deleted = job.rows
+                break
+            if self.monotonic() - began >= MAX_WAIT_SECONDS:
+                raise SourceUnavailable(
+                    f"Tinybird has not finished deleting from {state.datasource} after an hour.",
+                    "Run the same command again: it goes on waiting for the same job.",
+                    source="tinybird",
+                    resource=state.datasource,
+                )
+            self.sleep(poll_seconds)
+            poll_seconds = min(poll_seconds * 2, POLL_SECONDS)
+        return self._noted(purge, state, running_job=None, rows_deleted=total((state.rows_deleted, deleted)))
+
+
+def holdings(tinybird: Tinybird, website_id: str) -> Holdings:
+    """What Tinybird holds of a website now.
+
+    Raises:
+        ValueError: The id is not an id.
+        ConfigError: There is no admin token.
+        SourceError: As `deletion.count_rows`; a quarantine that cannot be read is no error.
+
+    Source: both data sources and their quarantines.
+    """
+    rows = {
+        datasource: deletion.count_rows(tinybird, datasource, website_id)
+        for datasource in deletion.DATASOURCES
+    }
+    quarantined: list[int | None] = []
+    for datasource in deletion.DATASOURCES:
+        try:
+            quarantined.append(deletion.count_rows(tinybird, f"{datasource}_quarantine", website_id))
+        except SourceError as error:
+            is_absent = isinstance(error, SourceRejected) and deletion.is_absent(error, datasource)
+            quarantined.append(0 if is_absent else None)
+    return Holdings(rows, total(tuple(quarantined)))
