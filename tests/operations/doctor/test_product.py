@@ -122,7 +122,7 @@ def test_the_expected_columns_are_all_that_is_read(local_stack: LocalStack, prod
 
 def test_every_expected_column_is_in_the_schema() -> None:
     """The tables here and the schema of the embedded Postgres name the same things."""
-    schema = (ROOT / "analytics" / "local" / "schema.sql").read_text()
+    schema = (ROOT / "analytics" / "local" / "stack" / "schema.sql").read_text()
     for table, columns in examined.TABLES.items():
         name = f'"{table}"' if table == "user" else table
         body = schema.split(f"CREATE TABLE {name} (", 1)[1].split("\n);", 1)[0]
