@@ -191,9 +191,9 @@ def test_rows_are_deleted_in_two_places_and_each_writes_a_line() -> None:
             callers.add(name)
         if called & {"audit.write", "audit.written"}:
             writers.add(name)
-    assert callers == {"ingest/purge.py", "ingest/removal.py"}
+    assert callers == {"operations/purge/purge.py", "ingest/deletes/removal.py"}
     # `Purger` is run by `purge` and `retention`, in one place.
-    assert writers == {"commands/purge.py", "ingest/removal.py"}
+    assert writers == {"commands/purge.py", "ingest/deletes/removal.py"}
     text = {path: path.read_text() for path in (ROOT / "analytics").rglob("*.py")}
     assert [path.name for path, code in text.items() if "Purger(" in code and "class Purger" not in code] == [
         "purge.py"
