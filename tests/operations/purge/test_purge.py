@@ -215,7 +215,8 @@ def test_a_purge_killed_at_any_moment_is_continued(server: Server, tmp_path: Pat
         if Ledger(tmp_path).receipts():
             break
     unfinished = Ledger(tmp_path).unfinished()
-    if not Ledger(tmp_path).receipts():
+    # Killed between the two, it leaves the receipt and the journal.
+    if unfinished or not Ledger(tmp_path).receipts():
         subprocess.run(command, cwd=ROOT, check=True, timeout=60)
     assert held(server, website_id) == dict.fromkeys(DATASOURCES, 0)
     assert held(server, kept) == dict.fromkeys(DATASOURCES, 1)
