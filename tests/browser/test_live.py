@@ -4,6 +4,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx2
@@ -68,7 +69,7 @@ def _seen(demo: Demo, website_id: str, city: str, latitude: float, longitude: fl
         params={"name": "visitor_events", "wait": "true"},
         headers={"Authorization": f"Bearer {demo.env['TINYBIRD_APPEND_TOKEN']}"},
         json={
-            "timestamp": _now(),
+            "timestamp": datetime.now(UTC).isoformat(),
             "website_id": website_id,
             "visitor_id": f"visitor-{uuid4().hex}",
             "session_id": "session",
@@ -86,10 +87,13 @@ def _seen(demo: Demo, website_id: str, city: str, latitude: float, longitude: fl
     assert answer.json() == {"successful_rows": 1, "quarantined_rows": 0}
 
 
-def _now() -> str:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC).isoformat()
+def _opened(window: Callable[..., Window], slug: str, city: str, **size: int) -> Page:
+    """Open Live on the busiest place: other viewers may share an older answer, so it waits for the place's name."""
+    page = window(f"/live?website={slug}&window=30", **size).page
+    expect(page.locator(".st-key-panel-visitors")).to_contain_text(f"{city}, FR", use_inner_text=False)
+    page.reload()
+    _globe(page)
+    return page
 
 
 def test_the_globe_is_drawn_with_land_sea_borders_and_visitors(chromium: Browser, demo: Demo) -> None:
@@ -209,7 +213,7 @@ def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Dem
     website_id, slug = _website(demo, offset=2)
     for _ in range(12):
         _seen(demo, website_id, "Middle <b>of</b> the view", LATITUDE, LONGITUDE)
-    page = window(f"/live?website={slug}&window=30", height=900).page
+    page = _opened(window, slug, "Middle <b>of</b> the view", height=900)
     for width in (1440, 1280, 900):
         page.set_viewport_size({"width": width, "height": 900})
         page.mouse.move(5, 5)
@@ -231,8 +235,7 @@ def test_a_click_on_a_dot_filters_the_list_and_another_takes_it_away(
     website_id, slug = _website(demo, offset=3)
     for _ in range(12):
         _seen(demo, website_id, "Clicktown", LATITUDE, LONGITUDE)
-    page = window(f"/live?website={slug}&window=30").page
-    _globe(page)
+    page = _opened(window, slug, "Clicktown")
     page.wait_for_timeout(3000)
     before = _globe(page)
     box = page.locator(GLOBE).first.bounding_box()
@@ -277,8 +280,7 @@ def test_dots_come_apart_as_one_zooms(window: Callable[..., Window], demo: Demo)
     for _ in range(6):
         _seen(demo, website_id, "Easttown", LATITUDE, LONGITUDE)
         _seen(demo, website_id, "Northtown", LATITUDE + 0.2, LONGITUDE)
-    page = window(f"/live?website={slug}&window=30").page
-    _globe(page)
+    page = _opened(window, slug, "Easttown")
     page.wait_for_timeout(3000)
     box = page.locator(GLOBE).first.bounding_box()
     assert box is not None
