@@ -106,7 +106,7 @@ def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
     if rows is None:
         nothing = Total(None, None, Delta(None, "relative", "off"))
         return Audience(dict.fromkeys(COUNTS, nothing), pd.DataFrame(columns=list(VALUE_COLUMNS)))
-    is_read = resolved.visitors_gate.is_open
+    is_read = resolved.visitors_comparability.is_shown
     total = rows[rows["dimension"] == "total"].to_dict("records")[0]
     totals = {name: _total(total, name, resolved) for name in COUNTS}
     values = rows[
@@ -147,7 +147,7 @@ def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
 
 
 def _total(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Total:
-    previous = int(row[f"previous_{name}"]) if resolved.visitors_gate.is_open else None
+    previous = int(row[f"previous_{name}"]) if resolved.visitors_comparability.is_shown else None
     return Total(int(row[name]), previous, _change(row, name, resolved), resolved.visitors_since)
 
 
@@ -156,7 +156,7 @@ def _change(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) ->
     return verdict_on(
         _counted(row, name, "", resolved.visitors.duration),
         _counted(row, name, "previous_", resolved.previous.duration),
-        resolved.visitors_gate,
+        resolved.visitors_comparability,
         unit="relative",
         direction="higher",
         of=name.replace("_", " "),

@@ -49,7 +49,7 @@ def board(
     Raises:
         SourceError: No KPI could be read; the conversations' error.
     """
-    gate = resolved.gate
+    comparability = resolved.comparability
     kpis: dict[KpiKey, Kpi] = {}
     errors: dict[KpiKey, SourceError] = {}
     index = before = None
@@ -57,17 +57,17 @@ def board(
         errors |= dict.fromkeys((*_FROM_CONVERSATIONS, "satisfaction"), conversations)
     else:
         current, previous = conversations.value.current, conversations.value.previous
-        compared = previous if gate.is_open else None
-        kpis["median_response"] = metrics.median_response(current, compared, gate)
-        kpis["median_resolution"] = metrics.median_resolution(current, compared, gate)
-        kpis["ai_handled"] = metrics.ai_handled(current, compared, gate)
+        compared = previous if comparability.is_shown else None
+        kpis["median_response"] = metrics.median_response(current, compared, comparability)
+        kpis["median_resolution"] = metrics.median_resolution(current, compared, comparability)
+        kpis["ai_handled"] = metrics.ai_handled(current, compared, comparability)
         if isinstance(scores, SourceError):
             errors["satisfaction"] = scores
         else:
             index = _index(current, scores.value, "current")
             if compared is not None:
                 before = _index(compared, scores.value, "previous")
-            kpis["satisfaction"] = metrics.satisfaction(index, before, gate)
+            kpis["satisfaction"] = metrics.satisfaction(index, before, comparability)
     if isinstance(visitors, SourceError):
         errors["unique_visitors"] = visitors
     else:
@@ -110,13 +110,17 @@ def _unique_visitors(
     visitors: Reading[VisitorPeriods] | None,
     series: Reading[pd.DataFrame] | SourceError | None,
 ) -> Kpi:
-    gate, note = resolved.visitors_gate, resolved.visitors_note
+    comparability, note = resolved.visitors_comparability, resolved.visitors_note
     if visitors is None:
-        return metrics.unique_visitors(None, None, gate, note=note)
+        return metrics.unique_visitors(None, None, comparability, note=note)
     days = series.value if isinstance(series, Reading) else None
     current = _count(visitors.value.current, resolved.visitors, days, "current")
-    before = _count(visitors.value.previous, resolved.previous, days, "previous") if gate.is_open else None
-    return metrics.unique_visitors(current, before, gate, note=note, since=resolved.visitors_since)
+    before = (
+        _count(visitors.value.previous, resolved.previous, days, "previous")
+        if comparability.is_shown
+        else None
+    )
+    return metrics.unique_visitors(current, before, comparability, note=note, since=resolved.visitors_since)
 
 
 def _count(visitors: int, period: Period, series: pd.DataFrame | None, which: str) -> Count:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analytics.budget import QueryBudget
-from analytics.health import ProbeLog
 from analytics.postgres import Postgres
+from analytics.probe_log import ProbeLog
 from analytics.settings import Settings
 from analytics.tinybird import Tinybird
 

@@ -15,8 +15,9 @@ from analytics.country_codes import folded
 from analytics.intervals import wilson
 from analytics.periods import Period
 from analytics.selection import BAND_COUNT, BAND_SECONDS, DEFAULT_SORT, Measure, Sort
+from analytics.tiers import Comparability
 from analytics.totals import ConversationPeriods, ConversationTotals
-from analytics.verdicts import Delta, Gate, Measured, verdict_on
+from analytics.verdicts import Delta, Measured, verdict_on
 
 _HOUR: Final = timedelta(hours=1)
 
@@ -161,14 +162,16 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     )
 
 
-def in_time(current: pd.DataFrame, previous: pd.DataFrame | None, band: int, gate: Gate, of: str) -> Delta:
+def in_time(
+    current: pd.DataFrame, previous: pd.DataFrame | None, band: int, comparability: Comparability, of: str
+) -> Delta:
     """The change of the share up to the end of a band against the period before; more is better.
 
     Args:
         current: `bands` of the period shown.
         previous: `bands` of the period before; None when it was not read.
         band: Up to which band, inclusive.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
         of: What was observed, plural.
     """
 
@@ -177,7 +180,7 @@ def in_time(current: pd.DataFrame, previous: pd.DataFrame | None, band: int, gat
         return Measured(fast / n if n else None, n, wilson(fast, n))
 
     before = None if previous is None else share(previous)
-    return verdict_on(share(current), before, gate, unit="pp", direction="higher", of=of)
+    return verdict_on(share(current), before, comparability, unit="pp", direction="higher", of=of)
 
 
 def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
@@ -269,18 +272,18 @@ def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
     return int(rows.get("escalated", 0)), int(rows.sum())
 
 
-def escalations(periods: ConversationPeriods, gate: Gate) -> Escalations:
+def escalations(periods: ConversationPeriods, comparability: Comparability) -> Escalations:
     """The escalations of a period against the one before.
 
     Args:
         periods: Totals of both.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
     """
     current, previous = _escalated(periods.current), _escalated(periods.previous)
     delta = verdict_on(
         current,
         previous,
-        gate,
+        comparability,
         unit="pp",
         direction="lower",
         of="started conversations",

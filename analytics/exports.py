@@ -19,9 +19,6 @@ from typing import Final
 
 import pandas as pd
 
-ROW_LIMIT: Final = 100_000
-"""No file has more rows."""
-
 CELL_LIMIT: Final = 32_767
 """Characters of a cell at most, as UTF-16 counts them: Excel puts the others into the row below, as a cell of its own."""
 

@@ -5,8 +5,6 @@ A quiet website is not a broken one: an age counts as unusual only against the s
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,13 +14,11 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics.errors import Source, SourceError, SourceRejected
+from analytics.probe_log import Probe
 from analytics.tally import Tallied
 
 SourceState = Literal["ok", "slow", "refused", "unreachable"]
 FlowState = Literal["usual", "unusual", "unknown", "none"]
-
-KEPT_PROBES: Final = 120
-"""How many probes of a source are kept: an hour, at one every half minute; the median over them is what says slow."""
 
 ENOUGH_FOR_P95: Final = 20
 """Below this many answers the 95th percentile is the slowest one, and is not said."""
@@ -41,23 +37,6 @@ UNUSUAL_FACTOR: Final = 1.5
 
 LEAST_UNUSUAL_SECONDS: Final = 900.0
 """An age below a quarter of an hour is never unusual, however busy the website."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One question put to a source to see whether it answers.
-
-    Attributes:
-        source: Which source.
-        at: When it answered or failed, UTC.
-        seconds: How long the answer took; None when there was none.
-        error: Why there was none; None when it answered.
-    """
-
-    source: Source
-    at: datetime
-    seconds: float | None
-    error: SourceError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,28 +90,6 @@ class QueryUse:
     daily_limit: int | None
     live_refresh_seconds: float | None
     by_pipe: pd.DataFrame
-
-
-class ProbeLog:
-    """The last probes of each source. Safe to share between threads."""
-
-    def __init__(self) -> None:
-        self._probes: dict[Source, deque[Probe]] = {}
-        self._lock = threading.Lock()
-
-    def note(self, probe: Probe) -> tuple[Probe, ...]:
-        """Keeps a probe, unless it is the last one again, and returns all kept of its source, oldest first."""
-        with self._lock:
-            kept = self._probes.setdefault(probe.source, deque(maxlen=KEPT_PROBES))
-            if not kept or kept[-1].at != probe.at:
-                kept.append(probe)
-            return tuple(kept)
-
-    def failure(self, source: Source, since: datetime) -> SourceError | None:
-        """Why the source did not answer its last check; None when it did, or was checked before `since`."""
-        with self._lock:
-            last = self._probes.get(source, deque())
-            return last[-1].error if last and last[-1].at > since else None
 
 
 def source_health(probes: Sequence[Probe]) -> SourceHealth:

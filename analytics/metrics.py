@@ -16,8 +16,9 @@ from analytics.intervals import Count, Interval, wilson
 from analytics.mix import Mixed, Split, split
 from analytics.readings import Question
 from analytics.satisfaction import SatisfactionIndex
+from analytics.tiers import Comparability
 from analytics.totals import ConversationTotals, Funnel
-from analytics.verdicts import Delta, Direction, Gate, Measured, Unit, verdict_on
+from analytics.verdicts import Delta, Direction, Measured, Unit, verdict_on
 
 KpiKey = Literal["median_response", "median_resolution", "ai_handled", "satisfaction", "unique_visitors"]
 
@@ -116,13 +117,15 @@ class KpiBoard:
     questions: Mapping[KpiKey, tuple[Question, ...]]
 
 
-def median_response(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
+def median_response(
+    current: ConversationTotals, previous: ConversationTotals | None, comparability: Comparability
+) -> Kpi:
     """The median response time: exact median over the period's first responses, in seconds.
 
     Args:
         current: The period shown.
         previous: The period before; None when it was not read.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
 
     Source: `inbox_analytics`.
     """
@@ -131,7 +134,7 @@ def median_response(current: ConversationTotals, previous: ConversationTotals | 
         "median_response",
         _response_side(current),
         before,
-        gate,
+        comparability,
         n_unit="responses",
         nothing="No responses",
         p90=current.p90_response_seconds,
@@ -140,13 +143,15 @@ def median_response(current: ConversationTotals, previous: ConversationTotals | 
     return replace(kpi, split=_split(kpi, current.response_mix, previous.response_mix) if previous else None)
 
 
-def median_resolution(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
+def median_resolution(
+    current: ConversationTotals, previous: ConversationTotals | None, comparability: Comparability
+) -> Kpi:
     """The median resolution time: exact median over one duration per resolved conversation, in seconds.
 
     Args:
         current: The period shown.
         previous: The period before; None when it was not read.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
 
     Source: `inbox_analytics`.
     """
@@ -155,7 +160,7 @@ def median_resolution(current: ConversationTotals, previous: ConversationTotals 
         "median_resolution",
         _resolution_side(current),
         before,
-        gate,
+        comparability,
         n_unit="resolved conversations",
         nothing="No resolved conversations",
         p90=current.p90_resolution_seconds,
@@ -165,7 +170,9 @@ def median_resolution(current: ConversationTotals, previous: ConversationTotals 
     return replace(kpi, split=parts, still_open=current.started_open)
 
 
-def ai_handled(current: ConversationTotals, previous: ConversationTotals | None, gate: Gate) -> Kpi:
+def ai_handled(
+    current: ConversationTotals, previous: ConversationTotals | None, comparability: Comparability
+) -> Kpi:
     """The share of resolved conversations that the AI agent resolved: `ai_resolved / resolved`, 0..1.
 
     The change is in percentage points; its interval is Newcombe's, from both sides' Wilson intervals.
@@ -173,7 +180,7 @@ def ai_handled(current: ConversationTotals, previous: ConversationTotals | None,
     Args:
         current: The period shown.
         previous: The period before; None when it was not read.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
 
     Source: `inbox_analytics`.
     """
@@ -182,13 +189,15 @@ def ai_handled(current: ConversationTotals, previous: ConversationTotals | None,
         "ai_handled",
         _ai_side(current),
         before,
-        gate,
+        comparability,
         n_unit="resolved conversations",
         nothing="No resolved conversations",
     )
 
 
-def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None, gate: Gate) -> Kpi:
+def satisfaction(
+    current: SatisfactionIndex, previous: SatisfactionIndex | None, comparability: Comparability
+) -> Kpi:
     """The satisfaction index, 0 to 100.
 
     Two indexes are only compared when the same components are missing from both: otherwise the change would show
@@ -198,7 +207,7 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
     Args:
         current: The period shown.
         previous: The period before; None when it was not read.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
 
     Source: `inbox_analytics`, and Postgres `feedback` and `conversation`.
     """
@@ -220,7 +229,7 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
         "satisfaction",
         _satisfaction_side(current),
         before,
-        gate,
+        comparability,
         n_unit="ratings and sentiments",
         nothing="Nothing rated, answered or started",
         note=note,
@@ -233,7 +242,7 @@ def satisfaction(current: SatisfactionIndex, previous: SatisfactionIndex | None,
 def unique_visitors(
     current: Count | None,
     previous: Count | None,
-    gate: Gate,
+    comparability: Comparability,
     *,
     note: str | None = None,
     since: date | None = None,
@@ -243,7 +252,7 @@ def unique_visitors(
     Args:
         current: The period shown; None when visitor data does not reach it.
         previous: The period before; None when it was not read.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
         note: What cut the period, when something did; the missing reason when `current` is None.
         since: First local day that was counted, when not all of the period was.
 
@@ -253,7 +262,7 @@ def unique_visitors(
         "unique_visitors",
         current,
         previous,
-        gate,
+        comparability,
         n_unit="visitors",
         nothing="No visitor data",
         note=note,
@@ -286,7 +295,7 @@ def _kpi(
     key: KpiKey,
     current: Measured | Count | None,
     previous: Measured | Count | None,
-    gate: Gate,
+    comparability: Comparability,
     *,
     n_unit: str,
     nothing: str,
@@ -298,7 +307,7 @@ def _kpi(
     delta = verdict_on(
         current,
         previous,
-        gate,
+        comparability,
         unit=UNITS[key],
         direction=DIRECTIONS[key],
         of=n_unit,
@@ -306,7 +315,7 @@ def _kpi(
         not_comparable=not_comparable,
     )
     value, n = _reading(current)
-    before, n_before = _reading(previous if gate.is_open else None)
+    before, n_before = _reading(previous if comparability.is_shown else None)
     interval = _interval(current)
     return Kpi(
         key=key,

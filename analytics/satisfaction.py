@@ -12,6 +12,7 @@ from math import sqrt
 from typing import Final, Literal
 
 from analytics.intervals import Interval, bounded_mean, wilson
+from analytics.selection import BAND_SECONDS
 
 ComponentName = Literal["rating", "sentiment", "response", "resolution"]
 
@@ -23,12 +24,8 @@ WEIGHTS: Final[dict[ComponentName, float]] = {
 }
 NEUTRAL_SCORE: Final = 50.0
 
-RESPONSE_BANDS: Final[tuple[tuple[float, float], ...]] = (
-    (5 * 60.0, 100.0),
-    (15 * 60.0, 85.0),
-    (60 * 60.0, 70.0),
-    (4 * 3600.0, 50.0),
-    (24 * 3600.0, 30.0),
+RESPONSE_BANDS: Final[tuple[tuple[float, float], ...]] = tuple(
+    zip(BAND_SECONDS, (100.0, 85.0, 70.0, 50.0, 30.0), strict=True)
 )
 """(longest median response in seconds, score), from best to worst."""
 

@@ -1,7 +1,6 @@
 """Which conversations a page looks at: the bands, hours and outcomes chosen, and the order of their list. Pure.
 
-The bands are those of the satisfaction index (`analytics.satisfaction`), upper ends inclusive, and one more for what
-took longer.
+The satisfaction index has a score for each of the bands; upper ends are inclusive, and the last band has none.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
-
-from analytics.satisfaction import RESPONSE_BANDS
 
 Measure = Literal["response", "resolution"]
 TimesKind = Literal["band", "within", "longer"]
@@ -22,7 +19,7 @@ resolved, answered or not). `answered` has a first response, `resolved` both, `u
 Sort = Literal["newest", "slowest_response", "slowest_resolution", "lowest_rating"]
 DEFAULT_SORT: Final[Sort] = "newest"
 
-BAND_SECONDS: Final[tuple[float, ...]] = tuple(longest for longest, _ in RESPONSE_BANDS)
+BAND_SECONDS: Final[tuple[float, ...]] = (5 * 60.0, 15 * 60.0, 60 * 60.0, 4 * 3600.0, 24 * 3600.0)
 """Upper ends of all bands but the last, which has none."""
 
 BAND_COUNT: Final = len(BAND_SECONDS) + 1

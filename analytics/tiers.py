@@ -74,6 +74,24 @@ class Comparable:
     longest_days: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Comparability:
+    """Whether a number is compared at all.
+
+    Attributes:
+        is_compared: False when the viewer switched comparison off.
+        comparable: What the limits allow.
+    """
+
+    is_compared: bool
+    comparable: Comparable
+
+    @property
+    def is_shown(self) -> bool:
+        """True when the period before may be shown; where it is False, nothing of it leaves the data layer."""
+        return self.is_compared and self.comparable.is_ok
+
+
 def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime) -> Tier:
     """`paid` when any subscription is paid at this moment, else `free`; no subscription is `free`.
 

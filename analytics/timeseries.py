@@ -78,7 +78,7 @@ def kpi_timeseries(rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: Re
             satisfaction column NaN (a bucket without ratings is something else: it counts as neutral).
         resolved: The periods and the bucket.
     """
-    sides: tuple[Which, ...] = ("current", "previous") if resolved.gate.is_open else ("current",)
+    sides: tuple[Which, ...] = ("current", "previous") if resolved.comparability.is_shown else ("current",)
     parts = [_side(rows, scores, resolved, which) for which in sides]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
@@ -102,7 +102,7 @@ def _side(
     ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
     indexes = _indexes(part, scores, which)
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
-    are_visitors_shown = which == "current" or resolved.visitors_gate.is_open
+    are_visitors_shown = which == "current" or resolved.visitors_comparability.is_shown
     part = part.assign(
         bucket_start=_local(starts, zone.key),
         bucket_end=_local(ends, zone.key),

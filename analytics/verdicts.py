@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from analytics import intervals
 from analytics.intervals import FEWEST_PAIRS, Count, Interval
-from analytics.tiers import Comparable
+from analytics.tiers import Comparability
 
 Unit = Literal["relative", "pp", "points"]
 Verdict = Literal["better", "worse", "within_noise", "unchanged", "not_comparable", "off"]
@@ -56,24 +56,6 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """Whether a number is compared at all.
-
-    Attributes:
-        is_compared: False when the viewer switched comparison off.
-        comparable: What the limits allow.
-    """
-
-    is_compared: bool
-    comparable: Comparable
-
-    @property
-    def is_open(self) -> bool:
-        """True when the period before may be shown; where it is False, nothing of it leaves the data layer."""
-        return self.is_compared and self.comparable.is_ok
-
-
-@dataclass(frozen=True, slots=True)
 class Measured:
     """A value that was measured on some observations: a median, a rate, a score.
 
@@ -91,7 +73,7 @@ class Measured:
 def verdict_on(
     current: Measured | Count | None,
     previous: Measured | Count | None,
-    gate: Gate,
+    comparability: Comparability,
     *,
     unit: Unit,
     direction: Direction,
@@ -104,26 +86,32 @@ def verdict_on(
     Args:
         current: The period shown; None when it could not be counted.
         previous: The period before; None when it was not read.
-        gate: Whether they may be compared.
+        comparability: Whether they may be compared.
         unit: How the change is told. Rates between 0 and 1 are compared in `pp`; counts are always `relative`, per hour.
         direction: Which way is better.
         of: What was observed, plural, such as `responses`.
         nothing: What to call a side without a value; None for "no" and `of`.
         not_comparable: Why these two cannot be compared although the limits allow it; None when they can.
 
-    >>> gate = Gate(True, Comparable(True, None, 15))
+    >>> comparability = Comparability(True, Comparable(True, None, 15))
     >>> minutes = Measured(60.0, 300, Interval(55.0, 66.0)), Measured(90.0, 280, Interval(80.0, 99.0))
-    >>> delta = verdict_on(*minutes, gate, unit="relative", direction="lower", of="responses")
+    >>> delta = verdict_on(*minutes, comparability, unit="relative", direction="lower", of="responses")
     >>> delta.verdict, round(delta.change, 2), round(delta.low, 2), round(delta.high, 2)
     ('better', -0.33, -0.41, -0.22)
     >>> visitors = Count(3, 24.0), Count(1, 24.0)
-    >>> verdict_on(*visitors, gate, unit="relative", direction="higher", of="visitors").reason
+    >>> verdict_on(*visitors, comparability, unit="relative", direction="higher", of="visitors").reason
     '3 against 1 visitors are too few to tell'
     """
-    if not gate.is_compared:
+    if not comparability.is_compared:
         return Delta(None, unit, "off")
-    if not gate.comparable.is_ok:
-        return Delta(None, unit, "not_comparable", gate.comparable.reason, gate.comparable.longest_days)
+    if not comparability.comparable.is_ok:
+        return Delta(
+            None,
+            unit,
+            "not_comparable",
+            comparability.comparable.reason,
+            comparability.comparable.longest_days,
+        )
     now, before = _value(current), _value(previous)
     if current is None or previous is None or now is None or before is None:
         side = "in this period" if now is None else "in the period before"

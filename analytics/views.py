@@ -17,8 +17,7 @@ from analytics.buckets import bucket_for
 from analytics.clock import Bucket
 from analytics.comparison import BEFORE, OFF, WEEKDAYS, Comparison
 from analytics.periods import DEFAULT_RANGE, Period, Range
-from analytics.tiers import Clamped, Comparable, Tier
-from analytics.verdicts import Gate
+from analytics.tiers import Clamped, Comparability, Comparable, Tier
 from analytics.weeks import WeekStart
 
 JUST_BEGUN: Final = "the day has just begun"
@@ -99,24 +98,24 @@ class ResolvedView:
         return self.comparison != OFF
 
     @property
-    def gate(self) -> Gate:
+    def comparability(self) -> Comparability:
         """Whether conversations are compared."""
-        return Gate(self.is_compared, self.comparable)
+        return Comparability(self.is_compared, self.comparable)
 
     @property
-    def visitors_gate(self) -> Gate:
+    def visitors_comparability(self) -> Comparability:
         """Whether visitors are compared."""
-        return Gate(self.is_compared, self.visitors_comparable)
+        return Comparability(self.is_compared, self.visitors_comparable)
 
     @property
     def before(self) -> Period | None:
         """The period compared with, where conversations are; None otherwise: nothing of it is read then."""
-        return self.previous if self.gate.is_open else None
+        return self.previous if self.comparability.is_shown else None
 
     @property
     def visitors_before(self) -> Period | None:
         """The same where visitors are compared."""
-        return self.previous if self.visitors_gate.is_open else None
+        return self.previous if self.visitors_comparability.is_shown else None
 
     @property
     def visitors_since(self) -> date | None:
@@ -164,7 +163,7 @@ class ResolvedView:
         Cache keys hold the exact bounds, which move on every 5 minutes; a last good value has to outlive that. What
         is not compared was read without the period before, so it never answers for what is.
         """
-        limits = self.is_open, self.gate.is_open, self.visitors_gate.is_open
+        limits = self.is_open, self.comparability.is_shown, self.visitors_comparability.is_shown
         sides = self.comparison, period.local_days(), self.previous.local_days()
         drawn = period.timezone.key, period.week_start, self.bucket, self.visitors_bucket
         return name, self.website.id, self.range, *sides, *drawn, *limits

@@ -8,7 +8,17 @@ import streamlit as st
 
 from analytics import cached, conversations
 from analytics.selection import Measure
-from pages.components import chrome, distribution, export, files, filters, heatmap, percentiles, work_list
+from pages.components import (
+    chrome,
+    distribution,
+    export,
+    files,
+    filters,
+    handled,
+    heatmap,
+    percentiles,
+    work_list,
+)
 from pages.components import conversations as rows
 from pages.components.panel import empty, note_staleness, panel
 
@@ -33,7 +43,7 @@ def draw_distribution(measure: Measure) -> None:
         if not bands["conversations"].sum():
             empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
             return
-        distribution.draw_headline(bands, bands_before, measure, selection, resolved.gate)
+        distribution.draw_headline(bands, bands_before, measure, selection, resolved.comparability)
         distribution.draw_bands(bands, bands_before, measure, selection.of(measure), resolved.previous)
         others = filters.without(measure, chosen)
         export.offer(page, f"{measure}-bands", files.bands, measure, selection, chart=title, only=others)
@@ -63,8 +73,8 @@ def draw_outcomes() -> None:
         reading = cached.conversation_breakdown(page.view, selection)
         escalations = cached.escalations(page.view)
         note_staleness(reading, page.timezone)
-        rows.draw_handled(conversations.handled(reading.value), selection.handled_by)
-        rows.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
+        handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
+        handled.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
         export.offer(page, "handled-by", files.handled, selection, only=filters.without("handled", chosen))
 
 
@@ -110,7 +120,7 @@ with st.container():
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)
-chrome.offer_comparable(resolved.gate)
+chrome.offer_comparable(resolved.comparability)
 places = st.columns([2, 1], gap="xsmall", border=True)
 for column, draw in zip(places, (draw_percentiles, draw_outcomes), strict=True):
     with column:

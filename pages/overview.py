@@ -107,7 +107,7 @@ def draw_right_now() -> None:
 
 
 draw_kpis()
-chrome.offer_comparable(resolved.gate)
+chrome.offer_comparable(resolved.comparability)
 draw_main_chart()
 draw_funnel()
 draw_right_now()

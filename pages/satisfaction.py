@@ -103,7 +103,7 @@ def draw_comments() -> None:
 
 
 draw_index()
-chrome.offer_comparable(resolved.gate)
+chrome.offer_comparable(resolved.comparability)
 draw_course()
 with st.grid(2, min_column_width=380, gap="xsmall", key="answers") as grid:
     for asked, chosen in ((answers.RATINGS, rating), (answers.SENTIMENT, None)):

@@ -8,15 +8,14 @@ from analytics import metrics
 from analytics.attribution import Attribution, attributed, rounded_parts
 from analytics.intervals import Interval
 from analytics.satisfaction import SatisfactionIndex, Scores, satisfaction_index
-from analytics.tiers import Comparable
-from analytics.verdicts import Gate
+from analytics.tiers import Comparability, Comparable
 
-ALLOWED = Gate(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=45))
-FORBIDDEN = Gate(
+ALLOWED = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=45))
+FORBIDDEN = Comparability(
     is_compared=True,
     comparable=Comparable(is_ok=False, reason="data reaches back 21 days", longest_days=10),
 )
-OFF = Gate(is_compared=False, comparable=Comparable(is_ok=True, reason=None, longest_days=45))
+OFF = Comparability(is_compared=False, comparable=Comparable(is_ok=True, reason=None, longest_days=45))
 
 
 def scores(value: float, n: int = 100) -> Scores:
@@ -40,10 +39,10 @@ def index(
 
 
 def opened(
-    current: SatisfactionIndex, previous: SatisfactionIndex | None, gate: Gate = ALLOWED
+    current: SatisfactionIndex, previous: SatisfactionIndex | None, comparability: Comparability = ALLOWED
 ) -> Attribution:
     """The attribution of an index compared as the cards compare it."""
-    return attributed(metrics.satisfaction(current, previous, gate), current, previous)
+    return attributed(metrics.satisfaction(current, previous, comparability), current, previous)
 
 
 BEFORE = index(scores(75.0), scores(50.0), 600.0, 800)
@@ -84,7 +83,7 @@ def test_what_is_missing_in_both_periods_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "previous", "gate", "reason"),
+    ("current", "previous", "comparability", "reason"),
     [
         pytest.param(BEFORE, BEFORE, FORBIDDEN, "data reaches back 21 days", id="out of reach"),
         pytest.param(BEFORE, BEFORE, OFF, None, id="switched off"),
@@ -105,10 +104,13 @@ def test_what_is_missing_in_both_periods_moves_nothing() -> None:
     ],
 )
 def test_without_a_change_there_are_no_parts_but_the_reason(
-    current: SatisfactionIndex, previous: SatisfactionIndex | None, gate: Gate, reason: str | None
+    current: SatisfactionIndex,
+    previous: SatisfactionIndex | None,
+    comparability: Comparability,
+    reason: str | None,
 ) -> None:
     """What cannot be compared is not taken apart either; the components themselves stand."""
-    result = opened(current, previous, gate)
+    result = opened(current, previous, comparability)
     assert {(part.change, part.shown_change, part.verdict, part.previous) for part in result.parts} == {
         (None, None, None, None)
     }

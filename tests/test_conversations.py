@@ -11,13 +11,12 @@ from analytics import conversations
 from analytics.clock import local_midnight, parse_timezone
 from analytics.periods import Period
 from analytics.schemas import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID, Schema
-from analytics.tiers import Comparable
+from analytics.tiers import Comparability, Comparable
 from analytics.totals import ConversationPeriods, ConversationTotals
-from analytics.verdicts import Gate
 from tests.test_metrics import EMPTY
 
 AT = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
-OPEN = Gate(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=10))
+OPEN = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=10))
 
 
 def frame(schema: Schema, *rows: dict[str, object]) -> pd.DataFrame:
@@ -195,10 +194,10 @@ def test_escalations_are_not_compared_past_the_limit_or_switched_off() -> None:
     """The reason comes along; nothing of the period before does."""
     both = ConversationPeriods(totals(10, 1), totals(10, 5))
     limit = Comparable(is_ok=False, reason="data reaches back 21 days", longest_days=10)
-    seen = conversations.escalations(both, Gate(is_compared=True, comparable=limit))
+    seen = conversations.escalations(both, Comparability(is_compared=True, comparable=limit))
     assert (seen.delta.verdict, seen.delta.reason) == ("not_comparable", "data reaches back 21 days")
     assert (seen.delta.change, seen.delta.low, seen.delta.high) == (None, None, None)
-    off = conversations.escalations(both, Gate(is_compared=False, comparable=OPEN.comparable))
+    off = conversations.escalations(both, Comparability(is_compared=False, comparable=OPEN.comparable))
     assert (off.delta.verdict, off.delta.change, off.delta.low) == ("off", None, None)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from analytics import health
 from analytics.errors import Source, SourceRejected, SourceUnavailable
-from analytics.health import KEPT_PROBES, FlowState, Probe, ProbeLog, SourceState
+from analytics.health import FlowState, SourceState
+from analytics.probe_log import KEPT_PROBES, Probe, ProbeLog
 from analytics.tally import Tallied
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)

@@ -8,13 +8,12 @@ from analytics import metrics
 from analytics.intervals import Count, Interval
 from analytics.metrics import Kpi
 from analytics.satisfaction import SatisfactionIndex, Scores, satisfaction_index
-from analytics.tiers import Comparable
+from analytics.tiers import Comparability, Comparable
 from analytics.totals import ConversationTotals
-from analytics.verdicts import Gate
 
-OPEN = Gate(is_compared=True, comparable=Comparable(True, None, 45))
-SHUT = Gate(is_compared=True, comparable=Comparable(False, "data reaches back 21 days", 10))
-OFF = Gate(is_compared=False, comparable=Comparable(True, None, 45))
+OPEN = Comparability(is_compared=True, comparable=Comparable(True, None, 45))
+SHUT = Comparability(is_compared=True, comparable=Comparable(False, "data reaches back 21 days", 10))
+OFF = Comparability(is_compared=False, comparable=Comparable(True, None, 45))
 
 TOTALS = ConversationTotals(
     started=100,
@@ -177,14 +176,16 @@ def test_missing_components_are_named_beside_the_number(value: SatisfactionIndex
     assert metrics.satisfaction(value, None, OFF).note == note
 
 
-def all_kpis(gate: Gate, current: ConversationTotals, previous: ConversationTotals) -> list[Kpi]:
+def all_kpis(
+    comparability: Comparability, current: ConversationTotals, previous: ConversationTotals
+) -> list[Kpi]:
     """The five KPIs of a period against another."""
     return [
-        metrics.median_response(current, previous, gate),
-        metrics.median_resolution(current, previous, gate),
-        metrics.ai_handled(current, previous, gate),
-        metrics.satisfaction(index(50.0), index(50.0), gate),
-        metrics.unique_visitors(Count(10, 168.0), Count(10, 168.0), gate),
+        metrics.median_response(current, previous, comparability),
+        metrics.median_resolution(current, previous, comparability),
+        metrics.ai_handled(current, previous, comparability),
+        metrics.satisfaction(index(50.0), index(50.0), comparability),
+        metrics.unique_visitors(Count(10, 168.0), Count(10, 168.0), comparability),
     ]
 
 

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.intervals import Count, Interval, wilson
-from analytics.tiers import Comparable
-from analytics.verdicts import Delta, Gate, Measured, Unit, compared, rounds_to_zero, verdict_on
+from analytics.tiers import Comparability, Comparable
+from analytics.verdicts import Delta, Measured, Unit, compared, rounds_to_zero, verdict_on
 
-OPEN = Gate(is_compared=True, comparable=Comparable(True, None, 45))
-SHUT = Gate(is_compared=True, comparable=Comparable(False, "data reaches back 21 days", 10))
-OFF = Gate(is_compared=False, comparable=Comparable(True, None, 45))
+OPEN = Comparability(is_compared=True, comparable=Comparable(True, None, 45))
+SHUT = Comparability(is_compared=True, comparable=Comparable(False, "data reaches back 21 days", 10))
+OFF = Comparability(is_compared=False, comparable=Comparable(True, None, 45))
 
 
 def rate(successes: int, n: int) -> Measured:
@@ -18,9 +18,9 @@ def rate(successes: int, n: int) -> Measured:
     return Measured(successes / n, n, wilson(successes, n))
 
 
-def of_rates(now: Measured | None, before: Measured | None, gate: Gate = OPEN) -> Delta:
+def of_rates(now: Measured | None, before: Measured | None, comparability: Comparability = OPEN) -> Delta:
     """Two rates compared; more is better."""
-    return verdict_on(now, before, gate, unit="pp", direction="higher", of="resolved conversations")
+    return verdict_on(now, before, comparability, unit="pp", direction="higher", of="resolved conversations")
 
 
 def test_overlapping_intervals_may_still_differ() -> None:
@@ -35,7 +35,7 @@ def test_overlapping_intervals_may_still_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "before", "gate", "verdict", "reason"),
+    ("now", "before", "comparability", "verdict", "reason"),
     [
         pytest.param(rate(5, 10), rate(5, 10), OFF, "off", None, id="off"),
         pytest.param(
@@ -73,10 +73,14 @@ def test_overlapping_intervals_may_still_differ() -> None:
     ],
 )
 def test_every_verdict_has_its_reason(
-    now: Measured | None, before: Measured | None, gate: Gate, verdict: str, reason: str | None
+    now: Measured | None,
+    before: Measured | None,
+    comparability: Comparability,
+    verdict: str,
+    reason: str | None,
 ) -> None:
     """A change that is not plainly real says why."""
-    delta = of_rates(now, before, gate)
+    delta = of_rates(now, before, comparability)
     assert (delta.verdict, delta.reason) == (verdict, reason)
 
 

@@ -223,7 +223,7 @@ def escalations(view: View) -> Reading[Escalations]:
     totals = inbox_analytics_of(resolved)
     if isinstance(totals, SourceError):
         raise totals
-    return totals.with_value(conversations.escalations(totals.value, resolved.gate))
+    return totals.with_value(conversations.escalations(totals.value, resolved.comparability))
 
 
 def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:

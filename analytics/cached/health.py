@@ -22,12 +22,12 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.cached.whole import Whole, at_once
+from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.errors import Source, SourceError
-from analytics.exports import ROW_LIMIT
-from analytics.health import Probe, Quarantine, QueryUse, SourceHealth
+from analytics.health import Quarantine, QueryUse, SourceHealth
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.directory import SpoolStatus
+from analytics.probe_log import Probe
 from analytics.readings import Answer, Reading
 from analytics.settings import load_settings
 

@@ -17,8 +17,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.cached.whole import Whole, at_once
-from analytics.exports import ROW_LIMIT
+from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.places import Cell
 from analytics.presence import RightNow
 from analytics.readings import Answer, Reading

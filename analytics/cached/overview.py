@@ -61,7 +61,7 @@ def kpis(view: View) -> Reading[KpiBoard]:
 
 def are_visitor_days_compared(resolved: ResolvedView) -> bool:
     """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
-    return resolved.visitors_gate.is_open and resolved.visitors.day_count() >= FEWEST_PAIRS
+    return resolved.visitors_comparability.is_shown and resolved.visitors.day_count() >= FEWEST_PAIRS
 
 
 LEFT_OUT_EVENTS: Final[dict[KpiKey, frozenset[str]]] = {

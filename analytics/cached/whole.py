@@ -9,7 +9,8 @@ from typing import Final
 
 import pandas as pd
 
-from analytics.exports import ROW_LIMIT
+ROW_LIMIT: Final = 100_000
+"""No list, and no file made of one, has more rows."""
 
 PAGE_ROWS: Final = 10_000
 """Rows of one read."""

@@ -117,7 +117,7 @@ def draw_reach(resolved: ResolvedView) -> None:
     general = f"Visitor data reaches back {tiers.VISITOR_TTL_DAYS} days{limit}."
     with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="reach"):
         st.caption(resolved.visitors_note or general, width="content")
-        chrome.offer_comparable(resolved.visitors_gate)
+        chrome.offer_comparable(resolved.visitors_comparability)
 
 
 def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolved: ResolvedView) -> None:

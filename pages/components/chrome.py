@@ -17,7 +17,7 @@ from analytics.access import Website
 from analytics.comparison import WEEKDAYS
 from analytics.errors import AnalyticsError
 from analytics.periods import Period, Range
-from analytics.verdicts import Gate
+from analytics.tiers import Comparability
 from analytics.views import ResolvedView, View
 from pages.components import (
     ASSETS,
@@ -151,11 +151,11 @@ def _note_comparison(resolved: ResolvedView) -> None:
             )
 
 
-def offer_comparable(gate: Gate) -> None:
+def offer_comparable(comparability: Comparability) -> None:
     """Where a limit forbids the comparison: a button to the longest range that can be compared."""
-    days = gate.comparable.longest_days
+    days = comparability.comparable.longest_days
     place = st.container()
-    if gate.is_compared and not gate.comparable.is_ok and days is not None:
+    if comparability.is_compared and not comparability.comparable.is_ok and days is not None:
         longest = Range(days=days)
         place.button(
             f"Show the {longest.label[0].lower()}{longest.label[1:]}, the longest range that can be compared",

@@ -1,22 +1,15 @@
-"""The conversations behind a selection: what the URL selects, in words, and who handled them.
-
-Owns how a selection reads. Counts and times come ready from `analytics.conversations`; the list is `work_list`'s.
-"""
+"""Filters of conversations: reads them from the URL, says them in words, and draws chips and the filter menu."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
-import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.conversations import Escalations
 from analytics.selection import (
     BAND_COUNT,
     BAND_SECONDS,
-    EVERYTHING,
     Cell,
     HandledBy,
     Measure,
@@ -27,8 +20,7 @@ from analytics.selection import (
     parse_status,
 )
 from analytics.weeks import weekdays
-from pages.components import changes, filters, formatting, url_state
-from pages.components.distribution import band_label
+from pages.components import filters, formatting, url_state
 
 T = TypeVar("T")
 
@@ -107,6 +99,24 @@ def times_words(times: Times) -> str:
     )
 
 
+def band_label(index: int) -> str:
+    """A band in words.
+
+    >>> [band_label(index) for index in (0, 2, 5)]
+    ['up to 5 m', '15 m to 1 h', 'over 24 h']
+    """
+    if index == 0:
+        return f"up to {band_end(BAND_SECONDS[0])}"
+    if index == BAND_COUNT - 1:
+        return f"over {band_end(BAND_SECONDS[-1])}"
+    return f"{band_end(BAND_SECONDS[index - 1])} to {band_end(BAND_SECONDS[index])}"
+
+
+def band_end(seconds: float) -> str:
+    """Write a band's upper end; a day reads as hours there."""
+    return "24 h" if seconds == 86_400 else formatting.duration(seconds)
+
+
 def draw_filters(selection: Selection, notices: list[str]) -> None:
     """Draw what narrows the page: what the URL says wrong, a chip for each filter, and the way to others.
 
@@ -170,62 +180,3 @@ def cell_label(weekday: int, hour: int) -> str:
     'Sunday 23:00–24:00'
     """
     return f"{WEEKDAYS[weekday - 1]} {hour:02}:00–{hour + 1:02}:00"
-
-
-def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
-    """Draw AI-resolved beside human-handled: share, count and both medians of each; a click on a name selects it.
-
-    Args:
-        handled: `analytics.conversations.handled`; its rows are in the order of `HANDLED`.
-        chosen: which of the two is selected.
-    """
-    cells = zip(
-        HANDLED,
-        handled["share_ratio"],
-        handled["conversations"],
-        handled["median_response_seconds"],
-        handled["median_resolution_seconds"],
-        strict=True,
-    )
-    for who, share, n, response, resolution in cells:
-        with st.container(gap=None, key=f"handled-{who}"):
-            with st.container(
-                horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
-            ):
-                filters.choose(HANDLED[who], "handled", who, is_chosen=chosen == who)
-                st.markdown(f"**{formatting.rate(share)}** :gray[· {formatting.count(n)}]", width="content")
-            st.progress(0.0 if pd.isna(share) else float(share))
-            st.caption(
-                f"Median first response {formatting.duration(response)}, "
-                f"resolution {formatting.duration(resolution)}"
-            )
-
-
-def draw_escalations(escalations: Escalations, selected: tuple[int, int], selection: Selection) -> None:
-    """Draw how many conversations were handed to people, under a heading of their own; a click selects them.
-
-    Args:
-        escalations: of the whole period.
-        selected: escalated and all of the conversations selected, whether escalated or not.
-        selection: what is selected; the share is of the started ones while nothing but escalation is.
-    """
-    is_narrowed = replace(selection, is_escalated=False) != EVERYTHING
-    st.markdown("**Handed to people**")
-    with st.container(gap=None, key="escalations"):
-        if is_narrowed:
-            escalated, total = selected
-            ratio = escalated / total if total else None
-            of = f"of {formatting.count(total)} selected"
-        else:
-            escalated, ratio = escalations.escalated, escalations.ratio
-            of = f"of {formatting.count(escalations.started)} started"
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            filters.choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
-            st.markdown(
-                f"**{formatting.rate(ratio)}** :gray[· {formatting.count(escalated)}]", width="content"
-            )
-        st.progress(min(ratio or 0.0, 1.0))
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            # No caption: its fainter ink leaves green and red too little contrast.
-            said = [f":gray[{of}]", *([] if is_narrowed else changes.line(escalations.delta))]
-            st.markdown(f":small[{' · '.join(said)}]", width="content")

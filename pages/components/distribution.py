@@ -13,8 +13,9 @@ import streamlit as st
 from analytics import conversations, periods
 from analytics.periods import Period
 from analytics.selection import BAND_COUNT, BAND_SECONDS, Measure, Selection, Times
-from analytics.verdicts import Gate
+from analytics.tiers import Comparability
 from pages.components import changes, charts, filters, formatting
+from pages.components.conversations import band_end, band_label
 from pages.components.palette import palette
 
 HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
@@ -27,25 +28,12 @@ COLUMNS_PX = (54, 97, 151)
 LABEL_PX = 85
 
 
-def band_label(index: int) -> str:
-    """A band in words.
-
-    >>> [band_label(index) for index in (0, 2, 5)]
-    ['up to 5 m', '15 m to 1 h', 'over 24 h']
-    """
-    if index == 0:
-        return f"up to {_short(BAND_SECONDS[0])}"
-    if index == BAND_COUNT - 1:
-        return f"over {_short(BAND_SECONDS[-1])}"
-    return f"{_short(BAND_SECONDS[index - 1])} to {_short(BAND_SECONDS[index])}"
-
-
-def _short(seconds: float) -> str:
-    return "24 h" if seconds == 86_400 else formatting.duration(seconds)
-
-
 def draw_headline(
-    bands: pd.DataFrame, before: pd.DataFrame | None, measure: Measure, selection: Selection, gate: Gate
+    bands: pd.DataFrame,
+    before: pd.DataFrame | None,
+    measure: Measure,
+    selection: Selection,
+    comparability: Comparability,
 ) -> None:
     """Draw the sentence read first: which share was answered or resolved in good time, and whether that changed.
 
@@ -56,7 +44,7 @@ def draw_headline(
         before: The same of the period before; None where it is not compared.
         measure: Response or resolution.
         selection: What is selected.
-        gate: Whether the periods may be compared.
+        comparability: Whether the periods may be compared.
     """
     band = HEADLINE_BAND[measure]
     row, total = bands.iloc[band], int(bands["conversations"].sum())
@@ -67,7 +55,7 @@ def draw_headline(
         f"## {formatting.rate(row['cumulative_ratio'])} :gray[:small[{DONE[measure]} within {limit}]]",
         anchors=False,
     )
-    delta = conversations.in_time(bands, before, band, gate, NOUNS[measure])
+    delta = conversations.in_time(bands, before, band, comparability, NOUNS[measure])
     if said := changes.line(delta):
         st.markdown(f":small[{' · '.join(said)}]")
     within = int(bands["conversations"].head(band + 1).sum())
@@ -253,4 +241,4 @@ def _cell(
 def _up_to(longest: float, ratio: float, measure: Measure) -> str:
     if isinf(longest):
         return f"{DONE[measure]} later than a day"
-    return f"{formatting.rate(ratio)} {DONE[measure]} within {_short(longest)}"
+    return f"{formatting.rate(ratio)} {DONE[measure]} within {band_end(longest)}"

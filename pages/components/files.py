@@ -15,8 +15,8 @@ from analytics import cached, conversations
 from analytics.attribution import Attribution
 from analytics.audience import Dimension
 from analytics.cached import VisitorFilters, Whole
+from analytics.cached.whole import ROW_LIMIT
 from analytics.clock import day_starts, parse_timezone
-from analytics.exports import ROW_LIMIT
 from analytics.periods import Period
 from analytics.places import Cell
 from analytics.selection import BAND_COUNT, Measure, Selection, Sort
@@ -35,8 +35,7 @@ from pages.components import (
     website_health,
     work_list,
 )
-from pages.components.conversations import HANDLED, WEEKDAYS
-from pages.components.distribution import band_label
+from pages.components.conversations import HANDLED, WEEKDAYS, band_label
 
 Instants = tuple[datetime, datetime]
 
@@ -140,7 +139,7 @@ def visitor_series(view: View, filters: VisitorFilters) -> Table:
 def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) -> Table:
     """Every value of a dimension, most visitors first."""
     resolved = cached.resolve_view(view)
-    is_compared = resolved.visitors_gate.is_open
+    is_compared = resolved.visitors_comparability.is_shown
 
     def shown(values: pd.DataFrame) -> pd.DataFrame:
         name = {"country": "country_code", "page": "page_url"}.get(dimension, dimension)
@@ -172,7 +171,9 @@ def satisfaction_components(view: View) -> Table:
     """The index opened."""
     resolved = cached.resolve_view(view)
     opened: Attribution = cached.satisfaction_attribution(view).value
-    return _of_conversations(resolved, satisfaction.table(opened, is_compared=resolved.gate.is_open))
+    return _of_conversations(
+        resolved, satisfaction.table(opened, is_compared=resolved.comparability.is_shown)
+    )
 
 
 def satisfaction_series(view: View) -> Table:

@@ -14,9 +14,9 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from analytics import cached
 from analytics.access import Website
 from analytics.cached import Reading
+from analytics.cached.whole import ROW_LIMIT
 from analytics.clock import parse_timezone
 from analytics.conversations import PAGE_ROWS, Listing
-from analytics.exports import ROW_LIMIT
 from analytics.selection import DEFAULT_SORT, Selection, Sort, parse_sort
 from pages.components import formatting, url_state
 from pages.components.conversations import HANDLED, SENTIMENTS, STATUSES

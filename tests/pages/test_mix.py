@@ -10,7 +10,7 @@ import pytest
 from analytics import metrics
 from analytics.intervals import Interval
 from analytics.mix import Split
-from analytics.verdicts import Gate
+from analytics.tiers import Comparability
 from pages.components import mix
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 from tests.test_metrics import OFF, OPEN, SHUT, TOTALS
@@ -76,11 +76,14 @@ def test_explain_tells_both_parts_and_the_shares() -> None:
     assert mix.facts(kpi(None)) == []
 
 
-@pytest.mark.parametrize("gate", [OFF, SHUT], ids=["not compared", "not comparable"])
-def test_without_a_comparison_there_are_no_parts(gate: Gate) -> None:
+@pytest.mark.parametrize("comparability", [OFF, SHUT], ids=["not compared", "not comparable"])
+def test_without_a_comparison_there_are_no_parts(comparability: Comparability) -> None:
     """Nothing of the period before is told."""
     now = replace(TOTALS, ai_resolved=45, median_resolution_other_mix_seconds=100.0)
-    for one in (metrics.median_resolution(now, TOTALS, gate), metrics.median_response(now, TOTALS, gate)):
+    for one in (
+        metrics.median_resolution(now, TOTALS, comparability),
+        metrics.median_response(now, TOTALS, comparability),
+    ):
         assert one.split is None
 
 

@@ -31,7 +31,7 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import clock
 from pages.components import chrome, download, export, formatting, funnel, health
-from pages.components.distribution import band_label
+from pages.components.conversations import band_label
 from pages.components.files import Table
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
