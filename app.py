@@ -8,7 +8,7 @@ Every page stands alone (`chrome.begin_page`), so there is nothing here that a p
 
 import streamlit as st
 
-from pages.components import sidebar
+from pages.components.page import sidebar
 
 st.navigation(
     [st.Page(path, title=title, default=path == sidebar.PAGES[0][0]) for path, title, _icon in sidebar.PAGES],

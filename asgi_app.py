@@ -38,22 +38,21 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import SecretsValue
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value, decode_signed_value
 
-from analytics import audit
-from analytics.audit import Event
-from analytics.connections import Connections
-from analytics.demo_mode import require_listening_here
 from analytics.errors import AccessDenied, AnalyticsError, ConfigError, Source
 from analytics.settings import load_settings
-from analytics.sign_in import auth_section, public_url
+from analytics.settings.demo_mode import require_listening_here
+from analytics.settings.sign_in import auth_section, public_url
 from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
-from analytics.web import health, metrics, request_id
-from analytics.web.cookies import SecureCookies, SmallCookies
-from analytics.web.document import our_document
-from analytics.web.headers import AnswerHeaders
-from analytics.web.messages import PageMessages
-from analytics.web.prefix import Prefix, prefix_of
-from analytics.web.refusals import Refusals, streamlit_options
-from analytics.web.sign_in_return import SignInReturn
+from analytics.transports.connections import Connections
+from analytics.web import audit, metrics, readiness, request_id
+from analytics.web.audit import Event
+from analytics.web.middleware.cookies import SecureCookies, SmallCookies
+from analytics.web.middleware.document import our_document
+from analytics.web.middleware.headers import AnswerHeaders
+from analytics.web.middleware.messages import PageMessages
+from analytics.web.middleware.prefix import Prefix, prefix_of
+from analytics.web.middleware.refusals import Refusals, streamlit_options
+from analytics.web.middleware.sign_in_return import SignInReturn
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
@@ -77,7 +76,8 @@ class Export(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         """The file, or a sentence as JSON. Any other method is answered 405."""
         # Loaded here: what caches needs a running server, and this file is read before there is one.
-        from pages.components import download, sign_in
+        from pages.components.exports import download
+        from pages.components.page import sign_in
 
         # A page of another website cannot send this type in the viewer's name: the browser asks the server first.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -171,7 +171,7 @@ def without_host(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> Iterat
 def on_script_error(_error: Exception) -> bool:
     """Shows the project's words in place of Streamlit's; the error itself stands in the log. Always True: it is said."""
     # Loaded here: what caches needs a running server, and this file is read before there is one.
-    from pages.components import panel
+    from pages.components.page import panel
 
     NUMBERS.add(DEFECTS)
     panel.defect()
@@ -241,13 +241,13 @@ def auth_or_exit() -> dict[str, SecretsValue]:
     return cast("dict[str, SecretsValue]", section)
 
 
-READINESS = health.Readiness({source: partial(ask, source) for source in SOURCES})
+READINESS = readiness.Readiness({source: partial(ask, source) for source in SOURCES})
 
 
 def request_id_of_run() -> str | None:
     """The id of the WebSocket that a run of a page belongs to; None elsewhere.
 
-    Only where `analytics.web.requests` gives each request one: it is a header, and otherwise the browser's own.
+    Only where `analytics.web.middleware.requests` gives each request one: it is a header, and otherwise the browser's own.
     """
     run = get_script_run_ctx(suppress_warning=True)
     client = None if run is None else get_instance().get_client(run.session_id)
@@ -296,8 +296,8 @@ app = st.App(
         *(Route(f"{BASE}/{name}", document) for name in ("", "index.html", *PAGES)),
         # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
         *(Route(path, Export) for path in {"/export", f"{BASE}/export"}),
-        *at("/livez", health.livez),
-        *at("/readyz", health.readyz(READINESS)),
+        *at("/livez", readiness.livez),
+        *at("/readyz", readiness.readyz(READINESS)),
         *at("/metrics", metrics.endpoint(measured, load_settings().metrics_token, is_open=False)),
     ],
     middleware=[

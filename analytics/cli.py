@@ -167,11 +167,11 @@ def demo(
     """Run everything on this machine, with demo data that goes on, until Ctrl-C."""
     _need_local_packages()
     _forget_other_databases()
-    from analytics.demo_mode import require_listening_here
     from analytics.local.stack.demo_loader import Loader
     from analytics.local.stack.local_stack import LocalStack
     from analytics.local.stack.supervisor import StopRequested, Supervisor
     from analytics.local.stack.web_app import APP, WebApp
+    from analytics.settings.demo_mode import require_listening_here
 
     require_listening_here(host)
     try:

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from analytics.errors import SourceError
-from analytics.tally import Tally
+from analytics.health.cache_counts import Tally
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

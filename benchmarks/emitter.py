@@ -23,8 +23,8 @@ from analytics.ingest.emitter import Emitter, Visit
 from analytics.ingest.events import VisitorEvent
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.queue import BATCH_BYTES, Lane
-from analytics.tinybird import Tinybird
-from analytics.wire import ndjson_line
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import ndjson_line
 
 ROOT: Final = Path(__file__).parents[1]
 NOWHERE: Final = "http://127.0.0.1:9"

@@ -21,7 +21,7 @@ import click
 import httpx2
 from chdb import session
 
-from analytics import clock
+from analytics.scope import clock
 
 ROOT = Path(__file__).parents[1]
 PIPES: Mapping[str, Mapping[str, object]] = {

@@ -1,6 +1,6 @@
 """How often the verdict is wrong, and how often it misses: `python benchmarks/verdicts.py`.
 
-Draws two periods of a website from the same rules and asks `analytics.verdicts` about each KPI: a change called real is
+Draws two periods of a website from the same rules and asks `analytics.kpis.verdicts` about each KPI: a change called real is
 a false alarm (aim: 2 to 7 %). Then the second period is given a real change, and the share called real is the power,
 beside a textbook test on the same draws. "Overlap" is the rule used before: real when the two sides' own 95 %
 intervals lie apart, those of counts by Poisson.
@@ -17,9 +17,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.intervals import Count, Interval, wilson
-from analytics.satisfaction import Scores, satisfaction_index
-from analytics.verdicts import Direction, Measured, Unit, compared
+from analytics.kpis.intervals import Count, Interval, wilson
+from analytics.kpis.satisfaction import Scores, satisfaction_index
+from analytics.kpis.verdicts import Direction, Measured, Unit, compared
 
 Floats = NDArray[np.float64]
 Mixture = tuple[tuple[float, float, float], ...]

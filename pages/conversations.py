@@ -6,23 +6,17 @@ Freshness: five minutes.
 
 import streamlit as st
 
-from analytics import cached, conversations
-from analytics.selection import Measure
-from pages.components import (
-    chrome,
-    distribution,
-    export,
-    files,
-    filters,
-    handled,
-    heatmap,
-    percentiles,
-    work_list,
-)
-from pages.components import conversations as rows
-from pages.components.panel import empty, note_staleness, panel
+from analytics import cached
+from analytics.kpis import conversation_breakdown
+from analytics.scope.selection import Measure
+from pages.components.charts import heatmap, percentiles
+from pages.components.exports import buttons, tables
+from pages.components.page import begin, filters
+from pages.components.page import conversation_filters as rows
+from pages.components.page.panel import empty, note_staleness, panel
+from pages.components.panels import conversation_list, handled, time_bands
 
-page = chrome.begin_page("Conversations")
+page = begin.begin_page("Conversations")
 resolved = page.resolved
 notices: list[str] = []
 selection = rows.read_selection(notices)
@@ -38,15 +32,15 @@ def draw_distribution(measure: Measure) -> None:
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
         before = cached.conversation_breakdown_before(page.view, selection)
-        bands = conversations.bands(reading.value, measure)
-        bands_before = None if before is None else conversations.bands(before.value, measure)
+        bands = conversation_breakdown.bands(reading.value, measure)
+        bands_before = None if before is None else conversation_breakdown.bands(before.value, measure)
         if not bands["conversations"].sum():
-            empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
+            empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
-        distribution.draw_headline(bands, bands_before, measure, selection, resolved.comparability)
-        distribution.draw_bands(bands, bands_before, measure, selection.of(measure), resolved.previous)
+        time_bands.draw_headline(bands, bands_before, measure, selection, resolved.comparability)
+        time_bands.draw_bands(bands, bands_before, measure, selection.of(measure), resolved.previous)
         others = filters.without(measure, chosen)
-        export.offer(page, f"{measure}-bands", files.bands, measure, selection, chart=title, only=others)
+        buttons.offer(page, f"{measure}-bands", tables.bands, measure, selection, chart=title, only=others)
 
 
 @st.fragment(parallel=True)
@@ -60,10 +54,10 @@ def draw_percentiles() -> None:
         if series["p50_seconds"].notna().any():
             percentiles.draw_percentiles(series, measure, resolved.bucket)
             title = percentiles.title(measure, resolved.bucket)
-            name, read = f"{measure}-over-time", files.percentiles_over_time
-            export.offer(page, name, read, measure, selection, chart=title, only=chosen)
+            name, read = f"{measure}-over-time", tables.percentiles_over_time
+            buttons.offer(page, name, read, measure, selection, chart=title, only=chosen)
         else:
-            empty(f"No {distribution.NOUNS[measure]} in this period", LONGER)
+            empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
 
 
 @st.fragment(parallel=True)
@@ -73,9 +67,11 @@ def draw_outcomes() -> None:
         reading = cached.conversation_breakdown(page.view, selection)
         escalations = cached.escalations(page.view)
         note_staleness(reading, page.timezone)
-        handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
-        handled.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
-        export.offer(page, "handled-by", files.handled, selection, only=filters.without("handled", chosen))
+        handled.draw_handled(conversation_breakdown.handled(reading.value), selection.handled_by)
+        handled.draw_escalations(
+            escalations.value, conversation_breakdown.escalated_of(reading.value), selection
+        )
+        buttons.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 
 @st.fragment(parallel=True)
@@ -85,12 +81,14 @@ def draw_week() -> None:
         shown = heatmap.draw_header()
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
-        hours = conversations.hours(reading.value, resolved.conversations)
+        hours = conversation_breakdown.hours(reading.value, resolved.conversations)
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
             only = filters.without("cell", chosen)
-            export.offer(page, "hour-of-week", files.hours, selection, chart=heatmap.title(shown), only=only)
+            buttons.offer(
+                page, "hour-of-week", tables.hours, selection, chart=heatmap.title(shown), only=only
+            )
         else:
             empty("No conversations started in this period", LONGER)
 
@@ -99,16 +97,16 @@ def draw_week() -> None:
 def draw_list() -> None:
     """The conversations behind the selection."""
     with panel("list"):
-        sort, number = work_list.draw_header()
+        sort, number = conversation_list.draw_header()
         reading = cached.conversation_list(page.view, selection, number, sort)
         note_staleness(reading, page.timezone)
-        work_list.note_differences(reading, sort, number, selection)
+        conversation_list.note_differences(reading, sort, number, selection)
         if reading.value.total:
-            work_list.draw_list(reading.value, page.website, page.timezone)
+            conversation_list.draw_list(reading.value, page.website, page.timezone)
             with st.container(horizontal=True, vertical_alignment="center"):
-                work_list.draw_pages(reading.value)
-                only = {**chosen, "sort": work_list.SORTS[sort]}
-                export.offer(page, "conversations", files.conversation_list, selection, sort, only=only)
+                conversation_list.draw_pages(reading.value)
+                only = {**chosen, "sort": conversation_list.SORTS[sort]}
+                buttons.offer(page, "conversations", tables.conversation_list, selection, sort, only=only)
         else:
             empty("No conversations here", LONGER, page.longer)
 
@@ -120,7 +118,7 @@ with st.container():
 for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
     with column:
         draw_distribution(each)
-chrome.offer_comparable(resolved.comparability)
+begin.offer_comparable(resolved.comparability)
 places = st.columns([2, 1], gap="xsmall", border=True)
 for column, draw in zip(places, (draw_percentiles, draw_outcomes), strict=True):
     with column:

@@ -11,12 +11,15 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from analytics import cached
-from pages.components import chrome, export, files, formatting, health, website_health
-from pages.components.panel import note_staleness, panel
+from pages.components import formatting
+from pages.components.exports import buttons, tables
+from pages.components.page import begin
+from pages.components.page.panel import note_staleness, panel
+from pages.components.panels import source_health, website_health
 
-page = chrome.begin_page("Data health", has_range=False)
+page = begin.begin_page("Data health", has_range=False)
 viewer, website_id = page.view.viewer, page.website.id
-health.require_staff(viewer)
+source_health.require_staff(viewer)
 last_30_days = page.today[0] - timedelta(days=29), page.today[1]
 COUNT_SECONDS = 5  # what is counted in this process costs nothing to look at; asking a source does
 SOURCE_SECONDS = 30  # the caches decide how often a source is asked for that
@@ -35,7 +38,7 @@ def draw_card(key: str, draw: Callable[[datetime], None]) -> None:
 def draw_queries_card() -> None:
     """The card of today's queries."""
     with panel("queries-card", border=False):
-        health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
+        source_health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
@@ -43,7 +46,7 @@ def draw_websites() -> None:
     """All websites, worst first."""
     with panel("websites", "Websites", border=False):
         website_health.draw_websites(cached.website_states(viewer, datetime.now(UTC)), page.timezone)
-        export.offer(page, "websites", files.websites, days=last_30_days)
+        buttons.offer(page, "websites", tables.websites, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
@@ -55,24 +58,24 @@ def draw_flow() -> None:
         note_staleness(reading, page.timezone)
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
-        health.draw_flow(reading.value, now)
-        export.offer(page, "events-by-type", files.events_by_type, days=last_30_days)
+        source_health.draw_flow(reading.value, now)
+        buttons.offer(page, "events-by-type", tables.events_by_type, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries() -> None:
     """What today's queries went into."""
     with panel("queries", "Tinybird queries today", border=False):
-        health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
-        export.offer(page, "queries", files.queries, days=page.today)
+        source_health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
+        buttons.offer(page, "queries", tables.queries, days=page.today)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_savings() -> None:
     """What each cache saved."""
     with panel("savings", "Served from the caches", border=False):
-        health.draw_savings(cached.cache_savings(viewer, datetime.now(UTC)).value)
-        export.offer(page, "caches", files.caches, days=page.today)
+        source_health.draw_savings(cached.cache_savings(viewer, datetime.now(UTC)).value)
+        buttons.offer(page, "caches", tables.caches, days=page.today)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
@@ -81,29 +84,35 @@ def draw_quarantine() -> None:
     with panel("quarantine", "Quarantined rows"):
         reading = cached.quarantine(viewer, datetime.now(UTC))
         note_staleness(reading, page.timezone)
-        health.draw_quarantine(reading.value, datetime.now(UTC))
+        source_health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:
-            export.offer(page, "quarantined", files.quarantined, days=last_30_days)
+            buttons.offer(page, "quarantined", tables.quarantined, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_spool() -> None:
     """What emitters on this machine could not send yet."""
     with panel("spool", "Spooled events"):
-        health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
+        source_health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
 
 
 CARDS: dict[str, Callable[[datetime], None]] = {
-    "tinybird": lambda now: health.draw_source(cached.source_health(viewer, "tinybird", now), page.timezone),
-    "postgres": lambda now: health.draw_source(cached.source_health(viewer, "postgres", now), page.timezone),
+    "tinybird": lambda now: source_health.draw_source(
+        cached.source_health(viewer, "tinybird", now), page.timezone
+    ),
+    "postgres": lambda now: source_health.draw_source(
+        cached.source_health(viewer, "postgres", now), page.timezone
+    ),
     "stopped": lambda now: website_health.draw_card(cached.website_states(viewer, now), page.timezone),
-    "newest": lambda now: health.draw_newest(
+    "newest": lambda now: source_health.draw_newest(
         cached.event_flow(viewer, website_id, page.timezone, now), now, page.timezone
     ),
-    "quarantine-card": lambda now: health.draw_quarantine_card(cached.quarantine(viewer, now), page.timezone),
+    "quarantine-card": lambda now: source_health.draw_quarantine_card(
+        cached.quarantine(viewer, now), page.timezone
+    ),
 }
 with st.grid(
-    6, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="health-cards"
+    6, min_column_width=source_health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="health-cards"
 ) as grid:
     for key, draw_one in CARDS.items():
         with grid.cell():

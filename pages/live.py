@@ -10,19 +10,23 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from analytics import cached
-from analytics.places import Cell
-from pages.components import attention, charts, chrome, export, filters, globe, url_state, visitors, wall
-from pages.components.files import live_visitors, visitor_minutes
-from pages.components.helm import draw_globe
-from pages.components.palette import palette
-from pages.components.panel import empty, note_staleness, panel
+from analytics.geo.cells import Cell
+from pages.components.charts import globe, timeseries
+from pages.components.exports import buttons
+from pages.components.exports.tables import live_visitors, visitor_minutes
+from pages.components.page import begin, filters, tab_visibility, url_state
+from pages.components.page.panel import empty, note_staleness, panel
+from pages.components.panels import live_visitors as visitors
+from pages.components.panels import wall
+from pages.components.panels.globe_controls import draw_globe
+from pages.components.theme_colors import palette
 
-page = chrome.begin_page("Live", has_range=False, has_age=False)
+page = begin.begin_page("Live", has_range=False, has_age=False)
 notices: list[str] = []
 is_wall = wall.is_on(notices)
 chosen = url_state.read("place", None, Cell.parse, notices)
 refresh = cached.live_refresh_seconds(page.view.now)
-every = None if attention.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
+every = None if tab_visibility.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
 with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):
     minutes = visitors.window_switch(notices)
     wall.offer()
@@ -43,16 +47,16 @@ def draw_live() -> None:
             draw_globe(seen.value, now, place, key=f"globe-{website}", colours=palette())
             visitors.draw_unplaced(present.value)
             words = visitors.in_words(present.value, minutes)
-            export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
+            buttons.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", border=False):
                 activity = cached.visitor_activity(viewer, website, now)
-                charts.draw_minutes(activity.value, key="minutes")
+                timeseries.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
                 name, title = "visitors-by-minute", "Visitors per minute"
-                export.offer(page.at(now), name, visitor_minutes, chart=title, days=days)
+                buttons.offer(page.at(now), name, visitor_minutes, chart=title, days=days)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -67,7 +71,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
             asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
-            export.offer(page.at(now), "live-visitors", live_visitors, *asked, only=only, days=days)
+            buttons.offer(page.at(now), "live-visitors", live_visitors, *asked, only=only, days=days)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:
@@ -77,7 +81,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             )
         newest = visitors.newest_of(reading.value)
         count = min(len(reading.value), visitors.LISTED)
-        visitors.draw_age(reading, page.timezone, chrome.refresh_sentence(refresh), newest, count)
+        visitors.draw_age(reading, page.timezone, begin.refresh_sentence(refresh), newest, count)
 
 
 @st.fragment(run_every=every)
@@ -98,7 +102,7 @@ def draw_wall() -> None:
                 wall.draw_places(present.value)
             with panel("wall-kpis", border=False):
                 wall.draw_kpis(cached.kpis(page.view.of_today(now)).value)
-            visitors.draw_age(seen, page.timezone, chrome.refresh_sentence(every))
+            visitors.draw_age(seen, page.timezone, begin.refresh_sentence(every))
 
 
 @st.fragment(run_every=60 if every or refresh is None else None)

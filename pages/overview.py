@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from analytics import cached, periods
+from analytics import cached
 from analytics.errors import AnalyticsError
-from pages.components import cards, charts, chrome, export, files, formatting, funnel, url_state, visitors
-from pages.components.panel import empty, note_staleness, panel
+from analytics.scope import periods
+from pages.components import formatting
+from pages.components.charts import timeseries
+from pages.components.exports import buttons, tables
+from pages.components.metrics import kpi_cards
+from pages.components.page import begin, url_state
+from pages.components.page.panel import empty, note_staleness, panel
+from pages.components.panels import funnel, live_visitors
 
 NOTHING = {
     "response": "No conversation was answered",
@@ -20,7 +26,7 @@ NOTHING = {
     "satisfaction": "Nothing was rated, answered or started",
     "visitors": "No visitor was seen",
 }
-page = chrome.begin_page("Overview")
+page = begin.begin_page("Overview")
 resolved = page.resolved
 
 
@@ -34,26 +40,26 @@ def draw_kpis() -> None:
             series = cached.kpi_timeseries(page.view).value
         except AnalyticsError:
             series = None
-        cards.draw_cards(board.value, series, resolved.bucket, page.view)
-        export.offer(page, "kpis", files.kpis, chart="Key figures", drawn=export.CARDS)
+        kpi_cards.draw_cards(board.value, series, resolved.bucket, page.view)
+        buttons.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=buttons.CARDS)
 
 
 @st.fragment(parallel=True)
 def draw_main_chart() -> None:
     """One metric over time, the previous period under it."""
     notices: list[str] = []
-    chosen = url_state.read("metric", charts.DEFAULT_METRIC, charts.parse_metric, notices)
-    metric = charts.METRICS[chosen]
+    chosen = url_state.read("metric", timeseries.DEFAULT_METRIC, timeseries.parse_metric, notices)
+    metric = timeseries.METRICS[chosen]
     with panel("series"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{metric.title}**", width="content")
-            charts.metric_switch(chosen)
+            timeseries.metric_switch(chosen)
         url_state.show(notices, is_small=True)
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
         if is_drawn := bool(series.value[metric.column].notna().any()):
             is_compared = (series.value["period"] == "previous").any()
-            charts.draw_series(
+            timeseries.draw_series(
                 series.value,
                 metric,
                 resolved.bucket,
@@ -70,7 +76,7 @@ def draw_main_chart() -> None:
         if chosen == "visitors" and resolved.visitors_note:
             st.caption(resolved.visitors_note)
         name, title = f"{chosen}-over-time", metric.title if is_drawn else None
-        export.offer(page, name, files.kpi_series, chart=title)
+        buttons.offer(page, name, tables.kpi_series, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -83,7 +89,7 @@ def draw_funnel() -> None:
             raise board.value.errors["median_response"]
         if board.value.funnel.started:
             funnel.draw(board.value.funnel)
-            export.offer(page, "funnel", files.funnel_steps)
+            buttons.offer(page, "funnel", tables.funnel_steps)
         else:
             empty("No conversations started", "Choose a longer range.", page.longer)
 
@@ -98,16 +104,16 @@ def draw_right_now() -> None:
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
         ]
         st.markdown(
-            f":green[●] **{visitors.number(reading.value)} {visitors.people(reading.value)} right now**"
+            f":green[●] **{live_visitors.number(reading.value)} {live_visitors.people(reading.value)} right now**"
             + "".join(f" · :gray[{place}]" for place in places)
         )
         note_staleness(reading, page.timezone)
         st.space("stretch")
-        chrome.page_link("pages/live.py", "Open live view")
+        begin.page_link("pages/live.py", "Open live view")
 
 
 draw_kpis()
-chrome.offer_comparable(resolved.comparability)
+begin.offer_comparable(resolved.comparability)
 draw_main_chart()
 draw_funnel()
 draw_right_now()

@@ -6,22 +6,17 @@ Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.sat
 
 import streamlit as st
 
-from analytics import cached, periods
-from pages.components import (
-    answers,
-    cards,
-    charts,
-    chrome,
-    comments,
-    export,
-    files,
-    filters,
-    formatting,
-    satisfaction,
-)
-from pages.components.panel import empty, note_staleness, panel
+from analytics import cached
+from analytics.scope import periods
+from pages.components import formatting
+from pages.components.charts import rating_bars, timeseries
+from pages.components.exports import buttons, tables
+from pages.components.metrics import kpi_cards
+from pages.components.page import begin, filters
+from pages.components.page.panel import empty, note_staleness, panel
+from pages.components.panels import comments, satisfaction_index
 
-page = chrome.begin_page("Satisfaction")
+page = begin.begin_page("Satisfaction")
 resolved = page.resolved
 days = periods.days_label(*resolved.conversations.local_days())
 before = formatting.without_year(periods.days_label(*resolved.previous.local_days()), days)
@@ -37,15 +32,15 @@ def draw_index() -> None:
         note_staleness(opened, page.timezone)
         index, parts = st.columns([3, 7], gap="large")
         with index, st.container(gap="xsmall", key="index"):
-            cards.draw_card(opened.value.kpi, (), opened.questions, page.view)
-            satisfaction.draw_headline(opened.value)
+            kpi_cards.draw_card(opened.value.kpi, (), opened.questions, page.view)
+            satisfaction_index.draw_headline(opened.value)
         with parts:
             if opened.value.kpi.value is None:
                 empty("Nothing rated, answered or started", "Choose a longer range.", page.longer)
             else:
-                satisfaction.draw_parts(opened.value, before, key="parts")
+                satisfaction_index.draw_parts(opened.value, before, key="parts")
                 name, title = "satisfaction-components", "What moved the index"
-                export.offer(page, name, files.satisfaction_components, chart=title)
+                buttons.offer(page, name, tables.satisfaction_components, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -58,31 +53,31 @@ def draw_course() -> None:
             raise series.failures[0]
         if series.value["satisfaction_index"].notna().any():
             is_compared = (series.value["period"] == "previous").any()
-            charts.draw_series(
+            timeseries.draw_series(
                 series.value,
-                charts.METRICS["satisfaction"],
+                timeseries.METRICS["satisfaction"],
                 resolved.bucket,
                 current=days,
                 previous=before if is_compared else None,
                 key="course-chart",
             )
-            if words := satisfaction.missing_sentence(series.value, resolved.bucket):
+            if words := satisfaction_index.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
-            export.offer(page, "satisfaction-over-time", files.satisfaction_series, chart="Index over time")
+            buttons.offer(page, "satisfaction-over-time", tables.satisfaction_series, chart="Index over time")
         else:
             empty("No index in this period", "Choose a longer range.", page.longer)
 
 
 @st.fragment(parallel=True)
-def draw_answers(asked: answers.Answers, chosen: str | None) -> None:
+def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
     """How often each answer was given; a click on a rating keeps its comments."""
     with panel(asked.name, border=True):
         counts = cached.satisfaction_distributions(page.view)
         note_staleness(counts, page.timezone)
-        clicked = answers.draw_answers(counts.value, asked, resolved.bucket, page.longer, chosen)
-        is_drawn = answers.total(counts.value, asked) > 0
+        clicked = rating_bars.draw_answers(counts.value, asked, resolved.bucket, page.longer, chosen)
+        is_drawn = rating_bars.total(counts.value, asked) > 0
         title = asked.title if is_drawn else None
-        export.offer(page, asked.name, files.answers_over_time, asked.name, chart=title)
+        buttons.offer(page, asked.name, tables.answers_over_time, asked.name, chart=title)
         if clicked:
             filters.toggle("rating", clicked)
 
@@ -97,16 +92,16 @@ def draw_comments() -> None:
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.website, page.timezone, pages)
-            export.offer(page, "comments", files.comment_list, stars, only=chips)
+            buttons.offer(page, "comments", tables.comment_list, stars, only=chips)
         else:
             empty(*comments.nothing(rating), page.longer)
 
 
 draw_index()
-chrome.offer_comparable(resolved.comparability)
+begin.offer_comparable(resolved.comparability)
 draw_course()
 with st.grid(2, min_column_width=380, gap="xsmall", key="answers") as grid:
-    for asked, chosen in ((answers.RATINGS, rating), (answers.SENTIMENT, None)):
+    for asked, chosen in ((rating_bars.RATINGS, rating), (rating_bars.SENTIMENT, None)):
         with grid.cell():
             draw_answers(asked, chosen)
 with st.container(border=True, key="comments-card"):

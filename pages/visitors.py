@@ -6,16 +6,20 @@ Freshness: five minutes.
 
 import streamlit as st
 
-from analytics import cached, periods
-from analytics.audience import Dimension
+from analytics import cached
 from analytics.errors import AnalyticsError
-from analytics.periods import Range
-from pages.components import breakdown, charts, chrome, export, files, filters, world
-from pages.components.panel import empty, note_staleness, panel
+from analytics.kpis.visitor_breakdown import Dimension
+from analytics.scope import periods
+from analytics.scope.periods import Range
+from pages.components.charts import timeseries, world_map
+from pages.components.exports import buttons, tables
+from pages.components.page import begin, filters
+from pages.components.page.panel import empty, note_staleness, panel
+from pages.components.panels import visitor_breakdown
 
-page = chrome.begin_page("Visitors", data="visitors")
+page = begin.begin_page("Visitors", data="visitors")
 resolved = page.resolved
-chosen, chips = breakdown.read_filters()
+chosen, chips = visitor_breakdown.read_filters()
 filters.chips(chips)
 
 
@@ -39,22 +43,22 @@ def draw_totals() -> None:
             series = cached.visitor_timeseries(page.view, chosen).value
         except AnalyticsError:
             series = None
-        breakdown.draw_totals(reading, series, resolved)
+        visitor_breakdown.draw_totals(reading, series, resolved)
 
 
 @st.fragment(parallel=True)
 def draw_course() -> None:
     """One count over time, the previous period under it."""
     with panel("course", border=True):
-        count = breakdown.count_switch()
-        metric = breakdown.METRICS[count]
+        count = visitor_breakdown.count_switch()
+        metric = visitor_breakdown.METRICS[count]
         reading = cached.visitor_timeseries(page.view, chosen)
         note_staleness(reading, page.timezone)
         if not (reading.value[metric.column] > 0).any():
             no_visitors(page.longer)
             return
         before = resolved.visitors_before
-        charts.draw_series(
+        timeseries.draw_series(
             reading.value,
             metric,
             resolved.visitors_bucket,
@@ -63,7 +67,7 @@ def draw_course() -> None:
             key="course-chart",
         )
         name, title = f"{count.replace('_', '-')}-over-time", f"{metric.title} over time"
-        export.offer(page, name, files.visitor_series, chosen, chart=title, only=chips)
+        buttons.offer(page, name, tables.visitor_series, chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -79,16 +83,16 @@ def draw_countries() -> None:
         places, rows = st.columns([8, 5], gap="medium", vertical_alignment="top")
         with places:
             st.markdown("**Where visitors are**")
-            clicked = world.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}")
+            clicked = world_map.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}")
         if clicked:
             filters.toggle("country", clicked)
         with rows:
-            breakdown.draw_values(reading.value, "country")
-        with breakdown.footer():
+            visitor_breakdown.draw_values(reading.value, "country")
+        with visitor_breakdown.footer():
             st.space("stretch")
-            breakdown.draw_more(reading.value, "country")
+            visitor_breakdown.draw_more(reading.value, "country")
             name, title = "visitors-by-country", "Visitors by country"
-            export.offer(page, name, files.visitor_values, "country", chosen, chart=title, only=chips)
+            buttons.offer(page, name, tables.visitor_values, "country", chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -99,19 +103,19 @@ def draw_dimension(dimension: Dimension) -> None:
         note_staleness(reading, page.timezone)
         values = reading.value.of(dimension)
         if len(values):
-            breakdown.draw_values(reading.value, dimension)
-            with breakdown.footer():
-                breakdown.draw_more(reading.value, dimension)
+            visitor_breakdown.draw_values(reading.value, dimension)
+            with visitor_breakdown.footer():
+                visitor_breakdown.draw_more(reading.value, dimension)
                 st.space("stretch")
                 name = f"visitors-by-{dimension}"
-                export.offer(page, name, files.visitor_values, dimension, chosen, only=chips)
+                buttons.offer(page, name, tables.visitor_values, dimension, chosen, only=chips)
         else:
-            st.markdown(f"**{breakdown.WORDING[dimension].title}**")
+            st.markdown(f"**{visitor_breakdown.WORDING[dimension].title}**")
             no_visitors()
 
 
 draw_totals()
-breakdown.draw_reach(resolved)
+visitor_breakdown.draw_reach(resolved)
 draw_course()
 draw_countries()
 with st.grid(2, min_column_width=330, gap="xsmall", key="dimensions") as grid:

@@ -18,7 +18,7 @@ from analytics import cli
 def run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end in this process, with this environment alone; what it changed of the process is put back."""
     out, err = io.StringIO(), io.StringIO()
-    log = logging.getLogger("analytics.tinybird")
+    log = logging.getLogger("analytics.transports.tinybird")
     level, handlers = log.level, {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
     code: object = 0
     with (

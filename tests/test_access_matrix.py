@@ -22,12 +22,12 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from analytics.access import Viewer
-from analytics.comparison import OFF
-from analytics.identity import Identity
-from analytics.periods import Range
-from analytics.views import View
-from pages.components import download, files
+from analytics.scope.access import Viewer
+from analytics.scope.comparison import OFF
+from analytics.scope.identity import Identity
+from analytics.scope.periods import Range
+from analytics.scope.views import View
+from pages.components.exports import download, tables
 from tests.conftest import LocalStack
 from tests.product import Product
 from tests.serving import free_port, web_app
@@ -266,7 +266,7 @@ def ways(servers: Servers, client: Client, member: Client) -> dict[str, set[str]
         now=datetime.now(UTC),
         comparison=OFF,
     )
-    asked = download.request(view, files.live_visitors, (30, None), {})
+    asked = download.request(view, tables.live_visitors, (30, None), {})
     media = {address.decode() for address in re.findall(rb"/media/[\w.]+", theirs.text)}
     return {
         "address": client.run(("visitors", query), ("live", query), ("conversations", query)).marks,

@@ -16,7 +16,7 @@ import pytest
 import streamlit as st
 
 from analytics.errors import AccessDenied
-from analytics.web.headers import script_hashes
+from analytics.web.middleware.headers import script_hashes
 from tests.web.exchanges import knock
 
 ROOT = Path(__file__).parent.parent
@@ -85,7 +85,7 @@ def test_a_file_for_claims_that_open_nothing_is_refused_and_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The cookie is signed by this server, and its address opens no account."""
-    from pages.components import sign_in
+    from pages.components.page import sign_in
 
     def refuse(_request: object) -> None:
         raise AccessDenied("The address is not verified.", "Verify it.")

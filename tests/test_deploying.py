@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from analytics.settings import load_settings
-from analytics.sign_in import auth_section
+from analytics.settings.sign_in import auth_section
 from tests.command_line import run
 from tests.conftest import ROOT
 

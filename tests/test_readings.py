@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from analytics.errors import AccessDenied, SourceUnavailable
+from analytics.health.cache_counts import Tallied
 from analytics.readings import Answer, LastGood, Reading
-from analytics.tally import Tallied
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from analytics.metrics import DIRECTIONS, KPI_ORDER, UNITS
+from analytics.kpis.metrics import DIRECTIONS, KPI_ORDER, UNITS
 from analytics.settings import Settings
-from pages.components.cards import WORDING
+from pages.components.metrics.kpi_cards import WORDING
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()

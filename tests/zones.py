@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from analytics import clock
+from analytics.scope import clock
 
 ODD_ZONES: Final = (
     "UTC",

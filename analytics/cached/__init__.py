@@ -6,7 +6,6 @@ two periods never do. Failures are raised, never cached; the last good value is 
 back marked stale.
 """
 
-from analytics.access import Viewer, Website
 from analytics.cached.access import (
     admitted,
     conversation_address,
@@ -66,12 +65,13 @@ from analytics.cached.visitors import (
     visitor_timeseries,
 )
 from analytics.cached.whole import Whole
+from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
-from analytics.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
-from analytics.presence import RightNow
+from analytics.kpis.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.readings import Question, Reading
+from analytics.scope.access import Viewer, Website
+from analytics.scope.views import ResolvedView, View
 from analytics.sources import VisitorFilters
-from analytics.views import ResolvedView, View
 
 __all__ = [
     "KPI_ORDER",

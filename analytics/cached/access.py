@@ -9,8 +9,7 @@ from typing import Final
 
 import streamlit as st
 
-from analytics import access, product_link, sources, views
-from analytics.access import OwnedWebsite, User, Viewer, Website
+from analytics import sources
 from analytics.cached.reading import (
     ACCESS_TRUST,
     ACCESS_TTL,
@@ -18,13 +17,15 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
-from analytics.demo_mode import require_listening_here
 from analytics.errors import AccessDenied, NotSignedIn
-from analytics.identity import Identity, identity_from_claims
 from analytics.readings import Answer
-from analytics.settings import load_settings
-from analytics.views import ResolvedView, View
-from analytics.weeks import WeekStart
+from analytics.scope import access, views
+from analytics.scope.access import OwnedWebsite, User, Viewer, Website
+from analytics.scope.identity import Identity, identity_from_claims
+from analytics.scope.views import ResolvedView, View
+from analytics.scope.weeks import WeekStart
+from analytics.settings import load_settings, product_link
+from analytics.settings.demo_mode import require_listening_here
 
 _ended: Final[dict[Identity, datetime]] = {}
 """Sign-ins that were ended here, and when."""

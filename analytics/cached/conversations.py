@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import conversations, sources, timeseries
+from analytics import sources
 from analytics.cached.access import resolve_view
 from analytics.cached.overview import inbox_analytics_of, kpi_timeseries_of
 from analytics.cached.reading import (
@@ -18,12 +18,14 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
-from analytics.conversations import Escalations, Listing, Ratings
 from analytics.errors import SourceError
+from analytics.kpis import conversation_breakdown as conversations
+from analytics.kpis import timeseries
+from analytics.kpis.conversation_breakdown import Escalations, Listing, Ratings
 from analytics.readings import Answer, Reading
-from analytics.selection import DEFAULT_SORT, Selection, Sort
+from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
+from analytics.scope.views import ResolvedView, View
 from analytics.sources import Bounds, Offsets
-from analytics.views import ResolvedView, View
 
 LAST_PAGE: Final = 40_000
 """No list is longer: the pipe skips at most a million rows."""

@@ -11,8 +11,7 @@ from typing import Final, TypeVar
 import pandas as pd
 import streamlit as st
 
-from analytics import clock, health, schemas, sources, website_flow
-from analytics.access import Viewer
+from analytics import schemas, sources
 from analytics.cached.access import opened, staff, websites
 from analytics.cached.reading import (
     FRESHNESS_TTL,
@@ -24,11 +23,15 @@ from analytics.cached.reading import (
 )
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.errors import Source, SourceError
-from analytics.health import Quarantine, QueryUse, SourceHealth
+from analytics.health import source_health as health
+from analytics.health import website_flow
+from analytics.health.probe_log import Probe
+from analytics.health.source_health import Quarantine, QueryUse, SourceHealth
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.directory import SpoolStatus
-from analytics.probe_log import Probe
 from analytics.readings import Answer, Reading
+from analytics.scope import clock
+from analytics.scope.access import Viewer
 from analytics.settings import load_settings
 
 T = TypeVar("T")

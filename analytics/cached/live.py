@@ -8,8 +8,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import places, presence, sources
-from analytics.access import Viewer
+from analytics import sources
 from analytics.cached.access import opened
 from analytics.cached.reading import (
     LIVE_TTL,
@@ -18,9 +17,11 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
-from analytics.places import Cell
-from analytics.presence import RightNow
+from analytics.geo import cells, live_visitors
+from analytics.geo.cells import Cell
+from analytics.geo.live_visitors import RightNow
 from analytics.readings import Answer, Reading
+from analytics.scope.access import Viewer
 
 LISTED_VISITORS: Final = sources.ACTIVE_VISITORS_LIMIT
 """How many visitors a list holds."""
@@ -132,7 +133,7 @@ def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) 
     Source: `visitor_locations`.
     """
     seen = visitor_locations(viewer, website_id, minutes, now)
-    return seen.with_value(presence.right_now(seen.value))
+    return seen.with_value(live_visitors.right_now(seen.value))
 
 
 def visitor_clusters(
@@ -180,7 +181,7 @@ def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.Da
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_clusters(website_id: str, minutes: int, tick: int) -> Answer[tuple[pd.DataFrame, ...]]:
     seen = _visitor_locations(website_id, minutes, tick)
-    return Answer(places.zoom_levels(seen.value), seen.read_at)
+    return Answer(cells.zoom_levels(seen.value), seen.read_at)
 
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)

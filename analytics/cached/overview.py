@@ -9,8 +9,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import sources, timeseries
-from analytics.board import board
+from analytics import sources
 from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
     KPI_TTL,
@@ -20,13 +19,15 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.errors import SourceError
-from analytics.intervals import FEWEST_PAIRS
-from analytics.metrics import KpiBoard, KpiKey
+from analytics.kpis import timeseries
+from analytics.kpis.board import board
+from analytics.kpis.intervals import FEWEST_PAIRS
+from analytics.kpis.metrics import KpiBoard, KpiKey
+from analytics.kpis.totals import ConversationPeriods, VisitorPeriods
 from analytics.readings import Answer, Reading
-from analytics.selection import EVERYTHING, Selection
+from analytics.scope.selection import EVERYTHING, Selection
+from analytics.scope.views import ResolvedView, View
 from analytics.sources import Bounds, Buckets, Offsets
-from analytics.totals import ConversationPeriods, VisitorPeriods
-from analytics.views import ResolvedView, View
 
 
 def kpis(view: View) -> Reading[KpiBoard]:

@@ -8,10 +8,10 @@ from typing import Final, ParamSpec, TypeVar
 
 import streamlit as st
 
-from analytics.connections import Connections
 from analytics.errors import SourceError
 from analytics.readings import Answer, LastGood, Reading
 from analytics.settings import load_settings
+from analytics.transports.connections import Connections
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -8,15 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from analytics import sources
-from analytics.attribution import Attribution, attributed
 from analytics.cached.access import resolve_view
 from analytics.cached.overview import kpis, rating_and_sentiment_of
 from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, connections, last_good
 from analytics.cached.whole import PAGE_ROWS, Whole, whole
-from analytics.distributions import distributions
 from analytics.errors import SourceError
+from analytics.kpis.attribution import Attribution, attributed
+from analytics.kpis.rating_counts import distributions
 from analytics.readings import Answer, Reading
-from analytics.views import View
+from analytics.scope.views import View
 
 
 def satisfaction_attribution(view: View) -> Reading[Attribution]:

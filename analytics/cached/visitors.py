@@ -7,8 +7,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import audience, schemas, sources
-from analytics.audience import Audience, Dimension
+from analytics import schemas, sources
 from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
     KPI_TTL,
@@ -17,9 +16,11 @@ from analytics.cached.reading import (
     last_good,
 )
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
+from analytics.kpis import visitor_breakdown as audience
+from analytics.kpis.visitor_breakdown import Audience, Dimension
 from analytics.readings import Answer, Reading
+from analytics.scope.views import ResolvedView, View
 from analytics.sources import Bounds, Buckets, VisitorFilters
-from analytics.views import ResolvedView, View
 
 LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
 """As many values of a dimension are read; as many rows or more mean that there may be others."""

@@ -26,9 +26,9 @@ from analytics.ingest.history.reader import HISTORIES, Website, Window
 from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
 from analytics.ingest.history.watermarks import Watermarks, peek
-from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
-from analytics.tinybird import Tinybird
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 
 _DATES: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")
 _SHARED: Final = (

@@ -26,7 +26,7 @@ def doctor(is_json: bool) -> None:
     from analytics.operations.doctor import examine
 
     # The transport logs what it is refused; here being refused is an answer.
-    logging.getLogger("analytics.tinybird").setLevel(logging.ERROR)
+    logging.getLogger("analytics.transports.tinybird").setLevel(logging.ERROR)
     report = examine(os.environ)
     if is_json:
         click.echo(as_json(report))

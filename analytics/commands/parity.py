@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import click
 
-from analytics.clock import parse_timezone
 from analytics.commands.options import FiniteRange
 from analytics.ingest.deletes.receipts import Ledger
 from analytics.ingest.deletes.removal import removed_conversations
@@ -15,10 +14,11 @@ from analytics.ingest.history import reader as history
 from analytics.operations.parity import parity as both
 from analytics.operations.parity.parity import PeriodReport, Report
 from analytics.operations.parity.tolerance import DEFAULT_TOLERANCE, Compared, Unit
-from analytics.periods import Range, resolve
-from analytics.postgres import Postgres
+from analytics.scope.clock import parse_timezone
+from analytics.scope.periods import Range, resolve
 from analytics.settings import load_settings
-from analytics.tinybird import Tinybird
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 
 _VERDICTS = {
     "equal": "equal",

@@ -13,8 +13,6 @@ from typing import Final
 
 import click
 
-from analytics import audit
-from analytics.audit import Event
 from analytics.commands import purge_lines as say
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion
@@ -23,9 +21,11 @@ from analytics.operations.purge import database, retention
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import SETTLE_SECONDS, Order, Purger, holdings
 from analytics.operations.purge.retention import Departure
-from analytics.postgres import Postgres
 from analytics.settings import Settings, load_settings
-from analytics.tinybird import Tinybird
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.web import audit
+from analytics.web.audit import Event
 
 _RETENTION: Final = "retention:"
 _UNKNOWN: Final = "does not know it: removed there, or never was there"

@@ -12,12 +12,12 @@ from typing import Final, NoReturn
 
 import click
 
-from analytics.demo_mode import require_listening_here
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.settings import Settings, load_settings
+from analytics.settings.demo_mode import require_listening_here
 from analytics.web import logs, request_id, server
-from analytics.web.requests import Requests
-from analytics.web.stickiness import Stickiness
+from analytics.web.middleware.requests import Requests
+from analytics.web.middleware.stickiness import Stickiness
 
 APP: Final = "asgi_app.py"
 WRONG: Final = 2

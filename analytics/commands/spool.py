@@ -19,7 +19,7 @@ from analytics.ingest.spool.delivery import Delivery, usable
 from analytics.ingest.spool.segment import waiting_in
 from analytics.ingest.spool.sender import fate
 from analytics.settings import EmitterSettings, load_emitter_settings
-from analytics.tinybird import Tinybird
+from analytics.transports.tinybird import Tinybird
 
 SHOWN_REASONS = 10
 LOOK_SECONDS = 0.2

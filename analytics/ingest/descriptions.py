@@ -14,7 +14,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Final, Literal
 
-from analytics.country_codes import NOT_COUNTRIES, folded
+from analytics.geo.country_codes import NOT_COUNTRIES, folded
 from analytics.ingest import text as texts
 
 Change = Literal[

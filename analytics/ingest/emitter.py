@@ -36,8 +36,8 @@ from analytics.ingest.spool.dead_letters import Resent, resend
 from analytics.ingest.spool.delivery import EXIT_SECONDS, Delivery, usable
 from analytics.ingest.spool.process import PerProcess
 from analytics.settings import load_emitter_settings
-from analytics.tinybird import Tinybird
-from analytics.wire import ndjson_line
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import ndjson_line
 
 LONGEST_AHEAD: Final = timedelta(days=1)
 """An event further in the future than this is a mistake, not a clock that is ahead."""

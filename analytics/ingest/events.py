@@ -27,7 +27,7 @@ from pydantic import (
 
 from analytics.errors import AnalyticsError
 from analytics.ingest.descriptions import Change, described
-from analytics.wire import Row
+from analytics.transports.tinybird_messages import Row
 
 VisitorEventType = Literal["seen", "page_view"]
 ConversationEventType = Literal[

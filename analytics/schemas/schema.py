@@ -11,7 +11,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics.errors import SchemaMismatch, Source
-from analytics.received import measure, whole_number
+from analytics.numbers import measure, whole_number
 
 Dtype = Literal["string", "int", "float", "bool", "datetime", "counts"]
 
@@ -29,7 +29,7 @@ class Column:
     Attributes:
         name: As it arrives.
         dtype: `int` is a count, never negative; it and `float` become int64 and float64, `datetime` aware UTC, `string`
-            pandas' string type, `counts` a tuple of counts in each row. Numbers are bounded as `analytics.received`
+            pandas' string type, `counts` a tuple of counts in each row. Numbers are bounded as `analytics.numbers`
             says.
         meaning: One phrase, with the unit when it has one.
         is_nullable: True when "not observable" is a possible answer (NaN, NaT; never 0). Such a count is a `float`.

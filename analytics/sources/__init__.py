@@ -5,7 +5,6 @@ to the tier; nothing here does.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer
-from analytics.sources.asking import Bounds, Buckets, Offsets
 from analytics.sources.conversations import (
     MOST_ID_CHARACTERS,
     MOST_RATED,
@@ -36,6 +35,7 @@ from analytics.sources.live import (
     visitor_locations,
 )
 from analytics.sources.overview import inbox_analytics, kpi_timeseries, rating_and_sentiment, unique_visitors
+from analytics.sources.query import Bounds, Buckets, Offsets
 from analytics.sources.satisfaction import latest_comments
 from analytics.sources.visitors import (
     BREAKDOWN_LIMIT,

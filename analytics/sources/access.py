@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from analytics import schemas
-from analytics.access import OwnedWebsite, User
-from analytics.postgres import Postgres
 from analytics.readings import Answer
-from analytics.sources.asking import instant_or_none, sql_frame, text_or_none
-from analytics.tiers import Subscription
+from analytics.scope.access import OwnedWebsite, User
+from analytics.scope.tiers import Subscription
+from analytics.sources.query import instant_or_none, sql_frame, text_or_none
+from analytics.transports.postgres import Postgres
 
 _USER_BY_EMAIL: Final = """
 SELECT id, email, name, email_verified AS is_email_verified, role,

@@ -10,13 +10,13 @@ from typing import Final
 import pandas as pd
 
 from analytics import schemas
-from analytics.postgres import Parameter as SqlParameter
-from analytics.postgres import Postgres
 from analytics.readings import Answer
-from analytics.selection import DEFAULT_SORT, Selection, Sort
-from analytics.sources.asking import Bounds, Offsets, pipe_frame, sql_frame
-from analytics.tinybird import Tinybird
-from analytics.wire import Parameter as PipeParameter
+from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
+from analytics.sources.query import Bounds, Offsets, pipe_frame, sql_frame
+from analytics.transports.postgres import Parameter as SqlParameter
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Parameter as PipeParameter
 
 
 def conversation_breakdown(

@@ -11,11 +11,11 @@ import pandas as pd
 
 from analytics import schemas
 from analytics.errors import SourceRejected
-from analytics.postgres import Postgres
 from analytics.readings import Answer
-from analytics.sources.asking import pipe_frame
-from analytics.tinybird import Tinybird
-from analytics.wire import Parameter as PipeParameter
+from analytics.sources.query import pipe_frame
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Parameter as PipeParameter
 
 QUARANTINED_REASONS: Final = 50
 """Rows of `quarantined_rows` per data source, newest first."""

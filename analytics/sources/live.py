@@ -8,9 +8,9 @@ import pandas as pd
 
 from analytics import schemas
 from analytics.readings import Answer
-from analytics.sources.asking import pipe_frame
-from analytics.tinybird import Tinybird
-from analytics.wire import Parameter as PipeParameter
+from analytics.sources.query import pipe_frame
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Parameter as PipeParameter
 
 ACTIVE_VISITORS_LIMIT: Final = 1000
 """Rows of `active_visitors` in one answer, newest first."""

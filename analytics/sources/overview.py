@@ -7,13 +7,13 @@ from typing import Final
 import pandas as pd
 
 from analytics import schemas
-from analytics.postgres import Postgres
+from analytics.kpis.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.readings import Answer
-from analytics.selection import EVERYTHING, Selection
-from analytics.sources.asking import Bounds, Buckets, Offsets, pipe_question, series_frame, sql_frame
-from analytics.tinybird import Tinybird
-from analytics.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
-from analytics.wire import Parameter
+from analytics.scope.selection import EVERYTHING, Selection
+from analytics.sources.query import Bounds, Buckets, Offsets, pipe_question, series_frame, sql_frame
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Parameter
 
 
 def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:

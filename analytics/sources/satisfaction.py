@@ -7,9 +7,9 @@ from typing import Final
 import pandas as pd
 
 from analytics import schemas
-from analytics.postgres import Postgres
 from analytics.readings import Answer
-from analytics.sources.asking import sql_frame
+from analytics.sources.query import sql_frame
+from analytics.transports.postgres import Postgres
 
 _LATEST_COMMENTS: Final = r"""
 SELECT feedback.created_at, feedback.rating, feedback.topic, feedback.comment,

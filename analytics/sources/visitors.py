@@ -9,9 +9,9 @@ import pandas as pd
 
 from analytics import schemas
 from analytics.readings import Answer
-from analytics.sources.asking import Bounds, Buckets, pipe_frame, series_frame
-from analytics.tinybird import Tinybird
-from analytics.wire import Parameter as PipeParameter
+from analytics.sources.query import Bounds, Buckets, pipe_frame, series_frame
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Parameter as PipeParameter
 
 BREAKDOWN_LIMIT: Final = 300
 """Values of each dimension in one answer, those with most visitors first: more than there are countries."""

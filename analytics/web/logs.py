@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, Literal, TextIO
 
-from analytics.scrubbing import without_secrets
+from analytics.transports.redaction import without_secrets
 from analytics.web import request_id
 
 Format = Literal["json", "text"]

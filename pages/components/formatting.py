@@ -10,8 +10,8 @@ import re
 import unicodedata
 from datetime import datetime, timedelta
 
-from analytics.access import Website
-from analytics.clock import parse_timezone
+from analytics.scope.access import Website
+from analytics.scope.clock import parse_timezone
 
 LONGEST_NAME = 60
 MISSING = "–"

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from pages.components import sidebar
+from pages.components.page import sidebar
 from tests.browser.conftest import SIGN_IN, Demo, Window, windows
 
 PATHS = {

@@ -10,8 +10,9 @@ from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import Page, expect
 
 from analytics import cached
-from analytics.metrics import KpiKey
-from pages.components import cards, formatting
+from analytics.kpis.metrics import KpiKey
+from pages.components import formatting
+from pages.components.metrics import kpi_cards
 from tests.browser.conftest import Window
 from tests.browser.test_every_page import settled
 
@@ -94,7 +95,7 @@ def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
         "unique_visitors": ("value_visitors", formatting.count),
     }
     written = {
-        key: text(float(rows[cards.WORDING[key].title][column])) for key, (column, text) in said.items()
+        key: text(float(rows[kpi_cards.WORDING[key].title][column])) for key, (column, text) in said.items()
     }
     assert written == shown
     (about,) = {(row["website"], row["period_start (Europe/London)"][11:]) for row in rows.values()}

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from pages.components.globe import LATITUDE, LONGITUDE, NIGHT_ALPHA_LIGHT, RAMP_LIGHT
-from pages.components.palette import palette, rgba
+from pages.components.charts.globe import LATITUDE, LONGITUDE, NIGHT_ALPHA_LIGHT, RAMP_LIGHT
+from pages.components.theme_colors import palette, rgba
 from tests.browser.conftest import Demo, Window, new_visitor, windows
 
 GLOBE = ".st-key-globe-view canvas"

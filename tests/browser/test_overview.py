@@ -10,7 +10,7 @@ import httpx2
 from playwright.sync_api import Page, expect
 
 from pages.components import formatting
-from pages.components.palette import palette
+from pages.components.theme_colors import palette
 from tests.browser.conftest import Demo, Window
 
 TITLES = ("Median response", "Median resolution", "Handled by AI", "Satisfaction", "Unique visitors")

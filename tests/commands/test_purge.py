@@ -18,7 +18,7 @@ from analytics.commands import purge
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge
 from analytics.ingest.emitter import Emitter
-from analytics.tinybird import Tinybird
+from analytics.transports.tinybird import Tinybird
 from tests import command_line
 from tests.conftest import ROOT, LocalStack
 from tests.operations.doctor.clinic import closed_port, environment

@@ -141,7 +141,8 @@ def test_a_file_that_has_begun_is_given_to_its_end(tmp_path: Path) -> None:
 
 
 DEFECT = """
-from analytics.web import logs, requests, server
+from analytics.web import logs, server
+from analytics.web.middleware import requests
 logs.set_up("json")
 
 async def app(scope, receive, send):

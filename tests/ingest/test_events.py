@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from analytics.country_codes import folded
+from analytics.geo.country_codes import folded
 from analytics.ingest.descriptions import MAX_CHARACTERS, MAX_PAGE_URL_CHARACTERS
 from analytics.ingest.events import (
     DURATION_EVENT_TYPES,
@@ -29,7 +29,7 @@ from analytics.ingest.events import (
     VisitorEvent,
     VisitorEventType,
 )
-from analytics.wire import ndjson_line
+from analytics.transports.tinybird_messages import ndjson_line
 from tests.conftest import LocalStack
 from tests.ingest.stored import Stored
 

@@ -12,12 +12,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached, errors
-from analytics.access import Viewer
-from analytics.identity import Identity
-from analytics.periods import Range
+from analytics.scope.access import Viewer
+from analytics.scope.identity import Identity
+from analytics.scope.periods import Range
+from analytics.scope.views import View
 from analytics.settings import load_settings
-from analytics.views import View
-from pages.components import download, files, sign_in
+from pages.components.exports import download, tables
+from pages.components.page import sign_in
 from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import RunPage, Site
 from tests.pages.test_files import ARGUMENTS
@@ -50,7 +51,7 @@ def asked_for(site: Site, name: str) -> str:
     """The request of a click on the page Overview."""
     viewer = Viewer("not looked at", "", True, Identity("", None))
     view = View(viewer, site.id, Range(days=7), "UTC", datetime.now(UTC))
-    return download.request(view, files.FILES[name], ARGUMENTS.get(name, ()), {}, "Overview")
+    return download.request(view, tables.FILES[name], ARGUMENTS.get(name, ()), {}, "Overview")
 
 
 def test_a_sign_in_is_told_once_per_session(run_page: RunPage, site: Site, email: str, lines: Lines) -> None:
@@ -121,7 +122,7 @@ def test_a_page_for_staff_is_told(
     assert "staff" in line["reason"]
 
 
-@pytest.mark.parametrize("name", files.FILES)
+@pytest.mark.parametrize("name", tables.FILES)
 def test_a_file_is_told_once_it_was_sent(
     name: str, three_conversations: Site, staff: str, lines: Lines
 ) -> None:
@@ -151,7 +152,7 @@ def test_a_file_that_breaks_off_is_told_with_the_rows_that_went(
     assert (line["outcome"], line["rows"]) == ("interrupted", None)
 
 
-@pytest.mark.parametrize("name", files.FILES)
+@pytest.mark.parametrize("name", tables.FILES)
 def test_a_refused_file_is_told(
     name: str, site: Site, staff: str, stack_environment: LocalStack, lines: Lines
 ) -> None:

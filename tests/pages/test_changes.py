@@ -7,12 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.periods import Range
+from analytics.kpis.verdicts import Delta
+from analytics.scope.periods import Range
+from analytics.scope.views import View
 from analytics.sources import VisitorFilters
-from analytics.verdicts import Delta
-from analytics.views import View
-from pages.components import changes
-from pages.components.palette import palette
+from pages.components.metrics import changes
+from pages.components.theme_colors import palette
 from tests.pages.conftest import SendEvents, Site
 
 
@@ -70,9 +70,10 @@ def _draw_every_verdict() -> None:
 
     import streamlit as st
 
-    from analytics.verdicts import Delta, Verdict
-    from pages.components import breakdown, changes
-    from pages.components.palette import palette
+    from analytics.kpis.verdicts import Delta, Verdict
+    from pages.components.metrics import changes
+    from pages.components.panels import visitor_breakdown
+    from pages.components.theme_colors import palette
 
     for verdict in get_args(Verdict):
         changes.draw_metric(verdict, "1", Delta(0.3, "relative", verdict), ())
@@ -83,8 +84,8 @@ def _draw_every_verdict() -> None:
             "reason": None,
         }
         row |= {"change_ratio": 0.3, "change_low_ratio": 0.1, "change_high_ratio": 0.5}
-        st.html(breakdown._figures(row, 50.0, palette(), is_compared=True, is_apart=True))
-        st.html(breakdown._figures(row, 50.0, palette(), is_compared=True, is_apart=False))
+        st.html(visitor_breakdown._figures(row, 50.0, palette(), is_compared=True, is_apart=True))
+        st.html(visitor_breakdown._figures(row, 50.0, palette(), is_compared=True, is_apart=False))
 
 
 def test_only_a_real_change_has_a_colour() -> None:

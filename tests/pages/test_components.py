@@ -13,8 +13,9 @@ import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics import sun
-from pages.components import charts, formatting, percentiles, sparkline, time_axis, value_axis
+from analytics.geo import night
+from pages.components import formatting
+from pages.components.charts import percentiles, sparkline, time_axis, timeseries, value_axis
 
 
 @given(st.text())
@@ -103,7 +104,7 @@ def test_night_lies_where_the_sun_is_down(
     now: datetime, latitude: float, longitude: float, is_dark: bool
 ) -> None:
     """A place is inside the outline exactly when it is night there."""
-    shade = sun.darkness(now)[int(90 - latitude), int(longitude + 180)]
+    shade = night.darkness(now)[int(90 - latitude), int(longitude + 180)]
     assert shade == (1 if is_dark else 0)
 
 
@@ -114,7 +115,7 @@ def test_night_lies_where_the_sun_is_down(
 )
 def test_between_a_third_and_half_of_the_globe_is_dark_at_any_moment(now: datetime) -> None:
     """Also at equinox and solstice: half of the sphere has no sun, and twilight takes its part of that."""
-    shade = sun.darkness(now)
+    shade = night.darkness(now)
     weights = np.cos(np.radians(np.arange(90, -90, -1) - 0.5))
     assert 0.33 < np.average((shade == 1).mean(axis=1), weights=weights) < 0.5
     assert abs(np.average((shade > 0).mean(axis=1), weights=weights) - 0.5) < 0.01
@@ -204,10 +205,12 @@ def test_an_index_is_drawn_from_50_where_it_stays_above_and_says_so(monkeypatch:
     series = hourly({9: 120.0, 10: 60.0})
     for lowest in (82.0, 40.0):
         scores = series.assign(satisfaction_index=[lowest + hour % 3 for hour in range(48)])
-        charts.draw_series(
-            scores, charts.METRICS["satisfaction"], "hour", current="now", previous=None, key="x"
+        timeseries.draw_series(
+            scores, timeseries.METRICS["satisfaction"], "hour", current="now", previous=None, key="x"
         )
-    charts.draw_series(series, charts.METRICS["response"], "hour", current="now", previous=None, key="x")
+    timeseries.draw_series(
+        series, timeseries.METRICS["response"], "hour", current="now", previous=None, key="x"
+    )
     high, low, response = figures
     assert high.layout.yaxis.range == (50, 101)
     assert "axis from 50" in high.layout.annotations[0].text
@@ -265,8 +268,8 @@ def test_every_value_is_drawn_whether_it_has_neighbours_or_not(
         [hourly({9: 120.0, 20: 60.0, 21: 60.0, 47: 30.0}), hourly({0: 90.0}).assign(period="previous")]
     )
     if draw == "series":
-        charts.draw_series(
-            series, charts.METRICS["response"], "hour", current="now", previous="before", key="x"
+        timeseries.draw_series(
+            series, timeseries.METRICS["response"], "hour", current="now", previous="before", key="x"
         )
     else:
         percentiles.draw_percentiles(series, "response", "hour")

@@ -378,7 +378,7 @@ def test_postgres_down_later_leaves_the_times(
     run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without Postgres the list stands, says what is missing, and calls nothing deleted."""
-    from analytics.postgres import Postgres
+    from analytics.transports.postgres import Postgres
 
     read = Postgres.read
 

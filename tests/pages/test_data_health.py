@@ -13,12 +13,13 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analytics import cached, tinybird
+from analytics import cached
 from analytics.cached import health, reading
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool.changed_values import ChangeCounts
 from analytics.ingest.spool.segment import Segment
-from pages.components.website_health import VERDICTS
+from analytics.transports import tinybird
+from pages.components.panels.website_health import VERDICTS
 from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, source_of, text_of
 

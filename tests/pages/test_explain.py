@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics.metrics import Kpi
-from analytics.postgres import Parameter, Postgres, QueryAnswer
-from analytics.verdicts import Delta
-from pages.components import explain
-from pages.components.charts import METRICS
+from analytics.kpis.metrics import Kpi
+from analytics.kpis.verdicts import Delta
+from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
+from pages.components.charts.timeseries import METRICS
+from pages.components.metrics import explain
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, Site
 

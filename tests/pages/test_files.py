@@ -11,16 +11,17 @@ import psycopg
 import pytest
 
 from analytics import cached, errors
-from analytics.access import Viewer
-from analytics.comparison import BEFORE, OFF
-from analytics.identity import Identity
-from analytics.metrics import KPI_ORDER
-from analytics.periods import Range
-from analytics.selection import EVERYTHING
+from analytics.kpis.metrics import KPI_ORDER
+from analytics.kpis.verdicts import Unit, Verdict
+from analytics.scope.access import Viewer
+from analytics.scope.comparison import BEFORE, OFF
+from analytics.scope.identity import Identity
+from analytics.scope.periods import Range
+from analytics.scope.selection import EVERYTHING
+from analytics.scope.views import View
 from analytics.sources import VisitorFilters
-from analytics.verdicts import Unit, Verdict
-from analytics.views import View
-from pages.components import cards, changes, download, files
+from pages.components.exports import download, tables
+from pages.components.metrics import changes, kpi_cards
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
 
@@ -48,7 +49,7 @@ def view_of(site: Site, *, days: int = 7, is_compared: bool = True, timezone: st
 
 def request(view: View, name: str, **only: str) -> str:
     """What a click asks for."""
-    return download.request(view, files.FILES[name], ARGUMENTS.get(name, ()), only)
+    return download.request(view, tables.FILES[name], ARGUMENTS.get(name, ()), only)
 
 
 def read(asked: str) -> pd.DataFrame:
@@ -68,7 +69,7 @@ def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, star
     """At its first instant, as the days that the rows count do."""
     at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
     view = View(ANYBODY, "w", Range(days=1), timezone, at, comparison=OFF)
-    assert files._last_days(view, 1) == (expected, at)
+    assert tables._last_days(view, 1) == (expected, at)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def busy(make_site: Callable[..., Site], send_events: SendEvents) -> Site:
     return site
 
 
-@pytest.mark.parametrize("name", files.FILES)
+@pytest.mark.parametrize("name", tables.FILES)
 def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_compared(
     busy: Site, name: str
 ) -> None:
@@ -121,7 +122,7 @@ def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_com
     assert not [column for column in frame.columns if "previous" in column or "change" in column]
     if "verdict" in frame.columns:
         assert set(frame["verdict"]) <= {""}
-    assert not (frame.map(str) == files.PERIODS["previous"]).any(axis=None)
+    assert not (frame.map(str) == tables.PERIODS["previous"]).any(axis=None)
     assert set(frame["website"]) <= {"\u05d7\u05e0\u05d5\u05ea;'=1"}
     assert set(frame["only"]) <= {"City: Oslo"}
 
@@ -156,7 +157,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are read seven rows at a time, and a file holds 15."""
     monkeypatch.setattr("analytics.cached.conversations.PAGE_ROWS", 7)
     monkeypatch.setattr("analytics.cached.whole.PAGE_ROWS", 7)
-    for module in ("analytics.cached.whole", "pages.components.files"):
+    for module in ("analytics.cached.whole", "pages.components.exports.tables"):
         monkeypatch.setattr(f"{module}.ROW_LIMIT", 15)
 
 
@@ -173,13 +174,13 @@ def test_a_list_past_the_limit_is_its_first_rows_in_order_and_says_so(busy: Site
 def test_every_verdict_and_change_has_its_words() -> None:
     """A new one would end its file with an error."""
     assert set(changes.VERDICTS) == set(get_args(Verdict))
-    assert set(cards.CHANGE_UNITS) == set(get_args(Unit))
-    assert set(cards.COLUMN_UNITS) == set(KPI_ORDER)
+    assert set(kpi_cards.CHANGE_UNITS) == set(get_args(Unit))
+    assert set(kpi_cards.COLUMN_UNITS) == set(KPI_ORDER)
 
 
 def test_a_country_has_its_name_beside_its_code(busy: Site) -> None:
     """Programs take the code of Namibia for no value."""
-    asked = download.request(view_of(busy), files.visitor_values, ("country", VisitorFilters()), {})
+    asked = download.request(view_of(busy), tables.visitor_values, ("country", VisitorFilters()), {})
     frame = pd.read_csv(io.BytesIO(b"".join(download.answer(asked).lines)))
     assert list(frame["country"]) == ["Namibia"]
 
@@ -217,7 +218,7 @@ def test_a_count_of_part_of_the_period_says_since_when(busy: Site) -> None:
         assert "reaches back 30 days. Counted from" in read(request(view, name))["note"].iloc[0]
 
 
-@pytest.mark.parametrize("name", files.FILES)
+@pytest.mark.parametrize("name", tables.FILES)
 def test_a_viewer_who_was_banned_meanwhile_gets_a_sentence(
     busy: Site, name: str, staff: str, stack_environment: LocalStack
 ) -> None:

@@ -10,9 +10,10 @@ import pandas as pd
 import pydeck as pdk
 import pytest
 
-from analytics.places import LEVELS, Cell, zoom_levels
-from pages.components import globe, helm
-from pages.components.palette import Palette, palette
+from analytics.geo.cells import LEVELS, Cell, zoom_levels
+from pages.components.charts import globe
+from pages.components.panels import globe_controls
+from pages.components.theme_colors import Palette, palette
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MOST_BYTES = 300_000
@@ -116,7 +117,7 @@ def test_what_stands_beside_the_globe_counts_whom_the_globe_shows() -> None:
     """All visitors of the nearest level, the busiest places first, and where the chosen one is."""
     levels = zoom_levels(pd.concat([_everywhere(8), _everywhere(1).assign(visitors=5, city="Busy")]))
     busiest = levels[-1].nlargest(1, "visitors").iloc[0]
-    data = helm.data_of(levels, Cell.parse(busiest["cell"]), "any")
+    data = globe_controls.data_of(levels, Cell.parse(busiest["cell"]), "any")
     assert sum(dot[2] for dot in data["dots"]) == 13
     assert [place["visitors"] for place in data["places"]] == sorted(
         (place["visitors"] for place in data["places"]), reverse=True
@@ -124,7 +125,7 @@ def test_what_stands_beside_the_globe_counts_whom_the_globe_shows() -> None:
     assert data["chosen"] is not None
     assert data["places"][0]["cell"] == data["chosen"]["cell"] == busiest["cell"]
     assert data["chosen"]["latitude"] == pytest.approx(busiest["latitude"])
-    assert helm.data_of(levels, None, "any", clock="UTC")["places"] == []
+    assert globe_controls.data_of(levels, None, "any", clock="UTC")["places"] == []
 
 
 def _luminance(colour: list[int]) -> float:

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from analytics import conversations
-from analytics.clock import parse_timezone
-from analytics.periods import Period
+from analytics.kpis import conversation_breakdown
 from analytics.schemas import CONVERSATION_BREAKDOWN
-from analytics.selection import Cell
-from analytics.weeks import WeekStart
-from pages.components import heatmap
-from pages.components.heatmap import Shown
-from pages.components.palette import palette
+from analytics.scope.clock import parse_timezone
+from analytics.scope.periods import Period
+from analytics.scope.selection import Cell
+from analytics.scope.weeks import WeekStart
+from pages.components.charts import heatmap
+from pages.components.charts.heatmap import Shown
+from pages.components.theme_colors import palette
 
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ def hours(
     ]
     frame = CONVERSATION_BREAKDOWN.frame([column.name for column in CONVERSATION_BREAKDOWN.columns], rows)
     period = Period(MONDAY, MONDAY + timedelta(days=days), parse_timezone("UTC"), week_start)
-    return conversations.hours(frame, period)
+    return conversation_breakdown.hours(frame, period)
 
 
 def index(key: str) -> int:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
+from tests.kpis.test_metrics import OFF, OPEN, SHUT, TOTALS
 
-from analytics import metrics
-from analytics.intervals import Interval
-from analytics.mix import Split
-from analytics.tiers import Comparability
-from pages.components import mix
+from analytics.kpis import metrics
+from analytics.kpis.intervals import Interval
+from analytics.kpis.median_mix import Split
+from analytics.scope.tiers import Comparability
+from pages.components.metrics import median_mix
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
-from tests.test_metrics import OFF, OPEN, SHUT, TOTALS
 
 Verdict = Literal["better", "worse", "within_noise"]
 SHIFT = Split(0.0, -0.98, 0.75, 0.25, is_shift_real=True)
@@ -60,20 +60,20 @@ def kpi(split: Split | None, verdict: Verdict = "better") -> metrics.Kpi:
 )
 def test_the_card_says_it_where_it_matters(split: Split | None, verdict: Verdict, line: str | None) -> None:
     """Where the mix makes half of the change or hides it, and something of it is real."""
-    assert mix.line(kpi(split, verdict)) == line
+    assert median_mix.line(kpi(split, verdict)) == line
 
 
 def test_explain_tells_both_parts_and_the_shares() -> None:
     """Always where there is a change, also where the card keeps silent."""
-    assert mix.facts(kpi(SHIFT)) == [
+    assert median_mix.facts(kpi(SHIFT)) == [
         ("AI and people, each alone", "0 %"),
         ("More handled by AI: AI 25.0 % before, 75.0 % now", "−98 %"),
     ]
     ranged = replace(SHIFT, own_interval=Interval(-0.5, 0.9))
-    assert mix.facts(kpi(ranged))[0] == ("AI and people, each alone", "0 %, between −50 and +90 %")
+    assert median_mix.facts(kpi(ranged))[0] == ("AI and people, each alone", "0 %, between −50 and +90 %")
     same = Split(-0.2, 0.0, 0.5, 0.5, is_shift_real=False)
-    assert mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50.0 % before, 50.0 % now", "0 %")
-    assert mix.facts(kpi(None)) == []
+    assert median_mix.facts(kpi(same))[1] == ("As much handled by AI: AI 50.0 % before, 50.0 % now", "0 %")
+    assert median_mix.facts(kpi(None)) == []
 
 
 @pytest.mark.parametrize("comparability", [OFF, SHUT], ids=["not compared", "not comparable"])

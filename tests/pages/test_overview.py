@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import funnel
+from pages.components.panels import funnel
 from tests.pages.conftest import RunPage, SendEvents, Site, query_of, source_of, text_of
 
 ENTRIES = ["app.py", "pages/overview.py"]

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Connection
 
 from analytics import cached
 from analytics.errors import SourceError
-from analytics.postgres import Postgres
-from pages.components import sidebar
+from analytics.transports.postgres import Postgres
+from pages.components.page import sidebar
 from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import RunPage, Site
 

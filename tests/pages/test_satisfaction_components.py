@@ -6,13 +6,13 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from analytics.attribution import Attribution, Part
-from analytics.intervals import Interval
-from analytics.metrics import Kpi
-from analytics.satisfaction import WEIGHTS, Component
-from analytics.verdicts import Delta, Verdict
-from pages.components import satisfaction
-from pages.components.palette import SCALES
+from analytics.kpis.attribution import Attribution, Part
+from analytics.kpis.intervals import Interval
+from analytics.kpis.metrics import Kpi
+from analytics.kpis.satisfaction import WEIGHTS, Component
+from analytics.kpis.verdicts import Delta, Verdict
+from pages.components.panels import satisfaction_index
+from pages.components.theme_colors import SCALES
 
 # What people without red or green cones see of linear red, green and blue (Machado, Oliveira and Fernandes, 2009).
 PROTANOPIA = (
@@ -72,7 +72,7 @@ def _opened(change: float | None, *shown: float, verdict: Verdict = "better") ->
 )
 def test_the_headline_names_what_moved_the_index(opened: Attribution, words: str | None) -> None:
     """So many of so many points, and nothing where no change is clear."""
-    assert satisfaction.headline(opened) == words
+    assert satisfaction_index.headline(opened) == words
 
 
 def _scored(*scores: float) -> Attribution:
@@ -93,18 +93,18 @@ def _scored(*scores: float) -> Attribution:
 
 def test_the_contributions_add_up_to_the_index() -> None:
     """33.0 + 16.0 + 20.0 + 13.4 = 82.4, by hand; and where each alone rounds up, the sum is still that of the parts."""
-    words = satisfaction.sum_sentence(_scored(82.5, 64.0, 100.0, 89.3))
+    words = satisfaction_index.sum_sentence(_scored(82.5, 64.0, 100.0, 89.3))
     assert words == "33.0 + 16.0 + 20.0 + 13.4 = <b>82.4</b> of 100"
     # 0.4 x 10.1 = 4.04, 0.25 x 16.16 = 4.04, 0.2 x 20.2 = 4.04, 0.15 x 26.94 = 4.041: together 16.161.
-    words = satisfaction.sum_sentence(_scored(10.1, 16.16, 20.2, 26.94))
+    words = satisfaction_index.sum_sentence(_scored(10.1, 16.16, 20.2, 26.94))
     assert words == "4.1 + 4.0 + 4.0 + 4.1 = <b>16.2</b> of 100"
 
 
 def test_a_response_that_cannot_score_higher_is_said() -> None:
     """At 100 it no longer moves, however fast responses become."""
     best = "Response has its best score in both periods: a median of up to 5 m counts 100."
-    assert satisfaction.best_response(_scored(50.0, 50.0, 100.0, 50.0)) == best
-    assert satisfaction.best_response(_scored(50.0, 50.0, 85.0, 50.0)) is None
+    assert satisfaction_index.best_response(_scored(50.0, 50.0, 100.0, 50.0)) == best
+    assert satisfaction_index.best_response(_scored(50.0, 50.0, 85.0, 50.0)) is None
 
 
 def test_missing_components_are_counted_by_bucket() -> None:
@@ -116,13 +116,13 @@ def test_missing_components_are_counted_by_bucket() -> None:
             "satisfaction_missing": ["", "rating", "rating, sentiment", "rating, sentiment", "rating"],
         }
     )
-    words = satisfaction.missing_sentence(series, "day")
+    words = satisfaction_index.missing_sentence(series, "day")
     assert (
         words
         == "Of 3 days with an index, rating in 2, sentiment in 1 are missing and counted as a neutral 50."
     )
-    assert satisfaction.missing_sentence(series.iloc[:1], "day") is None
-    assert satisfaction.missing_sentence(series.iloc[:0], "day") is None
+    assert satisfaction_index.missing_sentence(series.iloc[:1], "day") is None
+    assert satisfaction_index.missing_sentence(series.iloc[:0], "day") is None
 
 
 @pytest.mark.parametrize("cones", [ALL_CONES, PROTANOPIA, DEUTERANOPIA], ids=["all", "no red", "no green"])

@@ -29,10 +29,13 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics import clock
-from pages.components import chrome, download, export, formatting, funnel, health
-from pages.components.conversations import band_label
-from pages.components.files import Table
+from analytics.scope import clock
+from pages.components import formatting
+from pages.components.exports import buttons, download
+from pages.components.exports.tables import Table
+from pages.components.page import begin
+from pages.components.page.conversation_filters import band_label
+from pages.components.panels import funnel, source_health
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 from tests.zones import installed, tzif
@@ -299,7 +302,7 @@ def exported() -> Iterator[Files]:
     files: Files = {}
 
     def keep(
-        page: chrome.Page,
+        page: begin.Page,
         name: str,
         read: Callable[..., Table],
         *arguments: object,
@@ -310,7 +313,7 @@ def exported() -> Iterator[Files]:
         text = b"".join(download.answer(asked).lines).decode("utf-8-sig")
         files[name] = list(csv.DictReader(io.StringIO(text, "")))
 
-    with mock.patch.object(export, "offer", keep):
+    with mock.patch.object(buttons, "offer", keep):
         yield files
 
 
@@ -671,11 +674,11 @@ def test_data_health_counts_the_events_that_were_sent(
         page = run_page("pages/data_health.py", website=facts.site.slug, tz=timezone)
     assert not page.exception
     rows = {row["event_type"]: row for row in files["events-by-type"]}
-    by_hand = Counter({health.event_name(event_type): n for event_type, n in by_hand.items()})
+    by_hand = Counter({source_health.event_name(event_type): n for event_type, n in by_hand.items()})
     endpoint: Counter[str] = Counter()
     days = clock.unix_seconds(clock.day_starts(datetime.now(UTC), 30, ZoneInfo(timezone)))
     for row in query_pipe("event_volume", website_id=facts.site.id, day_starts=days):
-        endpoint[health.event_name(row["event_type"])] += row["events"]
+        endpoint[source_health.event_name(row["event_type"])] += row["events"]
     for event_type, row in rows.items():
         assert int(row["events"]) == by_hand[event_type] == endpoint[event_type], event_type
     assert set(by_hand) <= set(rows)

@@ -9,9 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import ButtonGroup
 
-from analytics import periods
-from analytics.comparison import BEFORE, compared_period
-from analytics.periods import Range
+from analytics.scope import periods
+from analytics.scope.comparison import BEFORE, compared_period
+from analytics.scope.periods import Range
 from tests.pages.conftest import RunPage, Site, query_of, text_of
 
 

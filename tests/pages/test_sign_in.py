@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.sign_in import WORDS
+from pages.components.page.sign_in import WORDS
 from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import query_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from analytics import telemetry
 from analytics.telemetry import NUMBERS
-from pages.components import sidebar
+from pages.components.page import sidebar
 from tests.pages.conftest import RunPage, Site
 
 TITLES = {title for _path, title, _icon in sidebar.PAGES}

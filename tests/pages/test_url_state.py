@@ -72,7 +72,7 @@ def test_an_old_address_is_no_late_one(
     run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After some time no request is on its way any more: the address was gone to."""
-    monkeypatch.setattr("pages.components.url_state.LATE_SECONDS", 0.0)
+    monkeypatch.setattr("pages.components.page.url_state.LATE_SECONDS", 0.0)
     page, before = _opened(run_page, three_conversations)
     page.button(key="choose-handled-ai").click().run()
     _late(page, before)

@@ -9,10 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached, sources
-from analytics.access import OwnedWebsite, Viewer, Website
 from analytics.cached.access import LOOK_AGAIN
-from analytics.postgres import Postgres
 from analytics.readings import Answer
+from analytics.scope.access import OwnedWebsite, Viewer, Website
+from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, Site, offered, query_of, source_of, text_of
 

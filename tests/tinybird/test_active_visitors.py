@@ -2,7 +2,7 @@
 
 import pytest
 
-from analytics.country_codes import folded
+from analytics.geo.country_codes import folded
 from tests.tinybird.website import LYON, PARIS, Website, ago, stamp
 
 COLUMNS = [

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from analytics import clock
+from analytics.scope import clock
 from tests.tinybird.website import Event, Row, Website, dice
 
 PERIOD = {"date_from": "2026-11-09 00:00:00", "date_to": "2026-11-16 00:00:00"}

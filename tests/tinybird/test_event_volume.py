@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics import clock
+from analytics.scope import clock
 from tests.tinybird.website import Row, Website, ago, stamp
 
 COLUMNS = ["datasource", "event_type", "day_start", "events", "longest_quiet_seconds"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analytics import clock
-from analytics.clock import Bucket
+from analytics.scope import clock
+from analytics.scope.clock import Bucket
 from tests.tinybird.website import Event, Row, Website, ago, dice, stamp, with_buckets
 from tests.zones import ODD_ZONES
 

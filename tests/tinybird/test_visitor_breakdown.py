@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from analytics.country_codes import folded
+from analytics.geo.country_codes import folded
 from tests.tinybird.website import Row, Website, ago, dice, stamp
 
 COLUMNS = [

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from analytics.clock import Bucket
+from analytics.scope.clock import Bucket
 from tests.tinybird.website import Row, Website, ago, dice, stamp, with_buckets
 from tests.zones import ODD_ZONES
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from analytics.selection import BAND_SECONDS
+from analytics.scope.selection import BAND_SECONDS
 from tests.tinybird.test_conversation_breakdown import PERIOD, WEEK
 from tests.tinybird.test_conversation_list import BOTH
 from tests.tinybird.website import Event, Row, Website, dice, stamp

@@ -11,9 +11,9 @@ from typing import Any, Final, Protocol, TypedDict, Unpack
 
 import httpx2
 
-from analytics import clock
-from analytics.clock import Bucket
-from analytics.periods import Period
+from analytics.scope import clock
+from analytics.scope.clock import Bucket
+from analytics.scope.periods import Period
 from analytics.sources import Buckets
 
 Row = dict[str, Any]

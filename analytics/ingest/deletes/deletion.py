@@ -13,9 +13,9 @@ from itertools import groupby
 from typing import Final, Literal, NamedTuple, NewType
 
 from analytics.errors import SourceError, SourceRejected
-from analytics.received import whole_number
-from analytics.tinybird import Tinybird
-from analytics.wire import Row, mismatch
+from analytics.numbers import whole_number
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Row, mismatch
 
 DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 """Every data source that holds rows of a website; the pipes keep none."""

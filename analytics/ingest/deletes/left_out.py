@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from analytics.ingest.deletes.deletion import Column, RowsOf, is_id
-from analytics.postgres import Parameter, Postgres
+from analytics.transports.postgres import Parameter, Postgres
 
 _WEBSITES: Final = """
 SELECT id, id FROM website

@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from analytics import audit
-from analytics.audit import Event
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion, left_out
 from analytics.ingest.deletes.deletion import RowsOf, is_busy
 from analytics.ingest.deletes.receipts import Ledger, PurgeRefused, write_whole
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.web import audit
+from analytics.web.audit import Event
 
 MOST_CHARACTERS: Final = 100_000
 """About how long the condition of a job, and of a question, may be: some 3,000 ids."""

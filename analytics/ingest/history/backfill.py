@@ -13,7 +13,7 @@ from analytics.ingest.history.reader import HISTORIES, START, Website, Window
 from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import Tally, Transfer
 from analytics.ingest.history.watermarks import peek
-from analytics.postgres import Postgres
+from analytics.transports.postgres import Postgres
 
 LONGEST_WAIT_SECONDS: Final = 900.0
 """How long a backfill waits for a source that is away before it gives up; what was confirmed stays."""

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple, cast
 
 from analytics.errors import ConfigError
 from analytics.ingest.events import ConversationEvent, ConversationEventType, InvalidEvent
-from analytics.postgres import Parameter, Postgres
+from analytics.transports.postgres import Parameter, Postgres
 
 HistoryName = Literal["conversation", "feedback"]
 HISTORIES: Final[tuple[HistoryName, ...]] = ("conversation", "feedback")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from analytics.errors import SourceUnavailable
-from analytics.received import in_words
+from analytics.numbers import in_words
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0

@@ -17,7 +17,7 @@ from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import Website, Window
 from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import Transfer
-from analytics.postgres import Postgres
+from analytics.transports.postgres import Postgres
 
 REMOVAL_SECONDS: Final = 600.0
 """How long a single round waits for the job that removes rows; the next one goes on waiting."""

@@ -30,9 +30,9 @@ from analytics.ingest.history.watermarks import (
     doubted,
     restarted,
 )
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
-from analytics.wire import ndjson_batches
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import ndjson_batches
 
 BATCH_EVENTS: Final = 10_000
 """Usually 2 MB, and a tenth of that compressed; with the longest ids still under the 10 MB of a request."""

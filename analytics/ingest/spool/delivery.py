@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from analytics.complaint import Complaint
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.spool.changed_values import ChangeCounts
 from analytics.ingest.spool.directory import DATASOURCES, Bound
@@ -22,7 +21,8 @@ from analytics.ingest.spool.process import at_end
 from analytics.ingest.spool.queue import Lane
 from analytics.ingest.spool.segment import HEADER_BYTES
 from analytics.ingest.spool.sender import Sender
-from analytics.tinybird import Tinybird
+from analytics.transports.throttled_log import Complaint
+from analytics.transports.tinybird import Tinybird
 
 EXIT_SECONDS: Final = 2.0
 """How long a process that ends waits for its last events; they are on the disk in any case."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from analytics.complaint import Complaint
+from analytics.transports.throttled_log import Complaint
 
 QUIET: Final = timedelta(minutes=1)
 FILE: Final = "heartbeats"

@@ -12,8 +12,8 @@ from typing import Final
 
 from analytics.errors import AnalyticsError
 from analytics.ingest.events import ConversationEvent, VisitorEvent
-from analytics.tinybird import Tinybird
-from analytics.wire import Row
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Row
 
 _KEYS: Final = {
     VisitorEvent.DATASOURCE: ("timestamp", "website_id", "visitor_id", "event_type", "page_url"),

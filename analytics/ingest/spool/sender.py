@@ -24,7 +24,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
-from analytics.complaint import Complaint
 from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, SourceRejected, SourceUnavailable
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool.dead_letters import RefusalKind
@@ -32,9 +31,10 @@ from analytics.ingest.spool.directory import Bound
 from analytics.ingest.spool.process import can_run_threads
 from analytics.ingest.spool.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.spool.queue import Batch, Lane
-from analytics.received import in_words
-from analytics.tinybird import Tinybird
-from analytics.wire import LONGEST_RETRY_AFTER_SECONDS, Ingested
+from analytics.numbers import in_words
+from analytics.transports.throttled_log import Complaint
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import LONGEST_RETRY_AFTER_SECONDS, Ingested
 
 LINGER_SECONDS: Final = 0.1
 """How long events gather before they are sent: a lane makes at most ten requests a second."""

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from analytics.local.demo.content.copying import Rows
 from analytics.local.stack.failure import StackFailure
-from analytics.wire import retry_after_seconds
+from analytics.transports.tinybird_messages import retry_after_seconds
 
 BATCH_BYTES: Final = 6_000_000
 JOB_SECONDS: Final = 60.0

@@ -12,12 +12,12 @@ import pandas as pd
 from analytics import sources
 from analytics.errors import AnalyticsError, SourceError
 from analytics.ingest.events import ConversationEventType, VisitorEventType
+from analytics.numbers import whole_number
 from analytics.operations.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.operations.purge import database
-from analytics.postgres import Postgres
-from analytics.received import whole_number
-from analytics.tinybird import Tinybird
-from analytics.wire import mismatch
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import mismatch
 
 WARNED_SKEW_SECONDS: Final = 5.0
 MOST_SKEW_SECONDS: Final = 60.0

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from analytics.errors import AnalyticsError, SourceError
-from analytics.health import SLOW_SECONDS
+from analytics.health.source_health import SLOW_SECONDS
 from analytics.operations.doctor.finding import Finding, failed, listed
 from analytics.operations.purge import database
 from analytics.operations.purge.database import FoundTable
-from analytics.postgres import Postgres
+from analytics.transports.postgres import Postgres
 
 Kind = Literal["text", "timestamptz", "boolean", "number"]
 

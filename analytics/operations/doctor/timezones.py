@@ -12,12 +12,12 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from analytics import clock
 from analytics.errors import AnalyticsError
 from analytics.operations.doctor.finding import Finding, failed, listed, not_checked
-from analytics.tiers import TIER_DAYS
-from analytics.tinybird import Tinybird
-from analytics.wire import mismatch
+from analytics.scope import clock
+from analytics.scope.tiers import TIER_DAYS
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import mismatch
 
 REACH: Final = timedelta(days=max(TIER_DAYS.values()))
 AHEAD: Final = timedelta(days=182)

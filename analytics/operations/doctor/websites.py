@@ -9,12 +9,12 @@ import pandas as pd
 
 from analytics import sources
 from analytics.errors import AnalyticsError
+from analytics.health.website_flow import WebsiteState, website_state
 from analytics.operations.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.operations.doctor.flow import age_text, printable
 from analytics.operations.purge import database
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
-from analytics.website_flow import WebsiteState, website_state
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 
 MOST_NAMED: Final = 10
 """So many websites that stopped have a line each; the others are counted."""

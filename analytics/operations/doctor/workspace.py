@@ -15,12 +15,12 @@ from typing import Final
 
 from analytics import schemas
 from analytics.errors import AnalyticsError, SchemaMismatch, SourceError, SourceRejected
-from analytics.health import SLOW_SECONDS
+from analytics.health.source_health import SLOW_SECONDS
 from analytics.ingest.deletes.deletion import DATASOURCES, is_busy
 from analytics.ingest.events import ConversationEvent, VisitorEvent, utc_text
 from analytics.operations.doctor.finding import Finding, failed, listed, not_checked
 from analytics.schemas import Dtype, Schema
-from analytics.tinybird import Tinybird, TokenKind
+from analytics.transports.tinybird import Tinybird, TokenKind
 
 NO_WEBSITE: Final = "inbox-analytics-doctor"
 """Asked for where a pipe wants a website: has no rows, so that an answer has columns and nothing else."""

@@ -18,8 +18,8 @@ from analytics.ingest.history.reader import Website
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.postgres_kpis import Known
 from analytics.operations.parity.tolerance import SAME_RATIO, Cause, Kind, causes
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 
 EVENT_TYPES: Final[dict[Kind, tuple[ConversationEventType, ...]]] = {
     "started": ("conversation_started",),

@@ -10,21 +10,21 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics import sources
-from analytics.comparison import shifted_period
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import Website
-from analytics.intervals import Interval
+from analytics.kpis.intervals import Interval
+from analytics.kpis.satisfaction import Scores, satisfaction_index
+from analytics.kpis.totals import ConversationTotals
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.discrepancies import Discrepancies
 from analytics.operations.parity.tolerance import KINDS, KPIS, Cause, Compared, Kpi, is_within, verdict
-from analytics.periods import Period
-from analytics.postgres import Postgres
 from analytics.readings import Answer
-from analytics.satisfaction import Scores, satisfaction_index
+from analytics.scope.comparison import shifted_period
+from analytics.scope.periods import Period
+from analytics.scope.tiers import VISITOR_TTL_DAYS
 from analytics.sources import Bounds
-from analytics.tiers import VISITOR_TTL_DAYS
-from analytics.tinybird import Tinybird
-from analytics.totals import ConversationTotals
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 
 PeriodName = Literal["current", "previous"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from analytics.ingest.history.reader import Website
+from analytics.kpis.satisfaction import Scores
 from analytics.operations.parity.tolerance import Kind
-from analytics.postgres import Parameter, Postgres
-from analytics.satisfaction import Scores
+from analytics.transports.postgres import Parameter, Postgres
 
 _SPAN: Final = "CAST(:date_from AS timestamp) AT TIME ZONE 'UTC' AS starts, CAST(:date_to AS timestamp) AT TIME ZONE 'UTC' AS ends"
 

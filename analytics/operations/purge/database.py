@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from analytics.postgres import Postgres, Value
-from analytics.tiers import Subscription
+from analytics.scope.tiers import Subscription
+from analytics.transports.postgres import Postgres, Value
 
 
 @dataclass(frozen=True, slots=True)

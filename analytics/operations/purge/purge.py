@@ -16,7 +16,7 @@ from typing import Final, Literal
 from analytics.errors import SourceError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge, PurgeRefused, total
-from analytics.tinybird import Tinybird
+from analytics.transports.tinybird import Tinybird
 
 MAX_ROUNDS: Final = 5
 """How often rows that arrive during a purge are deleted again, before whoever sends them is to be stopped."""

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from analytics.ingest.deletes.deletion import is_id
 from analytics.operations.purge.database import KnownWebsite
-from analytics.tiers import Subscription, tier_from_subscriptions
+from analytics.scope.tiers import Subscription, tier_from_subscriptions
 
 Verdict = Literal["due", "in grace", "kept"]
 

@@ -18,8 +18,8 @@ from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.deletion import RowsOf
 from analytics.ingest.deletes.receipts import Ledger
 from analytics.ingest.deletes.removal import Job, Journal, Removal
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
 from tests.ingest.stored import Stored

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analytics.errors import ConfigError
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import START, Position, Told, Website, Window, conversation_told
-from analytics.postgres import Postgres
+from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
 from tests.product import Product
 

@@ -7,7 +7,7 @@ import pytest
 from analytics.errors import SourceUnavailable
 from analytics.ingest.history.backfill import LONGEST_WAIT_SECONDS
 from analytics.ingest.history.retrying import LONGEST_PAUSE_SECONDS, Patience
-from analytics.wire import LONGEST_RETRY_AFTER_SECONDS
+from analytics.transports.tinybird_messages import LONGEST_RETRY_AFTER_SECONDS
 
 
 def failing(times: int, retry_after_seconds: float | None = None) -> Callable[[], None]:

@@ -21,9 +21,9 @@ from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.sync import sync
 from analytics.ingest.history.transfer import Tally, Transfer
 from analytics.ingest.history.watermarks import Watermark, Watermarks
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
-from analytics.wire import Ingested, ndjson_batches
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Ingested, ndjson_batches
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import FIRST, History
 from tests.ingest.misbehaving import Behaviour, Proxy, misbehaving

@@ -20,7 +20,7 @@ from analytics.ingest.spool import delivery, heartbeats, sender
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool import queue as lane
 from analytics.ingest.spool.heartbeats import QUIET, Heartbeats
-from analytics.tinybird import Tinybird
+from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
 from tests.ingest.program import run
@@ -516,7 +516,7 @@ def test_heartbeats_without_a_table_are_all_sent(tmp_path: Path, caplog: pytest.
 
 def test_no_batch_is_larger_than_tinybird_takes() -> None:
     """The largest batch and the longest line are under the ten megabytes of a request."""
-    from analytics.wire import MAX_REQUEST_BYTES
+    from analytics.transports.tinybird_messages import MAX_REQUEST_BYTES
 
     assert lane.BATCH_BYTES + lane.LONGEST_LINE_BYTES < MAX_REQUEST_BYTES
 

@@ -45,7 +45,7 @@ def recovered(directory: Path) -> tuple[list[bytes], int]:
 
 def as_lines(events: list[dict[str, str | int]]) -> list[bytes]:
     """Events as the emitter writes them."""
-    from analytics.wire import ndjson_line
+    from analytics.transports.tinybird_messages import ndjson_line
 
     return [ndjson_line(event) for event in events]
 

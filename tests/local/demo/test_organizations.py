@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from analytics.tiers import Subscription, tier_from_subscriptions
+from analytics.scope.tiers import Subscription, tier_from_subscriptions
 from tests.local.demo.reading import ANCHOR, Record, moment
 
 

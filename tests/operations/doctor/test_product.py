@@ -7,7 +7,7 @@ from analytics.operations.doctor import product as examined
 from analytics.operations.parity import postgres_kpis as queries
 from analytics.operations.parity.tolerance import KINDS
 from analytics.operations.purge import database
-from analytics.postgres import Postgres
+from analytics.transports.postgres import Postgres
 from tests.conftest import ROOT, LocalStack
 from tests.operations.doctor.clinic import closed_port, environment, found, role
 from tests.product import Product

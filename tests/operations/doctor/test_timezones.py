@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from analytics import clock
 from analytics.operations.doctor import timezones
 from analytics.operations.doctor.timezones import STEP, judged
-from analytics.tinybird import Tinybird
+from analytics.scope import clock
+from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.operations.doctor.clinic import environment, found
 from tests.zones import installed, tzif

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from analytics import sources
-from analytics.clock import parse_timezone
 from analytics.ingest.history.reader import Website
 from analytics.operations.parity import discrepancies
 from analytics.operations.parity import parity as module
 from analytics.operations.parity.parity import Report, parity
 from analytics.operations.parity.tolerance import Compared
-from analytics.periods import Period, Range, resolve
-from analytics.postgres import Postgres
-from analytics.tinybird import Tinybird
+from analytics.scope.clock import parse_timezone
+from analytics.scope.periods import Period, Range, resolve
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
 from tests.product import Product

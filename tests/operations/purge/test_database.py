@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics.operations.purge import database
-from analytics.postgres import Postgres
-from analytics.tiers import Subscription
+from analytics.scope.tiers import Subscription
+from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
 from tests.product import Product
 

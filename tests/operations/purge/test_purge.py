@@ -11,17 +11,17 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from tests.transports.test_tinybird import Recorder, ok
 
 from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.deletion import is_busy
 from analytics.ingest.deletes.receipts import Ledger, PurgeRefused
 from analytics.operations.purge.purge import MAX_ROUNDS, Holdings, Order, Progress, Purger, holdings
-from analytics.tinybird import Tinybird
+from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT
 from tests.local.run_server import TOKENS
 from tests.local.tinybird_server import Server, running
-from tests.test_tinybird import Recorder, ok
 
 PROJECT = ROOT / "tinybird"
 DATASOURCES = ("conversation_metrics", "visitor_events")
@@ -190,7 +190,7 @@ import sys
 from pathlib import Path
 from analytics.operations.purge.purge import Order, Purger
 from analytics.ingest.deletes.receipts import Ledger
-from analytics.tinybird import Tinybird
+from analytics.transports.tinybird import Tinybird
 host, admin, website_id, state = sys.argv[1:]
 with Tinybird(host, "none", None, admin) as tinybird:
     Purger(tinybird, host, Ledger(Path(state)), settle_seconds=0.05).run(Order(website_id, "Shop", "purge", "ann"))

@@ -6,7 +6,7 @@ import pytest
 
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.retention import departures
-from analytics.tiers import Subscription
+from analytics.scope.tiers import Subscription
 
 NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
 

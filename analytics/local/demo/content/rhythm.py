@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from analytics.clock import parse_timezone
 from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.websites import Hours, Website
+from analytics.scope.clock import parse_timezone
 
 Floats = npt.NDArray[np.float64]
 Seconds = npt.NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Whether the sources answer and data flows, judged from what was measured."""

@@ -1,0 +1,238 @@
+"""Whether the sources answer and data flows, judged from what was measured. Pure.
+
+A quiet website is not a broken one: an age counts as unusual only against the same website's own quiet times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median, quantiles
+from typing import Final, Literal
+
+import pandas as pd
+
+from analytics.errors import Source, SourceError, SourceRejected
+from analytics.health.cache_counts import Tallied
+from analytics.health.probe_log import Probe
+
+SourceState = Literal["ok", "slow", "refused", "unreachable"]
+FlowState = Literal["usual", "unusual", "unknown", "none"]
+
+ENOUGH_FOR_P95: Final = 20
+"""Below this many answers the 95th percentile is the slowest one, and is not said."""
+
+SLOW_SECONDS: Final[Mapping[Source, float]] = {"tinybird": 1.0, "postgres": 0.5}
+"""A median above this is slow: pages read several times of each, and people wait for the sum."""
+
+ENOUGH_PROBES: Final = 3
+"""Below this many answers nothing is called slow: the first one also makes the connection."""
+
+ENOUGH_EVENTS: Final = 20
+"""Below this many events in 30 days nobody can say which age is unusual."""
+
+UNUSUAL_FACTOR: Final = 1.5
+"""An age is unusual once it exceeds the longest quiet time of 30 days this many times."""
+
+LEAST_UNUSUAL_SECONDS: Final = 900.0
+"""An age below a quarter of an hour is never unusual, however busy the website."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How a source is.
+
+    Attributes:
+        source: Which source.
+        state: ok | slow (it answers, the median is above `SLOW_SECONDS`) | refused (it answers no) | unreachable.
+        checked_at: When it was last asked, UTC.
+        median_seconds: Over the probes that were answered; None when none was.
+        p95_seconds: The 95th percentile of the same; None below `ENOUGH_FOR_P95` answers.
+        probes: How many probes that median is of.
+        error: Why it is refused or unreachable; None when it answers.
+    """
+
+    source: Source
+    state: SourceState
+    checked_at: datetime
+    median_seconds: float | None
+    p95_seconds: float | None
+    probes: int
+    error: SourceError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Rows that Tinybird could not take.
+
+    Attributes:
+        rows: How many in the last 30 days, over all websites; None when they may not be read.
+        reasons: One row per data source and reason, newest first; columns as `sources.quarantined_rows`.
+    """
+
+    rows: int | None
+    reasons: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class QueryUse:
+    """What today's Tinybird queries went into.
+
+    Attributes:
+        spent: Queries of this process since midnight UTC.
+        daily_limit: Queries a day; None when unlimited.
+        live_refresh_seconds: How often Live reads now; None while it pauses.
+        by_pipe: One row per pipe, most queries first. Columns: pipe (string), queries (int), share_ratio (float, 0..1).
+    """
+
+    spent: int
+    daily_limit: int | None
+    live_refresh_seconds: float | None
+    by_pipe: pd.DataFrame
+
+
+def source_health(probes: Sequence[Probe]) -> SourceHealth:
+    """How a source is, from its last probes.
+
+    The last one says whether it answers; the median over all that were answered says how fast.
+
+    Args:
+        probes: At least one, of one source, oldest first.
+    """
+    last = probes[-1]
+    seconds = [probe.seconds for probe in probes if probe.seconds is not None]
+    middle = median(seconds) if seconds else None
+    state = _state(last, middle or 0.0, len(seconds))
+    p95 = quantiles(seconds, n=20, method="inclusive")[-1] if len(seconds) >= ENOUGH_FOR_P95 else None
+    return SourceHealth(last.source, state, last.at, middle, p95, len(seconds), last.error)
+
+
+def _state(last: Probe, middle: float, answers: int) -> SourceState:
+    if last.error is not None:
+        return "refused" if isinstance(last.error, SourceRejected) else "unreachable"
+    return "slow" if answers >= ENOUGH_PROBES and middle > SLOW_SECONDS[last.source] else "ok"
+
+
+def flow_state(age_seconds: float | None, longest_quiet_seconds: float | None, events: int) -> FlowState:
+    """Whether it is unusual that the newest event is this old.
+
+    Args:
+        age_seconds: How old it is; None when there is none.
+        longest_quiet_seconds: The longest time between two events of the type in 30 days; None when not known.
+        events: How many events there were in 30 days.
+
+    >>> flow_state(3_600, 1_800, 500), flow_state(3_600, 7_200, 500), flow_state(3_600, 1_800, 5)
+    ('unusual', 'usual', 'unknown')
+    >>> flow_state(None, None, 0), flow_state(120, 5, 100_000)
+    ('none', 'usual')
+    """
+    if age_seconds is None or not events:
+        return "none"
+    if longest_quiet_seconds is None or events < ENOUGH_EVENTS:
+        return "unknown"
+    is_unusual = age_seconds > max(UNUSUAL_FACTOR * longest_quiet_seconds, LEAST_UNUSUAL_SECONDS)
+    return "unusual" if is_unusual else "usual"
+
+
+def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: datetime) -> pd.DataFrame:
+    """What flows: one row per data source and event type, in the order of `freshness`.
+
+    Columns:
+        datasource, event_type (string)
+        newest_event (datetime, UTC): NaT when there was none in 30 days.
+        age_seconds (float, seconds): from the newest event to `as_of`; NaN without one.
+        ahead (int): rows dated more than a minute in the future; they count nowhere until their time has come.
+        events (int): the sum of `events_per_day`; without the volume, rows in the last 30 times 24 hours.
+        events_per_day (list of int): oldest day first, today last and not over; empty when the volume is not known.
+        longest_quiet_seconds (float, seconds): NaN when not known.
+        state (string): usual | unusual | unknown (too few events, or the volume is not known) | none.
+
+    Args:
+        freshness: `sources.data_freshness`.
+        volume: `sources.event_volume`; None when it could not be read.
+        as_of: When the freshness was read, aware.
+    """
+    days: dict[tuple[str, str], list[int]] = {}
+    quiet: dict[tuple[str, str], float] = {}
+    if volume is not None:
+        for (datasource, event_type), rows in volume.groupby(["datasource", "event_type"], sort=False):
+            key = str(datasource), str(event_type)
+            days[key] = [int(events) for events in rows["events"]]
+            quiet[key] = float(rows["longest_quiet_seconds"].iloc[0])
+    keys = list(zip(freshness["datasource"], freshness["event_type"], strict=True))
+    ages = (pd.Timestamp(as_of) - freshness["newest_event"]).dt.total_seconds()
+    longest = pd.Series([quiet.get(key, float("nan")) for key in keys], dtype="float64")
+    events = [
+        sum(days[key]) if key in days else int(recent)
+        for key, recent in zip(keys, freshness["events"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "datasource": freshness["datasource"],
+            "event_type": freshness["event_type"],
+            "newest_event": freshness["newest_event"],
+            "age_seconds": ages,
+            "ahead": freshness["ahead"],
+            "events": pd.Series(events, dtype="int64"),
+            "events_per_day": pd.Series([days.get(key, []) for key in keys], dtype="object"),
+            "longest_quiet_seconds": longest,
+            "state": pd.Series(
+                [
+                    flow_state(None if pd.isna(age) else age, None if pd.isna(gap) else gap, rows)
+                    for age, gap, rows in zip(ages, longest, events, strict=True)
+                ],
+                dtype="str",
+            ),
+        }
+    )
+
+
+def query_use(
+    spent: Mapping[str, int], daily_limit: int | None, live_refresh_seconds: float | None
+) -> QueryUse:
+    """What today's queries went into.
+
+    Args:
+        spent: Queries of today by pipe.
+        daily_limit: As `QueryBudget`.
+        live_refresh_seconds: As `QueryBudget`.
+    """
+    total = sum(spent.values())
+    ordered = sorted(spent.items(), key=lambda item: (-item[1], item[0]))
+    by_pipe = pd.DataFrame(
+        {
+            "pipe": pd.Series([name for name, _ in ordered], dtype="str"),
+            "queries": pd.Series([queries for _, queries in ordered], dtype="int64"),
+            "share_ratio": pd.Series([queries / total for _, queries in ordered], dtype="float64"),
+        }
+    )
+    return QueryUse(total, daily_limit, live_refresh_seconds, by_pipe)
+
+
+def cache_savings(tallies: Mapping[str, Tallied]) -> pd.DataFrame:
+    """What each cache saved: one row per pipe or query, most asked first.
+
+    Columns:
+        name (string): pipe or query.
+        asked (int): how often a page asked for it.
+        read (int): how often its source was read for that.
+        failed (int): how often the source failed; a page then showed the last good value, or an error.
+        saved_ratio (float, 0..1): `1 - (read + failed) / asked`, the share answered without asking the source.
+
+    >>> cache_savings({"inbox_analytics": Tallied(asked=10, read=2, failed=1)})["saved_ratio"].tolist()
+    [0.7]
+    """
+    ordered = sorted(tallies.items(), key=lambda item: (-item[1].asked, item[0]))
+    return pd.DataFrame(
+        {
+            "name": pd.Series([name for name, _ in ordered], dtype="str"),
+            "asked": pd.Series([tally.asked for _, tally in ordered], dtype="int64"),
+            "read": pd.Series([tally.read for _, tally in ordered], dtype="int64"),
+            "failed": pd.Series([tally.failed for _, tally in ordered], dtype="int64"),
+            "saved_ratio": pd.Series(
+                [round(1 - (tally.read + tally.failed) / tally.asked, 6) for _, tally in ordered],
+                dtype="float64",
+            ),
+        }
+    )

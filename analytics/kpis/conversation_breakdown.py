@@ -1,0 +1,334 @@
+"""Conversations by band, hour and outcome, and one by one: what pipes and Postgres gave, ready to draw. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import inf
+from typing import Final
+
+import pandas as pd
+
+from analytics.geo import countries
+from analytics.geo.country_codes import folded
+from analytics.kpis.intervals import wilson
+from analytics.kpis.totals import ConversationPeriods, ConversationTotals
+from analytics.kpis.verdicts import Delta, Measured, verdict_on
+from analytics.scope import clock, weeks
+from analytics.scope.periods import Period
+from analytics.scope.selection import BAND_COUNT, BAND_SECONDS, DEFAULT_SORT, Measure, Sort
+from analytics.scope.tiers import Comparability
+
+_HOUR: Final = timedelta(hours=1)
+
+PAGE_ROWS: Final = 25
+"""Conversations on one page of the list."""
+
+LISTED_COLUMNS: Final = (
+    "conversation_id",
+    "started_at",
+    "first_event_at",
+    "response_seconds",
+    "resolution_seconds",
+    "handled_by",
+    "resolved_by",
+    "is_escalated",
+    "is_known",
+    "status",
+    "is_waiting",
+    "topic",
+    "sentiment",
+    "rating",
+    "city",
+    "country_code",
+    "country",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """The ratings that the list is sorted by.
+
+    Attributes:
+        by_id: Conversation to its rating, lowest first.
+        is_cut: True when more conversations are rated than can be sorted: those here are the lowest, and all others are
+            listed after them as if they had no rating.
+    """
+
+    by_id: Mapping[str, int]
+    is_cut: bool
+
+    @classmethod
+    def of(cls, rated: pd.DataFrame, most: int, most_characters: int) -> Ratings:
+        """As many of the rated conversations as one question may name.
+
+        An id with a comma is left out: it would be two in the question, and Tinybird holds none.
+
+        Args:
+            rated: As in `schemas.RATED_CONVERSATIONS`.
+            most: How many conversations.
+            most_characters: Of their ids, commas included.
+
+        >>> rated = pd.DataFrame({"id": ["aa", "b,", "cc", "dd"], "rating": [1, 1, 3, 5]})
+        >>> Ratings.of(rated, 2, 100), Ratings.of(rated, 9, 7).is_cut
+        (Ratings(by_id={'aa': 1, 'cc': 3}, is_cut=True), True)
+        """
+        whole = rated[~rated["id"].str.contains(",", regex=False)]
+        fits = (whole["id"].str.len() + 1).cumsum() - 1 <= most_characters
+        kept = whole[fits].head(most)
+        by_id = {str(name): int(rating) for name, rating in zip(kept["id"], kept["rating"], strict=True)}
+        return cls(by_id, is_cut=len(kept) < len(whole))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of conversations.
+
+    Attributes:
+        rows: See `cached.conversation_list`.
+        total: How many conversations are on all pages.
+        page: Which page this is, from 1; the last one when a later one was asked for.
+        started_before: Of all pages, those that started before the period.
+        sort: The order of the rows; `newest` where ratings were asked for and could not be read.
+        ratings: What the order by rating rests on; None in another order.
+    """
+
+    rows: pd.DataFrame
+    total: int
+    page: int
+    started_before: int = 0
+    sort: Sort = DEFAULT_SORT
+    ratings: Ratings | None = None
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are; 1 when there is nothing."""
+        return last_page(self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class Escalations:
+    """How many conversations were escalated to people.
+
+    Attributes:
+        escalated: Conversations escalated in the period.
+        started: Conversations started in it.
+        ratio: Of the started, 0..1, at most 1 (one that started before may be escalated now); None without any.
+        delta: The change of the ratio in percentage points; less is better.
+    """
+
+    escalated: int
+    started: int
+    ratio: float | None
+    delta: Delta
+
+
+def last_page(total: int) -> int:
+    """The number of the last page of a list with so many rows; 1 when there is none.
+
+    >>> last_page(0), last_page(25), last_page(26)
+    (1, 1, 2)
+    """
+    return max(1, -(-total // PAGE_ROWS))
+
+
+def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """The distribution of one time: one row per band, fastest first, also of bands without a conversation.
+
+    Columns:
+        band (int): 0 to `BAND_COUNT` - 1.
+        longest_seconds (float, seconds): upper end, inclusive; infinite for the last.
+        conversations (int)
+        share_ratio, cumulative_ratio (float, 0..1): of all with that time, in this band and up to its end; NaN when
+            there is none.
+
+    Args:
+        breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+        measure: Response or resolution.
+    """
+    rows = breakdown[breakdown["dimension"] == f"{measure}_band"]
+    found = {str(key): int(n) for key, n in zip(rows["key"], rows["conversations"], strict=True)}
+    counts = pd.Series([found.get(str(band), 0) for band in range(BAND_COUNT)], dtype="int64")
+    total = int(counts.sum())
+    shares = counts / total if total else pd.Series([float("nan")] * BAND_COUNT)
+    return pd.DataFrame(
+        {
+            "band": range(BAND_COUNT),
+            "longest_seconds": [*BAND_SECONDS, inf],
+            "conversations": counts,
+            "share_ratio": shares,
+            "cumulative_ratio": counts.cumsum() / total if total else shares,
+        }
+    )
+
+
+def in_time(
+    current: pd.DataFrame, previous: pd.DataFrame | None, band: int, comparability: Comparability, of: str
+) -> Delta:
+    """The change of the share up to the end of a band against the period before; more is better.
+
+    Args:
+        current: `bands` of the period shown.
+        previous: `bands` of the period before; None when it was not read.
+        band: Up to which band, inclusive.
+        comparability: Whether they may be compared.
+        of: What was observed, plural.
+    """
+
+    def share(rows: pd.DataFrame) -> Measured:
+        n, fast = int(rows["conversations"].sum()), int(rows["conversations"].head(band + 1).sum())
+        return Measured(fast / n if n else None, n, wilson(fast, n))
+
+    before = None if previous is None else share(previous)
+    return verdict_on(share(current), before, comparability, unit="pp", direction="higher", of=of)
+
+
+def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
+    """The week by the hour of the start: 168 rows, from the week's first midnight on, also of hours without a conversation.
+
+    Columns:
+        weekday (int): 1 Monday to 7.
+        hour (int): 0 to 23, on the local clock.
+        hours_in_period (float, hours): how long the clock showed that hour in the period, as in `hours_of_week`.
+        conversations (int): started in that hour, on all such days of the period together.
+        conversations_per_hour (float): their average; NaN when the period has no such hour.
+        responded, resolved (int): of these, those behind each median.
+        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+
+    Args:
+        breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+        period: What it covers.
+    """
+    counts = ["conversations", "responded", "resolved"]
+    medians = ["median_response_seconds", "median_resolution_seconds"]
+    elapsed = hours_of_week(period)
+    week = pd.DataFrame(elapsed.keys(), columns=["weekday", "hour"])
+    rows = breakdown[breakdown["dimension"] == "hour_of_week"].set_index("key")[[*counts, *medians]]
+    rows = rows.reindex([f"{weekday}-{hour}" for weekday, hour in elapsed]).reset_index(drop=True)
+    rows[counts] = rows[counts].fillna(0).astype("int64")
+    rows["hours_in_period"] = list(elapsed.values())
+    rows["conversations_per_hour"] = rows["conversations"] / rows["hours_in_period"].where(
+        lambda each: each > 0
+    )
+    ordered = ["hours_in_period", "conversations", "conversations_per_hour", *counts[1:], *medians]
+    return pd.concat([week, rows[ordered]], axis=1)
+
+
+def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
+    """How long the local clock showed each hour of the week in a period, in hours, from the week's first midnight on.
+
+    An hour that the clocks repeat counts twice and one that they skip not at all; an hour that the period cuts counts
+    for the part inside. All 168 together are the period's duration.
+
+    >>> from datetime import UTC, datetime
+    >>> london = clock.parse_timezone("Europe/London")
+    >>> start, end = (datetime(2026, 10, 25, hour, minute, tzinfo=UTC) for hour, minute in ((0, 0), (12, 45)))
+    >>> [hours for hours in hours_of_week(Period(start, end, london)).items() if hours[1] not in (0, 1)]
+    [((7, 1), 2.0), ((7, 12), 0.75)]
+    """
+    weekdays = weeks.weekdays(period.week_start)
+    elapsed = {(weekday, hour): 0.0 for weekday in weekdays for hour in range(24)}
+    spans = clock.offset_spans(period.start, period.end, period.timezone)
+    ends = [*(span.start for span in spans[1:]), period.end]
+    for span, end in zip(spans, ends, strict=True):
+        offset = timedelta(seconds=span.offset_seconds)
+        at, stop = span.start + offset, end + offset  # the local clock, to be read as UTC
+        while at < stop:
+            following = min(at.replace(minute=0, second=0, microsecond=0) + _HOUR, stop)
+            elapsed[at.isoweekday(), at.hour] += (following - at) / _HOUR
+            at = following
+    return elapsed
+
+
+def handled(breakdown: pd.DataFrame) -> pd.DataFrame:
+    """AI-resolved beside human-handled: two rows, `ai` and `human`.
+
+    Columns:
+        handled_by (string)
+        conversations (int): resolved in the period.
+        share_ratio (float, 0..1): of all resolved; NaN when there is none.
+        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
+
+    Args:
+        breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
+    """
+    rows = breakdown[breakdown["dimension"] == "handled_by"].set_index("key").reindex(["ai", "human"])
+    counts = rows["conversations"].fillna(0).astype("int64")
+    total = int(counts.sum())
+    return pd.DataFrame(
+        {
+            "handled_by": ["ai", "human"],
+            "conversations": counts.to_numpy(),
+            "share_ratio": (counts / total if total else counts.astype("float64") * float("nan")).to_numpy(),
+            "median_response_seconds": rows["median_response_seconds"].to_numpy(),
+            "median_resolution_seconds": rows["median_resolution_seconds"].to_numpy(),
+        }
+    )
+
+
+def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
+    """Escalated conversations, and all of them, in what is selected."""
+    rows = breakdown[breakdown["dimension"] == "escalation"].set_index("key")["conversations"]
+    return int(rows.get("escalated", 0)), int(rows.sum())
+
+
+def escalations(periods: ConversationPeriods, comparability: Comparability) -> Escalations:
+    """The escalations of a period against the one before.
+
+    Args:
+        periods: Totals of both.
+        comparability: Whether they may be compared.
+    """
+    current, previous = _escalated(periods.current), _escalated(periods.previous)
+    delta = verdict_on(
+        current,
+        previous,
+        comparability,
+        unit="pp",
+        direction="lower",
+        of="started conversations",
+        nothing="no conversations started",
+    )
+    return Escalations(periods.current.escalated, periods.current.started, current.value, delta)
+
+
+def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
+    """The list of the pipe with what Postgres knows of each, in the pipe's order; see `cached.conversation_list`.
+
+    Args:
+        rows: As in `schemas.CONVERSATION_LIST`.
+        known: As in `schemas.CONVERSATIONS_BY_ID`; None when Postgres could not be read, which leaves all of its
+            columns empty and marks nothing as deleted.
+    """
+    frame = rows.drop(columns=["total", "total_started_before"]).reset_index(drop=True)
+    is_resolved, is_by_ai = frame["is_resolved"] == 1, frame["is_ai_resolved"] == 1
+    frame["handled_by"] = pd.Series(None, index=frame.index, dtype="str")
+    frame.loc[is_resolved, "handled_by"] = "human"
+    frame.loc[is_by_ai, "handled_by"] = "ai"
+    frame["is_escalated"] = frame["is_escalated"] == 1
+    if known is None:
+        for column in ("status", "resolved_by", "topic", "sentiment", "city", "country_code", "country"):
+            frame[column] = pd.Series(None, index=frame.index, dtype="str")
+        return frame.assign(is_known=True, is_waiting=False, rating=float("nan"))[list(LISTED_COLUMNS)]
+    facts = known.rename(columns={"id": "conversation_id", "started_at": "known_start"})
+    frame = frame.merge(facts, on="conversation_id", how="left", validate="one_to_one")
+    frame["is_known"] = frame["status"].notna()
+    is_open = frame["status"] == "open"
+    frame["is_waiting"] = is_open & frame["first_response_at"].isna()
+    for status, since in (("answered", "first_response_at"), ("escalated", "escalated_at")):
+        frame["status"] = frame["status"].mask(is_open & frame[since].notna(), status)
+    frame["resolved_by"] = frame["resolved_by"].where(frame["handled_by"] == "human")
+    frame["started_at"] = frame["started_at"].fillna(frame["known_start"])
+    codes = [folded(code) if isinstance(code, str) else "" for code in frame["country_code"]]
+    frame["country_code"] = pd.Series([code or None for code in codes], index=frame.index, dtype="str")
+    frame["country"] = pd.Series(
+        [countries.name_of(code) if code else None for code in codes], index=frame.index, dtype="str"
+    )
+    return frame[list(LISTED_COLUMNS)]
+
+
+def _escalated(totals: ConversationTotals) -> Measured:
+    escalated = min(totals.escalated, totals.started)
+    ratio = escalated / totals.started if totals.started else None
+    return Measured(ratio, totals.started, wilson(escalated, totals.started))

@@ -1,0 +1,179 @@
+"""The KPIs over time: pipe rows and satisfaction scores joined into the frame that charts draw. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import pandas as pd
+
+from analytics.errors import SourceError
+from analytics.kpis.satisfaction import SatisfactionIndex, Scores, satisfaction_index
+from analytics.readings import Reading
+from analytics.scope import clock, comparison
+from analytics.scope.clock import Bucket
+from analytics.scope.periods import Period
+from analytics.scope.views import ResolvedView
+
+Which = Literal["current", "previous"]
+
+COLUMNS: Final = (
+    "period",
+    "bucket_index",
+    "bucket_start",
+    "bucket_end",
+    "aligned_start",
+    "is_complete",
+    "started",
+    "responded",
+    "resolved",
+    "ai_resolved",
+    "escalated",
+    "feedback",
+    "median_response_seconds",
+    "p90_response_seconds",
+    "median_resolution_seconds",
+    "p90_resolution_seconds",
+    "ai_handled_ratio",
+    "satisfaction_index",
+    "satisfaction_missing",
+    "unique_visitors",
+)
+
+_NOT_READ: Final = SatisfactionIndex(None, None, ())
+
+
+def joined(
+    resolved: ResolvedView,
+    rows: Reading[pd.DataFrame] | SourceError,
+    scores: Reading[pd.DataFrame] | SourceError,
+) -> Reading[pd.DataFrame]:
+    """The series of a view from its two reads; see `cached.kpi_timeseries` for the columns.
+
+    Without scores the satisfaction column is NaN and `failures` says why. While comparison is off there are no
+    rows of the period before.
+
+    Raises:
+        SourceError: The pipe could not be read.
+    """
+    if isinstance(rows, SourceError):
+        raise rows
+    frame = kpi_timeseries(rows.value, None if isinstance(scores, SourceError) else scores.value, resolved)
+    if isinstance(scores, SourceError):
+        return Reading(frame, rows.as_of, rows.is_stale, rows.stale_reason, failures=(scores,))
+    return Reading(
+        frame,
+        min(rows.as_of, scores.as_of),
+        rows.is_stale or scores.is_stale,
+        rows.stale_reason or scores.stale_reason,
+    )
+
+
+def kpi_timeseries(rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView) -> pd.DataFrame:
+    """One row per (period, bucket), sorted by both, with the columns `COLUMNS`; see `cached.kpi_timeseries`.
+
+    Args:
+        rows: As in `schemas.KPI_TIMESERIES`.
+        scores: As in `schemas.RATING_AND_SENTIMENT`; None when they could not be read, which leaves the whole
+            satisfaction column NaN (a bucket without ratings is something else: it counts as neutral).
+        resolved: The periods and the bucket.
+    """
+    sides: tuple[Which, ...] = ("current", "previous") if resolved.comparability.is_shown else ("current",)
+    parts = [_side(rows, scores, resolved, which) for which in sides]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def scores_of(slots: pd.DataFrame, kind: Literal["rating", "sentiment"]) -> Scores:
+    """The slots' scores of one kind, added up; n = 0 without slots."""
+    return Scores(
+        n=int(slots[f"{kind}_count"].sum()),
+        total=float(slots[f"{kind}_total"].sum()),
+        total_of_squares=float(slots[f"{kind}_total_of_squares"].sum()),
+    )
+
+
+def _side(
+    rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView, which: Which
+) -> pd.DataFrame:
+    period = resolved.conversations if which == "current" else resolved.previous
+    zone = period.timezone
+    part = rows[rows["period"] == which].sort_values("bucket_index", ignore_index=True)
+    starts = part["bucket_start"]
+    ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
+    indexes = _indexes(part, scores, which)
+    edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
+    are_visitors_shown = which == "current" or resolved.visitors_comparability.is_shown
+    part = part.assign(
+        bucket_start=_local(starts, zone.key),
+        bucket_end=_local(ends, zone.key),
+        aligned_start=_local(
+            aligned(starts, resolved.conversations, period, resolved.bucket)
+            if which == "previous"
+            else starts,
+            zone.key,
+        ),
+        is_complete=pd.Series(
+            [is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
+        ),
+        ai_handled_ratio=part["ai_handled_rate"],
+        satisfaction_index=pd.Series([index.score for index in indexes], dtype="float64"),
+        satisfaction_missing=pd.Series([", ".join(index.missing) for index in indexes], dtype="str"),
+        unique_visitors=part["unique_visitors"].where(
+            (starts >= resolved.earliest_visitors) & are_visitors_shown
+        ),
+    )
+    return part[list(COLUMNS)]
+
+
+def aligned(starts: pd.Series, shown: Period, compared: Period, bucket: Bucket) -> pd.Series:
+    """Where to draw the buckets of the period compared with, UTC; see `comparison.aligned_starts`."""
+    instants = [start.to_pydatetime() for start in starts]
+    return pd.Series(
+        comparison.aligned_starts(instants, shown, compared, bucket), dtype="datetime64[us, UTC]"
+    )
+
+
+def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: Period) -> bool:
+    """False for a bucket that the period cuts or that is not over yet.
+
+    Args:
+        start: First instant of the bucket inside the period.
+        end: First instant after it.
+        resolved: The bucket's kind, and now.
+        period: Which of the two periods.
+    """
+    zone = period.timezone
+    return (
+        clock.floor_to_bucket(start, resolved.bucket, zone, period.week_start) == start
+        and (end < period.end or clock.floor_to_bucket(end, resolved.bucket, zone, period.week_start) == end)
+        and end <= resolved.now
+    )
+
+
+def _indexes(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> list[SatisfactionIndex]:
+    if scores is None:
+        return [_NOT_READ] * len(part)
+    slots = scores[scores["period"] == which]
+    # A slot that begins before a clipped first bucket still belongs to it: the query returned nothing earlier.
+    positions = (part["bucket_start"].searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
+    indexes = []
+    for position, row in part.iterrows():
+        bucket = slots[positions == position]
+        median = row["median_response_seconds"]
+        indexes.append(
+            satisfaction_index(
+                rating=scores_of(bucket, "rating"),
+                sentiment=scores_of(bucket, "sentiment"),
+                median_response_seconds=None if pd.isna(median) else float(median),
+                median_response_interval=None,
+                responded=int(row["responded"]),
+                resolved=int(row["resolved"]),
+                started=int(row["started"]),
+            )
+        )
+    return indexes
+
+
+def _local(instants: pd.Series, zone: str) -> pd.Series:
+    local: pd.Series = instants.dt.tz_convert(zone)
+    return local

@@ -1,0 +1,218 @@
+"""The verdict on a change: the one place that decides whether it is real. Pure.
+
+A comparison is honest or absent: when the period before cannot be read in full, or one side has nothing, there is no
+change but a reason. A change is real when its 95 % interval leaves out zero, which is a test at 5 %: of twenty
+comparisons without a real change, one is called real. Growth from zero is None. A change that rounds to zero, as it is
+shown, is no change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from analytics.kpis import intervals
+from analytics.kpis.intervals import FEWEST_PAIRS, Count, Interval
+from analytics.scope.tiers import Comparability
+
+Unit = Literal["relative", "pp", "points"]
+Verdict = Literal["better", "worse", "within_noise", "unchanged", "not_comparable", "off"]
+Direction = Literal["lower", "higher"]
+
+SHOWN_DECIMALS: Final[dict[Unit, int]] = {"relative": 0, "pp": 1, "points": 1}
+"""With how many decimals a change is shown: whole percent, tenths of percentage points and of points."""
+
+TWOFOLD: Final = 2.0
+"""A change by this factor or more is never left without a word on why it may be chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The change against the period before.
+
+    Attributes:
+        change: In `unit`; None when there is none to show (verdict `not_comparable` or `off`).
+        unit: `relative` (−0.12 is 12 % less), `pp` (percentage points, −3.5) or `points` (of the index).
+        verdict: `better` and `worse` are real changes; `within_noise` is a change that may be chance; `unchanged`
+            rounds to zero; `not_comparable` comes with its reason; `off` when the viewer compares nothing.
+        reason: Why the verdict is not a plain better or worse; None when it is, and for `unchanged` and `off`.
+        longest_comparable_days: The longest "last N days" that could be compared, when the limit is what forbids
+            this one; None otherwise.
+        low: Lower end of the change's 95 % interval, in `unit`; None when too little was observed.
+        high: Upper end; infinite when nothing bounds it.
+        is_twofold: True when the value at least doubled or halved, or one of the two is zero.
+        basis: What the change is of when not of the two values themselves, such as "per hour, 25 h against 24 h".
+    """
+
+    change: float | None
+    unit: Unit
+    verdict: Verdict
+    reason: str | None = None
+    longest_comparable_days: int | None = None
+    low: float | None = None
+    high: float | None = None
+    is_twofold: bool = False
+    basis: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A value that was measured on some observations: a median, a rate, a score.
+
+    Attributes:
+        value: None when there was nothing to measure.
+        n: How many observations it rests on.
+        interval: Its 95 % interval, in its unit; None when they are too few.
+    """
+
+    value: float | None
+    n: int
+    interval: Interval | None
+
+
+def verdict_on(
+    current: Measured | Count | None,
+    previous: Measured | Count | None,
+    comparability: Comparability,
+    *,
+    unit: Unit,
+    direction: Direction,
+    of: str,
+    nothing: str | None = None,
+    not_comparable: str | None = None,
+) -> Delta:
+    """The change of one number and the verdict on it, or why there is none.
+
+    Args:
+        current: The period shown; None when it could not be counted.
+        previous: The period before; None when it was not read.
+        comparability: Whether they may be compared.
+        unit: How the change is told. Rates between 0 and 1 are compared in `pp`; counts are always `relative`, per hour.
+        direction: Which way is better.
+        of: What was observed, plural, such as `responses`.
+        nothing: What to call a side without a value; None for "no" and `of`.
+        not_comparable: Why these two cannot be compared although the limits allow it; None when they can.
+
+    >>> comparability = Comparability(True, Comparable(True, None, 15))
+    >>> minutes = Measured(60.0, 300, Interval(55.0, 66.0)), Measured(90.0, 280, Interval(80.0, 99.0))
+    >>> delta = verdict_on(*minutes, comparability, unit="relative", direction="lower", of="responses")
+    >>> delta.verdict, round(delta.change, 2), round(delta.low, 2), round(delta.high, 2)
+    ('better', -0.33, -0.41, -0.22)
+    >>> visitors = Count(3, 24.0), Count(1, 24.0)
+    >>> verdict_on(*visitors, comparability, unit="relative", direction="higher", of="visitors").reason
+    '3 against 1 visitors are too few to tell'
+    """
+    if not comparability.is_compared:
+        return Delta(None, unit, "off")
+    if not comparability.comparable.is_ok:
+        return Delta(
+            None,
+            unit,
+            "not_comparable",
+            comparability.comparable.reason,
+            comparability.comparable.longest_days,
+        )
+    now, before = _value(current), _value(previous)
+    if current is None or previous is None or now is None or before is None:
+        side = "in this period" if now is None else "in the period before"
+        return Delta(None, unit, "not_comparable", f"{nothing or f'no {of}'} {side}")
+    if not_comparable is not None:
+        return Delta(None, unit, "not_comparable", not_comparable)
+    return compared(current, previous, unit=unit, direction=direction, of=of)
+
+
+def compared(
+    current: Measured | Count, previous: Measured | Count, *, unit: Unit, direction: Direction, of: str
+) -> Delta:
+    """The verdict on a change: every KPI, total, row and component comes here.
+
+    Args:
+        current: The period shown; it has a value.
+        previous: The period before; it has a value.
+        unit: How the change is told.
+        direction: Which way is better.
+        of: What was observed, plural.
+
+    Raises:
+        ValueError: A side has no value.
+        TypeError: One side is a count and the other is not.
+    """
+    now, before = _value(current), _value(previous)
+    if now is None or before is None:
+        raise ValueError("Both sides of a comparison need a value.")
+    if unit == "relative" and before <= 0:
+        return Delta(None, unit, "not_comparable", "the period before is at zero")
+    change = _change(unit, now, before)
+    plausible = _plausible(unit, current, previous)
+    is_better = (change < 0) == (direction == "lower")
+    verdict: Verdict = "better" if is_better else "worse"
+    reason = None
+    if rounds_to_zero(change, unit):
+        verdict = "unchanged"
+    elif plausible is None or not plausible.excludes(0.0):
+        verdict, reason = "within_noise", _doubt(current, previous, of)
+    return Delta(
+        change,
+        unit,
+        verdict,
+        reason,
+        low=None if plausible is None else plausible.low,
+        high=None if plausible is None else plausible.high,
+        is_twofold=now != before and max(now, before) >= TWOFOLD * min(now, before),
+        basis=_basis(current, previous),
+    )
+
+
+def rounds_to_zero(change: float, unit: Unit) -> bool:
+    """True when a change is shown as zero.
+
+    >>> rounds_to_zero(0.004, "relative"), rounds_to_zero(-0.006, "relative"), rounds_to_zero(0.04, "pp")
+    (True, False, True)
+    """
+    shown = abs(change) * (100 if unit == "relative" else 1)
+    return float(f"{shown:.{SHOWN_DECIMALS[unit]}f}") == 0
+
+
+def _value(side: Measured | Count | None) -> float | None:
+    return side.rate if isinstance(side, Count) else None if side is None else side.value
+
+
+def _change(unit: Unit, now: float, before: float) -> float:
+    if unit == "relative":
+        return (now - before) / before
+    return (now - before) * (100 if unit == "pp" else 1)
+
+
+def _plausible(unit: Unit, now: Measured | Count, before: Measured | Count) -> Interval | None:
+    if isinstance(now, Count) and isinstance(before, Count):
+        return intervals.count_change(now, before)
+    if isinstance(now, Count) or isinstance(before, Count):
+        raise TypeError("A count is compared with a count.")
+    if now.value is None or before.value is None or now.interval is None or before.interval is None:
+        return None
+    sides = now.value, now.interval, before.value, before.interval
+    if unit == "relative":
+        return intervals.relative_difference(*sides)
+    plain, scale = intervals.difference(*sides), 100 if unit == "pp" else 1
+    return Interval(plain.low * scale, plain.high * scale)
+
+
+def _doubt(now: Measured | Count, before: Measured | Count, of: str) -> str:
+    """Why a change may be chance."""
+    if isinstance(now, Count) and isinstance(before, Count):
+        chance = intervals.chance_change(now, before)
+        if chance is not None and chance.excludes(0.0):
+            if min(len(now.by_day), len(before.by_day)) >= FEWEST_PAIRS:
+                return "single days changed too differently to tell"
+            return f"days differ by themselves, which takes {FEWEST_PAIRS} days or more to tell"
+    n, n_before = (side.value if isinstance(side, Count) else side.n for side in (now, before))
+    return f"{n:,} against {n_before:,} {of} are too few to tell"
+
+
+def _basis(now: Measured | Count, before: Measured | Count) -> str | None:
+    if not isinstance(now, Count) or not isinstance(before, Count):
+        return None
+    if abs(now.hours - before.hours) * 3600 < 1:
+        return None
+    lengths = (f"{hours:,.1f}".removesuffix(".0") for hours in (now.hours, before.hours))
+    return "per hour, {} h against {} h".format(*lengths)

@@ -1,0 +1,196 @@
+"""Who a website's visitors are: totals with their change, shares by dimension, and the course over time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final, Literal
+
+import pandas as pd
+
+from analytics.geo import countries
+from analytics.kpis import timeseries
+from analytics.kpis.intervals import Count as Counted
+from analytics.kpis.verdicts import Delta, verdict_on
+from analytics.scope.views import ResolvedView
+
+Count = Literal["visitors", "sessions", "page_views"]
+Dimension = Literal["country", "city", "device", "browser", "page"]
+
+COUNTS: Final[tuple[Count, ...]] = ("visitors", "sessions", "page_views")
+VALUE_COLUMNS: Final = (
+    "dimension",
+    "value",
+    "country_code",
+    "country",
+    "visitors",
+    "visitors_ratio",
+    "sessions",
+    "page_views",
+    "previous_visitors",
+    "change_ratio",
+    "change_low_ratio",
+    "change_high_ratio",
+    "verdict",
+    "reason",
+    "is_twofold",
+)
+SERIES_COLUMNS: Final = (
+    "period",
+    "bucket_index",
+    "bucket_start",
+    "bucket_end",
+    "aligned_start",
+    "is_complete",
+    *COUNTS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One count over the whole period.
+
+    Attributes:
+        value: How many; None where visitor data does not reach.
+        previous: The same of the period before; None when not compared.
+        delta: The change.
+        since: First local day that was counted, when not all of the period was; None otherwise.
+    """
+
+    value: int | None
+    previous: int | None
+    delta: Delta
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who the visitors of a period are.
+
+    Attributes:
+        totals: Visitors, sessions and page views.
+        values: One row per (dimension, value) with a visitor or page view in the period, most visitors first; see
+            `cached.visitor_breakdown` for the columns.
+    """
+
+    totals: Mapping[Count, Total]
+    values: pd.DataFrame
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nobody was there and nothing was viewed."""
+        return not any(total.value for total in self.totals.values())
+
+    def of(self, dimension: Dimension) -> pd.DataFrame:
+        """The values of one dimension, most visitors first."""
+        return self.values[self.values["dimension"] == dimension].reset_index(drop=True)
+
+    def differs(self, low: float, high: float) -> bool:
+        """True when a value changed otherwise than all visitors together.
+
+        Args:
+            low: Lower end of its change, relative; NaN when not known.
+            high: Upper end.
+        """
+        change = self.totals["visitors"].delta.change
+        return change is not None and (change < low or change > high)
+
+
+def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
+    """Totals and shares of a view.
+
+    Args:
+        rows: As in `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period at all.
+        resolved: What may be compared.
+    """
+    if rows is None:
+        nothing = Total(None, None, Delta(None, "relative", "off"))
+        return Audience(dict.fromkeys(COUNTS, nothing), pd.DataFrame(columns=list(VALUE_COLUMNS)))
+    is_read = resolved.visitors_comparability.is_shown
+    total = rows[rows["dimension"] == "total"].to_dict("records")[0]
+    totals = {name: _total(total, name, resolved) for name in COUNTS}
+    values = rows[
+        (rows["dimension"] != "total") & ((rows["visitors"] > 0) | (rows["page_views"] > 0))
+    ].reset_index(drop=True)
+    deltas = [_change(row, "visitors", resolved) for row in values.to_dict("records")]
+    everybody = int(total["visitors"])
+    has_country = values["dimension"].isin(["country", "city"])
+    values = values.assign(
+        country=[
+            countries.name_of(code) if has else ""
+            for code, has in zip(values["country_code"], has_country, strict=True)
+        ],
+        visitors_ratio=values["visitors"] / everybody if everybody else float("nan"),
+        previous_visitors=values["previous_visitors"].astype("float64")
+        if is_read
+        else pd.Series(float("nan"), index=values.index, dtype="float64"),
+        change_ratio=pd.Series([delta.change for delta in deltas], dtype="float64"),
+        change_low_ratio=pd.Series([delta.low for delta in deltas], dtype="float64"),
+        change_high_ratio=pd.Series([delta.high for delta in deltas], dtype="float64"),
+        verdict=pd.Series([delta.verdict for delta in deltas], dtype="str"),
+        reason=pd.Series([delta.reason for delta in deltas], dtype="str"),
+        is_twofold=pd.Series([delta.is_twofold for delta in deltas], dtype="bool"),
+    )
+    return Audience(totals, values[list(VALUE_COLUMNS)])
+
+
+def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
+    """One row per (period, bucket), sorted by both, with `SERIES_COLUMNS`; see `cached.visitor_timeseries`.
+
+    Args:
+        rows: As in `schemas.VISITOR_TIMESERIES`.
+        resolved: The periods.
+    """
+    sides = ("current",) if resolved.visitors_before is None else ("current", "previous")
+    parts = [_side(rows[rows["period"] == which], resolved, which) for which in sides]
+    return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
+
+
+def _total(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Total:
+    previous = int(row[f"previous_{name}"]) if resolved.visitors_comparability.is_shown else None
+    return Total(int(row[name]), previous, _change(row, name, resolved), resolved.visitors_since)
+
+
+def _change(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Delta:
+    """The change of a count; more is better."""
+    return verdict_on(
+        _counted(row, name, "", resolved.visitors.duration),
+        _counted(row, name, "previous_", resolved.previous.duration),
+        resolved.visitors_comparability,
+        unit="relative",
+        direction="higher",
+        of=name.replace("_", " "),
+    )
+
+
+def _counted(row: Mapping[Hashable, Any], name: Count, prefix: str, length: timedelta) -> Counted:
+    """A count of a row; sessions and page views come in bundles, one per visitor."""
+    return Counted(
+        int(row[f"{prefix}{name}"]),
+        length.total_seconds() / 3600,
+        row[f"{prefix}{name}_by_day"],
+        None if name == "visitors" else int(row[f"{prefix}visitors"]),
+    )
+
+
+def _side(rows: pd.DataFrame, resolved: ResolvedView, which: str) -> pd.DataFrame:
+    period = resolved.visitors if which == "current" else resolved.previous
+    drawn = replace(resolved, bucket=resolved.visitors_bucket)
+    zone = period.timezone
+    part = rows.sort_values("bucket_index", ignore_index=True)
+    starts = part["bucket_start"]
+    ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
+    edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
+    aligned = starts
+    if which == "previous":
+        aligned = timeseries.aligned(starts, resolved.visitors, period, resolved.visitors_bucket)
+    part = part.assign(
+        bucket_start=starts.dt.tz_convert(zone.key),
+        bucket_end=ends.dt.tz_convert(zone.key),
+        aligned_start=aligned.dt.tz_convert(zone.key),
+        is_complete=pd.Series(
+            [timeseries.is_complete(start, end, drawn, period) for start, end in edges], dtype="bool"
+        ),
+    )
+    return part[list(SERIES_COLUMNS)]

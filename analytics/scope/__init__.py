@@ -1,0 +1,1 @@
+"""What a viewer may look at, and when: access, tiers, periods, the opened view. No I/O and no state."""

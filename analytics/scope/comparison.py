@@ -1,0 +1,239 @@
+"""Comparison: which other period the one shown is compared with, and how their buckets line up. Pure.
+
+Owns the calendar arithmetic: no tier, no source, no clock (`now` is always an argument).
+
+The rules (data contract, section 4):
+
+- The period before "last N days" and of two dates is the same days N days earlier; that of a calendar range is the
+  calendar unit before: the month before the last one, and of this month so far the first days of the month before.
+- The same weekdays are the same days some whole weeks earlier: as few weeks as leave no overlap.
+- A chosen start gives as many days from there; they end before the range begins.
+- An edge that is a day's start becomes that day's start, whatever hour it has there, and only the running now moves by
+  the clock reading; where that reading does not exist, it is the last instant before the gap. The two sides never
+  overlap. Between whole days and the period before them there is no gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from analytics.scope import clock, periods
+from analytics.scope.buckets import bucket_starts
+from analytics.scope.clock import Bucket
+from analytics.scope.periods import Period, Range, parse_date
+
+Kind = Literal["off", "before", "weekdays", "chosen"]
+
+_DAY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the viewer compares with: the URL says it in a word, a date, or two dates.
+
+    Attributes:
+        kind: `off`; `before`, the period before; `weekdays`, the same weekdays some weeks earlier; `chosen`.
+        first: First day of the chosen days; None for the other kinds.
+        last: Their last day, as links with fixed dates say it; None for as many days as the range has.
+
+    Raises:
+        ValueError: A chosen comparison has no first day, another kind has one, or the last day lies before the first.
+    """
+
+    kind: Kind = "before"
+    first: date | None = None
+    last: date | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind == "chosen") != (self.first is not None):
+            raise ValueError("Chosen days, and they alone, have a first day.")
+        if self.last is not None and (self.first is None or self.last < self.first):
+            raise ValueError("The last day lies before the first one.")
+
+    @classmethod
+    def parse(cls, text: str) -> Comparison:
+        """The comparison that a URL's text names; `on` is an older word for `before`.
+
+        Raises:
+            ValueError: The text names none; the message says why.
+
+        >>> str(Comparison.parse("on")), str(Comparison.parse("2026-09-01")), Comparison.parse("weekdays").kind
+        ('before', '2026-09-01', 'weekdays')
+        """
+        if text in ("before", "on"):
+            return BEFORE
+        if text == "off":
+            return OFF
+        if text == "weekdays":
+            return WEEKDAYS
+        first, dots, last = text.partition("..")
+        try:
+            return cls("chosen", parse_date(first), parse_date(last) if dots else None)
+        except ValueError as error:
+            raise ValueError(f"Use off, before, weekdays or a date. {error}") from None
+
+    def __str__(self) -> str:
+        if self.first is None:
+            return self.kind
+        return f"{self.first}" if self.last is None else f"{self.first}..{self.last}"
+
+
+BEFORE: Final = Comparison("before")
+WEEKDAYS: Final = Comparison("weekdays")
+OFF: Final = Comparison("off")
+
+
+def compared_days(
+    comparison: Comparison, selected: Range, period: Period, now: datetime
+) -> tuple[date, date]:
+    """First and last day of the other side, both inclusive; a running period leaves the end of it out.
+
+    Args:
+        comparison: What to compare with; `off` gives the period before.
+        selected: The range shown.
+        period: What it is now, not cut at its start.
+        now: The moment.
+
+    >>> now = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
+    >>> for text in ("last-month", "7d"):
+    ...     shown = Range.parse(text)
+    ...     period = periods.resolve(shown, now, ZoneInfo("UTC"))
+    ...     print(*(periods.days_label(*compared_days(kind, shown, period, now)) for kind in (BEFORE, WEEKDAYS)), sep=", ")
+    1–30 Sep 2026, 27 Aug – 26 Sep 2026
+    13–19 Nov 2026, 13–19 Nov 2026
+    """
+    first, last = _days_shown(selected, period, now)
+    count = (last - first).days + 1
+    if comparison.first is not None:
+        return comparison.first, comparison.last or comparison.first + timedelta(days=count - 1)
+    if comparison.kind == "weekdays":
+        back = timedelta(days=-(-count // 7) * 7)
+        return first - back, last - back
+    if selected.unit is not None:
+        return periods.unit_dates(selected.unit, first - _DAY, period.week_start)
+    return first - timedelta(days=count), first - _DAY
+
+
+def latest_start(selected: Range, period: Period, now: datetime) -> date:
+    """The latest day that a chosen comparison can start on: as many days from there end before the range begins."""
+    first, last = _days_shown(selected, period, now)
+    return first - timedelta(days=(last - first).days + 1)
+
+
+def compared_period(comparison: Comparison, selected: Range, period: Period, now: datetime) -> Period | None:
+    """The other side of a comparison; None where the chosen days do not end before the range begins.
+
+    Args:
+        comparison: What to compare with; `off` gives the period before.
+        selected: The range shown.
+        period: What it is now, not cut at its start.
+        now: The moment.
+
+    >>> london = ZoneInfo("Europe/London")
+    >>> now = datetime.fromisoformat("2026-10-26T09:32:00+00:00")
+    >>> today = Range.parse("today")
+    >>> compared_period(BEFORE, today, periods.resolve(today, now, london), now).utc_bounds()
+    ('2026-10-24 23:00:00', '2026-10-25 09:30:00')
+    """
+    zone = period.timezone
+    first, _ = _days_shown(selected, period, now)
+    _, last = selected.dates_on(clock.local_day(now, zone), period.week_start)
+    first_compared, last_compared = compared_days(comparison, selected, period, now)
+    if last_compared >= first:
+        return None
+    before = shifted_period(period, (first - first_compared).days)
+    limit = clock.local_midnight(last_compared + _DAY, zone)
+    is_over = period.end == clock.local_midnight(last + _DAY, zone)
+    end = limit if is_over else min(before.end, limit)
+    return Period(before.start, max(before.start, end), zone, period.week_start)
+
+
+def _days_shown(selected: Range, period: Period, now: datetime) -> tuple[date, date]:
+    """First and last day of a range up to today, at least one."""
+    today = clock.local_day(now, period.timezone)
+    first, last = selected.dates_on(today, period.week_start)
+    return first, max(first, min(last, today))
+
+
+def shifted_period(period: Period, days: int) -> Period:
+    """The same days, `days` days earlier; an edge within a day moves by the clock reading."""
+    start, end = (_earlier(edge, days, period.timezone) for edge in (period.start, period.end))
+    return Period(start, max(start, end), period.timezone, period.week_start)
+
+
+def _earlier(edge: datetime, days: int, timezone: ZoneInfo) -> datetime:
+    day = clock.local_day(edge, timezone)
+    if edge == clock.local_midnight(day, timezone):
+        return clock.local_midnight(day - timedelta(days=days), timezone)
+    return shifted(edge, days, timezone)
+
+
+def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:
+    """The instant with the same local clock reading, that many days earlier, UTC.
+
+    Of two such instants the first; where the clock skips the reading, the end of the gap.
+    """
+    wall = instant.astimezone(timezone).replace(tzinfo=None, fold=0)
+    return clock.instant_of(wall - timedelta(days=days), timezone)
+
+
+def aligned_starts(
+    starts: Sequence[datetime], shown: Period, compared: Period, bucket: Bucket
+) -> tuple[datetime, ...]:
+    """Where to draw the buckets of the other side: one instant, UTC, within or after the period shown for each.
+
+    Hours and days stand at the same clock reading on the day of the same position. Weeks stand at the week of the same
+    position, because the two sides need not begin on the same weekday. Buckets that the period shown lacks stand after it.
+
+    Args:
+        starts: Where the buckets of the other side start, oldest first.
+        shown: The period shown.
+        compared: The other side.
+        bucket: Which kind.
+    """
+    zone = shown.timezone
+    if bucket != "week":
+        days = (shown.local_days()[0] - compared.local_days()[0]).days
+        return tuple(shifted(start, -days, zone) for start in starts)
+    places = list(bucket_starts(shown, bucket)) or [shown.start]
+    while len(places) < len(starts):
+        places.append(clock.next_bucket(places[-1], bucket, zone, shown.week_start))
+    return tuple(places[: len(starts)])
+
+
+def difference(shown: Period, compared: Period, bucket: Bucket) -> str | None:
+    """In which way two periods are not alike, in sentences; None when they have as many days of the same weekdays.
+
+    Args:
+        shown: The period shown.
+        compared: The other side.
+        bucket: What both are drawn in.
+
+    >>> at = [datetime.fromisoformat(f"2026-{day}T00:00:00+00:00") for day in ("10-01", "11-01", "09-01", "10-01")]
+    >>> october, september = Period(at[0], at[1], ZoneInfo("UTC")), Period(at[2], at[3], ZoneInfo("UTC"))
+    >>> difference(october, september, "day")
+    '31 days against 30: counts are compared per hour, and charts show the longer side to its end. Weekdays do not line up: Thu 1 Oct is compared with Tue 1 Sep.'
+    """
+    lengths = shown.day_count(), compared.day_count()
+    said = []
+    if lengths[0] != lengths[1]:
+        said.append(
+            "{} days against {}: counts are compared per hour, and charts show the longer side to its end.".format(
+                *lengths
+            )
+        )
+    first, other = shown.local_days()[0], compared.local_days()[0]
+    if not are_weekdays_aligned(shown, compared):
+        day, other_day = (f"{each:%a} {each.day} {each:%b}" for each in (first, other))
+        said.append(f"Weekdays do not line up: {day} is compared with {other_day}.")
+        said += ["In charts weeks stand in their order."] if bucket == "week" else []
+    return " ".join(said) or None
+
+
+def are_weekdays_aligned(shown: Period, compared: Period) -> bool:
+    """True when both begin on the same weekday."""
+    return (shown.local_days()[0] - compared.local_days()[0]).days % 7 == 0

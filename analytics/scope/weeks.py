@@ -1,0 +1,33 @@
+"""Weeks: the day that they begin with, and the days in their order. Pure.
+
+Apart from `analytics.scope.clock`, whose import decides the timezones of the whole process: settings need this, and services
+that emit import settings.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final, Literal
+
+WeekStart = Literal["monday", "sunday", "saturday"]
+
+FIRST_WEEKDAYS: Final[dict[WeekStart, int]] = {"monday": 0, "sunday": 6, "saturday": 5}
+"""The weekday that a week begins with, as `date.weekday` counts: 0 is Monday."""
+
+
+def week_of(day: date, week_start: WeekStart) -> date:
+    """The first day of the week that the day lies in.
+
+    >>> [f"{week_of(date(2026, 11, 26), start):%a %d}" for start in FIRST_WEEKDAYS]
+    ['Mon 23', 'Sun 22', 'Sat 21']
+    """
+    return day - timedelta(days=(day.weekday() - FIRST_WEEKDAYS[week_start]) % 7)
+
+
+def weekdays(week_start: WeekStart) -> tuple[int, ...]:
+    """The days of a week in their order, as `date.isoweekday` counts: 1 is Monday.
+
+    >>> weekdays("sunday")
+    (7, 1, 2, 3, 4, 5, 6)
+    """
+    return tuple((FIRST_WEEKDAYS[week_start] + day) % 7 + 1 for day in range(7))

@@ -1,0 +1,363 @@
+"""Settings from the environment: read once, checked once, secrets hidden from every repr.
+
+The app never knows whether Tinybird and Postgres are the real ones; these variables decide it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from analytics.errors import ConfigError
+from analytics.scope.weeks import WeekStart
+from analytics.settings.product_link import checked_template
+
+DEMO_EMAIL: Final = "demo@inbox-analytics.example"
+
+SHORTEST_METRICS_TOKEN: Final = 16
+"""Characters; anybody who reaches the web app may try."""
+
+_REMEDIES: Final = {
+    "TINYBIRD_HOST": "the API address of the workspace's region, such as https://api.us-east.aws.tinybird.co",
+    "TINYBIRD_READ_TOKEN": "a token that may read the pipes (`tb token ls`)",
+    "TINYBIRD_APPEND_TOKEN": "a token that may append to both data sources (`tb token ls`)",
+    "INBOX_ANALYTICS_SPOOL_DIR": "a directory on a local disk where events wait until they are sent",
+    "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
+}
+PORT: Final = 8501
+"""That `serve` listens on when nothing else is said."""
+Network = IPv4Network | IPv6Network
+_NETLOC: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
+_PLAIN_PATH: Final = re.compile(r"(/[A-Za-z0-9_-]+)*")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+
+
+def _unlimited_is_none(value: object) -> object:
+    return None if value == "unlimited" else value
+
+
+def _lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _separated(value: object) -> object:
+    return frozenset(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _without_service_link(value: object) -> object:
+    """The port; the default for what Kubernetes sets in every pod beside a Service called `inbox-analytics`."""
+    return PORT if isinstance(value, str) and value.startswith("tcp://") else value
+
+
+def _networks(value: object) -> object:
+    """Networks out of a text, separated by commas or spaces."""
+    if not isinstance(value, str):
+        return value
+    networks = []
+    for part in value.replace(",", " ").split():
+        try:
+            network = ip_network(part)
+        except ValueError:
+            raise ValueError(
+                "it must name networks, such as 10.0.0.0/8, without bits set behind the slash's number"
+            ) from None
+        if network.prefixlen == 0:
+            raise ValueError("it would trust everybody; name the networks of your proxies")
+        networks.append(network)
+    return tuple(networks)
+
+
+def web_address(value: str) -> str:
+    """An address as browsers write it: what they send is compared with it, letter for letter.
+
+    Raises:
+        ValueError: It is none, or more than one.
+    """
+    parts = urlsplit(value)
+    if parts.port == 0:  # reading it raises ValueError when it is no port at all
+        raise ValueError("its port cannot be 0")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it must start with http:// or https:// and name a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("it must be a plain address, without credentials or a query")
+    if any(not "!" <= character <= "~" for character in value):
+        raise ValueError("spaces and letters past ASCII are written as browsers send them: xn--… or %…")
+    if not _NETLOC.fullmatch(parts.netloc):
+        raise ValueError("a host has letters, digits, dots and hyphens alone")
+    netloc = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
+    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
+
+
+def with_plain_path(address: str) -> str:
+    """An address whose path is the same however it is written: it begins routes, cookies' paths and redirects.
+
+    Raises:
+        ValueError: Its path may be read as another one, or as a pattern.
+    """
+    if not _PLAIN_PATH.fullmatch(urlsplit(address).path):
+        raise ValueError("its path has letters, digits, hyphens, underscores and single slashes alone")
+    return address
+
+
+class Settings(BaseModel):
+    """What the environment says. Build it with `load_settings`.
+
+    Attributes:
+        tinybird_host: Base URL without a trailing slash.
+        tinybird_read_token: Reads the pipes.
+        tinybird_append_token: Sends events; None where nothing is sent.
+        tinybird_admin_token: Deletes only; None where nothing is deleted.
+        tinybird_daily_queries: Queries a day that the Tinybird plan includes; None for `unlimited`, as on the
+            local stack.
+        database_url: Postgres, with its password.
+        state_dir: Where the command line keeps what it must remember: watermarks, journals and receipts of purges.
+        spool_dir: Where an emitter's events wait until they are sent; None where nothing is emitted.
+        grace_days: Days between the end of a subscription and the purge that `retention` does.
+        week_start: The day that weeks begin with, in ranges, weekly buckets and the heatmap.
+        demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
+        demo_email: Who the demo viewer is.
+        conversation_url: Template of a conversation's address in the product (`analytics.settings.product_link`); None for no links.
+        public_url: Where browsers find the dashboard, without a trailing slash; None where it is not said.
+        oidc_metadata_url: The identity provider's document, ending in `/.well-known/openid-configuration`; None where
+            sign-in is configured in `.streamlit/secrets.toml`, or not at all.
+        oidc_client_id: What the provider knows this dashboard by.
+        oidc_client_secret: Proves it.
+        oidc_verified_issuers: Issuers whose addresses count as verified although they send no `email_verified`.
+        cookie_secret: Signs the cookies that say who signed in.
+        sign_in_hours: How long a sign-in holds.
+        address: That `serve` listens on; an IP address.
+        port: That `serve` listens on; 0 takes any free one.
+        trusted_proxies: Networks whose word is taken for who sent a request, and by which scheme.
+        log: How lines of the log look; None means text on a terminal, JSON elsewhere.
+        metrics_port: A port of its own for `/metrics`; None for none.
+        metrics_address: Where that port listens.
+        metrics_token: What `/metrics` asks for, on either port; None where the web app's port has no `/metrics`.
+    """
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    tinybird_host: str = Field(validation_alias="TINYBIRD_HOST")
+    tinybird_read_token: SecretStr = Field(validation_alias="TINYBIRD_READ_TOKEN")
+    tinybird_append_token: SecretStr | None = Field(default=None, validation_alias="TINYBIRD_APPEND_TOKEN")
+    tinybird_admin_token: SecretStr | None = Field(default=None, validation_alias="TINYBIRD_ADMIN_TOKEN")
+    tinybird_daily_queries: Annotated[int | None, BeforeValidator(_unlimited_is_none)] = Field(
+        default=1000, ge=1, validation_alias="TINYBIRD_DAILY_QUERIES"
+    )
+    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
+    state_dir: Path = Field(default=Path(".inbox-analytics"), validation_alias="INBOX_ANALYTICS_STATE_DIR")
+    spool_dir: Path | None = Field(default=None, validation_alias="INBOX_ANALYTICS_SPOOL_DIR")
+    grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
+    week_start: Annotated[WeekStart, BeforeValidator(_lower_case)] = Field(
+        default="monday", validation_alias="INBOX_ANALYTICS_WEEK_START"
+    )
+    demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
+    demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
+    conversation_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_CONVERSATION_URL")
+    public_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_PUBLIC_URL")
+    oidc_metadata_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_METADATA_URL")
+    oidc_client_id: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_ID")
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_SECRET"
+    )
+    oidc_verified_issuers: Annotated[frozenset[str], BeforeValidator(_separated)] = Field(
+        default=frozenset(), validation_alias="INBOX_ANALYTICS_OIDC_VERIFIED_ISSUERS"
+    )
+    cookie_secret: SecretStr | None = Field(default=None, validation_alias="INBOX_ANALYTICS_COOKIE_SECRET")
+    sign_in_hours: float = Field(
+        default=12, gt=0, le=720, allow_inf_nan=False, validation_alias="INBOX_ANALYTICS_SIGN_IN_HOURS"
+    )
+    address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_ADDRESS")
+    port: Annotated[int, BeforeValidator(_without_service_link)] = Field(
+        default=PORT, ge=0, le=65535, validation_alias="INBOX_ANALYTICS_PORT"
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
+        default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        validation_alias="INBOX_ANALYTICS_TRUSTED_PROXIES",
+    )
+    log: Literal["json", "text"] | None = Field(default=None, validation_alias="INBOX_ANALYTICS_LOG")
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, validation_alias="INBOX_ANALYTICS_METRICS_PORT"
+    )
+    metrics_address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_METRICS_ADDRESS")
+    metrics_token: SecretStr | None = Field(default=None, validation_alias="INBOX_ANALYTICS_METRICS_TOKEN")
+
+    @property
+    def longest_sign_in(self) -> timedelta:
+        """How long a sign-in holds."""
+        return timedelta(hours=self.sign_in_hours)
+
+    @field_validator("tinybird_host", "public_url", "oidc_metadata_url")
+    @classmethod
+    def _is_a_web_address(cls, value: str) -> str:
+        return web_address(value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _has_a_plain_path(cls, value: str) -> str:
+        return with_plain_path(value)
+
+    @field_validator("conversation_url")
+    @classmethod
+    def _names_a_conversation(cls, value: str) -> str:
+        return checked_template(value)
+
+    @field_validator("address")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        try:
+            return str(ip_address("127.0.0.1" if value == "localhost" else value))
+        except ValueError:
+            raise ValueError("it must be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+    @field_validator("demo")
+    @classmethod
+    def _demo_is_local(cls, value: bool, info: ValidationInfo) -> bool:
+        """The demo lets everybody in as staff, so it never runs on data that is not of this machine."""
+        if not value:
+            return value
+        # Loaded here: it needs both drivers, and a service that only emits does without that of Postgres.
+        from analytics.settings.demo_mode import is_http_here, is_postgres_here
+
+        # An address that is not usable is missing here, and is reported already.
+        host, database = info.data.get("tinybird_host"), info.data.get("database_url")
+        elsewhere = "the demo runs on the local stack alone; unset it where {} is another machine"
+        if host is not None and not is_http_here(host):
+            raise ValueError(elsewhere.format("TINYBIRD_HOST"))
+        if database is not None and not is_postgres_here(database.get_secret_value()):
+            raise ValueError(
+                elsewhere.format("DATABASE_URL") + ", also by PGHOST, PGHOSTADDR or a service of libpq"
+            )
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _token_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_METRICS_TOKEN:
+            raise ValueError(
+                f"it has to be random, {SHORTEST_METRICS_TOKEN} characters or more (`openssl rand -hex 16`)"
+            )
+        return value
+
+    @field_validator("tinybird_read_token", "tinybird_append_token", "tinybird_admin_token", "metrics_token")
+    @classmethod
+    def _token_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        token = "" if value is None else value.get_secret_value()
+        if any(not "!" <= character <= "~" for character in token):
+            raise ValueError("a token has neither spaces nor letters past ASCII")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_postgres(cls, value: SecretStr) -> SecretStr:
+        if urlsplit(value.get_secret_value()).scheme not in _POSTGRES_SCHEMES:
+            raise ValueError("it must start with postgresql://")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class EmitterSettings:
+    """What a service that only emits has to set. Build it with `load_emitter_settings`; attributes as `Settings`."""
+
+    tinybird_host: str
+    tinybird_append_token: SecretStr
+    spool_dir: Path
+    tinybird_admin_token: SecretStr | None
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process.
+
+    Args:
+        environ: Variables to read, blank ones counting as absent; None means the process's own.
+
+    Raises:
+        ConfigError: One or more variables are missing or unusable. Each is named with what it should be; no value
+            is repeated, because it may be a secret.
+    """
+    variables = os.environ if environ is None else environ
+    try:
+        return Settings.model_validate(present_variables(variables))
+    except ValidationError as error:
+        problems = _problems(error)
+    raise ConfigError(
+        "The environment is not complete: " + "; ".join(sorted(problems.values())) + ".",
+        "Set the variables and start again, or run `inbox-analytics demo`, which brings its own.",
+    )
+
+
+def load_emitter_settings(environ: Mapping[str, str] | None = None) -> EmitterSettings:
+    """The settings of a process that emits: it reads neither pipes nor Postgres.
+
+    Args:
+        environ: As for `load_settings`.
+
+    Raises:
+        ConfigError: As for `load_settings`.
+    """
+    variables = os.environ if environ is None else environ
+    present = present_variables(variables)
+    needed = ("TINYBIRD_HOST", "TINYBIRD_APPEND_TOKEN", "INBOX_ANALYTICS_SPOOL_DIR")
+    found = problems_of(variables)
+    problems = [_problem(name, "missing", "") for name in needed if name not in present]
+    problems += [
+        found[name] for name in (*needed, "TINYBIRD_ADMIN_TOKEN") if name in present and name in found
+    ]
+    if problems:
+        raise ConfigError(
+            "The environment is not complete: " + "; ".join(sorted(problems)) + ".",
+            "Set the variables and start again.",
+        )
+    host, append, spool_dir = (present[name] for name in needed)
+    admin = present.get("TINYBIRD_ADMIN_TOKEN")
+    return EmitterSettings(
+        host.rstrip("/"), SecretStr(append), Path(spool_dir), None if admin is None else SecretStr(admin)
+    )
+
+
+def present_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are read here and set there, without surrounding spaces; blank ones count as absent."""
+    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
+    stripped = {name: environ.get(name, "").strip() for name in names}
+    return {name: value for name, value in stripped.items() if value}
+
+
+def problems_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with each variable that is missing or unusable, in words, without its value; empty if none is."""
+    try:
+        Settings.model_validate(present_variables(environ))
+    except ValidationError as error:
+        return _problems(error)
+    return {}
+
+
+def _problems(error: ValidationError) -> dict[str, str]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return {
+        str(detail["loc"][0]): _problem(str(detail["loc"][0]), detail["type"], detail["msg"])
+        for detail in details
+    }
+
+
+def _problem(name: str, kind: str, message: str) -> str:
+    if kind == "missing":
+        return f"{name} is missing ({_REMEDIES[name]})"
+    return f"{name} is not usable: {message.removeprefix('Value error, ').rstrip('.')}"

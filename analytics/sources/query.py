@@ -1,0 +1,152 @@
+"""How a question is put and its answer checked: bounds, buckets, offsets, frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import pandas as pd
+
+from analytics.readings import Answer, Question
+from analytics.schemas import Schema
+from analytics.scope import clock
+from analytics.scope.buckets import bucket_starts
+from analytics.scope.clock import Bucket
+from analytics.scope.periods import Period
+from analytics.transports.postgres import Parameter as SqlParameter
+from analytics.transports.postgres import Postgres
+from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import Parameter as PipeParameter
+from analytics.transports.tinybird_messages import PipeAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Both periods as pipes take them: UTC texts, ends exclusive. The previous one may be empty.
+
+    Attributes:
+        date_from: Start of the period shown.
+        date_to: End of the period shown.
+        prev_date_from: Start of the period before.
+        prev_date_to: End of the period before.
+    """
+
+    date_from: str
+    date_to: str
+    prev_date_from: str
+    prev_date_to: str
+
+    @classmethod
+    def of(cls, current: Period, previous: Period | None) -> Bounds:
+        """Both periods; None for a period before that is not asked for, which is then empty."""
+        date_from, date_to = current.utc_bounds()
+        before = (date_from, date_from) if previous is None else previous.utc_bounds()
+        return cls(date_from, date_to, *before)
+
+    def params(self) -> dict[str, str]:
+        """The four pipe parameters."""
+        return {
+            "date_from": self.date_from,
+            "date_to": self.date_to,
+            "prev_date_from": self.prev_date_from,
+            "prev_date_to": self.prev_date_to,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Where the buckets of both periods start, as pipes take them: Unix seconds, separated by commas.
+
+    Attributes:
+        starts: Of the period shown; empty for an empty period.
+        prev_starts: Of the period before; empty when that is not asked for.
+    """
+
+    starts: str
+    prev_starts: str
+
+    @classmethod
+    def of(cls, bucket: Bucket, current: Period, previous: Period | None) -> Buckets:
+        """The local hours, days or weeks of both periods; None for a period before that is not asked for."""
+        before = () if previous is None else bucket_starts(previous, bucket)
+        return cls(clock.unix_seconds(bucket_starts(current, bucket)), clock.unix_seconds(before))
+
+    def params(self) -> dict[str, str]:
+        """The two pipe parameters, without that of a period that has no buckets."""
+        given = {"bucket_starts": self.starts, "prev_bucket_starts": self.prev_starts}
+        return {name: starts for name, starts in given.items() if starts}
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """The offsets from UTC of a timezone, as pipes take them (`clock.offset_params`).
+
+    Attributes:
+        starts: Since when each of them holds: Unix seconds, separated by commas.
+        seconds: Local clock minus UTC, in seconds, separated by commas.
+    """
+
+    starts: str
+    seconds: str
+
+    @classmethod
+    def of(cls, *read: Period) -> Offsets:
+        """Those in effect between the earliest and the latest instant of the periods, which share a timezone."""
+        start, end = min(each.start for each in read), max(each.end for each in read)
+        params = clock.offset_params(start, end, read[0].timezone)
+        return cls(params["offset_starts"], params["offset_seconds"])
+
+    def params(self) -> dict[str, str]:
+        """The two pipe parameters."""
+        return {"offset_starts": self.starts, "offset_seconds": self.seconds}
+
+
+def pipe_frame(
+    tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter]
+) -> Answer[pd.DataFrame]:
+    """The rows of a pipe, checked against its promise."""
+    answer = tinybird.query_pipe(schema.resource, params)
+    frame = schema.frame((column["name"] for column in answer.meta), answer.rows)
+    return Answer(frame, answer.read_at, pipe_question(schema, answer))
+
+
+def pipe_question(schema: Schema, answer: PipeAnswer) -> tuple[Question]:
+    """What a pipe was asked, by its answer."""
+    return (Question("Tinybird pipe", schema.resource, answer.params),)
+
+
+def series_frame(
+    tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter], buckets: Buckets
+) -> Answer[pd.DataFrame]:
+    """The rows of a pipe with a row per period and bucket, checked to be the buckets that were asked for.
+
+    A pipe of another version ignores parameters that it does not know, and would answer with days of UTC.
+    """
+    answer = pipe_frame(tinybird, schema, params)
+    for which, expected in (("current", buckets.starts), ("previous", buckets.prev_starts)):
+        rows = answer.value[answer.value["period"] == which].sort_values("bucket_index")
+        if clock.unix_seconds(start.to_pydatetime() for start in rows["bucket_start"]) != expected:
+            raise schema.mismatch("it has other buckets than those asked for")
+    return answer
+
+
+def sql_frame(
+    postgres: Postgres, schema: Schema, statement: str, params: Mapping[str, SqlParameter]
+) -> Answer[pd.DataFrame]:
+    """The rows of a statement, checked against its promise."""
+    answer = postgres.read(schema.resource, statement, params)
+    sent = {name: str(value) for name, value in params.items() if value is not None}
+    question = Question("Postgres query", schema.resource, sent)
+    return Answer(schema.frame(answer.columns, answer.rows), answer.read_at, (question,))
+
+
+def text_or_none(value: object) -> str | None:
+    """A text cell; None for an empty one."""
+    return value if isinstance(value, str) else None
+
+
+def instant_or_none(value: object) -> datetime | None:
+    """A timestamp cell; None for an empty one."""
+    return None if pd.isna(cast("pd.Timestamp", value)) else cast("pd.Timestamp", value).to_pydatetime()

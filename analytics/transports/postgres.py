@@ -1,0 +1,372 @@
+"""Transport to Postgres: bound-parameter reads over one engine. Knows SQL as text, and no table by name.
+
+Every read is one read-only transaction with a statement timeout. Nothing here depends on a startup option or a
+prepared statement, so that a pooler (PgBouncer and its kin) may stand in between. Every failure becomes one of
+`analytics.errors`, here and only here; the address, which holds a password, is never in one.
+
+A connection that was dropped in silence is given up on this side: see `analytics.transports.postgres_connection`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Self, TypeVar, cast
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine, event, exc, text
+from sqlalchemy.engine import URL, Connection, CursorResult, Dialect, Engine, make_url
+
+from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.numbers import in_words
+from analytics.settings import Settings
+from analytics.telemetry import timed
+from analytics.transports.postgres_connection import (
+    KEEPALIVE,
+    BoundedConnection,
+    ServerSilentError,
+    answered_within,
+)
+
+Value = str | int | float | bool | datetime | None
+"""What comes back; timestamps are aware."""
+
+T = TypeVar("T")
+
+Parameter = str | int | float | bool | datetime | Sequence[str] | None
+
+FETCH_ROWS: Final = 2000
+"""Rows of one step of a stream: what is in memory at a time."""
+
+RECYCLE_SECONDS: Final = 1800
+"""A pooled connection is replaced at this age."""
+
+_LIMIT: Final = text(
+    "SELECT set_config('statement_timeout', :statement, true), "
+    "set_config('idle_in_transaction_session_timeout', :idle, true)"
+)
+_CANCELED: Final = "57014"
+_IDLE_FOR_TOO_LONG: Final = "25P03"
+_MISSING_PRIVILEGE: Final = "42501"
+_MISSING_OBJECTS: Final = frozenset({"42P01", "42703", "3F000", "42883"})
+_CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs, then try again."
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long things may take, in seconds.
+
+    Attributes:
+        connect: Opening a connection; whole seconds, for each host of the address.
+        ping: The test of a pooled connection before use. One that does not answer is replaced, so that a path that was
+            dropped while the connection lay idle costs its first reader this much.
+        pool: The wait for a connection while all are in use.
+        statement: A statement of a read; the server stops it.
+        read: A whole read, seen from here, whatever server and network do.
+        step: A step of a stream; the first one may have to sort a large table. The server stops it.
+        idle: Between two steps of a stream; the server ends it. Between two statements of a read: `read`.
+        hanging: How long a server on which new connections hang is not asked again, so that pages answer at once meanwhile.
+    """
+
+    connect: int = 3
+    ping: float = 3.0
+    pool: float = 5.0
+    statement: float = 8.0
+    read: float = 10.0
+    step: float = 120.0
+    idle: float = 600.0
+    hanging: float = 10.0
+
+
+LIMITS: Final = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class QueryAnswer:
+    """What a query answered.
+
+    Attributes:
+        rows: One mapping per row.
+        columns: Column names, also when there is no row.
+        read_at: When the answer arrived, UTC.
+    """
+
+    rows: list[Mapping[str, Value]]
+    columns: tuple[str, ...]
+    read_at: datetime
+
+
+class Postgres:
+    """A client of one database. Safe to share between threads; close it when done.
+
+    Args:
+        url: `postgresql://…`, with its password.
+        limits: How long things may take.
+
+    Raises:
+        ConfigError: The address cannot be read.
+    """
+
+    def __init__(self, url: str, limits: Limits = LIMITS) -> None:
+        self._limits = limits
+        self._engine = _engine(url, limits)
+        self._hangs_until = self._answered_at = 0.0
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Postgres:
+        """The client that the settings describe. Connects on the first read."""
+        return cls(settings.database_url.get_secret_value())
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    @timed("postgres")
+    def read(self, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
+        """The rows of a statement, read in one read-only transaction.
+
+        Args:
+            name: What the query is called in this project, for errors.
+            statement: SQL with `:name` placeholders; never built from values.
+            params: The values.
+
+        Raises:
+            SourceUnavailable: No connection, a broken one, the statement timeout, or no answer at all.
+            SourceRejected: Postgres refused the statement: a missing grant, a value it cannot take.
+            SchemaMismatch: A table or column is not there.
+        """
+        if time.monotonic() < self._hangs_until:
+            raise SourceUnavailable(
+                f"Postgres does not answer and is left alone for {in_words(self._limits.hanging)}.",
+                _CHECK_URL,
+                source="postgres",
+                resource=name,
+            )
+        rows, columns = self._answered(name, self._limits.read, lambda: self._rows(name, statement, params))
+        try:
+            return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
+        except OverflowError:
+            raise SchemaMismatch(
+                f"Postgres' answer to {name} holds a time before the year 1.",
+                "Correct it in the chat product's database.",
+                source="postgres",
+                resource=name,
+            ) from None
+
+    def stream(
+        self, name: str, statement: str, params: Mapping[str, Parameter]
+    ) -> Iterator[Sequence[Sequence[Value]]]:
+        """The rows of a statement, `FETCH_ROWS` at a time, in constant memory, whatever their number.
+
+        All of them come from one read-only transaction over a server-side cursor; it ends with the iteration. The
+        values stand in the order of the columns.
+
+        Args:
+            name: What the query is called in this project, for errors.
+            statement: SQL with `:name` placeholders; never built from values.
+            params: The values.
+
+        Raises:
+            SourceError: As `read`, on any step. A step that hears nothing from the server for longer than a step may
+                take closes the connection.
+        """
+        seconds = self._limits.step + self._limits.read
+        connection, result = self._answered(name, seconds, lambda: self._cursor(name, statement, params))
+        parts = iter(result.partitions(FETCH_ROWS))
+        is_at_end = False
+        try:
+            while (part := self._answered(name, seconds, lambda: next(parts, None))) is not None:
+                yield cast("Sequence[Sequence[Value]]", part)
+            is_at_end = True
+        finally:
+            with answered_within(self._limits.read), suppress(exc.SQLAlchemyError, psycopg.Error):
+                if not is_at_end:  # closed without a word to the server, which may not hear it any more
+                    connection.invalidate()
+                result.close()
+                connection.close()
+
+    def _cursor(
+        self, name: str, statement: str, params: Mapping[str, Parameter]
+    ) -> tuple[Connection, CursorResult[tuple[Value, ...]]]:
+        connection = self._connected(name)
+        try:
+            _limit(connection, self._limits.step, self._limits.idle)
+            streaming = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS)
+            return connection, streaming.execute(text(statement), dict(params))
+        except BaseException:
+            connection.close()
+            raise
+
+    def _rows(
+        self, name: str, statement: str, params: Mapping[str, Parameter]
+    ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
+        with self._connected(name) as connection:
+            _limit(connection, self._limits.statement, self._limits.read)
+            result = connection.execute(text(statement), dict(params))
+            columns = tuple(result.keys())
+            return [dict(row) for row in result.mappings()], columns
+
+    def _connected(self, name: str) -> Connection:
+        try:
+            return self._engine.connect()
+        except (AssertionError, ValueError):  # how SQLAlchemy says that it cannot read the server's version
+            raise SchemaMismatch(
+                "The server in DATABASE_URL does not say which version of PostgreSQL it is.",
+                "Point DATABASE_URL at the chat product's PostgreSQL; products that only resemble it are not read.",
+                source="postgres",
+                resource=name,
+            ) from None
+
+    def _answered(self, name: str, seconds: float, call: Callable[[], T]) -> T:
+        """What a call of the driver returns; its errors as ours, and a server that hangs noted."""
+        began = time.monotonic()
+        try:
+            with answered_within(seconds):
+                answer = call()
+        except (exc.SQLAlchemyError, psycopg.Error) as error:
+            original = _original(error)
+            is_silent = isinstance(original, ServerSilentError)
+            is_new = isinstance(original, psycopg.errors.ConnectionTimeout) or (
+                isinstance(original, ServerSilentError) and not original.has_answered
+            )
+            if is_new and self._answered_at < began:
+                self._hangs_until = time.monotonic() + self._limits.hanging
+            raise (_unanswered(name, seconds) if is_silent else translated(error, name)) from None
+        self._answered_at = time.monotonic()
+        return answer
+
+
+def _limit(connection: Connection, statement_seconds: float, idle_seconds: float) -> None:
+    """Has the server itself stop what takes too long in this transaction, and end it when its reader is gone."""
+    limits = {"statement": statement_seconds, "idle": idle_seconds}
+    connection.execute(_LIMIT, {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()})
+
+
+def _engine(url: str, limits: Limits) -> Engine:
+    try:
+        address = make_url(url).set(drivername="postgresql+psycopg")
+        engine = create_engine(
+            address,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=5,
+            pool_timeout=limits.pool,
+            pool_recycle=RECYCLE_SECONDS,
+            hide_parameters=True,
+            execution_options={"postgresql_readonly": True},
+            connect_args={
+                **_keepalive(address),
+                "connect_timeout": limits.connect,
+                "application_name": "inbox-analytics",
+                "prepare_threshold": None,
+            },
+        )
+        # As libpq reads it once it connects: options that it does not know, broken escapes.
+        make_conninfo(**address.get_dialect()().create_connect_args(address)[1])
+    except (exc.SQLAlchemyError, psycopg.Error, ValueError):
+        raise ConfigError(
+            "DATABASE_URL cannot be read as an address.", "Use postgresql://user:password@host:port/database."
+        ) from None
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        _dialect: Dialect, _record: object, args: list[Any], params: dict[str, Any]
+    ) -> BoundedConnection:
+        began = time.monotonic()
+        try:
+            connection = BoundedConnection.connect(*args, **params)
+        except psycopg.OperationalError:
+            if time.monotonic() - began < limits.connect:
+                raise
+            # Also where the time went into resolving the name, of which psycopg knows nothing.
+            raise psycopg.errors.ConnectionTimeout("connecting took too long") from None
+        connection.ping_seconds = limits.ping
+        return connection
+
+    return engine
+
+
+def _keepalive(address: URL) -> Mapping[str, int]:
+    """How a silent path is noticed by the system; nothing of ours where the address says anything about it."""
+    return {} if KEEPALIVE.keys() & address.query.keys() else KEEPALIVE
+
+
+def _unanswered(name: str, seconds: float) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"Postgres does not answer: {name} waited {seconds:.0f} seconds.",
+        _CHECK_URL,
+        source="postgres",
+        resource=name,
+    )
+
+
+def _with_utc(row: dict[str, Value]) -> dict[str, Value]:
+    return {
+        key: value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo is not None else value
+        for key, value in row.items()
+    }
+
+
+def _original(error: exc.SQLAlchemyError | psycopg.Error) -> BaseException:
+    return (error.orig or error) if isinstance(error, exc.DBAPIError) else error
+
+
+def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceError:
+    """What an error of the driver means here, without a word of its text: that may hold the address or a value.
+
+    Args:
+        error: As raised by SQLAlchemy or psycopg.
+        name: What was read.
+    """
+    original = _original(error)
+    sqlstate = original.sqlstate if isinstance(original, psycopg.Error) else None
+    if sqlstate == _CANCELED:
+        return SourceUnavailable(
+            f"Postgres did not finish {name} in time.",
+            "Try again, or choose a shorter range.",
+            source="postgres",
+            resource=name,
+        )
+    if sqlstate in _MISSING_OBJECTS:
+        return SchemaMismatch(
+            f"Postgres has no such table or column for {name} (SQLSTATE {sqlstate}).",
+            "Check that DATABASE_URL is the chat product's database and that its schema is as documented.",
+            source="postgres",
+            resource=name,
+        )
+    if sqlstate == _MISSING_PRIVILEGE:
+        return SourceRejected(
+            f"Postgres refused {name}: the dashboard's role may not read a table (SQLSTATE {sqlstate}).",
+            "GRANT SELECT on the product's tables to the role in DATABASE_URL.",
+            source="postgres",
+            resource=name,
+        )
+    if isinstance(original, exc.TimeoutError):
+        return SourceUnavailable(
+            "Every connection to Postgres is in use.",
+            "Try again in a moment.",
+            source="postgres",
+            resource=name,
+        )
+    is_away = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError)
+    # What libpq could not read; what the server itself refuses has an SQLSTATE.
+    is_garbled = sqlstate is None and type(original) in {psycopg.DatabaseError, psycopg.InternalError}
+    if is_away or is_garbled or sqlstate == _IDLE_FOR_TOO_LONG:
+        return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)
+    reason = f"SQLSTATE {sqlstate}" if sqlstate else type(error).__name__
+    return SourceRejected(
+        f"Postgres refused {name} ({reason}).",
+        "This is a fault of the dashboard or of the database's schema: report it with the time it happened.",
+        source="postgres",
+        resource=name,
+    )

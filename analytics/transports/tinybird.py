@@ -1,0 +1,394 @@
+"""Transport to Tinybird: query a pipe, send events, manage. Knows HTTP, and no pipe by name.
+
+Tokens travel in the `Authorization` header and nowhere else. Parameters that are None are left out: an empty string
+would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.errors`, here and only here.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final, Literal, Self, TypeVar
+from urllib.parse import urlencode
+
+import httpx2
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
+
+from analytics.errors import ConfigError, SourceError, SourceUnavailable
+from analytics.settings import Settings
+from analytics.telemetry import timed
+from analytics.transports.http_client import bounded_client
+from analytics.transports.redaction import scrubbed
+from analytics.transports.throttled_log import Complaints
+from analytics.transports.tinybird_messages import (
+    Ingested,
+    Parameter,
+    PipeAnswer,
+    Row,
+    ahead_seconds,
+    error_text,
+    events_body,
+    ingested,
+    json_object,
+    mismatch,
+    ndjson_batches,
+    pipe_answer,
+    query_text,
+    refusal,
+    retry_after_seconds,
+)
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS: Final = 3
+"""A read is tried at most twice more."""
+
+MAX_TOTAL_WAIT_SECONDS: Final = 10.0
+"""No retry starts later than this after the first attempt began, whatever `Retry-After` says."""
+
+FIRST_BACKOFF_SECONDS: Final = 0.25
+TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0)
+
+MAX_ADDRESS_CHARACTERS: Final = 4000
+"""Parameters longer than this go as the body of a POST: proxies cut addresses at about twice as much."""
+
+DOWN_SECONDS: Final = 10.0
+"""How long a server that did not answer is not asked for a pipe again, so that pages answer at once meanwhile."""
+
+_LOG = logging.getLogger(__name__)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_TOKEN_VARIABLES: Final = {
+    "read": "TINYBIRD_READ_TOKEN",
+    "append": "TINYBIRD_APPEND_TOKEN",
+    "admin": "TINYBIRD_ADMIN_TOKEN",
+}
+_CHECK_HOST: Final = "Check TINYBIRD_HOST and that the server runs, then try again."
+TokenKind = Literal["read", "append", "admin"]
+
+
+class Tinybird:
+    """A client of one workspace. Safe to share between threads; close it when done.
+
+    Args:
+        host: Base URL.
+        read_token: Reads pipes.
+        append_token: Sends events; None where nothing is sent.
+        admin_token: Deletes rows; None where nothing is deleted.
+        transport: Replaces the network in tests.
+        on_query: Called once per query sent, with the time and the pipe: what a daily budget counts.
+        timeout: How long to wait to connect, and for anything of an answer; the whole of it: `bounded_answer`. The
+            connection is closed after that; one that lay idle for 5 s is never used again.
+        sleep: Waits between attempts.
+        monotonic: Measures how long a server that does not answer is left alone.
+
+    Attributes:
+        ahead_seconds: How far the server's clock is before ours, by the newest answer's `Date` (whole seconds);
+            None before the first answer, and when it had none.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        read_token: str,
+        append_token: str | None = None,
+        admin_token: str | None = None,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        on_query: Callable[[datetime, str], None] | None = None,
+        timeout: httpx2.Timeout = TIMEOUT,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tokens: dict[TokenKind, str | None] = {
+            "read": read_token,
+            "append": append_token,
+            "admin": admin_token,
+        }
+        try:
+            self._client = bounded_client(host, timeout, transport)
+        except httpx2.InvalidURL:
+            raise _unusable_host() from None
+        self._complaints = Complaints(_LOG, logging.WARNING)
+        self._on_query = on_query
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._down: tuple[float, SourceUnavailable] | None = None
+        self._answered_at = -math.inf
+        self.ahead_seconds: float | None = None
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        on_query: Callable[[datetime, str], None] | None = None,
+    ) -> Tinybird:
+        """The client that the settings describe."""
+        append, admin = settings.tinybird_append_token, settings.tinybird_admin_token
+        return cls(
+            settings.tinybird_host,
+            settings.tinybird_read_token.get_secret_value(),
+            None if append is None else append.get_secret_value(),
+            None if admin is None else admin.get_secret_value(),
+            transport=transport,
+            on_query=on_query,
+        )
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def query_pipe(self, name: str, params: Mapping[str, Parameter]) -> PipeAnswer:
+        """The rows of a pipe's endpoint. Retried at most twice when the source is unavailable.
+
+        A server that could not be reached or did not answer is not asked for the next `DOWN_SECONDS`: what one reader
+        waited for, the others need not. One that answered anybody meanwhile, be it with 429 or 500, is asked on.
+
+        Args:
+            name: The pipe.
+            params: Its parameters; None means "not given" and is left out.
+
+        Raises:
+            SourceUnavailable: Network, timeout, 429 or 5xx, after the retries.
+            SourceRejected: Wrong token, no such pipe, bad parameter.
+            SchemaMismatch: Not the JSON that a pipe answers.
+        """
+        return self._queried(name, f"/v0/pipes/{_checked_name(name)}.json", "read", query_text(params))
+
+    def query_sql(self, name: str, statement: str) -> PipeAnswer:
+        """The rows of a statement, for what no pipe may read. Retried and left alone as `query_pipe`.
+
+        Args:
+            name: What the query is called in this project, for errors and the budget.
+            statement: SQL without FORMAT; never built from values.
+
+        Raises:
+            ConfigError: There is no admin token.
+            SourceError: As for `query_pipe`.
+        """
+        return self._queried(name, "/v0/sql", "admin", {"q": f"{statement} FORMAT JSON"})
+
+    @property
+    def has_admin_token(self) -> bool:
+        """Whether `query_sql` can be asked, and rows can be deleted."""
+        return bool(self._tokens["admin"])
+
+    @timed("tinybird")
+    def _queried(self, name: str, path: str, token: TokenKind, params: Mapping[str, str]) -> PipeAnswer:
+        self._raise_if_down(name)
+        began = self._monotonic()
+
+        def attempt() -> PipeAnswer:
+            if self._on_query is not None and self._tokens[token]:
+                self._on_query(datetime.now(UTC), name)
+            response = self._asked(path, token, name, params)
+            return pipe_answer(json_object(response.content, name), name, datetime.now(UTC), params)
+
+        try:
+            return self._retried(attempt)
+        except SourceUnavailable as error:
+            if error.status is None and self._answered_at <= began:
+                self._down = self._monotonic() + DOWN_SECONDS, error
+            raise
+
+    def _asked(self, path: str, token: TokenKind, name: str, params: Mapping[str, str]) -> httpx2.Response:
+        body = urlencode(params)
+        if len(body) <= MAX_ADDRESS_CHARACTERS:
+            return self._request("GET", path, token, name, params=params)
+        return self._request("POST", path, token, name, content=body.encode(), headers=_FORM)
+
+    def _raise_if_down(self, resource: str) -> None:
+        down = self._down
+        if down is not None and self._monotonic() < down[0]:
+            raise SourceUnavailable(down[1].message, down[1].remedy, source="tinybird", resource=resource)
+
+    def send_events(self, datasource: str, rows: Sequence[Row], *, wait: bool = False) -> Ingested:
+        """Sends events, in as many requests as the size limit asks for. Never retried: a row would count twice.
+
+        Args:
+            datasource: Where they belong.
+            rows: One mapping per event; an empty sequence sends nothing.
+            wait: True returns only when the rows can be queried.
+
+        Raises:
+            ValueError: A single event is larger than a request may be.
+            ConfigError: There is no append token.
+            SourceError: As for `query_pipe`; requests before the failing one have arrived.
+        """
+        sent = [self.post_batch(datasource, body, wait=wait) for body in ndjson_batches(rows)]
+        return Ingested(
+            sum(each.successful_rows for each in sent), sum(each.quarantined_rows for each in sent)
+        )
+
+    def post_batch(
+        self,
+        datasource: str,
+        body: bytes,
+        *,
+        wait: bool,
+        gzip_level: int | None = None,
+        timeout_seconds: float | None = None,
+    ) -> Ingested:
+        """Sends one body of newline-delimited JSON in one request. Never retried, as `send_events`.
+
+        Args:
+            datasource: Where the events belong.
+            body: At most `wire.MAX_REQUEST_BYTES`.
+            wait: True returns only when the rows can be queried.
+            gzip_level: Compresses the body, 1 (fast) to 9 (small); None sends it as it is.
+            timeout_seconds: How long Tinybird may take to answer; None means as long as for any request.
+
+        Raises:
+            ConfigError, SourceError: As for `send_events`.
+        """
+        content, headers = events_body(body, gzip_level)
+        response = self._request(
+            "POST",
+            "/v0/events",
+            "append",
+            datasource,
+            params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
+            content=content,
+            headers=headers,
+            timeout=None if timeout_seconds is None else httpx2.Timeout(timeout_seconds, connect=3.0),
+        )
+        return ingested(response.content, datasource)
+
+    def manage(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        token: TokenKind,
+        resource: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> dict[str, object]:
+        """The JSON object that an address of the management API answers. GET is retried, POST never.
+
+        Args:
+            method: GET reads, POST may change something.
+            path: The address; never built from what is not checked.
+            token: Which token asks.
+            resource: What it is about, for errors.
+            params: The query string.
+            form: Fields of a POST; None for an empty body.
+
+        Raises:
+            ConfigError, SourceError: As for `query_sql`.
+        """
+        body = None if form is None else urlencode(form).encode()
+
+        def attempt() -> dict[str, object]:
+            asked = self._request(method, path, token, resource, params=params, content=body, headers=_FORM)
+            return json_object(asked.content, resource)
+
+        return self._retried(attempt) if method == "GET" else attempt()
+
+    def readable(self, text: str) -> str:
+        """A text of Tinybird's in one printable line, cut, without this client's tokens and what looks like a secret."""
+        return scrubbed(text, [secret for secret in self._tokens.values() if secret])
+
+    def _retried(self, attempt: Callable[[], T]) -> T:
+        retrying = Retrying(
+            retry=retry_if_exception_type(SourceUnavailable),
+            stop=stop_after_attempt(MAX_ATTEMPTS) | stop_before_delay(MAX_TOTAL_WAIT_SECONDS),
+            wait=_wait_seconds,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(attempt)
+
+    def _request(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        token: TokenKind,
+        resource: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: httpx2.Timeout | None = None,
+    ) -> httpx2.Response:
+        secret = self._tokens[token]
+        if not secret:
+            raise ConfigError(
+                f"{_TOKEN_VARIABLES[token]} is missing.", "Set it to a token with that right (`tb token ls`)."
+            )
+        asked_at = datetime.now(UTC)
+        try:
+            response = self._client.request(
+                method,
+                path,
+                params=params,
+                content=content,
+                headers={**(headers or {}), "Authorization": f"Bearer {secret}"},
+                timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
+            )
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
+            raise _unusable_host() from None
+        except httpx2.TimeoutException:
+            raise SourceUnavailable(
+                "Tinybird does not answer.",
+                "Try again in a moment, or choose a shorter range.",
+                source="tinybird",
+                resource=resource,
+            ) from None
+        except httpx2.ConnectError:
+            raise SourceUnavailable(
+                "Tinybird cannot be reached.", _CHECK_HOST, source="tinybird", resource=resource
+            ) from None
+        except httpx2.DecodingError:
+            raise mismatch(resource, "its answer cannot be decoded") from None
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.CookieConflict) as error:
+            raise SourceUnavailable(
+                f"The connection to Tinybird broke ({type(error).__name__}).",
+                _CHECK_HOST,
+                source="tinybird",
+                resource=resource,
+            ) from None
+        self._answered_at, self._down = self._monotonic(), None
+        self.ahead_seconds = ahead_seconds(response.headers.get("Date"), asked_at, datetime.now(UTC))
+        if response.status_code not in {200, 201, 202}:
+            raise self._refused(response, token, resource)
+        return response
+
+    def _refused(self, response: httpx2.Response, token: TokenKind, resource: str) -> SourceError:
+        status, said = response.status_code, self.readable(error_text(response.content))
+        # What a viewer reads names no pipe and no column; whoever mends it finds both here.
+        words = f"Tinybird refused {resource} with status {status}: {said or 'no reason given'}"
+        self._complaints.say((resource, status), words)
+        asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+        return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
+
+
+def _wait_seconds(state: RetryCallState) -> float:
+    error = None if state.outcome is None else state.outcome.exception()
+    asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
+    return FIRST_BACKOFF_SECONDS * 2.0 ** (state.attempt_number - 1) if asked is None else asked
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("A pipe or data source has letters, digits and _ in its name only.")
+    return name
+
+
+def _unusable_host() -> ConfigError:
+    return ConfigError(
+        "TINYBIRD_HOST is not a usable address.",
+        "Set it to the API address of the workspace's region, starting with https://.",
+    )

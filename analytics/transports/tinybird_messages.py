@@ -1,0 +1,316 @@
+"""What travels between here and Tinybird: parameters and events going out, answers coming in. Pure.
+
+Owns the formats. Knows no connection, no token and no pipe by name.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, TypedDict
+
+from analytics.errors import SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.numbers import in_words, whole_number
+
+Json = str | int | float | bool | None
+Row = Mapping[str, Json]
+Parameter = str | int | float | bool | Sequence[str] | None
+
+MAX_REQUEST_BYTES: Final = 10_000_000
+"""The Events API takes 10 MB a request; larger batches are sent in several."""
+
+SHORTEST_RETRY_AFTER_SECONDS: Final = 1.0
+LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
+"""`Retry-After` is followed between these, for every server and every caller: 0 would ask again without any pause."""
+
+LARGEST_SKEW_SECONDS: Final = 10 * 365 * 86_400.0
+"""A `Date` that is off by more says nothing about a clock."""
+
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+class Column(TypedDict):
+    """A column as the answer's `meta` describes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipeAnswer:
+    """What a pipe answered.
+
+    Attributes:
+        rows: The `data` array; NaN and infinity, which JSON does not know, arrive as None.
+        meta: Columns in the pipe's order.
+        read_at: When the answer arrived, UTC.
+        params: The parameters as they were sent.
+    """
+
+    rows: list[Row]
+    meta: list[Column]
+    read_at: datetime
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What the Events API made of the rows.
+
+    Attributes:
+        successful_rows: Rows now in the data source.
+        quarantined_rows: Rows that did not fit it.
+    """
+
+    successful_rows: int
+    quarantined_rows: int
+
+
+def query_text(params: Mapping[str, Parameter]) -> dict[str, str]:
+    """Pipe parameters as a query string carries them. None means "not given" and is left out.
+
+    >>> query_text({"website_id": "w1", "minutes": 5, "prev_date_from": None, "event_types": ["seen", "page_view"]})
+    {'website_id': 'w1', 'minutes': '5', 'event_types': 'seen,page_view'}
+    """
+    return {key: _text(value) for key, value in params.items() if value is not None}
+
+
+def _text(value: str | int | float | bool | Sequence[str]) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, int | float):
+        return str(value)
+    return ",".join(value)
+
+
+def ndjson_line(row: Row) -> bytes:
+    """A row as one line of newline-delimited JSON, its newline included.
+
+    Raises:
+        ValueError: It holds NaN or infinity.
+    """
+    return _ENCODE(row).encode() + b"\n"
+
+
+def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
+    """The rows as newline-delimited JSON, in bodies that a request may carry; nothing for no rows.
+
+    Raises:
+        ValueError: A single row is larger than a request may be, or holds NaN or infinity.
+    """
+    batch: list[bytes] = []
+    size = 0
+    for row in rows:
+        line = ndjson_line(row)
+        if len(line) > MAX_REQUEST_BYTES:
+            raise ValueError(f"An event of {len(line)} bytes is larger than a request may be.")
+        if size + len(line) > MAX_REQUEST_BYTES:
+            yield b"".join(batch)
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield b"".join(batch)
+
+
+def events_body(body: bytes, gzip_level: int | None) -> tuple[bytes, dict[str, str]]:
+    """Newline-delimited JSON as a request carries it, and the headers that say so.
+
+    Args:
+        body: The events.
+        gzip_level: 1 (fast) to 9 (small); None leaves them as they are.
+    """
+    headers = {"Content-Type": "application/x-ndjson"}
+    if gzip_level is None:
+        return body, headers
+    return gzip.compress(body, gzip_level, mtime=0), {**headers, "Content-Encoding": "gzip"}
+
+
+def ingested(content: bytes, datasource: str) -> Ingested:
+    """What the Events API says it made of the rows.
+
+    Raises:
+        SchemaMismatch: It does not say.
+    """
+    answer = json_object(content, datasource)
+    return Ingested(
+        row_count(answer, "successful_rows", datasource), row_count(answer, "quarantined_rows", datasource)
+    )
+
+
+def json_object(content: bytes, resource: str) -> dict[str, object]:
+    """An answer's JSON object; NaN and infinity, which some engines write, become None.
+
+    Raises:
+        SchemaMismatch: It is not JSON, or not an object.
+    """
+    try:
+        answer: object = json.loads(content, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        raise mismatch(resource, "its answer is not JSON") from None
+    if not isinstance(answer, dict):
+        raise mismatch(resource, "its answer is not a JSON object")
+    return answer
+
+
+def pipe_answer(
+    answer: Mapping[str, object], name: str, read_at: datetime, params: Mapping[str, str]
+) -> PipeAnswer:
+    """A pipe's answer to the parameters that were sent, taken apart.
+
+    Raises:
+        SchemaMismatch: Rows or columns are not where they belong.
+    """
+    rows, meta = answer.get("data"), answer.get("meta")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise mismatch(name, "its answer has no rows under `data`")
+    if not isinstance(meta, list) or not all(
+        isinstance(column, dict)
+        and isinstance(column.get("name"), str)
+        and isinstance(column.get("type"), str)
+        for column in meta
+    ):
+        raise mismatch(name, "its answer has no columns under `meta`")
+    return PipeAnswer(
+        rows=rows,
+        meta=[Column(name=column["name"], type=column["type"]) for column in meta],
+        read_at=read_at,
+        params=params,
+    )
+
+
+def row_count(answer: Mapping[str, object], key: str, datasource: str) -> int:
+    """One of the counts in an answer of the Events API.
+
+    Raises:
+        SchemaMismatch: It is not there, or cannot be one.
+    """
+    value = whole_number(answer.get(key))
+    if value is None:
+        raise mismatch(datasource, f"its answer has no usable {key}")
+    return value
+
+
+def error_text(content: bytes) -> str:
+    """What a refusal says in its `error`; empty when it says nothing readable."""
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        return ""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return error if isinstance(error, str) else ""
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long a `Retry-After` header asks to wait, within the bounds above; None when it asks nothing.
+
+    Args:
+        header: Seconds, or a date; None when there is none.
+        now: Aware.
+
+    >>> at = datetime(2026, 11, 10, tzinfo=UTC)
+    >>> retry_after_seconds("2", at), retry_after_seconds("Tue, 10 Nov 2026 00:00:05 GMT", at)
+    (2.0, 5.0)
+    >>> retry_after_seconds("999999", at), retry_after_seconds("0", at), retry_after_seconds("-1", at)
+    (300.0, 1.0, None)
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        asked = float(text)
+    elif (at := _date(text)) is not None:
+        asked = (at - now).total_seconds()
+    else:
+        return None
+    return min(max(asked, SHORTEST_RETRY_AFTER_SECONDS), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:
+    """How far a server's clock is before ours; None without a `Date` that can be one.
+
+    The header has whole seconds, cut, so that the answer is good to half a second and half of the time on the way.
+
+    >>> at = datetime(2026, 11, 10, tzinfo=UTC)
+    >>> ahead_seconds("Tue, 10 Nov 2026 00:01:00 GMT", at, at)
+    60.5
+    """
+    said = _date(date_header or "")
+    if said is None:
+        return None
+    seconds = (said - (asked_at + (answered_at - asked_at) / 2)).total_seconds() + 0.5
+    return seconds if abs(seconds) <= LARGEST_SKEW_SECONDS else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def mismatch(resource: str, found: str) -> SchemaMismatch:
+    """The error of an answer without what was promised.
+
+    Args:
+        resource: What was asked.
+        found: What is wrong with the answer, to follow a colon.
+    """
+    return SchemaMismatch(
+        f"Tinybird's answer is not what was promised: {found}.",
+        "Check that TINYBIRD_HOST is Tinybird's API address and that the tinybird/ project is deployed.",
+        source="tinybird",
+        resource=resource,
+    )
+
+
+def refusal(
+    resource: str, status: int, said: str, token_variable: str, asked_to_wait_seconds: float | None
+) -> SourceError:
+    """The error of an answer that is a refusal: what it means to a viewer, and what to do about it.
+
+    Args:
+        resource: What was asked; never in the text.
+        status: The HTTP status, not a success.
+        said: What Tinybird said, scrubbed; never in the text.
+        token_variable: The setting whose token was sent.
+        asked_to_wait_seconds: From `Retry-After`; None when it did not say.
+    """
+    if status == 429 or status >= 500:
+        busy = "is over its rate limit" if status == 429 else f"failed with status {status}"
+        unavailable = SourceUnavailable(
+            f"Tinybird {busy}.",
+            f"Try again in {in_words(asked_to_wait_seconds) if asked_to_wait_seconds else 'a moment'}.",
+            source="tinybird",
+            resource=resource,
+            status=status,
+            said=said,
+        )
+        unavailable.retry_after_seconds = asked_to_wait_seconds
+        return unavailable
+    if status in {401, 403}:
+        message = f"Tinybird refused the token (status {status})."
+        remedy = f"Set {token_variable} to a token of this workspace that may do this (`tb token ls`)."
+    elif status == 404:
+        message = "Tinybird does not know what was asked for (status 404)."
+        remedy = "Deploy the tinybird/ project (`tb --cloud deploy`)."
+    elif status == 408:
+        message = "Tinybird took too long and stopped (status 408)."
+        remedy = "Choose a shorter range."
+    elif status == 413:
+        message = "Tinybird refused a request as too large (status 413)."
+        remedy = "Send fewer events at once."
+    elif 300 <= status < 400:
+        message = f"Tinybird's address redirects elsewhere (status {status})."
+        remedy = "Set TINYBIRD_HOST to the API address of the workspace's region."
+    else:
+        message = f"Tinybird refused a request (status {status})."
+        remedy = "The deployed pipe may be older than this dashboard: deploy the tinybird/ project."
+    return SourceRejected(message, remedy, source="tinybird", resource=resource, status=status, said=said)

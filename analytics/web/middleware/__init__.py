@@ -1,0 +1,1 @@
+"""ASGI middleware: headers, cookies, refusals, request lines, the way back after sign-in."""

@@ -1,0 +1,1 @@
+"""Charts: a frame in, a Plotly or pydeck figure drawn."""

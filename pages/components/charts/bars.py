@@ -1,0 +1,82 @@
+"""Bars that lie under a line of text each, in one picture: the funnel, the components of an index.
+
+Owns where text and bars stand, in pixels from the top. Knows nothing of what they mean.
+"""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.components.charts import timeseries
+from pages.components.theme_colors import Palette
+
+TEXT_PX = 24
+FONT_PX = 13
+
+
+def add_bar(
+    figure: go.Figure,
+    share: float,
+    middle: float,
+    thickness: float,
+    colours: Palette,
+    *,
+    marker: dict[str, object] | None = None,
+    hover: str | None = None,
+) -> None:
+    """Add a bar on its track.
+
+    Args:
+        figure: what it is added to.
+        share: how much of the track it takes, 0..1.
+        middle: how far down its middle is, in pixels.
+        thickness: in pixels.
+        colours: of the viewer's theme.
+        marker: another look than the accent's.
+        hover: what is said when it is pointed at.
+    """
+    place = {"y": [middle], "width": thickness, "orientation": "h"}
+    track = {"color": colours.grid, "opacity": 0.55, "cornerradius": 3}
+    figure.add_bar(x=[1], marker=track, hoverinfo="skip", **place)
+    figure.add_bar(
+        x=[share],
+        marker=marker or {"color": colours.accent, "cornerradius": 3},
+        hovertext=[hover],
+        **({"hovertemplate": "%{hovertext}<extra></extra>"} if hover else {"hoverinfo": "skip"}),
+        **place,
+    )
+
+
+def write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px: int | None = None) -> None:
+    """A line of text whose bottom is that far down: from the left, or that far from the right."""
+    figure.add_annotation(
+        text=text,
+        xref="paper",
+        x=0 if right_px is None else 1,
+        xanchor="left" if right_px is None else "right",
+        xshift=-(right_px or 0),
+        y=bottom,
+        yanchor="bottom",
+        showarrow=False,
+        borderpad=0,
+        font={"color": colour, "size": FONT_PX},
+    )
+
+
+def draw(figure: go.Figure, height_px: int, colours: Palette, *, key: str, alt: str) -> None:
+    """Draw the bars and texts added, in a picture of that height."""
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        barmode="overlay",
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={
+            "bgcolor": colours.surface,
+            "bordercolor": colours.grid,
+            "font": {"color": colours.text},
+            "align": "left",
+        },
+    )
+    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[height_px, 0], fixedrange=True)
+    st.plotly_chart(figure, key=key, height=height_px, config=timeseries.CONFIG, alt=alt)

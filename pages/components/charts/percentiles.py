@@ -1,0 +1,194 @@
+"""Median and 90th percentile over time, one above the other, each with an axis of its own; the median before dotted.
+
+Owns how the two are drawn together; style and labels are those of `charts`.
+"""
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.scope import periods
+from analytics.scope.clock import Bucket
+from analytics.scope.selection import Measure, parse_measure
+from pages.components import formatting
+from pages.components.charts import time_axis, timeseries, value_axis
+from pages.components.page import url_state
+from pages.components.page.conversation_filters import MEASURES
+from pages.components.theme_colors import Palette, palette
+
+DEFAULT_MEASURE: Measure = "response"
+HEIGHT_PX = 340
+# The 90th percentile is ten times the median: on one axis the median would be a flat line.
+MEDIAN_DOMAIN, P90_DOMAIN = (0.45, 1.0), (0.0, 0.31)
+NOUNS: dict[Measure, str] = {"response": "responses", "resolution": "resolved"}
+
+
+def draw_header(bucket: Bucket) -> Measure:
+    """Draw title and switch between response and resolution; returns what is chosen, as the URL says in `measure`."""
+    notices: list[str] = []
+    chosen = url_state.read("measure", DEFAULT_MEASURE, parse_measure, notices)
+    st.session_state["measure_widget"] = chosen
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{title(chosen, bucket)}**", width="content")
+        st.segmented_control(
+            "Time",
+            list(MEASURES),
+            format_func=lambda key: MEASURES.get(key, key),
+            key="measure_widget",
+            required=True,
+            label_visibility="collapsed",
+            on_change=url_state.follow(
+                "measure", "measure_widget", lambda key: None if key == DEFAULT_MEASURE else str(key)
+            ),
+        )
+    url_state.show(notices, is_small=True)
+    return chosen
+
+
+def title(measure: Measure, bucket: Bucket) -> str:
+    """What the chart shows, in a line."""
+    return f"{MEASURES[measure]} time by {bucket}"
+
+
+def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """What is drawn of `cached.conversation_timeseries`: the buckets, how many it rests on, p50 and p90 of one time.
+
+    Args:
+        series: `cached.conversation_timeseries`.
+        measure: response or resolution.
+    """
+    names = {
+        "responded" if measure == "response" else "resolved": "n",
+        f"median_{measure}_seconds": "p50_seconds",
+        f"p90_{measure}_seconds": "p90_seconds",
+    }
+    buckets = ["period", "bucket_start", "bucket_end", "aligned_start", "is_complete"]
+    return series[[*buckets, *names]].rename(columns=names)
+
+
+def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> None:
+    """Draw median and 90th percentile over time; unfinished buckets as open markers.
+
+    Args:
+        series: `columns_of` it; the median of the period before lies under the current one.
+        measure: response or resolution.
+        bucket: what one point stands for.
+    """
+    colours = palette()
+    median, p90 = "p50_seconds", "p90_seconds"
+    now = series[series["period"] == "current"].reset_index(drop=True)
+    past = series[series["period"] == "previous"].reset_index(drop=True)
+    axis = time_axis.labels_of(now["bucket_start"], past["bucket_start"], bucket)
+    highest = value_axis.highest_of(now, past, median)
+    labels = axis.now
+    is_open = ~now["is_complete"].astype(bool)
+    leads_to_open = timeseries.leads_to(is_open)
+    before = _before(now, past) if past[median].notna().any() else None
+    figure = go.Figure()
+    if before:
+        figure.add_trace(
+            go.Scatter(
+                x=axis.past,
+                y=value_axis.up_to(past[median], highest),
+                mode="lines+markers",
+                marker={"size": timeseries.marker_sizes(past[median], 3), "color": colours.muted},
+                line={"color": colours.muted, "width": 1.5, "dash": "dot"},
+                customdata=[formatting.duration(value) for value in past[median]],
+                hovertemplate=f"%{{customdata}} median, {before}<extra></extra>",
+            )
+        )
+    for column, words, yaxis, width in ((p90, "90th percentile", "y2", 1.75), (median, "median", "y", 2.25)):
+        text = [formatting.duration(value) for value in now[column]]
+        said = [
+            [value, formatting.counted(n, NOUNS[measure])] for value, n in zip(text, now["n"], strict=True)
+        ]
+        figure.add_trace(
+            go.Scatter(
+                x=labels,
+                y=now[column].mask(is_open),
+                mode="lines+markers",
+                yaxis=yaxis,
+                line={"color": colours.accent, "width": width},
+                marker={"size": timeseries.marker_sizes(now[column], 5), "color": colours.accent},
+                customdata=said,
+                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} · %{{customdata[1]}}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=labels,
+                y=now[column].where(leads_to_open),
+                mode="lines",
+                yaxis=yaxis,
+                hoverinfo="skip",
+                line={"color": colours.accent, "width": width, "dash": "dash"},
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=labels,
+                y=now[column].where(is_open),
+                mode="markers",
+                yaxis=yaxis,
+                marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
+                customdata=said,
+                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} so far · %{{customdata[1]}}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+    time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
+    figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
+    timeseries.style(figure, colours, timeseries.METRICS[measure], highest)
+    slowest = value_axis.highest_of(now, now, p90)
+    ticks = value_axis.duration_ticks(slowest, most=3)
+    figure.update_layout(
+        xaxis={"anchor": "y2"},
+        yaxis={"domain": MEDIAN_DOMAIN},
+        yaxis2={
+            "domain": P90_DOMAIN,
+            "tickvals": ticks,
+            "ticktext": [formatting.duration(tick) for tick in ticks],
+            "range": value_axis.axis_range(slowest),
+        },
+    )
+    _name_lines(figure, colours, before)
+    st.plotly_chart(
+        figure,
+        key=f"percentiles-{measure}",
+        height=HEIGHT_PX,
+        config=timeseries.CONFIG,
+        alt=f"{MEASURES[measure]} time: median "
+        f"{formatting.duration(float(now[median].dropna().iloc[-1]))} in the last {bucket}"
+        if now[median].notna().any()
+        else f"{MEASURES[measure]} time: no values",
+    )
+    if (now[median].notna() & now[p90].isna()).any():
+        st.caption(f"The 90th percentile is shown where the {bucket} has 10 values or more.")
+
+
+def _before(now: pd.DataFrame, past: pd.DataFrame) -> str:
+    """What the period before is called, without its year where that is the current one's."""
+    first, last = (
+        periods.days_label(rows["bucket_start"].iloc[0].date(), rows["bucket_start"].iloc[-1].date())
+        for rows in (past, now)
+    )
+    return formatting.without_year(first, last)
+
+
+def _name_lines(figure: go.Figure, colours: Palette, before: str | None) -> None:
+    """Name the lines above their part of the plot, in their own colours: a legend without a box."""
+    medians = [(colours.accent, "━━  Median")] + (
+        [(colours.muted, f"┅┅  Median, {before}")] if before else []
+    )
+    timeseries.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in medians])
+    figure.add_annotation(
+        text=f'<span style="color:{colours.accent}">──  90th percentile</span>',
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=P90_DOMAIN[1] + 0.02,
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+    )

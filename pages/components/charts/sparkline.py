@@ -1,0 +1,98 @@
+"""The course beside a number: a bar for each bucket, from zero, with its day and value on hover.
+
+Owns how a course looks. A bucket without a value has no bar, one whose value is zero has a line, and one that the period
+holds only in part, as the running one, is an outline.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from analytics.scope.clock import Bucket
+from pages.components.charts import time_axis
+from pages.components.theme_colors import palette
+
+HEIGHT_PX = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One bucket.
+
+    Attributes:
+        label: Which hour, day or week.
+        value: None where it has none.
+        text: The value as it reads.
+        is_part: True for a bucket of which the period holds only a part.
+    """
+
+    label: str
+    value: float | None
+    text: str
+    is_part: bool
+
+    @property
+    def when(self) -> str:
+        """The label, and that it is only a part."""
+        return f"{self.label}, in part" if self.is_part else self.label
+
+
+def course_of(
+    series: pd.DataFrame | None, column: str, text: Callable[[float | None], str], bucket: Bucket
+) -> tuple[Point, ...]:
+    """Compute the course of a column over the buckets of the current period; empty without any value.
+
+    Args:
+        series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no course.
+        column: Of its numbers.
+        text: How a value reads.
+        bucket: What one bar stands for.
+    """
+    if series is None:
+        return ()
+    rows = series[series["period"] == "current"]
+    if rows[column].isna().all():
+        return ()
+    labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
+    values = [None if pd.isna(value) else float(value) for value in rows[column]]
+    is_part = ~rows["is_complete"].astype(bool)
+    return tuple(
+        Point(label, value, text(value), part)
+        for label, value, part in zip(labels, values, is_part, strict=True)
+    )
+
+
+def draw(course: tuple[Point, ...], title: str) -> None:
+    """Draw a course; nothing without one.
+
+    Args:
+        course: As `course_of` gives it.
+        title: What the number is called.
+    """
+    if course:
+        st.html(_html(course, title, palette().accent))
+
+
+def _html(course: tuple[Point, ...], title: str, colour: str) -> str:
+    known = [point for point in course if point.value is not None]
+    highest = max((point.value for point in known if point.value is not None), default=0.0)
+    bars = "".join(_bar(point, highest) for point in course)
+    last = known[-1]
+    top = max(known, key=lambda point: point.value or 0.0)
+    alt = f"{title} over time: highest {top.text} on {top.when}, last {last.text} on {last.when}"
+    return (
+        f'<div class="sparkline" role="img" aria-label="{escape(alt)}" style="height:{HEIGHT_PX}px;color:{colour}">'
+        f"{bars}</div>"
+    )
+
+
+def _bar(point: Point, highest: float) -> str:
+    if point.value is None:
+        return f'<span title="{escape(point.label)}: no value"></span>'
+    share = 100 * max(point.value, 0.0) / highest if highest > 0 else 0.0
+    said = f"{point.when}: {point.text}"
+    kind = ' class="part"' if point.is_part else ""
+    return f'<span title="{escape(said)}"><i{kind} style="height:{share:.1f}%"></i></span>'

@@ -1,0 +1,366 @@
+"""Plotly charts in the house style: one accent, the past dotted in grey, the unfinished dashed, faint grid, zero base.
+
+Owns how a ready series looks. Computes no metric; a value that does not exist stays a gap.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.scope.clock import Bucket
+from pages.components import formatting
+from pages.components.charts import time_axis, value_axis
+from pages.components.page import url_state
+from pages.components.theme_colors import Palette, palette
+
+MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
+
+DEFAULT_METRIC: MetricKey = "response"
+CONFIG: dict[str, object] = {
+    # Its picture is `export.offer`'s: Plotly's own has another typeface, and names neither website nor dates.
+    "displayModeBar": False,
+    "scrollZoom": False,
+    "doubleClick": False,
+}
+HEIGHT_PX = 340
+MARKERS_UP_TO = 45
+CUT_FROM = 55.0
+"""An index that never falls below this is drawn from 50: from 0, half of the plot would be empty."""
+NAMES_LINE_LETTERS = 48
+"""What is named above a plot fits into the 300 px of a phone's chart in lines of so many letters."""
+
+_TAGS = re.compile("<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line the main chart can draw: its column in the series and how its values read."""
+
+    label: str
+    title: str
+    column: str
+    text: Callable[[float | None], str]
+    kind: Literal["duration", "ratio", "score", "count"]
+    n: tuple[str, str] | None = None
+    """The column that says how many values it rests on, and what they are; None where it is no share and no median."""
+
+
+METRICS: dict[MetricKey, Metric] = {
+    "response": Metric(
+        "Response",
+        "Median response time",
+        "median_response_seconds",
+        formatting.duration,
+        "duration",
+        ("responded", "responses"),
+    ),
+    "resolution": Metric(
+        "Resolution",
+        "Median resolution time",
+        "median_resolution_seconds",
+        formatting.duration,
+        "duration",
+        ("resolved", "resolved"),
+    ),
+    "ai": Metric(
+        "AI", "Handled by AI", "ai_handled_ratio", formatting.rate, "ratio", ("resolved", "resolved")
+    ),
+    "satisfaction": Metric(
+        "Satisfaction", "Satisfaction index", "satisfaction_index", formatting.score, "score"
+    ),
+    "visitors": Metric("Visitors", "Unique visitors", "unique_visitors", formatting.count, "count"),
+}
+
+
+def parse_metric(text: str) -> MetricKey:
+    """The metric that a URL names.
+
+    Raises:
+        ValueError: There is no such metric.
+    """
+    for key in METRICS:
+        if key == text:
+            return key
+    raise ValueError(f"Possible are {', '.join(METRICS)}.")
+
+
+def metric_switch(chosen: MetricKey) -> None:
+    """Draw the switch between metrics; its choice is kept in the URL as `metric`."""
+    st.session_state["metric_widget"] = chosen
+    st.segmented_control(
+        "Metric",
+        list(METRICS),
+        format_func=lambda key: METRICS[key].label if key in METRICS else key,
+        key="metric_widget",
+        required=True,
+        wrap=True,
+        label_visibility="collapsed",
+        on_change=url_state.follow(
+            "metric", "metric_widget", lambda key: None if key == DEFAULT_METRIC else str(key)
+        ),
+    )
+
+
+def draw_series(
+    series: pd.DataFrame, metric: Metric, bucket: Bucket, *, current: str, previous: str | None, key: str
+) -> None:
+    """Draw a metric over time, the previous period under it.
+
+    Args:
+        series: `cached.kpi_timeseries`; rows of the previous period are drawn when `previous` names it.
+        metric: which column and how its values read.
+        bucket: what one point stands for; decides the labels on the time axis.
+        current: what the current period is called, such as "16–22 Nov".
+        previous: what the previous one is called; None draws the current period alone.
+        key: identity of the chart across reruns.
+    """
+    colours = palette()
+    now_rows = series[series["period"] == "current"].reset_index(drop=True)
+    past_rows = (
+        series[series["period"] == "previous"].reset_index(drop=True) if previous else now_rows.iloc[:0]
+    )
+    labels = time_axis.labels_of(now_rows["bucket_start"], past_rows["bucket_start"], bucket)
+    figure = go.Figure()
+    highest = value_axis.highest_of(now_rows, past_rows, metric.column)
+    if past_rows[metric.column].isna().all():
+        previous = None
+    if previous:
+        figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours, highest))
+    figure.add_traces(_current(now_rows, metric, labels.now, colours))
+    axis = labels.all if previous else labels.now
+    time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
+    style(figure, colours, metric, highest)
+    _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
+    st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
+
+
+def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
+    """Draw visitors per minute as thin bars, the running minute lighter.
+
+    Args:
+        activity: `cached.visitor_activity`; its last minute is still running.
+        key: identity of the chart across refreshes.
+    """
+    colours = palette()
+    visitors = activity["visitors"]
+    minutes_ago = list(range(len(activity) - 1, -1, -1))
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(activity))),
+            y=visitors,
+            customdata=[f"{ago} min ago" if ago else "this minute so far" for ago in minutes_ago],
+            marker={
+                "color": colours.accent,
+                "opacity": [1.0] * (len(activity) - 1) + [0.45],
+                "cornerradius": 2,
+            },
+            hovertemplate="%{customdata}: %{y:,}<extra></extra>",
+        )
+    )
+    ticks = [position for position, ago in enumerate(minutes_ago) if ago and ago % 10 == 0]
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 4, "b": 20},
+        bargap=0.25,
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+    )
+    figure.update_xaxes(
+        tickvals=ticks,
+        ticktext=[f"−{minutes_ago[at]} min" for at in ticks],
+        showgrid=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted, "size": 11},
+    )
+    # As a tick's label it would be centred under the last bar, over the edge, and therefore left out.
+    figure.add_annotation(
+        text="now",
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=0,
+        yshift=-6,
+        xanchor="right",
+        yanchor="top",
+        showarrow=False,
+        font={"color": colours.muted, "size": 11},
+    )
+    figure.update_yaxes(visible=False, fixedrange=True, rangemode="tozero")
+    alt = f"Visitors per minute over the last {len(activity)} minutes, at most {formatting.count(visitors.max())}"
+    st.plotly_chart(figure, key=key, height=96, config=CONFIG, alt=alt)
+
+
+def _past(
+    rows: pd.DataFrame, metric: Metric, bucket: Bucket, labels: list[str], colours: Palette, highest: float
+) -> go.Scatter:
+    own_labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
+    return go.Scatter(
+        x=labels,
+        y=value_axis.up_to(rows[metric.column], highest),
+        customdata=[[value, label] for value, label in zip(_texts(rows, metric), own_labels, strict=True)],
+        hovertemplate="%{customdata[0]}  ·  %{customdata[1]}<extra></extra>",
+        mode="lines+markers",
+        line={"color": colours.muted, "width": 1.5, "dash": "dot"},
+        marker={"size": marker_sizes(rows[metric.column], 3), "color": colours.muted},
+    )
+
+
+def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Palette) -> list[go.Scatter]:
+    """Finished buckets as a solid line; unfinished ones as open markers that a dashed line leads to."""
+    values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
+    leads_to_open = leads_to(is_open)
+    text = _texts(rows, metric)
+    solid = go.Scatter(
+        x=labels,
+        y=values.mask(is_open),
+        customdata=text,
+        hovertemplate="<b>%{customdata}</b><extra></extra>",
+        mode="lines+markers",
+        line={"color": colours.accent, "width": 2.25},
+        marker={"size": marker_sizes(values, 5), "color": colours.accent},
+        cliponaxis=False,
+    )
+    if not is_open.any():
+        return [solid]
+    dashed = go.Scatter(
+        x=labels,
+        y=values.where(leads_to_open),
+        mode="lines",
+        hoverinfo="skip",
+        line={"color": colours.accent, "width": 2, "dash": "dash"},
+    )
+    unfinished = go.Scatter(
+        x=labels,
+        y=values.where(is_open),
+        customdata=text,
+        hovertemplate="<b>%{customdata}</b> so far<extra></extra>",
+        mode="markers",
+        cliponaxis=False,
+        marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
+    )
+    return [solid, dashed, unfinished]
+
+
+def _texts(rows: pd.DataFrame, metric: Metric) -> list[str]:
+    """What the hover says of each value: "1 m 23 s · 101 responses"."""
+    texts = [metric.text(value) for value in rows[metric.column]]
+    if metric.n is None:
+        return texts
+    column, noun = metric.n
+    return [f"{text} · {formatting.counted(n, noun)}" for text, n in zip(texts, rows[column], strict=True)]
+
+
+def _cut_axis(figure: go.Figure, metric: Metric, now_rows: pd.DataFrame, past_rows: pd.DataFrame) -> str:
+    """Start the axis of an index that is high throughout at its middle; the note that says so, empty where it does not."""
+    values = pd.concat([rows[metric.column] for rows in (now_rows, past_rows)])
+    if metric.kind != "score" or not values.min() >= CUT_FROM:
+        return ""
+    figure.update_yaxes(range=[50, 101])
+    return "axis from 50 to 100"
+
+
+def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
+    """The size of each value's marker: all have one while they are few, always one that no line leads to.
+
+    Args:
+        values: in the order of the axis; NaN is a gap.
+        size_px: of a marker; the others have 0.
+
+    >>> marker_sizes(pd.Series([1.0, None, 2.0, 3.0] + [None] * 50), 5)[:4]
+    [5, 0, 0, 0]
+    """
+    known = values.notna()
+    if len(values) <= MARKERS_UP_TO:
+        return [size_px] * len(values)
+    is_joined = known.shift(1, fill_value=False) | known.shift(-1, fill_value=False)
+    return [size_px if alone else 0 for alone in known & ~is_joined]
+
+
+def leads_to(is_open: pd.Series) -> pd.Series:
+    """Which buckets the dashed line passes: the unfinished ones and those beside them."""
+    return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
+
+
+def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -> None:
+    """Lay out a chart of values over time: unified hover, an axis from zero to `highest`."""
+    figure.update_layout(
+        margin={"l": 0, "r": 20, "t": 12, "b": 0},
+        hovermode="x unified",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        showlegend=False,
+        dragmode=False,
+    )
+    figure.update_yaxes(
+        rangemode="tozero",
+        gridcolor=colours.grid,
+        gridwidth=1,
+        zeroline=False,
+        fixedrange=True,
+        tickfont={"color": colours.muted},
+        automargin=True,
+        nticks=5,
+    )
+    if metric.kind == "duration":
+        ticks = value_axis.duration_ticks(highest)
+        figure.update_yaxes(
+            tickvals=ticks,
+            ticktext=[formatting.duration(tick) for tick in ticks],
+            range=value_axis.axis_range(highest),
+        )
+    elif metric.kind == "ratio":
+        figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
+    elif metric.kind == "score":
+        figure.update_yaxes(range=[0, 102])
+    else:
+        figure.update_yaxes(tickformat=",d", range=value_axis.axis_range(highest))
+
+
+def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None, note: str) -> None:
+    """Name both lines once, above the plot, in their own colours: a legend without a box; a note stands behind them."""
+    names = [(current, colours.accent, "━━")] + ([(previous, colours.muted, "┅┅")] if previous else [])
+    texts = [f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names]
+    name_above(figure, texts + ([f'<span style="color:{colours.muted}">{note}</span>'] if note else []))
+
+
+def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
+    """Write what lines or bars are called above the plot, in as many lines as the narrowest phone needs.
+
+    Args:
+        figure: what is written to; its top margin grows with the lines.
+        names: each with its sign, as Plotly's markup.
+        font: of the text, as Plotly names it.
+    """
+    lines: list[list[str]] = [[]]
+    for name in names:
+        shown = sum(len(_TAGS.sub("", each)) + 3 for each in (*lines[-1], name))
+        if lines[-1] and shown > NAMES_LINE_LETTERS:
+            lines.append([])
+        lines[-1].append(name)
+    figure.add_annotation(
+        text="<br>".join("   ".join(line) for line in lines),
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=1.02,
+        xanchor="left",
+        yanchor="bottom",
+        showarrow=False,
+        align="left",
+        font=font,
+    )
+    figure.update_layout(margin_t=12 + 18 * len(lines))
+
+
+def _alt(rows: pd.DataFrame, metric: Metric, current: str) -> str:
+    values = rows[metric.column].dropna()
+    if not len(values):
+        return f"{metric.title}, {current}: no values"
+    return (
+        f"{metric.title}, {current}: between {metric.text(float(values.min()))} and {metric.text(float(values.max()))}, "
+        f"last {metric.text(float(values.iloc[-1]))}"
+    )

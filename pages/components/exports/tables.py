@@ -1,0 +1,361 @@
+"""What the files of the pages hold: one function each, from what a viewer looks at to a table in words.
+
+A file is made at the click, and access is checked then. So each function takes the view and its filters, and reads as its
+panel does, from the same cache. Lists that a panel shows in part are whole here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+import pandas as pd
+
+from analytics import cached
+from analytics.cached import VisitorFilters, Whole
+from analytics.cached.whole import ROW_LIMIT
+from analytics.geo.cells import Cell
+from analytics.kpis import conversation_breakdown
+from analytics.kpis.attribution import Attribution
+from analytics.kpis.visitor_breakdown import Dimension
+from analytics.scope.clock import day_starts, parse_timezone
+from analytics.scope.periods import Period
+from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
+from analytics.scope.views import ResolvedView, View
+from pages.components import formatting
+from pages.components.charts import percentiles, rating_bars
+from pages.components.metrics import changes, kpi_cards
+from pages.components.page.conversation_filters import HANDLED, WEEKDAYS, band_label
+from pages.components.panels import comments, funnel, satisfaction_index, source_health, website_health
+from pages.components.panels import conversation_list as work_list
+from pages.components.panels import live_visitors as visitors
+
+Instants = tuple[datetime, datetime]
+
+PERIODS: Final = {"current": "This period", "previous": "Period before"}
+IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
+SEEN_IN_EACH_BUCKET: Final = "A visitor or session of two buckets counts in both."
+OF_ALL_WEBSITES: Final = "The rows are about all websites."
+EVENT_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with what its rows are about.
+
+    Attributes:
+        pages: The rows, in parts; all have the same columns.
+        period: First instant and first after it.
+        previous: The same of the period before, where the rows have something of it.
+        total: How many rows there are; None when not known before they are read.
+        notes: What a reader has to know beside.
+        is_cut: True when there are more rows than a file holds.
+    """
+
+    pages: Iterable[pd.DataFrame]
+    period: Instants
+    previous: Instants | None = None
+    total: int | None = None
+    notes: tuple[str, ...] = ()
+    is_cut: bool = False
+
+
+def kpis(view: View) -> Table:
+    """The cards of Overview."""
+    resolved = cached.resolve_view(view)
+    since = resolved.visitors.start if resolved.visitors_since else None
+    return _of_conversations(
+        resolved, kpi_cards.table(cached.kpis(view).value, since), _visitors_note(resolved)
+    )
+
+
+def kpi_series(view: View) -> Table:
+    """All KPIs over time."""
+    resolved = cached.resolve_view(view)
+    series = _buckets(cached.kpi_timeseries(view).value)
+    named = series.assign(
+        satisfaction_missing=series["satisfaction_missing"].map(satisfaction_index.missing_words)
+    )
+    return _of_conversations(resolved, named, IN_EACH_BUCKET, _visitors_note(resolved))
+
+
+def funnel_steps(view: View) -> Table:
+    """How far conversations came; no rows where they could not be counted."""
+    resolved, steps = cached.resolve_view(view), cached.kpis(view).value.funnel
+    table = pd.DataFrame(columns=["step"]) if steps is None else funnel.table(steps)
+    return _of_now(resolved, table.assign(step=table["step"].map(funnel.NAMES)))
+
+
+def bands(view: View, measure: Measure, selection: Selection) -> Table:
+    """One time in bands."""
+    rows = conversation_breakdown.bands(cached.conversation_breakdown(view, selection).value, measure)
+    named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
+    before = cached.conversation_breakdown_before(view, selection)
+    if before is None:
+        return _of_now(cached.resolve_view(view), named)
+    compared = ["conversations", "share_ratio", "cumulative_ratio"]
+    previous = conversation_breakdown.bands(before.value, measure)[compared].add_prefix("previous_")
+    return _of_conversations(cached.resolve_view(view), pd.concat([named, previous], axis=1))
+
+
+def percentiles_over_time(view: View, measure: Measure, selection: Selection) -> Table:
+    """Median and 90th percentile of one time, over time."""
+    series = percentiles.columns_of(cached.conversation_timeseries(view, selection).value, measure)
+    counted = "responded_count" if measure == "response" else "resolved_count"
+    table = _buckets(series.rename(columns={"n": counted}))
+    return _of_conversations(cached.resolve_view(view), table, IN_EACH_BUCKET)
+
+
+def handled(view: View, selection: Selection) -> Table:
+    """AI-resolved beside human-handled."""
+    rows = conversation_breakdown.handled(cached.conversation_breakdown(view, selection).value)
+    return _of_now(cached.resolve_view(view), rows.assign(handled_by=rows["handled_by"].map(HANDLED)))
+
+
+def hours(view: View, selection: Selection) -> Table:
+    """The week by the hour."""
+    resolved = cached.resolve_view(view)
+    rows = conversation_breakdown.hours(
+        cached.conversation_breakdown(view, selection).value, resolved.conversations
+    )
+    named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
+    return _of_now(resolved, named)
+
+
+def conversation_list(view: View, selection: Selection, sort: Sort) -> Table:
+    """Every conversation behind a selection, in the order of the list."""
+    resolved = cached.resolve_view(view)
+    whole = cached.every_conversation(view, selection, sort)
+    return _of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
+
+
+def visitor_series(view: View, filters: VisitorFilters) -> Table:
+    """Visitors, sessions and page views over time."""
+    series = _buckets(cached.visitor_timeseries(view, filters).value)
+    return _of_visitors(cached.resolve_view(view), series, SEEN_IN_EACH_BUCKET)
+
+
+def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) -> Table:
+    """Every value of a dimension, most visitors first."""
+    resolved = cached.resolve_view(view)
+    is_compared = resolved.visitors_comparability.is_shown
+
+    def shown(values: pd.DataFrame) -> pd.DataFrame:
+        name = {"country": "country_code", "page": "page_url"}.get(dimension, dimension)
+        place = {"country": ["country"], "city": ["country_code", "country"]}.get(dimension, [])
+        table = values[["value", *place]].rename(columns={"value": name})
+        if dimension != "country":
+            table[name] = table[name].where(table[name] != "", "Unknown")
+        counts = ["visitors", "visitors_ratio", "sessions", "page_views"]
+        moved = ["change_ratio", "change_low_ratio", "change_high_ratio", "verdict"]
+        compared = ["previous_visitors", *moved] if is_compared else []
+        verdicts = (
+            values["verdict"].map(lambda each: changes.verdict_text(each, "count"))
+            if is_compared
+            else values["verdict"]
+        )
+        return pd.concat([table, values.assign(verdict=verdicts)[counts + compared]], axis=1)
+
+    return _of_list(
+        resolved,
+        cached.every_visitor_value(view, filters, dimension),
+        shown,
+        period=_edges(resolved.visitors),
+        previous=_before(resolved.visitors_before),
+        note=_visitors_note(resolved),
+    )
+
+
+def satisfaction_components(view: View) -> Table:
+    """The index opened."""
+    resolved = cached.resolve_view(view)
+    opened: Attribution = cached.satisfaction_attribution(view).value
+    return _of_conversations(
+        resolved, satisfaction_index.table(opened, is_compared=resolved.comparability.is_shown)
+    )
+
+
+def satisfaction_series(view: View) -> Table:
+    """The index over time, both periods, with what is missing in each bucket."""
+    series = satisfaction_index.course_table(cached.kpi_timeseries(view).value)
+    return _of_conversations(cached.resolve_view(view), _buckets(series), IN_EACH_BUCKET)
+
+
+def answers_over_time(view: View, name: rating_bars.Name) -> Table:
+    """How often each answer to one question was given, over time."""
+    asked = next(each for each in (rating_bars.RATINGS, rating_bars.SENTIMENT) if each.name == name)
+    counts = rating_bars.table(cached.satisfaction_distributions(view).value, asked)
+    return _of_now(cached.resolve_view(view), counts)
+
+
+def comment_list(view: View, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
+    """Every comment, newest first."""
+    resolved = cached.resolve_view(view)
+
+    def table(rows: pd.DataFrame) -> pd.DataFrame:
+        return comments.table(rows, resolved.website)
+
+    return _of_list(resolved, cached.every_comment(view, rating), table)
+
+
+def visitor_minutes(view: View) -> Table:
+    """Visitors by minute."""
+    activity = cached.visitor_activity(view.viewer, view.website_id, view.now).value
+    edges = (
+        activity["minute"].min().to_pydatetime(),
+        activity["minute"].max().to_pydatetime() + timedelta(minutes=1),
+    )
+    return Table((activity[["minute", "visitors"]],), edges, total=len(activity))
+
+
+def live_visitors(view: View, window_minutes: Literal[5, 10, 30], place: str | None) -> Table:
+    """Every visitor of the last minutes, newest first."""
+    cell = None if place is None else Cell.parse(place)
+    whole = cached.every_active_visitor(view.viewer, view.website_id, window_minutes, view.now, cell)
+    return _of_list(
+        cached.resolve_view(view),
+        whole,
+        visitors.listed,
+        period=(view.now - timedelta(minutes=window_minutes), view.now),
+    )
+
+
+def events_by_type(view: View) -> Table:
+    """What flows in, by event type."""
+    flow = cached.event_flow(view.viewer, view.website_id, view.timezone, view.now).value
+    named = flow.assign(
+        event_type=flow["event_type"].map(source_health.event_name),
+        state=flow["state"].map(source_health.FLOWS),
+    )
+    return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow))
+
+
+def websites(view: View) -> Table:
+    """How every website sends, worst first."""
+    flow = cached.website_states(view.viewer, view.now).value
+    named = flow.assign(state=flow["state"].map(website_health.VERDICTS))
+    return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow), notes=(OF_ALL_WEBSITES,))
+
+
+def queries(view: View) -> Table:
+    """Today's queries by pipe."""
+    by_pipe = cached.query_use(view.viewer, view.now).value.by_pipe
+    return Table((by_pipe,), _last_days(view, 1), total=len(by_pipe), notes=(OF_ALL_WEBSITES,))
+
+
+def caches(view: View) -> Table:
+    """What each cache saved."""
+    savings = cached.cache_savings(view.viewer, view.now).value
+    return Table((savings,), _last_days(view, 1), total=len(savings), notes=(OF_ALL_WEBSITES,))
+
+
+def quarantined(view: View) -> Table:
+    """Why rows were quarantined: every reason."""
+    return _of_list(
+        cached.resolve_view(view),
+        cached.every_quarantined(view.viewer, view.now),
+        lambda reasons: reasons.rename(columns={"total": "quarantined_of_datasource"}),
+        period=_last_days(view, EVENT_DAYS),
+        note=OF_ALL_WEBSITES,
+    )
+
+
+FILES: Final[Mapping[str, Callable[..., Table]]] = {
+    read.__name__: read
+    for read in (
+        kpis,
+        kpi_series,
+        funnel_steps,
+        bands,
+        percentiles_over_time,
+        handled,
+        hours,
+        conversation_list,
+        visitor_series,
+        visitor_values,
+        satisfaction_components,
+        satisfaction_series,
+        answers_over_time,
+        comment_list,
+        visitor_minutes,
+        live_visitors,
+        events_by_type,
+        websites,
+        queries,
+        caches,
+        quarantined,
+    )
+}
+"""Every file that can be asked for, by name."""
+
+WITH_BEFORE: Final = frozenset(
+    {kpis, kpi_series, percentiles_over_time, visitor_series, satisfaction_components, satisfaction_series}
+)
+"""Files whose chart shows the period compared with."""
+
+
+def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
+    """A table that says nothing of the period before."""
+    return Table((frame,), _edges(resolved.conversations), total=len(frame))
+
+
+def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
+    said = tuple(note for note in notes if note)
+    return Table((frame,), _edges(resolved.conversations), _before(resolved.before), len(frame), said)
+
+
+def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
+    said = tuple(note for note in (*notes, _visitors_note(resolved)) if note)
+    return Table((frame,), _edges(resolved.visitors), _before(resolved.visitors_before), len(frame), said)
+
+
+def _of_list(
+    resolved: ResolvedView,
+    whole: Whole,
+    words: Callable[[pd.DataFrame], pd.DataFrame],
+    *,
+    period: Instants | None = None,
+    previous: Instants | None = None,
+    note: str | None = None,
+) -> Table:
+    notes = [note] if note else []
+    if whole.is_cut:
+        of = f"of {formatting.count(whole.total)} " if whole.total else ""
+        notes.append(
+            f"Only the first {formatting.count(ROW_LIMIT)} {of}rows: narrow the page down for the others."
+        )
+    total = None if whole.total is None else min(whole.total, ROW_LIMIT)
+    return Table(
+        (words(rows) for rows in whole.pages),
+        period or _edges(resolved.conversations),
+        previous,
+        total,
+        tuple(notes),
+        whole.is_cut,
+    )
+
+
+def _edges(period: Period) -> Instants:
+    return period.start, period.end
+
+
+def _before(period: Period | None) -> Instants | None:
+    return None if period is None else _edges(period)
+
+
+def _visitors_note(resolved: ResolvedView) -> str | None:
+    return f"Visitors: {resolved.visitors_note}" if resolved.visitors_note else None
+
+
+def _last_days(view: View, days: int) -> Instants:
+    return day_starts(view.now, days, parse_timezone(view.timezone))[0], view.now
+
+
+def _buckets(series: pd.DataFrame) -> pd.DataFrame:
+    """A series in words: each bucket with its period, without the columns that only a chart needs."""
+    units = {
+        name: f"{name}_count"
+        for name in ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
+    } | {"satisfaction_index": "satisfaction_index_points"}
+    words = series.drop(columns=["bucket_index", "aligned_start"], errors="ignore").rename(columns=units)
+    return words.assign(period=words["period"].map(PERIODS))

@@ -1,0 +1,1 @@
+"""How a metric reads: its card, its change in words, its explanation."""

@@ -1,0 +1,198 @@
+"""How a change reads: the chip, the verdict in words, its plausible range, and why it may be chance.
+
+Owns the words and the metric that shows them. Whether a change is real comes ready from `analytics.kpis.verdicts`.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Literal
+
+import streamlit as st
+
+from analytics.kpis.verdicts import SHOWN_DECIMALS, Delta, Unit, Verdict
+from pages.components import formatting
+from pages.components.charts import sparkline
+
+VERDICTS: dict[Verdict, str] = {
+    "better": "better",
+    "worse": "worse",
+    "within_noise": "no clear change",
+    "unchanged": "no change",
+    "not_comparable": "not comparable",
+    "off": "",
+}
+Measures = Literal["time", "count", "score"]
+"""What a number measures: how long something takes, how many there are, or how good it is."""
+
+_WORDS: dict[Measures, dict[Verdict, str]] = {
+    "time": {"better": "faster", "worse": "slower"},
+    "count": {"better": "more", "worse": "fewer"},
+    "score": {},
+}
+MORE_DECIMALS = 2
+"""An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
+
+SUFFIXES: dict[Unit, str] = {"relative": "%", "pp": "pp", "points": "points"}
+LARGEST_END = 10_000
+"""An upper end beyond a hundredfold, in percent, says no more than that nothing bounds it."""
+
+_COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
+
+
+def draw_metric(
+    title: str,
+    value: str,
+    delta: Delta,
+    course: tuple[sparkline.Point, ...],
+    since: date | None = None,
+    measures: Measures = "score",
+) -> None:
+    """Draw a number with its change, the verdict on it in words, and its course.
+
+    Green and red are for what is better or worse for the people who write in. More visitors are neither.
+
+    Args:
+        title: what it is called.
+        value: the number as text.
+        delta: its change.
+        course: as `sparkline.course_of` gives it; empty leaves it out.
+        measures: what the number measures, for the words and the colour of the verdict.
+        since: first day that was counted, when not all of the period was; stands in the number itself.
+    """
+    text = change_text(delta)
+    # A number with its start is longer: style.css sets it smaller and lets it take two lines.
+    with st.container(key=None if since is None else f"since-{title}"):
+        st.metric(
+            title,
+            since_text(value, since),
+            text,
+            delta_color="gray" if measures == "count" else _COLOURS.get(delta.verdict, "gray"),
+            delta_description=None if delta.change is None else verdict_text(delta.verdict, measures) or None,
+            delta_arrow=_arrow(delta),
+        )
+        sparkline.draw(course, title)
+
+
+def verdict_text(verdict: Verdict, measures: Measures = "score") -> str:
+    """The verdict in words that say what moved; empty when nothing is compared.
+
+    >>> verdict_text("better", "time"), verdict_text("worse", "count"), verdict_text("within_noise")
+    ('faster', 'fewer', 'no clear change')
+    """
+    return _WORDS[measures].get(verdict, VERDICTS[verdict])
+
+
+def since_text(value: str, since: date | None) -> str:
+    """A number that was not counted from the start of its period carries its own start.
+
+    >>> since_text("1,128", date(2026, 10, 27)), since_text("1,128", None)
+    ('1,128 since 27 Oct', '1,128')
+    """
+    return value if since is None else f"{value} since {since.day} {since:%b}"
+
+
+def change_text(delta: Delta) -> str | None:
+    """The change as the chip shows it; a dash where there is none, and None when nothing is compared.
+
+    >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
+    ('−18 %', '+4.1 pp')
+    >>> change_text(Delta(-0.9996, "relative", "better")), change_text(Delta(-1.0, "relative", "better"))
+    ('−99.9 %', '−100 %')
+    >>> change_text(Delta(None, "points", "not_comparable")), change_text(Delta(None, "points", "off"))
+    ('–', None)
+    """
+    if delta.change is None:
+        return None if delta.verdict == "off" else formatting.MISSING
+    if delta.unit == "relative":
+        return formatting.relative(delta.change)
+    return formatting.signed(delta.change, delta.unit)
+
+
+def range_text(delta: Delta) -> str | None:
+    """Between what the change plausibly is, as `between`; None without a change or with too little to tell.
+
+    >>> range_text(Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06))
+    'between −58 and +6 %'
+    """
+    if delta.change is None or delta.low is None or delta.high is None:
+        return None
+    return between(delta.low, delta.high, delta.unit)
+
+
+def between(low: float, high: float, unit: Unit) -> str | None:
+    """The ends of a change's range; None where both read as the same number, as for values that are all equal.
+
+    >>> between(0.002, 0.098, "relative"), between(-1.24, 9.0, "pp")
+    ('between +0.2 and +9.8 %', 'between −1.2 and +9.0 pp')
+    """
+    scale = 100 if unit == "relative" else 1
+    low, high = low * scale, high * scale
+    fewest = SHOWN_DECIMALS[unit]
+    if high > LARGEST_END:
+        return f"{next(_ways((low,), fewest))[0]} {SUFFIXES[unit]} or more"
+    texts = next((texts for texts in _ways((low, high), fewest) if texts[0] != texts[1]), None)
+    return None if texts is None else f"between {texts[0]} and {texts[1]} {SUFFIXES[unit]}"
+
+
+def in_words(delta: Delta) -> str | None:
+    """The change with its range in one line, "−36 %, between −58 and +6 %"; None where there is no change."""
+    if delta.change is None:
+        return None
+    return ", ".join(part for part in (change_text(delta), range_text(delta)) if part)
+
+
+def draw_range(delta: Delta, key: str) -> None:
+    """Draw between what a change plausibly is, and for a pointer why it may be chance; nothing without a range.
+
+    Args:
+        delta: the change.
+        key: of the number, unique on the page; style.css leaves the range to Explain where there is no room.
+    """
+    if words := range_text(delta):
+        is_doubtful = delta.verdict == "within_noise" and delta.reason
+        with st.container(key=f"range-{key}"):
+            st.caption(words, help=f"Could be chance: {delta.reason}" if is_doubtful else None)
+
+
+def doubts(delta: Delta) -> list[str]:
+    """What must not be left unsaid beside a change: why a twofold one may be chance, and what it is of."""
+    lines = []
+    if delta.verdict == "within_noise" and delta.is_twofold:
+        lines.append(f"May be chance: {delta.reason}")
+    if delta.basis:
+        lines.append(f"Compared {delta.basis}")
+    return lines
+
+
+def line(delta: Delta) -> list[str]:
+    """The change, its verdict, its range and its doubts as parts of a line of Markdown, in colour where it is real."""
+    change = change_text(delta)
+    if delta.verdict == "off" or change is None:
+        return []
+    if delta.verdict == "not_comparable":
+        return [f":gray[not comparable: {delta.reason}]"]
+    said = [f":gray[{part}]" for part in (range_text(delta), *doubts(delta)) if part]
+    if delta.verdict in {"within_noise", "unchanged"}:
+        return [f":gray[{change}, {VERDICTS[delta.verdict]}]", *said]
+    colour = "green" if delta.verdict == "better" else "red"
+    return [f":{colour}[**{change}** {delta.verdict}]", *said]
+
+
+def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
+    """The way the change went; Streamlit itself would take the true minus for none."""
+    if not delta.change or delta.verdict == "unchanged":
+        return "off"
+    return "up" if delta.change > 0 else "down"
+
+
+def _ways(ends: Sequence[float], fewest: int) -> Iterator[list[str]]:
+    """The ends as texts, with the fewest decimals first; those of which one misreads come last."""
+    each = range(fewest, fewest + MORE_DECIMALS + 1)
+    for decimals in sorted(each, key=lambda decimals: any(_misreads(end, decimals) for end in ends)):
+        yield [formatting.signed(end, "", decimals).strip() for end in ends]
+
+
+def _misreads(value: float, decimals: int) -> bool:
+    """True when an end rounds to nothing or to all, and is not."""
+    shown = round(value, decimals)
+    return (shown == 0 != value) or (shown <= -100 < value)

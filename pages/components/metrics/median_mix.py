@@ -1,0 +1,56 @@
+"""In words: how much of a median's change is the handlers' own, and how much their mix.
+
+Owns the words. The parts come ready from `analytics.kpis.median_mix`.
+"""
+
+from analytics.kpis.median_mix import Split
+from analytics.kpis.metrics import Kpi
+from pages.components import formatting
+from pages.components.metrics import changes
+
+
+def line(kpi: Kpi) -> str | None:
+    """What a card says of the mix under its change; None where the change says enough.
+
+    It says so where the mix makes at least half of the change or hides it, and where the change or the shift of the mix
+    is real.
+    """
+    parts = kpi.split
+    if parts is None or not parts.matters:
+        return None
+    if kpi.delta.verdict not in {"better", "worse"} and not parts.is_shift_real:
+        return None
+    if parts.own_ratio is None or parts.mix_ratio is None:
+        return f"{_shares(parts)}: no handler is in both periods"
+    own = formatting.relative(parts.own_ratio)
+    each = "no change" if own.startswith("0") else own if parts.is_own_real else "no clear change"
+    return f"AI and people, each alone: {each}. Because {_shift(parts, ' is')}: {formatting.relative(parts.mix_ratio)}"
+
+
+def facts(kpi: Kpi) -> list[tuple[str, str]]:
+    """Both parts of the change for Explain, each with its name; empty without a change of a median.
+
+    Multiplied they are the whole change.
+    """
+    parts = kpi.split
+    if parts is None:
+        return []
+    if parts.own_ratio is None or parts.mix_ratio is None:
+        return [(_shares(parts), "no handler is in both periods")]
+    shift, own, range_ = _shift(parts), formatting.relative(parts.own_ratio), parts.own_interval
+    if range_ is not None and (moved := changes.between(range_.low, range_.high, "relative")):
+        own += f", {moved}"
+    return [
+        ("AI and people, each alone", own),
+        (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", formatting.relative(parts.mix_ratio)),
+    ]
+
+
+def _shift(parts: Split, verb: str = "") -> str:
+    if parts.ai_ratio == parts.previous_ai_ratio:
+        return f"as much{verb} handled by AI"
+    return f"{'more' if parts.ai_ratio > parts.previous_ai_ratio else 'less'}{verb} handled by AI"
+
+
+def _shares(parts: Split) -> str:
+    return f"AI {formatting.rate(parts.previous_ai_ratio)} before, {formatting.rate(parts.ai_ratio)} now"

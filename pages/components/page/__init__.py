@@ -1,0 +1,1 @@
+"""What every page does: begin, sidebar, header, panels, filters, URL state, sign-in."""

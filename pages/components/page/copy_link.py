@@ -1,0 +1,40 @@
+"""The button that copies a link to what a page shows, with its dates fixed, so that it shows the same next week.
+
+The browser makes the link at the click (static/copy_link.js), from its address: what was ignored is left out.
+"""
+
+import streamlit as st
+
+from analytics.scope.comparison import BEFORE
+from analytics.scope.views import ResolvedView, View
+from pages.components import ASSETS
+from pages.components.page import url_state
+
+HELP = "Opens for people with access to the website."
+
+_button = st.components.v2.component(
+    "copy_link",
+    html=(ASSETS / "copy_link.html").read_text("utf-8"),
+    css="".join((ASSETS / each).read_text("utf-8") for each in ("export.css", "copy_link.css")),
+    js="".join((ASSETS / each).read_text("utf-8") for each in ("export_button.js", "copy_link.js")),
+)
+
+
+def offer(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
+    """Draw the button.
+
+    Args:
+        view: what is asked for.
+        resolved: its dates.
+        has_range: whether the page has dates.
+    """
+    fixed = {"website": resolved.website.slug, "tz": view.timezone}
+    if has_range:
+        dates, against = resolved.fixed
+        fixed["range"] = str(dates)
+        if against != BEFORE or url_state.value("compare") is not None:
+            fixed["compare"] = str(against)
+    words = f"Link to {'these dates' if has_range else 'this page'}. {HELP}"
+    _button(
+        key="copy-link", width="content", data={"names": list(url_state.WORDS), "fixed": fixed, "help": words}
+    )

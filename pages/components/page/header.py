@@ -1,0 +1,105 @@
+"""The header of a page: title, controls, and one quiet line of facts: website, dates, comparison, as of."""
+
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analytics import cached
+from analytics.errors import AnalyticsError
+from analytics.scope import periods
+from analytics.scope.periods import Period
+from analytics.scope.views import ResolvedView, View
+from pages.components import formatting
+from pages.components.page import copy_link
+
+RENEWAL_SECONDS = 30
+Data = Literal["conversations", "visitors"]
+
+
+def draw(
+    title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool, has_age: bool
+) -> DeltaGenerator:
+    """Draw the header; returns the place for the page's own controls.
+
+    Args:
+        title: the page's name.
+        view: what is asked for.
+        resolved: what that means in dates.
+        data: what the dates are about.
+        has_range: whether the header speaks of dates.
+        has_age: whether it says when the data was read and how old the newest event is.
+    """
+    facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
+    if has_range:
+        covered = days(resolved, data)
+        facts.append(periods.days_label(*covered))
+        if not resolved.range.is_custom and covered == resolved.conversations.local_days():
+            facts.insert(1, resolved.range.label)
+        if (before := compared(resolved, data)) is not None:
+            both = before.local_days(), covered
+            facts.append(f"vs {formatting.without_year(*(periods.days_label(*each) for each in both))}")
+    with st.container(gap=None, key="header"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-title"):
+            st.title(title, anchor=False, width="content")
+            if cached.is_demo():
+                st.badge(
+                    "Demo data",
+                    color="orange",
+                    help="Sample data; new events keep arriving.",
+                )
+            st.space("stretch")
+            toolbar = st.container(width="content")
+            copy_link.offer(view, resolved, has_range=has_range)
+        with st.container(
+            horizontal=True,
+            horizontal_alignment="distribute",
+            vertical_alignment="center",
+            gap="small",
+            key="header-facts",
+        ):
+            st.markdown(f":gray[{' · '.join(facts)}]", width="content")
+            if has_age:
+                with st.container(width="content"):
+                    _as_of(view, has_range=has_range)
+    return toolbar
+
+
+def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
+    """First and last day that the data of a page covers; those asked for where it covers none."""
+    if data == "visitors" and not resolved.visitors.is_empty:
+        return resolved.visitors.local_days()
+    return resolved.conversations.local_days()
+
+
+def compared(resolved: ResolvedView, data: Data) -> Period | None:
+    """The period that a page compares its data with; None where it does not."""
+    return resolved.before if data == "conversations" else resolved.visitors_before
+
+
+@st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
+def _as_of(view: View, *, has_range: bool) -> None:
+    """When the page was read and how old the newest event is.
+
+    It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
+    page runs again.
+    """
+    now = datetime.now(UTC)
+    if periods.floor_to_grid(now) != periods.floor_to_grid(view.now):
+        st.rerun()
+    try:
+        newest = cached.newest_event(view.viewer, view.website_id, now)
+        read = cached.kpis(view).as_of if has_range else newest.as_of
+        words = [f"As of {formatting.clock(read, view.timezone)}", _newest(newest, now)]
+    except AnalyticsError as error:
+        words = [formatting.markdown(error.message)]
+    st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")
+
+
+def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
+    """How old the newest event known is now, and whether the source that would know a newer one does not answer."""
+    if reading.value is None:
+        return "no events in the last 30 days"
+    age = formatting.ago(now - reading.value)
+    return f"newest event {age}" + (" (stale)" if reading.is_stale else "")

@@ -1,0 +1,315 @@
+"""The sidebar: pages, website, range, comparison, timezone, and who is signed in.
+
+Each control shows what the URL says, and writes the URL when it changes.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import streamlit as st
+
+from analytics import cached
+from analytics.scope import clock, comparison, tiers
+from analytics.scope.access import Viewer, Website
+from analytics.scope.buckets import bucket_for, offered_buckets
+from analytics.scope.clock import Bucket
+from analytics.scope.comparison import BEFORE, Comparison
+from analytics.scope.periods import DEFAULT_RANGE, Range
+from analytics.scope.views import ResolvedView, View
+from pages.components import formatting
+from pages.components.page import sign_in, url_state
+
+PAGES = (
+    ("pages/overview.py", "Overview", ":material/monitoring:"),
+    ("pages/conversations.py", "Conversations", ":material/forum:"),
+    ("pages/satisfaction.py", "Satisfaction", ":material/sentiment_satisfied:"),
+    ("pages/visitors.py", "Visitors", ":material/group:"),
+    ("pages/live.py", "Live", ":material/public:"),
+    ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
+)
+STAFF_ONLY = frozenset({"pages/data_health.py"})
+IN_REACH = ("today", "yesterday", "this-week", "last-week", "7d", "30d", "this-month", "last-month")
+"""Ranges that are one click away; the others stand behind "More"."""
+
+COMPARED = {
+    "before": "Period before",
+    "weekdays": "Same weekdays, weeks earlier",
+    "chosen": "Chosen start",
+    "off": "Nothing",
+}
+DAY_WIDTH_PX = 132
+BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
+
+
+def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) -> View:
+    """What the URL asks for; what it cannot have falls back, and a notice says so.
+
+    Args:
+        viewer: who looks.
+        website: the one looked at.
+        now: the moment of this run, aware.
+        notices: where fallbacks are reported.
+    """
+    browser = _browser_timezone()
+    timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
+    if browser is None and url_state.value("tz") is None:
+        notices.append(_no_browser_timezone())
+    selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
+    compared = url_state.read("compare", BEFORE, Comparison.parse, notices)
+    bucket = url_state.read("bucket", None, parse_bucket, notices)
+    if url_state.value("website") is None:
+        url_state.write("website", website.slug)
+    return View(viewer, website.id, selected, timezone, now, compared, bucket)
+
+
+def parse_bucket(text: str) -> Bucket:
+    """The bucket that a URL names.
+
+    Raises:
+        ValueError: There is no such bucket.
+    """
+    for bucket in BUCKETS:
+        if bucket == text:
+            return bucket
+    raise ValueError(f"Possible are {', '.join(BUCKETS)}.")
+
+
+def draw(view: View, resolved: ResolvedView, websites: Sequence[Website], *, has_range: bool) -> None:
+    """Draw the sidebar: what the page shows, also where that is not what the URL asks for.
+
+    Args:
+        view: what is asked for.
+        resolved: what is shown.
+        websites: those that the viewer may open.
+        has_range: whether the page has dates to choose.
+    """
+    with st.sidebar:
+        _navigation(view.viewer)
+        _website_control(resolved.website, websites)
+        if has_range:
+            _range_control(resolved)
+            _compare_control(resolved)
+            _bucket_control(resolved)
+        _timezone_control(view.timezone)
+        _signed_in(view.viewer, resolved.website)
+
+
+def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
+    """Draw the sidebar of a page without a website: navigation, the choice of a website, who is signed in.
+
+    Args:
+        viewer: who looks.
+        websites: those that the viewer may open.
+    """
+    with st.sidebar:
+        _navigation(viewer)
+        _website_control(None, websites)
+        _signed_in(viewer, None)
+
+
+def _navigation(viewer: Viewer) -> None:
+    with st.container(gap="xsmall", key="navigation"):
+        for path, label, icon in PAGES:
+            if path in STAFF_ONLY and not viewer.is_staff:
+                continue
+            carried = url_state.everything() if label == st.session_state["page"] else url_state.shared()
+            st.page_link(path, label=label, icon=icon, query_params=carried, width="stretch")
+    st.space("xxsmall")
+
+
+def _website_control(website: Website | None, websites: Sequence[Website]) -> None:
+    labels = [_website_label(each) for each in websites]
+    # The browser answers with the label, so no two websites may share one.
+    names = {
+        each.slug: label if labels.count(label) == 1 else f"{label} ({each.slug})"
+        for each, label in zip(websites, labels, strict=True)
+    }
+    st.session_state["website_widget"] = None if website is None else website.slug
+    st.selectbox(
+        "Website",
+        list(names),
+        placeholder="Choose a website",
+        format_func=lambda slug: names.get(slug, slug),
+        key="website_widget",
+        filter_mode="contains",
+        on_change=url_state.follow("website", "website_widget", str),
+    )
+
+
+def _website_label(website: Website) -> str:
+    """Name and domain, so that a search finds both; where there is little room, the domain is what is cut."""
+    return f"{formatting.website_name(website)} · {formatting.plain(website.domain)}"
+
+
+def _range_control(resolved: ResolvedView) -> None:
+    zone, tier = resolved.conversations.timezone, resolved.website.tier
+    offered = {
+        str(each): each for each in tiers.offered_ranges(tier, resolved.now, zone, cached.week_start())
+    }
+    near = [name for name in IN_REACH if name in offered]
+    chosen = str(resolved.range)
+    _range_pills("Range", near, chosen, "range_widget")
+    label = "More" if chosen in near else resolved.range.label
+    kind: Literal["secondary", "tertiary"] = "tertiary" if chosen in near else "secondary"
+    with st.popover(label, key="more-ranges", icon=":material/date_range:", type=kind):
+        others = [name for name in offered if name not in near]
+        # A key for each value: a closed popover keeps the value before in the browser, and would send it again.
+        _range_pills("More ranges", others, chosen, f"more-ranges-{chosen}")
+        _days_form(resolved)
+    st.caption(tiers.reach_sentence(tier, resolved.now, zone))
+
+
+def _range_pills(label: str, names: list[str], chosen: str, key: str) -> None:
+    st.session_state[key] = chosen if chosen in names else None
+    st.pills(
+        label,
+        names,
+        format_func=lambda name: _short(name) if name in names else name,
+        key=key,
+        required=True,
+        wrap=True,
+        on_change=url_state.follow("range", key, lambda name: None if name == str(DEFAULT_RANGE) else name),
+    )
+
+
+def _short(name: str) -> str:
+    selected = Range.parse(name)
+    return f"{selected.days} d" if selected.days not in (None, 1) else selected.label
+
+
+def _days_form(resolved: ResolvedView) -> None:
+    """Two dates that count once they are applied: closing the calendar with Escape changes nothing."""
+    first, last = resolved.conversations.local_days()
+    # A key with the day in it: a day that was picked but not applied is forgotten when other days are shown.
+    keys = f"first-day-{first}", f"last-day-{last}"
+    # In one row, where an open calendar does not cover the button.
+    with (
+        st.form("days", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+    ):
+        for label, key, day in zip(("From", "To"), keys, (first, last), strict=True):
+            _day_input(label, key, day, resolved, _today(resolved))
+        st.form_submit_button("Apply", on_click=_apply_days, args=(keys,))
+
+
+def _day_input(label: str, key: str, day: date, resolved: ResolvedView, latest: date) -> None:
+    earliest = _today(resolved) - timedelta(days=tiers.TIER_DAYS[resolved.website.tier])
+    latest = max(earliest, latest)
+    st.date_input(
+        label,
+        min(max(day, earliest), latest),
+        min_value=earliest,
+        max_value=latest,
+        key=key,
+        format="YYYY-MM-DD",
+        width=DAY_WIDTH_PX,
+    )
+
+
+def _apply_days(keys: tuple[str, str]) -> None:
+    days = [st.session_state[key] for key in keys]
+    if None not in days:
+        url_state.write("range", f"{min(days)}..{max(days)}")
+
+
+def _today(resolved: ResolvedView) -> date:
+    return clock.local_day(resolved.now, resolved.conversations.timezone)
+
+
+def _compare_control(resolved: ResolvedView) -> None:
+    latest = comparison.latest_start(resolved.range, resolved.conversations, resolved.now)
+    earliest = tiers.earliest_day(resolved.website.tier, resolved.now, resolved.conversations.timezone)
+    texts: dict[str, str | None] = {"before": None, "chosen": str(latest)}
+    chosen = resolved.comparison.kind
+    st.session_state["compare_widget"] = chosen
+    st.selectbox(
+        "Compare with",
+        # A start is offered where the plan has as many days before the range.
+        [kind for kind in COMPARED if kind in ("off", "before", "weekdays", chosen) or latest >= earliest],
+        format_func=lambda kind: COMPARED.get(str(kind), str(kind)),
+        key="compare_widget",
+        on_change=url_state.follow("compare", "compare_widget", lambda kind: texts.get(str(kind), str(kind))),
+    )
+    if resolved.comparison.first is not None and latest >= earliest:
+        key = f"compared-day-{resolved.comparison.first}"
+        with (
+            st.form("compared-days", border=False),
+            st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
+        ):
+            _day_input("Compare from", key, resolved.comparison.first, resolved, latest)
+            st.form_submit_button("Apply", on_click=_apply_start, args=(key,))
+
+
+def _apply_start(key: str) -> None:
+    if (day := st.session_state[key]) is not None:
+        url_state.write("compare", str(day))
+
+
+def _bucket_control(resolved: ResolvedView) -> None:
+    offered = offered_buckets(resolved.conversations)
+    if len(offered) < 2:
+        return
+    automatic = bucket_for(resolved.conversations)
+    st.session_state["bucket_widget"] = resolved.bucket
+    st.segmented_control(
+        "Charts by",
+        list(offered),
+        format_func=str.capitalize,
+        key="bucket_widget",
+        required=True,
+        on_change=url_state.follow(
+            "bucket", "bucket_widget", lambda bucket: None if bucket == automatic else bucket
+        ),
+    )
+
+
+def _timezone_control(timezone: str) -> None:
+    browser = _browser_timezone()
+    first = browser or "UTC"
+    names = [first, *sorted(clock.timezone_names() - {first})]
+    st.session_state["tz_widget"] = timezone
+    st.selectbox(
+        "Timezone",
+        names,
+        # With blanks, so that typing "new york" finds it.
+        format_func=lambda name: name.replace("_", " ") + (" (browser)" if name == browser else ""),
+        key="tz_widget",
+        filter_mode="contains",
+        on_change=url_state.follow("tz", "tz_widget", lambda name: None if name == browser else str(name)),
+    )
+
+
+def _no_browser_timezone() -> str:
+    """Why days are those of UTC, where the browser gives no timezone that is known."""
+    said = formatting.plain(st.context.timezone or "")
+    if not said:
+        return "Your browser does not say its timezone. Times are in UTC; choose yours in the sidebar."
+    shown = formatting.markdown(said, limit=40)
+    return (
+        f"Your browser's timezone “{shown}” is not known here. Times are in UTC; choose yours in the sidebar."
+    )
+
+
+def _browser_timezone() -> str | None:
+    """The timezone that the browser says; None where it says none, hides it, or names one that does not exist."""
+    try:
+        return _timezone(st.context.timezone or "")
+    except ValueError:
+        return None
+
+
+def _timezone(text: str) -> str:
+    return clock.parse_timezone(text).key
+
+
+def _signed_in(viewer: Viewer, website: Website | None) -> None:
+    # style.css puts it at the lower end of the sidebar.
+    with st.container(gap="xsmall", key="signed-in"):
+        if website is not None:
+            plan = f"{website.tier.capitalize()} plan"
+            if (end := website.canceled_until) is not None:
+                plan += f", canceled, ends {end.day} {end:%b %Y}"
+            st.badge(plan, color="primary" if website.tier == "paid" and end is None else "gray")
+        st.caption(f"Signed in as {formatting.markdown(viewer.name)}  \n{formatting.markdown(viewer.email)}")
+        sign_in.offer_sign_out()

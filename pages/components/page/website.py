@@ -1,0 +1,80 @@
+"""The website that the URL names: the one looked at, or a page that says that there is none and offers the others.
+
+A page never shows another website's numbers under an address. A website that does not exist and one that is not open to
+the viewer are the same here: the same reads, the same words.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NoReturn
+
+import streamlit as st
+
+from analytics import cached
+from analytics.scope.access import Viewer, Website
+from pages.components import formatting
+from pages.components.page import audit_events, sidebar, url_state
+from pages.components.page.panel import end_page
+
+OFFERED: Final = 12
+"""How many websites are offered as buttons; the sidebar finds the others."""
+
+
+def asked_for(
+    viewer: Viewer, websites: tuple[Website, ...], now: datetime
+) -> tuple[Website | None, tuple[Website, ...]]:
+    """The website that the URL names, the first one where it names none; None where it is not open to the viewer.
+
+    Args:
+        viewer: who looks.
+        websites: those that the viewer may open, as known; read anew where the one asked for is not among them.
+        now: the clock.
+
+    Returns:
+        The website, and those that the viewer may open.
+
+    Raises:
+        AccessDenied: The viewer may not look at anything.
+        SourceError: Postgres is down.
+    """
+    slug = url_state.value("website")
+    if slug is None:
+        return websites[0], websites
+    if slug not in [website.slug for website in websites]:
+        websites = cached.websites_anew(viewer, now)
+    return next((website for website in websites if website.slug == slug), None), websites
+
+
+def draw_missing(title: str, viewer: Viewer, websites: Sequence[Website]) -> NoReturn:
+    """Draw the page of an address whose website is not open to the viewer, and end it.
+
+    Args:
+        title: the page's name.
+        viewer: who looks.
+        websites: those that the viewer may open.
+    """
+    audit_events.refusal(
+        "This website does not exist or is not open to the viewer.", website=url_state.value("website")
+    )
+    sidebar.draw_choice(viewer, websites)
+    st.title(title, anchor=False)
+    st.warning(
+        "Check the link, or ask for an invitation to the website. If it was made just now, look again.",
+        title="This website does not exist or is not open to you",
+        icon=":material/link_off:",
+    )
+    st.button("Look again", key="look-again", icon=":material/refresh:", type="tertiary")
+    st.markdown("**Your websites**")
+    with st.container(horizontal=True, gap="small", key="websites"):
+        for each in websites[:OFFERED]:
+            # Each on its own, so that a name from right to left does not turn around what stands beside it.
+            name, domain = (
+                formatting.markdown(text) for text in (formatting.website_name(each), each.domain)
+            )
+            st.button(
+                f"{name} · {domain}",
+                key=f"open-{each.slug}",
+                on_click=url_state.write,
+                args=("website", each.slug),
+            )
+    end_page()

@@ -1,0 +1,143 @@
+"""What stands beside the globe: which side is seen, home, + and −, the busiest places, and the way back after a loss.
+
+Owns what the browser is told (static/globe.js) and what it answers. The view of the globe stays in the browser.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime
+from typing import TypedDict
+
+import pandas as pd
+import streamlit as st
+
+from analytics.geo.cells import Cell
+from pages.components import ASSETS
+from pages.components.charts import globe
+from pages.components.page import filters
+from pages.components.theme_colors import Palette
+
+BUSIEST = 6
+
+
+class Place(TypedDict):
+    """One of the busiest places; `name` is untrusted text."""
+
+    cell: str
+    name: str
+    visitors: int
+    latitude: float
+    longitude: float
+
+
+class Spot(TypedDict):
+    """Where the chosen cell is."""
+
+    cell: str
+    latitude: float
+    longitude: float
+
+
+class Data(TypedDict):
+    """What static/globe.js gets. `dots`: longitude, latitude, visitors. `home`: as deck.gl takes a view."""
+
+    home: dict[str, float]
+    dots: list[list[float]]
+    places: list[Place]
+    chosen: Spot | None
+    clock: str | None
+    has_globe: bool
+
+
+_component = st.components.v2.component(
+    "globe",
+    html=(ASSETS / "globe.html").read_text("utf-8"),
+    css=(ASSETS / "globe.css").read_text("utf-8"),
+    js=(ASSETS / "globe.js").read_text("utf-8"),
+)
+
+
+def draw_globe(
+    levels: Sequence[pd.DataFrame],
+    now: datetime,
+    chosen: Cell | None,
+    *,
+    key: str,
+    colours: Palette,
+    clock: str | None = None,
+) -> None:
+    """Draw the globe, where the browser can, its legend, and the row of buttons and places under it.
+
+    Args:
+        levels: `cached.visitor_clusters`, as for `globe.draw_globe`.
+        now: the instant whose night is shaded.
+        chosen: the cell that the page is filtered by; the globe turns to it when it is another than before.
+        key: that of the globe.
+        colours: its colours.
+        clock: timezone of the clock on a wall, where the globe turns by itself while it is left alone and no place can be
+            chosen; None where it is no wall.
+    """
+    with st.container(key="globe", gap="xsmall"):
+        if has_webgl(key):
+            globe.draw_globe(levels, now, key=key, chosen=chosen, colours=colours)
+            if clock is None:
+                st.html(globe.legend(colours, globe.most_of(levels)))
+        _component(
+            key=f"helm-{key}",
+            data=data_of(levels, chosen, key, clock=clock),
+            default={"has_webgl": True},
+            on_has_webgl_change=lambda: None,
+            on_place_change=lambda: _choose(key),
+            on_anew_change=lambda: globe.draw_anew(key),
+        )
+
+
+def has_webgl(key: str) -> bool:
+    """Whether the browser draws the globe of that key, as far as it has said."""
+    state = st.session_state.get(f"helm-{key}")
+    return bool(state.get("has_webgl", True)) if isinstance(state, Mapping) else True
+
+
+def data_of(
+    levels: Sequence[pd.DataFrame], chosen: Cell | None, key: str, *, clock: str | None = None
+) -> Data:
+    """What static/globe.js gets.
+
+    Args:
+        levels: as for `draw_globe`.
+        chosen: as for `draw_globe`.
+        key: that of the globe.
+        clock: as for `draw_globe`.
+    """
+    nearest = levels[-1]
+    view = globe.initial_view(levels[0], key)
+    latitude, longitude, _visitors = globe.whereabouts(chosen, levels) if chosen else (0.0, 0.0, 0)
+    return {
+        "home": {"latitude": view.latitude, "longitude": view.longitude, "zoom": view.zoom},
+        "dots": [
+            [round(float(dot[0]), 2), round(float(dot[1]), 2), int(dot[2])]
+            for dot in nearest[["longitude", "latitude", "visitors"]].to_numpy().tolist()
+        ],
+        "places": []
+        if clock
+        else [_place(row) for row in nearest.nlargest(BUSIEST, "visitors").to_dict("records")],
+        "chosen": {"cell": str(chosen), "latitude": latitude, "longitude": longitude} if chosen else None,
+        "clock": clock,
+        "has_globe": has_webgl(key),
+    }
+
+
+def _place(cluster: Mapping[Hashable, object]) -> Place:
+    return {
+        "cell": str(cluster["cell"]),
+        "name": globe.name_of(cluster, 48),
+        "visitors": int(str(cluster["visitors"])),
+        "latitude": float(str(cluster["latitude"])),
+        "longitude": float(str(cluster["longitude"])),
+    }
+
+
+def _choose(key: str) -> None:
+    """A click on a place filters by it; one on the chosen place removes the filter."""
+    cell = st.session_state[f"helm-{key}"].get("place")
+    if isinstance(cell, str):
+        filters.write_toggled("place", cell)

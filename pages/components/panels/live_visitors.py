@@ -1,0 +1,161 @@
+"""The visitors of the live page: the window, how many are here, and the list.
+
+Owns how visitors are shown as text. Everything about a visitor is untrusted text.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from analytics.cached import Reading, RightNow
+from analytics.geo import countries
+from analytics.scope.clock import parse_timezone
+from pages.components import formatting
+from pages.components.page import url_state
+
+T = TypeVar("T")
+WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
+DEFAULT_WINDOW = "5"
+LISTED = 200
+SHORT = 9
+
+
+def window_switch(notices: list[str]) -> int:
+    """Draw the switch between the last 5, 10 and 30 minutes; returns the minutes chosen, as the URL says.
+
+    Args:
+        notices: where a fallback is reported.
+    """
+    chosen = url_state.read("window", DEFAULT_WINDOW, url_state.choice(WINDOWS), notices)
+    st.session_state["window_widget"] = chosen
+    st.segmented_control(
+        "Visitors seen in the last",
+        list(WINDOWS),
+        format_func=lambda minutes: WINDOWS.get(minutes, minutes),
+        key="window_widget",
+        required=True,
+        label_visibility="collapsed",
+        on_change=url_state.follow(
+            "window", "window_widget", lambda minutes: None if minutes == DEFAULT_WINDOW else str(minutes)
+        ),
+    )
+    return int(chosen)
+
+
+def draw_count(present: RightNow, minutes: int) -> None:
+    """Draw how many visitors there are.
+
+    Args:
+        present: `cached.right_now` for the window.
+        minutes: the window they were seen in.
+    """
+    st.markdown(
+        f"### {number(present)} :gray[{people(present)} in the last {minutes} minutes]", anchors=False
+    )
+
+
+def in_words(present: RightNow, minutes: int) -> str:
+    """The same as plain text.
+
+    >>> in_words(RightNow(1204, places=()), 5)
+    '1,204 visitors in the last 5 minutes'
+    """
+    return f"{number(present)} {people(present)} in the last {minutes} minutes"
+
+
+def draw_unplaced(present: RightNow) -> None:
+    """Say how many of the visitors are not on the globe, where there are any: their place is not known."""
+    if present.unplaced:
+        are = (
+            "visitor has no known place and is"
+            if present.unplaced == 1
+            else "visitors have no known place and are"
+        )
+        st.caption(f"{formatting.count(present.unplaced)} {are} not on the globe.", text_alignment="center")
+
+
+def number(present: RightNow) -> str:
+    """How many visitors.
+
+    >>> number(RightNow(1204, places=()))
+    '1,204'
+    """
+    return formatting.count(present.visitors)
+
+
+def people(present: RightNow) -> str:
+    """`visitor` or `visitors`, as the number asks for."""
+    return "visitor" if present.visitors == 1 else "visitors"
+
+
+def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
+    """Draw the newest visitors as a table: place, page, device, last seen.
+
+    Args:
+        visitors: `cached.active_visitors`, newest first.
+        now: the instant that "ago" counts from.
+    """
+    newest = visitors.head(LISTED)
+    table = pd.DataFrame(
+        {
+            "Last seen": [
+                formatting.ago(now - seen.to_pydatetime().astimezone(UTC)) for seen in newest["last_seen"]
+            ],
+            "Place": [
+                formatting.place(city, country)
+                for city, country in zip(newest["city"], newest["country_code"], strict=True)
+            ],
+            "Page": [formatting.page_path(url) for url in newest["page_url"]],
+            "Device": [formatting.device(device) for device in newest["device_type"]],
+        }
+    ).map(formatting.in_table)
+    # A short list ends with its last row; a longer one takes the height of the globe's card.
+    is_short = len(table) <= SHORT
+    with st.container(
+        key=f"visitor-list{'' if is_short else '-frame'}", height="content" if is_short else "stretch"
+    ):
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="content" if is_short else "stretch",
+            column_config={
+                "Last seen": st.column_config.TextColumn(width=72),
+                "Place": st.column_config.TextColumn(width=112),
+                "Page": st.column_config.TextColumn(width=122),
+                "Device": st.column_config.TextColumn(width=62),
+            },
+            key="visitor-list",
+            alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
+        )
+    if len(visitors) > LISTED:
+        st.caption(f"The newest {LISTED} are listed; the CSV has all.")
+
+
+def draw_age(
+    reading: Reading[T], timezone: str, pace: str, newest: datetime | None = None, listed_count: int = 0
+) -> None:
+    """Draw how many rows are listed, when that was read, how old the newest of it was then, and how often it is read."""
+    words = [f"{formatting.count(listed_count)} listed, newest first"] if listed_count else []
+    words.append(f"As of {formatting.clock_seconds(reading.as_of, timezone)}")
+    if newest is not None:
+        words.append(f"newest event {formatting.ago(reading.as_of - newest)}")
+    st.caption(" · ".join([*words, pace]))
+
+
+def listed(visitors: pd.DataFrame) -> pd.DataFrame:
+    """What the list shows of `cached.active_visitors`, exactly: for its export."""
+    named = visitors.assign(country=[countries.name_of(code) for code in visitors["country_code"]])
+    return named[["last_seen", "city", "country_code", "country", "page_url", "device_type"]]
+
+
+def days_of(now: datetime, minutes: int, timezone: str) -> tuple[date, date]:
+    """First and last local day of the window that ends now."""
+    zone = parse_timezone(timezone)
+    return (now - timedelta(minutes=minutes)).astimezone(zone).date(), now.astimezone(zone).date()
+
+
+def newest_of(visitors: pd.DataFrame) -> datetime | None:
+    """When the newest of `cached.active_visitors` was last seen; None without any."""
+    return visitors["last_seen"].max().to_pydatetime().astimezone(UTC) if len(visitors) else None

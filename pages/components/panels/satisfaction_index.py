@@ -1,0 +1,277 @@
+"""The satisfaction index opened: what each component adds to it and loses, and what each did to the change.
+
+Owns the words and the look. Scores, weights, parts and verdicts come ready from `analytics.kpis.attribution`.
+"""
+
+from typing import Final
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.kpis.attribution import Attribution, Part, rounded_parts
+from analytics.kpis.satisfaction import Component, ComponentName
+from pages.components import formatting
+from pages.components.charts import bars
+from pages.components.metrics.changes import VERDICTS
+from pages.components.theme_colors import Palette, palette
+
+NAMES: dict[ComponentName, str] = {
+    "rating": "Rating",
+    "sentiment": "Sentiment",
+    "response": "Response",
+    "resolution": "Resolution",
+}
+_SUBJECTS: dict[ComponentName, str] = {
+    "rating": "Ratings account",
+    "sentiment": "Sentiment accounts",
+    "response": "Response times account",
+    "resolution": "Resolved conversations account",
+}
+_ONE: dict[ComponentName, str] = {
+    "rating": "rating",
+    "sentiment": "rated conversation",
+    "response": "response",
+    "resolution": "conversation started",
+}
+_BAR_PX, _SUM_PX, _ROW_PX = 34, 26, 44
+_CHANGE_COLUMN_PX = 52
+_BEST: Final = 100.0
+
+
+def draw_headline(attribution: Attribution) -> None:
+    """Draw which component moved the index most, and how sure the index itself is."""
+    kpi = attribution.kpi
+    if words := headline(attribution):
+        st.markdown(words)
+    if kpi.low is not None and kpi.high is not None:
+        st.caption(f"95 % interval {formatting.score(kpi.low)} to {formatting.score(kpi.high)}")
+
+
+def headline(attribution: Attribution) -> str | None:
+    """How much of the change comes from what moved the index most; None where no change is clear."""
+    delta, main = attribution.kpi.delta, attribution.main
+    if delta.change is None or delta.verdict not in {"better", "worse"}:
+        return None
+    if main is None or main.shown_change is None:
+        return "No component moved it."
+    equal = [part for part in attribution.parts if part.shown_change == main.shown_change]
+    change, moved = (formatting.signed(each, "").strip() for each in (delta.change, main.shown_change))
+    if len(equal) > 1:
+        names = " and ".join(NAMES[part.component.name].lower() for part in equal)
+        return f"{names.capitalize()} account for **{moved}** each of the {change} points."
+    words = f"{_SUBJECTS[main.component.name]} for **{moved}**"
+    rest = round(delta.change - main.shown_change, 1)
+    if rest * delta.change < 0:
+        return f"{words}, the others for {formatting.signed(rest, '').strip()}: {change} points."
+    return f"{words} of the {change} points."
+
+
+def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> None:
+    """Draw one bar of 100 points, each component with what it adds and, paler, what it loses; a row of text for each.
+
+    Args:
+        attribution: the index opened.
+        before: what the period before is called, such as "9–15 Nov"; None when nothing is compared.
+        key: identity of the chart across reruns.
+    """
+    colours = palette()
+    figure = go.Figure()
+    is_compared = any(part.change is not None for part in attribution.parts)
+    left = 0.0
+    for part in attribution.parts:
+        _draw_slot(figure, part, left, colours)
+        left += part.component.weight
+    bars.write(figure, sum_sentence(attribution), _BAR_PX + _SUM_PX - 4, colours.text)
+    if is_compared:
+        bars.write(figure, "change", _BAR_PX + _SUM_PX - 4, colours.muted, right_px=0)
+    top = _BAR_PX + _SUM_PX
+    for part in attribution.parts:
+        _write_part(figure, part, top, attribution, colours)
+        top += _ROW_PX
+    bars.draw(figure, top, colours, key=key, alt=_alt(attribution))
+    notes = ["Pale: points lost."]
+    if is_compared and before:
+        notes.append(f"Dotted line: {before}. Changes are points of the index, grey where not clear.")
+    if words := best_response(attribution):
+        notes.append(words)
+    st.caption(" ".join(notes))
+
+
+def sum_sentence(attribution: Attribution) -> str:
+    """What the components add, in points, and the index that they add up to.
+
+    The last digit of a sum of rounded numbers may be off: they are rounded so that they add up.
+    """
+    shown = rounded_parts([part.component.contribution for part in attribution.parts])
+    return f"{' + '.join(f'{points:.1f}' for points in shown)} = <b>{sum(shown):.1f}</b> of 100"
+
+
+def best_response(attribution: Attribution) -> str | None:
+    """That faster responses cannot raise the score further, where that is so; None otherwise."""
+    (part,) = [part for part in attribution.parts if part.component.name == "response"]
+    if part.component.is_missing or part.component.score < _BEST:
+        return None
+    had = part.previous is not None and not part.previous.is_missing and part.previous.score >= _BEST
+    when = "in both periods" if had else "already"
+    return f"Response has its best score {when}: a median of up to 5 m counts 100."
+
+
+def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
+    """The bars as rows, one per component: scores from 0 to 100, what each adds to the index, and its change.
+
+    Args:
+        attribution: the index opened.
+        is_compared: whether the rows say anything of the period before.
+    """
+    rows: list[dict[str, object]] = []
+    for part in attribution.parts:
+        component, previous = part.component, part.previous
+        row: dict[str, object] = {
+            "component": NAMES[component.name],
+            "weight_ratio": component.weight,
+            "score_points": component.score,
+            "is_missing": component.is_missing,
+            "n": component.n,
+            "n_of": component.n_unit,
+            "interval_low_points": component.interval.low,
+            "interval_high_points": component.interval.high,
+            "contribution_points": component.contribution,
+        }
+        if is_compared:
+            row |= {
+                "previous_score_points": None if previous is None else previous.score,
+                "previous_n": None if previous is None else previous.n,
+                "change_points": part.change,
+                "verdict": part.verdict and VERDICTS[part.verdict],
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def missing_words(missing: str) -> str:
+    """The components that a bucket's index lacks, in words.
+
+    >>> missing_words("rating, sentiment"), missing_words("")
+    ('Rating, Sentiment', '')
+    """
+    return ", ".join(title for name, title in NAMES.items() if name in missing.split(", "))
+
+
+def course_table(series: pd.DataFrame) -> pd.DataFrame:
+    """The index over time as rows, both periods, with what is missing in each bucket."""
+    names = [
+        "period",
+        "bucket_start",
+        "bucket_end",
+        "is_complete",
+        "satisfaction_index",
+        "satisfaction_missing",
+    ]
+    return series[names].assign(satisfaction_missing=series["satisfaction_missing"].map(missing_words))
+
+
+def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
+    """Which components are missing in how many buckets of the period shown; None when none is.
+
+    Args:
+        series: `cached.kpi_timeseries`; buckets without an index are left out.
+        bucket: hour, day or week.
+    """
+    rows = series[(series["period"] == "current") & series["satisfaction_index"].notna()]
+    named = rows["satisfaction_missing"].str.split(", ").explode()
+    counts = {name: int((named == name).sum()) for name in NAMES}
+    words = [f"{NAMES[name].lower()} in {n}" for name, n in counts.items() if n]
+    if not words:
+        return None
+    return (
+        f"Of {formatting.count(len(rows))} {bucket}{'' if len(rows) == 1 else 's'} with an index, {', '.join(words)} "
+        f"{'is' if len(words) == 1 else 'are'} missing and counted as a neutral 50."
+    )
+
+
+def _draw_slot(figure: go.Figure, part: Part, left: float, colours: Palette) -> None:
+    """A component's place on the bar: as wide as its weight, filled as far as its score."""
+    component = part.component
+    gained = component.contribution / 100
+    marker: dict[str, object] = {"color": colours.accent}
+    if component.is_missing:
+        pattern = {"shape": "/", "fgcolor": colours.muted, "bgcolor": colours.surface, "size": 5}
+        marker = {"color": colours.muted, "pattern": pattern}
+    line = {"width": 2, "color": colours.surface}
+    place = {"y": [_BAR_PX / 2], "width": _BAR_PX - 8, "orientation": "h"}
+    hover = {"hovertext": [_hover(part)], "hovertemplate": "%{hovertext}<extra></extra>"}
+    lost = {"color": colours.accent, "opacity": 0.16, "line": line}
+    figure.add_bar(x=[gained], base=[left], marker={**marker, "line": line}, **hover, **place)
+    figure.add_bar(x=[component.weight - gained], base=[left + gained], marker=lost, **hover, **place)
+    if part.previous is not None:
+        at = left + part.previous.contribution / 100
+        figure.add_shape(
+            type="line",
+            x0=at,
+            x1=at,
+            y0=0,
+            y1=_BAR_PX,
+            line={"color": colours.text, "width": 1.5, "dash": "2px,2px"},
+        )
+
+
+def _write_part(figure: go.Figure, part: Part, top: int, attribution: Attribution, colours: Palette) -> None:
+    """Two lines of text: what it adds of what it could, and its change; what that rests on."""
+    component = part.component
+    is_compared = part.shown_change is not None
+    full = f"{component.weight * 100:.0f}"
+    bars.write(figure, f"<b>{NAMES[component.name]}</b>", top + 20, colours.text)
+    adds = f"<b>{component.contribution:.1f}</b> of {full}"
+    bars.write(figure, adds, top + 20, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
+    bars.write(figure, _rests_on(component, attribution), top + 38, colours.muted)
+    if part.shown_change is not None:
+        colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
+        bars.write(figure, formatting.signed(part.shown_change, "").strip(), top + 20, colour, right_px=0)
+
+
+def _rests_on(component: Component, attribution: Attribution) -> str:
+    """The score and what it was made from; of ratings also how many there are for 100 conversations."""
+    if component.is_missing:
+        return "no data, counts as a neutral 50"
+    words = f"score {formatting.score(component.score)} · {_counted(component)}"
+    started = next(part.component for part in attribution.parts if part.component.name == "resolution")
+    if component.name == "rating" and not started.is_missing and started.n:
+        words += f", {formatting.rounded(100 * component.n / started.n, 0, lowest=0)} per 100 conversations"
+    return words
+
+
+def _counted(component: Component) -> str:
+    """How many observations, with their name."""
+    return f"{formatting.count(component.n)} {_ONE[component.name] if component.n == 1 else component.n_unit}"
+
+
+def _hover(part: Part) -> str:
+    component = part.component
+    name = f"<b>{NAMES[component.name]}</b>"
+    if component.is_missing:
+        return f"{name}: no data, counts as a neutral 50 of 100"
+    low, high = formatting.score(component.interval.low), formatting.score(component.interval.high)
+    lines = [
+        f"{name} {formatting.score(component.score)}, 95 % interval {low} to {high}",
+        _counted(component),
+        f"adds {component.contribution:.1f} of {component.weight * 100:.0f} points to the index",
+    ]
+    if part.previous is not None:
+        lines.append(f"before: {formatting.score(part.previous.score)}, {_counted(part.previous)}")
+    return "<br>".join(lines)
+
+
+def _alt(attribution: Attribution) -> str:
+    words = []
+    for part in attribution.parts:
+        component = part.component
+        said = (
+            "missing, counts as 50"
+            if component.is_missing
+            else f"{formatting.score(component.score)} of 100, {_counted(component)}"
+        )
+        if part.shown_change is not None:
+            said += f", {formatting.signed(part.shown_change, 'points')}"
+        words.append(f"{NAMES[component.name]} ({formatting.rate(component.weight, 0)}): {said}")
+    return f"Satisfaction index {formatting.score(attribution.kpi.value)}: {'; '.join(words)}"

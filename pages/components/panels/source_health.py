@@ -1,0 +1,392 @@
+"""The state of sources and data as staff read it: cards that say what is wrong, and the tables behind them.
+
+Owns words, colours and layout. What is slow, unusual or saved is judged in `analytics.health.source_health`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Literal
+
+import pandas as pd
+import streamlit as st
+
+from analytics.cached import Reading, SpoolStatus, Viewer
+from analytics.health.source_health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
+from pages.components import formatting
+from pages.components.page import audit_events, begin
+from pages.components.page.panel import empty, end_page, note_staleness
+from pages.components.theme_colors import palette
+
+CARD_MIN_WIDTH_PX = 148
+Colour = Literal["green", "orange", "red", "gray"]
+
+NAMES: Final = {"tinybird": "Tinybird", "postgres": "Postgres"}
+STATES: Final[dict[SourceState, Colour]] = {
+    "ok": "green",
+    "slow": "orange",
+    "refused": "red",
+    "unreachable": "red",
+}
+SLOW_REMEDY: Final = "Look at its status page, and for other load on it."
+FLOWS: Final[dict[FlowState, str]] = {
+    "usual": "as usual",
+    "unusual": "quiet longer than usual",
+    "unknown": "not enough events",
+    "none": "no events",
+}
+NOT_KNOWN: Final = "not known now"
+_QUARANTINE: Final[dict[bool | None, tuple[str, Colour]]] = {
+    None: ("not readable here", "gray"),
+    False: ("none", "green"),
+    True: ("see below", "orange"),
+}
+LISTED, TALL_PX = 14, 460
+
+
+def require_staff(viewer: Viewer) -> None:
+    """Stops the page with a sentence for who is not staff."""
+    if not viewer.is_staff:
+        audit_events.refusal("Data health is for the platform's staff.")
+        empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
+        end_page()
+
+
+def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
+    """Draw the card of a source: how fast it answers and whether it does; where it does not, what to do."""
+    source = reading.value
+    st.metric(
+        NAMES[source.source],
+        latency(source.median_seconds),
+        source.state,
+        delta_color=STATES[source.state],
+        delta_arrow="off",
+        help="Median time of the checks of the last hour, one every half minute while this page is open; retries "
+        "included. A check costs no query of the plan.",
+    )
+    if source.p95_seconds is not None:
+        st.caption(f"95 % within {latency(source.p95_seconds)}")
+    checks = f"{source.probes} {'check' if source.probes == 1 else 'checks'}"
+    st.caption(f"{checks}, last {formatting.clock_seconds(source.checked_at, timezone)}")
+    if source.error is not None:
+        st.caption(f"{formatting.markdown(source.error.message)} {formatting.markdown(source.error.remedy)}")
+        if source.error.said:
+            st.caption(f"It said: {formatting.markdown(source.error.said)}")
+    elif source.state == "slow":
+        st.caption(SLOW_REMEDY)
+
+
+def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) -> None:
+    """Draw the card of the newest event, and whether any type has been quiet for longer than usual.
+
+    A stale answer is never called good.
+    """
+    note_staleness(reading, timezone)
+    flow = reading.value
+    seen = flow.dropna(subset=["age_seconds"]).sort_values("age_seconds")
+    unusual = int((flow["state"] == "unusual").sum())
+    verdict, colour = _verdict(unusual, is_any=bool(len(seen)), is_stale=reading.is_stale)
+    st.metric(
+        "Newest event",
+        ago_text((now - seen["newest_event"].iloc[0]).total_seconds()) if len(seen) else formatting.MISSING,
+        verdict,
+        delta_color=colour,
+        delta_arrow="off",
+        help="Age of the website's newest event of any type. A type is quiet longer than usual when its newest event "
+        "is older than one and a half times its longest gap of 30 days.",
+    )
+    if len(seen):
+        name = formatting.markdown(event_name(seen["event_type"].iloc[0]))
+        st.caption(f"{name}, {formatting.moment(seen['newest_event'].iloc[0], now, timezone)}")
+    else:
+        st.caption("Check that the chat product sends events for this website.")
+
+
+def _verdict(unusual: int, *, is_any: bool, is_stale: bool) -> tuple[str, Colour]:
+    if is_stale:
+        return NOT_KNOWN, "gray"
+    if not is_any:
+        return "none in 30 days", "gray"
+    if unusual:
+        return f"{unusual} {'type' if unusual == 1 else 'types'} quiet too long", "orange"
+    return "flowing as usual", "green"
+
+
+def draw_quarantine_card(reading: Reading[Quarantine], timezone: str) -> None:
+    """Draw the card of quarantined rows."""
+    note_staleness(reading, timezone)
+    rows = reading.value.rows
+    verdict, colour = _QUARANTINE[None if rows is None else bool(rows)]
+    st.metric(
+        "Quarantined rows",
+        formatting.count(rows),
+        verdict,
+        delta_color=colour,
+        delta_arrow="off",
+        help="Rows that did not fit their columns. Tinybird keeps them aside; they count nowhere.",
+    )
+    st.caption("all websites · 30 days")
+
+
+def draw_queries_card(use: QueryUse) -> None:
+    """Draw the card of today's queries beside the daily budget."""
+    share = use.spent / use.daily_limit if use.daily_limit else None
+    colour: Colour = "green" if share is None or share < 0.5 else "orange" if share < 0.9 else "red"
+    st.metric(
+        "Queries today",
+        formatting.count(use.spent),
+        "no limit set"
+        if share is None
+        else f"{formatting.rate(share)} of {formatting.count(use.daily_limit)}",
+        delta_color=colour if share is not None else "gray",
+        delta_arrow="off",
+        help="Tinybird queries of this server since midnight UTC, retries included. Other servers and tools that use the "
+        "workspace are not in it.",
+    )
+    st.caption(f"Live {begin.refresh_sentence(use.live_refresh_seconds)}")
+
+
+def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
+    """Draw the table of event types: newest, whether that is unusual, rows, and their course over 30 days.
+
+    Events dated in the future are said above it.
+    """
+    ahead = int(flow["ahead"].sum())
+    if ahead:
+        st.warning(future_sentence(ahead), icon=":material/schedule:")
+    table = pd.DataFrame(
+        {
+            "Event": [event_name(event) for event in flow["event_type"]],
+            "Newest": [ago_text((now - newest).total_seconds()) for newest in flow["newest_event"]],
+            "State": [FLOWS[state] for state in flow["state"]],
+            "Rows": flow["events"],
+            "Per day": flow["events_per_day"],
+            "Longest gap": [formatting.duration(seconds) for seconds in flow["longest_quiet_seconds"]],
+        }
+    )
+    columns = {
+        "Event": st.column_config.TextColumn(width=140),
+        "Newest": st.column_config.TextColumn(width=76, help="Age of the newest event"),
+        "State": st.column_config.TextColumn(
+            width=150, help="Against the website's own longest gap; nothing is said below 20 rows"
+        ),
+        "Rows": st.column_config.NumberColumn(
+            width=72, format="localized", help="In the last 30 calendar days"
+        ),
+        "Per day": st.column_config.BarChartColumn(
+            width=150, help="Rows per day of the last 30, today last and not over", y_min=0
+        ),
+        "Longest gap": st.column_config.TextColumn(
+            width=92, help="The longest time between two events in the last 30 days"
+        ),
+    }
+    draw_table(
+        "flow",
+        table,
+        columns,
+        f"{len(table)} event types: newest event, state, rows and rows per day",
+        is_wide=True,
+    )
+
+
+def future_sentence(events: int) -> str:
+    """What it means that so many events lie ahead of the clock, and what to do.
+
+    >>> future_sentence(1)
+    '1 event is dated in the future and shown nowhere until then. Check the clock of the machine that emits it.'
+    """
+    are, them = ("event is", "it") if events == 1 else ("events are", "them")
+    return (
+        f"{formatting.count(events)} {are} dated in the future and shown nowhere until then. "
+        f"Check the clock of the machine that emits {them}."
+    )
+
+
+def draw_queries(use: QueryUse) -> None:
+    """Draw today's queries by pipe."""
+    if use.daily_limit is None:
+        st.caption("No daily budget is set (TINYBIRD_DAILY_QUERIES).")
+    else:
+        left = max(0, use.daily_limit - use.spent)
+        words = f"{formatting.count(use.spent)} of {formatting.count(use.daily_limit)}, {formatting.count(left)} left"
+        st.progress(min(use.spent / use.daily_limit, 1.0), words)
+    table = pd.DataFrame(
+        {
+            "Pipe": use.by_pipe["pipe"],
+            "Queries": use.by_pipe["queries"],
+            "Share": _percent(use.by_pipe["share_ratio"]),
+        }
+    )
+    columns = {
+        "Pipe": st.column_config.TextColumn(width=150),
+        "Queries": st.column_config.NumberColumn(width=64, format="localized"),
+        "Share": _share("Of today's queries"),
+    }
+    draw_table("queries", table, columns, f"{len(table)} pipes: queries today and their share")
+
+
+def draw_savings(savings: pd.DataFrame) -> None:
+    """Draw how often pages requested each pipe and query, and how often the cache answered."""
+    table = pd.DataFrame(
+        {
+            "Pipe or query": savings["name"],
+            "Requests": savings["asked"],
+            "Queries": savings["read"],
+            "Failed": savings["failed"],
+            "From cache": _percent(savings["saved_ratio"]),
+        }
+    )
+    if not savings["failed"].any():
+        table = table.drop(columns="Failed")
+    columns = {
+        "Pipe or query": st.column_config.TextColumn(width=118),
+        "Requests": st.column_config.NumberColumn(width=62, format="localized", help="By pages, all viewers"),
+        "Queries": st.column_config.NumberColumn(width=54, format="localized", help="Sent to the source"),
+        "Failed": st.column_config.NumberColumn(width=50, format="localized", help="The source failed"),
+        "From cache": _share("Requests that needed no query", width=88),
+    }
+    draw_table(
+        "savings",
+        table,
+        columns,
+        f"{len(table)} pipes and queries: requests, queries sent, failures, share served from the cache",
+    )
+
+
+def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
+    """Draw why rows were quarantined, newest first; what they hold is untrusted text."""
+    if quarantine.rows is None:
+        empty(
+            "Not readable here",
+            "Tinybird shows quarantined rows to an admin token only, and this deployment has none. "
+            "Look with `tb --cloud sql`, or set TINYBIRD_ADMIN_TOKEN.",
+        )
+        return
+    if not quarantine.rows:
+        empty("Nothing quarantined in 30 days", "Rejected rows appear here.")
+        return
+    reasons = quarantine.reasons
+    table = pd.DataFrame(
+        {
+            "Arrived": [ago_text((now - newest).total_seconds()) for newest in reasons["newest"]],
+            "Rows": reasons["quarantined"],
+            "Data source": [formatting.plain(name) for name in reasons["datasource"]],
+            "Reason": [first_reason(reason) for reason in reasons["reason"]],
+            "Website": [formatting.plain(website) or formatting.MISSING for website in reasons["website_id"]],
+        }
+    )
+    columns = {
+        "Arrived": st.column_config.TextColumn(width=72, help="The newest row with this reason"),
+        "Rows": st.column_config.NumberColumn(width=52, format="localized"),
+        "Data source": st.column_config.TextColumn(width=140),
+        "Reason": st.column_config.TextColumn(width="large"),
+        "Website": st.column_config.TextColumn(width=120, help="As the newest such row says"),
+    }
+    draw_table(
+        "quarantine",
+        table,
+        columns,
+        f"{len(table)} reasons why rows were quarantined, newest first",
+        is_wide=True,
+    )
+
+
+def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
+    """Draw what emitters on this machine have accepted and Tinybird has not confirmed, and what it refused."""
+    spool, now = reading.value, reading.as_of
+    if spool is None:
+        empty(
+            "Not known on this machine",
+            "Events that wait to be sent are in the spool of the service that emits. Run `inbox-analytics spool status` "
+            "on its machine; where that is this one, set INBOX_ANALYTICS_SPOOL_DIR for the dashboard too.",
+        )
+        return
+    waiting = "Nothing waits to be sent."
+    if spool.spooled:
+        since = (
+            ""
+            if spool.oldest is None
+            else f", the oldest from {ago_text((now - spool.oldest).total_seconds())}"
+        )
+        waiting = f"**{formatting.count(spool.spooled)}** wait to be sent{since}."
+    st.markdown(waiting)
+    if spool.refused:
+        st.markdown(
+            f"**{formatting.count(spool.refused)}** are kept aside because Tinybird did not take them. "
+            "`inbox-analytics spool status` says why, `inbox-analytics spool resend` sends them again."
+        )
+    if spool.changed:
+        values = sum(spool.changed.values())
+        st.markdown(
+            f"**{formatting.count(values)}** descriptive {'value was' if values == 1 else 'values were'} cut or emptied in "
+            "the last 7 days; their events count. `inbox-analytics spool status` says which."
+        )
+    st.caption(f"{formatting.count(spool.bytes)} bytes on disk")
+
+
+def latency(seconds: float | None) -> str:
+    """How long an answer took.
+
+    >>> latency(0.0384), latency(0.0004), latency(0.9996), latency(1.24), latency(None)
+    ('38 ms', '1 ms', '1.0 s', '1.2 s', '–')
+    """
+    if seconds is None:
+        return formatting.MISSING
+    milliseconds = max(1, round(seconds * 1000))
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{seconds:.1f} s"
+
+
+def first_reason(reason: str) -> str:
+    """The first of the reasons that a row was quarantined for, and how many more there are; the file has them all.
+
+    >>> first_reason("column 'a' has no value; column 'b' has no value"), first_reason("value 'x' is not DateTime")
+    ("column 'a' has no value (and 1 more)", "value 'x' is not DateTime")
+    """
+    first, *others = formatting.plain(reason, limit=1000).split("; ")
+    return f"{first} (and {len(others)} more)" if others else first
+
+
+def event_name(event_type: str) -> str:
+    """An event type as people read it; one that nobody knows is untrusted text.
+
+    >>> event_name("conversation_started"), event_name("ai_resolved"), event_name("seen")
+    ('Conversation started', 'AI resolved', 'Visitor seen')
+    """
+    if event_type == "seen":
+        return "Visitor seen"
+    words = formatting.plain(event_type).replace("_", " ")
+    return f"AI{words[2:]}" if words.startswith("ai ") else words[:1].upper() + words[1:]
+
+
+def ago_text(seconds: float) -> str:
+    """Age of something that happened so long ago; a dash where nothing did."""
+    return formatting.MISSING if pd.isna(seconds) else formatting.ago(pd.Timedelta(seconds=seconds))
+
+
+def _percent(ratios: pd.Series) -> pd.Series:
+    """In percent, for a column that rounds to one decimal: 0 and 100 are shown for nothing and for all alone."""
+    percent = ratios * 100
+    return percent.where(percent.isin([0, 100]), percent.clip(0.1, 99.9))
+
+
+def _share(meaning: str, width: int = 100) -> object:
+    return st.column_config.ProgressColumn(
+        width=width, format="%.1f %%", min_value=0, max_value=100, help=meaning, color=palette().accent
+    )
+
+
+def draw_table(
+    key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str, *, is_wide: bool = False
+) -> None:
+    """Draw a table of text and numbers; texts keep their direction. A wide one says on a phone that it goes on."""
+    if is_wide:
+        # Shown on a phone alone, where the edge of the table may fall between two columns.
+        with st.container(key=f"swipe-{key}"):
+            st.caption("Swipe the table for more columns.")
+    st.dataframe(
+        table.map(lambda cell: formatting.in_table(cell) if isinstance(cell, str) else cell),
+        hide_index=True,
+        height="content" if len(table) <= LISTED else TALL_PX,
+        column_config=dict(columns),  # type: ignore[arg-type]  # Streamlit's own type for it is not public
+        key=f"table-{key}",
+        alt=alt,
+    )

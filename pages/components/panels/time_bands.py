@@ -1,0 +1,248 @@
+"""The distribution of a time in bands: one bar per band, with its share, its count and the share up to it.
+
+Owns the words of the bands and the sentence that is read first. Shares come ready from `analytics.kpis.conversation_breakdown`.
+"""
+
+from collections.abc import Sequence
+from math import isinf
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from analytics.kpis import conversation_breakdown
+from analytics.scope import periods
+from analytics.scope.periods import Period
+from analytics.scope.selection import BAND_COUNT, BAND_SECONDS, Measure, Selection, Times
+from analytics.scope.tiers import Comparability
+from pages.components import formatting
+from pages.components.charts import timeseries
+from pages.components.metrics import changes
+from pages.components.page import filters
+from pages.components.page.conversation_filters import band_end, band_label
+from pages.components.theme_colors import palette
+
+HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
+"""Up to which band the headline counts: 15 minutes to answer, 4 hours to resolve."""
+
+DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
+NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
+ROW_PX, HEAD_PX = 34, 22
+COLUMNS_PX = (54, 97, 151)
+LABEL_PX = 85
+
+
+def draw_headline(
+    bands: pd.DataFrame,
+    before: pd.DataFrame | None,
+    measure: Measure,
+    selection: Selection,
+    comparability: Comparability,
+) -> None:
+    """Draw the sentence read first: which share was answered or resolved in good time, and whether that changed.
+
+    A click on one of the two counts under it selects their conversations.
+
+    Args:
+        bands: `analytics.kpis.conversation_breakdown.bands`, with at least one conversation.
+        before: The same of the period before; None where it is not compared.
+        measure: Response or resolution.
+        selection: What is selected.
+        comparability: Whether the periods may be compared.
+    """
+    band = HEADLINE_BAND[measure]
+    row, total = bands.iloc[band], int(bands["conversations"].sum())
+    limit = (
+        formatting.duration(float(row["longest_seconds"])).replace(" m", " minutes").replace(" h", " hours")
+    )
+    st.markdown(
+        f"## {formatting.rate(row['cumulative_ratio'])} :gray[:small[{DONE[measure]} within {limit}]]",
+        anchors=False,
+    )
+    delta = conversation_breakdown.in_time(bands, before, band, comparability, NOUNS[measure])
+    if said := changes.line(delta):
+        st.markdown(f":small[{' · '.join(said)}]")
+    within = int(bands["conversations"].head(band + 1).sum())
+    limit_seconds = int(row["longest_seconds"])
+    in_time, late = Times("within", limit_seconds), Times("longer", limit_seconds)
+    with st.container(horizontal=True, gap="small", key=f"in-time-{measure}"):
+        for times, n, words in ((in_time, within, "in time"), (late, total - within, "took longer")):
+            label = f"{formatting.count(n)} {words}"
+            filters.choose(label, measure, str(times), is_chosen=selection.of(measure) == times)
+
+
+def draw_bands(
+    bands: pd.DataFrame,
+    before: pd.DataFrame | None,
+    measure: Measure,
+    chosen: Times | None,
+    previous: Period,
+) -> None:
+    """Draw one bar per band; a click on a row selects the band, a second one takes it away.
+
+    Args:
+        bands: `analytics.kpis.conversation_breakdown.bands`, with at least one conversation.
+        before: the same of the period before, marked beside each bar; None where it is not compared.
+        measure: response or resolution.
+        chosen: which of these times are selected.
+        previous: the period before.
+    """
+    colours = palette()
+    index = chosen.number if chosen is not None and chosen.kind == "band" else None
+    is_shown = [_is_among(band, chosen) for band in range(BAND_COUNT)]
+    labels = [band_label(band) for band in range(BAND_COUNT)]
+    shares = bands["share_ratio"]
+    shares_before = None if before is None else before["share_ratio"].fillna(0.0)
+    texts = [
+        f"<b>{label}</b>: {formatting.rate(share)} ({formatting.count(n)})<br>{_up_to(end, ratio, measure)}"
+        + ("" if was is None else f"<br>before: {formatting.rate(was)}")
+        for label, share, was, n, end, ratio in zip(
+            labels,
+            shares,
+            [None] * BAND_COUNT if shares_before is None else shares_before,
+            bands["conversations"],
+            bands["longest_seconds"],
+            bands["cumulative_ratio"],
+            strict=True,
+        )
+    ]
+    figure = go.Figure(
+        [
+            go.Bar(
+                y=labels,
+                x=[1.0] * BAND_COUNT,
+                orientation="h",
+                marker={"color": colours.grid, "opacity": 0.45, "cornerradius": 3},
+                hovertext=texts,
+                hovertemplate="%{hovertext}<extra></extra>",
+            ),
+            go.Bar(
+                y=labels,
+                x=shares,
+                orientation="h",
+                marker={
+                    "color": colours.accent,
+                    "opacity": [1.0 if each else 0.35 for each in is_shown],
+                    "cornerradius": 3,
+                },
+                hovertext=texts,
+                hovertemplate="%{hovertext}<extra></extra>",
+            ),
+        ]
+    )
+    if before is not None and shares_before is not None and before["conversations"].sum():
+        figure.add_scatter(
+            y=labels,
+            x=shares_before,
+            mode="markers",
+            marker={"symbol": "line-ns", "size": 18, "line": {"width": 2, "color": colours.muted}},
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
+    # A chosen bar is shown by its colour; Plotly's own way would fade what was not clicked a second time.
+    figure.update_traces(
+        selector={"type": "bar"},
+        selected={"marker": {"opacity": 1}} if all(is_shown) else None,
+        unselected={"marker": {"opacity": 1}} if all(is_shown) else None,
+    )
+    _columns(figure, bands, is_shown)
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0.42,
+        margin={"l": LABEL_PX, "r": COLUMNS_PX[-1] + 4, "t": HEAD_PX, "b": 0},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+    )
+    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
+    figure.update_yaxes(
+        autorange="reversed",
+        fixedrange=True,
+        showgrid=False,
+        ticksuffix="  ",
+        ticks="",
+        tickfont={"color": colours.text, "size": 13},
+        automargin=False,
+    )
+    event = st.plotly_chart(
+        figure,
+        key=f"bands-{measure}-{chosen}",
+        height=ROW_PX * BAND_COUNT + HEAD_PX,
+        config=timeseries.CONFIG,
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"{NOUNS[measure].capitalize()} by time: "
+        + ", ".join(f"{label} {formatting.rate(share)}" for label, share in zip(labels, shares, strict=True)),
+    )
+    if before is not None:
+        st.caption(f"Grey marks: {periods.days_label(*previous.local_days())}.")
+    points = event["selection"]["points"]
+    clicked = int(points[0]["point_index"]) if points else None
+    # Nothing lies behind an empty band, so a click on it only ever takes a choice away.
+    if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
+        filters.toggle(measure, str(Times("band", clicked)))
+
+
+def _is_among(band: int, chosen: Times | None) -> bool:
+    """Whether a band holds times that are looked at.
+
+    >>> [_is_among(band, Times("within", 900)) for band in range(3)]
+    [True, True, False]
+    >>> [_is_among(band, Times("longer", 86_400)) for band in (3, 4, 5)]
+    [False, False, True]
+    """
+    if chosen is None:
+        return True
+    if chosen.kind == "band":
+        return band == chosen.number
+    if chosen.kind == "within":
+        return band == 0 or BAND_SECONDS[band - 1] < chosen.number
+    return band == BAND_COUNT - 1 or BAND_SECONDS[band] > chosen.number
+
+
+def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool]) -> None:
+    """Share, count and cumulative share in columns right of the bars."""
+    colours = palette()
+    heads = zip(("Share", "Count", "By then"), COLUMNS_PX, strict=True)
+    for text, right in heads:
+        _cell(figure, text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom")
+    cells = zip(
+        bands["share_ratio"],
+        bands["conversations"],
+        bands["longest_seconds"],
+        bands["cumulative_ratio"],
+        strict=True,
+    )
+    for band, (share, n, end, ratio) in enumerate(cells):
+        label, is_faded = band_label(band), not is_shown[band]
+        values = (
+            (f"<b>{formatting.rate(share)}</b>", colours.muted if is_faded else colours.text),
+            (formatting.count(n), colours.muted),
+            (formatting.MISSING if isinf(end) else formatting.rate(ratio), colours.muted),
+        )
+        for (text, colour), right in zip(values, COLUMNS_PX, strict=True):
+            _cell(figure, text, right, y=label, yref="y", colour=colour, anchor="middle")
+
+
+def _cell(
+    figure: go.Figure, text: str, right: int, *, y: float | str, yref: str, colour: str, anchor: str
+) -> None:
+    figure.add_annotation(
+        text=text,
+        x=1,
+        xref="paper",
+        xanchor="right",
+        xshift=right,
+        y=y,
+        yref=yref,
+        yanchor=anchor,
+        showarrow=False,
+        font={"color": colour, "size": 12 if anchor == "bottom" else 13},
+    )
+
+
+def _up_to(longest: float, ratio: float, measure: Measure) -> str:
+    if isinf(longest):
+        return f"{DONE[measure]} later than a day"
+    return f"{formatting.rate(ratio)} {DONE[measure]} within {band_end(longest)}"

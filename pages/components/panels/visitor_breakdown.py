@@ -1,0 +1,325 @@
+"""The breakdown of visitors: totals, ranked rows per dimension, and the filters that a click on a row sets.
+
+Owns the layout of a ranked row and what each filter is called in the URL. Every value is untrusted text.
+"""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from html import escape
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analytics import cached
+from analytics.cached import Reading, ResolvedView, VisitorFilters
+from analytics.geo import countries
+from analytics.geo.country_codes import folded
+from analytics.kpis.verdicts import Delta
+from analytics.kpis.visitor_breakdown import COUNTS, Audience, Count, Dimension, Total
+from analytics.scope import tiers
+from pages.components import formatting
+from pages.components.charts import sparkline
+from pages.components.charts.timeseries import Metric
+from pages.components.metrics import changes, explain
+from pages.components.page import begin, filters, url_state
+from pages.components.theme_colors import Palette, palette
+
+UNKNOWN = "-"
+LONGEST_FILTER = 8192  # As long as any value can be: one that is cut finds no visitor.
+ROWS, MORE_ROWS = 8, 20
+LONGEST_LABEL, LONGEST_HELP = 90, 2000
+DEFAULT_COUNT: Count = "visitors"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a dimension is called: its panel's title, its URL parameter, one value of it, and several."""
+
+    title: str
+    parameter: str
+    one: str
+    many: str
+
+
+WORDING: dict[Dimension, Wording] = {
+    "country": Wording("Countries", "country", "country", "countries"),
+    "city": Wording("Cities", "city", "city", "cities"),
+    "device": Wording("Devices", "device", "device", "devices"),
+    "browser": Wording("Browsers", "browser", "browser", "browsers"),
+    "page": Wording("Top pages", "path", "page", "pages"),
+}
+METRICS: dict[Count, Metric] = {
+    "visitors": Metric("Visitors", "Unique visitors", "visitors", formatting.count, "count"),
+    "sessions": Metric("Sessions", "Sessions", "sessions", formatting.count, "count"),
+    "page_views": Metric("Page views", "Page views", "page_views", formatting.count, "count"),
+}
+DEFINITIONS: dict[Count, str] = {
+    "visitors": "Different visitors seen on the website; one who comes back counts once.",
+    "sessions": "Visits of those visitors; one who comes back later begins another.",
+    "page_views": "Pages opened; a page opened twice counts twice.",
+}
+
+
+def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
+    """The filters in the URL, and each in words for its chip; any value is possible, one that nobody has finds nobody."""
+    given = {
+        wording.parameter: text
+        for wording in WORDING.values()
+        if (text := url_state.value(wording.parameter, LONGEST_FILTER))
+    }
+    known = {name: "" if text == UNKNOWN else text for name, text in given.items()}
+    if "country" in known:
+        known["country"] = folded(known["country"])
+    city, country_of_city = _city(given["city"]) if "city" in given else (None, None)
+    shown = {name: formatting.plain(text) or "Unknown" for name, text in known.items()}
+    if "country" in known:
+        shown["country"] = countries.name_of(known["country"])
+    if "device" in known:
+        shown["device"] = formatting.device(known["device"])
+    if city is not None:
+        shown["city"] = formatting.place(city or "Unknown", country_of_city or "")
+    if "path" in known:
+        shown["path"] = formatting.page_path(known["path"]) if known["path"] else "Unknown"
+    chosen = VisitorFilters(
+        country_code=known.get("country"),
+        city=city,
+        city_country_code=country_of_city,
+        device_type=known.get("device"),
+        browser=known.get("browser"),
+        page_url=known.get("path"),
+    )
+    return chosen, shown
+
+
+def count_switch() -> Count:
+    """Draw the switch between visitors, sessions and page views; its choice is in the URL as `metric`."""
+    notices: list[str] = []
+    chosen = url_state.read("metric", DEFAULT_COUNT, _parse_count, notices)
+    st.session_state["count_widget"] = chosen
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{METRICS[chosen].title} over time**", width="content")
+        st.segmented_control(
+            "Count",
+            list(COUNTS),
+            format_func=lambda name: METRICS[name].label if name in METRICS else name,
+            key="count_widget",
+            required=True,
+            label_visibility="collapsed",
+            on_change=url_state.follow(
+                "metric", "count_widget", lambda name: None if name == DEFAULT_COUNT else str(name)
+            ),
+        )
+    url_state.show(notices, is_small=True)
+    return chosen
+
+
+def draw_reach(resolved: ResolvedView) -> None:
+    """Say how far back visitor data goes, and offer the longest range that can be compared where this one cannot."""
+    tier = resolved.website.tier
+    days = tiers.visitor_reach_days(tier)
+    limit = f", {days} on the {tier} plan" if days < tiers.VISITOR_TTL_DAYS else ""
+    general = f"Visitor data reaches back {tiers.VISITOR_TTL_DAYS} days{limit}."
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center", key="reach"):
+        st.caption(resolved.visitors_note or general, width="content")
+        begin.offer_comparable(resolved.visitors_comparability)
+
+
+def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolved: ResolvedView) -> None:
+    """Draw visitors, sessions and page views, each with its change, the verdict on it, and its course.
+
+    Args:
+        reading: `cached.visitor_breakdown`.
+        series: `cached.visitor_timeseries` for the sparklines; None leaves them out.
+        resolved: why nothing can be counted, where that is so.
+    """
+    with st.grid(len(COUNTS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
+        for name in COUNTS:
+            total = reading.value.totals[name]
+            with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
+                changes.draw_metric(
+                    METRICS[name].title,
+                    formatting.count(total.value),
+                    total.delta,
+                    sparkline.course_of(series, name, formatting.count, resolved.visitors_bucket),
+                    total.since,
+                    "count",
+                )
+                for line in _notes(total, resolved):
+                    st.caption(line)
+                changes.draw_range(total.delta, name)
+                readings = []
+                if total.value is not None:
+                    value = changes.since_text(formatting.count(total.value), total.since)
+                    readings.append(("Value", value))
+                if total.previous is not None:
+                    readings.append(("Period before", formatting.count(total.previous)))
+                if moved := changes.in_words(total.delta):
+                    readings.append(("Change", moved))
+                title, definition = METRICS[name].title, DEFINITIONS[name]
+                explain.draw(name, title, definition, readings, total.delta, reading.questions)
+
+
+def draw_values(audience: Audience, dimension: Dimension) -> None:
+    """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
+
+    A row is a button: clicked, or chosen with the keyboard, it narrows the page to it.
+
+    Args:
+        audience: `cached.visitor_breakdown`.
+        dimension: which.
+    """
+    wording, values = WORDING[dimension], audience.of(dimension)
+    shown = values.head(_limit(dimension))
+    colours = palette()
+    most = float(shown["visitors"].max()) if len(shown) else 0.0
+    is_compared = bool(values["previous_visitors"].notna().any())
+    with st.container(gap=None, key=f"values-{dimension}"):
+        _heading(wording, audience.totals["visitors"].delta if is_compared else None)
+        for number, row in enumerate(shown.to_dict("records")):
+            width = 100 * int(row["visitors"]) / most if most else 0.0
+            key = f"value-{dimension}-{number}"
+            with st.container(horizontal=True, gap="small", vertical_alignment="center", key=key):
+                label, full = _label(dimension, str(row["value"]), str(row["country_code"]))
+                if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
+                    filters.toggle(wording.parameter, _parameter(dimension, row))
+                is_apart = audience.differs(row["change_low_ratio"], row["change_high_ratio"])
+                figures = _figures(row, width, colours, is_compared=is_compared, is_apart=is_apart)
+                st.html(figures, width="content")
+        if doubt := _doubt(shown):
+            st.caption(doubt)
+
+
+def footer() -> DeltaGenerator:
+    """The line under the rows: what more there is, and the export."""
+    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+
+
+def draw_more(audience: Audience, dimension: Dimension) -> None:
+    """Draw the button that shows more rows, where there are more."""
+    wording, count, limit = WORDING[dimension], len(audience.of(dimension)), _limit(dimension)
+    if count > limit:
+        st.button(
+            f"Show {min(MORE_ROWS, count - limit)} more {wording.many if count - limit > 1 else wording.one}",
+            key=f"more-{dimension}",
+            type="tertiary",
+            icon=":material/expand_more:",
+            on_click=_show_more,
+            args=(dimension, limit),
+        )
+    elif count >= cached.LISTED_VALUES:
+        st.caption(
+            f"The {count} {wording.many} with most visitors are listed; the CSV has all.", width="content"
+        )
+
+
+def _limit(dimension: Dimension) -> int:
+    """How many rows of a dimension the viewer has asked for so far."""
+    return int(st.session_state.get(f"rows-{dimension}", ROWS))
+
+
+def _show_more(dimension: Dimension, limit: int) -> None:
+    st.session_state[f"rows-{dimension}"] = limit + MORE_ROWS
+
+
+def _parse_count(text: str) -> Count:
+    for name in COUNTS:
+        if name == text:
+            return name
+    raise ValueError(f"Possible are {', '.join(COUNTS)}.")
+
+
+def _city(text: str) -> tuple[str, str | None]:
+    """City and its country code, from `London, GB`; a city alone is meant wherever it is."""
+    city, comma, country = text.rpartition(", ")
+    if not comma:
+        return ("" if text == UNKNOWN else text), None
+    return "" if city == UNKNOWN else city, folded(country)
+
+
+def _parameter(dimension: Dimension, row: Mapping[Hashable, object]) -> str:
+    value = str(row["value"]) or UNKNOWN
+    return f"{value}, {str(row['country_code']) or UNKNOWN}" if dimension == "city" else value
+
+
+def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, str | None]:
+    """What a row is called, and its full text where that is longer than a row."""
+    if dimension == "country":
+        text = countries.name_of(value)
+    elif dimension == "page":
+        text = formatting.page_path(value) if value else "Unknown"
+    elif dimension == "device":
+        text = formatting.device(value)
+    else:
+        text = formatting.plain(value) or "Unknown"
+    label = formatting.markdown(text, LONGEST_LABEL)
+    if dimension == "city" and country_code:
+        label += f" :gray[{formatting.markdown(country_code, 40)}]"
+    return label, formatting.markdown(value, LONGEST_HELP) if len(text) > LONGEST_LABEL else None
+
+
+def _heading(wording: Wording, total: Delta | None) -> None:
+    columns = "<span>Visitors</span><span>Share</span>"
+    if total is not None:
+        of_all = f" ({changes.change_text(total)})" if total.change is not None else ""
+        columns += f'<span title="Stronger where it differs from all visitors{escape(of_all)}">Change</span>'
+    with st.container(
+        horizontal=True, gap="small", vertical_alignment="center", key=f"head-{wording.parameter}"
+    ):
+        st.markdown(f"**{wording.title}**")
+        st.html(f'<div class="figures head">{columns}</div>', width="content")
+
+
+def _figures(
+    row: Mapping[Hashable, object],
+    width_pct: float,
+    colours: Palette,
+    *,
+    is_compared: bool,
+    is_apart: bool,
+) -> str:
+    """Visitors, share and change as columns, and the bar; numbers alone, nothing that a visitor wrote.
+
+    A change stands out where it is real and another than that of all visitors: else every row has the same.
+    """
+    visitors, share = float(str(row["visitors"])), float(str(row["visitors_ratio"]))
+    cells = f"<b>{formatting.count(visitors)}</b><span>{escape(formatting.rate(share))}</span>"
+    if is_compared:
+        # More visitors are neither better nor worse: what is real, and other than of all visitors, stands out.
+        is_real = row["verdict"] in {"better", "worse"}
+        colour = colours.text if is_real and is_apart else colours.muted
+        change = float(str(row["change_ratio"]))
+        text = "new" if change != change else formatting.relative(change)
+        cells += f'<span style="color:{colour}" title="{escape(_why(row))}">{text}</span>'
+    bar = f'<i class="bar" style="width:{width_pct:.1f}%;background:{colours.accent}"></i>'
+    return f'{bar}<div class="figures">{cells}</div>'
+
+
+def _why(row: Mapping[Hashable, object]) -> str:
+    """Between what a row's change plausibly is, and why it may be chance; shown where a pointer rests."""
+    low, high = (float(str(row[f"change_{end}_ratio"])) for end in ("low", "high"))
+    reason = row["reason"] if isinstance(row["reason"], str) else ""
+    moved = changes.between(low, high, "relative") if low == low else None
+    return ", ".join(part for part in (moved, reason) if part)
+
+
+def _doubt(values: pd.DataFrame) -> str | None:
+    """Why rows that at least doubled or halved are grey, by the first of them; None when there is none."""
+    grey = values[values["is_twofold"] & (values["verdict"] == "within_noise")]
+    if not len(grey):
+        return None
+    row = grey.to_dict("records")[0]
+    change = formatting.relative(float(str(row["change_ratio"])))
+    return f"{change} may be chance: {row['reason']}."
+
+
+def _notes(total: Total, resolved: ResolvedView) -> list[str]:
+    """What stands in grey under a total."""
+    delta = total.delta
+    if total.value is None:
+        return [resolved.visitors_note or "No visitor data in this period."]
+    if delta.verdict == "not_comparable":
+        return [f"Not comparable: {delta.reason}"]
+    if total.previous is None:
+        return []
+    return [f"was {formatting.count(total.previous)}", *changes.doubts(delta)]

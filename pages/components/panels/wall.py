@@ -1,0 +1,101 @@
+"""Wall mode: the live page for a screen that nobody sits at, dark and large.
+
+Owns its words and layout; `static/wall.css` its sizes. Everything it writes as HTML is escaped.
+"""
+
+from html import escape
+
+import pandas as pd
+import streamlit as st
+
+from analytics.cached import KpiBoard, RightNow
+from pages.components import ASSETS, formatting
+from pages.components.charts.timeseries import METRICS
+from pages.components.metrics.kpi_cards import METRIC_OF, WORDING
+from pages.components.page import url_state
+
+REFRESH_SECONDS = 60.0
+ON = {"1": "on"}
+BARS_PX = 100
+
+
+def is_on(notices: list[str]) -> bool:
+    """Whether the URL asks for wall mode."""
+    return url_state.read("wall", "", url_state.choice(ON), notices) == "1"
+
+
+def offer() -> None:
+    """Draw the button into wall mode."""
+    st.button(
+        "Wall mode",
+        key="wall-offer",
+        icon=":material/tv:",
+        type="tertiary",
+        on_click=url_state.write,
+        args=("wall", "1"),
+    )
+
+
+def dress() -> None:
+    """Hide what nobody can click from afar, and draw the button back."""
+    st.html(ASSETS / "wall.css")
+    st.button(
+        "Leave wall mode",
+        key="wall-leave",
+        icon=":material/close_fullscreen:",
+        type="tertiary",
+        on_click=url_state.write,
+        args=("wall", None),
+    )
+
+
+def refresh_seconds(live: float | None) -> float | None:
+    """How often a wall reads: slowly, slower still as the day's queries go, and not at all once they have gone."""
+    return None if live is None else max(REFRESH_SECONDS, live)
+
+
+def draw_present(name: str, present: RightNow, minutes: int, activity: pd.DataFrame | None) -> None:
+    """Draw the website, the large number, and the last half hour as bars.
+
+    Args:
+        name: of the website; untrusted text.
+        present: `cached.right_now`.
+        minutes: the window they were seen in.
+        activity: `cached.visitor_activity`; None leaves the bars out.
+    """
+    people = "visitor" if present.visitors == 1 else "visitors"
+    st.html(
+        f'<div class="wall-name">{escape(formatting.plain(name, 60))}</div>'
+        f'<div class="wall-now">{formatting.count(present.visitors)}</div>'
+        f'<div class="wall-label">{people} in the last {minutes} minutes</div>'
+        + ("" if activity is None else _bars(activity))
+    )
+
+
+def draw_places(present: RightNow) -> None:
+    """Draw the cities with most visitors."""
+    rows = "".join(
+        f"<div><span>{escape(formatting.plain(city, 40))}</span><b>{formatting.count(visitors)}</b></div>"
+        for city, visitors in present.places
+    )
+    st.html(f'<div class="wall-places">{rows}</div>')
+
+
+def draw_kpis(board: KpiBoard) -> None:
+    """Draw today's numbers, those that there are."""
+    cells = "".join(
+        f"<div><b>{escape(METRICS[METRIC_OF[key]].text(kpi.value))}</b><span>{WORDING[key].title}</span></div>"
+        for key, kpi in board.kpis.items()
+    )
+    st.html(f'<div class="wall-label">Today</div><div class="wall-kpis">{cells}</div>')
+
+
+def _bars(activity: pd.DataFrame) -> str:
+    visitors = [int(count) for count in activity["visitors"]]
+    highest = max(*visitors, 1)
+    bars = "".join(f'<i style="height:{BARS_PX * count / highest:.0f}%"></i>' for count in visitors)
+    return (
+        f'<div class="wall-bars" role="img" aria-label="Visitors per minute over the last {len(visitors)} minutes, '
+        f'at most {formatting.count(highest)}">{bars}</div>'
+        f'<div class="wall-axis"><span>{len(visitors)} minutes ago</span><span>now</span></div>'
+    )

@@ -1,0 +1,180 @@
+"""What Satisfaction reads, from rows that can be counted by hand on the running stack."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from analytics import sources
+from analytics.sources import Bounds
+from analytics.transports.postgres import Postgres
+from tests.conftest import LocalStack
+from tests.product import Product
+
+FROM, TO = "2026-11-03 00:00:00", "2026-11-10 00:00:00"
+WEEK = Bounds(FROM, TO, "2026-10-27 00:00:00", FROM)
+AT = datetime(2026, 11, 5, 12, 7, tzinfo=UTC)
+START = datetime(2026, 11, 3, tzinfo=UTC)
+END = datetime(2026, 11, 10, tzinfo=UTC)
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "[click](javascript:alert(1))",
+    '=cmd|"/c calc"!A1',
+    "\u202eevil\u202c",
+    "'; DROP TABLE feedback; --",
+    "%s :rating {{x}} \\",
+    "x" * 10_000,
+]
+
+
+@pytest.fixture
+def postgres(local_stack: LocalStack) -> Iterator[Postgres]:
+    """The local stack's Postgres, as the dashboard's role."""
+    with Postgres(local_stack.database_url) as client:
+        yield client
+
+
+def comments(
+    postgres: Postgres, product: Product, rating: int | None = None, limit: int = 100
+) -> pd.DataFrame:
+    """The comments of that week."""
+    return sources.latest_comments(postgres, product.website_id, FROM, TO, rating, limit).value
+
+
+def test_comments_come_newest_first_with_all_they_need(postgres: Postgres, product: Product) -> None:
+    """Time, rating, topic, text; a topic may be missing."""
+    product.add_feedback(AT, 4, comment="first", topic="delivery")
+    product.add_feedback(AT + timedelta(hours=1), 2, comment="second")
+    found = comments(postgres, product)
+    assert found["comment"].tolist() == ["second", "first"]
+    assert found["rating"].tolist() == [2, 4]
+    assert found["topic"].isna().tolist() == [True, False]
+    assert found["created_at"].tolist() == [AT + timedelta(hours=1), AT]
+    assert found["total"].tolist() == [2, 2]
+    assert found["conversation_id"].isna().all()
+
+
+def test_a_comment_names_its_conversation(postgres: Postgres, product: Product) -> None:
+    """Only where that is the website's own."""
+    own = product.add_conversation(AT)
+    elsewhere = product.add_website(f"other-{product.key}")
+    other = product.add_conversation(AT)
+    product.update("conversation", other, website_id=elsewhere)
+    for name in (own, other):
+        product.add_feedback(AT, 4, comment=name, conversation_id=name)
+    found = comments(postgres, product).set_index("comment")["conversation_id"]
+    assert found[own] == own
+    assert found.isna().tolist().count(True) == 1
+
+
+@pytest.mark.parametrize(
+    "comment", [None, "", "   ", "\n\t "], ids=["none", "empty", "spaces", "line breaks"]
+)
+def test_a_comment_without_a_word_is_none(postgres: Postgres, product: Product, comment: str | None) -> None:
+    """The rating counts in the index; there is nothing to read."""
+    product.add_feedback(AT, 4, comment=comment)
+    found = comments(postgres, product)
+    assert len(found) == 0
+    assert [str(dtype) for dtype in found.dtypes] == [
+        *("datetime64[us, UTC]", "int64", "str", "str", "str", "int64")
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_arrives_letter_for_letter(postgres: Postgres, product: Product, text: str) -> None:
+    """Whoever shows it makes it harmless; nothing is lost on the way, and nothing is run."""
+    product.add_feedback(AT, 4, comment=text, topic=text)
+    found = comments(postgres, product)
+    assert found[["topic", "comment"]].to_numpy().tolist() == [[text, text]]
+
+
+def test_one_rating_can_be_asked_for(postgres: Postgres, product: Product) -> None:
+    """The total counts what matches."""
+    for rating in (1, 2, 2, 5):
+        product.add_feedback(AT, rating, comment="text")
+    assert comments(postgres, product, 2)["rating"].tolist() == [2, 2]
+    assert comments(postgres, product, 2)["total"].tolist() == [2, 2]
+    assert len(comments(postgres, product, 3)) == 0
+    assert len(comments(postgres, product)) == 4
+
+
+def test_the_limit_cuts_rows_and_not_the_total(postgres: Postgres, product: Product) -> None:
+    """The newest stay; the same instant has a fixed order."""
+    for _ in range(5):
+        product.add_feedback(AT, 5, comment="text")
+    product.add_feedback(AT + timedelta(seconds=1), 5, comment="newest")
+    found = comments(postgres, product, limit=3)
+    assert found["comment"].tolist() == ["newest", "text", "text"]
+    assert set(found["total"]) == {6}
+
+
+@pytest.mark.parametrize(
+    ("at", "is_inside"),
+    [
+        (START - timedelta(microseconds=1), False),
+        (START, True),
+        (END - timedelta(microseconds=1), True),
+        (END, False),
+    ],
+    ids=["just before", "start", "just inside", "end"],
+)
+def test_the_period_is_half_open(
+    postgres: Postgres, product: Product, at: datetime, *, is_inside: bool
+) -> None:
+    """The start belongs to it, the end does not."""
+    product.add_feedback(at, 5, comment="text")
+    assert len(comments(postgres, product)) == is_inside
+
+
+def test_what_is_deleted_or_a_test_shows_nowhere(postgres: Postgres, product: Product) -> None:
+    """The feedback, its conversation, its visitor, the conversation's visitor, a test visitor: any of them is enough."""
+    gone, tester = product.add_visitor(deleted_at=AT), product.add_visitor(is_test=True)
+    deleted = product.add_conversation(AT, deleted_at=AT)
+    tried = product.add_conversation(AT, visitor_id=tester)
+    product.add_feedback(AT, 5, comment="deleted", deleted_at=AT)
+    product.add_feedback(AT, 5, comment="of one who is gone", visitor_id=gone)
+    product.add_feedback(AT, 5, comment="of a test", visitor_id=tester)
+    product.add_feedback(AT, 5, comment="deleted talk", conversation_id=deleted, visitor_id=None)
+    product.add_feedback(AT, 5, comment="test talk", conversation_id=tried, visitor_id=None)
+    left = product.add_conversation(AT, visitor_id=gone)
+    product.add_feedback(AT, 5, comment="by an ordinary visitor in a test talk", conversation_id=tried)
+    product.add_feedback(
+        AT, 5, comment="by an ordinary visitor in a talk of one who is gone", conversation_id=left
+    )
+    product.add_feedback(
+        AT,
+        5,
+        comment="by a test in an ordinary talk",
+        visitor_id=tester,
+        conversation_id=product.add_conversation(AT),
+    )
+    scores = sources.rating_and_sentiment(postgres, product.website_id, WEEK).value
+    assert scores["rating_count"].sum() == 0
+    assert len(comments(postgres, product)) == 0
+    product.add_feedback(AT, 5, comment="of nobody known", visitor_id=None)
+    assert comments(postgres, product)["comment"].tolist() == ["of nobody known"]
+    product.update("website", product.website_id, deleted_at=AT)
+    assert len(comments(postgres, product)) == 0
+
+
+def test_other_websites_show_nowhere(postgres: Postgres, product: Product) -> None:
+    """Same organization, another website."""
+    product.add_feedback(AT, 5, comment="text", website_id=product.add_website(f"other-{product.key}"))
+    assert len(comments(postgres, product)) == 0
+
+
+def test_answers_are_counted_one_by_one(postgres: Postgres, product: Product) -> None:
+    """Each rating and each sentiment in its own column, and all of them together are the n of the index."""
+    for rating in (1, 1, 2, 3, 3, 3, 4, 5):
+        product.add_feedback(AT, rating)
+    product.add_feedback(AT - timedelta(days=7), 5)
+    for sentiment in ("negative", "neutral", "neutral", "positive", None):
+        product.add_conversation(AT, sentiment, sentiment_confidence=0.0)
+    found = sources.rating_and_sentiment(postgres, product.website_id, WEEK).value
+    now, before = (found[found["period"] == period] for period in ("current", "previous"))
+    ratings = [f"rating_{stars}_count" for stars in range(1, 6)]
+    assert now[ratings].to_numpy().tolist() == [[2, 1, 3, 1, 1]]
+    assert now[["negative_count", "neutral_count", "positive_count"]].to_numpy().tolist() == [[1, 2, 1]]
+    assert now[["rating_count", "sentiment_count"]].to_numpy().tolist() == [[8, 4]]
+    assert before[ratings].to_numpy().tolist() == [[0, 0, 0, 0, 1]]
