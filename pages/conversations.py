@@ -1,61 +1,58 @@
 """Conversations: how long do people wait, when, who answers, and which conversations are behind a number?
 
-Sources: `cached.conversation_breakdown`, `cached.conversation_timeseries`, `cached.escalations`, `cached.conversation_list`.
-Freshness: five minutes.
+Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `escalations`, `conversation_list`. Freshness: five minutes.
 """
 
 import streamlit as st
 
 from analytics import cached
-from analytics.kpis import conversation_breakdown
+from analytics.kpis import conversation_breakdown as conversations
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
-from pages.components.exports import buttons, tables
-from pages.components.page import begin, filters
-from pages.components.page import conversation_filters as rows
+from pages.components.exports import export, tables
+from pages.components.page import begin, conversation_filters, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import conversation_list, handled, time_bands
 
 page = begin.begin_page("Conversations")
-resolved = page.resolved
 notices: list[str] = []
-selection = rows.read_selection(notices)
-chosen = rows.in_words(selection)
+selection = conversation_filters.read_selection(notices)
+chosen = conversation_filters.in_words(selection)
 LONGER = "Choose a longer range." if selection.is_everything else "Remove a filter, or choose a longer range."
 
 
 @st.fragment(parallel=True)
 def draw_distribution(measure: Measure) -> None:
     """One time in bands, the share in good time first."""
-    title = f"{rows.MEASURES[measure]} time"
+    title = f"{conversation_filters.MEASURES[measure]} time"
     with panel(f"bands-{measure}", title, border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
         before = cached.conversation_breakdown_before(page.view, selection)
-        bands = conversation_breakdown.bands(reading.value, measure)
-        bands_before = None if before is None else conversation_breakdown.bands(before.value, measure)
+        bands = conversations.bands(reading.value, measure)
+        bands_before = None if before is None else conversations.bands(before.value, measure)
         if not bands["conversations"].sum():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
-        time_bands.draw_headline(bands, bands_before, measure, selection, resolved.comparability)
-        time_bands.draw_bands(bands, bands_before, measure, selection.of(measure), resolved.previous)
+        time_bands.draw_headline(bands, bands_before, measure, selection, page.resolved.comparability)
+        time_bands.draw_bands(bands, bands_before, measure, selection.of(measure), page.resolved.previous)
         others = filters.without(measure, chosen)
-        buttons.offer(page, f"{measure}-bands", tables.bands, measure, selection, chart=title, only=others)
+        export.offer(page, f"{measure}-bands", tables.bands, measure, selection, chart=title, only=others)
 
 
 @st.fragment(parallel=True)
 def draw_percentiles() -> None:
     """Half of the conversations and nine out of ten, over time."""
     with panel("percentiles", border=False):
-        measure = percentiles.draw_header(resolved.bucket)
+        measure = percentiles.draw_header(page.resolved.bucket)
         reading = cached.conversation_timeseries(page.view, selection)
         note_staleness(reading, page.timezone)
         series = percentiles.columns_of(reading.value, measure)
         if series["p50_seconds"].notna().any():
-            percentiles.draw_percentiles(series, measure, resolved.bucket)
-            title = percentiles.title(measure, resolved.bucket)
+            percentiles.draw_percentiles(series, measure, page.resolved.bucket)
+            title = percentiles.title(measure, page.resolved.bucket)
             name, read = f"{measure}-over-time", tables.percentiles_over_time
-            buttons.offer(page, name, read, measure, selection, chart=title, only=chosen)
+            export.offer(page, name, read, measure, selection, chart=title, only=chosen)
         else:
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
 
@@ -67,11 +64,9 @@ def draw_outcomes() -> None:
         reading = cached.conversation_breakdown(page.view, selection)
         escalations = cached.escalations(page.view)
         note_staleness(reading, page.timezone)
-        handled.draw_handled(conversation_breakdown.handled(reading.value), selection.handled_by)
-        handled.draw_escalations(
-            escalations.value, conversation_breakdown.escalated_of(reading.value), selection
-        )
-        buttons.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
+        handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
+        handled.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
+        export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 
 @st.fragment(parallel=True)
@@ -81,14 +76,12 @@ def draw_week() -> None:
         shown = heatmap.draw_header()
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
-        hours = conversation_breakdown.hours(reading.value, resolved.conversations)
+        hours = conversations.hours(reading.value, page.resolved.conversations)
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.cell)
             st.caption(heatmap.footnote(shown, page.timezone))
             only = filters.without("cell", chosen)
-            buttons.offer(
-                page, "hour-of-week", tables.hours, selection, chart=heatmap.title(shown), only=only
-            )
+            export.offer(page, "hour-of-week", tables.hours, selection, chart=heatmap.title(shown), only=only)
         else:
             empty("No conversations started in this period", LONGER)
 
@@ -106,19 +99,19 @@ def draw_list() -> None:
             with st.container(horizontal=True, vertical_alignment="center"):
                 conversation_list.draw_pages(reading.value)
                 only = {**chosen, "sort": conversation_list.SORTS[sort]}
-                buttons.offer(page, "conversations", tables.conversation_list, selection, sort, only=only)
+                export.offer(page, "conversations", tables.conversation_list, selection, sort, only=only)
         else:
             empty("No conversations here", LONGER, page.longer)
 
 
-rows.draw_filters(selection, notices)
+conversation_filters.draw_filters(selection, notices)
 with st.container():
     if selection.status:  # a click on the funnel asks for the rows
         draw_list()
-for column, each in zip(st.columns(2, gap="xsmall", border=True), rows.MEASURES, strict=True):
+for column, each in zip(st.columns(2, gap="xsmall", border=True), conversation_filters.MEASURES, strict=True):
     with column:
         draw_distribution(each)
-begin.offer_comparable(resolved.comparability)
+begin.offer_comparable(page.resolved.comparability)
 places = st.columns([2, 1], gap="xsmall", border=True)
 for column, draw in zip(places, (draw_percentiles, draw_outcomes), strict=True):
     with column:

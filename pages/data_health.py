@@ -1,8 +1,7 @@
 """Data health (staff): do both sources answer, does data flow from every website, and what does reading it cost?
 
 Sources: `cached.source_health`, `website_states`, `event_flow`, `quarantine`, `query_use`, `cache_savings`, `spooled_events`.
-Freshness: sources 30 seconds, events two minutes, websites, volume and quarantine five; what is counted here, always now.
-Every panel renews itself, so that a page left open never goes on calling good what has stopped.
+Freshness: sources 30 s, events 2 min, websites, volume and quarantine 5 min, own counts now. Every panel renews itself.
 """
 
 from collections.abc import Callable
@@ -12,19 +11,21 @@ import streamlit as st
 
 from analytics import cached
 from pages.components import formatting
-from pages.components.exports import buttons, tables
+from pages.components.exports import export, tables
 from pages.components.page import begin
 from pages.components.page.panel import note_staleness, panel
-from pages.components.panels import source_health, website_health
+from pages.components.panels import source_health as health
+from pages.components.panels import website_health
 
 page = begin.begin_page("Data health", has_range=False)
-viewer, website_id = page.view.viewer, page.website.id
-source_health.require_staff(viewer)
+viewer, zone = page.view.viewer, page.timezone
+health.require_staff(viewer)
 last_30_days = page.today[0] - timedelta(days=29), page.today[1]
-COUNT_SECONDS = 5  # what is counted in this process costs nothing to look at; asking a source does
-SOURCE_SECONDS = 30  # the caches decide how often a source is asked for that
-with page.toolbar:
-    st.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
+COUNT_SECONDS, SOURCE_SECONDS = (
+    5,
+    30,
+)  # counts of this process cost nothing; the caches decide when a source is asked
+page.toolbar.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
@@ -38,15 +39,15 @@ def draw_card(key: str, draw: Callable[[datetime], None]) -> None:
 def draw_queries_card() -> None:
     """The card of today's queries."""
     with panel("queries-card", border=False):
-        source_health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
+        health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_websites() -> None:
     """All websites, worst first."""
     with panel("websites", "Websites", border=False):
-        website_health.draw_websites(cached.website_states(viewer, datetime.now(UTC)), page.timezone)
-        buttons.offer(page, "websites", tables.websites, days=last_30_days)
+        website_health.draw_websites(cached.website_states(viewer, datetime.now(UTC)), zone)
+        export.offer(page, "websites", tables.websites, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
@@ -54,28 +55,28 @@ def draw_flow() -> None:
     """Newest event and volume per event type."""
     with panel("flow", "Events by type", border=False):
         now = datetime.now(UTC)
-        reading = cached.event_flow(viewer, website_id, page.timezone, now)
-        note_staleness(reading, page.timezone)
+        reading = cached.event_flow(viewer, page.website.id, zone, now)
+        note_staleness(reading, zone)
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
-        source_health.draw_flow(reading.value, now)
-        buttons.offer(page, "events-by-type", tables.events_by_type, days=last_30_days)
+        health.draw_flow(reading.value, now)
+        export.offer(page, "events-by-type", tables.events_by_type, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries() -> None:
     """What today's queries went into."""
     with panel("queries", "Tinybird queries today", border=False):
-        source_health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
-        buttons.offer(page, "queries", tables.queries, days=page.today)
+        health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
+        export.offer(page, "queries", tables.queries, days=page.today)
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_savings() -> None:
     """What each cache saved."""
     with panel("savings", "Served from the caches", border=False):
-        source_health.draw_savings(cached.cache_savings(viewer, datetime.now(UTC)).value)
-        buttons.offer(page, "caches", tables.caches, days=page.today)
+        health.draw_savings(cached.cache_savings(viewer, datetime.now(UTC)).value)
+        export.offer(page, "caches", tables.caches, days=page.today)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
@@ -83,37 +84,30 @@ def draw_quarantine() -> None:
     """Why rows were quarantined."""
     with panel("quarantine", "Quarantined rows"):
         reading = cached.quarantine(viewer, datetime.now(UTC))
-        note_staleness(reading, page.timezone)
-        source_health.draw_quarantine(reading.value, datetime.now(UTC))
+        note_staleness(reading, zone)
+        health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:
-            buttons.offer(page, "quarantined", tables.quarantined, days=last_30_days)
+            export.offer(page, "quarantined", tables.quarantined, days=last_30_days)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_spool() -> None:
     """What emitters on this machine could not send yet."""
     with panel("spool", "Spooled events"):
-        source_health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
+        health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
 
 
 CARDS: dict[str, Callable[[datetime], None]] = {
-    "tinybird": lambda now: source_health.draw_source(
-        cached.source_health(viewer, "tinybird", now), page.timezone
+    "tinybird": lambda now: health.draw_source(cached.source_health(viewer, "tinybird", now), zone),
+    "postgres": lambda now: health.draw_source(cached.source_health(viewer, "postgres", now), zone),
+    "stopped": lambda now: website_health.draw_card(cached.website_states(viewer, now), zone),
+    "newest": lambda now: health.draw_newest(
+        cached.event_flow(viewer, page.website.id, zone, now), now, zone
     ),
-    "postgres": lambda now: source_health.draw_source(
-        cached.source_health(viewer, "postgres", now), page.timezone
-    ),
-    "stopped": lambda now: website_health.draw_card(cached.website_states(viewer, now), page.timezone),
-    "newest": lambda now: source_health.draw_newest(
-        cached.event_flow(viewer, website_id, page.timezone, now), now, page.timezone
-    ),
-    "quarantine-card": lambda now: source_health.draw_quarantine_card(
-        cached.quarantine(viewer, now), page.timezone
-    ),
+    "quarantine-card": lambda now: health.draw_quarantine_card(cached.quarantine(viewer, now), zone),
 }
-with st.grid(
-    6, min_column_width=source_health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="health-cards"
-) as grid:
+grid = st.grid(6, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="health-cards")
+with grid:
     for key, draw_one in CARDS.items():
         with grid.cell():
             draw_card(key, draw_one)

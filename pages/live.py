@@ -12,7 +12,7 @@ import streamlit as st
 from analytics import cached
 from analytics.geo.cells import Cell
 from pages.components.charts import globe, timeseries
-from pages.components.exports import buttons
+from pages.components.exports import export
 from pages.components.exports.tables import live_visitors, visitor_minutes
 from pages.components.page import begin, filters, tab_visibility, url_state
 from pages.components.page.panel import empty, note_staleness, panel
@@ -47,7 +47,7 @@ def draw_live() -> None:
             draw_globe(seen.value, now, place, key=f"globe-{website}", colours=palette())
             visitors.draw_unplaced(present.value)
             words = visitors.in_words(present.value, minutes)
-            buttons.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
+            export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", border=False):
@@ -56,7 +56,7 @@ def draw_live() -> None:
                 note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
                 name, title = "visitors-by-minute", "Visitors per minute"
-                buttons.offer(page.at(now), name, visitor_minutes, chart=title, days=days)
+                export.offer(page.at(now), name, visitor_minutes, chart=title, days=days)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -71,7 +71,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
             asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
-            buttons.offer(page.at(now), "live-visitors", live_visitors, *asked, only=only, days=days)
+            export.offer(page.at(now), "live-visitors", live_visitors, *asked, only=only, days=days)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:

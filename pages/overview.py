@@ -13,7 +13,7 @@ from analytics.errors import AnalyticsError
 from analytics.scope import periods
 from pages.components import formatting
 from pages.components.charts import timeseries
-from pages.components.exports import buttons, tables
+from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin, url_state
 from pages.components.page.panel import empty, note_staleness, panel
@@ -41,7 +41,7 @@ def draw_kpis() -> None:
         except AnalyticsError:
             series = None
         kpi_cards.draw_cards(board.value, series, resolved.bucket, page.view)
-        buttons.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=buttons.CARDS)
+        export.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=export.CARDS)
 
 
 @st.fragment(parallel=True)
@@ -76,7 +76,7 @@ def draw_main_chart() -> None:
         if chosen == "visitors" and resolved.visitors_note:
             st.caption(resolved.visitors_note)
         name, title = f"{chosen}-over-time", metric.title if is_drawn else None
-        buttons.offer(page, name, tables.kpi_series, chart=title)
+        export.offer(page, name, tables.kpi_series, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -89,7 +89,7 @@ def draw_funnel() -> None:
             raise board.value.errors["median_response"]
         if board.value.funnel.started:
             funnel.draw(board.value.funnel)
-            buttons.offer(page, "funnel", tables.funnel_steps)
+            export.offer(page, "funnel", tables.funnel_steps)
         else:
             empty("No conversations started", "Choose a longer range.", page.longer)
 

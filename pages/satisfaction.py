@@ -10,7 +10,7 @@ from analytics import cached
 from analytics.scope import periods
 from pages.components import formatting
 from pages.components.charts import rating_bars, timeseries
-from pages.components.exports import buttons, tables
+from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin, filters
 from pages.components.page.panel import empty, note_staleness, panel
@@ -40,7 +40,7 @@ def draw_index() -> None:
             else:
                 satisfaction_index.draw_parts(opened.value, before, key="parts")
                 name, title = "satisfaction-components", "What moved the index"
-                buttons.offer(page, name, tables.satisfaction_components, chart=title)
+                export.offer(page, name, tables.satisfaction_components, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -63,7 +63,7 @@ def draw_course() -> None:
             )
             if words := satisfaction_index.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
-            buttons.offer(page, "satisfaction-over-time", tables.satisfaction_series, chart="Index over time")
+            export.offer(page, "satisfaction-over-time", tables.satisfaction_series, chart="Index over time")
         else:
             empty("No index in this period", "Choose a longer range.", page.longer)
 
@@ -77,7 +77,7 @@ def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
         clicked = rating_bars.draw_answers(counts.value, asked, resolved.bucket, page.longer, chosen)
         is_drawn = rating_bars.total(counts.value, asked) > 0
         title = asked.title if is_drawn else None
-        buttons.offer(page, asked.name, tables.answers_over_time, asked.name, chart=title)
+        export.offer(page, asked.name, tables.answers_over_time, asked.name, chart=title)
         if clicked:
             filters.toggle("rating", clicked)
 
@@ -92,7 +92,7 @@ def draw_comments() -> None:
         note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.website, page.timezone, pages)
-            buttons.offer(page, "comments", tables.comment_list, stars, only=chips)
+            export.offer(page, "comments", tables.comment_list, stars, only=chips)
         else:
             empty(*comments.nothing(rating), page.longer)
 

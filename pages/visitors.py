@@ -1,7 +1,6 @@
 """Visitors: how many, from where, on what, and which pages they look at?
 
-Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`.
-Freshness: five minutes.
+Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`. Freshness: five minutes.
 """
 
 import streamlit as st
@@ -10,9 +9,8 @@ from analytics import cached
 from analytics.errors import AnalyticsError
 from analytics.kpis.visitor_breakdown import Dimension
 from analytics.scope import periods
-from analytics.scope.periods import Range
 from pages.components.charts import timeseries, world_map
-from pages.components.exports import buttons, tables
+from pages.components.exports import export, tables
 from pages.components.page import begin, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import visitor_breakdown
@@ -23,7 +21,7 @@ chosen, chips = visitor_breakdown.read_filters()
 filters.chips(chips)
 
 
-def no_visitors(longer: Range | None = None) -> None:
+def no_visitors(longer: periods.Range | None = None) -> None:
     """What a panel says instead of rows: no data can exist (yet), no one matches, or no one came."""
     if resolved.visitors.is_empty:
         empty("No visitor data", f"{resolved.visitors_note} Choose another range.", longer)
@@ -67,7 +65,7 @@ def draw_course() -> None:
             key="course-chart",
         )
         name, title = f"{count.replace('_', '-')}-over-time", f"{metric.title} over time"
-        buttons.offer(page, name, tables.visitor_series, chosen, chart=title, only=chips)
+        export.offer(page, name, tables.visitor_series, chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -83,16 +81,15 @@ def draw_countries() -> None:
         places, rows = st.columns([8, 5], gap="medium", vertical_alignment="top")
         with places:
             st.markdown("**Where visitors are**")
-            clicked = world_map.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}")
-        if clicked:
-            filters.toggle("country", clicked)
+            if clicked := world_map.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}"):
+                filters.toggle("country", clicked)
         with rows:
             visitor_breakdown.draw_values(reading.value, "country")
         with visitor_breakdown.footer():
             st.space("stretch")
             visitor_breakdown.draw_more(reading.value, "country")
             name, title = "visitors-by-country", "Visitors by country"
-            buttons.offer(page, name, tables.visitor_values, "country", chosen, chart=title, only=chips)
+            export.offer(page, name, tables.visitor_values, "country", chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -107,8 +104,9 @@ def draw_dimension(dimension: Dimension) -> None:
             with visitor_breakdown.footer():
                 visitor_breakdown.draw_more(reading.value, dimension)
                 st.space("stretch")
-                name = f"visitors-by-{dimension}"
-                buttons.offer(page, name, tables.visitor_values, dimension, chosen, only=chips)
+                export.offer(
+                    page, f"visitors-by-{dimension}", tables.visitor_values, dimension, chosen, only=chips
+                )
         else:
             st.markdown(f"**{visitor_breakdown.WORDING[dimension].title}**")
             no_visitors()

@@ -93,6 +93,7 @@ def verdict_on(
         nothing: What to call a side without a value; None for "no" and `of`.
         not_comparable: Why these two cannot be compared although the limits allow it; None when they can.
 
+    >>> from analytics.scope.tiers import Comparable
     >>> comparability = Comparability(True, Comparable(True, None, 15))
     >>> minutes = Measured(60.0, 300, Interval(55.0, 66.0)), Measured(90.0, 280, Interval(80.0, 99.0))
     >>> delta = verdict_on(*minutes, comparability, unit="relative", direction="lower", of="responses")

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from tests.cached.test_cached import Traffic, now, traffic, view, viewer  # noqa: F401  # fixtures
-from tests.sources.test_conversations import Send
 
 from analytics import cached
 from analytics.cached import View
@@ -14,7 +12,9 @@ from analytics.errors import SourceError
 from analytics.scope.comparison import OFF
 from analytics.scope.periods import Range
 from analytics.scope.selection import Cell, Selection, Sort, Times
+from tests.cached.test_cached import Traffic, now, traffic, view, viewer  # noqa: F401  # fixtures
 from tests.product import Product
+from tests.sources.test_conversations import Send
 
 SELECTIONS = (
     Selection(),

@@ -6,7 +6,6 @@ from math import inf
 
 import pandas as pd
 import pytest
-from tests.kpis.test_metrics import EMPTY
 
 from analytics.kpis import conversation_breakdown
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals
@@ -14,6 +13,7 @@ from analytics.schemas import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERS
 from analytics.scope.clock import local_midnight, parse_timezone
 from analytics.scope.periods import Period
 from analytics.scope.tiers import Comparability, Comparable
+from tests.kpis.test_metrics import EMPTY
 
 AT = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 OPEN = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=10))

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
-from tests.kpis.test_metrics import OFF, OPEN, SHUT, TOTALS
 
 from analytics.kpis import metrics
 from analytics.kpis.intervals import Interval
 from analytics.kpis.median_mix import Split
 from analytics.scope.tiers import Comparability
 from pages.components.metrics import median_mix
+from tests.kpis.test_metrics import OFF, OPEN, SHUT, TOTALS
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 
 Verdict = Literal["better", "worse", "within_noise"]

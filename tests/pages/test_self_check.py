@@ -31,7 +31,7 @@ from streamlit.testing.v1 import AppTest
 
 from analytics.scope import clock
 from pages.components import formatting
-from pages.components.exports import buttons, download
+from pages.components.exports import download, export
 from pages.components.exports.tables import Table
 from pages.components.page import begin
 from pages.components.page.conversation_filters import band_label
@@ -313,7 +313,7 @@ def exported() -> Iterator[Files]:
         text = b"".join(download.answer(asked).lines).decode("utf-8-sig")
         files[name] = list(csv.DictReader(io.StringIO(text, "")))
 
-    with mock.patch.object(buttons, "offer", keep):
+    with mock.patch.object(export, "offer", keep):
         yield files
 
 

@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
-from tests.scope.test_periods import LONDON, SANTIAGO, buckets, instants, ranges, utc, week_starts, zones
 
 from analytics.scope.buckets import bucket_for, bucket_starts, offered_buckets
 from analytics.scope.clock import Bucket, floor_to_bucket, next_bucket
 from analytics.scope.periods import Range, resolve
 from analytics.scope.weeks import WeekStart
+from tests.scope.test_periods import LONDON, SANTIAGO, buckets, instants, ranges, utc, week_starts, zones
 
 
 @given(ranges, instants, zones, buckets, week_starts)

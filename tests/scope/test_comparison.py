@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.scope.test_periods import LONDON, buckets, dates, places, ranges, relative_ranges, utc, week_starts
 
 from analytics.scope.buckets import bucket_starts
 from analytics.scope.clock import Bucket, local_day, local_midnight
@@ -24,6 +23,7 @@ from analytics.scope.comparison import (
 )
 from analytics.scope.periods import Period, Range, resolve
 from analytics.scope.weeks import WeekStart
+from tests.scope.test_periods import LONDON, buckets, dates, places, ranges, relative_ranges, utc, week_starts
 
 kinds = st.sampled_from((BEFORE, WEEKDAYS)) | st.integers(0, 400).map(
     lambda back: Comparison("chosen", date(2024, 1, 1) + timedelta(days=back))

@@ -10,7 +10,6 @@ import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.transports.test_tinybird import ADMIN, Recorder, ok, refused
 
 from analytics.errors import ConfigError, SchemaMismatch, SourceRejected
 from analytics.ingest.deletes import deletion
@@ -18,6 +17,7 @@ from analytics.ingest.deletes.deletion import DeleteJob
 from analytics.settings import load_settings
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
+from tests.transports.test_tinybird import ADMIN, Recorder, ok, refused
 
 HOSTILE = [
     "",

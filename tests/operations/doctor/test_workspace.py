@@ -4,12 +4,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.transports.test_tinybird import Recorder, ok
 
 from analytics.operations.doctor import examine, flow, workspace
 from analytics.transports.tinybird import Tinybird, TokenKind
 from tests.conftest import ROOT, LocalStack
 from tests.operations.doctor.clinic import deployed, environment, found, of, of_server, replaced
+from tests.transports.test_tinybird import Recorder, ok
 
 
 def test_a_wrong_token_is_one_problem_each(local_stack: LocalStack) -> None:

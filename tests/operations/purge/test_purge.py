@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from tests.transports.test_tinybird import Recorder, ok
 
 from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
@@ -22,6 +21,7 @@ from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT
 from tests.local.run_server import TOKENS
 from tests.local.tinybird_server import Server, running
+from tests.transports.test_tinybird import Recorder, ok
 
 PROJECT = ROOT / "tinybird"
 DATASOURCES = ("conversation_metrics", "visitor_events")
