@@ -1,9 +1,10 @@
-"""Decides which SQL may run, on ClickHouse's own syntax tree. Owns the allow lists; must not know who asks.
+"""Decides which SQL may run, on ClickHouse's own syntax tree. Must not know about tokens or HTTP.
 
 A query is parsed by ClickHouse (`parseQueryToJSON`, the text bound as a value, so that it cannot run), walked here,
-its tables replaced, and written back by ClickHouse (`formatQueryFromJSON`). What is not listed is refused: kinds of
-nodes, functions, table functions. There are no regular expressions over SQL. Before a client's own SELECT runs,
-ClickHouse is asked once more which tables it would read.
+its tables replaced, and written back by ClickHouse (`formatQueryFromJSON`). Writes, other statements and settings are
+refused by the read-only session that runs the query; refused here is what such a session would run: functions that
+read files or tell about the server, table functions that reach other tables, settings of a subquery. Before a
+client's own SELECT runs, ClickHouse is asked once more which tables it would read.
 """
 
 from __future__ import annotations
@@ -12,17 +13,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from analytics.local.tinybird.query.parameters import escape_text
-from analytics.local.tinybird.query.sql_allow_lists import (
-    COMBINATORS,
-    FORBIDDEN_FUNCTIONS,
-    FUNCTION_CATEGORIES,
-    FUNCTIONS,
-    MEMBERSHIP,
-    NODES,
-    TABLE_FUNCTIONS,
-)
 from analytics.local.tinybird.storage.query_error import QueryError
 
 Json = dict[str, "Json | list[Json] | list[str] | str | int | float | bool | None"]
@@ -32,6 +25,32 @@ Run = Callable[[str, dict[str, str]], bytes]
 PARAMETER_PREFIX = "tb_"
 _TOO_LARGE = {241, 396}  # memory, size of the answer
 _LARGEST_TREE = 10_000_000
+_REFUSED_NODES: Final = {"SetQuery": "SETTINGS", "ColumnsApplyTransformer": "APPLY"}
+"""Clauses that lift limits, or name a function in a way that is not checked here."""
+_TABLE_FUNCTIONS: Final = frozenset({"numbers", "numbers_mt", "generateSeries", "generate_series", "values"})
+"""Table functions that read nothing. A read-only session would also run `view`, `merge` and others that read tables."""
+_REFUSED_CATEGORIES: Final = frozenset(
+    [
+        "AI",
+        "Dictionary",
+        "Embedded Dictionary",
+        "Internal",
+        "Introspection",
+        "Machine Learning",
+        "Other",
+        "Time Series",
+    ]
+)
+"""ClickHouse's categories of functions that do more than compute from their arguments, such as `file` in `Other`."""
+_PURE_FUNCTIONS: Final = frozenset([
+    "bar", "byteSize", "caseWithExpression", "countDigits", "finalizeAggregation", "formatReadableDecimalSize",
+    "formatReadableQuantity", "formatReadableSize", "formatReadableTimeDelta", "identity", "ignore",
+    "initializeAggregation", "materialize", "neighbor", "parseTimeDelta", "rowNumberInAllBlocks", "rowNumberInBlock",
+    "runningDifference", "throwIf", "toTypeName", "transform", "version", "visibleWidth",
+])  # fmt: skip  # a name a line would be a page
+"""Functions of those categories that compute from their arguments alone after all."""
+_MEMBERSHIP = re.compile(r"(global)?(not)?(null)?in(ignoreset)?", re.IGNORECASE)
+"""Names of the functions behind `IN`: a bare name on their right is a table."""
 _TABLE_READ = re.compile(r"\btable_name: ([^\s,]+)")
 
 
@@ -69,13 +88,13 @@ class _Names:
 
 
 class SqlGuard:
-    """Parses, checks and writes SQL. One instance serves a whole process; it keeps only the list of functions."""
+    """Parses, checks and writes SQL. One instance serves a whole process; it keeps only the names of refused functions."""
 
     def __init__(self, run: Run, resolve: Run) -> None:
         """Takes what runs its own short queries, and what resolves a client's, which may take as long as running it."""
         self._run = run
         self._resolve = resolve
-        self._functions, self._any_case, self._aggregates = self._known_functions()
+        self._refused = self._refused_functions()
 
     def select(self, sql: str) -> Statement:
         """The statement that `sql` is, if it is one SELECT of allowed parts.
@@ -173,12 +192,10 @@ class SqlGuard:
             kind = node.get("type")
             if kind not in {"TableIdentifier", "Subquery"}:
                 names.aliases.add(str(node.get("alias")))
-            if kind == "SetQuery":
-                raise RefusedSql("SETTINGS are not allowed")
+            if kind in _REFUSED_NODES:
+                raise RefusedSql(f"{_REFUSED_NODES[str(kind)]} is not allowed")
             if "out_file" in node or "format_ast" in node:
                 raise RefusedSql("INTO OUTFILE and FORMAT are not allowed here")
-            if kind not in NODES:
-                raise RefusedSql(f"{kind} is not allowed")
             if kind == "TableExpression":
                 self._check_table(node, names)
             elif kind == "WithElement":
@@ -199,47 +216,28 @@ class SqlGuard:
                 raise RefusedSql(f"{table.get('name')} cannot be read: only data sources and pipes can")
             names.tables.add(str(table["name"]))
         if isinstance(function, dict):
-            if function.get("name") not in TABLE_FUNCTIONS:
+            if function.get("name") not in _TABLE_FUNCTIONS:
                 raise RefusedSql(f"The table function {function.get('name')} is not allowed")
             names.table_functions.add(id(function))
 
     def _check_function(self, node: Json, names: _Names) -> None:
         name = str(node.get("name"))
-        if not self._is_allowed(name):
+        if name.lower() in self._refused:
             raise RefusedSql(f"The function {name} is not allowed")
-        if name.lower() in MEMBERSHIP and (table := membership_table(node)) is not None:
+        if _MEMBERSHIP.fullmatch(name) and (table := membership_table(node)) is not None:
             if set(table) - {"type", "name", "alias"}:
                 raise RefusedSql(f"{table.get('name')} cannot be read: only data sources and pipes can")
             names.tables.add(str(table["name"]))
 
-    def _is_allowed(self, name: str) -> bool:
-        if name in self._functions or name.lower() in self._any_case:
-            return True
-        for combinator in COMBINATORS:
-            if name.endswith(combinator) and name != combinator:
-                base = name.removesuffix(combinator)
-                if base in self._aggregates or base.lower() in self._aggregates or self._is_combined(base):
-                    return True
-        return False
-
-    def _is_combined(self, name: str) -> bool:
-        return any(name.endswith(combinator) for combinator in COMBINATORS) and self._is_allowed(name)
-
-    def _known_functions(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        query = "SELECT name, is_aggregate, case_insensitive, alias_to, categories FROM system.functions"
-        listed = [
-            json.loads(line) for line in self._run(f"{query} FORMAT JSONCompactEachRow", {}).splitlines()
-        ]
-        direct = {
-            name
-            for name, _, _, _, categories in listed
-            if (categories in FUNCTION_CATEGORIES or name in FUNCTIONS) and name not in FORBIDDEN_FUNCTIONS
-        } | FUNCTIONS
-        allowed = direct | {name for name, _, _, alias_to, _ in listed if alias_to in direct}
-        any_case = {name.lower() for name, _, is_any_case, _, _ in listed if is_any_case and name in allowed}
-        aggregates = {name for name, is_aggregate, *_ in listed if is_aggregate and name in allowed}
-        lowered = {name.lower() for name in aggregates if name.lower() in any_case}
-        return frozenset(allowed), frozenset(any_case), frozenset(aggregates | lowered)
+    def _refused_functions(self) -> frozenset[str]:
+        """Lower-case names of the functions that are refused, aliases included."""
+        query = "SELECT name, alias_to, categories FROM system.functions FORMAT JSONCompactEachRow"
+        listed = [json.loads(line) for line in self._run(query, {}).splitlines()]
+        refused = {name for name, _, category in listed if category in _REFUSED_CATEGORIES}
+        refused -= _PURE_FUNCTIONS
+        known = {name for name, *_ in listed}
+        aliases = {name for name, of, _ in listed if of in refused or (of and of not in known)}
+        return frozenset(name.lower() for name in refused | aliases)
 
 
 def nodes(tree: Json) -> Iterator[Json]:

@@ -1,4 +1,4 @@
-"""The second check of a client's SELECT: the tables that ClickHouse itself resolves, whatever the syntax says.
+"""What ClickHouse itself says of a client's SQL: the tables that it resolves, and what a read-only session refuses.
 
 ClickHouse runs in a process of its own, so that the tests' process stays free of it.
 """
@@ -40,3 +40,60 @@ def test_the_tables_that_clickhouse_resolves_are_found_behind_any_alias(tmp_path
     command = [sys.executable, "-c", CODE, str(tmp_path), str(FIXTURE_PROJECT), *QUERIES]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines() == list(QUERIES.values())
+
+
+REFUSED_BY_CLICKHOUSE = [
+    *(
+        "DROP TABLE readings",
+        "INSERT INTO readings (name) VALUES ('x')",
+        "ALTER TABLE readings DELETE WHERE 1",
+    ),
+    *(
+        "CREATE TABLE t (a Int8) ENGINE = Memory",
+        "TRUNCATE TABLE readings",
+        "SET readonly = 0",
+        "SYSTEM SHUTDOWN",
+    ),
+    *("SELECT 1 PARALLEL WITH DROP TABLE readings", "SELECT 1 SETTINGS max_execution_time = 0"),
+    *("SELECT * FROM readings STREAM", "SELECT * FROM (EXPLAIN SELECT 1)", "SELECT fileIf('x', 1)"),
+    *("SELECT * FROM file('/etc/hostname')", "SELECT * FROM url('http://127.0.0.1:1/', 'CSV', 'a String')"),
+    *(
+        "SELECT * FROM remote('127.0.0.1', 'system', 'one')",
+        "SELECT * FROM executable('id', 'CSV', 'a String')",
+    ),
+]
+"""What has no entry in the lists of `sql_guard`, or needs none."""
+
+REFUSALS_CODE = """
+import sys
+from pathlib import Path
+from analytics.local.tinybird.storage.clickhouse import ClickHouse, Limits
+from analytics.local.tinybird.project.project import load_project
+from analytics.local.tinybird.storage.query_error import QueryError
+from analytics.local.tinybird.storage.tables import ensure_tables
+
+clickhouse = ClickHouse(Path(sys.argv[1]), Limits())
+ensure_tables(clickhouse, load_project(Path(sys.argv[2])))
+for sql in sys.argv[3:]:
+    try:
+        clickhouse.sql.run(sql, {}, "TSVRaw")
+    except QueryError as error:
+        print(error.status)
+    else:
+        print("runs:", sql)
+clickhouse.close()
+"""
+
+
+def test_a_read_only_session_refuses_what_the_guard_need_not_list(tmp_path: Path) -> None:
+    """Statements that write, settings, and table functions that read files or networks fail in ClickHouse itself."""
+    command = [
+        sys.executable,
+        "-c",
+        REFUSALS_CODE,
+        str(tmp_path),
+        str(FIXTURE_PROJECT),
+        *REFUSED_BY_CLICKHOUSE,
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines() == ["400"] * len(REFUSED_BY_CLICKHOUSE)
