@@ -173,7 +173,7 @@ class _Composition:
         if key not in self._steps:
             template = self._composer._templates.get(key)
             where = f"pipe {pipe.name}, node {node.name}"
-            self.binder.effort.template = where
+            self.binder.work.template = where
             text = template.render(self._arguments, self.binder) if template else node.sql
             try:
                 statement = self._composer._statement(text)

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 
 from analytics.local.tinybird.query.parameters import Argument, Moment, PipeError, Sql, Undefined, missing
-from analytics.local.tinybird.query.work_limit import Effort
+from analytics.local.tinybird.query.work_limit import WorkLimit
 
 Function = Callable[..., object]
 
@@ -112,11 +112,11 @@ class Evaluator:
     """Evaluates parsed expressions against a request's arguments and the template's own variables."""
 
     def __init__(
-        self, arguments: Mapping[str, str], functions: Mapping[str, Function], effort: Effort
+        self, arguments: Mapping[str, str], functions: Mapping[str, Function], work: WorkLimit
     ) -> None:
         self.variables: dict[str, object] = {name: Argument(name, value) for name, value in arguments.items()}
         self._functions = functions
-        self._effort = effort
+        self._work = work
 
     def value(self, node: ast.expr) -> object:
         """What the expression gives.
@@ -125,7 +125,7 @@ class Evaluator:
             PipeError: the request's values do not fit (a missing parameter, text compared with a number).
             TooMuchWork: it takes too long or gives too much.
         """
-        self._effort.step()
+        self._work.step()
         match node:
             case ast.Constant():
                 return node.value
@@ -133,7 +133,7 @@ class Evaluator:
                 return self.variables.get(node.id, Undefined(node.id))
             case ast.Call() | ast.BinOp() | ast.List() | ast.Tuple() | ast.Dict():
                 made = self._made(node)
-                self._effort.made(made)
+                self._work.add(made)
                 return made
             case ast.IfExp():
                 return self.value(node.body if self.value(node.test) else node.orelse)

@@ -24,8 +24,6 @@ from analytics.local.tinybird.query.parameters import (
     quote_identifier,
 )
 
-_MAX_RANGE = 10_000
-
 
 def functions_for(binder: Binder) -> Mapping[str, Function]:
     """Every function that a template may call, by name; `binder` takes the values of `sql_and`."""
@@ -47,7 +45,7 @@ def functions_for(binder: Binder) -> Mapping[str, Function]:
         "cache_ttl": partial(_hint, "cache_ttl"),
         "backend_hint": partial(_hint, "backend_hint"),
         "len": _length,
-        "range": _range,
+        "range": partial(_range, binder),
         "enumerate": lambda items: [list(pair) for pair in enumerate(_items(binder, items))],
         "min": min,
         "max": max,
@@ -102,7 +100,7 @@ def _array(
 ) -> list[object]:
     if not isinstance(type_, str) or type_ not in TYPES:
         raise PipeError(f"Array of {str(type_)[:80]}: unknown type")
-    return convert_items(_value_or_default(value, default), type_, binder.effort)
+    return convert_items(_value_or_default(value, default), type_, binder.work)
 
 
 def _json(
@@ -130,7 +128,7 @@ def _columns(
     description: str = "",
     required: bool | None = None,
 ) -> Sql:
-    names = convert_items(_value_or_default(value, default), "String", binder.effort)
+    names = convert_items(_value_or_default(value, default), "String", binder.work)
     return Sql(",".join(quote_identifier(str(name).strip()) for name in names))
 
 
@@ -164,14 +162,14 @@ def _split_to_array(
     binder: Binder, value: object, default: object = "", separator: str = ","
 ) -> list[object]:
     text = default if isinstance(value, Undefined) else value
-    return convert_items(text, "String", binder.effort, separator or ",")
+    return convert_items(text, "String", binder.work, separator or ",")
 
 
 def _items(binder: Binder, value: object) -> list[object]:
     given: object = _given(value)
     if not isinstance(given, str | list | dict):
         raise PipeError("a list can only be made of text or an array")
-    binder.effort.items(len(given))
+    binder.work.expect_items(len(given))
     return list(given)
 
 
@@ -205,8 +203,7 @@ def _length(value: object) -> int:
     raise PipeError("len() takes text or an array")
 
 
-def _range(*bounds: int) -> list[object]:
+def _range(binder: Binder, *bounds: int) -> list[object]:
     numbers = range(*bounds)
-    if len(numbers) > _MAX_RANGE:
-        raise PipeError(f"range() gives at most {_MAX_RANGE} numbers")
+    binder.work.expect_items(len(numbers))
     return list(numbers)

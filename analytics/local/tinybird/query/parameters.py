@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from analytics.local.tinybird.project.columns import INTEGER_BITS
-from analytics.local.tinybird.query.work_limit import Effort
+from analytics.local.tinybird.query.work_limit import WorkLimit
 
 ABSENT: Final = object()
 """Marks an argument that a typed function was not given."""
@@ -126,12 +126,12 @@ class Binder:
 
     Attributes:
         parameters: What ClickHouse is given beside the SQL.
-        effort: What the templates of the query have cost.
+        work: What the templates of the query have cost.
     """
 
     def __init__(self) -> None:
         self.parameters: dict[str, str] = {}
-        self.effort = Effort()
+        self.work = WorkLimit()
 
     def render(self, value: object, what: str) -> str:
         """The SQL that stands for `value`.
@@ -174,7 +174,7 @@ class Binder:
             escaped.encode()
         except UnicodeEncodeError:
             raise PipeError("a parameter is not valid Unicode text") from None
-        self.effort.made(escaped)
+        self.work.add(escaped)
         name = f"tb_{len(self.parameters)}"
         self.parameters[name] = escaped
         return f"{{{name}:{type_}}}"
@@ -237,20 +237,20 @@ def convert(value: object, type_: str) -> object:
     raise PipeError(f"Error validating the value {text[:80]!r}{named} to type {type_}")
 
 
-def convert_items(value: object, type_: str, effort: Effort, separator: str = ",") -> list[object]:
+def convert_items(value: object, type_: str, work: WorkLimit, separator: str = ",") -> list[object]:
     """The elements of an `Array` parameter: text is cut at `separator`, lists are taken as they are.
 
     Raises:
         PipeError: as `convert`.
         TooMuchWork: there are too many.
 
-    >>> convert_items("a,b", "String", Effort())
+    >>> convert_items("a,b", "String", WorkLimit())
     ['a', 'b']
     """
     if isinstance(value, Undefined):
         raise missing(value.name)
     if not isinstance(value, list | tuple):
-        effort.items(str(value).count(separator))
+        work.expect_items(str(value).count(separator))
     items: Sequence[object] = value if isinstance(value, list | tuple) else str(value).split(separator)
     if isinstance(value, Argument):
         items = [Argument(value.name, str(item)) for item in items]  # each is one value now

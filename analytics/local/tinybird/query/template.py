@@ -101,7 +101,7 @@ class Template:
         except TooMuchWork as error:
             raise PipeError(str(error)) from None
         except RecursionError:
-            raise PipeError(f"the template of {binder.effort.template} is nested too deeply") from None
+            raise PipeError(f"the template of {binder.work.template} is nested too deeply") from None
 
 
 class _Rendering:
@@ -109,22 +109,22 @@ class _Rendering:
 
     def __init__(self, arguments: Mapping[str, str], binder: Binder) -> None:
         self._binder = binder
-        self._effort = binder.effort
-        self._evaluator = Evaluator(arguments, functions_for(binder), self._effort)
+        self._work = binder.work
+        self._evaluator = Evaluator(arguments, functions_for(binder), self._work)
 
     def run(self, parts: tuple[_Part, ...]) -> str:
         return "".join(self._pieces(parts))
 
     def _pieces(self, parts: tuple[_Part, ...]) -> Iterator[str]:
         for part in parts:
-            self._effort.step()
+            self._work.step()
             match part:
                 case _Text(text):
-                    self._effort.made(text)
+                    self._work.add(text)
                     yield text
                 case _Output(expression, source):
                     text = self._binder.render(self._evaluator.value(expression), source)
-                    self._effort.made(text)
+                    self._work.add(text)
                     yield text
                 case _Set(targets, expression):
                     self._assign(targets, self._evaluator.value(expression))
@@ -135,7 +135,7 @@ class _Rendering:
                             break
                 case _For(targets, items, body):
                     for item in self._items(items):
-                        self._effort.step()
+                        self._work.step()
                         self._assign(targets, item)
                         yield from self._pieces(body)
 
