@@ -20,6 +20,17 @@ Follow = Literal["kernel", "pipe"]
 FOLLOW: Follow = "kernel" if sys.platform == "linux" else "pipe"
 
 
+def watched(
+    program: Sequence[str],
+    user: str | None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    follow: Follow = FOLLOW,
+) -> list[str]:
+    """The command line that runs `program` under the account `user` and ends it when this process goes."""
+    watch = [sys.executable, "-I", "-S", str(PARENT_WATCH), str(os.getpid()), str(int(stop_signal))]
+    return [*watch, user or "-", follow, *program]
+
+
 class Child:
     """A running child process.
 
@@ -58,8 +69,7 @@ class Child:
         self.log = log
         self._log_start = log.stat().st_size if log is not None and log.exists() else 0
         self._stop_signal = stop_signal
-        watched = [sys.executable, "-I", "-S", str(PARENT_WATCH), str(os.getpid()), str(int(stop_signal))]
-        command = [*watched, user or "-", follow, *program]
+        command = watched(program, user, stop_signal, follow)
         output = None if log is None else log.open("ab")
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the stack's own programs, no shell

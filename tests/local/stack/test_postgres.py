@@ -1,7 +1,9 @@
 """The embedded PostgreSQL: its roles, its schema, and that data outlives stops and crashes."""
 
 import os
+import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from analytics.local.stack import postgres as postgres_module
 from analytics.local.stack.failure import StackFailure
-from analytics.local.stack.postgres import Postgres
+from analytics.local.stack.postgres import UNPRIVILEGED_USER, Postgres
 
 TABLES = {
     "user", "organization", "member", "subscription", "website", "visitor", "conversation", "feedback",
@@ -172,3 +175,75 @@ def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StackFailure, match="made by PostgreSQL 15; this is 18") as raised:
         Postgres(tmp_path / "postgres", tmp_path / "log").prepare()
     assert "--data-dir" in raised.value.remedy
+
+
+def test_a_cluster_that_has_gone_is_named(tmp_path: Path) -> None:
+    """A link to a disk that is not there: no new cluster is made, whose rows would not fit the stored events."""
+    (tmp_path / "postgres").symlink_to(tmp_path / "disk" / "postgres")
+    with pytest.raises(StackFailure, match="which has gone") as raised:
+        Postgres(tmp_path / "postgres", tmp_path / "log").prepare()
+    assert str(tmp_path) in raised.value.remedy
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="others run PostgreSQL as themselves")
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """A directory that only its owner, root, can enter."""
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    return private
+
+
+def modes(path: Path) -> list[int]:
+    """Of a directory and all above it."""
+    return [stat.S_IMODE(each.stat().st_mode) for each in (path, *path.parents)]
+
+
+@AS_ROOT
+def test_no_directory_changes_its_mode(private: Path) -> None:
+    """Root's cluster lives in the data directory, runs as another account, and a second start finds it."""
+    before = modes(private)
+    with (
+        running(Postgres(private / "postgres", private / "log")) as first,
+        psycopg.connect(first.owner_url) as connection,
+    ):
+        connection.execute(ORGANIZATION, ["o1", "Acme", "acme"])
+        process = Path("/proc") / (first.data / "postmaster.pid").read_text().splitlines()[0]
+        assert process.owner() == UNPRIVILEGED_USER
+        held = dict(line.split(":\t") for line in (process / "status").read_text().splitlines())
+        assert int(held["CapEff"], 16) in {1 << 1, 1 << 2}  # one right of root, to enter directories
+    assert modes(private) == before
+    assert (private / "postgres").stat().st_mode & 0o777 == 0o700
+    with (
+        running(Postgres(private / "postgres", private / "log")) as second,
+        psycopg.connect(second.owner_url) as connection,
+    ):
+        assert connection.execute("SELECT count(*) FROM organization").fetchone() == (1,)
+
+
+@AS_ROOT
+def test_a_server_in_a_private_directory_runs(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a clone below /root."""
+    binaries = postgres_module._binaries()
+    package = binaries.parent.parent
+    for source in (package.with_name(f"{package.name}.libs"), package):
+        if source.is_dir():
+            shutil.copytree(source, private / source.name, symlinks=True, copy_function=os.link)
+    hidden = private / binaries.relative_to(package.parent)
+    monkeypatch.setattr(postgres_module, "_binaries", lambda: hidden)
+    with running(Postgres(private / "postgres", private / "log")) as postgres:
+        assert postgres.binaries == hidden
+
+
+@AS_ROOT
+def test_a_cluster_of_another_account_runs_as_that_account(private: Path) -> None:
+    """One that was made before by somebody else than root."""
+    made = Postgres(private / "postgres", private / "log")
+    made.prepare()
+    for path in (made.directory, made.data, *made.data.rglob("*")):
+        os.chown(path, 1, 1)
+    with running(Postgres(private / "postgres", private / "log")) as postgres:
+        process = Path("/proc") / (postgres.data / "postmaster.pid").read_text().splitlines()[0]
+        assert process.stat().st_uid == 1
