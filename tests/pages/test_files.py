@@ -127,7 +127,9 @@ def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_com
     assert set(frame["only"]) <= {"City: Oslo"}
 
 
-@pytest.mark.parametrize("name", ["kpis", "kpi_series", "percentiles_over_time", "visitor_values", "visitor_series"])
+@pytest.mark.parametrize(
+    "name", ["kpis", "kpi_series", "percentiles_over_time", "visitor_values", "visitor_series"]
+)
 def test_a_file_that_compares_names_both_periods(busy: Site, name: str) -> None:
     """The days before are as many, and end where this period begins."""
     row = read(request(view_of(busy), name)).iloc[0]
