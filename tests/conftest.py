@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import httpx2
@@ -17,8 +18,6 @@ import hypothesis
 import psycopg
 import pytest
 import streamlit.config
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from analytics import cached
 from tests.product import Product
@@ -32,16 +31,53 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 
 
-class _Schedule(LoadFileScheduling):  # type: ignore[misc]
-    """With several workers a file stays whole, and all of the browser's stay on one: they share a demo and Chromium."""
+STARTS_PROGRAMS: Final = frozenset(
+    {
+        "multiprocessing",
+        "streamlit.testing.v1.app_test",
+        "subprocess",
+        "tests.command_line",
+        "tests.ingest.program",
+        "tests.local.tinybird_server",
+        "tests.provider",
+        "tests.serving",
+        "tests.web.program",
+    }
+)
+"""Modules that start programs or draw whole pages: a test file that imports from one of them is slow."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+SLOW_FIXTURES: Final = frozenset({"chromium", "local_stack", "server"})
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
-    """Which worker runs which test."""
-    return _Schedule(config, log)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark slow tests, keep on one worker what shares fixtures, and begin with the browser tests.
+
+    With several workers a file stays whole. The browser tests are two groups, each with a demo and a Chromium of its own.
+    Runs before the plugins that read these marks.
+    """
+    browser_files: list[str] = []
+    for item in items:
+        group, _, _ = item.nodeid.partition("::")
+        if group.startswith("tests/browser/"):
+            if group not in browser_files:
+                browser_files.append(group)
+            group = f"browser-{browser_files.index(group) % 2}"
+        item.add_marker(pytest.mark.xdist_group(group))
+        if isinstance(item, pytest.Function) and _is_slow(item):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
+
+
+def _is_slow(item: pytest.Function) -> bool:
+    if SLOW_FIXTURES & set(item.fixturenames):
+        return True
+    values = vars(item.module).values()
+    return any(
+        (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
+        in STARTS_PROGRAMS
+        for value in values
+    )
 
 
 @dataclass(frozen=True, slots=True)
