@@ -10,14 +10,21 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test check install production audit sbom screenshots lock clean
+.PHONY: run test test-fast check install production audit sbom screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
-# Three workers on two cores: many a test waits, for a server to start or a page to be drawn. Idle workers take over what is left.
+# Three workers on two cores: many a test waits, for a server to start or a page to be drawn. tests/conftest.py groups the tests.
+PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
+
 test: install $(TINYBIRD_CLI)
-	$(BIN)/pytest -n 3 --dist worksteal
+	@.ci/programs
+	$(PYTEST) -n 3
+
+# Pure code and transports: starts no program.
+test-fast: install
+	$(PYTEST) -n 2 -m "not slow"
 
 check: install
 	$(BIN)/ruff format --check .

@@ -46,7 +46,8 @@ STARTS_PROGRAMS: Final = frozenset(
 )
 """Modules that start programs or draw whole pages: a test file that imports from one of them is slow."""
 
-SLOW_FIXTURES: Final = frozenset({"chromium", "local_stack", "server"})
+SLOW_FIXTURES: Final = frozenset({"chromium", "demo", "local_stack", "server"})
+SLOW_FOLDERS: Final = ("tests/browser/", "tests/local/", "tests/pages/")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -64,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 browser_files.append(group)
             group = f"browser-{browser_files.index(group) % 2}"
         item.add_marker(pytest.mark.xdist_group(group))
-        if isinstance(item, pytest.Function) and _is_slow(item):
+        if item.nodeid.startswith(SLOW_FOLDERS) or (isinstance(item, pytest.Function) and _is_slow(item)):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
 

