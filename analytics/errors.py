@@ -17,6 +17,7 @@ full URL: every text here may be shown on a page.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 Source = Literal["tinybird", "postgres"]
@@ -79,8 +80,8 @@ class SourceError(AnalyticsError):
         self.said = said
 
     def __reduce__(self) -> tuple[object, ...]:
-        parts = (self.message, self.remedy, self.source, self.resource, self.status, self.said)
-        return (_rebuild, (type(self), *parts))
+        made = partial(type(self), source=self.source, resource=self.resource)
+        return (made, self.args, self.__dict__)
 
 
 class SourceUnavailable(SourceError):
@@ -99,15 +100,3 @@ class SourceRejected(SourceError):
 
 class SchemaMismatch(SourceError):
     """An answer without what was promised: a column, a type, a row, JSON at all."""
-
-
-def _rebuild(
-    kind: type[SourceError],
-    message: str,
-    remedy: str,
-    source: Source,
-    resource: str,
-    status: int | None,
-    said: str,
-) -> SourceError:
-    return kind(message, remedy, source=source, resource=resource, status=status, said=said)

@@ -1,6 +1,8 @@
 """The error tree: what a page may show, and what survives a trip between processes."""
 
+import copy
 import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -30,16 +32,20 @@ def test_an_error_without_a_remedy_is_its_message(kind: type[AnalyticsError]) ->
     assert str(kind("It failed.")) == "It failed."
 
 
-def test_source_errors_survive_pickling() -> None:
+def pickled(error: SourceError) -> SourceError:
+    """The error as another process gets it."""
+    loaded: SourceError = pickle.loads(pickle.dumps(error))  # noqa: S301  # made one call earlier
+    return loaded
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("kind", [SourceUnavailable, SourceRejected, SchemaMismatch])
+def test_a_copy_of_a_source_error_has_all_its_attributes(
+    kind: type[SourceError], copied: Callable[[SourceError], SourceError]
+) -> None:
     """A cache or a worker process may carry them: nothing is lost on the way."""
-    error = SchemaMismatch("Bad.", "Fix it.", source="postgres", resource="user_by_email", said="Odd.")
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # made one call earlier
-    assert type(copy) is SchemaMismatch
-    assert (copy.message, copy.remedy, copy.source, copy.resource, copy.status, copy.said) == (
-        "Bad.",
-        "Fix it.",
-        "postgres",
-        "user_by_email",
-        None,
-        "Odd.",
-    )
+    error = kind("Bad.", "Fix it.", source="postgres", resource="user_by_email", status=503, said="Odd.")
+    if isinstance(error, SourceUnavailable):
+        error.retry_after_seconds = 7.0
+    other = copied(error)
+    assert (type(other), str(other), vars(other)) == (kind, "Bad. Fix it.", vars(error))
