@@ -20,10 +20,9 @@ from analytics.ingest.deletes.receipts import Ledger
 from analytics.ingest.deletes.removal import Removal
 from analytics.ingest.history import reader as history
 from analytics.ingest.history import sync as following
-from analytics.ingest.history.backfill import LONGEST_WAIT_SECONDS, counted, lines, wanted
+from analytics.ingest.history.backfill import LONGEST_WAIT_SECONDS, counted, lines, retries, wanted
 from analytics.ingest.history.backfill import backfill as move
 from analytics.ingest.history.reader import HISTORIES, Website, Window
-from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
 from analytics.ingest.history.watermarks import Watermarks, peek
 from analytics.settings import Settings, load_settings
@@ -130,17 +129,17 @@ def backfill(
 
         def landed(batch: Tally) -> None:
             tally.add(batch)
-            patience.progressed()
+            attempts.progressed()
             progress.advance(batch.rows)
 
         def say(text: str) -> None:
             progress.say(text)
 
-        patience = Patience(LONGEST_WAIT_SECONDS, say)
+        attempts = retries(LONGEST_WAIT_SECONDS, say)
         transfer = Transfer(tinybird, postgres, watermarks, on_batch=landed, say=say, **pace)
         total = sum(transfer.ahead(website) for website, _ in windows)
         with Progress(total, "Moving history", "rows") as progress:
-            move(transfer, windows, patience)
+            move(transfer, windows, attempts)
     _tell(tally, "sent")
 
 
@@ -191,7 +190,7 @@ def sync(
 
     def landed(batch: Tally) -> None:
         tally.add(batch)
-        patience.progressed()
+        attempts.progressed()
         if batch.stored:
             _say(f"{batch.stored:,} events sent")
         if batch.quarantined:
@@ -200,7 +199,7 @@ def sync(
             _say(f"{count:,} events skipped: {reason}")
 
     with _sources(settings) as (tinybird, postgres, watermarks):
-        patience = Patience(LONGEST_WAIT_SECONDS if is_once else None, _say, stop.wait)
+        attempts = retries(LONGEST_WAIT_SECONDS if is_once else None, _say, stop.wait)
         transfer = Transfer(
             tinybird,
             postgres,
@@ -224,7 +223,7 @@ def sync(
             transfer,
             removal,
             postgres,
-            patience,
+            attempts,
             stop,
             say=_say,
             slugs=slugs,

@@ -16,13 +16,13 @@ from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.telemetry import timed
 from analytics.transports.http_client import bounded_client
 from analytics.transports.redaction import scrubbed
+from analytics.transports.retrying import Retries
 from analytics.transports.throttled_log import Complaints
 from analytics.transports.tinybird_messages import (
     Ingested,
@@ -302,14 +302,13 @@ class Tinybird:
         return scrubbed(text, [secret for secret in self._tokens.values() if secret])
 
     def _retried(self, attempt: Callable[[], T]) -> T:
-        retrying = Retrying(
-            retry=retry_if_exception_type(SourceUnavailable),
-            stop=stop_after_attempt(MAX_ATTEMPTS) | stop_before_delay(MAX_TOTAL_WAIT_SECONDS),
-            wait=_wait_seconds,
+        retries = Retries(
+            FIRST_BACKOFF_SECONDS,
+            most_calls=MAX_ATTEMPTS,
+            total_seconds=MAX_TOTAL_WAIT_SECONDS,
             sleep=self._sleep,
-            reraise=True,
         )
-        return retrying(attempt)
+        return retries.run(attempt)
 
     def _request(
         self,
@@ -373,12 +372,6 @@ class Tinybird:
         self._complaints.say((resource, status), words)
         asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
-
-
-def _wait_seconds(state: RetryCallState) -> float:
-    error = None if state.outcome is None else state.outcome.exception()
-    asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
-    return FIRST_BACKOFF_SECONDS * 2.0 ** (state.attempt_number - 1) if asked is None else asked
 
 
 def _checked_name(name: str) -> str:

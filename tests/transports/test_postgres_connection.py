@@ -15,8 +15,8 @@ from sqlalchemy.pool import QueuePool
 
 from analytics.errors import SchemaMismatch, SourceUnavailable
 from analytics.ingest.emitter import Emitter
+from analytics.ingest.history.backfill import retries
 from analytics.ingest.history.reader import Website, Window
-from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import Tally, Transfer
 from analytics.ingest.history.watermarks import Watermarks
 from analytics.ingest.spool import sender
@@ -237,9 +237,9 @@ def test_a_backfill_goes_on_after_a_dropped_path(
             settle_seconds=0.1,
             batch_events=40,
         )
-        patience = Patience(60.0, said.append)
+        attempts = retries(60.0, said.append)
         for _ in range(2):
-            patience.run(lambda: transfer.run(website, transfer.window(website) or Window()))
+            attempts.run(lambda: transfer.run(website, transfer.window(website) or Window()))
         assert pool(client).checkedout() == 0
     assert any("Postgres does not answer" in text for text in said)
     stored = history.stored()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Literal, NamedTuple, NewType
 
-from analytics.errors import SourceError, SourceRejected
+from analytics.errors import AnalyticsError, SourceError, SourceRejected
 from analytics.numbers import whole_number
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Row, mismatch
@@ -238,8 +238,9 @@ def _name(datasource: str) -> str:
     return datasource
 
 
-def is_busy(error: SourceError) -> bool:
+def is_busy(error: AnalyticsError) -> bool:
     """Whether Tinybird refused a delete job because it runs another: 429, or a refusal that says so."""
-    if error.status == 429:
-        return True
-    return error.status in _BUSY_STATUSES and _BUSY.search(error.said) is not None
+    if not isinstance(error, SourceError):
+        return False
+    is_said = error.status in _BUSY_STATUSES and _BUSY.search(error.said) is not None
+    return error.status == 429 or is_said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,37 @@ from typing import Final
 from analytics.errors import ConfigError
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import HISTORIES, START, Website, Window
-from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import Tally, Transfer
 from analytics.ingest.history.watermarks import peek
+from analytics.numbers import in_words
 from analytics.transports.postgres import Postgres
+from analytics.transports.retrying import Retries
 
 LONGEST_WAIT_SECONDS: Final = 900.0
-"""How long a backfill waits for a source that is away before it gives up; what was confirmed stays."""
+"""How long a backfill waits for a source that is unavailable before it gives up; what was confirmed stays."""
+
+FIRST_PAUSE_SECONDS: Final = 0.5
+LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+def retries(
+    total_seconds: float | None, say: Callable[[str], None], sleep: Callable[[float], object] = time.sleep
+) -> Retries:
+    """How backfill and sync wait for a source that is unavailable.
+
+    Args:
+        total_seconds: How long without progress; None means for ever.
+        say: Told the reason of each pause.
+        sleep: Waits.
+    """
+    return Retries(
+        FIRST_PAUSE_SECONDS,
+        LONGEST_PAUSE_SECONDS,
+        total_seconds=total_seconds,
+        waits_all=True,
+        on_pause=lambda error, seconds: say(f"{error.message} Trying again in {in_words(seconds)}."),
+        sleep=sleep,
+    )
 
 
 def wanted(before: Window | None, asked: Window, slug: str) -> Window:
@@ -41,7 +66,7 @@ def wanted(before: Window | None, asked: Window, slug: str) -> Window:
     return window
 
 
-def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], patience: Patience) -> None:
+def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], retries: Retries) -> None:
     """Moves the history of each website, one after the other, in the order given.
 
     Each is read twice: once as it is, and once more for what changed while the first read went on.
@@ -49,15 +74,15 @@ def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], pati
     Args:
         transfer: What moves it.
         windows: Whose, and which events of each.
-        patience: How long to wait for a source that is away.
+        retries: How long to wait for a source that is unavailable.
 
     Raises:
-        SourceError: A source says no, or stays away.
+        SourceError: A source says no, or stays unavailable.
         ConfigError: As `Transfer.run`.
     """
     for website, window in windows:
         for _ in range(2):
-            patience.run(partial(transfer.run, website, window))
+            retries.run(partial(transfer.run, website, window))
 
 
 def counted(

@@ -15,9 +15,9 @@ from typing import Final
 from analytics.ingest.deletes.removal import Removal
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import Website, Window
-from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.transfer import Transfer
 from analytics.transports.postgres import Postgres
+from analytics.transports.retrying import Retries
 
 REMOVAL_SECONDS: Final = 600.0
 """How long a single round waits for the job that removes rows; the next one goes on waiting."""
@@ -29,7 +29,7 @@ def sync(
     transfer: Transfer,
     removal: Removal,
     postgres: Postgres,
-    patience: Patience,
+    retries: Retries,
     stop: threading.Event,
     *,
     say: Callable[[str], None],
@@ -48,7 +48,7 @@ def sync(
         transfer: What moves it.
         removal: What removes rows that count nowhere any more.
         postgres: Where the websites are.
-        patience: How long to wait for a source that is away.
+        retries: How long to wait for a source that is unavailable.
         stop: Ends the round between two batches, with nothing lost.
         say: Told in a sentence what a person should know.
         slugs: Only these websites; none means all.
@@ -57,17 +57,17 @@ def sync(
         is_moving: False removes only, for a product that emits its events itself.
 
     Raises:
-        SourceError: A source says no, or stays away for longer than `patience` has.
+        SourceError: A source says no, or stays unavailable for longer than `retries` waits.
         ConfigError: A slug is unknown, or as `Transfer.run`.
     """
     choice, windows = _Choice(postgres, slugs, say), _Windows(transfer, since, say)
     while not stop.is_set():
         if is_moving:
-            patience.run(lambda: _round(transfer, choice, windows, patience, stop), stop.is_set)
+            retries.run(lambda: _round(transfer, choice, windows, retries, stop))
         if interval_seconds is None:
-            patience.run(lambda: _removed(removal, choice, slugs, stop), stop.is_set)
+            retries.run(lambda: _removed(removal, choice, slugs, stop))
             return
-        patience.run(lambda: _step(removal, choice, slugs), stop.is_set)
+        retries.run(lambda: _step(removal, choice, slugs, stop))
         stop.wait(interval_seconds)
 
 
@@ -118,21 +118,24 @@ class _Windows:
 
 
 def _round(
-    transfer: Transfer, choice: _Choice, windows: _Windows, patience: Patience, stop: threading.Event
+    transfer: Transfer, choice: _Choice, windows: _Windows, retries: Retries, stop: threading.Event
 ) -> None:
-    for website in choice.websites():
+    for website in [] if stop.is_set() else choice.websites():
         if stop.is_set():
             return
         transfer.run(website, windows.of(website))
-        patience.progressed()
+        retries.progressed()
 
 
-def _step(removal: Removal, choice: _Choice, slugs: Sequence[str]) -> None:
-    removal.step(choice.ids(), slugs)
+def _step(removal: Removal, choice: _Choice, slugs: Sequence[str], stop: threading.Event) -> None:
+    if not stop.is_set():
+        removal.step(choice.ids(), slugs)
 
 
 def _removed(removal: Removal, choice: _Choice, slugs: Sequence[str], stop: threading.Event) -> None:
     """Removes what is to be removed today, as far as that takes no longer than `REMOVAL_SECONDS`."""
+    if stop.is_set():
+        return
     began, ids = time.monotonic(), choice.ids()
     while not removal.step(ids, slugs) and time.monotonic() - began < REMOVAL_SECONDS:
         if stop.wait(LOOK_SECONDS):

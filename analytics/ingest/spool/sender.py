@@ -16,7 +16,6 @@ from __future__ import annotations
 # Not while sending: a child forked at that moment could never import it.
 import encodings.idna  # noqa: F401
 import logging
-import random
 import threading
 import time
 import traceback
@@ -32,9 +31,10 @@ from analytics.ingest.spool.process import can_run_threads
 from analytics.ingest.spool.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.spool.queue import Batch, Lane
 from analytics.numbers import in_words
+from analytics.transports.retrying import Retries, asked_seconds
 from analytics.transports.throttled_log import Complaint
 from analytics.transports.tinybird import Tinybird
-from analytics.transports.tinybird_messages import LONGEST_RETRY_AFTER_SECONDS, Ingested
+from analytics.transports.tinybird_messages import Ingested
 
 LINGER_SECONDS: Final = 0.1
 """How long events gather before they are sent: a lane makes at most ten requests a second."""
@@ -59,9 +59,6 @@ UNFORESEEN: Final = (
 """A fault of this project. A thread that it ended would be started anew at once, and post the same events again."""
 
 _LOG = logging.getLogger(__name__)
-_chance = random.SystemRandom()
-"""The system's: children that were forked without a word to Python would all draw the same numbers."""
-
 Fate = Literal["retry", "misconfigured", "refused"]
 
 
@@ -112,12 +109,21 @@ class Sender:
         self._has_ended = False
         self.sent = self.retried = self.refused = 0
         self.failure: AnalyticsError | None = None
-        self._failures = self._surprises = 0
+        self._surprises = 0
         self._not_before = 0.0
         self._wake, self._hurry, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._undelivered, self._disk = Complaint(_LOG), Complaint(_LOG)
+        self._retries = Retries(
+            FIRST_BACKOFF_SECONDS,
+            MAX_BACKOFF_SECONDS,
+            is_spread=True,
+            is_transient=lambda error: fate(error) != "refused",
+            least_seconds=_least_seconds,
+            on_pause=self._failed,
+            sleep=self._stop.wait,
+        )
 
     @property
     def is_stopped(self) -> bool:
@@ -209,7 +215,7 @@ class Sender:
         )
         self._undelivered.say(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
         self._surprises += 1
-        return _backoff_seconds(self._surprises)
+        return self._retries.backoff_seconds(self._surprises)
 
     def _deliver(self, batch: Batch) -> bool:
         """Whether nothing of the batch has to be sent any more; False only when the thread is to stop."""
@@ -239,44 +245,29 @@ class Sender:
 
     def _answer(self, body: bytes) -> Ingested | SourceRejected | None:
         """What Tinybird finally says; None when the thread is to stop before it has said anything."""
-        while not self._stop.wait(max(0.0, self._not_before - time.monotonic())):
-            self._not_before = time.monotonic() + max(LINGER_SECONDS, len(body) / BYTES_PER_SECOND)
-            try:
-                answer = self._tinybird().post_batch(
-                    self._lane.datasource,
-                    body,
-                    wait=True,
-                    gzip_level=GZIP_LEVEL,
-                    timeout_seconds=ANSWER_SECONDS,
-                )
-            except AnalyticsError as error:
-                kind = fate(error)
-                if kind == "refused" and isinstance(error, SourceRejected):
-                    self._succeeded()
-                    return error
-                self._failed(error, kind)
-            else:
-                self._succeeded()
-                return answer
-        return None
+        answer: Ingested | SourceRejected | None
+        try:
+            answer = self._retries.run(lambda: self._posted(body))
+        except SourceRejected as error:
+            answer = error
+        if answer is not None:
+            if self._retries.failures:
+                _LOG.warning("%s is delivered again", self._lane.datasource)
+            self.failure = None
+        return answer
 
-    def _succeeded(self) -> None:
-        if self._failures:
-            _LOG.warning("%s is delivered again", self._lane.datasource)
-        self.failure, self._failures = None, 0
+    def _posted(self, body: bytes) -> Ingested | None:
+        if self._stop.wait(max(0.0, self._not_before - time.monotonic())):
+            return None
+        self._not_before = time.monotonic() + max(LINGER_SECONDS, len(body) / BYTES_PER_SECOND)
+        return self._tinybird().post_batch(
+            self._lane.datasource, body, wait=True, gzip_level=GZIP_LEVEL, timeout_seconds=ANSWER_SECONDS
+        )
 
-    def _failed(self, error: AnalyticsError, kind: Fate) -> None:
+    def _failed(self, error: AnalyticsError, seconds: float) -> None:
         self.failure = error
         self.retried += 1
-        self._failures += 1
-        asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
-        seconds = _backoff_seconds(self._failures)
-        if kind == "misconfigured":
-            seconds = MISCONFIGURED_SECONDS
-        if asked is not None:
-            seconds = min(asked + seconds / 10, LONGEST_RETRY_AFTER_SECONDS)
-        self._not_before = time.monotonic() + seconds
-        why = str(error) if asked is None else error.message
+        why = error.message if asked_seconds(error) else str(error)
         self._undelivered.say(
             f"Events wait on the disk: {self._lane.datasource} cannot be delivered. {why} "
             f"Trying again in {in_words(seconds)}."
@@ -342,10 +333,8 @@ def _place(error: Exception) -> str:
     return f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
 
 
-def _backoff_seconds(failures: int) -> float:
-    longest = min(FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 20), MAX_BACKOFF_SECONDS)
-    # Processes that failed together must not come back together.
-    return longest * _chance.uniform(0.5, 1.0)
+def _least_seconds(error: AnalyticsError) -> float:
+    return MISCONFIGURED_SECONDS if fate(error) == "misconfigured" else asked_seconds(error)
 
 
 def _halves(body: bytes) -> list[bytes]:

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from analytics.errors import SourceError, SourceRejected, SourceUnavailable
+from analytics.errors import AnalyticsError, SourceError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge, PurgeRefused, total
+from analytics.transports.retrying import Retries, is_unavailable
 from analytics.transports.tinybird import Tinybird
 
 MAX_ROUNDS: Final = 5
@@ -27,12 +29,13 @@ SETTLE_SECONDS: Final = 5.0
 FIRST_POLL_SECONDS: Final = 0.25
 POLL_SECONDS: Final = 5.0
 BUSY_SECONDS: Final = 5.0
-"""How long to wait for another delete job when Tinybird does not say."""
+"""How long to wait for another delete job, unless Tinybird asks for more."""
 
 MAX_WAIT_SECONDS: Final = 3600.0
 """How long one job is waited for, be it ours or another; the next start of the purge goes on waiting."""
 
 START_ATTEMPTS: Final = 4
+START_PAUSE_SECONDS: Final = 2.0
 
 What = Literal["waits", "deletes"]
 
@@ -188,32 +191,36 @@ class Purger:
 
     def _started(self, purge: Purge, datasource: str, rows: int) -> Purge:
         """The purge with a running job. One that may have been started without an answer is noted as such."""
-        began, failures = self.monotonic(), 0
-        while True:
+        began = self.monotonic()
+
+        def start() -> str:
+            nonlocal purge
             purge = self._noted(purge, purge.of(datasource), is_starting=True)
             try:
-                job_id = deletion.start(self.tinybird, datasource, purge.website_id)
+                return deletion.start(self.tinybird, datasource, purge.website_id)
             except SourceError as error:
                 state = purge.of(datasource)
                 is_refused = deletion.is_busy(error) or isinstance(error, SourceRejected)
                 deleted = state.rows_deleted if is_refused else None
                 purge = self._noted(purge, state, is_starting=False, rows_deleted=deleted)
-                if deletion.is_busy(error):
-                    asked = error.retry_after_seconds if isinstance(error, SourceUnavailable) else None
-                    wait_seconds = BUSY_SECONDS if asked is None else asked
-                elif isinstance(error, SourceUnavailable) and failures + 1 < START_ATTEMPTS:
-                    failures += 1
-                    wait_seconds = 2.0**failures
-                else:
-                    raise
-                if self.monotonic() - began >= MAX_WAIT_SECONDS:
-                    raise
-            else:
-                state = purge.of(datasource)
-                changes = {"running_job": job_id, "jobs": (*state.jobs, job_id)}
-                return self._noted(purge, state, is_starting=False, **changes)
+                raise
+
+        def tell(_error: AnalyticsError, _seconds: float) -> None:
             self.on_progress(Progress(datasource, "waits", rows, self.monotonic() - began))
-            self.sleep(wait_seconds)
+
+        waiting = partial(Retries, on_pause=tell, sleep=self.sleep, monotonic=self.monotonic)
+        unavailable = waiting(
+            START_PAUSE_SECONDS,
+            most_calls=START_ATTEMPTS,
+            is_transient=lambda error: is_unavailable(error) and not deletion.is_busy(error),
+        )
+        busy = waiting(
+            BUSY_SECONDS, BUSY_SECONDS, total_seconds=MAX_WAIT_SECONDS, is_transient=deletion.is_busy
+        )
+        job_id = busy.run(lambda: unavailable.run(start))
+        state = purge.of(datasource)
+        changes = {"running_job": job_id, "jobs": (*state.jobs, job_id)}
+        return self._noted(purge, state, is_starting=False, **changes)
 
     def _ended(self, purge: Purge, state: Emptied, rows: int) -> Purge:
         """Waits for the running job and notes what it did; a job that is not known any more did an unknown number."""

@@ -15,13 +15,13 @@ from analytics.errors import ConfigError, SchemaMismatch, SourceUnavailable
 from analytics.ingest.deletes.removal import Removal
 from analytics.ingest.history import reader as rows
 from analytics.ingest.history import transfer as module
-from analytics.ingest.history.backfill import backfill, lines
+from analytics.ingest.history.backfill import backfill, lines, retries
 from analytics.ingest.history.reader import Website, Window
-from analytics.ingest.history.retrying import Patience
 from analytics.ingest.history.sync import sync
 from analytics.ingest.history.transfer import Tally, Transfer
 from analytics.ingest.history.watermarks import Watermark, Watermarks
 from analytics.transports.postgres import Postgres
+from analytics.transports.retrying import Retries
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Ingested, ndjson_batches
 from tests.conftest import LocalStack
@@ -72,16 +72,16 @@ class Mover:
 
     def move(self, window: Window | None = None, overlap_seconds: float = 300.0, rounds: int = 1) -> Tally:
         """Moves what is there; what became of it."""
-        with self.transfer(overlap_seconds) as (transfer, patience):
+        with self.transfer(overlap_seconds) as (transfer, attempts):
             for _ in range(rounds):
                 self.tally = Tally()
-                patience.run(
+                attempts.run(
                     lambda: transfer.run(self.website, window or transfer.window(self.website) or Window())
                 )
         return self.tally
 
     def transfer(self, overlap_seconds: float = 300.0) -> "_Open":
-        """A transfer with its patience, open inside `with`."""
+        """A transfer and how it is retried, open inside `with`."""
         return _Open(self, overlap_seconds)
 
     def sleep(self, seconds: float) -> None:
@@ -111,11 +111,11 @@ class _Open:
             self._tinybird, self.postgres, stack.host, mover.history.state_dir, 30, mover.said.append
         )
         self._watermarks = Watermarks(mover.history.state_dir, stack.host)
-        self._patience = Patience(20.0, mover.said.append, mover.sleep)
+        self._retries = retries(20.0, mover.said.append, mover.sleep)
 
         def landed(tally: Tally) -> None:
             mover.tally.add(tally)
-            self._patience.progressed()
+            self._retries.progressed()
 
         self._transfer = Transfer(
             self._tinybird,
@@ -129,8 +129,8 @@ class _Open:
             sleep=mover.sleep,
         )
 
-    def __enter__(self) -> tuple[Transfer, Patience]:
-        return self._transfer, self._patience
+    def __enter__(self) -> tuple[Transfer, Retries]:
+        return self._transfer, self._retries
 
     def __exit__(self, *_error: object) -> None:
         self._tinybird.close()
@@ -310,7 +310,7 @@ def test_a_website_deleted_while_sync_runs_does_not_keep_the_others(mover: Mover
             return self.is_set()
 
     opened = mover.transfer()
-    with opened as (transfer, patience):
+    with opened as (transfer, attempts):
         slugs = [mover.website.slug, gone]
 
         def follow(*slugs: str) -> None:
@@ -318,7 +318,7 @@ def test_a_website_deleted_while_sync_runs_does_not_keep_the_others(mover: Mover
                 transfer,
                 opened.removal,
                 opened.postgres,
-                patience,
+                attempts,
                 Rounds(),
                 say=mover.said.append,
                 slugs=slugs,
@@ -384,7 +384,7 @@ def test_rounds_of_one_process_ask_nothing_twice(mover: Mover) -> None:
     """What was read within the overlap is remembered: an idle round costs Tinybird no query."""
     now = datetime.now(UTC)
     mover.history.product.add_conversation(now, updated_at=now)
-    with mover.transfer() as (transfer, _patience):
+    with mover.transfer() as (transfer, _retries):
         transfer.run(mover.website, Window())
         mover.asked.clear()
         before = mover.proxy.met("ok")
@@ -412,7 +412,7 @@ def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> No
     """In the middle of a stream: the run says so, goes on where it was, and sends each event once."""
     owner = mover.history.product.connection
     dropped: list[object] = []
-    with mover.transfer() as (transfer, patience):
+    with mover.transfer() as (transfer, attempts):
         landed = transfer._on_batch
 
         def drop(tally: Tally) -> None:
@@ -426,7 +426,7 @@ def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> No
                 )
 
         transfer._on_batch = drop
-        patience.run(lambda: transfer.run(mover.website, Window()))
+        attempts.run(lambda: transfer.run(mover.website, Window()))
 
     assert dropped
     assert any("Postgres cannot be reached" in text for text in mover.said)
@@ -457,7 +457,7 @@ def test_what_tinybird_keeps_aside_is_counted(mover: Mover, monkeypatch: pytest.
 def test_a_backfill_also_moves_what_changes_meanwhile(mover: Mover) -> None:
     """Rows added while the history is being read are there at the end of the same backfill."""
     added: list[str] = []
-    with mover.transfer() as (transfer, patience):
+    with mover.transfer() as (transfer, attempts):
         run = transfer.run
 
         def run_and_change(website: Website, window: Window) -> None:
@@ -466,27 +466,7 @@ def test_a_backfill_also_moves_what_changes_meanwhile(mover: Mover) -> None:
                 added.append(mover.history.product.add_conversation(FIRST, updated_at=datetime.now(UTC)))
 
         transfer.run = run_and_change  # type: ignore[method-assign]
-        backfill(transfer, [(mover.website, Window())], patience)
+        backfill(transfer, [(mover.website, Window())], attempts)
 
     assert added
     mover.assert_each_once()
-
-
-@pytest.mark.parametrize("failures", [1, 4], ids=["one", "several"])
-def test_patience_pauses_longer_each_time_until_something_goes_through(failures: int) -> None:
-    """Half a second, then twice that; after progress the next failure is a first one."""
-    slept: list[float] = []
-    left = [failures]
-
-    def call() -> None:
-        if left[0]:
-            left[0] -= 1
-            raise SourceUnavailable("Away.", source="tinybird", resource="x")
-
-    patience = Patience(None, lambda _text: None, slept.append)
-    patience.run(call)
-    assert slept == [0.5 * 2**number for number in range(failures)]
-    patience.progressed()
-    left[0] = 1
-    patience.run(call)
-    assert slept[-1] == 0.5
