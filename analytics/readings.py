@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from analytics.errors import SourceError
-from analytics.health.cache_counts import Tally
+from analytics.health.cache_counts import CacheCounter
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -83,11 +83,11 @@ class LastGood:
     """The last good answer per key, bounded, shared by all sessions and threads.
 
     Attributes:
-        tally: What was asked for and what was read, by the name that a key begins with.
+        counter: What was asked for and what was read, by the name that a key begins with.
     """
 
     def __init__(self, entries: int = LAST_GOOD_ENTRIES) -> None:
-        self.tally = Tally()
+        self.counter = CacheCounter()
         self._entries = entries
         self._answers: OrderedDict[Hashable, Answer[object]] = OrderedDict()
         self._lock = threading.Lock()
@@ -110,13 +110,13 @@ class LastGood:
         except SourceError as error:
             kept: Answer[T] | None = self._kept(key)
             if kept is None or (not_before is not None and kept.read_at < not_before):
-                self.tally.failed(_name_of(key))
+                self.counter.failed(_name_of(key))
                 raise
-            self.tally.failed(_name_of(key), is_stale=True)
+            self.counter.failed(_name_of(key), is_stale=True)
             return Reading(
                 kept.value, kept.read_at, is_stale=True, stale_reason=error, questions=kept.questions
             )
-        self.tally.answered(_name_of(key), answer.read_at)
+        self.counter.answered(_name_of(key), answer.read_at)
         self._keep(key, answer)
         return Reading(answer.value, answer.read_at, questions=answer.questions)
 
@@ -124,7 +124,7 @@ class LastGood:
         """Forgets everything."""
         with self._lock:
             self._answers.clear()
-        self.tally.clear()
+        self.counter.clear()
 
     def __len__(self) -> int:
         return len(self._answers)

@@ -20,7 +20,7 @@ import pytest
 import streamlit.config
 
 from analytics import cached
-from tests.product import Product
+from tests.product_database import Product
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # The same examples on every run, however busy the machine is: a failure is about the code.
@@ -39,8 +39,8 @@ STARTS_PROGRAMS: Final = frozenset(
         "tests.command_line",
         "tests.ingest.program",
         "tests.local.tinybird_server",
-        "tests.provider",
-        "tests.serving",
+        "tests.oidc_provider",
+        "tests.web_apps",
         "tests.web.program",
     }
 )

@@ -29,9 +29,9 @@ from analytics.scope.periods import Range
 from analytics.scope.views import View
 from pages.components.exports import download, tables
 from tests.conftest import LocalStack
-from tests.product import Product
-from tests.serving import free_port, web_app
-from tests.signing_in import COOKIES, sign_in_variables
+from tests.product_database import Product
+from tests.sign_in import COOKIES, sign_in_variables
+from tests.web_apps import free_port, web_app
 
 MARKS = ("Zebrafinch", "zebrafinch.example", "Nanortalik")
 """Name and domain of the website, and a city that its visitor was in."""

@@ -17,7 +17,7 @@ import streamlit as st
 
 from analytics.errors import AccessDenied
 from analytics.web.middleware.headers import script_hashes
-from tests.web.exchanges import knock
+from tests.web.asgi_requests import open_websocket
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -213,7 +213,7 @@ def test_nothing_is_uploaded_and_no_program_clicks(method: str, path: str) -> No
 )
 def test_a_page_of_another_origin_opens_no_websocket(host: str, origin: str | None) -> None:
     """Nor one whose name was given this machine's address, nor a program elsewhere."""
-    found = knock(import_module("asgi_app").app, "/_stcore/stream", host=host, origin=origin)
+    found = open_websocket(import_module("asgi_app").app, "/_stcore/stream", host=host, origin=origin)
     assert found == ["websocket.close"]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics.errors import AccessDenied, SourceUnavailable
-from analytics.health.cache_counts import Tallied
+from analytics.health.cache_counts import CacheCounts
 from analytics.readings import Answer, LastGood, Reading
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -107,23 +107,23 @@ def test_cleared_is_forgotten() -> None:
         kept.read("k", down)
 
 
-def test_asks_and_reads_are_tallied_by_name() -> None:
+def test_asks_and_reads_are_counted_by_name() -> None:
     """A key's first part names it: two questions of one pipe count together, a failure as one."""
     kept = LastGood()
     kept.read(("kpis", "w1"), lambda: Answer(7, AT))
     kept.read(("kpis", "w1"), lambda: Answer(7, AT))
     kept.read(("kpis", "w2"), lambda: Answer(8, AT + timedelta(seconds=1)))
     kept.read(("kpis", "w1"), down)
-    assert kept.tally.counts() == {"kpis": Tallied(asked=4, read=2, failed=1, stale=1)}
+    assert kept.counter.counts() == {"kpis": CacheCounts(asked=4, read=2, failed=1, stale=1)}
     with pytest.raises(SourceUnavailable):
         kept.read(("kpis", "never read"), down)
-    assert kept.tally.counts() == {"kpis": Tallied(asked=5, read=2, failed=2, stale=1)}
+    assert kept.counter.counts() == {"kpis": CacheCounts(asked=5, read=2, failed=2, stale=1)}
     kept.clear()
-    assert kept.tally.counts() == {}
+    assert kept.counter.counts() == {}
 
 
 def test_a_key_within_a_key_is_counted_by_its_name() -> None:
     """A question that is narrowed by a filter is still the same pipe's."""
     kept = LastGood()
     kept.read((("visitor_breakdown", "w1"), "FR"), lambda: Answer(1, AT))
-    assert kept.tally.counts() == {"visitor_breakdown": Tallied(asked=1, read=1, failed=0)}
+    assert kept.counter.counts() == {"visitor_breakdown": CacheCounts(asked=1, read=1, failed=0)}

@@ -216,7 +216,7 @@ def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
         AccessDenied: The viewer is not staff.
     """
     staff(viewer, now)
-    return Reading(health.cache_savings(last_good.tally.counts()), now)
+    return Reading(health.cache_savings(last_good.counter.counts()), now)
 
 
 def _checked(reading: Reading[T]) -> Reading[T]:

@@ -37,20 +37,20 @@ def measured(now: datetime) -> Mapping[Metric, Mapping[Labels, float]]:
     Raises:
         ConfigError: A setting is missing.
     """
-    budget, tallies = connections().budget, last_good.tally.counts()
+    budget, counts = connections().budget, last_good.counter.counts()
     spent = budget.spent(now)
     values: dict[Metric, dict[Labels, float]] = {
         telemetry.QUERIES_SPENT: {(): float(spent)},
         telemetry.CACHE_ASKS: {
             (name, outcome): float(count)
-            for name, tally in tallies.items()
+            for name, each in counts.items()
             for outcome, count in (
-                ("hit", tally.asked - tally.read - tally.failed),
-                ("read", tally.read),
-                ("failed", tally.failed),
+                ("hit", each.asked - each.read - each.failed),
+                ("read", each.read),
+                ("failed", each.failed),
             )
         },
-        telemetry.STALE_ANSWERS: {(name,): float(tally.stale) for name, tally in tallies.items()},
+        telemetry.STALE_ANSWERS: {(name,): float(each.stale) for name, each in counts.items()},
     }
     if budget.daily_limit is not None:
         values[telemetry.QUERIES_LEFT] = {(): float(max(0, budget.daily_limit - spent))}

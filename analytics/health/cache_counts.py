@@ -16,7 +16,7 @@ REMEMBERED_READS: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Tallied:
+class CacheCounts:
     """The counts of one pipe or query.
 
     Attributes:
@@ -32,11 +32,11 @@ class Tallied:
     stale: int = 0
 
 
-class Tally:
+class CacheCounter:
     """Counts asks and reads by name. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, Tallied] = {}
+        self._counts: dict[str, CacheCounts] = {}
         self._reads: OrderedDict[tuple[str, datetime], None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -45,11 +45,11 @@ class Tally:
 
         A cache repeats an answer with the moment it was read at, to the microsecond; so nobody has to tell.
 
-        >>> tally, noon = Tally(), datetime(2026, 11, 10, 12)
+        >>> counter, noon = CacheCounter(), datetime(2026, 11, 10, 12)
         >>> for _ in range(3):
-        ...     tally.answered("inbox_analytics", noon)
-        >>> tally.counts()
-        {'inbox_analytics': Tallied(asked=3, read=1, failed=0, stale=0)}
+        ...     counter.answered("inbox_analytics", noon)
+        >>> counter.counts()
+        {'inbox_analytics': CacheCounts(asked=3, read=1, failed=0, stale=0)}
         """
         with self._lock:
             is_new = (name, read_at) not in self._reads
@@ -57,18 +57,18 @@ class Tally:
             self._reads.move_to_end((name, read_at))
             while len(self._reads) > REMEMBERED_READS:
                 self._reads.popitem(last=False)
-            old = self._counts.get(name, Tallied())
+            old = self._counts.get(name, CacheCounts())
             self._counts[name] = replace(old, asked=old.asked + 1, read=old.read + is_new)
 
     def failed(self, name: str, *, is_stale: bool = False) -> None:
         """Counts an ask whose source failed, and whether the last known value was given."""
         with self._lock:
-            old = self._counts.get(name, Tallied())
+            old = self._counts.get(name, CacheCounts())
             self._counts[name] = replace(
                 old, asked=old.asked + 1, failed=old.failed + 1, stale=old.stale + is_stale
             )
 
-    def counts(self) -> dict[str, Tallied]:
+    def counts(self) -> dict[str, CacheCounts]:
         """The counts by name; empty when nothing was asked for."""
         with self._lock:
             return dict(self._counts)

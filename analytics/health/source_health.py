@@ -14,7 +14,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics.errors import Source, SourceError, SourceRejected
-from analytics.health.cache_counts import Tallied
+from analytics.health.cache_counts import CacheCounts
 from analytics.health.probe_log import Probe
 
 SourceState = Literal["ok", "slow", "refused", "unreachable"]
@@ -210,7 +210,7 @@ def query_use(
     return QueryUse(total, daily_limit, live_refresh_seconds, by_pipe)
 
 
-def cache_savings(tallies: Mapping[str, Tallied]) -> pd.DataFrame:
+def cache_savings(counts: Mapping[str, CacheCounts]) -> pd.DataFrame:
     """What each cache saved: one row per pipe or query, most asked first.
 
     Columns:
@@ -220,18 +220,18 @@ def cache_savings(tallies: Mapping[str, Tallied]) -> pd.DataFrame:
         failed (int): how often the source failed; a page then showed the last good value, or an error.
         saved_ratio (float, 0..1): `1 - (read + failed) / asked`, the share answered without asking the source.
 
-    >>> cache_savings({"inbox_analytics": Tallied(asked=10, read=2, failed=1)})["saved_ratio"].tolist()
+    >>> cache_savings({"inbox_analytics": CacheCounts(asked=10, read=2, failed=1)})["saved_ratio"].tolist()
     [0.7]
     """
-    ordered = sorted(tallies.items(), key=lambda item: (-item[1].asked, item[0]))
+    ordered = sorted(counts.items(), key=lambda item: (-item[1].asked, item[0]))
     return pd.DataFrame(
         {
             "name": pd.Series([name for name, _ in ordered], dtype="str"),
-            "asked": pd.Series([tally.asked for _, tally in ordered], dtype="int64"),
-            "read": pd.Series([tally.read for _, tally in ordered], dtype="int64"),
-            "failed": pd.Series([tally.failed for _, tally in ordered], dtype="int64"),
+            "asked": pd.Series([each.asked for _, each in ordered], dtype="int64"),
+            "read": pd.Series([each.read for _, each in ordered], dtype="int64"),
+            "failed": pd.Series([each.failed for _, each in ordered], dtype="int64"),
             "saved_ratio": pd.Series(
-                [round(1 - (tally.read + tally.failed) / tally.asked, 6) for _, tally in ordered],
+                [round(1 - (each.read + each.failed) / each.asked, 6) for _, each in ordered],
                 dtype="float64",
             ),
         }

@@ -1,4 +1,4 @@
-"""Logs what goes wrong thousands of times a second once a minute, with a count. Knows no source."""
+"""Writes a log message that repeats thousands of times a second once a minute, with a count. Knows no source."""
 
 from __future__ import annotations
 
@@ -8,50 +8,41 @@ import time
 from collections.abc import Hashable
 from typing import Final
 
-EVERY_SECONDS: Final = 60.0
+INTERVAL_SECONDS: Final = 60.0
 
-MOST_QUESTIONS: Final = 500
-"""Questions that `Complaints` tells apart; past that they count as one."""
+MOST_KEYS: Final = 500
+"""Keys that a `ThrottledLog` tells apart; further ones count as one."""
 
 
-class Complaint:
-    """One thing that can go on going wrong. Safe to share between threads.
+class ThrottledLog:
+    """Writes at most one message per key and minute. Safe to share between threads.
 
     Args:
-        log: Where it is said.
-        level: As what it is said.
+        log: Where to write.
+        level: The level of the messages.
     """
 
     def __init__(self, log: logging.Logger, level: int = logging.ERROR) -> None:
         self._log = log
         self._level = level
         self._lock = threading.Lock()
-        self._said_at = float("-inf")
-        self._unsaid = 0
+        self._states: dict[
+            Hashable, tuple[float, int]
+        ] = {}  # when written last, and how often left out since
 
-    def say(self, message: str) -> None:
-        """Says it, with how often it has happened since the last time; at most once a minute."""
+    def write(self, message: str, key: Hashable = None) -> None:
+        """Writes the message with the number of its occurrences since the last time; at most once a minute.
+
+        Args:
+            message: The text.
+            key: What happened; each key is counted on its own.
+        """
         with self._lock:
-            self._unsaid += 1
-            if time.monotonic() - self._said_at < EVERY_SECONDS:
+            known = key if key in self._states or len(self._states) < MOST_KEYS else None
+            written_at, left_out = self._states.get(known, (float("-inf"), 0))
+            now = time.monotonic()
+            if now - written_at < INTERVAL_SECONDS:
+                self._states[known] = written_at, left_out + 1
                 return
-            times, self._unsaid, self._said_at = self._unsaid, 0, time.monotonic()
-        self._log.log(self._level, "%s%s", message, f" ({times} times)" if times > 1 else "")
-
-
-class Complaints:
-    """A complaint for each question, with the same log and level. Safe to share between threads."""
-
-    def __init__(self, log: logging.Logger, level: int) -> None:
-        self._log, self._level = log, level
-        self._lock = threading.Lock()
-        self._by_question: dict[Hashable, Complaint] = {}
-
-    def say(self, question: Hashable, message: str) -> None:
-        """Says that a question went wrong, as `Complaint.say`."""
-        with self._lock:
-            known = (
-                question if len(self._by_question) < MOST_QUESTIONS or question in self._by_question else None
-            )
-            complaint = self._by_question.setdefault(known, Complaint(self._log, self._level))
-        complaint.say(message)
+            self._states[known] = now, 0
+        self._log.log(self._level, "%s%s", message, f" ({left_out + 1} times)" if left_out else "")

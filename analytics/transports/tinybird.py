@@ -23,7 +23,7 @@ from analytics.telemetry import timed
 from analytics.transports.http_client import bounded_client
 from analytics.transports.redaction import scrubbed
 from analytics.transports.retrying import Retries
-from analytics.transports.throttled_log import Complaints
+from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird_messages import (
     Ingested,
     Parameter,
@@ -113,7 +113,7 @@ class Tinybird:
             self._client = bounded_client(host, timeout, transport)
         except httpx2.InvalidURL:
             raise _unusable_host() from None
-        self._complaints = Complaints(_LOG, logging.WARNING)
+        self._refusals = ThrottledLog(_LOG, logging.WARNING)
         self._on_query = on_query
         self._sleep = sleep
         self._monotonic = monotonic
@@ -369,7 +369,7 @@ class Tinybird:
         status, said = response.status_code, self.readable(error_text(response.content))
         # What a viewer reads names no pipe and no column; whoever mends it finds both here.
         words = f"Tinybird refused {resource} with status {status}: {said or 'no reason given'}"
-        self._complaints.say((resource, status), words)
+        self._refusals.write(words, (resource, status))
         asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.serving import free_port, wait_for
+from tests.web_apps import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 # What is waited for is there in a second or two; a machine that is busy with other tests may take much longer.

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.conftest import ROOT, Demo, new_visitor
-from tests.serving import free_port, wait_for
+from tests.web_apps import free_port, wait_for
 
 BUTTON = ".st-key-csv-visitors-by-city button"
 STATUS = ".st-key-csv-visitors-by-city [role=status]"

@@ -16,10 +16,10 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 
 from tests.browser.conftest import new_visitor
 from tests.conftest import LocalStack
-from tests.product import Product
-from tests.provider import Provider, provider
-from tests.serving import free_port, web_app
-from tests.signing_in import COOKIES, Tab, sign_in_variables
+from tests.oidc_provider import Provider, provider
+from tests.product_database import Product
+from tests.sign_in import COOKIES, Tab, sign_in_variables
+from tests.web_apps import free_port, web_app
 
 HOLDS_MS = 60_000
 """A ban holds within a minute."""

@@ -39,7 +39,7 @@ from analytics.transports import tinybird
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 
 class Traffic:

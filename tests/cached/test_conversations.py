@@ -13,7 +13,7 @@ from analytics.scope.comparison import OFF
 from analytics.scope.periods import Range
 from analytics.scope.selection import Cell, Selection, Sort, Times
 from tests.cached.test_cached import Traffic, now, traffic, view, viewer  # noqa: F401  # fixtures
-from tests.product import Product
+from tests.product_database import Product
 from tests.sources.test_conversations import Send
 
 SELECTIONS = (

@@ -16,7 +16,7 @@ from analytics.ingest.spool.directory import SpoolStatus
 from analytics.ingest.spool.segment import Segment
 from analytics.scope.identity import Identity
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 
 @pytest.fixture

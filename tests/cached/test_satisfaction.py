@@ -15,7 +15,7 @@ from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 
 class Reads(Counter[str]):

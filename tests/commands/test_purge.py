@@ -22,7 +22,7 @@ from analytics.transports.tinybird import Tinybird
 from tests import command_line
 from tests.conftest import ROOT, LocalStack
 from tests.operations.doctor.clinic import closed_port, environment
-from tests.product import Product
+from tests.product_database import Product
 
 Send = Callable[[str, Sequence[dict[str, Any]]], dict[str, Any]]
 Run = Callable[..., subprocess.CompletedProcess[str]]

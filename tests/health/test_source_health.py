@@ -7,7 +7,7 @@ import pytest
 
 from analytics.errors import Source, SourceRejected, SourceUnavailable
 from analytics.health import source_health
-from analytics.health.cache_counts import Tallied
+from analytics.health.cache_counts import CacheCounts
 from analytics.health.probe_log import KEPT_PROBES, Probe, ProbeLog
 from analytics.health.source_health import FlowState, SourceState
 
@@ -138,7 +138,7 @@ def test_queries_are_ordered_and_shared_out() -> None:
 
 def test_savings_are_what_was_answered_without_asking() -> None:
     """Reads and failures asked the source; the rest was saved."""
-    savings = source_health.cache_savings({"live": Tallied(4, 4, 0), "kpis": Tallied(10, 1, 1)})
+    savings = source_health.cache_savings({"live": CacheCounts(4, 4, 0), "kpis": CacheCounts(10, 1, 1)})
     assert savings.to_dict("list") == {
         "name": ["kpis", "live"],
         "asked": [10, 4],

@@ -15,7 +15,7 @@ import httpx2
 
 from tests import command_line
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 FIRST: Final = datetime(2026, 9, 1, tzinfo=UTC)
 

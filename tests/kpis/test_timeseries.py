@@ -24,7 +24,7 @@ from analytics.sources import Bounds, Buckets
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 DISTRIBUTION = [column.name for column in RATING_AND_SENTIMENT.columns[-8:]]

@@ -8,7 +8,7 @@ import pytest
 
 from pages.components import formatting
 from tests.pages.conftest import RunPage, Site, text_of
-from tests.zones import installed, tzif
+from tests.timezones import installed, tzif
 
 
 @pytest.fixture

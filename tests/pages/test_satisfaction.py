@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, text_of
-from tests.product import Product
+from tests.product_database import Product
 
 PATH = "pages/satisfaction.py"
 NOON = (datetime.now(UTC) - timedelta(days=1)).replace(hour=12, minute=0, second=0, microsecond=0)

@@ -38,7 +38,7 @@ from pages.components.page.conversation_filters import band_label
 from pages.components.panels import funnel, source_health
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
-from tests.zones import installed, tzif
+from tests.timezones import installed, tzif
 
 CONVERSATIONS, VISITORS = 160, 120
 

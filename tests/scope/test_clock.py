@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analytics.scope import clock
 from analytics.scope.clock import Bucket, OffsetSpan
-from tests.zones import ODD_ZONES, installed, tzif
+from tests.timezones import ODD_ZONES, installed, tzif
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL_ZONES = sorted(clock.timezone_names())

@@ -18,8 +18,8 @@ from analytics.scope.periods import Range
 from analytics.scope.selection import Cell, Selection
 from analytics.sources import VisitorFilters
 from tests.conftest import LocalStack
-from tests.product import Product
-from tests.zones import installed, tzif
+from tests.product_database import Product
+from tests.timezones import installed, tzif
 
 ZONES = (
     "America/Vancouver",

@@ -27,7 +27,7 @@ from analytics.scope.periods import (
     resolve,
 )
 from analytics.scope.weeks import WeekStart
-from tests.zones import installed, tzif
+from tests.timezones import installed, tzif
 
 ZONES = (
     "UTC",

@@ -17,7 +17,7 @@ from analytics.sources import conversations as module
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 WEEK = Bounds("2026-11-03 00:00:00", "2026-11-10 00:00:00", "2026-10-27 00:00:00", "2026-11-03 00:00:00")

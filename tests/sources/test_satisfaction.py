@@ -10,7 +10,7 @@ from analytics import sources
 from analytics.sources import Bounds
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 FROM, TO = "2026-11-03 00:00:00", "2026-11-10 00:00:00"
 WEEK = Bounds(FROM, TO, "2026-10-27 00:00:00", FROM)

@@ -17,7 +17,7 @@ from analytics.sources import Bounds, Buckets
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 Send = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 

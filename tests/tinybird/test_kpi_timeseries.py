@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from analytics.scope import clock
 from analytics.scope.clock import Bucket
+from tests.timezones import ODD_ZONES
 from tests.tinybird.website import Event, Row, Website, ago, dice, stamp, with_buckets
-from tests.zones import ODD_ZONES
 
 COLUMNS = [
     "period",

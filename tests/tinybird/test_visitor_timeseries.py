@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from analytics.scope.clock import Bucket
+from tests.timezones import ODD_ZONES
 from tests.tinybird.website import Row, Website, ago, dice, stamp, with_buckets
-from tests.zones import ODD_ZONES
 
 COLUMNS = ["period", "bucket_start", "bucket_index", "visitors", "sessions", "page_views"]
 MIDNIGHT = ago(days=3).replace(hour=0, minute=0, second=0)

@@ -12,7 +12,7 @@ from sqlalchemy import exc
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.transports.postgres import Limits, Postgres, translated
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 PASSWORD = "pg-secret"
 

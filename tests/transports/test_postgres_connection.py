@@ -25,9 +25,9 @@ from analytics.transports.postgres import Limits, Postgres
 from analytics.transports.postgres_connection import KEEPALIVE, BoundedConnection
 from analytics.transports.tinybird import DOWN_SECONDS, Tinybird
 from tests.conftest import LocalStack
-from tests.dropping import THREAD_NAME, Dropping, dropping
 from tests.ingest.history_stack import History
-from tests.product import Product
+from tests.product_database import Product
+from tests.silent_proxy import THREAD_NAME, SilentProxy, silent_proxy
 
 POOLED, MOST = 5, 10
 SHORT = Limits(connect=2, ping=0.5, pool=5.0, statement=10.0, read=3.0, step=0.5, hanging=60.0)
@@ -37,14 +37,14 @@ PERIOD = {"website_id": "w", "date_from": "2026-11-01 00:00:00", "date_to": "202
 
 
 @pytest.fixture
-def path(local_stack: LocalStack) -> Iterator[Dropping]:
+def path(local_stack: LocalStack) -> Iterator[SilentProxy]:
     """The network between the client and Postgres."""
-    with dropping(local_stack.database_url) as proxy:
+    with silent_proxy(local_stack.database_url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def client(path: Dropping, local_stack: LocalStack) -> Iterator[Postgres]:
+def client(path: SilentProxy, local_stack: LocalStack) -> Iterator[Postgres]:
     """A client of Postgres that waits for 3 seconds."""
     with Postgres(path.through(local_stack.database_url), SHORT) as postgres_client:
         yield postgres_client
@@ -98,7 +98,7 @@ def fill(client: Postgres, owner: psycopg.Connection[tuple[object, ...]], count:
 
 
 def test_reads_on_their_way_end_and_the_next_one_works(
-    client: Postgres, path: Dropping, product: Product
+    client: Postgres, path: SilentProxy, product: Product
 ) -> None:
     """As many as the pool has: each is told so, none keeps its place or a thread, and each closes its connection."""
     before = threads_of_ours()
@@ -118,7 +118,7 @@ def test_reads_on_their_way_end_and_the_next_one_works(
 
 
 def test_idle_connections_are_replaced_before_a_read_fails(
-    client: Postgres, path: Dropping, product: Product
+    client: Postgres, path: SilentProxy, product: Product
 ) -> None:
     """The test before use ends after its own bound: not even the first read notices more than that."""
     fill(client, product.connection, POOLED)
@@ -131,7 +131,7 @@ def test_idle_connections_are_replaced_before_a_read_fails(
 
 
 def test_idle_connections_are_replaced_for_all_readers_at_once(
-    client: Postgres, path: Dropping, product: Product
+    client: Postgres, path: SilentProxy, product: Product
 ) -> None:
     """Each of them meets a dead connection of its own."""
     fill(client, product.connection, POOLED)
@@ -144,7 +144,7 @@ def test_idle_connections_are_replaced_for_all_readers_at_once(
 
 
 def test_a_pooled_connection_is_replaced_at_an_age(
-    local_stack: LocalStack, path: Dropping, monkeypatch: pytest.MonkeyPatch
+    local_stack: LocalStack, path: SilentProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gateway that forgets old connections meets none; a young one is used again."""
     url = path.through(local_stack.database_url)
@@ -157,7 +157,7 @@ def test_a_pooled_connection_is_replaced_at_an_age(
         assert (path.opened - before == 1) == is_kept
 
 
-def test_a_stream_ends_with_an_error_and_the_next_one_works(client: Postgres, path: Dropping) -> None:
+def test_a_stream_ends_with_an_error_and_the_next_one_works(client: Postgres, path: SilentProxy) -> None:
     """Between two steps; its place in the pool is free again, its connection is closed."""
     statement = "SELECT n, repeat('x', 500) FROM generate_series(1, 100000) AS n"
     stream = client.stream("history", statement, {})
@@ -170,7 +170,9 @@ def test_a_stream_ends_with_an_error_and_the_next_one_works(client: Postgres, pa
     assert sum(len(part) for part in client.stream("history", statement, {})) == 100_000
 
 
-def test_the_server_ends_what_its_reader_has_left(client: Postgres, path: Dropping, product: Product) -> None:
+def test_the_server_ends_what_its_reader_has_left(
+    client: Postgres, path: SilentProxy, product: Product
+) -> None:
     """A proxy or pooler that keeps its own side open keeps the server from seeing it; a transaction ends all the same."""
     sleeping = f"SELECT pg_sleep(0.9) AS n{id(client)}"
     reads = "SELECT FROM pg_stat_activity WHERE query = %s"
@@ -193,7 +195,7 @@ def test_a_stream_whose_reader_was_away_for_too_long_may_be_tried_again(local_st
         assert pool(client).checkedout() == 0
 
 
-def test_a_stream_that_is_left_on_a_dropped_path_keeps_nothing(client: Postgres, path: Dropping) -> None:
+def test_a_stream_that_is_left_on_a_dropped_path_keeps_nothing(client: Postgres, path: SilentProxy) -> None:
     """The reader stops early: nothing is asked that waits for an answer, so that it is not kept waiting either."""
     stream = client.stream("history", "SELECT generate_series(1, 100000)", {})
     next(stream)
@@ -207,7 +209,7 @@ def test_a_stream_that_is_left_on_a_dropped_path_keeps_nothing(client: Postgres,
 
 def test_a_backfill_goes_on_after_a_dropped_path(
     local_stack: LocalStack,
-    path: Dropping,
+    path: SilentProxy,
     product: Product,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -248,7 +250,7 @@ def test_a_backfill_goes_on_after_a_dropped_path(
 
 
 def test_a_new_connection_that_hears_nothing_says_that_the_server_hangs(
-    client: Postgres, path: Dropping
+    client: Postgres, path: SilentProxy
 ) -> None:
     """Then readers are told at once, without another connection, until the server has been left alone for a while."""
     path.is_holding = True
@@ -262,7 +264,7 @@ def test_a_new_connection_that_hears_nothing_says_that_the_server_hangs(
 
 @pytest.mark.parametrize("kind", [b"T", b"D", b"C", b"Z"], ids=["columns", "row", "end", "ready"])
 def test_an_answer_that_libpq_cannot_read_is_no_refusal(
-    client: Postgres, path: Dropping, kind: bytes
+    client: Postgres, path: SilentProxy, kind: bytes
 ) -> None:
     """A broken path, as a dropped one: the read may be tried again, on a new connection."""
     client.read("first", "SELECT 1 AS one", {})
@@ -331,7 +333,7 @@ def test_a_unix_socket_has_the_same_bounds(local_stack: LocalStack, tmp_path: Pa
     """The options of TCP do not disturb it, and an idle connection that hears nothing is replaced."""
     user = urlsplit(local_stack.database_url)
     url = f"postgresql://{user.username}:{user.password}@{user.path}?host={tmp_path}"
-    with dropping(local_stack.database_url, tmp_path) as path, Postgres(url, SHORT) as client:
+    with silent_proxy(local_stack.database_url, tmp_path) as path, Postgres(url, SHORT) as client:
         assert client.read("one", "SELECT 1 AS one", {}).rows == [{"one": 1}]
         path.drop()
         assert client.read("next", "SELECT 1 AS one", {}).rows == [{"one": 1}]
@@ -339,7 +341,7 @@ def test_a_unix_socket_has_the_same_bounds(local_stack: LocalStack, tmp_path: Pa
         until(lambda: path.given_up == 1)
 
 
-def test_a_server_of_no_known_version_is_refused(client: Postgres, path: Dropping) -> None:
+def test_a_server_of_no_known_version_is_refused(client: Postgres, path: SilentProxy) -> None:
     """Products that resemble PostgreSQL give their own name; that is an error of ours and no traceback."""
     path.rewrite = (b"PostgreSQL ", b"Cockroachy ")
     with pytest.raises(SchemaMismatch, match="does not say which version"):
@@ -348,15 +350,17 @@ def test_a_server_of_no_known_version_is_refused(client: Postgres, path: Droppin
 
 
 @pytest.fixture
-def web(local_stack: LocalStack) -> Iterator[Dropping]:
+def web(local_stack: LocalStack) -> Iterator[SilentProxy]:
     """The network between the client and Tinybird."""
-    with dropping(local_stack.host) as proxy:
+    with silent_proxy(local_stack.host) as proxy:
         yield proxy
 
 
 @pytest.mark.parametrize("count", [1, MOST])
 @pytest.mark.parametrize("is_idle", [True, False], ids=["idle", "on their way"])
-def test_http_reads_work_again(local_stack: LocalStack, web: Dropping, count: int, *, is_idle: bool) -> None:
+def test_http_reads_work_again(
+    local_stack: LocalStack, web: SilentProxy, count: int, *, is_idle: bool
+) -> None:
     """Pooled connections, or those of reads on their way: closed after the timeout, and new ones are made."""
     now = 0.0
     with Tinybird(
@@ -386,7 +390,7 @@ def test_http_reads_work_again(local_stack: LocalStack, web: Dropping, count: in
 
 
 def test_an_emitter_delivers_again(
-    local_stack: LocalStack, web: Dropping, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_stack: LocalStack, web: SilentProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pooled connection is gone: given up when no answer comes, and the events go over a new one."""
     monkeypatch.setattr(sender, "ANSWER_SECONDS", 1.0)

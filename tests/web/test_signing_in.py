@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from tests.provider import Provider, provider
-from tests.serving import free_port, web_app
-from tests.signing_in import Tab, login_link, sign_in_variables
+from tests.oidc_provider import Provider, provider
+from tests.sign_in import Tab, login_link, sign_in_variables
+from tests.web_apps import free_port, web_app
 
 SOURCES = {
     "TINYBIRD_HOST": "http://127.0.0.1:1",

@@ -21,7 +21,7 @@ from analytics.ingest.spool.process import at_end
 from analytics.ingest.spool.queue import Lane
 from analytics.ingest.spool.segment import HEADER_BYTES
 from analytics.ingest.spool.sender import Sender
-from analytics.transports.throttled_log import Complaint
+from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird import Tinybird
 
 EXIT_SECONDS: Final = 2.0
@@ -84,7 +84,7 @@ class Delivery:
         }
         self._counting = threading.Lock()
         self._starting = threading.Lock()
-        self._drops, self._unsent = Complaint(_LOG), Complaint(_LOG)
+        self._drops, self._unsent = ThrottledLog(_LOG), ThrottledLog(_LOG)
         self._forget_end: Callable[[], object] | None = None
         if not is_sending:
             for sender in self._senders.values():
@@ -109,14 +109,14 @@ class Delivery:
                 if not sender.wake():
                     lane.leave()
                     if not sender.is_stopped:
-                        self._unsent.say(NO_THREAD)
+                        self._unsent.write(NO_THREAD)
                 return True
             reason = "it is full: what waits there must be sent, or what is kept aside sent again or removed, first"
         except OSError as error:
             reason = error.strerror or str(error)
         with self._counting:
             self.dropped += events
-        self._drops.say(
+        self._drops.write(
             f"An event was dropped, the spool directory {self.directory} did not take it: {reason}"
         )
         return False

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from analytics.transports.throttled_log import Complaint
+from analytics.transports.throttled_log import ThrottledLog
 
 QUIET: Final = timedelta(minutes=1)
 FILE: Final = "heartbeats"
@@ -33,7 +33,7 @@ class Heartbeats:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._disk = Complaint(_LOG)
+        self._disk = ThrottledLog(_LOG)
         self._fd: int | None = None
         try:
             self._fd = os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -69,7 +69,7 @@ class Heartbeats:
             self._complain(error)
 
     def _complain(self, error: OSError) -> None:
-        self._disk.say(
+        self._disk.write(
             f"Heartbeats are sent more often than once a minute: {FILE} cannot be used, {error.strerror}"
         )
 

@@ -32,7 +32,7 @@ from analytics.ingest.spool.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.spool.queue import Batch, Lane
 from analytics.numbers import in_words
 from analytics.transports.retrying import Retries, asked_seconds
-from analytics.transports.throttled_log import Complaint
+from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Ingested
 
@@ -114,7 +114,7 @@ class Sender:
         self._wake, self._hurry, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._undelivered, self._disk = Complaint(_LOG), Complaint(_LOG)
+        self._undelivered, self._disk = ThrottledLog(_LOG), ThrottledLog(_LOG)
         self._retries = Retries(
             FIRST_BACKOFF_SECONDS,
             MAX_BACKOFF_SECONDS,
@@ -213,7 +213,7 @@ class Sender:
         self.failure = AnalyticsError(
             f"Sending failed for a reason that is a fault of the emitter: {_place(error)}."
         )
-        self._undelivered.say(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
+        self._undelivered.write(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
         self._surprises += 1
         return self._retries.backoff_seconds(self._surprises)
 
@@ -268,7 +268,7 @@ class Sender:
         self.failure = error
         self.retried += 1
         why = error.message if asked_seconds(error) else str(error)
-        self._undelivered.say(
+        self._undelivered.write(
             f"Events wait on the disk: {self._lane.datasource} cannot be delivered. {why} "
             f"Trying again in {in_words(seconds)}."
         )
@@ -324,7 +324,7 @@ class Sender:
         return False
 
     def _complain_of_disk(self, error: OSError) -> None:
-        self._disk.say(f"The spool directory {self._spool} is in trouble: {error.strerror or error}")
+        self._disk.write(f"The spool directory {self._spool} is in trouble: {error.strerror or error}")
 
 
 def _place(error: Exception) -> str:

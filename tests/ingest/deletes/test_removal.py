@@ -23,7 +23,7 @@ from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
 from tests.ingest.stored import Stored
-from tests.product import Product
+from tests.product_database import Product
 
 SendEvents = Callable[[str, Sequence[dict[str, Any]]], dict[str, Any]]
 AT = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)

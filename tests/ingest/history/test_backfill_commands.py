@@ -15,7 +15,7 @@ from analytics.ingest.history.watermarks import Watermarks
 from tests import command_line
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.history_stack import FIRST, History
-from tests.product import Product
+from tests.product_database import Product
 
 CONVERSATIONS = 150
 WAIT_SECONDS = 60.0

@@ -10,7 +10,7 @@ from analytics.ingest.history.reader import Position
 from analytics.ingest.history.watermarks import peek
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
-from tests.product import Product
+from tests.product_database import Product
 
 CONVERSATIONS = 1000
 KILLS = 4

@@ -12,7 +12,7 @@ from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import START, Position, Told, Website, Window, conversation_told
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 AT = datetime(2026, 11, 10, 12, 0, 0, 250_000, tzinfo=UTC)
 EPOCH = AT.timestamp()

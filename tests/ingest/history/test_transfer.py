@@ -27,7 +27,7 @@ from analytics.transports.tinybird_messages import Ingested, ndjson_batches
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import FIRST, History
 from tests.ingest.misbehaving import Behaviour, Proxy, misbehaving
-from tests.product import Product
+from tests.product_database import Product
 
 CONVERSATIONS = 120
 SETTLE_SECONDS = 0.5

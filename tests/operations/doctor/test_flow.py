@@ -12,7 +12,7 @@ from analytics.operations.doctor.websites import MOST_NAMED
 from tests.conftest import LocalStack
 from tests.local.tinybird_server import Server
 from tests.operations.doctor.clinic import deployed, environment, found, of_server, skewed
-from tests.product import Product
+from tests.product_database import Product
 
 
 @pytest.fixture

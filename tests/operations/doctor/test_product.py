@@ -10,7 +10,7 @@ from analytics.operations.purge import database
 from analytics.transports.postgres import Postgres
 from tests.conftest import ROOT, LocalStack
 from tests.operations.doctor.clinic import closed_port, environment, found, role
-from tests.product import Product
+from tests.product_database import Product
 
 
 def test_a_table_that_may_not_be_read_names_the_grant(local_stack: LocalStack) -> None:

@@ -13,7 +13,7 @@ from analytics.scope import clock
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.operations.doctor.clinic import environment, found
-from tests.zones import installed, tzif
+from tests.timezones import installed, tzif
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 INSTANTS = [FIRST + STEP * week for week in range(20)]

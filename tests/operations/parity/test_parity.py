@@ -20,7 +20,7 @@ from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
-from tests.product import Product
+from tests.product_database import Product
 
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -9,7 +9,7 @@ from analytics.operations.purge import database
 from analytics.scope.tiers import Subscription
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
-from tests.product import Product
+from tests.product_database import Product
 
 ENDS = datetime(2026, 5, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from analytics.web.middleware.headers import AnswerHeaders, content_security_policy, script_hashes
-from tests.web.exchanges import LOCAL, ask
+from tests.web.asgi_requests import LOCAL, send_request
 
 PUBLIC = "https://stats.example.com"
 DOCUMENT = "<html><head><script>\n  one < two\n</script><script src='a.js'></script></head></html>"
@@ -44,7 +44,7 @@ def served(public_url: str | None = PUBLIC, documents: Iterable[str] = (DOCUMENT
 )
 def test_every_answer_has_them(path: str, status: int) -> None:
     """Pages, redirects, what is not there, and exceptions."""
-    found = ask(served(), path, at=PUBLIC, is_raising=False)
+    found = send_request(served(), path, at=PUBLIC, is_raising=False)
     assert found.status_code == status
     for name, value in {
         "X-Content-Type-Options": "nosniff",
@@ -63,19 +63,19 @@ def test_every_answer_has_them(path: str, status: int) -> None:
 def test_an_exception_still_reaches_the_log() -> None:
     """It is raised on, to the server."""
     with pytest.raises(RuntimeError, match="a fault"):
-        ask(served(), "/broken")
+        send_request(served(), "/broken")
 
 
 def test_no_other_origin_reads_an_answer() -> None:
     """Whatever the application says of that."""
-    found = ask(served(), "/open", headers={"Origin": "https://evil.example"})
+    found = send_request(served(), "/open", headers={"Origin": "https://evil.example"})
     assert not [name for name in found.headers if name.startswith("access-control")]
 
 
 def test_public_files_alone_are_kept() -> None:
     """What says how long it holds keeps its word."""
-    assert "Cache-Control" not in ask(served(), "/app/static/icon.png").headers
-    assert ask(served(), "/kept").headers["Cache-Control"] == "max-age=5"
+    assert "Cache-Control" not in send_request(served(), "/app/static/icon.png").headers
+    assert send_request(served(), "/kept").headers["Cache-Control"] == "max-age=5"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_public_files_alone_are_kept() -> None:
 )
 def test_only_https_is_demanded_for_later(public_url: str | None, is_https: bool) -> None:
     """Where the public address has it: over http the demand would lock everybody out."""
-    found = ask(served(public_url), at=public_url or LOCAL)
+    found = send_request(served(public_url), at=public_url or LOCAL)
     assert ("Strict-Transport-Security" in found.headers) is is_https
     assert ("upgrade-insecure-requests" in _said(found.headers["Content-Security-Policy"])) is is_https
 
@@ -118,7 +118,7 @@ def test_nothing_names_another_host() -> None:
 )
 def test_only_our_own_websocket_may_be_opened(public_url: str | None, at: str, sockets: list[str]) -> None:
     """The public one, and this machine's own under the name that it was asked by."""
-    allowed = _said(ask(served(public_url), at=at).headers["Content-Security-Policy"])["connect-src"]
+    allowed = _said(send_request(served(public_url), at=at).headers["Content-Security-Policy"])["connect-src"]
     assert [source for source in allowed if source.startswith("ws")] == sockets
 
 

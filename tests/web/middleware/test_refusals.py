@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.web.middleware.refusals import LONGEST_BODY, Refusals
-from tests.web.exchanges import LOCAL, ask, knock
+from tests.web.asgi_requests import LOCAL, open_websocket, send_request
 
 PUBLIC = "https://stats.example.com"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -49,7 +49,7 @@ def _guarded(app: ASGIApp = _socket, public_url: str | None = PUBLIC) -> Refusal
 )
 def test_what_is_not_used_is_closed(method: str, base: str, path: str) -> None:
     """With every method, under a prefix too."""
-    assert ask(served(base), f"{base}{path}", method, at=PUBLIC, content=b"x").status_code == 404
+    assert send_request(served(base), f"{base}{path}", method, at=PUBLIC, content=b"x").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_is_not_used_is_closed(method: str, base: str, path: str) -> None:
 def test_what_is_used_is_open(path: str) -> None:
     """Under the public name and on this machine."""
     for at in (PUBLIC, LOCAL, "http://127.0.0.1:1", "http://[::1]:1"):
-        assert ask(served(), path, at=at).status_code == 200
+        assert send_request(served(), path, at=at).status_code == 200
 
 
 @pytest.mark.parametrize("base", ["", "/analytics"])
@@ -69,18 +69,18 @@ def test_an_address_longer_than_any_is_looked_for_nowhere(
     """A name that no file can have is a mistake to the file system, and would fill the log."""
     caplog.set_level("INFO")
     for rest in ("a" * 256, "a/" * 30_000, "%F0%9F%92%A9" * 64):
-        assert ask(served(base), f"{base}{path}{rest}", at=PUBLIC).status_code == 414
+        assert send_request(served(base), f"{base}{path}{rest}", at=PUBLIC).status_code == 414
     said = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
     assert max(map(len, said)) < 400
     longest = "a" * (255 - len("/media/"))
-    assert ask(served(base), f"{base}/media/{longest}", at=PUBLIC).status_code == 200
+    assert send_request(served(base), f"{base}/media/{longest}", at=PUBLIC).status_code == 200
 
 
 def test_the_log_names_a_refused_address_in_ascii_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it holds, and without the names of files, which open something."""
     caplog.set_level("INFO")
     for path in ("/_stcore/upload_file/%0A%1B%5B31m%E2%80%A8x", "/media/secret.png"):
-        ask(served(), path, at="http://evil.example")
+        send_request(served(), path, at="http://evil.example")
     said = [record.getMessage() for record in caplog.records if "Refused" in record.getMessage()]
     assert len(said) == 2
     assert all(text.isascii() and text.isprintable() for text in said)
@@ -119,10 +119,10 @@ def test_a_closed_address_reads_nothing() -> None:
 )
 def test_another_name_is_not_answered(at: str) -> None:
     """A page of another website that gave its own name this server's address would be its origin."""
-    found = ask(served(), at=at)
+    found = send_request(served(), at=at)
     assert found.status_code == 421
     assert "INBOX_ANALYTICS_PUBLIC_URL" in found.text
-    assert knock(_guarded(), "/_stcore/stream", host=at.removeprefix("http://"), origin=at) == [
+    assert open_websocket(_guarded(), "/_stcore/stream", host=at.removeprefix("http://"), origin=at) == [
         "websocket.close"
     ]
 
@@ -130,7 +130,7 @@ def test_another_name_is_not_answered(at: str) -> None:
 @pytest.mark.parametrize("path", ["/_stcore/health", "/livez", "/readyz", "/metrics"])
 def test_what_watches_the_server_asks_by_its_address(path: str) -> None:
     """As an orchestrator does."""
-    assert ask(served(), path, at="http://10.0.0.7:8501").status_code == 200
+    assert send_request(served(), path, at="http://10.0.0.7:8501").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -153,10 +153,10 @@ def test_what_watches_the_server_asks_by_its_address(path: str) -> None:
 )
 def test_only_our_own_pages_are_answered(host: str, origin: str, is_own: bool) -> None:
     """WebSockets and requests alike."""
-    opened = knock(_guarded(), "/_stcore/stream", host=host, origin=origin)
+    opened = open_websocket(_guarded(), "/_stcore/stream", host=host, origin=origin)
     assert opened == (["websocket.accept"] if is_own else ["websocket.close"])
     headers = {"Host": host, "Origin": origin}
-    assert ask(served(), "/export", "POST", headers=headers).status_code == (200 if is_own else 403)
+    assert send_request(served(), "/export", "POST", headers=headers).status_code == (200 if is_own else 403)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_only_our_own_pages_are_answered(host: str, origin: str, is_own: bool) -
 )
 def test_a_websocket_without_an_origin_is_of_this_machine(host: str, said: str) -> None:
     """Every browser names the origin; a program elsewhere has no business here."""
-    assert knock(_guarded(), "/_stcore/stream", host=host, origin=None) == [said]
+    assert open_websocket(_guarded(), "/_stcore/stream", host=host, origin=None) == [said]
 
 
 def test_a_proxy_may_call_the_server_as_it_likes() -> None:
@@ -175,23 +175,23 @@ def test_a_proxy_may_call_the_server_as_it_likes() -> None:
         seen.append([value for name, value in scope["headers"] if name == b"host"])
 
     for host in ("127.0.0.1:8501", "stats.example.com", "stats.example.com:443"):
-        knock(_guarded(within), "/_stcore/stream", host=host, origin=PUBLIC)
+        open_websocket(_guarded(within), "/_stcore/stream", host=host, origin=PUBLIC)
     assert seen == [[b"stats.example.com"]] * 3
 
 
 def test_without_a_public_address_this_machine_alone_is_answered() -> None:
     """An empty name is none."""
     for host in ("stats.example.com", ""):
-        assert knock(_guarded(public_url=None), "/", host=host, origin=None) == ["websocket.close"]
-    assert ask(served(public_url=None), at=LOCAL, headers={"Origin": "https://"}).status_code == 403
+        assert open_websocket(_guarded(public_url=None), "/", host=host, origin=None) == ["websocket.close"]
+    assert send_request(served(public_url=None), at=LOCAL, headers={"Origin": "https://"}).status_code == 403
 
 
 def test_a_long_body_is_refused_before_it_is_read() -> None:
     """By what it says of its length; one as long as the limit is taken."""
-    assert ask(served(), "/export", "POST", content=b" " * LONGEST_BODY).text == str(LONGEST_BODY)
-    assert ask(served(), "/export", "POST", content=b" " * (LONGEST_BODY + 1)).status_code == 413
+    assert send_request(served(), "/export", "POST", content=b" " * LONGEST_BODY).text == str(LONGEST_BODY)
+    assert send_request(served(), "/export", "POST", content=b" " * (LONGEST_BODY + 1)).status_code == 413
     said = {"Content-Length": "9" * 5000}
-    assert ask(served(), "/export", "POST", headers=said).status_code == 413
+    assert send_request(served(), "/export", "POST", headers=said).status_code == 413
 
 
 def test_a_body_of_unsaid_length_ends_at_the_limit() -> None:

@@ -7,7 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from analytics.web.middleware import sign_in_return
 from analytics.web.middleware.sign_in_return import SignInReturn, own_page
-from tests.web.exchanges import ask
+from tests.web.asgi_requests import send_request
 
 PAGES = {"overview", "live", "visitors"}
 
@@ -100,7 +100,7 @@ def test_a_provider_that_never_ends_its_answer_is_given_up(
 
     monkeypatch.setattr(sign_in_return, "PROVIDER_SECONDS", 0.01)
     public = "https://inbox.example.com/team"
-    answer = ask(
+    answer = send_request(
         SignInReturn(waiting, "/team", public, PAGES),
         f"/team{route}",
         at="https://inbox.example.com",

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-THREAD_NAME: Final = "dropping proxy"
+THREAD_NAME: Final = "silent proxy"
 UNIX_NAME: Final = ".s.PGSQL.5432"
 
 
-class Dropping:
+class SilentProxy:
     """A running proxy.
 
     Attributes:
@@ -91,14 +91,14 @@ class Dropping:
 
 
 @contextmanager
-def dropping(target: str, directory: Path | None = None) -> Iterator[Dropping]:
+def silent_proxy(target: str, directory: Path | None = None) -> Iterator[SilentProxy]:
     """A proxy in front of `target`, an address of any scheme; closed on leaving.
 
     Args:
         target: The server, on TCP.
         directory: Where the proxy's Unix socket for Postgres is made; None listens on TCP.
     """
-    proxy = Dropping(target, directory)
+    proxy = SilentProxy(target, directory)
     try:
         yield proxy
     finally:

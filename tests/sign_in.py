@@ -4,7 +4,7 @@ import httpx2
 import pytest
 from streamlit import auth_util
 
-from tests.provider import Provider
+from tests.oidc_provider import Provider
 
 COOKIES = "f2b1c06a3d9e4857a0c4e1d7b8a95263"
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message
 LOCAL = "http://localhost:8501"
 
 
-def ask(
+def send_request(
     app: ASGIApp,
     path: str = "/",
     method: str = "GET",
@@ -31,23 +31,23 @@ def ask(
         is_raising: Whether an exception of the application is raised here; otherwise it stays with the server.
     """
 
-    async def exchange() -> httpx2.Response:
+    async def request() -> httpx2.Response:
         transport = httpx2.ASGITransport(app, raise_app_exceptions=is_raising)
         async with httpx2.AsyncClient(transport=transport, base_url=at) as client:
             return await client.request(method, path, content=content, headers=headers)
 
-    return asyncio.run(exchange())
+    return asyncio.run(request())
 
 
-def knock(app: ASGIApp, path: str, *, host: str, origin: str | None) -> list[str]:
+def open_websocket(app: ASGIApp, path: str, *, host: str, origin: str | None) -> list[str]:
     """What an application answers to the opening of a WebSocket: the types of its messages."""
-    said: list[str] = []
+    answered: list[str] = []
 
     async def receive() -> Message:
         return {"type": "websocket.connect"}
 
     async def send(message: Message) -> None:
-        said.append(message["type"])
+        answered.append(message["type"])
 
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
     scope = {
@@ -60,4 +60,4 @@ def knock(app: ASGIApp, path: str, *, host: str, origin: str | None) -> list[str
         await app(scope, receive, send)
 
     asyncio.run(open_it())
-    return said
+    return answered

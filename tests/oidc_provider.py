@@ -1,6 +1,6 @@
 """A real OpenID provider on loopback, and a browser's way through it without a browser.
 
-As a program (`python tests/provider.py PORT SECONDS`): the provider, its clock ahead by so many seconds.
+As a program (`python tests/oidc_provider.py PORT SECONDS`): the provider, its clock ahead by so many seconds.
 """
 
 import subprocess
