@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from analytics.local.private_file import write_private
+
 VERSION = 3
 """Of the demo data. A directory that holds another version gets new demo data."""
 
@@ -38,9 +40,7 @@ class DemoRecord:
 
     def write(self, directory: Path) -> Self:
         """Writes itself in one step."""
-        unfinished = _path(directory).with_suffix(".new")
-        unfinished.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        unfinished.replace(_path(directory))
+        write_private(_path(directory), json.dumps(asdict(self)))
         return self
 
     def reaching(self, until: int) -> Self:

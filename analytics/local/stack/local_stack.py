@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import analytics
+from analytics.local.private_file import write_private
 from analytics.local.stack.child import Child
 from analytics.local.stack.demo_record import DemoRecord
 from analytics.local.stack.failure import StackFailure
@@ -151,13 +152,7 @@ class LocalStack:
     def write_env(self) -> Path:
         """Writes `env`, readable by its owner alone, in one step; returns where it is."""
         path = self.directory / "env"
-        unfinished = path.with_name("env.new")
-        unfinished.unlink(missing_ok=True)
-        with open(
-            os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.writelines(f"{name}={value}\n" for name, value in self.environment.items())
-        unfinished.replace(path)
+        write_private(path, "".join(f"{name}={value}\n" for name, value in self.environment.items()))
         return path
 
     def _forget_env(self) -> None:

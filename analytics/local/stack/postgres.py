@@ -23,6 +23,7 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
+from analytics.local.private_file import write_private
 from analytics.local.stack.child import Child, watched
 from analytics.local.stack.failure import StackFailure
 
@@ -179,7 +180,7 @@ class Postgres:
         unfinished.mkdir(mode=0o700)
         credentials = Credentials(owner=secrets.token_urlsafe(24), reader=secrets.token_urlsafe(24))
         password_file = unfinished / "password"
-        _write_private(password_file, credentials.owner)
+        write_private(password_file, credentials.owner)
         if self._user is not None:
             account = pwd.getpwnam(self._user)
             for path in (unfinished, password_file):
@@ -209,7 +210,7 @@ class Postgres:
                 f"The reason is at the end of {self.log}.",
             )
         password_file.unlink()
-        _write_private(
+        write_private(
             unfinished / "credentials.json",
             json.dumps({"owner": credentials.owner, "reader": credentials.reader}),
         )
@@ -229,11 +230,6 @@ def _binaries() -> Path:
     if package is None or package.origin is None:
         raise StackFailure("PostgreSQL is not installed.", "Run: pip install 'inbox-analytics[local]'")
     return Path(package.origin).parent / f"pginstall{VERSION}" / "bin"
-
-
-def _write_private(path: Path, text: str) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def _free_port() -> int:

@@ -7,11 +7,12 @@ and decided in `analytics.local.tinybird.project.project`; this module must not 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+
+from analytics.local.private_file import write_private
 
 Role = Literal["read", "append", "admin"]
 
@@ -64,11 +65,7 @@ def load_tokens(data_dir: Path) -> Tokens:
     except FileNotFoundError:
         tokens = Tokens(*(f"p.{secrets.token_urlsafe(32)}" for _ in range(3)))
         data_dir.mkdir(parents=True, exist_ok=True)
-        temporary = data_dir / f".{FILE_NAME}.{os.getpid()}"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(tokens), file, indent=2)
-        temporary.replace(path)
+        write_private(path, json.dumps(asdict(tokens), indent=2))
         return tokens
 
 
