@@ -13,7 +13,7 @@ import httpx2
 import psycopg
 from psycopg import sql
 
-from analytics.local.demo.content.copying import Rows
+from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.stack.failure import StackFailure
 from analytics.transports.tinybird_messages import retry_after_seconds
 

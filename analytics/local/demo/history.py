@@ -8,10 +8,10 @@ from functools import partial
 from typing import Final
 
 from analytics.local.demo.content.accounts import account_rows
-from analytics.local.demo.content.copying import Rows
 from analytics.local.demo.content.days import CONVERSATION_DAYS, VISITOR_DAYS, Days, Kind
-from analytics.local.demo.content.events import Part, conversation_events, visitor_events
+from analytics.local.demo.content.events import EventChunk, conversation_events, visitor_events
 from analytics.local.demo.content.organizations import DAY, ORGANIZATIONS, Identity, identity
+from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.demo.content.rows import (
     CONVERSATION_COLUMNS,
     FEEDBACK_COLUMNS,
@@ -53,21 +53,21 @@ class History:
         """Instant before the first conversation."""
         return self.anchor - CONVERSATION_DAYS * DAY - 1
 
-    def event_parts(self, since: int, until: int) -> list[Part]:
+    def event_chunks(self, since: int, until: int) -> list[EventChunk]:
         """All events of the span, in parts of one website and one day at most.
 
         Visitor events older than the data source keeps them are left out.
         """
         kept_since = max(since, until - VISITOR_DAYS * DAY)
-        parts: list[Part] = []
+        parts: list[EventChunk] = []
         for days in self.websites:
             for day in _days_of(since, until, days.first_day("writer"), before=LONGEST_STORY_DAYS):
                 lines = partial(conversation_events, days, day, since, until)
-                parts.append(Part("conversation_metrics", lines))
+                parts.append(EventChunk("conversation_metrics", lines))
             for kind in KINDS:
                 for day in _days_of(kept_since, until, days.first_day(kind), before=1):
                     lines = partial(visitor_events, days, day, kind, kept_since, until)
-                    parts.append(Part("visitor_events", lines))
+                    parts.append(EventChunk("visitor_events", lines))
         return parts
 
     def account_rows(self) -> list[Rows]:

@@ -13,9 +13,9 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from analytics.local.demo.content.copying import Rows
 from analytics.local.demo.content.days import CONVERSATION_DAYS
 from analytics.local.demo.content.organizations import DAY, identity
+from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.demo.delivery import Batches, Events, copy_rows, merge_rows
 from analytics.local.demo.history import History
 from analytics.local.stack.demo_record import VERSION, DemoRecord
@@ -73,7 +73,7 @@ def advance(events: Events, connection: psycopg.Connection, history: History, si
         for rows in history.activity_rows(since, until):
             merge_rows(connection, rows)
     batches = Batches(events.send)
-    for part in history.event_parts(since, until):
+    for part in history.event_chunks(since, until):
         batches.add(part.datasource, part.lines())
     batches.flush_all()
 
@@ -134,7 +134,7 @@ def _add_rows(settings: Settings, rows: list[Rows], progress: Progress) -> None:
 
 def _make_events(environment: Mapping[str, str], history: History, progress: Progress) -> None:
     """Sends one batch while the next is being made."""
-    parts = history.event_parts(history.start, history.anchor)
+    parts = history.event_chunks(history.start, history.anchor)
     with Events(environment) as events, ThreadPoolExecutor(max_workers=2) as pool:
         slots = threading.Semaphore(3)
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from analytics.local.demo.content.copying import NULL, Rows
 from analytics.local.demo.content.identifiers import instant_texts
+from analytics.local.demo.content.postgres_copy import NULL, Rows
 from analytics.local.demo.history import History
 
 ANCHOR: Final = int(datetime(2026, 11, 18, 14, 7, 9, tzinfo=UTC).timestamp())
@@ -30,7 +30,7 @@ def records(rows: Rows) -> list[Record]:
 
 def events_of(history: History, datasource: str, since: int, until: int) -> list[Event]:
     """All events of a span as dictionaries."""
-    parts = (part for part in history.event_parts(since, until) if part.datasource == datasource)
+    parts = (part for part in history.event_chunks(since, until) if part.datasource == datasource)
     return [json.loads(line) for part in parts for line in part.lines()]
 
 

@@ -65,7 +65,7 @@ def count(stack: "LocalStack", datasource: str, history: History) -> int:
 
 def expected(history: History, datasource: str, until: int) -> int:
     """How many events a demo has after its anchor."""
-    parts = history.event_parts(history.anchor, until)
+    parts = history.event_chunks(history.anchor, until)
     return sum(len(part.lines()) for part in parts if part.datasource == datasource)
 
 

@@ -16,7 +16,7 @@ def fingerprint(history: History, since: int, until: int) -> str:
     digest = hashlib.sha256()
     for rows in chain(history.account_rows(), history.activity_rows(since, until)):
         digest.update("\n".join([rows.table, *rows.lines]).encode())
-    for part in history.event_parts(since, until):
+    for part in history.event_chunks(since, until):
         digest.update("".join(part.lines()).encode())
     return digest.hexdigest()
 

@@ -182,7 +182,7 @@ def test_an_interrupted_load_left_no_trace(home: Path, env: dict[str, str]) -> N
     assert record is not None
     assert record.is_complete
     history = History(record.seed, record.anchor)
-    parts = history.event_parts(history.start, record.anchor)
+    parts = history.event_chunks(history.start, record.anchor)
     expected = sum(len(part.lines()) for part in parts if part.datasource == "conversation_metrics")
     assert count_events(env, f"timestamp <= toDateTime({record.anchor})") == expected
     with psycopg.connect(env["DATABASE_URL"]) as connection:
@@ -266,7 +266,7 @@ def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(home: Path, de
     history = History(after.seed, after.anchor)
     expected = sum(
         len(part.lines())
-        for part in history.event_parts(history.start, after.until)
+        for part in history.event_chunks(history.start, after.until)
         if part.datasource == "conversation_metrics"
     )
     assert count_events(env, "1") == expected

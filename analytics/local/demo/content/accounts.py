@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from analytics.local.demo.content.copying import NULL, Rows
 from analytics.local.demo.content.identifiers import instant_texts
 from analytics.local.demo.content.organizations import DAY, ORGANIZATIONS, STAFF, Identity
+from analytics.local.demo.content.postgres_copy import NULL, Rows
 
 
 def account_rows(identity: Identity, anchor: int) -> list[Rows]:

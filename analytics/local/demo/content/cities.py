@@ -84,7 +84,7 @@ def _utc_offset_hours(timezone: str, longitude: float) -> int:
     return round(longitude / 15) if known is None else known
 
 
-class Audience:
+class VisitorCities:
     """Draws places for the visitors of one website."""
 
     def __init__(self, shares: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.local.demo.content.identifiers import Bytes, Seconds, nanoids, ulids
-from analytics.local.demo.content.rhythm import HOUR, Floats, Rhythm
+from analytics.local.demo.content.schedule import HOUR, Floats, Schedule
 from analytics.local.demo.content.visitors import Flags, Indexes
 from analytics.local.demo.content.websites import Website
 
@@ -88,7 +88,7 @@ class Conversations:
 def conversations(
     random: np.random.Generator,
     website: Website,
-    rhythm: Rhythm,
+    schedule: Schedule,
     started: Seconds,
     days_from_anchor: int,
     week: npt.NDArray[np.float64],
@@ -98,7 +98,7 @@ def conversations(
     Args:
         random: Source of everything drawn.
         website: Its habits.
-        rhythm: Its team's working hours.
+        schedule: Its team's working hours.
         started: Sorted instants of one day.
         days_from_anchor: How far the website's habits have drifted.
         week: Three standard normal numbers that this week's conversations share: how fast, how well, how able.
@@ -118,7 +118,7 @@ def conversations(
     is_answered = ~chance(_UNANSWERED_RATIO) & ~is_spam
     by_ai = started + 4 + around(website.ai_seconds.at(days_from_anchor) * haste, 0.75).astype(np.int64)
     work = around(website.human_minutes.at(days_from_anchor) * haste * 60, 0.9)
-    by_human = rhythm.after_work(started, work + 20)
+    by_human = schedule.after_work(started, work + 20)
     answered = np.where(is_answered, np.where(is_ai_first, by_ai, by_human), NEVER)
 
     able = website.ai_resolves_ratio.at(days_from_anchor) + 0.012 * week[2]
@@ -128,23 +128,23 @@ def conversations(
     is_human = is_answered & (hands_over | ~is_ai_first) & chance(_HUMAN_RESOLVES_RATIO)
     taken_up = np.where(is_human, np.where(hands_over, escalated, by_human), started)
     work = around(website.human_hours.at(days_from_anchor) * haste * HOUR, 1.0)
-    human_end = rhythm.after_work(taken_up, work + 60)
+    human_end = schedule.after_work(taken_up, work + 60)
     ai_end = by_ai + 20 + around(330, 0.95).astype(np.int64)
     resolved = np.where(is_ai, ai_end, np.where(is_human, human_end, NEVER))
 
     comes_back = (resolved < NEVER) & chance(_REOPENED_RATIO)
     reopened = np.where(comes_back, resolved + 600 + around(5 * HOUR, 1.1).astype(np.int64), NEVER)
     again = np.where(comes_back, reopened, started)
-    human_again = rhythm.after_work(again, around(0.7 * HOUR, 0.8) + 60)
+    human_again = schedule.after_work(again, around(0.7 * HOUR, 0.8) + 60)
     ai_again = again + 30 + around(400, 0.8).astype(np.int64)
     resolved_again = np.where(comes_back, np.where(is_ai, ai_again, human_again), NEVER)
 
     waited = np.log(np.where(is_answered, answered - started, HOUR * 6) / _USUAL_RESPONSE_SECONDS)
     took = np.log(np.where(resolved < NEVER, resolved - started, HOUR * 24) / _USUAL_RESOLUTION_SECONDS)
     quarter = min(days_from_anchor, 0) / 90
-    mood = website.mood + website.mood_a_quarter * quarter + 0.05 * week[1]
-    mood = (
-        mood
+    satisfaction = website.satisfaction + website.satisfaction_a_quarter * quarter + 0.05 * week[1]
+    satisfaction = (
+        satisfaction
         + random.normal(0, 0.82, count)
         - 0.12 * waited
         - 0.07 * took
@@ -155,12 +155,12 @@ def conversations(
     is_rated = (resolved < NEVER) & chance(_FEEDBACK_RATIO)
     closed = np.where(comes_back, resolved_again, resolved)
     rated = np.where(is_rated, closed + 15 + around(240, 1.4).astype(np.int64), NEVER)
-    felt = mood + random.normal(0, 0.45, count)
+    felt = satisfaction + random.normal(0, 0.45, count)
     has_comment = chance(0.45)
     comment = np.where(has_comment, random.integers(0, 1 << 30, count), -1)
 
     is_read_by_ai = is_answered & chance(0.88)
-    tone = mood + random.normal(0, 0.7, count)
+    tone = satisfaction + random.normal(0, 0.7, count)
     sentiment = np.where(tone > -0.05, 1, np.where(tone > -1.2, 2, 3)) * is_read_by_ai
     confidence: Floats = random.beta(6, 1.8, count).clip(0.3, 0.99).round(3)
     confidence[chance(0.12)] = np.nan

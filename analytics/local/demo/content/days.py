@@ -14,11 +14,11 @@ import numpy as np
 
 from analytics.local.demo.content import conversations as conversation_days
 from analytics.local.demo.content import visitors
-from analytics.local.demo.content.cities import Audience
+from analytics.local.demo.content.cities import VisitorCities
 from analytics.local.demo.content.conversations import NEVER, Conversations
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
 from analytics.local.demo.content.organizations import DAY, Identity, Organization
-from analytics.local.demo.content.rhythm import Rhythm
+from analytics.local.demo.content.schedule import Schedule
 from analytics.local.demo.content.visitors import HEARTBEAT_SECONDS, Events, Flags, Indexes, Newcomers, Visits
 from analytics.local.demo.content.websites import Website
 
@@ -90,8 +90,8 @@ class Days:
         self._seed = seed
         self._anchor = anchor
         self._opened = anchor + website.opened_days * DAY
-        self._rhythm = Rhythm(website)
-        self._audience = Audience(website.audience)
+        self._schedule = Schedule(website)
+        self._cities = VisitorCities(website.country_shares)
         self._lock = RLock()
         self._starts = self._kept(self._make_starts)
         self.arrivals = self._kept(self._make_arrivals)
@@ -149,12 +149,12 @@ class Days:
         if day < self._opened // DAY:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
         random = self._random(day, "start", kind)
-        hours = self._rhythm.hours(day)
+        hours = self._schedule.hours(day)
         habit = self.website.conversations_a_day
         if (
             kind == "reader"
         ):  # they come at all hours of their own cities, where the writers keep to the team's
-            hours = 0.4 * hours + 0.6 * self._audience.hourly_volume
+            hours = 0.4 * hours + 0.6 * self._cities.hourly_volume
             habit = self.website.sessions_a_day
         a_day = habit.at(day - self._anchor / DAY) * float(np.exp(random.normal(0, 0.06)))
         start = visitors.arrivals(random, day, hours, a_day)
@@ -184,7 +184,7 @@ class Days:
     def _make_newcomers(self, day: int, kind: Kind) -> Newcomers:
         start, is_new = self._starts(day, kind)
         lead = self._lead(day, start) if kind == "writer" else np.zeros(len(start), dtype=np.int64)
-        return visitors.newcomers(self._random(day, kind, kind), self._audience, (start - lead)[is_new])
+        return visitors.newcomers(self._random(day, kind, kind), self._cities, (start - lead)[is_new])
 
     def _lead(self, day: int, start: Seconds) -> Seconds:
         """Seconds a writer looks around before writing."""
@@ -195,7 +195,7 @@ class Days:
         return conversation_days.conversations(
             self._random(day, "talk", "writer"),
             self.website,
-            self._rhythm,
+            self._schedule,
             self.arrivals(day, "writer").start,
             day - self._anchor // DAY,
             week.normal(0, 1, 3),
@@ -223,7 +223,7 @@ class Days:
                 seconds = np.minimum(seconds, HEARTBEAT_SECONDS - 1)
             page_mean = 0.2
         made = visitors.visits(
-            random, self._audience, start, seconds, page_mean, arrivals.person_day, arrivals.person_index
+            random, self._cities, start, seconds, page_mean, arrivals.person_day, arrivals.person_index
         )
         return DayVisits(made, ulids(random, made.start))
 

@@ -18,7 +18,7 @@ from analytics.local.demo.content.visitors import BROWSERS, DEVICES, PAGE_VIEW
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EventChunk:
     """Some of the events of a span, made when asked for."""
 
     datasource: str

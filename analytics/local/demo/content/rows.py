@@ -13,10 +13,10 @@ import numpy as np
 from analytics.local.demo.content.cities import cities
 from analytics.local.demo.content.comments import comment
 from analytics.local.demo.content.conversations import CHANNELS, NEVER, PRIORITIES, SENTIMENTS, Conversations
-from analytics.local.demo.content.copying import NULL, copy_text
 from analytics.local.demo.content.days import Days, Kind
 from analytics.local.demo.content.identifiers import Seconds, instant_texts, texts
-from analytics.local.demo.content.rhythm import Floats
+from analytics.local.demo.content.postgres_copy import NULL, copy_text
+from analytics.local.demo.content.schedule import Floats
 from analytics.local.demo.content.visitors import BROWSERS, DEVICES, HEARTBEAT_SECONDS, Flags, Indexes
 
 VISITOR_COLUMNS: Final = [

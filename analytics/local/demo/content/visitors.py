@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analytics.local.demo.content.cities import NOWHERE, Audience
+from analytics.local.demo.content.cities import NOWHERE, VisitorCities
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
 from analytics.local.demo.content.organizations import DAY
-from analytics.local.demo.content.rhythm import HOUR, Floats
+from analytics.local.demo.content.schedule import HOUR, Floats
 from analytics.local.demo.content.websites import Website
 
 Indexes = npt.NDArray[np.int64]
@@ -108,10 +108,10 @@ def arrivals(random: np.random.Generator, day: int, hours: Floats, a_day: float)
     return np.sort(starts + random.integers(0, HOUR, len(starts)))
 
 
-def newcomers(random: np.random.Generator, audience: Audience, created: Seconds) -> Newcomers:
+def newcomers(random: np.random.Generator, cities: VisitorCities, created: Seconds) -> Newcomers:
     """One person per instant of a first visit."""
     count = len(created)
-    place = audience.draw(random, created % DAY // HOUR)
+    place = cities.draw(random, created % DAY // HOUR)
     place[random.random(count) < _UNKNOWN_PLACE_RATIO] = NOWHERE
     device = np.searchsorted(_DEVICE_SHARES, random.random(count)).clip(0, len(DEVICES) - 1)
     browser = (random.random(count)[:, None] > _BROWSER_SHARES[device]).sum(axis=1).clip(0, len(BROWSERS) - 1)
@@ -121,7 +121,7 @@ def newcomers(random: np.random.Generator, audience: Audience, created: Seconds)
 
 def visits(
     random: np.random.Generator,
-    audience: Audience,
+    cities: VisitorCities,
     start: Seconds,
     seconds: Floats,
     page_mean: float,
@@ -130,7 +130,7 @@ def visits(
 ) -> Visits:
     """One visit per `start`, lasting about `seconds`; now and then from another city than the person's own."""
     count = len(start)
-    away = audience.draw(random, start % DAY // HOUR)
+    away = cities.draw(random, start % DAY // HOUR)
     is_home = (random.random(count) >= _TRAVELLING_RATIO) | (person_day == start // DAY)
     return Visits(
         start=start,

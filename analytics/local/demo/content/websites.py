@@ -12,7 +12,7 @@ STEP_WIDTH_DAYS: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class Trend:
     """A habit that changes, slowly and perhaps once all at once.
 
     Attributes:
@@ -28,7 +28,7 @@ class Drift:
     def at(self, days_from_anchor: float) -> float:
         """The value that many days after the anchor (negative: before).
 
-        >>> round(Drift(100, rate=0.1).at(-90), 1), Drift(100, rate=0.1).at(30)
+        >>> round(Trend(100, rate=0.1).at(-90), 1), Trend(100, rate=0.1).at(30)
         (90.5, 100.0)
         """
         since = min(days_from_anchor, 0.0)
@@ -42,9 +42,9 @@ class Website:
 
     Attributes:
         number: Position in `WEBSITES`; part of every random seed.
-        hours: Which daily and weekly rhythm it has, on the clock of `timezone`.
+        hours: Which daily and weekly schedule it has, on the clock of `timezone`.
         opened_days: When it was created, in days from the anchor.
-        audience: Share of the visitors per country; the rest of the world gets what is left.
+        country_shares: Share of the visitors per country; the rest of the world gets what is left.
         pages: Paths with how often they are visited, most visited first.
         topics: What its conversations are about.
         conversations_a_day: How many start on an average day.
@@ -54,8 +54,8 @@ class Website:
         ai_seconds: Median seconds until the AI agent answers.
         human_minutes: Median working minutes until a person answers.
         human_hours: Median working hours a person needs to resolve.
-        mood: Mean of the hidden satisfaction at the anchor; 0 gives about 4.2 stars.
-        mood_a_quarter: How much that changes in a quarter of a year.
+        satisfaction: Mean of the hidden satisfaction at the anchor; 0 gives about 4.2 stars.
+        satisfaction_a_quarter: How much that changes in a quarter of a year.
         is_german: Whether visitors write German.
     """
 
@@ -66,18 +66,18 @@ class Website:
     timezone: str
     hours: Hours
     opened_days: int
-    audience: dict[str, float]
+    country_shares: dict[str, float]
     pages: tuple[tuple[str, float], ...]
     topics: tuple[str, ...]
-    conversations_a_day: Drift
-    sessions_a_day: Drift
-    ai_first_ratio: Drift
-    ai_resolves_ratio: Drift
-    ai_seconds: Drift
-    human_minutes: Drift
-    human_hours: Drift
-    mood: float = 0.0
-    mood_a_quarter: float = 0.0
+    conversations_a_day: Trend
+    sessions_a_day: Trend
+    ai_first_ratio: Trend
+    ai_resolves_ratio: Trend
+    ai_seconds: Trend
+    human_minutes: Trend
+    human_hours: Trend
+    satisfaction: float = 0.0
+    satisfaction_a_quarter: float = 0.0
     is_german: bool = False
 
 
@@ -167,7 +167,7 @@ NORTHWIND_SHOP = Website(
     timezone="Europe/London",
     hours="shop",
     opened_days=-912,
-    audience={
+    country_shares={
         "GB": 0.36,
         "IE": 0.05,
         "US": 0.17,
@@ -182,15 +182,15 @@ NORTHWIND_SHOP = Website(
     },
     pages=_SHOP_PAGES,
     topics=("delivery", "returns", "sizing", "order status", "product advice", "payment", "repairs"),
-    conversations_a_day=Drift(108, 0.19),
-    sessions_a_day=Drift(4200, 3.2),
-    ai_first_ratio=Drift(0.86, 0.04),
-    ai_resolves_ratio=Drift(0.72, 0.06, step=0.26),
-    ai_seconds=Drift(76, -0.30, step=-0.42),
-    human_minutes=Drift(7.5, -0.30),
-    human_hours=Drift(2.6, -0.20, step=0.15),
-    mood=0.06,
-    mood_a_quarter=0.10,
+    conversations_a_day=Trend(108, 0.19),
+    sessions_a_day=Trend(4200, 3.2),
+    ai_first_ratio=Trend(0.86, 0.04),
+    ai_resolves_ratio=Trend(0.72, 0.06, step=0.26),
+    ai_seconds=Trend(76, -0.30, step=-0.42),
+    human_minutes=Trend(7.5, -0.30),
+    human_hours=Trend(2.6, -0.20, step=0.15),
+    satisfaction=0.06,
+    satisfaction_a_quarter=0.10,
 )
 NORTHWIND_GERMANY = Website(
     number=1,
@@ -200,16 +200,16 @@ NORTHWIND_GERMANY = Website(
     timezone="Europe/Berlin",
     hours="shop",
     opened_days=-430,
-    audience={"DE": 0.72, "AT": 0.12, "CH": 0.09},
+    country_shares={"DE": 0.72, "AT": 0.12, "CH": 0.09},
     pages=_GERMAN_SHOP_PAGES,
     topics=("Lieferung", "Rückgabe", "Größen", "Bestellstatus", "Beratung"),
-    conversations_a_day=Drift(37, 0.10),
-    sessions_a_day=Drift(270, 0.30),
-    ai_first_ratio=Drift(0.80, 0.05),
-    ai_resolves_ratio=Drift(0.62, 0.06),
-    ai_seconds=Drift(140, -0.12),
-    human_minutes=Drift(11, 0.05),
-    human_hours=Drift(3.0, 0.03),
+    conversations_a_day=Trend(37, 0.10),
+    sessions_a_day=Trend(270, 0.30),
+    ai_first_ratio=Trend(0.80, 0.05),
+    ai_resolves_ratio=Trend(0.62, 0.06),
+    ai_seconds=Trend(140, -0.12),
+    human_minutes=Trend(11, 0.05),
+    human_hours=Trend(3.0, 0.03),
     is_german=True,
 )
 NORTHWIND_TRADE = Website(
@@ -220,16 +220,16 @@ NORTHWIND_TRADE = Website(
     timezone="America/New_York",
     hours="office",
     opened_days=-2,
-    audience={"US": 0.8, "CA": 0.1},
+    country_shares={"US": 0.8, "CA": 0.1},
     pages=_TRADE_PAGES,
     topics=("wholesale prices", "opening an account"),
-    conversations_a_day=Drift(4.5),
-    sessions_a_day=Drift(48),
-    ai_first_ratio=Drift(0.6),
-    ai_resolves_ratio=Drift(0.4),
-    ai_seconds=Drift(120),
-    human_minutes=Drift(30),
-    human_hours=Drift(4.0),
+    conversations_a_day=Trend(4.5),
+    sessions_a_day=Trend(48),
+    ai_first_ratio=Trend(0.6),
+    ai_resolves_ratio=Trend(0.4),
+    ai_seconds=Trend(120),
+    human_minutes=Trend(30),
+    human_hours=Trend(4.0),
 )
 TEA_AND_CRUMB = Website(
     number=3,
@@ -239,17 +239,17 @@ TEA_AND_CRUMB = Website(
     timezone="America/New_York",
     hours="cafe",
     opened_days=-610,
-    audience={"US": 0.93, "CA": 0.02},
+    country_shares={"US": 0.93, "CA": 0.02},
     pages=_CAFE_PAGES,
     topics=("orders", "opening hours", "allergens", "catering", "gift cards"),
-    conversations_a_day=Drift(17, 0.05),
-    sessions_a_day=Drift(160, 0.05),
-    ai_first_ratio=Drift(0.72),
-    ai_resolves_ratio=Drift(0.66),
-    ai_seconds=Drift(210, -0.02),
-    human_minutes=Drift(14, 0.02),
-    human_hours=Drift(1.2),
-    mood=0.15,
+    conversations_a_day=Trend(17, 0.05),
+    sessions_a_day=Trend(160, 0.05),
+    ai_first_ratio=Trend(0.72),
+    ai_resolves_ratio=Trend(0.66),
+    ai_seconds=Trend(210, -0.02),
+    human_minutes=Trend(14, 0.02),
+    human_hours=Trend(1.2),
+    satisfaction=0.15,
 )
 TEA_CLASSES = Website(
     number=4,
@@ -259,17 +259,17 @@ TEA_CLASSES = Website(
     timezone="America/New_York",
     hours="cafe",
     opened_days=-240,
-    audience={"US": 0.96},
+    country_shares={"US": 0.96},
     pages=_CLASS_PAGES,
     topics=("bookings", "vouchers", "dates"),
-    conversations_a_day=Drift(4.5, 0.15),
-    sessions_a_day=Drift(85, 0.10),
-    ai_first_ratio=Drift(0.65),
-    ai_resolves_ratio=Drift(0.60),
-    ai_seconds=Drift(240),
-    human_minutes=Drift(22),
-    human_hours=Drift(2.5),
-    mood=0.2,
+    conversations_a_day=Trend(4.5, 0.15),
+    sessions_a_day=Trend(85, 0.10),
+    ai_first_ratio=Trend(0.65),
+    ai_resolves_ratio=Trend(0.60),
+    ai_seconds=Trend(240),
+    human_minutes=Trend(22),
+    human_hours=Trend(2.5),
+    satisfaction=0.2,
 )
 # Loses customers, and a week ago its AI agent lost access to half of its documents. It has canceled.
 PILOT_LEDGER = Website(
@@ -280,18 +280,18 @@ PILOT_LEDGER = Website(
     timezone="Asia/Kolkata",
     hours="office",
     opened_days=-700,
-    audience={"IN": 0.70, "AE": 0.06, "SG": 0.04, "LK": 0.03, "GB": 0.03},
+    country_shares={"IN": 0.70, "AE": 0.06, "SG": 0.04, "LK": 0.03, "GB": 0.03},
     pages=_LEDGER_PAGES,
     topics=("GST filing", "invoices", "import", "billing", "bank feeds", "API"),
-    conversations_a_day=Drift(35, -0.22),
-    sessions_a_day=Drift(230, -0.25),
-    ai_first_ratio=Drift(0.78, -0.03),
-    ai_resolves_ratio=Drift(0.51, -0.10, step=-0.24),
-    ai_seconds=Drift(320, 0.20, step=0.42),
-    human_minutes=Drift(30, 0.40, step=0.20),
-    human_hours=Drift(4.5, 0.35),
-    mood=-0.35,
-    mood_a_quarter=-0.25,
+    conversations_a_day=Trend(35, -0.22),
+    sessions_a_day=Trend(230, -0.25),
+    ai_first_ratio=Trend(0.78, -0.03),
+    ai_resolves_ratio=Trend(0.51, -0.10, step=-0.24),
+    ai_seconds=Trend(320, 0.20, step=0.42),
+    human_minutes=Trend(30, 0.40, step=0.20),
+    human_hours=Trend(4.5, 0.35),
+    satisfaction=-0.35,
+    satisfaction_a_quarter=-0.25,
 )
 
 WEBSITES: Final = (

@@ -97,7 +97,7 @@ class Composer:
             PipeError: a missing or bad parameter, or the pipe's own `error()`.
             RefusedSql: the pipe's SQL may not run.
         """
-        work = _Composition(self, arguments)
+        work = _QueryBuilder(self, arguments)
         return work.composed(work.node(pipe, pipe.result_node))
 
     def select(
@@ -120,7 +120,7 @@ class Composer:
             RefusedSql: not a SELECT, a part that is not allowed, or an unknown name.
             PermissionError: a name that the client may not read.
         """
-        work = _Composition(self, arguments)
+        work = _QueryBuilder(self, arguments)
         text = sql.strip()
         if text.startswith("%"):
             try:
@@ -155,7 +155,7 @@ class Composer:
         return statement
 
 
-class _Composition:
+class _QueryBuilder:
     """One query being composed: its rendered steps, each rendered once, and its bound values."""
 
     def __init__(self, composer: Composer, arguments: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from analytics.local.tinybird.project.columns import EACH
 from analytics.local.tinybird.project.datafile import Datasource
 from analytics.local.tinybird.storage.bodies import Format, Malformed, events_of
 from analytics.local.tinybird.storage.convert import UNFIT, Value, as_text, converter
-from analytics.local.tinybird.storage.row_shapes import Shape, shape_of
+from analytics.local.tinybird.storage.row_decoder import RowDecoder, row_decoder
 from analytics.local.tinybird.storage.tabular import events_of_csv, events_of_parquet
 
 _EXCERPT_CHARACTERS = 500
@@ -65,8 +65,8 @@ class RowReader:
             )
             for column in datasource.columns
         )
-        self._shape = shape_of(datasource.columns)
-        self._read_array = _read_objects if self._shape is None else self._shape.read
+        self._decoder = row_decoder(datasource.columns)
+        self._read_array = _read_objects if self._decoder is None else self._decoder.read
 
     def read(self, body: bytes, format_: Format, delimiter: str = ",") -> Batch:
         """The rows of a body: one JSON object a line, one JSON object or array of objects, CSV or Parquet.
@@ -82,8 +82,8 @@ class RowReader:
         """
         batch = Batch()
         for events in self._events(body, format_, delimiter):
-            if self._shape is not None and events and isinstance(events[0], msgspec.Struct):
-                self._add(self._shape, events, batch)
+            if self._decoder is not None and events and isinstance(events[0], msgspec.Struct):
+                self._add(self._decoder, events, batch)
             else:
                 for event in events:
                     self._judge(event, batch)
@@ -100,16 +100,16 @@ class RowReader:
         """A row that ClickHouse itself turned down."""
         return Refusal(("",), (reason,), tuple(as_text(value) for value in row))
 
-    def _add(self, shape: Shape, events: list[Any], batch: Batch) -> None:
-        """Adds events of the usual shape."""
-        rows, conversions = batch.rows, shape.conversions
+    def _add(self, decoder: RowDecoder, events: list[Any], batch: Batch) -> None:
+        """Adds events that the decoder read."""
+        rows, conversions = batch.rows, decoder.conversions
         for event in events:
             row = list(values_of(event))
             try:
                 for position, convert in conversions:
                     row[position] = convert(row[position])
             except UNFIT:
-                self._judge(dict(zip(shape.keys, values_of(event), strict=True)), batch)
+                self._judge(dict(zip(decoder.keys, values_of(event), strict=True)), batch)
             else:
                 rows.append(row)
 

@@ -30,7 +30,7 @@ _ANY: Final[tuple[object, object]] = (Any, Any)
 _NEVER_IN_A_KEY: Final = {'"', "\\"}
 
 
-class Shape:
+class RowDecoder:
     """The usual events of columns that each have a key of their own.
 
     Attributes:
@@ -72,11 +72,11 @@ class Shape:
         return events
 
 
-def shape_of(columns: tuple[Column, ...]) -> Shape | None:
+def row_decoder(columns: tuple[Column, ...]) -> RowDecoder | None:
     """The usual shape; None when columns lie inside others or share a key, or a key is odd."""
     keys = {column.json_path[0] for column in columns if len(column.json_path) == 1}
     is_odd = any(not key.isprintable() or _NEVER_IN_A_KEY & set(key) for key in keys)
-    return None if is_odd or len(keys) < len(columns) else Shape(columns)
+    return None if is_odd or len(keys) < len(columns) else RowDecoder(columns)
 
 
 def _unless_absent(convert: Callable[[Value], Value], value: Value) -> Value:

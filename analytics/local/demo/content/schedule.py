@@ -1,4 +1,4 @@
-"""When things happen: the daily and weekly rhythm of a website and the working hours of its team. Pure.
+"""When things happen: the daily and weekly schedule of a website and the working hours of its team. Pure.
 
 Days are UTC days, counted from the epoch; rhythms are on the website's own clock, so that a change to summer
 time moves them as it does in life.
@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from analytics.local.demo.content.identifiers import Seconds
 from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.websites import Hours, Website
 from analytics.scope.clock import parse_timezone
 
 Floats = npt.NDArray[np.float64]
-Seconds = npt.NDArray[np.int64]
 
 HOUR = 3600
 SATURDAY = 5
@@ -40,7 +40,7 @@ _TEAM: dict[Hours, tuple[int, int, float, float]] = {
 }
 
 
-class Rhythm:
+class Schedule:
     """The clock of one website."""
 
     def __init__(self, website: Website) -> None:
