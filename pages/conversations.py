@@ -78,7 +78,7 @@ def draw_week() -> None:
         note_staleness(reading, page.timezone)
         hours = conversations.hours(reading.value, page.resolved.conversations)
         if hours["conversations"].sum():
-            heatmap.draw_week(hours, shown, selection.cell)
+            heatmap.draw_week(hours, shown, selection.hour_of_week)
             st.caption(heatmap.footnote(shown, page.timezone))
             only = filters.without("cell", chosen)
             export.offer(page, "hour-of-week", tables.hours, selection, chart=heatmap.title(shown), only=only)

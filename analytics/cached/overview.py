@@ -140,7 +140,7 @@ def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[p
     bounds = Bounds.of(resolved.conversations, resolved.before)
     question = resolved.question("kpi_timeseries", resolved.conversations), selection
     buckets = Buckets.of(resolved.bucket, resolved.conversations, resolved.before)
-    offsets = Offsets.of(resolved.previous, resolved.conversations) if selection.cell else None
+    offsets = Offsets.of(resolved.previous, resolved.conversations) if selection.hour_of_week else None
     return attempt(question, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
 
 

@@ -25,7 +25,7 @@ BAND_SECONDS: Final[tuple[float, ...]] = (5 * 60.0, 15 * 60.0, 60 * 60.0, 4 * 36
 BAND_COUNT: Final = len(BAND_SECONDS) + 1
 
 _TIMES = re.compile(rf"(band):([0-{BAND_COUNT - 1}])|(within|longer):([1-9][0-9]{{0,7}})", re.ASCII)
-_CELL = re.compile(r"([1-7])-(0|[1-9]|1[0-9]|2[0-3])", re.ASCII)
+_HOUR_OF_WEEK = re.compile(r"([1-7])-(0|[1-9]|1[0-9]|2[0-3])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class HourOfWeek:
     """One hour of the week on the local clock.
 
     Attributes:
@@ -73,16 +73,16 @@ class Cell:
     hour: int
 
     @classmethod
-    def parse(cls, text: str) -> Cell:
+    def parse(cls, text: str) -> HourOfWeek:
         """The hour that a URL names: `2-14` is Tuesday, 14:00 to 15:00.
 
         Raises:
             ValueError: The text names no hour of the week.
 
-        >>> Cell.parse("2-14")
-        Cell(weekday=2, hour=14)
+        >>> HourOfWeek.parse("2-14")
+        HourOfWeek(weekday=2, hour=14)
         """
-        found = _CELL.fullmatch(text)
+        found = _HOUR_OF_WEEK.fullmatch(text)
         if found is None:
             raise ValueError("Use a weekday and an hour, from 1-0 to 7-23.")
         return cls(int(found[1]), int(found[2]))
@@ -142,7 +142,7 @@ class Selection:
     Attributes:
         response: Only those whose response time is one of these.
         resolution: Only those whose resolution time is one of these.
-        cell: Only those started in this hour of the week.
+        hour_of_week: Only those started in this hour of the week.
         handled_by: Only those resolved by the AI agent, or by people.
         is_escalated: True: only those that were escalated.
         status: Only those started in the period that came this far by its end.
@@ -150,7 +150,7 @@ class Selection:
 
     response: Times | None = None
     resolution: Times | None = None
-    cell: Cell | None = None
+    hour_of_week: HourOfWeek | None = None
     handled_by: HandledBy | None = None
     is_escalated: bool = False
     status: Status | None = None
@@ -167,7 +167,7 @@ class Selection:
     def params(self) -> dict[str, str | int]:
         """The pipe parameters of what is chosen, and no others.
 
-        >>> Selection(Times("band", 0), None, Cell(2, 14), "ai", True).params()
+        >>> Selection(Times("band", 0), None, HourOfWeek(2, 14), "ai", True).params()
         {'response_band': 0, 'weekday': 2, 'hour': 14, 'handled_by': 'ai', 'escalation': 'escalated'}
         >>> Selection(status="open", response=Times("longer", 900), resolution=Times("within", 60)).params()
         {'response_longer': 900, 'resolution_within': 60, 'status': 'open'}
@@ -176,8 +176,8 @@ class Selection:
         for measure in get_args(Measure):
             if times := self.of(measure):
                 chosen[f"{measure}_{times.kind}"] = times.number
-        if self.cell is not None:
-            chosen |= {"weekday": self.cell.weekday, "hour": self.cell.hour}
+        if self.hour_of_week is not None:
+            chosen |= {"weekday": self.hour_of_week.weekday, "hour": self.hour_of_week.hour}
         if self.handled_by is not None:
             chosen["handled_by"] = self.handled_by
         if self.is_escalated:

@@ -11,7 +11,7 @@ from analytics.cached import View
 from analytics.errors import SourceError
 from analytics.scope.comparison import OFF
 from analytics.scope.periods import Range
-from analytics.scope.selection import Cell, Selection, Sort, Times
+from analytics.scope.selection import HourOfWeek, Selection, Sort, Times
 from tests.cached.test_cached import Traffic, now, traffic, view, viewer  # noqa: F401  # fixtures
 from tests.product_database import Product
 from tests.sources.test_conversations import Send
@@ -20,8 +20,8 @@ SELECTIONS = (
     Selection(),
     Selection(response=Times("band", 0)),
     Selection(resolution=Times("band", 0)),
-    Selection(cell=Cell(1, 0)),
-    Selection(cell=Cell(1, 1)),
+    Selection(hour_of_week=HourOfWeek(1, 0)),
+    Selection(hour_of_week=HourOfWeek(1, 1)),
     Selection(handled_by="ai"),
     Selection(is_escalated=True),
     Selection(status="open"),

@@ -9,7 +9,7 @@ from analytics.kpis import conversation_breakdown
 from analytics.schemas import CONVERSATION_BREAKDOWN
 from analytics.scope.clock import parse_timezone
 from analytics.scope.periods import Period
-from analytics.scope.selection import Cell
+from analytics.scope.selection import HourOfWeek
 from analytics.scope.weeks import WeekStart
 from pages.components.charts import heatmap
 from pages.components.charts.heatmap import Shown
@@ -40,7 +40,7 @@ def hours(
 
 def index(key: str) -> int:
     """Where a cell is among the 168."""
-    cell = Cell.parse(key)
+    cell = HourOfWeek.parse(key)
     return (cell.weekday - 1) * 24 + cell.hour
 
 
@@ -117,7 +117,7 @@ def test_the_sentence_names_the_strongest_hour_with_enough_values() -> None:
 def test_the_week_begins_with_the_day_of_the_deployment() -> None:
     """From Sunday: its hours stand on top, with their values, and the chosen hour is marked in its row."""
     week = hours(("7-9", 6, 6, 30.0), ("1-9", 8, 8, 30.0), week_start="sunday")
-    drawn = heatmap.figure(week, "volume", Cell(1, 9), palette())
+    drawn = heatmap.figure(week, "volume", HourOfWeek(1, 9), palette())
     bars = drawn.data[0]
     assert list(drawn.layout.yaxis.ticktext) == [*("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Total")]
     rows = {text: round(base + 0.5) for text, base in zip(bars.text, bars.base, strict=True) if text}

@@ -15,7 +15,7 @@ from analytics.cached import View
 from analytics.scope import clock
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
-from analytics.scope.selection import Cell, Selection
+from analytics.scope.selection import HourOfWeek, Selection
 from analytics.sources import VisitorFilters
 from tests.conftest import LocalStack
 from tests.product_database import Product
@@ -85,7 +85,7 @@ def test_a_page_has_the_same_days_everywhere(
             f"{weekday}-{hour}": count for (weekday, hour), count in cells.items()
         }
         (weekday, hour), count = cells.most_common(1)[0]
-        chosen = Selection(cell=Cell(weekday, hour))
+        chosen = Selection(hour_of_week=HourOfWeek(weekday, hour))
         listed = cached.conversation_list(view, chosen, 1).value.rows
         at = pd.Series(listed["started_at"]).dt.tz_convert(zone)
         assert {(start.isoweekday(), start.hour) for start in at} == {(weekday, hour)}

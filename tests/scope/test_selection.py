@@ -8,7 +8,7 @@ from analytics.kpis.satisfaction import RESPONSE_BANDS
 from analytics.scope.selection import (
     BAND_COUNT,
     BAND_SECONDS,
-    Cell,
+    HourOfWeek,
     Selection,
     Times,
     parse_handled,
@@ -31,7 +31,7 @@ def test_all_times_come_back_from_their_text(text: str) -> None:
 @given(st.integers(1, 7), st.integers(0, 23))
 def test_every_hour_of_the_week_comes_back_from_its_text(weekday: int, hour: int) -> None:
     """168 cells, one text each."""
-    assert Cell.parse(str(Cell(weekday, hour))) == Cell(weekday, hour)
+    assert HourOfWeek.parse(str(HourOfWeek(weekday, hour))) == HourOfWeek(weekday, hour)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_what_are_no_times_is_refused(text: str) -> None:
 def test_what_is_no_hour_is_refused(text: str) -> None:
     """Eighth days, 25th hours, zeros in front."""
     with pytest.raises(ValueError, match="from 1-0 to 7-23"):
-        Cell.parse(text)
+        HourOfWeek.parse(text)
 
 
 @pytest.mark.parametrize("parse", [parse_measure, parse_handled])
@@ -81,5 +81,5 @@ def test_nothing_selected_asks_for_nothing() -> None:
     assert Selection().params() == {}
     assert Selection().is_everything
     assert Selection(resolution=Times("band", 5)).params() == {"resolution_band": 5}
-    assert Selection(cell=Cell(7, 0)).params() == {"weekday": 7, "hour": 0}
+    assert Selection(hour_of_week=HourOfWeek(7, 0)).params() == {"weekday": 7, "hour": 0}
     assert not Selection(is_escalated=True).is_everything

@@ -11,7 +11,7 @@ import pytest
 
 from analytics import sources
 from analytics.kpis.conversation_breakdown import PAGE_ROWS
-from analytics.scope.selection import Cell, Selection, Times
+from analytics.scope.selection import HourOfWeek, Selection, Times
 from analytics.sources import Bounds, Offsets
 from analytics.sources import conversations as module
 from analytics.transports.postgres import Postgres
@@ -227,7 +227,7 @@ def test_breakdown_and_list_follow_the_selection(tinybird: Tinybird, thirty: str
     breakdown = sources.conversation_breakdown(tinybird, thirty, WEEK, UTC_CLOCK, Selection()).value
     cells = breakdown.set_index(["dimension", "key"])["conversations"].to_dict()
     assert cells == {("escalation", "none"): 30, ("hour_of_week", "4-12"): 30, ("response_band", "1"): 30}
-    chosen = Selection(response=Times("band", 1), cell=Cell(4, 12))
+    chosen = Selection(response=Times("band", 1), hour_of_week=HourOfWeek(4, 12))
     rows = sources.conversation_list(
         tinybird, thirty, WEEK, UTC_CLOCK, chosen, limit=PAGE_ROWS, offset=PAGE_ROWS
     )

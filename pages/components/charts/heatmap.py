@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.scope.selection import Cell
+from analytics.scope.selection import HourOfWeek
 from pages.components import formatting
 from pages.components.charts import timeseries
 from pages.components.page import filters, url_state
@@ -74,7 +74,7 @@ def draw_header() -> Shown:
     return chosen
 
 
-def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
+def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> None:
     """Draw the week; a click on a cell selects its hour, a second one takes it away.
 
     Args:
@@ -94,13 +94,13 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: Cell | None) -> None:
     points = [point for point in event["selection"]["points"] if not point["curve_number"]]
     if points:
         row = hours.iloc[int(points[0]["point_index"])]
-        clicked = Cell(int(row["weekday"]), int(row["hour"]))
+        clicked = HourOfWeek(int(row["weekday"]), int(row["hour"]))
         # Nothing lies behind an empty cell, so a click on it only ever takes a choice away.
         if row["conversations"] or clicked == chosen:
             filters.toggle("cell", str(clicked))
 
 
-def figure(hours: pd.DataFrame, shown: Shown, chosen: Cell | None, colours: Palette) -> go.Figure:
+def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours: Palette) -> go.Figure:
     """The week as 168 bars, one for each hour: colour for the value, its n as text, hatched below `FEW` values.
 
     What rests on few values neither sets the scale nor has its strong end. An hour that is not in the period has no

@@ -10,8 +10,8 @@ from analytics import cached
 from analytics.scope.selection import (
     BAND_COUNT,
     BAND_SECONDS,
-    Cell,
     HandledBy,
+    HourOfWeek,
     Measure,
     Selection,
     Status,
@@ -60,7 +60,7 @@ def read_selection(notices: list[str]) -> Selection:
     return Selection(
         response=read("response", Times.parse),
         resolution=read("resolution", Times.parse),
-        cell=read("cell", Cell.parse),
+        hour_of_week=read("cell", HourOfWeek.parse),
         handled_by=read("handled", parse_handled),
         is_escalated=read("escalated", url_state.choice(ESCALATED)) is not None,
         status=read("status", parse_status),
@@ -70,14 +70,14 @@ def read_selection(notices: list[str]) -> Selection:
 def in_words(selection: Selection) -> dict[str, str]:
     """URL parameter to what it selects, for the chips.
 
-    >>> in_words(Selection(Times("band", 0), None, Cell(2, 14), "human", True))
+    >>> in_words(Selection(Times("band", 0), None, HourOfWeek(2, 14), "human", True))
     {'response': 'up to 5 m', 'cell': 'Tuesday 14:00–15:00', 'handled': 'People', 'escalated': 'Yes'}
     """
     words: dict[str, str] = {
         measure: times_words(times) for measure in MEASURES if (times := selection.of(measure))
     }
-    if selection.cell is not None:
-        words["cell"] = cell_label(selection.cell.weekday, selection.cell.hour)
+    if selection.hour_of_week is not None:
+        words["cell"] = cell_label(selection.hour_of_week.weekday, selection.hour_of_week.hour)
     if selection.handled_by is not None:
         words["handled"] = HANDLED[selection.handled_by]
     if selection.is_escalated:
@@ -137,7 +137,7 @@ def _draw_filter(selection: Selection) -> None:
     every = [Times("band", index) for index in range(BAND_COUNT)]
     every += [Times("within", int(seconds)) for seconds in BAND_SECONDS[1:]]
     every += [Times("longer", int(seconds)) for seconds in BAND_SECONDS[:-1]]
-    cells = [Cell(weekday, hour) for weekday in weekdays(cached.week_start()) for hour in range(24)]
+    cells = [HourOfWeek(weekday, hour) for weekday in weekdays(cached.week_start()) for hour in range(24)]
     with st.popover("Filter", icon=":material/filter_list:", type="tertiary", key="filter"):
         _choice("status", "Status at the end of the period", selection.status, dict(FUNNEL.items()))
         for measure, title in MEASURES.items():
@@ -148,13 +148,15 @@ def _draw_filter(selection: Selection) -> None:
         _choice(
             "cell",
             "Hour of the week",
-            selection.cell,
+            selection.hour_of_week,
             {str(cell): cell_label(cell.weekday, cell.hour) for cell in cells},
         )
         st.caption("A click on a bar or an hour in the charts does the same.")
 
 
-def _choice(name: str, label: str, chosen: Times | Cell | Status | None, options: Mapping[str, str]) -> None:
+def _choice(
+    name: str, label: str, chosen: Times | HourOfWeek | Status | None, options: Mapping[str, str]
+) -> None:
     value = None if chosen is None else str(chosen)
     # A key for each value: a closed popover keeps the value before in the browser, and would send it again.
     key = f"{name}-choice-{value}"
