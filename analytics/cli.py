@@ -185,7 +185,7 @@ def demo(
             stack.start(supervisor)
             supervisor.add(web_app.start(stack))
             loader.load(supervisor)
-            web_app.let_in()
+            web_app.serve()
             supervisor.add(_start_generator(stack))
             supervisor.wait_until(web_app.is_ready, "The web app", WEB_APP_SECONDS)
             env = stack.write_env()
@@ -204,7 +204,7 @@ def demo(
 
 def _start_generator(stack: "LocalStack") -> "Child":
     program = [sys.executable, "-m", "analytics.local.demo.generator", str(stack.directory)]
-    return stack.child("generator", program, log=stack.log("generator"), knows="everything")
+    return stack.child("generator", program, log=stack.log("generator"), access="all")
 
 
 def _shown(path: Path) -> Path:

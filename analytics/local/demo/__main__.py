@@ -1,8 +1,8 @@
 """Makes the demo data of a stack, or brings it up to now, and shows how far it is.
 
 Started by `demo_loader.py` as `python -m analytics.local.demo FD DIR SEED` with the settings of Tinybird in the environment,
-while the stack comes up. Its start signal, on FD, tells the address of Postgres; before that it says nothing. Everything it
-cannot do becomes two lines on stderr and exit code 1.
+while the stack comes up. Its start signal, on FD, carries the address of Postgres; before that it prints nothing. Every
+failure becomes two lines on stderr and exit code 1.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Brings events to Tinybird and rows to Postgres, through the doors everybody uses. Knows nothing of the demo.
+"""Sends events to Tinybird and rows to Postgres over their public interfaces. Knows nothing of the demo.
 
 Events go to the public events endpoint with the append token, rows to the tables by COPY as their owner.
 """

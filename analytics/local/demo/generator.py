@@ -1,8 +1,8 @@
-"""Keeps the demo going: every few seconds, what has happened since the last time. Knows nothing of the web app.
+"""Adds new events and rows to the demo every few seconds. Knows nothing of the web app.
 
 Started by the command line as `python -m analytics.local.demo.generator DIR` with the stack's settings in the
-environment. Visitors, conversations, answers and ratings come from the same history as the demo data and go
-through the same doors. When a door is closed it says so once, waits, and later makes up for what it missed.
+environment. Visitors, conversations, answers and ratings come from the same history as the demo data and are
+sent the same way. While Tinybird or Postgres is away it logs that once, waits, and later adds what is missing.
 """
 
 import os
@@ -32,21 +32,21 @@ LONGEST_STEP_SECONDS: Final = DAY
 
 
 class Generator:
-    """The live end of one demo.
+    """Advances one demo to the current time.
 
     Attributes:
-        record: How far it is; also on disk, so that a later run goes on from there.
+        record: Until when the data is complete; also on disk, where a later run continues.
     """
 
     def __init__(self, directory: Path, record: DemoRecord, environment: Mapping[str, str]) -> None:
-        """Goes on from `record`; does nothing yet."""
+        """Prepares to continue from `record`."""
         self.record = record
         self._directory = directory
         self._environment = environment
         self._history = History(record.seed, record.anchor)
 
     def step(self, now: int) -> None:
-        """Makes happen what has happened up to `now`, at most a day at a time.
+        """Adds everything up to `now`, at most a day at a time.
 
         Raises:
             httpx2.HTTPError: Tinybird is away.
@@ -61,7 +61,7 @@ class Generator:
     def run(
         self, stop: threading.Event, say: Callable[[str], None], clock: Callable[[], float] = time.time
     ) -> None:
-        """Steps every few seconds until `stop` is set; `say` is told when something changes."""
+        """Steps every few seconds until `stop` is set; calls `say` when it starts to wait and when it continues."""
         failures = 0
         while not stop.is_set():
             try:

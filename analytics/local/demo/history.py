@@ -1,7 +1,7 @@
-"""Everything that happens in the demo between two instants: events for Tinybird, rows for Postgres. Pure.
+"""Makes all events and rows of the demo between two instants. Pure.
 
 Spans are open at the start and closed at the end: after `since`, up to and including `until`, in UTC seconds.
-One span after the other gives what both together would, so that a load can be followed by a generator.
+Two spans one after the other give the same as both at once, so that a load can be followed by a generator.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from analytics.local.demo.content.rows import (
 )
 
 LONGEST_STORY_DAYS: Final = 45
-"""No conversation has news later than this after its start."""
+"""No conversation changes later than this after its start."""
 
 KINDS: Final[tuple[Kind, ...]] = ("writer", "reader")
 
@@ -33,7 +33,7 @@ class History:
     Attributes:
         seed: What the demo is drawn from.
         anchor: The instant that habits and ages count from: when the demo was first made.
-        identity: Who is who.
+        identity: Identifiers of organizations, websites and people.
         websites: The days of each website.
     """
 
@@ -75,7 +75,7 @@ class History:
         return account_rows(self.identity, self.anchor)
 
     def activity_rows(self, since: int, until: int) -> list[Rows]:
-        """Visitors, conversations and feedback with news in the span, as they stand at its end."""
+        """Visitors, conversations and feedback that change in the span, as they are at its end."""
         visitors: list[str] = []
         conversations: list[str] = []
         feedback: list[str] = []
@@ -94,5 +94,5 @@ class History:
 
 
 def _days_of(since: int, until: int, first: int, *, before: int) -> range:
-    """Days that can have something in the span, when what begins on a day goes on for `before` days."""
+    """Days with changes in the span, when what begins on a day continues for `before` days."""
     return range(max(first, since // DAY - before), until // DAY + 1)

@@ -1,7 +1,7 @@
 """Makes the demo data of a data directory, or brings it up to now.
 
 A load that was interrupted is recognised by its record, deleted and made again. Only the demo's own websites
-and people are ever deleted; what somebody added beside them stays.
+and people are ever deleted; rows added beside them stay.
 """
 
 import threading
@@ -31,7 +31,7 @@ Settings = Callable[[], Mapping[str, str]]
 """Addresses and tokens of the whole stack; waits until Postgres runs."""
 
 Progress = Callable[[float], None]
-"""Told how much of the work is done, 0..1, from any thread."""
+"""Called with the share of the work done, 0..1, from any thread."""
 
 
 def ensure_demo(
@@ -47,10 +47,10 @@ def ensure_demo(
     Args:
         directory: The data directory, for its record.
         environment: Address and tokens of Tinybird.
-        settings: The same and the address of Postgres; a new demo begins before it is asked for.
+        settings: The same and the address of Postgres; called after a new demo has begun.
         seed: For a new demo; one that is there keeps its own.
         now: UTC seconds.
-        progress: Told how far it is.
+        progress: Called with the share done.
 
     Raises:
         httpx2.HTTPError: Tinybird could not be reached or refused something.
@@ -68,7 +68,7 @@ def ensure_demo(
 
 
 def advance(events: Events, connection: psycopg.Connection, history: History, since: int, until: int) -> None:
-    """Makes everything happen that happens in a span: rows first, so that no event names an unknown visitor."""
+    """Adds all rows and events of a span: rows first, so that no event names an unknown visitor."""
     with connection.transaction():
         for rows in history.activity_rows(since, until):
             merge_rows(connection, rows)
@@ -104,15 +104,15 @@ def _catch_up(
 def _make(environment: Mapping[str, str], settings: Settings, history: History, progress: Progress) -> None:
     done = {"rows": 0.0, "events": 0.0}
 
-    def tell(part: str, ratio: float) -> None:
+    def report(part: str, ratio: float) -> None:
         done[part] = ratio
         progress(ROWS_WEIGHT * done["rows"] + (1 - ROWS_WEIGHT) * done["events"])
 
     # First the rows: Postgres takes them in, on another core, while the events are made.
     rows = [*history.account_rows(), *history.activity_rows(history.start, history.anchor)]
     with ThreadPoolExecutor(max_workers=1) as pool:
-        loading = pool.submit(_add_rows, settings, rows, lambda ratio: tell("rows", ratio))
-        _make_events(environment, history, lambda ratio: tell("events", ratio))
+        loading = pool.submit(_add_rows, settings, rows, lambda ratio: report("rows", ratio))
+        _make_events(environment, history, lambda ratio: report("events", ratio))
         loading.result()
 
 

@@ -1,1 +1,1 @@
-"""The processes of the local stack: what is started, watched and stopped, in which order."""
+"""Starts, watches and stops the processes of the local stack."""

@@ -1,4 +1,4 @@
-"""Owns one child process: starting it so that it ends with its parent, reading its log, stopping it. Knows nothing of what it runs.
+"""Runs one child process: starts it so that it ends with its parent, reads its log, stops it. Knows no program.
 
 Every child ends with its starter (see `parent_watch.py`), writes to its own log file, and runs in a session of its
 own, so that Ctrl-C in a terminal reaches the supervisor alone and the order of stopping is the supervisor's.

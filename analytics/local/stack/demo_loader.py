@@ -1,6 +1,7 @@
-"""Runs the loader of the demo data as a child of the stack. Knows how to start it and when to let it in.
+"""Runs the loader of the demo data as a child of the stack.
 
-It begins while the stack comes up: what it sends to Tinybird waits there for the server. Its start signal carries the address of Postgres.
+It begins while the stack comes up: requests to Tinybird wait there for the server. Its start signal carries the address
+of Postgres.
 """
 
 import sys
@@ -16,7 +17,7 @@ class Loader:
     """The loader of one data directory; a context manager that stops it."""
 
     def __init__(self, stack: LocalStack, seed: int) -> None:
-        """Starts it; it says nothing and touches no Postgres until `load`."""
+        """Starts it; it prints nothing and does not connect to Postgres until `load`."""
         program = [sys.executable, "-m", "analytics.local.demo"]
         arguments = [str(stack.directory), str(seed)]
         self._stack = stack
@@ -25,7 +26,7 @@ class Loader:
                 "demo data",
                 [*program, str(descriptor), *arguments],
                 log=None,
-                knows="tinybird",
+                access="tinybird",
                 keep_open=[descriptor],
             )
         )
@@ -37,7 +38,7 @@ class Loader:
         self._signal.child.stop()
 
     def load(self, supervisor: Supervisor) -> None:
-        """Makes the demo data of the stack, which runs by now; the loader shows its own progress and errors.
+        """Makes the demo data of the running stack; the loader shows its own progress and errors.
 
         Raises:
             ConfigError: There is no demo data, for the reason that the loader has shown.
@@ -47,5 +48,6 @@ class Loader:
         self._signal.send(self._stack.postgres.owner_url)
         if supervisor.wait_for_end(self._signal.child) != 0:
             raise ConfigError(
-                "There is no demo data.", "Remove the reason above and start again: it is then made anew."
+                "There is no demo data.",
+                "Remove the cause shown above and start again: the data is then made anew.",
             )

@@ -1,4 +1,4 @@
-"""Owns `demo.json` in the data directory: which demo it holds, and up to which instant."""
+"""Reads and writes `demo.json` of a data directory: which demo it holds, and up to which instant."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -13,13 +13,13 @@ VERSION = 3
 
 @dataclass(frozen=True, slots=True)
 class DemoRecord:
-    """What a data directory holds.
+    """The demo that a data directory holds.
 
     Attributes:
         seed: What the demo is drawn from.
         anchor: When it was first made, UTC seconds.
-        until: Up to when it is there, UTC seconds.
-        is_complete: False while it is being made: then it is thrown away and made again.
+        until: Up to when it is complete, UTC seconds.
+        is_complete: False while it is being made; the next start deletes such a demo and makes it again.
         version: Of the demo data.
     """
 
@@ -31,7 +31,7 @@ class DemoRecord:
 
     @classmethod
     def read(cls, directory: Path) -> Self | None:
-        """What `directory` says; None when it has no readable record."""
+        """The record in `directory`; None when there is no readable one."""
         try:
             values = json.loads(_path(directory).read_text(encoding="utf-8"))
             return cls(**values)
@@ -39,12 +39,12 @@ class DemoRecord:
             return None
 
     def write(self, directory: Path) -> Self:
-        """Writes itself in one step."""
+        """Writes the record in one step; returns itself."""
         write_private(_path(directory), json.dumps(asdict(self)))
         return self
 
     def reaching(self, until: int) -> Self:
-        """The same demo, there up to `until`."""
+        """The record of the same demo, complete up to `until`."""
         return replace(self, until=until, is_complete=True)
 
 

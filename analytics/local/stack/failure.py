@@ -1,4 +1,4 @@
-"""Owns the one exception of the local stack; knows nothing of processes, ports or databases."""
+"""The exception of the local stack."""
 
 from analytics.errors import AnalyticsError
 

@@ -1,4 +1,4 @@
-"""Owns one data directory and what serves it: Postgres, the Tinybird-compatible server, `env`.
+"""Serves one data directory: starts Postgres and the Tinybird-compatible server, writes `env`.
 
 Layout of the directory: `env` (only while the stack runs), `lock`, `tokens.json`, `tinybird/` (events),
 `postgres/`, `demo.json` (which demo data it holds), `logs/`. Knows nothing of the web app.
@@ -30,11 +30,11 @@ ROOT: Final = Path(analytics.__file__).resolve().parent.parent
 PROJECT_DIR: Final = ROOT / "tinybird"
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 WRITES: Final = frozenset({OWNER_URL, "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"})
-"""Settings that something could be written with."""
+"""Settings that allow writing."""
 READY_SECONDS: Final = 30.0
 LEFTOVER_SECONDS: Final = 15.0
-Knowledge = Literal["tinybird", "reading", "everything"]
-"""What a child is told: how to reach Tinybird, how to read both, or all there is."""
+Access = Literal["tinybird", "read", "all"]
+"""The settings that a child gets: those of Tinybird, those for reading both, or all."""
 ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how to reach a server on all addresses
 
 
@@ -110,16 +110,16 @@ class LocalStack:
         program: list[str],
         log: Path | None,
         *,
-        knows: Knowledge,
+        access: Access,
         keep_open: Sequence[int] = (),
     ) -> Child:
-        """Starts another program beside the two, with the lock and with what it is to know of the settings of `env`.
+        """Starts another program beside the two, with the lock and the settings of `env` that `access` names.
 
-        How to write is not for the web app, here as elsewhere, also where the shell of this program knows it. Of Postgres
-        nothing is known before `start`.
+        With `read`, settings that allow writing are removed also when the shell of this program has them. The address of
+        Postgres is known after `start`.
         """
-        hidden = WRITES if knows == "reading" else frozenset[str]()
-        known = self._tinybird_environment if knows == "tinybird" else self.environment
+        hidden = WRITES if access == "read" else frozenset[str]()
+        known = self._tinybird_environment if access == "tinybird" else self.environment
         settings = {name: value for name, value in {**os.environ, **known}.items() if name not in hidden}
         return Child(
             name,
@@ -132,7 +132,7 @@ class LocalStack:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What a program needs to use this stack; the lines of `env`."""
+        """The settings that a program needs to use this stack; the lines of `env`."""
         variables = self._tinybird_environment | {
             "DATABASE_URL": self.postgres.reader_url,
             OWNER_URL: self.postgres.owner_url,
@@ -224,18 +224,18 @@ def _tokens(directory: Path) -> Tokens:
 class _Locks:
     """The two locks of a data directory, held until `release`.
 
-    One is the supervisor's alone: whoever finds it taken has found a running stack. The other is inherited by
-    every child: whoever finds only that one taken has found what a killed stack left behind, and waits for it.
+    The first is the supervisor's alone: when it is taken, a stack is running. The second is inherited by every child:
+    when only that one is taken, children of a killed stack are still ending, and a new stack waits for them.
 
     Attributes:
         inherited: File descriptor that keeps the second lock held in a child.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Makes the directory and takes both.
+        """Makes the directory and takes both locks.
 
         Raises:
-            StackFailure: It cannot be written, or somebody uses it.
+            StackFailure: It cannot be written, or another stack uses it.
         """
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -264,13 +264,13 @@ class _Locks:
         os.pwrite(self._running, str(os.getpid()).encode("ascii"), 0)
 
     def release(self) -> None:
-        """Lets go of both; children that still run keep the second."""
+        """Releases both; children that still run keep the second."""
         os.close(self.inherited)
         os.close(self._running)
 
 
 def _take(descriptor: int, seconds: float) -> bool:
-    """Takes the lock on an open file, waiting for it at most that long."""
+    """Takes the lock on an open file, waiting up to `seconds`; False when it is still taken then."""
     deadline = time.monotonic() + seconds
     while True:
         try:

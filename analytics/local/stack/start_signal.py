@@ -1,6 +1,6 @@
-"""Starts a child now and lets it begin later: the child waits for one message on a pipe. Knows nothing of either program.
+"""Starts a child now and lets it begin later: the child waits for one message on a pipe.
 
-The message may tell the child something. A pipe that closes without one means that the parent has given up.
+The message may carry data. A pipe that closes without one means that the parent has given up.
 """
 
 import os
@@ -10,14 +10,14 @@ from analytics.local.stack.child import Child
 
 
 class StartSignal:
-    """The signal that one waiting child gets.
+    """A pipe on which one waiting child gets its start message.
 
     Attributes:
         child: The child, started and waiting.
     """
 
     def __init__(self, start: Callable[[int], Child]) -> None:
-        """Starts the child with the file descriptor that it is to read, which it has to inherit."""
+        """Starts the child with the file descriptor that it reads; the child has to inherit it."""
         inner, self._outer = os.pipe()
         try:
             self.child = start(inner)
@@ -33,7 +33,7 @@ class StartSignal:
             with open(self._outer, "w", encoding="utf-8") as pipe:
                 pipe.write(message)
         except BrokenPipeError:
-            pass  # it has ended, which the supervisor tells with the reason
+            pass  # it has ended; the supervisor reports that with the reason
 
 
 def wait_for_start(descriptor: int) -> str:

@@ -1,6 +1,6 @@
-"""Owns the life of a group of children: starting, waiting, watching, stopping in order. Knows none of them.
+"""Waits for, watches and stops a group of children, in order.
 
-Nothing is restarted: when a child ends by itself, the supervisor says which and why and ends them all.
+Nothing is restarted: when a child ends by itself, the supervisor reports which and why and ends them all.
 """
 
 import signal

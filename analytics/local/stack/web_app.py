@@ -1,7 +1,7 @@
-"""Runs the web app as a child of the stack. Knows its address and how to ask whether it is up, nothing else.
+"""Runs the web app as a child of the stack.
 
-The app loads its libraries while the demo data is made and is let in when that is complete (`web_app_process.py`): nobody
-sees numbers of half the data, and the first page does not wait for libraries.
+The app loads its libraries while the demo data is made and serves when that is complete (`web_app_process.py`): no page
+shows numbers of half the data, and the first page does not wait for libraries.
 """
 
 import http.client
@@ -32,7 +32,7 @@ class WebApp:
             host: Address to listen on.
             port: Port to listen on; 0 takes any free one.
             app: What Streamlit runs.
-            is_reloading: Whether it watches its sources, for whoever is changing them.
+            is_reloading: Whether it watches its sources, for development.
 
         Raises:
             StackFailure: It is not.
@@ -51,7 +51,7 @@ class WebApp:
         self.address = f"http://{shown}:{self._port}"
 
     def start(self, stack: LocalStack) -> Child:
-        """Starts the program, which answers nobody until `let_in`; returns at once."""
+        """Starts the program, which answers no request until `serve`; returns at once."""
         options = {
             "server.address": self._host,
             "server.port": str(self._port),
@@ -66,14 +66,14 @@ class WebApp:
                 "web app",
                 [*program, str(descriptor), *arguments],
                 log=stack.log("web"),
-                knows="reading",
+                access="read",
                 keep_open=[descriptor],
             )
         )
         return self._signal.child
 
-    def let_in(self) -> None:
-        """Lets the program answer; once."""
+    def serve(self) -> None:
+        """Lets the program answer requests; call it once."""
         self._signal.send("begin")
 
     def is_ready(self) -> bool:

@@ -1,4 +1,4 @@
-"""Runs the web app once it is let in: loads the libraries it needs before. Knows nothing of its pages.
+"""Loads the libraries of the web app, waits for its start signal, then runs it.
 
 Started by `web_app.py` as `python -m analytics.local.stack.web_app_process FD APP OPTION…`, and waits for its start signal on FD.
 """

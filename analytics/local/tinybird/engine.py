@@ -1,4 +1,4 @@
-"""The whole Tinybird of one machine without its HTTP: project, tables, queries, events, deletes.
+"""Tinybird on one machine, without HTTP: project, tables, queries, events, deletes.
 
 Every method blocks; the server calls them from threads. Must not know about HTTP or tokens.
 """
@@ -36,7 +36,7 @@ class Size:
 
 
 def _short(limits: Limits) -> Limits:
-    """For the server's own queries, which no long query of a client may hold up: they need less."""
+    """Limits of the server's own short queries, which run apart from clients' queries."""
     return replace(limits, memory_bytes=600_000_000)
 
 
@@ -126,7 +126,7 @@ class Engine:
         import_id: str | None = None,
         delimiter: str = ",",
     ) -> tuple[Counts, Future[Counts]]:
-        """What the body holds by its own account, and a future for what was stored.
+        """Counts of the rows read from the body, and a future for the counts of stored rows.
 
         Args:
             datasource: Its name.
@@ -148,7 +148,7 @@ class Engine:
         return Counts(len(batch.rows), len(batch.refused), batch.malformed_rows), stored
 
     def truncate(self, table: str) -> None:
-        """Removes every row of a data source or of a quarantine, those that wait to be written included.
+        """Removes every row of a data source or of a quarantine, including rows not written yet.
 
         Raises:
             QueryError: ClickHouse failed.
@@ -157,7 +157,7 @@ class Engine:
         self._clickhouse.execute(f"TRUNCATE TABLE {DATABASE}.`{table}`")
 
     def unresolved(self, project: Project) -> Iterator[str]:
-        """What keeps the pipes of another project from running, one text per pipe.
+        """Errors of another project's pipes, one text per pipe that cannot run.
 
         Each is put together once, with a value of its type for each parameter that has no default. A pipe whose own
         `error()` refuses such a value is checked by its syntax alone.

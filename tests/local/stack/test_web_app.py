@@ -32,7 +32,7 @@ def wait_for_answer(web_app: WebApp, child: Child, seconds: float = 30.0) -> Non
         time.sleep(0.05)
 
 
-def test_it_answers_when_it_is_let_in(stack: LocalStack, tmp_path: Path) -> None:
+def test_it_answers_after_serve(stack: LocalStack, tmp_path: Path) -> None:
     """Until then the demo data may be half there, so there is nothing to connect to."""
     web_app = WebApp("127.0.0.1", 0, tmp_path / "app.py")
     child = web_app.start(stack)
@@ -40,7 +40,7 @@ def test_it_answers_when_it_is_let_in(stack: LocalStack, tmp_path: Path) -> None
         time.sleep(2)
         assert child.exit_code is None
         assert not web_app.is_ready()
-        web_app.let_in()
+        web_app.serve()
         wait_for_answer(web_app, child)
     finally:
         child.stop()
@@ -51,4 +51,4 @@ def test_letting_in_one_that_has_ended_is_harmless(stack: LocalStack, tmp_path: 
     """The supervisor tells how it ended; this is not the place for a traceback."""
     web_app = WebApp("127.0.0.1", 0, tmp_path / "app.py")
     web_app.start(stack).stop()
-    web_app.let_in()
+    web_app.serve()

@@ -1,4 +1,4 @@
-"""The rows of Postgres that never change: users, organizations, memberships, plans, websites. Pure."""
+"""Makes the Postgres rows that never change: users, organizations, memberships, plans, websites. Pure."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from analytics.local.demo.content.postgres_copy import NULL, Rows
 
 
 def account_rows(identity: Identity, anchor: int) -> list[Rows]:
-    """All of them, in an order that references allow; ages count from `anchor`."""
+    """The rows of all five tables, parents before children; ages count from `anchor`."""
 
     def at(days_from_anchor: int) -> str:
         return instant_texts(np.array([anchor + days_from_anchor * DAY]))[0]

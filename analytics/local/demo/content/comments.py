@@ -1,6 +1,6 @@
-"""What visitors write when they rate a conversation. Pure.
+"""Writes the comments of visitors who rate a conversation. Pure.
 
-A few are hostile on purpose: whoever shows or exports comments has to cope with them.
+A few are hostile on purpose: code that shows or exports comments has to escape them.
 """
 
 from typing import Final

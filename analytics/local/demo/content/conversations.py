@@ -1,4 +1,4 @@
-"""The conversations that start on one website on one day, from first word to feedback. Pure.
+"""Makes the conversations that start on one website on one day, from the first message to the feedback. Pure.
 
 Each is followed to its end, however far ahead that is; `history` cuts at an instant.
 """
@@ -100,7 +100,7 @@ def conversations(
         website: Its habits.
         schedule: Its team's working hours.
         started: Sorted instants of one day.
-        days_from_anchor: How far the website's habits have drifted.
+        days_from_anchor: Position of the day on the website's trends.
         week: Three standard normal numbers that this week's conversations share: how fast, how well, how able.
     """
     count = len(started)

@@ -1,7 +1,6 @@
-"""The days of one website, made when first asked for and kept. Pure but for that memory.
+"""Makes the visits and conversations of one website day by day, and caches each day. Pure but for the cache.
 
-Every day has its own random generators, seeded by (seed, website, day, what for): the order of asking changes
-nothing.
+Every day has its own random generators, seeded by (seed, website, day, purpose): days may be made in any order.
 """
 
 from collections.abc import Callable, Hashable
@@ -50,7 +49,7 @@ _CODES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Who comes on a day: instants, and for each the person, as (day, index) of the newcomers."""
+    """Arrivals of a day: instants, and for each the person, as (day, index) among the newcomers."""
 
     start: Seconds
     is_new: Flags
@@ -77,13 +76,13 @@ class Days:
     Attributes:
         organization: Whose website it is.
         website: Whose days these are.
-        identity: Who is who.
+        identity: Identifiers of organizations, websites and people.
     """
 
     def __init__(
         self, organization: Organization, website: Website, identity: Identity, seed: int, anchor: int
     ) -> None:
-        """Prepares the website's clock and audience; makes no day yet."""
+        """Prepares schedule and cities of the website; makes no day yet."""
         self.organization = organization
         self.website = website
         self.identity = identity
@@ -102,11 +101,11 @@ class Days:
         self.writers = self._kept(self._make_writers)
 
     def is_open(self, instants: Seconds) -> Flags:
-        """Whether the website existed, and is remembered, at each instant of a conversation's start."""
+        """Whether the website existed, within the days that the demo covers, at each instant."""
         return instants >= max(self._opened, self._anchor - CONVERSATION_DAYS * DAY)
 
     def first_day(self, kind: Kind) -> int:
-        """The day the demo remembers its first visitors of a kind from."""
+        """First day of the demo that has visitors of this kind."""
         reach = CONVERSATION_DAYS if kind == "writer" else VISITOR_DAYS
         return max(self._opened, self._anchor - reach * DAY) // DAY
 
@@ -121,7 +120,7 @@ class Days:
         return self.identity.organizations[self.organization.slug]
 
     def people(self, kind: Kind, person_day: Indexes, person_index: Indexes) -> tuple[Newcomers, Indexes]:
-        """All newcomers of the days that `person_day` spans, and in it the row of each person named."""
+        """All newcomers of the days that `person_day` spans, and the row of each named person among them."""
         if not len(person_day):
             return self.newcomers(self._anchor // DAY, kind), person_index
         first, last = int(person_day.min()), int(person_day.max())
@@ -132,7 +131,7 @@ class Days:
         return Newcomers(*columns), rows
 
     def _kept(self, make: Callable[..., T]) -> Callable[..., T]:
-        """Memory for `make`, one per instance; a thread that asks for what another is making waits for it."""
+        """`make` with a cache per instance; a second thread waits for a value that is being made."""
         kept = cache(make)
 
         def answer(*arguments: Hashable) -> T:
@@ -164,7 +163,7 @@ class Days:
         return start, is_new
 
     def _make_arrivals(self, day: int, kind: Kind) -> Arrivals:
-        """Who comes on a day, in order."""
+        """Arrivals of a day, in order."""
         start, is_new = self._starts(day, kind)
         random = self._random(day, "who", kind)
         longest = min(_LONGEST_ABSENCE_DAYS[kind], day - self._opened // DAY)
@@ -187,7 +186,7 @@ class Days:
         return visitors.newcomers(self._random(day, kind, kind), self._cities, (start - lead)[is_new])
 
     def _lead(self, day: int, start: Seconds) -> Seconds:
-        """Seconds a writer looks around before writing."""
+        """Seconds between the start of a visit and its conversation."""
         return self._random(day, "day", "writer").integers(15, 240, len(start))
 
     def _make_conversations(self, day: int) -> Conversations:
@@ -228,5 +227,5 @@ class Days:
         return DayVisits(made, ulids(random, made.start))
 
     def _make_events(self, day: int, kind: Kind) -> Events:
-        """What the visitors of a day do."""
+        """Page views and heartbeats of a day's visits."""
         return visitors.events(self._random(day, "page", kind), self.website, self.visits(day, kind).visits)

@@ -1,6 +1,6 @@
-"""The lines that go to Tinybird: one JSON object per event, as a producer would send them. Pure.
+"""Makes the lines sent to Tinybird: one JSON object per event. Pure.
 
-What is soft-deleted or done by a test visitor is left out: it counts nowhere. Spans are as in `history`.
+Soft-deleted conversations and test visitors are left out: they are not counted. Spans are as in `history`.
 """
 
 import json
@@ -19,14 +19,14 @@ from analytics.local.demo.content.visitors import BROWSERS, DEVICES, PAGE_VIEW
 
 @dataclass(frozen=True, slots=True)
 class EventChunk:
-    """Some of the events of a span, made when asked for."""
+    """Some of the events of a span, made when `lines` is called."""
 
     datasource: str
     lines: Callable[[], list[str]]
 
 
 def visitor_events(days: Days, day: int, kind: Kind, since: int, until: int) -> list[str]:
-    """Lines for `visitor_events`: what the visitors of one kind, who came on `day`, did in the span."""
+    """Lines for `visitor_events`: events in the span of the visitors of one kind who came on `day`."""
     made, drawn = days.visits(day, kind), days.events(day, kind)
     visits = made.visits
     people, person = days.people(kind, visits.person_day, visits.person_index)
@@ -64,7 +64,7 @@ def visitor_events(days: Days, day: int, kind: Kind, since: int, until: int) -> 
 
 
 def conversation_events(days: Days, day: int, since: int, until: int) -> list[str]:
-    """Lines for `conversation_metrics`: what happened in the span to the conversations started on `day`."""
+    """Lines for `conversation_metrics`: events in the span of the conversations started on `day`."""
     talk = days.conversations(day)
     visitor_id, is_test = days.writers(day)
     is_counted = ~talk.is_deleted & ~is_test & days.is_open(talk.started)

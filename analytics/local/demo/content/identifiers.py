@@ -1,4 +1,4 @@
-"""Identifiers of the chat product, many at a time: ULIDs and nanoids from a random generator. Pure.
+"""Makes identifiers, many at a time: ULIDs and nanoids from a random generator. Pure.
 
 They are fixed-width byte arrays; `texts` makes Python strings of them, and `instant_texts` of instants.
 """

@@ -1,4 +1,4 @@
-"""Who there is: three organizations and the people who work there. Pure.
+"""The three organizations of the demo and their people. Pure.
 
 Names, plans and roles are written down here, their websites in `websites`.
 """
@@ -25,7 +25,7 @@ MemberRole = Literal["owner", "admin", "member"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A user of the chat product, and with it of the dashboard."""
+    """A user of the chat product and of the dashboard."""
 
     name: str
     email: str
@@ -124,7 +124,7 @@ class Identity:
 
 
 def identity(seed: int, anchor: int) -> Identity:
-    """Identifiers of everybody and everything named here; `anchor` in UTC seconds."""
+    """Identifiers of the organizations, websites and people named here; `anchor` in UTC seconds."""
     random = np.random.default_rng([seed, 0])
     organizations: dict[str, str] = {}
     websites: dict[str, str] = {}

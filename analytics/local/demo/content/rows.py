@@ -1,7 +1,7 @@
-"""The rows of Postgres that things happen to: visitors, conversations, feedback. Pure.
+"""Makes the Postgres rows that change: visitors, conversations, feedback. Pure.
 
-Rows have news in a span and stand as they do at its end; spans are as in `history`. What is soft-deleted or
-belongs to a test visitor is here too, marked as such.
+Rows are those that change in a span, as they are at its end; spans are as in `history`. Soft-deleted rows and
+those of test visitors are included, marked as such.
 """
 
 from collections.abc import Iterator
@@ -73,7 +73,7 @@ DELETED_AFTER_SECONDS: Final = 30
 
 
 def visitor_rows(days: Days, kind: Kind, span: range, since: int, until: int) -> list[str]:
-    """Visitors of one kind who came on a day of `span` and were seen in the span of time."""
+    """Visitors of one kind who came on a day of `span` and were seen after `since`, up to `until`."""
     parts = [days.visits(day, kind).visits for day in span]
     if not parts:
         return []
@@ -106,7 +106,7 @@ def visitor_rows(days: Days, kind: Kind, span: range, since: int, until: int) ->
 
 
 def conversation_rows(days: Days, day: int, since: int, until: int) -> list[str]:
-    """Conversations started on `day` with news in the span."""
+    """Conversations started on `day` that change in the span."""
     every = days.conversations(day)
     chosen = np.flatnonzero(_has_news(every, since, until) & days.is_open(every.started))
     if not len(chosen):
@@ -181,7 +181,7 @@ def feedback_rows(days: Days, day: int, since: int, until: int) -> Iterator[str]
 
 
 def _owner(days: Days) -> str:
-    """The two columns that say whose a row is."""
+    """The columns `organization_id` and `website_id`."""
     return f"{days.organization_id}\t{days.website_id}"
 
 

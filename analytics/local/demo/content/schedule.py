@@ -1,7 +1,7 @@
-"""When things happen: the daily and weekly schedule of a website and the working hours of its team. Pure.
+"""Daily and weekly volume of a website, and the working hours of its team. Pure.
 
-Days are UTC days, counted from the epoch; rhythms are on the website's own clock, so that a change to summer
-time moves them as it does in life.
+Days are UTC days, counted from the epoch; hours are on the website's own clock, so that they
+follow summer time.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ SATURDAY = 5
 CLOCK_DAYS = 32
 LONGEST_WORK_DAYS = 45
 
-# Share of conversations by local hour and by weekday, Monday first; only the shape matters.
+# Share of conversations by local hour and by weekday, Monday first; only the ratios matter.
 _BY_HOUR: dict[Hours, tuple[list[float], list[float]]] = {
     "shop": ([0, 3, 6, 9, 12, 14, 18, 20, 22, 23], [0.35, 0.08, 0.15, 1.1, 1.6, 1.4, 1.5, 1.9, 1.2, 0.7]),
     "cafe": ([0, 4, 6, 8, 10, 12, 15, 18, 20, 23], [0.05, 0.03, 0.7, 2.1, 1.9, 2.2, 1.3, 1.0, 0.4, 0.1]),
@@ -41,7 +41,7 @@ _TEAM: dict[Hours, tuple[int, int, float, float]] = {
 
 
 class Schedule:
-    """The clock of one website."""
+    """Volume and working hours of one website."""
 
     def __init__(self, website: Website) -> None:
         """Reads timezone and habits of `website`; computes nothing yet."""
@@ -55,19 +55,19 @@ class Schedule:
         self._clocks: dict[int, tuple[Seconds, Floats]] = {}
 
     def hours(self, day: int) -> Floats:
-        """How busy each of the 24 hours of a UTC day is; 1 is the mean over a week."""
+        """Volume of each of the 24 hours of a UTC day; 1 is the mean over a week."""
         return np.array([self.volume(day * DAY + hour * HOUR + HOUR // 2) for hour in range(24)])
 
     def volume(self, instant: int) -> float:
-        """How busy the hour around `instant` is; 1 is the mean over a week."""
+        """Volume of the hour around `instant`; 1 is the mean over a week."""
         local = datetime.fromtimestamp(instant, UTC).astimezone(self._zone)
         return float(self._by_hour[local.hour] * self._by_weekday[local.weekday()])
 
     def after_work(self, start: Seconds, work_seconds: Floats) -> Seconds:
-        """When the team has done `work_seconds` of work that reached it at `start`.
+        """Instants at which the team has done `work_seconds` of work that arrived at `start`.
 
         The starts lie at most a month apart.
-        Night and weekend count little, so that a question of Friday evening is often answered on Monday.
+        Nights and weekends count little: a message of Friday evening is often answered on Monday.
         """
         if len(start) == 0:
             return start

@@ -1,4 +1,4 @@
-"""Who visits one website on one day, for how long, and what they look at. Pure.
+"""Makes the visits of one website on one day: people, durations, pages. Pure.
 
 A *newcomer* is a person on the first visit; others come back to the day they were newcomers, so that a day
 never depends on what the days before drew. A person is named by (kind, day, index among that day's newcomers).
@@ -128,7 +128,7 @@ def visits(
     person_day: Indexes,
     person_index: Indexes,
 ) -> Visits:
-    """One visit per `start`, lasting about `seconds`; now and then from another city than the person's own."""
+    """One visit per `start`, lasting about `seconds`; a few from another city than the person's own."""
     count = len(start)
     away = cities.draw(random, start % DAY // HOUR)
     is_home = (random.random(count) >= _TRAVELLING_RATIO) | (person_day == start // DAY)

@@ -1,4 +1,4 @@
-"""The six websites: how much happens on each, when, how well, and what about. Pure."""
+"""The six websites: their volume, hours, quality of support and topics. Pure."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -13,7 +13,7 @@ STEP_WIDTH_DAYS: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A habit that changes, slowly and perhaps once all at once.
+    """A quantity that changes slowly, and perhaps once in a step.
 
     Attributes:
         now: Its value at the anchor; later it stays.

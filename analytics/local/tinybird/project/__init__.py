@@ -1,1 +1,1 @@
-"""What the datafiles of a project say, as values. Runs nothing."""
+"""Reads the datafiles of a project into values. Runs nothing."""

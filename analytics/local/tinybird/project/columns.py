@@ -1,4 +1,4 @@
-"""The columns of a data source: name, type, JSON path, default. Owns the grammar inside `SCHEMA >`."""
+"""Reads the columns of a data source: name, type, JSON path, default (the grammar inside `SCHEMA >`)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Column:
 
     @property
     def may_be_absent(self) -> bool:
-        """Whether a row can do without a value: it is null then, or the default."""
+        """Whether a row may lack a value: it is null then, or the default."""
         return self.is_nullable or self.default is not None
 
 

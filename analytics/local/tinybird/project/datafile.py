@@ -1,4 +1,4 @@
-"""What a `.datasource` or `.pipe` file says, as values. Owns Tinybird's datafile syntax; runs nothing.
+"""Reads a `.datasource` or `.pipe` file (Tinybird's datafile syntax) into values. Runs nothing.
 
 Only what this stack executes is accepted: tables and endpoints. A directive that would be ignored (a connector,
 a materialization, a copy) is refused with its file and line, so that nothing behaves differently in the cloud.
@@ -87,7 +87,7 @@ class Pipe:
 
     @property
     def result_node(self) -> Node:
-        """What reading the pipe by name reads: the endpoint's node, without one the last."""
+        """The node that answers when the pipe is read by name: the endpoint's, or the last."""
         return next((node for node in self.nodes if node.name == self.endpoint), self.nodes[-1])
 
 

@@ -1,4 +1,4 @@
-"""The data sources and pipes of a Tinybird project, by name, and which role may do what with them."""
+"""The data sources and pipes of a Tinybird project, by name, with the rights of each role."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Project:
         }
 
     def name_of(self, name_or_id: str) -> str:
-        """The name of a resource that is given by its name or by the id that the API says; unknown ones as they are."""
+        """The name of a resource given by its name or id; an unknown one unchanged."""
         return self._names_by_id.get(name_or_id, name_or_id)
 
     @property
@@ -61,7 +61,7 @@ class Project:
     def may(self, role: Role, scope: Scope, name: str) -> bool:
         """Whether a role has a scope on a resource: as declared, everything for the admin, nothing on unknown names.
 
-        Who reads a data source reads its quarantine; nobody appends to a quarantine.
+        READ on a data source includes its quarantine; no role may append to a quarantine.
         """
         resource = self.pipes.get(name) or self.datasources.get(name.removesuffix(QUARANTINE))
         if resource is None or name not in self.names or (scope == "APPEND" and name not in self.datasources):

@@ -1,6 +1,6 @@
-"""The three tokens of the local stack, and which one a request carries.
+"""Makes, keeps and compares the three tokens of the local stack.
 
-Owns creating, keeping and comparing tokens. What a role may touch is declared in the datafiles (`TOKEN name READ`)
+The rights of a role are declared in the datafiles (`TOKEN name READ`)
 and decided in `analytics.local.tinybird.project.project`; this module must not know about resources.
 """
 

@@ -1,1 +1,1 @@
-"""From a pipe, or a client's SELECT, to one checked SQL text."""
+"""Turns a pipe, or a client's SELECT, into one checked SQL text."""

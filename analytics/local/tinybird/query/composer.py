@@ -2,7 +2,7 @@
 
 Templates are rendered, each node is checked, and what it reads is put in its place: another node or pipe as a
 subquery, a data source under its full name (so that no WITH clause can stand in for it). Equal texts are composed
-once. Must not know about HTTP or tokens; who may read what is asked through a function.
+once. Must not know about HTTP or tokens; rights are checked by a function that the caller passes.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Composer:
         self._texts = _Texts()
 
     def parameters(self, pipe: Pipe) -> tuple[ParameterInfo, ...]:
-        """Every parameter of a pipe and of the pipes it reads by template, first mention first, none twice."""
+        """Every parameter of a pipe's templates once, in order of first mention."""
         found: dict[str, ParameterInfo] = {}
         for node in pipe.nodes:
             template = self._templates.get((pipe.name, node.name))
@@ -211,7 +211,7 @@ class _QueryBuilder:
         return text
 
     def _visit(self, step: _Step) -> None:
-        """Renders everything that the step reads, in an order that depends on the texts alone."""
+        """Renders everything that the step reads, in an order that depends only on the texts."""
         mark = (step.pipe.name if step.pipe else "", step.name)
         if mark in self._open:
             raise RefusedSql(f"{' → '.join(name for _, name in [*self._open, mark])} reads itself")
@@ -296,7 +296,7 @@ def _check_quotes(tree: Json) -> None:
 
 
 class _Texts:
-    """The most recently composed texts, by what they were composed from; for several threads."""
+    """Thread-safe cache of recently composed texts, keyed by their source texts."""
 
     def __init__(self) -> None:
         self._texts: OrderedDict[tuple[str, ...], str] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Evaluates the expressions of a template. Python's grammar, a small part of its meaning, none of its power.
+"""Evaluates the expressions of a template: Python's grammar with few of its operations.
 
 The expression is parsed and walked; nothing is compiled or executed. No attribute but a few text methods, no
 subscript of anything but text and lists, no call of anything but the functions given. Work is bounded.
@@ -119,7 +119,7 @@ class Evaluator:
         self._work = work
 
     def value(self, node: ast.expr) -> object:
-        """What the expression gives.
+        """The value of the expression.
 
         Raises:
             PipeError: the request's values do not fit (a missing parameter, text compared with a number).

@@ -1,4 +1,4 @@
-"""The functions of the pipe language: typed parameters, columns, errors, arrays.
+"""Functions of the pipe language: typed parameters, columns, errors, arrays.
 
 One instance serves one rendering. This module must not know about SQL execution.
 """

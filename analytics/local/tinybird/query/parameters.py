@@ -1,4 +1,4 @@
-"""The values of the pipe language: what a request sent, what a typed function made of it, how it enters SQL.
+"""Values of the pipe language: parameters of a request, their typed values, their form in SQL.
 
 A value never becomes SQL text. `Binder` hands every string to ClickHouse as a query parameter and leaves a
 placeholder in the SQL; numbers of the template's own arithmetic are written as digits. This module must not know
@@ -43,7 +43,7 @@ class PipeError(ValueError):
 
 
 class Repeated(str):
-    """What a request sent for one name several times, joined by commas: the elements of an array."""
+    """Values sent several times under one name, joined by commas: the elements of an array."""
 
     __slots__ = ()
 
@@ -92,7 +92,7 @@ class Undefined:
 
 
 class Sql(str):
-    """SQL text that is safe by construction: quoted identifiers and comments, never a value."""
+    """SQL text that needs no escaping: quoted identifiers and comments, never a value."""
 
     __slots__ = ()
 
@@ -271,7 +271,7 @@ def quote_identifier(name: str) -> Sql:
 
 
 def _instant(text: str, type_: str) -> datetime | None:
-    """What a date says, without an offset in UTC; None when it is none of the type's."""
+    """The instant of a date text, UTC without an offset; None when the text is not of that type."""
     pattern = {"DateTime": _DATETIME, "DateTime64": _DATETIME64, "Date": _DATE}[type_]
     if not pattern.fullmatch(text):
         return None

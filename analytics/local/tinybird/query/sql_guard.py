@@ -91,7 +91,7 @@ class SqlGuard:
     """Parses, checks and writes SQL. One instance serves a whole process; it keeps only the names of refused functions."""
 
     def __init__(self, run: Run, resolve: Run) -> None:
-        """Takes what runs its own short queries, and what resolves a client's, which may take as long as running it."""
+        """Takes a function for the guard's own short queries, and one that resolves a client's, which may take as long as running it."""
         self._run = run
         self._resolve = resolve
         self._refused = self._refused_functions()

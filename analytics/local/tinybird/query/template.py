@@ -1,4 +1,4 @@
-"""The pipe language: SQL with `{{ }}` and `{% %}`, read by tornado's template parser, rendered without executing it.
+"""Parses and renders the pipe language: SQL with `{{ }}` and `{% %}`, read by tornado's template parser.
 
 Tinybird's language is tornado's templates with its own functions. Only tornado's parser is used here: its parts are
 walked, its compiled code never runs, so that a template has no way to Python. Owns control flow and the list of a
@@ -23,7 +23,7 @@ _LONGEST_SOURCE = 200_000
 
 
 class ParameterInfo(TypedDict, total=False):
-    """What `/v0/pipes` says of a parameter."""
+    """A parameter as `/v0/pipes` lists it."""
 
     name: str
     type: str

@@ -1,4 +1,4 @@
-"""Limits the work that the templates of one request may do. Knows nothing of the language; every part of it reports here.
+"""Limits the work that the templates of one request may do.
 
 Templates run in the server's own process, where no limit of ClickHouse reaches.
 """

@@ -1,1 +1,1 @@
-"""HTTP: addresses, who may reach them, and how answers read."""
+"""Serves HTTP: routes, access, answers."""

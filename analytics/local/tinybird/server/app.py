@@ -37,8 +37,8 @@ def create_app(
     Args:
         project_dir: Where the datafiles are.
         data_dir: Where the rows are kept.
-        tokens: What opens it.
-        limits: What one query may use.
+        tokens: The tokens it accepts.
+        limits: Limits of one query.
         web_origins: Origins of web pages, such as `http://localhost:3000`, whose scripts a browser lets read answers.
 
     Raises:
@@ -67,7 +67,7 @@ def create_app(
 
 
 def _for_web_pages(origins: Sequence[str]) -> Middleware:
-    """Says to browsers that pages of these origins may use the server; every request still needs a token."""
+    """Allows web pages of these origins (CORS); every request still needs a token."""
     return Middleware(
         CORSMiddleware,
         allow_origins=origins,

@@ -1,4 +1,4 @@
-"""What the routes share: the engine, the threads its work runs in, and who may reach which resource."""
+"""Shared by the routes: the engine, its threads, and the rights on resources."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class _Pool:
 
 
 class Backend:
-    """Blocking work runs in threads: pipes, clients' SQL and reading events in pools apart, so that none waits.
+    """Runs blocking work in threads: pipes, clients' SQL and reading events in separate pools.
 
     Attributes:
-        engine: What answers; closed with this.
-        tokens: The tokens that open it.
+        engine: Runs the work; closed with this.
+        tokens: The tokens that the server accepts.
     """
 
     def __init__(self, engine: Engine, tokens: Tokens) -> None:
@@ -58,7 +58,7 @@ class Backend:
         self._event_threads = ThreadPoolExecutor(4, thread_name_prefix="events")
 
     def close(self) -> None:
-        """Waits for running work, writes what waits, closes the tables."""
+        """Waits for running work, writes queued rows, closes the tables."""
         self._queries.close()
         self._selects.close()
         self._event_threads.shutdown()
@@ -73,7 +73,7 @@ class Backend:
         return await self._queries.run(partial(function, *arguments, **keywords))
 
     async def select(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """Runs a client's own SQL in a thread where no pipe waits for it. Raises as `query`."""
+        """Runs a client's own SQL in a thread apart from those of pipes. Raises as `query`."""
         return await self._selects.run(partial(function, *arguments, **keywords))
 
     async def read_events(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
@@ -82,7 +82,7 @@ class Backend:
         return await loop.run_in_executor(self._event_threads, partial(function, *arguments, **keywords))
 
     def role(self, request: Request) -> Role:
-        """Who asks. Raises as `role_of`."""
+        """The role of the request's token. Raises as `role_of`."""
         return role_of(request, self.tokens)
 
     def admin(self, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""What the API says about the project: data sources, pipes, tokens, jobs, the workspace. Shapes only, no decisions.
+"""Builds the API's JSON about data sources, pipes, tokens, jobs and the workspace.
 
 Field names are Tinybird's; the official command line reads them.
 """
@@ -30,7 +30,7 @@ _ALWAYS_OF_PIPE = frozenset({"id", "name", "url"})
 """Fields that `attrs` does not take away; published clients (mcp-tinybird) rely on them."""
 
 _READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
-"""What a node reads, as far as its text tells without the values of its parameters."""
+"""Names that a node reads, found in its text without the values of its parameters."""
 
 _SCOPE_TYPES = {
     ("pipe", "READ"): "PIPES:READ",
@@ -40,7 +40,7 @@ _SCOPE_TYPES = {
 
 
 def datasource_info(datasource: Datasource, sizes: dict[str, Size]) -> JsonObject:
-    """One data source with its columns and how much it holds."""
+    """One data source with its columns and sizes."""
     changed = _changed(datasource.path)
     size = sizes.get(datasource.name, Size(0, 0))
     quarantine = sizes.get(datasource.name + QUARANTINE, Size(0, 0))
@@ -124,7 +124,7 @@ def example(pipe: Pipe, composer: Composer, host: str, token: str) -> str:
 
 
 def narrowed_datasource(info: JsonObject, fields: Mapping[str, str]) -> JsonObject:
-    """The fields of a data source that `attrs` names, and those that are always told; all without `attrs`."""
+    """The fields of a data source that `attrs` names, and those that are always sent; all without `attrs`."""
     return _narrowed(info, fields.get("attrs", ""), _ALWAYS_OF_DATASOURCE)
 
 
@@ -148,7 +148,7 @@ def _narrowed(info: JsonObject, attrs: str, always: frozenset[str]) -> JsonObjec
 
 
 def import_info(job: Job) -> JsonObject:
-    """What became of a file: how many rows were stored and how many quarantined, as each client reads it."""
+    """The result of a file import: counts of stored and quarantined rows, in the fields of each client."""
     counts = {
         "lines": job.rows,
         "quarantine": job.quarantined,
@@ -166,7 +166,7 @@ def import_info(job: Job) -> JsonObject:
 
 
 def import_error(job: Job) -> str | bool:
-    """What the first version of the API says of an import with quarantined rows, in its words; False without any."""
+    """The `error` of an import with quarantined rows, as the first version of the API words it; False without any."""
     if not job.quarantined:
         return False
     found = f"{job.quarantined} {'row' if job.quarantined == 1 else 'rows'} in quarantine"
@@ -212,7 +212,7 @@ def deployment_info(started_at: datetime) -> JsonObject:
 
 
 def check_info(checked: Checked) -> JsonObject:
-    """What was found out about datafiles that are not deployed."""
+    """The result of a deployment check."""
     feedback = [] if checked.errors else [{"level": "WARNING", "resource": None, "message": CHECK_LIMITS}]
     deployment: JsonObject = {
         "id": "check",
@@ -249,7 +249,7 @@ def token_infos(project: Project, tokens: Tokens) -> list[JsonObject]:
 
 
 def workspace_info(role: Role) -> JsonObject:
-    """The one workspace, as the first version of the API tells it."""
+    """The one workspace, as the first version of the API describes it."""
     return {
         **short_workspace_info(role),
         "user_name": "local",

@@ -1,4 +1,4 @@
-"""The addresses that carry data: events in, pipes and SQL out."""
+"""Routes that carry data: events in, pipes and SQL out."""
 
 from __future__ import annotations
 

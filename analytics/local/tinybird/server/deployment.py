@@ -1,4 +1,4 @@
-"""Checks datafiles that are sent for a deployment: reads each of them as the start of the server would. Deploys nothing."""
+"""Checks datafiles that are sent for a deployment as the start of the server would. Deploys nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SUFFIXES: Final = (".datasource", ".pipe")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one file; `file` as it was sent."""
+    """An error in one file; `file` as it was sent."""
 
     file: str
     reason: str

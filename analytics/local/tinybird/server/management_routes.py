@@ -1,4 +1,4 @@
-"""The addresses about the workspace itself: jobs, tokens, deployments, regions, and the lists that are empty here."""
+"""Routes of the workspace: jobs, tokens, deployments, regions, and lists that are always empty here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_DEPLOYED = (
 
 
 class ManagementRoutes:
-    """Everything that Tinybird's own command line asks besides resources and their data."""
+    """Routes that Tinybird's command line needs besides resources and their data."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -60,7 +60,7 @@ class ManagementRoutes:
         return JSONResponse({"status": "ok"})
 
     async def jobs(self, request: Request) -> Response:
-        """The jobs that are remembered, newest first; the parameters narrow them. None belongs to a pipe."""
+        """The kept jobs, newest first, filtered by the parameters. No job belongs to a pipe."""
         self._backend.admin(request)
         fields = query_of(request)
         only(fields, {"status", "kind", "created_after", "created_before", "pipe_id", "pipe_name"})

@@ -1,4 +1,4 @@
-"""What a request sends: its body, the fields of its address and form, and which of them Tinybird itself defines.
+"""Reads a request: its body, the fields of its address and form, and Tinybird's own parameters among them.
 
 A parameter of Tinybird's own that would change the answer is honoured or refused, never ignored. Names that neither
 Tinybird nor the pipe knows are ignored, as on Tinybird.
@@ -193,7 +193,7 @@ def _decoded(body: bytes) -> str:
 
 
 def only(fields: Mapping[str, str], known: Collection[str]) -> None:
-    """Refuses a parameter that an address does not know, and one that is sent several times.
+    """Refuses a parameter that the route does not know, and one that is sent several times.
 
     Raises:
         HTTPException: 400; names the parameter.
@@ -224,7 +224,7 @@ def _repeated(name: str) -> HTTPException:
 
 
 def query_settings(fields: Mapping[str, str]) -> dict[str, str]:
-    """The ClickHouse settings that a query's parameters ask for; empty when they ask for the usual ones.
+    """The ClickHouse settings that a query's parameters set; empty for the defaults.
 
     Raises:
         HTTPException: 400 for a parameter of Tinybird's that would change the answer and is not supported.

@@ -1,4 +1,4 @@
-"""The addresses of pipes and data sources: what they are, their datafiles, and what changes their rows."""
+"""Routes of pipes and data sources: details, datafiles, and changes of their rows."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ResourceRoutes:
         ]
 
     async def pipes(self, request: Request) -> Response:
-        """Every pipe that the token may read; `attrs` and `node_attrs` name the fields to tell."""
+        """Every pipe that the token may read; `attrs` and `node_attrs` name the fields to send."""
         role, engine, fields = self._backend.role(request), self._backend.engine, query_of(request)
         only(fields, {"attrs", "node_attrs", "dependencies"})
         readable = [
@@ -92,7 +92,7 @@ class ResourceRoutes:
         return Response(address, headers={"content-type": "text/plain"})
 
     async def datasources(self, request: Request) -> Response:
-        """Every data source that the token has a scope on; `attrs` names the fields to tell."""
+        """Every data source that the token has a scope on; `attrs` names the fields to send."""
         role, engine, fields = self._backend.role(request), self._backend.engine, query_of(request)
         only(fields, {"attrs"})
         sizes = await self._backend.query(engine.sizes)
@@ -163,7 +163,7 @@ class ResourceRoutes:
         )
 
     async def _imported(self, datasource: Datasource, body: bytes, fields: dict[str, str]) -> Job:
-        """Stores a file, with bad rows in the quarantine; the job that tells how many."""
+        """Stores a file, bad rows in the quarantine; returns the job with the counts."""
         format_ = _FILE_FORMATS.get(fields.get("format", "csv"))
         if format_ is None:
             raise HTTPException(400, f"The parameter 'format' is one of {', '.join(_FILE_FORMATS)}")

@@ -1,4 +1,4 @@
-"""What every route of the server shares: who asks, how often, how errors read. No route lives here."""
+"""Shared by every route: the role of a token, rate limits, the text of errors."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ class RateLimit:
 
 
 def refusal(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The JSON that every error is."""
+    """An error as JSON."""
     return JSONResponse({"error": message}, status, headers=headers)
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
-    """The answer to an exception that a route raised; what is not known here is a 500 without details."""
+    """The answer to an exception that a route raised; an unknown exception is a 500 without details."""
     match error:
         case HTTPException():
             if error.detail in _OF_THE_ROUTER:

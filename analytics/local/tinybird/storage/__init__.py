@@ -1,1 +1,1 @@
-"""Rows on disk: from what a request appends to ClickHouse's tables."""
+"""Stores rows: from the body of a request to ClickHouse's tables."""

@@ -1,4 +1,4 @@
-"""Writes rows to ClickHouse from one thread, what several requests sent at once in one insert.
+"""Writes rows to ClickHouse from one thread; rows of several requests go in one insert.
 
 Many small requests would otherwise make a part each. A row is written, or quarantined, within a tenth of a second;
 `close` writes what is left.
@@ -30,12 +30,12 @@ _FAILURES = (QueryError, UnicodeEncodeError, DirectoryUnusable, MemoryError)
 
 
 class Busy(Exception):
-    """More rows wait than should be held in memory; the sender is to come back."""
+    """Too many rows wait in memory; the sender has to try again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of a request's rows; `malformed_rows` are the quarantined ones that could not be read at all."""
+    """Counts of a request's rows; `malformed_rows` are the quarantined ones that could not be read at all."""
 
     successful_rows: int
     quarantined_rows: int
@@ -63,7 +63,7 @@ class Appender:
         self._thread.start()
 
     def add(self, datasource: Datasource, reader: RowReader, batch: Batch, import_id: str) -> Future[Counts]:
-        """Queues a request's rows; the future tells when they are stored, and how many were refused.
+        """Queues a request's rows; the future gives the counts once they are stored.
 
         Raises:
             Busy: too many rows wait already.
@@ -84,7 +84,7 @@ class Appender:
         mark.result()
 
     def close(self) -> None:
-        """Writes everything that waits, then stops."""
+        """Writes all queued rows, then stops."""
         self._queue.put(None)
         self._thread.join()
 
@@ -149,7 +149,7 @@ class Appender:
         return works
 
     def _insert_what_fits(self, work: _Work, rows: list[list[Value]]) -> list[Refusal]:
-        """Inserts the rows; those that ClickHouse turns down, found by halving, come back."""
+        """Inserts the rows; returns those that ClickHouse refuses, found by halving."""
         try:
             self._insert(work.datasource, rows)
         except _FAILURES as error:
@@ -197,5 +197,5 @@ class Appender:
 
 
 def _is_in_the_rows(error: Exception) -> bool:
-    """Whether other rows beside the one that caused it could be stored; not so when ClickHouse itself failed."""
+    """Whether the error is one of a row, so that other rows can be stored; False when ClickHouse itself failed."""
     return isinstance(error, UnicodeEncodeError) or (isinstance(error, QueryError) and error.status == 400)

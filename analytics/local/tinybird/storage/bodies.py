@@ -1,4 +1,4 @@
-"""From the bytes of a request that appends JSON to the values in it. Owns reading JSON and how much one request may hold.
+"""Reads the JSON values of an append request, within the limits of one request.
 
 A few bytes of JSON can stand for a hundred times as much memory, so what a body holds is counted before it is read.
 """
@@ -40,7 +40,7 @@ class TooManyRows(QueryError):
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Stands for a line that is no JSON."""
+    """Marks a line that is no JSON."""
 
     reason: str
 

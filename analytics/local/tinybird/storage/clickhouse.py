@@ -1,6 +1,6 @@
 """Embedded ClickHouse: sessions, limits, errors. Owns every call into chDB; must not know about Tinybird.
 
-Facts about chDB 4 that shape this module (each has a test):
+Facts about chDB 4 behind the design of this module (each has a test):
 
 - Sessions on one directory share one server and run side by side; one session runs one query at a time.
 - After a failed query its session hands the rows already produced to the *next* query. So a session that failed
@@ -190,7 +190,7 @@ class Readers:
         return self.submit(sql, parameters, format_, settings).result()
 
     def close(self) -> None:
-        """Drops what waits, waits for what runs."""
+        """Drops queued queries, waits for running ones."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, sql: str, parameters: dict[str, str], format_: str, settings: dict[str, str]) -> bytes:

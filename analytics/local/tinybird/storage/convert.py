@@ -1,4 +1,4 @@
-"""JSON values as ClickHouse takes them, type by type. A value that does not fit raises `UNFIT`; nothing is guessed.
+"""Converts JSON values to those that ClickHouse reads, type by type; a value that does not fit raises `UNFIT`.
 
 Text is never taken for a number, as on Tinybird; numbers and objects are taken for text.
 """
@@ -48,7 +48,7 @@ def as_text(value: Value) -> str | None:
 
 
 def converter(type_: str) -> Callable[[Value], Value]:
-    """What turns a JSON value into what ClickHouse reads for `type_`, or raises one of `UNFIT`.
+    """A function that converts a JSON value to what ClickHouse reads for `type_`, or raises one of `UNFIT`.
 
     Args:
         type_: A type without `Nullable` and `LowCardinality`.

@@ -1,4 +1,4 @@
-"""Jobs: deletes, run one at a time, and imports, already done. Remembered while the server runs."""
+"""Runs deletes one at a time, and keeps them and finished imports as jobs until the server stops."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class JobRunning(Exception):
 
 @dataclass(slots=True)
 class Job:
-    """One delete or import: of what, and how far it is. Times are UTC.
+    """One delete or import and its state. Times are UTC.
 
     Attributes:
         condition: Which rows a delete removes; empty for an import.
@@ -50,7 +50,7 @@ class Jobs:
     """Starts and remembers jobs."""
 
     def __init__(self, delete: Callable[[str, str], int]) -> None:
-        """Takes what deletes: (data source, checked condition) → number of rows deleted."""
+        """Takes a function that deletes: (data source, checked condition) → number of rows deleted."""
         self._delete = delete
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()

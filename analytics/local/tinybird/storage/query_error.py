@@ -1,4 +1,4 @@
-"""What ClickHouse says when it refuses or gives up, and whose fault that is. Runs nothing.
+"""Errors of ClickHouse: their text, HTTP status, and whether the client or the server is at fault.
 
 ClickHouse has a thousand errors; those that another query would fix are known by their names, everything else is the
 server's own failure. Of such a failure only the name leaves this process, because its message may name local files.
@@ -39,7 +39,7 @@ _CLIENTS: Final = re.compile(
 
 
 class QueryError(Exception):
-    """ClickHouse refused or gave up.
+    """ClickHouse refused a query or could not finish it.
 
     Attributes:
         code: ClickHouse's error code; 0 when it gave none.
@@ -70,7 +70,7 @@ class QueryError(Exception):
         return cls(message[:_LONGEST], code, status)
 
     def without_query(self, arguments: Mapping[str, str]) -> QueryError:
-        """The same error without the SQL that ClickHouse quotes, and with the parameter whose value it complains of.
+        """The same error without the SQL that ClickHouse quotes, and with the parameter whose value is at fault.
 
         >>> error = QueryError("Cannot load time zone Mars/X: In scope SELECT 1", 36, 400)
         >>> str(error.without_query({"timezone": "Mars/X"}))

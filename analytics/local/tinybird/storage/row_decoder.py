@@ -1,7 +1,7 @@
-"""What the events of a data source usually look like, so that they are read at once with little left to check.
+"""Decodes the usual events of a data source in one call; the fast path of `rows`.
 
-Only the short way: it refuses nothing. Events that look otherwise, with a value of another type or without one that is
-needed, cannot be read here, and `rows` judges them one by one.
+It refuses nothing: when an event has a value of another type or lacks a needed one, the call fails and `rows` checks the
+events one by one.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _NEVER_IN_A_KEY: Final = {'"', "\\"}
 
 
 class RowDecoder:
-    """The usual events of columns that each have a key of their own.
+    """Decodes events of columns that each have a key of their own.
 
     Attributes:
         keys: The keys, in column order.
-        conversions: Positions of values that are to be converted, and what does that or raises `UNFIT`.
+        conversions: Positions of values to convert, with a function that converts or raises `UNFIT`.
     """
 
     def __init__(self, columns: tuple[Column, ...]) -> None:
@@ -65,7 +65,7 @@ class RowDecoder:
         """The events of a JSON array, as structs with a value for each column.
 
         Raises:
-            ValueError: it is no JSON array, or one of its elements looks otherwise.
+            ValueError: it is no JSON array, or one of its elements does not fit.
             RecursionError: a value is nested too deeply.
         """
         events: list[object] = self._decoder.decode(array)
@@ -73,7 +73,7 @@ class RowDecoder:
 
 
 def row_decoder(columns: tuple[Column, ...]) -> RowDecoder | None:
-    """The usual shape; None when columns lie inside others or share a key, or a key is odd."""
+    """The decoder; None when columns are nested or share a key, or a key needs escaping."""
     keys = {column.json_path[0] for column in columns if len(column.json_path) == 1}
     is_odd = any(not key.isprintable() or _NEVER_IN_A_KEY & set(key) for key in keys)
     return None if is_odd or len(keys) < len(columns) else RowDecoder(columns)

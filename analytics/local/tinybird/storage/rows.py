@@ -1,4 +1,4 @@
-"""From what a request appends to rows that fit a data source, and to those that do not, with the reason.
+"""Turns the body of an append request into rows of a data source, and refusals with their reasons.
 
 Owns checking types; runs no SQL. A row never takes another one down: whatever is wrong with it is
 written beside it for the quarantine.
@@ -25,7 +25,7 @@ _EXCERPT_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A row for the quarantine: what is wrong per column, and the row's values as text by column."""
+    """A row for the quarantine: the error per column, and the row's values as text by column."""
 
     columns: tuple[str, ...]
     reasons: tuple[str, ...]
@@ -34,7 +34,7 @@ class Refusal:
 
 @dataclass(slots=True)
 class Batch:
-    """What one request holds: rows in column order, ready for ClickHouse, and refusals.
+    """The rows of one request: in column order, ready for ClickHouse, and refusals.
 
     Attributes:
         malformed_rows: How many of the refusals are lines that could not be read at all.
@@ -97,7 +97,7 @@ class RowReader:
         return events_of(body, format_, self._read_array)
 
     def refuse(self, row: list[Value], reason: str) -> Refusal:
-        """A row that ClickHouse itself turned down."""
+        """The refusal of a row that ClickHouse itself refused."""
         return Refusal(("",), (reason,), tuple(as_text(value) for value in row))
 
     def _add(self, decoder: RowDecoder, events: list[Any], batch: Batch) -> None:
@@ -114,7 +114,7 @@ class RowReader:
                 rows.append(row)
 
     def _judge(self, event: Value, batch: Batch) -> None:
-        """Adds one event, or what is wrong with each of its values."""
+        """Adds one event, or a refusal with the error of each value."""
         if type(event) is not dict:
             batch.malformed_rows += 1
             batch.refuse(self._malformed(event))

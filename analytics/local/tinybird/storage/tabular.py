@@ -1,4 +1,4 @@
-"""From a CSV or Parquet file to events, as if its rows had been sent as JSON. Runs no SQL and refuses no single value.
+"""Reads a CSV or Parquet file into events, as if its rows had been sent as JSON. Refuses no single value.
 
 Text in CSV becomes a JSON value by the type of its column; what does not look like one stays text, for `rows` to judge.
 """
@@ -140,7 +140,7 @@ def _event(row: dict[str, str | None], plan: list[tuple[str, tuple[str, ...], st
 
 
 def _place(event: dict[str, object], path: tuple[str, ...], value: object) -> None:
-    """Puts a value where its column's JSON path finds it."""
+    """Stores a value at its column's JSON path."""
     step, rest = path[0], path[1:]
     if not rest or rest == (EACH,):
         event[step] = value
@@ -178,7 +178,7 @@ def _value(text: str, type_: str) -> object:
 
 
 def _array(text: str) -> object:
-    r"""An array as JSON has it or as ClickHouse exports it to CSV; the text itself when it is none.
+    r"""An array written as JSON or as ClickHouse exports it to CSV; the text itself when it is none.
 
     >>> _array('["a", 1]'), _array("['it\\'s', 1]"), _array("a,b")
     (['a', 1], ["it's", 1], 'a,b')
@@ -220,7 +220,7 @@ def events_of_parquet(body: bytes) -> Iterator[list[object]]:
 
 
 def _json(value: object) -> object:
-    """A Parquet value as JSON has it: times and decimals as text, bytes as the text that they hold."""
+    """A Parquet value as a JSON value: times and decimals as text, bytes decoded to text."""
     match value:
         case dict():
             return {str(key): _json(inner) for key, inner in value.items()}
