@@ -18,7 +18,7 @@ from pages.components.panels import source_health as health
 from pages.components.panels import website_health
 
 page = begin.begin_page("Data health", has_range=False)
-viewer, zone = page.view.viewer, page.timezone
+viewer, zone = page.view.asked.viewer, page.timezone
 health.require_staff(viewer)
 last_30_days = page.today[0] - timedelta(days=29), page.today[1]
 COUNT_SECONDS, SOURCE_SECONDS = (
@@ -55,7 +55,7 @@ def draw_flow() -> None:
     """Newest event and volume per event type."""
     with panel("flow", "Events by type", border=False):
         now = datetime.now(UTC)
-        reading = cached.event_flow(viewer, page.website.id, zone, now)
+        reading = cached.event_flow(page.view, now)
         note_staleness(reading, zone)
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
@@ -101,9 +101,7 @@ CARDS: dict[str, Callable[[datetime], None]] = {
     "tinybird": lambda now: health.draw_source(cached.source_health(viewer, "tinybird", now), zone),
     "postgres": lambda now: health.draw_source(cached.source_health(viewer, "postgres", now), zone),
     "stopped": lambda now: website_health.draw_card(cached.website_states(viewer, now), zone),
-    "newest": lambda now: health.draw_newest(
-        cached.event_flow(viewer, page.website.id, zone, now), now, zone
-    ),
+    "newest": lambda now: health.draw_newest(cached.event_flow(page.view, now), now, zone),
     "quarantine-card": lambda now: health.draw_quarantine_card(cached.quarantine(viewer, now), zone),
 }
 grid = st.grid(6, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="health-cards")

@@ -25,7 +25,7 @@ page = begin.begin_page("Live", has_range=False, has_age=False)
 notices: list[str] = []
 is_wall = wall.is_on(notices)
 chosen = url_state.read("place", None, Cell.parse, notices)
-refresh = cached.live_refresh_seconds(page.view.now)
+refresh = cached.live_refresh_seconds(page.resolved.now)
 every = None if tab_visibility.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
 with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):
     minutes = visitors.window_switch(notices)
@@ -36,27 +36,27 @@ url_state.show(() if is_wall else notices)
 @st.fragment(run_every=every)
 def draw_live() -> None:
     """Globe, count, last half hour and list; where the first read fails, one message stands for all."""
-    now, viewer, website = datetime.now(UTC), page.view.viewer, page.website.id
+    now = datetime.now(UTC)
     place = url_state.read("place", None, Cell.parse, [])
     with panel("live", border=False):
-        seen = cached.visitor_clusters(viewer, website, minutes, now)
-        present = cached.right_now(viewer, website, now, minutes)
+        seen = cached.visitor_clusters(page.view, minutes, now)
+        present = cached.right_now(page.view, now, minutes)
         left, right = st.columns([6, 5], gap="xsmall", border=True)
         with left:
             note_staleness(seen, page.timezone)
-            draw_globe(seen.value, now, place, key=f"globe-{website}", colours=palette())
+            draw_globe(seen.value, now, place, key=f"globe-{page.website.id}", colours=palette())
             visitors.draw_unplaced(present.value)
             words = visitors.in_words(present.value, minutes)
             export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:
             visitors.draw_count(present.value, minutes)
             with panel("activity", border=False):
-                activity = cached.visitor_activity(viewer, website, now)
+                activity = cached.visitor_activity(page.view, now)
                 timeseries.draw_minutes(activity.value, key="minutes")
                 note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
                 name, title = "visitors-by-minute", "Visitors per minute"
-                export.offer(page.at(now), name, visitor_minutes, chart=title, days=days)
+                export.offer(page, name, visitor_minutes, chart=title, days=days, now=now)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -65,13 +65,13 @@ def draw_live() -> None:
 def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
     """The visitors, newest first, those of the chosen place where there is one."""
     with panel("visitors", border=False):
-        reading = cached.active_visitors(page.view.viewer, page.website.id, minutes, now, place)
+        reading = cached.active_visitors(page.view, minutes, now, place)
         note_staleness(reading, page.timezone)
         if len(reading.value):
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
             asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
-            export.offer(page.at(now), "live-visitors", live_visitors, *asked, only=only, days=days)
+            export.offer(page, "live-visitors", live_visitors, *asked, only=only, days=days, now=now)
         elif place:
             empty("Nobody there now", "Take the filter away to see everybody.")
         else:
@@ -87,21 +87,23 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
 @st.fragment(run_every=every)
 def draw_wall() -> None:
     """The same for a screen that nobody sits at: dark, large, slow, with today's numbers."""
-    now, viewer, website = datetime.now(UTC), page.view.viewer, page.website.id
+    now = datetime.now(UTC)
     with panel("wall", border=False):
-        seen = cached.visitor_clusters(viewer, website, minutes, now)
-        present = cached.right_now(viewer, website, now, minutes)
+        seen = cached.visitor_clusters(page.view, minutes, now)
+        present = cached.right_now(page.view, now, minutes)
         left, right = st.columns([3, 2], gap="large")
         with left:
             dark = palette(is_dark=True)
-            draw_globe(seen.value, now, None, key=f"wall-{website}", colours=dark, clock=page.timezone)
+            draw_globe(
+                seen.value, now, None, key=f"wall-{page.website.id}", colours=dark, clock=page.timezone
+            )
         with right:
             with panel("wall-now", border=False):
-                activity = cached.visitor_activity(viewer, website, now).value
+                activity = cached.visitor_activity(page.view, now).value
                 wall.draw_present(page.website.name, present.value, minutes, activity)
                 wall.draw_places(present.value)
             with panel("wall-kpis", border=False):
-                wall.draw_kpis(cached.kpis(page.view.of_today(now)).value)
+                wall.draw_kpis(cached.kpis(cached.open_view(page.view.asked.of_today(now))).value)
             visitors.draw_age(seen, page.timezone, begin.refresh_sentence(every))
 
 

@@ -94,12 +94,12 @@ def draw_funnel() -> None:
             empty("No conversations started", "Choose a longer range.", page.longer)
 
 
-@st.fragment(parallel=True, run_every=cached.live_refresh_seconds(page.view.now))
+@st.fragment(parallel=True, run_every=cached.live_refresh_seconds(resolved.now))
 def draw_right_now() -> None:
     """Visitors of the last five minutes, and the way to Live."""
     now = datetime.now(UTC)
     with panel("right-now"), st.container(horizontal=True, vertical_alignment="center"):
-        reading = cached.right_now(page.view.viewer, page.website.id, now)
+        reading = cached.right_now(page.view, now)
         places = [
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
         ]

@@ -1,9 +1,9 @@
 """The cached module: what pages call, one function per thing a page shows.
 
-Every function takes the viewer, the website and what is looked at. It checks access and clamps to the tier itself,
-then calls an inner cached function whose parameters are its whole key: two viewers of one website share an entry,
-two periods never do. Failures are raised, never cached; the last good value is kept beside the cache and comes
-back marked stale.
+A page opens its view once (`open_view`: access checked, dates clamped to the tier) and hands it to every function that
+reads a website. The function checks access again, then calls an inner cached function whose parameters are its whole
+key: two viewers of one website share an entry, two periods never do. Failures are raised, never cached; the last good
+value is kept beside the cache and comes back marked stale.
 """
 
 from analytics.cached.access import (
@@ -13,8 +13,6 @@ from analytics.cached.access import (
     has_changed,
     identity_of,
     is_demo,
-    opened,
-    resolve_view,
     viewer_for,
     websites,
     websites_anew,
@@ -58,6 +56,7 @@ from analytics.cached.satisfaction import (
     satisfaction_attribution,
     satisfaction_distributions,
 )
+from analytics.cached.view import OpenedView, open_view
 from analytics.cached.visitors import (
     LISTED_VALUES,
     every_visitor_value,
@@ -80,6 +79,7 @@ __all__ = [
     "Kpi",
     "KpiBoard",
     "KpiKey",
+    "OpenedView",
     "Question",
     "Reading",
     "ResolvedView",
@@ -118,10 +118,9 @@ __all__ = [
     "live_refresh_seconds",
     "measured",
     "newest_event",
-    "opened",
+    "open_view",
     "quarantine",
     "query_use",
-    "resolve_view",
     "right_now",
     "satisfaction_attribution",
     "satisfaction_distributions",

@@ -1,4 +1,4 @@
-"""Who looks, at which websites, and what their view means in dates."""
+"""Who looks, and at which websites."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from analytics.cached.reading import (
 )
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.readings import Answer
-from analytics.scope import access, views
+from analytics.scope import access
 from analytics.scope.access import OwnedWebsite, User, Viewer, Website
 from analytics.scope.identity import Identity, identity_from_claims
-from analytics.scope.views import ResolvedView, View
 from analytics.scope.weeks import WeekStart
 from analytics.settings import load_settings, product_link
 from analytics.settings.demo_mode import require_listening_here
@@ -200,26 +199,6 @@ def week_start() -> WeekStart:
         ConfigError: The environment is not complete.
     """
     return load_settings().week_start
-
-
-def resolve_view(view: View) -> ResolvedView:
-    """The dates that the view's panels read and show. Call it once for the header.
-
-    Raises:
-        AccessDenied: The website is not the viewer's, or not there.
-        SourceError: Postgres is down.
-    """
-    return views.resolve(view, opened(view.viewer, view.website_id, view.now), week_start())
-
-
-def opened(viewer: Viewer, website_id: str, now: datetime) -> Website:
-    """The website, after the check that the viewer may open it.
-
-    Raises:
-        AccessDenied: It is not the viewer's, or not there.
-        SourceError: Postgres is down.
-    """
-    return access.website_for(websites(viewer, now), website_id)
 
 
 @st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=MAX_ENTRIES)

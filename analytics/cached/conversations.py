@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from analytics import sources
-from analytics.cached.access import resolve_view
 from analytics.cached.overview import inbox_analytics_of, kpi_timeseries_of
 from analytics.cached.reading import (
     KPI_TTL,
@@ -17,6 +16,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
 from analytics.errors import SourceError
 from analytics.kpis import conversation_breakdown as conversations
@@ -24,14 +24,14 @@ from analytics.kpis import timeseries
 from analytics.kpis.conversation_breakdown import Escalations, Listing, Ratings
 from analytics.readings import Answer, Reading
 from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
-from analytics.scope.views import ResolvedView, View
+from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Offsets
 
 LAST_PAGE: Final = 40_000
 """No list is longer: the pipe skips at most a million rows."""
 
 
-def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataFrame]:
+def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
     """Conversations of the period by dimension and key; no rows when there is none.
 
     Columns:
@@ -51,7 +51,7 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
 
     Source: `conversation_breakdown`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     bounds, offsets = _period(resolved)
     question = resolved.question("conversation_breakdown", resolved.conversations), selection
     return last_good.read(
@@ -59,7 +59,7 @@ def conversation_breakdown(view: View, selection: Selection) -> Reading[pd.DataF
     )
 
 
-def conversation_breakdown_before(view: View, selection: Selection) -> Reading[pd.DataFrame] | None:
+def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame] | None:
     """The same for the period before; None where conversations are not compared: nothing of it is read then.
 
     Args:
@@ -72,7 +72,7 @@ def conversation_breakdown_before(view: View, selection: Selection) -> Reading[p
 
     Source: `conversation_breakdown`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     if resolved.before is None:
         return None
     bounds, offsets = Bounds.of(resolved.before, None), Offsets.of(resolved.before)
@@ -82,7 +82,7 @@ def conversation_breakdown_before(view: View, selection: Selection) -> Reading[p
     )
 
 
-def conversation_timeseries(view: View, selection: Selection) -> Reading[pd.DataFrame]:
+def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
     """Counts and times of the conversations selected, over time: one row per (period, bucket), sorted by both.
 
     Columns: those of `kpi_timeseries` without satisfaction and visitors. An empty period has no rows.
@@ -97,7 +97,7 @@ def conversation_timeseries(view: View, selection: Selection) -> Reading[pd.Data
 
     Source: `kpi_timeseries`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     rows = kpi_timeseries_of(resolved, selection)
     if isinstance(rows, SourceError):
         raise rows
@@ -108,7 +108,7 @@ def conversation_timeseries(view: View, selection: Selection) -> Reading[pd.Data
 
 
 def conversation_list(
-    view: View, selection: Selection, page: int, sort: Sort = DEFAULT_SORT
+    view: OpenedView, selection: Selection, page: int, sort: Sort = DEFAULT_SORT
 ) -> Reading[Listing]:
     """One page of the conversations with an event in the period, in an order that has no ties.
 
@@ -144,7 +144,7 @@ def conversation_list(
 
     Source: `conversation_list`, and Postgres `conversation`, `visitor`, `feedback`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     page = min(max(page, 1), LAST_PAGE)
     ratings = _ratings(resolved) if sort == "lowest_rating" else None
     if isinstance(ratings, SourceError):
@@ -171,7 +171,7 @@ def conversation_list(
     )
 
 
-def every_conversation(view: View, selection: Selection, sort: Sort = DEFAULT_SORT) -> Whole:
+def every_conversation(view: OpenedView, selection: Selection, sort: Sort = DEFAULT_SORT) -> Whole:
     """All conversations with an event in the period, for a file; rows and order as `conversation_list`.
 
     Args:
@@ -185,7 +185,7 @@ def every_conversation(view: View, selection: Selection, sort: Sort = DEFAULT_SO
 
     Source: `conversation_list`, and Postgres `conversation`, `visitor`, `feedback`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     bounds, zone = _period(resolved)
     ratings = _ratings(resolved) if sort == "lowest_rating" else None
     if isinstance(ratings, SourceError):
@@ -212,7 +212,7 @@ def every_conversation(view: View, selection: Selection, sort: Sort = DEFAULT_SO
     return mapped(whole(ask, "conversation_id"), listed)
 
 
-def escalations(view: View) -> Reading[Escalations]:
+def escalations(view: OpenedView) -> Reading[Escalations]:
     """How many conversations of the period were escalated, and whether that changed. Shares the read of `kpis`.
 
     Raises:
@@ -221,7 +221,7 @@ def escalations(view: View) -> Reading[Escalations]:
 
     Source: `inbox_analytics`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     totals = inbox_analytics_of(resolved)
     if isinstance(totals, SourceError):
         raise totals

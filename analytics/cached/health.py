@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics import schemas, sources
-from analytics.cached.access import opened, staff, websites
+from analytics.cached.access import staff, websites
 from analytics.cached.reading import (
     FRESHNESS_TTL,
     KPI_TTL,
@@ -21,6 +21,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.errors import Source, SourceError
 from analytics.health import source_health as health
@@ -40,7 +41,7 @@ PROBE_TTL: Final = timedelta(seconds=30)
 """How long a check of a source is shared by everybody who looks. It costs no query of the plan."""
 
 
-def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[datetime | None]:
+def newest_event(view: OpenedView, now: datetime) -> Reading[datetime | None]:
     """When the newest event of any kind happened, UTC; None when there was none in the last 30 days.
 
     Raises:
@@ -49,7 +50,7 @@ def newest_event(viewer: Viewer, website_id: str, now: datetime) -> Reading[date
 
     Source: `data_freshness`.
     """
-    opened(viewer, website_id, now)
+    website_id = readable(view, now).website.id
     seen = last_good.read(("data_freshness", website_id), lambda: _data_freshness(website_id))
     newest = seen.value["newest_event"].max()
     value = None if pd.isna(newest) else newest.to_pydatetime()
@@ -92,15 +93,13 @@ def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[Sour
     return Reading(health.source_health(connections().probes.note(probe)), probe.at)
 
 
-def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) -> Reading[pd.DataFrame]:
+def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     """What flows into a website's data: one row per data source and event type; columns as `health.event_flow`.
 
     Without the volume the ages still stand: no days, no verdict, and `failures` says why.
 
     Args:
-        viewer: Staff.
-        website_id: The website.
-        timezone: IANA name; its clock sets the days.
+        view: The website, who looks, and the timezone whose days are counted; the viewer must be staff.
         now: Whether the viewer may look depends on it.
 
     Raises:
@@ -109,11 +108,12 @@ def event_flow(viewer: Viewer, website_id: str, timezone: str, now: datetime) ->
 
     Source: `data_freshness`, `event_volume`.
     """
-    _opened_by_staff(viewer, website_id, now)
+    staff(view.asked.viewer, now)
+    website_id, zone = readable(view, now).website.id, view.resolved.conversations.timezone
     with ThreadPoolExecutor(max_workers=2) as pool:
         fresh = pool.submit(attempt, ("data_freshness", website_id), _data_freshness, website_id)
-        days = clock.day_starts(now, VOLUME_DAYS, clock.parse_timezone(timezone))
-        question = ("event_volume", website_id, timezone)
+        days = clock.day_starts(now, VOLUME_DAYS, zone)
+        question = ("event_volume", website_id, zone.key)
         volume = pool.submit(attempt, question, _event_volume, website_id, clock.unix_seconds(days))
     seen, counted = fresh.result(), volume.result()
     if isinstance(seen, SourceError):
@@ -223,11 +223,6 @@ def _checked(reading: Reading[T]) -> Reading[T]:
     """A reading of Tinybird, stale as soon as a later check of Tinybird failed: a cached value may be minutes older."""
     failure = connections().probes.failure("tinybird", reading.as_of)
     return reading if failure is None else replace(reading, is_stale=True, stale_reason=failure)
-
-
-def _opened_by_staff(viewer: Viewer, website_id: str, now: datetime) -> None:
-    staff(viewer, now)
-    opened(viewer, website_id, now)
 
 
 @st.cache_data(show_spinner=False, ttl=PROBE_TTL, max_entries=MAX_ENTRIES)

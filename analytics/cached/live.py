@@ -9,34 +9,32 @@ import pandas as pd
 import streamlit as st
 
 from analytics import sources
-from analytics.cached.access import opened
 from analytics.cached.reading import (
     LIVE_TTL,
     MAX_ENTRIES,
     connections,
     last_good,
 )
+from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.geo import cells, live_visitors
 from analytics.geo.cells import Cell
 from analytics.geo.live_visitors import RightNow
 from analytics.readings import Answer, Reading
-from analytics.scope.access import Viewer
 
 LISTED_VISITORS: Final = sources.ACTIVE_VISITORS_LIMIT
 """How many visitors a list holds."""
 
 
 def active_visitors(
-    viewer: Viewer, website_id: str, minutes: int, now: datetime, place: Cell | None = None
+    view: OpenedView, minutes: int, now: datetime, place: Cell | None = None
 ) -> Reading[pd.DataFrame]:
     """Visitors seen in the last minutes: one row per visitor, newest first; no rows when nobody was.
 
     It holds the newest `LISTED_VISITORS` of them; `right_now` says how many there are.
 
     Args:
-        viewer: Who looks.
-        website_id: The website.
+        view: The website, and who looks.
         minutes: Length of the window that ends now.
         now: An aware instant.
         place: Only visitors in this cell, by the place that `visitor_locations` counts them at; None for all.
@@ -52,7 +50,7 @@ def active_visitors(
 
     Source: `active_visitors`.
     """
-    opened(viewer, website_id, now)
+    website_id = readable(view, now).website.id
     tick = connections().budget.live_tick(now)
     bounds = place.bounds if place else None
     return last_good.read(
@@ -61,9 +59,7 @@ def active_visitors(
     )
 
 
-def every_active_visitor(
-    viewer: Viewer, website_id: str, minutes: int, now: datetime, place: Cell | None = None
-) -> Whole:
+def every_active_visitor(view: OpenedView, minutes: int, now: datetime, place: Cell | None = None) -> Whole:
     """All visitors seen in the last minutes, newest first, for a file; as `active_visitors`, which it is while it has all.
 
     Raises:
@@ -72,16 +68,16 @@ def every_active_visitor(
 
     Source: `active_visitors`.
     """
-    rows = active_visitors(viewer, website_id, minutes, now, place).value
+    rows = active_visitors(view, minutes, now, place).value
     if len(rows) >= LISTED_VISITORS:
         bounds = place.bounds if place else None
         rows = sources.active_visitors(
-            connections().tinybird, website_id, minutes, bounds, limit=ROW_LIMIT
+            connections().tinybird, view.asked.website_id, minutes, bounds, limit=ROW_LIMIT
         ).value
     return at_once(rows)
 
 
-def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
+def visitor_locations(view: OpenedView, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
     """Visitors of the last minutes by place: one row per place, most visitors first; no rows when nobody was seen.
 
     Visitors without a place are one row of their own, so that the column always adds up to everybody.
@@ -97,14 +93,14 @@ def visitor_locations(viewer: Viewer, website_id: str, minutes: int, now: dateti
 
     Source: `visitor_locations`.
     """
-    opened(viewer, website_id, now)
+    website_id = readable(view, now).website.id
     tick = connections().budget.live_tick(now)
     return last_good.read(
         ("visitor_locations", website_id, minutes), lambda: _visitor_locations(website_id, minutes, tick)
     )
 
 
-def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[pd.DataFrame]:
+def visitor_activity(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     """Visitors minute by minute: one row per minute of the last 30, oldest first, zero-filled.
 
     Columns:
@@ -118,12 +114,12 @@ def visitor_activity(viewer: Viewer, website_id: str, now: datetime) -> Reading[
 
     Source: `visitor_activity`.
     """
-    opened(viewer, website_id, now)
+    website_id = readable(view, now).website.id
     tick = connections().budget.live_tick(now)
     return last_good.read(("visitor_activity", website_id), lambda: _visitor_activity(website_id, tick))
 
 
-def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) -> Reading[RightNow]:
+def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[RightNow]:
     """How many visitors are on the website, and where most of them are. Shares the read of `visitor_locations`.
 
     Raises:
@@ -132,13 +128,11 @@ def right_now(viewer: Viewer, website_id: str, now: datetime, minutes: int = 5) 
 
     Source: `visitor_locations`.
     """
-    seen = visitor_locations(viewer, website_id, minutes, now)
+    seen = visitor_locations(view, minutes, now)
     return seen.with_value(live_visitors.right_now(seen.value))
 
 
-def visitor_clusters(
-    viewer: Viewer, website_id: str, minutes: int, now: datetime
-) -> Reading[tuple[pd.DataFrame, ...]]:
+def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[tuple[pd.DataFrame, ...]]:
     """Visitors by place for the globe, clustered for each of `places.LEVELS`, farthest view first.
 
     Every level holds everybody who has a place; columns as `places.clusters`. Shares the read of `visitor_locations`.
@@ -149,7 +143,7 @@ def visitor_clusters(
 
     Source: `visitor_locations`.
     """
-    opened(viewer, website_id, now)
+    website_id = readable(view, now).website.id
     tick = connections().budget.live_tick(now)
     return last_good.read(
         ("visitor_clusters", website_id, minutes), lambda: _visitor_clusters(website_id, minutes, tick)

@@ -10,7 +10,6 @@ import pandas as pd
 import streamlit as st
 
 from analytics import sources
-from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
@@ -18,6 +17,7 @@ from analytics.cached.reading import (
     connections,
     last_good,
 )
+from analytics.cached.view import OpenedView, readable
 from analytics.errors import SourceError
 from analytics.kpis import timeseries
 from analytics.kpis.board import board
@@ -26,11 +26,11 @@ from analytics.kpis.metrics import KpiBoard, KpiKey
 from analytics.kpis.totals import ConversationPeriods, VisitorPeriods
 from analytics.readings import Answer, Reading
 from analytics.scope.selection import EVERYTHING, Selection
-from analytics.scope.views import ResolvedView, View
+from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Buckets, Offsets
 
 
-def kpis(view: View) -> Reading[KpiBoard]:
+def kpis(view: OpenedView) -> Reading[KpiBoard]:
     """The KPI cards, the funnel and the satisfaction index of a view.
 
     The sources are read side by side. One that fails without a last good value takes down its own cards, which are
@@ -40,7 +40,7 @@ def kpis(view: View) -> Reading[KpiBoard]:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Nothing could be read.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
     visitors = series = None
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -76,7 +76,7 @@ LEFT_OUT_EVENTS: Final[dict[KpiKey, frozenset[str]]] = {
 """The events that make a KPI; unique visitors rest on no conversation."""
 
 
-def left_out(view: View) -> Reading[dict[KpiKey, int]]:
+def left_out(view: OpenedView) -> Reading[dict[KpiKey, int]]:
     """How many of the conversations behind each KPI of the period are deleted, or of a deleted or test visitor.
 
     They are in the number until `sync` removes them. Read for who asks: a query to each source.
@@ -87,7 +87,7 @@ def left_out(view: View) -> Reading[dict[KpiKey, int]]:
 
     Source: Postgres `conversation`, `visitor`; `conversation_events`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     reading = last_good.read(
         resolved.question("left_out", resolved.conversations),
         lambda: _left_out(resolved.website.id, *resolved.conversations.utc_bounds()),
@@ -101,7 +101,7 @@ def left_out(view: View) -> Reading[dict[KpiKey, int]]:
     )
 
 
-def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
+def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
     """The KPIs over time: one row per (period, bucket), sorted by both.
 
     Columns:
@@ -128,7 +128,7 @@ def kpi_timeseries(view: View) -> Reading[pd.DataFrame]:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Tinybird could not be read and there is no last good value.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     with ThreadPoolExecutor(max_workers=2) as pool:
         rows = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
         scores = pool.submit(rating_and_sentiment_of, resolved)

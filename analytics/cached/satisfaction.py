@@ -8,18 +8,17 @@ import pandas as pd
 import streamlit as st
 
 from analytics import sources
-from analytics.cached.access import resolve_view
 from analytics.cached.overview import kpis, rating_and_sentiment_of
 from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, connections, last_good
+from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, whole
 from analytics.errors import SourceError
 from analytics.kpis.attribution import Attribution, attributed
 from analytics.kpis.rating_counts import distributions
 from analytics.readings import Answer, Reading
-from analytics.scope.views import View
 
 
-def satisfaction_attribution(view: View) -> Reading[Attribution]:
+def satisfaction_attribution(view: OpenedView) -> Reading[Attribution]:
     """The satisfaction index opened: its four components, and the part of each in the change. Shares the cards' reads.
 
     Raises:
@@ -36,7 +35,7 @@ def satisfaction_attribution(view: View) -> Reading[Attribution]:
     return replace(board.with_value(opened), questions=board.value.questions["satisfaction"])
 
 
-def satisfaction_distributions(view: View) -> Reading[pd.DataFrame]:
+def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:
     """How often each rating and sentiment was given: one row per bucket of the period shown, oldest first.
 
     Columns:
@@ -55,14 +54,14 @@ def satisfaction_distributions(view: View) -> Reading[pd.DataFrame]:
 
     Source: Postgres `feedback` and `conversation`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     scores = rating_and_sentiment_of(resolved)
     if isinstance(scores, SourceError):
         raise scores
     return scores.with_value(distributions(scores.value, resolved))
 
 
-def latest_comments(view: View, rating: int | None, limit: int) -> Reading[pd.DataFrame]:
+def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading[pd.DataFrame]:
     """What visitors wrote in the period shown: one row per rating with a comment, newest first, at most `limit`.
 
     Columns:
@@ -85,7 +84,7 @@ def latest_comments(view: View, rating: int | None, limit: int) -> Reading[pd.Da
 
     Source: Postgres `feedback`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     date_from, date_to = resolved.conversations.utc_bounds()
     return last_good.read(
         (resolved.question("latest_comments", resolved.conversations), rating, limit),
@@ -93,7 +92,7 @@ def latest_comments(view: View, rating: int | None, limit: int) -> Reading[pd.Da
     )
 
 
-def every_comment(view: View, rating: int | None) -> Whole:
+def every_comment(view: OpenedView, rating: int | None) -> Whole:
     """What visitors wrote in the period shown, for a file; columns as `latest_comments`.
 
     Args:
@@ -106,7 +105,7 @@ def every_comment(view: View, rating: int | None) -> Whole:
 
     Source: Postgres `feedback`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     date_from, date_to = resolved.conversations.utc_bounds()
 
     def ask(offset: int) -> pd.DataFrame:

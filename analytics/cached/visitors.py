@@ -8,25 +8,25 @@ import pandas as pd
 import streamlit as st
 
 from analytics import schemas, sources
-from analytics.cached.access import resolve_view
 from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
     connections,
     last_good,
 )
+from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
 from analytics.kpis import visitor_breakdown as audience
 from analytics.kpis.visitor_breakdown import Audience, Dimension
 from analytics.readings import Answer, Reading
-from analytics.scope.views import ResolvedView, View
+from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Buckets, VisitorFilters
 
 LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
 """As many values of a dimension are read; as many rows or more mean that there may be others."""
 
 
-def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
+def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Audience]:
     """Visitors, sessions and page views of a view, and who they are.
 
     `values` has one row per (dimension, value) with a visitor or page view in the period, most visitors first:
@@ -49,9 +49,9 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
 
     Source: `visitor_breakdown`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     if resolved.visitors.is_empty:
-        return Reading(audience.audience(None, resolved), view.now)
+        return Reading(audience.audience(None, resolved), resolved.now)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
     reading = last_good.read(
         (resolved.question("visitor_breakdown", resolved.visitors), filters),
@@ -60,7 +60,7 @@ def visitor_breakdown(view: View, filters: VisitorFilters) -> Reading[Audience]:
     return reading.with_value(audience.audience(reading.value, resolved))
 
 
-def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimension) -> Whole:
+def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Dimension) -> Whole:
     """All values of a dimension, most visitors first, for a file: the `values` of `visitor_breakdown`, and the others.
 
     Args:
@@ -77,7 +77,7 @@ def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimensio
     listed = visitor_breakdown(view, filters).value.of(dimension)
     if len(listed) < LISTED_VALUES:
         return at_once(listed)
-    resolved = resolve_view(view)
+    resolved = readable(view)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
 
     def read(offset: int) -> pd.DataFrame:
@@ -105,7 +105,7 @@ def every_visitor_value(view: View, filters: VisitorFilters, dimension: Dimensio
     )
 
 
-def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFrame]:
+def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.DataFrame]:
     """Visitors over time: one row per (period, bucket), sorted by both.
 
     Columns:
@@ -126,12 +126,12 @@ def visitor_timeseries(view: View, filters: VisitorFilters) -> Reading[pd.DataFr
 
     Source: `visitor_timeseries`.
     """
-    resolved = resolve_view(view)
+    resolved = readable(view)
     if resolved.visitors.is_empty:
         nothing = schemas.VISITOR_TIMESERIES.frame(
             [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
         )
-        return Reading(audience.series(nothing, resolved), view.now)
+        return Reading(audience.series(nothing, resolved), resolved.now)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
     buckets = Buckets.of(resolved.visitors_bucket, resolved.visitors, resolved.visitors_before)
     reading = last_good.read(

@@ -19,8 +19,9 @@ import streamlit.config
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.cached import View, Viewer
+from analytics.cached import OpenedView, View, Viewer
 from analytics.cached import access as cached_access
+from analytics.cached import view as cached_view
 from analytics.errors import (
     AccessDenied,
     ConfigError,
@@ -128,21 +129,21 @@ def test_kpis_are_read_once_and_shared_by_viewers(
     traffic: Traffic, product: Product, view: View, now: datetime
 ) -> None:
     """The same website and period: one read per source, whoever asks."""
-    cached.kpis(view)
+    cached.kpis(cached.open_view(view))
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
-    cached.kpis(view)
-    cached.kpis(replace(view, viewer=other_viewer(product, now)))
+    cached.kpis(cached.open_view(view))
+    cached.kpis(cached.open_view(replace(view, viewer=other_viewer(product, now))))
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
 
 
 def test_with_comparison_off_the_period_before_is_not_even_read(traffic: Traffic, view: View) -> None:
     """What was never asked for can be in no card, explanation or file."""
     off = replace(view, comparison=OFF)
-    board = cached.kpis(off).value
+    board = cached.kpis(cached.open_view(off)).value
     assert board.previous_satisfaction is None
     assert {(kpi.previous_value, kpi.previous_n) for kpi in board.kpis.values()} == {(None, None)}
     asked = [question for each in board.questions.values() for question in each]
-    asked += cached.visitor_breakdown(off, VisitorFilters()).questions
+    asked += cached.visitor_breakdown(cached.open_view(off), VisitorFilters()).questions
     assert {question.name for question in asked} == {*KPI_READS, "visitor_breakdown"}
     for question in asked:
         assert question.params["prev_date_from"] == question.params["prev_date_to"]
@@ -151,10 +152,16 @@ def test_with_comparison_off_the_period_before_is_not_even_read(traffic: Traffic
 
 def test_a_last_good_value_carries_the_questions_that_it_answered(traffic: Traffic, view: View) -> None:
     """Not those of now, whose period has moved on and which were never answered."""
-    before = cached.kpis(view).value.questions, cached.visitor_breakdown(view, VisitorFilters()).questions
+    before = (
+        cached.kpis(cached.open_view(view)).value.questions,
+        cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).questions,
+    )
     traffic.is_tinybird_down = traffic.is_postgres_down = True
     later = replace(view, now=view.now + timedelta(minutes=5))
-    board, breakdown = cached.kpis(later), cached.visitor_breakdown(later, VisitorFilters())
+    board, breakdown = (
+        cached.kpis(cached.open_view(later)),
+        cached.visitor_breakdown(cached.open_view(later), VisitorFilters()),
+    )
     assert board.is_stale
     assert breakdown.is_stale
     assert (board.value.questions, breakdown.questions) == before
@@ -179,11 +186,11 @@ def test_another_period_or_website_is_another_read_of_every_kpi(
 ) -> None:
     """Change one thing and every source is asked again: two periods never share an entry."""
     changed = changes(view, product)[change]
-    cached.kpis(view)
-    cached.kpis(changed)
+    cached.kpis(cached.open_view(view))
+    cached.kpis(cached.open_view(changed))
     assert [traffic.of(name) for name in KPI_READS] == [2, 2, 2]
-    cached.kpis(view)
-    cached.kpis(changed)
+    cached.kpis(cached.open_view(view))
+    cached.kpis(cached.open_view(changed))
     assert [traffic.of(name) for name in KPI_READS] == [2, 2, 2]
 
 
@@ -193,12 +200,12 @@ def test_another_period_or_website_is_another_read_of_the_series(
 ) -> None:
     """The same for the time series; its scores are those that the cards already read."""
     changed = changes(view, product)[change]
-    cached.kpis(view)
-    cached.kpi_timeseries(view)
-    cached.kpi_timeseries(view)
+    cached.kpis(cached.open_view(view))
+    cached.kpi_timeseries(cached.open_view(view))
+    cached.kpi_timeseries(cached.open_view(view))
     assert traffic.of("kpi_timeseries") == traffic.of("rating_and_sentiment") == 1
-    cached.kpi_timeseries(changed)
-    cached.kpi_timeseries(changed)
+    cached.kpi_timeseries(cached.open_view(changed))
+    cached.kpi_timeseries(cached.open_view(changed))
     assert traffic.of("kpi_timeseries") == traffic.of("rating_and_sentiment") == 2
 
 
@@ -207,8 +214,8 @@ def test_timezones_with_the_same_midnights_share_what_is_read(traffic: Traffic, 
     zones = ("Asia/Kolkata", "Asia/Colombo")
     frames = []
     for timezone in zones:
-        cached.kpis(replace(view, timezone=timezone))
-        frames.append(cached.kpi_timeseries(replace(view, timezone=timezone)).value)
+        cached.kpis(cached.open_view(replace(view, timezone=timezone)))
+        frames.append(cached.kpi_timeseries(cached.open_view(replace(view, timezone=timezone))).value)
     assert (traffic.of("inbox_analytics"), traffic.of("kpi_timeseries")) == (1, 1)
     assert [str(frame["bucket_start"].dt.tz) for frame in frames] == list(zones)
 
@@ -217,7 +224,7 @@ def test_the_current_and_the_period_before_are_not_the_same_numbers(
     product: Product, view: View, send_events: Callable[..., object]
 ) -> None:
     """What the predecessor got wrong: two events in this period, one in the one before."""
-    start = cached.resolve_view(view).conversations.start
+    start = cached.open_view(view).resolved.conversations.start
     for number, at in enumerate((start, start + timedelta(hours=1), start - timedelta(days=2))):
         event = {
             "timestamp": f"{at:%Y-%m-%d %H:%M:%S}",
@@ -228,18 +235,16 @@ def test_the_current_and_the_period_before_are_not_the_same_numbers(
             "duration_seconds": 0,
         }
         send_events("conversation_metrics", [event])
-    board = cached.kpis(view).value
+    board = cached.kpis(cached.open_view(view)).value
     assert board.funnel is not None
     assert board.funnel.started == 2
-    series = cached.kpi_timeseries(view).value
+    series = cached.kpi_timeseries(cached.open_view(view)).value
     assert series.groupby("period")["started"].sum().to_dict() == {"current": 2, "previous": 1}
 
 
-LIVE: dict[str, Callable[[Viewer, str, datetime], object]] = {
-    "active_visitors": lambda viewer, website_id, now: cached.active_visitors(viewer, website_id, 10, now),
-    "visitor_locations": lambda viewer, website_id, now: cached.visitor_locations(
-        viewer, website_id, 10, now
-    ),
+LIVE: dict[str, Callable[[OpenedView, datetime], object]] = {
+    "active_visitors": lambda view, now: cached.active_visitors(view, 10, now),
+    "visitor_locations": lambda view, now: cached.visitor_locations(view, 10, now),
     "visitor_activity": cached.visitor_activity,
     "data_freshness": cached.newest_event,
 }
@@ -247,87 +252,97 @@ LIVE: dict[str, Callable[[Viewer, str, datetime], object]] = {
 
 @pytest.mark.parametrize("name", LIVE)
 def test_live_reads_are_shared_by_viewers_and_not_by_websites(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime, name: str
+    traffic: Traffic, product: Product, view: View, now: datetime, name: str
 ) -> None:
     """Ten open tabs cost what one does; another website costs another read."""
     read = LIVE[name]
     other = product.add_website(f"other-{product.key}")
     for _ in range(3):
-        read(viewer, product.website_id, now)
-    read(other_viewer(product, now), product.website_id, now)
+        read(cached.open_view(view), now)
+    read(cached.open_view(replace(view, viewer=other_viewer(product, now))), now)
     assert traffic.of(name) == 1
-    read(viewer, other, now)
+    read(cached.open_view(replace(view, website_id=other)), now)
     assert traffic.of(name) == 2
 
 
 @pytest.mark.parametrize("name", [name for name in LIVE if name != "data_freshness"])
 def test_a_live_read_is_as_old_as_the_refresh_at_most(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime, name: str
+    traffic: Traffic, view: View, now: datetime, name: str
 ) -> None:
     """Every run of the 15-second timer reads anew; runs in between share."""
+    opened = cached.open_view(view)
     for number in range(4):
-        LIVE[name](viewer, product.website_id, now + timedelta(seconds=15 * number))
+        LIVE[name](opened, now + timedelta(seconds=15 * number))
     assert traffic.of(name) == 4
-    LIVE[name](viewer, product.website_id, now + timedelta(seconds=45))
+    LIVE[name](opened, now + timedelta(seconds=45))
     assert traffic.of(name) == 4
 
 
 @pytest.mark.parametrize("name", ["active_visitors", "visitor_locations"])
-def test_another_window_is_another_read(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime, name: str
-) -> None:
+def test_another_window_is_another_read(traffic: Traffic, view: View, now: datetime, name: str) -> None:
     """5, 10 and 30 minutes are three lists."""
     for minutes in (5, 10, 30, 5, 10, 30):
-        getattr(cached, name)(viewer, product.website_id, minutes, now)
+        getattr(cached, name)(cached.open_view(view), minutes, now)
     assert traffic.of(name) == 3
 
 
-def test_right_now_costs_nothing_beside_the_globe(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime
-) -> None:
+def test_right_now_costs_nothing_beside_the_globe(traffic: Traffic, view: View, now: datetime) -> None:
     """Count, clusters and places are one read."""
-    cached.visitor_locations(viewer, product.website_id, 5, now)
-    cached.visitor_clusters(viewer, product.website_id, 5, now)
-    assert cached.right_now(viewer, product.website_id, now).value.visitors == 0
+    opened = cached.open_view(view)
+    cached.visitor_locations(opened, 5, now)
+    cached.visitor_clusters(opened, 5, now)
+    assert cached.right_now(opened, now).value.visitors == 0
     assert traffic.of("visitor_locations") == 1
 
 
-def test_another_place_is_another_list(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime
-) -> None:
+def test_another_place_is_another_list(traffic: Traffic, view: View, now: datetime) -> None:
     """The place is part of the key: nobody gets another cell's visitors."""
     for place in (None, Cell(2.5, 55, 30), Cell(2.5, 55, 31), None, Cell(2.5, 55, 30)):
-        cached.active_visitors(viewer, product.website_id, 5, now, place)
+        cached.active_visitors(cached.open_view(view), 5, now, place)
     assert traffic.of("active_visitors") == 3
 
 
-def everything(viewer: Viewer, website_id: str, now: datetime) -> Iterator[Callable[[], object]]:
+def everything(view: OpenedView, now: datetime) -> Iterator[Callable[[], object]]:
     """Every function that shows something of a website."""
-    view = View(viewer, website_id, Range(days=7), "UTC", now)
-    yield lambda: cached.resolve_view(view)
+    yield lambda: cached.open_view(view.asked)
     yield lambda: cached.kpis(view)
     yield lambda: cached.kpi_timeseries(view)
     yield lambda: cached.conversation_breakdown(view, Selection())
     yield lambda: cached.conversation_list(view, Selection(), 1)
     yield lambda: cached.escalations(view)
-    yield lambda: cached.active_visitors(viewer, website_id, 10, now)
-    yield lambda: cached.visitor_locations(viewer, website_id, 10, now)
-    yield lambda: cached.visitor_clusters(viewer, website_id, 10, now)
-    yield lambda: cached.visitor_activity(viewer, website_id, now)
-    yield lambda: cached.right_now(viewer, website_id, now)
-    yield lambda: cached.newest_event(viewer, website_id, now)
+    yield lambda: cached.active_visitors(view, 10, now)
+    yield lambda: cached.visitor_locations(view, 10, now)
+    yield lambda: cached.visitor_clusters(view, 10, now)
+    yield lambda: cached.visitor_activity(view, now)
+    yield lambda: cached.right_now(view, now)
+    yield lambda: cached.newest_event(view, now)
+
+
+def forged(asked: View, opened: OpenedView) -> OpenedView:
+    """Another view, as if it had passed `open_view`: no module can make this."""
+    return OpenedView(asked, opened.resolved, cached_view._KEY)
+
+
+def test_only_the_cached_layer_opens_a_view(view: View) -> None:
+    """Neither made nor changed anywhere else."""
+    opened = cached.open_view(view)
+    with pytest.raises(TypeError, match="open_view"):
+        OpenedView(view, opened.resolved, object())
+    with pytest.raises(TypeError, match="open_view"):
+        replace(opened, asked=view, key=None)
 
 
 def test_a_stranger_gets_nothing_even_when_it_is_cached(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime
+    traffic: Traffic, product: Product, view: View, now: datetime
 ) -> None:
     """Access is checked before the cache: what a member has just read is not a stranger's."""
     product.add_user(f"x.{product.key}@example.com", is_member=False)
     stranger = cached.viewer_for(Identity(f"x.{product.key}@example.com", None), now)
-    for ask in everything(viewer, product.website_id, now):
+    opened = cached.open_view(view)
+    for ask in everything(opened, now):
         ask()
     before = Counter(traffic.asked)
-    for ask in everything(stranger, product.website_id, now):
+    for ask in everything(forged(replace(view, viewer=stranger), opened), now):
         with pytest.raises(AccessDenied):
             ask()
     asked = traffic.asked - before
@@ -338,11 +353,11 @@ def test_a_stranger_gets_nothing_even_when_it_is_cached(
     "website_id", ["", "no-such-website", "'; DROP TABLE website; --", "w\0", "x" * 10_000]
 )
 def test_an_unknown_website_is_denied_and_asked_of_nobody(
-    traffic: Traffic, viewer: Viewer, now: datetime, website_id: str
+    traffic: Traffic, view: View, now: datetime, website_id: str
 ) -> None:
     """A tampered URL reaches neither source, and the answer is the same as for a foreign website."""
     messages = set()
-    for ask in everything(viewer, website_id, now):
+    for ask in everything(forged(replace(view, website_id=website_id), cached.open_view(view)), now):
         with pytest.raises(AccessDenied) as caught:
             ask()
         messages.add(str(caught.value))
@@ -374,16 +389,17 @@ def test_a_forged_staff_flag_opens_nothing(product: Product, now: datetime, traf
     ],
 )
 def test_what_is_taken_away_is_noticed_by_the_next_read(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime, change: str
+    traffic: Traffic, product: Product, view: View, now: datetime, change: str
 ) -> None:
     """Every function asks again, not only the page when it begins: a page may stay open for hours."""
     del traffic
-    for ask in everything(viewer, product.website_id, now):
+    opened = cached.open_view(view)
+    for ask in everything(opened, now):
         ask()
-    product.connection.execute(change, (viewer.user_id,))
+    product.connection.execute(change, (view.viewer.user_id,))
     for cache in (cached_access._user_by_email, cached_access._websites_for_viewer):
         cache.clear()
-    for ask in everything(viewer, product.website_id, now):
+    for ask in everything(opened, now):
         with pytest.raises(AccessDenied):
             ask()
 
@@ -481,8 +497,8 @@ def test_the_tier_is_enforced_whatever_is_asked_for(
     ranges += [f"{now - timedelta(days=200):%Y-%m-%d}..{now:%Y-%m-%d}", "2020-01-01..2020-01-31"]
     for text in ranges:
         view = View(viewer, product.website_id, Range.parse(text), "Pacific/Kiritimati", now)
-        cached.kpis(view)
-        cached.kpi_timeseries(view)
+        cached.kpis(cached.open_view(view))
+        cached.kpi_timeseries(cached.open_view(view))
     limits = dict.fromkeys(("inbox_analytics", "kpi_timeseries"), now - timedelta(days=days))
     limits["unique_visitors"] = now - timedelta(days=min(days, 30))
     for name, params in traffic.requests:
@@ -494,7 +510,7 @@ def test_the_tier_is_enforced_whatever_is_asked_for(
 
 def test_visitor_requests_end_at_the_ttl(traffic: Traffic, view: View, now: datetime) -> None:
     """90 days on paid: conversations reach back 90 days, visitors are asked for 30."""
-    cached.kpis(replace(view, range=Range(days=90)))
+    cached.kpis(cached.open_view(replace(view, range=Range(days=90))))
     starts = sorted(
         datetime.fromisoformat(params["date_from"]).replace(tzinfo=UTC) for _, params in traffic.requests
     )
@@ -509,7 +525,9 @@ def test_a_closed_range_out_of_visitor_reach_asks_for_no_visitors(
 ) -> None:
     """Forty days ago: the card says why, and no query is spent."""
     day = f"{now - timedelta(days=40):%Y-%m-%d}"
-    kpi = cached.kpis(replace(view, range=Range.parse(f"{day}..{day}"))).value.kpis["unique_visitors"]
+    kpi = cached.kpis(cached.open_view(replace(view, range=Range.parse(f"{day}..{day}")))).value.kpis[
+        "unique_visitors"
+    ]
     assert kpi.value is None
     assert kpi.missing_reason == "Visitor data reaches back 30 days."
     assert traffic.of("unique_visitors") == 0
@@ -517,67 +535,67 @@ def test_a_closed_range_out_of_visitor_reach_asks_for_no_visitors(
 
 def test_a_failure_is_not_cached(traffic: Traffic, view: View) -> None:
     """The next run asks again and gets its numbers."""
-    cached.resolve_view(view)
+    cached.open_view(view)
     traffic.is_tinybird_down = True
     with pytest.raises(SourceUnavailable):
-        cached.kpis(view)
+        cached.kpis(cached.open_view(view))
     with pytest.raises(SourceUnavailable):
-        cached.kpi_timeseries(view)
+        cached.kpi_timeseries(cached.open_view(view))
     traffic.is_tinybird_down = False
-    assert cached.kpis(view).value.errors == {}
-    assert not cached.kpi_timeseries(view).is_stale
+    assert cached.kpis(cached.open_view(view)).value.errors == {}
+    assert not cached.kpi_timeseries(cached.open_view(view)).is_stale
 
 
 def test_the_last_good_numbers_are_served_stale_while_tinybird_is_down(traffic: Traffic, view: View) -> None:
     """Half an hour later, Tinybird gone: the same days' last numbers, marked, with their age and the reason."""
     noon = replace(view, now=view.now.replace(hour=12))
-    fresh = cached.kpis(noon)
-    series = cached.kpi_timeseries(noon)
+    fresh = cached.kpis(cached.open_view(noon))
+    series = cached.kpi_timeseries(cached.open_view(noon))
     last_read = datetime.now(UTC)
     traffic.is_tinybird_down = True
     later = replace(noon, now=noon.now + timedelta(minutes=30))
-    stale = cached.kpis(later)
+    stale = cached.kpis(cached.open_view(later))
     assert stale.is_stale
     assert isinstance(stale.stale_reason, SourceUnavailable)
     assert fresh.as_of <= stale.as_of <= last_read
     assert stale.value.kpis.keys() == fresh.value.kpis.keys()
-    stale_series = cached.kpi_timeseries(later)
+    stale_series = cached.kpi_timeseries(cached.open_view(later))
     assert stale_series.is_stale
     moving = ["bucket_end", "is_complete"]
     pd.testing.assert_frame_equal(
         stale_series.value.drop(columns=moving), series.value.drop(columns=moving), check_exact=True
     )
     with pytest.raises(SourceUnavailable):
-        cached.kpis(replace(later, range=Range(days=14)))
+        cached.kpis(cached.open_view(replace(later, range=Range(days=14))))
 
 
 @pytest.mark.parametrize("name", LIVE)
 def test_live_data_is_served_stale_and_recovers(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime, name: str
+    traffic: Traffic, product: Product, view: View, now: datetime, name: str
 ) -> None:
     """Stale while it lasts, fresh afterwards; another website has nothing to fall back on."""
-    cached.websites(viewer, now)
-    other = product.add_website(f"other-{product.key}")
-    LIVE[name](viewer, product.website_id, now)
+    opened = cached.open_view(view)
+    other = replace(view, website_id=product.add_website(f"other-{product.key}"))
+    LIVE[name](opened, now)
     st.cache_data.clear()
     traffic.is_tinybird_down = True
-    reading = LIVE[name](viewer, product.website_id, now)
+    reading = LIVE[name](opened, now)
     assert getattr(reading, "is_stale") is True  # noqa: B009  # the readings differ in their value's type
     with pytest.raises(SourceUnavailable):
-        LIVE[name](viewer, other, now)
+        LIVE[name](cached.open_view(other), now)
     traffic.is_tinybird_down = False
-    reading = LIVE[name](viewer, product.website_id, now)
+    reading = LIVE[name](opened, now)
     assert getattr(reading, "is_stale") is False  # noqa: B009
 
 
 def test_without_postgres_only_satisfaction_fails(traffic: Traffic, view: View) -> None:
     """Access is known for a while, Tinybird answers, and one card says what is wrong."""
-    cached.resolve_view(view)
+    cached.open_view(view)
     traffic.is_postgres_down = True
-    reading = cached.kpis(view)
+    reading = cached.kpis(cached.open_view(view))
     assert set(reading.value.errors) == {"satisfaction"}
     assert len(reading.value.kpis) == 4
-    series = cached.kpi_timeseries(view)
+    series = cached.kpi_timeseries(cached.open_view(view))
     assert series.value["satisfaction_index"].isna().all()
     assert [failure.source for failure in series.failures] == ["postgres"]
 
@@ -616,7 +634,7 @@ def test_a_wrong_token_is_told_with_its_remedy(view: View, monkeypatch: pytest.M
     monkeypatch.setenv("TINYBIRD_READ_TOKEN", "p.wrong")
     cached.clear()
     with pytest.raises(SourceRejected) as caught:
-        cached.kpis(view)
+        cached.kpis(cached.open_view(view))
     assert caught.value.status in {401, 403}
     assert "TINYBIRD_READ_TOKEN" in caught.value.remedy
     assert "p.wrong" not in str(caught.value)
@@ -658,16 +676,16 @@ def test_a_missing_environment_is_a_configuration_error(now: datetime) -> None:
 
 
 def test_live_polling_slows_down_with_the_budget(
-    traffic: Traffic, product: Product, viewer: Viewer, now: datetime, monkeypatch: pytest.MonkeyPatch
+    traffic: Traffic, view: View, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred queries a day, asked every 5 s for an hour: never more than the steps allow, a tenth stays."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
     cached.clear()
     noon = now.replace(hour=12)
-    waits = []
+    waits, opened = [], cached.open_view(view)
     for second in range(0, 3600, 5):
         waits.append(cached.live_refresh_seconds(noon))
-        cached.visitor_activity(viewer, product.website_id, noon + timedelta(seconds=second))
+        cached.visitor_activity(opened, noon + timedelta(seconds=second))
     assert list(dict.fromkeys(waits)) == [15.0, 30.0, 60.0, 300.0]
     assert 80 < traffic.of("visitor_activity") <= 90
 
@@ -675,7 +693,7 @@ def test_live_polling_slows_down_with_the_budget(
 def test_reads_run_side_by_side(view: View, traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four slow reads take as long as one."""
     del traffic
-    cached.resolve_view(view)
+    cached.open_view(view)
     together = threading.Barrier(4, timeout=10)
     query, read = Tinybird.query_pipe, Postgres.read
 
@@ -689,7 +707,7 @@ def test_reads_run_side_by_side(view: View, traffic: Traffic, monkeypatch: pytes
 
     monkeypatch.setattr(Tinybird, "query_pipe", waiting_query)
     monkeypatch.setattr(Postgres, "read", waiting_read)
-    assert cached.kpis(view).value.errors == {}
+    assert cached.kpis(cached.open_view(view)).value.errors == {}
 
 
 def test_inside_a_running_app_nothing_warns(
@@ -697,7 +715,7 @@ def test_inside_a_running_app_nothing_warns(
 ) -> None:
     """Threads without a script context are no reason to log: pages stay quiet."""
 
-    def script(view: "View") -> None:
+    def script(view: "OpenedView") -> None:
         import streamlit as st
 
         from analytics import cached
@@ -705,7 +723,7 @@ def test_inside_a_running_app_nothing_warns(
         st.text(len(cached.kpis(view).value.kpis))
         st.text(len(cached.kpi_timeseries(view).value))
 
-    app = AppTest.from_function(script, args=(view,), default_timeout=30).run()
+    app = AppTest.from_function(script, args=(cached.open_view(view),), default_timeout=30).run()
     assert not app.exception
     assert [element.value for element in app.text] == ["5", "14"]
     # AppTest itself runs on the main thread without a context; the reads side by side must not mind theirs.
@@ -716,9 +734,9 @@ def test_inside_a_running_app_nothing_warns(
 
 def test_source_errors_reach_the_page_as_themselves(traffic: Traffic, view: View) -> None:
     """What a panel catches is an AnalyticsError with a source, not a wrapper of Streamlit's."""
-    cached.resolve_view(view)
+    cached.open_view(view)
     traffic.is_tinybird_down = True
     with pytest.raises(SourceError) as caught:
-        cached.kpis(view)
+        cached.kpis(cached.open_view(view))
     assert caught.value.source == "tinybird"
     assert caught.value.resource == "inbox_analytics"

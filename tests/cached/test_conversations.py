@@ -34,9 +34,9 @@ def test_each_selection_is_read_once(traffic: Traffic, view: View) -> None:  # n
     """One call per selection, however often it is asked for; the page of the list is part of its question."""
     for _ in range(2):
         for selection in SELECTIONS:
-            cached.conversation_breakdown(view, selection)
-            cached.conversation_list(view, selection, 1)
-            cached.conversation_timeseries(view, selection)
+            cached.conversation_breakdown(cached.open_view(view), selection)
+            cached.conversation_list(cached.open_view(view), selection, 1)
+            cached.conversation_timeseries(cached.open_view(view), selection)
     assert traffic.of("kpi_timeseries") == len(SELECTIONS)
     assert traffic.of("conversation_breakdown") == len(SELECTIONS)
     assert traffic.of("conversation_list") == len(SELECTIONS)
@@ -50,8 +50,8 @@ def test_each_selection_is_read_once(traffic: Traffic, view: View) -> None:  # n
 def test_another_timezone_or_range_is_another_question(traffic: Traffic, view: View) -> None:  # noqa: F811
     """Hours of the week are local; a period is not another."""
     for changed in (view, replace(view, timezone="UTC"), replace(view, range=Range(days=14))):
-        cached.conversation_breakdown(changed, Selection())
-        cached.conversation_list(changed, Selection(), 1)
+        cached.conversation_breakdown(cached.open_view(changed), Selection())
+        cached.conversation_list(cached.open_view(changed), Selection(), 1)
     assert traffic.of("conversation_breakdown") == traffic.of("conversation_list") == 3
 
 
@@ -60,8 +60,8 @@ def test_the_series_of_everything_costs_nothing_beside_overview(
     view: View,  # noqa: F811
 ) -> None:
     """Overview and Conversations share one read of the pipe; only what is selected is asked for anew."""
-    overview = cached.kpi_timeseries(view).value
-    series = cached.conversation_timeseries(view, Selection()).value
+    overview = cached.kpi_timeseries(cached.open_view(view)).value
+    series = cached.conversation_timeseries(cached.open_view(view), Selection()).value
     assert traffic.of("kpi_timeseries") == 1
     assert list(series["responded"]) == list(overview["responded"])
     assert not {"satisfaction_index", "unique_visitors"} & set(series.columns)
@@ -69,8 +69,8 @@ def test_the_series_of_everything_costs_nothing_beside_overview(
 
 def test_escalations_cost_nothing_beside_the_cards(traffic: Traffic, view: View) -> None:  # noqa: F811
     """One read of the totals for both."""
-    cached.kpis(view)
-    assert cached.escalations(view).value.escalated == 0
+    cached.kpis(cached.open_view(view))
+    assert cached.escalations(cached.open_view(view)).value.escalated == 0
     assert traffic.of("inbox_analytics") == 1
 
 
@@ -81,8 +81,8 @@ def test_nothing_before_the_tier_is_asked_for(
 ) -> None:
     """Whatever the URL asks for, the pipes are asked from the tier's limit on."""
     long = replace(view, range=Range(days=3000))
-    cached.conversation_breakdown(long, Selection())
-    cached.conversation_list(long, Selection(), 1)
+    cached.conversation_breakdown(cached.open_view(long), Selection())
+    cached.conversation_list(cached.open_view(long), Selection(), 1)
     starts = [
         datetime.fromisoformat(parameters["date_from"]).replace(tzinfo=UTC)
         for name, parameters in traffic.requests
@@ -114,7 +114,8 @@ def test_a_page_past_the_end_is_the_last(many: Product, view: View) -> None:  # 
     """Five of thirty are on the second page, and on every later one; there is no page 0."""
     assert many.website_id == view.website_id
     pages = {
-        number: cached.conversation_list(view, Selection(), number).value for number in (0, 1, 2, 3, 10**9)
+        number: cached.conversation_list(cached.open_view(view), Selection(), number).value
+        for number in (0, 1, 2, 3, 10**9)
     }
     assert [len(pages[number].rows) for number in pages] == [25, 25, 5, 5, 5]
     assert [pages[number].page for number in pages] == [1, 1, 2, 2, 2]
@@ -133,7 +134,10 @@ def test_the_order_is_that_of_all_pages(
     for name, rating in rated.items():
         many.update("conversation", many.add_conversation(at, updated_at=at), id=name)
         many.add_feedback(at, rating, conversation_id=name)
-    pages = [cached.conversation_list(view, Selection(), page, "lowest_rating").value for page in (1, 2)]
+    pages = [
+        cached.conversation_list(cached.open_view(view), Selection(), page, "lowest_rating").value
+        for page in (1, 2)
+    ]
     names = [name for page in pages for name in page.rows["conversation_id"]]
     assert names[:3] == [f"{many.key}-{number}" for number in (28, 29, 27)]
     assert sorted(names) == [f"{many.key}-{number:02}" for number in range(30)]
@@ -141,11 +145,13 @@ def test_the_order_is_that_of_all_pages(
     assert {page.sort for page in pages} == {"lowest_rating"}
     assert {page.ratings is not None and not page.ratings.is_cut for page in pages} == {True}
     assert traffic.asked["rated_conversations"] == 1
-    whole = pd.concat(list(cached.every_conversation(view, Selection(), "lowest_rating").pages))
+    whole = pd.concat(
+        list(cached.every_conversation(cached.open_view(view), Selection(), "lowest_rating").pages)
+    )
     assert whole["conversation_id"].tolist() == names
     orders: tuple[Sort, ...] = ("newest", "slowest_response", "slowest_resolution")
     for sort in orders:
-        assert cached.conversation_list(view, Selection(), 1, sort).value.sort == sort
+        assert cached.conversation_list(cached.open_view(view), Selection(), 1, sort).value.sort == sort
     asked = [parameters for name, parameters in traffic.requests if name == "conversation_list"]
     assert "sort" not in asked[-3]
     assert [parameters["sort"] for parameters in asked[-2:]] == list(orders[1:])
@@ -159,20 +165,23 @@ def test_without_postgres_the_order_by_rating_is_newest_first(
 ) -> None:
     """The rows say which order they are in; a file in an order that cannot be had is none."""
     del many
-    cached.resolve_view(view)
+    cached.open_view(view)
     traffic.is_postgres_down = True
-    listing = cached.conversation_list(view, Selection(), 1, "lowest_rating").value
+    listing = cached.conversation_list(cached.open_view(view), Selection(), 1, "lowest_rating").value
     assert (listing.sort, listing.ratings, len(listing.rows)) == ("newest", None, 25)
     with pytest.raises(SourceError):
-        cached.every_conversation(view, Selection(), "lowest_rating")
+        cached.every_conversation(cached.open_view(view), Selection(), "lowest_rating")
 
 
 def test_the_bands_before_are_read_where_they_are_compared(traffic: Traffic, view: View) -> None:  # noqa: F811
     """One more call, of the days before; none with the comparison off."""
-    assert cached.conversation_breakdown_before(replace(view, comparison=OFF), Selection()) is None
+    assert (
+        cached.conversation_breakdown_before(cached.open_view(replace(view, comparison=OFF)), Selection())
+        is None
+    )
     assert traffic.of("conversation_breakdown") == 0
-    cached.conversation_breakdown(view, Selection())
-    before = cached.conversation_breakdown_before(view, Selection())
+    cached.conversation_breakdown(cached.open_view(view), Selection())
+    before = cached.conversation_breakdown_before(cached.open_view(view), Selection())
     assert before is not None
     now_asked, before_asked = (
         parameters for name, parameters in traffic.requests if name == "conversation_breakdown"
@@ -187,9 +196,9 @@ def test_without_postgres_the_list_stands(
 ) -> None:
     """Times come from Tinybird; what is missing is in `failures`, and nothing counts as deleted."""
     del many
-    cached.resolve_view(view)
+    cached.open_view(view)
     traffic.is_postgres_down = True
-    reading = cached.conversation_list(view, Selection(), 1)
+    reading = cached.conversation_list(cached.open_view(view), Selection(), 1)
     assert len(reading.value.rows) == 25
     assert reading.value.rows["is_known"].all()
     assert [failure.source for failure in reading.failures] == ["postgres"]
@@ -202,11 +211,11 @@ def test_the_last_good_page_comes_back_stale(
 ) -> None:
     """While Tinybird is down a page that was read is shown, marked; one that never was raises."""
     del many
-    cached.conversation_list(view, Selection(), 1)
-    cached.conversation_breakdown(view, Selection())
+    cached.conversation_list(cached.open_view(view), Selection(), 1)
+    cached.conversation_breakdown(cached.open_view(view), Selection())
     traffic.is_tinybird_down = True
     later = replace(view, now=view.now + timedelta(minutes=5))
-    assert cached.conversation_list(later, Selection(), 1).is_stale
-    assert cached.conversation_breakdown(later, Selection()).is_stale
+    assert cached.conversation_list(cached.open_view(later), Selection(), 1).is_stale
+    assert cached.conversation_breakdown(cached.open_view(later), Selection()).is_stale
     with pytest.raises(SourceError):
-        cached.conversation_breakdown(later, Selection(handled_by="ai"))
+        cached.conversation_breakdown(cached.open_view(later), Selection(handled_by="ai"))

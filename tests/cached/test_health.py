@@ -10,11 +10,12 @@ import pytest
 import streamlit as st
 
 from analytics import cached
-from analytics.cached import Viewer
+from analytics.cached import OpenedView, View, Viewer
 from analytics.errors import AccessDenied, ConfigError, Source
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.ingest.spool.segment import Segment
 from analytics.scope.identity import Identity
+from analytics.scope.periods import Range
 from tests.conftest import LocalStack
 from tests.product_database import Product
 
@@ -34,11 +35,16 @@ def viewer(stack_environment: LocalStack, product: Product, now: datetime) -> Vi
     return cached.viewer_for(Identity(email, None), now)
 
 
+def opened(viewer: Viewer, website_id: str, now: datetime, timezone: str = "UTC") -> OpenedView:
+    """The last 7 days of a website."""
+    return cached.open_view(View(viewer, website_id, Range(days=7), timezone, now))
+
+
 Ask = Callable[[Viewer, str, datetime], object]
 ASKS: dict[str, Ask] = {
     "tinybird": lambda viewer, _website_id, now: cached.source_health(viewer, "tinybird", now),
     "postgres": lambda viewer, _website_id, now: cached.source_health(viewer, "postgres", now),
-    "event_flow": lambda viewer, website_id, now: cached.event_flow(viewer, website_id, "UTC", now),
+    "event_flow": lambda viewer, website_id, now: cached.event_flow(opened(viewer, website_id, now), now),
     "website_states": lambda viewer, _website_id, now: cached.website_states(viewer, now),
     "quarantine": lambda viewer, _website_id, now: cached.quarantine(viewer, now),
     "query_use": lambda viewer, _website_id, now: cached.query_use(viewer, now),
@@ -112,11 +118,11 @@ def test_a_source_that_is_down_is_a_value_with_its_remedy(
 
 def test_flow_shares_its_ages_with_the_header(product: Product, viewer: Viewer, now: datetime) -> None:
     """The newest event of every page's header and this table are one read; each timezone is another volume."""
-    cached.newest_event(viewer, product.website_id, now)
-    cached.event_flow(viewer, product.website_id, "UTC", now)
-    cached.event_flow(viewer, product.website_id, "UTC", now)
+    cached.newest_event(opened(viewer, product.website_id, now), now)
+    cached.event_flow(opened(viewer, product.website_id, now), now)
+    cached.event_flow(opened(viewer, product.website_id, now), now)
     assert _spent(viewer, now) == {"data_freshness": 1, "event_volume": 1}
-    cached.event_flow(viewer, product.website_id, "Asia/Kolkata", now)
+    cached.event_flow(opened(viewer, product.website_id, now, "Asia/Kolkata"), now)
     assert _spent(viewer, now) == {"data_freshness": 1, "event_volume": 2}
 
 
@@ -144,7 +150,7 @@ def test_without_an_admin_token_quarantine_is_unknown(
 def test_savings_count_what_the_caches_answered(product: Product, viewer: Viewer, now: datetime) -> None:
     """Four asks, one read; clearing everything starts anew."""
     for _ in range(4):
-        cached.newest_event(viewer, product.website_id, now)
+        cached.newest_event(opened(viewer, product.website_id, now), now)
     savings = cached.cache_savings(viewer, now).value
     (row,) = savings[savings["name"] == "data_freshness"].to_dict("records")
     assert row == {"name": "data_freshness", "asked": 4, "read": 1, "failed": 0, "saved_ratio": 0.75}
@@ -154,7 +160,7 @@ def test_savings_count_what_the_caches_answered(product: Product, viewer: Viewer
 
 def test_a_day_later_the_queries_start_at_nothing(product: Product, viewer: Viewer, now: datetime) -> None:
     """The budget is per UTC day."""
-    cached.newest_event(viewer, product.website_id, now)
+    cached.newest_event(opened(viewer, product.website_id, now), now)
     assert cached.query_use(viewer, now).value.spent == 1
     assert cached.query_use(viewer, now + timedelta(days=1)).value.spent == 0
 

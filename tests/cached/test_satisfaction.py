@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics import cached
-from analytics.cached import View, Viewer
+from analytics.cached import OpenedView, View, Viewer
+from analytics.cached import view as cached_view
 from analytics.errors import AccessDenied, SourceUnavailable
 from analytics.kpis.rating_counts import COUNTS
 from analytics.scope.identity import Identity
@@ -53,7 +54,7 @@ def view(product: Product, reads: Reads) -> View:
 
 def test_the_chart_adds_up_to_the_index(product: Product, view: View) -> None:
     """Ratings and sentiments all over both weeks, at the edges, too: their sums are the n of the components."""
-    period = cached.resolve_view(view).conversations
+    period = cached.open_view(view).resolved.conversations
     for number, at in enumerate((period.start, period.end - timedelta(seconds=1), period.start)):
         product.add_feedback(at, number + 1)
         product.add_conversation(at, "positive")
@@ -63,8 +64,8 @@ def test_the_chart_adds_up_to_the_index(product: Product, view: View) -> None:
     for hours in range(0, 7 * 24, 5):
         product.add_feedback(period.start + timedelta(hours=hours), 1 + hours % 5)
         product.add_conversation(period.start + timedelta(hours=hours), "neutral")
-    frame = cached.satisfaction_distributions(view).value
-    index = cached.satisfaction_attribution(view).value
+    frame = cached.satisfaction_distributions(cached.open_view(view)).value
+    index = cached.satisfaction_attribution(cached.open_view(view)).value
     n = {part.component.name: part.component.n for part in index.parts}
     assert int(frame[list(COUNTS[:5])].to_numpy().sum()) == n["rating"]
     assert int(frame[list(COUNTS[5:])].to_numpy().sum()) == n["sentiment"]
@@ -74,10 +75,10 @@ def test_the_chart_adds_up_to_the_index(product: Product, view: View) -> None:
 
 def test_cards_parts_and_charts_share_one_read(reads: Reads, view: View) -> None:
     """So they cannot disagree, and cost nothing more."""
-    cached.kpis(view)
-    cached.kpi_timeseries(view)
-    cached.satisfaction_attribution(view)
-    cached.satisfaction_distributions(view)
+    cached.kpis(cached.open_view(view))
+    cached.kpi_timeseries(cached.open_view(view))
+    cached.satisfaction_attribution(cached.open_view(view))
+    cached.satisfaction_distributions(cached.open_view(view))
     assert reads["rating_and_sentiment"] == 1
 
 
@@ -95,18 +96,19 @@ def test_another_question_is_another_read_of_the_comments(
         "limit": (view, None, 40),
     }[change]
     for _ in range(2):
-        cached.latest_comments(view, None, 20)
-        cached.latest_comments(*asked)
+        cached.latest_comments(cached.open_view(view), None, 20)
+        cached.latest_comments(cached.open_view(asked[0]), *asked[1:])
     assert reads["latest_comments"] == 2
 
 
 def test_nobody_reads_another_organizations_answers(view: View) -> None:
     """Access is checked before anything is read, by each function."""
-    stranger = replace(view, viewer=Viewer("nobody", "X", False, Identity("x@example.com", None)))
+    asked = replace(view, viewer=Viewer("nobody", "X", False, Identity("x@example.com", None)))
+    stranger = OpenedView(asked, cached.open_view(view).resolved, cached_view._KEY)
     for ask in (
         cached.satisfaction_attribution,
         cached.satisfaction_distributions,
-        lambda asked: cached.latest_comments(asked, None, 20),
+        lambda opened: cached.latest_comments(opened, None, 20),
     ):
         with pytest.raises(AccessDenied):
             ask(stranger)
@@ -117,20 +119,22 @@ def test_a_tier_limits_what_can_be_read(product: Product, view: View) -> None:
     product.add_feedback(view.now - timedelta(days=91), 5, comment="too old")
     product.add_feedback(view.now - timedelta(days=88), 5, comment="within reach")
     asked = replace(view, range=Range(days=400))
-    assert cached.latest_comments(asked, None, 20).value["comment"].tolist() == ["within reach"]
-    frame = cached.satisfaction_distributions(asked).value
+    assert cached.latest_comments(cached.open_view(asked), None, 20).value["comment"].tolist() == [
+        "within reach"
+    ]
+    frame = cached.satisfaction_distributions(cached.open_view(asked)).value
     assert int(frame["rating_5_count"].sum()) == 1
 
 
 def test_the_last_good_answer_stands_in_marked_stale(reads: Reads, product: Product, view: View) -> None:
     """Five minutes later Postgres is down: the same answer, said to be old; a question never answered fails."""
     product.add_feedback(view.now - timedelta(days=1), 4, comment="kept")
-    cached.latest_comments(view, None, 20)
-    cached.satisfaction_distributions(view)
+    cached.latest_comments(cached.open_view(view), None, 20)
+    cached.satisfaction_distributions(cached.open_view(view))
     reads.is_down = True
     later = replace(view, now=view.now + timedelta(minutes=5))
-    comments = cached.latest_comments(later, None, 20)
+    comments = cached.latest_comments(cached.open_view(later), None, 20)
     assert (comments.is_stale, comments.value["comment"].tolist()) == (True, ["kept"])
-    assert cached.satisfaction_distributions(later).is_stale
+    assert cached.satisfaction_distributions(cached.open_view(later)).is_stale
     with pytest.raises(SourceUnavailable):
-        cached.latest_comments(later, 5, 20)
+        cached.latest_comments(cached.open_view(later), 5, 20)

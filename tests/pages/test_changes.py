@@ -129,8 +129,8 @@ def test_overview_visitors_and_rows_agree_on_a_verdict(
     assert send_events("visitor_events", rows)["successful_rows"] == len(rows)
     now = datetime.now(UTC)
     view = View(cached.viewer_for(None, now), site.id, Range(days=7), "UTC", now)
-    audience = cached.visitor_breakdown(view, VisitorFilters()).value
-    card = cached.kpis(view).value.kpis["unique_visitors"].delta
+    audience = cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).value
+    card = cached.kpis(cached.open_view(view)).value.kpis["unique_visitors"].delta
     assert card == audience.totals["visitors"].delta
     assert card.verdict == verdict
     assert audience.totals["sessions"].delta.verdict == verdict

@@ -192,7 +192,7 @@ def test_ages_are_shown_only_where_they_are_renewed() -> None:
         for path in (ROOT / "pages").rglob("*.py")
         if re.search(r"formatting\.(ago|age)\(", path.read_text(encoding="utf-8"))
     }
-    assert writers == {"header", "visitors", "health"}
+    assert writers == {"header", "live_visitors", "source_health"}
     imports_of_list = [
         path.name
         for path in (ROOT / "pages").glob("*.py")

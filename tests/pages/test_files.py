@@ -13,12 +13,12 @@ import pytest
 from analytics import cached, errors
 from analytics.kpis.metrics import KPI_ORDER
 from analytics.kpis.verdicts import Unit, Verdict
-from analytics.scope.access import Viewer
+from analytics.scope.access import Viewer, Website
 from analytics.scope.comparison import BEFORE, OFF
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
 from analytics.scope.selection import EVERYTHING
-from analytics.scope.views import View
+from analytics.scope.views import View, resolve
 from analytics.sources import VisitorFilters
 from pages.components.exports import download, tables
 from pages.components.metrics import changes, kpi_cards
@@ -69,7 +69,8 @@ def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, star
     """At its first instant, as the days that the rows count do."""
     at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
     view = View(ANYBODY, "w", Range(days=1), timezone, at, comparison=OFF)
-    assert tables._last_days(view, 1) == (expected, at)
+    resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
+    assert tables._last_days(resolved, 1) == (expected, at)
 
 
 @pytest.fixture

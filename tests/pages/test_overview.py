@@ -10,6 +10,10 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics.scope import views
+from analytics.scope.access import Website
+from analytics.scope.weeks import WeekStart
+from pages.components.page import sidebar
 from pages.components.panels import funnel
 from tests.pages.conftest import RunPage, SendEvents, Site, query_of, source_of, text_of
 
@@ -42,6 +46,23 @@ def test_numbers_are_those_counted_by_hand(entry: str, run_page: RunPage, three_
     assert values["Unique visitors"] == "0"
     assert "3 responses" in text_of(page)
     assert "Demo data" in text_of(page)
+
+
+@pytest.mark.parametrize("path", [path for path, _title, _icon in sidebar.PAGES])
+def test_a_run_opens_its_view_once(
+    path: str, run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dates are worked out once for header and all panels."""
+    opened: list[views.View] = []
+    resolve = views.resolve
+
+    def counted(view: views.View, website: Website, week_start: WeekStart) -> views.ResolvedView:
+        opened.append(view)
+        return resolve(view, website, week_start)
+
+    monkeypatch.setattr(views, "resolve", counted)
+    run_page(path, website=three_conversations.slug, tz="UTC")
+    assert len(opened) == 1
 
 
 def test_a_course_of_a_single_value_is_drawn(run_page: RunPage, three_conversations: Site) -> None:

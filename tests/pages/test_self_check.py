@@ -309,7 +309,7 @@ def exported() -> Iterator[Files]:
         only: Mapping[str, str] = MappingProxyType({}),
         **_picture: object,
     ) -> None:
-        asked = download.request(page.view, read, arguments, dict(only))
+        asked = download.request(page.view.asked, read, arguments, dict(only))
         text = b"".join(download.answer(asked).lines).decode("utf-8-sig")
         files[name] = list(csv.DictReader(io.StringIO(text, "")))
 

@@ -58,15 +58,15 @@ def test_a_page_has_the_same_days_everywhere(
         product.add_user(f"ann.{product.key}@example.com")
         viewer = cached.viewer_for(Identity(f"ann.{product.key}@example.com", None), now)
         view = View(viewer, product.website_id, Range(days=9), zone, now)
-        period = cached.resolve_view(view).conversations
+        period = cached.open_view(view).resolved.conversations
         starts = [period.start + EVERY * number for number in range(int((period.end - period.start) / EVERY))]
         _send(product, send_events, starts)
         local = [start.astimezone(clock.parse_timezone(zone)) for start in starts]
         by_day = Counter(start.date() for start in local)
 
-        series = cached.kpi_timeseries(view).value
-        answers = cached.satisfaction_distributions(view).value
-        visitors = cached.visitor_timeseries(view, VisitorFilters()).value
+        series = cached.kpi_timeseries(cached.open_view(view)).value
+        answers = cached.satisfaction_distributions(cached.open_view(view)).value
+        visitors = cached.visitor_timeseries(cached.open_view(view), VisitorFilters()).value
         for frame, column in (
             (series, "started"),
             (series, "unique_visitors"),
@@ -79,17 +79,17 @@ def test_a_page_has_the_same_days_everywhere(
             assert len(shown) == period.day_count()
 
         cells = Counter((start.isoweekday(), start.hour) for start in local)
-        rows = cached.conversation_breakdown(view, Selection()).value
+        rows = cached.conversation_breakdown(cached.open_view(view), Selection()).value
         hours = rows[rows["dimension"] == "hour_of_week"]
         assert dict(zip(hours["key"], hours["conversations"], strict=True)) == {
             f"{weekday}-{hour}": count for (weekday, hour), count in cells.items()
         }
         (weekday, hour), count = cells.most_common(1)[0]
         chosen = Selection(hour_of_week=HourOfWeek(weekday, hour))
-        listed = cached.conversation_list(view, chosen, 1).value.rows
+        listed = cached.conversation_list(cached.open_view(view), chosen, 1).value.rows
         at = pd.Series(listed["started_at"]).dt.tz_convert(zone)
         assert {(start.isoweekday(), start.hour) for start in at} == {(weekday, hour)}
-        filtered = cached.conversation_timeseries(view, chosen).value
+        filtered = cached.conversation_timeseries(cached.open_view(view), chosen).value
         assert len(listed) == count == filtered[filtered["period"] == "current"]["started"].sum()
 
 

@@ -164,7 +164,7 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
     read = FILES[wanted.file]
     is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= AS_DRAWN
     arguments = _types(read).validate_python(wanted.arguments)
-    view = View(
+    asked = View(
         viewer=viewer,
         website_id=wanted.website,
         range=Range.parse(wanted.range),
@@ -173,7 +173,8 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
         comparison=Comparison.parse(wanted.compare),
         bucket=wanted.bucket,
     )
-    resolved = cached.resolve_view(view)
+    view = cached.open_view(asked)
+    resolved = view.resolved
     table = read(view, *arguments)
     about = About(
         website=formatting.plain(resolved.website.name) or resolved.website.slug,

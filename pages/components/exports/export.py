@@ -5,7 +5,8 @@ picture is made in the browser at the click (static/picture.js), as the viewer s
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from types import MappingProxyType
 
 import streamlit as st
@@ -40,6 +41,7 @@ def offer(
     drawn: str = CHART,
     only: Mapping[str, str] = MappingProxyType({}),
     days: tuple[date, date] | None = None,
+    now: datetime | None = None,
 ) -> None:
     """Draw a button that downloads a table as CSV: all its rows, same filters, same dates, same timezone, exact values.
 
@@ -54,6 +56,7 @@ def offer(
         drawn: CSS selector of that chart, or of the cards.
         only: what these rows are narrowed by, as for `filters.chips`; the file says it.
         days: first and last day that the rows cover; None for those of the page.
+        now: when the rows were read, for a panel that renews itself; None for when the page began.
     """
     first, last = days or page.days
     file = f"{page.website.slug}-{name}-{first}-{last}"
@@ -65,7 +68,8 @@ def offer(
                 dates += f" vs {formatting.without_year(before, dates)}"
             about = " · ".join((chart, *filters.in_words(only), f"{dates} ({page.timezone})"))
             _offer_picture(page, name, drawn, f"{file}.png", about)
-        asked = download.request(page.view, read, arguments, dict(only), st.session_state.get("page", ""))
+        view = replace(page.view.asked, now=now or page.resolved.now)
+        asked = download.request(view, read, arguments, dict(only), st.session_state.get("page", ""))
         _csv(key=f"csv-{name}", width="content", data={"request": asked, "file": f"{file}.csv"})
 
 

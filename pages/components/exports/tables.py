@@ -12,16 +12,16 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics import cached
-from analytics.cached import VisitorFilters, Whole
+from analytics.cached import OpenedView, VisitorFilters, Whole
 from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
 from analytics.kpis import conversation_breakdown
 from analytics.kpis.attribution import Attribution
 from analytics.kpis.visitor_breakdown import Dimension
-from analytics.scope.clock import day_starts, parse_timezone
+from analytics.scope.clock import day_starts
 from analytics.scope.periods import Period
 from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
-from analytics.scope.views import ResolvedView, View
+from analytics.scope.views import ResolvedView
 from pages.components import formatting
 from pages.components.charts import percentiles, rating_bars
 from pages.components.metrics import changes, kpi_cards
@@ -60,18 +60,18 @@ class Table:
     is_cut: bool = False
 
 
-def kpis(view: View) -> Table:
+def kpis(view: OpenedView) -> Table:
     """The cards of Overview."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
     since = resolved.visitors.start if resolved.visitors_since else None
     return _of_conversations(
         resolved, kpi_cards.table(cached.kpis(view).value, since), _visitors_note(resolved)
     )
 
 
-def kpi_series(view: View) -> Table:
+def kpi_series(view: OpenedView) -> Table:
     """All KPIs over time."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
     series = _buckets(cached.kpi_timeseries(view).value)
     named = series.assign(
         satisfaction_missing=series["satisfaction_missing"].map(satisfaction_index.missing_words)
@@ -79,42 +79,42 @@ def kpi_series(view: View) -> Table:
     return _of_conversations(resolved, named, IN_EACH_BUCKET, _visitors_note(resolved))
 
 
-def funnel_steps(view: View) -> Table:
+def funnel_steps(view: OpenedView) -> Table:
     """How far conversations came; no rows where they could not be counted."""
-    resolved, steps = cached.resolve_view(view), cached.kpis(view).value.funnel
+    resolved, steps = view.resolved, cached.kpis(view).value.funnel
     table = pd.DataFrame(columns=["step"]) if steps is None else funnel.table(steps)
     return _of_now(resolved, table.assign(step=table["step"].map(funnel.NAMES)))
 
 
-def bands(view: View, measure: Measure, selection: Selection) -> Table:
+def bands(view: OpenedView, measure: Measure, selection: Selection) -> Table:
     """One time in bands."""
     rows = conversation_breakdown.bands(cached.conversation_breakdown(view, selection).value, measure)
     named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
     before = cached.conversation_breakdown_before(view, selection)
     if before is None:
-        return _of_now(cached.resolve_view(view), named)
+        return _of_now(view.resolved, named)
     compared = ["conversations", "share_ratio", "cumulative_ratio"]
     previous = conversation_breakdown.bands(before.value, measure)[compared].add_prefix("previous_")
-    return _of_conversations(cached.resolve_view(view), pd.concat([named, previous], axis=1))
+    return _of_conversations(view.resolved, pd.concat([named, previous], axis=1))
 
 
-def percentiles_over_time(view: View, measure: Measure, selection: Selection) -> Table:
+def percentiles_over_time(view: OpenedView, measure: Measure, selection: Selection) -> Table:
     """Median and 90th percentile of one time, over time."""
     series = percentiles.columns_of(cached.conversation_timeseries(view, selection).value, measure)
     counted = "responded_count" if measure == "response" else "resolved_count"
     table = _buckets(series.rename(columns={"n": counted}))
-    return _of_conversations(cached.resolve_view(view), table, IN_EACH_BUCKET)
+    return _of_conversations(view.resolved, table, IN_EACH_BUCKET)
 
 
-def handled(view: View, selection: Selection) -> Table:
+def handled(view: OpenedView, selection: Selection) -> Table:
     """AI-resolved beside human-handled."""
     rows = conversation_breakdown.handled(cached.conversation_breakdown(view, selection).value)
-    return _of_now(cached.resolve_view(view), rows.assign(handled_by=rows["handled_by"].map(HANDLED)))
+    return _of_now(view.resolved, rows.assign(handled_by=rows["handled_by"].map(HANDLED)))
 
 
-def hours(view: View, selection: Selection) -> Table:
+def hours(view: OpenedView, selection: Selection) -> Table:
     """The week by the hour."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
     rows = conversation_breakdown.hours(
         cached.conversation_breakdown(view, selection).value, resolved.conversations
     )
@@ -122,22 +122,22 @@ def hours(view: View, selection: Selection) -> Table:
     return _of_now(resolved, named)
 
 
-def conversation_list(view: View, selection: Selection, sort: Sort) -> Table:
+def conversation_list(view: OpenedView, selection: Selection, sort: Sort) -> Table:
     """Every conversation behind a selection, in the order of the list."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
     whole = cached.every_conversation(view, selection, sort)
     return _of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
 
 
-def visitor_series(view: View, filters: VisitorFilters) -> Table:
+def visitor_series(view: OpenedView, filters: VisitorFilters) -> Table:
     """Visitors, sessions and page views over time."""
     series = _buckets(cached.visitor_timeseries(view, filters).value)
-    return _of_visitors(cached.resolve_view(view), series, SEEN_IN_EACH_BUCKET)
+    return _of_visitors(view.resolved, series, SEEN_IN_EACH_BUCKET)
 
 
-def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) -> Table:
+def visitor_values(view: OpenedView, dimension: Dimension, filters: VisitorFilters) -> Table:
     """Every value of a dimension, most visitors first."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
     is_compared = resolved.visitors_comparability.is_shown
 
     def shown(values: pd.DataFrame) -> pd.DataFrame:
@@ -166,31 +166,31 @@ def visitor_values(view: View, dimension: Dimension, filters: VisitorFilters) ->
     )
 
 
-def satisfaction_components(view: View) -> Table:
+def satisfaction_components(view: OpenedView) -> Table:
     """The index opened."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
     opened: Attribution = cached.satisfaction_attribution(view).value
     return _of_conversations(
         resolved, satisfaction_index.table(opened, is_compared=resolved.comparability.is_shown)
     )
 
 
-def satisfaction_series(view: View) -> Table:
+def satisfaction_series(view: OpenedView) -> Table:
     """The index over time, both periods, with what is missing in each bucket."""
     series = satisfaction_index.course_table(cached.kpi_timeseries(view).value)
-    return _of_conversations(cached.resolve_view(view), _buckets(series), IN_EACH_BUCKET)
+    return _of_conversations(view.resolved, _buckets(series), IN_EACH_BUCKET)
 
 
-def answers_over_time(view: View, name: rating_bars.Name) -> Table:
+def answers_over_time(view: OpenedView, name: rating_bars.Name) -> Table:
     """How often each answer to one question was given, over time."""
     asked = next(each for each in (rating_bars.RATINGS, rating_bars.SENTIMENT) if each.name == name)
     counts = rating_bars.table(cached.satisfaction_distributions(view).value, asked)
-    return _of_now(cached.resolve_view(view), counts)
+    return _of_now(view.resolved, counts)
 
 
-def comment_list(view: View, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
+def comment_list(view: OpenedView, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
     """Every comment, newest first."""
-    resolved = cached.resolve_view(view)
+    resolved = view.resolved
 
     def table(rows: pd.DataFrame) -> pd.DataFrame:
         return comments.table(rows, resolved.website)
@@ -198,9 +198,9 @@ def comment_list(view: View, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
     return _of_list(resolved, cached.every_comment(view, rating), table)
 
 
-def visitor_minutes(view: View) -> Table:
+def visitor_minutes(view: OpenedView) -> Table:
     """Visitors by minute."""
-    activity = cached.visitor_activity(view.viewer, view.website_id, view.now).value
+    activity = cached.visitor_activity(view, view.resolved.now).value
     edges = (
         activity["minute"].min().to_pydatetime(),
         activity["minute"].max().to_pydatetime() + timedelta(minutes=1),
@@ -208,54 +208,54 @@ def visitor_minutes(view: View) -> Table:
     return Table((activity[["minute", "visitors"]],), edges, total=len(activity))
 
 
-def live_visitors(view: View, window_minutes: Literal[5, 10, 30], place: str | None) -> Table:
+def live_visitors(view: OpenedView, window_minutes: Literal[5, 10, 30], place: str | None) -> Table:
     """Every visitor of the last minutes, newest first."""
     cell = None if place is None else Cell.parse(place)
-    whole = cached.every_active_visitor(view.viewer, view.website_id, window_minutes, view.now, cell)
+    whole = cached.every_active_visitor(view, window_minutes, view.resolved.now, cell)
     return _of_list(
-        cached.resolve_view(view),
+        view.resolved,
         whole,
         visitors.listed,
-        period=(view.now - timedelta(minutes=window_minutes), view.now),
+        period=(view.resolved.now - timedelta(minutes=window_minutes), view.resolved.now),
     )
 
 
-def events_by_type(view: View) -> Table:
+def events_by_type(view: OpenedView) -> Table:
     """What flows in, by event type."""
-    flow = cached.event_flow(view.viewer, view.website_id, view.timezone, view.now).value
+    flow = cached.event_flow(view, view.resolved.now).value
     named = flow.assign(
         event_type=flow["event_type"].map(source_health.event_name),
         state=flow["state"].map(source_health.FLOWS),
     )
-    return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow))
+    return Table((named,), _last_days(view.resolved, EVENT_DAYS), total=len(flow))
 
 
-def websites(view: View) -> Table:
+def websites(view: OpenedView) -> Table:
     """How every website sends, worst first."""
-    flow = cached.website_states(view.viewer, view.now).value
+    flow = cached.website_states(view.asked.viewer, view.resolved.now).value
     named = flow.assign(state=flow["state"].map(website_health.VERDICTS))
-    return Table((named,), _last_days(view, EVENT_DAYS), total=len(flow), notes=(OF_ALL_WEBSITES,))
+    return Table((named,), _last_days(view.resolved, EVENT_DAYS), total=len(flow), notes=(OF_ALL_WEBSITES,))
 
 
-def queries(view: View) -> Table:
+def queries(view: OpenedView) -> Table:
     """Today's queries by pipe."""
-    by_pipe = cached.query_use(view.viewer, view.now).value.by_pipe
-    return Table((by_pipe,), _last_days(view, 1), total=len(by_pipe), notes=(OF_ALL_WEBSITES,))
+    by_pipe = cached.query_use(view.asked.viewer, view.resolved.now).value.by_pipe
+    return Table((by_pipe,), _last_days(view.resolved, 1), total=len(by_pipe), notes=(OF_ALL_WEBSITES,))
 
 
-def caches(view: View) -> Table:
+def caches(view: OpenedView) -> Table:
     """What each cache saved."""
-    savings = cached.cache_savings(view.viewer, view.now).value
-    return Table((savings,), _last_days(view, 1), total=len(savings), notes=(OF_ALL_WEBSITES,))
+    savings = cached.cache_savings(view.asked.viewer, view.resolved.now).value
+    return Table((savings,), _last_days(view.resolved, 1), total=len(savings), notes=(OF_ALL_WEBSITES,))
 
 
-def quarantined(view: View) -> Table:
+def quarantined(view: OpenedView) -> Table:
     """Why rows were quarantined: every reason."""
     return _of_list(
-        cached.resolve_view(view),
-        cached.every_quarantined(view.viewer, view.now),
+        view.resolved,
+        cached.every_quarantined(view.asked.viewer, view.resolved.now),
         lambda reasons: reasons.rename(columns={"total": "quarantined_of_datasource"}),
-        period=_last_days(view, EVENT_DAYS),
+        period=_last_days(view.resolved, EVENT_DAYS),
         note=OF_ALL_WEBSITES,
     )
 
@@ -347,8 +347,8 @@ def _visitors_note(resolved: ResolvedView) -> str | None:
     return f"Visitors: {resolved.visitors_note}" if resolved.visitors_note else None
 
 
-def _last_days(view: View, days: int) -> Instants:
-    return day_starts(view.now, days, parse_timezone(view.timezone))[0], view.now
+def _last_days(resolved: ResolvedView, days: int) -> Instants:
+    return day_starts(resolved.now, days, resolved.conversations.timezone)[0], resolved.now
 
 
 def _buckets(series: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.cached import Question, View
+from analytics.cached import OpenedView, Question
 from analytics.kpis.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
 from analytics.kpis.verdicts import Unit
 from analytics.scope.clock import Bucket
@@ -107,7 +107,7 @@ def draw_cards(
     board: KpiBoard,
     series: pd.DataFrame | None,
     bucket: Bucket,
-    view: View | None = None,
+    view: OpenedView | None = None,
 ) -> None:
     """Draw the five cards in one row, two to a row on a phone.
 
@@ -132,7 +132,10 @@ def draw_cards(
 
 
 def draw_card(
-    kpi: Kpi, course: tuple[sparkline.Point, ...], questions: Sequence[Question], view: View | None = None
+    kpi: Kpi,
+    course: tuple[sparkline.Point, ...],
+    questions: Sequence[Question],
+    view: OpenedView | None = None,
 ) -> None:
     """Draw one KPI: number, change, verdict, n, and the way to its explanation.
 

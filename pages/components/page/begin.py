@@ -5,7 +5,7 @@ nothing here relies on it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
@@ -13,13 +13,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached
+from analytics.cached import OpenedView
 from analytics.errors import AnalyticsError
 from analytics.scope import clock, tiers
 from analytics.scope.access import Website
 from analytics.scope.comparison import WEEKDAYS
 from analytics.scope.periods import Period, Range
 from analytics.scope.tiers import Comparability
-from analytics.scope.views import ResolvedView, View
+from analytics.scope.views import ResolvedView
 from pages.components import ASSETS, formatting
 from pages.components.page import (
     audit_events,
@@ -39,22 +40,22 @@ SIDEBAR_WIDTH_PX = 272
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page knows once it has begun: what is asked, what that means in dates, and where its own controls go.
+    """What a page knows once it has begun: the opened view, and where its own controls go.
 
     `days` are the first and last day that its data covers, `compared` the period that it compares them with; None where
     it compares with nothing.
     """
 
-    view: View
-    resolved: ResolvedView
+    view: OpenedView
     toolbar: DeltaGenerator
     days: tuple[date, date]
     compared: Period | None
     data: Data
 
-    def at(self, now: datetime) -> "Page":
-        """The same at another moment: that of a panel which is drawn anew without its page."""
-        return replace(self, view=replace(self.view, now=now))
+    @property
+    def resolved(self) -> ResolvedView:
+        """The website and the dates that are read and shown."""
+        return self.view.resolved
 
     @property
     def website(self) -> Website:
@@ -64,7 +65,7 @@ class Page:
     @property
     def timezone(self) -> str:
         """IANA name of the timezone that days and clock times are shown in."""
-        return self.view.timezone
+        return self.resolved.conversations.timezone.key
 
     @property
     def longer(self) -> Range | None:
@@ -77,7 +78,7 @@ class Page:
     @property
     def today(self) -> tuple[date, date]:
         """The day of the page's run in its timezone, as first and last day of what is about now."""
-        day = self.view.now.astimezone(clock.parse_timezone(self.timezone)).date()
+        day = clock.local_day(self.resolved.now, self.resolved.conversations.timezone)
         return day, day
 
 
@@ -117,22 +118,22 @@ def begin_page(
         chosen, websites = website.asked_for(viewer, websites, now)
         if chosen is None:
             website.draw_missing(title, viewer, websites)
-        view = sidebar.read(viewer, chosen, now, notices)
-        resolved = cached.resolve_view(view)
+        view = cached.open_view(sidebar.read(viewer, chosen, now, notices))
     except AnalyticsError as error:
         st.title(title, anchor=False)
         failure(error, "page")
         end_page()
-    sidebar.draw(view, resolved, websites, has_range=has_range)
-    audit_events.looks_at(view)
+    resolved = view.resolved
+    sidebar.draw(view, websites, has_range=has_range)
+    audit_events.looks_at(view.asked)
     sign_in.watch(viewer, websites)
-    toolbar = header.draw(title, view, resolved, data, has_range=has_range, has_age=has_age)
+    toolbar = header.draw(title, view, data, has_range=has_range, has_age=has_age)
     compared = header.compared(resolved, data) if has_range else None
     url_state.show((*notices, *(resolved.notices if has_range else ())))
     with st.container():  # reserved without a note too, as that of the notices
         if compared is not None:
             _note_comparison(resolved)
-    return Page(view, resolved, toolbar, header.days(resolved, data), compared, data)
+    return Page(view, toolbar, header.days(resolved, data), compared, data)
 
 
 def _note_comparison(resolved: ResolvedView) -> None:

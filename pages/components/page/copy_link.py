@@ -5,8 +5,8 @@ The browser makes the link at the click (static/copy_link.js), from its address:
 
 import streamlit as st
 
+from analytics.cached import OpenedView
 from analytics.scope.comparison import BEFORE
-from analytics.scope.views import ResolvedView, View
 from pages.components import ASSETS
 from pages.components.page import url_state
 
@@ -20,15 +20,15 @@ _button = st.components.v2.component(
 )
 
 
-def offer(view: View, resolved: ResolvedView, *, has_range: bool) -> None:
+def offer(view: OpenedView, *, has_range: bool) -> None:
     """Draw the button.
 
     Args:
-        view: what is asked for.
-        resolved: its dates.
+        view: what the page shows.
         has_range: whether the page has dates.
     """
-    fixed = {"website": resolved.website.slug, "tz": view.timezone}
+    resolved = view.resolved
+    fixed = {"website": resolved.website.slug, "tz": resolved.conversations.timezone.key}
     if has_range:
         dates, against = resolved.fixed
         fixed["range"] = str(dates)

@@ -7,10 +7,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analytics import cached
+from analytics.cached import OpenedView
 from analytics.errors import AnalyticsError
 from analytics.scope import periods
 from analytics.scope.periods import Period
-from analytics.scope.views import ResolvedView, View
+from analytics.scope.views import ResolvedView
 from pages.components import formatting
 from pages.components.page import copy_link
 
@@ -18,19 +19,17 @@ RENEWAL_SECONDS = 30
 Data = Literal["conversations", "visitors"]
 
 
-def draw(
-    title: str, view: View, resolved: ResolvedView, data: Data, *, has_range: bool, has_age: bool
-) -> DeltaGenerator:
+def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: bool) -> DeltaGenerator:
     """Draw the header; returns the place for the page's own controls.
 
     Args:
         title: the page's name.
-        view: what is asked for.
-        resolved: what that means in dates.
+        view: what the page shows.
         data: what the dates are about.
         has_range: whether the header speaks of dates.
         has_age: whether it says when the data was read and how old the newest event is.
     """
+    resolved = view.resolved
     facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
     if has_range:
         covered = days(resolved, data)
@@ -51,7 +50,7 @@ def draw(
                 )
             st.space("stretch")
             toolbar = st.container(width="content")
-            copy_link.offer(view, resolved, has_range=has_range)
+            copy_link.offer(view, has_range=has_range)
         with st.container(
             horizontal=True,
             horizontal_alignment="distribute",
@@ -79,19 +78,22 @@ def compared(resolved: ResolvedView, data: Data) -> Period | None:
 
 
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
-def _as_of(view: View, *, has_range: bool) -> None:
+def _as_of(view: OpenedView, *, has_range: bool) -> None:
     """When the page was read and how old the newest event is.
 
     It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
     page runs again.
     """
     now = datetime.now(UTC)
-    if periods.floor_to_grid(now) != periods.floor_to_grid(view.now):
+    if periods.floor_to_grid(now) != periods.floor_to_grid(view.resolved.now):
         st.rerun()
     try:
-        newest = cached.newest_event(view.viewer, view.website_id, now)
+        newest = cached.newest_event(view, now)
         read = cached.kpis(view).as_of if has_range else newest.as_of
-        words = [f"As of {formatting.clock(read, view.timezone)}", _newest(newest, now)]
+        words = [
+            f"As of {formatting.clock(read, view.resolved.conversations.timezone.key)}",
+            _newest(newest, now),
+        ]
     except AnalyticsError as error:
         words = [formatting.markdown(error.message)]
     st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")

@@ -10,6 +10,7 @@ from typing import Literal
 import streamlit as st
 
 from analytics import cached
+from analytics.cached import OpenedView
 from analytics.scope import clock, comparison, tiers
 from analytics.scope.access import Viewer, Website
 from analytics.scope.buckets import bucket_for, offered_buckets
@@ -75,24 +76,24 @@ def parse_bucket(text: str) -> Bucket:
     raise ValueError(f"Possible are {', '.join(BUCKETS)}.")
 
 
-def draw(view: View, resolved: ResolvedView, websites: Sequence[Website], *, has_range: bool) -> None:
+def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> None:
     """Draw the sidebar: what the page shows, also where that is not what the URL asks for.
 
     Args:
-        view: what is asked for.
-        resolved: what is shown.
+        view: what the page shows.
         websites: those that the viewer may open.
         has_range: whether the page has dates to choose.
     """
+    viewer, resolved = view.asked.viewer, view.resolved
     with st.sidebar:
-        _navigation(view.viewer)
+        _navigation(viewer)
         _website_control(resolved.website, websites)
         if has_range:
             _range_control(resolved)
             _compare_control(resolved)
             _bucket_control(resolved)
-        _timezone_control(view.timezone)
-        _signed_in(view.viewer, resolved.website)
+        _timezone_control(resolved.conversations.timezone.key)
+        _signed_in(viewer, resolved.website)
 
 
 def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:

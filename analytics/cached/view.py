@@ -1,0 +1,78 @@
+"""The opened view: what a viewer asked for, after the access check, in dates inside the tier.
+
+A page opens it once per run and hands it to every function here that reads a website. Only this module can make one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import InitVar, dataclass
+from datetime import datetime
+from typing import Final, final
+
+from analytics.cached.access import websites, week_start
+from analytics.scope import access, views
+from analytics.scope.access import Viewer, Website
+from analytics.scope.views import ResolvedView, View
+
+_KEY: Final = object()
+"""What `open_view` makes an opened view with; not exported."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """A view that was checked and clamped.
+
+    Attributes:
+        asked: What the page asked for.
+        resolved: The website and the dates that it got.
+    """
+
+    asked: View
+    resolved: ResolvedView
+    key: InitVar[object]
+
+    def __post_init__(self, key: object) -> None:
+        """Lets `open_view` through.
+
+        Raises:
+            TypeError: Another module makes an opened view.
+        """
+        if key is not _KEY:
+            raise TypeError("Only cached.open_view makes an opened view.")
+
+
+def open_view(asked: View) -> OpenedView:
+    """Checks access and clamps the dates to the tier.
+
+    Args:
+        asked: The state of the URL; may be tampered with.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres is down.
+    """
+    website = _website(asked.viewer, asked.website_id, asked.now)
+    return OpenedView(asked, views.resolve(asked, website, week_start()), _KEY)
+
+
+def readable(view: OpenedView, now: datetime | None = None) -> ResolvedView:
+    """Checks access again, for a read: what was taken away since the view was opened is not read.
+
+    Where the website's tier has changed since, the dates are clamped to the new one.
+
+    Args:
+        view: As the page opened it.
+        now: When it is read; None for when it was opened.
+
+    Raises:
+        AccessDenied: The website is no longer the viewer's, or not there.
+        SourceError: Postgres is down.
+    """
+    asked = view.asked
+    website = _website(asked.viewer, asked.website_id, now or asked.now)
+    return view.resolved if website == view.resolved.website else views.resolve(asked, website, week_start())
+
+
+def _website(viewer: Viewer, website_id: str, now: datetime) -> Website:
+    return access.website_for(websites(viewer, now), website_id)
