@@ -288,8 +288,8 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
 }
 """Every file that can be asked for, by name."""
 
-WITH_BEFORE: Final = frozenset(
-    {kpis, kpi_series, percentiles, visitor_series, satisfaction_components, satisfaction_series}
+WITH_BEFORE: Final[frozenset[Callable[..., Table]]] = frozenset(
+    {kpis, kpi_series, percentiles_over_time, visitor_series, satisfaction_components, satisfaction_series}
 )
 """Files whose chart shows the period compared with."""
 
