@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -121,30 +122,35 @@ def scrubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cached.clear()
 
 
+@contextmanager
+def running_stack(data_dir: Path, *options: str) -> Iterator[LocalStack]:
+    """Runs `inbox-analytics local` with these options until the end of the block."""
+    data_dir.mkdir(exist_ok=True)
+    log = data_dir / "stack.log"
+    command = [sys.executable, "-m", "analytics.cli", "local", "--port", "0", "--data-dir", str(data_dir)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *options], cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield _stack(_environment(process, data_dir / "env", log), data_dir)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
 @pytest.fixture(scope="session")
 def local_stack() -> Iterator[LocalStack]:
     """One local stack without demo data for the whole run; tests keep apart by website ids of their own."""
-    with tempfile.TemporaryDirectory(prefix="inbox-analytics-") as directory:
-        data_dir = Path(directory)
-        log = data_dir / "stack.log"
-        command = [sys.executable, "-m", "analytics.cli", "local", "--no-demo-data", "--port", "0"]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [*command, "--data-dir", directory],
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            yield _stack(_environment(process, data_dir / "env", log), data_dir)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+    with (
+        tempfile.TemporaryDirectory(prefix="inbox-analytics-") as directory,
+        running_stack(Path(directory), "--no-demo-data") as stack,
+    ):
+        yield stack
 
 
 @pytest.fixture

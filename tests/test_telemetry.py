@@ -127,7 +127,7 @@ def test_a_read_is_counted_by_how_it_ended(error: Exception | None, outcome: str
 
 
 def _documented() -> list[list[str]]:
-    section = (ROOT / "docs" / "operating.md").read_text().split("\n## Metrics\n", 1)[1].split("\n## ", 1)[0]
+    section = (ROOT / "docs" / "operations.md").read_text().split("\n## Metrics\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in section.splitlines() if line.startswith("| `inbox_analytics_")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 

@@ -30,21 +30,3 @@ def test_every_test_that_it_names_exists(named: str) -> None:
     """In that file, under that name."""
     path, _, name = named.partition("::")
     assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(), re.MULTILINE), named
-
-
-@pytest.mark.parametrize("document", ["SECURITY.md", "docs/threats.md", "docs/deploying.md"])
-def test_its_links_lead_somewhere(document: str) -> None:
-    """Files that are here, and headings that are in them."""
-    source = ROOT / document
-    links = re.findall(r"\]\(([^)#\s]*)(#[^)\s]+)?\)", source.read_text())
-    assert links
-    for path, heading in links:
-        if path.startswith("http"):
-            continue
-        target = source.parent / path if path else source
-        assert target.exists(), path
-        if heading:
-            headings = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
-            assert heading[1:] in {
-                re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings
-            }
