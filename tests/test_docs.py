@@ -19,7 +19,8 @@ from tests.conftest import ROOT, running_stack
 from tests.product import Product
 from tests.yaml_files import BINARIES
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")])
+FOUND = {*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")}
+DOCUMENTS = sorted(FOUND - {ROOT / "CHANGELOG.md"})  # It says what was true then.
 BLOCK = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
 ON_THE_LOCAL_STACK = "set -a; . .local/env"
 DELETES = re.compile(r"--yes\b|\brm -|\btruncate\b|DROP (TABLE|DATABASE|ROLE)|DELETE FROM", re.IGNORECASE)
@@ -77,6 +78,15 @@ def test_commands_and_options_exist(path: Path) -> None:
                 assert command is not None
                 options = {name for each in command.params for name in each.opts + each.secondary_opts}
                 assert word in options | {"--help"}, words
+
+
+@every_document
+def test_files_and_folders_exist(path: Path) -> None:
+    """Each that is written as code; a name in capitals stands for one to be chosen."""
+    top = {each.name for each in ROOT.iterdir() if each.is_dir() and each.name[0] != "."}
+    named = set(re.findall(r"^((?:[a-z_]+)/[\w./-]*)$", code(path), re.MULTILINE))
+    ours = {each for each in named if each.split("/")[0] in top and not re.search("NAME", each)}
+    assert {each for each in ours if not (ROOT / each).exists()} == set()
 
 
 @every_document
