@@ -15,7 +15,7 @@ RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-che
 COPY . .
 RUN /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
     --no-deps --no-build-isolation --editable . \
-    && /opt/venv/bin/python -m pip uninstall --yes --quiet setuptools pip \
+    && /opt/venv/bin/python -m pip uninstall --yes --quiet hatchling pathspec pluggy tomlkit trove-classifiers pip \
     && /opt/venv/bin/python -m compileall -q analytics pages app.py asgi_app.py
 
 FROM ${BASE}

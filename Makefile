@@ -90,9 +90,9 @@ screenshots: install
 
 # Needs uv (https://docs.astral.sh/uv/): resolves for every platform and every Python from 3.11 on.
 lock:
-	$(LOCK) pyproject.toml --output-file requirements.lock
-	$(LOCK) --extra local --extra dev --constraints requirements.lock pyproject.toml --output-file requirements-dev.lock
-	echo "setuptools>=80" | $(LOCK) - --constraints requirements-dev.lock --output-file requirements-build.lock
+	$(LOCK) --extra dashboard pyproject.toml --output-file requirements.lock
+	$(LOCK) --extra dev --constraints requirements.lock pyproject.toml --output-file requirements-dev.lock
+	echo "hatchling>=1.27" | $(LOCK) - --constraints requirements-dev.lock --output-file requirements-build.lock
 	printf '%s\n' 'cyclonedx-bom>=7.5' 'pip-audit>=2.10' | $(LOCK) - --constraints requirements-dev.lock --output-file requirements-audit.lock
 	echo "tinybird; python_version < '3.14'" | $(LOCK) - --output-file requirements-tinybird.lock
 

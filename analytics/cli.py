@@ -81,8 +81,28 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS_ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         module, name = COMMANDS_ELSEWHERE[cmd_name]
-        command: click.Command = getattr(import_module(module), name)
+        try:
+            command: click.Command = getattr(import_module(module), name)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("analytics"):
+                raise
+            return _not_installed(cmd_name, error.name)
         return command
+
+
+def _not_installed(name: str, package: str) -> click.Command:
+    """A command in place of one whose packages are not installed: it is listed, and running it says what to install."""
+
+    def refuse() -> None:
+        raise ConfigError(
+            f"`{name}` needs packages that are not installed, such as {package}.",
+            "Run `pip install 'inbox-analytics[dashboard]'`.",
+        )
+
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    return click.Command(
+        name, callback=refuse, help="Needs inbox-analytics[dashboard].", context_settings=anything
+    )
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

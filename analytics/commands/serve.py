@@ -12,7 +12,8 @@ from typing import Final, NoReturn
 
 import click
 
-from analytics.errors import AnalyticsError, ConfigError
+from analytics import ROOT
+from analytics.errors import AnalyticsError
 from analytics.settings import Settings, load_settings
 from analytics.settings.demo_mode import require_listening_here
 from analytics.web import logs, request_id, server
@@ -79,17 +80,8 @@ def _check(settings: Settings) -> None:
 
 
 def _module() -> ModuleType:
-    """The web app, which is read from a checkout: here, or around this package.
-
-    Raises:
-        ConfigError: It is not there.
-    """
-    places = [Path.cwd(), Path(__file__).resolve().parents[2]]
-    root = next((place for place in places if (place / APP).is_file()), None)
-    if root is None:
-        raise ConfigError(
-            f"{APP} is not here.", "Run this from a checkout: an installed package holds no pages."
-        )
+    """Imports the web app: that of the current directory where there is one, otherwise that of this package."""
+    root = next(place for place in (Path.cwd(), ROOT) if (place / APP).is_file())
     sys.path.insert(0, str(root))
     # Streamlit reads .streamlit/ of the directory that it runs in: its options, and the file of secrets.
     os.chdir(root)

@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 
 from analytics.commands.options import FiniteRange
-from analytics.commands.purge_lines import plain
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.spool import directory as spools
 from analytics.ingest.spool.dead_letters import Refusal, refusals, resend
 from analytics.ingest.spool.delivery import Delivery, usable
 from analytics.ingest.spool.segment import waiting_in
 from analytics.ingest.spool.sender import fate
+from analytics.ingest.text import printable
 from analytics.settings import EmitterSettings, load_emitter_settings
 from analytics.transports.tinybird import Tinybird
 
@@ -163,7 +163,7 @@ def _send(directory: Path, timeout_seconds: float, settings: EmitterSettings) ->
 
 def _kept_aside(events: int, last: Refusal) -> tuple[str, str]:
     return (
-        f"{events:,} events were kept aside meanwhile, the last of them {last.kind}: {plain(last.reason).rstrip('.')}.",
+        f"{events:,} events were kept aside meanwhile, the last of them {last.kind}: {printable(last.reason).rstrip('.')}.",
         "`inbox-analytics spool status` lists all reasons; mend the cause, then `inbox-analytics spool resend`.",
     )
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from analytics import ROOT
 from analytics.geo.country_codes import folded
 
 Floats = npt.NDArray[np.float64]
 
-OUTLINES: Final = Path(__file__).parents[2] / "static" / "countries.geojson"
+OUTLINES: Final = ROOT / "static" / "countries.geojson"
 SOUTHERNMOST: Final = -57.0
 """Nobody visits a website from farther south, and a map without Antarctica has room for everybody else."""
 

@@ -60,6 +60,11 @@ def is_plain(text: str) -> bool:
     )
 
 
+def printable(text: str) -> str:
+    """Text of strangers as a terminal may show it: each character that is not printable becomes a question mark."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def whole_characters(text: str) -> tuple[str, bool]:
     r"""The text as UTF-8 can hold it, and whether halves of characters were lost.
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Literal
 
-import analytics
+from analytics import ROOT
 from analytics.local.private_file import write_private
 from analytics.local.stack.child import Child
 from analytics.local.stack.demo_record import DemoRecord
@@ -26,7 +26,6 @@ from analytics.local.stack.postgres import Postgres
 from analytics.local.stack.supervisor import Supervisor
 from analytics.local.tinybird.project.tokens import Tokens, load_tokens
 
-ROOT: Final = Path(analytics.__file__).resolve().parent.parent
 PROJECT_DIR: Final = ROOT / "tinybird"
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 WRITES: Final = frozenset({OWNER_URL, "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"})

@@ -10,9 +10,10 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
+from analytics import ROOT
 from analytics.local.stack.child import Child
 from analytics.local.stack.failure import StackFailure
-from analytics.local.stack.local_stack import ROOT, LocalStack, listen
+from analytics.local.stack.local_stack import LocalStack, listen
 from analytics.local.stack.start_signal import StartSignal
 
 APP: Final = ROOT / "asgi_app.py"
@@ -38,10 +39,7 @@ class WebApp:
             StackFailure: It is not.
         """
         if not app.is_file():
-            raise StackFailure(
-                f"The web app is not at {app}.",
-                "Run this from a checkout: an installed package holds no pages.",
-            )
+            raise StackFailure(f"The web app is not at {app}.", "Give --app the path of an asgi_app.py.")
         with listen(host, port) as probe:
             self._port: int = probe.getsockname()[1]
         self._host = host

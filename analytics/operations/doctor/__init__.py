@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from analytics.errors import AnalyticsError
 from analytics.ingest.deletes.receipts import Ledger
 from analytics.ingest.spool import directory as spool
+from analytics.ingest.text import printable
 from analytics.operations.doctor import flow, product, timezones, websites, workspace
 from analytics.operations.doctor.finding import Area, Finding, Report, failed, listed, not_checked
 from analytics.settings import Settings, present_variables, problems_of
@@ -63,9 +64,7 @@ def _settings(present: Mapping[str, str], wrong: Mapping[str, str]) -> tuple[Fin
         else:
             is_secret = SecretStr in (field.annotation, *get_args(field.annotation))
             findings.append(
-                Finding(
-                    "settings", name, "ok", "set" if is_secret else f"set: {flow.printable(present[name])}"
-                )
+                Finding("settings", name, "ok", "set" if is_secret else f"set: {printable(present[name])}")
             )
     return tuple(findings)
 

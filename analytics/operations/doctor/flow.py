@@ -12,6 +12,7 @@ import pandas as pd
 from analytics import sources
 from analytics.errors import AnalyticsError, SourceError
 from analytics.ingest.events import ConversationEventType, VisitorEventType
+from analytics.ingest.text import printable
 from analytics.numbers import whole_number
 from analytics.operations.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.operations.purge import database
@@ -191,8 +192,3 @@ def quarantine(tinybird: Tinybird, *, may_query: bool) -> tuple[Finding, ...]:
         remedy = "The page Data health names the reasons; correct what sends them and send them again."
         findings.append(Finding(area, str(datasource), "warning", text, remedy))
     return tuple(findings) or (Finding(area, "both data sources", "ok", "no rows in 30 days"),)
-
-
-def printable(text: str) -> str:
-    """Text of strangers as a terminal may be shown it: what is not printable becomes a question mark."""
-    return "".join(character if character.isprintable() else "?" for character in text)
