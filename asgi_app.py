@@ -285,6 +285,8 @@ PUBLIC_URL = public_url(AUTH) if AUTH else load_settings().public_url
 # Streamlit's own checks of the WebSocket, by what this deployment is: the rest of its options stands in config.toml.
 for option, value in streamlit_options(PUBLIC_URL).items():
     config.set_option(option, value, "asgi_app.py")
+# Where `rich` is installed, Streamlit would print tracebacks beside the log.
+config.set_option("logger.enableRich", False, "asgi_app.py")
 BASE = prefix_of(PUBLIC_URL) or prefix_of(st.get_option("server.baseUrlPath"))
 """What all addresses begin with; empty, or with a slash before it and none after."""
 config.set_option("server.baseUrlPath", BASE, "asgi_app.py")
