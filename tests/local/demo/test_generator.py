@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx2
-import psycopg
 import pytest
 
+from analytics.local.demo.content.days import CONVERSATION_DAYS
+from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.delivery import copy_rows
 from analytics.local.demo.generator import Generator
 from analytics.local.demo.history import History
-from analytics.local.demo.load import connect, ensure_demo
-from analytics.local.stack.demo_record import DemoRecord
+from analytics.local.demo.load import _is_usable, connect
+from analytics.local.stack.demo_record import VERSION, DemoRecord
 
 if TYPE_CHECKING:
     from tests.conftest import LocalStack
@@ -183,19 +184,19 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert DemoRecord.read(tmp_path) == record
 
 
-def test_a_demo_that_cannot_be_loaded_stays_incomplete(tmp_path: Path) -> None:
-    """What failed half-way is made anew by the next start."""
-    away = {
-        "TINYBIRD_HOST": "http://127.0.0.1:9",
-        "TINYBIRD_APPEND_TOKEN": "a",
-        "TINYBIRD_ADMIN_TOKEN": "b",
-        "INBOX_ANALYTICS_LOCAL_OWNER_URL": "postgresql://nobody@127.0.0.1:9/nothing",
-    }
-    with pytest.raises((httpx2.HTTPError, psycopg.Error)):
-        ensure_demo(tmp_path, away, lambda: away, SEED, int(time.time()), lambda _ratio: None)
-    record = DemoRecord.read(tmp_path)
-    assert record is not None
-    assert not record.is_complete
+@pytest.mark.parametrize(
+    ("record", "is_usable"),
+    [
+        (DemoRecord(3, anchor=100, until=200, is_complete=True), True),
+        (DemoRecord(3, anchor=100, until=200, is_complete=False), False),
+        (DemoRecord(3, anchor=100, until=200, is_complete=True, version=VERSION - 1), False),
+        (DemoRecord(3, anchor=100, until=200 - CONVERSATION_DAYS * DAY, is_complete=True), False),
+    ],
+    ids=["complete", "half made", "of another version", "of another year"],
+)
+def test_which_demo_data_is_kept(record: DemoRecord, is_usable: bool) -> None:
+    """Anything but complete data of this version and of the last 180 days is made anew."""
+    assert _is_usable(record, now=200) is is_usable
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:

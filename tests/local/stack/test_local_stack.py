@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -115,16 +114,22 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(home: Path) -> Command:
-    """A running demo whose first load of data was killed when some of the events were there."""
+def half_made(home: Path) -> DemoRecord:
+    """The record of a demo whose load was killed when some of the events were there."""
     first = Command(home, "local", "--port", "0")
     stored = "store/*/*/20????_*_*_*"  # what ClickHouse makes of an insert, by month
     wait_for(lambda: any((home / "data" / "tinybird").glob(stored)) or first.process.poll() is not None)
     assert first.process.poll() is None, first.text
     first.end(signal.SIGKILL)
-    half_made = DemoRecord.read(home / "data")
-    assert half_made is not None
-    assert not half_made.is_complete
+    record = DemoRecord.read(home / "data")
+    assert record is not None
+    assert not record.is_complete
+    return record
+
+
+@pytest.fixture(scope="module")
+def demo(home: Path, half_made: DemoRecord) -> Command:
+    """A running demo, started after a load that was killed."""
     demo = Command(home, "demo", "--port", "0", "--tinybird-port", "0", "--app", str(home / "app.py"))
     demo.wait_until_up()
     return demo
@@ -143,6 +148,22 @@ def nothing_is_left_behind() -> Iterator[None]:
 def env(demo: Command) -> dict[str, str]:
     """The settings of the running demo."""
     return demo.wait_until_up()
+
+
+@pytest.fixture(scope="module")
+def expected_events(home: Path, demo: Command) -> Callable[[int], int]:
+    """How many conversation events the demo has up to an instant."""
+    demo.wait_until_up()
+    record = DemoRecord.read(home / "data")
+    assert record is not None
+    history = History(record.seed, record.anchor)
+
+    def count(since: int, until: int) -> int:
+        chunks = history.event_chunks(since, until)
+        return sum(len(each.lines()) for each in chunks if each.datasource == "conversation_metrics")
+
+    at_anchor = count(history.start, record.anchor)
+    return lambda until: at_anchor + count(record.anchor, until)
 
 
 def test_it_says_where_everything_is(demo: Command, env: dict[str, str]) -> None:
@@ -176,18 +197,24 @@ def test_the_web_app_cannot_write(demo: Command, env: dict[str, str]) -> None:
         assert not any(env[name] in variable or variable.startswith(name) for variable in environment)
 
 
-def test_an_interrupted_load_left_no_trace(home: Path, env: dict[str, str]) -> None:
-    """Every event is there exactly once, although a half-made load came before."""
+def test_an_interrupted_load_left_no_trace(
+    home: Path, env: dict[str, str], half_made: DemoRecord, expected_events: Callable[[int], int]
+) -> None:
+    """Every event and row is there exactly once, and none of the half-made load that came before."""
     record = DemoRecord.read(home / "data")
     assert record is not None
     assert record.is_complete
+    assert record.anchor > half_made.anchor
+    until = f"timestamp <= toDateTime({record.anchor})"
+    assert count_events(env, until) == expected_events(record.anchor)
+    ids = ", ".join(f"'{key}'" for key in identity(half_made.seed, half_made.anchor).websites.values())
+    assert count_events(env, f"website_id IN ({ids})", "visitor_events") == 0
     history = History(record.seed, record.anchor)
-    parts = history.event_chunks(history.start, record.anchor)
-    expected = sum(len(part.lines()) for part in parts if part.datasource == "conversation_metrics")
-    assert count_events(env, f"timestamp <= toDateTime({record.anchor})") == expected
+    rows = {rows.table: len(rows.lines) for rows in history.activity_rows(history.start, record.anchor)}
     with psycopg.connect(env["DATABASE_URL"]) as connection:
-        assert connection.execute("SELECT count(*) FROM organization").fetchone() == (3,)
-        assert connection.execute("SELECT count(*) FROM website").fetchone() == (6,)
+        for table, count in (rows | {"organization": 3, "website": 6}).items():
+            until = f"created_at <= to_timestamp({record.anchor})"
+            assert connection.execute(f"SELECT count(*) FROM {table} WHERE {until}").fetchone() == (count,)
 
 
 def test_the_pipes_agree_with_postgres(home: Path, env: dict[str, str]) -> None:
@@ -251,7 +278,9 @@ def test_a_dead_child_ends_everything_with_a_reason(home: Path, demo: Command) -
     assert not (home / "data" / "env").exists()
 
 
-def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(home: Path, demo: Command) -> None:
+def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(
+    home: Path, demo: Command, expected_events: Callable[[int], int]
+) -> None:
     """Same demo, same tokens and passwords; what happened meanwhile is there; Ctrl-C ends it with code 0."""
     before = DemoRecord.read(home / "data")
     tokens = (home / "data" / "tokens.json").read_text()
@@ -263,38 +292,11 @@ def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(home: Path, de
     assert (after.seed, after.anchor) == (before.seed, before.anchor)
     assert after.until > before.until
     assert (home / "data" / "tokens.json").read_text() == tokens
-    history = History(after.seed, after.anchor)
-    expected = sum(
-        len(part.lines())
-        for part in history.event_chunks(history.start, after.until)
-        if part.datasource == "conversation_metrics"
-    )
-    assert count_events(env, "1") == expected
+    assert count_events(env, "1") == expected_events(after.until)
     assert again.end(signal.SIGINT) == 0
     assert again.text.endswith("Stopped.\n")
     assert nothing_runs_on(home)
     assert not (home / "data" / "env").exists()
-
-
-def test_demo_data_of_another_version_is_made_anew(home: Path, demo: Command) -> None:
-    """It goes at once, however much there is, and takes along what refers to it."""
-    before = DemoRecord.read(home / "data")
-    assert before is not None
-    old = replace(before, version=before.version - 1).write(home / "data")
-    again = Command(home, "local", "--port", "0")
-    env = again.wait_until_up()
-    record = DemoRecord.read(home / "data")
-    assert record is not None
-    assert record.version == before.version
-    assert record.anchor > old.anchor
-    history = History(record.seed, record.anchor)
-    rows = {rows.table: len(rows.lines) for rows in history.activity_rows(history.start, record.anchor)}
-    with psycopg.connect(env["DATABASE_URL"]) as connection:
-        for table, count in (rows | {"organization": 3, "website": 6}).items():
-            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (count,)
-    ids = ", ".join(f"'{key}'" for key in identity(old.seed, old.anchor).websites.values())
-    assert count_events(env, f"website_id IN ({ids})", "visitor_events") == 0
-    assert again.end(signal.SIGINT) == 0
 
 
 def test_nothing_is_left_when_it_is_killed(home: Path, demo: Command) -> None:
