@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import running
+from tests.local.tinybird_server import TOKENS, running
 from tests.yaml_files import BINARIES, documents, needs_command_line
 
 WORKFLOW = ROOT / ".github" / "workflows" / "deploy-tinybird.yml"

@@ -1,4 +1,7 @@
-"""A Tinybird-compatible server in a process of its own, and a client that speaks to it over a real socket."""
+"""Runs a Tinybird-compatible server in a process of its own, with fixed tokens, and a client over a real socket.
+
+The process is this module: `python -m tests.local.tinybird_server FD PROJECT DATA QUERY_SECONDS [ORIGIN ...]`.
+"""
 
 import json
 import os
@@ -13,13 +16,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import uvicorn
 
-from tests.local.run_server import TOKENS
+from analytics.local.tinybird.project.datafile import DatafileError
+from analytics.local.tinybird.project.tokens import Tokens
+from analytics.local.tinybird.server.app import MAX_ADDRESS_BYTES, create_app
+from analytics.local.tinybird.storage.clickhouse import DirectoryUnusable, Limits
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FIXTURE_PROJECT: Final = Path(__file__).with_name("fixtures") / "project"
+TOKENS: Final = Tokens(read="read-token", append="append-token", admin="admin-token")
 STOP_SECONDS: Final = 20.0
-
 START_SECONDS: Final = 30.0
 
 Row = dict[str, Any]
@@ -118,7 +125,7 @@ def running(
         host = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tests.local.run_server"),
+                *(sys.executable, "-m", "tests.local.tinybird_server"),
                 *(str(listener.fileno()), str(project), str(data), str(query_seconds), *web_origins),
             ],
             cwd=ROOT,
@@ -164,3 +171,20 @@ def temporary_server(query_seconds: float = 10.0) -> Iterator[Server]:
         running(Path(directory), query_seconds=query_seconds) as server,
     ):
         yield server
+
+
+def main(descriptor: str, project: str, data: str, query_seconds: str, *origins: str) -> None:
+    """Serves until SIGTERM."""
+    limits = Limits(query_seconds=float(query_seconds))
+    try:
+        app = create_app(Path(project), Path(data), TOKENS, limits, web_origins=origins)
+    except (DatafileError, DirectoryUnusable) as error:
+        sys.exit(str(error))
+    config = uvicorn.Config(
+        app, access_log=False, log_level="warning", ws="none", h11_max_incomplete_event_size=MAX_ADDRESS_BYTES
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(descriptor))])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

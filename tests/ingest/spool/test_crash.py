@@ -20,8 +20,7 @@ from analytics.ingest.spool.segment import HEADER_BYTES
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import RETRY_AFTER_SECONDS, Behaviour, Proxy, misbehaving
 from tests.ingest.stored import Stored
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import running
+from tests.local.tinybird_server import TOKENS, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 DRAIN_SECONDS = 60.0

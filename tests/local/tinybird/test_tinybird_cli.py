@@ -13,8 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import FIXTURE_PROJECT, ROOT, Server
+from tests.local.tinybird_server import FIXTURE_PROJECT, ROOT, TOKENS, Server
 
 TB = Path(os.environ.get("TB_CLI", ROOT / ".venv-tinybird" / "bin" / "tb"))
 

@@ -19,8 +19,7 @@ from psycopg import sql
 from analytics.operations.doctor import examine
 from analytics.operations.doctor.finding import Finding, Level, Report
 from tests.conftest import ROOT, LocalStack
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server, running
+from tests.local.tinybird_server import TOKENS, Server, running
 
 PROJECT = ROOT / "tinybird"
 

@@ -19,8 +19,7 @@ from analytics.ingest.deletes.receipts import Ledger, PurgeRefused
 from analytics.operations.purge.purge import MAX_ROUNDS, Holdings, Order, Progress, Purger, holdings
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server, running
+from tests.local.tinybird_server import TOKENS, Server, running
 from tests.transports.test_tinybird import Recorder, ok
 
 PROJECT = ROOT / "tinybird"

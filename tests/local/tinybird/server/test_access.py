@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server
+from tests.local.tinybird_server import TOKENS, Server
 
 ADDRESSES = [
     ("POST", "/v0/events?name=readings"),

@@ -5,8 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Row, Server, temporary_server
+from tests.local.tinybird_server import TOKENS, Row, Server, temporary_server
 
 
 def _delete(server: Server, condition: str, source: str = "readings", **fields: str) -> tuple[int, Row]:

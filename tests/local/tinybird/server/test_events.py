@@ -8,8 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Row, Server, temporary_server
+from tests.local.tinybird_server import TOKENS, Row, Server, temporary_server
 
 
 def _reading(name: str, **values: object) -> Row:

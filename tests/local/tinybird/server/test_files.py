@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server
+from tests.local.tinybird_server import TOKENS, Server
 
 V1 = "/v1/datasources/readings/append"
 V0 = "/v0/datasources?name=readings&mode=append"

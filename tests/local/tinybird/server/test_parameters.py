@@ -3,8 +3,7 @@
 import httpx2
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server
+from tests.local.tinybird_server import TOKENS, Server
 
 BIG = "SELECT toUInt64(9007199254740993) AS big, 1 / 0 AS denormal FORMAT JSON"
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import Server, temporary_server
+from tests.local.tinybird_server import TOKENS, Server, temporary_server
 
 HARD_TEXTS = [
     "",

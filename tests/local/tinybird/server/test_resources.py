@@ -6,8 +6,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import FIXTURE_PROJECT, Part, Server, running
+from tests.local.tinybird_server import FIXTURE_PROJECT, TOKENS, Part, Server, running
 
 DATAFILES = sorted(path for path in FIXTURE_PROJECT.rglob("*.*") if path.suffix in {".datasource", ".pipe"})
 

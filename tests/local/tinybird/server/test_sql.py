@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.run_server import TOKENS
-from tests.local.tinybird_server import ROOT, Server, temporary_server
+from tests.local.tinybird_server import ROOT, TOKENS, Server, temporary_server
 
 SECRET_FILE = "/etc/hostname"
 

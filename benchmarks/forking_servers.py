@@ -1,4 +1,4 @@
-"""What arrives from an emitter under servers that fork: `python -m benchmarks.servers`.
+"""What arrives from an emitter under servers that fork: `python -m benchmarks.forking_servers`.
 
 Needs `pip install gunicorn uwsgi celery` beside the project's own packages. Runs each server against a local stack of its
 own, sends it work, ends it, and counts every event by its id: accepted (the call returned True), stored while the server
