@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DATASOURCES = sorted((ROOT / "tinybird" / "datasources").glob("*.datasource"))
-PIPES = sorted((ROOT / "tinybird" / "endpoints").glob("*.pipe"))
+ENDPOINTS = sorted((ROOT / "tinybird" / "endpoints").glob("*.pipe"))
+SHARED = sorted((ROOT / "tinybird" / "pipes").glob("*.pipe"))
+PIPES = sorted([*ENDPOINTS, *SHARED], key=lambda path: path.stem)
 DATAFILES = [*DATASOURCES, *PIPES]
 OF_ALL_WEBSITES = "website_freshness"
 SECTIONS = ("Grain: ", "Units: ", "Window: ", "Empty: ", "Used by: ")
@@ -71,18 +73,21 @@ def test_official_parser_takes_it_and_formatter_leaves_it(
     assert official[str(path)]["formatted"] == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", PIPES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", ENDPOINTS, ids=lambda path: path.name)
 def test_every_parameter_has_one_type_and_a_description(
     official: dict[str, dict[str, object]], path: Path
 ) -> None:
-    """However often a parameter is used, it has the same type everywhere and is described once."""
+    """However often a parameter is used, also in shared pipes, it has one type and is described once."""
     types: dict[str, set[str]] = {}
     descriptions: dict[str, set[str]] = {}
-    parameters = official[str(path)]["parameters"]
-    assert isinstance(parameters, list)
-    for name, kind, description in parameters:
-        types.setdefault(name, set()).add(kind)
-        descriptions.setdefault(name, set()).update({description} - {None})
+    read = [path]
+    for each in read:  # grows by what it reads
+        read += [other for other in SHARED if other not in read and _reads(each, other.stem)]
+        parameters = official[str(each)]["parameters"]
+        assert isinstance(parameters, list)
+        for name, kind, description in parameters:
+            types.setdefault(name, set()).add(kind)
+            descriptions.setdefault(name, set()).update({description} - {None})
 
     assert ("website_id" in types) == (path.stem != OF_ALL_WEBSITES)
     assert {name: len(kinds) for name, kinds in types.items()} == dict.fromkeys(types, 1)
@@ -102,26 +107,34 @@ def test_description_has_its_sections_in_order(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DATAFILES, ids=lambda path: path.name)
 def test_token_is_declared(path: Path) -> None:
-    """Pipes are read with the dashboard's token, data sources appended to with the events' token."""
+    """Endpoints are read with the dashboard's token, data sources appended to with the events', shared pipes neither."""
     tokens = re.findall(r"^TOKEN .*$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
 
-    assert tokens == (
-        ['TOKEN "dashboard_read" READ'] if path.suffix == ".pipe" else ['TOKEN "events_append" APPEND']
-    )
+    assert tokens == {
+        "datasources": ['TOKEN "events_append" APPEND'],
+        "endpoints": ['TOKEN "dashboard_read" READ'],
+        "pipes": [],
+    }.get(path.parent.name)
 
 
 @pytest.mark.parametrize("path", PIPES, ids=lambda path: path.name)
-def test_nodes_are_described_and_the_last_is_the_endpoint(path: Path) -> None:
-    """Every node has its own name and one line of description; the last is `<pipe>_result`, ordered, alone public."""
+def test_nodes_are_described_and_the_last_is_the_result(path: Path) -> None:
+    """Every node has its own name and one line of description; the last is `<pipe>_result`, with its columns named.
+
+    In an endpoint it is ordered, and it alone is public. No node has the name of a pipe or data source, which it
+    would hide.
+    """
     nodes = re.split(r"^NODE ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     names = [node.partition("\n")[0] for node in nodes]
+    is_endpoint = path in ENDPOINTS
 
     assert names[-1] == f"{path.stem}_result"
     assert len(set(names)) == len(names)
+    assert not set(names) & {each.stem for each in DATAFILES}
     assert [len(_description(node)) for node in nodes] == [1] * len(nodes)
-    assert ["TYPE ENDPOINT" in node for node in nodes] == [False] * (len(nodes) - 1) + [True]
-    assert "ORDER BY" in nodes[-1]
-    assert "SELECT *" not in nodes[-1]
+    assert ["TYPE ENDPOINT" in node for node in nodes] == [False] * (len(nodes) - 1) + [is_endpoint]
+    assert ("ORDER BY" in nodes[-1]) == is_endpoint
+    assert not re.search(r"SELECT\s+\*", nodes[-1])
 
 
 @pytest.mark.parametrize("path", PIPES, ids=lambda path: path.name)
@@ -134,14 +147,18 @@ def test_keywords_are_upper_case(path: Path) -> None:
     assert not re.findall(r"\b(?:select|from|where|group|order|by|join|union|limit|as|and|or|with)\b", sql)
 
 
-@pytest.mark.parametrize("path", DATASOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*DATASOURCES, *SHARED], ids=lambda path: path.name)
 def test_used_by_names_the_pipes_that_read_it(path: Path) -> None:
-    """`Used by` of a data source lists exactly the pipes with a FROM of it, by name."""
-    readers = [
-        pipe.stem for pipe in PIPES if re.search(rf"FROM {path.stem}\b", pipe.read_text(encoding="utf-8"))
-    ]
+    """`Used by` of a data source or shared pipe lists exactly the pipes that read it, by name; at least one."""
+    readers = [pipe.stem for pipe in PIPES if _reads(pipe, path.stem)]
 
+    assert readers
     assert _description(path.read_text(encoding="utf-8"))[5] == f"Used by: {', '.join(readers)}."
+
+
+def _reads(pipe: Path, name: str) -> bool:
+    """Whether the text of a pipe reads a data source or pipe."""
+    return re.search(rf"\b(?:FROM|JOIN)\s+{name}\b", pipe.read_text(encoding="utf-8")) is not None
 
 
 def _description(text: str) -> list[str]:

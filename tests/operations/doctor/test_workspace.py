@@ -148,7 +148,7 @@ def test_a_data_source_that_is_not_there(local_stack: LocalStack, tmp_path: Path
     def renamed(project: Path) -> None:
         folder = project / "datasources"
         (folder / "visitor_events.datasource").rename(folder / "other_events.datasource")
-        for pipe in (project / "endpoints").glob("*.pipe"):
+        for pipe in project.rglob("*.pipe"):
             pipe.write_text(pipe.read_text().replace("FROM visitor_events", "FROM other_events"))
 
     with deployed(tmp_path, renamed) as server:

@@ -19,6 +19,7 @@ Scope = Literal["READ", "APPEND"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIRECTIVE = re.compile(r"(?P<word>[A-Za-z_]+)(?:[ \t]+(?P<rest>.*))?")
+_READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
 _ENGINES = ("MergeTree", "ReplacingMergeTree", "SummingMergeTree", "AggregatingMergeTree")
 _ENGINE_OPTIONS = (
     "ENGINE_PARTITION_KEY",
@@ -72,6 +73,11 @@ class Node:
     sql: str
     is_template: bool
     line: int
+
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """Names that the node reads, each once, as far as its text says without the values of its parameters."""
+        return tuple(dict.fromkeys(_READS.findall(self.sql)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,14 +80,21 @@ class Composer:
         self._texts = _Texts()
 
     def parameters(self, pipe: Pipe) -> tuple[ParameterInfo, ...]:
-        """Every parameter of a pipe's templates once, in order of first mention."""
+        """Parameters of a pipe, then of the pipes it reads; each once, in order of first mention."""
         found: dict[str, ParameterInfo] = {}
-        for node in pipe.nodes:
-            template = self._templates.get((pipe.name, node.name))
-            for parameter in template.parameters if template else ():
-                known = found.setdefault(parameter["name"], parameter)
-                if len(parameter) > len(known):
-                    found[parameter["name"]] = parameter
+        read = [pipe]
+        for each in read:  # grows by what it reads
+            own = {node.name for node in each.nodes}
+            for node in each.nodes:
+                template = self._templates.get((each.name, node.name))
+                for parameter in template.parameters if template else ():
+                    known = found.setdefault(parameter["name"], parameter)
+                    if len(parameter) > len(known):
+                        found[parameter["name"]] = parameter
+                for name in node.dependencies:
+                    other = None if name in own else self._project.pipes.get(name)
+                    if other is not None and other not in read:
+                        read.append(other)
         return tuple(found.values())
 
     def pipe(self, pipe: Pipe, arguments: Mapping[str, str]) -> Composed:

@@ -5,7 +5,6 @@ Field names are Tinybird's; the official command line reads them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +27,6 @@ _ALWAYS_OF_DATASOURCE = frozenset(
 )
 _ALWAYS_OF_PIPE = frozenset({"id", "name", "url"})
 """Fields that `attrs` does not take away; published clients (mcp-tinybird) rely on them."""
-
-_READS = re.compile(r"\b(?:FROM|JOIN)\s+([A-Za-z_]\w*)\b(?!\s*\()", re.IGNORECASE)
-"""Names that a node reads, found in its text without the values of its parameters."""
 
 _SCOPE_TYPES = {
     ("pipe", "READ"): "PIPES:READ",
@@ -109,7 +105,7 @@ def pipe_info(pipe: Pipe, composer: Composer, host: str) -> JsonObject:
                 "sql": f"%\n{node.sql}" if node.is_template else node.sql,
                 "node_type": "endpoint" if node.name == pipe.endpoint else "standard",
                 "params": parameters if node.name == pipe.endpoint else [],
-                "dependencies": list(dict.fromkeys(_READS.findall(node.sql))),
+                "dependencies": list(node.dependencies),
                 "tags": {},
             }
             for node in pipe.nodes

@@ -198,7 +198,7 @@ def test_queries_past_their_time_are_408_and_do_not_hold_others_up() -> None:
 
 
 def test_the_list_of_pipes_says_what_each_takes(server: Server) -> None:
-    """`/v0/pipes` shows what the token may read, with nodes and the endpoint's parameters."""
+    """`/v0/pipes` shows what the token may read, with nodes and the endpoint's parameters, own ones first."""
     listed = server.get("/v0/pipes").json()["pipes"]
     assert {pipe["name"] for pipe in listed} == {"breaking", "composed", "echo", "language", "slow"}
     echo = next(pipe for pipe in listed if pipe["name"] == "echo")
@@ -211,6 +211,9 @@ def test_the_list_of_pipes_says_what_each_takes(server: Server) -> None:
         "description": "A whole number",
         "required": False,
     } in (echo["parameters"])
+    composed = next(pipe for pipe in listed if pipe["name"] == "composed")
+    assert [parameter["name"] for parameter in composed["parameters"]] == ["below", "size"]
+    assert composed["nodes"][-1]["params"] == composed["parameters"]
     everything = server.get("/v0/pipes", TOKENS.admin).json()["pipes"]
     assert {"admin_only", "numbers_base"} < {pipe["name"] for pipe in everything}
 
