@@ -240,7 +240,7 @@ def test_streamlit_itself_is_as_closed_as_it_can_be() -> None:
         ({}, "Sign-in is not configured"),
         ({"TINYBIRD_HOST": ""}, "TINYBIRD_HOST is missing"),
         ({"INBOX_ANALYTICS_OIDC_CLIENT_ID": "x"}, "INBOX_ANALYTICS_COOKIE_SECRET"),
-        ({"INBOX_ANALYTICS_DEMO": "1", "TINYBIRD_HOST": "https://api.example.com"}, "local stack alone"),
+        ({"INBOX_ANALYTICS_DEMO": "1", "TINYBIRD_HOST": "https://api.example.com"}, "local stack only"),
     ],
     ids=["no sign-in", "incomplete", "half a sign-in", "demo on other data"],
 )
@@ -259,15 +259,15 @@ def test_without_a_safe_configuration_there_is_no_server(changed: dict[str, str]
 @pytest.mark.parametrize(
     ("program", "changed", "said"),
     [
-        (("streamlit", "run", "asgi_app.py"), {}, "this machine alone"),
-        (("streamlit", "run", "asgi_app.py", "--server.address", "0.0.0.0"), {}, "this machine alone"),  # noqa: S104
-        (("streamlit", "run", "asgi_app.py", "--server.address", "::"), {}, "this machine alone"),
+        (("streamlit", "run", "asgi_app.py"), {}, "this machine only"),
+        (("streamlit", "run", "asgi_app.py", "--server.address", "0.0.0.0"), {}, "this machine only"),  # noqa: S104
+        (("streamlit", "run", "asgi_app.py", "--server.address", "::"), {}, "this machine only"),
         (
             ("streamlit", "run", "asgi_app.py"),
             {"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"},  # noqa: S104
-            "this machine alone",
+            "this machine only",
         ),
-        (("uvicorn", "asgi_app:app"), {}, "this machine alone"),
+        (("uvicorn", "asgi_app:app"), {}, "this machine only"),
         (
             ("streamlit", "run", "asgi_app.py", "--server.address", "127.0.0.1"),
             {"DATABASE_URL": "postgresql://a:b@127.0.0.1/x?host=10.0.0.1"},
@@ -292,7 +292,7 @@ def test_without_a_safe_configuration_there_is_no_server(changed: dict[str, str]
 def test_the_demo_starts_on_this_machine_alone(
     program: tuple[str, ...], changed: dict[str, str], said: str
 ) -> None:
-    """It lets everybody in as staff: otherwise it ends with an exit code and a sentence, and listens nowhere."""
+    """It signs every visitor in as staff: elsewhere it ends with an exit code and a sentence, and listens nowhere."""
     environ = os.environ | ENVIRONMENT | {"INBOX_ANALYTICS_DEMO": "1", "STREAMLIT_SERVER_PORT": "0"} | changed
     ended = subprocess.run(
         [sys.executable, "-m", *program], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60

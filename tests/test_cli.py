@@ -88,9 +88,9 @@ def test_a_taken_web_port(tmp_path: Path, taken_port: int) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "inbox.example.com"])  # noqa: S104
 def test_a_demo_for_other_machines(tmp_path: Path, host: str) -> None:
-    """Refused before anything is made: it lets everybody in as staff."""
+    """Refused before any file is written: it signs every visitor in as staff."""
     ended = run("demo", "--host", host, "--tinybird-port", "0", "--data-dir", str(tmp_path / "data"))
-    assert_is_clear(ended, "this machine alone", "127.0.0.1")
+    assert_is_clear(ended, "this machine only", "127.0.0.1")
     assert not (tmp_path / "data").exists()
 
 

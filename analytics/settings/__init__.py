@@ -1,6 +1,6 @@
-"""Settings from the environment: read once, checked once, secrets hidden from every repr.
+"""Settings read from environment variables, checked together, with secrets hidden from every repr.
 
-The app never knows whether Tinybird and Postgres are the real ones; these variables decide it.
+These variables alone decide whether Tinybird and Postgres are the local stack or the real ones.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AliasGenerator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -33,7 +34,7 @@ from analytics.settings.product_link import checked_template
 DEMO_EMAIL: Final = "demo@inbox-analytics.example"
 
 SHORTEST_METRICS_TOKEN: Final = 16
-"""Characters; anybody who reaches the web app may try."""
+"""Characters; whatever can reach the web app can try to guess it."""
 
 _REMEDIES: Final = {
     "TINYBIRD_HOST": "the API address of the workspace's region, such as https://api.us-east.aws.tinybird.co",
@@ -43,7 +44,7 @@ _REMEDIES: Final = {
     "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
 }
 PORT: Final = 8501
-"""That `serve` listens on when nothing else is said."""
+"""Default port of `serve`."""
 Network = IPv4Network | IPv6Network
 _NETLOC: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 _PLAIN_PATH: Final = re.compile(r"(/[A-Za-z0-9_-]+)*")
@@ -64,12 +65,12 @@ def _separated(value: object) -> object:
 
 
 def _without_service_link(value: object) -> object:
-    """The port; the default for what Kubernetes sets in every pod beside a Service called `inbox-analytics`."""
+    """The port; the default for the `tcp://…` that Kubernetes sets in every pod beside a Service `inbox-analytics`."""
     return PORT if isinstance(value, str) and value.startswith("tcp://") else value
 
 
 def _networks(value: object) -> object:
-    """Networks out of a text, separated by commas or spaces."""
+    """Parses networks separated by commas or spaces."""
     if not isinstance(value, str):
         return value
     networks = []
@@ -77,20 +78,18 @@ def _networks(value: object) -> object:
         try:
             network = ip_network(part)
         except ValueError:
-            raise ValueError(
-                "it must name networks, such as 10.0.0.0/8, without bits set behind the slash's number"
-            ) from None
+            raise ValueError("it must name networks, such as 10.0.0.0/8, without host bits set") from None
         if network.prefixlen == 0:
-            raise ValueError("it would trust everybody; name the networks of your proxies")
+            raise ValueError("it would trust every address; name the networks of your proxies")
         networks.append(network)
     return tuple(networks)
 
 
 def web_address(value: str) -> str:
-    """An address as browsers write it: what they send is compared with it, letter for letter.
+    """Normalizes a web address to the form that browsers send, which it is compared with character by character.
 
     Raises:
-        ValueError: It is none, or more than one.
+        ValueError: It is not exactly one http or https address.
     """
     parts = urlsplit(value)
     if parts.port == 0:  # reading it raises ValueError when it is no port at all
@@ -100,109 +99,108 @@ def web_address(value: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("it must be a plain address, without credentials or a query")
     if any(not "!" <= character <= "~" for character in value):
-        raise ValueError("spaces and letters past ASCII are written as browsers send them: xn--… or %…")
+        raise ValueError("write spaces and non-ASCII letters as browsers send them: xn--… or %…")
     if not _NETLOC.fullmatch(parts.netloc):
-        raise ValueError("a host has letters, digits, dots and hyphens alone")
+        raise ValueError("a host may have letters, digits, dots and hyphens only")
     netloc = parts.netloc.lower().removesuffix(f":{_DEFAULT_PORTS[parts.scheme]}")
     return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
 
 
 def with_plain_path(address: str) -> str:
-    """An address whose path is the same however it is written: it begins routes, cookies' paths and redirects.
+    """Checks that the path of an address has one spelling only, as routes, cookie paths and redirects need it.
 
     Raises:
-        ValueError: Its path may be read as another one, or as a pattern.
+        ValueError: The path could be read as another path or as a pattern.
     """
     if not _PLAIN_PATH.fullmatch(urlsplit(address).path):
-        raise ValueError("its path has letters, digits, hyphens, underscores and single slashes alone")
+        raise ValueError("its path may have letters, digits, hyphens, underscores and single slashes only")
     return address
 
 
+def variable(field: str) -> str:
+    """The environment variable of a field of `Settings`.
+
+    >>> variable("tinybird_host"), variable("database_url"), variable("log")
+    ('TINYBIRD_HOST', 'DATABASE_URL', 'INBOX_ANALYTICS_LOG')
+    """
+    is_product = not field.startswith(("tinybird_", "database_"))
+    return f"{'INBOX_ANALYTICS_' if is_product else ''}{field.upper()}"
+
+
 class Settings(BaseModel):
-    """What the environment says. Build it with `load_settings`.
+    """All settings. Build it with `load_settings`; `variable` names the variable of each field.
 
     Attributes:
         tinybird_host: Base URL without a trailing slash.
         tinybird_read_token: Reads the pipes.
-        tinybird_append_token: Sends events; None where nothing is sent.
-        tinybird_admin_token: Deletes only; None where nothing is deleted.
+        tinybird_append_token: Sends events; None where no events are sent.
+        tinybird_admin_token: Deletes rows and reads quarantines; None where neither is done.
         tinybird_daily_queries: Queries a day that the Tinybird plan includes; None for `unlimited`, as on the
             local stack.
         database_url: Postgres, with its password.
-        state_dir: Where the command line keeps what it must remember: watermarks, journals and receipts of purges.
-        spool_dir: Where an emitter's events wait until they are sent; None where nothing is emitted.
-        grace_days: Days between the end of a subscription and the purge that `retention` does.
+        state_dir: Where the command line keeps watermarks, journals and receipts of purges.
+        spool_dir: Where an emitter's events wait until they are sent; None where no events are emitted.
+        grace_days: Days between the end of a subscription and its purge by `retention`.
         week_start: The day that weeks begin with, in ranges, weekly buckets and the heatmap.
         demo: True on the local stack with demo data: runs as the demo viewer, visible on every page.
-        demo_email: Who the demo viewer is.
+        demo_email: E-mail address of the demo viewer.
         conversation_url: Template of a conversation's address in the product (`analytics.settings.product_link`); None for no links.
-        public_url: Where browsers find the dashboard, without a trailing slash; None where it is not said.
+        public_url: Address of the dashboard in browsers, without a trailing slash; None where it is not set.
         oidc_metadata_url: The identity provider's document, ending in `/.well-known/openid-configuration`; None where
             sign-in is configured in `.streamlit/secrets.toml`, or not at all.
-        oidc_client_id: What the provider knows this dashboard by.
-        oidc_client_secret: Proves it.
-        oidc_verified_issuers: Issuers whose addresses count as verified although they send no `email_verified`.
-        cookie_secret: Signs the cookies that say who signed in.
-        sign_in_hours: How long a sign-in holds.
-        address: That `serve` listens on; an IP address.
-        port: That `serve` listens on; 0 takes any free one.
-        trusted_proxies: Networks whose word is taken for who sent a request, and by which scheme.
-        log: How lines of the log look; None means text on a terminal, JSON elsewhere.
-        metrics_port: A port of its own for `/metrics`; None for none.
-        metrics_address: Where that port listens.
-        metrics_token: What `/metrics` asks for, on either port; None where the web app's port has no `/metrics`.
+        oidc_client_id: The dashboard's client id at the provider.
+        oidc_client_secret: The secret of that client.
+        oidc_verified_issuers: Issuers whose e-mail addresses count as verified although they send no `email_verified`.
+        cookie_secret: Signs the sign-in cookies.
+        sign_in_hours: How long a sign-in lasts.
+        address: IP address that `serve` listens on.
+        port: Port that `serve` listens on; 0 takes any free one.
+        trusted_proxies: Networks of proxies whose `X-Forwarded-*` headers are used.
+        log: Format of the log; None means text on a terminal, JSON elsewhere.
+        metrics_port: A separate port for `/metrics`; None for no such port.
+        metrics_address: IP address that the separate port listens on.
+        metrics_token: Bearer token that `/metrics` requires, on either port; without one the web app's port has no `/metrics`.
     """
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, hide_input_in_errors=True, alias_generator=AliasGenerator(validation_alias=variable)
+    )
 
-    tinybird_host: str = Field(validation_alias="TINYBIRD_HOST")
-    tinybird_read_token: SecretStr = Field(validation_alias="TINYBIRD_READ_TOKEN")
-    tinybird_append_token: SecretStr | None = Field(default=None, validation_alias="TINYBIRD_APPEND_TOKEN")
-    tinybird_admin_token: SecretStr | None = Field(default=None, validation_alias="TINYBIRD_ADMIN_TOKEN")
+    tinybird_host: str
+    tinybird_read_token: SecretStr
+    tinybird_append_token: SecretStr | None = None
+    tinybird_admin_token: SecretStr | None = None
     tinybird_daily_queries: Annotated[int | None, BeforeValidator(_unlimited_is_none)] = Field(
-        default=1000, ge=1, validation_alias="TINYBIRD_DAILY_QUERIES"
+        default=1000, ge=1
     )
-    database_url: SecretStr = Field(validation_alias="DATABASE_URL")
-    state_dir: Path = Field(default=Path(".inbox-analytics"), validation_alias="INBOX_ANALYTICS_STATE_DIR")
-    spool_dir: Path | None = Field(default=None, validation_alias="INBOX_ANALYTICS_SPOOL_DIR")
-    grace_days: int = Field(default=30, ge=0, le=3650, validation_alias="INBOX_ANALYTICS_GRACE_DAYS")
-    week_start: Annotated[WeekStart, BeforeValidator(_lower_case)] = Field(
-        default="monday", validation_alias="INBOX_ANALYTICS_WEEK_START"
-    )
-    demo: bool = Field(default=False, validation_alias="INBOX_ANALYTICS_DEMO")
-    demo_email: str = Field(default=DEMO_EMAIL, validation_alias="INBOX_ANALYTICS_DEMO_EMAIL")
-    conversation_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_CONVERSATION_URL")
-    public_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_PUBLIC_URL")
-    oidc_metadata_url: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_METADATA_URL")
-    oidc_client_id: str | None = Field(default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_ID")
-    oidc_client_secret: SecretStr | None = Field(
-        default=None, validation_alias="INBOX_ANALYTICS_OIDC_CLIENT_SECRET"
-    )
-    oidc_verified_issuers: Annotated[frozenset[str], BeforeValidator(_separated)] = Field(
-        default=frozenset(), validation_alias="INBOX_ANALYTICS_OIDC_VERIFIED_ISSUERS"
-    )
-    cookie_secret: SecretStr | None = Field(default=None, validation_alias="INBOX_ANALYTICS_COOKIE_SECRET")
-    sign_in_hours: float = Field(
-        default=12, gt=0, le=720, allow_inf_nan=False, validation_alias="INBOX_ANALYTICS_SIGN_IN_HOURS"
-    )
-    address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_ADDRESS")
-    port: Annotated[int, BeforeValidator(_without_service_link)] = Field(
-        default=PORT, ge=0, le=65535, validation_alias="INBOX_ANALYTICS_PORT"
-    )
+    database_url: SecretStr
+    state_dir: Path = Path(".inbox-analytics")
+    spool_dir: Path | None = None
+    grace_days: int = Field(default=30, ge=0, le=3650)
+    week_start: Annotated[WeekStart, BeforeValidator(_lower_case)] = Field(default="monday")
+    demo: bool = False
+    demo_email: str = DEMO_EMAIL
+    conversation_url: str | None = None
+    public_url: str | None = None
+    oidc_metadata_url: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = Field(default=None)
+    oidc_verified_issuers: Annotated[frozenset[str], BeforeValidator(_separated)] = Field(default=frozenset())
+    cookie_secret: SecretStr | None = None
+    sign_in_hours: float = Field(default=12, gt=0, le=720, allow_inf_nan=False)
+    address: str = "127.0.0.1"
+    port: Annotated[int, BeforeValidator(_without_service_link)] = Field(default=PORT, ge=0, le=65535)
     trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
-        validation_alias="INBOX_ANALYTICS_TRUSTED_PROXIES",
     )
-    log: Literal["json", "text"] | None = Field(default=None, validation_alias="INBOX_ANALYTICS_LOG")
-    metrics_port: int | None = Field(
-        default=None, ge=1, le=65535, validation_alias="INBOX_ANALYTICS_METRICS_PORT"
-    )
-    metrics_address: str = Field(default="127.0.0.1", validation_alias="INBOX_ANALYTICS_METRICS_ADDRESS")
-    metrics_token: SecretStr | None = Field(default=None, validation_alias="INBOX_ANALYTICS_METRICS_TOKEN")
+    log: Literal["json", "text"] | None = None
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    metrics_address: str = "127.0.0.1"
+    metrics_token: SecretStr | None = None
 
     @property
     def longest_sign_in(self) -> timedelta:
-        """How long a sign-in holds."""
+        """How long a sign-in lasts."""
         return timedelta(hours=self.sign_in_hours)
 
     @field_validator("tinybird_host", "public_url", "oidc_metadata_url")
@@ -231,15 +229,15 @@ class Settings(BaseModel):
     @field_validator("demo")
     @classmethod
     def _demo_is_local(cls, value: bool, info: ValidationInfo) -> bool:
-        """The demo lets everybody in as staff, so it never runs on data that is not of this machine."""
+        """Refuses the demo, which signs every visitor in as staff, on data of another machine."""
         if not value:
             return value
-        # Loaded here: it needs both drivers, and a service that only emits does without that of Postgres.
+        # Imported here: it needs both drivers, and a service that only emits has no Postgres driver.
         from analytics.settings.demo_mode import is_http_here, is_postgres_here
 
-        # An address that is not usable is missing here, and is reported already.
+        # An address that failed its own check is missing here; its problem is reported already.
         host, database = info.data.get("tinybird_host"), info.data.get("database_url")
-        elsewhere = "the demo runs on the local stack alone; unset it where {} is another machine"
+        elsewhere = "the demo runs on the local stack only; unset it where {} is another machine"
         if host is not None and not is_http_here(host):
             raise ValueError(elsewhere.format("TINYBIRD_HOST"))
         if database is not None and not is_postgres_here(database.get_secret_value()):
@@ -262,7 +260,7 @@ class Settings(BaseModel):
     def _token_fits_a_header(cls, value: SecretStr | None) -> SecretStr | None:
         token = "" if value is None else value.get_secret_value()
         if any(not "!" <= character <= "~" for character in token):
-            raise ValueError("a token has neither spaces nor letters past ASCII")
+            raise ValueError("a token has neither spaces nor non-ASCII letters")
         return value
 
     @field_validator("database_url")
@@ -275,7 +273,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EmitterSettings:
-    """What a service that only emits has to set. Build it with `load_emitter_settings`; attributes as `Settings`."""
+    """Settings of a service that only emits. Build it with `load_emitter_settings`; attributes as in `Settings`."""
 
     tinybird_host: str
     tinybird_append_token: SecretStr
@@ -284,14 +282,14 @@ class EmitterSettings:
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process.
+    """Reads and checks the settings of this process.
 
     Args:
         environ: Variables to read, blank ones counting as absent; None means the process's own.
 
     Raises:
-        ConfigError: One or more variables are missing or unusable. Each is named with what it should be; no value
-            is repeated, because it may be a secret.
+        ConfigError: One or more variables are missing or unusable. The message names each with what it should be, and
+            no value, because it may be a secret.
     """
     variables = os.environ if environ is None else environ
     try:
@@ -305,7 +303,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def load_emitter_settings(environ: Mapping[str, str] | None = None) -> EmitterSettings:
-    """The settings of a process that emits: it reads neither pipes nor Postgres.
+    """Reads and checks the settings of a process that only emits events.
 
     Args:
         environ: As for `load_settings`.
@@ -334,14 +332,13 @@ def load_emitter_settings(environ: Mapping[str, str] | None = None) -> EmitterSe
 
 
 def present_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that are read here and set there, without surrounding spaces; blank ones count as absent."""
-    names = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    stripped = {name: environ.get(name, "").strip() for name in names}
+    """The variables of `Settings` that are set, without surrounding spaces; blank ones count as absent."""
+    stripped = {name: environ.get(name, "").strip() for name in map(variable, Settings.model_fields)}
     return {name: value for name, value in stripped.items() if value}
 
 
 def problems_of(environ: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with each variable that is missing or unusable, in words, without its value; empty if none is."""
+    """The problem of each missing or unusable variable, in words and without its value; empty when there is none."""
     try:
         Settings.model_validate(present_variables(environ))
     except ValidationError as error:

@@ -1,6 +1,7 @@
-"""What demo mode requires, because it lets everybody in as staff: both sources and the web server on this machine.
+"""Checks that demo mode, which signs every visitor in as staff, runs with both sources and the web server on this machine.
 
-Reads an address as its driver does, so that what is checked is where the driver connects. Knows no setting by name.
+Each address is read as its driver reads it, so the host that is checked is the host that the driver connects to. Knows no
+setting by name.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from analytics.errors import ConfigError
 from analytics.settings.loopback import is_loopback
 
 _SOCKETS: Final = ("/", "@")
-"""What a host of libpq begins with that is a socket in the file system, or in Linux' abstract namespace."""
+"""First characters of a libpq host that is a socket, in the file system or in Linux' abstract namespace."""
 
 
 def is_here(host: str) -> bool:
-    """True for a loopback host that resolves to nothing but loopback addresses.
+    """True for a loopback host that resolves to loopback addresses only.
 
     Source: the system's resolver, for `localhost`.
     """
@@ -36,7 +37,7 @@ def is_here(host: str) -> bool:
 
 
 def is_http_here(address: str) -> bool:
-    """True where httpx2 asks this machine for an address; False for one that it cannot read."""
+    """True where httpx2 would connect to this machine; False for an address that it cannot parse."""
     try:
         return is_here(httpx2.URL(address).raw_host.decode())
     except (httpx2.InvalidURL, ValueError):
@@ -44,10 +45,10 @@ def is_http_here(address: str) -> bool:
 
 
 def is_postgres_here(address: str) -> bool:
-    """True where psycopg connects to this machine: over a socket, or to loopback with every host that counts.
+    """True where psycopg would connect to this machine: over a socket, or with every host on loopback.
 
-    What the address leaves out libpq takes from `PGHOST`, `PGHOSTADDR` and the service that `PGSERVICE` names. A service
-    that the address itself names is never accepted: libpq reads it only when it connects.
+    A host that the address leaves out comes from `PGHOST`, `PGHOSTADDR` or the service that `PGSERVICE` names, as in libpq.
+    An address that names a service itself is never accepted: libpq reads that service only when it connects.
 
     Args:
         address: `postgresql://…`, as SQLAlchemy reads it.
@@ -74,16 +75,16 @@ def is_postgres_here(address: str) -> bool:
 
 
 def require_listening_here(address: str | None) -> None:
-    """Passes where a web server that listens on `address` is reached from this machine alone.
+    """Checks that a web server on `address` can be reached from this machine only.
 
     Args:
-        address: Its host; None or empty where it is not said, which Streamlit takes for all addresses.
+        address: The host that it listens on; None or empty means all addresses, as in Streamlit.
 
     Raises:
         ConfigError: Other machines may reach it.
     """
     if not is_here(address or ""):
         raise ConfigError(
-            "The demo lets everybody in as staff, so it listens on this machine alone.",
+            "The demo signs every visitor in as staff, so it may listen on this machine only.",
             "Start it with `inbox-analytics demo`, or with `--server.address 127.0.0.1`.",
         )

@@ -1,4 +1,4 @@
-"""Which names of hosts mean this machine. Pure: `demo_mode` resolves names."""
+"""Recognizes host names that mean this machine. Pure: `demo_mode` resolves names."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ipaddress import ip_address
 
 
 def is_loopback(host: str) -> bool:
-    """True for `localhost` and for a loopback address, each in its usual spelling and nothing else.
+    """True for `localhost` and for a loopback address, each in its usual spelling only.
 
-    Other spellings that a resolver may take for loopback (a number, hexadecimal digits, a dot at the end) are not
-    accepted, and no other name is, whatever it resolves to now.
+    Other spellings that a resolver may accept (a number, hexadecimal digits, a dot at the end) and all other names give
+    False, whatever they resolve to now.
 
     >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "::ffff:127.0.0.1")]
     [True, True, True, True]

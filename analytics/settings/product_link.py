@@ -1,4 +1,4 @@
-"""The address of a conversation in the product, made from a template that the operator sets. Pure."""
+"""Builds the address of a conversation in the chat product from a template that the operator sets. Pure."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 PLACEHOLDERS: Final = ("id", "website", "website_id")
-"""What a template may name: the conversation's id, the website's slug, the website's id."""
+"""Placeholders of a template: the conversation's id, the website's slug, the website's id."""
 
 _BRACES: Final = re.compile(r"\{([a-z_]*)\}|[{}]")
 
 
 def checked_template(template: str) -> str:
-    """A template that `conversation_address` can fill.
+    """Checks a template for `conversation_address` and returns it.
 
     Raises:
-        ValueError: It is no address of http or https, names no conversation, or has another placeholder.
+        ValueError: It is not an http or https address, has no `{id}`, or has an unknown placeholder.
 
     >>> checked_template("https://inbox.example/{website}/conversations/{id}")
     'https://inbox.example/{website}/conversations/{id}'
     """
     if any(not "!" <= character <= "~" for character in template):
-        raise ValueError("spaces and letters past ASCII are written as browsers send them: %…")
+        raise ValueError("write spaces and non-ASCII letters as browsers send them: %…")
     parts = urlsplit(template)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("it must start with http:// or https:// and name a host")
     if "{" in parts.netloc or "@" in parts.netloc:
-        raise ValueError("its host has neither a placeholder nor credentials")
+        raise ValueError("its host may have neither a placeholder nor credentials")
     names = [found[1] for found in _BRACES.finditer(template)]
     if any(name not in PLACEHOLDERS for name in names):
         allowed = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-        raise ValueError(f"braces stand around placeholders alone; possible are {allowed}")
+        raise ValueError(f"braces are for placeholders only; possible are {allowed}")
     if "id" not in names:
         raise ValueError("it must have {id}, the conversation's id")
     return template
 
 
 def conversation_address(template: str, *, conversation_id: str, website_id: str, website_slug: str) -> str:
-    """The address of a conversation. Every value is encoded, so that none can leave its place in the template.
+    """Fills the template for one conversation. Every value is encoded, so that none changes other parts of the address.
 
     Args:
-        template: As `checked_template` gives it.
+        template: As `checked_template` returns it.
         conversation_id: As producers send it; untrusted text.
         website_id: The website of the conversation.
         website_slug: Its short name in addresses.
@@ -55,5 +55,5 @@ def conversation_address(template: str, *, conversation_id: str, website_id: str
 
 
 def _encoded(value: str) -> str:
-    """A value as one part of an address; a part of dots alone would be a step upwards, whatever it is encoded as."""
+    """Encodes a value as one part of an address; `.` and `..` become `_`, because browsers resolve them as path steps."""
     return "_" if value in {".", ".."} else quote(value, safe="", errors="replace")

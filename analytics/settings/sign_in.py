@@ -1,7 +1,7 @@
-"""How this deployment signs people in: OpenID Connect, as Streamlit's `st.login` reads it. Pure.
+"""Builds and checks the OpenID Connect configuration that Streamlit's `st.login` reads. Pure.
 
-From the environment, or from the section `[auth]` of `.streamlit/secrets.toml` as Streamlit documents it. Either is
-checked before the web app starts: a deployment that could let in the wrong person does not start at all.
+It comes from the environment, or from the section `[auth]` of `.streamlit/secrets.toml` as Streamlit documents it. Either
+is checked before the web app starts: a deployment that could sign in the wrong person does not start.
 """
 
 from __future__ import annotations
@@ -11,75 +11,70 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
-from analytics.settings import Settings, web_address, with_plain_path
+from analytics.settings import Settings, variable, web_address, with_plain_path
 from analytics.settings.loopback import is_loopback
 
 CALLBACK: Final = "/oauth2callback"
-"""Where the provider sends a browser back to, behind the public URL."""
+"""Path below the public URL that the provider redirects a browser back to."""
 
 OUTCOME: Final = "sign-in"
-"""The parameter of a page's address that says how signing in or out ended, where it did not end in a sign-in."""
+"""Query parameter of a page that holds the `Outcome` of a sign-in that failed, or of a sign-out."""
 
 Outcome = Literal["denied", "unreachable", "clock", "late", "failed", "signed-out"]
-"""By the person or the provider; no way to the provider; clocks that differ; an answer without its question; any other
+"""Denied by the person or the provider; provider unreachable; clocks differ; the state of the sign-in is gone; any other
 error; signed out."""
 
 SHORTEST_SECRET: Final = 32
-"""Characters; what signs the cookies can be tried out by anybody who has one."""
+"""Characters; a person who has a cookie can try to guess the secret that signed it."""
 
 SCOPE: Final = "openid email"
-"""What is asked of the provider: the address alone. Names come from Postgres; groups would make cookies grow."""
+"""Scope of the request to the provider: the e-mail address. Names come from Postgres; groups would make cookies grow."""
 
 _CLIENT: Final[dict[str, object]] = {"scope": SCOPE, "prompt": "select_account"}
-_REMEDY: Final = "docs/sign-in.md says how it is set up."
-_FROM_ENVIRONMENT: Final = {
-    "oidc_metadata_url": "INBOX_ANALYTICS_OIDC_METADATA_URL",
-    "oidc_client_id": "INBOX_ANALYTICS_OIDC_CLIENT_ID",
-    "oidc_client_secret": "INBOX_ANALYTICS_OIDC_CLIENT_SECRET",
-    "cookie_secret": "INBOX_ANALYTICS_COOKIE_SECRET",
-    "public_url": "INBOX_ANALYTICS_PUBLIC_URL",
-}
+_REMEDY: Final = "docs/sign-in.md describes the set-up."
+_FIELDS: Final = ("oidc_metadata_url", "oidc_client_id", "oidc_client_secret", "cookie_secret", "public_url")
 
 
 def auth_section(settings: Settings, from_file: Mapping[str, object]) -> dict[str, object]:
-    """The section `[auth]` that Streamlit signs people in by; empty in the demo, which has no sign-in.
+    """The checked section `[auth]` for Streamlit; empty in the demo, which has no sign-in.
 
     Args:
-        settings: Of this deployment.
+        settings: The settings of this deployment.
         from_file: The section of `secrets.toml`; empty where there is none.
 
     Raises:
-        ConfigError: Sign-in is not configured, not completely, or not safely; every problem is named, no value is.
+        ConfigError: Sign-in is not configured, not complete, or not safe. The message names every problem and no value.
     """
     if settings.demo:
         if from_file or settings.oidc_metadata_url:
             raise ConfigError(
-                "INBOX_ANALYTICS_DEMO signs everybody in; it cannot be set beside a provider.", _REMEDY
+                "INBOX_ANALYTICS_DEMO signs every visitor in; it cannot be set together with a provider.",
+                _REMEDY,
             )
         return {}
     if settings.oidc_metadata_url is None and settings.oidc_client_id is None:
         section = _with_scope(from_file)
         if not section:
             raise ConfigError(
-                "Sign-in is not configured, so no page could be seen.",
-                f"Set {_FROM_ENVIRONMENT['oidc_metadata_url']} and what belongs to it; {_REMEDY}",
+                "Sign-in is not configured, so no page could be opened.",
+                f"Set {', '.join(map(variable, _FIELDS))}; {_REMEDY}",
             )
     else:
         section = _from_environment(settings)
     problems = list(_problems(section, settings.public_url))
     if problems:
-        raise ConfigError(f"Sign-in cannot work like this: {'; '.join(problems)}.", _REMEDY)
+        raise ConfigError(f"The sign-in configuration is not usable: {'; '.join(problems)}.", _REMEDY)
     return section
 
 
 def providers(section: Mapping[str, object]) -> tuple[str | None, ...]:
-    """The providers of a section in its order, as `st.login` takes them: names, or None for one without a name."""
+    """The providers of a section in order, as arguments of `st.login`: names, or None for the unnamed one."""
     named = tuple(name for name, value in section.items() if _is_provider(name, value))
     return (*((None,) if "client_id" in section else ()), *named)
 
 
 def public_url(section: Mapping[str, object]) -> str:
-    """Where browsers find the dashboard, without a slash at its end, by where the provider sends them back to."""
+    """The address of the dashboard in browsers, without a trailing slash, derived from `redirect_uri`."""
     return str(section["redirect_uri"]).removesuffix(CALLBACK)
 
 
@@ -88,10 +83,12 @@ def _is_provider(name: str, value: object) -> bool:
 
 
 def _from_environment(settings: Settings) -> dict[str, object]:
-    values = {field: getattr(settings, field) for field in _FROM_ENVIRONMENT}
-    missing = [_FROM_ENVIRONMENT[field] for field, value in values.items() if value is None]
+    values = {field: getattr(settings, field) for field in _FIELDS}
+    missing = [variable(field) for field, value in values.items() if value is None]
     if missing:
-        raise ConfigError(f"Sign-in is not complete: {', '.join(missing)} missing.", _REMEDY)
+        raise ConfigError(
+            f"The sign-in configuration is not complete: {', '.join(missing)} missing.", _REMEDY
+        )
     return _with_scope(
         {
             "redirect_uri": f"{settings.public_url}{CALLBACK}",
@@ -104,7 +101,7 @@ def _from_environment(settings: Settings) -> dict[str, object]:
 
 
 def _with_scope(section: Mapping[str, object]) -> dict[str, object]:
-    """The section, every provider of which says what is asked of it."""
+    """The section with our scope and prompt set for every provider."""
     return {
         name: _with_scope(_mapping(value)) if _is_provider(name, value) else value
         for name, value in section.items()
@@ -114,7 +111,7 @@ def _with_scope(section: Mapping[str, object]) -> dict[str, object]:
 
 
 def _problems(section: Mapping[str, object], public_url: str | None) -> Iterator[str]:
-    """What keeps sign-in from working, or from being safe, without any value."""
+    """Yields what makes the section unusable or unsafe, without any value."""
     yield from _address_problems(section.get("redirect_uri"), public_url)
     secret = section.get("cookie_secret")
     if not isinstance(secret, str) or len(secret) < SHORTEST_SECRET or _is_guessable(secret):
@@ -125,21 +122,21 @@ def _problems(section: Mapping[str, object], public_url: str | None) -> Iterator
         provider = section if name is None else _mapping(section[name])
         where = "" if name is None else f" of the provider {name}"
         if "_" in (name or ""):
-            yield f"the provider's name {name} has an underscore, which Streamlit does not take"
+            yield f"the provider's name {name} has an underscore, which Streamlit does not accept"
         for key in ("client_id", "client_secret", "server_metadata_url"):
             if not isinstance(provider.get(key), str) or not provider[key]:
                 yield f"{key}{where} is missing"
         if provider.get("server_metadata_url") and not _is_safe_address(provider["server_metadata_url"]):
             yield (
-                f"server_metadata_url{where} has to start with https://, but on this machine: over http anybody on the way"
-                " could be anybody"
+                f"server_metadata_url{where} has to start with https:// unless it is on this machine: over http an"
+                " attacker on the network could sign in as any person"
             )
         if "groups" in str(_mapping(provider.get("client_kwargs")).get("scope", "")).split():
-            yield f"the scope{where} asks for groups, which nothing here reads and cookies have no room for"
+            yield f"the scope{where} asks for groups, which are not used here and do not fit into cookies"
 
 
 def _is_guessable(secret: str) -> bool:
-    """True for what stands in examples, for a command that should have made one, and for few characters again and again."""
+    """True for the text of an example, for the text of a command that should have made it, and for few different characters."""
     has_word = any(word in secret.lower() for word in ("secret", "change", "openssl"))
     return has_word or len(set(secret)) < SHORTEST_SECRET // 3
 
@@ -158,13 +155,13 @@ def _address_problems(redirect: object, public_url: str | None) -> Iterator[str]
         yield f"redirect_uri is not usable: {error}"
         return
     if written != address:
-        yield "redirect_uri has to be written as browsers do: in small letters, without the port that goes without saying"
+        yield "redirect_uri has to be written as browsers do: in lower case, without the default port"
     if not _is_safe_address(address):
-        yield "the public address has to start with https://: over http anybody on the way could read the cookies"
+        yield "the public address has to start with https://: over http an attacker on the network could read the cookies"
 
 
 def _is_safe_address(address: object) -> bool:
-    """True where what is sent cannot be read or changed on the way: https, or this machine."""
+    """True where traffic cannot be read or changed on the network: https, or this machine."""
     try:
         parts = urlsplit(address) if isinstance(address, str) else None
     except ValueError:

@@ -658,7 +658,7 @@ def test_the_demo_viewer_needs_demo_mode(
     assert (demo.email, demo.is_staff) == (email, True)
     streamlit.config.set_option("server.address", "0.0.0.0")  # noqa: S104 - where others could reach it
     try:
-        with pytest.raises(ConfigError, match="this machine alone"):
+        with pytest.raises(ConfigError, match="this machine only"):
             cached.viewer_for(None, now)
     finally:
         streamlit.config.set_option("server.address", "127.0.0.1")

@@ -235,15 +235,15 @@ def test_it_ends_as_process_1_too(tmp_path: Path) -> None:
             ("--public-url", "inbox.example.com"),
             "INBOX_ANALYTICS_PUBLIC_URL is not usable",
         ),
-        (DEMO, ("--address", "0.0.0.0"), "listens on this machine alone"),  # noqa: S104 - refused
-        (DEMO, ("--address", "::"), "listens on this machine alone"),
+        (DEMO, ("--address", "0.0.0.0"), "listen on this machine only"),  # noqa: S104 - refused
+        (DEMO, ("--address", "::"), "listen on this machine only"),
         (DEMO, ("--address", "inbox"), "INBOX_ANALYTICS_ADDRESS is not usable"),
         (DEMO, ("--address", "127.0.0.1", "--port", "65536"), "INBOX_ANALYTICS_PORT is not usable"),
         (DEMO, ("--trusted-proxies", "10.0.0.1/8"), "INBOX_ANALYTICS_TRUSTED_PROXIES is not usable"),
-        (DEMO, ("--trusted-proxies", "0.0.0.0/0"), "trust everybody"),
+        (DEMO, ("--trusted-proxies", "0.0.0.0/0"), "trust every address"),
         (DEMO, ("--trusted-proxies", "*"), "INBOX_ANALYTICS_TRUSTED_PROXIES is not usable"),
         (DEMO, ("--log", "xml"), "INBOX_ANALYTICS_LOG is not usable"),
-        (DEMO | {"TINYBIRD_HOST": "https://api.example.com"}, (), "local stack alone"),
+        (DEMO | {"TINYBIRD_HOST": "https://api.example.com"}, (), "local stack only"),
         (
             SOURCES | HTTPS | SIGN_IN | {"DATABASE_URL": "postgresql://reader@db:port/inbox"},
             (),

@@ -255,7 +255,7 @@ def test_a_server_of_this_machine_alone(address: str) -> None:
 )
 def test_a_server_that_others_may_reach_is_refused(address: str | None) -> None:
     """None too: Streamlit listens on all addresses then."""
-    with pytest.raises(ConfigError, match="this machine alone"):
+    with pytest.raises(ConfigError, match="this machine only"):
         require_listening_here(address)
 
 

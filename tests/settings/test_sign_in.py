@@ -68,7 +68,7 @@ def test_the_environment_goes_before_the_file() -> None:
     assert section["client_id"] == "the-client"
 
 
-def test_the_demo_signs_nobody_in() -> None:
+def test_the_demo_has_no_sign_in() -> None:
     """And refuses to stand beside a provider, which would look like a protection."""
     demo = {
         "TINYBIRD_HOST": "http://127.0.0.1:1",
@@ -109,8 +109,8 @@ def test_no_configuration_at_all_starts_nothing() -> None:
         ({"redirect_uri": ""}, "redirect_uri"),
         ({"redirect_uri": "https://inbox.example.com/callback"}, "redirect_uri"),
         ({"redirect_uri": "http://inbox.example.com/oauth2callback"}, "https://"),
-        ({"redirect_uri": "https://Inbox.Example.com/oauth2callback"}, "small letters"),
-        ({"redirect_uri": "https://inbox.example.com:443/oauth2callback"}, "small letters"),
+        ({"redirect_uri": "https://Inbox.Example.com/oauth2callback"}, "lower case"),
+        ({"redirect_uri": "https://inbox.example.com:443/oauth2callback"}, "lower case"),
         ({"redirect_uri": "https://inbox.example.com//other.example/oauth2callback"}, "redirect_uri"),
         ({"redirect_uri": "https://inbox.example.com/{name}/oauth2callback"}, "redirect_uri"),
         ({"redirect_uri": "https://inbox.example.com;a/oauth2callback"}, "redirect_uri"),
