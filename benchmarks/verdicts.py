@@ -17,9 +17,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.kpis.intervals import Count, Interval, wilson
+from analytics.kpis.intervals import ArrivalCount, Interval, wilson
 from analytics.kpis.satisfaction import Scores, satisfaction_index
-from analytics.kpis.verdicts import Direction, Measured, Unit, compared
+from analytics.kpis.verdicts import Direction, Estimate, Unit, compared
 
 Floats = NDArray[np.float64]
 Mixture = tuple[tuple[float, float, float], ...]
@@ -97,7 +97,7 @@ def index(random: np.random.Generator, size: int, _spread: float, change: float,
                 started=size,
             )
         )
-    now, before = (Measured(each.score, size, each.interval) for each in found)
+    now, before = (Estimate(each.score, size, each.interval) for each in found)
     return Outcome(_is_real(now, before, "points"), _are_apart(now, before), _welch(*ratings))
 
 
@@ -106,7 +106,7 @@ def visitors(random: np.random.Generator, size: int, spread: float, change: floa
     (now, now_days), (before, before_days) = (
         _days(random, size, spread, shift, days) for shift in (change, 0.0)
     )
-    sides = Count(now, 24.0 * days, now_days), Count(before, 24.0 * days, before_days)
+    sides = ArrivalCount(now, 24.0 * days, now_days), ArrivalCount(before, 24.0 * days, before_days)
     return _counts(*sides, now, before)
 
 
@@ -116,7 +116,7 @@ def sessions(random: np.random.Generator, size: int, spread: float, change: floa
     for shift in (change, 0.0):
         seen, by_day = _days(random, size, spread, shift, days)
         own = tuple(int(each + random.poisson(0.4 * each)) for each in by_day)
-        sides.append(Count(sum(own), 24.0 * days, own, seen))
+        sides.append(ArrivalCount(sum(own), 24.0 * days, own, seen))
     return _counts(sides[0], sides[1], sides[0].value, sides[1].value)
 
 
@@ -196,7 +196,7 @@ def _medians(random: np.random.Generator, size: int, change: float, mixture: Mix
 
 def _median(
     random: np.random.Generator, size: int, mixture: Mixture, shift: float
-) -> tuple[Measured, Floats | None]:
+) -> tuple[Estimate, Floats | None]:
     """A median with its interval, and the durations; of many, its three order statistics alone are drawn."""
     if size <= MOST_DRAWN:
         part = random.choice(len(mixture), size, p=[share for share, _, _ in mixture])
@@ -204,13 +204,13 @@ def _median(
         values = np.sort(middles * np.exp(widths * random.normal(size=size) + shift))
         rank = _rank(size)
         interval = Interval(float(values[rank - 1]), float(values[-rank])) if rank else None
-        return Measured(float(np.median(values)), size, interval), values
+        return Estimate(float(np.median(values)), size, interval), values
     rank, middle = _rank(size), size // 2
     low = random.beta(rank, size + 1 - rank)
     half = low + (1 - low) * random.beta(middle - rank, size + 1 - middle)
     high = half + (1 - half) * random.beta(size + 1 - rank - middle, rank)
     low, half, high = (_quantile(mixture, each) * exp(shift) for each in (low, half, high))
-    return Measured(half, size, Interval(low, high)), None
+    return Estimate(half, size, Interval(low, high)), None
 
 
 def _quantile(mixture: Mixture, share: float) -> float:
@@ -225,14 +225,14 @@ def _quantile(mixture: Mixture, share: float) -> float:
 
 def _rates(random: np.random.Generator, size: int, rate: float, change: float) -> Outcome:
     hits = tuple(int(random.binomial(size, each)) for each in (rate + change, rate))
-    now, before = (Measured(each / size, size, wilson(each, size)) for each in hits)
+    now, before = (Estimate(each / size, size, wilson(each, size)) for each in hits)
     pooled = sum(hits) / 2 / size
     error = sqrt(max(pooled * (1 - pooled) * 2 / size, 1e-300))
     textbook = _p(abs(hits[0] - hits[1]) / size / error) < 0.05
     return Outcome(_is_real(now, before, "pp"), _are_apart(now, before), textbook)
 
 
-def _counts(now: Count, before: Count, n: int, n_before: int) -> Outcome:
+def _counts(now: ArrivalCount, before: ArrivalCount, n: int, n_before: int) -> Outcome:
     if not n_before:
         return Outcome(verdict=False, overlap=False, textbook=False)
     textbook = abs(n - n_before) / sqrt(n + n_before) > 1.96
@@ -242,7 +242,7 @@ def _counts(now: Count, before: Count, n: int, n_before: int) -> Outcome:
 
 
 def _is_real(
-    now: Measured | Count, before: Measured | Count, unit: Unit, direction: Direction = "higher"
+    now: Estimate | ArrivalCount, before: Estimate | ArrivalCount, unit: Unit, direction: Direction = "higher"
 ) -> bool:
     """Whether the range of the change leaves out zero; what rounds to nothing on the card counts by its range."""
     delta = compared(now, before, unit=unit, direction=direction, of="values")
@@ -252,7 +252,7 @@ def _is_real(
     return delta.verdict in {"better", "worse"} or (delta.verdict == "unchanged" and is_range_real)
 
 
-def _are_apart(now: Measured, before: Measured) -> bool:
+def _are_apart(now: Estimate, before: Estimate) -> bool:
     if now.interval is None or before.interval is None:
         return False
     return now.interval.low > before.interval.high or now.interval.high < before.interval.low

@@ -10,6 +10,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.errors import AnalyticsError
+from analytics.kpis.declarations import KPIS
 from analytics.scope import periods
 from pages.components import formatting
 from pages.components.charts import timeseries
@@ -19,13 +20,6 @@ from pages.components.page import begin, url_state
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel, live_visitors
 
-NOTHING = {
-    "response": "No conversation was answered",
-    "resolution": "No conversation was resolved",
-    "ai": "No conversation was resolved",
-    "satisfaction": "Nothing was rated, answered or started",
-    "visitors": "No visitor was seen",
-}
 page = begin.begin_page("Overview")
 resolved = page.resolved
 
@@ -49,7 +43,7 @@ def draw_main_chart() -> None:
     """One metric over time, the previous period under it."""
     notices: list[str] = []
     chosen = url_state.read("metric", timeseries.DEFAULT_METRIC, timeseries.parse_metric, notices)
-    metric = timeseries.METRICS[chosen]
+    metric = KPIS[chosen]
     with panel("series"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{metric.title}**", width="content")
@@ -69,11 +63,9 @@ def draw_main_chart() -> None:
             )
         else:
             empty(
-                f"{NOTHING[chosen]} in this period",
-                "Choose a longer range, or another website.",
-                page.longer,
+                f"{metric.nothing} in this period", "Choose a longer range, or another website.", page.longer
             )
-        if chosen == "visitors" and resolved.visitors_note:
+        if "visitors" in metric.sources and resolved.visitors_note:
             st.caption(resolved.visitors_note)
         name, title = f"{chosen}-over-time", metric.title if is_drawn else None
         export.offer(page, name, tables.kpi_series, chart=title)

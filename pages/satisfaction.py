@@ -7,6 +7,7 @@ Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.sat
 import streamlit as st
 
 from analytics import cached
+from analytics.kpis.declarations import KPIS
 from analytics.scope import periods
 from pages.components import formatting
 from pages.components.charts import rating_bars, timeseries
@@ -55,7 +56,7 @@ def draw_course() -> None:
             is_compared = (series.value["period"] == "previous").any()
             timeseries.draw_series(
                 series.value,
-                timeseries.METRICS["satisfaction"],
+                KPIS["satisfaction_index"],
                 resolved.bucket,
                 current=days,
                 previous=before if is_compared else None,

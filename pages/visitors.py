@@ -7,7 +7,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.errors import AnalyticsError
-from analytics.kpis.visitor_breakdown import Dimension
+from analytics.kpis.visitor_breakdown import TOTALS, Dimension
 from analytics.scope import periods
 from pages.components.charts import timeseries, world_map
 from pages.components.exports import export, tables
@@ -49,7 +49,7 @@ def draw_course() -> None:
     """One count over time, the previous period under it."""
     with panel("course", border=True):
         count = visitor_breakdown.count_switch()
-        metric = visitor_breakdown.METRICS[count]
+        metric = TOTALS[count]
         reading = cached.visitor_timeseries(page.view, chosen)
         note_staleness(reading, page.timezone)
         if not (reading.value[metric.column] > 0).any():

@@ -2,9 +2,8 @@
 
 import re
 
-from analytics.kpis.metrics import DIRECTIONS, KPI_ORDER, UNITS
+from analytics.kpis.declarations import KPIS
 from analytics.settings import Settings
-from pages.components.metrics.kpi_cards import WORDING
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -20,7 +19,7 @@ def _rows(document: str, heading: str) -> list[list[str]]:
 
 def test_the_kpi_table_lists_every_kpi_with_how_it_is_compared() -> None:
     """Title, unit and direction of each KPI, in the order of the cards."""
-    expected = [(WORDING[key].title, f"{UNITS[key]}, {DIRECTIONS[key]} is better") for key in KPI_ORDER]
+    expected = [(kpi.title, f"{kpi.unit}, {kpi.direction} is better") for kpi in KPIS.values()]
     assert [(row[0], row[3]) for row in _rows(README, "What the numbers mean")] == expected
 
 

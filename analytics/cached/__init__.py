@@ -66,19 +66,17 @@ from analytics.cached.visitors import (
 from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
-from analytics.kpis.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
+from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.readings import Question, Reading
 from analytics.scope.access import Viewer, Website
 from analytics.scope.views import ResolvedView, View
 from analytics.sources import VisitorFilters
 
 __all__ = [
-    "KPI_ORDER",
     "LISTED_VALUES",
     "LISTED_VISITORS",
     "Kpi",
     "KpiBoard",
-    "KpiKey",
     "OpenedView",
     "Question",
     "Reading",

@@ -85,7 +85,7 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
 def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
     """Counts and times of the conversations selected, over time: one row per (period, bucket), sorted by both.
 
-    Columns: those of `kpi_timeseries` without satisfaction and visitors. An empty period has no rows.
+    Columns: those of `kpi_timeseries` that conversations alone decide: without satisfaction and visitors. An empty period has no rows.
 
     Args:
         view: What is looked at.
@@ -102,9 +102,7 @@ def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[p
     if isinstance(rows, SourceError):
         raise rows
     series = timeseries.kpi_timeseries(rows.value, None, resolved)
-    return rows.with_value(
-        series.drop(columns=["satisfaction_index", "satisfaction_missing", "unique_visitors"])
-    )
+    return rows.with_value(series[list(timeseries.CONVERSATION_COLUMNS)])
 
 
 def conversation_list(

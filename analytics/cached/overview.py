@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final
 
 import pandas as pd
 import streamlit as st
@@ -21,8 +20,9 @@ from analytics.cached.view import OpenedView, readable
 from analytics.errors import SourceError
 from analytics.kpis import timeseries
 from analytics.kpis.board import board
+from analytics.kpis.declarations import KPIS, types_of
 from analytics.kpis.intervals import FEWEST_PAIRS
-from analytics.kpis.metrics import KpiBoard, KpiKey
+from analytics.kpis.metrics import KpiBoard
 from analytics.kpis.totals import ConversationPeriods, VisitorPeriods
 from analytics.readings import Answer, Reading
 from analytics.scope.selection import EVERYTHING, Selection
@@ -65,18 +65,7 @@ def are_visitor_days_compared(resolved: ResolvedView) -> bool:
     return resolved.visitors_comparability.is_shown and resolved.visitors.day_count() >= FEWEST_PAIRS
 
 
-LEFT_OUT_EVENTS: Final[dict[KpiKey, frozenset[str]]] = {
-    "median_response": frozenset({"first_response"}),
-    "median_resolution": frozenset({"conversation_resolved", "ai_resolved"}),
-    "ai_handled": frozenset({"conversation_resolved", "ai_resolved"}),
-    "satisfaction": frozenset(
-        {"conversation_started", "first_response", "conversation_resolved", "ai_resolved"}
-    ),
-}
-"""The events that make a KPI; unique visitors rest on no conversation."""
-
-
-def left_out(view: OpenedView) -> Reading[dict[KpiKey, int]]:
+def left_out(view: OpenedView) -> Reading[dict[str, int]]:
     """How many of the conversations behind each KPI of the period are deleted, or of a deleted or test visitor.
 
     They are in the number until `sync` removes them. Read for who asks: a query to each source.
@@ -95,8 +84,8 @@ def left_out(view: OpenedView) -> Reading[dict[KpiKey, int]]:
     events = reading.value
     return reading.with_value(
         {
-            key: int(events.loc[events["event_type"].isin(kinds), "conversation_id"].nunique())
-            for key, kinds in LEFT_OUT_EVENTS.items()
+            key: int(events.loc[events["event_type"].isin(types_of(kpi.events)), "conversation_id"].nunique())
+            for key, kpi in KPIS.items()
         }
     )
 

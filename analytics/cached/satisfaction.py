@@ -29,10 +29,10 @@ def satisfaction_attribution(view: OpenedView) -> Reading[Attribution]:
     """
     board = kpis(view)
     if board.value.satisfaction is None:
-        raise board.value.errors["satisfaction"]
-    kpi = board.value.kpis["satisfaction"]
+        raise board.value.errors["satisfaction_index"]
+    kpi = board.value.kpis["satisfaction_index"]
     opened = attributed(kpi, board.value.satisfaction, board.value.previous_satisfaction)
-    return replace(board.with_value(opened), questions=board.value.questions["satisfaction"])
+    return replace(board.with_value(opened), questions=board.value.questions["satisfaction_index"])
 
 
 def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:

@@ -16,8 +16,7 @@ from analytics.cached.reading import (
 )
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
-from analytics.kpis import visitor_breakdown as audience
-from analytics.kpis.visitor_breakdown import Audience, Dimension
+from analytics.kpis.visitor_breakdown import Dimension, VisitorBreakdown, breakdown, series
 from analytics.readings import Answer, Reading
 from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Buckets, VisitorFilters
@@ -26,7 +25,7 @@ LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
 """As many values of a dimension are read; as many rows or more mean that there may be others."""
 
 
-def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Audience]:
+def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[VisitorBreakdown]:
     """Visitors, sessions and page views of a view, and who they are.
 
     `values` has one row per (dimension, value) with a visitor or page view in the period, most visitors first:
@@ -51,13 +50,13 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Audi
     """
     resolved = readable(view)
     if resolved.visitors.is_empty:
-        return Reading(audience.audience(None, resolved), resolved.now)
+        return Reading(breakdown(None, resolved), resolved.now)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
     reading = last_good.read(
         (resolved.question("visitor_breakdown", resolved.visitors), filters),
         lambda: _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
     )
-    return reading.with_value(audience.audience(reading.value, resolved))
+    return reading.with_value(breakdown(reading.value, resolved))
 
 
 def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Dimension) -> Whole:
@@ -101,7 +100,7 @@ def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Di
 
     return mapped(
         whole(ask, "value", "country_code", has_total=False),
-        lambda rows: audience.audience(pd.concat([total, rows], ignore_index=True), resolved).values,
+        lambda rows: breakdown(pd.concat([total, rows], ignore_index=True), resolved).values,
     )
 
 
@@ -131,14 +130,14 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
         nothing = schemas.VISITOR_TIMESERIES.frame(
             [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
         )
-        return Reading(audience.series(nothing, resolved), resolved.now)
+        return Reading(series(nothing, resolved), resolved.now)
     bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
     buckets = Buckets.of(resolved.visitors_bucket, resolved.visitors, resolved.visitors_before)
     reading = last_good.read(
         (resolved.question("visitor_timeseries", resolved.visitors), filters),
         lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
     )
-    return reading.with_value(audience.series(reading.value, resolved))
+    return reading.with_value(series(reading.value, resolved))
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

@@ -11,7 +11,7 @@ from math import floor
 
 from analytics.kpis.metrics import Kpi
 from analytics.kpis.satisfaction import Component, SatisfactionIndex
-from analytics.kpis.verdicts import Measured, Verdict, compared
+from analytics.kpis.verdicts import Estimate, Verdict, compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def attributed(kpi: Kpi, current: SatisfactionIndex, previous: SatisfactionIndex
     """The parts of the index's change.
 
     Args:
-        kpi: The index as `metrics.satisfaction` compared it; without a change there are no parts.
+        kpi: The index as the board compared it; without a change there are no parts.
         current: The period shown.
         previous: The period before; None when it was not read.
     """
@@ -97,5 +97,5 @@ def rounded_parts(parts: list[float]) -> list[float]:
 
 
 def _verdict(now: Component, before: Component) -> Verdict:
-    sides = (Measured(part.score, part.n, part.interval) for part in (now, before))
+    sides = (Estimate(part.score, part.n, part.interval) for part in (now, before))
     return compared(*sides, unit="points", direction="higher", of=now.n_unit).verdict

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
 
 import pandas as pd
 
 from analytics.errors import SourceError
-from analytics.kpis import metrics
-from analytics.kpis.intervals import Count
-from analytics.kpis.metrics import (
-    KPI_ORDER,
-    Kpi,
-    KpiBoard,
-    KpiKey,
-)
-from analytics.kpis.satisfaction import SatisfactionIndex, satisfaction_index
-from analytics.kpis.timeseries import scores_of
+from analytics.kpis.declarations import KPIS, KpiKey, PeriodFigures, Source
+from analytics.kpis.intervals import ArrivalCount
+from analytics.kpis.metrics import Kpi, KpiBoard, compared_kpi
+from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex, satisfaction_index
+from analytics.kpis.timeseries import Which, scores_of
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.readings import Question, Reading
 from analytics.scope.periods import Period
 from analytics.scope.views import ResolvedView
-
-_FROM_CONVERSATIONS: Final[tuple[KpiKey, ...]] = ("median_response", "median_resolution", "ai_handled")
 
 
 def board(
@@ -49,51 +40,78 @@ def board(
     Raises:
         SourceError: No KPI could be read; the conversations' error.
     """
-    comparability = resolved.comparability
-    kpis: dict[KpiKey, Kpi] = {}
-    errors: dict[KpiKey, SourceError] = {}
-    index = before = None
-    if isinstance(conversations, SourceError):
-        errors |= dict.fromkeys((*_FROM_CONVERSATIONS, "satisfaction"), conversations)
-    else:
-        current, previous = conversations.value.current, conversations.value.previous
-        compared = previous if comparability.is_shown else None
-        kpis["median_response"] = metrics.median_response(current, compared, comparability)
-        kpis["median_resolution"] = metrics.median_resolution(current, compared, comparability)
-        kpis["ai_handled"] = metrics.ai_handled(current, compared, comparability)
-        if isinstance(scores, SourceError):
-            errors["satisfaction"] = scores
-        else:
-            index = _index(current, scores.value, "current")
-            if compared is not None:
-                before = _index(compared, scores.value, "previous")
-            kpis["satisfaction"] = metrics.satisfaction(index, before, comparability)
-    if isinstance(visitors, SourceError):
-        errors["unique_visitors"] = visitors
-    else:
-        kpis["unique_visitors"] = _unique_visitors(resolved, visitors, series)
+    reads: dict[Source, Reading[object] | SourceError | None] = {
+        "conversations": conversations,
+        "scores": scores,
+        "visitors": visitors,
+    }
     if isinstance(conversations, SourceError) and (visitors is None or isinstance(visitors, SourceError)):
         raise conversations
-    steps = None if isinstance(conversations, SourceError) else conversations.value.current.funnel
-    asked: dict[KpiKey, tuple[Question, ...]] = {
-        **dict.fromkeys(_FROM_CONVERSATIONS, _questions(conversations)),
-        "satisfaction": _questions(conversations, scores),
-        "unique_visitors": _questions(visitors, series),
-    }
-    value = KpiBoard(_in_order(kpis), errors, steps, index, before, asked)
+    current, previous = (
+        _figures(resolved, conversations, visitors, scores, series, which)
+        for which in ("current", "previous")
+    )
+    kpis: dict[KpiKey, Kpi] = {}
+    errors: dict[KpiKey, SourceError] = {}
+    questions: dict[KpiKey, tuple[Question, ...]] = {}
+    for key, declared in KPIS.items():
+        own = [reads[source] for source in declared.sources]
+        if failed := next((read for read in own if isinstance(read, SourceError)), None):
+            errors[key] = failed
+            continue
+        is_of_visitors = "visitors" in declared.sources
+        questions[key] = _questions(*own, series if is_of_visitors else None)
+        sides = declared.measure(current), declared.measure(previous)
+        if is_of_visitors:
+            kpis[key] = compared_kpi(
+                declared,
+                *sides,
+                resolved.visitors_comparability,
+                limit_note=resolved.visitors_note,
+                since=resolved.visitors_since if visitors else None,
+            )
+        else:
+            kpis[key] = compared_kpi(declared, *sides, resolved.comparability)
+    is_index_read = "satisfaction_index" in kpis
+    value = KpiBoard(
+        kpis,
+        errors,
+        None if isinstance(conversations, SourceError) else current.conversations.funnel,
+        current.index if is_index_read else None,
+        previous.index if is_index_read and resolved.comparability.is_shown else None,
+        questions,
+    )
     return _reading(value, conversations, visitors, scores)
+
+
+def _figures(
+    resolved: ResolvedView,
+    conversations: Reading[ConversationPeriods] | SourceError,
+    visitors: Reading[VisitorPeriods] | SourceError | None,
+    scores: Reading[pd.DataFrame] | SourceError,
+    series: Reading[pd.DataFrame] | SourceError | None,
+    which: Which,
+) -> PeriodFigures:
+    """What the reads that succeeded say of one period."""
+    is_current = which == "current"
+    totals, index, count = ConversationTotals(), NO_INDEX, None
+    if isinstance(conversations, Reading):
+        totals = conversations.value.current if is_current else conversations.value.previous
+        if isinstance(scores, Reading):
+            index = _index(totals, scores.value, which)
+    if isinstance(visitors, Reading):
+        days = series.value if isinstance(series, Reading) else None
+        seen = visitors.value.current if is_current else visitors.value.previous
+        count = _count(seen, resolved.visitors if is_current else resolved.previous, days, which)
+    return PeriodFigures(totals, index, count)
 
 
 def _questions(*parts: Reading[object] | SourceError | None) -> tuple[Question, ...]:
     return tuple(question for part in parts if isinstance(part, Reading) for question in part.questions)
 
 
-def _in_order(kpis: Mapping[KpiKey, Kpi]) -> dict[KpiKey, Kpi]:
-    return {key: kpis[key] for key in KPI_ORDER if key in kpis}
-
-
-def _index(totals: ConversationTotals, scores: pd.DataFrame, period: str) -> SatisfactionIndex:
-    slots = scores[scores["period"] == period]
+def _index(totals: ConversationTotals, scores: pd.DataFrame, which: Which) -> SatisfactionIndex:
+    slots = scores[scores["period"] == which]
     return satisfaction_index(
         rating=scores_of(slots, "rating"),
         sentiment=scores_of(slots, "sentiment"),
@@ -105,29 +123,11 @@ def _index(totals: ConversationTotals, scores: pd.DataFrame, period: str) -> Sat
     )
 
 
-def _unique_visitors(
-    resolved: ResolvedView,
-    visitors: Reading[VisitorPeriods] | None,
-    series: Reading[pd.DataFrame] | SourceError | None,
-) -> Kpi:
-    comparability, note = resolved.visitors_comparability, resolved.visitors_note
-    if visitors is None:
-        return metrics.unique_visitors(None, None, comparability, note=note)
-    days = series.value if isinstance(series, Reading) else None
-    current = _count(visitors.value.current, resolved.visitors, days, "current")
-    before = (
-        _count(visitors.value.previous, resolved.previous, days, "previous")
-        if comparability.is_shown
-        else None
-    )
-    return metrics.unique_visitors(current, before, comparability, note=note, since=resolved.visitors_since)
-
-
-def _count(visitors: int, period: Period, series: pd.DataFrame | None, which: str) -> Count:
+def _count(visitors: int, period: Period, series: pd.DataFrame | None, which: Which) -> ArrivalCount:
     days: tuple[int, ...] = ()
     if series is not None:
         days = tuple(int(n) for n in series[series["period"] == which]["unique_visitors"].dropna())
-    return Count(visitors, period.duration.total_seconds() / 3600, days)
+    return ArrivalCount(visitors, period.duration.total_seconds() / 3600, days)
 
 
 def _reading(value: KpiBoard, *parts: Reading[object] | SourceError | None) -> Reading[KpiBoard]:

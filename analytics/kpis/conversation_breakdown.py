@@ -14,7 +14,7 @@ from analytics.geo import countries
 from analytics.geo.country_codes import folded
 from analytics.kpis.intervals import wilson
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals
-from analytics.kpis.verdicts import Delta, Measured, verdict_on
+from analytics.kpis.verdicts import Delta, Estimate, verdict_on
 from analytics.scope import clock, weeks
 from analytics.scope.periods import Period
 from analytics.scope.selection import BAND_COUNT, BAND_SECONDS, DEFAULT_SORT, Measure, Sort
@@ -176,9 +176,9 @@ def in_time(
         of: What was observed, plural.
     """
 
-    def share(rows: pd.DataFrame) -> Measured:
+    def share(rows: pd.DataFrame) -> Estimate:
         n, fast = int(rows["conversations"].sum()), int(rows["conversations"].head(band + 1).sum())
-        return Measured(fast / n if n else None, n, wilson(fast, n))
+        return Estimate(fast / n if n else None, n, wilson(fast, n))
 
     before = None if previous is None else share(previous)
     return verdict_on(share(current), before, comparability, unit="pp", direction="higher", of=of)
@@ -328,7 +328,7 @@ def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
     return frame[list(LISTED_COLUMNS)]
 
 
-def _escalated(totals: ConversationTotals) -> Measured:
+def _escalated(totals: ConversationTotals) -> Estimate:
     escalated = min(totals.escalated, totals.started)
     ratio = escalated / totals.started if totals.started else None
-    return Measured(ratio, totals.started, wilson(escalated, totals.started))
+    return Estimate(ratio, totals.started, wilson(escalated, totals.started))

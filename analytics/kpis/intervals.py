@@ -50,7 +50,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class ArrivalCount:
     """A number of arrivals, and what tells how far it could differ by itself.
 
     Attributes:
@@ -184,7 +184,7 @@ def relative_difference(
     return Interval(_ratio(logs.low) - 1, _ratio(logs.high) - 1)
 
 
-def count_change(now: Count, before: Count) -> Interval | None:
+def count_change(now: ArrivalCount, before: ArrivalCount) -> Interval | None:
     """The interval of the relative change of a count per hour; None from zero, because no growth rate starts there.
 
     With `FEWEST_PAIRS` pairs of days or more, the spread of the day-by-day changes decides, by Student's t: visitors
@@ -196,11 +196,11 @@ def count_change(now: Count, before: Count) -> Interval | None:
         now: The period shown.
         before: The period before; its days pair with those of `now` in order, as far as both have them.
 
-    >>> week = Count(700, 168.0, (100, 110, 90, 105, 95, 102, 98))
-    >>> interval = count_change(Count(900, 168.0, (130, 140, 115, 135, 120, 132, 128)), week)
+    >>> week = ArrivalCount(700, 168.0, (100, 110, 90, 105, 95, 102, 98))
+    >>> interval = count_change(ArrivalCount(900, 168.0, (130, 140, 115, 135, 120, 132, 128)), week)
     >>> round(interval.low, 2), round(interval.high, 2)
     (0.16, 0.42)
-    >>> count_change(week, Count(0, 168.0)) is None
+    >>> count_change(week, ArrivalCount(0, 168.0)) is None
     True
     """
     chance = chance_change(now, before)
@@ -217,16 +217,16 @@ def count_change(now: Count, before: Count) -> Interval | None:
     return Interval(_ratio(change - below) - 1, _ratio(change + above) - 1)
 
 
-def chance_change(now: Count, before: Count) -> Interval | None:
+def chance_change(now: ArrivalCount, before: ArrivalCount) -> Interval | None:
     """The interval of the relative change of a count per hour if all arrivals were independent; None from zero.
 
     Of all arrivals of two Poisson counts, those of one side are a share, and its Wilson interval gives that of the
     ratio.
 
-    >>> interval = chance_change(Count(3, 24.0), Count(1, 24.0))
+    >>> interval = chance_change(ArrivalCount(3, 24.0), ArrivalCount(1, 24.0))
     >>> round(interval.low, 2), round(interval.high, 1)
     (-0.57, 19.9)
-    >>> chance_change(Count(0, 24.0), Count(9, 24.0)).low
+    >>> chance_change(ArrivalCount(0, 24.0), ArrivalCount(9, 24.0)).low
     -1.0
     """
     share = wilson(now.independent, now.independent + before.independent)
@@ -239,7 +239,7 @@ def chance_change(now: Count, before: Count) -> Interval | None:
     return Interval(low, high)
 
 
-def _spread_of_days(now: Count, before: Count) -> float | None:
+def _spread_of_days(now: ArrivalCount, before: ArrivalCount) -> float | None:
     """Half the width of the interval that the days' changes give to the logarithm of the ratio; None with few pairs."""
     pairs = tuple(zip(now.by_day, before.by_day, strict=False))
     sizes = sum(one for one, _ in pairs), sum(other for _, other in pairs)

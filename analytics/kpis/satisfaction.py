@@ -112,6 +112,10 @@ class SatisfactionIndex:
         return tuple(component.name for component in self.components if component.is_missing)
 
 
+NO_INDEX: Final = SatisfactionIndex(None, None, ())
+"""Where ratings and sentiment were not read: nothing is known, not even what is missing."""
+
+
 def rating_score(rating: int) -> float:
     """A rating of 1 to 5 on the 0 to 100 scale: `(rating − 1) / 4 × 100`.
 

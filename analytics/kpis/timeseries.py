@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 
 from analytics.errors import SourceError
-from analytics.kpis.satisfaction import SatisfactionIndex, Scores, satisfaction_index
+from analytics.kpis.declarations import KPIS, PeriodFigures
+from analytics.kpis.intervals import ArrivalCount
+from analytics.kpis.metrics import estimate_of
+from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex, Scores, satisfaction_index
+from analytics.kpis.totals import ConversationTotals
 from analytics.readings import Reading
 from analytics.scope import clock, comparison
 from analytics.scope.clock import Bucket
@@ -17,6 +22,7 @@ from analytics.scope.views import ResolvedView
 
 Which = Literal["current", "previous"]
 
+COUNTS: Final = ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
 COLUMNS: Final = (
     "period",
     "bucket_index",
@@ -24,23 +30,19 @@ COLUMNS: Final = (
     "bucket_end",
     "aligned_start",
     "is_complete",
-    "started",
-    "responded",
-    "resolved",
-    "ai_resolved",
-    "escalated",
-    "feedback",
-    "median_response_seconds",
+    *COUNTS,
+    *(kpi.column for kpi in KPIS.values()),
     "p90_response_seconds",
-    "median_resolution_seconds",
     "p90_resolution_seconds",
-    "ai_handled_ratio",
-    "satisfaction_index",
     "satisfaction_missing",
-    "unique_visitors",
 )
-
-_NOT_READ: Final = SatisfactionIndex(None, None, ())
+CONVERSATION_COLUMNS: Final = tuple(
+    column
+    for column in COLUMNS
+    if column not in {kpi.column for kpi in KPIS.values() if kpi.sources != ("conversations",)}
+    and column != "satisfaction_missing"
+)
+"""Those that conversations alone decide."""
 
 
 def joined(
@@ -101,6 +103,10 @@ def _side(
     starts = part["bucket_start"]
     ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
     indexes = _indexes(part, scores, which)
+    figures = [
+        PeriodFigures(_totals(row), index, _visitors(row["unique_visitors"]))
+        for row, index in zip(part.to_dict("records"), indexes, strict=True)
+    ]
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
     are_visitors_shown = which == "current" or resolved.visitors_comparability.is_shown
     part = part.assign(
@@ -115,12 +121,14 @@ def _side(
         is_complete=pd.Series(
             [is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
         ),
-        ai_handled_ratio=part["ai_handled_rate"],
-        satisfaction_index=pd.Series([index.score for index in indexes], dtype="float64"),
         satisfaction_missing=pd.Series([", ".join(index.missing) for index in indexes], dtype="str"),
-        unique_visitors=part["unique_visitors"].where(
-            (starts >= resolved.earliest_visitors) & are_visitors_shown
-        ),
+        **{
+            kpi.column: pd.Series([estimate_of(kpi.measure(each)).value for each in figures], dtype="float64")
+            for kpi in KPIS.values()
+        },
+    )
+    part["unique_visitors"] = part["unique_visitors"].where(
+        (starts >= resolved.earliest_visitors) & are_visitors_shown
     )
     return part[list(COLUMNS)]
 
@@ -150,9 +158,22 @@ def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: 
     )
 
 
+def _totals(row: Mapping[Hashable, Any]) -> ConversationTotals:
+    """The totals of one bucket, as far as the pipe has them by bucket."""
+    values: dict[str, Any] = {name: int(row[name]) for name in COUNTS}
+    for name in ("median_response_seconds", "median_resolution_seconds", "ai_handled_rate"):
+        values[name] = None if pd.isna(row[name]) else float(row[name])
+    return ConversationTotals(**values)
+
+
+def _visitors(count: float) -> ArrivalCount | None:
+    """The visitors of one bucket; None where the pipe has none. Buckets are not compared, so their length is left out."""
+    return None if pd.isna(count) else ArrivalCount(int(count), 1.0)
+
+
 def _indexes(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> list[SatisfactionIndex]:
     if scores is None:
-        return [_NOT_READ] * len(part)
+        return [NO_INDEX] * len(part)
     slots = scores[scores["period"] == which]
     # A slot that begins before a clipped first bucket still belongs to it: the query returned nothing earlier.
     positions = (part["bucket_start"].searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)

@@ -29,7 +29,7 @@ class Funnel:
 
 @dataclass(frozen=True, slots=True)
 class ConversationTotals:
-    """One row of the `inbox_analytics` pipe: the conversations of one period.
+    """One row of the `inbox_analytics` pipe: the conversations of one period. All zero and None without a row.
 
     Counts are distinct conversations. Durations are seconds; None when there was none, for the intervals below 6
     values, and for p90 below 10. `ai_handled_rate` is 0..1; None when nothing was resolved. `ai_resolved` counts those
@@ -43,23 +43,23 @@ class ConversationTotals:
     `responded`.
     """
 
-    started: int
-    responded: int
-    resolved: int
-    ai_resolved: int
-    escalated: int
-    feedback: int
-    median_response_seconds: float | None
-    p90_response_seconds: float | None
-    median_resolution_seconds: float | None
-    p90_resolution_seconds: float | None
-    median_response_low_seconds: float | None
-    median_response_high_seconds: float | None
-    median_resolution_low_seconds: float | None
-    median_resolution_high_seconds: float | None
-    ai_handled_rate: float | None
-    mean_response_seconds: float | None
-    mean_resolution_seconds: float | None
+    started: int = 0
+    responded: int = 0
+    resolved: int = 0
+    ai_resolved: int = 0
+    escalated: int = 0
+    feedback: int = 0
+    median_response_seconds: float | None = None
+    p90_response_seconds: float | None = None
+    median_resolution_seconds: float | None = None
+    p90_resolution_seconds: float | None = None
+    median_response_low_seconds: float | None = None
+    median_response_high_seconds: float | None = None
+    median_resolution_low_seconds: float | None = None
+    median_resolution_high_seconds: float | None = None
+    ai_handled_rate: float | None = None
+    mean_response_seconds: float | None = None
+    mean_resolution_seconds: float | None = None
     started_responded: int = 0
     started_resolved: int = 0
     started_ai_resolved: int = 0

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from analytics.kpis import intervals
-from analytics.kpis.intervals import FEWEST_PAIRS, Count, Interval
+from analytics.kpis.intervals import FEWEST_PAIRS, ArrivalCount, Interval
+from analytics.kpis.median_mix import Mixed
 from analytics.scope.tiers import Comparability
 
 Unit = Literal["relative", "pp", "points"]
@@ -56,30 +57,44 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A value that was measured on some observations: a median, a rate, a score.
+class Estimate:
+    """A median, rate, score or count of one period.
 
     Attributes:
         value: None when there was nothing to measure.
         n: How many observations it rests on.
-        interval: Its 95 % interval, in its unit; None when they are too few.
+        interval: Its 95 % interval, in its unit; None when they are too few, and for an exact count.
+        p90: 90th percentile, for medians; None otherwise, and below 10 values.
+        mean: Mean, for medians; None otherwise.
+        mix: The median by handler, for medians; None otherwise.
+        n_parts: What n adds up from, each with what was counted, where that is more than one thing.
+        neutral: Components without data, which count as the neutral 50.
+        related: Other counts that a reader needs beside the value, each with its name.
     """
 
     value: float | None
     n: int
     interval: Interval | None
+    p90: float | None = None
+    mean: float | None = None
+    mix: Mixed | None = None
+    n_parts: tuple[tuple[int, str], ...] = ()
+    neutral: tuple[str, ...] = ()
+    related: tuple[tuple[str, int], ...] = ()
+
+
+NOTHING_MEASURED = Estimate(None, 0, None)
 
 
 def verdict_on(
-    current: Measured | Count | None,
-    previous: Measured | Count | None,
+    current: Estimate | ArrivalCount | None,
+    previous: Estimate | ArrivalCount | None,
     comparability: Comparability,
     *,
     unit: Unit,
     direction: Direction,
     of: str,
     nothing: str | None = None,
-    not_comparable: str | None = None,
 ) -> Delta:
     """The change of one number and the verdict on it, or why there is none.
 
@@ -91,15 +106,14 @@ def verdict_on(
         direction: Which way is better.
         of: What was observed, plural, such as `responses`.
         nothing: What to call a side without a value; None for "no" and `of`.
-        not_comparable: Why these two cannot be compared although the limits allow it; None when they can.
 
     >>> from analytics.scope.tiers import Comparable
     >>> comparability = Comparability(True, Comparable(True, None, 15))
-    >>> minutes = Measured(60.0, 300, Interval(55.0, 66.0)), Measured(90.0, 280, Interval(80.0, 99.0))
+    >>> minutes = Estimate(60.0, 300, Interval(55.0, 66.0)), Estimate(90.0, 280, Interval(80.0, 99.0))
     >>> delta = verdict_on(*minutes, comparability, unit="relative", direction="lower", of="responses")
     >>> delta.verdict, round(delta.change, 2), round(delta.low, 2), round(delta.high, 2)
     ('better', -0.33, -0.41, -0.22)
-    >>> visitors = Count(3, 24.0), Count(1, 24.0)
+    >>> visitors = ArrivalCount(3, 24.0), ArrivalCount(1, 24.0)
     >>> verdict_on(*visitors, comparability, unit="relative", direction="higher", of="visitors").reason
     '3 against 1 visitors are too few to tell'
     """
@@ -117,13 +131,18 @@ def verdict_on(
     if current is None or previous is None or now is None or before is None:
         side = "in this period" if now is None else "in the period before"
         return Delta(None, unit, "not_comparable", f"{nothing or f'no {of}'} {side}")
-    if not_comparable is not None:
-        return Delta(None, unit, "not_comparable", not_comparable)
+    if differing := _components_of_one_side(current, previous):
+        return Delta(None, unit, "not_comparable", f"only one of the two periods has {differing}")
     return compared(current, previous, unit=unit, direction=direction, of=of)
 
 
 def compared(
-    current: Measured | Count, previous: Measured | Count, *, unit: Unit, direction: Direction, of: str
+    current: Estimate | ArrivalCount,
+    previous: Estimate | ArrivalCount,
+    *,
+    unit: Unit,
+    direction: Direction,
+    of: str,
 ) -> Delta:
     """The verdict on a change: every KPI, total, row and component comes here.
 
@@ -174,8 +193,15 @@ def rounds_to_zero(change: float, unit: Unit) -> bool:
     return float(f"{shown:.{SHOWN_DECIMALS[unit]}f}") == 0
 
 
-def _value(side: Measured | Count | None) -> float | None:
-    return side.rate if isinstance(side, Count) else None if side is None else side.value
+def _components_of_one_side(current: Estimate | ArrivalCount, previous: Estimate | ArrivalCount) -> str:
+    """The components that only one side has, in words: a change would show where the neutral 50 stood in."""
+    if isinstance(current, ArrivalCount) or isinstance(previous, ArrivalCount):
+        return ""
+    return ", ".join(sorted(set(current.neutral) ^ set(previous.neutral)))
+
+
+def _value(side: Estimate | ArrivalCount | None) -> float | None:
+    return side.rate if isinstance(side, ArrivalCount) else None if side is None else side.value
 
 
 def _change(unit: Unit, now: float, before: float) -> float:
@@ -184,10 +210,10 @@ def _change(unit: Unit, now: float, before: float) -> float:
     return (now - before) * (100 if unit == "pp" else 1)
 
 
-def _plausible(unit: Unit, now: Measured | Count, before: Measured | Count) -> Interval | None:
-    if isinstance(now, Count) and isinstance(before, Count):
+def _plausible(unit: Unit, now: Estimate | ArrivalCount, before: Estimate | ArrivalCount) -> Interval | None:
+    if isinstance(now, ArrivalCount) and isinstance(before, ArrivalCount):
         return intervals.count_change(now, before)
-    if isinstance(now, Count) or isinstance(before, Count):
+    if isinstance(now, ArrivalCount) or isinstance(before, ArrivalCount):
         raise TypeError("A count is compared with a count.")
     if now.value is None or before.value is None or now.interval is None or before.interval is None:
         return None
@@ -198,20 +224,20 @@ def _plausible(unit: Unit, now: Measured | Count, before: Measured | Count) -> I
     return Interval(plain.low * scale, plain.high * scale)
 
 
-def _doubt(now: Measured | Count, before: Measured | Count, of: str) -> str:
+def _doubt(now: Estimate | ArrivalCount, before: Estimate | ArrivalCount, of: str) -> str:
     """Why a change may be chance."""
-    if isinstance(now, Count) and isinstance(before, Count):
+    if isinstance(now, ArrivalCount) and isinstance(before, ArrivalCount):
         chance = intervals.chance_change(now, before)
         if chance is not None and chance.excludes(0.0):
             if min(len(now.by_day), len(before.by_day)) >= FEWEST_PAIRS:
                 return "single days changed too differently to tell"
             return f"days differ by themselves, which takes {FEWEST_PAIRS} days or more to tell"
-    n, n_before = (side.value if isinstance(side, Count) else side.n for side in (now, before))
+    n, n_before = (side.value if isinstance(side, ArrivalCount) else side.n for side in (now, before))
     return f"{n:,} against {n_before:,} {of} are too few to tell"
 
 
-def _basis(now: Measured | Count, before: Measured | Count) -> str | None:
-    if not isinstance(now, Count) or not isinstance(before, Count):
+def _basis(now: Estimate | ArrivalCount, before: Estimate | ArrivalCount) -> str | None:
+    if not isinstance(now, ArrivalCount) or not isinstance(before, ArrivalCount):
         return None
     if abs(now.hours - before.hours) * 3600 < 1:
         return None

@@ -4,21 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 import pandas as pd
 
 from analytics.geo import countries
 from analytics.kpis import timeseries
-from analytics.kpis.intervals import Count as Counted
-from analytics.kpis.verdicts import Delta, verdict_on
+from analytics.kpis.declarations import Metric
+from analytics.kpis.intervals import ArrivalCount
+from analytics.kpis.metrics import Kpi, compared_kpi
 from analytics.scope.views import ResolvedView
 
-Count = Literal["visitors", "sessions", "page_views"]
+TotalKey = Literal["visitors", "sessions", "page_views"]
 Dimension = Literal["country", "city", "device", "browser", "page"]
 
-COUNTS: Final[tuple[Count, ...]] = ("visitors", "sessions", "page_views")
+TOTALS: Final[dict[TotalKey, Metric]] = {
+    "visitors": Metric(
+        key="visitors",
+        title="Unique visitors",
+        label="Visitors",
+        definition="Different visitors seen on the website; one who comes back counts once.",
+        kind="count",
+        direction="higher",
+        column="visitors",
+        n_of="visitors",
+        nothing="No visitor data",
+    ),
+    "sessions": Metric(
+        key="sessions",
+        title="Sessions",
+        label="Sessions",
+        definition="Visits of those visitors; one who comes back later begins another.",
+        kind="count",
+        direction="higher",
+        column="sessions",
+        n_of="sessions",
+        nothing="No visitor data",
+    ),
+    "page_views": Metric(
+        key="page_views",
+        title="Page views",
+        label="Page views",
+        definition="Pages opened; a page opened twice counts twice.",
+        kind="count",
+        direction="higher",
+        column="page_views",
+        n_of="page views",
+        nothing="No visitor data",
+    ),
+}
+"""What is counted of a website's visitors, in the order of the cards."""
+
 VALUE_COLUMNS: Final = (
     "dimension",
     "value",
@@ -43,29 +80,12 @@ SERIES_COLUMNS: Final = (
     "bucket_end",
     "aligned_start",
     "is_complete",
-    *COUNTS,
+    *TOTALS,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
-    """One count over the whole period.
-
-    Attributes:
-        value: How many; None where visitor data does not reach.
-        previous: The same of the period before; None when not compared.
-        delta: The change.
-        since: First local day that was counted, when not all of the period was; None otherwise.
-    """
-
-    value: int | None
-    previous: int | None
-    delta: Delta
-    since: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Audience:
+class VisitorBreakdown:
     """Who the visitors of a period are.
 
     Attributes:
@@ -74,7 +94,7 @@ class Audience:
             `cached.visitor_breakdown` for the columns.
     """
 
-    totals: Mapping[Count, Total]
+    totals: Mapping[TotalKey, Kpi]
     values: pd.DataFrame
 
     @property
@@ -97,7 +117,7 @@ class Audience:
         return change is not None and (change < low or change > high)
 
 
-def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
+def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreakdown:
     """Totals and shares of a view.
 
     Args:
@@ -105,15 +125,15 @@ def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
         resolved: What may be compared.
     """
     if rows is None:
-        nothing = Total(None, None, Delta(None, "relative", "off"))
-        return Audience(dict.fromkeys(COUNTS, nothing), pd.DataFrame(columns=list(VALUE_COLUMNS)))
+        nothing = {name: _total(None, metric, resolved) for name, metric in TOTALS.items()}
+        return VisitorBreakdown(nothing, pd.DataFrame(columns=list(VALUE_COLUMNS)))
     is_read = resolved.visitors_comparability.is_shown
     total = rows[rows["dimension"] == "total"].to_dict("records")[0]
-    totals = {name: _total(total, name, resolved) for name in COUNTS}
+    totals = {name: _total(total, metric, resolved) for name, metric in TOTALS.items()}
     values = rows[
         (rows["dimension"] != "total") & ((rows["visitors"] > 0) | (rows["page_views"] > 0))
     ].reset_index(drop=True)
-    deltas = [_change(row, "visitors", resolved) for row in values.to_dict("records")]
+    deltas = [_total(row, TOTALS["visitors"], resolved).delta for row in values.to_dict("records")]
     everybody = int(total["visitors"])
     has_country = values["dimension"].isin(["country", "city"])
     values = values.assign(
@@ -132,7 +152,7 @@ def audience(rows: pd.DataFrame | None, resolved: ResolvedView) -> Audience:
         reason=pd.Series([delta.reason for delta in deltas], dtype="str"),
         is_twofold=pd.Series([delta.is_twofold for delta in deltas], dtype="bool"),
     )
-    return Audience(totals, values[list(VALUE_COLUMNS)])
+    return VisitorBreakdown(totals, values[list(VALUE_COLUMNS)])
 
 
 def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
@@ -147,30 +167,29 @@ def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
 
 
-def _total(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Total:
-    previous = int(row[f"previous_{name}"]) if resolved.visitors_comparability.is_shown else None
-    return Total(int(row[name]), previous, _change(row, name, resolved), resolved.visitors_since)
-
-
-def _change(row: Mapping[Hashable, Any], name: Count, resolved: ResolvedView) -> Delta:
-    """The change of a count; more is better."""
-    return verdict_on(
-        _counted(row, name, "", resolved.visitors.duration),
-        _counted(row, name, "previous_", resolved.previous.duration),
+def _total(row: Mapping[Hashable, Any] | None, metric: Metric, resolved: ResolvedView) -> Kpi:
+    """A count of a row with its change; more is better. Without a row nothing was counted."""
+    now, before = (
+        None if row is None else _count(row, metric, prefix, period.duration)
+        for prefix, period in (("", resolved.visitors), ("previous_", resolved.previous))
+    )
+    return compared_kpi(
+        metric,
+        now,
+        before,
         resolved.visitors_comparability,
-        unit="relative",
-        direction="higher",
-        of=name.replace("_", " "),
+        limit_note=resolved.visitors_note,
+        since=None if row is None else resolved.visitors_since,
     )
 
 
-def _counted(row: Mapping[Hashable, Any], name: Count, prefix: str, length: timedelta) -> Counted:
+def _count(row: Mapping[Hashable, Any], metric: Metric, prefix: str, length: timedelta) -> ArrivalCount:
     """A count of a row; sessions and page views come in bundles, one per visitor."""
-    return Counted(
-        int(row[f"{prefix}{name}"]),
+    return ArrivalCount(
+        int(row[f"{prefix}{metric.column}"]),
         length.total_seconds() / 3600,
-        row[f"{prefix}{name}_by_day"],
-        None if name == "visitors" else int(row[f"{prefix}visitors"]),
+        row[f"{prefix}{metric.column}_by_day"],
+        None if metric.key == "visitors" else int(row[f"{prefix}visitors"]),
     )
 
 

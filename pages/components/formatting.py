@@ -8,8 +8,10 @@ A value that does not exist (None or NaN) is always `–`, never 0. A unit stand
 import math
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from analytics.kpis.declarations import Kind
 from analytics.scope.access import Website
 from analytics.scope.clock import parse_timezone
 
@@ -112,6 +114,15 @@ def score(value: float | None) -> str:
     if value is None or math.isnan(value):
         return MISSING
     return _padded(value, 1)
+
+
+def value_of(kind: Kind, value: float | None) -> str:
+    """A value of a KPI as its kind is written.
+
+    >>> value_of("duration", 252), value_of("ratio", 0.634), value_of("count", None)
+    ('4 m 12 s', '63.4 %', '–')
+    """
+    return _WRITTEN[kind](value)
 
 
 def _padded(value: float, decimals: int) -> str:
@@ -296,3 +307,11 @@ def place(city: str, country_code: str) -> str:
     """
     parts = (plain(city), plain(country_code))
     return left_to_right(", ".join(part for part in parts if part)) or "Unknown"
+
+
+_WRITTEN: dict[Kind, Callable[[float | None], str]] = {
+    "duration": duration,
+    "ratio": rate,
+    "score": score,
+    "count": count,
+}

@@ -9,10 +9,8 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import Page, expect
 
-from analytics import cached
-from analytics.kpis.metrics import KpiKey
+from analytics.kpis.declarations import KPIS, KpiKey
 from pages.components import formatting
-from pages.components.metrics import kpi_cards
 from tests.browser.conftest import Window
 from tests.browser.test_every_page import settled
 
@@ -82,21 +80,16 @@ def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
     """Every number of the file, said as the card says it, is the card's; the file names website, days and timezone."""
     page = window("/?range=7d&tz=Europe/London").page
     settled(page)
-    shown = {
-        key: page.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]").inner_text()
-        for key in cached.KPI_ORDER
-    }
     rows = {row["kpi"]: row for row in download(page, "kpis")}
     said: dict[KpiKey, tuple[str, Callable[[float], str]]] = {
         "median_response": ("value_seconds", formatting.duration),
         "median_resolution": ("value_seconds", formatting.duration),
         "ai_handled": ("value_ratio", formatting.rate),
-        "satisfaction": ("value_points", formatting.score),
+        "satisfaction_index": ("value_points", formatting.score),
         "unique_visitors": ("value_visitors", formatting.count),
     }
-    written = {
-        key: text(float(rows[kpi_cards.WORDING[key].title][column])) for key, (column, text) in said.items()
-    }
+    shown = {key: page.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]").inner_text() for key in said}
+    written = {key: text(float(rows[KPIS[key].title][column])) for key, (column, text) in said.items()}
     assert written == shown
     (about,) = {(row["website"], row["period_start (Europe/London)"][11:]) for row in rows.values()}
     assert about == ("Northwind Outdoor", "00:00:00")

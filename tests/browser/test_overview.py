@@ -88,7 +88,7 @@ def _website_id(demo: Demo, slug: str) -> str:
 
 def test_the_address_restores_the_page_in_a_new_window(window: Callable[..., Window]) -> None:
     """Website, range, comparison, timezone and metric come back from the URL alone."""
-    page = window("/?range=10d&compare=off&tz=Asia/Kolkata&metric=ai").page
+    page = window("/?range=10d&compare=off&tz=Asia/Kolkata&metric=ai_handled").page
     shown = _card(page, "median_response")
     address = page.url
     again = window(address.removeprefix(address.split("/?")[0])).page
@@ -139,7 +139,7 @@ def test_a_tampered_address_falls_back_with_a_notice(window: Callable[..., Windo
 
     A copied link has what was understood, by one click, the dates fixed; where the browser refuses, the link stands there.
     """
-    page = window("/?range=soon&tz=Mars/Olympus&compare=maybe&metric=ai&utm_source=mail").page
+    page = window("/?range=soon&tz=Mars/Olympus&compare=maybe&metric=ai_handled&utm_source=mail").page
     for word in ("range of dates", "timezone", "comparison"):
         expect(page.get_by_text(f"a {word} we do not know").first).to_be_visible()
     _card(page, "median_response")
@@ -152,7 +152,11 @@ def test_a_tampered_address_falls_back_with_a_notice(window: Callable[..., Windo
     button.press("Enter")
     expect(status).to_have_text("Copied")
     first, last = _days_of_a_week("Europe/London")
-    expected = {"website": [_query(page.url)["website"][0]], "range": [f"{first}..{last}"], "metric": ["ai"]}
+    expected = {
+        "website": [_query(page.url)["website"][0]],
+        "range": [f"{first}..{last}"],
+        "metric": ["ai_handled"],
+    }
     assert _query(page.evaluate("window.copied")) == expected | {
         "tz": ["Europe/London"],
         "compare": ["before"],

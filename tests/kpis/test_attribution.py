@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.kpis import metrics
 from analytics.kpis.attribution import Attribution, attributed, rounded_parts
 from analytics.kpis.intervals import Interval
 from analytics.kpis.satisfaction import SatisfactionIndex, Scores, satisfaction_index
 from analytics.scope.tiers import Comparability, Comparable
+from tests.kpis.test_metrics import kpi_of
 
 ALLOWED = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=45))
 FORBIDDEN = Comparability(
@@ -42,7 +42,7 @@ def opened(
     current: SatisfactionIndex, previous: SatisfactionIndex | None, comparability: Comparability = ALLOWED
 ) -> Attribution:
     """The attribution of an index compared as the cards compare it."""
-    return attributed(metrics.satisfaction(current, previous, comparability), current, previous)
+    return attributed(kpi_of("satisfaction_index", current, previous, comparability), current, previous)
 
 
 BEFORE = index(scores(75.0), scores(50.0), 600.0, 800)

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.errors import SourceError, SourceRejected, SourceUnavailable
 from analytics.kpis.board import board
-from analytics.kpis.metrics import KPI_ORDER
+from analytics.kpis.declarations import KPIS
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, Funnel, VisitorPeriods
 from analytics.readings import Reading
 from analytics.schemas import RATING_AND_SENTIMENT
@@ -46,6 +46,8 @@ EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None,
 TINYBIRD_DOWN = SourceUnavailable("Down.", source="tinybird", resource="inbox_analytics")
 POSTGRES_DOWN = SourceUnavailable("Down.", source="postgres", resource="rating_and_sentiment")
 
+ON_CONVERSATIONS = tuple(key for key, kpi in KPIS.items() if "conversations" in kpi.sources)
+
 Conversations = Reading[ConversationPeriods]
 Visitors = Reading[VisitorPeriods]
 CONVERSATIONS: Conversations = Reading(ConversationPeriods(TOTALS, TOTALS), NOW)
@@ -82,7 +84,7 @@ def view(text: str = "7d", *, is_compared: bool = True) -> ResolvedView:
 def test_with_everything_there_are_five_kpis_in_card_order() -> None:
     """All five, the funnel, both indexes, and the age of the oldest read."""
     reading = board(view(), CONVERSATIONS, VISITORS, SCORES)
-    assert tuple(reading.value.kpis) == KPI_ORDER
+    assert tuple(reading.value.kpis) == tuple(KPIS)
     assert reading.value.errors == {}
     assert reading.value.funnel == Funnel(10, 7, 5, 2, 1)
     assert reading.value.satisfaction is not None
@@ -95,13 +97,17 @@ def test_with_everything_there_are_five_kpis_in_card_order() -> None:
 @pytest.mark.parametrize(
     ("conversations", "visitors", "scores", "failed"),
     [
-        pytest.param(CONVERSATIONS, VISITORS, POSTGRES_DOWN, {"satisfaction"}, id="Postgres down"),
+        pytest.param(CONVERSATIONS, VISITORS, POSTGRES_DOWN, {"satisfaction_index"}, id="Postgres down"),
         pytest.param(CONVERSATIONS, TINYBIRD_DOWN, SCORES, {"unique_visitors"}, id="visitors down"),
         pytest.param(
-            TINYBIRD_DOWN, VISITORS, SCORES, set(KPI_ORDER) - {"unique_visitors"}, id="conversations down"
+            TINYBIRD_DOWN, VISITORS, SCORES, set(KPIS) - {"unique_visitors"}, id="conversations down"
         ),
         pytest.param(
-            CONVERSATIONS, TINYBIRD_DOWN, POSTGRES_DOWN, {"satisfaction", "unique_visitors"}, id="two down"
+            CONVERSATIONS,
+            TINYBIRD_DOWN,
+            POSTGRES_DOWN,
+            {"satisfaction_index", "unique_visitors"},
+            id="two down",
         ),
     ],
 )
@@ -114,7 +120,7 @@ def test_a_failed_source_takes_its_own_cards_alone(
     """The failed KPIs carry their error, the others stand, and no KPI is in both."""
     reading = board(view(), conversations, visitors, scores)
     assert set(reading.value.errors) == failed
-    assert set(reading.value.kpis) == set(KPI_ORDER) - failed
+    assert set(reading.value.kpis) == set(KPIS) - failed
     assert reading.failures
 
 
@@ -122,7 +128,7 @@ def test_a_source_that_is_down_is_no_missing_component() -> None:
     """Without Postgres there is no satisfaction index, not one with two neutral halves."""
     reading = board(view(), CONVERSATIONS, VISITORS, POSTGRES_DOWN)
     assert reading.value.satisfaction is None
-    assert reading.value.errors["satisfaction"] is POSTGRES_DOWN
+    assert reading.value.errors["satisfaction_index"] is POSTGRES_DOWN
 
 
 @pytest.mark.parametrize(
@@ -148,8 +154,8 @@ def test_an_empty_website_has_reasons_and_no_numbers() -> None:
     no_scores = replace(SCORES, value=SCORES.value.iloc[:0])
     nothing: Visitors = Reading(VisitorPeriods(0, 0), NOW)
     kpis = board(view(), Reading(ConversationPeriods(EMPTY, EMPTY), NOW), nothing, no_scores).value.kpis
-    assert [kpis[key].value for key in KPI_ORDER] == [None, None, None, None, 0.0]
-    assert all(kpis[key].missing_reason for key in KPI_ORDER[:4])
+    assert [kpis[key].value for key in KPIS] == [None, None, None, None, 0.0]
+    assert all(kpis[key].missing_reason for key in ON_CONVERSATIONS)
     assert {kpi.delta.verdict for kpi in kpis.values()} == {"not_comparable"}
 
 
@@ -168,7 +174,7 @@ def test_only_visitors_are_shortened_by_the_ttl() -> None:
     kpis = board(view("45d"), CONVERSATIONS, VISITORS, SCORES).value.kpis
     assert kpis["unique_visitors"].note is not None
     assert "30 days" in kpis["unique_visitors"].note
-    assert all(kpis[key].note is None for key in KPI_ORDER[:4])
+    assert all(kpis[key].note is None for key in ON_CONVERSATIONS)
     assert kpis["median_response"].delta.verdict == "unchanged"
 
 

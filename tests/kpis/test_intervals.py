@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics.kpis.intervals import (
-    Count,
+    ArrivalCount,
     Interval,
     bounded_mean,
     chance_change,
@@ -17,7 +17,7 @@ from analytics.kpis.intervals import (
     relative_difference,
     wilson,
 )
-from analytics.kpis.verdicts import Measured, compared
+from analytics.kpis.verdicts import Estimate, compared
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_few_ratings_make_no_false_alarms(n: int, happy: float) -> None:
     """Of ratings that are the worst or the best, at most 7 % of two equal periods differ: each outcome by its chance."""
     chances = [comb(n, best) * happy**best * (1 - happy) ** (n - best) for best in range(n + 1)]
     means = [
-        Measured(100.0 * best / n, n, bounded_mean(n, 100.0 * best, 10_000.0 * best)) for best in range(n + 1)
+        Estimate(100.0 * best / n, n, bounded_mean(n, 100.0 * best, 10_000.0 * best)) for best in range(n + 1)
     ]
     alarms = sum(
         chances[now] * chances[before]
@@ -155,13 +155,14 @@ DAYS = (100, 110, 90, 105, 95, 102, 98)
 
 def test_the_spread_of_the_days_decides_from_five_pairs_on() -> None:
     """The same totals: days that all rise by a tenth prove it, days that rise and fall do not."""
-    before = Count(700, WEEK, DAYS)
+    before = ArrivalCount(700, WEEK, DAYS)
     steady = count_change(
-        Count(7700, WEEK, tuple(11 * day for day in DAYS)), Count(7000, WEEK, tuple(10 * day for day in DAYS))
+        ArrivalCount(7700, WEEK, tuple(11 * day for day in DAYS)),
+        ArrivalCount(7000, WEEK, tuple(10 * day for day in DAYS)),
     )
     wild = count_change(
-        Count(7700, WEEK, (2000, 300, 1900, 400, 1800, 700, 600)),
-        Count(7000, WEEK, tuple(10 * day for day in DAYS)),
+        ArrivalCount(7700, WEEK, (2000, 300, 1900, 400, 1800, 700, 600)),
+        ArrivalCount(7000, WEEK, tuple(10 * day for day in DAYS)),
     )
     assert steady is not None
     assert wild is not None
@@ -181,7 +182,7 @@ def test_days_never_make_a_count_more_certain_than_independent_arrivals(
 ) -> None:
     """Whatever the days are, also all equal or all zero, the interval holds that of independent arrivals."""
     now, before = (tuple(day[side] for day in days) for side in (0, 1))
-    sides = Count(sum(now), hours, now), Count(sum(before), hours, before)
+    sides = ArrivalCount(sum(now), hours, now), ArrivalCount(sum(before), hours, before)
     chance, found = chance_change(*sides), count_change(*sides)
     if chance is None or found is None:
         assert chance is found is None
@@ -195,8 +196,8 @@ def test_days_never_make_a_count_more_certain_than_independent_arrivals(
 
 def test_an_unfinished_day_weighs_as_little_as_it_holds() -> None:
     """Nothing against three in the first minutes of the last day leaves the interval as it is."""
-    full = count_change(Count(700, WEEK, DAYS), Count(690, WEEK, tuple(reversed(DAYS))))
-    begun = count_change(Count(700, WEEK, (*DAYS, 0)), Count(693, WEEK, (*reversed(DAYS), 3)))
+    full = count_change(ArrivalCount(700, WEEK, DAYS), ArrivalCount(690, WEEK, tuple(reversed(DAYS))))
+    begun = count_change(ArrivalCount(700, WEEK, (*DAYS, 0)), ArrivalCount(693, WEEK, (*reversed(DAYS), 3)))
     assert full is not None
     assert begun is not None
     assert (begun.low, begun.high) == pytest.approx((full.low, full.high), abs=0.01)
@@ -204,8 +205,11 @@ def test_an_unfinished_day_weighs_as_little_as_it_holds() -> None:
 
 def test_few_days_are_taken_to_differ_by_themselves() -> None:
     """A million against 900,000 in one day may be two ordinary days; twice as many may not."""
-    day = Count(900_000, 24.0)
-    tenth, double = count_change(Count(1_000_000, 24.0), day), count_change(Count(1_800_000, 24.0), day)
+    day = ArrivalCount(900_000, 24.0)
+    tenth, double = (
+        count_change(ArrivalCount(1_000_000, 24.0), day),
+        count_change(ArrivalCount(1_800_000, 24.0), day),
+    )
     assert tenth is not None
     assert double is not None
     assert not tenth.excludes(0.0)
@@ -214,7 +218,7 @@ def test_few_days_are_taken_to_differ_by_themselves() -> None:
 
 def test_a_longer_span_is_no_growth() -> None:
     """350 in 3.5 hours and 250 in 2.5 hours are as many an hour."""
-    found = count_change(Count(350, 3.5), Count(250, 2.5))
+    found = count_change(ArrivalCount(350, 3.5), ArrivalCount(250, 2.5))
     assert found is not None
     assert not found.excludes(0.0)
     assert -found.low / (1 + found.low) == pytest.approx(found.high, abs=0.03)
@@ -222,6 +226,6 @@ def test_a_longer_span_is_no_growth() -> None:
 
 def test_page_views_are_no_more_certain_than_their_visitors() -> None:
     """1,200 page views of 12 visitors are as uncertain as the 12."""
-    views = chance_change(Count(1200, WEEK, visitors=12), Count(1000, WEEK, visitors=10))
-    visitors = chance_change(Count(12, WEEK), Count(10, WEEK))
+    views = chance_change(ArrivalCount(1200, WEEK, visitors=12), ArrivalCount(1000, WEEK, visitors=10))
+    visitors = chance_change(ArrivalCount(12, WEEK), ArrivalCount(10, WEEK))
     assert views == visitors

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from analytics.kpis import metrics
-from analytics.kpis.intervals import Count, Interval
-from analytics.kpis.metrics import Kpi
+from analytics.kpis.declarations import KPIS, KpiKey, PeriodFigures
+from analytics.kpis.intervals import ArrivalCount, Interval
+from analytics.kpis.metrics import Kpi, compared_kpi
 from analytics.kpis.satisfaction import SatisfactionIndex, Scores, satisfaction_index
 from analytics.kpis.totals import ConversationTotals
 from analytics.scope.tiers import Comparability, Comparable
@@ -56,20 +56,46 @@ def index(*ratings: float, sentiment: Scores | None = None) -> SatisfactionIndex
     )
 
 
+def figures(
+    side: ConversationTotals | SatisfactionIndex | ArrivalCount | None,
+) -> PeriodFigures:
+    """What the sources know of a period of which this alone was read."""
+    if isinstance(side, ConversationTotals):
+        return PeriodFigures(conversations=side)
+    return PeriodFigures(index=side) if isinstance(side, SatisfactionIndex) else PeriodFigures(visitors=side)
+
+
+def kpi_of(
+    key: KpiKey,
+    current: ConversationTotals | SatisfactionIndex | ArrivalCount | None,
+    previous: ConversationTotals | SatisfactionIndex | ArrivalCount | None,
+    comparability: Comparability,
+    limit_note: str | None = None,
+) -> Kpi:
+    """A KPI of one period against another; None was not read."""
+    declared = KPIS[key]
+    before = None if previous is None else declared.measure(figures(previous))
+    return compared_kpi(
+        declared, declared.measure(figures(current)), before, comparability, limit_note=limit_note
+    )
+
+
 def test_a_median_keeps_its_readings() -> None:
     """Value, n, p90 and the interval's ends come with the KPI."""
-    kpi = metrics.median_response(TOTALS, SLOWER, OPEN)
-    assert (kpi.value, kpi.n, kpi.n_unit, kpi.p90, kpi.low, kpi.high) == (
+    kpi = kpi_of("median_response", TOTALS, SLOWER, OPEN)
+    now, before = kpi.current, kpi.previous
+    assert (now.value, now.n, kpi.metric.n_of, now.p90, now.interval) == (
         120.0,
         80,
         "responses",
         900.0,
-        100.0,
-        140.0,
+        Interval(100.0, 140.0),
     )
-    assert (kpi.previous_value, kpi.previous_n) == (240.0, 80)
-    kpi = metrics.median_resolution(TOTALS, None, OPEN)
-    assert (kpi.value, kpi.n, kpi.p90, kpi.mean, kpi.previous_value) == (3600.0, 60, 9000.0, 5000.0, None)
+    assert before is not None
+    assert (before.value, before.n) == (240.0, 80)
+    kpi = kpi_of("median_resolution", TOTALS, None, OPEN)
+    now = kpi.current
+    assert (now.value, now.n, now.p90, now.mean, kpi.previous) == (3600.0, 60, 9000.0, 5000.0, None)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +123,7 @@ def test_a_lower_median_is_better_unless_it_may_be_chance(
     current: ConversationTotals, previous: ConversationTotals, change: float, verdict: str
 ) -> None:
     """The interval of the change is built from the two order-statistic intervals; touching ones are apart enough."""
-    delta = metrics.median_response(current, previous, OPEN).delta
+    delta = kpi_of("median_response", current, previous, OPEN).delta
     assert delta.change == pytest.approx(change)
     assert delta.verdict == verdict
     assert (delta.reason is None) is (verdict in {"better", "worse", "unchanged"})
@@ -113,7 +139,7 @@ def test_the_ai_rate_is_compared_in_percentage_points(ai_resolved: int, resolved
     previous = replace(
         TOTALS, resolved=resolved, ai_resolved=ai_resolved, ai_handled_rate=ai_resolved / resolved
     )
-    delta = metrics.ai_handled(current, previous, OPEN).delta
+    delta = kpi_of("ai_handled", current, previous, OPEN).delta
     assert delta.unit == "pp"
     assert delta.change == pytest.approx(50 - 100 * ai_resolved / resolved)
     assert delta.verdict == verdict
@@ -134,30 +160,33 @@ def test_visitors_are_compared_as_counts(
     current: int, previous: int, change: float | None, verdict: str
 ) -> None:
     """Relative change; zero is a value, not a gap."""
-    kpi = metrics.unique_visitors(Count(current, 168.0), Count(previous, 168.0), OPEN)
-    assert (kpi.value, kpi.n) == (float(current), current)
+    kpi = kpi_of("unique_visitors", ArrivalCount(current, 168.0), ArrivalCount(previous, 168.0), OPEN)
+    assert (kpi.value, kpi.current.n) == (float(current), current)
     assert kpi.delta.change == (None if change is None else pytest.approx(change))
     assert kpi.delta.verdict == verdict
 
 
 def test_satisfaction_moves_in_points() -> None:
     """Many ratings of 100 against many of 0: 40 points, and no doubt."""
-    kpi = metrics.satisfaction(index(*[100.0] * 500), index(*[0.0] * 500), OPEN)
+    kpi = kpi_of("satisfaction_index", index(*[100.0] * 500), index(*[0.0] * 500), OPEN)
     assert kpi.delta.unit == "points"
     assert kpi.delta.change == pytest.approx(40.0)
     assert kpi.delta.verdict == "better"
-    assert kpi.n == 500
+    assert kpi.current.n == 500
 
 
 def test_few_ratings_prove_nothing() -> None:
     """Two ratings of 100 against two of 50 is within noise."""
-    assert metrics.satisfaction(index(100.0, 100.0), index(50.0, 50.0), OPEN).delta.verdict == "within_noise"
+    assert (
+        kpi_of("satisfaction_index", index(100.0, 100.0), index(50.0, 50.0), OPEN).delta.verdict
+        == "within_noise"
+    )
 
 
 def test_indexes_of_different_parts_are_not_compared() -> None:
     """A sentiment on one side alone would show the neutral 50 leaving, not a change."""
     both = index(50.0, sentiment=Scores(1, 90.0, 8100.0))
-    delta = metrics.satisfaction(both, index(50.0), OPEN).delta
+    delta = kpi_of("satisfaction_index", both, index(50.0), OPEN).delta
     assert (delta.change, delta.verdict) == (None, "not_comparable")
     assert delta.reason == "only one of the two periods has sentiment"
 
@@ -173,7 +202,7 @@ def test_indexes_of_different_parts_are_not_compared() -> None:
 )
 def test_missing_components_are_named_beside_the_number(value: SatisfactionIndex, note: str | None) -> None:
     """Wherever the index is shown, it says what is neutral in it."""
-    assert metrics.satisfaction(value, None, OFF).note == note
+    assert kpi_of("satisfaction_index", value, None, OFF).note == note
 
 
 def all_kpis(
@@ -181,11 +210,11 @@ def all_kpis(
 ) -> list[Kpi]:
     """The five KPIs of a period against another."""
     return [
-        metrics.median_response(current, previous, comparability),
-        metrics.median_resolution(current, previous, comparability),
-        metrics.ai_handled(current, previous, comparability),
-        metrics.satisfaction(index(50.0), index(50.0), comparability),
-        metrics.unique_visitors(Count(10, 168.0), Count(10, 168.0), comparability),
+        kpi_of("median_response", current, previous, comparability),
+        kpi_of("median_resolution", current, previous, comparability),
+        kpi_of("ai_handled", current, previous, comparability),
+        kpi_of("satisfaction_index", index(50.0), index(50.0), comparability),
+        kpi_of("unique_visitors", ArrivalCount(10, 168.0), ArrivalCount(10, 168.0), comparability),
     ]
 
 
@@ -226,8 +255,8 @@ def test_nothing_on_one_side_is_no_change(
 
 def test_visitors_out_of_reach_say_why() -> None:
     """No count, n = 0, and the note becomes the reason."""
-    kpi = metrics.unique_visitors(None, None, SHUT, note="Visitor data reaches back 30 days.")
-    assert (kpi.value, kpi.n, kpi.missing_reason, kpi.note) == (
+    kpi = kpi_of("unique_visitors", None, None, SHUT, limit_note="Visitor data reaches back 30 days.")
+    assert (kpi.value, kpi.current.n, kpi.missing_reason, kpi.note) == (
         None,
         0,
         "Visitor data reaches back 30 days.",

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.kpis.intervals import Count, Interval, wilson
-from analytics.kpis.verdicts import Delta, Measured, Unit, compared, rounds_to_zero, verdict_on
+from analytics.kpis.intervals import ArrivalCount, Interval, wilson
+from analytics.kpis.verdicts import Delta, Estimate, Unit, compared, rounds_to_zero, verdict_on
 from analytics.scope.tiers import Comparability, Comparable
 
 OPEN = Comparability(is_compared=True, comparable=Comparable(True, None, 45))
@@ -13,12 +13,12 @@ SHUT = Comparability(is_compared=True, comparable=Comparable(False, "data reache
 OFF = Comparability(is_compared=False, comparable=Comparable(True, None, 45))
 
 
-def rate(successes: int, n: int) -> Measured:
+def rate(successes: int, n: int) -> Estimate:
     """A rate with its Wilson interval."""
-    return Measured(successes / n, n, wilson(successes, n))
+    return Estimate(successes / n, n, wilson(successes, n))
 
 
-def of_rates(now: Measured | None, before: Measured | None, comparability: Comparability = OPEN) -> Delta:
+def of_rates(now: Estimate | None, before: Estimate | None, comparability: Comparability = OPEN) -> Delta:
     """Two rates compared; more is better."""
     return verdict_on(now, before, comparability, unit="pp", direction="higher", of="resolved conversations")
 
@@ -46,7 +46,7 @@ def test_overlapping_intervals_may_still_differ() -> None:
         ),
         pytest.param(
             rate(5, 10),
-            Measured(None, 0, None),
+            Estimate(None, 0, None),
             OPEN,
             "not_comparable",
             "no resolved conversations in the period before",
@@ -62,7 +62,7 @@ def test_overlapping_intervals_may_still_differ() -> None:
             id="few",
         ),
         pytest.param(
-            Measured(0.9, 3, None),
+            Estimate(0.9, 3, None),
             rate(100, 1000),
             OPEN,
             "within_noise",
@@ -73,8 +73,8 @@ def test_overlapping_intervals_may_still_differ() -> None:
     ],
 )
 def test_every_verdict_has_its_reason(
-    now: Measured | None,
-    before: Measured | None,
+    now: Estimate | None,
+    before: Estimate | None,
     comparability: Comparability,
     verdict: str,
     reason: str | None,
@@ -96,12 +96,12 @@ def test_every_verdict_has_its_reason(
 def test_a_change_that_is_shown_as_zero_is_none(change: float, unit: Unit, is_zero: bool) -> None:
     """However sure it is: no colour on "0 %"."""
     assert rounds_to_zero(change, unit) is is_zero
-    exact = (Measured(value, 10**9, Interval(value, value)) for value in (50 + change, 50.0))
+    exact = (Estimate(value, 10**9, Interval(value, value)) for value in (50 + change, 50.0))
     verdict = compared(*exact, unit="points", direction="higher", of="ratings").verdict
     assert verdict == ("unchanged" if rounds_to_zero(change, "points") else verdict)
     millions = compared(
-        Count(100_400_000, 168.0, (14_342_858,) * 7),
-        Count(100_000_000, 168.0, (14_285_714,) * 7),
+        ArrivalCount(100_400_000, 168.0, (14_342_858,) * 7),
+        ArrivalCount(100_000_000, 168.0, (14_285_714,) * 7),
         unit="relative",
         direction="higher",
         of="visitors",
@@ -112,19 +112,26 @@ def test_a_change_that_is_shown_as_zero_is_none(change: float, unit: Unit, is_ze
 @pytest.mark.parametrize(
     ("now", "before", "reason"),
     [
-        pytest.param(Count(3, 24.0), Count(1, 24.0), "3 against 1 visitors are too few to tell", id="few"),
         pytest.param(
-            Count(0, 24.0), Count(2, 24.0), "0 against 2 visitors are too few to tell", id="to zero"
+            ArrivalCount(3, 24.0), ArrivalCount(1, 24.0), "3 against 1 visitors are too few to tell", id="few"
         ),
         pytest.param(
-            Count(7000, 168.0, (6000, 100, 100, 200, 200, 200, 200)),
-            Count(3400, 168.0, (200, 1000, 900, 500, 400, 300, 100)),
+            ArrivalCount(0, 24.0),
+            ArrivalCount(2, 24.0),
+            "0 against 2 visitors are too few to tell",
+            id="to zero",
+        ),
+        pytest.param(
+            ArrivalCount(7000, 168.0, (6000, 100, 100, 200, 200, 200, 200)),
+            ArrivalCount(3400, 168.0, (200, 1000, 900, 500, 400, 300, 100)),
             "single days changed too differently to tell",
             id="days",
         ),
     ],
 )
-def test_a_doubled_count_that_may_be_chance_says_why(now: Count, before: Count, reason: str) -> None:
+def test_a_doubled_count_that_may_be_chance_says_why(
+    now: ArrivalCount, before: ArrivalCount, reason: str
+) -> None:
     """Never just grey."""
     delta = verdict_on(now, before, OPEN, unit="relative", direction="higher", of="visitors")
     assert (delta.verdict, delta.is_twofold, delta.reason) == ("within_noise", True, reason)
@@ -133,19 +140,24 @@ def test_a_doubled_count_that_may_be_chance_says_why(now: Count, before: Count, 
 def test_few_days_say_that_they_are_few() -> None:
     """A fifth more of many visitors on a single day is no chance, and still no verdict."""
     delta = verdict_on(
-        Count(12_000, 24.0), Count(10_000, 24.0), OPEN, unit="relative", direction="higher", of="visitors"
+        ArrivalCount(12_000, 24.0),
+        ArrivalCount(10_000, 24.0),
+        OPEN,
+        unit="relative",
+        direction="higher",
+        of="visitors",
     )
     assert delta.verdict == "within_noise"
     assert delta.reason == "days differ by themselves, which takes 5 days or more to tell"
 
 
 COUNTS = st.builds(
-    lambda days, hours: Count(sum(days), hours, tuple(days)),
+    lambda days, hours: ArrivalCount(sum(days), hours, tuple(days)),
     st.lists(st.integers(0, 10_000), min_size=0, max_size=15),
     st.floats(0.1, 400),
 )
 MEASURED = st.builds(
-    lambda value, below, above, n: Measured(value, n, Interval(max(0.0, value - below), value + above)),
+    lambda value, below, above, n: Estimate(value, n, Interval(max(0.0, value - below), value + above)),
     st.one_of(st.just(0.0), st.floats(1e-3, 1e7)),
     st.floats(0, 1e6),
     st.floats(0, 1e6),
@@ -157,7 +169,7 @@ MEASURED = st.builds(
     st.one_of(st.tuples(COUNTS, COUNTS), st.tuples(MEASURED, MEASURED)), st.sampled_from(["lower", "higher"])
 )
 def test_change_range_and_verdict_agree(
-    sides: tuple[Count, Count] | tuple[Measured, Measured], direction: str
+    sides: tuple[ArrivalCount, ArrivalCount] | tuple[Estimate, Estimate], direction: str
 ) -> None:
     """The change lies in its range; a real one has both ends on its own side of zero; the sides may be swapped."""
     delta = compared(*sides, unit="relative", direction="lower" if direction == "lower" else "higher", of="x")
@@ -179,4 +191,4 @@ def test_change_range_and_verdict_agree(
 def test_a_side_without_a_value_is_no_comparison() -> None:
     """It is a fault of the caller: `verdict_on` gives the reason instead."""
     with pytest.raises(ValueError, match="need a value"):
-        compared(Measured(None, 0, None), rate(1, 2), unit="pp", direction="higher", of="x")
+        compared(Estimate(None, 0, None), rate(1, 2), unit="pp", direction="higher", of="x")

@@ -40,7 +40,7 @@ TOTAL = ("total", "", 400, 500, 900, 300, 380, 850)
 
 def test_totals_and_shares_are_those_of_the_rows() -> None:
     """A share is of all visitors; the order is kept; what the period lacks is left out."""
-    found = visitor_breakdown.audience(
+    found = visitor_breakdown.breakdown(
         rows(TOTAL, ("country", "FR", 300, 1, 1, 150, 1, 1), ("country", "DE", 0, 0, 0, 9, 1, 1)), resolved()
     )
     assert {name: total.value for name, total in found.totals.items()} == {
@@ -48,7 +48,7 @@ def test_totals_and_shares_are_those_of_the_rows() -> None:
         "sessions": 500,
         "page_views": 900,
     }
-    assert found.totals["visitors"].previous == 300
+    assert found.totals["visitors"].previous_value == 300
     values = found.of("country")
     assert list(values["value"]) == ["FR"]
     assert list(values["visitors_ratio"]) == [0.75]
@@ -59,20 +59,20 @@ def test_totals_and_shares_are_those_of_the_rows() -> None:
 
 def test_a_value_differs_where_its_range_leaves_out_the_change_of_all() -> None:
     """All visitors changed by a third: what is plausibly a third differs from nothing."""
-    found = visitor_breakdown.audience(rows(TOTAL), resolved())
+    found = visitor_breakdown.breakdown(rows(TOTAL), resolved())
     assert found.totals["visitors"].delta.change == pytest.approx(1 / 3)
     assert found.differs(0.4, 0.9)
     assert found.differs(-0.2, 0.3)
     assert not found.differs(0.3, 0.4)
     assert not found.differs(float("nan"), float("nan"))
-    assert not visitor_breakdown.audience(rows(TOTAL), resolved(is_compared=False)).differs(0.4, 0.9)
+    assert not visitor_breakdown.breakdown(rows(TOTAL), resolved(is_compared=False)).differs(0.4, 0.9)
 
 
 def test_nothing_is_compared_when_it_is_switched_off_or_out_of_reach() -> None:
     """Without a comparison there is no previous value and no change, in totals and rows."""
     answer = rows(TOTAL, ("country", "FR", 300, 1, 1, 0, 0, 0))
     for view, verdict in ((resolved(is_compared=False), "off"), (resolved("30d"), "not_comparable")):
-        found = visitor_breakdown.audience(answer, view)
+        found = visitor_breakdown.breakdown(answer, view)
         assert found.totals["visitors"].previous is None
         assert found.totals["visitors"].delta.verdict == verdict
         assert found.of("country")["previous_visitors"].isna().all()
@@ -81,11 +81,11 @@ def test_nothing_is_compared_when_it_is_switched_off_or_out_of_reach() -> None:
 
 def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
     """Zero visitors are 0; a period before the reach has no number at all."""
-    empty = visitor_breakdown.audience(rows(("total", "", 0, 0, 0, 0, 0, 0)), resolved())
+    empty = visitor_breakdown.breakdown(rows(("total", "", 0, 0, 0, 0, 0, 0)), resolved())
     assert empty.is_empty
     assert empty.totals["visitors"].value == 0
     assert len(empty.of("page")) == 0
-    unknown = visitor_breakdown.audience(None, resolved())
+    unknown = visitor_breakdown.breakdown(None, resolved())
     assert unknown.is_empty
     assert unknown.totals["visitors"].value is None
     assert len(unknown.of("country")) == 0
@@ -93,7 +93,7 @@ def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
 
 def test_shares_without_visitors_are_unknown() -> None:
     """Page views of nobody who was seen have a share of nothing."""
-    found = visitor_breakdown.audience(
+    found = visitor_breakdown.breakdown(
         rows(("total", "", 0, 0, 3, 0, 0, 0), ("page", "/", 0, 0, 3, 0, 0, 0)), resolved()
     )
     assert found.of("page")["visitors_ratio"].isna().all()
@@ -113,7 +113,7 @@ def test_shares_without_visitors_are_unknown() -> None:
 def test_totals_and_rows_have_the_same_verdict(current: int, previous: int, verdict: str) -> None:
     """A country that all visitors are from changed as the total did."""
     counts = (current, current, current, previous, previous, previous)
-    found = visitor_breakdown.audience(rows(("total", "", *counts), ("country", "FR", *counts)), resolved())
+    found = visitor_breakdown.breakdown(rows(("total", "", *counts), ("country", "FR", *counts)), resolved())
     assert {total.delta.verdict for total in found.totals.values()} == {verdict}
     if current:
         assert list(found.of("country")["verdict"]) == [verdict]
@@ -128,7 +128,7 @@ def test_rows_are_judged_by_their_own_days() -> None:
     answer = rows(TOTAL, *(("country", name, 6300, 0, 0, 7000, 0, 0) for name in ("FR", "DE")))
     answer["visitors_by_day"] = [(), tuple(steady), tuple(wild)]
     answer["previous_visitors_by_day"] = [(), counts, counts]
-    assert list(visitor_breakdown.audience(answer, resolved()).of("country")["verdict"]) == [
+    assert list(visitor_breakdown.breakdown(answer, resolved()).of("country")["verdict"]) == [
         "worse",
         "within_noise",
     ]
@@ -137,7 +137,7 @@ def test_rows_are_judged_by_their_own_days() -> None:
 def test_a_longer_side_is_compared_per_hour() -> None:
     """24,000 in a day of 24 hours and 25,000 in one of 25 are as many an hour, and the change says what it is of."""
     autumn = resolved("2026-10-25..2026-10-25")
-    found = visitor_breakdown.audience(rows(("total", "", 25_000, 0, 0, 24_000, 0, 0)), autumn)
+    found = visitor_breakdown.breakdown(rows(("total", "", 25_000, 0, 0, 24_000, 0, 0)), autumn)
     delta = found.totals["visitors"].delta
     assert (delta.change, delta.verdict, delta.basis) == (0.0, "unchanged", "per hour, 25 h against 24 h")
 
@@ -201,5 +201,5 @@ def test_a_country_has_its_name_in_page_and_file() -> None:
             for row in (everybody, *found, city, device)
         ],
     )
-    values = visitor_breakdown.audience(answer, resolved()).values
+    values = visitor_breakdown.breakdown(answer, resolved()).values
     assert values["country"].tolist() == ["Namibia", "Kosovo", "ZZ", "Unknown", "Namibia", ""]

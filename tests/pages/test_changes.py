@@ -1,13 +1,17 @@
 """How a change reads: its range never claims more than there is, and a large grey one says why."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from math import inf
+from typing import get_args
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.kpis.verdicts import Delta
+from analytics.kpis.verdicts import Delta, Unit, rounds_to_zero
 from analytics.scope.periods import Range
 from analytics.scope.views import View
 from analytics.sources import VisitorFilters
@@ -41,6 +45,33 @@ def test_a_range_claims_no_end_that_is_not_there(delta: Delta, text: str | None)
     assert changes.range_text(delta) == text
 
 
+RELATIVE = st.one_of(
+    st.floats(-1.0, 1.0), st.floats(-1.0, 1e6), st.floats(-1.0, -0.99), st.floats(-0.01, 0.01)
+)
+
+
+@given(unit=st.sampled_from(get_args(Unit)), change=RELATIVE)
+@example(unit="relative", change=0.004)
+@example(unit="relative", change=0.005)
+@example(unit="relative", change=-0.997)
+@example(unit="relative", change=-0.99999)
+@example(unit="pp", change=-0.05)
+@example(unit="points", change=0.049)
+def test_what_a_change_shows_is_what_its_sign_and_its_arrow_say(unit: Unit, change: float) -> None:
+    """0 alone has no sign and no arrow, and is `unchanged` to the verdict; a fall of all alone is −100 %."""
+    text = changes.change_text(Delta(change, unit, "better"))
+    assert text is not None
+    number = float(re.sub("[^0-9.]", "", text))
+    assert (number == 0) == rounds_to_zero(change, unit)
+    if number == 0:
+        assert (text[0], changes.arrow(text)) == ("0", "off")
+    elif change > 0:
+        assert (text[0], changes.arrow(text)) == ("+", "up")
+    else:
+        assert (text[0], changes.arrow(text)) == ("−", "down")
+    assert (text == "−100 %") == (unit == "relative" and change == -1.0)
+
+
 @pytest.mark.parametrize(
     ("delta", "said"),
     [
@@ -66,17 +97,21 @@ def test_a_large_change_is_never_just_grey(delta: Delta, said: list[str]) -> Non
 def _draw_every_verdict() -> None:
     """Draw a change of each verdict: a chip and a row of a breakdown."""
     from collections.abc import Hashable
+    from dataclasses import replace
     from typing import get_args
 
     import streamlit as st
 
-    from analytics.kpis.verdicts import Delta, Verdict
-    from pages.components.metrics import changes
+    from analytics.kpis.declarations import KPIS
+    from analytics.kpis.metrics import Kpi
+    from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Verdict
+    from pages.components.metrics import kpi_cards
     from pages.components.panels import visitor_breakdown
     from pages.components.theme_colors import palette
 
     for verdict in get_args(Verdict):
-        changes.draw_metric(verdict, "1", Delta(0.3, "relative", verdict), ())
+        metric = replace(KPIS["ai_handled"], title=verdict, key=verdict)
+        kpi_cards.draw_card(Kpi(metric, NOTHING_MEASURED, None, Delta(0.3, "relative", verdict)), (), ())
         row: dict[Hashable, object] = {
             "visitors": 1,
             "visitors_ratio": 0.5,
@@ -129,11 +164,11 @@ def test_overview_visitors_and_rows_agree_on_a_verdict(
     assert send_events("visitor_events", rows)["successful_rows"] == len(rows)
     now = datetime.now(UTC)
     view = View(cached.viewer_for(None, now), site.id, Range(days=7), "UTC", now)
-    audience = cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).value
+    found = cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).value
     card = cached.kpis(cached.open_view(view)).value.kpis["unique_visitors"].delta
-    assert card == audience.totals["visitors"].delta
+    assert card == found.totals["visitors"].delta
     assert card.verdict == verdict
-    assert audience.totals["sessions"].delta.verdict == verdict
-    (row,) = audience.of("country").to_dict("records")
+    assert found.totals["sessions"].delta.verdict == verdict
+    (row,) = found.of("country").to_dict("records")
     assert (row["verdict"], row["change_ratio"]) == (card.verdict, card.change)
     assert (row["change_low_ratio"], row["change_high_ratio"]) == (card.low, card.high)

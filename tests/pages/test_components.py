@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.geo import night
+from analytics.kpis.declarations import KPIS
 from pages.components import formatting
 from pages.components.charts import percentiles, sparkline, time_axis, timeseries, value_axis
 
@@ -206,11 +207,9 @@ def test_an_index_is_drawn_from_50_where_it_stays_above_and_says_so(monkeypatch:
     for lowest in (82.0, 40.0):
         scores = series.assign(satisfaction_index=[lowest + hour % 3 for hour in range(48)])
         timeseries.draw_series(
-            scores, timeseries.METRICS["satisfaction"], "hour", current="now", previous=None, key="x"
+            scores, KPIS["satisfaction_index"], "hour", current="now", previous=None, key="x"
         )
-    timeseries.draw_series(
-        series, timeseries.METRICS["response"], "hour", current="now", previous=None, key="x"
-    )
+    timeseries.draw_series(series, KPIS["median_response"], "hour", current="now", previous=None, key="x")
     high, low, response = figures
     assert high.layout.yaxis.range == (50, 101)
     assert "axis from 50" in high.layout.annotations[0].text
@@ -237,7 +236,7 @@ def test_the_90th_percentile_has_an_axis_of_its_own(monkeypatch: pytest.MonkeyPa
 def test_a_course_starts_at_zero_and_names_each_value() -> None:
     """A wobble of 3 % is 3 % of the height; a bucket without a value has no bar, and one that is not whole says so."""
     series = hourly({0: 97.0, 1: 100.0, 3: 0.0, 4: 50.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
-    course = sparkline.course_of(series, "median_response_seconds", formatting.duration, "hour")
+    course = sparkline.course_of(series, KPIS["median_response"], "hour")
     assert [point.value for point in course] == [97.0, 100.0, None, 0.0, 50.0]
     html = sparkline._html(course, "Response", "#123456")
     assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0", "50.0"]
@@ -253,8 +252,8 @@ def test_a_course_starts_at_zero_and_names_each_value() -> None:
 
 def test_without_a_value_there_is_no_course() -> None:
     """Neither without a series, nor where all of its values are missing."""
-    assert sparkline.course_of(None, "median_response_seconds", formatting.duration, "hour") == ()
-    assert sparkline.course_of(hourly({}), "median_response_seconds", formatting.duration, "hour") == ()
+    assert sparkline.course_of(None, KPIS["median_response"], "hour") == ()
+    assert sparkline.course_of(hourly({}), KPIS["median_response"], "hour") == ()
 
 
 @pytest.mark.parametrize("draw", ["series", "percentiles"])
@@ -269,7 +268,7 @@ def test_every_value_is_drawn_whether_it_has_neighbours_or_not(
     )
     if draw == "series":
         timeseries.draw_series(
-            series, timeseries.METRICS["response"], "hour", current="now", previous="before", key="x"
+            series, KPIS["median_response"], "hour", current="now", previous="before", key="x"
         )
     else:
         percentiles.draw_percentiles(series, "response", "hour")

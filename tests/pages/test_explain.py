@@ -11,33 +11,26 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics.kpis.declarations import KPIS
+from analytics.kpis.intervals import Interval
 from analytics.kpis.metrics import Kpi
-from analytics.kpis.verdicts import Delta
+from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Estimate
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
-from pages.components.charts.timeseries import METRICS
 from pages.components.metrics import explain
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, Site
 
 KPI = Kpi(
-    key="median_response",
-    value=98.0,
-    n=685,
-    n_unit="responses",
-    delta=Delta(-0.24, "relative", "better", low=-0.31, high=-0.165),
-    direction="lower",
-    previous_value=129.0,
-    previous_n=742,
-    p90=486.0,
-    mean=646.0,
-    low=90.0,
-    high=106.0,
+    KPIS["median_response"],
+    Estimate(98.0, 685, Interval(90.0, 106.0), p90=486.0, mean=646.0),
+    Estimate(129.0, 742, None),
+    Delta(-0.24, "relative", "better", low=-0.31, high=-0.165),
 )
 
 
 def test_every_reading_has_its_name_and_exact_seconds() -> None:
     """Mean and p90 stand beside the median, with n and the interval."""
-    assert explain.facts(KPI, METRICS["response"]) == [
+    assert explain.facts(KPI) == [
         ("Median", "1 m 38 s (98 s)"),
         ("Mean", "10 m 46 s (646 s)"),
         ("90 % within (p90)", "8 m 6 s (486 s)"),
@@ -51,13 +44,16 @@ def test_every_reading_has_its_name_and_exact_seconds() -> None:
 
 def test_a_part_of_a_second_is_not_shown_as_none() -> None:
     """In both readings."""
-    assert explain.facts(replace(KPI, value=0.4), METRICS["response"])[0] == ("Median", "0.4 s (< 1 s)")
+    assert explain.facts(replace(KPI, current=replace(KPI.current, value=0.4)))[0] == (
+        "Median",
+        "0.4 s (< 1 s)",
+    )
 
 
 def test_what_does_not_exist_is_left_out() -> None:
     """Nothing measured: n alone, and it is 0."""
-    nothing = Kpi("ai_handled", None, 0, "resolved conversations", Delta(None, "pp", "off"), "higher")
-    assert explain.facts(nothing, METRICS["ai"]) == [("Counted", "0 resolved conversations")]
+    nothing = Kpi(KPIS["ai_handled"], NOTHING_MEASURED, None, Delta(None, "pp", "off"))
+    assert explain.facts(nothing) == [("Counted", "0 resolved conversations")]
 
 
 def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conversations: Site) -> None:
@@ -179,7 +175,7 @@ def test_a_partial_count_has_its_start_in_the_explanation_too(
 
 def test_copied_link_has_the_dates_themselves(run_page: RunPage, three_conversations: Site) -> None:
     """Opened next week it shows the same days; the browser takes the rest from its address."""
-    page = run_page("app.py", website=three_conversations.slug, tz="Asia/Kolkata", metric="ai")
+    page = run_page("app.py", website=three_conversations.slug, tz="Asia/Kolkata", metric="ai_handled")
     protos: list[Any] = [element.proto for element in page.get("bidi_component")]
     (button,) = [proto for proto in protos if proto.component_name == "copy_link"]
     data = json.loads(button.json)
@@ -230,7 +226,7 @@ def explained(run_page: RunPage, site: Site, kpi: str, *, is_open: bool = True) 
         ("median_response", 2),
         ("median_resolution", 1),
         ("ai_handled", 1),
-        ("satisfaction", 2),
+        ("satisfaction_index", 2),
         ("unique_visitors", 0),
     ],
 )

@@ -7,21 +7,21 @@ from typing import Literal
 
 import pytest
 
-from analytics.kpis import metrics
 from analytics.kpis.intervals import Interval
 from analytics.kpis.median_mix import Split
+from analytics.kpis.metrics import Kpi
 from analytics.scope.tiers import Comparability
 from pages.components.metrics import median_mix
-from tests.kpis.test_metrics import OFF, OPEN, SHUT, TOTALS
+from tests.kpis.test_metrics import OFF, OPEN, SHUT, TOTALS, kpi_of
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 
 Verdict = Literal["better", "worse", "within_noise"]
 SHIFT = Split(0.0, -0.98, 0.75, 0.25, is_shift_real=True)
 
 
-def kpi(split: Split | None, verdict: Verdict = "better") -> metrics.Kpi:
+def kpi(split: Split | None, verdict: Verdict = "better") -> Kpi:
     """A median resolution with a change, its parts and a verdict."""
-    found = metrics.median_resolution(TOTALS, TOTALS, OPEN)
+    found = kpi_of("median_resolution", TOTALS, TOTALS, OPEN)
     return replace(found, split=split, delta=replace(found.delta, change=-0.98, verdict=verdict))
 
 
@@ -81,8 +81,8 @@ def test_without_a_comparison_there_are_no_parts(comparability: Comparability) -
     """Nothing of the period before is told."""
     now = replace(TOTALS, ai_resolved=45, median_resolution_other_mix_seconds=100.0)
     for one in (
-        metrics.median_resolution(now, TOTALS, comparability),
-        metrics.median_response(now, TOTALS, comparability),
+        kpi_of("median_resolution", now, TOTALS, comparability),
+        kpi_of("median_response", now, TOTALS, comparability),
     ):
         assert one.split is None
 

@@ -302,10 +302,10 @@ def test_website_choice_changes_the_numbers(
 @pytest.mark.parametrize(
     ("metric", "title"),
     [
-        ("resolution", "Median resolution time"),
-        ("ai", "Handled by AI"),
-        ("satisfaction", "Satisfaction index"),
-        ("visitors", "Unique visitors"),
+        ("median_resolution", "Median resolution"),
+        ("ai_handled", "Handled by AI"),
+        ("satisfaction_index", "Satisfaction"),
+        ("unique_visitors", "Unique visitors"),
     ],
 )
 def test_metric_switch_changes_the_chart(

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from analytics.kpis.attribution import Attribution, Part
+from analytics.kpis.declarations import KPIS
 from analytics.kpis.intervals import Interval
 from analytics.kpis.metrics import Kpi
 from analytics.kpis.satisfaction import WEIGHTS, Component
-from analytics.kpis.verdicts import Delta, Verdict
+from analytics.kpis.verdicts import Delta, Estimate, Verdict
 from pages.components.panels import satisfaction_index
 from pages.components.theme_colors import SCALES
 
@@ -32,7 +33,7 @@ Cones = tuple[tuple[float, float, float], ...]
 def _opened(change: float | None, *shown: float, verdict: Verdict = "better") -> Attribution:
     """An index that moved by so much, in these parts."""
     delta = Delta(change, "points", "off" if change is None else verdict)
-    kpi = Kpi("satisfaction", 80.0, 10, "ratings and sentiments", delta, "higher")
+    kpi = Kpi(KPIS["satisfaction_index"], Estimate(80.0, 10, None), None, delta)
     point = Interval(50.0, 50.0)
     parts = [
         Part(

@@ -139,7 +139,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         )
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
     figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
-    timeseries.style(figure, colours, timeseries.METRICS[measure], highest)
+    timeseries.style(figure, colours, "duration", highest)
     slowest = value_axis.highest_of(now, now, p90)
     ticks = value_axis.duration_ticks(slowest, most=3)
     figure.update_layout(

@@ -4,14 +4,15 @@ Owns how a course looks. A bucket without a value has no bar, one whose value is
 holds only in part, as the running one, is an outline.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
 import streamlit as st
 
+from analytics.kpis.declarations import Metric
 from analytics.scope.clock import Bucket
+from pages.components import formatting
 from pages.components.charts import time_axis
 from pages.components.theme_colors import palette
 
@@ -40,27 +41,24 @@ class Point:
         return f"{self.label}, in part" if self.is_part else self.label
 
 
-def course_of(
-    series: pd.DataFrame | None, column: str, text: Callable[[float | None], str], bucket: Bucket
-) -> tuple[Point, ...]:
-    """Compute the course of a column over the buckets of the current period; empty without any value.
+def course_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tuple[Point, ...]:
+    """Compute the course of a metric over the buckets of the current period; empty without any value.
 
     Args:
         series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no course.
-        column: Of its numbers.
-        text: How a value reads.
+        metric: Which of its columns, and how a value is written.
         bucket: What one bar stands for.
     """
     if series is None:
         return ()
     rows = series[series["period"] == "current"]
-    if rows[column].isna().all():
+    values = [None if pd.isna(value) else float(value) for value in rows[metric.column]]
+    if all(value is None for value in values):
         return ()
     labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
-    values = [None if pd.isna(value) else float(value) for value in rows[column]]
     is_part = ~rows["is_complete"].astype(bool)
     return tuple(
-        Point(label, value, text(value), part)
+        Point(label, value, formatting.value_of(metric.kind, value), part)
         for label, value, part in zip(labels, values, is_part, strict=True)
     )
 

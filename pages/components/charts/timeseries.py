@@ -4,23 +4,20 @@ Owns how a ready series looks. Computes no metric; a value that does not exist s
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from analytics.kpis.declarations import KPIS, Kind, KpiKey, Metric
 from analytics.scope.clock import Bucket
 from pages.components import formatting
 from pages.components.charts import time_axis, value_axis
 from pages.components.page import url_state
 from pages.components.theme_colors import Palette, palette
 
-MetricKey = Literal["response", "resolution", "ai", "satisfaction", "visitors"]
-
-DEFAULT_METRIC: MetricKey = "response"
+DEFAULT_METRIC: KpiKey = "median_response"
 CONFIG: dict[str, object] = {
     # Its picture is `export.offer`'s: Plotly's own has another typeface, and names neither website nor dates.
     "displayModeBar": False,
@@ -37,65 +34,25 @@ NAMES_LINE_LETTERS = 48
 _TAGS = re.compile("<[^>]*>")
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One line the main chart can draw: its column in the series and how its values read."""
-
-    label: str
-    title: str
-    column: str
-    text: Callable[[float | None], str]
-    kind: Literal["duration", "ratio", "score", "count"]
-    n: tuple[str, str] | None = None
-    """The column that says how many values it rests on, and what they are; None where it is no share and no median."""
-
-
-METRICS: dict[MetricKey, Metric] = {
-    "response": Metric(
-        "Response",
-        "Median response time",
-        "median_response_seconds",
-        formatting.duration,
-        "duration",
-        ("responded", "responses"),
-    ),
-    "resolution": Metric(
-        "Resolution",
-        "Median resolution time",
-        "median_resolution_seconds",
-        formatting.duration,
-        "duration",
-        ("resolved", "resolved"),
-    ),
-    "ai": Metric(
-        "AI", "Handled by AI", "ai_handled_ratio", formatting.rate, "ratio", ("resolved", "resolved")
-    ),
-    "satisfaction": Metric(
-        "Satisfaction", "Satisfaction index", "satisfaction_index", formatting.score, "score"
-    ),
-    "visitors": Metric("Visitors", "Unique visitors", "unique_visitors", formatting.count, "count"),
-}
-
-
-def parse_metric(text: str) -> MetricKey:
-    """The metric that a URL names.
+def parse_metric(text: str) -> KpiKey:
+    """The KPI that a URL names.
 
     Raises:
-        ValueError: There is no such metric.
+        ValueError: There is no such KPI.
     """
-    for key in METRICS:
+    for key in KPIS:
         if key == text:
             return key
-    raise ValueError(f"Possible are {', '.join(METRICS)}.")
+    raise ValueError(f"Possible are {', '.join(KPIS)}.")
 
 
-def metric_switch(chosen: MetricKey) -> None:
-    """Draw the switch between metrics; its choice is kept in the URL as `metric`."""
+def metric_switch(chosen: KpiKey) -> None:
+    """Draw the switch between KPIs; its choice is kept in the URL as `metric`."""
     st.session_state["metric_widget"] = chosen
     st.segmented_control(
         "Metric",
-        list(METRICS),
-        format_func=lambda key: METRICS[key].label if key in METRICS else key,
+        list(KPIS),
+        format_func=lambda key: KPIS[key].label if key in KPIS else key,
         key="metric_widget",
         required=True,
         wrap=True,
@@ -134,7 +91,7 @@ def draw_series(
     figure.add_traces(_current(now_rows, metric, labels.now, colours))
     axis = labels.all if previous else labels.now
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
-    style(figure, colours, metric, highest)
+    style(figure, colours, metric.kind, highest)
     _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
     st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
 
@@ -248,11 +205,11 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
 
 def _texts(rows: pd.DataFrame, metric: Metric) -> list[str]:
     """What the hover says of each value: "1 m 23 s · 101 responses"."""
-    texts = [metric.text(value) for value in rows[metric.column]]
-    if metric.n is None:
+    texts = [formatting.value_of(metric.kind, value) for value in rows[metric.column]]
+    if metric.n_column is None:
         return texts
-    column, noun = metric.n
-    return [f"{text} · {formatting.counted(n, noun)}" for text, n in zip(texts, rows[column], strict=True)]
+    counts = (formatting.counted(n, metric.n_of) for n in rows[metric.n_column])
+    return [f"{text} · {count}" for text, count in zip(texts, counts, strict=True)]
 
 
 def _cut_axis(figure: go.Figure, metric: Metric, now_rows: pd.DataFrame, past_rows: pd.DataFrame) -> str:
@@ -286,7 +243,7 @@ def leads_to(is_open: pd.Series) -> pd.Series:
     return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
 
 
-def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -> None:
+def style(figure: go.Figure, colours: Palette, kind: Kind, highest: float) -> None:
     """Lay out a chart of values over time: unified hover, an axis from zero to `highest`."""
     figure.update_layout(
         margin={"l": 0, "r": 20, "t": 12, "b": 0},
@@ -305,16 +262,16 @@ def style(figure: go.Figure, colours: Palette, metric: Metric, highest: float) -
         automargin=True,
         nticks=5,
     )
-    if metric.kind == "duration":
+    if kind == "duration":
         ticks = value_axis.duration_ticks(highest)
         figure.update_yaxes(
             tickvals=ticks,
             ticktext=[formatting.duration(tick) for tick in ticks],
             range=value_axis.axis_range(highest),
         )
-    elif metric.kind == "ratio":
+    elif kind == "ratio":
         figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
-    elif metric.kind == "score":
+    elif kind == "score":
         figure.update_yaxes(range=[0, 102])
     else:
         figure.update_yaxes(tickformat=",d", range=value_axis.axis_range(highest))
@@ -360,7 +317,8 @@ def _alt(rows: pd.DataFrame, metric: Metric, current: str) -> str:
     values = rows[metric.column].dropna()
     if not len(values):
         return f"{metric.title}, {current}: no values"
-    return (
-        f"{metric.title}, {current}: between {metric.text(float(values.min()))} and {metric.text(float(values.max()))}, "
-        f"last {metric.text(float(values.iloc[-1]))}"
+    lowest, highest, last = (
+        formatting.value_of(metric.kind, float(value))
+        for value in (values.min(), values.max(), values.iloc[-1])
     )
+    return f"{metric.title}, {current}: between {lowest} and {highest}, last {last}"

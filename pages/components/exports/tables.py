@@ -17,6 +17,8 @@ from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
 from analytics.kpis import conversation_breakdown
 from analytics.kpis.attribution import Attribution
+from analytics.kpis.declarations import KPIS
+from analytics.kpis.timeseries import COUNTS
 from analytics.kpis.visitor_breakdown import Dimension
 from analytics.scope.clock import day_starts
 from analytics.scope.periods import Period
@@ -353,9 +355,8 @@ def _last_days(resolved: ResolvedView, days: int) -> Instants:
 
 def _buckets(series: pd.DataFrame) -> pd.DataFrame:
     """A series in words: each bucket with its period, without the columns that only a chart needs."""
-    units = {
-        name: f"{name}_count"
-        for name in ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
-    } | {"satisfaction_index": "satisfaction_index_points"}
+    units = {name: f"{name}_count" for name in COUNTS} | {
+        kpi.column: f"{kpi.column}_points" for kpi in KPIS.values() if kpi.kind == "score"
+    }
     words = series.drop(columns=["bucket_index", "aligned_start"], errors="ignore").rename(columns=units)
     return words.assign(period=words["period"].map(PERIODS))

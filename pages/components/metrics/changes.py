@@ -1,6 +1,6 @@
 """How a change reads: the chip, the verdict in words, its plausible range, and why it may be chance.
 
-Owns the words and the metric that shows them. Whether a change is real comes ready from `analytics.kpis.verdicts`.
+Owns the words. Whether a change is real comes ready from `analytics.kpis.verdicts`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,9 +9,9 @@ from typing import Literal
 
 import streamlit as st
 
+from analytics.kpis.declarations import Kind
 from analytics.kpis.verdicts import SHOWN_DECIMALS, Delta, Unit, Verdict
 from pages.components import formatting
-from pages.components.charts import sparkline
 
 VERDICTS: dict[Verdict, str] = {
     "better": "better",
@@ -21,13 +21,9 @@ VERDICTS: dict[Verdict, str] = {
     "not_comparable": "not comparable",
     "off": "",
 }
-Measures = Literal["time", "count", "score"]
-"""What a number measures: how long something takes, how many there are, or how good it is."""
-
-_WORDS: dict[Measures, dict[Verdict, str]] = {
-    "time": {"better": "faster", "worse": "slower"},
+_WORDS: dict[Kind, dict[Verdict, str]] = {
+    "duration": {"better": "faster", "worse": "slower"},
     "count": {"better": "more", "worse": "fewer"},
-    "score": {},
 }
 MORE_DECIMALS = 2
 """An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
@@ -36,50 +32,14 @@ SUFFIXES: dict[Unit, str] = {"relative": "%", "pp": "pp", "points": "points"}
 LARGEST_END = 10_000
 """An upper end beyond a hundredfold, in percent, says no more than that nothing bounds it."""
 
-_COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
 
-
-def draw_metric(
-    title: str,
-    value: str,
-    delta: Delta,
-    course: tuple[sparkline.Point, ...],
-    since: date | None = None,
-    measures: Measures = "score",
-) -> None:
-    """Draw a number with its change, the verdict on it in words, and its course.
-
-    Green and red are for what is better or worse for the people who write in. More visitors are neither.
-
-    Args:
-        title: what it is called.
-        value: the number as text.
-        delta: its change.
-        course: as `sparkline.course_of` gives it; empty leaves it out.
-        measures: what the number measures, for the words and the colour of the verdict.
-        since: first day that was counted, when not all of the period was; stands in the number itself.
-    """
-    text = change_text(delta)
-    # A number with its start is longer: style.css sets it smaller and lets it take two lines.
-    with st.container(key=None if since is None else f"since-{title}"):
-        st.metric(
-            title,
-            since_text(value, since),
-            text,
-            delta_color="gray" if measures == "count" else _COLOURS.get(delta.verdict, "gray"),
-            delta_description=None if delta.change is None else verdict_text(delta.verdict, measures) or None,
-            delta_arrow=_arrow(delta),
-        )
-        sparkline.draw(course, title)
-
-
-def verdict_text(verdict: Verdict, measures: Measures = "score") -> str:
+def verdict_text(verdict: Verdict, kind: Kind) -> str:
     """The verdict in words that say what moved; empty when nothing is compared.
 
-    >>> verdict_text("better", "time"), verdict_text("worse", "count"), verdict_text("within_noise")
+    >>> verdict_text("better", "duration"), verdict_text("worse", "count"), verdict_text("within_noise", "ratio")
     ('faster', 'fewer', 'no clear change')
     """
-    return _WORDS[measures].get(verdict, VERDICTS[verdict])
+    return _WORDS.get(kind, {}).get(verdict, VERDICTS[verdict])
 
 
 def since_text(value: str, since: date | None) -> str:
@@ -106,6 +66,17 @@ def change_text(delta: Delta) -> str | None:
     if delta.unit == "relative":
         return formatting.relative(delta.change)
     return formatting.signed(delta.change, delta.unit)
+
+
+def arrow(text: str | None) -> Literal["up", "down", "off"]:
+    """The way that a change went, by its text, so that both say the same: what reads as 0 went nowhere.
+
+    >>> arrow("+4.1 pp"), arrow("−18 %"), arrow("0 %"), arrow("–"), arrow(None)
+    ('up', 'down', 'off', 'off', 'off')
+    """
+    if text is None or text == formatting.MISSING:
+        return "off"
+    return "up" if text.startswith("+") else "down" if text.startswith(formatting.MINUS) else "off"
 
 
 def range_text(delta: Delta) -> str | None:
@@ -176,13 +147,6 @@ def line(delta: Delta) -> list[str]:
         return [f":gray[{change}, {VERDICTS[delta.verdict]}]", *said]
     colour = "green" if delta.verdict == "better" else "red"
     return [f":{colour}[**{change}** {delta.verdict}]", *said]
-
-
-def _arrow(delta: Delta) -> Literal["up", "down", "off"]:
-    """The way the change went; Streamlit itself would take the true minus for none."""
-    if not delta.change or delta.verdict == "unchanged":
-        return "off"
-    return "up" if delta.change > 0 else "down"
 
 
 def _ways(ends: Sequence[float], fewest: int) -> Iterator[list[str]]:

@@ -1,47 +1,32 @@
 """KPI cards: the number, whether it moved, whether that can be trusted, and on how much it rests.
 
-Owns the words and the layout of a card. Values, changes and verdicts come ready from `analytics.kpis.metrics`.
+Owns the layout of a card, and the file of all KPIs. Words come from `analytics.kpis.declarations`; values, changes and
+verdicts come ready from `analytics.kpis.metrics`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from analytics import cached
 from analytics.cached import OpenedView, Question
-from analytics.kpis.metrics import KPI_ORDER, Kpi, KpiBoard, KpiKey
-from analytics.kpis.verdicts import Unit
+from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
+from analytics.kpis.metrics import Kpi, KpiBoard
+from analytics.kpis.verdicts import Unit, Verdict
 from analytics.scope.clock import Bucket
+from pages.components import formatting
 from pages.components.charts import sparkline
-from pages.components.charts.timeseries import METRICS, MetricKey
 from pages.components.metrics import changes, explain, median_mix
 from pages.components.page.panel import failure
 
 CARD_MIN_WIDTH_PX = 120
-METRIC_OF: dict[KpiKey, MetricKey] = {
-    "median_response": "response",
-    "median_resolution": "resolution",
-    "ai_handled": "ai",
-    "satisfaction": "satisfaction",
-    "unique_visitors": "visitors",
-}
-MEASURES: dict[KpiKey, changes.Measures] = {
-    "median_response": "time",
-    "median_resolution": "time",
-    "ai_handled": "score",
-    "satisfaction": "score",
-    "unique_visitors": "count",
-}
-COLUMN_UNITS: dict[KpiKey, str] = {
-    "median_response": "seconds",
-    "median_resolution": "seconds",
-    "ai_handled": "ratio",
-    "satisfaction": "points",
-    "unique_visitors": "visitors",
-}
+ON_OVERVIEW = tuple(kpi for kpi in KPIS.values() if kpi.is_on_overview)
+COLUMN_UNITS: dict[Kind, str] = {"duration": "seconds", "ratio": "ratio", "score": "points"}
+"""What the columns of a file call the unit of a value; a count has the name of what was counted."""
+
 READINGS = (
     "kpi",
     "value",
@@ -69,38 +54,7 @@ READINGS = (
 CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points", "points": "points"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Wording:
-    title: str
-    definition: str
-
-
-WORDING: dict[KpiKey, _Wording] = {
-    "median_response": _Wording(
-        "Median response", "Half of the conversations got their first answer within this time."
-    ),
-    "median_resolution": _Wording(
-        "Median resolution",
-        "Half of the resolved conversations were resolved within this time of their start. One that was reopened "
-        "counts once, with its last resolution in the period. Conversations that are still open are not in it, so a "
-        "growing backlog can make it shorter.",
-    ),
-    "ai_handled": _Wording(
-        "Handled by AI",
-        "The share of resolved conversations that the AI agent resolved. One that was reopened counts once, for the "
-        "side that resolved it last in the period.",
-    ),
-    "satisfaction": _Wording(
-        "Satisfaction",
-        "From 0 to 100: 40 % ratings, 25 % sentiment, 20 % response time, 15 % share resolved. "
-        "A part without data counts as a neutral 50. A conversation with a rating and a sentiment counts in both.",
-    ),
-    "unique_visitors": _Wording(
-        "Unique visitors",
-        "Different visitors seen on the website, counted exactly. How far its change may be chance is told by how "
-        "differently the single days changed.",
-    ),
-}
+_COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
 
 
 def draw_cards(
@@ -109,7 +63,7 @@ def draw_cards(
     bucket: Bucket,
     view: OpenedView | None = None,
 ) -> None:
-    """Draw the five cards in one row, two to a row on a phone.
+    """Draw the cards of Overview in one row, two to a row on a phone.
 
     Args:
         board: the KPIs; one whose source failed shows that in its own card.
@@ -118,17 +72,29 @@ def draw_cards(
         view: as for `draw_card`.
     """
     with st.grid(
-        len(KPI_ORDER), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
+        len(ON_OVERVIEW), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
     ) as grid:
-        for key in KPI_ORDER:
-            with grid.cell(), st.container(gap="xsmall", key=f"kpi-{key}"):
-                if key in board.kpis:
-                    metric = METRICS[METRIC_OF[key]]
-                    course = sparkline.course_of(series, metric.column, metric.text, bucket)
-                    draw_card(board.kpis[key], course, board.questions[key], view)
-                else:
-                    st.markdown(WORDING[key].title)
-                    failure(board.errors[key], key)
+        for declared in ON_OVERVIEW:
+            with grid.cell():
+                draw_kpi(board, declared, series, bucket, view)
+
+
+def draw_kpi(
+    board: KpiBoard,
+    declared: KpiDeclaration,
+    series: pd.DataFrame | None,
+    bucket: Bucket,
+    view: OpenedView | None = None,
+) -> None:
+    """Draw the card of a KPI of the board, or why it could not be read; the arguments as `draw_cards`."""
+    key = declared.key
+    with st.container(gap="xsmall", key=f"kpi-{key}"):
+        if key in board.kpis:
+            course = sparkline.course_of(series, declared, bucket)
+            draw_card(board.kpis[key], course, board.questions[key], view)
+        else:
+            st.markdown(declared.title)
+            failure(board.errors[key], key)
 
 
 def draw_card(
@@ -139,23 +105,36 @@ def draw_card(
 ) -> None:
     """Draw one KPI: number, change, verdict, n, and the way to its explanation.
 
+    Green and red are for what is better or worse for the people who write in. More visitors are neither.
+
     Args:
         kpi: the KPI.
         course: as `sparkline.course_of` gives it; empty leaves it out.
         questions: what was asked for it, as sent.
         view: what is looked at, for what the explanation asks; None asks nothing.
     """
-    wording, metric = WORDING[kpi.key], METRICS[METRIC_OF[kpi.key]]
-    measures = MEASURES[kpi.key]
-    changes.draw_metric(wording.title, metric.text(kpi.value), kpi.delta, course, kpi.since, measures)
+    metric, delta = kpi.metric, kpi.delta
+    change = changes.change_text(delta)
+    # A number with its start is longer: style.css sets it smaller and lets it take two lines.
+    with st.container(key=None if kpi.since is None else f"since-{metric.title}"):
+        st.metric(
+            metric.title,
+            changes.since_text(formatting.value_of(metric.kind, kpi.value), kpi.since),
+            change,
+            delta_color="gray" if metric.kind == "count" else _COLOURS.get(delta.verdict, "gray"),
+            delta_description=None
+            if delta.change is None
+            else changes.verdict_text(delta.verdict, metric.kind) or None,
+            delta_arrow=changes.arrow(change),
+        )
+        sparkline.draw(course, metric.title)
     if stands_on := _stands_on(kpi):
         st.caption(" · ".join(stands_on))
-    changes.draw_range(kpi.delta, kpi.key)
+    changes.draw_range(delta, metric.key)
     for line in _notes(kpi):
         st.caption(line)
-    left_out = None if view is None else lambda: cached.left_out(view).value.get(kpi.key, 0)
-    readings = explain.facts(kpi, metric)
-    explain.draw(kpi.key, wording.title, wording.definition, readings, kpi.delta, questions, left_out)
+    left_out = None if view is None else lambda: cached.left_out(view).value[metric.key]
+    explain.draw(kpi, questions, left_out)
 
 
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
@@ -169,31 +148,32 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
     """
     rows: list[dict[tuple[str, str], object]] = []
     for kpi in board.kpis.values():
-        unit = COLUMN_UNITS[kpi.key]
+        metric, current, delta = kpi.metric, kpi.current, kpi.delta
+        unit, change_unit = COLUMN_UNITS.get(metric.kind, metric.n_of), CHANGE_UNITS[delta.unit]
         row: dict[tuple[str, str], object] = {
-            ("kpi", ""): WORDING[kpi.key].title,
-            ("value", unit): kpi.value,
-            ("n", ""): kpi.n,
-            ("n_of", ""): kpi.n_unit,
-            ("counted_since", ""): visitors_since if kpi.key == "unique_visitors" else None,
-            ("interval_low", unit): kpi.low,
-            ("interval_high", unit): kpi.high,
-            ("mean", "seconds"): kpi.mean,
-            ("p90", "seconds"): kpi.p90,
+            ("kpi", ""): metric.title,
+            ("value", unit): current.value,
+            ("n", ""): current.n,
+            ("n_of", ""): metric.n_of,
+            ("counted_since", ""): visitors_since if kpi.since else None,
+            ("interval_low", unit): current.interval and current.interval.low,
+            ("interval_high", unit): current.interval and current.interval.high,
+            ("mean", unit): current.mean,
+            ("p90", unit): current.p90,
             ("missing", ""): kpi.missing_reason,
         }
-        if kpi.delta.verdict != "off":
+        if delta.verdict != "off":
             row |= {
-                ("previous_value", unit): kpi.previous_value,
-                ("previous_n", ""): kpi.previous_n,
-                ("change", CHANGE_UNITS[kpi.delta.unit]): kpi.delta.change,
-                ("change_low", CHANGE_UNITS[kpi.delta.unit]): kpi.delta.low,
-                ("change_high", CHANGE_UNITS[kpi.delta.unit]): kpi.delta.high,
-                ("change_of", ""): kpi.delta.basis,
+                ("previous_value", unit): kpi.previous and kpi.previous.value,
+                ("previous_n", ""): kpi.previous and kpi.previous.n,
+                ("change", change_unit): delta.change,
+                ("change_low", change_unit): delta.low,
+                ("change_high", change_unit): delta.high,
+                ("change_of", ""): delta.basis,
                 ("change_of_each_handler", "ratio"): kpi.split and kpi.split.own_ratio,
                 ("change_of_their_mix", "ratio"): kpi.split and kpi.split.mix_ratio,
-                ("verdict", ""): changes.verdict_text(kpi.delta.verdict, MEASURES[kpi.key]),
-                ("reason", ""): kpi.delta.reason,
+                ("verdict", ""): changes.verdict_text(delta.verdict, metric.kind),
+                ("reason", ""): delta.reason,
             }
         rows.append(row)
     found = {key for row in rows for key, value in row.items() if value is not None}
@@ -214,8 +194,8 @@ def _stands_on(kpi: Kpi) -> list[str]:
     """The value before, and on how many observations this one rests; not where the value is that count itself."""
     words = []
     if kpi.previous_value is not None:
-        words.append(f"was {METRICS[METRIC_OF[kpi.key]].text(kpi.previous_value)}")
-    if kpi.value is not None and MEASURES[kpi.key] != "count":
+        words.append(f"was {formatting.value_of(kpi.metric.kind, kpi.previous_value)}")
+    if kpi.value is not None and kpi.metric.kind != "count":
         words.append(explain.counted(kpi))
     return words
 

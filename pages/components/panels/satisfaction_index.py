@@ -44,8 +44,8 @@ def draw_headline(attribution: Attribution) -> None:
     kpi = attribution.kpi
     if words := headline(attribution):
         st.markdown(words)
-    if kpi.low is not None and kpi.high is not None:
-        st.caption(f"95 % interval {formatting.score(kpi.low)} to {formatting.score(kpi.high)}")
+    if interval := kpi.current.interval:
+        st.caption(f"95 % interval {formatting.score(interval.low)} to {formatting.score(interval.high)}")
 
 
 def headline(attribution: Attribution) -> str | None:

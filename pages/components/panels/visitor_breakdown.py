@@ -16,12 +16,11 @@ from analytics.cached import Reading, ResolvedView, VisitorFilters
 from analytics.geo import countries
 from analytics.geo.country_codes import folded
 from analytics.kpis.verdicts import Delta
-from analytics.kpis.visitor_breakdown import COUNTS, Audience, Count, Dimension, Total
+from analytics.kpis.visitor_breakdown import TOTALS, Dimension, TotalKey, VisitorBreakdown
 from analytics.scope import tiers
 from pages.components import formatting
 from pages.components.charts import sparkline
-from pages.components.charts.timeseries import Metric
-from pages.components.metrics import changes, explain
+from pages.components.metrics import changes, kpi_cards
 from pages.components.page import begin, filters, url_state
 from pages.components.theme_colors import Palette, palette
 
@@ -29,7 +28,7 @@ UNKNOWN = "-"
 LONGEST_FILTER = 8192  # As long as any value can be: one that is cut finds no visitor.
 ROWS, MORE_ROWS = 8, 20
 LONGEST_LABEL, LONGEST_HELP = 90, 2000
-DEFAULT_COUNT: Count = "visitors"
+DEFAULT_COUNT: TotalKey = "visitors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +47,6 @@ WORDING: dict[Dimension, Wording] = {
     "device": Wording("Devices", "device", "device", "devices"),
     "browser": Wording("Browsers", "browser", "browser", "browsers"),
     "page": Wording("Top pages", "path", "page", "pages"),
-}
-METRICS: dict[Count, Metric] = {
-    "visitors": Metric("Visitors", "Unique visitors", "visitors", formatting.count, "count"),
-    "sessions": Metric("Sessions", "Sessions", "sessions", formatting.count, "count"),
-    "page_views": Metric("Page views", "Page views", "page_views", formatting.count, "count"),
-}
-DEFINITIONS: dict[Count, str] = {
-    "visitors": "Different visitors seen on the website; one who comes back counts once.",
-    "sessions": "Visits of those visitors; one who comes back later begins another.",
-    "page_views": "Pages opened; a page opened twice counts twice.",
 }
 
 
@@ -92,17 +81,17 @@ def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
     return chosen, shown
 
 
-def count_switch() -> Count:
+def count_switch() -> TotalKey:
     """Draw the switch between visitors, sessions and page views; its choice is in the URL as `metric`."""
     notices: list[str] = []
     chosen = url_state.read("metric", DEFAULT_COUNT, _parse_count, notices)
     st.session_state["count_widget"] = chosen
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{METRICS[chosen].title} over time**", width="content")
+        st.markdown(f"**{TOTALS[chosen].title} over time**", width="content")
         st.segmented_control(
             "Count",
-            list(COUNTS),
-            format_func=lambda name: METRICS[name].label if name in METRICS else name,
+            list(TOTALS),
+            format_func=lambda name: TOTALS[name].label if name in TOTALS else name,
             key="count_widget",
             required=True,
             label_visibility="collapsed",
@@ -125,57 +114,39 @@ def draw_reach(resolved: ResolvedView) -> None:
         begin.offer_comparable(resolved.visitors_comparability)
 
 
-def draw_totals(reading: Reading[Audience], series: pd.DataFrame | None, resolved: ResolvedView) -> None:
-    """Draw visitors, sessions and page views, each with its change, the verdict on it, and its course.
+def draw_totals(
+    reading: Reading[VisitorBreakdown], series: pd.DataFrame | None, resolved: ResolvedView
+) -> None:
+    """Draw the cards of visitors, sessions and page views.
 
     Args:
         reading: `cached.visitor_breakdown`.
         series: `cached.visitor_timeseries` for the sparklines; None leaves them out.
-        resolved: why nothing can be counted, where that is so.
+        resolved: what one point of it stands for.
     """
-    with st.grid(len(COUNTS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
-        for name in COUNTS:
-            total = reading.value.totals[name]
+    with st.grid(len(TOTALS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
+        for name, kpi in reading.value.totals.items():
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
-                changes.draw_metric(
-                    METRICS[name].title,
-                    formatting.count(total.value),
-                    total.delta,
-                    sparkline.course_of(series, name, formatting.count, resolved.visitors_bucket),
-                    total.since,
-                    "count",
-                )
-                for line in _notes(total, resolved):
-                    st.caption(line)
-                changes.draw_range(total.delta, name)
-                readings = []
-                if total.value is not None:
-                    value = changes.since_text(formatting.count(total.value), total.since)
-                    readings.append(("Value", value))
-                if total.previous is not None:
-                    readings.append(("Period before", formatting.count(total.previous)))
-                if moved := changes.in_words(total.delta):
-                    readings.append(("Change", moved))
-                title, definition = METRICS[name].title, DEFINITIONS[name]
-                explain.draw(name, title, definition, readings, total.delta, reading.questions)
+                course = sparkline.course_of(series, kpi.metric, resolved.visitors_bucket)
+                kpi_cards.draw_card(kpi, course, reading.questions)
 
 
-def draw_values(audience: Audience, dimension: Dimension) -> None:
+def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
 
     A row is a button: clicked, or chosen with the keyboard, it narrows the page to it.
 
     Args:
-        audience: `cached.visitor_breakdown`.
+        visitors: `cached.visitor_breakdown`.
         dimension: which.
     """
-    wording, values = WORDING[dimension], audience.of(dimension)
+    wording, values = WORDING[dimension], visitors.of(dimension)
     shown = values.head(_limit(dimension))
     colours = palette()
     most = float(shown["visitors"].max()) if len(shown) else 0.0
     is_compared = bool(values["previous_visitors"].notna().any())
     with st.container(gap=None, key=f"values-{dimension}"):
-        _heading(wording, audience.totals["visitors"].delta if is_compared else None)
+        _heading(wording, visitors.totals["visitors"].delta if is_compared else None)
         for number, row in enumerate(shown.to_dict("records")):
             width = 100 * int(row["visitors"]) / most if most else 0.0
             key = f"value-{dimension}-{number}"
@@ -183,7 +154,7 @@ def draw_values(audience: Audience, dimension: Dimension) -> None:
                 label, full = _label(dimension, str(row["value"]), str(row["country_code"]))
                 if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
                     filters.toggle(wording.parameter, _parameter(dimension, row))
-                is_apart = audience.differs(row["change_low_ratio"], row["change_high_ratio"])
+                is_apart = visitors.differs(row["change_low_ratio"], row["change_high_ratio"])
                 figures = _figures(row, width, colours, is_compared=is_compared, is_apart=is_apart)
                 st.html(figures, width="content")
         if doubt := _doubt(shown):
@@ -195,9 +166,9 @@ def footer() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="center", gap="small")
 
 
-def draw_more(audience: Audience, dimension: Dimension) -> None:
+def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the button that shows more rows, where there are more."""
-    wording, count, limit = WORDING[dimension], len(audience.of(dimension)), _limit(dimension)
+    wording, count, limit = WORDING[dimension], len(visitors.of(dimension)), _limit(dimension)
     if count > limit:
         st.button(
             f"Show {min(MORE_ROWS, count - limit)} more {wording.many if count - limit > 1 else wording.one}",
@@ -222,11 +193,11 @@ def _show_more(dimension: Dimension, limit: int) -> None:
     st.session_state[f"rows-{dimension}"] = limit + MORE_ROWS
 
 
-def _parse_count(text: str) -> Count:
-    for name in COUNTS:
+def _parse_count(text: str) -> TotalKey:
+    for name in TOTALS:
         if name == text:
             return name
-    raise ValueError(f"Possible are {', '.join(COUNTS)}.")
+    raise ValueError(f"Possible are {', '.join(TOTALS)}.")
 
 
 def _city(text: str) -> tuple[str, str | None]:
@@ -311,15 +282,3 @@ def _doubt(values: pd.DataFrame) -> str | None:
     row = grey.to_dict("records")[0]
     change = formatting.relative(float(str(row["change_ratio"])))
     return f"{change} may be chance: {row['reason']}."
-
-
-def _notes(total: Total, resolved: ResolvedView) -> list[str]:
-    """What stands in grey under a total."""
-    delta = total.delta
-    if total.value is None:
-        return [resolved.visitors_note or "No visitor data in this period."]
-    if delta.verdict == "not_comparable":
-        return [f"Not comparable: {delta.reason}"]
-    if total.previous is None:
-        return []
-    return [f"was {formatting.count(total.previous)}", *changes.doubts(delta)]

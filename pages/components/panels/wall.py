@@ -10,8 +10,6 @@ import streamlit as st
 
 from analytics.cached import KpiBoard, RightNow
 from pages.components import ASSETS, formatting
-from pages.components.charts.timeseries import METRICS
-from pages.components.metrics.kpi_cards import METRIC_OF, WORDING
 from pages.components.page import url_state
 
 REFRESH_SECONDS = 60.0
@@ -84,8 +82,8 @@ def draw_places(present: RightNow) -> None:
 def draw_kpis(board: KpiBoard) -> None:
     """Draw today's numbers, those that there are."""
     cells = "".join(
-        f"<div><b>{escape(METRICS[METRIC_OF[key]].text(kpi.value))}</b><span>{WORDING[key].title}</span></div>"
-        for key, kpi in board.kpis.items()
+        f"<div><b>{escape(formatting.value_of(kpi.metric.kind, kpi.value))}</b><span>{kpi.metric.title}</span></div>"
+        for kpi in board.kpis.values()
     )
     st.html(f'<div class="wall-label">Today</div><div class="wall-kpis">{cells}</div>')
 

@@ -1,0 +1,252 @@
+"""The KPIs, each declared once: words, unit, sources, and how its value comes from the rows. Pure.
+
+Cards, chart, wall, Explain, parity, exports and the README's table loop over `KPIS`. To add a KPI, add an entry here and
+its row in the README; a count that the pipes do not have yet also needs a field of `totals.ConversationTotals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from analytics.kpis.intervals import ArrivalCount, wilson
+from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex
+from analytics.kpis.totals import ConversationTotals
+from analytics.kpis.verdicts import Direction, Estimate, Unit
+
+KpiKey = Literal[
+    "median_response", "median_resolution", "ai_handled", "satisfaction_index", "unique_visitors"
+]
+Kind = Literal["duration", "ratio", "score", "count"]
+"""What a value is: seconds, 0..1, 0..100, or a number of things. It decides how the value is written and compared."""
+
+Source = Literal["conversations", "scores", "visitors"]
+"""The pipe `inbox_analytics`, ratings and sentiment from Postgres, the pipe `unique_visitors`."""
+
+Event = Literal["started", "responded", "resolved", "ai_resolved", "escalated", "feedback"]
+"""What is counted of a conversation, as the columns of the pipes name it."""
+
+EVENT_TYPES: Final[dict[Event, tuple[str, ...]]] = {
+    "started": ("conversation_started",),
+    "responded": ("first_response",),
+    "resolved": ("conversation_resolved", "ai_resolved"),
+    "ai_resolved": ("ai_resolved",),
+    "escalated": ("escalated",),
+    "feedback": ("feedback_submitted",),
+}
+"""The types of the events that each is counted from."""
+
+_UNITS: Final[dict[Kind, Unit]] = {
+    "duration": "relative",
+    "ratio": "pp",
+    "score": "points",
+    "count": "relative",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number that a card or a chart shows.
+
+    Attributes:
+        key: Its name in the code and in the URL: the column without its unit.
+        title: What it is called on a card and above a chart.
+        label: The same in one word, where there is little room.
+        definition: One or more sentences; the first says what the value is.
+        kind: What the value is.
+        direction: Which way is better.
+        column: Of the values over time.
+        n_of: What was counted, plural.
+        n_column: The column over time that says on how many of these a value rests; None for a count or an index.
+        nothing: What to say where there is no value, such as "No responses".
+    """
+
+    key: str
+    title: str
+    label: str
+    definition: str
+    kind: Kind
+    direction: Direction
+    column: str
+    n_of: str
+    n_column: str | None = None
+    nothing: str
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of a change."""
+        return _UNITS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodFigures:
+    """What the sources know of one period, or of one bucket of it; a KPI reads what its sources gave.
+
+    Attributes:
+        conversations: Totals of the conversations.
+        index: The satisfaction index.
+        visitors: Different visitors; None where visitor data does not reach.
+    """
+
+    conversations: ConversationTotals = field(default_factory=ConversationTotals)
+    index: SatisfactionIndex = NO_INDEX
+    visitors: ArrivalCount | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KpiDeclaration(Metric):
+    """A KPI.
+
+    Attributes:
+        key: One of `KpiKey`.
+        sources: What has to be read for it; it fails with the first of them that fails.
+        measure: Its value in one period; None where it could not be counted at all.
+        events: The conversation events that it is made of.
+        is_on_overview: Whether Overview has a card for it.
+    """
+
+    key: KpiKey
+    sources: tuple[Source, ...]
+    measure: Callable[[PeriodFigures], Estimate | ArrivalCount | None]
+    events: tuple[Event, ...] = ()
+    is_on_overview: bool = True
+
+
+def types_of(events: Iterable[Event]) -> set[str]:
+    """The event types that these are counted from.
+
+    >>> sorted(types_of(("responded", "resolved")))
+    ['ai_resolved', 'conversation_resolved', 'first_response']
+    """
+    return {name for event in events for name in EVENT_TYPES[event]}
+
+
+def _median_response(figures: PeriodFigures) -> Estimate:
+    totals = figures.conversations
+    return Estimate(
+        totals.median_response_seconds,
+        totals.responded,
+        totals.response_interval,
+        p90=totals.p90_response_seconds,
+        mean=totals.mean_response_seconds,
+        mix=totals.response_mix,
+    )
+
+
+def _median_resolution(figures: PeriodFigures) -> Estimate:
+    totals = figures.conversations
+    return Estimate(
+        totals.median_resolution_seconds,
+        totals.resolved,
+        totals.resolution_interval,
+        p90=totals.p90_resolution_seconds,
+        mean=totals.mean_resolution_seconds,
+        mix=totals.resolution_mix,
+        related=(("Started in this period, open at its end", totals.started_open),),
+    )
+
+
+def _ai_handled(figures: PeriodFigures) -> Estimate:
+    totals = figures.conversations
+    return Estimate(totals.ai_handled_rate, totals.resolved, wilson(totals.ai_resolved, totals.resolved))
+
+
+def _satisfaction_index(figures: PeriodFigures) -> Estimate:
+    """The index; n counts ratings and rated conversations, so a conversation with both counts twice."""
+    index = figures.index
+    n_parts = tuple(
+        (part.n, f"{part.name}s") for part in index.components if part.name in {"rating", "sentiment"}
+    )
+    return Estimate(
+        index.score, sum(n for n, _ in n_parts), index.interval, n_parts=n_parts, neutral=index.missing
+    )
+
+
+def _unique_visitors(figures: PeriodFigures) -> ArrivalCount | None:
+    return figures.visitors
+
+
+KPIS: Final[dict[KpiKey, KpiDeclaration]] = {
+    kpi.key: kpi
+    for kpi in (
+        KpiDeclaration(
+            key="median_response",
+            title="Median response",
+            label="Response",
+            definition="Half of the conversations got their first answer within this time.",
+            kind="duration",
+            direction="lower",
+            column="median_response_seconds",
+            n_of="responses",
+            n_column="responded",
+            nothing="No responses",
+            sources=("conversations",),
+            measure=_median_response,
+            events=("responded",),
+        ),
+        KpiDeclaration(
+            key="median_resolution",
+            title="Median resolution",
+            label="Resolution",
+            definition="Half of the resolved conversations were resolved within this time of their start. One that was "
+            "reopened counts once, with its last resolution in the period. Conversations that are still open are not in "
+            "it, so a growing backlog can make it shorter.",
+            kind="duration",
+            direction="lower",
+            column="median_resolution_seconds",
+            n_of="resolved conversations",
+            n_column="resolved",
+            nothing="No resolved conversations",
+            sources=("conversations",),
+            measure=_median_resolution,
+            events=("resolved",),
+        ),
+        KpiDeclaration(
+            key="ai_handled",
+            title="Handled by AI",
+            label="AI",
+            definition="The share of resolved conversations that the AI agent resolved. One that was reopened counts "
+            "once, for the side that resolved it last in the period.",
+            kind="ratio",
+            direction="higher",
+            column="ai_handled_ratio",
+            n_of="resolved conversations",
+            n_column="resolved",
+            nothing="No resolved conversations",
+            sources=("conversations",),
+            measure=_ai_handled,
+            events=("resolved", "ai_resolved"),
+        ),
+        KpiDeclaration(
+            key="satisfaction_index",
+            title="Satisfaction",
+            label="Satisfaction",
+            definition="From 0 to 100: 40 % ratings, 25 % sentiment, 20 % response time, 15 % share resolved. A part "
+            "without data counts as a neutral 50. A conversation with a rating and a sentiment counts in both.",
+            kind="score",
+            direction="higher",
+            column="satisfaction_index",
+            n_of="ratings and sentiments",
+            nothing="Nothing rated, answered or started",
+            sources=("conversations", "scores"),
+            measure=_satisfaction_index,
+            events=("started", "responded", "resolved"),
+        ),
+        KpiDeclaration(
+            key="unique_visitors",
+            title="Unique visitors",
+            label="Visitors",
+            definition="Different visitors seen on the website, counted exactly. How far its change may be chance is "
+            "told by how differently the single days changed.",
+            kind="count",
+            direction="higher",
+            column="unique_visitors",
+            n_of="visitors",
+            nothing="No visitor data",
+            sources=("visitors",),
+            measure=_unique_visitors,
+        ),
+    )
+}
+"""All KPIs, in the order of their cards."""
