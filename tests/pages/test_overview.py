@@ -322,9 +322,9 @@ def test_metric_switch_changes_the_chart(
 def test_an_empty_panel_offers_a_longer_range(run_page: RunPage, site: Site) -> None:
     """The next longer one that the plan reaches; none beside the longest."""
     page = run_page("app.py", website=site.slug, tz="UTC")
-    assert "No conversation was answered in this period" in text_of(page)
+    assert "No responses in this period" in text_of(page)
     (button,) = [
-        each for each in page.button if each.label == "Show the last 21 days" and "answered" in str(each.key)
+        each for each in page.button if each.label == "Show the last 21 days" and "responses" in str(each.key)
     ]
     button.click().run()
     assert query_of(page)["range"] == "21d"

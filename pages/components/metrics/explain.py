@@ -74,8 +74,8 @@ def counted(kpi: Kpi) -> str:
 def facts(kpi: Kpi) -> list[tuple[str, str]]:
     """The other readings of a KPI, each with its name; those that do not exist are left out.
 
-    For the two medians: the exact value in seconds, mean, p90 and the 95 % interval; always how many were counted, and
-    the value before.
+    For the two medians: the exact value in seconds, mean and p90; but for counts, the 95 % interval and how many were
+    counted; always the value before.
     """
     kind, current, is_duration = kpi.metric.kind, kpi.current, kpi.metric.kind == "duration"
 
@@ -96,12 +96,14 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
     if current.interval is not None:
         low, high = (formatting.value_of(kind, end) for end in (current.interval.low, current.interval.high))
         found.append(("95 % interval", f"{low} to {high}"))
-    found.append(("Counted", changes.since_text(counted(kpi), kpi.since)))
+    if kind != "count":  # which rests on itself
+        found.append(("Counted", counted(kpi)))
     if moved := changes.in_words(kpi.delta):
         found.append(("Change", moved))
     found += [(name, formatting.count(n)) for name, n in current.related]
     if kpi.previous is not None and kpi.previous.value is not None:
         found.append(("Period before", exactly(kpi.previous.value)))
-        found.append(("Counted, period before", f"{formatting.count(kpi.previous.n)} {kpi.metric.n_of}"))
+        if kind != "count":
+            found.append(("Counted, period before", formatting.counted(kpi.previous.n, kpi.metric.n_of)))
     found.extend(median_mix.facts(kpi))
     return found
