@@ -14,7 +14,6 @@ from analytics.local.tinybird.server.backend import Backend
 from analytics.local.tinybird.server.deployment import LARGEST_FILES_BYTES, check, files_of
 from analytics.local.tinybird.server.request_fields import form_of, is_true, kind_of, only, query_of
 from analytics.local.tinybird.server.route_rules import host_of
-from analytics.local.tinybird.storage.jobs import Job
 
 _NOT_DEPLOYED = (
     "Deploying is not supported by the local server: it runs the datafiles that it was started with. Start it again "
@@ -35,7 +34,6 @@ class ManagementRoutes:
             Route("/v0/health", self.health),
             Route("/v0/jobs", self.jobs),
             Route("/v0/jobs/{job_id}", self.job),
-            Route("/v0/jobs/{job_id}/cancel", self.cancel, methods=["POST"]),
             Route("/v0/tokens", self.tokens),
             Route("/v0/tokens/{name}", self.token),
             Route("/v1/deploy", self.deploy, methods=["POST"]),
@@ -60,39 +58,24 @@ class ManagementRoutes:
         return JSONResponse({"status": "ok"})
 
     async def jobs(self, request: Request) -> Response:
-        """The kept jobs, newest first, filtered by the parameters. No job belongs to a pipe."""
+        """The kept jobs, newest first, filtered by the parameters."""
         self._backend.admin(request)
         fields = query_of(request)
-        only(fields, {"status", "kind", "created_after", "created_before", "pipe_id", "pipe_name"})
-        after, before = _moment(fields, "created_after"), _moment(fields, "created_before")
+        only(fields, {"status", "kind"})
         listed = [
             job
             for job in self._backend.engine.jobs.all()
-            if fields.get("status", job.status) == job.status
-            and fields.get("kind", job.kind) == job.kind
-            and (after is None or job.created_at > after)
-            and (before is None or job.created_at < before)
-            and not (fields.get("pipe_id") or fields.get("pipe_name"))
+            if fields.get("status", job.status) == job.status and fields.get("kind", job.kind) == job.kind
         ]
         return JSONResponse({"jobs": [catalog.job_info(job, host_of(request)) for job in listed]})
 
     async def job(self, request: Request) -> Response:
         """One job."""
-        return JSONResponse(catalog.job_info(self._job(request), host_of(request)))
-
-    async def cancel(self, request: Request) -> Response:
-        """Refuses, with the state of the job: imports are done when they are answered, deletes cannot be stopped."""
-        job = self._job(request)
-        raise HTTPException(
-            400, f"The job is {job.status}: the local server cannot cancel a job that was started"
-        )
-
-    def _job(self, request: Request) -> Job:
         self._backend.admin(request)
         job = self._backend.engine.jobs.get(request.path_params["job_id"])
         if job is None:
             raise HTTPException(404, "There is no such job")
-        return job
+        return JSONResponse(catalog.job_info(job, host_of(request)))
 
     async def deploy(self, request: Request) -> Response:
         """Checks the datafiles of the form with `check=true`; a deployment itself is refused."""
@@ -162,14 +145,3 @@ class ManagementRoutes:
         return JSONResponse(
             {"id": workspace["user_id"], "email": workspace["user_email"], "workspaces": [workspace]}
         )
-
-
-def _moment(fields: dict[str, str], name: str) -> datetime | None:
-    """A date of the query string; UTC without an offset, None when it is not sent."""
-    if not fields.get(name):
-        return None
-    try:
-        moment = datetime.fromisoformat(fields[name].replace(" ", "T", 1))
-    except ValueError:
-        raise HTTPException(400, f"The parameter '{name}' is a date, such as 2026-01-31T12:00:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -17,7 +17,6 @@ ADDRESSES = [
     ("POST", "/v0/datasources/readings/delete"),
     ("GET", "/v0/jobs"),
     ("GET", "/v0/jobs/1"),
-    ("POST", "/v0/jobs/1/cancel"),
     ("GET", "/v0/tokens/fixture_read"),
     ("GET", "/v0/pipes/echo.pipe"),
     ("GET", "/v0/datasources/readings.datasource"),
