@@ -149,7 +149,7 @@ def _median_resolution(figures: PeriodFigures) -> Estimate:
 
 def _ai_handled(figures: PeriodFigures) -> Estimate:
     totals = figures.conversations
-    return Estimate(totals.ai_handled_rate, totals.resolved, wilson(totals.ai_resolved, totals.resolved))
+    return Estimate(totals.ai_handled_ratio, totals.resolved, wilson(totals.ai_resolved, totals.resolved))
 
 
 def _satisfaction_index(figures: PeriodFigures) -> Estimate:

@@ -161,7 +161,7 @@ def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: 
 def _totals(row: Mapping[Hashable, Any]) -> ConversationTotals:
     """The totals of one bucket, as far as the pipe has them by bucket."""
     values: dict[str, Any] = {name: int(row[name]) for name in COUNTS}
-    for name in ("median_response_seconds", "median_resolution_seconds", "ai_handled_rate"):
+    for name in ("median_response_seconds", "median_resolution_seconds", "ai_handled_ratio"):
         values[name] = None if pd.isna(row[name]) else float(row[name])
     return ConversationTotals(**values)
 

@@ -32,7 +32,7 @@ class ConversationTotals:
     """One row of the `inbox_analytics` pipe: the conversations of one period. All zero and None without a row.
 
     Counts are distinct conversations. Durations are seconds; None when there was none, for the intervals below 6
-    values, and for p90 below 10. `ai_handled_rate` is 0..1; None when nothing was resolved. `ai_resolved` counts those
+    values, and for p90 below 10. `ai_handled_ratio` is 0..1; None when nothing was resolved. `ai_resolved` counts those
     whose last resolution in the period was the AI agent's.
 
     The `started_` counts follow the conversations started in the period: each counts those that also came as far as
@@ -57,7 +57,7 @@ class ConversationTotals:
     median_response_high_seconds: float | None = None
     median_resolution_low_seconds: float | None = None
     median_resolution_high_seconds: float | None = None
-    ai_handled_rate: float | None = None
+    ai_handled_ratio: float | None = None
     mean_response_seconds: float | None = None
     mean_resolution_seconds: float | None = None
     started_responded: int = 0

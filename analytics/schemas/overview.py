@@ -13,7 +13,7 @@ _CONVERSATION_COUNTS = tuple(
         ("feedback", "distinct conversations with feedback"),
     )
 )
-_AI_HANDLED_RATE = Column("ai_handled_rate", "float", "ai_resolved / resolved, 0..1", is_nullable=True)
+_AI_HANDLED_RATIO = Column("ai_handled_ratio", "float", "ai_resolved / resolved, 0..1", is_nullable=True)
 
 INBOX_ANALYTICS = pipe(
     "inbox_analytics",
@@ -34,7 +34,7 @@ INBOX_ANALYTICS = pipe(
             "mean_resolution_seconds",
         )
     ),
-    _AI_HANDLED_RATE,
+    _AI_HANDLED_RATIO,
     Column("started_responded", "int", "of the started, those with a first response"),
     Column("started_resolved", "int", "of these, those resolved"),
     Column("started_ai_resolved", "int", "of these, those whose last resolution was the AI agent's"),
@@ -64,7 +64,7 @@ KPI_TIMESERIES = pipe(
         for time in ("response", "resolution")
         for level in ("median", "p90")
     ),
-    _AI_HANDLED_RATE,
+    _AI_HANDLED_RATIO,
     Column("unique_visitors", "float", "distinct visitors per bucket; does not add up", is_nullable=True),
 )
 

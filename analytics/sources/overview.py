@@ -189,7 +189,7 @@ def _totals(frame: pd.DataFrame, period: str) -> ConversationTotals:
         median_response_high_seconds=value("median_response_high_seconds"),
         median_resolution_low_seconds=value("median_resolution_low_seconds"),
         median_resolution_high_seconds=value("median_resolution_high_seconds"),
-        ai_handled_rate=value("ai_handled_rate"),
+        ai_handled_ratio=value("ai_handled_ratio"),
         mean_response_seconds=value("mean_response_seconds"),
         mean_resolution_seconds=value("mean_resolution_seconds"),
         started_responded=count("started_responded"),

@@ -73,7 +73,7 @@ def test_cards_equal_a_direct_query_of_the_pipe(window: Callable[..., Window], d
     assert shown == {
         "median_response": formatting.duration(current["median_response_seconds"]),
         "median_resolution": formatting.duration(current["median_resolution_seconds"]),
-        "ai_handled": formatting.rate(current["ai_handled_rate"]),
+        "ai_handled": formatting.rate(current["ai_handled_ratio"]),
     }
 
 

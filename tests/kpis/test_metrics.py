@@ -30,7 +30,7 @@ TOTALS = ConversationTotals(
     median_response_high_seconds=140.0,
     median_resolution_low_seconds=3000.0,
     median_resolution_high_seconds=4000.0,
-    ai_handled_rate=0.5,
+    ai_handled_ratio=0.5,
     mean_response_seconds=200.0,
     mean_resolution_seconds=5000.0,
 )
@@ -135,9 +135,9 @@ def test_a_lower_median_is_better_unless_it_may_be_chance(
 )
 def test_the_ai_rate_is_compared_in_percentage_points(ai_resolved: int, resolved: int, verdict: str) -> None:
     """0.5 against another rate, by Newcombe's interval; more is better."""
-    current = replace(TOTALS, resolved=1000, ai_resolved=500, ai_handled_rate=0.5)
+    current = replace(TOTALS, resolved=1000, ai_resolved=500, ai_handled_ratio=0.5)
     previous = replace(
-        TOTALS, resolved=resolved, ai_resolved=ai_resolved, ai_handled_rate=ai_resolved / resolved
+        TOTALS, resolved=resolved, ai_resolved=ai_resolved, ai_handled_ratio=ai_resolved / resolved
     )
     delta = kpi_of("ai_handled", current, previous, OPEN).delta
     assert delta.unit == "pp"

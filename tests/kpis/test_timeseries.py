@@ -57,7 +57,7 @@ def rows(
                 "bucket_index": seen[period],
                 "median_response_seconds": median,
                 "median_resolution_seconds": None,
-                "ai_handled_rate": None,
+                "ai_handled_ratio": None,
                 "unique_visitors": visitors,
             }
         )

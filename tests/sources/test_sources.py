@@ -103,11 +103,11 @@ def test_conversation_totals_of_both_periods(tinybird: Tinybird, send_events: Se
     current, previous = answer.current, answer.previous
     assert (current.started, current.responded, current.resolved, current.ai_resolved) == (3, 2, 2, 1)
     assert (current.median_response_seconds, current.median_resolution_seconds) == (90.0, 900.0)
-    assert current.ai_handled_rate == 0.5
+    assert current.ai_handled_ratio == 0.5
     assert current.response_interval is None
     assert (previous.started, previous.escalated, previous.resolved) == (1, 1, 0)
     assert previous.median_response_seconds is None
-    assert previous.ai_handled_rate is None
+    assert previous.ai_handled_ratio is None
 
 
 def test_a_website_without_events_has_zeros_and_nones(tinybird: Tinybird, website_id: str) -> None:

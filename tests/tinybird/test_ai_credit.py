@@ -46,10 +46,10 @@ def test_the_last_resolution_in_the_period_decides(
     is_ai = handled_by == "ai"
 
     current = website.ask("inbox_analytics", **PERIOD)[0]
-    assert (current["resolved"], current["ai_resolved"], current["ai_handled_rate"]) == (1, is_ai, is_ai)
+    assert (current["resolved"], current["ai_resolved"], current["ai_handled_ratio"]) == (1, is_ai, is_ai)
 
     (bucket,) = [row for row in website.ask("kpi_timeseries", **PERIOD) if row["period"] == "current"]
-    assert (bucket["resolved"], bucket["ai_resolved"], bucket["ai_handled_rate"]) == (1, is_ai, is_ai)
+    assert (bucket["resolved"], bucket["ai_resolved"], bucket["ai_handled_ratio"]) == (1, is_ai, is_ai)
     for who in ("ai", "human"):
         series = website.ask("kpi_timeseries", **PERIOD, handled_by=who)
         assert series[0]["resolved"] == (who == handled_by)

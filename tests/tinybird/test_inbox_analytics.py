@@ -21,7 +21,7 @@ MEASURES = (
     "median_response_high_seconds",
     "median_resolution_low_seconds",
     "median_resolution_high_seconds",
-    "ai_handled_rate",
+    "ai_handled_ratio",
     "mean_response_seconds",
     "mean_resolution_seconds",
 )
@@ -75,7 +75,7 @@ def test_each_event_type_counts_its_conversations(website: Website) -> None:
     assert current["median_response_seconds"] == 90
     assert (current["mean_response_seconds"], current["mean_resolution_seconds"]) == (90, 86400)
     assert current["median_resolution_seconds"] == 86400
-    assert current["ai_handled_rate"] == 0
+    assert current["ai_handled_ratio"] == 0
     assert [previous[column] for column in COUNTS] == [0] * 6
 
 
@@ -119,7 +119,7 @@ def test_ai_only_and_both_event_producers_count_alike(website: Website) -> None:
     current, _ = website.ask("inbox_analytics", **PERIOD)
 
     assert (current["resolved"], current["ai_resolved"]) == (3, 2)
-    assert current["ai_handled_rate"] == pytest.approx(2 / 3)
+    assert current["ai_handled_ratio"] == pytest.approx(2 / 3)
     assert current["median_resolution_seconds"] == 100
 
 
@@ -131,7 +131,7 @@ def test_ai_only_producer_has_a_rate_of_one(website: Website) -> None:
 
     current, _ = website.ask("inbox_analytics", **PERIOD)
 
-    assert (current["resolved"], current["ai_handled_rate"]) == (2, 1)
+    assert (current["resolved"], current["ai_handled_ratio"]) == (2, 1)
     assert current["median_resolution_seconds"] == 40
 
 

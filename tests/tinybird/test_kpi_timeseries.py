@@ -28,7 +28,7 @@ COLUMNS = [
     "p90_response_seconds",
     "median_resolution_seconds",
     "p90_resolution_seconds",
-    "ai_handled_rate",
+    "ai_handled_ratio",
     "unique_visitors",
 ]
 COUNTS = COLUMNS[3:9]
@@ -110,7 +110,7 @@ def test_each_thing_counts_in_every_bucket_where_it_happened(website: Website) -
     assert _column(rows, "responded") == [1, 1, 0]
     assert _column(rows, "resolved") == [1, 0, 2]
     assert _column(rows, "ai_resolved") == [1, 0, 0]
-    assert _column(rows, "ai_handled_rate") == [1, None, 0]
+    assert _column(rows, "ai_handled_ratio") == [1, None, 0]
     assert _column(rows, "escalated") == [0, 1, 1]
     assert _column(rows, "feedback") == [0, 0, 1]
     assert _column(rows, "median_response_seconds") == [60, 99, None]
@@ -307,7 +307,7 @@ def test_expired_visitors_are_unknown_and_not_zero(website: Website) -> None:
 KPIS: Final = (
     *COUNTS,
     *(f"{level}_{time}_seconds" for level in ("median", "p90") for time in ("response", "resolution")),
-    "ai_handled_rate",
+    "ai_handled_ratio",
 )
 
 

@@ -184,7 +184,7 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
         *("median_resolution_seconds", "p90_resolution_seconds", "mean_resolution_seconds"),
     )
     values: dict[str, float | None] = dict(zip((*names, *durations), row[:15], strict=True))
-    values["ai_handled_rate"] = (
+    values["ai_handled_ratio"] = (
         (values["ai_resolved"] or 0) / values["resolved"] if values["resolved"] else None
     )
     return Numbers(values, _scores(row[15:18]), _scores(row[18:21]))

@@ -44,7 +44,7 @@ KPIS: Final[tuple[Kpi, ...]] = (
     Kpi("median_resolution_seconds", "seconds", ("resolved",)),
     Kpi("p90_resolution_seconds", "seconds", ("resolved",)),
     Kpi("mean_resolution_seconds", "seconds", ("resolved",)),
-    Kpi("ai_handled_rate", "ratio", ("resolved", "ai_resolved")),
+    Kpi("ai_handled_ratio", "ratio", ("resolved", "ai_resolved")),
     Kpi("rating_score", "points"),
     Kpi("sentiment_score", "points"),
     Kpi("satisfaction_index", "points", ("started", "responded", "resolved")),
@@ -104,7 +104,7 @@ def verdict(kpi: Kpi, tinybird: float | None, postgres: float | None, tolerance:
         postgres: None means no value; two of them are equal, one alone differs.
         tolerance: 0..1, inclusive.
 
-    >>> count, rate = Kpi("started", "count"), Kpi("ai_handled_rate", "ratio")
+    >>> count, rate = Kpi("started", "count"), Kpi("ai_handled_ratio", "ratio")
     >>> verdict(count, 99.0, 100.0, 0.01), verdict(count, 98.0, 100.0, 0.01), verdict(rate, 0.51, 0.505, 0.01)
     ('within', 'differs', 'within')
     """
