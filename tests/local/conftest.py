@@ -1,4 +1,4 @@
-"""What the tests of the local stack share: one Tinybird-compatible server over the fixture project."""
+"""Fixtures of the local stack's tests: one Tinybird-compatible server over the fixture project."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ from tests.local.tinybird_server import Server, temporary_server
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """One server for the whole run; tests keep apart by names of their own."""
+    """One server for the whole run; each test uses names of its own."""
     with temporary_server() as running:
         yield running

@@ -100,7 +100,7 @@ class Server:
         headers: Mapping[str, str] | None = None,
         **params: str,
     ) -> httpx2.Response:
-        """Posts events: rows as NDJSON, anything else as it is; waits for them unless told otherwise."""
+        """Posts events: rows as NDJSON, anything else as it is; waits for them unless `wait` says otherwise."""
         content = body if isinstance(body, bytes | str) else "\n".join(json.dumps(row) for row in body)
         return self.client.post(
             "/v0/events",

@@ -10,7 +10,7 @@ from tests.local.demo.reading import ANCHOR, Event, Record, events_of, records
 
 @pytest.fixture(scope="package")
 def history() -> History:
-    """The demo that most tests look at."""
+    """The demo that most tests read."""
     return History(1, ANCHOR)
 
 

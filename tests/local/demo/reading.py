@@ -1,4 +1,4 @@
-"""Reads what the demo makes: COPY lines and NDJSON as dictionaries, instants as datetimes."""
+"""Reads the demo's COPY lines and NDJSON into dictionaries, instants into datetimes."""
 
 import json
 from datetime import UTC, datetime

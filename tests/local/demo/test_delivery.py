@@ -1,10 +1,10 @@
-"""Bringing events to Tinybird: in batches that the endpoint takes."""
+"""Sends events to Tinybird in batches that the endpoint accepts."""
 
 from analytics.local.demo.delivery import BATCH_BYTES, Batches
 
 
 def test_batches_stay_below_the_limit_and_lose_nothing() -> None:
-    """Lines are sent in order, per data source, and parts are kept together."""
+    """Lines are sent in order, per data source, and chunks are not split."""
     sent: list[tuple[str, list[str]]] = []
     batches = Batches(lambda datasource, lines: sent.append((datasource, lines)))
     half, small = ["x" * (BATCH_BYTES // 2)], ["y"]
@@ -18,7 +18,7 @@ def test_batches_stay_below_the_limit_and_lose_nothing() -> None:
 
 
 def test_nothing_is_sent_of_nothing() -> None:
-    """A span in which nothing happened makes no request."""
+    """A span without events makes no request."""
     sent: list[str] = []
     batches = Batches(lambda datasource, _lines: sent.append(datasource))
     batches.add("one", [])

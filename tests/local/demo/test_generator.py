@@ -1,4 +1,4 @@
-"""The generator: goes on from where the record says, makes up for what it missed, and says so when it waits."""
+"""The generator continues from its record, adds what it missed, and logs when it waits."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ PAUSE_SECONDS: Final = 5400
 
 @pytest.fixture(scope="module")
 def environment(local_stack: "LocalStack") -> dict[str, str]:
-    """How the generator reaches the local stack."""
+    """The settings of the local stack, for the generator."""
     return {
         "TINYBIRD_HOST": local_stack.host,
         "TINYBIRD_APPEND_TOKEN": local_stack.append_token,
@@ -50,7 +50,7 @@ def history(environment: dict[str, str]) -> Iterator[History]:
 
 
 def generator(directory: Path, history: History, environment: dict[str, str]) -> Generator:
-    """One that has everything up to the anchor behind it."""
+    """A generator whose data is complete up to the anchor."""
     record = DemoRecord(SEED, history.anchor, history.anchor, is_complete=True).write(directory)
     return Generator(directory, record, environment)
 
@@ -73,7 +73,7 @@ def expected(history: History, datasource: str, until: int) -> int:
 def test_it_makes_up_for_what_it_missed(
     tmp_path: Path, history: History, environment: dict[str, str], local_stack: "LocalStack"
 ) -> None:
-    """After a pause everything of the pause is there, once, and the record reaches now."""
+    """After a pause, the events of the pause are added once, and the record reaches now."""
     now = history.anchor + PAUSE_SECONDS
     made = generator(tmp_path, history, environment)
     made.step(now - 600)
@@ -109,7 +109,7 @@ def test_it_waits_for_a_server_that_is_away_and_goes_on(
     local_stack: "LocalStack",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One line when the server goes, one when it is back; nothing is lost and nothing doubled."""
+    """One log line when the server goes, one when it is back; no event is lost or doubled."""
     monkeypatch.setattr("analytics.local.demo.generator.TICK_SECONDS", 0.05)
     monkeypatch.setattr("analytics.local.demo.generator.LONGEST_PAUSE_SECONDS", 0.1)
     reachable = environment["TINYBIRD_HOST"]
@@ -150,7 +150,7 @@ def test_it_stops_at_once(tmp_path: Path, history: History, environment: dict[st
 def test_a_website_that_was_purged_stays_purged_in_postgres(
     tmp_path: Path, history: History, environment: dict[str, str]
 ) -> None:
-    """Rows of a website that somebody deleted are dropped instead of stopping the generator."""
+    """Rows of a deleted website are dropped and do not stop the generator."""
     gone = next(iter(history.identity.websites.values()))
     with connect(environment) as connection:
         connection.execute("DELETE FROM website WHERE id = %s", [gone])

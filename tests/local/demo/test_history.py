@@ -1,4 +1,4 @@
-"""Spans of the demo: the same for a seed, and one after the other as good as both at once."""
+"""Spans of the demo depend on the seed only, and two in a row give the same as both at once."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from tests.local.demo.reading import ANCHOR, Record, events_of, records
 
 
 def fingerprint(history: History, since: int, until: int) -> str:
-    """Of everything that happens in a span."""
+    """Digest of all rows and events of a span."""
     digest = hashlib.sha256()
     for rows in chain(history.account_rows(), history.activity_rows(since, until)):
         digest.update("\n".join([rows.table, *rows.lines]).encode())
@@ -22,15 +22,15 @@ def fingerprint(history: History, since: int, until: int) -> str:
 
 
 def test_a_seed_gives_the_same_data_every_time() -> None:
-    """Two makers with one seed and anchor agree on every character, and differ with another seed."""
+    """Two histories with one seed and anchor agree on every character, and differ with another seed."""
     since = ANCHOR - 3 * DAY
     first, second = (fingerprint(History(7, ANCHOR), since, ANCHOR) for _ in range(2))
     assert first == second
     assert fingerprint(History(8, ANCHOR), since, ANCHOR) != first
 
 
-def test_the_order_of_asking_changes_nothing(history: History) -> None:
-    """A maker that starts in the middle tells the same story as one that began at the beginning."""
+def test_days_may_be_made_in_any_order(history: History) -> None:
+    """A history that makes the last day first gives the same data."""
     since = ANCHOR - DAY
     assert fingerprint(History(1, ANCHOR), since, ANCHOR) == fingerprint(history, since, ANCHOR)
 

@@ -34,7 +34,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Returns when the condition holds; fails after a while."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.02)
 
 
@@ -65,7 +65,7 @@ def test_it_ends_when_its_starter_is_killed(tmp_path: Path, follow: Follow) -> N
 
 @BOTH_WAYS
 def test_it_stops_when_asked(tmp_path: Path, follow: Follow) -> None:
-    """The stop signal reaches the program, and the ending is told in words."""
+    """The stop signal reaches the program, and `ending` says how it ended."""
     child = Child("sleeper", SLEEPER, log=tmp_path / "log", follow=follow)
     wait_for(lambda: child.last_lines() != [])
     assert child.ending() == "is running"
@@ -76,7 +76,7 @@ def test_it_stops_when_asked(tmp_path: Path, follow: Follow) -> None:
 
 @BOTH_WAYS
 def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, follow: Follow) -> None:
-    """Stopping takes no longer than it is given."""
+    """Stopping takes no longer than the given time."""
     child = Child("deaf", [sys.executable, "-c", STUBBORN], log=tmp_path / "log", follow=follow)
     wait_for(lambda: child.last_lines() == ["deaf"])
     began = time.monotonic()
@@ -86,7 +86,7 @@ def test_a_program_that_ignores_the_signal_is_killed(tmp_path: Path, follow: Fol
 
 
 def test_its_exit_code_and_last_lines_are_known(tmp_path: Path) -> None:
-    """What a supervisor says about a dead child: the code, and the newest lines of its log without empty ones."""
+    """What a supervisor reports about a dead child: the code, and the newest lines of its log without empty ones."""
     log = tmp_path / "log"
     child = Child("counter", [sys.executable, "-c", r"print('1\n2\n\n3'); raise SystemExit(7)"], log=log)
     wait_for(lambda: child.exit_code is not None)
@@ -96,7 +96,7 @@ def test_its_exit_code_and_last_lines_are_known(tmp_path: Path) -> None:
 
 
 def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
-    """A second start does not lose what the first one said, and answers for its own words alone."""
+    """A second start keeps the first one's lines, and `last_lines` gives its own alone."""
     log = tmp_path / "log"
     for word in ("first", "second"):
         child = Child("speaker", [sys.executable, "-c", f"print({word!r})"], log=log)
@@ -107,7 +107,7 @@ def test_a_log_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_in_the_terminal_reaches_the_supervisor_alone(tmp_path: Path) -> None:
-    """A child is in a session of its own, so that the order of stopping is not the terminal's."""
+    """A child is in a session of its own, so that the supervisor decides the order of stopping."""
     child = Child("sleeper", SLEEPER, log=tmp_path / "log")
     wait_for(lambda: child.last_lines() != [])
     assert os.getsid(child.pid) != os.getsid(0)
@@ -133,7 +133,7 @@ def test_a_child_inherits_what_it_is_told_to_and_nothing_else(tmp_path: Path, fo
     assert child.last_lines() == ["open", "closed"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change its account")
 def test_root_can_start_it_as_another_user(tmp_path: Path) -> None:
     """PostgreSQL refuses to run as root."""
     code = "import os; print(os.geteuid() != 0, os.getgroups())"

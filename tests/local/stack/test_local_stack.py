@@ -1,4 +1,4 @@
-"""The stack as its user meets it: a command that is started, stopped, interrupted, killed and started again.
+"""The stack as a command that is started, stopped, interrupted, killed and started again.
 
 The tests of this module follow one data directory through its life and run in order.
 """
@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     """Returns when the condition holds; fails after a while."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.05)
 
 
@@ -50,7 +50,7 @@ class Command:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "analytics.cli", *arguments, "--data-dir", str(home / "data")],
                 cwd=ROOT,
-                # A Postgres that the shell is about is not the embedded one.
+                # The shell's settings for another Postgres must not matter.
                 env=os.environ | {"PGHOSTADDR": "127.0.0.9", "PGSERVICE": "no-such-service"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -58,7 +58,7 @@ class Command:
 
     @property
     def text(self) -> str:
-        """What it has printed."""
+        """Its output."""
         return self.output.read_text()
 
     def wait_until_up(self) -> dict[str, str]:
@@ -137,7 +137,7 @@ def demo(home: Path, half_made: DemoRecord) -> Command:
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
-    """Whatever a failing test did not stop is killed, and with it its children."""
+    """Kills commands that a failed test left running, and with them their children."""
     yield
     for command in Command.started:
         command.process.kill()
@@ -178,7 +178,7 @@ def test_it_says_where_everything_is(demo: Command, env: dict[str, str]) -> None
 
 
 def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) -> None:
-    """Nobody else may read the tokens; demo mode is said."""
+    """Only the owner may read the tokens; demo mode is set."""
     assert (home / "data" / "env").stat().st_mode & 0o777 == 0o600
     assert set(env) == {
         "TINYBIRD_HOST", "TINYBIRD_READ_TOKEN", "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN", "DATABASE_URL",
@@ -189,7 +189,7 @@ def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads another process's environment")
 def test_the_web_app_cannot_write(demo: Command, env: dict[str, str]) -> None:
-    """It gets the reading role's address and the reading token, and never learns what opens more."""
+    """It gets the reading role's address and the reading token, and no other credentials."""
     environment = Path(f"/proc/{demo.child('web_app_process')}/environ").read_text().split("\0")
     for name in ("DATABASE_URL", "TINYBIRD_READ_TOKEN"):
         assert f"{name}={env[name]}" in environment
@@ -252,7 +252,7 @@ def test_the_pipes_agree_with_postgres(home: Path, env: dict[str, str]) -> None:
 
 
 def test_the_generator_keeps_it_alive(env: dict[str, str]) -> None:
-    """New events and new rows appear while it runs, through the public doors."""
+    """New events and rows appear while it runs."""
     condition = f"timestamp > toDateTime({int(time.time()) - 2})"
     # At night half a minute may pass without a visitor on any of the websites.
     wait_for(lambda: count_events(env, condition, "visitor_events") > 0, seconds=180)
@@ -262,13 +262,13 @@ def test_the_generator_keeps_it_alive(env: dict[str, str]) -> None:
 
 
 def test_a_second_stack_is_refused(home: Path, demo: Command) -> None:
-    """Two servers on one directory would destroy it: the second says who is there before it starts anything."""
+    """Two servers on one directory would destroy it: the second names the first and starts nothing."""
     with pytest.raises(StackFailure, match=rf"in use by another stack \(process {demo.process.pid}\)"):
         LocalStack(home / "data", "127.0.0.1", 0, is_demo=False)
 
 
 def test_a_dead_child_ends_everything_with_a_reason(home: Path, demo: Command) -> None:
-    """Which, how, the end of its log, exit code 1, and nothing left running."""
+    """It names the child, how it ended and the end of its log; exit code 1, and nothing is left running."""
     os.kill(demo.child("analytics.local.demo.generator"), signal.SIGKILL)
     assert demo.process.wait(30) == 1
     assert "Error: generator was ended by SIGKILL." in demo.text
@@ -281,7 +281,7 @@ def test_a_dead_child_ends_everything_with_a_reason(home: Path, demo: Command) -
 def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(
     home: Path, demo: Command, expected_events: Callable[[int], int]
 ) -> None:
-    """Same demo, same tokens and passwords; what happened meanwhile is there; Ctrl-C ends it with code 0."""
+    """Same demo, tokens and passwords; events of the pause are added; Ctrl-C ends it with code 0."""
     before = DemoRecord.read(home / "data")
     tokens = (home / "data" / "tokens.json").read_text()
     again = Command(home, "local", "--port", "0")
@@ -300,7 +300,7 @@ def test_a_second_start_keeps_the_data_and_makes_up_for_the_pause(
 
 
 def test_nothing_is_left_when_it_is_killed(home: Path, demo: Command) -> None:
-    """After kill -9 every child ends by itself, and the next start does not stumble over what is left."""
+    """After kill -9 every child ends by itself, and the next start works."""
     killed = Command(home, "demo", "--port", "0", "--tinybird-port", "0", "--app", str(home / "app.py"))
     killed.wait_until_up()
     killed.end(signal.SIGKILL)
@@ -313,7 +313,7 @@ def test_nothing_is_left_when_it_is_killed(home: Path, demo: Command) -> None:
 
 
 def test_a_start_that_is_killed_while_the_cluster_is_made(tmp_path: Path) -> None:
-    """What makes it goes on for a moment without its starter: the next start waits, and makes it again."""
+    """`initdb` may outlive its starter for a moment: the next start waits, and makes the cluster again."""
     killed = Command(tmp_path, "local", "--port", "0", "--no-demo-data")
     log = tmp_path / "data" / "logs" / "postgres.log"
     wait_for(lambda: log.exists() or killed.process.poll() is not None)
@@ -334,14 +334,14 @@ def test_a_file_in_the_way_of_the_directory(tmp_path: Path) -> None:
 
 
 def test_broken_tokens_are_named(tmp_path: Path) -> None:
-    """A token file that somebody edited is no traceback."""
+    """A damaged token file gives an error that names it, no traceback."""
     (tmp_path / "tokens.json").write_text("{}")
     with pytest.raises(StackFailure, match=r"tokens\.json"):
         LocalStack(tmp_path, "127.0.0.1", 0, is_demo=False)
 
 
 def test_a_failed_start_gives_the_directory_back(tmp_path: Path) -> None:
-    """Whoever frees the port can start at once."""
+    """Once the port is free, a second start works."""
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StackFailure, match=f"Port {port} on 127.0.0.1 is taken"):
@@ -363,7 +363,7 @@ def test_settings_of_a_killed_stack_are_not_trusted(tmp_path: Path) -> None:
     ids=["unknown name", "another machine's address"],
 )
 def test_an_address_that_is_not_this_machines(host: str, message: str) -> None:
-    """Named, with the way out."""
+    """The error names it and the remedy."""
     with pytest.raises(StackFailure, match=message):
         listen(host, 0)
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its roles, its schema, and that data outlives stops and crashes."""
+"""The embedded PostgreSQL: its roles, its schema, its data after stops and crashes."""
 
 import os
 import shutil
@@ -85,7 +85,7 @@ def test_the_dashboard_reads_what_the_owner_writes(postgres: Postgres) -> None:
     ],
 )
 def test_the_dashboard_can_do_nothing_but_read(postgres: Postgres, statement: str) -> None:
-    """Whatever gets through the dashboard, its role cannot write, create or reach the machine."""
+    """The dashboard's role cannot write, create or reach the machine."""
     with (
         psycopg.connect(postgres.reader_url) as connection,
         pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)),
@@ -104,7 +104,7 @@ def test_a_table_made_later_can_be_read_too(postgres: Postgres) -> None:
 
 
 def test_it_listens_on_loopback_and_wants_a_password(postgres: Postgres) -> None:
-    """Another account of this machine gets in neither without the password nor through a socket."""
+    """No connection without the password, and none through a socket."""
     with psycopg.connect(postgres.owner_url) as connection:
         assert connection.execute("SHOW listen_addresses").fetchone() == ("127.0.0.1",)
         assert connection.execute("SHOW unix_socket_directories").fetchone() == ("",)
@@ -114,7 +114,7 @@ def test_it_listens_on_loopback_and_wants_a_password(postgres: Postgres) -> None
 
 
 def test_the_passwords_are_private(postgres: Postgres) -> None:
-    """Nobody else may read them."""
+    """Only their owner may read them."""
     assert (postgres.directory / "credentials.json").stat().st_mode & 0o077 == 0
 
 
@@ -159,7 +159,7 @@ def test_a_killed_server_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_half_made_cluster_is_made_again(tmp_path: Path) -> None:
-    """An interrupted first start leaves nothing that a second one stumbles over."""
+    """A second start removes what an interrupted first start left, and makes the cluster."""
     made = Postgres(tmp_path / "postgres", tmp_path / "log")
     made.prepare()
     cluster = made.directory.resolve()
@@ -169,7 +169,7 @@ def test_a_half_made_cluster_is_made_again(tmp_path: Path) -> None:
 
 
 def test_a_cluster_of_another_version_is_refused(tmp_path: Path) -> None:
-    """It is left alone, and the message says what to do."""
+    """It is not changed, and the message says what to do."""
     (tmp_path / "postgres" / "data").mkdir(parents=True)
     (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("15\n")
     with pytest.raises(StackFailure, match="made by PostgreSQL 15; this is 18") as raised:
@@ -185,7 +185,7 @@ def test_a_cluster_that_has_gone_is_named(tmp_path: Path) -> None:
     assert str(tmp_path) in raised.value.remedy
 
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="others run PostgreSQL as themselves")
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes the account")
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def private(tmp_path: Path) -> Path:
 
 
 def modes(path: Path) -> list[int]:
-    """Of a directory and all above it."""
+    """Modes of a directory and all above it."""
     return [stat.S_IMODE(each.stat().st_mode) for each in (path, *path.parents)]
 
 
@@ -225,7 +225,7 @@ def test_no_directory_changes_its_mode(private: Path) -> None:
 
 @AS_ROOT
 def test_a_server_in_a_private_directory_runs(private: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a clone below /root."""
+    """The server runs from a directory that only root can enter, such as a clone below /root."""
     binaries = postgres_module._binaries()
     package = binaries.parent.parent
     for source in (package.with_name(f"{package.name}.libs"), package):
@@ -239,7 +239,7 @@ def test_a_server_in_a_private_directory_runs(private: Path, monkeypatch: pytest
 
 @AS_ROOT
 def test_a_cluster_of_another_account_runs_as_that_account(private: Path) -> None:
-    """One that was made before by somebody else than root."""
+    """A cluster made by another account than root runs under that account."""
     made = Postgres(private / "postgres", private / "log")
     made.prepare()
     for path in (made.directory, made.data, *made.data.rglob("*")):

@@ -1,4 +1,4 @@
-"""A start signal: a child waits for one message, and learns when its parent has given up."""
+"""A child waits for one message, and gets an empty one when its parent has given up."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ HEAR = "import sys; from analytics.local.stack.start_signal import wait_for_star
 
 @pytest.fixture
 def listener(tmp_path: Path) -> Callable[[int], Child]:
-    """Starts a child that tells what it hears."""
+    """Starts a child that prints the message it gets."""
 
     def start(descriptor: int) -> Child:
         program = [sys.executable, "-c", HEAR, str(descriptor)]
@@ -24,14 +24,14 @@ def listener(tmp_path: Path) -> Callable[[int], Child]:
 
 
 def ended(child: Child) -> list[str]:
-    """What a child has said when it has ended by itself."""
+    """The output of a child that has ended by itself."""
     child._process.wait(10)
     child.stop()
     return child.last_lines()
 
 
 def test_a_message_comes_through(listener: Callable[[int], Child]) -> None:
-    """All of it, and not before it is sent."""
+    """The whole message arrives, and not before it is sent."""
     signal = StartSignal(listener)
     assert signal.child.exit_code is None
     signal.send("a word, ä")
@@ -46,14 +46,14 @@ def test_a_parent_that_gives_up_is_heard(listener: Callable[[int], Child]) -> No
 
 
 def test_a_child_that_has_gone_hears_nothing(listener: Callable[[int], Child]) -> None:
-    """Sending is harmless: the supervisor tells how it ended."""
+    """Sending to a child that has ended raises nothing."""
     signal = StartSignal(listener)
     signal.child.stop()
     signal.send("too late")
 
 
 def test_a_child_that_cannot_be_started(tmp_path: Path) -> None:
-    """The reason comes through and no file stays open."""
+    """The error is raised and no file stays open."""
 
     def fail(descriptor: int) -> Child:
         raise OSError(descriptor)

@@ -1,4 +1,4 @@
-"""A group of children lives and ends together: ordered, announced, and never restarted."""
+"""A group of children ends together, in order, with a reason, and is never restarted."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def test_a_signal_stops_all_children(tmp_path: Path, number: signal.Signals) -> 
 
 
 def test_children_stop_newest_first(tmp_path: Path) -> None:
-    """What was started last uses what was started before it."""
+    """Later children depend on earlier ones."""
     order: list[str] = []
 
     class Noting(Child):
@@ -59,7 +59,7 @@ def test_children_stop_newest_first(tmp_path: Path) -> None:
 
 
 def test_the_death_of_a_child_ends_all_and_says_why(tmp_path: Path) -> None:
-    """The message names the child, how it ended, its log and its last words."""
+    """The message names the child, how it ended, its log and its last lines."""
     code = "print('all is lost'); raise SystemExit(3)"
     with Supervisor() as supervisor:
         other = supervisor.add(sleeper(tmp_path, "other"))
@@ -81,7 +81,7 @@ def test_waiting_ends_when_ready(tmp_path: Path) -> None:
 
 
 def test_waiting_ends_with_a_message_when_time_is_up(tmp_path: Path) -> None:
-    """What does not answer is named."""
+    """The message names what did not answer."""
     with Supervisor() as supervisor:
         supervisor.add(sleeper(tmp_path, "one"))
         with pytest.raises(StackFailure, match=r"The web app did not answer within 0 s\."):
@@ -105,7 +105,7 @@ def test_a_slow_probe_does_not_stretch_the_wait(tmp_path: Path) -> None:
 
 
 def test_waiting_ends_when_a_child_dies(tmp_path: Path) -> None:
-    """Nobody waits for a dead child's answer."""
+    """Waiting fails at once when a child has ended."""
     with Supervisor() as supervisor:
         supervisor.add(Child("dead", [sys.executable, "-c", ""], log=tmp_path / "log"))
         with pytest.raises(StackFailure, match="dead ended with code 0"):
@@ -140,7 +140,7 @@ def test_a_passing_child_is_stopped_with_the_others(tmp_path: Path) -> None:
 
 
 def test_a_second_signal_kills(tmp_path: Path) -> None:
-    """Who presses Ctrl-C twice does not wait."""
+    """A second Ctrl-C kills the children at once."""
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     began = time.monotonic()
     with Supervisor() as supervisor:
@@ -154,7 +154,7 @@ def test_a_second_signal_kills(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(tmp_path: Path) -> None:
-    """Kill -9 leaves the supervisor no time to stop anybody."""
+    """After kill -9 of the supervisor its children end by themselves."""
     log = tmp_path / "log"
     code = (
         "import sys; from pathlib import Path; from analytics.local.stack.child import Child;"

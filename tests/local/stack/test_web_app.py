@@ -1,4 +1,4 @@
-"""The web app as a child: it answers nobody before it is let in, and ends with whoever started it."""
+"""The web app as a child answers no request before `serve`, and ends with its starter."""
 
 import json
 import time
@@ -28,7 +28,7 @@ def wait_for_answer(web_app: WebApp, child: Child, seconds: float = 30.0) -> Non
     deadline = time.monotonic() + seconds
     while not web_app.is_ready():
         assert child.exit_code is None, child.last_lines()
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the web app did not answer"
         time.sleep(0.05)
 
 
@@ -47,8 +47,8 @@ def test_it_answers_after_serve(stack: LocalStack, tmp_path: Path) -> None:
     assert "Traceback" not in stack.log("web").read_text()
 
 
-def test_letting_in_one_that_has_ended_is_harmless(stack: LocalStack, tmp_path: Path) -> None:
-    """The supervisor tells how it ended; this is not the place for a traceback."""
+def test_serve_after_its_end_raises_nothing(stack: LocalStack, tmp_path: Path) -> None:
+    """`serve` raises nothing: the supervisor reports how the app ended."""
     web_app = WebApp("127.0.0.1", 0, tmp_path / "app.py")
     web_app.start(stack).stop()
     web_app.serve()

@@ -1,4 +1,4 @@
-"""Conversations are believable: when they come, how they are answered, what is thought of them."""
+"""Conversations are realistic: their times, answers and ratings."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from tests.local.demo.reading import ANCHOR, Event, Record, moment, website_id
 
 
 def test_conversations_reach_back_180_days(tables: dict[str, list[Record]]) -> None:
-    """From the first day to the anchor, none of them empty."""
+    """Every day from the first one to the anchor has conversations."""
     days = {moment(row["started_at"]).date() for row in tables["conversation"]}
     assert len(days) == 181
     assert min(days) == (datetime.fromtimestamp(ANCHOR, UTC) - timedelta(days=180)).date()
@@ -35,7 +35,7 @@ def test_conversations_follow_the_day_and_the_week(
     quiet: range,
     weekend_ratio: tuple[float, float],
 ) -> None:
-    """Busy by day and quiet by night on the website's own clock; an office rests at the weekend, a shop hardly."""
+    """Busy by day and quiet by night on the website's own clock; an office has few at weekends, a shop nearly as many."""
     zone = ZoneInfo(next(website.timezone for website in WEBSITES if website.slug == slug))
     key = website_id(history, slug)
     starts = [
@@ -97,7 +97,7 @@ def test_the_ai_is_fast_and_people_keep_hours(history: History, counted: list[Re
 def test_the_paid_shop_gets_better_and_the_leaving_customer_worse(
     history: History, counted: list[Record]
 ) -> None:
-    """Comparisons have something to say: faster here, slower there."""
+    """Comparisons show changes: faster for one customer, slower for the other."""
     anchor = datetime.fromtimestamp(ANCHOR, UTC)
 
     def response(slug: str, first_day: int, last_day: int) -> float:
@@ -114,7 +114,7 @@ def test_the_paid_shop_gets_better_and_the_leaving_customer_worse(
 
 
 def test_ratings_follow_the_wait(counted: list[Record], tables: dict[str, list[Record]]) -> None:
-    """Who waits long is less happy, and sentiment agrees with the rating."""
+    """Long waits give lower ratings, and sentiment agrees with the rating."""
     conversations = {row["id"]: row for row in counted}
     quick: list[int] = []
     slow: list[int] = []
@@ -147,12 +147,12 @@ def test_every_kind_of_row_occurs(tables: dict[str, list[Record]]) -> None:
 
 
 def test_hostile_texts_are_among_them(tables: dict[str, list[Record]], visits: list[Event]) -> None:
-    """What visitors may write and visit, so that escaping is exercised by whoever opens the demo."""
+    """Comments and pages with markup, formulas and control characters occur, so that the demo exercises escaping."""
     written = {row["comment"] for row in tables["feedback"]}
     assert {"<img src=x onerror=alert(1)>", HOSTILE[1]} <= written
     assert any(event["page_url"].endswith(HOSTILE_PAGES[0][0]) for event in visits)
 
 
 def test_a_comment_that_is_chosen_by_a_negative_number_is_none() -> None:
-    """Most people only click a star."""
+    """A negative number gives a rating without a comment."""
     assert comment(5, "delivery", -1, is_german=False) is None

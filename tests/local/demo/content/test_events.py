@@ -1,4 +1,4 @@
-"""Tinybird and Postgres are told one story, by section 6 of the data contract."""
+"""Events of Tinybird agree with rows of Postgres, by section 6 of the data contract."""
 
 from collections.abc import Iterator
 
@@ -21,10 +21,10 @@ def expected_events(row: Record) -> Iterator[tuple[str, str, int]]:
             yield "ai_resolved", str(row["resolved_at"]), took
 
 
-def test_events_and_rows_tell_one_story(
+def test_events_and_rows_agree(
     counted: list[Record], lifecycle: list[Event], tables: dict[str, list[Record]]
 ) -> None:
-    """Every row's events are there with its durations; what else is there are resolutions that did not last."""
+    """Every row has its events with its durations; the only other events are resolutions before a reopening."""
     events = {
         (
             e["conversation_id"],
@@ -57,7 +57,7 @@ def test_events_and_rows_tell_one_story(
         assert kept[key]["resolved_at"] is None or str(kept[key]["resolved_at"]) > instant
 
 
-def test_what_counts_nowhere_never_reaches_tinybird(
+def test_deleted_and_test_rows_are_not_sent_to_tinybird(
     tables: dict[str, list[Record]], lifecycle: list[Event], visits: list[Event]
 ) -> None:
     """Deleted conversations and test visitors are in Postgres alone."""

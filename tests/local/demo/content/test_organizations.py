@@ -1,4 +1,4 @@
-"""Who there is: three plans, six websites, people who may and may not sign in."""
+"""Organizations, plans, websites and people of the demo."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -37,7 +37,7 @@ def test_there_are_six_websites_of_different_size(tables: dict[str, list[Record]
 
 
 def test_people_can_and_cannot_sign_in(tables: dict[str, list[Record]]) -> None:
-    """The demo viewer is verified staff; one person is banned, one is not verified; everybody else is neither."""
+    """The demo viewer is verified staff; one person is banned, one is not verified; all others are neither."""
     users = {row["email"]: row for row in tables["user"]}
     assert users["demo@inbox-analytics.example"]["role"] == "admin"
     assert users["demo@inbox-analytics.example"]["email_verified"] == "t"

@@ -1,4 +1,4 @@
-"""Visitors are believable: where they are, how many at once, for how long they are remembered."""
+"""Visitors are realistic: places, numbers at once, days kept."""
 
 from collections import Counter, defaultdict
 from typing import Final
@@ -55,7 +55,7 @@ def test_some_visitors_are_seen_in_two_places(visits: list[Event]) -> None:
 
 
 def test_the_big_shop_has_dozens_of_visitors_at_once(history: History) -> None:
-    """In five minutes of a day: the globe has something to show, and never a crowd out of proportion."""
+    """The number of visitors within five minutes of the day stays between two bounds."""
     events = events_of(history, "visitor_events", ANCHOR - 300, ANCHOR)
     seen = {(e["website_id"], e["visitor_id"]) for e in events if e["event_type"] == "seen"}
     counts = Counter(website for website, _visitor in seen)
@@ -63,8 +63,8 @@ def test_the_big_shop_has_dozens_of_visitors_at_once(history: History) -> None:
     assert 1 <= counts[website_id(history, "northwind-de")] <= 15
 
 
-def test_visits_of_the_last_days_go_on_and_one_sign_of_life_stands_for_older_ones(history: History) -> None:
-    """Who is here now and for how long is as in life; of last week's readers one heartbeat is enough."""
+def test_recent_visits_have_heartbeats_and_older_ones_have_one(history: History) -> None:
+    """Visits of the last two days last as long as real ones; older readers' visits have one heartbeat."""
     today = ANCHOR // DAY
     for days in history.websites:
         lasting = {day: days.visits(day, "reader").visits.seconds for day in range(today - 10, today + 1)}

@@ -89,7 +89,7 @@ def test_the_token_is_taken_from_the_address_too(server: Server) -> None:
     ],
 )
 def test_each_token_reaches_its_scopes_alone(server: Server, method: str, path: str, roles: set[str]) -> None:
-    """READ, APPEND and admin open what the datafiles declare; the others are told 403."""
+    """READ, APPEND and admin open what the datafiles declare; the others get 403."""
     appends = "events" in path or "append" in path
     body = '{"at": 1, "name": "scope", "secret": "s"}' if appends else None
     for role in ("read", "append", "admin"):

@@ -168,7 +168,7 @@ def test_requests_that_cannot_be_taken_are_refused_as_json(
 
 
 def test_an_unknown_data_source_is_a_404_for_the_admin(server: Server) -> None:
-    """Only the admin is told what exists."""
+    """Only the admin learns that a data source does not exist; other tokens get 403."""
     assert server.send("nothing", "{}", token=TOKENS.admin).status_code == 404
 
 

@@ -222,6 +222,6 @@ def test_only_data_sources_and_their_quarantines_are_truncated(server: Server, s
 
 
 def test_a_condition_is_no_parameter_of_a_truncate(server: Server) -> None:
-    """Who expects a part of the rows to stay is told before any goes."""
+    """A parameter that would keep some rows is refused before any row is removed."""
     answer = server.post("/v0/datasources/readings/truncate", data={"delete_condition": "small = 1"})
     assert answer.status_code == 400

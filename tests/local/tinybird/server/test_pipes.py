@@ -159,7 +159,7 @@ def test_a_megabyte_of_text_is_a_value_too(server: Server) -> None:
     ],
 )
 def test_errors_are_json_and_name_what_is_wrong(server: Server, path: str, status: int, words: str) -> None:
-    """A bad request is told which parameter, format or pipe; no traceback, no path of this machine."""
+    """The error names the parameter, format or pipe; no traceback, no path of this machine."""
     answer = server.client.get(f"/v0/pipes/{path}", headers={"Authorization": f"Bearer {TOKENS.read}"})
     assert answer.status_code == status
     assert words in answer.json()["error"]

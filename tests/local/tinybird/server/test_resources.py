@@ -1,4 +1,4 @@
-"""What is told about pipes, data sources and the workspace: datafiles, ids, chosen fields, tokens, checks of a deployment."""
+"""Answers about pipes, data sources and the workspace: datafiles, ids, chosen fields, tokens, checks of a deployment."""
 
 import tempfile
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_a_datafile_is_the_file_of_the_project(server: Server, path: Path) -> No
 
 @pytest.mark.parametrize("path", ["datasources/readings", "pipes/echo"])
 def test_another_format_of_a_resource_is_refused(server: Server, path: str) -> None:
-    """JSON is never given to who asks for something else."""
+    """An unknown format is refused, not answered with JSON."""
     assert server.get(f"/v0/{path}", TOKENS.admin, format="json").json()["name"] == path.rpartition("/")[2]
     for format_ in ("yaml", "pipe" if "datasources" in path else "datasource"):
         answer = server.get(f"/v0/{path}", TOKENS.admin, format=format_)
@@ -37,7 +37,7 @@ def test_another_format_of_a_resource_is_refused(server: Server, path: str) -> N
 
 
 def test_an_id_stands_for_a_name(server: Server) -> None:
-    """The ids that the lists tell are taken by every address that takes a name."""
+    """Every address that takes a name takes the id from the lists too."""
     source = server.get("/v0/datasources/readings", TOKENS.admin).json()["id"]
     pipe = server.get("/v0/pipes/echo").json()["id"]
     assert server.send(source, [{"at": 1, "name": "by-id"}]).json()["successful_rows"] == 1
@@ -69,7 +69,7 @@ def test_an_id_opens_no_more_than_the_name(server: Server) -> None:
     assert server.get("/v0/sql?q=SELECT%201%20FROM%20t_nothing").status_code == 400
 
 
-def test_attrs_narrow_what_is_told(server: Server) -> None:
+def test_attrs_choose_the_fields(server: Server) -> None:
     """Only what is named, and what published clients need besides; `node_attrs` the same for nodes."""
     [pipe] = [
         each
@@ -134,7 +134,7 @@ def _project() -> dict[str, str]:
 
 
 def test_a_check_of_the_running_datafiles_finds_no_change(server: Server) -> None:
-    """The answer says what was not looked at."""
+    """The answer says what was not checked."""
     answer = _check(server, _project()).json()
     assert (answer["result"], answer["deployment"]["errors"]) == ("no_changes", [])
     [feedback] = answer["deployment"]["feedback"]
@@ -199,7 +199,7 @@ def test_a_check_names_what_would_change_and_changes_nothing(server: Server) -> 
     ],
 )
 def test_a_check_says_what_is_wrong_with_which_file(server: Server, name: str, text: str, words: str) -> None:
-    """As the start of the server would, but all of it, and without a path of this machine."""
+    """It lists all errors that the start of the server would find, without a path of this machine."""
     checked = _check(server, {**_project(), name: text}).json()
     assert checked["result"] == "failed"
     [error] = checked["deployment"]["errors"]
@@ -209,7 +209,7 @@ def test_a_check_says_what_is_wrong_with_which_file(server: Server, name: str, t
 
 
 def test_every_broken_file_is_named(server: Server) -> None:
-    """Not only the first."""
+    """Every broken file is listed, not only the first."""
     checked = _check(server, {**_project(), "a.pipe": "NODE", "b.datasource": "SCHEMA"}).json()
     assert [error["filename"] for error in checked["deployment"]["errors"]] == ["a.pipe", "b.datasource"]
 
@@ -242,7 +242,7 @@ def test_a_deployment_is_refused_by_name_and_the_running_one_is_listed(server: S
 def test_a_web_page_may_use_the_server_only_where_its_origin_was_named(
     server: Server, tmp_path: Path
 ) -> None:
-    """A browser asks first; without the option no page is let in, with it the named one alone, token and all."""
+    """Without the option a preflight is refused; with it only the named origin is allowed, and needs a token."""
     page = "http://localhost:3000"
     asks = {
         "Origin": page,

@@ -1,4 +1,4 @@
-"""`/v0/sql` over a real socket: SELECT over what the token may read, and not one thing more."""
+"""`/v0/sql` over a real socket: SELECT over what the token may read, and nothing else."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Writing what several requests sent: each row once, and each sender told what became of its rows."""
+"""Writes the rows of several requests: each row once, and each sender gets its counts."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ REFUSED = b'{"at": 1}\n'
 
 
 class _Tables:
-    """Stands for ClickHouse: keeps what is inserted, fails as it is told to."""
+    """A double of ClickHouse: keeps inserted rows, fails where a test says so."""
 
     def __init__(self) -> None:
         self.lines: Counter[str] = Counter()
@@ -54,8 +54,8 @@ def _append(tables: _Tables, *bodies: bytes) -> list[Counts | BaseException | No
     return [wait.exception() or wait.result() for wait in waits]
 
 
-def test_rows_beside_a_refusal_that_cannot_be_kept_are_stored_by_no_means_twice(tables: _Tables) -> None:
-    """When the quarantine fails its sender is told, and may send again: nothing of it is stored yet."""
+def test_rows_are_stored_once_when_the_quarantine_fails(tables: _Tables) -> None:
+    """When the quarantine fails, the sender gets an error and may send again: none of its rows is stored yet."""
     tables.failures["readings_quarantine"] = QueryError("disk full", 243)
     [failed, whole] = _append(tables, GOOD + REFUSED, GOOD * 2)
     assert isinstance(failed, QueryError)
@@ -65,7 +65,7 @@ def test_rows_beside_a_refusal_that_cannot_be_kept_are_stored_by_no_means_twice(
 
 @pytest.mark.parametrize("error", [QueryError("disk full", 243), DirectoryUnusable("gone"), MemoryError()])
 def test_a_failure_to_write_reaches_every_sender(tables: _Tables, error: Exception) -> None:
-    """Nobody is told that rows are stored when they are not, and nobody waits for ever."""
+    """Every sender gets the error; none gets a success, and none waits for ever."""
     tables.failures["readings"] = error
     assert _append(tables, GOOD, GOOD + REFUSED) == [error, error]
     assert tables.lines["readings"] == 0

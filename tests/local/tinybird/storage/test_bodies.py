@@ -1,4 +1,4 @@
-"""Reading the body of an events request: which shapes hold rows, and how much one request may hold."""
+"""Reads the body of an events request: the JSON forms that hold rows, and the limits."""
 
 import pytest
 

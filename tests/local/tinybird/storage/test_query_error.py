@@ -1,4 +1,4 @@
-"""Whose fault an error of ClickHouse is, and what of it a client may see."""
+"""Errors of ClickHouse: the client's or the server's fault, and the text a client may see."""
 
 import logging
 

@@ -78,7 +78,7 @@ def test_a_line_of_csv_is_the_event_that_json_would_be(body: str, event: dict[st
 
 
 def test_another_delimiter() -> None:
-    """What stands between fields is the sender's to say."""
+    """The sender may choose the delimiter."""
     assert _csv("name;id\na,b;5\n", ";") == [{"name": "a,b", "id": 5}]
 
 
@@ -118,7 +118,7 @@ def test_rows_of_csv_are_judged_as_events_are() -> None:
     ],
 )
 def test_a_file_that_is_no_csv_of_the_data_source_is_refused_whole(body: bytes, words: str) -> None:
-    """The reason says what to mend."""
+    """The reason says what to correct."""
     with pytest.raises(InvalidBody, match=words):
         _csv(body)
 
@@ -135,7 +135,7 @@ def test_a_first_line_with_one_bad_value_is_still_a_row() -> None:
 
 
 def test_more_rows_or_fields_than_a_request_may_hold_are_refused() -> None:
-    """As for JSON."""
+    """The limits of JSON bodies hold for CSV."""
     assert len(_csv("id\n" + "1\n" * MOST_ROWS)) == MOST_ROWS
     with pytest.raises(TooManyRows):
         _csv("id\n" + "1\n" * (MOST_ROWS + 1))
