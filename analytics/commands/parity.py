@@ -94,7 +94,7 @@ def _lines(report: Report) -> list[str]:
         ]
         lines.append(f"  {'':<26}{'Tinybird':>14}{'Postgres':>14}{'difference':>14}")
         for each in period.compared:
-            unit = each.kpi.unit
+            unit = each.quantity.unit
             values = "".join(
                 f"{_text(value, unit, is_signed=is_signed):>14}"
                 for value, is_signed in (
@@ -103,7 +103,7 @@ def _lines(report: Report) -> list[str]:
                     (each.difference, True),
                 )
             )
-            lines.append(f"  {each.kpi.name:<26}{values}  {_VERDICTS[each.verdict]}")
+            lines.append(f"  {each.quantity.name:<26}{values}  {_VERDICTS[each.verdict]}")
             if each.note:
                 lines.append(f"  {'':<26}  {each.note}")
         lines.append("")
@@ -127,9 +127,9 @@ def _cause_lines(period: PeriodReport) -> list[str]:
         if each.verdict != "differs":
             continue
         if not each.causes and not each.note:
-            unexplained.append(each.kpi.name)
+            unexplained.append(each.quantity.name)
         for cause in each.causes:
-            moved.setdefault((cause.text, cause.count, cause.examples), []).append(each.kpi.name)
+            moved.setdefault((cause.text, cause.count, cause.examples), []).append(each.quantity.name)
     lines = [
         f"  {count:,} × {text}\n      moves {', '.join(names)}; such as {', '.join(examples)}"
         for (text, count, examples), names in moved.items()
@@ -168,8 +168,8 @@ def _as_json(report: Report, range_: str, timezone: str) -> dict[str, object]:
 
 def _kpi_json(each: Compared) -> dict[str, object]:
     return {
-        "kpi": each.kpi.name,
-        "unit": each.kpi.unit,
+        "kpi": each.quantity.name,
+        "unit": each.quantity.unit,
         "tinybird": each.tinybird,
         "postgres": each.postgres,
         "difference": each.difference,

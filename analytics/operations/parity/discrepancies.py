@@ -12,23 +12,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from analytics import sources
-from analytics.ingest.events import EARLIEST, LATEST, ConversationEventType, utc_text
+from analytics.ingest.events import EARLIEST, LATEST, utc_text
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import Website
+from analytics.kpis.declarations import EVENT_TYPES, Event
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.postgres_kpis import Known
-from analytics.operations.parity.tolerance import SAME_RATIO, Cause, Kind, causes
+from analytics.operations.parity.tolerance import SAME_RATIO, Cause, causes
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 
-EVENT_TYPES: Final[dict[Kind, tuple[ConversationEventType, ...]]] = {
-    "started": ("conversation_started",),
-    "responded": ("first_response",),
-    "resolved": ("conversation_resolved", "ai_resolved"),
-    "ai_resolved": ("ai_resolved",),
-    "escalated": ("escalated",),
-    "feedback": ("feedback_submitted",),
-}
 AI_CREDIT_SECONDS: Final = 60.0
 """The AI keeps a resolution whose newest `conversation_resolved` is at most this much newer than its `ai_resolved`."""
 
@@ -95,10 +88,10 @@ class Discrepancies:
         self._website = website
         self._span = date_from, date_to
         self._now = now
-        self._in_tinybird: dict[Kind, dict[str, Stored]] | None = None
-        self._found: dict[Kind, tuple[Cause, ...]] = {}
+        self._in_tinybird: dict[Event, dict[str, Stored]] | None = None
+        self._found: dict[Event, tuple[Cause, ...]] = {}
 
-    def causes(self, kind: Kind) -> tuple[Cause, ...]:
+    def causes(self, kind: Event) -> tuple[Cause, ...]:
         """Why conversations of a kind are counted, or timed, differently; empty when no row differs.
 
         Raises:
@@ -131,7 +124,7 @@ class Discrepancies:
                     counted["deleted visitor, seen in the last 24 hours"].append(visitor_id)
         return causes(counted)
 
-    def _looked_for(self, kind: Kind) -> tuple[Cause, ...]:
+    def _looked_for(self, kind: Event) -> tuple[Cause, ...]:
         stored = self._tinybird_rows()[kind]
         counted = product.durations(self._postgres, self._website, kind, *self._span)
         only_stored = sorted(stored.keys() - counted.keys())
@@ -151,7 +144,7 @@ class Discrepancies:
                 found[again if event.times > 1 else "another duration is stored"].append(conversation_id)
         return causes(found)
 
-    def _tinybird_rows(self) -> dict[Kind, dict[str, Stored]]:
+    def _tinybird_rows(self) -> dict[Event, dict[str, Stored]]:
         if self._in_tinybird is None:
             self._in_tinybird = _by_kind(self._events(*self._span, None))
         return self._in_tinybird
@@ -166,13 +159,13 @@ class Discrepancies:
             by_type[event_type].append((conversation_id, at, seconds))
         return by_type
 
-    def _reasons_only_stored(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
+    def _reasons_only_stored(self, kind: Event, ids: Sequence[str]) -> Callable[[str], str]:
         known: dict[str, Known] = {}
         for some in _chunks(ids):
             known |= product.known(self._postgres, self._website, some)
         return lambda conversation_id: why_only_stored(kind, known.get(conversation_id), self._now)
 
-    def _reasons_only_counted(self, kind: Kind, ids: Sequence[str]) -> Callable[[str], str]:
+    def _reasons_only_counted(self, kind: Event, ids: Sequence[str]) -> Callable[[str], str]:
         anywhere: set[str] = set()
         by_ai: set[str] = set()
         known: dict[str, Known] = {}
@@ -192,7 +185,7 @@ class Discrepancies:
         )
 
 
-def why_only_stored(kind: Kind, known: Known | None, now: float) -> str:
+def why_only_stored(kind: Event, known: Known | None, now: float) -> str:
     """Why Tinybird counts a conversation and Postgres does not.
 
     Args:
@@ -227,7 +220,7 @@ def why_only_stored(kind: Kind, known: Known | None, now: float) -> str:
 
 
 def why_only_counted(
-    kind: Kind,
+    kind: Event,
     known: Known | None,
     now: float,
     *,
@@ -274,8 +267,8 @@ def why_only_counted(
     return "stored in Tinybird at another time" if is_anywhere else "never sent to Tinybird"
 
 
-def _instant(kind: Kind, known: Known) -> float | None:
-    at: Mapping[Kind, float | None] = {
+def _instant(kind: Event, known: Known) -> float | None:
+    at: Mapping[Event, float | None] = {
         "started": known.started,
         "responded": known.responded,
         "resolved": known.resolved,
@@ -286,7 +279,7 @@ def _instant(kind: Kind, known: Known) -> float | None:
     return at[kind]
 
 
-def _by_kind(events: _Events) -> dict[Kind, dict[str, Stored]]:
+def _by_kind(events: _Events) -> dict[Event, dict[str, Stored]]:
     """What counts of each kind, as the pipes decide it; `ai_resolved` are the resolutions that the AI is credited for."""
     found = {
         kind: _counted(kind, [row for type_ in types for row in events[type_]])
@@ -301,7 +294,7 @@ def _by_kind(events: _Events) -> dict[Kind, dict[str, Stored]]:
     return found
 
 
-def _counted(kind: Kind, rows: Sequence[tuple[str, float, float]]) -> dict[str, Stored]:
+def _counted(kind: Event, rows: Sequence[tuple[str, float, float]]) -> dict[str, Stored]:
     """One event per conversation, as the pipes choose it: the earliest response, the last resolution."""
     instants: dict[str, set[float]] = defaultdict(set)
     chosen: dict[str, tuple[float, float]] = {}

@@ -12,12 +12,13 @@ import pandas as pd
 from analytics import sources
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import Website
-from analytics.kpis.intervals import Interval
+from analytics.kpis.declarations import EVENT_TYPES, KPIS, PeriodFigures
+from analytics.kpis.metrics import estimate_of
 from analytics.kpis.satisfaction import Scores, satisfaction_index
 from analytics.kpis.totals import ConversationTotals
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.discrepancies import Discrepancies
-from analytics.operations.parity.tolerance import KINDS, KPIS, Cause, Compared, Kpi, is_within, verdict
+from analytics.operations.parity.tolerance import QUANTITIES, Cause, Compared, is_within, verdict
 from analytics.readings import Answer
 from analytics.scope.comparison import shifted_period
 from analytics.scope.periods import Period
@@ -40,7 +41,7 @@ class PeriodReport:
         name: Which.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
-        compared: One for each of `comparison.KPIS`, in order.
+        compared: One for each of `tolerance.QUANTITIES`, in order.
     """
 
     name: PeriodName
@@ -72,7 +73,7 @@ class Report:
 
     @property
     def is_within(self) -> bool:
-        """Whether no KPI of either period differs by more than the tolerance."""
+        """Whether no quantity of either period differs by more than the tolerance."""
         return all(is_within(period.compared) for period in self.periods)
 
 
@@ -86,7 +87,7 @@ def parity(
     purged_at: datetime | None = None,
     removed: Container[str] = (),
 ) -> Report:
-    """Both sides of every KPI, for a period cut at now and for the one before it.
+    """Compare both sides of every KPI, for a period cut at now and for the one before it.
 
     Args:
         tinybird: One side.
@@ -94,7 +95,7 @@ def parity(
         website: Whose numbers.
         period: Which; nothing after `now` is compared, because it is still coming in.
         now: The moment, aware.
-        tolerance: 0..1, as `comparison.verdict` takes it.
+        tolerance: 0..1, as `tolerance.verdict` takes it.
         purged_at: When the website's rows were last purged from Tinybird, as far as receipts tell; None for never.
         removed: Conversations whose rows a sync has removed, as far as receipts tell.
 
@@ -114,30 +115,31 @@ def parity(
         purged = None if purged_at is None else purged_at.timestamp()
         search = Discrepancies(tinybird, postgres, website, date_from, date_to, clock, purged, removed)
         theirs = product.numbers(postgres, website, date_from, date_to)
-        ours = _pipe_values(total, *_scores(rated, name))
-        postgres_values = theirs.values | _index(theirs)
-        events = max(sum(side[kind] or 0 for kind in KINDS) for side in (ours, postgres_values))
+        ours = _values(total, *_scores(rated, name))
+        postgres_values = _values(theirs.totals, theirs.rating, theirs.sentiment)
+        events = max(sum(side[event] or 0 for event in EVENT_TYPES) for side in (ours, postgres_values))
         compared = []
-        for kpi in KPIS:
-            if kpi.name == "unique_visitors":
+        for quantity in QUANTITIES:
+            if quantity.name == "unique_visitors":
                 compared.append(_visitors(tinybird, postgres, website, span, now, tolerance, search))
                 continue
-            one, other = ours[kpi.name], postgres_values[kpi.name]
-            found = verdict(kpi, one, other, tolerance)
+            one, other = ours[quantity.name], postgres_values[quantity.name]
+            found = verdict(quantity, one, other, tolerance)
             reasons: dict[Cause, None] = {}
             note = ""
-            if found == "differs" and kpi.kinds and events > MOST_SEARCHED:
+            if found == "differs" and quantity.events and events > MOST_SEARCHED:
                 note = f"no row was looked at: more than {MOST_SEARCHED:,} events; choose a shorter range"
             elif found == "differs":
-                reasons = dict.fromkeys(cause for kind in kpi.kinds for cause in search.causes(kind))
-            compared.append(Compared(kpi, one, other, found, tuple(reasons), note))
+                reasons = dict.fromkeys(cause for event in quantity.events for cause in search.causes(event))
+            compared.append(Compared(quantity, one, other, found, tuple(reasons), note))
         reports.append(
             PeriodReport("current" if name == "current" else "previous", date_from, date_to, tuple(compared))
         )
     return Report(website, tolerance, tuple(reports))
 
 
-def _pipe_values(totals: ConversationTotals, rating: Scores, sentiment: Scores) -> dict[str, float | None]:
+def _values(totals: ConversationTotals, rating: Scores, sentiment: Scores) -> dict[str, float | None]:
+    """Every quantity but visitors, by its name, from what one side says."""
     index = satisfaction_index(
         rating=rating,
         sentiment=sentiment,
@@ -147,33 +149,11 @@ def _pipe_values(totals: ConversationTotals, rating: Scores, sentiment: Scores) 
         resolved=totals.resolved,
         started=totals.started,
     )
-    values: dict[str, float | None] = {
-        kpi.name: getattr(totals, kpi.name) for kpi in KPIS if hasattr(totals, kpi.name)
-    }
-    return values | {
-        "rating_score": rating.mean,
-        "sentiment_score": sentiment.mean,
-        "satisfaction_index": index.score,
-    }
-
-
-def _index(numbers: product.Numbers) -> dict[str, float | None]:
-    values = numbers.values
-    median = values["median_response_seconds"]
-    index = satisfaction_index(
-        rating=numbers.rating,
-        sentiment=numbers.sentiment,
-        median_response_seconds=median,
-        median_response_interval=None if median is None else Interval(median, median),
-        responded=int(values["responded"] or 0),
-        resolved=int(values["resolved"] or 0),
-        started=int(values["started"] or 0),
-    )
-    return {
-        "rating_score": numbers.rating.mean,
-        "sentiment_score": numbers.sentiment.mean,
-        "satisfaction_index": index.score,
-    }
+    figures = PeriodFigures(totals, index)
+    scores = {"rating_score": rating.mean, "sentiment_score": sentiment.mean}
+    kpis = {kpi.column: estimate_of(kpi.measure(figures)).value for kpi in KPIS.values()}
+    counted = {each.name for each in QUANTITIES} - {*scores, *kpis}
+    return {name: getattr(totals, name) for name in counted} | scores | kpis
 
 
 def _scores(rated: Answer[pd.DataFrame], period: str) -> tuple[Scores, Scores]:
@@ -198,9 +178,9 @@ def _visitors(
     tolerance: float,
     search: Discrepancies,
 ) -> Compared:
-    kpi = Kpi("unique_visitors", "count")
+    (quantity,) = [each for each in QUANTITIES if each.name == "unique_visitors"]
     if span.is_empty:  # the first second of a day
-        return Compared(kpi, None, None, "one-sided", note="the period has only just begun")
+        return Compared(quantity, None, None, "one-sided", note="the period has only just begun")
     kept_from = now.astimezone(UTC).replace(microsecond=0) - timedelta(days=VISITOR_TTL_DAYS)
     start, notes = span.start, []
     if start < kept_from:
@@ -210,7 +190,7 @@ def _visitors(
         )
     if start >= span.end:
         return Compared(
-            kpi, None, None, "one-sided", note="visitor TTL: all visits of the period have expired"
+            quantity, None, None, "one-sided", note="visitor TTL: all visits of the period have expired"
         )
     date_from, date_to = Period(start, span.end, span.timezone).utc_bounds()
     seen = sources.unique_visitors(
@@ -220,8 +200,8 @@ def _visitors(
         notes.append(
             "Postgres keeps each visitor's newest visit alone, and cannot tell for a period that is over"
         )
-        return Compared(kpi, float(seen), None, "one-sided", note="; ".join(notes))
+        return Compared(quantity, float(seen), None, "one-sided", note="; ".join(notes))
     counted = product.visitors_seen(postgres, website, date_from, date_to)
-    found = verdict(kpi, float(seen), float(counted), tolerance)
+    found = verdict(quantity, float(seen), float(counted), tolerance)
     causes = search.visitor_causes() if found == "differs" else ()
-    return Compared(kpi, float(seen), float(counted), found, causes, "; ".join(notes))
+    return Compared(quantity, float(seen), float(counted), found, causes, "; ".join(notes))

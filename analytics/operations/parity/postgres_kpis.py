@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from analytics.ingest.history.reader import Website
+from analytics.kpis.declarations import Event
 from analytics.kpis.satisfaction import Scores
-from analytics.operations.parity.tolerance import Kind
+from analytics.kpis.totals import ConversationTotals
 from analytics.transports.postgres import Parameter, Postgres
 
 _SPAN: Final = "CAST(:date_from AS timestamp) AT TIME ZONE 'UTC' AS starts, CAST(:date_to AS timestamp) AT TIME ZONE 'UTC' AS ends"
@@ -87,7 +88,7 @@ JOIN visitor ON visitor.website_id = :website_id AND visitor.organization_id = :
 WHERE last_seen_at >= starts AND created_at < ends
 """  # noqa: S608  # constants
 
-_ROWS: Final[dict[Kind, str]] = {
+_ROWS: Final[dict[Event, str]] = {
     "started": "SELECT id, CAST(0 AS double precision) FROM counted WHERE is_started",
     "responded": "SELECT id, CAST(response_seconds AS double precision) FROM counted WHERE is_responded",
     "resolved": "SELECT id, CAST(resolution_seconds AS double precision) FROM counted WHERE is_resolved",
@@ -128,12 +129,13 @@ class Numbers:
     """What Postgres says of one period.
 
     Attributes:
-        values: By the KPI's name; None for a quantile of nothing, and for p90 below 10 values, as in the pipes.
+        totals: Counts and times, without intervals: a quantile of nothing is None, and p90 below 10 values, as in the
+            pipes.
         rating: Scores of the ratings given.
         sentiment: Scores of the rated conversations started.
     """
 
-    values: dict[str, float | None]
+    totals: ConversationTotals
     rating: Scores
     sentiment: Scores
 
@@ -175,7 +177,7 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     (row,) = _rows(postgres, "parity_kpis", _KPIS, website, date_from=date_from, date_to=date_to)
-    names = (
+    counts = (
         *("started", "responded", "resolved", "ai_resolved", "escalated", "feedback"),
         *("started_responded", "started_resolved", "started_ai_resolved"),
     )
@@ -183,11 +185,10 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
         *("median_response_seconds", "p90_response_seconds", "mean_response_seconds"),
         *("median_resolution_seconds", "p90_resolution_seconds", "mean_resolution_seconds"),
     )
-    values: dict[str, float | None] = dict(zip((*names, *durations), row[:15], strict=True))
-    values["ai_handled_ratio"] = (
-        (values["ai_resolved"] or 0) / values["resolved"] if values["resolved"] else None
-    )
-    return Numbers(values, _scores(row[15:18]), _scores(row[18:21]))
+    values: dict[str, Any] = dict(zip((*counts, *durations), row[:15], strict=True))
+    ratio = values["ai_resolved"] / values["resolved"] if values["resolved"] else None
+    totals = ConversationTotals(**values, ai_handled_ratio=ratio)
+    return Numbers(totals, _scores(row[15:18]), _scores(row[18:21]))
 
 
 def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to: str) -> int:
@@ -205,7 +206,7 @@ def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to:
 
 
 def durations(
-    postgres: Postgres, website: Website, kind: Kind, date_from: str, date_to: str
+    postgres: Postgres, website: Website, kind: Event, date_from: str, date_to: str
 ) -> dict[str, float | None]:
     """The conversations that Postgres counts for a kind, with their seconds.
 

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from analytics.kpis.declarations import EVENT_TYPES, KPIS, Event, Kind
+
 Unit = Literal["count", "seconds", "ratio", "points"]
-Kind = Literal["started", "responded", "resolved", "ai_resolved", "escalated", "feedback"]
 Verdict = Literal["equal", "within", "differs", "one-sided"]
 
-KINDS: Final[tuple[Kind, ...]] = ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
+UNITS: Final[dict[Kind, Unit]] = {
+    "duration": "seconds",
+    "ratio": "ratio",
+    "score": "points",
+    "count": "count",
+}
 
 SAME_RATIO: Final = 1e-6
 """Tinybird keeps durations as Float32, which has seven digits: anything nearer is the same."""
@@ -19,37 +25,34 @@ DEFAULT_TOLERANCE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Kpi:
+class Quantity:
     """A number that both sides know.
 
     Attributes:
         name: As the pipes call it.
         unit: Of its values.
-        kinds: The events it is made of; empty when it is not made of conversation events.
+        events: The conversation events that it is made of; empty when it is made of none.
     """
 
     name: str
     unit: Unit
-    kinds: tuple[Kind, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
-KPIS: Final[tuple[Kpi, ...]] = (
-    *(Kpi(kind, "count", (kind,)) for kind in KINDS),
-    Kpi("started_responded", "count", ("started", "responded")),
-    Kpi("started_resolved", "count", ("started", "responded", "resolved")),
-    Kpi("started_ai_resolved", "count", ("started", "responded", "ai_resolved")),
-    Kpi("median_response_seconds", "seconds", ("responded",)),
-    Kpi("p90_response_seconds", "seconds", ("responded",)),
-    Kpi("mean_response_seconds", "seconds", ("responded",)),
-    Kpi("median_resolution_seconds", "seconds", ("resolved",)),
-    Kpi("p90_resolution_seconds", "seconds", ("resolved",)),
-    Kpi("mean_resolution_seconds", "seconds", ("resolved",)),
-    Kpi("ai_handled_ratio", "ratio", ("resolved", "ai_resolved")),
-    Kpi("rating_score", "points"),
-    Kpi("sentiment_score", "points"),
-    Kpi("satisfaction_index", "points", ("started", "responded", "resolved")),
-    Kpi("unique_visitors", "count"),
+QUANTITIES: Final[tuple[Quantity, ...]] = (
+    *(Quantity(event, "count", (event,)) for event in EVENT_TYPES),
+    Quantity("started_responded", "count", ("started", "responded")),
+    Quantity("started_resolved", "count", ("started", "responded", "resolved")),
+    Quantity("started_ai_resolved", "count", ("started", "responded", "ai_resolved")),
+    Quantity("p90_response_seconds", "seconds", ("responded",)),
+    Quantity("mean_response_seconds", "seconds", ("responded",)),
+    Quantity("p90_resolution_seconds", "seconds", ("resolved",)),
+    Quantity("mean_resolution_seconds", "seconds", ("resolved",)),
+    Quantity("rating_score", "points"),
+    Quantity("sentiment_score", "points"),
+    *(Quantity(kpi.column, UNITS[kpi.kind], kpi.events) for kpi in KPIS.values()),
 )
+"""Every KPI, and the counts and readings behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One KPI of one period.
+    """One quantity of one period.
 
     Attributes:
-        kpi: Which.
+        quantity: Which.
         tinybird: What the pipes say; None when there is nothing to say (a median of nothing).
         postgres: What Postgres says; None likewise, or when Postgres cannot know.
         verdict: `one-sided` when one of the two cannot be known; it counts as neither within nor outside.
@@ -81,7 +84,7 @@ class Compared:
         note: What limits the comparison; empty when nothing does.
     """
 
-    kpi: Kpi
+    quantity: Quantity
     tinybird: float | None
     postgres: float | None
     verdict: Verdict
@@ -94,31 +97,31 @@ class Compared:
         return None if self.tinybird is None or self.postgres is None else self.tinybird - self.postgres
 
 
-def verdict(kpi: Kpi, tinybird: float | None, postgres: float | None, tolerance: float) -> Verdict:
-    """How two values of a KPI stand to each other.
+def verdict(quantity: Quantity, tinybird: float | None, postgres: float | None, tolerance: float) -> Verdict:
+    """Judge how far two values of a quantity are apart.
 
     Args:
-        kpi: Whose unit decides: counts and seconds are compared relative to the larger value, ratios by their
+        quantity: Whose unit decides: counts and seconds are compared relative to the larger value, ratios by their
             difference, points by their difference out of 100.
         tinybird: None means no value.
         postgres: None means no value; two of them are equal, one alone differs.
         tolerance: 0..1, inclusive.
 
-    >>> count, rate = Kpi("started", "count"), Kpi("ai_handled_ratio", "ratio")
-    >>> verdict(count, 99.0, 100.0, 0.01), verdict(count, 98.0, 100.0, 0.01), verdict(rate, 0.51, 0.505, 0.01)
+    >>> count, ratio = Quantity("started", "count"), Quantity("ai_handled_ratio", "ratio")
+    >>> verdict(count, 99.0, 100.0, 0.01), verdict(count, 98.0, 100.0, 0.01), verdict(ratio, 0.51, 0.505, 0.01)
     ('within', 'differs', 'within')
     """
     if tinybird is None or postgres is None:
         return "equal" if tinybird is postgres else "differs"
     apart = abs(tinybird - postgres)
-    scale = {"ratio": 1.0, "points": 100.0}.get(kpi.unit, max(abs(tinybird), abs(postgres)))
+    scale = {"ratio": 1.0, "points": 100.0}.get(quantity.unit, max(abs(tinybird), abs(postgres)))
     if apart <= SAME_RATIO * scale:
         return "equal"
     return "within" if apart <= tolerance * scale * (1 + 1e-9) else "differs"
 
 
 def is_within(compared: Sequence[Compared]) -> bool:
-    """Whether no KPI differs by more than the tolerance."""
+    """Whether no quantity differs by more than the tolerance."""
     return all(each.verdict != "differs" for each in compared)
 
 

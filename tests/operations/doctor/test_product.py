@@ -2,10 +2,10 @@
 
 from analytics import sources
 from analytics.ingest.history import reader as history
+from analytics.kpis.declarations import EVENT_TYPES
 from analytics.operations.doctor import flow
 from analytics.operations.doctor import product as examined
 from analytics.operations.parity import postgres_kpis as queries
-from analytics.operations.parity.tolerance import KINDS
 from analytics.operations.purge import database
 from analytics.transports.postgres import Postgres
 from tests.conftest import ROOT, LocalStack
@@ -106,7 +106,7 @@ def test_the_expected_columns_are_all_that_is_read(local_stack: LocalStack, prod
             list(history.told(postgres, website, name, history.START))
         queries.numbers(postgres, website, *span)
         queries.visitors_seen(postgres, website, *span)
-        for kind in KINDS:
+        for kind in EVENT_TYPES:
             queries.durations(postgres, website, kind, *span)
         queries.known(postgres, website, ["c"])
         queries.known_visitors(postgres, website, ["v"])

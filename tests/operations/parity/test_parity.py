@@ -72,7 +72,7 @@ def compare(history: History) -> Iterator[Callable[..., Report]]:
 
 def current(report: Report) -> dict[str, Compared]:
     """The current period by KPI."""
-    return {each.kpi.name: each for each in report.periods[0].compared}
+    return {each.quantity.name: each for each in report.periods[0].compared}
 
 
 def texts(compared: Compared) -> dict[str, int]:
@@ -113,7 +113,7 @@ def test_what_was_moved_is_the_same_to_the_last_digit(compare: Callable[..., Rep
     assert values["median_response_seconds"] == pytest.approx(5 + 9.5 * 7.25)
     assert values["p90_response_seconds"] == pytest.approx(5 + 17.1 * 7.25)
     assert values["rating_score"] == pytest.approx((0 + 25 + 50 + 75) / 4)
-    previous = {each.kpi.name: each.tinybird for each in report.periods[1].compared}
+    previous = {each.quantity.name: each.tinybird for each in report.periods[1].compared}
     assert (previous["started"], previous["resolved"], previous["median_resolution_seconds"]) == (3, 0, None)
 
 
@@ -338,7 +338,7 @@ def test_visitors_are_compared_and_the_odd_ones_named(
 
 def test_what_postgres_cannot_know_of_visitors_is_said(compare: Callable[..., Report]) -> None:
     """It keeps the newest visit alone, so the period before has one side, and that is no failure."""
-    before = {each.kpi.name: each for each in compare().periods[1].compared}["unique_visitors"]
+    before = {each.quantity.name: each for each in compare().periods[1].compared}["unique_visitors"]
     assert (before.verdict, before.postgres) == ("one-sided", None)
     assert "newest visit" in before.note
 

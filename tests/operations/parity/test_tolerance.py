@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.operations.parity.tolerance import (
-    KPIS,
+    QUANTITIES,
     Cause,
     Compared,
-    Kpi,
+    Quantity,
     Unit,
     Verdict,
     causes,
@@ -43,20 +43,20 @@ def test_the_unit_decides_how_far_apart_is_too_far(
     unit: Unit, tinybird: float | None, postgres: float | None, expected: Verdict
 ) -> None:
     """Counts and seconds relative to the larger, rates and points by their difference, at 1 %."""
-    assert verdict(Kpi("x", unit), tinybird, postgres, 0.01) == expected
+    assert verdict(Quantity("x", unit), tinybird, postgres, 0.01) == expected
 
 
 @given(one=finite, other=finite, tolerance=st.floats(0, 1))
 def test_the_sides_can_be_swapped(one: float, other: float, tolerance: float) -> None:
     """No side is the right one."""
-    kpi = Kpi("x", "count")
+    kpi = Quantity("x", "count")
     assert verdict(kpi, one, other, tolerance) == verdict(kpi, other, one, tolerance)
     assert verdict(kpi, one, one, tolerance) == "equal"
 
 
 def test_one_number_outside_is_enough() -> None:
     """A number that cannot be compared is neither within nor outside."""
-    kpi = Kpi("x", "count")
+    kpi = Quantity("x", "count")
     fine = [Compared(kpi, 1, 1, "equal"), Compared(kpi, 1, 1, "within"), Compared(kpi, 1, None, "one-sided")]
     assert is_within(fine)
     assert not is_within([*fine, Compared(kpi, 1, 2, "differs")])
@@ -71,5 +71,5 @@ def test_causes_are_ordered_by_how_often_they_were_found() -> None:
 
 def test_every_kpi_has_a_name_of_its_own() -> None:
     """A table with two rows of one name could not be read."""
-    names = [kpi.name for kpi in KPIS]
+    names = [each.name for each in QUANTITIES]
     assert len(set(names)) == len(names)
