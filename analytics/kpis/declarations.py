@@ -16,7 +16,7 @@ from analytics.kpis.totals import ConversationTotals
 from analytics.kpis.verdicts import Direction, Estimate, Unit
 
 KpiKey = Literal[
-    "median_response", "median_resolution", "ai_handled", "satisfaction_index", "unique_visitors"
+    "median_response", "median_resolution", "ai_handled", "satisfaction_index", "unique_visitors", "escalated"
 ]
 Kind = Literal["duration", "ratio", "score", "count"]
 """What a value is: seconds, 0..1, 0..100, or a number of things. It decides how the value is written and compared."""
@@ -167,6 +167,13 @@ def _unique_visitors(figures: PeriodFigures) -> ArrivalCount | None:
     return figures.visitors
 
 
+def _escalated(figures: PeriodFigures) -> Estimate:
+    """The ratio is at most 1: one that started before the period may be escalated in it."""
+    started = figures.conversations.started
+    escalated = min(figures.conversations.escalated, started)
+    return Estimate(escalated / started if started else None, started, wilson(escalated, started))
+
+
 KPIS: Final[dict[KpiKey, KpiDeclaration]] = {
     kpi.key: kpi
     for kpi in (
@@ -246,6 +253,23 @@ KPIS: Final[dict[KpiKey, KpiDeclaration]] = {
             nothing="No visitor data",
             sources=("visitors",),
             measure=_unique_visitors,
+        ),
+        KpiDeclaration(
+            key="escalated",
+            title="Escalated to people",
+            label="Escalated",
+            definition="The share of started conversations that were handed to people. It counts conversations escalated "
+            "in the period, also those that started before it, up to as many as started.",
+            kind="ratio",
+            direction="lower",
+            column="escalated_ratio",
+            n_of="started conversations",
+            n_column="started",
+            nothing="No conversations started",
+            sources=("conversations",),
+            measure=_escalated,
+            events=("started", "escalated"),
+            is_on_overview=False,
         ),
     )
 }

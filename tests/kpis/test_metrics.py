@@ -208,13 +208,14 @@ def test_missing_components_are_named_beside_the_number(value: SatisfactionIndex
 def all_kpis(
     comparability: Comparability, current: ConversationTotals, previous: ConversationTotals
 ) -> list[Kpi]:
-    """The five KPIs of a period against another."""
+    """All KPIs of a period against another."""
     return [
         kpi_of("median_response", current, previous, comparability),
         kpi_of("median_resolution", current, previous, comparability),
         kpi_of("ai_handled", current, previous, comparability),
         kpi_of("satisfaction_index", index(50.0), index(50.0), comparability),
         kpi_of("unique_visitors", ArrivalCount(10, 168.0), ArrivalCount(10, 168.0), comparability),
+        kpi_of("escalated", current, previous, comparability),
     ]
 
 
@@ -262,3 +263,25 @@ def test_visitors_out_of_reach_say_why() -> None:
         "Visitor data reaches back 30 days.",
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "verdict", "change"),
+    [
+        pytest.param((1000, 100), (1000, 300), "better", -20, id="fewer"),
+        pytest.param((1000, 300), (1000, 100), "worse", 20, id="more"),
+        pytest.param((20, 3), (20, 4), "within_noise", -5, id="few"),
+        pytest.param((0, 0), (20, 4), "not_comparable", None, id="nothing now"),
+        pytest.param((20, 4), (0, 0), "not_comparable", None, id="nothing before"),
+        pytest.param((2, 5), (2, 2), "unchanged", 0, id="more escalated than started"),
+    ],
+)
+def test_fewer_escalations_are_better_unless_it_is_noise(
+    now: tuple[int, int], before: tuple[int, int], verdict: str, change: float | None
+) -> None:
+    """Percentage points of the started; a side with nothing is not compared."""
+    current, previous = (replace(EMPTY, started=n, escalated=escalated) for n, escalated in (now, before))
+    kpi = kpi_of("escalated", current, previous, OPEN)
+    assert kpi.delta.verdict == verdict
+    assert kpi.delta.change == (None if change is None else pytest.approx(change))
+    assert kpi.value == (min(now[1] / now[0], 1) if now[0] else None)
