@@ -1,6 +1,6 @@
 """Conversations: how long do people wait, when, who answers, and which conversations are behind a number?
 
-Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `escalations`, `conversation_list`. Freshness: five minutes.
+Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`. Freshness: five minutes.
 """
 
 import streamlit as st
@@ -10,6 +10,7 @@ from analytics.kpis import conversation_breakdown as conversations
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
 from pages.components.exports import export, tables
+from pages.components.metrics import kpi_cards
 from pages.components.page import begin, conversation_filters, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import conversation_list, handled, time_bands
@@ -62,10 +63,12 @@ def draw_outcomes() -> None:
     """AI-resolved beside human-handled, and escalations."""
     with panel("outcomes", "Who resolved", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
-        escalations = cached.escalations(page.view)
+        board = cached.kpis(page.view)
+        series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
         note_staleness(reading, page.timezone)
         handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
-        handled.draw_escalations(escalations.value, conversations.escalated_of(reading.value), selection)
+        escalated = conversations.escalated_of(reading.value)
+        handled.draw_escalations(board.value, series, escalated, selection, page.view)
         export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 

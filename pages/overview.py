@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from analytics import cached
-from analytics.errors import AnalyticsError
 from analytics.kpis.declarations import KPIS
 from analytics.scope import periods
 from pages.components import formatting
@@ -30,10 +29,7 @@ def draw_kpis() -> None:
     with panel("kpis", border=False):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
-        try:
-            series = cached.kpi_timeseries(page.view).value
-        except AnalyticsError:
-            series = None
+        series = kpi_cards.series_if_read(lambda: cached.kpi_timeseries(page.view))
         kpi_cards.draw_cards(board.value, series, resolved.bucket, page.view)
         export.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=export.CARDS)
 

@@ -6,11 +6,11 @@ Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`. Freshness: fiv
 import streamlit as st
 
 from analytics import cached
-from analytics.errors import AnalyticsError
 from analytics.kpis.visitor_breakdown import TOTALS, Dimension
 from analytics.scope import periods
 from pages.components.charts import timeseries, world_map
 from pages.components.exports import export, tables
+from pages.components.metrics import kpi_cards
 from pages.components.page import begin, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import visitor_breakdown
@@ -37,10 +37,7 @@ def draw_totals() -> None:
     with panel("totals", border=False):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
-        try:
-            series = cached.visitor_timeseries(page.view, chosen).value
-        except AnalyticsError:
-            series = None
+        series = kpi_cards.series_if_read(lambda: cached.visitor_timeseries(page.view, chosen))
         visitor_breakdown.draw_totals(reading, series, resolved)
 
 

@@ -23,7 +23,6 @@ from analytics.cached.conversations import (
     conversation_breakdown_before,
     conversation_list,
     conversation_timeseries,
-    escalations,
     every_conversation,
 )
 from analytics.cached.health import (
@@ -99,7 +98,6 @@ __all__ = [
     "conversation_list",
     "conversation_timeseries",
     "end_sign_in",
-    "escalations",
     "event_flow",
     "every_active_visitor",
     "every_comment",

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics import sources
-from analytics.cached.overview import inbox_analytics_of, kpi_timeseries_of
+from analytics.cached.overview import kpi_timeseries_of
 from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
@@ -21,7 +21,7 @@ from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
 from analytics.errors import SourceError
 from analytics.kpis import conversation_breakdown as conversations
 from analytics.kpis import timeseries
-from analytics.kpis.conversation_breakdown import Escalations, Listing, Ratings
+from analytics.kpis.conversation_breakdown import Listing, Ratings
 from analytics.readings import Answer, Reading
 from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
 from analytics.scope.views import ResolvedView
@@ -208,22 +208,6 @@ def every_conversation(view: OpenedView, selection: Selection, sort: Sort = DEFA
         return conversations.listed(rows, known)
 
     return mapped(whole(ask, "conversation_id"), listed)
-
-
-def escalations(view: OpenedView) -> Reading[Escalations]:
-    """How many conversations of the period were escalated, and whether that changed. Shares the read of `kpis`.
-
-    Raises:
-        AccessDenied: The website is not the viewer's, or not there.
-        SourceError: Tinybird could not be read and there is no last good value.
-
-    Source: `inbox_analytics`.
-    """
-    resolved = readable(view)
-    totals = inbox_analytics_of(resolved)
-    if isinstance(totals, SourceError):
-        raise totals
-    return totals.with_value(conversations.escalations(totals.value, resolved.comparability))
 
 
 def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:

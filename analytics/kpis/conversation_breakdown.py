@@ -13,7 +13,6 @@ import pandas as pd
 from analytics.geo import countries
 from analytics.geo.country_codes import folded
 from analytics.kpis.intervals import wilson
-from analytics.kpis.totals import ConversationPeriods, ConversationTotals
 from analytics.kpis.verdicts import Delta, Estimate, verdict_on
 from analytics.scope import clock, weeks
 from analytics.scope.periods import Period
@@ -105,23 +104,6 @@ class Listing:
     def page_count(self) -> int:
         """How many pages there are; 1 when there is nothing."""
         return last_page(self.total)
-
-
-@dataclass(frozen=True, slots=True)
-class Escalations:
-    """How many conversations were escalated to people.
-
-    Attributes:
-        escalated: Conversations escalated in the period.
-        started: Conversations started in it.
-        ratio: Of the started, 0..1, at most 1 (one that started before may be escalated now); None without any.
-        delta: The change of the ratio in percentage points; less is better.
-    """
-
-    escalated: int
-    started: int
-    ratio: float | None
-    delta: Delta
 
 
 def last_page(total: int) -> int:
@@ -273,26 +255,6 @@ def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
     return int(rows.get("escalated", 0)), int(rows.sum())
 
 
-def escalations(periods: ConversationPeriods, comparability: Comparability) -> Escalations:
-    """The escalations of a period against the one before.
-
-    Args:
-        periods: Totals of both.
-        comparability: Whether they may be compared.
-    """
-    current, previous = _escalated(periods.current), _escalated(periods.previous)
-    delta = verdict_on(
-        current,
-        previous,
-        comparability,
-        unit="pp",
-        direction="lower",
-        of="started conversations",
-        nothing="no conversations started",
-    )
-    return Escalations(periods.current.escalated, periods.current.started, current.value, delta)
-
-
 def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
     """The list of the pipe with what Postgres knows of each, in the pipe's order; see `cached.conversation_list`.
 
@@ -326,9 +288,3 @@ def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
         [countries.name_of(code) if code else None for code in codes], index=frame.index, dtype="str"
     )
     return frame[list(LISTED_COLUMNS)]
-
-
-def _escalated(totals: ConversationTotals) -> Estimate:
-    escalated = min(totals.escalated, totals.started)
-    ratio = escalated / totals.started if totals.started else None
-    return Estimate(ratio, totals.started, wilson(escalated, totals.started))

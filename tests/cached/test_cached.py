@@ -310,7 +310,6 @@ def everything(view: OpenedView, now: datetime) -> Iterator[Callable[[], object]
     yield lambda: cached.kpi_timeseries(view)
     yield lambda: cached.conversation_breakdown(view, Selection())
     yield lambda: cached.conversation_list(view, Selection(), 1)
-    yield lambda: cached.escalations(view)
     yield lambda: cached.active_visitors(view, 10, now)
     yield lambda: cached.visitor_locations(view, 10, now)
     yield lambda: cached.visitor_clusters(view, 10, now)

@@ -67,13 +67,6 @@ def test_the_series_of_everything_costs_nothing_beside_overview(
     assert not {"satisfaction_index", "unique_visitors"} & set(series.columns)
 
 
-def test_escalations_cost_nothing_beside_the_cards(traffic: Traffic, view: View) -> None:  # noqa: F811
-    """One read of the totals for both."""
-    cached.kpis(cached.open_view(view))
-    assert cached.escalations(cached.open_view(view)).value.escalated == 0
-    assert traffic.of("inbox_analytics") == 1
-
-
 def test_nothing_before_the_tier_is_asked_for(
     traffic: Traffic,  # noqa: F811
     view: View,  # noqa: F811

@@ -1,6 +1,5 @@
 """Bands, hours, hands, escalations and the list, from rows that can be counted by hand."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from math import inf
 
@@ -8,12 +7,10 @@ import pandas as pd
 import pytest
 
 from analytics.kpis import conversation_breakdown
-from analytics.kpis.totals import ConversationPeriods, ConversationTotals
 from analytics.schemas import CONVERSATION_BREAKDOWN, CONVERSATION_LIST, CONVERSATIONS_BY_ID, Schema
 from analytics.scope.clock import local_midnight, parse_timezone
 from analytics.scope.periods import Period
 from analytics.scope.tiers import Comparability, Comparable
-from tests.kpis.test_metrics import EMPTY
 
 AT = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 OPEN = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=None, longest_days=10))
@@ -166,45 +163,6 @@ def test_escalated_of_what_is_selected() -> None:
         10,
     )
     assert conversation_breakdown.escalated_of(breakdown()) == (0, 0)
-
-
-def totals(started: int, escalated: int) -> ConversationTotals:
-    """Totals in which only starts and escalations matter."""
-    return replace(EMPTY, started=started, escalated=escalated)
-
-
-@pytest.mark.parametrize(
-    ("now", "before", "verdict", "change"),
-    [
-        pytest.param((1000, 100), (1000, 300), "better", -20, id="fewer"),
-        pytest.param((1000, 300), (1000, 100), "worse", 20, id="more"),
-        pytest.param((20, 3), (20, 4), "within_noise", -5, id="few"),
-        pytest.param((0, 0), (20, 4), "not_comparable", None, id="nothing now"),
-        pytest.param((20, 4), (0, 0), "not_comparable", None, id="nothing before"),
-        pytest.param((2, 5), (2, 2), "unchanged", 0, id="more escalated than started"),
-    ],
-)
-def test_fewer_escalations_are_better_unless_it_is_noise(
-    now: tuple[int, int], before: tuple[int, int], verdict: str, change: float | None
-) -> None:
-    """Percentage points of the started; a side with nothing is not compared."""
-    seen = conversation_breakdown.escalations(ConversationPeriods(totals(*now), totals(*before)), OPEN)
-    assert seen.delta.verdict == verdict
-    assert seen.delta.change == (None if change is None else pytest.approx(change))
-    assert seen.ratio == (min(now[1] / now[0], 1) if now[0] else None)
-
-
-def test_escalations_are_not_compared_past_the_limit_or_switched_off() -> None:
-    """The reason comes along; nothing of the period before does."""
-    both = ConversationPeriods(totals(10, 1), totals(10, 5))
-    limit = Comparable(is_ok=False, reason="data reaches back 21 days", longest_days=10)
-    seen = conversation_breakdown.escalations(both, Comparability(is_compared=True, comparable=limit))
-    assert (seen.delta.verdict, seen.delta.reason) == ("not_comparable", "data reaches back 21 days")
-    assert (seen.delta.change, seen.delta.low, seen.delta.high) == (None, None, None)
-    off = conversation_breakdown.escalations(
-        both, Comparability(is_compared=False, comparable=OPEN.comparable)
-    )
-    assert (off.delta.verdict, off.delta.change, off.delta.low) == ("off", None, None)
 
 
 def row(name: str, **facts: object) -> dict[str, object]:

@@ -79,8 +79,9 @@ def test_bands_charts_and_hands_are_those_counted_by_hand(
     assert text.count("**50.0 %** :gray[· 1]") == 2
     assert "Median first response 10 s, resolution 10 m" in text
     assert "Median first response 20 s, resolution 20 m" in text
-    assert "of 3 started" in text
-    assert "**Handed to people**" in text
+    (escalated,) = page.metric
+    assert (escalated.label, escalated.value) == ("Escalated to people", "0.0 %")
+    assert "3 started conversations" in text
     assert "not comparable: no first responses in the period before" in text
     assert [button.label for button in page.button if str(button.key).startswith("choose-")] == [
         "3 in time",

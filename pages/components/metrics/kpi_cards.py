@@ -4,7 +4,7 @@ Owns the layout of a card, and the file of all KPIs. Words come from `analytics.
 verdicts come ready from `analytics.kpis.metrics`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -12,7 +12,8 @@ import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.cached import OpenedView, Question
+from analytics.cached import OpenedView, Question, Reading
+from analytics.errors import AnalyticsError
 from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.verdicts import Unit, Verdict
@@ -55,6 +56,14 @@ CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points",
 
 
 _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
+
+
+def series_if_read(read: Callable[[], Reading[pd.DataFrame]]) -> pd.DataFrame | None:
+    """Read the series of the sparklines; None where it cannot be read: numbers stand without sparklines."""
+    try:
+        return read().value
+    except AnalyticsError:
+        return None
 
 
 def draw_cards(

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from analytics.kpis.conversation_breakdown import Escalations
+from analytics.cached import KpiBoard, OpenedView
+from analytics.kpis.declarations import KPIS
 from analytics.scope.selection import EVERYTHING, HandledBy, Selection
 from pages.components import formatting
-from pages.components.metrics import changes
+from pages.components.metrics import kpi_cards
 from pages.components.page import filters
 from pages.components.page.conversation_filters import HANDLED
 
@@ -42,31 +43,32 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
             )
 
 
-def draw_escalations(escalations: Escalations, selected: tuple[int, int], selection: Selection) -> None:
-    """Draw how many conversations were handed to people, under a heading of their own; a click selects them.
+def draw_escalations(
+    board: KpiBoard,
+    series: pd.DataFrame | None,
+    selected: tuple[int, int],
+    selection: Selection,
+    view: OpenedView,
+) -> None:
+    """Draw the KPI of escalations, or, while conversations are selected, their share in these; a click selects them.
 
     Args:
-        escalations: of the whole period.
+        board: `cached.kpis`.
+        series: `cached.conversation_timeseries` for the sparkline; None leaves it out.
         selected: escalated and all of the conversations selected, whether escalated or not.
-        selection: what is selected; the share is of the started ones while nothing but escalation is.
+        selection: what is selected; the KPI stands while nothing but escalation is.
+        view: what is looked at.
     """
+    declared, (escalated, total) = KPIS["escalated"], selected
     is_narrowed = replace(selection, is_escalated=False) != EVERYTHING
-    st.markdown("**Handed to people**")
+    if is_narrowed:
+        st.markdown(f"**{declared.title}**")
+    else:
+        kpi_cards.draw_kpi(board, declared, series, view.resolved.bucket, view)
     with st.container(gap=None, key="escalations"):
-        if is_narrowed:
-            escalated, total = selected
-            ratio = escalated / total if total else None
-            of = f"of {formatting.count(total)} selected"
-        else:
-            escalated, ratio = escalations.escalated, escalations.ratio
-            of = f"of {formatting.count(escalations.started)} started"
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             filters.choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
-            st.markdown(
-                f"**{formatting.rate(ratio)}** :gray[· {formatting.count(escalated)}]", width="content"
-            )
-        st.progress(min(ratio or 0.0, 1.0))
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            # No caption: its fainter ink leaves green and red too little contrast.
-            said = [f":gray[{of}]", *([] if is_narrowed else changes.line(escalations.delta))]
-            st.markdown(f":small[{' · '.join(said)}]", width="content")
+            share = f"**{formatting.rate(escalated / total if total else None)}** " if is_narrowed else ""
+            st.markdown(f"{share}:gray[· {formatting.count(escalated)}]", width="content")
+        if is_narrowed:
+            st.caption(f"of {formatting.count(total)} selected")
