@@ -32,7 +32,7 @@ _ON_CONFLICT: Final = {
 }
 
 
-class Events:
+class EventsEndpoint:
     """The events endpoint of one Tinybird; a context manager."""
 
     def __init__(self, environment: Mapping[str, str], timeout_seconds: float = 30.0) -> None:

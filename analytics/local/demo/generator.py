@@ -20,13 +20,13 @@ import httpx2
 import psycopg
 
 from analytics.local.demo.content.organizations import DAY
-from analytics.local.demo.delivery import Events
+from analytics.local.demo.delivery import EventsEndpoint
 from analytics.local.demo.history import History
 from analytics.local.demo.load import advance, connect
 from analytics.local.stack.demo_record import DemoRecord
 
 TICK_SECONDS: Final = 3.0
-LONGEST_PAUSE_SECONDS: Final = 30.0
+LONGEST_PAUSE_TICKS: Final = 10
 REQUEST_SECONDS: Final = 8.0
 LONGEST_STEP_SECONDS: Final = DAY
 
@@ -52,16 +52,23 @@ class Generator:
             httpx2.HTTPError: Tinybird is away.
             psycopg.Error: Postgres is away.
         """
-        with Events(self._environment, REQUEST_SECONDS) as events, connect(self._environment) as connection:
+        with (
+            EventsEndpoint(self._environment, REQUEST_SECONDS) as events,
+            connect(self._environment) as connection,
+        ):
             while self.record.until < now:
                 until = min(now, self.record.until + LONGEST_STEP_SECONDS)
                 advance(events, connection, self._history, self.record.until, until)
                 self.record = self.record.reaching(until).write(self._directory)
 
     def run(
-        self, stop: threading.Event, say: Callable[[str], None], clock: Callable[[], float] = time.time
+        self,
+        stop: threading.Event,
+        say: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+        tick_seconds: float = TICK_SECONDS,
     ) -> None:
-        """Steps every few seconds until `stop` is set; calls `say` when it starts to wait and when it continues."""
+        """Steps every `tick_seconds` until `stop` is set; calls `say` when it starts to wait and when it continues."""
         failures = 0
         while not stop.is_set():
             try:
@@ -74,7 +81,7 @@ class Generator:
                 if failures:
                     say(f"going on after {failures} failed tries")
                 failures = 0
-            stop.wait(min(TICK_SECONDS * 2**failures, LONGEST_PAUSE_SECONDS))
+            stop.wait(tick_seconds * min(2**failures, LONGEST_PAUSE_TICKS))
 
 
 def main(arguments: list[str]) -> int:

@@ -16,7 +16,7 @@ from psycopg import sql
 from analytics.local.demo.content.days import CONVERSATION_DAYS
 from analytics.local.demo.content.organizations import DAY, identity
 from analytics.local.demo.content.postgres_copy import Rows
-from analytics.local.demo.delivery import Batches, Events, copy_rows, merge_rows
+from analytics.local.demo.delivery import Batches, EventsEndpoint, copy_rows, merge_rows
 from analytics.local.demo.history import History
 from analytics.local.stack.demo_record import VERSION, DemoRecord
 
@@ -67,7 +67,9 @@ def ensure_demo(
     return record.reaching(now).write(directory)
 
 
-def advance(events: Events, connection: psycopg.Connection, history: History, since: int, until: int) -> None:
+def advance(
+    events: EventsEndpoint, connection: psycopg.Connection, history: History, since: int, until: int
+) -> None:
     """Adds all rows and events of a span: rows first, so that no event names an unknown visitor."""
     with connection.transaction():
         for rows in history.activity_rows(since, until):
@@ -92,7 +94,7 @@ def _catch_up(
 ) -> DemoRecord:
     history = History(record.seed, record.anchor)
     missing = now - record.until
-    with Events(environment) as events, connect(environment) as connection:
+    with EventsEndpoint(environment) as events, connect(environment) as connection:
         while record.until < now:
             until = min(record.until + DAY, now)
             advance(events, connection, history, record.until, until)
@@ -135,7 +137,7 @@ def _add_rows(settings: Settings, rows: list[Rows], progress: Progress) -> None:
 def _make_events(environment: Mapping[str, str], history: History, progress: Progress) -> None:
     """Sends one batch while the next is being made."""
     parts = history.event_chunks(history.start, history.anchor)
-    with Events(environment) as events, ThreadPoolExecutor(max_workers=2) as pool:
+    with EventsEndpoint(environment) as events, ThreadPoolExecutor(max_workers=2) as pool:
         slots = threading.Semaphore(3)
 
         def send(datasource: str, lines: list[str]) -> None:
@@ -161,7 +163,7 @@ def _make_events(environment: Mapping[str, str], history: History, progress: Pro
 
 def _delete(environment: Mapping[str, str], record: DemoRecord) -> None:
     made = identity(record.seed, record.anchor)
-    with Events(environment) as events:
+    with EventsEndpoint(environment) as events:
         for datasource in DATASOURCES:
             events.delete(datasource, list(made.websites.values()))
     organizations, people = [list(made.organizations.values())], [list(made.people.values())]

@@ -12,7 +12,7 @@ import pytest
 from analytics.local.demo.content.days import CONVERSATION_DAYS
 from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.delivery import copy_rows
-from analytics.local.demo.generator import Generator
+from analytics.local.demo.generator import TICK_SECONDS, Generator
 from analytics.local.demo.history import History
 from analytics.local.demo.load import _is_usable, connect
 from analytics.local.stack.demo_record import VERSION, DemoRecord
@@ -53,6 +53,23 @@ def generator(directory: Path, history: History, environment: dict[str, str]) ->
     """A generator whose data is complete up to the anchor."""
     record = DemoRecord(SEED, history.anchor, history.anchor, is_complete=True).write(directory)
     return Generator(directory, record, environment)
+
+
+class Clock:
+    """A clock that stands still; the generator reads it once per step.
+
+    Attributes:
+        reads: How often it was read.
+    """
+
+    def __init__(self, now: int) -> None:
+        self.reads = 0
+        self._now = now
+
+    def __call__(self) -> float:
+        """UTC seconds."""
+        self.reads += 1
+        return float(self._now)
 
 
 def count(stack: "LocalStack", datasource: str, history: History) -> int:
@@ -107,21 +124,18 @@ def test_it_waits_for_a_server_that_is_away_and_goes_on(
     history: History,
     environment: dict[str, str],
     local_stack: "LocalStack",
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One log line when the server goes, one when it is back; no event is lost or doubled."""
-    monkeypatch.setattr("analytics.local.demo.generator.TICK_SECONDS", 0.05)
-    monkeypatch.setattr("analytics.local.demo.generator.LONGEST_PAUSE_SECONDS", 0.1)
     reachable = environment["TINYBIRD_HOST"]
     away = dict(environment, TINYBIRD_HOST="http://127.0.0.1:9")
     said: list[str] = []
     now = history.anchor + 900
+    clock = Clock(now)
     stop = threading.Event()
     runner = generator(tmp_path, history, away)
-    thread = threading.Thread(target=runner.run, args=(stop, said.append, lambda: float(now)))
+    thread = threading.Thread(target=runner.run, args=(stop, said.append, clock, 0.01))
     thread.start()
-    _wait_for(lambda: said != [])
-    time.sleep(0.4)
+    _wait_for(lambda: clock.reads >= 4)
     assert len(said) == 1
     assert said[0].startswith("waiting: ConnectError")
     away["TINYBIRD_HOST"] = reachable
@@ -136,15 +150,14 @@ def test_it_stops_at_once(tmp_path: Path, history: History, environment: dict[st
     """A stop does not wait for the next step."""
     stop = threading.Event()
     runner = generator(tmp_path, history, environment)
-    thread = threading.Thread(
-        target=runner.run, args=(stop, lambda _text: None, lambda: float(history.anchor))
-    )
+    clock = Clock(history.anchor)
+    thread = threading.Thread(target=runner.run, args=(stop, lambda _text: None, clock))
     thread.start()
-    time.sleep(0.2)
+    _wait_for(lambda: clock.reads == 1)
     began = time.monotonic()
     stop.set()
     thread.join(10)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < TICK_SECONDS / 2
 
 
 def test_a_website_that_was_purged_stays_purged_in_postgres(

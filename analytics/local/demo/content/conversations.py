@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analytics.local.demo.content.identifiers import Bytes, Seconds, nanoids, ulids
 from analytics.local.demo.content.schedule import HOUR, Floats, Schedule
 from analytics.local.demo.content.visitors import Flags, Indexes
-from analytics.local.demo.content.websites import Website
+from analytics.local.demo.content.websites import WebsiteProfile
 
 NEVER = np.iinfo(np.int64).max // 2
 """An instant that does not come."""
@@ -87,7 +87,7 @@ class Conversations:
 
 def conversations(
     random: np.random.Generator,
-    website: Website,
+    website: WebsiteProfile,
     schedule: Schedule,
     started: Seconds,
     days_from_anchor: int,

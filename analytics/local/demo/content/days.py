@@ -18,8 +18,15 @@ from analytics.local.demo.content.conversations import NEVER, Conversations
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
 from analytics.local.demo.content.organizations import DAY, Identity, Organization
 from analytics.local.demo.content.schedule import Schedule
-from analytics.local.demo.content.visitors import HEARTBEAT_SECONDS, Events, Flags, Indexes, Newcomers, Visits
-from analytics.local.demo.content.websites import Website
+from analytics.local.demo.content.visitors import (
+    HEARTBEAT_SECONDS,
+    Flags,
+    Indexes,
+    Newcomers,
+    VisitEvents,
+    Visits,
+)
+from analytics.local.demo.content.websites import WebsiteProfile
 
 T = TypeVar("T")
 
@@ -80,7 +87,7 @@ class Days:
     """
 
     def __init__(
-        self, organization: Organization, website: Website, identity: Identity, seed: int, anchor: int
+        self, organization: Organization, website: WebsiteProfile, identity: Identity, seed: int, anchor: int
     ) -> None:
         """Prepares schedule and cities of the website; makes no day yet."""
         self.organization = organization
@@ -226,6 +233,6 @@ class Days:
         )
         return DayVisits(made, ulids(random, made.start))
 
-    def _make_events(self, day: int, kind: Kind) -> Events:
+    def _make_events(self, day: int, kind: Kind) -> VisitEvents:
         """Page views and heartbeats of a day's visits."""
         return visitors.events(self._random(day, "page", kind), self.website, self.visits(day, kind).visits)

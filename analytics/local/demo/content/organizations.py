@@ -16,7 +16,7 @@ from analytics.local.demo.content.websites import (
     PILOT_LEDGER,
     TEA_AND_CRUMB,
     TEA_CLASSES,
-    Website,
+    WebsiteProfile,
 )
 
 DAY = 86_400
@@ -53,7 +53,7 @@ class Organization:
     joined_days: int
     subscriptions: tuple[Subscription, ...]
     people: tuple[Person, ...]
-    websites: tuple[Website, ...] = field(default=())
+    websites: tuple[WebsiteProfile, ...] = field(default=())
 
 
 STAFF = (

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from analytics.local.demo.content.identifiers import Seconds
 from analytics.local.demo.content.organizations import DAY
-from analytics.local.demo.content.websites import Hours, Website
+from analytics.local.demo.content.websites import Hours, WebsiteProfile
 from analytics.scope.clock import parse_timezone
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ _TEAM: dict[Hours, tuple[int, int, float, float]] = {
 class Schedule:
     """Volume and working hours of one website."""
 
-    def __init__(self, website: Website) -> None:
+    def __init__(self, website: WebsiteProfile) -> None:
         """Reads timezone and habits of `website`; computes nothing yet."""
         self._zone = parse_timezone(website.timezone)
         hours, shares = _BY_HOUR[website.hours]

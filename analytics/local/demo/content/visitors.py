@@ -13,7 +13,7 @@ from analytics.local.demo.content.cities import NOWHERE, VisitorCities
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
 from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.schedule import HOUR, Floats
-from analytics.local.demo.content.websites import Website
+from analytics.local.demo.content.websites import WebsiteProfile
 
 Indexes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -85,7 +85,7 @@ class Visits:
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
+class VisitEvents:
     """Events of visits, as columns in order of time within each visit.
 
     Attributes:
@@ -142,7 +142,7 @@ def visits(
     )
 
 
-def events(random: np.random.Generator, website: Website, made: Visits) -> Events:
+def events(random: np.random.Generator, website: WebsiteProfile, made: Visits) -> VisitEvents:
     """Page views at the start and at random instants of each visit, heartbeats at the start and every few minutes."""
     pages, seen = made.page_count, 1 + made.seconds // HEARTBEAT_SECONDS
     numbers = np.arange(len(made.start))
@@ -159,7 +159,7 @@ def events(random: np.random.Generator, website: Website, made: Visits) -> Event
     order = np.lexsort((-event_type, offset, visit))  # a page view comes before the heartbeat of its second
     visit, event_type, offset, page = visit[order], event_type[order], offset[order], page[order]
     newest_page_view = np.maximum.accumulate(np.where(event_type == PAGE_VIEW, np.arange(len(visit)), 0))
-    return Events(made.start[visit] + offset, visit, event_type, page[newest_page_view])
+    return VisitEvents(made.start[visit] + offset, visit, event_type, page[newest_page_view])
 
 
 def _positions(counts: Indexes) -> Indexes:

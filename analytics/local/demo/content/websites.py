@@ -37,7 +37,7 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class Website:
+class WebsiteProfile:
     """One website and the habits of its visitors and its team.
 
     Attributes:
@@ -159,7 +159,7 @@ _LEDGER_PAGES = (
 
 # Gets better for years, and a week ago its AI agent was replaced: faster, and able to resolve more, so that people
 # are left with the harder part.
-NORTHWIND_SHOP = Website(
+NORTHWIND_SHOP = WebsiteProfile(
     number=0,
     name="Northwind Outdoor",
     slug="northwind-outdoor",
@@ -192,7 +192,7 @@ NORTHWIND_SHOP = Website(
     satisfaction=0.06,
     satisfaction_a_quarter=0.10,
 )
-NORTHWIND_GERMANY = Website(
+NORTHWIND_GERMANY = WebsiteProfile(
     number=1,
     name="Northwind Outdoor DE",
     slug="northwind-de",
@@ -212,7 +212,7 @@ NORTHWIND_GERMANY = Website(
     human_hours=Trend(3.0, 0.03),
     is_german=True,
 )
-NORTHWIND_TRADE = Website(
+NORTHWIND_TRADE = WebsiteProfile(
     number=2,
     name="Northwind Trade",
     slug="northwind-trade",
@@ -231,7 +231,7 @@ NORTHWIND_TRADE = Website(
     human_minutes=Trend(30),
     human_hours=Trend(4.0),
 )
-TEA_AND_CRUMB = Website(
+TEA_AND_CRUMB = WebsiteProfile(
     number=3,
     name="Tea & Crumb",
     slug="tea-and-crumb",
@@ -251,7 +251,7 @@ TEA_AND_CRUMB = Website(
     human_hours=Trend(1.2),
     satisfaction=0.15,
 )
-TEA_CLASSES = Website(
+TEA_CLASSES = WebsiteProfile(
     number=4,
     name="Tea & Crumb Classes",
     slug="tea-classes",
@@ -272,7 +272,7 @@ TEA_CLASSES = Website(
     satisfaction=0.2,
 )
 # Loses customers, and a week ago its AI agent lost access to half of its documents. It has canceled.
-PILOT_LEDGER = Website(
+PILOT_LEDGER = WebsiteProfile(
     number=5,
     name="Pilot Ledger",
     slug="pilot-ledger",

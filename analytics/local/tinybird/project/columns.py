@@ -27,7 +27,7 @@ class SchemaError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SchemaColumn:
     """One column.
 
     Attributes:
@@ -65,7 +65,7 @@ class Column:
         return self.is_nullable or self.default is not None
 
 
-def parse_schema(text: str) -> tuple[Column, ...]:
+def parse_schema(text: str) -> tuple[SchemaColumn, ...]:
     """The columns of a `SCHEMA >` block, in order.
 
     >>> [column.json_path for column in parse_schema("a Int32 `json:$.x.y`, b Array(String) `json:$.b[:]`")]
@@ -83,7 +83,7 @@ def parse_schema(text: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
-def _column(text: str) -> Column:
+def _column(text: str) -> SchemaColumn:
     named = _NAME.match(text)
     if named is None:
         raise SchemaError(f"expected `name` Type, found {text[:60]!r}")
@@ -108,7 +108,7 @@ def _column(text: str) -> Column:
             codec = word
         else:
             raise SchemaError(f"column {name}: {word!r} is unknown here")
-    return Column(name, type_, path, default, codec)
+    return SchemaColumn(name, type_, path, default, codec)
 
 
 def _json_path(text: str, column: str) -> tuple[str, ...]:

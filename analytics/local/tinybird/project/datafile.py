@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from analytics.local.tinybird.project.columns import Column, SchemaError, parse_schema
+from analytics.local.tinybird.project.columns import SchemaColumn, SchemaError, parse_schema
 
 Scope = Literal["READ", "APPEND"]
 
@@ -59,7 +59,7 @@ class Datasource:
     path: Path
     description: str
     grants: tuple[Grant, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[SchemaColumn, ...]
     engine: str
     options: dict[str, str]
 
@@ -112,7 +112,7 @@ def load_datasource(path: Path) -> Datasource:
     """
     file = _File(path)
     description, engine = "", "MergeTree"
-    columns: tuple[Column, ...] = ()
+    columns: tuple[SchemaColumn, ...] = ()
     grants: list[Grant] = []
     options: dict[str, str] = {}
     for entry in file.entries():
@@ -266,7 +266,7 @@ class _File:
                 return Grant(_unquoted(name.strip()), allowed)
         raise self.error(entry.line, f"expected TOKEN name {'|'.join(scopes)}")
 
-    def schema(self, entry: _Entry) -> tuple[Column, ...]:
+    def schema(self, entry: _Entry) -> tuple[SchemaColumn, ...]:
         try:
             return parse_schema(entry.value)
         except SchemaError as error:

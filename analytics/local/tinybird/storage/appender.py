@@ -43,7 +43,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Append:
     datasource: Datasource
     reader: RowReader
     batch: Batch
@@ -56,7 +56,7 @@ class Appender:
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
-        self._queue: queue.SimpleQueue[_Work | Future[None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Append | Future[None] | None] = queue.SimpleQueue()
         self._waiting_rows = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="appender", daemon=True)
@@ -74,7 +74,7 @@ class Appender:
                 raise Busy
             self._waiting_rows += size
         done: Future[Counts] = Future()
-        self._queue.put(_Work(datasource, reader, batch, import_id, done))
+        self._queue.put(_Append(datasource, reader, batch, import_id, done))
         return done
 
     def flush(self) -> None:
@@ -95,73 +95,74 @@ class Appender:
             while not self._queue.empty():
                 taken.append(self._queue.get())
             is_open = None not in taken
-            works = [each for each in taken if isinstance(each, _Work)]
-            for name in dict.fromkeys(work.datasource.name for work in works):
-                self._store([work for work in works if work.datasource.name == name])
+            appends = [each for each in taken if isinstance(each, _Append)]
+            for name in dict.fromkeys(append.datasource.name for append in appends):
+                self._store([append for append in appends if append.datasource.name == name])
             for each in taken:
                 if isinstance(each, Future):
                     each.set_result(None)
-            if works and is_open and sum(len(work.batch.rows) for work in works) < _WORTH_A_PART_ROWS:
+            if appends and is_open and sum(len(append.batch.rows) for append in appends) < _WORTH_A_PART_ROWS:
                 time.sleep(_PAUSE_SECONDS)
 
-    def _store(self, works: list[_Work]) -> None:
-        """Stores the works of one data source; together if ClickHouse takes them, else each on its own.
+    def _store(self, appends: list[_Append]) -> None:
+        """Stores the appends of one data source; together if ClickHouse takes them, else each on its own.
 
         Refusals are kept first: when that fails, no row is stored yet and the sender can send all of them again.
         """
-        datasource = works[0].datasource
-        works = self._keep_refusals(works)
+        datasource = appends[0].datasource
+        appends = self._keep_refusals(appends)
         try:
-            self._insert(datasource, [row for work in works for row in work.batch.rows])
+            self._insert(datasource, [row for append in appends for row in append.batch.rows])
         except _FAILURES as error:
-            for work in works:
+            for append in appends:
                 if _is_in_the_rows(error):
-                    self._store_alone(work)
+                    self._store_alone(append)
                 else:
-                    self._fail(work, error)
+                    self._fail(append, error)
         else:
-            for work in works:
+            for append in appends:
                 self._finish(
-                    work, Counts(len(work.batch.rows), len(work.batch.refused), work.batch.malformed_rows)
+                    append,
+                    Counts(len(append.batch.rows), len(append.batch.refused), append.batch.malformed_rows),
                 )
 
-    def _store_alone(self, work: _Work) -> None:
+    def _store_alone(self, append: _Append) -> None:
         try:
-            refusals = self._insert_what_fits(work, work.batch.rows)
-            self._quarantine(work.datasource, [(refusal, work.import_id) for refusal in refusals])
+            refusals = self._insert_what_fits(append, append.batch.rows)
+            self._quarantine(append.datasource, [(refusal, append.import_id) for refusal in refusals])
         except _FAILURES as error:
-            self._fail(work, error)
+            self._fail(append, error)
         else:
-            good = len(work.batch.rows) - len(refusals)
-            refused = len(work.batch.refused) + len(refusals)
-            self._finish(work, Counts(good, refused, work.batch.malformed_rows))
+            good = len(append.batch.rows) - len(refusals)
+            refused = len(append.batch.refused) + len(refusals)
+            self._finish(append, Counts(good, refused, append.batch.malformed_rows))
 
-    def _keep_refusals(self, works: list[_Work]) -> list[_Work]:
-        """Writes what was refused already; the works that can go on."""
+    def _keep_refusals(self, appends: list[_Append]) -> list[_Append]:
+        """Writes what was refused already; the appends that can go on."""
         try:
-            refused = [(refusal, work.import_id) for work in works for refusal in work.batch.refused]
-            self._quarantine(works[0].datasource, refused)
+            refused = [(refusal, append.import_id) for append in appends for refusal in append.batch.refused]
+            self._quarantine(appends[0].datasource, refused)
         except _FAILURES as error:
-            for work in works:
-                if work.batch.refused:
-                    self._fail(work, error)
-            return [work for work in works if not work.batch.refused]
-        return works
+            for append in appends:
+                if append.batch.refused:
+                    self._fail(append, error)
+            return [append for append in appends if not append.batch.refused]
+        return appends
 
-    def _insert_what_fits(self, work: _Work, rows: list[list[Value]]) -> list[Refusal]:
+    def _insert_what_fits(self, append: _Append, rows: list[list[Value]]) -> list[Refusal]:
         """Inserts the rows; returns those that ClickHouse refuses, found by halving."""
         try:
-            self._insert(work.datasource, rows)
+            self._insert(append.datasource, rows)
         except _FAILURES as error:
             if not _is_in_the_rows(error):
                 raise
             if len(rows) == 1:
                 reason = str(error) if isinstance(error, QueryError) else "a text is not valid Unicode"
-                return [work.reader.refuse(rows[0], reason)]
+                return [append.reader.refuse(rows[0], reason)]
             middle = len(rows) // 2
             return [
-                *self._insert_what_fits(work, rows[:middle]),
-                *self._insert_what_fits(work, rows[middle:]),
+                *self._insert_what_fits(append, rows[:middle]),
+                *self._insert_what_fits(append, rows[middle:]),
             ]
         return []
 
@@ -182,18 +183,20 @@ class Appender:
                 datasource.name + QUARANTINE, f"c__error_column, c__error, c__import_id, {columns}", encoded
             )
 
-    def _fail(self, work: _Work, error: Exception) -> None:
-        _LOG.error("%s: %d rows could not be stored: %s", work.datasource.name, len(work.batch.rows), error)
-        self._forget(work)
-        work.done.set_exception(error)
+    def _fail(self, append: _Append, error: Exception) -> None:
+        _LOG.error(
+            "%s: %d rows could not be stored: %s", append.datasource.name, len(append.batch.rows), error
+        )
+        self._forget(append)
+        append.done.set_exception(error)
 
-    def _finish(self, work: _Work, counts: Counts) -> None:
-        self._forget(work)
-        work.done.set_result(counts)
+    def _finish(self, append: _Append, counts: Counts) -> None:
+        self._forget(append)
+        append.done.set_result(counts)
 
-    def _forget(self, work: _Work) -> None:
+    def _forget(self, append: _Append) -> None:
         with self._lock:
-            self._waiting_rows -= len(work.batch.rows) + len(work.batch.refused)
+            self._waiting_rows -= len(append.batch.rows) + len(append.batch.refused)
 
 
 def _is_in_the_rows(error: Exception) -> bool:

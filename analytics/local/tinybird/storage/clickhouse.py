@@ -84,8 +84,8 @@ class ClickHouse:
         except OSError as error:
             raise DirectoryUnusable(f"{directory} cannot be made: {error.strerror}") from None
         self._directory = str(directory)
-        self._owner = _Owner(self._directory)
-        self._writer = _Owner(self._directory)
+        self._owner = _AdminSession(self._directory)
+        self._writer = _AdminSession(self._directory)
         self.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
         self.pipes = Readers(self._directory, limits, "pipes")
         self.sql = Readers(self._directory, limits, "sql")
@@ -121,7 +121,7 @@ class ClickHouse:
         self._writer.close()
 
 
-class _Owner:
+class _AdminSession:
     """A session with all rights, used by one thread at a time and replaced after an error."""
 
     def __init__(self, directory: str) -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from analytics.local.tinybird.project.columns import Column
+from analytics.local.tinybird.project.columns import SchemaColumn
 from analytics.local.tinybird.storage.convert import FLOAT32_MAX, Value, converter
 
 _Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -38,7 +38,7 @@ class RowDecoder:
         conversions: Positions of values to convert, with a function that converts or raises `UNFIT`.
     """
 
-    def __init__(self, columns: tuple[Column, ...]) -> None:
+    def __init__(self, columns: tuple[SchemaColumn, ...]) -> None:
         self.keys = tuple(column.json_path[0] for column in columns)
         self.conversions: list[tuple[int, Callable[[Value], Value]]] = []
         fields: list[tuple[str, object] | tuple[str, object, None]] = []
@@ -72,7 +72,7 @@ class RowDecoder:
         return events
 
 
-def row_decoder(columns: tuple[Column, ...]) -> RowDecoder | None:
+def row_decoder(columns: tuple[SchemaColumn, ...]) -> RowDecoder | None:
     """The decoder; None when columns are nested or share a key, or a key needs escaping."""
     keys = {column.json_path[0] for column in columns if len(column.json_path) == 1}
     is_odd = any(not key.isprintable() or _NEVER_IN_A_KEY & set(key) for key in keys)

@@ -86,7 +86,7 @@ class RowReader:
                 self._add(self._decoder, events, batch)
             else:
                 for event in events:
-                    self._judge(event, batch)
+                    self._check(event, batch)
         return batch
 
     def _events(self, body: bytes, format_: Format, delimiter: str) -> Iterator[list[object]]:
@@ -109,11 +109,11 @@ class RowReader:
                 for position, convert in conversions:
                     row[position] = convert(row[position])
             except UNFIT:
-                self._judge(dict(zip(decoder.keys, values_of(event), strict=True)), batch)
+                self._check(dict(zip(decoder.keys, values_of(event), strict=True)), batch)
             else:
                 rows.append(row)
 
-    def _judge(self, event: Value, batch: Batch) -> None:
+    def _check(self, event: Value, batch: Batch) -> None:
         """Adds one event, or a refusal with the error of each value."""
         if type(event) is not dict:
             batch.malformed_rows += 1

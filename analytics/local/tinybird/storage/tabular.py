@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from analytics.local.tinybird.project.columns import EACH, INTEGER_BITS, Column, bare
+from analytics.local.tinybird.project.columns import EACH, INTEGER_BITS, SchemaColumn, bare
 from analytics.local.tinybird.storage.bodies import MOST_ROWS, InvalidBody, Malformed, TooManyRows
 from analytics.local.tinybird.storage.convert import UNFIT, converter
 
@@ -30,7 +30,7 @@ _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
-def events_of_csv(body: bytes, columns: Sequence[Column], delimiter: str) -> Iterator[list[object]]:
+def events_of_csv(body: bytes, columns: Sequence[SchemaColumn], delimiter: str) -> Iterator[list[object]]:
     r"""The events of a CSV file, some hundred at a time; a line with too few or too many fields is a `Malformed`.
 
     The first line names the columns, in any order; unknown names are ignored. Without any name of a column in it, it
@@ -90,7 +90,7 @@ def events_of_csv(body: bytes, columns: Sequence[Column], delimiter: str) -> Ite
     yield broken
 
 
-def _header(first: list[str | None], columns: Sequence[Column]) -> list[Column | None] | None:
+def _header(first: list[str | None], columns: Sequence[SchemaColumn]) -> list[SchemaColumn | None] | None:
     """The column that each name of a first line stands for, None for an unknown one; None when it is a row."""
     known = {column.name: column for column in columns}
     names = [(name or "").strip() for name in first]

@@ -53,7 +53,7 @@ def test_rows_accepted_before_a_delete_are_deleted_too(server: Server) -> None:
     server.send("readings", [{"at": 1, "name": name}] * 100, wait="false")
     _, answer = _delete(server, f"name = '{name}'")
     assert _finished(server, answer["id"])["status"] == "done"
-    time.sleep(0.3)
+    server.send("readings", [{"at": 1, "name": "later"}])  # stored after everything that waited
     assert server.rows(f"SELECT count() AS n FROM readings WHERE name = '{name}'") == [{"n": 0}]
 
 

@@ -85,7 +85,7 @@ def test_a_body_of_usual_rows_takes_the_short_way_and_one_insert(
     """Forty thousand of them, as large as a request may be, are neither judged nor inserted one by one."""
     datasource = load_datasource(PROJECT_DIR / "datasources" / "visitor_events.datasource")
     judged: list[object] = []
-    monkeypatch.setattr(RowReader, "_judge", lambda _reader, event, _batch: judged.append(event))
+    monkeypatch.setattr(RowReader, "_check", lambda _reader, event, _batch: judged.append(event))
     row: dict[str, object] = {column.name: "good" for column in datasource.columns}
     row |= {"timestamp": "2026-11-10T10:00:00Z", "latitude": 52.5, "longitude": 13.4}
     appender, reader = Appender(cast("ClickHouse", tables)), RowReader(datasource)

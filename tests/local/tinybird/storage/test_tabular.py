@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analytics.local.tinybird.project.columns import Column, parse_schema
+from analytics.local.tinybird.project.columns import SchemaColumn, parse_schema
 from analytics.local.tinybird.project.datafile import load_datasource
 from analytics.local.tinybird.storage.bodies import MOST_ROWS, InvalidBody, TooManyRows
 from analytics.local.tinybird.storage.rows import RowReader
@@ -23,7 +23,7 @@ SCHEMA = parse_schema(
 READER = RowReader(load_datasource(FIXTURE_PROJECT / "datasources" / "readings.datasource"))
 
 
-def _csv(body: str | bytes, delimiter: str = ",", schema: tuple[Column, ...] = SCHEMA) -> list[Any]:
+def _csv(body: str | bytes, delimiter: str = ",", schema: tuple[SchemaColumn, ...] = SCHEMA) -> list[Any]:
     content = body.encode() if isinstance(body, str) else body
     return [event for events in events_of_csv(content, schema, delimiter) for event in events]
 
