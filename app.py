@@ -1,9 +1,7 @@
-"""Entry: registers the pages and runs the one that the address names.
+"""Entry script: registers the pages and runs the one in the address.
 
-The links to the pages, with their icons, are the sidebar's: an icon given here would become the browser tab's, fetched
-from another host.
-
-Every page stands alone (`chrome.begin_page`), so there is nothing here that a page could miss.
+The sidebar draws the links and icons: an icon given here would become the icon of the browser tab, fetched from another host.
+Every page works without this script (`begin.begin_page`), so it has nothing that a page needs.
 """
 
 import streamlit as st

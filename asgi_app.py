@@ -1,12 +1,11 @@
-"""What the web server runs: `app.py`, as `streamlit run asgi_app.py`.
+"""The ASGI app around the pages, run by `streamlit run asgi_app.py` or `inbox-analytics serve`.
 
-Owns what Streamlit itself decides otherwise: where the frontend looks for its server, what a viewer reads at an address
-without a page, without a connection and after an unexpected exception, and how a file is downloaded: the file of Streamlit's
-own button is gone after the next run of its panel and after a restart, and access is not checked at the click. Knows only
-the pages' names.
+Adds to Streamlit: sign-in, middleware, health and metrics endpoints, a document with the server's address, texts for
+unknown addresses, lost connections and unexpected exceptions, and downloads that check access at the click and survive the
+next run of their panel and a restart, which those of Streamlit's own button do not. Knows the pages by name only.
 
-The frontend takes the address that it was opened at for the server's, and asks the parent only after that failed: a link
-straight to `/live` stood in the console with two answers 404, and waited half a second. So a page's document says which.
+The document of a page names the server's address because the frontend takes the address of the page for it: a link straight
+to `/live` would cost two requests with 404 and half a second.
 """
 
 import os
@@ -66,27 +65,27 @@ NOT_FOUND = (STATIC / "not-found.html").read_text(encoding="utf-8")
 
 
 async def document(_request: Request) -> HTMLResponse:
-    """The document of every page; never from a cache, as Streamlit's own is not."""
+    """Serves the document of every page; not cached, like Streamlit's own."""
     return HTMLResponse(OURS, headers={"Cache-Control": "no-cache"})
 
 
 class Export(HTTPEndpoint):
-    """A file that a click on CSV asks for (static/export.js): its rows as they are read, or why there is none."""
+    """Endpoint of the CSV button (static/export.js): streams the rows as they are read, or answers with an error text."""
 
     async def post(self, request: Request) -> Response:
-        """The file, or a sentence as JSON. Any other method is answered 405."""
-        # Loaded here: what caches needs a running server, and this file is read before there is one.
+        """Answers with the file, or with a sentence as JSON. Other methods get 405."""
+        # Imported here: caches need a running server, and this module is imported before it runs.
         from pages.components.exports import download
         from pages.components.page import sign_in
 
-        # A page of another website cannot send this type in the viewer's name: the browser asks the server first.
+        # A page of another website cannot send this type with the viewer's cookies: the browser makes a preflight request.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             return _no_file("The request has to be application/json.", 415)
         body = bytearray()
         async for part in request.stream():
             body += part
             if len(body) > download.LONGEST_REQUEST:
-                return _no_file("The page asks for too much. Take a filter away and try again.", 413)
+                return _no_file("The request is too long. Remove a filter and try again.", 413)
         try:
             identity = sign_in.identity_of_request(request)
         except AnalyticsError as error:
@@ -115,16 +114,16 @@ def _no_file(message: str, status: int) -> JSONResponse:
 
 
 def not_found(app: ASGIApp) -> ASGIApp:
-    """Answers 404 where Streamlit would show its start page for any address that it does not know.
+    """ASGI middleware that answers 404 for unknown addresses, where Streamlit would show its start page.
 
-    A page with a slash after it is redirected to the page.
+    Redirects a page with a trailing slash to the page.
     """
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         path = str(scope.get("path", "")).removeprefix(BASE)
         name, page = path.strip("/"), path.rstrip("/")
         if scope["type"] == "http" and name in PAGES and page != path:
-            # Relative, so that it holds behind a proxy that takes a prefix away.
+            # Relative, so that it works behind a proxy that strips a prefix.
             query = str(scope["query_string"].decode("latin-1"))
             address = "../" * (len(path) - len(page)) + name + (f"?{query}" if query else "")
             await RedirectResponse(address, status_code=301)(scope, receive, send)
@@ -145,7 +144,7 @@ def not_found(app: ASGIApp) -> ASGIApp:
 
         await app(scope, receive, pass_on)
         if is_document:
-            # Relative, so that it holds behind a proxy that serves the app under a prefix.
+            # Relative, so that it works behind a proxy that serves the app under a prefix.
             root = "../" * (path.count("/") - 1) or "./"
             await HTMLResponse(NOT_FOUND.replace("{root}", root), status_code=404)(scope, receive, send)
 
@@ -153,15 +152,15 @@ def not_found(app: ASGIApp) -> ASGIApp:
 
 
 def without_host(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> Iterator[tuple[bytes, bytes]]:
-    """Headers of an answer; where they lead to the host that was asked, by its path alone.
+    """The headers of a response; a Location on the requested host becomes a path.
 
-    Behind a proxy the scheme and the name that this server is asked by are not those of the browser.
+    Behind a proxy, scheme and host name of the request are not those in the browser.
     """
     host = Headers(scope=scope).get("host", "")
     for name, value in headers:
         to = urlsplit(value.decode("latin-1")) if name == b"location" else None
         if to is not None and to.netloc and to.netloc == host:
-            # With two slashes at its beginning it would be another host.
+            # Two leading slashes would name another host.
             path = "/" + to.path.lstrip("/\\")
             yield name, to._replace(scheme="", netloc="", path=path).geturl().encode("latin-1")
         else:
@@ -169,8 +168,8 @@ def without_host(headers: Iterable[tuple[bytes, bytes]], scope: Scope) -> Iterat
 
 
 def on_script_error(_error: Exception) -> bool:
-    """Shows the project's words in place of Streamlit's; the error itself stands in the log. Always True: it is said."""
-    # Loaded here: what caches needs a running server, and this file is read before there is one.
+    """Shows our error box instead of Streamlit's; the log has the exception. True: it is handled."""
+    # Imported here: caches need a running server, and this module is imported before it runs.
     from pages.components.page import panel
 
     NUMBERS.add(DEFECTS)
@@ -178,17 +177,17 @@ def on_script_error(_error: Exception) -> bool:
     return True
 
 
-def ask(source: Source) -> None:
-    """Asks a source something small, in the way and over the connections of pages."""
-    # Loaded here: what caches needs a running server, and this file is read before there is one.
+def probe(source: Source) -> None:
+    """Sends a small request to a source over the connections of the pages."""
+    # Imported here: caches need a running server, and this module is imported before it runs.
     from analytics import cached
 
-    cached.ask(source)
+    cached.probe(source)
 
 
 def measured() -> Mapping[Metric, Mapping[Labels, float]]:
-    """The metrics that are known only when asked for."""
-    # Loaded here, as above.
+    """The metrics that are read when `/metrics` is requested."""
+    # Imported here, as above.
     from analytics import cached
 
     return cached.measured(datetime.now(UTC))
@@ -196,21 +195,21 @@ def measured() -> Mapping[Metric, Mapping[Labels, float]]:
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
-    """What runs beside the pages for as long as they are served."""
+    """Serves metrics on their separate port while the app runs."""
     with metrics.second_port(load_settings(), measured):
         yield
 
 
 def at(name: str, endpoint: Callable[[Request], object]) -> list[Route]:
-    """Routes to what answers beside the pages: under the base and at the root, where a supervisor looks for it."""
+    """Routes of an endpoint: under the base, and at the root for supervisors."""
     return [Route(path, endpoint) for path in sorted({name, f"{BASE}{name}"})]
 
 
 def auth_of_file() -> Mapping[str, object]:
-    """The section `[auth]` of `secrets.toml`; empty where there is none.
+    """The section `[auth]` of `secrets.toml`; empty without one.
 
     Raises:
-        ConfigError: There is a file, and it cannot be read.
+        ConfigError: The file cannot be read.
     """
     try:
         section = st.secrets.get("auth", {})
@@ -219,35 +218,35 @@ def auth_of_file() -> Mapping[str, object]:
             return {}
         section = None
     if not isinstance(section, Mapping):
-        # Their own words repeat what stands around the mistake.
+        # Their own text repeats lines of the file, which may hold secrets.
         raise ConfigError("secrets.toml cannot be read.", "It has to be TOML, with [auth] as a section.")
     return section
 
 
 def auth_or_exit() -> dict[str, SecretsValue]:
-    """How people sign in, for `st.login`; a deployment without a safe way ends here, with a sentence."""
+    """The sign-in configuration for `st.login`; exits with an error text when it is missing or not safe."""
     try:
         settings = load_settings()
         if settings.demo:
-            # `inbox-analytics serve` is no `streamlit run`, which would make an option of the variable.
+            # Only `streamlit run` turns the variable into an option; `inbox-analytics serve` does not.
             address = st.get_option("server.address") or os.environ.get("STREAMLIT_SERVER_ADDRESS")
             require_listening_here(address)
             config.set_option("server.address", address, "asgi_app.py")
         section = auth_section(settings, auth_of_file())
-        # An address that cannot be read is told now, and not by every page; neither source is asked yet.
+        # Checks the addresses now instead of on every page; connects to neither source.
         Connections.from_settings(settings).close()
     except AnalyticsError as error:
         sys.exit(str(error))
     return cast("dict[str, SecretsValue]", section)
 
 
-READINESS = readiness.Readiness({source: partial(ask, source) for source in SOURCES})
+READINESS = readiness.Readiness({source: partial(probe, source) for source in SOURCES})
 
 
 def request_id_of_run() -> str | None:
-    """The id of the WebSocket that a run of a page belongs to; None elsewhere.
+    """The request id of the WebSocket of the current run of a page; None outside a run.
 
-    Only where `analytics.web.middleware.requests` gives each request one: it is a header, and otherwise the browser's own.
+    Only valid behind `analytics.web.middleware.requests`, which sets the header; otherwise it is the browser's own.
     """
     run = get_script_run_ctx(suppress_warning=True)
     client = None if run is None else get_instance().get_client(run.session_id)
@@ -256,7 +255,7 @@ def request_id_of_run() -> str | None:
 
 
 def kind_of(content: bytes) -> str | None:
-    """The kind of a message that a page sends over its WebSocket; None for what is none."""
+    """The kind of a WebSocket message of a page; None for invalid bytes."""
     message = BackMsg()
     try:
         message.ParseFromString(content)
@@ -266,10 +265,10 @@ def kind_of(content: bytes) -> str | None:
 
 
 def signing_in(section: dict[str, Any]) -> list[Middleware]:
-    """What stands around Streamlit's sign-in; nothing in the demo, which has no sign-in."""
+    """The middleware for sign-in; empty in the demo, which has no sign-in."""
     if not section:
         return []
-    # What signs the state of a sign-in is read before the section is, and would be another one after a restart.
+    # Streamlit signs the state of a sign-in with this option, which would otherwise be random at each start.
     secret, address = section["cookie_secret"], public_url(section)
     config.set_option("server.cookieSecret", secret)
     sign, unsign = partial(create_signed_value, secret), partial(decode_signed_value, secret)
@@ -282,13 +281,13 @@ def signing_in(section: dict[str, Any]) -> list[Middleware]:
 
 AUTH = auth_or_exit()
 PUBLIC_URL = public_url(AUTH) if AUTH else load_settings().public_url
-# Streamlit's own checks of the WebSocket, by what this deployment is: the rest of its options stands in config.toml.
+# Streamlit's own checks of the WebSocket depend on the deployment; all other options are in config.toml.
 for option, value in streamlit_options(PUBLIC_URL).items():
     config.set_option(option, value, "asgi_app.py")
 # Where `rich` is installed, Streamlit would print tracebacks beside the log.
 config.set_option("logger.enableRich", False, "asgi_app.py")
 BASE = prefix_of(PUBLIC_URL) or prefix_of(st.get_option("server.baseUrlPath"))
-"""What all addresses begin with; empty, or with a slash before it and none after."""
+"""Path prefix of all addresses; empty, or with a leading and no trailing slash."""
 config.set_option("server.baseUrlPath", BASE, "asgi_app.py")
 
 app = st.App(
@@ -296,7 +295,7 @@ app = st.App(
     secrets={"auth": AUTH},
     routes=[
         *(Route(f"{BASE}/{name}", document) for name in ("", "index.html", *PAGES)),
-        # Beside the pages: the first one has the address of the base itself, with a slash after it or without.
+        # At the root and under the base, as the start page has the address of the base with and without a slash.
         *(Route(path, Export) for path in {"/export", f"{BASE}/export"}),
         *at("/livez", readiness.livez),
         *at("/readyz", readiness.readyz(READINESS)),

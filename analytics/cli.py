@@ -1,7 +1,7 @@
-"""Owns the command line `inbox-analytics`: options, messages, exit codes. Everything else is done elsewhere.
+"""The command line `inbox-analytics`: options, messages, exit codes.
 
-The local stack is an extra: it is imported inside the commands, so that the others work without it. The commands of
-`analytics.commands` are imported when they are asked for: each would make all others wait for its libraries.
+The local stack is an optional extra and is imported inside its commands, so that the others work without it. The commands of
+`analytics.commands` are imported when they are called, so that none waits for the libraries of another.
 """
 
 import os
@@ -41,7 +41,7 @@ data_dir_option = click.option(
     default=".local",
     type=click.Path(path_type=Path),
     show_default=True,
-    help="Where everything is kept; made if missing.",
+    help="Directory of all data; created if missing.",
 )
 seed_option = click.option(
     "--seed", default=1, type=click.IntRange(min=0), show_default=True, help="Of the demo data."
@@ -49,10 +49,10 @@ seed_option = click.option(
 
 
 def _origins(_context: click.Context, _option: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
-    """Takes origins as browsers send them: scheme, host and port, no path, no wildcard."""
+    """Checks that each origin is in the form of browsers: scheme, host and port, no path, no wildcard."""
     for origin in origins:
         if not _ORIGIN.fullmatch(origin):
-            raise click.BadParameter(f"{origin} is no origin: write it like http://localhost:3000")
+            raise click.BadParameter(f"{origin} is not an origin: write it like http://localhost:3000")
     return origins
 
 
@@ -66,18 +66,18 @@ COMMANDS_ELSEWHERE: Final[dict[str, tuple[str, str]]] = {
     "spool": ("analytics.commands.spool", "spool"),
     "sync": ("analytics.commands.backfill", "sync"),
 }
-"""Module and name of each command that is not in this file."""
+"""Module and name of each command outside this file."""
 
 
 class _Commands(click.Group):
-    """The commands of this file, and those elsewhere, imported when they are needed."""
+    """The commands of this file and of `COMMANDS_ELSEWHERE`, which are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in order."""
         return sorted([*super().list_commands(ctx), *COMMANDS_ELSEWHERE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name; None when there is none."""
+        """The command with that name; None when there is none."""
         if cmd_name not in COMMANDS_ELSEWHERE:
             return super().get_command(ctx, cmd_name)
         module, name = COMMANDS_ELSEWHERE[cmd_name]
@@ -108,7 +108,7 @@ def _not_installed(name: str, package: str) -> click.Command:
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="inbox-analytics", message="%(prog)s %(version)s")
 def commands() -> None:
-    """Inbox Analytics: the dashboard, and everything it needs on one machine."""
+    """Inbox Analytics: the dashboard and its local stack."""
 
 
 @commands.command()
@@ -122,14 +122,14 @@ def commands() -> None:
     "web_origins",
     multiple=True,
     callback=_origins,
-    help="Web page that may use Tinybird, such as http://localhost:3000; can be repeated. None by default.",
+    help="Origin of a web page that may call Tinybird, such as http://localhost:3000; can be repeated. Default: none.",
 )
 def local(
     host: str, port: int, data_dir: Path, demo_data: bool, seed: int, web_origins: tuple[str, ...]
 ) -> None:
     """Run Tinybird and Postgres on this machine until Ctrl-C.
 
-    DIR/env holds their addresses and tokens while they run.
+    The file `env` in the data directory has their addresses and tokens while they run.
     """
     _need_local_packages()
     _forget_other_databases()
@@ -163,7 +163,7 @@ def local(
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address of this machine alone that the web app listens on.",
+    help="Loopback address that the web app listens on.",
 )
 @click.option(
     "--port", default=8501, type=PORT, show_default=True, help="Of the web app; 0 takes any free one."
@@ -171,7 +171,9 @@ def local(
 @click.option("--tinybird-port", default=7181, type=PORT, show_default=True, help="0 takes any free one.")
 @data_dir_option
 @seed_option
-@click.option("--reload", "is_reloading", is_flag=True, help="Notice changes to the sources of the web app.")
+@click.option(
+    "--reload", "is_reloading", is_flag=True, help="Reload the web app when its source files change."
+)
 @click.option(
     "--app", "app", default=None, type=click.Path(path_type=Path), hidden=True, help="Another asgi_app.py."
 )
@@ -184,7 +186,7 @@ def demo(
     is_reloading: bool,
     app: Path | None,
 ) -> None:
-    """Run everything on this machine, with demo data that goes on, until Ctrl-C."""
+    """Run everything on this machine with continuing demo data, until Ctrl-C."""
     _need_local_packages()
     _forget_other_databases()
     from analytics.local.stack.demo_loader import Loader
@@ -228,7 +230,7 @@ def _start_generator(stack: "LocalStack") -> "Child":
 
 
 def _shown(path: Path) -> Path:
-    """`path` as short as it can be said from here."""
+    """`path` relative to the current directory where it is below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
@@ -242,13 +244,13 @@ def _need_local_packages() -> None:
 
 
 def _forget_other_databases() -> None:
-    """Takes away what would lead libpq to another server than the embedded one: `PGHOSTADDR`, `PGSERVICE` and their kin."""
+    """Removes `PG*` variables, which could make libpq connect to another server than the embedded one."""
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
 
 
 def main() -> None:
-    """Entry of the command line: what can be told becomes two lines on stderr and exit code 1."""
+    """Runs the command line; an expected error becomes two lines on stderr and exit code 1."""
     try:
         commands()
     except AnalyticsError as error:
@@ -256,7 +258,7 @@ def main() -> None:
         if error.remedy:
             click.echo(error.remedy, err=True)
         sys.exit(1)
-    except OSError as error:  # a full disk, a directory that went away
+    except OSError as error:  # such as a full disk or a removed directory
         click.echo(f"Error: {error}", err=True)
         click.echo("Check the data directory and the free space, then start again.", err=True)
         sys.exit(1)

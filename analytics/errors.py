@@ -1,18 +1,18 @@
-"""The exceptions of this package: what went wrong, and what to do about it.
+"""The exceptions of this package. Each carries what went wrong and what to do about it.
 
 ```
-AnalyticsError                what a panel catches, and the only thing it catches
+AnalyticsError                the only exception that a panel catches
 ├── ConfigError               a setting is missing or unusable; nothing can start
-├── AccessDenied              not this viewer's, or not there at all (never says which)
-│   └── NotSignedIn           no sign-in, or one that is too old: another may help
-└── SourceError               Tinybird or Postgres did not give what was asked for
-    ├── SourceUnavailable     network, timeout, 429, 5xx: another try may work
-    ├── SourceRejected        the source answered no (other 4xx, bad SQL); a retry will not help
-    └── SchemaMismatch        an answer without what was promised
+├── AccessDenied              the viewer may not open it, or it does not exist (never says which)
+│   └── NotSignedIn           not signed in, or too long ago; signing in again may help
+└── SourceError               Tinybird or Postgres failed
+    ├── SourceUnavailable     network, timeout, 429, 5xx; a retry may work
+    ├── SourceRejected        the source refused the request (other 4xx, bad SQL); a retry will not help
+    └── SchemaMismatch        the answer does not match its schema
 ```
 
-Errors are translated once, in the transport (`tinybird`, `postgres`), and carry no token, no DSN and no
-full URL: every text here may be shown on a page.
+Errors of drivers are translated once, in the transport (`tinybird`, `postgres`). They carry no token, no DSN and no full
+URL, because a page may show their text.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Source = Literal["tinybird", "postgres"]
 
 
 class AnalyticsError(Exception):
-    """Something that a team member can be told.
+    """An error whose text may be shown to a viewer.
 
     Attributes:
-        message: What happened, in plain words, one sentence.
+        message: What happened, in one sentence.
         remedy: What to do about it; empty when there is nothing to do.
     """
 
@@ -41,26 +41,26 @@ class AnalyticsError(Exception):
 
 
 class ConfigError(AnalyticsError):
-    """A setting is missing or unusable. The message names every one of them."""
+    """Settings are missing or unusable. The message names each of them."""
 
 
 class AccessDenied(AnalyticsError):
-    """The viewer may not open this. Whether it exists is not revealed."""
+    """The viewer may not open this, or it does not exist; the text is the same."""
 
 
 class NotSignedIn(AccessDenied):
-    """There is no sign-in, or it has ended."""
+    """The viewer is not signed in, or the sign-in has expired."""
 
 
 class SourceError(AnalyticsError):
-    """A source did not give what was asked for.
+    """A read from or a write to a source failed.
 
     Attributes:
         source: Which source.
-        resource: The pipe, data source or query, by its name in this project.
-        status: The HTTP status; None when there was no HTTP answer.
-        said: What the source itself said, scrubbed of secrets, for staff and logs; empty when it said nothing. It may
-            name pipes, columns and hosts, so it is not part of the message.
+        resource: Name of the pipe, data source or query in this project.
+        status: HTTP status; None when there was no HTTP answer.
+        said: Text of the source's own error without secrets, for staff and logs; empty when it has none. It may name
+            pipes, columns and hosts, so it is not part of the message.
     """
 
     def __init__(
@@ -88,15 +88,15 @@ class SourceUnavailable(SourceError):
     """Network, timeout, 429 or 5xx.
 
     Attributes:
-        retry_after_seconds: What the source asked to wait; None when it did not say.
+        retry_after_seconds: Seconds to wait as the source's `Retry-After` asks; None without that header.
     """
 
     retry_after_seconds: float | None = None
 
 
 class SourceRejected(SourceError):
-    """The source answered no: wrong token, missing pipe, bad parameter, missing grant."""
+    """The source refused the request: wrong token, missing pipe, bad parameter, missing grant."""
 
 
 class SchemaMismatch(SourceError):
-    """An answer without what was promised: a column, a type, a row, JSON at all."""
+    """The answer lacks a column or row, has a wrong type, or is not JSON."""

@@ -1,7 +1,7 @@
-"""Numbers as a server sends them, in answers and headers, bounded before they are used. Pure.
+"""Parses and bounds numbers from answers and headers of servers. Pure.
 
-What cannot be such a number (negative, NaN, infinite, too large, other than ASCII digits) is None: as if the server had not
-sent it. Nothing here raises, whatever it is given.
+Unusable values (negative, NaN, infinite, too large, other than ASCII digits) give None, as if the server had not sent them.
+Nothing here raises.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from decimal import Decimal
 from typing import Final
 
 LARGEST: Final = 10**16
-"""No count and no measure is larger; hundreds of them still add up within 64 bits."""
+"""Largest count or measure that is accepted; a sum of hundreds still fits into 64 bits."""
 
 _WHOLE: Final = re.compile(r"[0-9]{1,30}", re.ASCII)
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,400}(\.[0-9]{0,400})?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 
 
 def whole_number(value: object) -> int | None:
-    """A count: a whole number from 0 to `LARGEST`, or the same as text, as engines write 64-bit numbers.
+    """A whole number from 0 to `LARGEST`, given as a number or as text, as engines write 64-bit numbers; else None.
 
     >>> whole_number(3), whole_number("3"), whole_number(-3), whole_number("1_0"), whole_number(True)
     (3, 3, None, None, None)
@@ -33,7 +33,7 @@ def whole_number(value: object) -> int | None:
 
 
 def measure(value: object) -> float | None:
-    """A measure: a finite number of which the size is at most `LARGEST`, or the same as text.
+    """A finite number of absolute value up to `LARGEST`, given as a number or as text; else None.
 
     >>> measure(1), measure("-1.5"), measure(float("inf")), measure("nan"), measure(10**400)
     (1.0, -1.5, None, None, None)
@@ -47,7 +47,7 @@ def measure(value: object) -> float | None:
 
 
 def in_words(seconds: float) -> str:
-    """How long something takes, as a person says it.
+    """Formats a duration for people, rounded up.
 
     >>> in_words(0.5), in_words(1), in_words(12.3), in_words(90), in_words(300)
     ('0.5 seconds', '1 second', '13 seconds', '90 seconds', '5 minutes')

@@ -1,10 +1,10 @@
-"""What this process counts and times about itself, and how Prometheus reads it. Knows no page and no source.
+"""Counts and times of this process, and their text for Prometheus. Knows no page and no source.
 
-Every metric is declared here, with its labels. A label's values come from a closed set in the code (page, pipe, outcome):
-never a website, a person, an address or anything else that a visitor can write, so the number of series is bounded.
+Every metric is declared here, with its labels. A label's values come from a closed set in the code (page, pipe, outcome),
+never from a website, a person, an address or other text of a visitor, so the number of series is bounded.
 
-The text is written here and not by a library: the emitter loads the transports, and a service that only emits events
-should not load one for it.
+No client library writes the text, because the emitter loads the transports and a service that only emits events should
+not need one.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Metric:
     """The declaration of one metric.
 
     Attributes:
-        name: As Prometheus knows it.
+        name: Name in Prometheus.
         kind: counter (only grows) | gauge | histogram (of seconds).
         labels: Names of its labels, in the order of their values.
-        help: What it is, in one line.
+        help: One line for Prometheus' HELP.
     """
 
     name: str
@@ -70,13 +70,13 @@ CACHE_ASKS: Final = Metric(
     "inbox_analytics_cache_asks_total",
     "counter",
     ("name", "outcome"),
-    "What pages asked for. outcome: hit (a cache had it), read (its source was read), failed (its source failed).",
+    "Reads by pages. outcome: hit (from a cache), read (from the source), failed (the source failed).",
 )
 STALE_ANSWERS: Final = Metric(
     "inbox_analytics_stale_answers_total",
     "counter",
     ("name",),
-    "Last known values given because the source failed.",
+    "Last good values shown because the source failed.",
 )
 DEFECTS: Final = Metric(
     "inbox_analytics_defects_total", "counter", (), "Unexpected exceptions of pages; the log has them."
@@ -122,7 +122,7 @@ METRICS: Final = (
 
 
 class Numbers:
-    """The values of counters and gauges, and the observations of histograms. Safe to share between threads."""
+    """Values of counters and gauges, and observations of histograms. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -136,7 +136,7 @@ class Numbers:
             values[labels] = values.get(labels, 0.0) + amount
 
     def observe(self, metric: Metric, *labels: str, seconds: float) -> None:
-        """Counts one duration in a histogram."""
+        """Adds one duration to a histogram."""
         with self._lock:
             series = self._times.setdefault(metric, {})
             if labels not in series:
@@ -146,16 +146,16 @@ class Numbers:
             observed[-1] += seconds
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all values."""
         with self._lock:
             self._values.clear()
             self._times.clear()
 
     def text(self, measured: Mapping[Metric, Mapping[Labels, float]]) -> str:
-        r"""Every metric in Prometheus' text format 0.0.4; one without a value has its description only.
+        r"""All metrics in Prometheus' text format 0.0.4; a metric without a value has its description only.
 
         Args:
-            measured: Values that are known only when asked for, beside those counted here.
+            measured: Values that are read when the text is written, in addition to those counted here.
 
         >>> numbers = Numbers()
         >>> numbers.add(STALE_ANSWERS, "inbox_analytics")
@@ -179,7 +179,7 @@ class Numbers:
 
 
 NUMBERS: Final = Numbers()
-"""Those of this process, since it started."""
+"""The counts of this process since it started."""
 
 
 def _histogram(metric: Metric, labels: Labels, observed: Sequence[float]) -> Iterator[str]:
@@ -198,7 +198,7 @@ def _line(name: str, names: Labels, labels: Labels, value: float) -> str:
 
 
 def _escaped(label: str) -> str:
-    r"""A label's value as the format wants it.
+    r"""Escapes the value of a label for the text format.
 
     >>> print(_escaped('a"b\\c'))
     a\"b\\c
@@ -207,11 +207,11 @@ def _escaped(label: str) -> str:
 
 
 class HasRows(Protocol):
-    """An answer of a source."""
+    """An answer of a source with rows."""
 
     @property
     def rows(self) -> Sequence[object]:
-        """Its rows."""
+        """The rows."""
 
 
 Answered = TypeVar("Answered", bound=HasRows)
@@ -219,7 +219,7 @@ Read = Callable[Concatenate[Client, str, P], Answered]
 
 
 def timed(source: Source) -> Callable[[Read[Client, P, Answered]], Read[Client, P, Answered]]:
-    """Counts the reads of a client's method by the name that is its first argument: seconds, rows, how they ended."""
+    """Decorates a client's read method: counts seconds, rows and outcome by its first argument, the name of the read."""
 
     def decorated(read: Read[Client, P, Answered]) -> Read[Client, P, Answered]:
         @wraps(read)

@@ -146,7 +146,7 @@ def test_an_origin_that_is_none(origin: str) -> None:
     """Refused by the option itself: no page is let in by a wildcard."""
     ran = CliRunner().invoke(cli.commands, ["local", "--cors-origin", origin])
     assert ran.exit_code == 2
-    assert "is no origin" in ran.output
+    assert "is not an origin" in ran.output
 
 
 def test_packages_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

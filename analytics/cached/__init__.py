@@ -46,7 +46,7 @@ from analytics.cached.live import (
     visitor_clusters,
     visitor_locations,
 )
-from analytics.cached.operations import ask, measured
+from analytics.cached.operations import measured, probe
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
 from analytics.cached.reading import clear
 from analytics.cached.satisfaction import (
@@ -89,7 +89,6 @@ __all__ = [
     "Whole",
     "active_visitors",
     "admitted",
-    "ask",
     "cache_savings",
     "clear",
     "conversation_address",
@@ -115,6 +114,7 @@ __all__ = [
     "measured",
     "newest_event",
     "open_view",
+    "probe",
     "quarantine",
     "query_use",
     "right_now",

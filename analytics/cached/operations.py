@@ -1,4 +1,4 @@
-"""What an operator asks of this process, past every viewer: do the sources answer, what is used up, what waits?"""
+"""Probes and metrics of this process for operators, without a viewer."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from analytics.settings import load_settings
 from analytics.telemetry import Labels, Metric
 
 
-def ask(source: Source) -> None:
-    """Passes where a source answers. Costs no query of Tinybird's plan, so that it may be asked all day.
+def probe(source: Source) -> None:
+    """Sends a small request to a source. Costs no query of Tinybird's plan, so that it may run all day.
 
     Raises:
         ConfigError: A setting is missing.
-        SourceError: It does not answer, or says no.
+        SourceError: The source does not answer, or refuses.
 
     Source: the list of pipes, or `SELECT 1`.
     """
@@ -29,10 +29,10 @@ def ask(source: Source) -> None:
 
 
 def measured(now: datetime) -> Mapping[Metric, Mapping[Labels, float]]:
-    """The metrics whose values are known only when asked for: budget, caches, spool. No source is asked.
+    """The metrics that are read when `/metrics` is requested: budget, caches, spool. Contacts no source.
 
     Args:
-        now: What ages are counted to; the day of the budget.
+        now: End of ages, and the day of the budget.
 
     Raises:
         ConfigError: A setting is missing.
@@ -58,7 +58,7 @@ def measured(now: datetime) -> Mapping[Metric, Mapping[Labels, float]]:
 
 
 def _of_spool(now: datetime) -> dict[Metric, dict[Labels, float]]:
-    """How full the spool of this machine is; nothing where there is none, or none that can be read."""
+    """Metrics of the spool of this machine; empty without a spool that can be read."""
     directory = load_settings().spool_dir
     if directory is None:
         return {}

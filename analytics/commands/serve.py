@@ -60,7 +60,7 @@ def serve(**options: str | None) -> None:
         with server.bind(settings.address, settings.port) as listener:
             logs.set_up(settings.log or ("text" if sys.stderr.isatty() else "json"))
             module = _module()
-            request_id.also_ask(module.request_id_of_run)
+            request_id.add_lookup(module.request_id_of_run)
             app = Stickiness(module.app, module.PUBLIC_URL)
             server.run(Requests(app, settings.trusted_proxies), listener, module.PUBLIC_URL or "the demo")
     except AnalyticsError as error:

@@ -1,1 +1,1 @@
-"""Countries, cells of the globe, the night side. No network; outlines are read from a file once."""
+"""Geography of visitors: countries, clusters of places on the globe, the night side. No network."""

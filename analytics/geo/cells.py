@@ -1,7 +1,7 @@
-"""Places on the globe: a grid of cells whose visitors stand together, coarser the farther away one looks. Pure.
+"""Clusters visitors by the cells of a grid over the globe, coarser for farther views. Pure.
 
-A cell is part of a grid and not of the data: it stays where it is while visitors come and go, so it can stand in a
-URL, and the visitors in it are exactly those between its four bounds.
+A cell belongs to the grid and not to the data: it does not move while visitors come and go, so a URL can name it, and its
+visitors are exactly those between its four bounds.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 CELL_SIZES: Final = (0.0625, 0.25, 0.5, 1.0, 1.5, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 9.0, 10.0, 12.0, 15.0, 30.0)
-"""Heights of a cell in degrees of latitude, finest first; the finest is a town."""
+"""Heights of a cell in degrees of latitude, finest first; the finest is about the size of a town."""
 
 LEVELS: Final[tuple[tuple[float, int], ...]] = ((2.5, 200), (0.5, 400), (0.0625, 850))
-"""(finest cell, most clusters) when one sees the whole globe, a continent, a country."""
+"""(finest cell, most clusters) for a view of the whole globe, a continent, a country."""
 
 _SEEN_DEGREES: Final = 65.0
-"""How far from the middle of a view a place still shows well."""
+"""Angle from the middle of a view within which a place is well visible."""
 
 _MOST_VIEWS: Final = 100
 
@@ -32,7 +32,7 @@ class Cell:
     """One cell of a grid.
 
     Attributes:
-        size: Its height in degrees, one of `CELL_SIZES`; about as wide on the ground as it is high.
+        size: Height in degrees, one of `CELL_SIZES`; the cell is about as wide on the ground as it is high.
         row: Counted from the South Pole.
         column: Counted eastward from the 180th meridian.
     """
@@ -43,7 +43,7 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> Cell:
-        """The cell that a URL names.
+        """Parses the name of a cell in a URL.
 
         Raises:
             ValueError: There is no such cell.
@@ -54,10 +54,10 @@ class Cell:
         sizes = {f"{size:g}": size for size in CELL_SIZES}
         parts = text.split("-")
         if len(parts) != 3 or parts[0] not in sizes or not all(_is_number(part) for part in parts[1:]):
-            raise ValueError("No place is called that.")
+            raise ValueError("That is not the name of a place on the globe.")
         size, row, column = sizes[parts[0]], int(parts[1]), int(parts[2])
         if row >= _rows(size) or column >= int(_columns(size, np.array([row]))[0]):
-            raise ValueError("There is no such place on Earth.")
+            raise ValueError("There is no such place on the globe.")
         return cls(size, row, column)
 
     def __str__(self) -> str:
@@ -89,15 +89,15 @@ class Cell:
 
 
 def located(locations: pd.DataFrame) -> pd.DataFrame:
-    """The rows that are somewhere on Earth; those without coordinates (0, 0), or outside the world, are no places."""
+    """The rows with valid coordinates; (0, 0) means that a visitor has none."""
     on_earth = locations["latitude"].between(-90, 90) & locations["longitude"].between(-180, 180)
     return locations[on_earth & ~(locations["latitude"].eq(0) & locations["longitude"].eq(0))]
 
 
 def zoom_levels(locations: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
-    """The same visitors clustered for each of `LEVELS`, farthest view first: every level adds up to the same sum.
+    """Clusters the visitors for each of `LEVELS`, farthest view first; all levels have the same sum of visitors.
 
-    However many places there are, a level has at most as many clusters as it may have; its cells grow until it has.
+    The cells of a level grow until it has at most its number of clusters.
 
     Args:
         locations: As in `schemas.VISITOR_LOCATIONS`.
@@ -115,16 +115,16 @@ def zoom_levels(locations: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
 
 
 def clusters(places: pd.DataFrame, size: float) -> pd.DataFrame:
-    """The places of each cell as one: one row per cell with visitors, most visitors first.
+    """Merges the places of each cell: one row per cell with visitors, most visitors first; no places give no rows.
 
     Columns:
-        latitude, longitude (float, degrees): where its visitors are on average.
+        latitude, longitude (float, degrees): average of its visitors.
         city, country_code (string): of its place with most visitors; untrusted text.
         visitors (int), places (int)
         cell (string): as `Cell.parse` takes it.
 
     Args:
-        places: As `located` gives them; none give no row.
+        places: As `located` returns them.
         size: One of `CELL_SIZES`.
     """
     if places.empty:
@@ -157,18 +157,18 @@ def clusters(places: pd.DataFrame, size: float) -> pd.DataFrame:
             "cell": [str(Cell(size, int(row), int(column))) for row, column in sums.index],
         }
     )
-    # The large ones are painted first and lie under the small ones, so that none is hidden.
+    # Large clusters are drawn first, below the small ones, so that none is hidden.
     return grouped.sort_values(["visitors", "cell"], ascending=[False, True]).reset_index(drop=True)
 
 
 def _count(places: pd.DataFrame, size: float) -> int:
-    """How many clusters there would be."""
+    """Number of clusters with cells of that size."""
     rows, columns = _cell_of(*_points(places), size)
     return len(np.unique(rows * 1_000_000 + columns))
 
 
 def _points(places: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Latitudes and longitudes; the pipe compares with 32-bit numbers, so these are the same."""
+    """Latitudes and longitudes, rounded to 32 bits as in the comparisons of the pipe."""
     return (
         places["latitude"].to_numpy(dtype="float32").astype("float64"),
         places["longitude"].to_numpy(dtype="float32").astype("float64"),
@@ -178,7 +178,7 @@ def _points(places: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[
 def _cell_of(
     latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64], size: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row and column of each point; the quotient may be a rounding error off, so the bounds have the last word."""
+    """Row and column of each point. The bounds decide, because the quotient may be off by a rounding error."""
     rows = np.floor((latitude + 90) / size).astype("int64")
     rows += (latitude >= (rows + 1) * size - 90).astype("int64")
     rows -= (latitude < rows * size - 90).astype("int64")
@@ -196,7 +196,7 @@ def _rows(size: float) -> int:
 
 
 def _columns(size: float, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How many cells a row has: fewer towards the poles, where the circle of latitude is short."""
+    """Number of cells of each row: fewer towards the poles, where the circle of latitude is short."""
     circle = np.cos(np.radians(rows * size + size / 2 - 90))
     counts: npt.NDArray[np.int64] = np.maximum(1, np.rint(360 / size * circle)).astype("int64")
     return counts
@@ -207,13 +207,13 @@ def _is_number(text: str) -> bool:
 
 
 def fullest_view(clusters: pd.DataFrame, steepest: float) -> tuple[float, float] | None:
-    """Where to look first: at the busiest place, or where the most visitors are on the side that is seen.
+    """First view of the globe: the busiest place when half of all visitors are on its side, else the fullest side.
 
-    The busiest place is taken where half of all visitors are on its side. None without any.
+    None without visitors.
 
     Args:
-        clusters: As `cluster` gives them.
-        steepest: The latitude that is never passed; a place nearer to a pole is seen from there.
+        clusters: As `clusters` returns them.
+        steepest: Latitude that the view does not pass; a place nearer to a pole is viewed from there.
 
     Returns:
         Latitude and longitude in degrees.

@@ -1,7 +1,7 @@
-"""Countries: their names, their outlines on a flat map, and where on that map each can be pointed at.
+"""Countries: names, outlines on a flat map, and points on that map for the pointer.
 
-Read once from the outlines that the app serves (Natural Earth, public domain, by way of world-atlas). The map is in the
-Equal Earth projection: areas are true to each other, so that no country looks important for lying far north.
+Outlines are read from a file once and cached (Natural Earth, public domain, from world-atlas). The map is in the Equal
+Earth projection, which keeps areas in proportion.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 OUTLINES: Final = ROOT / "static" / "countries.geojson"
 SOUTHERNMOST: Final = -57.0
-"""Nobody visits a website from farther south, and a map without Antarctica has room for everybody else."""
+"""Latitude where the map ends: Antarctica has no visitors, and without it the map is larger."""
 
 NAMES_OFF_THE_MAP: Final = {
     "AQ": "Antarctica",
@@ -38,7 +38,7 @@ NAMES_OFF_THE_MAP: Final = {
 """Countries by ISO 3166 that have no outline of their own."""
 
 CODES_BY_NAME: Final = {"Kosovo": "XK"}
-"""Codes that Natural Earth leaves out and everybody uses."""
+"""Codes in common use that Natural Earth leaves out."""
 
 UNKNOWN: Final = "Unknown"
 
@@ -46,7 +46,7 @@ SCALE: Final = 200
 """Units of the map per unit of the projection: a map 1,080 wide, whose outlines are drawn in whole units."""
 
 GRID: Final = 9
-"""Distance of two neighbouring points to point at, in units of the map."""
+"""Distance of two neighbouring points of a country, in units of the map."""
 
 SMALLEST_RING: Final = 9.0
 """Islands below this area, in square units, are left out of a country that has larger parts."""
@@ -72,7 +72,7 @@ class Country:
 
 
 def equal_earth(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
-    """Degrees to units of the map, by Šavrič, Patterson and Jenny (2018).
+    """Projects degrees to units of the map, after Šavrič, Patterson and Jenny (2018).
 
     >>> x, y = equal_earth(np.array([0.0, 180.0]), np.array([90.0, 0.0]))
     >>> [round(float(value)) for value in (*x, *y)]
@@ -95,7 +95,7 @@ def equal_earth(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
 
 @cache
 def countries() -> tuple[Country, ...]:
-    """Every country north of `SOUTHERNMOST`, largest first, so that what lies inside another is drawn over it."""
+    """All countries north of `SOUTHERNMOST`, largest first, so that a country inside another is drawn over it."""
     features = json.loads(OUTLINES.read_text(encoding="utf-8"))["features"]
     found = []
     for feature in features:
@@ -121,7 +121,7 @@ def countries() -> tuple[Country, ...]:
 
 @cache
 def names() -> dict[str, str]:
-    """The name of each country by its code; of two areas with one code, that of the larger."""
+    """Country names by code; of two areas with the same code, the name of the larger."""
     return NAMES_OFF_THE_MAP | {
         country.code: country.name for country in reversed(countries()) if country.code
     }
@@ -143,7 +143,7 @@ def _area(ring: Floats) -> float:
 
 
 def _path(rings: list[Floats]) -> str:
-    """Rings as one path; neighbours on the same rounded place are said once."""
+    """Rings as one SVG path; neighbours that round to the same point are merged."""
     parts = []
     for ring in rings:
         rounded = np.round(ring)
@@ -155,7 +155,7 @@ def _path(rings: list[Floats]) -> str:
 
 
 def _points(rings: list[Floats], largest: Floats) -> tuple[tuple[float, float], ...]:
-    """The points of a grid inside the outline; the middle of its largest part when none is."""
+    """Grid points inside the outline; the middle of its largest part when there are none."""
     inside: list[tuple[float, float]] = []
     for ring in rings:
         low, high = ring.min(axis=0), ring.max(axis=0)

@@ -1,4 +1,4 @@
-"""Who is on a website at this moment, from its visitors by place. Pure."""
+"""Sums up the current visitors of a website from its visitors by place. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ PLACES: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class RightNow:
-    """Who is on the website at this moment.
+    """Current visitors of a website.
 
     Attributes:
-        visitors: How many, those without a place too.
-        places: The cities with most visitors and their counts, most first; visitors without a city are not in it.
-        unplaced: How many of the visitors have no coordinates: they are on no globe.
+        visitors: How many, including visitors without a place.
+        places: The cities with most visitors and their counts, most first; visitors without a city are left out.
+        unplaced: Visitors without coordinates, which the globe cannot show.
     """
 
     visitors: int
@@ -27,14 +27,14 @@ class RightNow:
 
 
 def right_now(locations: pd.DataFrame) -> RightNow:
-    """The count and the cities with most visitors; 0 and no city without visitors.
+    """Counts the visitors and names the cities with most of them; 0 and no city without visitors.
 
     Args:
         locations: As in `schemas.VISITOR_LOCATIONS`.
     """
     named = locations[locations["city"] != ""]
     cities: pd.DataFrame = named.groupby(["city", "country_code"])["visitors"].sum().reset_index()
-    # By count, then by name: two readings of the same visitors name the same cities.
+    # By count, then by name, so that equal counts always give the same cities.
     first = cities.sort_values(["visitors", "city"], ascending=[False, True]).head(PLACES)
     named_first = tuple(
         (str(city), int(count)) for city, count in zip(first["city"], first["visitors"], strict=True)

@@ -1,7 +1,6 @@
-"""Where on Earth it is night: the sun's position, and how dark it is where.
+"""Computes the sun's position and the darkness of each place on Earth. Pure.
 
-Pure astronomy to about half a degree, after the low-precision formulas of the Astronomical Almanac. Knows nothing
-of maps or drawing.
+Accurate to about half a degree, after the low-precision formulas of the Astronomical Almanac. Knows no map or drawing.
 """
 
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ NAUTICAL_TWILIGHT_DEGREES = -12.0
 
 
 def subsolar_point(now: datetime) -> tuple[float, float]:
-    """Latitude and longitude, in degrees, of the place where the sun stands in the zenith.
+    """Latitude and longitude, in degrees, of the place where the sun is in the zenith.
 
     Args:
         now: an aware instant.
@@ -37,7 +36,7 @@ def subsolar_point(now: datetime) -> tuple[float, float]:
 
 
 def darkness(now: datetime, cells_per_degree: float = 1.0) -> npt.NDArray[np.float64]:
-    """How dark it is everywhere: 0 where the sun is up, 1 where it stands 12° below the horizon or lower.
+    """Darkness of each place: 0 where the sun is up, 1 where it is 12° below the horizon or lower.
 
     Args:
         now: an aware instant.

@@ -1,1 +1,1 @@
-"""Whether the sources answer and data flows, judged from what was measured."""
+"""Judges from measurements whether the sources answer, events arrive and caches save reads."""

@@ -1,6 +1,6 @@
-"""What the caches save: how often something was asked for, and how often its source was read for that. Pure.
+"""Counts how often pages ask for each pipe or query, and how often its source is read for that.
 
-Counts are of this process, since it started. They stand beside the caches and are part of no key.
+Counts are of this process since it started, in memory and thread-safe. They are not part of any cache key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 REMEMBERED_READS: Final = 8192
-"""How many reads are remembered, to tell a new one from one that a cache repeats; more than all caches hold."""
+"""Reads that are remembered to recognize cached answers; more than all caches hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class CacheCounts:
     """The counts of one pipe or query.
 
     Attributes:
-        asked: How often it was asked for.
-        read: How often its source was read for that.
-        failed: How often its source failed.
-        stale: How often the last known value was given for that.
+        asked: Requests of pages.
+        read: Requests that were answered by reading the source.
+        failed: Requests for which the source failed.
+        stale: Failed requests that were answered with the last good value.
     """
 
     asked: int = 0
@@ -33,7 +33,7 @@ class CacheCounts:
 
 
 class CacheCounter:
-    """Counts asks and reads by name. Safe to share between threads."""
+    """Counts requests and reads by name. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._counts: dict[str, CacheCounts] = {}
@@ -41,9 +41,9 @@ class CacheCounter:
         self._lock = threading.Lock()
 
     def answered(self, name: str, read_at: datetime) -> None:
-        """Counts an ask that was answered, and a read where no answer of that moment was seen before.
+        """Counts a request that was answered, and a read where `read_at` is new.
 
-        A cache repeats an answer with the moment it was read at, to the microsecond; so nobody has to tell.
+        Cached answers keep their `read_at`, to the microsecond, so a repeated value is a cache hit.
 
         >>> counter, noon = CacheCounter(), datetime(2026, 11, 10, 12)
         >>> for _ in range(3):
@@ -61,7 +61,7 @@ class CacheCounter:
             self._counts[name] = replace(old, asked=old.asked + 1, read=old.read + is_new)
 
     def failed(self, name: str, *, is_stale: bool = False) -> None:
-        """Counts an ask whose source failed, and whether the last known value was given."""
+        """Counts a request whose source failed, and whether the last good value was shown."""
         with self._lock:
             old = self._counts.get(name, CacheCounts())
             self._counts[name] = replace(
@@ -69,12 +69,12 @@ class CacheCounter:
             )
 
     def counts(self) -> dict[str, CacheCounts]:
-        """The counts by name; empty when nothing was asked for."""
+        """The counts by name; empty before the first request."""
         with self._lock:
             return dict(self._counts)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all counts."""
         with self._lock:
             self._counts.clear()
             self._reads.clear()

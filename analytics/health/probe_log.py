@@ -1,4 +1,4 @@
-"""The last probes of each source: whether it answered, and in what time."""
+"""Keeps the last probes of each source: answer time or error. In memory, thread-safe."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Final
 from analytics.errors import Source, SourceError
 
 KEPT_PROBES: Final = 120
-"""How many probes of a source are kept: an hour, at one every half minute; the median over them is what says slow."""
+"""Probes that are kept per source: one hour at one per 30 s. Their median decides whether a source is slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One question put to a source to see whether it answers.
+    """One small request to a source to see whether it answers.
 
     Attributes:
         source: Which source.
         at: When it answered or failed, UTC.
-        seconds: How long the answer took; None when there was none.
-        error: Why there was none; None when it answered.
+        seconds: Answer time; None when the source failed.
+        error: The failure; None when it answered.
     """
 
     source: Source
@@ -39,7 +39,7 @@ class ProbeLog:
         self._lock = threading.Lock()
 
     def note(self, probe: Probe) -> tuple[Probe, ...]:
-        """Keeps a probe, unless it is the last one again, and returns all kept of its source, oldest first."""
+        """Adds a probe, unless it is the newest one again, and returns all kept probes of its source, oldest first."""
         with self._lock:
             kept = self._probes.setdefault(probe.source, deque(maxlen=KEPT_PROBES))
             if not kept or kept[-1].at != probe.at:
@@ -47,7 +47,7 @@ class ProbeLog:
             return tuple(kept)
 
     def failure(self, source: Source, since: datetime) -> SourceError | None:
-        """Why the source did not answer its last check; None when it did, or was checked before `since`."""
+        """The error of the source's last probe; None when that succeeded or is not newer than `since`."""
         with self._lock:
             last = self._probes.get(source, deque())
             return last[-1].error if last and last[-1].at > since else None

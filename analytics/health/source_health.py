@@ -1,6 +1,6 @@
-"""Whether the sources answer and data flows, judged from what was measured. Pure.
+"""Judges the state of the sources, of the event flow and of the caches from measurements. Pure.
 
-A quiet website is not a broken one: an age counts as unusual only against the same website's own quiet times.
+A quiet website is not a broken one: the age of its newest event is compared with its own longest quiet time.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ SourceState = Literal["ok", "slow", "refused", "unreachable"]
 FlowState = Literal["usual", "unusual", "unknown", "none"]
 
 ENOUGH_FOR_P95: Final = 20
-"""Below this many answers the 95th percentile is the slowest one, and is not said."""
+"""Fewest answers for a 95th percentile; with fewer it would be the slowest answer."""
 
 SLOW_SECONDS: Final[Mapping[Source, float]] = {"tinybird": 1.0, "postgres": 0.5}
-"""A median above this is slow: pages read several times of each, and people wait for the sum."""
+"""Median answer time above which a source is slow: a page reads several times from each, and people wait for the sum."""
 
 ENOUGH_PROBES: Final = 3
-"""Below this many answers nothing is called slow: the first one also makes the connection."""
+"""Fewest answers for the verdict "slow": the first one also opens the connection."""
 
 ENOUGH_EVENTS: Final = 20
-"""Below this many events in 30 days nobody can say which age is unusual."""
+"""Fewest events in 30 days for a verdict on the age of the newest one."""
 
 UNUSUAL_FACTOR: Final = 1.5
 """An age is unusual once it exceeds the longest quiet time of 30 days this many times."""
@@ -41,16 +41,16 @@ LEAST_UNUSUAL_SECONDS: Final = 900.0
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """How a source is.
+    """State of a source.
 
     Attributes:
         source: Which source.
-        state: ok | slow (it answers, the median is above `SLOW_SECONDS`) | refused (it answers no) | unreachable.
-        checked_at: When it was last asked, UTC.
-        median_seconds: Over the probes that were answered; None when none was.
-        p95_seconds: The 95th percentile of the same; None below `ENOUGH_FOR_P95` answers.
-        probes: How many probes that median is of.
-        error: Why it is refused or unreachable; None when it answers.
+        state: ok | slow (it answers, the median is above `SLOW_SECONDS`) | refused (it rejects the probe) | unreachable.
+        checked_at: When it was last probed, UTC.
+        median_seconds: Median answer time of the answered probes; None when none was answered.
+        p95_seconds: Their 95th percentile; None below `ENOUGH_FOR_P95` answers.
+        probes: Number of answered probes.
+        error: Error of the last probe; None when it answered.
     """
 
     source: Source
@@ -64,10 +64,10 @@ class SourceHealth:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """Rows that Tinybird could not take.
+    """Rows that Tinybird stored apart because they do not fit their data source.
 
     Attributes:
-        rows: How many in the last 30 days, over all websites; None when they may not be read.
+        rows: How many in the last 30 days, over all websites; None without an admin token, which reading them needs.
         reasons: One row per data source and reason, newest first; columns as `sources.quarantined_rows`.
     """
 
@@ -77,12 +77,12 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class QueryUse:
-    """What today's Tinybird queries went into.
+    """Today's Tinybird queries of this process.
 
     Attributes:
         spent: Queries of this process since midnight UTC.
         daily_limit: Queries a day; None when unlimited.
-        live_refresh_seconds: How often Live reads now; None while it pauses.
+        live_refresh_seconds: Seconds between two reads of Live; None while it pauses.
         by_pipe: One row per pipe, most queries first. Columns: pipe (string), queries (int), share_ratio (float, 0..1).
     """
 
@@ -93,9 +93,7 @@ class QueryUse:
 
 
 def source_health(probes: Sequence[Probe]) -> SourceHealth:
-    """How a source is, from its last probes.
-
-    The last one says whether it answers; the median over all that were answered says how fast.
+    """Judges a source by its last probes: the newest one decides whether it answers, the median whether it is slow.
 
     Args:
         probes: At least one, of one source, oldest first.
@@ -115,12 +113,12 @@ def _state(last: Probe, middle: float, answers: int) -> SourceState:
 
 
 def flow_state(age_seconds: float | None, longest_quiet_seconds: float | None, events: int) -> FlowState:
-    """Whether it is unusual that the newest event is this old.
+    """Judges the age of the newest event against the longest quiet time.
 
     Args:
-        age_seconds: How old it is; None when there is none.
+        age_seconds: Age of the newest event; None when there is none.
         longest_quiet_seconds: The longest time between two events of the type in 30 days; None when not known.
-        events: How many events there were in 30 days.
+        events: Number of events in 30 days.
 
     >>> flow_state(3_600, 1_800, 500), flow_state(3_600, 7_200, 500), flow_state(3_600, 1_800, 5)
     ('unusual', 'usual', 'unknown')
@@ -136,15 +134,15 @@ def flow_state(age_seconds: float | None, longest_quiet_seconds: float | None, e
 
 
 def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: datetime) -> pd.DataFrame:
-    """What flows: one row per data source and event type, in the order of `freshness`.
+    """Event flow of a website: one row per data source and event type, in the order of `freshness`.
 
     Columns:
         datasource, event_type (string)
         newest_event (datetime, UTC): NaT when there was none in 30 days.
         age_seconds (float, seconds): from the newest event to `as_of`; NaN without one.
-        ahead (int): rows dated more than a minute in the future; they count nowhere until their time has come.
+        ahead (int): rows dated more than a minute in the future; they count nowhere until that time.
         events (int): the sum of `events_per_day`; without the volume, rows in the last 30 times 24 hours.
-        events_per_day (list of int): oldest day first, today last and not over; empty when the volume is not known.
+        events_per_day (list of int): oldest day first, today (incomplete) last; empty when the volume is not known.
         longest_quiet_seconds (float, seconds): NaN when not known.
         state (string): usual | unusual | unknown (too few events, or the volume is not known) | none.
 
@@ -191,12 +189,12 @@ def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: date
 def query_use(
     spent: Mapping[str, int], daily_limit: int | None, live_refresh_seconds: float | None
 ) -> QueryUse:
-    """What today's queries went into.
+    """Sums up today's queries by pipe.
 
     Args:
         spent: Queries of today by pipe.
-        daily_limit: As `QueryBudget`.
-        live_refresh_seconds: As `QueryBudget`.
+        daily_limit: As in `QueryBudget`.
+        live_refresh_seconds: As in `QueryBudget`.
     """
     total = sum(spent.values())
     ordered = sorted(spent.items(), key=lambda item: (-item[1], item[0]))
@@ -211,14 +209,14 @@ def query_use(
 
 
 def cache_savings(counts: Mapping[str, CacheCounts]) -> pd.DataFrame:
-    """What each cache saved: one row per pipe or query, most asked first.
+    """Share of requests that caches answered: one row per pipe or query, most requests first.
 
     Columns:
         name (string): pipe or query.
-        asked (int): how often a page asked for it.
-        read (int): how often its source was read for that.
-        failed (int): how often the source failed; a page then showed the last good value, or an error.
-        saved_ratio (float, 0..1): `1 - (read + failed) / asked`, the share answered without asking the source.
+        asked (int): requests of pages.
+        read (int): requests that were answered by reading the source.
+        failed (int): requests for which the source failed; a page then showed the last good value, or an error.
+        saved_ratio (float, 0..1): `1 - (read + failed) / asked`, the share answered without the source.
 
     >>> cache_savings({"inbox_analytics": CacheCounts(asked=10, read=2, failed=1)})["saved_ratio"].tolist()
     [0.7]

@@ -1,4 +1,4 @@
-"""Which websites stopped sending, judged by each one's own usual gap between events. Pure."""
+"""Finds websites that stopped sending events, by each one's own usual gap between events. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ WebsiteState = Literal["stopped", "quiet", "none", "unknown", "usual", "inactive
 """Worst first."""
 
 STOPPED_FACTOR: Final = 3.0
-"""A website has stopped once its newest event is older than its usual gap this many times."""
+"""A website has stopped when the age of its newest event exceeds its usual gap this many times."""
 
 LEAST_STOPPED_SECONDS: Final = 3_600.0
-"""A website whose newest event is younger than an hour has not stopped, however busy it is."""
+"""A website whose newest event is younger than this has not stopped, however busy it is."""
 
 
 def website_state(age_seconds: float | None, usual_gap_seconds: float | None, events: int) -> WebsiteState:
-    """Whether a website sends as it usually does.
+    """Judges whether a website sends events as usual.
 
     Args:
         age_seconds: Age of its newest event; None when there is none in 30 days.
         usual_gap_seconds: The second longest time between two events in 30 days; None when not known.
-        events: How many events there were in 30 days.
+        events: Number of events in 30 days.
 
     >>> website_state(600, 300, 500), website_state(1_000, 300, 500), website_state(4_000, 300, 500)
     ('usual', 'quiet', 'stopped')
@@ -45,14 +45,14 @@ def website_state(age_seconds: float | None, usual_gap_seconds: float | None, ev
 
 
 def website_flow(freshness: pd.DataFrame, websites: Sequence[Website], as_of: datetime) -> pd.DataFrame:
-    """How each website sends: one row per website, worst first, then by how many usual gaps the newest event is old.
+    """State of each website: one row per website, worst first, then by age of the newest event in usual gaps.
 
-    A website without a row in `freshness` has no event in 30 days; where `freshness` was cut at its limit, which is not
-    known of it, and it is left out.
+    A website without a row in `freshness` has no event in 30 days. Where `freshness` was cut at its limit that is not
+    known, and the website is left out.
 
     Columns:
         website_id, name, domain (string): name and domain are untrusted text.
-        state (string): as `WebsiteState`; inactive for a website that is switched off, whatever it sends.
+        state (string): as `WebsiteState`; inactive for a website that is switched off, even when it sends.
         newest_event (datetime, UTC): NaT when there was none in 30 days.
         age_seconds (float, seconds): from the newest event to `as_of`; NaN without one.
         usual_gap_seconds (float, seconds): NaN when not known.
@@ -61,7 +61,7 @@ def website_flow(freshness: pd.DataFrame, websites: Sequence[Website], as_of: da
 
     Args:
         freshness: `sources.website_freshness`.
-        websites: Those to judge; others in `freshness` are left out.
+        websites: The websites to judge; others in `freshness` are left out.
         as_of: When the freshness was read, aware.
     """
     known = pd.DataFrame(

@@ -94,14 +94,14 @@ class Schema:
             raise self.mismatch(f"{column.name} is not of type {column.dtype}") from None
 
     def mismatch(self, found: str) -> SchemaMismatch:
-        """The error to raise for an answer that is not what was promised; `found` says what is wrong with it."""
+        """The error to raise for an answer that is not as expected; `found` says what is wrong with it."""
         owner, remedy = (
             ("Tinybird", "The deployed pipe is not this dashboard's: deploy the tinybird/ project.")
             if self.source == "tinybird"
             else ("Postgres", "The database's schema is not the one this dashboard was written for.")
         )
         return SchemaMismatch(
-            f"{owner}'s answer is not what was promised: {found}.",
+            f"{owner}'s answer is not as expected: {found}.",
             remedy,
             source=self.source,
             resource=self.resource,

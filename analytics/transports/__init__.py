@@ -1,1 +1,1 @@
-"""HTTP to Tinybird and SQL to Postgres. Knows no pipe and no table by name."""
+"""Clients of Tinybird (HTTP) and Postgres (SQL). Know no pipe and no table by name."""

@@ -1,4 +1,4 @@
-"""The connections of a process: both clients and the query budget that one of them spends from."""
+"""The connections of a process: both clients, the query budget and the log of probes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from analytics.transports.tinybird import Tinybird
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """Both sources, open until closed. Nothing is contacted before the first read.
+    """Clients of both sources. They connect on the first read.
 
     Attributes:
-        tinybird: Spends from the budget with every query.
+        tinybird: Counts every query in the budget.
         postgres: Reads only.
         budget: The day's Tinybird queries.
-        probes: How the sources answered when they were last tried.
+        probes: The last probes of both sources.
     """
 
     tinybird: Tinybird
@@ -29,10 +29,10 @@ class Connections:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Connections:
-        """The connections that the settings describe. None of them can send an event, whatever the settings hold.
+        """Makes the clients from the settings, without the append token: none of them can send an event.
 
         Raises:
-            ConfigError: An address cannot be used.
+            ConfigError: An address is not usable.
         """
         budget = QueryBudget(settings.tinybird_daily_queries)
         reading = settings.model_copy(update={"tinybird_append_token": None})
@@ -40,6 +40,6 @@ class Connections:
         return cls(tinybird, Postgres.from_settings(settings), budget, ProbeLog())
 
     def close(self) -> None:
-        """Closes both."""
+        """Closes both clients."""
         self.tinybird.close()
         self.postgres.close()

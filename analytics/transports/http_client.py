@@ -1,6 +1,6 @@
-"""HTTP clients for one server, whose answers come to an end: also those that never become whole.
+"""HTTP client for one server that bounds the time of a whole answer.
 
-A timeout of httpx2 ends a wait for the next bytes; a path that lets a byte through every second never reaches it.
+A read timeout of httpx2 bounds only the wait for the next bytes: an answer that sends one byte a second never reaches it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import httpx2
 from analytics.settings.loopback import is_loopback
 
 LONGEST_ANSWER_SECONDS: Final = 30.0
-"""How long the body of an answer may take to arrive, from the end of its headers."""
+"""Time for the body of an answer to arrive, from the end of its headers."""
 
 
 class BoundedBody(httpx2.SyncByteStream):
-    """The body of an answer, which raises `httpx2.ReadTimeout` with the first part that comes too late."""
+    """Body of an answer. Raises `httpx2.ReadTimeout` at the first part after `LONGEST_ANSWER_SECONDS`."""
 
     def __init__(self, parts: httpx2.SyncByteStream) -> None:
         self._parts = parts
@@ -31,20 +31,20 @@ class BoundedBody(httpx2.SyncByteStream):
             yield part
 
     def close(self) -> None:
-        """Closes the connection, or gives it back when the body was read to its end."""
+        """Closes the connection, or returns it to the pool when the body was read to its end."""
         self._parts.close()
 
 
 def bounded_client(
     host: str, timeout: httpx2.Timeout, transport: httpx2.BaseTransport | None = None
 ) -> httpx2.Client:
-    """A client of one server that ends the body of each answer. It follows no redirect.
+    """Makes a client of one server with bounded bodies. It follows no redirect.
 
-    A server on this machine is asked directly: a proxy that the environment names is for other machines.
+    A server on this machine is contacted directly: a proxy from the environment is for other machines.
 
     Args:
         host: Base URL.
-        timeout: How long to wait to connect, and for the next bytes.
+        timeout: Timeouts for connecting and for the next bytes.
         transport: Replaces the network in tests.
 
     Raises:

@@ -1,10 +1,10 @@
-"""Transport to Postgres: bound-parameter reads over one engine. Knows SQL as text, and no table by name.
+"""Client of Postgres: reads with bound parameters over one engine. Knows no table by name.
 
-Every read is one read-only transaction with a statement timeout. Nothing here depends on a startup option or a
-prepared statement, so that a pooler (PgBouncer and its kin) may stand in between. Every failure becomes one of
-`analytics.errors`, here and only here; the address, which holds a password, is never in one.
+Every read is one read-only transaction with a statement timeout. No startup option and no prepared statement is used, so
+that a pooler such as PgBouncer may be in between. Every failure is translated into one of `analytics.errors` here and only
+here; the address, which holds a password, is never in its text.
 
-A connection that was dropped in silence is given up on this side: see `analytics.transports.postgres_connection`.
+Waits on a silently dropped connection are bounded: see `analytics.transports.postgres_connection`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from analytics.transports.postgres_connection import (
 )
 
 Value = str | int | float | bool | datetime | None
-"""What comes back; timestamps are aware."""
+"""Value of a column; timestamps are aware."""
 
 T = TypeVar("T")
 
 Parameter = str | int | float | bool | datetime | Sequence[str] | None
 
 FETCH_ROWS: Final = 2000
-"""Rows of one step of a stream: what is in memory at a time."""
+"""Rows of one step of a stream, which are in memory together."""
 
 RECYCLE_SECONDS: Final = 1800
 """A pooled connection is replaced at this age."""
@@ -58,18 +58,18 @@ _CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs, then try again."
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long things may take, in seconds.
+    """Time limits in seconds.
 
     Attributes:
         connect: Opening a connection; whole seconds, for each host of the address.
-        ping: The test of a pooled connection before use. One that does not answer is replaced, so that a path that was
-            dropped while the connection lay idle costs its first reader this much.
-        pool: The wait for a connection while all are in use.
+        ping: The test of a pooled connection before use. A connection that does not answer is replaced; its first reader
+            waits this long when the network dropped it while it was idle.
+        pool: Waiting for a connection while all are in use.
         statement: A statement of a read; the server stops it.
-        read: A whole read, seen from here, whatever server and network do.
+        read: A whole read, measured on this side, whatever server and network do.
         step: A step of a stream; the first one may have to sort a large table. The server stops it.
-        idle: Between two steps of a stream; the server ends it. Between two statements of a read: `read`.
-        hanging: How long a server on which new connections hang is not asked again, so that pages answer at once meanwhile.
+        idle: The time between two steps of a stream; the server ends it. Between two statements of a read: `read`.
+        hanging: After a new connection hangs, reads fail at once for this time instead of waiting for the server.
     """
 
     connect: int = 3
@@ -87,11 +87,11 @@ LIMITS: Final = Limits()
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """What a query answered.
+    """Answer of a query.
 
     Attributes:
         rows: One mapping per row.
-        columns: Column names, also when there is no row.
+        columns: Column names, also when there are no rows.
         read_at: When the answer arrived, UTC.
     """
 
@@ -101,11 +101,11 @@ class QueryAnswer:
 
 
 class Postgres:
-    """A client of one database. Safe to share between threads; close it when done.
+    """Client of one database. Safe to share between threads; close it when done.
 
     Args:
         url: `postgresql://…`, with its password.
-        limits: How long things may take.
+        limits: Time limits.
 
     Raises:
         ConfigError: The address cannot be read.
@@ -118,7 +118,7 @@ class Postgres:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Postgres:
-        """The client that the settings describe. Connects on the first read."""
+        """Makes the client from the settings. Connects on the first read."""
         return cls(settings.database_url.get_secret_value())
 
     def close(self) -> None:
@@ -133,21 +133,21 @@ class Postgres:
 
     @timed("postgres")
     def read(self, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
-        """The rows of a statement, read in one read-only transaction.
+        """Reads the rows of a statement in one read-only transaction.
 
         Args:
-            name: What the query is called in this project, for errors.
+            name: Name of the query in this project, for errors.
             statement: SQL with `:name` placeholders; never built from values.
             params: The values.
 
         Raises:
-            SourceUnavailable: No connection, a broken one, the statement timeout, or no answer at all.
-            SourceRejected: Postgres refused the statement: a missing grant, a value it cannot take.
-            SchemaMismatch: A table or column is not there.
+            SourceUnavailable: No connection, a broken connection, the statement timeout, or no answer.
+            SourceRejected: Postgres refused the statement, for a missing grant or an unusable value.
+            SchemaMismatch: A table or column does not exist.
         """
         if time.monotonic() < self._hangs_until:
             raise SourceUnavailable(
-                f"Postgres does not answer and is left alone for {in_words(self._limits.hanging)}.",
+                f"Postgres does not answer; it is tried again after {in_words(self._limits.hanging)}.",
                 _CHECK_URL,
                 source="postgres",
                 resource=name,
@@ -166,19 +166,18 @@ class Postgres:
     def stream(
         self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> Iterator[Sequence[Sequence[Value]]]:
-        """The rows of a statement, `FETCH_ROWS` at a time, in constant memory, whatever their number.
+        """Reads the rows of a statement, `FETCH_ROWS` at a time, in constant memory.
 
-        All of them come from one read-only transaction over a server-side cursor; it ends with the iteration. The
-        values stand in the order of the columns.
+        All rows come from one read-only transaction with a server-side cursor, which ends with the iteration. Values are
+        in the order of the columns.
 
         Args:
-            name: What the query is called in this project, for errors.
+            name: Name of the query in this project, for errors.
             statement: SQL with `:name` placeholders; never built from values.
             params: The values.
 
         Raises:
-            SourceError: As `read`, on any step. A step that hears nothing from the server for longer than a step may
-                take closes the connection.
+            SourceError: As `read`, on any step. A step without an answer within its limit closes the connection.
         """
         seconds = self._limits.step + self._limits.read
         connection, result = self._answered(name, seconds, lambda: self._cursor(name, statement, params))
@@ -190,7 +189,7 @@ class Postgres:
             is_at_end = True
         finally:
             with answered_within(self._limits.read), suppress(exc.SQLAlchemyError, psycopg.Error):
-                if not is_at_end:  # closed without a word to the server, which may not hear it any more
+                if not is_at_end:  # closed without a message to the server, which may be unreachable
                     connection.invalidate()
                 result.close()
                 connection.close()
@@ -219,16 +218,16 @@ class Postgres:
     def _connected(self, name: str) -> Connection:
         try:
             return self._engine.connect()
-        except (AssertionError, ValueError):  # how SQLAlchemy says that it cannot read the server's version
+        except (AssertionError, ValueError):  # raised by SQLAlchemy when it cannot parse the server's version
             raise SchemaMismatch(
-                "The server in DATABASE_URL does not say which version of PostgreSQL it is.",
-                "Point DATABASE_URL at the chat product's PostgreSQL; products that only resemble it are not read.",
+                "The server in DATABASE_URL does not report a PostgreSQL version.",
+                "Set DATABASE_URL to the chat product's PostgreSQL; other databases are not supported.",
                 source="postgres",
                 resource=name,
             ) from None
 
     def _answered(self, name: str, seconds: float, call: Callable[[], T]) -> T:
-        """What a call of the driver returns; its errors as ours, and a server that hangs noted."""
+        """Runs a call of the driver within a time limit, translates its errors and notes a server that hangs."""
         began = time.monotonic()
         try:
             with answered_within(seconds):
@@ -247,7 +246,7 @@ class Postgres:
 
 
 def _limit(connection: Connection, statement_seconds: float, idle_seconds: float) -> None:
-    """Has the server itself stop what takes too long in this transaction, and end it when its reader is gone."""
+    """Sets the server's own timeouts for this transaction: for a statement, and for a reader that is gone."""
     limits = {"statement": statement_seconds, "idle": idle_seconds}
     connection.execute(_LIMIT, {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()})
 
@@ -271,7 +270,7 @@ def _engine(url: str, limits: Limits) -> Engine:
                 "prepare_threshold": None,
             },
         )
-        # As libpq reads it once it connects: options that it does not know, broken escapes.
+        # Checked now as libpq parses it when it connects: unknown options, broken escapes.
         make_conninfo(**address.get_dialect()().create_connect_args(address)[1])
     except (exc.SQLAlchemyError, psycopg.Error, ValueError):
         raise ConfigError(
@@ -288,7 +287,7 @@ def _engine(url: str, limits: Limits) -> Engine:
         except psycopg.OperationalError:
             if time.monotonic() - began < limits.connect:
                 raise
-            # Also where the time went into resolving the name, of which psycopg knows nothing.
+            # Also when resolving the host name took that long, which psycopg does not time.
             raise psycopg.errors.ConnectionTimeout("connecting took too long") from None
         connection.ping_seconds = limits.ping
         return connection
@@ -297,7 +296,7 @@ def _engine(url: str, limits: Limits) -> Engine:
 
 
 def _keepalive(address: URL) -> Mapping[str, int]:
-    """How a silent path is noticed by the system; nothing of ours where the address says anything about it."""
+    """Keepalive options of the connection; none where the address sets any itself."""
     return {} if KEEPALIVE.keys() & address.query.keys() else KEEPALIVE
 
 
@@ -322,11 +321,11 @@ def _original(error: exc.SQLAlchemyError | psycopg.Error) -> BaseException:
 
 
 def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceError:
-    """What an error of the driver means here, without a word of its text: that may hold the address or a value.
+    """Translates an error of the driver. Its text is never used: it may hold the address or a value.
 
     Args:
         error: As raised by SQLAlchemy or psycopg.
-        name: What was read.
+        name: Name of the query.
     """
     original = _original(error)
     sqlstate = original.sqlstate if isinstance(original, psycopg.Error) else None
@@ -359,7 +358,7 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
             resource=name,
         )
     is_away = isinstance(original, psycopg.OperationalError | psycopg.InterfaceError)
-    # What libpq could not read; what the server itself refuses has an SQLSTATE.
+    # An answer that libpq could not parse: a refusal of the server has an SQLSTATE.
     is_garbled = sqlstate is None and type(original) in {psycopg.DatabaseError, psycopg.InternalError}
     if is_away or is_garbled or sqlstate == _IDLE_FOR_TOO_LONG:
         return SourceUnavailable("Postgres cannot be reached.", _CHECK_URL, source="postgres", resource=name)

@@ -1,8 +1,8 @@
-"""A psycopg connection on which no wait for the server is without end. Knows no query.
+"""A psycopg connection with a deadline for every wait. Knows no query.
 
-libpq waits for an answer for as long as TCP lets it: for ever where a proxy goes on acknowledging, for a quarter of an
-hour where a gateway has forgotten the connection. Here the thread that waits gives up by itself, closes the connection
-and raises `ServerSilentError`; nothing is left behind that still waits.
+libpq waits for an answer as long as TCP allows: without end behind a proxy that keeps acknowledging, about 15 minutes
+behind a gateway that has dropped the connection. Here the waiting thread itself stops at the deadline, closes the
+connection and raises `ServerSilentError`; no thread is left waiting.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from psycopg.abc import PQGen
 T = TypeVar("T")
 
 LONGEST_WAIT_SECONDS: Final = 10.0
-"""The end of a wait outside of every `answered_within`, such as when a forgotten connection is cleaned up."""
+"""Limit of a wait outside `answered_within`, such as in the clean-up of a garbage-collected connection."""
 
 KEEPALIVE: Final = {
     "keepalives": 1,
@@ -28,17 +28,17 @@ KEEPALIVE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""Parameters of libpq, none of which reaches the server: a gateway keeps the path, and the system itself ends a connection
-of which the peer is gone. Without effect on a Unix socket, and where the system has no such option."""
+"""Parameters of libpq that are not sent to the server. They keep the connection open in gateways and let the operating system
+close one whose peer is gone. Without effect on a Unix socket and on systems without these options."""
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 class ServerSilentError(psycopg.OperationalError):
-    """The server sent no whole answer in time; the connection is closed.
+    """The server sent no complete answer in time; the connection is closed.
 
     Attributes:
-        has_answered: Whether this connection ever had an answer: if so its path is gone, if not the server hangs.
+        has_answered: True when this connection had an answer before, so the network dropped it; False when the server hangs.
     """
 
     has_answered = False
@@ -46,7 +46,7 @@ class ServerSilentError(psycopg.OperationalError):
 
 @contextmanager
 def answered_within(seconds: float) -> Iterator[None]:
-    """Ends whatever this thread waits for on a `BoundedConnection` inside the block, so many seconds after it began."""
+    """Sets the deadline for waits of this thread on a `BoundedConnection` inside the block."""
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
@@ -55,17 +55,17 @@ def answered_within(seconds: float) -> Iterator[None]:
 
 
 class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that raises `ServerSilentError` where another one would wait on.
+    """A connection that raises `ServerSilentError` at the deadline.
 
     Attributes:
-        ping_seconds: The bound of a statement in autocommit mode, which is only ever the pool's test before use.
+        ping_seconds: Limit of a statement in autocommit mode, which only the pool's test before use runs in.
     """
 
     ping_seconds = LONGEST_WAIT_SECONDS
     _has_answered = False
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:  # noqa: ANN401  # more of them in newer versions
-        """What psycopg calls for every exchange with the server."""
+        """Waits for the server; psycopg calls this for every message exchange."""
         now = time.monotonic()
         deadline = _deadline.get()
         ends_at = now + LONGEST_WAIT_SECONDS if deadline is None else deadline
@@ -76,7 +76,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         return answer
 
     def _until(self, ends_at: float, gen: PQGen[T]) -> PQGen[T]:
-        """Passes on what an exchange waits for; psycopg comes back at least every 0.1 s, also with nothing."""
+        """Forwards the waits of psycopg until the deadline; psycopg returns at least every 0.1 s."""
         try:
             wanted = next(gen)
             while True:

@@ -1,7 +1,7 @@
-"""The day's query budget: how many Tinybird queries are spent, and how slowly the live page should poll. Pure.
+"""Counts the day's Tinybird queries and derives how often the live page polls. In memory, thread-safe.
 
-Tinybird's free plan includes 1,000 queries a day. Live polling slows down as they go and stops while a tenth is
-left, which stays with the pages that people open on purpose. Counts are of this process, per UTC day.
+Tinybird's free plan includes 1,000 queries a day. Live polling slows down as they are spent and pauses at 90 %: the last
+tenth is kept for the other pages. Counts are of this process, per UTC day.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 LIVE_REFRESH_SECONDS: Final = 15.0
-"""How often the live page reads while the budget allows."""
+"""Seconds between two reads of the live page while the budget allows."""
 
 LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.5, 15.0), (0.7, 30.0), (0.8, 60.0), (0.9, 300.0))
-"""(share of the budget spent, below which to poll every so many seconds); above the last one polling pauses."""
+"""(share of the budget spent, seconds between two reads below that share); above the last share polling pauses."""
 
 UNLIMITED_TICK_SECONDS: Final = 4.0
-"""How long viewers share a live read where queries are not counted."""
+"""How long viewers share a live read where queries are unlimited."""
 
 PAUSED_REFRESH_SECONDS: Final = 300.0
-"""What somebody still asks for while polling pauses is read anew this often."""
+"""How long viewers share a live read while polling pauses: a page that is opened then still reads."""
 
 
 class QueryBudget:
@@ -38,25 +38,25 @@ class QueryBudget:
         self._lock = threading.Lock()
 
     def spend(self, now: datetime, pipe: str) -> None:
-        """Counts one query of a pipe."""
+        """Adds one query of a pipe."""
         with self._lock:
             self._turn_to(now)
             self._spent[pipe] += 1
 
     def spent(self, now: datetime) -> int:
-        """How many queries this UTC day has seen."""
+        """Number of queries of this UTC day."""
         with self._lock:
             self._turn_to(now)
             return self._spent.total()
 
     def spent_by_pipe(self, now: datetime) -> dict[str, int]:
-        """The same by pipe; empty before the day's first query."""
+        """Queries of this UTC day by pipe; empty before the first one."""
         with self._lock:
             self._turn_to(now)
             return dict(self._spent)
 
     def live_refresh_seconds(self, now: datetime) -> float | None:
-        """How long to wait between two live reads; None while polling pauses.
+        """Seconds between two live reads; None while polling pauses.
 
         >>> budget = QueryBudget(daily_limit=10)
         >>> now = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -73,10 +73,10 @@ class QueryBudget:
         return next((seconds for below, seconds in LIVE_STEPS if share < below), None)
 
     def live_tick(self, now: datetime) -> int:
-        """The number of the live interval that now lies in: everybody in it shares one read.
+        """Number of the live interval that `now` is in; viewers in the same interval share one read.
 
-        An interval is a second shorter than the page's timer, so that no run of the timer falls into the last one's.
-        Without a limit there is nothing to save by sharing longer, and what a second viewer sees is newer.
+        An interval is a second shorter than the page's timer, so that two runs of the timer never share one. Without a
+        limit intervals are short, because sharing saves nothing and shorter ones are fresher.
         """
         if self.daily_limit is None:
             return int(now.timestamp() // UNLIMITED_TICK_SECONDS)

@@ -1,7 +1,7 @@
-"""Takes out of a text of others what must not be logged or shown: secrets, control characters, length. Pure.
+"""Removes secrets, control characters and excess length from texts of other programs before they are logged or shown. Pure.
 
-What a source says in a refusal may repeat a request with its token, an address with its password, a whole header. What
-looks like one of these is replaced, also where it is none: a word less in a log is nothing against a password in it.
+An error of a source may repeat a request with its token, an address with its password or a whole header. Everything that
+looks like a secret is replaced: a missing word in a log is a smaller fault than a password in it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Final
 from unicodedata import category
 
 LONGEST: Final = 300
-"""Characters of a line."""
+"""Most characters of a line."""
 
 MOST_READ: Final = 20_000
-"""Characters that are looked at; the rest is left out."""
+"""Most characters of a text that are processed; the rest is dropped."""
 
 GONE: Final = "***"
 
@@ -71,11 +71,11 @@ _PATTERNS: Final = tuple(
 
 
 def without_secrets(text: str, known: Iterable[str] = ()) -> str:
-    """The text with `***` for each known secret, and for everything that looks like one. Line breaks stay.
+    """Replaces known secrets, and everything that looks like a secret, with `***`. Keeps line breaks.
 
     Args:
         text: Anything.
-        known: Secrets to take out wherever they stand; empty ones count as none.
+        known: Secrets to replace wherever they are; empty ones are ignored.
 
     >>> without_secrets("postgresql://maya:hush@db/inbox: password authentication failed")
     'postgresql://***@db/inbox: password authentication failed'
@@ -91,12 +91,12 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
 
 
 def scrubbed(text: str, known: Iterable[str] = ()) -> str:
-    r"""The text in one printable line of at most `LONGEST` characters, without secrets.
+    r"""Makes one printable line of at most `LONGEST` characters, without secrets.
 
     >>> scrubbed("no\nway\x1b[31m back")
     'no way [31m back'
     """
-    # Before secrets are looked for: a character that shows nothing, as one without width, could stand within one.
+    # Before the search for secrets: an invisible character, such as a zero-width space, could split one.
     text = "".join(each for each in text[:MOST_READ] if category(each) != "Cf")
     text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     text = without_secrets(text, known)

@@ -20,7 +20,7 @@ from analytics.transports.tinybird_messages import LONGEST_RETRY_AFTER_SECONDS
 T = TypeVar("T")
 
 _chance = random.SystemRandom()
-"""The system's: children that were forked without a word to Python would all draw the same numbers."""
+"""Random numbers of the system: processes forked outside Python would share the state of Python's own generator."""
 
 
 def is_unavailable(error: AnalyticsError) -> bool:

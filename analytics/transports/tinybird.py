@@ -1,7 +1,7 @@
-"""Transport to Tinybird: query a pipe, send events, manage. Knows HTTP, and no pipe by name.
+"""Client of Tinybird's HTTP API: queries pipes, sends events, manages. Knows no pipe by name.
 
-Tokens travel in the `Authorization` header and nowhere else. Parameters that are None are left out: an empty string
-would make a pipe's `defined(x)` true. Every failure becomes one of `analytics.errors`, here and only here.
+Tokens are sent in the `Authorization` header only. Parameters that are None are left out: an empty string would make a
+pipe's `defined(x)` true. Every failure is translated into one of `analytics.errors` here and only here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -45,19 +46,19 @@ from analytics.transports.tinybird_messages import (
 T = TypeVar("T")
 
 MAX_ATTEMPTS: Final = 3
-"""A read is tried at most twice more."""
+"""A read is retried at most twice."""
 
 MAX_TOTAL_WAIT_SECONDS: Final = 10.0
-"""No retry starts later than this after the first attempt began, whatever `Retry-After` says."""
+"""No retry starts later than this after the start of the first attempt, whatever `Retry-After` asks."""
 
 FIRST_BACKOFF_SECONDS: Final = 0.25
 TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0)
 
 MAX_ADDRESS_CHARACTERS: Final = 4000
-"""Parameters longer than this go as the body of a POST: proxies cut addresses at about twice as much."""
+"""Longer parameters are sent as the body of a POST, because proxies limit addresses to about twice this length."""
 
 DOWN_SECONDS: Final = 10.0
-"""How long a server that did not answer is not asked for a pipe again, so that pages answer at once meanwhile."""
+"""After no answer, reads fail at once for this time instead of waiting for the server."""
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -72,23 +73,22 @@ TokenKind = Literal["read", "append", "admin"]
 
 
 class Tinybird:
-    """A client of one workspace. Safe to share between threads; close it when done.
+    """Client of one workspace. Safe to share between threads; close it when done.
 
     Args:
         host: Base URL.
         read_token: Reads pipes.
-        append_token: Sends events; None where nothing is sent.
-        admin_token: Deletes rows; None where nothing is deleted.
+        append_token: Sends events; None where no events are sent.
+        admin_token: Deletes rows and runs SQL; None where neither is done.
         transport: Replaces the network in tests.
-        on_query: Called once per query sent, with the time and the pipe: what a daily budget counts.
-        timeout: How long to wait to connect, and for anything of an answer; the whole of it: `bounded_answer`. The
-            connection is closed after that; one that lay idle for 5 s is never used again.
+        on_query: Called with the time and the pipe for each query sent, also for retries; counts the daily budget.
+        timeout: Timeouts for connecting and for the next bytes of an answer; `bounded_client` bounds the whole answer.
         sleep: Waits between attempts.
-        monotonic: Measures how long a server that does not answer is left alone.
+        monotonic: Clock for `DOWN_SECONDS`.
 
     Attributes:
-        ahead_seconds: How far the server's clock is before ours, by the newest answer's `Date` (whole seconds);
-            None before the first answer, and when it had none.
+        ahead_seconds: Clock skew by the newest answer's `Date` (whole seconds), positive when the server is ahead; None
+            before the first answer, and when it had no `Date`.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Tinybird:
         transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
     ) -> Tinybird:
-        """The client that the settings describe."""
+        """Makes the client from the settings."""
         append, admin = settings.tinybird_append_token, settings.tinybird_admin_token
         return cls(
             settings.tinybird_host,
@@ -151,10 +151,10 @@ class Tinybird:
         self.close()
 
     def query_pipe(self, name: str, params: Mapping[str, Parameter]) -> PipeAnswer:
-        """The rows of a pipe's endpoint. Retried at most twice when the source is unavailable.
+        """Reads the rows of a pipe's endpoint. Retries at most twice when Tinybird is unavailable.
 
-        A server that could not be reached or did not answer is not asked for the next `DOWN_SECONDS`: what one reader
-        waited for, the others need not. One that answered anybody meanwhile, be it with 429 or 500, is asked on.
+        When Tinybird could not be reached or did not answer, further reads fail at once for `DOWN_SECONDS`, so that only
+        the first reader waits. Any answer to another request, also 429 or 500, ends that time.
 
         Args:
             name: The pipe.
@@ -163,15 +163,15 @@ class Tinybird:
         Raises:
             SourceUnavailable: Network, timeout, 429 or 5xx, after the retries.
             SourceRejected: Wrong token, no such pipe, bad parameter.
-            SchemaMismatch: Not the JSON that a pipe answers.
+            SchemaMismatch: The answer is not the JSON of a pipe.
         """
         return self._queried(name, f"/v0/pipes/{_checked_name(name)}.json", "read", query_text(params))
 
     def query_sql(self, name: str, statement: str) -> PipeAnswer:
-        """The rows of a statement, for what no pipe may read. Retried and left alone as `query_pipe`.
+        """Reads the rows of a statement, for tables that no pipe can read. Retries as `query_pipe`.
 
         Args:
-            name: What the query is called in this project, for errors and the budget.
+            name: Name of the query in this project, for errors and the budget.
             statement: SQL without FORMAT; never built from values.
 
         Raises:
@@ -182,7 +182,7 @@ class Tinybird:
 
     @property
     def has_admin_token(self) -> bool:
-        """Whether `query_sql` can be asked, and rows can be deleted."""
+        """Whether `query_sql` and deletes are possible."""
         return bool(self._tokens["admin"])
 
     @timed("tinybird")
@@ -215,10 +215,10 @@ class Tinybird:
             raise SourceUnavailable(down[1].message, down[1].remedy, source="tinybird", resource=resource)
 
     def send_events(self, datasource: str, rows: Sequence[Row], *, wait: bool = False) -> Ingested:
-        """Sends events, in as many requests as the size limit asks for. Never retried: a row would count twice.
+        """Sends events, in as many requests as the size limit needs. Never retries: a row could count twice.
 
         Args:
-            datasource: Where they belong.
+            datasource: Data source of the events.
             rows: One mapping per event; an empty sequence sends nothing.
             wait: True returns only when the rows can be queried.
 
@@ -241,14 +241,14 @@ class Tinybird:
         gzip_level: int | None = None,
         timeout_seconds: float | None = None,
     ) -> Ingested:
-        """Sends one body of newline-delimited JSON in one request. Never retried, as `send_events`.
+        """Sends one body of newline-delimited JSON in one request. Never retries, as `send_events`.
 
         Args:
-            datasource: Where the events belong.
-            body: At most `wire.MAX_REQUEST_BYTES`.
+            datasource: Data source of the events.
+            body: At most `tinybird_messages.MAX_REQUEST_BYTES`.
             wait: True returns only when the rows can be queried.
-            gzip_level: Compresses the body, 1 (fast) to 9 (small); None sends it as it is.
-            timeout_seconds: How long Tinybird may take to answer; None means as long as for any request.
+            gzip_level: Compression of the body, 1 (fast) to 9 (small); None sends it uncompressed.
+            timeout_seconds: Timeout for the answer; None means the client's.
 
         Raises:
             ConfigError, SourceError: As for `send_events`.
@@ -276,13 +276,13 @@ class Tinybird:
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
     ) -> dict[str, object]:
-        """The JSON object that an address of the management API answers. GET is retried, POST never.
+        """Calls the management API and returns its JSON object. Retries GET, never POST.
 
         Args:
             method: GET reads, POST may change something.
-            path: The address; never built from what is not checked.
-            token: Which token asks.
-            resource: What it is about, for errors.
+            path: Path of the API; never built from unchecked text.
+            token: Which token to send.
+            resource: Name for errors.
             params: The query string.
             form: Fields of a POST; None for an empty body.
 
@@ -298,7 +298,7 @@ class Tinybird:
         return self._retried(attempt) if method == "GET" else attempt()
 
     def readable(self, text: str) -> str:
-        """A text of Tinybird's in one printable line, cut, without this client's tokens and what looks like a secret."""
+        """Makes one short printable line of a text from Tinybird, without this client's tokens and other secrets."""
         return scrubbed(text, [secret for secret in self._tokens.values() if secret])
 
     def _retried(self, attempt: Callable[[], T]) -> T:
@@ -327,6 +327,7 @@ class Tinybird:
             raise ConfigError(
                 f"{_TOKEN_VARIABLES[token]} is missing.", "Set it to a token with that right (`tb token ls`)."
             )
+        unavailable = partial(SourceUnavailable, source="tinybird", resource=resource)
         asked_at = datetime.now(UTC)
         try:
             response = self._client.request(
@@ -340,24 +341,16 @@ class Tinybird:
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise _unusable_host() from None
         except httpx2.TimeoutException:
-            raise SourceUnavailable(
-                "Tinybird does not answer.",
-                "Try again in a moment, or choose a shorter range.",
-                source="tinybird",
-                resource=resource,
+            raise unavailable(
+                "Tinybird does not answer.", "Try again in a moment, or choose a shorter range."
             ) from None
         except httpx2.ConnectError:
-            raise SourceUnavailable(
-                "Tinybird cannot be reached.", _CHECK_HOST, source="tinybird", resource=resource
-            ) from None
+            raise unavailable("Tinybird cannot be reached.", _CHECK_HOST) from None
         except httpx2.DecodingError:
-            raise mismatch(resource, "its answer cannot be decoded") from None
+            raise mismatch(resource, "it cannot be decoded") from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.CookieConflict) as error:
-            raise SourceUnavailable(
-                f"The connection to Tinybird broke ({type(error).__name__}).",
-                _CHECK_HOST,
-                source="tinybird",
-                resource=resource,
+            raise unavailable(
+                f"The connection to Tinybird broke ({type(error).__name__}).", _CHECK_HOST
             ) from None
         self._answered_at, self._down = self._monotonic(), None
         self.ahead_seconds = ahead_seconds(response.headers.get("Date"), asked_at, datetime.now(UTC))
@@ -367,7 +360,7 @@ class Tinybird:
 
     def _refused(self, response: httpx2.Response, token: TokenKind, resource: str) -> SourceError:
         status, said = response.status_code, self.readable(error_text(response.content))
-        # What a viewer reads names no pipe and no column; whoever mends it finds both here.
+        # The message for viewers names no pipe and no column; the log names both for operators.
         words = f"Tinybird refused {resource} with status {status}: {said or 'no reason given'}"
         self._refusals.write(words, (resource, status))
         asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
@@ -376,12 +369,12 @@ class Tinybird:
 
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
-        raise ValueError("A pipe or data source has letters, digits and _ in its name only.")
+        raise ValueError("The name of a pipe or data source has letters, digits and _ only.")
     return name
 
 
 def _unusable_host() -> ConfigError:
     return ConfigError(
         "TINYBIRD_HOST is not a usable address.",
-        "Set it to the API address of the workspace's region, starting with https://.",
+        "Set it to the API address of the workspace's region; it starts with https://.",
     )

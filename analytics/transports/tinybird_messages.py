@@ -1,6 +1,6 @@
-"""What travels between here and Tinybird: parameters and events going out, answers coming in. Pure.
+"""Formats of Tinybird's API: encodes parameters and events, decodes answers and headers. Pure.
 
-Owns the formats. Knows no connection, no token and no pipe by name.
+Knows no connection, no token and no pipe by name.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Row = Mapping[str, Json]
 Parameter = str | int | float | bool | Sequence[str] | None
 
 MAX_REQUEST_BYTES: Final = 10_000_000
-"""The Events API takes 10 MB a request; larger batches are sent in several."""
+"""The Events API accepts 10 MB per request; larger batches are split."""
 
 SHORTEST_RETRY_AFTER_SECONDS: Final = 1.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
-"""`Retry-After` is followed between these, for every server and every caller: 0 would ask again without any pause."""
+"""Bounds of `Retry-After`, for every server and every caller: 0 would retry without a pause."""
 
 LARGEST_SKEW_SECONDS: Final = 10 * 365 * 86_400.0
-"""A `Date` that is off by more says nothing about a clock."""
+"""A `Date` header that differs by more is not a clock's time."""
 
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
-class Column(TypedDict):
-    """A column as the answer's `meta` describes it."""
+class MetaColumn(TypedDict):
+    """A column in the `meta` of an answer."""
 
     name: str
     type: str
@@ -44,27 +44,27 @@ class Column(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class PipeAnswer:
-    """What a pipe answered.
+    """Answer of a pipe.
 
     Attributes:
-        rows: The `data` array; NaN and infinity, which JSON does not know, arrive as None.
+        rows: The `data` array; NaN and infinity, which JSON does not have, are None.
         meta: Columns in the pipe's order.
         read_at: When the answer arrived, UTC.
         params: The parameters as they were sent.
     """
 
     rows: list[Row]
-    meta: list[Column]
+    meta: list[MetaColumn]
     read_at: datetime
     params: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What the Events API made of the rows.
+    """Answer of the Events API.
 
     Attributes:
-        successful_rows: Rows now in the data source.
+        successful_rows: Rows that are now in the data source.
         quarantined_rows: Rows that did not fit it.
     """
 
@@ -73,7 +73,7 @@ class Ingested:
 
 
 def query_text(params: Mapping[str, Parameter]) -> dict[str, str]:
-    """Pipe parameters as a query string carries them. None means "not given" and is left out.
+    """Encodes pipe parameters for a query string. None means "not given" and is left out.
 
     >>> query_text({"website_id": "w1", "minutes": 5, "prev_date_from": None, "event_types": ["seen", "page_view"]})
     {'website_id': 'w1', 'minutes': '5', 'event_types': 'seen,page_view'}
@@ -92,7 +92,7 @@ def _text(value: str | int | float | bool | Sequence[str]) -> str:
 
 
 def ndjson_line(row: Row) -> bytes:
-    """A row as one line of newline-delimited JSON, its newline included.
+    """Encodes a row as one line of newline-delimited JSON, with its newline.
 
     Raises:
         ValueError: It holds NaN or infinity.
@@ -101,7 +101,7 @@ def ndjson_line(row: Row) -> bytes:
 
 
 def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
-    """The rows as newline-delimited JSON, in bodies that a request may carry; nothing for no rows.
+    """Encodes rows as newline-delimited JSON, in bodies of at most `MAX_REQUEST_BYTES`; no body for no rows.
 
     Raises:
         ValueError: A single row is larger than a request may be, or holds NaN or infinity.
@@ -122,11 +122,11 @@ def ndjson_batches(rows: Sequence[Row]) -> Iterator[bytes]:
 
 
 def events_body(body: bytes, gzip_level: int | None) -> tuple[bytes, dict[str, str]]:
-    """Newline-delimited JSON as a request carries it, and the headers that say so.
+    """Compresses the body of an Events API request and returns it with its headers.
 
     Args:
-        body: The events.
-        gzip_level: 1 (fast) to 9 (small); None leaves them as they are.
+        body: The events, newline-delimited JSON.
+        gzip_level: 1 (fast) to 9 (small); None does not compress.
     """
     headers = {"Content-Type": "application/x-ndjson"}
     if gzip_level is None:
@@ -135,10 +135,10 @@ def events_body(body: bytes, gzip_level: int | None) -> tuple[bytes, dict[str, s
 
 
 def ingested(content: bytes, datasource: str) -> Ingested:
-    """What the Events API says it made of the rows.
+    """Decodes an answer of the Events API.
 
     Raises:
-        SchemaMismatch: It does not say.
+        SchemaMismatch: A count is missing or unusable.
     """
     answer = json_object(content, datasource)
     return Ingested(
@@ -147,7 +147,7 @@ def ingested(content: bytes, datasource: str) -> Ingested:
 
 
 def json_object(content: bytes, resource: str) -> dict[str, object]:
-    """An answer's JSON object; NaN and infinity, which some engines write, become None.
+    """Decodes the JSON object of an answer; NaN and infinity, which some engines write, become None.
 
     Raises:
         SchemaMismatch: It is not JSON, or not an object.
@@ -155,52 +155,52 @@ def json_object(content: bytes, resource: str) -> dict[str, object]:
     try:
         answer: object = json.loads(content, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
-        raise mismatch(resource, "its answer is not JSON") from None
+        raise mismatch(resource, "it is not JSON") from None
     if not isinstance(answer, dict):
-        raise mismatch(resource, "its answer is not a JSON object")
+        raise mismatch(resource, "it is not a JSON object")
     return answer
 
 
 def pipe_answer(
     answer: Mapping[str, object], name: str, read_at: datetime, params: Mapping[str, str]
 ) -> PipeAnswer:
-    """A pipe's answer to the parameters that were sent, taken apart.
+    """Decodes the answer of a pipe and adds the parameters that were sent.
 
     Raises:
-        SchemaMismatch: Rows or columns are not where they belong.
+        SchemaMismatch: `data` or `meta` is missing or has another form.
     """
     rows, meta = answer.get("data"), answer.get("meta")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise mismatch(name, "its answer has no rows under `data`")
+        raise mismatch(name, "it has no rows under `data`")
     if not isinstance(meta, list) or not all(
         isinstance(column, dict)
         and isinstance(column.get("name"), str)
         and isinstance(column.get("type"), str)
         for column in meta
     ):
-        raise mismatch(name, "its answer has no columns under `meta`")
+        raise mismatch(name, "it has no columns under `meta`")
     return PipeAnswer(
         rows=rows,
-        meta=[Column(name=column["name"], type=column["type"]) for column in meta],
+        meta=[MetaColumn(name=column["name"], type=column["type"]) for column in meta],
         read_at=read_at,
         params=params,
     )
 
 
 def row_count(answer: Mapping[str, object], key: str, datasource: str) -> int:
-    """One of the counts in an answer of the Events API.
+    """Reads a count from an answer of the Events API.
 
     Raises:
-        SchemaMismatch: It is not there, or cannot be one.
+        SchemaMismatch: It is missing or not a count.
     """
     value = whole_number(answer.get(key))
     if value is None:
-        raise mismatch(datasource, f"its answer has no usable {key}")
+        raise mismatch(datasource, f"it has no usable {key}")
     return value
 
 
 def error_text(content: bytes) -> str:
-    """What a refusal says in its `error`; empty when it says nothing readable."""
+    """The `error` text of a refusal; empty without a readable one."""
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
@@ -210,7 +210,7 @@ def error_text(content: bytes) -> str:
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """How long a `Retry-After` header asks to wait, within the bounds above; None when it asks nothing.
+    """Seconds that a `Retry-After` header asks to wait, within the bounds above; None without a valid header.
 
     Args:
         header: Seconds, or a date; None when there is none.
@@ -233,9 +233,9 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def ahead_seconds(date_header: str | None, asked_at: datetime, answered_at: datetime) -> float | None:
-    """How far a server's clock is before ours; None without a `Date` that can be one.
+    """Clock skew of a server in seconds, positive when the server is ahead; None without a usable `Date`.
 
-    The header has whole seconds, cut, so that the answer is good to half a second and half of the time on the way.
+    The header is cut to whole seconds, so the result is accurate to half a second and half of the round trip.
 
     >>> at = datetime(2026, 11, 10, tzinfo=UTC)
     >>> ahead_seconds("Tue, 10 Nov 2026 00:01:00 GMT", at, at)
@@ -257,14 +257,14 @@ def _date(text: str) -> datetime | None:
 
 
 def mismatch(resource: str, found: str) -> SchemaMismatch:
-    """The error of an answer without what was promised.
+    """Makes the error for an answer that does not match what the API documents.
 
     Args:
-        resource: What was asked.
-        found: What is wrong with the answer, to follow a colon.
+        resource: The pipe, data source or query.
+        found: What is wrong with the answer; follows a colon.
     """
     return SchemaMismatch(
-        f"Tinybird's answer is not what was promised: {found}.",
+        f"Tinybird's answer is not as expected: {found}.",
         "Check that TINYBIRD_HOST is Tinybird's API address and that the tinybird/ project is deployed.",
         source="tinybird",
         resource=resource,
@@ -274,14 +274,14 @@ def mismatch(resource: str, found: str) -> SchemaMismatch:
 def refusal(
     resource: str, status: int, said: str, token_variable: str, asked_to_wait_seconds: float | None
 ) -> SourceError:
-    """The error of an answer that is a refusal: what it means to a viewer, and what to do about it.
+    """Makes the error for an HTTP status that is not a success, with its meaning for a viewer and a remedy.
 
     Args:
-        resource: What was asked; never in the text.
-        status: The HTTP status, not a success.
-        said: What Tinybird said, scrubbed; never in the text.
+        resource: The pipe, data source or query; never in the text.
+        status: The HTTP status.
+        said: Tinybird's own error text, scrubbed; never in the message.
         token_variable: The setting whose token was sent.
-        asked_to_wait_seconds: From `Retry-After`; None when it did not say.
+        asked_to_wait_seconds: From `Retry-After`; None without that header.
     """
     if status == 429 or status >= 500:
         busy = "is over its rate limit" if status == 429 else f"failed with status {status}"

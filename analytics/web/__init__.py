@@ -1,1 +1,4 @@
-"""What stands between a browser and the pages: pure ASGI, without Streamlit. `asgi_app.py` puts it together."""
+"""The web server around the pages: ASGI middleware, health and metrics endpoints, logs. Without Streamlit.
+
+`asgi_app.py` puts it together.
+"""

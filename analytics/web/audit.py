@@ -1,7 +1,7 @@
-"""Who did what: one line of JSON on standard output for a sign-in, a refusal, an export, and whatever deletes rows.
+"""Audit log: one line of JSON on standard output per sign-in, refusal, export and deletion of rows.
 
-Every line has the same fields; null stands for what does not apply or is not known. None holds data of visitors, a token
-or the text of a query. Texts may be untrusted: JSON escapes them, so that none begins a line, and they are cut.
+Every line has the same fields; null means not applicable or not known. No line holds data of visitors, a token or the text
+of a query. Texts may be untrusted: JSON escapes them, so that none starts a new line, and they are cut to `LONGEST_TEXT`.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ What = Literal["sign-in", "refusal", "export", "purge", "removal"]
 Outcome = Literal["done", "refused", "failed", "interrupted"]
 
 LONGEST_TEXT: Final = 200
-"""Characters of a text; a longer one ends with `…`."""
+"""Most characters of a text; a longer one is cut and ends with `…`."""
 
 _LOCK: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is to be told of.
+    """One audited action.
 
     Attributes:
         what: sign-in | refusal (of a page or panel) | export (of a file) | purge (of a website's rows, also by `retention`) |
-            removal (of rows of what was deleted or marked as test, by `sync`).
-        who: E-mail address of the viewer; for a command the system's user. None without a sign-in.
-        website: Its id; what the address named where no such website is open to the viewer.
-        page: The page's title.
+            removal (by `sync`, of rows that were deleted or marked as test in Postgres).
+        who: E-mail address of the viewer; for a command the user of the operating system. None without a sign-in.
+        website: Website id; the text in the address where the viewer may open no such website.
+        page: Title of the page.
         file: Which of the files.
         range: As in the address.
-        rows: How many rows the file got, or were deleted.
-        outcome: done | refused | failed | interrupted (the viewer went away, or the program was ended).
+        rows: Rows that were written to the file or deleted.
+        outcome: done | refused | failed | interrupted (the connection was closed, or the program ended).
         reason: Why it was refused or failed, or why rows were deleted.
-        request_id: Of the request that it was done for.
+        request_id: Id of the request.
     """
 
     what: What
@@ -60,11 +60,11 @@ class Event:
 
 
 def write(event: Event, now: datetime | None = None) -> None:
-    """Writes one event, as a line that is whole whatever other threads write.
+    """Writes one event as a line. Safe to call from several threads.
 
     Args:
-        event: What happened; the id of the current request is added.
-        now: When; None asks the clock.
+        event: The event; the id of the current request is added.
+        now: Time of the event; None means now.
     """
     line = _line(event, now or datetime.now(UTC))
     with _LOCK:
@@ -73,7 +73,7 @@ def write(event: Event, now: datetime | None = None) -> None:
 
 
 def _line(event: Event, now: datetime) -> str:
-    told: dict[str, object] = {
+    fields: dict[str, object] = {
         "audit": event.what,
         "time": now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "who": _cut(event.who),
@@ -86,7 +86,7 @@ def _line(event: Event, now: datetime) -> str:
         "reason": _cut(event.reason),
         "request_id": _cut(event.request_id or request_id.current()),
     }
-    return json.dumps(told, ensure_ascii=True) + "\n"
+    return json.dumps(fields, ensure_ascii=True) + "\n"
 
 
 def _cut(text: str | None) -> str | None:
@@ -94,23 +94,23 @@ def _cut(text: str | None) -> str | None:
 
 
 class Open:
-    """An event that is still going on.
+    """An event that has not ended.
 
     Attributes:
-        event: What is known of it so far.
+        event: The event so far.
     """
 
     def __init__(self, event: Event) -> None:
         self.event = event
 
     def add(self, *, rows: int) -> None:
-        """Adds rows to those that were sent or deleted."""
+        """Adds to the number of rows that were sent or deleted."""
         self.event = replace(self.event, rows=(self.event.rows or 0) + rows)
 
 
 @contextmanager
 def written(event: Event) -> Iterator[Open]:
-    """Writes one event when the block has ended, however it ends; what it raised is passed on."""
+    """Writes one event when the block ends, also by an exception, which is raised again."""
     going = Open(replace(event, request_id=request_id.current()))
     try:
         yield going
@@ -131,14 +131,14 @@ def written(event: Event) -> Iterator[Open]:
 
 
 def failed(event: Event, error: AnalyticsError) -> Event:
-    """The event as it ended: refused where access was denied, failed otherwise; in the words for viewers."""
+    """The event with outcome `refused` for a denied access, else `failed`, and the error's message as reason."""
     outcome: Outcome = "refused" if isinstance(error, AccessDenied) else "failed"
     return replace(event, outcome=outcome, reason=error.message)
 
 
 def system_user() -> str:
-    """Who runs this program."""
+    """Name of the user of the operating system."""
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a user id that has no name, as in containers
+    except (OSError, KeyError):  # a user id without a name, as in containers
         return f"uid {os.getuid()}"

@@ -1,7 +1,7 @@
-"""One way for everything that the server's process has to say: a line of JSON each, or text for people.
+"""Sets up logging of the server's process: one handler, one line of JSON per record or text for people.
 
-Streamlit gives each of its loggers a handler of its own, uvicorn brings a configuration: here all lines go through one
-handler, whichever library writes them.
+Streamlit gives each of its loggers a handler of its own, and uvicorn brings a configuration; here the records of all
+libraries go through one handler.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from analytics.web import request_id
 
 Format = Literal["json", "text"]
 FIELDS: Final = "fields"
-"""Name of what a line says in a form that programs read: `logger.info("…", extra={FIELDS: {"status": 200}})`."""
+"""Key of the structured values of a record: `logger.info("…", extra={FIELDS: {"status": 200}})`."""
 
 
 class JsonLines(logging.Formatter):
-    """One line of JSON for each record: time, level, logger, message, request id, exception, and the record's fields.
+    """Formats a record as one line of JSON: time, level, logger, message, request id, exception, and the record's fields.
 
-    What looks like a secret is taken out: an exception of a library may repeat anything.
+    Secrets are removed, because an exception of a library may repeat any text.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as a line; a traceback is one of its values."""
+        """Formats the record; a traceback is one of the values."""
         line: dict[str, object] = {
             "time": _time(record).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
@@ -51,10 +51,10 @@ class JsonLines(logging.Formatter):
 
 
 class Text(logging.Formatter):
-    """The same for people: time, level, request id, logger, message; a traceback takes lines of its own, set in."""
+    """Formats a record for people: time, level, request id, logger, message; a traceback is on indented lines."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record, beginning with its time in UTC; no line of it is begun by what a visitor sent."""
+        """Formats the record. Its time is in UTC; text from a visitor cannot start a line."""
         request = request_id.current() or "-"
         text = (
             f"{_time(record):%Y-%m-%d %H:%M:%S}Z {record.levelname:<7} {request} {record.name}: "
@@ -69,19 +69,19 @@ class Text(logging.Formatter):
 
 
 class _OneWayOut(logging.Logger):
-    """A logger whose records go to the handlers of the root alone, whatever handlers it is given."""
+    """A logger whose records go to the root's handlers only, even when it is given handlers."""
 
     def callHandlers(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
-        """Hands the record to the root's handlers."""
+        """Passes the record to the root's handlers."""
         logging.getLogger().callHandlers(record)
 
 
 def set_up(chosen: Format, stream: TextIO | None = None) -> None:
-    """Sends everything that is logged, warned of or raised in a thread through one handler.
+    """Sends log records, warnings and uncaught exceptions, also of threads, through one handler.
 
     Args:
-        chosen: How lines look.
-        stream: Where they go; None means standard error.
+        chosen: Format of the lines.
+        stream: Destination; None means standard error.
     """
     logging.setLoggerClass(_OneWayOut)
     for each in logging.getLogger().manager.loggerDict.values():
@@ -91,7 +91,7 @@ def set_up(chosen: Format, stream: TextIO | None = None) -> None:
     handler.setFormatter(JsonLines() if chosen == "json" else Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    # Libraries say what goes wrong. Told to say more, they write down whole addresses, with queries and tokens.
+    # Below a warning, libraries log whole addresses with queries and tokens.
     root.setLevel(logging.WARNING)
     logging.getLogger("analytics").setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
@@ -100,7 +100,7 @@ def set_up(chosen: Format, stream: TextIO | None = None) -> None:
 
 
 def _shown(line: str) -> str:
-    """A line whose characters a terminal shows; others are written as Python does, for a terminal would obey them."""
+    """The line with unprintable characters escaped, because a terminal would execute some of them."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 

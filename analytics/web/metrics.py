@@ -1,12 +1,11 @@
-"""Answers `/metrics` for Prometheus: beside the pages for who has the token, or on a port of its own.
+"""Serves `/metrics` for Prometheus: on the port of the pages with a token, or on a separate port.
 
-Beside the pages it does not exist without a token: what it says is for operators alone.
+On the port of the pages it is 404 when no token is set, because metrics are for operators only.
 """
 
 from __future__ import annotations
 
 import secrets
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,23 +24,24 @@ from analytics import telemetry
 from analytics.errors import ConfigError
 from analytics.settings import Settings
 from analytics.telemetry import NUMBERS, Labels, Metric
+from analytics.web.server import bind
 
 Measure = Callable[[], Mapping[Metric, Mapping[Labels, float]]]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 STOP_SECONDS: Final = 2.0
-"""How long the end of the process waits for an answer that is being written."""
+"""Time for an answer in progress when the process ends."""
 
 _STREAM: Final = "/_stcore/stream"
 
 
 def endpoint(measure: Measure, token: SecretStr | None, *, is_open: bool) -> Callable[[Request], object]:
-    """The endpoint that writes every metric.
+    """Makes the endpoint that writes all metrics.
 
     Args:
-        measure: The values that are known only when asked for. Called in a thread: it may read a disk.
-        token: What a request has to bring; None where there is none.
-        is_open: What is done without a token: True answers, for a port of its own; False is 404.
+        measure: Returns the values that are read when the text is written. Called in a thread: it may read a disk.
+        token: Bearer token that a request needs; None where none is set.
+        is_open: When no token is set: True answers, for the separate port; False answers 404.
     """
 
     async def answer(request: Request) -> Response:
@@ -64,9 +64,9 @@ def _has(request: Request, token: SecretStr) -> bool:
 
 @contextmanager
 def second_port(settings: Settings, measure: Measure) -> Iterator[None]:
-    """Serves `/metrics` on the port that the settings name, while the block runs; without one, does nothing.
+    """Serves `/metrics` on the port of the settings while the block runs; does nothing without one.
 
-    A thread with an event loop of its own: it answers however busy the pages are.
+    Runs in a thread with its own event loop, so that busy pages do not delay it.
 
     Raises:
         ConfigError: The port cannot be listened on.
@@ -74,7 +74,13 @@ def second_port(settings: Settings, measure: Measure) -> Iterator[None]:
     if settings.metrics_port is None:
         yield
         return
-    listener = _listen(settings.metrics_address, settings.metrics_port)
+    try:
+        listener = bind(settings.metrics_address, settings.metrics_port, is_listening=True)
+    except ConfigError as error:
+        raise ConfigError(
+            f"INBOX_ANALYTICS_METRICS_PORT: {error.message}",
+            "Choose another port, one for each process, or another INBOX_ANALYTICS_METRICS_ADDRESS.",
+        ) from None
     app = Starlette(routes=[Route("/metrics", endpoint(measure, settings.metrics_token, is_open=True))])
     server = uvicorn.Server(
         uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")
@@ -90,19 +96,8 @@ def second_port(settings: Settings, measure: Measure) -> Iterator[None]:
         listener.close()
 
 
-def _listen(address: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        return socket.create_server((address, port), family=family)
-    except OSError as error:
-        raise ConfigError(
-            f"INBOX_ANALYTICS_METRICS_PORT: cannot listen on port {port} of {address} ({error.strerror}).",
-            "Choose another port, one for each process, or another INBOX_ANALYTICS_METRICS_ADDRESS.",
-        ) from None
-
-
 def count_sessions(app: ASGIApp) -> ASGIApp:
-    """Counts the browser tabs that are connected: each keeps one WebSocket open."""
+    """Counts connected browser tabs, each of which keeps one WebSocket open."""
 
     async def counted(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket" or not str(scope["path"]).endswith(_STREAM):

@@ -1,6 +1,6 @@
-"""Answers `/livez` and `/readyz` for what supervises the process: a load balancer, Kubernetes, systemd, Docker.
+"""Serves `/livez` and `/readyz` for supervisors of the process: a load balancer, Kubernetes, systemd, Docker.
 
-Neither opens a session nor runs a page. What is asked of a source, and how, comes from outside.
+Neither opens a session nor runs a page. The probes of the sources are arguments.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from analytics.errors import AnalyticsError, Source
 
-ASKED_EVERY_SECONDS: Final = 30.0
-"""How often a source is asked at most, however often and by how many `/readyz` is."""
+PROBE_EVERY_SECONDS: Final = 30.0
+"""Least time between two probes of a source, independent of the number of requests."""
 
 WAIT_SECONDS: Final = 1.5
-"""How long an answer of `/readyz` waits for a source; one that takes longer is not ready."""
+"""How long `/readyz` waits for a source; a slower source is not ready."""
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """One time a source was asked.
+class _Probe:
+    """One probe of a source.
 
     Attributes:
-        began: When, on the clock that never goes back.
-        reason: Why the source is not ready, None when it is; known once it has answered or failed.
+        began: When it began, monotonic clock.
+        reason: Resolves to why the source is not ready, or None when it is.
     """
 
     began: float
@@ -41,76 +41,76 @@ class _Question:
 
 
 class Readiness:
-    """Whether the sources answer. Safe to share between requests of one event loop.
+    """Probes the sources. Safe to share between requests of one event loop.
 
     Args:
-        ask: By source, what asks it something small and raises when there is no good answer. Called in a thread of its
-            own: one that hangs takes nothing from pages, and keeps no process from ending.
-        every_seconds: How often a source is asked at most.
-        wait_seconds: How long an answer may take.
-        clock: Seconds that never go back.
+        probes: By source, a function that sends a small request and raises on failure. Called in its own daemon thread, so
+            that a hanging probe delays neither pages nor the end of the process.
+        every_seconds: Least time between two probes of a source.
+        wait_seconds: How long a source may take.
+        clock: Monotonic clock, seconds.
     """
 
     def __init__(
         self,
-        ask: Mapping[Source, Callable[[], object]],
+        probes: Mapping[Source, Callable[[], object]],
         *,
-        every_seconds: float = ASKED_EVERY_SECONDS,
+        every_seconds: float = PROBE_EVERY_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = dict(ask)
+        self._probes = dict(probes)
         self._every_seconds = every_seconds
         self._wait_seconds = wait_seconds
         self._clock = clock
-        self._asked: dict[Source, _Question] = {}
+        self._last: dict[Source, _Probe] = {}
 
     async def reasons(self) -> dict[Source, str | None]:
-        """Why each source is not ready, in a sentence without hosts and secrets; None for one that is."""
-        asked = {source: self._question(source) for source in self._ask}
+        """Why each source is not ready, in a sentence without hosts and secrets; None for a source that is ready."""
+        probes = {source: self._probe(source) for source in self._probes}
         now = self._clock()
-        left = max((question.began + self._wait_seconds - now for question in asked.values()), default=0.0)
-        waiting = [asyncio.wrap_future(each.reason) for each in asked.values() if not each.reason.done()]
+        left = max((probe.began + self._wait_seconds - now for probe in probes.values()), default=0.0)
+        waiting = [asyncio.wrap_future(probe.reason) for probe in probes.values() if not probe.reason.done()]
         if waiting and left > 0:
             await asyncio.wait(waiting, timeout=left)
         return {
-            source: question.reason.result()
-            if question.reason.done()
+            source: probe.reason.result()
+            if probe.reason.done()
             else f"No answer within {self._wait_seconds:g} s."
-            for source, question in asked.items()
+            for source, probe in probes.items()
         }
 
-    def _question(self, source: Source) -> _Question:
-        """The last time the source was asked, which is now where that was long ago and has ended."""
-        last, now = self._asked.get(source), self._clock()
+    def _probe(self, source: Source) -> _Probe:
+        """The last probe of the source; starts a new one when the last has ended and is old enough."""
+        last, now = self._last.get(source), self._clock()
         if last is not None and (not last.reason.done() or now - last.began < self._every_seconds):
             return last
-        question = self._asked[source] = _Question(now, Future())
+        probe = self._last[source] = _Probe(now, Future())
         threading.Thread(
-            target=_answer, args=(self._ask[source], question.reason), name=f"ready-{source}", daemon=True
+            target=_run, args=(self._probes[source], probe.reason), name=f"ready-{source}", daemon=True
         ).start()
-        return question
+        return probe
 
 
-def _answer(ask: Callable[[], object], reason: Future[str | None]) -> None:
+def _run(probe: Callable[[], object], reason: Future[str | None]) -> None:
     try:
-        ask()
+        probe()
     except AnalyticsError as error:
         reason.set_result(error.message)
     except BaseException:
-        reason.set_result("Asking failed because of a mistake in the dashboard: its log says what it was.")
+        reason.set_result("The probe failed because of a fault in the dashboard; the log has the details.")
         raise
     else:
         reason.set_result(None)
 
 
 async def livez(_request: Request) -> Response:
-    """200 while the process answers; no source is asked."""
+    """Answers 200 while the process runs; contacts no source."""
     return PlainTextResponse("ok\n", headers=_NO_STORE)
 
 
 def readyz(readiness: Readiness) -> Callable[[Request], object]:
-    """The endpoint that answers 200 when every source answers and 503 with the reasons otherwise, within 2 s."""
+    """Makes the endpoint that answers within 2 s: 200 when every source answers, else 503 with the reasons."""
 
     async def answer(_request: Request) -> Response:
         reasons = await readiness.reasons()

@@ -1,4 +1,4 @@
-"""Runs an ASGI app in this process until a signal: one socket, a graceful end within seconds, also as process 1."""
+"""Runs an ASGI app on one socket until a signal, with a graceful stop within seconds, also as process 1."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from analytics.errors import AnalyticsError, ConfigError
 
 STOP_SECONDS: Final = 10.0
-"""From the first signal to the end of the program, whatever is still going on."""
+"""Longest time from the first signal to the end of the program."""
 
 _ANSWER_SECONDS: Final = 7
-"""Of these, for answers that have begun: a file is read on to its end."""
+"""Part of `STOP_SECONDS` for answers in progress, such as a download."""
 
 _WS_PING_SECONDS: Final = 30.0
-"""As Streamlit's own runner: a proxy or a browser that went away without a word is noticed."""
+"""As in Streamlit's own runner: finds connections whose proxy or browser has gone without closing them."""
 
-# Nothing that a browser sends is longer; Streamlit would read 25 MB, and keep them.
 _WS_LONGEST_BYTES: Final = 2_000_000
+"""Browsers send no longer message; Streamlit would read 25 MB and keep them."""
+
 logger = logging.getLogger(__name__)
 
 
-def bind(address: str, port: int) -> socket.socket:
-    """A socket of this address; it answers no request until `run`. `::` takes IPv4 too.
+def bind(address: str, port: int, *, is_listening: bool = False) -> socket.socket:
+    """Binds a socket. `::` accepts IPv4 too.
+
+    Args:
+        address: IP address of this machine.
+        port: 0 takes any free one.
+        is_listening: True also listens; False leaves that to `run`, so that no request waits before.
 
     Raises:
         ConfigError: The port is taken or not allowed, or the address is not one of this machine.
@@ -44,6 +50,8 @@ def bind(address: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         opened.bind((address, port))
+        if is_listening:
+            opened.listen()
     except OSError as error:
         opened.close()
         raise _no_listening(error, address, port) from error
@@ -51,21 +59,21 @@ def bind(address: str, port: int) -> socket.socket:
 
 
 def run(app: ASGIApp, listener: socket.socket, where: str) -> None:
-    """Answers on a socket until SIGTERM or SIGINT, then ends what goes on and returns; a second signal ends the process.
+    """Serves an app on a socket until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process at once.
 
     Args:
-        app: What answers.
+        app: The ASGI app.
         listener: From `bind`.
-        where: Named in the log.
+        where: Address for the log.
 
     Raises:
-        AnalyticsError: What the app said when it was to start, or another program has taken the port meanwhile.
+        AnalyticsError: The app refused to start, or another program has taken the port in the meantime.
     """
     starting = _Starting(app)
     config = uvicorn.Config(
         starting,
         lifespan="on",
-        # Its own configuration would add handlers; what it says below a warning holds whole addresses.
+        # uvicorn's own configuration would add handlers; below a warning it logs whole addresses.
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -93,10 +101,10 @@ def run(app: ASGIApp, listener: socket.socket, where: str) -> None:
 
 
 class _Starting:
-    """ASGI middleware that keeps why an app did not start; the server would write it down as a defect.
+    """ASGI middleware that keeps the error of an app that refuses to start; uvicorn would log it as a defect.
 
     Attributes:
-        refused: What the app said; None while it said nothing.
+        refused: The error; None without one.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -104,7 +112,7 @@ class _Starting:
         self.refused: AnalyticsError | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers by the app."""
+        """Calls the app."""
         if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
             return
@@ -129,7 +137,7 @@ class _Starting:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, which would end by the signal that it got; a service that was told to stop has not failed."""
+    """uvicorn's server, but a stop by a signal ends the program with exit code 0 instead of by that signal."""
 
     def __init__(self, config: uvicorn.Config, listens: str, where: str) -> None:
         super().__init__(config)
@@ -137,24 +145,24 @@ class _Server(uvicorn.Server):
         self._where = where
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts, and says so."""
+        """Starts and logs the address."""
         await super().startup(sockets)
         logger.info("Serving %s on %s as process %d.", self._where, self._listens, os.getpid())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Asks the server to stop, the first time; then there is no more waiting."""
+        """Stops gracefully at the first signal, at once at the second."""
         if self.should_exit:
             os._exit(128 + sig)
         self.should_exit = True
-        # Not said here: a signal may come while the log's lock is held.
+        # Logged in a thread: a signal may come while the log's lock is held.
         threading.Thread(target=_end_in_time, args=(signal.Signals(sig).name,), daemon=True).start()
 
 
 def _end_in_time(name: str) -> None:
-    """Ends the process when it is still there after the time that it has, as with an event loop that hangs."""
+    """Ends the process when it still runs after `STOP_SECONDS`, as with an event loop that hangs."""
     logger.info("%s: stopping, within %.0f s.", name, STOP_SECONDS)
     time.sleep(STOP_SECONDS - 0.5)
-    logger.warning("Still busy after %.0f s; what went on is cut off.", STOP_SECONDS)
+    logger.warning("Still busy after %.0f s; open requests are cut off.", STOP_SECONDS)
     os._exit(0)
 
 

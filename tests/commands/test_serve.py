@@ -274,7 +274,7 @@ def test_what_the_app_refuses_at_its_start_is_a_sentence_too() -> None:
         ended = refused(DEMO | {"INBOX_ANALYTICS_METRICS_PORT": port})
     assert (ended.returncode, ended.stdout) == (2, "")
     (line,) = ended.stderr.splitlines()
-    assert line.startswith(f"Error: INBOX_ANALYTICS_METRICS_PORT: cannot listen on port {port}")
+    assert line.startswith(f"Error: INBOX_ANALYTICS_METRICS_PORT: Port {port}")
 
 
 def test_a_port_that_is_taken_is_said() -> None:

@@ -112,8 +112,8 @@ def test_pages_and_their_buttons_only_read(
 
 def test_what_an_operator_asks_only_reads(sent: Sent, stack_environment: LocalStack) -> None:
     """Readiness."""
-    cached.ask("tinybird")
-    cached.ask("postgres")
+    cached.probe("tinybird")
+    cached.probe("postgres")
     assert_only_read(sent, stack_environment)
 
 

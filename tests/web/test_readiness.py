@@ -15,7 +15,7 @@ from starlette.routing import Route
 from analytics import cached
 from analytics.errors import AnalyticsError, ConfigError, Source, SourceRejected, SourceUnavailable
 from analytics.transports.tinybird import Tinybird
-from analytics.web.readiness import ASKED_EVERY_SECONDS, Readiness, livez, readyz
+from analytics.web.readiness import PROBE_EVERY_SECONDS, Readiness, livez, readyz
 from tests.conftest import LocalStack
 
 SECRET = "postgresql://reader:hunter2@db.internal:5432/inbox"
@@ -92,7 +92,7 @@ def test_however_many_ask_a_source_is_asked_once(sources: Sources) -> None:
     clock = Clock()
     readiness = ready(sources, clock)
     assert {found.status_code for found in answers(readiness, 50)} == {200}
-    clock.now += ASKED_EVERY_SECONDS - 0.1
+    clock.now += PROBE_EVERY_SECONDS - 0.1
     assert {found.status_code for found in answers(readiness, 50)} == {200}
     assert sources.asked == {"tinybird": 1, "postgres": 1}
     clock.now += 0.2
@@ -115,7 +115,7 @@ def test_a_failing_source_is_asked_as_rarely(failing: Source, sources: Sources) 
         assert SECRET not in found.text
     assert sources.asked[failing] == 1
     sources.fails.clear()
-    clock.now += ASKED_EVERY_SECONDS
+    clock.now += PROBE_EVERY_SECONDS
     assert answers(readiness)[0].status_code == 200
 
 
@@ -129,10 +129,10 @@ def test_a_source_that_hangs_keeps_no_answer_waiting(hanging: Source, sources: S
         (found,) = answers(readiness)
         assert found.status_code == 503
         assert found.json()["sources"][hanging] == "No answer within 0.2 s."
-        clock.now += ASKED_EVERY_SECONDS
+        clock.now += PROBE_EVERY_SECONDS
     assert sources.asked[hanging] == 1
     sources.hangs.pop(hanging).set()
-    readiness._asked[hanging].reason.result(10)
+    readiness._last[hanging].reason.result(10)
     assert answers(readiness)[0].status_code == 200
 
 
@@ -164,7 +164,7 @@ def test_a_mistake_is_a_reason_without_its_text(sources: Sources) -> None:
             thread.join()
     assert found.status_code == 503
     assert "hunter2" not in found.text
-    assert "mistake" in found.json()["sources"]["postgres"]
+    assert "fault" in found.json()["sources"]["postgres"]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_liveness_asks_nothing(sources: Sources) -> None:
 def test_the_real_sources_are_ready_and_cost_no_query(source: Source, stack_environment: LocalStack) -> None:
     """Asked all day, readiness leaves the plan's queries to pages."""
     del stack_environment
-    cached.ask(source)
+    cached.probe(source)
     from analytics.cached.reading import connections
 
     assert connections().budget._spent.total() == 0
@@ -224,7 +224,7 @@ def test_a_source_that_is_no_use_is_not_ready(
     for name, value in changed.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(AnalyticsError):
-        cached.ask(source)
+        cached.probe(source)
 
 
 def test_a_read_token_may_list_pipes(local_stack: LocalStack) -> None:

@@ -13,7 +13,7 @@ from analytics.web import request_id
 @pytest.fixture(autouse=True)
 def no_other_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what a test adds is asked."""
-    monkeypatch.setattr(request_id, "_elsewhere", [])
+    monkeypatch.setattr(request_id, "_lookups", [])
 
 
 @pytest.mark.parametrize("text", ["a", "7f3c-1:x.y_z", "f" * 64])
@@ -48,7 +48,7 @@ def test_a_thread_of_the_servers_pool_knows_it_and_other_tasks_do_not() -> None:
 def test_other_sources_are_asked_where_the_context_has_none() -> None:
     """In their order; the first answer counts, and the context's own counts before it."""
     for answer in (None, "run", "later"):
-        request_id.also_ask(lambda answer=answer: answer)  # type: ignore[misc]
+        request_id.add_lookup(lambda answer=answer: answer)  # type: ignore[misc]
     assert request_id.current() == "run"
 
     def within() -> str | None:

@@ -1,4 +1,4 @@
-"""Reads and writes cookies in ASGI messages; keeps them off connections without TLS, and small."""
+"""Reads and writes cookies in ASGI messages. Marks them `Secure` and keeps those of the sign-in small."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ TOKENS_COOKIE: Final = "_streamlit_user_tokens"
 KEPT_CLAIMS: Final = frozenset(
     {"iss", "sub", "email", "email_verified", "iat", "origin", "is_logged_in", "provider"}
 )
-"""What is read here, and what Streamlit itself reads."""
+"""Claims that the dashboard or Streamlit reads."""
 
 _CHUNKS: Final = re.compile(r"chunks-(\d{1,3})")
 _DELETED: Final = frozenset({"", '""', "null"})
 
 
 class SecureCookies:
-    """ASGI middleware: every cookie that is set carries `Secure`, Streamlit's and ours.
+    """ASGI middleware that adds `Secure` to every cookie that is set.
 
-    Streamlit marks none of its own, because it cannot know of a proxy that speaks TLS. Use it where the public address
-    begins with `https://`.
+    Streamlit does not mark its own, because it does not know about a TLS proxy. For public addresses with `https://`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,14 +45,14 @@ class SecureCookies:
 
 
 class SmallCookies:
-    """ASGI middleware: of what the provider says of a person, the cookies keep what is read here.
+    """ASGI middleware that reduces the claims in the sign-in cookies to `KEPT_CLAIMS`.
 
-    Streamlit splits what does not fit one cookie, but a server takes about 8 kB of them: with the names of 200 groups a
-    browser could not open its WebSocket, and stood before an empty page for good. The tokens only spare a question when
-    a person signs out at the provider, so they are left out where they do not fit.
+    Streamlit splits values that do not fit into one cookie, but a server accepts about 8 kB of cookies: with the names of
+    200 groups a browser could not open its WebSocket and the page stayed empty. The tokens only skip a confirmation when a
+    person signs out at the provider, so they are left out when they do not fit.
 
     Args:
-        app: What answers.
+        app: The application within.
         sign: Name and text of a cookie to its signed value.
         unsign: Name and signed value to the text; None where the signature is wrong.
     """
@@ -91,7 +90,7 @@ class SmallCookies:
                 yield header, text
 
     def _text(self, cookies: dict[str, str], name: str) -> bytes:
-        """What a cookie holds, put together where it was split."""
+        """The value of a cookie, joined when it was split."""
 
         def text(each: str) -> bytes:
             return self.unsign(each, cookies[each].encode("latin-1")) or b""
@@ -118,7 +117,7 @@ def cookies_of(scope: Scope) -> dict[str, str]:
 
 
 def with_cookie(scope: Scope, name: str, value: str) -> Scope:
-    """The request with that cookie in place of those of the same name."""
+    """The request with this cookie instead of all others of the same name."""
     texts = [text.decode("latin-1") for header, text in scope["headers"] if header == b"cookie"]
     pairs = [pair.strip() for text in texts for pair in text.split(";")]
     kept = [pair for pair in pairs if pair and pair.partition("=")[0].strip() != name]
@@ -130,7 +129,7 @@ def with_cookie(scope: Scope, name: str, value: str) -> Scope:
 
 
 def set_cookies(message: Message) -> Iterator[tuple[str, str]]:
-    """Name and value of every cookie that the start of an answer sets; those that it deletes are left out."""
+    """Name and value of every cookie that the start of a response sets, without those that it deletes."""
     for header, text in message.get("headers", ()):
         if header.lower() == b"set-cookie":
             name, _, value = text.decode("latin-1").partition(";")[0].partition("=")
@@ -139,6 +138,6 @@ def set_cookies(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def cookie_header(name: str, value: str, path: str, seconds: int) -> tuple[bytes, bytes]:
-    """The header that sets a cookie which no script can read and no other website sends along; 0 seconds delete it."""
+    """A `Set-Cookie` header with `HttpOnly` and `SameSite=Lax`; 0 seconds delete the cookie."""
     text = f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax"
     return b"set-cookie", text.encode("latin-1")

@@ -1,4 +1,4 @@
-"""The HTML document of every page: Streamlit's own, with our title, icon, style and script in it. Pure."""
+"""Builds the HTML document of the pages: Streamlit's own with our title, icon, style and script. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _NOSCRIPT: Final = re.compile(r"<noscript>.*?</noscript>", re.DOTALL)
 
 
 def our_document(streamlits: str, script: str, style: str) -> str:
-    """Streamlit's document in our words.
+    """Replaces title, icon and noscript text of Streamlit's document and adds a script and a style.
 
     Args:
         streamlits: `index.html` of the installed frontend.
         script: Runs before the frontend.
-        style: Holds from the first moment, and after the frontend's own styles, which it adds to the head.
+        style: Applies before the frontend has loaded, and after its styles, which it adds to the head.
 
     >>> own = "<head><title>Streamlit</title></head><body><noscript>Theirs</noscript></body>"
     >>> print(our_document(own, "run()", "a {}"))

@@ -1,7 +1,7 @@
-"""Headers of every answer: what a browser may do with it. `docs/deploying.md` says why each exception stands.
+"""Sets the security headers of every response. `docs/deploying.md` explains each exception of the policy.
 
-The policy names the inline scripts of our documents by their hashes, so it follows what is served: an update of Streamlit
-needs no change here. Nothing in it evaluates text as a script.
+The policy names the inline scripts of our documents by hashes that are computed from the documents, so an update of
+Streamlit needs no change here. It never allows text to be evaluated as a script.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _UNUSED: Final = (
     "usb",
     "xr-spatial-tracking",
 )
-"""What a browser offers to pages and no page here asks for."""
+"""Browser features that no page uses."""
 
 _ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
-    # The page where a sign-in began is read from the Referer of our own addresses.
+    # Sign-in reads the page where it began from the Referer of our own addresses.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": ", ".join(f"{name}=()" for name in _UNUSED),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -55,22 +55,22 @@ _ONE_YEAR: Final = 31_536_000
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 _PUBLIC_FILES: Final = ("/app/static/", "/static/")
-"""What is the same for everybody; all other answers that do not say how long they hold are kept by no cache."""
+"""Files that are the same for all viewers; every other response without its own `Cache-Control` gets `no-store`."""
 
 
 class AnswerHeaders:
-    """Sets the headers of every answer of the application within, also of its errors. Pure ASGI.
+    """ASGI middleware that sets the headers of every response, also of errors.
 
-    An exception of the application becomes an answer here, so that it has the headers too; it goes on to the server's log.
+    An exception of the application is answered with 500 here, so that it has the headers too, and raised again for the log.
     """
 
     def __init__(self, app: ASGIApp, documents: Iterable[str], public_url: str | None) -> None:
-        """Computes what does not change between answers.
+        """Computes what does not change between responses.
 
         Args:
             app: The application within.
-            documents: The HTML documents that it serves, whole.
-            public_url: Where browsers find it; None where it is only reached on this machine.
+            documents: The complete HTML documents that it serves.
+            public_url: Its address in browsers; None where it is used on this machine only.
         """
         self._app = app
         self._hashes = script_hashes(documents)
@@ -102,9 +102,9 @@ class AnswerHeaders:
             raise
 
     def _with(self, answer: Message, scope: Scope) -> list[tuple[bytes, bytes]]:
-        """Headers of an answer with ours, which take the place of its own.
+        """The headers of a response with ours instead of its own of the same name.
 
-        No page of another origin reads anything here: Streamlit says the opposite of static files and of loopback.
+        CORS headers are removed, which Streamlit sets for static files and loopback: no other origin may read a response.
         """
         ours = self._headers_at(Headers(scope=scope).get("host", ""))
         kept = [
@@ -125,12 +125,12 @@ class AnswerHeaders:
 
 
 def content_security_policy(hashes: Iterable[str], public_url: str | None, host: str = "") -> str:
-    """What our pages may load and run.
+    """Builds the Content-Security-Policy of a response.
 
     Args:
-        hashes: Of the inline scripts, as `script_hashes` gives them.
-        public_url: Where browsers find the dashboard; None where it is not said.
-        host: What the request calls this server; its WebSocket may be opened too when it is this machine.
+        hashes: Hashes of the inline scripts, from `script_hashes`.
+        public_url: Address of the dashboard in browsers; None where it is not set.
+        host: Host header of the request; its WebSocket is allowed too when it names this machine.
     """
     is_https = public_url is not None and urlsplit(public_url).scheme == "https"
     sockets = [_socket_of(public_url)] if public_url is not None else []
@@ -138,13 +138,13 @@ def content_security_policy(hashes: Iterable[str], public_url: str | None, host:
         sockets.append(f"ws://{host}")
     directives = {
         "default-src": ["'none'"],
-        # blob: is how Streamlit loads the script of a component; WebAssembly is compiled by its libraries as they load.
+        # Streamlit loads the script of a component as blob:, and its libraries compile WebAssembly.
         "script-src": ["'self'", "'wasm-unsafe-eval'", "blob:", *hashes],
-        # Streamlit's, Plotly's and the tables' styles are made in the browser.
+        # Streamlit, Plotly and the tables create styles in the browser.
         "style-src": ["'self'", "'unsafe-inline'"],
         "img-src": ["'self'", "data:", "blob:"],
         "font-src": ["'self'", "data:"],
-        # data: is how the globe gets its dots and the night.
+        # The globe loads its dots and the night as data:.
         "connect-src": ["'self'", *dict.fromkeys(sockets), "data:"],
         "worker-src": ["'none'"],
         "frame-src": ["'none'"],
@@ -168,7 +168,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, in lower case and without its port; empty where it is none.
+    """The host name in a Host header, in lower case and without its port; empty for an invalid header.
 
     >>> host_name("Stats.Example.com:443"), host_name("[::1]"), host_name("a@localhost"), host_name("localhost:x")
     ('stats.example.com', '::1', '', '')
@@ -183,7 +183,7 @@ def _socket_of(url: str) -> str:
 
 
 def script_hashes(documents: Iterable[str]) -> list[str]:
-    """The hashes of all inline scripts in HTML documents, as a policy names them; each once.
+    """Hashes of all inline scripts in HTML documents, in the form of a policy, without duplicates.
 
     >>> script_hashes(["<script>1</script><script src='a.js'></script>", "<script>1</script>"])
     ["'sha256-a4ayc/80/OGda4BO/1o/V0etpOqiLx1JwB5S3beHW0s='"]
@@ -199,7 +199,7 @@ def script_hashes(documents: Iterable[str]) -> list[str]:
 
 
 class _InlineScripts(HTMLParser):
-    """Collects the text of script elements without an address."""
+    """Collects the text of script elements without `src`."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)

@@ -1,4 +1,4 @@
-"""What a page may ask the server for over its WebSocket; everything else is left out before Streamlit reads it."""
+"""Drops WebSocket messages that no page sends, before Streamlit reads them."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ REFUSED: Final = frozenset(
         "debug_shutdown_runtime",
     }
 )
-"""Kinds of Streamlit's messages that no page here sends. The first empties the caches of all viewers and closes the
-connections to both sources, signed in or not; the others are for developers and uploads."""
+"""Kinds of Streamlit messages that no page sends. `clear_cache` empties the caches of all viewers and closes the connections
+to both sources, without a sign-in; the others are for developers and uploads."""
 
 _NOT_TEXT: Final = 1003
 
 
 class PageMessages:
-    """ASGI middleware: passes on the messages of pages, and none that act on the server for everybody.
+    """ASGI middleware that drops the messages in `REFUSED`.
 
     Args:
-        app: What answers.
-        kind_of: The kind of a message by its bytes; None for what is no message.
+        app: The application within.
+        kind_of: Returns the kind of a message from its bytes; None for invalid bytes.
     """
 
     def __init__(self, app: ASGIApp, kind_of: Callable[[bytes], str | None]) -> None:
         self.app, self.kind_of = app, kind_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers by the app."""
+        """Calls the app with filtered messages."""
         if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
@@ -50,7 +50,7 @@ class PageMessages:
                     return message
                 content = message.get("bytes")
                 if content is None:
-                    # Streamlit's are bytes; it would end with an exception in the log.
+                    # Streamlit's messages are bytes; on text it would raise and log an exception.
                     await send({"type": "websocket.close", "code": _NOT_TEXT})
                     return {"type": "websocket.disconnect", "code": _NOT_TEXT}
                 kind = self.kind_of(content)

@@ -1,4 +1,4 @@
-"""The path that all public addresses begin with, whether the proxy passes it on or takes it away."""
+"""Handles the path prefix of all public addresses, whether a proxy keeps or strips it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def prefix_of(url: str | None) -> str:
-    """The path of an address, with a slash before it and none after; empty where there is none.
+    """The path of an address with a leading and no trailing slash; empty without a path.
 
     >>> prefix_of("https://example.com/a/b"), prefix_of("analytics/"), prefix_of("https://example.com"), prefix_of(None)
     ('/a/b', '/analytics', '', '')
@@ -18,13 +18,13 @@ def prefix_of(url: str | None) -> str:
 
 
 class Prefix:
-    """ASGI middleware: gives a request the prefix that a proxy took away.
+    """ASGI middleware that adds the prefix to requests from which a proxy stripped it.
 
-    So the server has one shape: cookies and what it sends a browser to name the public path, either way.
+    Cookies and redirects then name the public path in both cases.
 
     Args:
-        app: What answers, below the prefix.
-        prefix: With a slash before it and none after; empty when the dashboard is at the root.
+        app: The application within, which serves below the prefix.
+        prefix: With a leading and no trailing slash; empty when the dashboard is at the root.
     """
 
     def __init__(self, app: ASGIApp, prefix: str) -> None:
@@ -32,7 +32,7 @@ class Prefix:
         self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers by the app."""
+        """Calls the app with the prefixed path."""
         if self._prefix and scope["type"] in {"http", "websocket"}:
             path = str(scope["path"])
             if path != self._prefix and not path.startswith(f"{self._prefix}/"):

@@ -1,4 +1,4 @@
-"""What the web server refuses before anything reads it: other hosts and origins, closed addresses, long bodies."""
+"""Refuses requests of other hosts and origins, to unused addresses, and with long bodies, before the app reads them."""
 
 from __future__ import annotations
 
@@ -17,36 +17,35 @@ from analytics.web.middleware.requests import shown_path
 logger = logging.getLogger(__name__)
 
 CLOSED: Final = ("/_stcore/upload_file", "/_stcore/metrics", "/_stcore/agent", "/component")
-"""Addresses of Streamlit that nothing here uses, with everything below them: files sent to the server's memory, names of
-cached functions and sessions, the interface for programs, components of the first kind."""
+"""Addresses of Streamlit that are not used, with everything below them: file upload, metrics with names of cached functions
+and sessions, the agent interface, components of version 1."""
 
 PROBES: Final = frozenset({"/_stcore/health", "/livez", "/readyz", "/metrics"})
-"""Asked by what watches the server, at its address instead of its name."""
+"""Addresses for supervisors, which use the server's IP address instead of its name."""
 
 LONGEST_PATH: Final = 255
-"""Bytes; no address here is as long. A longer name is an error of the file system where files are looked for by it."""
+"""Bytes; longer than any address of the app. A longer file name would be an error of the file system."""
 
 LONGEST_BODY: Final = 1_000_000
-"""Bytes; the longest that a page sends is a tenth of it."""
+"""Bytes; ten times the longest body that a page sends."""
 
 
 class Refusals:
-    """Passes on what comes from our own pages and goes to an address in use; refuses everything else. Pure ASGI."""
+    """ASGI middleware that passes on requests of our own pages to addresses in use and refuses all others.
+
+    Args:
+        app: The application within.
+        base: Path prefix of all addresses, without a trailing slash.
+        public_url: Its address in browsers; None where it is used on this machine only.
+    """
 
     def __init__(self, app: ASGIApp, base: str, public_url: str | None) -> None:
-        """Nothing is started.
-
-        Args:
-            app: The application within.
-            base: What all addresses begin with, without a slash at the end.
-            public_url: Where browsers find it; None where it is only reached on this machine.
-        """
         self._app = app
         self._base = base
         self._public = urlsplit((public_url or "").lower())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers as the application does, or in its place."""
+        """Calls the application, or refuses the request."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -60,7 +59,7 @@ class Refusals:
         status, sentence = refused
         logger.info("Refused with %s: %s %s", status, scope["type"], shown_path(scope))
         if scope["type"] == "websocket":
-            # Before it is accepted: the server answers 403.
+            # Closed before it is accepted, which the server turns into 403.
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -71,13 +70,13 @@ class Refusals:
         host, origin = headers.get("host", ""), headers.get("origin")
         if path not in PROBES and not self._is_host(host):
             return 421, (
-                "This server does not answer for that name. INBOX_ANALYTICS_PUBLIC_URL has to be its public address, and a "
-                "proxy has to pass on the Host header.\n"
+                "This server does not serve that host name. Set INBOX_ANALYTICS_PUBLIC_URL to its public address, and let "
+                "the proxy pass on the Host header.\n"
             )
         if scope["type"] == "websocket" and origin is None and not is_loopback(host):
             return 403, "A WebSocket without an Origin is refused.\n"
         if origin is not None and not self._is_own(origin, host):
-            return 403, "This server answers its own pages alone.\n"
+            return 403, "This server answers requests of its own pages only.\n"
         if len(path.encode("utf-8", "surrogateescape")) > LONGEST_PATH:
             return 414, "URI Too Long\n"
         if any(path == closed or path.startswith(f"{closed}/") for closed in CLOSED):
@@ -87,10 +86,10 @@ class Refusals:
         return None
 
     def _with_own_host(self, scope: Scope) -> Scope:
-        """The opening of a WebSocket, with the host that its Origin names, however a proxy calls this server.
+        """The opening of a WebSocket with the host of its Origin as Host, which a proxy may have changed.
 
-        Both are allowed by then. Where they differ, Streamlit would ask another host on the internet for this machine's
-        address before it looks at what is allowed, and answer nobody meanwhile.
+        Both are allowed already. Where they differ, Streamlit would request this machine's public address from a host on
+        the internet before it compares them, and block all requests until then.
         """
         headers = Headers(scope=scope)
         host = urlsplit(headers.get("origin", "")).netloc or headers.get("host", "")
@@ -102,7 +101,7 @@ class Refusals:
         return is_loopback(host) or (bool(host_name(host)) and host_name(host) == self._public.hostname)
 
     def _is_own(self, origin: str, host: str) -> bool:
-        """Whether an Origin is the one of our pages: the public one, or this machine's own where that was asked."""
+        """Whether an Origin is that of our pages: the public one, or this machine's own when the request is to it."""
         parts = urlsplit(origin)
         if (parts.scheme, parts.netloc) == (self._public.scheme, self._public.netloc):
             return bool(parts.netloc)
@@ -110,7 +109,7 @@ class Refusals:
 
 
 def streamlit_options(public_url: str | None) -> dict[str, object]:
-    """Options of Streamlit's server that say the same: they hold for its WebSocket even without `Refusals`.
+    """Options of Streamlit's server with the same rules, which protect its WebSocket even without `Refusals`.
 
     >>> streamlit_options("https://stats.example.com")["server.allowedHosts"]
     ['127.0.0.1', '::1', 'localhost', 'stats.example.com']
@@ -128,13 +127,13 @@ def streamlit_options(public_url: str | None) -> dict[str, object]:
 
 
 def _length(headers: Headers) -> int:
-    """What a request says of its body's length; 0 where it says nothing, or no number."""
+    """The `Content-Length` of a request; 0 when it is missing or not a number."""
     said = headers.get("content-length", "0")
     return int(said[:20]) if said.isascii() and said.isdigit() else 0
 
 
 def _bounded(receive: Receive) -> Receive:
-    """The messages of a request; a body that says nothing of its length ends at the limit, with 413."""
+    """Bounds the body of a request without `Content-Length`: raises 413 at `LONGEST_BODY`."""
     taken = 0
 
     async def bounded() -> Message:

@@ -1,4 +1,4 @@
-"""Every request gets an id and leaves one line in the log; what proxies say about it is believed of trusted ones alone."""
+"""Gives every request an id and writes one line of the log for it; uses `X-Forwarded-*` headers of trusted proxies only."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from analytics.web.logs import FIELDS
 
 logger = logging.getLogger(__name__)
 LONGEST_PATH: Final = 300
-# Who knows the name of a file can read it, for as long as the page shows it.
+# The name of a media file is all that is needed to read it while a page shows it.
 _FILE: Final = re.compile(r"(?<=/media/).+")
 
 
 class Requests:
-    """ASGI middleware, around everything else: id, client and scheme of each request, and its line.
+    """Outermost ASGI middleware: sets id, client and scheme of each request and logs it.
 
     Args:
-        app: What answers.
-        trusted: Networks of the proxies that are believed.
+        app: The application within.
+        trusted: Networks of trusted proxies.
     """
 
     def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
@@ -37,13 +37,13 @@ class Requests:
         self._app = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), networks))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers by the app."""
+        """Calls the app."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         _take_off_mapping(scope)
         given = request_id.begin(self._proposed(scope))
-        # A run of a page knows the headers of its WebSocket, and nothing else of it.
+        # Set in the request's headers: they are all that a run of a page knows of its WebSocket.
         name = request_id.HEADER
         scope["headers"] = [each for each in scope["headers"] if each[0] != name] + [(name, given.encode())]
         began = time.perf_counter()
@@ -66,10 +66,10 @@ class Requests:
         try:
             await self._app(scope, receive, counted)
         finally:
-            _say(scope, status, length, time.perf_counter() - began)
+            _log(scope, status, length, time.perf_counter() - began)
 
     def _proposed(self, scope: Scope) -> str | None:
-        """What a trusted proxy calls the request; the last where it says several."""
+        """The id that a trusted proxy gave the request, the last of several; None without one."""
         client = scope.get("client")
         if client is None or not _is_within(client[0], self._trusted):
             return None
@@ -77,8 +77,8 @@ class Requests:
         return values[-1].decode("latin-1") if values else None
 
 
-def _say(scope: Scope, status: int, length: int, seconds: float) -> None:
-    """Writes the line: neither query nor cookies nor the names of files, which open something."""
+def _log(scope: Scope, status: int, length: int, seconds: float) -> None:
+    """Writes the line, without query, cookies and names of media files, which could be used for access."""
     path = shown_path(scope)
     method = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
     fields = {
@@ -94,7 +94,7 @@ def _say(scope: Scope, status: int, length: int, seconds: float) -> None:
 
 
 def _client(scope: Scope) -> str | None:
-    """Whose address asks; None where there is none: a proxy that passes on what it was sent may name anything."""
+    """IP address of the client; None without a valid one, since a proxy may forward any text."""
     client = scope.get("client")
     try:
         return None if client is None else str(ip_address(client[0].partition("%")[0]))
@@ -103,7 +103,7 @@ def _client(scope: Scope) -> str | None:
 
 
 def shown_path(scope: Scope) -> str:
-    """A request's path as it may stand in a log: ASCII on one line, cut off when it is long, without names of files."""
+    """The path of a request for a log: ASCII on one line, cut when long, without names of media files."""
     return _FILE.sub("*", quote(str(scope["path"]), safe="/:@!$&'()*+,;=-._~"))[:LONGEST_PATH]
 
 
@@ -116,7 +116,7 @@ def _is_within(host: str, networks: Sequence[Network]) -> bool:
 
 
 def _take_off_mapping(scope: Scope) -> None:
-    """Names a client of IPv4 by its own address where one socket listens for both."""
+    """Replaces an IPv4-mapped IPv6 address of the client, from a socket for both, by its IPv4 address."""
     client = scope.get("client")
     if client is None:
         return

@@ -1,9 +1,8 @@
-"""Leads a browser back from signing in: to the page where it was, or to a sentence that says why it did not work.
+"""Redirects a browser after a sign-in to the page where it began, or to a page with the reason why it failed.
 
-Streamlit forgets the page, and keeps one state of signing in per browser, so that of several tabs only the last one could
-sign in. So the way back stands in a cookie per state, which only the route that the provider leads back to receives. It
-outlives a restart of the server, and nothing in it is trusted: the page has to be one of ours, and Streamlit signed the
-state itself.
+Streamlit does not remember the page, and keeps one sign-in state per browser, so that of several tabs only the last one
+could sign in. Therefore page and state are in a cookie per state, sent to the callback route only. The cookie survives a
+restart of the server and is not trusted: the page has to be one of ours, and Streamlit signed the state itself.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ LOGIN: Final = "/auth/login"
 LOGOUT: Final = "/auth/logout"
 STATE_COOKIE: Final = "_streamlit_session"
 STREAMLIT_LOGGER: Final = "streamlit.web.server.starlette.starlette_auth_routes"
-"""Where Streamlit says why signing in failed; its answer does not."""
+"""Logger where Streamlit writes why a sign-in failed; its response has no reason."""
 
 MINUTES: Final = 15
-"""How long a person may take at the provider."""
+"""Time for a person to sign in at the provider."""
 
 PROVIDER_SECONDS: Final = 20.0
-"""For all that a sign-in or sign-out asks the provider; each wait for a byte of it ends after 5 s."""
+"""Time limit for all requests to the provider of one sign-in or sign-out; each wait for the next bytes ends after 5 s."""
 
 LONGEST_QUERY: Final = 1500
 """Characters; a cookie has room for 4,096 bytes, and the state takes about 1,000."""
@@ -50,12 +49,12 @@ _failures: ContextVar[list[BaseException] | None] = ContextVar("failures", defau
 
 
 def own_page(address: str, public_url: str, pages: Collection[str]) -> str:
-    """The page of ours that an address is of, as what follows the public address; the start page for any other.
+    """Path and query of one of our pages, below the public address; the start page for any other address.
 
     Args:
-        address: What a browser says it was at; not trusted.
-        public_url: Where browsers find the dashboard, without a slash at its end.
-        pages: Their names in addresses.
+        address: Address from a browser; not trusted.
+        public_url: Address of the dashboard in browsers, without a trailing slash.
+        pages: Names of the pages in addresses.
 
     >>> own_page("https://a.example/x/live?place=2", "https://a.example/x", {"live"})
     '/live?place=2'
@@ -77,12 +76,12 @@ def own_page(address: str, public_url: str, pages: Collection[str]) -> str:
 
 
 class SignInReturn:
-    """ASGI middleware around Streamlit's routes for signing in and out.
+    """ASGI middleware around Streamlit's routes for sign-in and sign-out.
 
     Args:
-        app: What answers.
-        base: What the addresses that the app receives begin with; empty, or with a slash before it and none after.
-        public_url: Where browsers find the dashboard, without a slash at its end.
+        app: The application within.
+        base: Path prefix of the addresses that the app receives; empty, or with a leading and no trailing slash.
+        public_url: Address of the dashboard in browsers, without a trailing slash.
         pages: Names of the pages in addresses.
     """
 
@@ -94,7 +93,7 @@ class SignInReturn:
             logger.addFilter(_note_failure)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Handles one request."""
         path = str(scope.get("path", ""))
         routes = {f"{self.base}{LOGIN}", f"{self.base}{LOGOUT}", f"{self.base}{CALLBACK}"}
         if scope["type"] != "http" or path not in routes:
@@ -113,7 +112,7 @@ class SignInReturn:
             _failures.reset(token)
 
     async def _leave(self, scope: Scope, receive: Receive, send: Send, failures: list[BaseException]) -> None:
-        """Remembers the page and the state; where there is no way to the provider, says so on the page."""
+        """Stores page and state in a cookie; redirects back to the page when the provider cannot be reached."""
         referer = dict(scope["headers"]).get(b"referer", b"").decode("latin-1")
         page = own_page(referer, self.public_url, self.pages)
 
@@ -132,7 +131,7 @@ class SignInReturn:
     async def _come_back(
         self, scope: Scope, receive: Receive, send: Send, failures: list[BaseException]
     ) -> None:
-        """Gives Streamlit the state that belongs to this answer of the provider, and leads to the page."""
+        """Gives Streamlit the state that belongs to the provider's answer and redirects to the page."""
         query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         name = _name(query.get("state", [""])[0])
         cookies = cookies_of(scope)
@@ -151,7 +150,7 @@ class SignInReturn:
             if failures:
                 return self._redirect(message, page, _outcome_of(failures))
             if USER_COOKIE in cookies and message["status"] == 302:
-                # An answer that was used already, from the browser's history: the sign-in stands.
+                # An answer that was used already, from the browser's history: the sign-in is still valid.
                 return self._redirect(message, page, None)
             if not {"state", "code"} & set(query):
                 return self._redirect(message, page, "signed-out")
@@ -160,7 +159,7 @@ class SignInReturn:
         await self._answer(asked, receive, _Replaced(send, changed), self._too_slow(page))
 
     async def _sign_out(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Says that it is done, where Streamlit does not lead on to the provider, which leads back to the callback."""
+        """Redirects to the start page unless Streamlit redirects to the provider, which returns to the callback."""
 
         def changed(message: Message) -> Message:
             location = dict(message["headers"]).get(b"location", b"").decode("latin-1")
@@ -171,14 +170,14 @@ class SignInReturn:
         await self._answer(scope, receive, _Replaced(send, changed), too_slow)
 
     async def _answer(self, scope: Scope, receive: Receive, answer: _Replaced, too_slow: Message) -> None:
-        """Answers as Streamlit does, which asks the provider; one that sends its answer byte by byte is given up."""
+        """Calls Streamlit, which requests the provider, with a time limit for the whole."""
         try:
             async with asyncio.timeout(PROVIDER_SECONDS):
                 await self.app(scope, receive, answer)
         except TimeoutError:
             if answer.is_started:
                 raise
-            _log.warning("The identity provider has not answered within %g s.", PROVIDER_SECONDS)
+            _log.warning("The identity provider did not answer within %g s.", PROVIDER_SECONDS)
             await answer.send(too_slow)
             await answer.send({"type": "http.response.body", "body": b""})
 
@@ -186,7 +185,7 @@ class SignInReturn:
         return self._redirect(_START, page, "unreachable")
 
     def _redirect(self, message: Message, page: str, outcome: Outcome | None) -> Message:
-        """The start of an answer that leads to a page of ours instead; its cookies stay."""
+        """The start of a redirect to a page of ours, with the cookies of the original response."""
         if outcome:
             page += f"{'&' if '?' in page else '?'}{OUTCOME}={outcome}"
         kept = [(name, value) for name, value in message["headers"] if name.lower() == b"set-cookie"]
@@ -199,7 +198,7 @@ class SignInReturn:
 
 
 class _Replaced:
-    """Sends an answer whose start is changed; the body is left out, since a redirect needs none."""
+    """Sends a response with a changed start and without its body, which a redirect does not need."""
 
     def __init__(self, send: Send, changed: Callable[[Message], Message]) -> None:
         self.send, self.changed = send, changed
@@ -214,12 +213,12 @@ class _Replaced:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
-    """Scheme, host and port; raises ValueError where the port is none."""
+    """Scheme, host and port; raises ValueError for an invalid port."""
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _name(state: str) -> str:
-    """The name of the cookie of a state: no character of it comes from outside."""
+    """Name of the cookie of a state: a hash, without any text from the request."""
     return f"inbox_sign_in_{hashlib.sha256(state.encode()).hexdigest()[:16]}"
 
 
@@ -228,7 +227,7 @@ def _packed(page: str, state: str) -> str:
 
 
 def _unpacked(value: str) -> tuple[str, str]:
-    """The page and Streamlit's state; the start page and nothing where the cookie is gone or broken."""
+    """Page and Streamlit's state from a cookie; the start page and an empty state when it is missing or invalid."""
     page, _, state = value.partition(".")
     try:
         return urlsafe_b64decode(page).decode(), state
@@ -237,7 +236,7 @@ def _unpacked(value: str) -> tuple[str, str]:
 
 
 def _note_failure(record: logging.LogRecord) -> bool:
-    """Keeps what Streamlit logs while it answers this request; lets every record pass."""
+    """Log filter that keeps the exceptions that Streamlit logs for this request; passes every record."""
     failures = _failures.get()
     if failures is not None and record.exc_info and record.exc_info[1]:
         failures.append(record.exc_info[1])
@@ -245,7 +244,7 @@ def _note_failure(record: logging.LogRecord) -> bool:
 
 
 def _outcome_of(failures: list[BaseException]) -> Outcome:
-    """Why signing in failed, by what Streamlit met."""
+    """Maps the last exception of Streamlit to an outcome."""
     failure = failures[-1]
     if getattr(failure, "claim", None) in {"exp", "iat", "nbf"}:
         _log.error(
@@ -254,5 +253,5 @@ def _outcome_of(failures: list[BaseException]) -> Outcome:
             failure,
         )
         return "clock"
-    # Authlib asks through httpx2 where that is installed, and through httpx otherwise.
+    # Authlib uses httpx2 where that is installed, and httpx otherwise.
     return "unreachable" if type(failure).__module__.startswith("httpx") else "failed"

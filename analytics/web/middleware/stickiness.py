@@ -1,7 +1,7 @@
-"""Notices when requests of one browser go to several processes, which Streamlit cannot do with.
+"""Warns when requests of one browser reach several processes, which Streamlit does not support.
 
-The state of a page and the pictures on it are kept in the process that made them. Behind a proxy that spreads requests
-without regard to who sends them, pages start anew and pictures are answered 404, and nothing else would say why.
+The state of a page and its pictures are kept in the process that made them. Behind a proxy without sticky sessions, pages
+restart and pictures are answered with 404, without any other hint at the cause.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from analytics.web.middleware.prefix import prefix_of
 logger = logging.getLogger(__name__)
 COOKIE: Final = "inbox_analytics_process"
 FRESH_SECONDS: Final = 30
-"""A page asks for everything of its own within this time; later the other process may have ended meanwhile."""
+"""A page loads everything within this time; later requests do not count, because its process may have ended."""
 
 MOST_PROCESSES: Final = 100
-"""Others that are remembered: anybody can send a cookie."""
+"""Most other processes that are remembered; bounded because the cookie is untrusted."""
 
 PAUSE_SECONDS: Final = 3600.0
 """Between two warnings."""
 
 
 class Stickiness:
-    """ASGI middleware: says with each document which process made it, and looks whether what follows comes back to it.
+    """ASGI middleware that sets a cookie with the process of each document and checks it in later requests.
 
     Args:
-        app: What answers.
-        public_url: Where browsers find it; None where that is not said.
+        app: The application within.
+        public_url: Address in browsers; None where it is not set.
     """
 
     def __init__(self, app: ASGIApp, public_url: str | None) -> None:
         self._app = app
         self._process = secrets.token_hex(4)
         self._began = time.time()
-        self._said = -PAUSE_SECONDS
+        self._warned_at = -PAUSE_SECONDS
         self._seen: dict[str, float] = {}
         url = urlsplit(public_url or "")
         self._attributes = f"; Path={prefix_of(public_url) or '/'}; HttpOnly; SameSite=Lax"
@@ -49,11 +49,11 @@ class Stickiness:
             self._attributes += "; Secure"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers by the app."""
+        """Calls the app."""
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        self._look(scope)
+        self._check(scope)
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 200:
@@ -65,8 +65,8 @@ class Stickiness:
 
         await self._app(scope, receive, marked)
 
-    def _look(self, scope: Scope) -> None:
-        """Warns when what a page needs comes here although another process made the page a moment ago."""
+    def _check(self, scope: Scope) -> None:
+        """Warns when a WebSocket or picture of a page is requested here that another running process made just now."""
         path = str(scope["path"])
         if scope["type"] == "http" and "/media/" not in path:
             return
@@ -78,14 +78,14 @@ class Stickiness:
             return
         if len(self._seen) >= MOST_PROCESSES:
             self._seen.clear()
-        # Its browsers may come here because it has ended; then it makes no more pages.
+        # The other process may have ended, which also sends its browsers here; an ended one makes no new pages.
         is_alive = int(at) > self._seen.setdefault(process, now)
-        if is_alive and time.monotonic() - self._said >= PAUSE_SECONDS:
-            self._said = time.monotonic()
+        if is_alive and time.monotonic() - self._warned_at >= PAUSE_SECONDS:
+            self._warned_at = time.monotonic()
             logger.warning(
-                "A page that another process made asks here for its session or a picture. Without sticky sessions pages "
-                "start anew and pictures are missing: the proxy has to send each browser to one process, as with "
-                "`ip_hash` in docs/nginx.conf."
+                "A page of another process requested its session or a picture here. Without sticky sessions pages restart "
+                "and pictures are missing: let the proxy send each browser to one process, as with `ip_hash` in "
+                "docs/nginx.conf."
             )
 
 

@@ -75,7 +75,7 @@ def test_an_engine_that_answers_something_else_is_a_finding(rows: list[dict[str,
     ) as tinybird:
         finding = timezones.compared(tinybird, may_query=True)
     assert finding.level == "problem"
-    assert "not what was promised" in finding.message
+    assert "not as expected" in finding.message
 
 
 @pytest.mark.parametrize(
