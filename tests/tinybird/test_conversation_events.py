@@ -92,19 +92,8 @@ def test_ids_are_never_sql(website: Website, conversation_ids: str) -> None:
     assert website.ask("conversation_events", conversation_ids=conversation_ids) == []
 
 
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [
-        ({"conversation_ids": ""}, "conversation_ids must be 1 to 100000 characters long"),
-        ({"date_from": DAY["date_from"]}, "give both or neither"),
-        ({"date_to": DAY["date_to"]}, "give both or neither"),
-        ({"date_from": DAY["date_to"], "date_to": DAY["date_from"]}, "date_from must not be after date_to"),
-        ({"date_from": "yesterday", "date_to": DAY["date_to"]}, "date_from"),
-        ({"limit": "0"}, "limit must be between 1 and 100000"),
-        ({"limit": "100001"}, "limit must be between 1 and 100000"),
-        ({"offset": "-1"}, "offset must be between 0 and 100000000"),
-    ],
-)
-def test_bad_parameters_are_refused(website: Website, parameters: dict[str, str], said: str) -> None:
-    """Each is a 400 that says which one."""
-    assert said in website.refusal("conversation_events", **parameters)
+def test_the_ids_asked_for_are_bounded(website: Website) -> None:
+    """An empty list is refused: it could mean all or none."""
+    message = website.refusal("conversation_events", conversation_ids="")
+
+    assert "conversation_ids must be 1 to 100000 characters long" in message

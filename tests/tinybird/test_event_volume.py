@@ -142,10 +142,3 @@ def test_a_day_of_25_hours_is_one_day(website: Website) -> None:
 
     assert {row["day_start"]: row["events"] for row in rows if row["events"]} == {stamp(first): 2}
     assert {row["longest_quiet_seconds"] for row in rows} == {(last - first).total_seconds() - 60}
-
-
-@pytest.mark.parametrize("starts", ["", "-1", "ten", "1.5", "1,,2"])
-def test_days_are_instants(website: Website, starts: str) -> None:
-    """Whole Unix seconds, or an error that names the parameter; without them there is no window."""
-    assert "day_starts" in website.refusal("event_volume", day_starts=starts)
-    assert "day_starts" in website.refusal("event_volume")

@@ -214,25 +214,6 @@ def test_the_caller_says_where_buckets_start(website: Website) -> None:
 EIGHT_TO_NOON: Final = ((10, 12), (10, 8), (10, 8), (9, 23), (11, 0), (12, 0))
 
 
-@pytest.mark.parametrize("name", ["bucket_starts", "prev_bucket_starts", "offset_starts", "offset_seconds"])
-@pytest.mark.parametrize("value", ["", "yesterday", "1,,2", "1.5", "1 OR 1"])
-def test_what_is_no_number_is_refused(website: Website, name: str, value: str) -> None:
-    """An array of whole numbers, or a 400 that names it."""
-    given: dict[str, str | int] = {"weekday": 1, "hour": 2, name: value}
-    assert name in website.refusal("kpi_timeseries", **DAYS, **given)
-
-
-def test_offsets_of_another_number_are_refused(website: Website) -> None:
-    """Each start has its offset."""
-    with_offsets: dict[str, str | int] = {
-        "weekday": 1,
-        "hour": 2,
-        "offset_starts": "0,1",
-        "offset_seconds": "3600",
-    }
-    assert website.request("kpi_timeseries", website_id=website.id, **DAYS, **with_offsets).status_code == 400
-
-
 def test_previous_period_is_taken_as_given(website: Website) -> None:
     """The previous period has its own spine, numbered from 0, wherever it lies and even when it overlaps."""
     website.conversations(
@@ -483,21 +464,3 @@ def test_a_filtered_bucket_is_the_breakdown_of_that_bucket(
         keys = website.ask("conversation_breakdown", **alone)
         chosen_rows = [each for each in keys if (each["dimension"], each["key"]) == (dimension, key)]
         assert len(listed) == sum(each["conversations"] for each in chosen_rows)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"response_band": 6},
-        {"resolution_band": -1},
-        {"weekday": 1},
-        {"hour": 5},
-        {"weekday": 8, "hour": 1},
-        {"hour": 24, "weekday": 1},
-        {"handled_by": "nobody"},
-        {"escalation": "maybe"},
-    ],
-)
-def test_an_impossible_filter_is_refused_by_name(website: Website, wrong: dict[str, str | int]) -> None:
-    """What no conversation can be is a mistake of the caller, not an empty answer."""
-    assert next(iter(wrong)) in website.refusal("kpi_timeseries", **DAYS, **wrong)

@@ -69,9 +69,3 @@ def test_the_latest_for_its_gap_is_first_and_the_limit_says_how_many_there_are(w
     assert {row["websites"] for row in (*rows, *first)} == {len(rows)}
     late = [row["website_id"] for row in rows].index(website.id)
     assert all(row["newest_event"] <= stamp(ago(days=28)) for row in rows[:late])
-
-
-@pytest.mark.parametrize("limit", [0, 10_001])
-def test_the_limit_has_bounds(website: Website, limit: int) -> None:
-    """Refused before the engine is asked."""
-    assert "limit must be between 1 and 10000" in website.refusal("website_freshness", limit=limit)
