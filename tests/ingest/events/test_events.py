@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from analytics.geo.country_codes import folded
-from analytics.ingest.descriptions import MAX_CHARACTERS, MAX_PAGE_URL_CHARACTERS
 from analytics.ingest.events import (
     DURATION_EVENT_TYPES,
     EARLIEST,
@@ -29,6 +28,7 @@ from analytics.ingest.events import (
     VisitorEvent,
     VisitorEventType,
 )
+from analytics.ingest.events.descriptions import MAX_CHARACTERS, MAX_PAGE_URL_CHARACTERS
 from analytics.transports.tinybird_messages import ndjson_line
 from tests.conftest import LocalStack
 from tests.ingest.stored import Stored

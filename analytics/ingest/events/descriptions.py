@@ -15,7 +15,7 @@ from numbers import Real
 from typing import Final, Literal
 
 from analytics.geo.country_codes import NOT_COUNTRIES, folded
-from analytics.ingest import text as texts
+from analytics.ingest.events import text as texts
 
 Change = Literal[
     "too long, cut",

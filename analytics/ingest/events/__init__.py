@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from analytics.errors import AnalyticsError
-from analytics.ingest.descriptions import Change, described
+from analytics.ingest.events.descriptions import Change, described
 from analytics.transports.tinybird_messages import Row
 
 VisitorEventType = Literal["seen", "page_view"]
