@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime
 from typing import Final
@@ -16,6 +15,7 @@ from analytics.sources.query import pipe_frame
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter as PipeParameter
+from analytics.transports.tinybird_messages import has_no_quarantine
 
 QUARANTINED_REASONS: Final = 50
 """Rows of `quarantined_rows` per data source, newest first."""
@@ -23,7 +23,6 @@ QUARANTINED_REASONS: Final = 50
 MOST_WEBSITES: Final = 10_000
 """Rows of `website_freshness`, some 100 bytes each."""
 
-_ABSENT: Final = re.compile(r"not found|not exist|n't exist", re.IGNORECASE)
 _DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 _QUARANTINED: Final = """
     SELECT
@@ -108,8 +107,7 @@ def _quarantine_of(tinybird: Tinybird, datasource: str, limit: int) -> Answer[pd
     try:
         answer = tinybird.query_sql(schema.resource, " ".join(statement.split()))
     except SourceRejected as error:
-        is_absent = error.status in {400, 404} and _ABSENT.search(error.said)
-        if not is_absent or f"{datasource}_quarantine" not in error.said:
+        if not has_no_quarantine(error, datasource):
             raise
         return Answer(schema.frame((column.name for column in schema.columns), []), datetime.now(UTC))
     return Answer(schema.frame((column["name"] for column in answer.meta), answer.rows), answer.read_at)

@@ -31,6 +31,7 @@ LONGEST_RETRY_AFTER_SECONDS: Final = 300.0
 LARGEST_SKEW_SECONDS: Final = 10 * 365 * 86_400.0
 """A `Date` header that differs by more is not a clock's time."""
 
+_ABSENT: Final = re.compile(r"not found|not exist|n't exist", re.IGNORECASE)
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
@@ -269,6 +270,17 @@ def mismatch(resource: str, found: str) -> SchemaMismatch:
         source="tinybird",
         resource=resource,
     )
+
+
+def has_no_quarantine(error: SourceError, datasource: str) -> bool:
+    """Whether a statement was refused because a data source has no quarantine: Tinybird makes it with its first row.
+
+    >>> said = "Resource 'visitor_events_quarantine' not found"
+    >>> has_no_quarantine(SourceRejected("", source="tinybird", resource="", status=404, said=said), "visitor_events")
+    True
+    """
+    is_named = f"{datasource}_quarantine" in error.said
+    return is_named and error.status in {400, 404} and _ABSENT.search(error.said) is not None
 
 
 def refusal(

@@ -19,6 +19,7 @@ from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge, PurgeRefused, total
 from analytics.transports.retrying import Retries, is_unavailable
 from analytics.transports.tinybird import Tinybird
+from analytics.transports.tinybird_messages import has_no_quarantine
 
 MAX_ROUNDS: Final = 5
 """How often rows that arrive during a purge are deleted again, before whoever sends them is to be stopped."""
@@ -276,6 +277,5 @@ def holdings(tinybird: Tinybird, website_id: str) -> Holdings:
         try:
             quarantined.append(deletion.count_rows(tinybird, f"{datasource}_quarantine", website_id))
         except SourceError as error:
-            is_absent = isinstance(error, SourceRejected) and deletion.is_absent(error, datasource)
-            quarantined.append(0 if is_absent else None)
+            quarantined.append(0 if has_no_quarantine(error, datasource) else None)
     return Holdings(rows, total(tuple(quarantined)))
