@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, Literal, NamedTuple, NewType
 
-from analytics.errors import AnalyticsError, SourceError, SourceRejected
+from analytics.errors import AnalyticsError, SourceError
 from analytics.numbers import whole_number
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Row, mismatch
@@ -22,7 +22,6 @@ DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 _NAME = re.compile(r"[a-z_]{1,100}", re.ASCII)
-_ABSENT = re.compile(r"not found|not exist|n't exist", re.IGNORECASE)
 _BUSY_STATUSES: Final = frozenset({400, 403, 409, 422})
 _BUSY: Final = re.compile(
     r"\bjobs?\b.*\b(running|progress|already|concurrent|at a time|pending)\b", re.IGNORECASE
@@ -217,12 +216,6 @@ def job(tinybird: Tinybird, datasource: str, job_id: str) -> DeleteJob:
         return DeleteJob("working", known, "")
     reason = error if isinstance(error, str) and error else f"its status is {status}"
     return DeleteJob("failed", known, tinybird.readable(reason))
-
-
-def is_absent(error: SourceRejected, datasource: str) -> bool:
-    """Whether a statement was refused because there is no quarantine yet: Tinybird makes it with its first row."""
-    is_said = f"{datasource}_quarantine" in error.said and _ABSENT.search(error.said) is not None
-    return error.status in {400, 404} and is_said
 
 
 def _rows_held(datasource: str, row: Row) -> int:

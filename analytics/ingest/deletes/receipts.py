@@ -6,20 +6,21 @@ so that a kill at any moment leaves the last state that was true. Knows neither 
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from analytics.errors import AnalyticsError, ConfigError
+from analytics.ingest import files
 
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 _Count = Annotated[int, Field(ge=0)]
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _LOCK: Final = "purges.lock"
 
@@ -126,16 +127,15 @@ class Ledger:
             PurgeRefused: Another process purges.
             ConfigError: The directory cannot be written.
         """
-        self._make(self._directory)
         with ExitStack() as opened:
-            with self._translated():
-                lock = opened.enter_context((self._directory / _LOCK).open("a"))
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise PurgeRefused(
-                        "Another purge runs with this state directory.", "Wait until it has finished."
-                    ) from None
+            with _translated(self._directory):
+                self._directory.mkdir(parents=True, exist_ok=True)
+                file = opened.enter_context((self._directory / _LOCK).open("a"))
+                is_held = files.lock(file.fileno())
+            if not is_held:
+                raise PurgeRefused(
+                    "Another purge runs with this state directory.", "Wait until it has finished."
+                )
             yield
 
     def unfinished(self) -> tuple[Purge, ...]:
@@ -176,9 +176,7 @@ class Ledger:
         Raises:
             ConfigError: It cannot be written.
         """
-        self._make(self._journals)
-        with self._translated():
-            write_whole(self._journals / f"{purge.website_id}.json", purge)
+        write(self._journals / f"{purge.website_id}.json", purge)
 
     def close(self, purge: Purge) -> Path:
         """Turns the journal of a finished purge into its receipt, and returns where that stands.
@@ -188,26 +186,11 @@ class Ledger:
         Raises:
             ConfigError: The receipt cannot be written; the journal stays.
         """
-        self._make(self._receipts)
         path = self._receipts / f"{purge.started_at:%Y%m%dT%H%M%S%fZ}-{purge.website_id}.json"
-        with self._translated():
-            write_whole(path, purge)
+        write(path, purge)
+        with _translated(self._directory):
             (self._journals / f"{purge.website_id}.json").unlink(missing_ok=True)
         return path
-
-    def _make(self, directory: Path) -> None:
-        with self._translated():
-            directory.mkdir(parents=True, exist_ok=True)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise ConfigError(
-                f"The state directory {self._directory} cannot be written ({error.strerror}).",
-                "Set INBOX_ANALYTICS_STATE_DIR to a directory that can, and look at the free space: a purge needs its journal.",
-            ) from None
 
 
 def total(rows: Iterator[int | None] | tuple[int | None, ...]) -> int | None:
@@ -230,39 +213,42 @@ def _read_all(directory: Path) -> tuple[Purge, ...]:
             f"{directory} cannot be read: {error.strerror}.",
             "Run this as the user that owns it, or give it to this one with chown: a purge may be unfinished in there.",
         ) from None
-    read = [_read(path) for path in paths]
-    return tuple(sorted(read, key=_began))
+    return tuple(sorted((read(Purge, path) for path in paths), key=lambda purge: purge.started_at))
 
 
-def _began(purge: Purge) -> datetime:
-    return purge.started_at
+def read(model: type[Model], path: Path) -> Model:
+    """Reads what `write` has written.
 
-
-def _read(path: Path) -> Purge:
+    Raises:
+        ConfigError: The file cannot be read, or holds something else.
+    """
     try:
-        return Purge.model_validate_json(path.read_bytes())
+        return model.model_validate_json(path.read_bytes())
     except (ValidationError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not what a purge writes"
+        reason = error.strerror if isinstance(error, OSError) else f"it holds no {model.__name__.lower()}"
         raise ConfigError(
             f"{path} cannot be read: {reason}.",
-            "Look at it, move it elsewhere, and start the purge again: deleting twice does no harm.",
+            "Move it elsewhere and start the same command again: deleting twice does no harm.",
         ) from None
 
 
-def write_whole(path: Path, model: BaseModel) -> None:
-    """Writes a file as JSON, all of it or nothing; a power cut after the call leaves it there.
+def write(path: Path, model: BaseModel) -> None:
+    """Writes a model as JSON, all of it or nothing; makes the directory if it is missing.
 
     Raises:
-        OSError: The disk does not take it; what was there before stays.
+        ConfigError: The disk does not take it; what was there before stays.
     """
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(model.model_dump_json(indent=2) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
+    with _translated(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_whole(path, model.model_dump_json(indent=2).encode() + b"\n")
+
+
+@contextmanager
+def _translated(directory: Path) -> Iterator[None]:
     try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{directory} cannot be written ({error.strerror}).",
+            "Check INBOX_ANALYTICS_STATE_DIR, who may write there, and the free space: a delete job needs its journal.",
+        ) from None

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from analytics.errors import ConfigError, SourceError, SourceRejected
-from analytics.ingest.deletes import deletion, left_out
+from analytics.errors import SourceError, SourceRejected
+from analytics.ingest.deletes import deletion, left_out, receipts
 from analytics.ingest.deletes.deletion import RowsOf, is_busy
-from analytics.ingest.deletes.receipts import Ledger, PurgeRefused, write_whole
+from analytics.ingest.deletes.receipts import Ledger, PurgeRefused
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from analytics.web import audit
@@ -28,9 +28,6 @@ from analytics.web.audit import Event
 
 MOST_CHARACTERS: Final = 100_000
 """About how long the condition of a job, and of a question, may be: some 3,000 ids."""
-
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Job(BaseModel):
@@ -241,26 +238,15 @@ class Removal:
         return _journal_path(self.directory, self.host)
 
     def _read(self) -> Journal:
-        return _read(Journal, self._path) if self._path.exists() else Journal()
+        return receipts.read(Journal, self._path) if self._path.exists() else Journal()
 
     def _keep(self, journal: Journal) -> Journal:
-        self._write(self._path, journal)
+        receipts.write(self._path, journal)
         return journal
 
     def _close(self, job: Job) -> None:
-        self._write(
-            self._path.with_suffix("") / f"{job.started_at:%Y%m%dT%H%M%S%fZ}-{job.datasource}.json", job
-        )
-
-    def _write(self, path: Path, model: BaseModel) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, model)
-        except OSError as error:
-            raise ConfigError(
-                f"{path} cannot be written: {error.strerror}.",
-                "Check INBOX_ANALYTICS_STATE_DIR and the free space: a removal needs its journal.",
-            ) from None
+        name = f"{job.started_at:%Y%m%dT%H%M%S%fZ}-{job.datasource}.json"
+        receipts.write(self._path.with_suffix("") / name, job)
 
 
 def removed_conversations(directory: Path, host: str, website_id: str) -> frozenset[str]:
@@ -269,8 +255,10 @@ def removed_conversations(directory: Path, host: str, website_id: str) -> frozen
     Raises:
         ConfigError: A receipt cannot be read.
     """
-    receipts = sorted(_journal_path(directory, host).with_suffix("").glob("*.json"))
-    jobs = (_read(Job, path) for path in receipts)
+    jobs = (
+        receipts.read(Job, path)
+        for path in sorted(_journal_path(directory, host).with_suffix("").glob("*.json"))
+    )
     return frozenset(
         each.id
         for job in jobs
@@ -290,17 +278,6 @@ def _event(done: Job) -> Event:
     if done.error:
         return replace(event, outcome="failed", reason=done.error)
     return replace(event, reason=f"{done.datasource}: deleted or of test visitors")
-
-
-def _read(model: type[Model], path: Path) -> Model:
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not what a removal writes"
-        raise ConfigError(
-            f"{path} cannot be read: {reason}.",
-            "Move it elsewhere and start again: deleting twice does no harm.",
-        ) from None
 
 
 def _size(rows_of: RowsOf, before: RowsOf | None) -> int:

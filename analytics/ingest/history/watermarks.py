@@ -7,7 +7,6 @@ after a crash must be looked up before it is sent. Knows neither rows nor events
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import re
@@ -21,6 +20,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
+from analytics.ingest.files import lock
 from analytics.ingest.history.reader import HISTORIES, START, HistoryName, Position, Window
 
 _VERSION: Final = 1
@@ -228,18 +228,18 @@ def _locked(path: Path) -> int:
     except OSError as error:
         raise _unusable(path, error.strerror or "it cannot be opened") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        is_held = lock(descriptor)
+    except OSError as error:  # a file system without locks
+        os.close(descriptor)
+        raise _unusable(path, error.strerror or "it cannot be locked") from None
+    if not is_held:
         holder = os.read(descriptor, 20).decode(errors="replace").strip()
         os.close(descriptor)
         who = f"process {holder}" if holder.isdigit() else "another process"
         raise ConfigError(
             f"A backfill or sync is at work on this state already ({who}).",
             "Let it end or stop it; a sync goes on with what a backfill has begun.",
-        ) from None
-    except OSError as error:  # a file system without locks
-        os.close(descriptor)
-        raise _unusable(path, error.strerror or "it cannot be locked") from None
+        )
     with suppress(OSError):  # a full disk: the lock holds without a name in it
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())

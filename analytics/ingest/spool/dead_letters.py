@@ -7,11 +7,8 @@ of a line is kept as a JSON text, to be looked at; it is no event and is never s
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
-import secrets
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +16,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from analytics.errors import ConfigError
-from analytics.ingest.spool.segment import SUFFIX, Damage, Segment, sound_lines
+from analytics.ingest.files import lock, write_whole
+from analytics.ingest.spool.segment import SUFFIX, Damage, Segment, new_name, sound_lines
 
 FOLDER: Final = "refused"
 RefusalKind = Literal["refused", "quarantined", "unconfirmed", "damaged"]
@@ -91,14 +89,7 @@ def keep(
     header = Refusal(kind, events, reason, status, datetime.now(UTC).isoformat(timespec="seconds"))
     folder = spool / FOLDER / datasource
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
-    new = folder / (name + ".new")
-    try:
-        new.write_bytes(json.dumps(asdict(header)).encode() + b"\n" + lines)
-        new.rename(folder / (name + SUFFIX))
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    write_whole(folder / new_name(), json.dumps(asdict(header)).encode() + b"\n" + lines)
 
 
 def keep_damaged(spool: Path, datasource: str, damaged: Sequence[Damage]) -> None:
@@ -190,11 +181,7 @@ def _resend(spool: Path) -> Resent:
         except FileNotFoundError:
             continue
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:  # somebody else sends it again
-                continue
-            if not path.exists():
+            if not lock(file.fileno()) or not path.exists():  # another process sends it again
                 continue
             file.readline()
             lines, damaged = sound_lines(file.read())

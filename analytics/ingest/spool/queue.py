@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from analytics.ingest.files import NEW_SUFFIX
 from analytics.ingest.spool.dead_letters import FOLDER
 from analytics.ingest.spool.directory import MAX_SPOOL_BYTES, segments
-from analytics.ingest.spool.segment import HEADER_BYTES, NEW_SUFFIX, Damage, Segment, sound_lines
+from analytics.ingest.spool.segment import HEADER_BYTES, Damage, Segment, sound_lines
 
 SEGMENT_BYTES: Final = 8_000_000
 SEGMENTS: Final = 8

@@ -17,13 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from analytics.ingest.files import NEW_SUFFIX, sync_directory
 from analytics.ingest.spool import open_files as descriptors
 from analytics.ingest.spool.open_files import Descriptor
 
 SUFFIX: Final = ".ndjson"
-NEW_SUFFIX: Final = ".new"
-"""A file that its maker does not own yet; no process may adopt it."""
-
 HEADER_BYTES: Final = 21
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -87,14 +85,14 @@ class Segment:
             OSError: It cannot be made.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        name = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
-        new, path = directory / (name + NEW_SUFFIX), directory / (name + SUFFIX)
+        path = directory / new_name()
+        new = path.with_suffix(NEW_SUFFIX)
         descriptor = descriptors.create(new)
         try:
             _write_whole(descriptor.fd, _header(HEADER_BYTES), 0)
             os.rename(new, path)
             if is_durable:
-                _sync_directory(directory)
+                sync_directory(directory)
         except OSError:
             descriptor.close()
             new.unlink(missing_ok=True)
@@ -218,6 +216,11 @@ class Segment:
         self._descriptor.close()
 
 
+def new_name() -> str:
+    """Name of a new file of events: no other process gives it, and names sort by time."""
+    return f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+
+
 def acknowledged_in(fd: int, size_bytes: int) -> int:
     """Offset of the first event that is not confirmed; that of the first event when the header is damaged.
 
@@ -307,11 +310,3 @@ def _write_whole(fd: int, data: bytes, offset: int) -> None:
     # A short write says that the disk is nearly full; the next one says why it is.
     while written < len(data):
         written += os.pwrite(fd, data[written:], offset + written)
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

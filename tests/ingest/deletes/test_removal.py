@@ -365,7 +365,7 @@ def test_a_damaged_journal_is_named(site: Site, text: str) -> None:
     site.run()
     (path,) = (site.directory / "removals").glob("*.json")
     path.write_text(text)
-    with pytest.raises(ConfigError, match="is not what a removal writes"):
+    with pytest.raises(ConfigError, match="it holds no journal"):
         site.run(site.removal())
 
 

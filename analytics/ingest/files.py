@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all, and locks on files. Knows no content."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+NEW_SUFFIX: Final = ".new"
+"""Ending of a file that is being written; a kill leaves it, and the next write replaces it."""
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, all of it or nothing; once this returns it survives a power cut.
+
+    Raises:
+        OSError: The disk does not take it; what was there before stays.
+    """
+    new = path.with_name(path.name + NEW_SUFFIX)
+    try:
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes new names in a directory survive a power cut.
+
+    Raises:
+        OSError: The disk does not do it.
+    """
+    fd = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def lock(fd: int) -> bool:
+    """Takes the lock on an open file if it is free; whether it is held now. It ends with the last descriptor of that opening.
+
+    Raises:
+        OSError: The file system has no locks.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
