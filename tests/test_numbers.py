@@ -157,7 +157,7 @@ def test_every_count_in_an_answer_is_checked(value: object) -> None:
             ingested(json.dumps(counts).encode(), "visitor_events")
     with answering(rows(website_id="w", rows_held=value)) as tinybird:
         with pytest.raises(SchemaMismatch):
-            deletion.count_rows(tinybird, "visitor_events", "w")
+            deletion.count_rows(tinybird, "visitor_events", deletion.condition_of("w"))
         with pytest.raises(SchemaMismatch):
             deletion.rows_by_website(tinybird, "visitor_events")
     with answering({"status": "done", "rows_affected": value}) as tinybird:

@@ -24,6 +24,7 @@ from analytics.operations.purge.purge import SETTLE_SECONDS, Order, Purger, hold
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings, load_settings
 from analytics.transports.postgres import Postgres
+from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 from analytics.web import audit
 from analytics.web.audit import Event
@@ -264,7 +265,7 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
             "An id has letters, digits, - and _ only, 1 to 100 of them.",
         )
     try:
-        found = database.websites_named(postgres, website)
+        found = database.websites(postgres, website)
     except SourceError as error:
         if not is_id:
             raise
@@ -284,7 +285,7 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
 
 def _known(postgres: Postgres, website_id: str) -> KnownWebsite | None:
     """What Postgres knows of an id; None when it does not know it."""
-    named = database.websites_named(postgres, website_id)
+    named = database.websites(postgres, website_id)
     return next((each for each in named if each.id == website_id), None)
 
 

@@ -17,6 +17,7 @@ from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import Holdings, Progress
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings
+from analytics.transports.redaction import printable
 
 PLAIN_LINE_SECONDS: Final = 30.0
 

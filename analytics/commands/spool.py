@@ -19,6 +19,7 @@ from analytics.ingest.spool.segment import waiting_in
 from analytics.ingest.spool.sender import fate
 from analytics.ingest.text import printable
 from analytics.settings import EmitterSettings, load_emitter_settings
+from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 
 SHOWN_REASONS = 10

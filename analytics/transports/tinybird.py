@@ -63,13 +63,13 @@ DOWN_SECONDS: Final = 10.0
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
-_TOKEN_VARIABLES: Final = {
+TokenKind = Literal["read", "append", "admin"]
+TOKEN_VARIABLES: Final[Mapping[TokenKind, str]] = {
     "read": "TINYBIRD_READ_TOKEN",
     "append": "TINYBIRD_APPEND_TOKEN",
     "admin": "TINYBIRD_ADMIN_TOKEN",
 }
 _CHECK_HOST: Final = "Check TINYBIRD_HOST and that the server runs, then try again."
-TokenKind = Literal["read", "append", "admin"]
 
 
 class Tinybird:
@@ -325,7 +325,7 @@ class Tinybird:
         secret = self._tokens[token]
         if not secret:
             raise ConfigError(
-                f"{_TOKEN_VARIABLES[token]} is missing.", "Set it to a token with that right (`tb token ls`)."
+                f"{TOKEN_VARIABLES[token]} is missing.", "Set it to a token with that right (`tb token ls`)."
             )
         unavailable = partial(SourceUnavailable, source="tinybird", resource=resource)
         asked_at = datetime.now(UTC)
@@ -364,7 +364,7 @@ class Tinybird:
         words = f"Tinybird refused {resource} with status {status}: {said or 'no reason given'}"
         self._refusals.write(words, (resource, status))
         asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
-        return refusal(resource, status, said, _TOKEN_VARIABLES[token], asked)
+        return refusal(resource, status, said, TOKEN_VARIABLES[token], asked)
 
 
 def _checked_name(name: str) -> str:

@@ -180,7 +180,7 @@ def test_what_is_no_website_is_refused(run: Run, held: str, website: str, local_
     refused(ended, "WEBSITE" if not website.strip() or "\x1b" in website else "website")
     assert "\x1b" not in ended.stderr
     with Tinybird(local_stack.host, "none", None, local_stack.admin_token) as tinybird:
-        assert deletion.count_rows(tinybird, "visitor_events", held) == 3
+        assert deletion.count_rows(tinybird, "visitor_events", deletion.condition_of(held)) == 3
 
 
 def test_a_text_that_names_two_websites_is_refused(run: Run, held: str, product: Product) -> None:

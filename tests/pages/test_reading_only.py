@@ -19,7 +19,7 @@ from pages.components.page import sidebar
 from tests.conftest import ROOT, LocalStack
 from tests.pages.conftest import RunPage, Site
 
-SENDING = {"send_events", "post_batch", "start", "start_where"}
+SENDING = {"send_events", "post_batch", "start"}
 """Methods and functions that write to Tinybird; `manage` does with POST."""
 
 

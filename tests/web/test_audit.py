@@ -187,7 +187,7 @@ def test_rows_are_deleted_in_two_places_and_each_writes_a_line() -> None:
             continue
         tree = ast.parse(path.read_text())
         called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        if called & {"deletion.start", "deletion.start_where"}:
+        if called & {"deletion.start"}:
             callers.add(name)
         if called & {"audit.write", "audit.written"}:
             writers.add(name)

@@ -133,21 +133,15 @@ def held_of(tinybird: Tinybird, datasource: str, rows: Iterable[RowsOf]) -> set[
     return held
 
 
-def count_rows(tinybird: Tinybird, datasource: str, website_id: str) -> int:
-    """How many rows of a website a data source holds now, by the condition that deletes them.
+def count_rows(tinybird: Tinybird, datasource: str, condition: Condition) -> int:
+    """Counts the rows of a data source that a condition holds for.
 
     Raises:
-        ValueError: As for `condition_of`; nothing was sent.
         ConfigError: There is no admin token.
         SourceError: As `Tinybird.query_sql`.
 
     Source: the data source, by SQL.
     """
-    return count_where(tinybird, datasource, condition_of(website_id))
-
-
-def count_where(tinybird: Tinybird, datasource: str, condition: Condition) -> int:
-    """How many rows a condition holds for. Raises as `count_rows`, but for the id."""
     statement = f"SELECT count() AS rows_held FROM {_name(datasource)} WHERE {condition}"  # noqa: S608  # both are checked
     rows = tinybird.query_sql(datasource, statement).rows
     return _rows_held(datasource, rows[0] if rows else {})
@@ -167,17 +161,7 @@ def rows_by_website(tinybird: Tinybird, datasource: str) -> dict[str, int]:
     return {str(row.get("website_id")): _rows_held(datasource, row) for row in rows}
 
 
-def start(tinybird: Tinybird, datasource: str, website_id: str) -> str:
-    """Starts the job that deletes a website's rows, as `start_where`.
-
-    Raises:
-        ValueError: As for `condition_of`; nothing was sent.
-        SourceError: As `start_where`.
-    """
-    return start_where(tinybird, datasource, condition_of(website_id))
-
-
-def start_where(tinybird: Tinybird, datasource: str, condition: Condition) -> str:
+def start(tinybird: Tinybird, datasource: str, condition: Condition) -> str:
     """Starts the job that deletes the rows a condition holds for and returns its id. Never retried: it may have started.
 
     Raises:

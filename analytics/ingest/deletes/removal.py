@@ -177,12 +177,12 @@ class Removal:
         job = Job(
             datasource=datasource,
             rows_of=tuple(found),
-            rows_found=deletion.count_where(self.tinybird, datasource, condition),
+            rows_found=deletion.count_rows(self.tinybird, datasource, condition),
             started_at=self.now(),
         )
         self._keep(before.model_copy(update={"running": job}))
         try:
-            job_id = deletion.start_where(self.tinybird, datasource, condition)
+            job_id = deletion.start(self.tinybird, datasource, condition)
         except SourceError as error:
             is_final = isinstance(error, SourceRejected) and not is_busy(error)
             self._keep(looked if is_final else before)

@@ -22,11 +22,15 @@ from analytics.operations.doctor.finding import Area, Finding, Report, failed, l
 from analytics.settings import Settings, present_variables, problems_of
 from analytics.settings.loopback import is_loopback
 from analytics.transports.postgres import Postgres
+from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird, TokenKind
 
 WAITING_SECONDS: Final = 300.0
 """Events that wait in the spool for longer are not being sent."""
 
+_OF_TINYBIRD: Final[tuple[Area, ...]] = (
+    *("tinybird", "tokens", "pipes", "data sources", "clocks", "events", "websites", "quarantine"),
+)
 _FOR_TINYBIRD: Final = ("TINYBIRD_HOST", "TINYBIRD_READ_TOKEN")
 
 
@@ -132,16 +136,8 @@ def _tinybird(
 
 
 def _unasked(reason: str) -> tuple[Finding, ...]:
-    return (
-        not_checked("tinybird", "API", reason),
-        not_checked("tokens", "all", reason),
-        not_checked("pipes", "all", reason),
-        not_checked("data sources", "all", reason),
-        not_checked("clocks", "tinybird", reason),
-        not_checked("events", "all", reason),
-        not_checked("websites", "all", reason),
-        not_checked("quarantine", "all", reason),
-    )
+    subjects: dict[Area, str] = {"tinybird": "API", "clocks": "tinybird"}
+    return tuple(not_checked(area, subjects.get(area, "all"), reason) for area in _OF_TINYBIRD)
 
 
 def _spool(usable: Mapping[str, str]) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ from analytics.numbers import whole_number
 from analytics.operations.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.operations.purge import database
 from analytics.transports.postgres import Postgres
+from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import mismatch
 

@@ -15,6 +15,7 @@ from analytics.operations.doctor.finding import Area, Finding, failed, listed, n
 from analytics.operations.doctor.flow import age_text
 from analytics.operations.purge import database
 from analytics.transports.postgres import Postgres
+from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 
 MOST_NAMED: Final = 10

@@ -20,7 +20,7 @@ from analytics.ingest.deletes.deletion import DATASOURCES, is_busy
 from analytics.ingest.events import ConversationEvent, VisitorEvent, utc_text
 from analytics.operations.doctor.finding import Finding, failed, listed, not_checked
 from analytics.schemas import Dtype, Schema
-from analytics.transports.tinybird import Tinybird, TokenKind
+from analytics.transports.tinybird import TOKEN_VARIABLES, Tinybird, TokenKind
 
 NO_WEBSITE: Final = "inbox-analytics-doctor"
 """Asked for where a pipe wants a website: has no rows, so that an answer has columns and nothing else."""
@@ -37,11 +37,6 @@ _FITS: Final[Mapping[Dtype, re.Pattern[str]]] = {
     "counts": re.compile(r"Array\(U?Int\d+\)"),
 }
 _WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)")
-_VARIABLES: Final[Mapping[TokenKind, str]] = {
-    "read": "TINYBIRD_READ_TOKEN",
-    "append": "TINYBIRD_APPEND_TOKEN",
-    "admin": "TINYBIRD_ADMIN_TOKEN",
-}
 
 
 def promised_pipes() -> tuple[Schema, ...]:
@@ -219,7 +214,7 @@ def tokens(tinybird: Tinybird, is_set: Mapping[TokenKind, bool], *, is_local: bo
     uses = {"append": "nothing is sent from here", "admin": "nothing is purged from here"}
     findings = []
     for kind, check in checks.items():
-        name = _VARIABLES[kind]
+        name = TOKEN_VARIABLES[kind]
         if not is_set[kind]:
             findings.append(Finding("tokens", name, "ok", f"not set: {uses[kind]}"))
             continue
@@ -231,7 +226,7 @@ def tokens(tinybird: Tinybird, is_set: Mapping[TokenKind, bool], *, is_local: bo
 
 
 def _read_token(tinybird: Tinybird) -> Finding:
-    name = _VARIABLES["read"]
+    name = TOKEN_VARIABLES["read"]
     may_read = _readable_pipes(tinybird, "read")
     may_delete = _may_delete(tinybird, "read")
     beyond = [*_appendable(tinybird, "read"), *(["deletes"] if may_delete else [])]
@@ -251,7 +246,7 @@ def _read_token(tinybird: Tinybird) -> Finding:
 
 
 def _append_token(tinybird: Tinybird) -> Finding:
-    name = _VARIABLES["append"]
+    name = TOKEN_VARIABLES["append"]
     may_append = _appendable(tinybird, "append")
     missing = [datasource for datasource in DATASOURCES if datasource not in may_append]
     if missing:
@@ -269,7 +264,7 @@ def _append_token(tinybird: Tinybird) -> Finding:
 
 
 def _admin_token(tinybird: Tinybird, *, is_local: bool) -> Finding:
-    name = _VARIABLES["admin"]
+    name = TOKEN_VARIABLES["admin"]
     may_delete = _may_delete(tinybird, "admin")
     if may_delete is None:
         return Finding("tokens", name, "ok", f"{_DELETING}: whether it may delete cannot be asked meanwhile")

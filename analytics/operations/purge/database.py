@@ -118,23 +118,18 @@ SELECT id, slug FROM website WHERE deleted_at IS NULL AND status = 'active' ORDE
 """
 
 
-def websites_named(postgres: Postgres, name: str) -> tuple[KnownWebsite, ...]:
-    """The websites whose id or slug is `name`, deleted ones included: none, one, or two of which each has one of both.
+def websites(postgres: Postgres, named: str | None = None) -> tuple[KnownWebsite, ...]:
+    """Reads websites, deleted ones included, by id.
+
+    Args:
+        postgres: Where they are.
+        named: Only those whose id or slug this is: none, one, or two of which each has one of both. None means all.
 
     Raises:
         SourceError: As `Postgres.read`.
 
     Source: Postgres `website`, `organization`, `subscription`.
     """
-    return _websites(postgres, name)
-
-
-def websites(postgres: Postgres) -> tuple[KnownWebsite, ...]:
-    """Every website, deleted ones included, by id. Raises and reads as `websites_named`."""
-    return _websites(postgres, None)
-
-
-def _websites(postgres: Postgres, named: str | None) -> tuple[KnownWebsite, ...]:
     answer = postgres.read("websites", _WEBSITES, {"named": named})
     subscriptions: dict[str, list[Subscription]] = {}
     first: dict[str, Mapping[str, Value]] = {}

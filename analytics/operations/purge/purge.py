@@ -179,8 +179,9 @@ class Purger:
         )
 
     def _left(self, purge: Purge) -> dict[str, int]:
+        condition = deletion.condition_of(purge.website_id)
         return {
-            state.datasource: deletion.count_rows(self.tinybird, state.datasource, purge.website_id)
+            state.datasource: deletion.count_rows(self.tinybird, state.datasource, condition)
             for state in purge.datasources
         }
 
@@ -192,13 +193,13 @@ class Purger:
 
     def _started(self, purge: Purge, datasource: str, rows: int) -> Purge:
         """The purge with a running job. One that may have been started without an answer is noted as such."""
-        began = self.monotonic()
+        began, condition = self.monotonic(), deletion.condition_of(purge.website_id)
 
         def start() -> str:
             nonlocal purge
             purge = self._noted(purge, purge.of(datasource), is_starting=True)
             try:
-                return deletion.start(self.tinybird, datasource, purge.website_id)
+                return deletion.start(self.tinybird, datasource, condition)
             except SourceError as error:
                 state = purge.of(datasource)
                 is_refused = deletion.is_busy(error) or isinstance(error, SourceRejected)
@@ -268,14 +269,12 @@ def holdings(tinybird: Tinybird, website_id: str) -> Holdings:
 
     Source: both data sources and their quarantines.
     """
-    rows = {
-        datasource: deletion.count_rows(tinybird, datasource, website_id)
-        for datasource in deletion.DATASOURCES
-    }
+    condition = deletion.condition_of(website_id)
+    rows = {name: deletion.count_rows(tinybird, name, condition) for name in deletion.DATASOURCES}
     quarantined: list[int | None] = []
     for datasource in deletion.DATASOURCES:
         try:
-            quarantined.append(deletion.count_rows(tinybird, f"{datasource}_quarantine", website_id))
+            quarantined.append(deletion.count_rows(tinybird, f"{datasource}_quarantine", condition))
         except SourceError as error:
             quarantined.append(0 if has_no_quarantine(error, datasource) else None)
     return Holdings(rows, total(tuple(quarantined)))

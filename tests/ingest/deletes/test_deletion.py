@@ -41,7 +41,7 @@ def test_a_delete_names_the_website_and_its_job_is_asked_for() -> None:
         httpx2.Response(201, json=started), refused(503), ok({"status": "done", "rows_affected": 42})
     )
     with server.client() as client:
-        assert deletion.start(client, "visitor_events", "w-1_A") == "j1"
+        assert deletion.start(client, "visitor_events", deletion.condition_of("w-1_A")) == "j1"
         assert deletion.job(client, "visitor_events", "j1") == DeleteJob("done", 42, "")
     first, *polls = server.requests
     assert (first.method, first.url.path) == ("POST", "/v0/datasources/visitor_events/delete")
@@ -57,7 +57,7 @@ def test_a_website_id_never_becomes_sql(website_id: str) -> None:
     with server.client() as client:
         for ask in (deletion.start, deletion.count_rows):
             with pytest.raises(ValueError, match="website id"):
-                ask(client, "visitor_events", website_id)
+                ask(client, "visitor_events", deletion.condition_of(website_id))
     assert server.requests == []
 
 
@@ -78,7 +78,7 @@ def test_a_data_source_is_a_name(name: str) -> None:
     """Refused before a request is made."""
     server = Recorder(ok())
     with server.client() as client, pytest.raises(ValueError, match="data source"):
-        deletion.start(client, name, "w1")
+        deletion.start(client, name, deletion.condition_of("w1"))
     assert server.requests == []
 
 
@@ -109,7 +109,7 @@ def test_a_job_that_fails_says_why() -> None:
 def test_a_delete_without_a_usable_job_is_a_mismatch(answer: dict[str, object]) -> None:
     """No job to wait for, no success."""
     with Recorder(ok(answer)).client() as client, pytest.raises(SchemaMismatch):
-        deletion.start(client, "visitor_events", "w1")
+        deletion.start(client, "visitor_events", deletion.condition_of("w1"))
 
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"rows_held": None}]], ids=str)
@@ -117,7 +117,7 @@ def test_an_answer_that_counts_nothing_is_not_zero(rows: list[dict[str, object]]
     """A purge that is told nothing never believes that nothing is left."""
     answer = ok({"meta": [], "data": rows})
     with Recorder(answer).client() as client, pytest.raises(SchemaMismatch):
-        deletion.count_rows(client, "visitor_events", "w1")
+        deletion.count_rows(client, "visitor_events", deletion.condition_of("w1"))
 
 
 def test_without_an_admin_token_nothing_is_asked() -> None:
@@ -126,7 +126,7 @@ def test_without_an_admin_token_nothing_is_asked() -> None:
     with server.client(admin=None) as client:
         for ask in (deletion.start, deletion.count_rows):
             with pytest.raises(ConfigError, match="TINYBIRD_ADMIN_TOKEN"):
-                ask(client, "visitor_events", "w1")
+                ask(client, "visitor_events", deletion.condition_of("w1"))
     assert server.requests == []
 
 
@@ -145,13 +145,13 @@ def test_the_real_server_counts_and_deletes(
         ],
     )
     with Tinybird.from_settings(load_settings()) as client:
-        assert deletion.count_rows(client, "visitor_events", gone) == 3
+        assert deletion.count_rows(client, "visitor_events", deletion.condition_of(gone)) == 3
         assert deletion.rows_by_website(client, "visitor_events")[gone] == 3
-        job_id = deletion.start(client, "visitor_events", gone)
+        job_id = deletion.start(client, "visitor_events", deletion.condition_of(gone))
         while (job := deletion.job(client, "visitor_events", job_id)).status == "working":
             pass
         assert job == DeleteJob("done", 3, "")
-        assert deletion.count_rows(client, "visitor_events", gone) == 0
-        assert deletion.count_rows(client, "visitor_events", kept) == 3
+        assert deletion.count_rows(client, "visitor_events", deletion.condition_of(gone)) == 0
+        assert deletion.count_rows(client, "visitor_events", deletion.condition_of(kept)) == 3
         with pytest.raises(SourceRejected, match="404"):
             deletion.job(client, "visitor_events", "no-such-job")

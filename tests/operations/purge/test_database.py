@@ -28,8 +28,8 @@ def test_a_website_is_found_by_id_and_by_slug_with_all_subscriptions(
     product.add_subscription("pro", "canceled", ENDS)
     product.add_subscription("free", "active")
     product.update("website", product.website_id, slug=f"slug-{product.key}", deleted_at=ENDS)
-    [by_id] = database.websites_named(postgres, product.website_id)
-    assert database.websites_named(postgres, f"slug-{product.key}") == (by_id,)
+    [by_id] = database.websites(postgres, product.website_id)
+    assert database.websites(postgres, f"slug-{product.key}") == (by_id,)
     assert (by_id.id, by_id.deleted_at, by_id.organization_name) == (product.website_id, ENDS, "Org")
     assert set(by_id.subscriptions) == {
         Subscription("pro", "canceled", ENDS),
@@ -42,15 +42,15 @@ def test_one_text_may_name_two_websites(postgres: Postgres, product: Product) ->
     """The id of one, the slug of another: both are told."""
     product.update("website", product.website_id, slug=f"slug-{product.key}")
     product.add_website(f"other-{product.key}", slug=product.website_id)
-    found = database.websites_named(postgres, product.website_id)
+    found = database.websites(postgres, product.website_id)
     assert {each.id for each in found} == {product.website_id, f"other-{product.key}"}
 
 
 @pytest.mark.parametrize("text", ["' OR 1=1 --", "", "%", "w\\", "ö", "; DROP TABLE website"])
 def test_a_name_is_a_value(postgres: Postgres, product: Product, text: str) -> None:
     """Nothing is found, nothing happens."""
-    assert database.websites_named(postgres, text) == ()
-    assert len(database.websites_named(postgres, product.website_id)) == 1
+    assert database.websites(postgres, text) == ()
+    assert len(database.websites(postgres, product.website_id)) == 1
 
 
 def test_the_clock_is_the_servers(postgres: Postgres) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
-from analytics.ingest.deletes.deletion import is_busy
+from analytics.ingest.deletes.deletion import Condition, is_busy
 from analytics.ingest.deletes.receipts import Ledger, PurgeRefused
 from analytics.operations.purge.purge import MAX_ROUNDS, Holdings, Order, Progress, Purger, holdings
 from analytics.transports.tinybird import Tinybird
@@ -341,8 +341,8 @@ def test_a_purge_killed_while_a_job_is_asked_for_does_not_know_how_many_rows_wen
     send(server, website_id)
     start = deletion.start
 
-    def killed(tinybird: Tinybird, datasource: str, website_id: str) -> str:
-        start(tinybird, datasource, website_id)
+    def killed(tinybird: Tinybird, datasource: str, condition: Condition) -> str:
+        start(tinybird, datasource, condition)
         raise KeyboardInterrupt
 
     with client(server) as tinybird:
