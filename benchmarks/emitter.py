@@ -22,7 +22,7 @@ import click
 from analytics.ingest.emitter import Emitter, Visit
 from analytics.ingest.events import VisitorEvent
 from analytics.ingest.spool import directory as spool
-from analytics.ingest.spool.queue import BATCH_BYTES, Lane
+from analytics.ingest.spool.queue import BATCH_BYTES, Queue
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import ndjson_line
 
@@ -116,12 +116,12 @@ def _delivered(host: str, token: str, where: Path, events: int) -> None:
     """End to end: from the first call until everything is confirmed; beside it the same bytes, ready made."""
     with Emitter(NOWHERE, token, where / "bodies", max_spool_bytes=1 << 34) as emitter:
         _emit(emitter, events)
-    lane = Lane(where / "bodies", VisitorEvent.DATASOURCE, is_durable=False)
-    lane.adopt()
+    queue = Queue(where / "bodies", VisitorEvent.DATASOURCE, is_durable=False)
+    queue.adopt()
     bodies = []
-    while (batch := lane.take()) is not None:
+    while (batch := queue.take()) is not None:
         bodies.append(batch.body)
-        lane.confirm(batch)
+        queue.confirm(batch)
     with Tinybird(host, "", token) as tinybird:
         bare = _seconds(
             lambda: [
@@ -152,11 +152,11 @@ def _delivered(host: str, token: str, where: Path, events: int) -> None:
 def _written(where: Path, events: int) -> None:
     """Ready made lines into the spool, and into a plain file with one `os.write` each."""
     line = LINE
-    lane = Lane(where / "written", VisitorEvent.DATASOURCE, is_durable=False)
+    queue = Queue(where / "written", VisitorEvent.DATASOURCE, is_durable=False)
 
     def append() -> None:
         for _ in range(events):
-            lane.append(line, 1)
+            queue.append(line, 1)
 
     plain_file = os.open(where / "plain", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -166,7 +166,7 @@ def _written(where: Path, events: int) -> None:
 
     spooled, plain = _seconds(append), _seconds(write)
     os.close(plain_file)
-    lane.leave()
+    queue.release()
     mb = events * len(line) / 1e6
     click.echo(f"spool                   {events / spooled:10,.0f} lines/s, {mb / spooled:6.0f} MB/s")
     click.echo(

@@ -23,7 +23,13 @@ from analytics.ingest.history import sync as following
 from analytics.ingest.history.backfill import LONGEST_WAIT_SECONDS, counted, lines, retries, wanted
 from analytics.ingest.history.backfill import backfill as move
 from analytics.ingest.history.reader import HISTORIES, Website, Window
-from analytics.ingest.history.transfer import BATCH_EVENTS, OVERLAP_SECONDS, SETTLE_SECONDS, Tally, Transfer
+from analytics.ingest.history.transfer import (
+    BATCH_EVENTS,
+    OVERLAP_SECONDS,
+    SETTLE_SECONDS,
+    Transfer,
+    TransferCounts,
+)
 from analytics.ingest.history.watermarks import Watermarks, peek
 from analytics.settings import Settings, load_settings
 from analytics.transports.postgres import Postgres
@@ -73,15 +79,15 @@ class Pace(TypedDict):
     batch_events: int
 
 
-def _moving(command: Callable[..., None]) -> Callable[..., None]:
+def _transfer_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that every command has that moves history: websites as they are, the rest as `pace`."""
 
     @wraps(command)
-    def told(overlap_seconds: float, settle_seconds: float, batch_events: int, **options: object) -> None:
+    def wrapped(overlap_seconds: float, settle_seconds: float, batch_events: int, **options: object) -> None:
         pace = Pace(overlap_seconds=overlap_seconds, settle_seconds=settle_seconds, batch_events=batch_events)
         command(pace=pace, **options)
 
-    return reduce(lambda decorated, option: option(decorated), reversed(_SHARED), told)
+    return reduce(lambda decorated, option: option(decorated), reversed(_SHARED), wrapped)
 
 
 @click.command()
@@ -99,7 +105,7 @@ def _moving(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=True,
     help="Forget how far it was, and the dates given before; what is in Tinybird is looked up.",
 )
-@_moving
+@_transfer_options
 def backfill(
     slugs: tuple[str, ...],
     since: datetime | None,
@@ -120,15 +126,15 @@ def backfill(
     if is_dry:
         _count(settings, slugs, asked, is_restarting=is_restarting)
         return
-    tally = Tally()
+    counts = TransferCounts()
     with _sources(settings) as (tinybird, postgres, watermarks):
         windows = _windows(settings, history.websites(postgres, slugs), asked, is_restarting=is_restarting)
         if is_restarting:
             for website, window in windows:
                 watermarks.restart(website.id, window)
 
-        def landed(batch: Tally) -> None:
-            tally.add(batch)
+        def landed(batch: TransferCounts) -> None:
+            counts.add(batch)
             attempts.progressed()
             progress.advance(batch.rows)
 
@@ -140,7 +146,7 @@ def backfill(
         total = sum(transfer.ahead(website) for website, _ in windows)
         with Progress(total, "Moving history", "rows") as progress:
             move(transfer, windows, attempts)
-    _tell(tally, "sent")
+    _tell(counts, "sent")
 
 
 @click.command()
@@ -165,7 +171,7 @@ def backfill(
     is_flag=True,
     help="Move nothing, for a product that emits its events itself; only remove what was deleted or marked as test.",
 )
-@_moving
+@_transfer_options
 def sync(
     slugs: tuple[str, ...],
     since: datetime | None,
@@ -180,7 +186,7 @@ def sync(
     deleted or marked as test after it was sent; that needs TINYBIRD_ADMIN_TOKEN.
     """
     settings = load_settings()
-    tally, stop = Tally(), threading.Event()
+    counts, stop = TransferCounts(), threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -188,8 +194,8 @@ def sync(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
 
-    def landed(batch: Tally) -> None:
-        tally.add(batch)
+    def landed(batch: TransferCounts) -> None:
+        counts.add(batch)
         attempts.progressed()
         if batch.stored:
             _say(f"{batch.stored:,} events sent")
@@ -232,7 +238,7 @@ def sync(
             is_moving=not is_removing_only,
         )
     if not is_removing_only:
-        _tell(tally, "sent")
+        _tell(counts, "sent")
 
 
 @contextmanager
@@ -278,21 +284,21 @@ def _windows(
 
 
 def _count(settings: Settings, slugs: tuple[str, ...], asked: Window, *, is_restarting: bool) -> None:
-    tally = Tally()
+    counts = TransferCounts()
     state = None if is_restarting else (settings.state_dir, settings.tinybird_host)
     with Postgres.from_settings(settings) as postgres, Progress(0, "Counting", "rows") as progress:
         websites = history.websites(postgres, slugs)
         for website, window in _windows(settings, websites, asked, is_restarting=is_restarting):
-            tally.add(counted(postgres, website, window, state, progress.advance))
-    _tell(tally, "would be sent, as far as Tinybird does not have them")
+            counts.add(counted(postgres, website, window, state, progress.advance))
+    _tell(counts, "would be sent, as far as Tinybird does not have them")
 
 
-def _tell(tally: Tally, verb: str) -> None:
-    for line in lines(tally, verb):
+def _tell(counts: TransferCounts, verb: str) -> None:
+    for line in lines(counts, verb):
         click.echo(line)
-    if tally.quarantined:
+    if counts.quarantined:
         raise AnalyticsError(
-            f"Tinybird put {tally.quarantined:,} events into quarantine.",
+            f"Tinybird put {counts.quarantined:,} events into quarantine.",
             "Look at the reasons on Data health; the deployed data source may be another version's.",
         )
 

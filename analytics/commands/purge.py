@@ -13,14 +13,14 @@ from typing import Final
 
 import click
 
-from analytics.commands import purge_lines as say
+from analytics.commands import purge_lines
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused, total
 from analytics.ingest.text import printable
 from analytics.operations.purge import database, retention
 from analytics.operations.purge.database import KnownWebsite
-from analytics.operations.purge.purge import SETTLE_SECONDS, Order, Purger, holdings
+from analytics.operations.purge.purge import SETTLE_SECONDS, Purger, PurgeRequest, holdings
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings, load_settings
 from analytics.transports.postgres import Postgres
@@ -55,7 +55,7 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
     settings = load_settings()
     ledger = Ledger(settings.state_dir)
     if shows_receipts:
-        say.show_receipts(ledger.receipts())
+        purge_lines.show_receipts(ledger.receipts())
         return
     who = _who(by)
     unfinished = ledger.unfinished()
@@ -66,7 +66,7 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
             return
         website_id, known, about = _resolved(postgres, website, is_id=is_id)
         begun = next((each for each in unfinished if each.website_id == website_id), None)
-        say.tell_unfinished([each for each in unfinished if each is not begun])
+        purge_lines.show_unfinished([each for each in unfinished if each is not begun])
         held = holdings(tinybird, website_id)
         if known is None and begun is None and not held.row_count and not held.quarantined_rows:
             raise PurgeRefused(
@@ -75,16 +75,16 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
             )
         click.echo(f"Website      {website_id}")
         click.echo(f"Postgres     {about}")
-        say.show_holdings(held, settings)
+        purge_lines.show_holdings(held, settings)
         if begun is not None:
             click.echo(
                 f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {printable(begun.people)}"
             )
-        say.tell_spool(settings)
+        purge_lines.show_spool(settings)
         if not yes:
             click.echo("Nothing was deleted: add --yes to delete these rows for good.")
             return
-        order = Order(website_id, about, "purge", who)
+        order = PurgeRequest(website_id, about, "purge", who)
         _run(order, settings, ledger, tinybird)
 
 
@@ -112,9 +112,9 @@ def retention_command(grace_days: int | None, yes: bool, by: str | None) -> None
         rows = {name: deletion.rows_by_website(tinybird, name) for name in deletion.DATASOURCES}
         left = retention.departures(database.websites(postgres), rows, datetime.now(UTC), grace)
         holding = [each for each in left if each.row_count]
-        say.show_departures(holding, grace)
-        say.tell_unfinished(ledger.unfinished())
-        say.tell_spool(settings)
+        purge_lines.show_departures(holding, grace)
+        purge_lines.show_unfinished(ledger.unfinished())
+        purge_lines.show_spool(settings)
         due = [each for each in holding if each.verdict == "due"]
         if due and not yes:
             click.echo(f"Nothing was deleted: add --yes to purge the {len(due)} that are due.")
@@ -146,14 +146,14 @@ def _purge_departed(
         click.echo(f"{departure.website_id} is not due any more: left alone.")
         return
     reason = f"{_RETENTION} {again.reason}, {again.days_past} days past, {grace_days} of grace"
-    _run(Order(known.id, say.about(known), reason, who), settings, ledger, tinybird)
+    _run(PurgeRequest(known.id, purge_lines.about(known), reason, who), settings, ledger, tinybird)
 
 
-def _run(order: Order, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
+def _run(order: PurgeRequest, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
     about = f"{order.reason}, asked for by {order.by}"
     event = Event("purge", who=audit.system_user(), website=order.website_id, reason=about)
     with _ended_by_sigterm(), audit.written(event) as going:
-        with say.progress() as tell:
+        with purge_lines.progress() as tell:
             purger = Purger(
                 tinybird, settings.tinybird_host, ledger, on_progress=tell, settle_seconds=SETTLE_SECONDS
             )
@@ -162,7 +162,7 @@ def _run(order: Order, settings: Settings, ledger: Ledger, tinybird: Tinybird) -
         if deleted is not None:
             going.add(rows=deleted)
     click.echo(
-        f"Purged {done.website_id}: {say.counted(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
+        f"Purged {done.website_id}: {purge_lines.counted(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
     )
 
 
@@ -193,7 +193,7 @@ def _continue_all(
     if not unfinished:
         click.echo("No purge is unfinished. Name a website, by its slug or id, to purge it.")
     if not yes:
-        say.tell_unfinished(unfinished)
+        purge_lines.show_unfinished(unfinished)
         return
     _each(
         {
@@ -220,7 +220,7 @@ def _continue(
             raise
         about = f"not known: {error.message}"
     else:
-        about = _UNKNOWN if known is None else say.about(known)
+        about = _UNKNOWN if known is None else purge_lines.about(known)
         left = None if known is None else retention.departure_of(known, {}, datetime.now(UTC), 0)
         if is_retention and known is not None and (left is None or left.verdict != "due"):
             raise PurgeRefused(
@@ -229,7 +229,7 @@ def _continue(
             )
     click.echo(f"Continuing the purge of {begun.website_id}, begun {begun.started_at:%Y-%m-%d %H:%M} UTC.")
     click.echo(f"Postgres     {about}")
-    _run(Order(begun.website_id, begun.website, begun.reason, who), settings, ledger, tinybird)
+    _run(PurgeRequest(begun.website_id, begun.website, begun.reason, who), settings, ledger, tinybird)
 
 
 def _each(purges: Mapping[str, Callable[[], None]]) -> None:
@@ -279,7 +279,7 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
             "with --id for the second.",
         )
     if found:
-        return _usable(found[0].id), found[0], say.about(found[0])
+        return _usable(found[0].id), found[0], purge_lines.about(found[0])
     return _usable(website), None, _UNKNOWN
 
 

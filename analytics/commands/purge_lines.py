@@ -14,7 +14,7 @@ from analytics.ingest.deletes.receipts import Purge, total
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.text import printable
 from analytics.operations.purge.database import KnownWebsite
-from analytics.operations.purge.purge import Holdings, Progress
+from analytics.operations.purge.purge import Holdings, PurgeProgress
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings
 from analytics.transports.redaction import printable
@@ -76,7 +76,7 @@ def show_receipts(receipts: Sequence[Purge]) -> None:
         )
 
 
-def tell_unfinished(unfinished: Sequence[Purge]) -> None:
+def show_unfinished(unfinished: Sequence[Purge]) -> None:
     """The purges that were not, a line each."""
     for each in unfinished:
         click.echo(
@@ -85,7 +85,7 @@ def tell_unfinished(unfinished: Sequence[Purge]) -> None:
         )
 
 
-def tell_spool(settings: Settings) -> None:
+def show_spool(settings: Settings) -> None:
     """What waits on this machine would be sent after the purge, and nobody would delete it."""
     if settings.spool_dir is None:
         return
@@ -98,16 +98,16 @@ def tell_spool(settings: Settings) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[_Teller]:
+def progress() -> Iterator[_ProgressLine]:
     """Tells how far a purge is, as long as it is open."""
-    teller = _Teller()
+    teller = _ProgressLine()
     try:
         yield teller
     finally:
         teller.end()
 
 
-class _Teller:
+class _ProgressLine:
     """Tells progress: one line that changes on a terminal, a line now and then elsewhere."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class _Teller:
         self._next_seconds = 0.0
         self._is_open = False
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: PurgeProgress) -> None:
         doing = {"deletes": "deleting", "waits": "waits for another delete job, before deleting"}[
             progress.what
         ]

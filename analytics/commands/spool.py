@@ -16,8 +16,7 @@ from analytics.ingest.spool import directory as spools
 from analytics.ingest.spool.dead_letters import Refusal, refusals, resend
 from analytics.ingest.spool.delivery import Delivery, usable
 from analytics.ingest.spool.segment import waiting_in
-from analytics.ingest.spool.sender import fate
-from analytics.ingest.text import printable
+from analytics.ingest.spool.sender import failure_kind
 from analytics.settings import EmitterSettings, load_emitter_settings
 from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
@@ -175,7 +174,9 @@ def _unread(files: int) -> str:
 
 def _is_hopeless(directory: Path, delivery: Delivery) -> bool:
     """Whether Tinybird takes nothing of what waits until somebody puts a token or an address right."""
-    hopeless = {name for name, failure in delivery.failures.items() if fate(failure) == "misconfigured"}
+    hopeless = {
+        name for name, failure in delivery.failures.items() if failure_kind(failure) == "misconfigured"
+    }
     return bool(hopeless) and all(
         name in hopeless
         for name in spools.DATASOURCES

@@ -216,7 +216,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._take(is_test, VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit))
+        return self._emit(is_test, VisitorEvent(timestamp=_instant(at), event_type="page_view", **visit))
 
     def conversation_started(
         self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
@@ -226,7 +226,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._take(is_test, _happened("conversation_started", at, which))
+        return self._emit(is_test, _event("conversation_started", at, which))
 
     def first_response(
         self,
@@ -241,7 +241,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent, or the start lies more than a minute after the event.
         """
-        return self._take(is_test, _took("first_response", at, which, started_at))
+        return self._emit(is_test, _timed_event("first_response", at, which, started_at))
 
     def conversation_resolved(
         self,
@@ -259,9 +259,9 @@ class Emitter:
         """
         if not isinstance(by_ai, bool):
             raise InvalidEvent("by_ai", "True or False is needed")
-        resolved = _took("conversation_resolved", at, which, started_at)
+        resolved = _timed_event("conversation_resolved", at, which, started_at)
         by_agent = [resolved.model_copy(update={"event_type": "ai_resolved"})] if by_ai else []
-        return self._take(is_test, resolved, *by_agent)
+        return self._emit(is_test, resolved, *by_agent)
 
     def escalated(
         self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
@@ -271,7 +271,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._take(is_test, _happened("escalated", at, which))
+        return self._emit(is_test, _event("escalated", at, which))
 
     def feedback_submitted(
         self, *, at: datetime | None = None, is_test: bool | None = False, **which: Unpack[Conversation]
@@ -281,7 +281,7 @@ class Emitter:
         Raises:
             InvalidEvent: A value may not be sent.
         """
-        return self._take(is_test, _happened("feedback_submitted", at, which))
+        return self._emit(is_test, _event("feedback_submitted", at, which))
 
     def counters(self) -> Counters:
         """What has been done, and what waits; reads the directory for the latter.
@@ -333,7 +333,7 @@ class Emitter:
         self._is_closed = True
         return self._delivery.close(timeout_seconds)
 
-    def _take(self, is_test: bool | None, *events: VisitorEvent | ConversationEvent) -> bool:
+    def _emit(self, is_test: bool | None, *events: VisitorEvent | ConversationEvent) -> bool:
         """Accepts the events, or leaves them out; whether neither failed."""
         return self._is_left_out(is_test, *events) or self._accept(*events)
 
@@ -356,13 +356,11 @@ class Emitter:
         return bool(is_test)
 
 
-def _happened(
-    event_type: ConversationEventType, at: datetime | None, which: Conversation
-) -> ConversationEvent:
+def _event(event_type: ConversationEventType, at: datetime | None, which: Conversation) -> ConversationEvent:
     return ConversationEvent(timestamp=_instant(at), event_type=event_type, **which)
 
 
-def _took(
+def _timed_event(
     event_type: ConversationEventType, at: datetime | None, which: Conversation, started_at: datetime
 ) -> ConversationEvent:
     instant = _instant(at)

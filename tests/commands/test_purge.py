@@ -16,7 +16,7 @@ import pytest
 
 from analytics.commands import purge
 from analytics.ingest.deletes import deletion
-from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge
+from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge
 from analytics.ingest.emitter import Emitter
 from analytics.transports.tinybird import Tinybird
 from tests import command_line
@@ -68,8 +68,10 @@ def write_journal(
         host=host,
         started_at=datetime(2026, 11, 1, 10, tzinfo=UTC),
         datasources=(
-            Emptied(datasource="conversation_metrics", rows_found=1, running_job=running_job, jobs=jobs),
-            Emptied(datasource="visitor_events", rows_found=3),
+            DatasourcePurge(
+                datasource="conversation_metrics", rows_found=1, running_job=running_job, jobs=jobs
+            ),
+            DatasourcePurge(datasource="visitor_events", rows_found=3),
         ),
     )
     Ledger(state).keep(begun)

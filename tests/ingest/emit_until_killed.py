@@ -14,16 +14,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analytics.ingest.emitter import Emitter
-from analytics.ingest.spool import queue as lane
-from analytics.ingest.spool import sender
+from analytics.ingest.spool import queue, sender
 
 
 def main(host: str, token: str, spool: str, website: str, accepted: str, rounds: str, seed: str) -> None:
     """Runs the rounds."""
     chance = random.Random(int(seed))  # noqa: S311  # a repeatable test, not a secret
     for number in range(int(rounds)):
-        lane.SEGMENT_BYTES = chance.choice([2_000, 50_000, 8_000_000])  # type: ignore[misc]
-        lane.BATCH_EVENTS = chance.choice([7, 500, 20_000])  # type: ignore[misc]
+        queue.SEGMENT_BYTES = chance.choice([2_000, 50_000, 8_000_000])  # type: ignore[misc]
+        queue.BATCH_EVENTS = chance.choice([7, 500, 20_000])  # type: ignore[misc]
         sender.LINGER_SECONDS = chance.choice([0.01, 0.1])  # type: ignore[misc]
         pause = chance.choice([0.0, 0.0002, 0.002])
         child = os.fork()

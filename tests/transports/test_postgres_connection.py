@@ -17,7 +17,7 @@ from analytics.errors import SchemaMismatch, SourceUnavailable
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.history.backfill import retries
 from analytics.ingest.history.reader import Website, Window
-from analytics.ingest.history.transfer import Tally, Transfer
+from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import Watermarks
 from analytics.ingest.spool import sender
 from analytics.transports import postgres
@@ -221,7 +221,7 @@ def test_a_backfill_goes_on_after_a_dropped_path(
     website = Website(product.website_id, product.website_id, product.organization_id)
     said: list[str] = []
 
-    def landed(_tally: Tally) -> None:
+    def landed(_counts: TransferCounts) -> None:
         if not said:
             path.drop()
 

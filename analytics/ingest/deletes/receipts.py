@@ -29,7 +29,7 @@ class PurgeRefused(AnalyticsError):
     """A purge that may not begin or go on; nothing was deleted by this attempt."""
 
 
-class Emptied(BaseModel):
+class DatasourcePurge(BaseModel):
     """What became of one data source.
 
     Attributes:
@@ -82,14 +82,14 @@ class Purge(BaseModel):
     finished_at: AwareDatetime | None = None
     rows_left: _Count | None = None
     quarantined_rows: _Count | None = None
-    datasources: tuple[Emptied, ...]
+    datasources: tuple[DatasourcePurge, ...]
 
     @property
     def people(self) -> str:
         """Everybody who asked for it, the first one first."""
         return ", ".join((self.by, *self.continued_by))
 
-    def of(self, datasource: str) -> Emptied:
+    def of(self, datasource: str) -> DatasourcePurge:
         """The state of one data source."""
         return next(each for each in self.datasources if each.datasource == datasource)
 
@@ -99,7 +99,7 @@ class Purge(BaseModel):
             return self
         return self.model_copy(update={"continued_by": (*self.continued_by, who)})
 
-    def updated(self, emptied: Emptied) -> Purge:
+    def updated(self, emptied: DatasourcePurge) -> Purge:
         """The same purge with one data source's state replaced."""
         states = tuple(
             emptied if each.datasource == emptied.datasource else each for each in self.datasources

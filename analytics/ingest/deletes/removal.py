@@ -80,7 +80,7 @@ class Removal:
         host: Tinybird's address: each workspace has its own journal.
         directory: The state directory.
         grace_days: Days after which the rows of a deleted website go.
-        say: Told in a sentence what a person should know.
+        say: Called with a sentence that a person should read.
         is_stopped: Asked between questions; True ends a step early, with nothing lost.
         now: The clock.
         most_characters: About how long the condition of a job, and of a question, may be.

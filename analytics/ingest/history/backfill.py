@@ -11,7 +11,7 @@ from typing import Final
 from analytics.errors import ConfigError
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import HISTORIES, START, Website, Window
-from analytics.ingest.history.transfer import Tally, Transfer
+from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import peek
 from analytics.numbers import in_words
 from analytics.transports.postgres import Postgres
@@ -31,7 +31,7 @@ def retries(
 
     Args:
         total_seconds: How long without progress; None means for ever.
-        say: Told the reason of each pause.
+        say: Called with the reason of each pause.
         sleep: Waits.
     """
     return Retries(
@@ -91,7 +91,7 @@ def counted(
     window: Window,
     state: tuple[Path, str] | None,
     on_rows: Callable[[int], None],
-) -> Tally:
+) -> TransferCounts:
     """What a backfill of a website would send now; sends nothing, changes nothing and asks nothing of Tinybird.
 
     Events that Tinybird already has are among them where they would be looked up.
@@ -101,37 +101,37 @@ def counted(
         website: Whose history.
         window: Which events.
         state: State directory and Tinybird host; None counts as if nothing had been moved yet.
-        on_rows: Told of every so many rows.
+        on_rows: Called after every 1,000 rows, with their number.
 
     Raises:
         SourceError: As `Postgres.stream`.
         ConfigError: The state cannot be read.
     """
-    tally = Tally()
+    counts = TransferCounts()
     for name in HISTORIES:
         mark = None if state is None else peek(*state, website.id, name)
         start = mark.start if mark is not None and mark.window.holds(window) else START
-        for told in history.told(postgres, website, name, start):
-            tally.rows += 1
-            tally.skipped.update(told.skipped)
-            tally.sent.update(event.event_type for event in told.events if event.timestamp in window)
-            if tally.rows % 1000 == 0:
+        for row in history.read_events(postgres, website, name, start):
+            counts.rows += 1
+            counts.skipped.update(row.skipped)
+            counts.sent.update(event.event_type for event in row.events if event.timestamp in window)
+            if counts.rows % 1000 == 0:
                 on_rows(1000)
-    return tally
+    return counts
 
 
-def lines(tally: Tally, verb: str) -> list[str]:
-    """A tally as lines for a person; counts of nothing are left out."""
-    found = [f"{tally.rows:,} conversations and feedback read", f"{tally.stored:,} events {verb}"]
-    if tally.quarantined:
+def lines(counts: TransferCounts, verb: str) -> list[str]:
+    """Writes counts as lines for a person; those of nothing are left out."""
+    found = [f"{counts.rows:,} conversations and feedback read", f"{counts.stored:,} events {verb}"]
+    if counts.quarantined:
         aside = "put into quarantine by Tinybird and not stored (Data health says why)"
-        found.append(f"{tally.quarantined:,} events {aside}; both by type:")
-    found += _counts(tally.sent)
-    if tally.present:
-        found.append(f"{tally.present:,} events were in Tinybird already")
-    if tally.skipped:
-        found.append(f"{sum(tally.skipped.values()):,} events skipped, because no valid event can be made")
-        found += _counts(tally.skipped)
+        found.append(f"{counts.quarantined:,} events {aside}; both by type:")
+    found += _counts(counts.sent)
+    if counts.present:
+        found.append(f"{counts.present:,} events were in Tinybird already")
+    if counts.skipped:
+        found.append(f"{sum(counts.skipped.values()):,} events skipped, because no valid event can be made")
+        found += _counts(counts.skipped)
     return found
 
 

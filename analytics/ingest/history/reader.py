@@ -87,7 +87,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HistoryRow:
     """What one row of Postgres says.
 
     Attributes:
@@ -198,7 +198,9 @@ def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Po
     return cast("int", conversations) + cast("int", feedback)
 
 
-def told(postgres: Postgres, website: Website, history: HistoryName, after: Position) -> Iterator[Told]:
+def read_events(
+    postgres: Postgres, website: Website, history: HistoryName, after: Position
+) -> Iterator[HistoryRow]:
     """What the rows of one history after a position say, in order, in constant memory.
 
     Args:
@@ -221,11 +223,11 @@ def told(postgres: Postgres, website: Website, history: HistoryName, after: Posi
     if history == "conversation":
         for part in postgres.stream("conversation_history", _CONVERSATIONS, params):
             for row in cast("Sequence[_ConversationRow]", part):
-                yield conversation_told(website.id, *row)
+                yield conversation_row(website.id, *row)
     else:
         for part in postgres.stream("feedback_history", _FEEDBACK, params):
             for given in cast("Sequence[_FeedbackRow]", part):
-                yield _feedback_told(website.id, *given)
+                yield _feedback_row(website.id, *given)
 
 
 _ConversationRow = tuple[
@@ -234,7 +236,7 @@ _ConversationRow = tuple[
 _FeedbackRow = tuple[str, str | None, float, str | None]
 
 
-def conversation_told(
+def conversation_row(
     website_id: str,
     conversation_id: str,
     visitor_id: str,
@@ -245,13 +247,13 @@ def conversation_told(
     escalated: float | None,
     resolution_seconds: int | None,
     is_resolved_by_ai: bool,
-) -> Told:
+) -> HistoryRow:
     """The events of a conversation's row; an instant is seconds since 1970, None where it has not come.
 
     A resolution takes `resolution_seconds` when the product stored it, else the time since the start. One by the AI
     agent is two events.
 
-    >>> said = conversation_told("w", "c", "v", 9.0, 0.0, 2.5, 9.0, None, None, True)
+    >>> said = conversation_row("w", "c", "v", 9.0, 0.0, 2.5, 9.0, None, None, True)
     >>> [(event.event_type, event.duration_seconds) for event in said.events]
     [('conversation_started', 0.0), ('first_response', 2.5), ('ai_resolved', 9.0), ('conversation_resolved', 9.0)]
     """
@@ -274,12 +276,12 @@ def conversation_told(
         if is_resolved_by_ai:
             add("ai_resolved", resolved, seconds)
         add("conversation_resolved", resolved, seconds)
-    return Told(Position(updated, conversation_id), events, skipped)
+    return HistoryRow(Position(updated, conversation_id), events, skipped)
 
 
-def _feedback_told(
+def _feedback_row(
     website_id: str, feedback_id: str, visitor_id: str | None, created: float, conversation_id: str | None
-) -> Told:
+) -> HistoryRow:
     events: list[ConversationEvent] = []
     skipped: list[str] = []
     if conversation_id is None:
@@ -288,7 +290,7 @@ def _feedback_told(
         skipped.append("feedback_submitted: it belongs to no visitor")
     else:
         _add(events, skipped, website_id, visitor_id, conversation_id, "feedback_submitted", created, 0.0)
-    return Told(Position(created, feedback_id), events, skipped)
+    return HistoryRow(Position(created, feedback_id), events, skipped)
 
 
 def _since(started: float | None, at: float) -> float | None:

@@ -50,7 +50,7 @@ def sync(
         postgres: Where the websites are.
         retries: How long to wait for a source that is unavailable.
         stop: Ends the round between two batches, with nothing lost.
-        say: Told in a sentence what a person should know.
+        say: Called with a sentence that a person should read.
         slugs: Only these websites; none means all.
         since: Earliest event for a website without a watermark; None means everything.
         interval_seconds: Pause between rounds; None means a single round.

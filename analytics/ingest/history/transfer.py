@@ -21,7 +21,7 @@ from analytics import sources
 from analytics.errors import SourceUnavailable
 from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import HISTORIES, HistoryName, Position, Told, Website, Window
+from analytics.ingest.history.reader import HISTORIES, HistoryName, HistoryRow, Position, Website, Window
 from analytics.ingest.history.watermarks import (
     Watermark,
     Watermarks,
@@ -48,7 +48,7 @@ REMEMBERED_ROWS: Final = 100_000
 
 
 @dataclass(slots=True)
-class Tally:
+class TransferCounts:
     """What became of the rows.
 
     Attributes:
@@ -70,7 +70,7 @@ class Tally:
         """Events sent that can be queried."""
         return self.sent.total() - self.quarantined
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: TransferCounts) -> None:
         """Adds what became of other rows."""
         self.rows += other.rows
         self.sent += other.sent
@@ -87,13 +87,13 @@ class _Batch:
         positions: Theirs, in order.
         certain: Events that were never sent.
         uncertain: Events that may have been.
-        tally: Of these rows.
+        counts: Of these rows.
     """
 
     positions: list[Position] = field(default_factory=list)
     certain: list[ConversationEvent] = field(default_factory=list)
     uncertain: list[ConversationEvent] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
+    counts: TransferCounts = field(default_factory=TransferCounts)
 
     @property
     def last(self) -> Position:
@@ -110,8 +110,8 @@ class Transfer:
         tinybird: Where events go, and are looked up.
         postgres: Where rows come from.
         watermarks: How far it is.
-        on_batch: Told what became of each batch once that is confirmed.
-        say: Told in a sentence what a person should know.
+        on_batch: Called with the counts of each batch once it is confirmed.
+        say: Called with a sentence that a person should read.
         is_stopped: Asked between batches; True ends the run early, with nothing lost.
         overlap_seconds: How far behind the newest row one reads again, for transactions that commit late.
         batch_events: About how many events a batch has.
@@ -125,7 +125,7 @@ class Transfer:
         postgres: Postgres,
         watermarks: Watermarks,
         *,
-        on_batch: Callable[[Tally], None],
+        on_batch: Callable[[TransferCounts], None],
         say: Callable[[str], None],
         is_stopped: Callable[[], bool] = lambda: False,
         overlap_seconds: float = OVERLAP_SECONDS,
@@ -166,7 +166,7 @@ class Transfer:
 
         Args:
             website: Whose history.
-            window: Which events, whatever an earlier run was told. What reaches beyond that of the earlier run starts over,
+            window: Which events, whatever an earlier run was given. What reaches beyond that of the earlier run starts over,
                 with every event looked up; what was sent outside of it stays, and does not follow its rows any more.
 
         Raises:
@@ -233,13 +233,13 @@ class Transfer:
 
     def _batches(self, website: Website, name: HistoryName, mark: Watermark) -> Iterator[_Batch]:
         batch, seen = _Batch(), self._seen.get((website.id, name), set())
-        for told in history.told(self._postgres, website, name, mark.start):
-            if told.position in seen:
+        for row in history.read_events(self._postgres, website, name, mark.start):
+            if row.position in seen:
                 continue
-            is_certain = told.position.at < mark.checked_from and (
-                mark.doubt is None or told.position > mark.doubt
+            is_certain = row.position.at < mark.checked_from and (
+                mark.doubt is None or row.position > mark.doubt
             )
-            _put(batch, told, mark.window, is_certain=is_certain)
+            _put(batch, row, mark.window, is_certain=is_certain)
             if batch.is_full(self._batch_events):
                 yield batch
                 batch = _Batch()
@@ -251,8 +251,8 @@ class Transfer:
         stored = self._stored(website, batch.uncertain) if batch.uncertain else set()
         wanted = {_key(event): event for event in (*batch.certain, *batch.uncertain)}
         missing = [event for key, event in wanted.items() if key not in stored]
-        batch.tally.present = len(wanted) - len(missing)
-        batch.tally.sent.update(event.event_type for event in missing)
+        batch.counts.present = len(wanted) - len(missing)
+        batch.counts.sent.update(event.event_type for event in missing)
         return missing
 
     def _stored(self, website: Website, events: Sequence[ConversationEvent]) -> set[tuple[str, str, str]]:
@@ -298,22 +298,22 @@ class Transfer:
         ceiling: Position,
         sent: Future[int],
     ) -> Watermark:
-        batch.tally.quarantined = sent.result()
+        batch.counts.quarantined = sent.result()
         mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last, ceiling))
         seen = self._seen.setdefault((website.id, name), set())
         # What is read again next time: remembered, it need not be looked up. Past the limit it is looked up.
         again = [position for position in batch.positions if position.at >= mark.horizon]
         seen.update(again[: max(0, REMEMBERED_ROWS - len(seen))])
-        self._on_batch(batch.tally)
+        self._on_batch(batch.counts)
         return mark
 
 
-def _put(batch: _Batch, told: Told, window: Window, *, is_certain: bool) -> None:
-    batch.positions.append(told.position)
-    batch.tally.rows += 1
-    batch.tally.skipped.update(told.skipped)
+def _put(batch: _Batch, row: HistoryRow, window: Window, *, is_certain: bool) -> None:
+    batch.positions.append(row.position)
+    batch.counts.rows += 1
+    batch.counts.skipped.update(row.skipped)
     events = batch.certain if is_certain else batch.uncertain
-    events.extend(event for event in told.events if event.timestamp in window)
+    events.extend(event for event in row.events if event.timestamp in window)
 
 
 def _key(event: ConversationEvent) -> tuple[str, str, str]:

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from analytics.errors import ConfigError
 from analytics.ingest.files import lock, write_whole
-from analytics.ingest.spool.segment import SUFFIX, Damage, Segment, new_name, sound_lines
+from analytics.ingest.spool.segment import SUFFIX, DamagedLine, Segment, new_name, sound_lines
 
 FOLDER: Final = "refused"
 RefusalKind = Literal["refused", "quarantined", "unconfirmed", "damaged"]
@@ -92,7 +92,7 @@ def keep(
     write_whole(folder / new_name(), json.dumps(asdict(header)).encode() + b"\n" + lines)
 
 
-def keep_damaged(spool: Path, datasource: str, damaged: Sequence[Damage]) -> None:
+def keep_damaged(spool: Path, datasource: str, damaged: Sequence[DamagedLine]) -> None:
     """Keeps damaged lines aside; nothing for none.
 
     Raises:

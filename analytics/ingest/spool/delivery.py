@@ -1,4 +1,4 @@
-"""From an accepted event to Tinybird, for one process: lanes, senders, and the end of the process.
+"""From an accepted event to Tinybird, for one process: queues, senders, and the end of the process.
 
 Owns when threads start and stop: a process's first event starts them. Knows no event by name.
 """
@@ -15,10 +15,10 @@ from typing import Final
 
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.spool.changed_values import ChangeCounts
-from analytics.ingest.spool.directory import DATASOURCES, Bound
+from analytics.ingest.spool.directory import DATASOURCES, SizeLimit
 from analytics.ingest.spool.heartbeats import Heartbeats
 from analytics.ingest.spool.process import at_end
-from analytics.ingest.spool.queue import Lane
+from analytics.ingest.spool.queue import Queue
 from analytics.ingest.spool.segment import HEADER_BYTES
 from analytics.ingest.spool.sender import Sender
 from analytics.transports.throttled_log import ThrottledLog
@@ -74,13 +74,13 @@ class Delivery:
         self._connect = connect
         self._tinybird = tinybird
         self._connecting = threading.Lock()
-        self._bound = Bound(directory, max_bytes)
-        self._lanes = {
-            name: Lane(directory, name, max_bytes=max_bytes, is_durable=is_durable) for name in DATASOURCES
+        self._size_limit = SizeLimit(directory, max_bytes)
+        self._queues = {
+            name: Queue(directory, name, max_bytes=max_bytes, is_durable=is_durable) for name in DATASOURCES
         }
         self._senders = {
-            name: Sender(lane, directory, self._bound, self._client, self._let_go)
-            for name, lane in self._lanes.items()
+            name: Sender(queue, directory, self._size_limit, self._client, self._let_go)
+            for name, queue in self._queues.items()
         }
         self._counting = threading.Lock()
         self._starting = threading.Lock()
@@ -100,14 +100,14 @@ class Delivery:
 
     def write(self, datasource: str, lines: bytes, events: int) -> bool:
         """Puts events on the disk, all or none; whether they are there. Raises nothing that a disk can cause."""
-        lane, sender = self._lanes[datasource], self._senders[datasource]
+        queue, sender = self._queues[datasource], self._senders[datasource]
         try:
-            if self._bound.has_room(len(lines) + HEADER_BYTES):
-                self._bound.note(lane.append(lines, events))
+            if self._size_limit.has_room(len(lines) + HEADER_BYTES):
+                self._size_limit.note(queue.append(lines, events))
                 if self._forget_end is None:
                     self.start()
                 if not sender.wake():
-                    lane.leave()
+                    queue.release()
                     if not sender.is_stopped:
                         self._unsent.write(NO_THREAD)
                 return True
@@ -129,7 +129,7 @@ class Delivery:
     @property
     def accepted(self) -> int:
         """Events written since the process started."""
-        return sum(lane.accepted for lane in self._lanes.values())
+        return sum(queue.accepted for queue in self._queues.values())
 
     @property
     def sent(self) -> int:
@@ -149,7 +149,7 @@ class Delivery:
     @property
     def lost(self) -> int:
         """Events of this process whose file was cut or deleted from outside before they were sent."""
-        return sum(lane.lost for lane in self._lanes.values())
+        return sum(queue.lost for queue in self._queues.values())
 
     @property
     def failures(self) -> dict[str, AnalyticsError]:
@@ -166,26 +166,26 @@ class Delivery:
 
         Args:
             timeout_seconds: How long to wait.
-            is_patient: False gives up as soon as a lane is known to fail.
+            is_patient: False gives up as soon as a queue is known to fail.
         """
         deadline = time.monotonic() + timeout_seconds
-        marks = {name: lane.accepted for name, lane in self._lanes.items()}
+        marks = {name: queue.accepted for name, queue in self._queues.items()}
         if self._forget_end is None:
             self.start()
         for sender in self._senders.values():
-            sender.hurry()
+            sender.send_now()
         return all(self._reaches(name, mark, deadline, is_patient=is_patient) for name, mark in marks.items())
 
     def _reaches(self, name: str, mark: int, deadline: float, *, is_patient: bool) -> bool:
-        lane, sender = self._lanes[name], self._senders[name]
-        while lane.confirmed < mark:
+        queue, sender = self._queues[name], self._senders[name]
+        while queue.confirmed < mark:
             left = deadline - time.monotonic()
             is_hopeless = sender.is_stopped or (sender.failure is not None and not is_patient)
             if left <= 0 or is_hopeless:
                 return False
-            with lane.progress:
-                if lane.confirmed < mark:
-                    lane.progress.wait(min(left, 0.05))
+            with queue.progress:
+                if queue.confirmed < mark:
+                    queue.progress.wait(min(left, 0.05))
         return True
 
     def close(self, timeout_seconds: float) -> bool:
@@ -202,7 +202,7 @@ class Delivery:
             name: sender.stop(max(0.1, deadline - time.monotonic())) for name, sender in self._senders.items()
         }
         for name in (name for name, has_stopped in stopped.items() if has_stopped):
-            self._lanes[name].leave()
+            self._queues[name].release()
         self._let_go()
         if self._forget_end is not None:
             self._forget_end()

@@ -120,7 +120,7 @@ def _files(directory: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
-class Bound:
+class SizeLimit:
     """How much a spool may take, over all processes that share it. Safe to share between threads.
 
     What this process adds is known at once, what others add after the next look; so the bound may be passed by as much

@@ -13,9 +13,9 @@ from typing import Final
 
 from analytics.transports.throttled_log import ThrottledLog
 
-QUIET: Final = timedelta(minutes=1)
+MIN_INTERVAL: Final = timedelta(minutes=1)
 FILE: Final = "heartbeats"
-PLACES: Final = 1 << 17
+SLOTS: Final = 1 << 17
 """Two visitors with the same place forget each other, and are sent more often than they need be."""
 
 _DIGEST_BYTES: Final = 8
@@ -47,7 +47,7 @@ class Heartbeats:
         """Whether a heartbeat less than a minute before or after was sent."""
         if self._fd is None:
             return False
-        digest, offset = _place(website_id, visitor_id)
+        digest, offset = _slot(website_id, visitor_id)
         try:
             entry = os.pread(self._fd, _ENTRY.size, offset)
         except OSError as error:
@@ -56,13 +56,13 @@ class Heartbeats:
         if len(entry) < _ENTRY.size:
             return False
         known, sent = _ENTRY.unpack(entry)
-        return bool(known == digest) and abs(_microseconds(at) - sent) < QUIET // _MICROSECOND
+        return bool(known == digest) and abs(_microseconds(at) - sent) < MIN_INTERVAL // _MICROSECOND
 
     def note(self, website_id: str, visitor_id: str, at: datetime) -> None:
         """Remembers that this heartbeat is sent."""
         if self._fd is None:
             return
-        digest, offset = _place(website_id, visitor_id)
+        digest, offset = _slot(website_id, visitor_id)
         try:
             os.pwrite(self._fd, _ENTRY.pack(digest, _microseconds(at)), offset)
         except OSError as error:
@@ -74,10 +74,10 @@ class Heartbeats:
         )
 
 
-def _place(website_id: str, visitor_id: str) -> tuple[bytes, int]:
+def _slot(website_id: str, visitor_id: str) -> tuple[bytes, int]:
     """What a visitor is known by, and where in the file. No id contains a NUL."""
     digest = hashlib.blake2b(f"{website_id}\0{visitor_id}".encode(), digest_size=_DIGEST_BYTES).digest()
-    return digest, int.from_bytes(digest[:4]) % PLACES * _ENTRY.size
+    return digest, int.from_bytes(digest[:4]) % SLOTS * _ENTRY.size
 
 
 def _microseconds(at: datetime) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 from analytics.ingest.files import NEW_SUFFIX
 from analytics.ingest.spool.dead_letters import FOLDER
 from analytics.ingest.spool.directory import MAX_SPOOL_BYTES, segments
-from analytics.ingest.spool.segment import HEADER_BYTES, Damage, Segment, sound_lines
+from analytics.ingest.spool.segment import HEADER_BYTES, DamagedLine, Segment, sound_lines
 
 SEGMENT_BYTES: Final = 8_000_000
 SEGMENTS: Final = 8
@@ -70,18 +70,18 @@ class Batch:
     """
 
     body: bytes
-    damaged: list[Damage]
+    damaged: list[DamagedLine]
     parts: list[Part]
 
 
-class Lane:
-    """One data source's way. `append` is safe from any thread; `take`, `confirm` and `adopt` belong to one sender.
+class Queue:
+    """Events of one data source. `append` is safe from any thread; `take`, `confirm` and `adopt` belong to one sender.
 
     Attributes:
         datasource: Where the events belong.
         lock: Held while a segment is appended to or exchanged.
         accepted: Events that this process has appended.
-        progress: Told when `confirmed` grows.
+        progress: Notified when `confirmed` grows.
         lost: Events of this process that were on the disk and are gone: their file was cut or deleted from outside.
         unusable: Segments that this process may not open or read; somebody has to look at them.
     """
@@ -146,7 +146,7 @@ class Lane:
     def take(self) -> Batch | None:
         """The next events to send, of as many segments as fit; None when none waits that can be read."""
         bodies: list[bytes] = []
-        damaged: list[Damage] = []
+        damaged: list[DamagedLine] = []
         parts: list[Part] = []
         room_bytes, room_events = BATCH_BYTES, BATCH_EVENTS
         for segment in self._waiting():
@@ -223,7 +223,7 @@ class Lane:
             _remove_abandoned(folder / self.datasource)
         self._remove_confirmed()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Lets go of all segments: what is confirmed is deleted, the rest waits for another sender."""
         with self.lock:
             current = self._current
@@ -240,7 +240,7 @@ class Lane:
             self._last = (current.path, current.size_bytes) if current is not None and is_open else None
 
     def _resumed(self) -> Segment | None:
-        """The segment that was written to before the lane was left; None when there is none, or it has another owner."""
+        """The segment that was written to before the queue was left; None when there is none, or it has another owner."""
         if self._last is None:
             return None
         (path, size_bytes), self._last = self._last, None

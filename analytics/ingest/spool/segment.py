@@ -27,7 +27,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class DamagedLine:
     """A line that is no event, as a crash or a fault of the disk leaves it.
 
     Attributes:
@@ -237,22 +237,22 @@ def acknowledged_in(fd: int, size_bytes: int) -> int:
     return offset
 
 
-def sound_lines(data: bytes) -> tuple[bytes, list[Damage]]:
+def sound_lines(data: bytes) -> tuple[bytes, list[DamagedLine]]:
     r"""The events among the lines, and what is not one.
 
     >>> sound_lines(b'{"a": 1}\n{"a"\n')
-    (b'{"a": 1}\n', [Damage(line=b'{"a"', reason='the line is no JSON object')])
+    (b'{"a": 1}\n', [DamagedLine(line=b'{"a"', reason='the line is no JSON object')])
     """
     sound: list[bytes] = []
-    damaged: list[Damage] = []
+    damaged: list[DamagedLine] = []
     for line in data.split(b"\n"):
         pieces = [piece for piece in line.split(b"\0") if piece]
         whole = [piece for piece in pieces if _is_object(piece)]
         sound.extend(piece + b"\n" for piece in whole)
         if b"\0" in line:
-            damaged.append(Damage(line, "the line holds bytes that were never written"))
+            damaged.append(DamagedLine(line, "the line holds bytes that were never written"))
         elif pieces and not whole:
-            damaged.append(Damage(line, "the line is no JSON object"))
+            damaged.append(DamagedLine(line, "the line is no JSON object"))
     return b"".join(sound), damaged
 
 

@@ -1,4 +1,4 @@
-"""Sends what waits in one lane, in the background, until Tinybird has confirmed it.
+"""Sends what waits in one queue, in the background, until Tinybird has confirmed it.
 
 | Tinybird's answer | What becomes of the events |
 |---|---|
@@ -8,7 +8,7 @@
 | 400, 413, any other 4xx | tried in halves, so that one event takes no other along; what is left is kept aside |
 | quarantined rows, fewer confirmed than sent | kept aside, for somebody to look at and send again |
 
-One lane never waits for another. Delivery is at least once: an answer that got lost means the batch is sent again.
+One queue never waits for another. Delivery is at least once: an answer that got lost means the batch is sent again.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from typing import Final, Literal
 from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, SourceRejected, SourceUnavailable
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool.dead_letters import RefusalKind
-from analytics.ingest.spool.directory import Bound
+from analytics.ingest.spool.directory import SizeLimit
 from analytics.ingest.spool.process import can_run_threads
 from analytics.ingest.spool.quarantine import Quarantined, quarantined_lines
-from analytics.ingest.spool.queue import Batch, Lane
+from analytics.ingest.spool.queue import Batch, Queue
 from analytics.numbers import in_words
 from analytics.transports.retrying import Retries, asked_seconds
 from analytics.transports.throttled_log import ThrottledLog
@@ -37,7 +37,7 @@ from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Ingested
 
 LINGER_SECONDS: Final = 0.1
-"""How long events gather before they are sent: a lane makes at most ten requests a second."""
+"""How long events gather before they are sent: a queue makes at most ten requests a second."""
 
 SCAN_SECONDS: Final = 1.0
 FIRST_BACKOFF_SECONDS: Final = 0.5
@@ -52,20 +52,20 @@ MAX_PARTS: Final = 100
 
 GZIP_LEVEL: Final = 1
 
-UNFORESEEN: Final = (
+UNEXPECTED: Final = (
     *(AnalyticsError, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError),
     *(RuntimeError, TypeError, ValueError),
 )
 """A fault of this project. A thread that it ended would be started anew at once, and post the same events again."""
 
 _LOG = logging.getLogger(__name__)
-Fate = Literal["retry", "misconfigured", "refused"]
+FailureKind = Literal["retry", "misconfigured", "refused"]
 
 
-def fate(error: AnalyticsError) -> Fate:
+def failure_kind(error: AnalyticsError) -> FailureKind:
     """What a failed request means for its events.
 
-    >>> fate(SourceRejected("", source="tinybird", resource="", status=403))
+    >>> failure_kind(SourceRejected("", source="tinybird", resource="", status=403))
     'misconfigured'
     """
     if isinstance(error, SourceUnavailable | SchemaMismatch):
@@ -77,12 +77,12 @@ def fate(error: AnalyticsError) -> Fate:
 
 
 class Sender:
-    """The one thread that sends a lane, started by the first `wake` or `hurry`.
+    """The one thread that sends a queue, started by the first `wake` or `send_now`.
 
     Args:
-        lane: What it sends.
+        queue: What it sends.
         spool: Where refused events are kept aside.
-        bound: Told to look at the directory now and then.
+        size_limit: Measures the directory now and then.
         tinybird: The client, which other senders share.
         on_end: Called by the thread as it ends, which may be after its last request has been waited for in vain.
 
@@ -95,23 +95,23 @@ class Sender:
 
     def __init__(
         self,
-        lane: Lane,
+        queue: Queue,
         spool: Path,
-        bound: Bound,
+        size_limit: SizeLimit,
         tinybird: Callable[[], Tinybird],
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self._lane = lane
+        self._queue = queue
         self._spool = spool
-        self._bound = bound
+        self._size_limit = size_limit
         self._tinybird = tinybird
         self._on_end = on_end
         self._has_ended = False
         self.sent = self.retried = self.refused = 0
         self.failure: AnalyticsError | None = None
-        self._surprises = 0
+        self._unexpected_count = 0
         self._not_before = 0.0
-        self._wake, self._hurry, self._stop = threading.Event(), threading.Event(), threading.Event()
+        self._wake, self._now, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._undelivered, self._disk = ThrottledLog(_LOG), ThrottledLog(_LOG)
@@ -119,7 +119,7 @@ class Sender:
             FIRST_BACKOFF_SECONDS,
             MAX_BACKOFF_SECONDS,
             is_spread=True,
-            is_transient=lambda error: fate(error) != "refused",
+            is_transient=lambda error: failure_kind(error) != "refused",
             least_seconds=_least_seconds,
             on_pause=self._failed,
             sleep=self._stop.wait,
@@ -127,7 +127,7 @@ class Sender:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was told to stop, and will send no more."""
+        """Whether `stop` was called: it sends no more."""
         return self._stop.is_set()
 
     @property
@@ -143,16 +143,16 @@ class Sender:
             self._wake.set()
         return True
 
-    def hurry(self) -> None:
+    def send_now(self) -> None:
         """As `wake`, and lets no events gather before they are sent."""
-        self._hurry.set()
+        self._now.set()
         self.wake()
 
     def stop(self, timeout_seconds: float) -> bool:
         """Ends the thread after its request; whether it has ended. Unsent events stay on the disk."""
         self._stop.set()
         self._wake.set()
-        self._hurry.set()
+        self._now.set()
         thread = self._thread
         if thread is not None and thread.is_alive():
             thread.join(timeout_seconds)
@@ -165,7 +165,7 @@ class Sender:
                 return True
             if self._stop.is_set() or not can_run_threads():
                 return False
-            thread = threading.Thread(target=self._run, name=f"send {self._lane.datasource}", daemon=True)
+            thread = threading.Thread(target=self._run, name=f"send {self._queue.datasource}", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # the interpreter is ending, or there are too many threads already
@@ -175,17 +175,17 @@ class Sender:
 
     def _run(self) -> None:
         # A process that ends right after its first event leaves it to others: it would end before the answer.
-        self._hurry.wait(LINGER_SECONDS)
+        self._now.wait(LINGER_SECONDS)
         while not self._stop.is_set():
             try:
                 self._send_next()
             except OSError as error:
                 self._complain_of_disk(error)
                 self._stop.wait(SCAN_SECONDS)
-            except UNFORESEEN as error:
-                self._stop.wait(self._surprised(error))
-        # Whoever told it to stop may not have waited for an answer that was slow.
-        self._lane.leave()
+            except UNEXPECTED as error:
+                self._stop.wait(self._unexpected(error))
+        # `stop` may not have waited for an answer that was slow.
+        self._queue.release()
         self._has_ended = True
         self._on_end()
 
@@ -197,32 +197,32 @@ class Sender:
         """
         self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
         self._wake.clear()
-        self._lane.adopt()
-        self._bound.look()
-        batch = self._lane.take()
+        self._queue.adopt()
+        self._size_limit.look()
+        batch = self._queue.take()
         if batch is None:
-            self._hurry.clear()
+            self._now.clear()
             if self._wake.wait(SCAN_SECONDS):
-                self._hurry.wait(LINGER_SECONDS)
+                self._now.wait(LINGER_SECONDS)
         elif self._deliver(batch):
-            self._surprises = 0
-            self._lane.confirm(batch)
+            self._unexpected_count = 0
+            self._queue.confirm(batch)
 
-    def _surprised(self, error: Exception) -> float:
+    def _unexpected(self, error: Exception) -> float:
         """Says what nobody has foreseen; how many seconds to wait."""
         self.failure = AnalyticsError(
             f"Sending failed for a reason that is a fault of the emitter: {_place(error)}."
         )
-        self._undelivered.write(f"Events wait on the disk: {self._lane.datasource}. {self.failure}")
-        self._surprises += 1
-        return self._retries.backoff_seconds(self._surprises)
+        self._undelivered.write(f"Events wait on the disk: {self._queue.datasource}. {self.failure}")
+        self._unexpected_count += 1
+        return self._retries.backoff_seconds(self._unexpected_count)
 
     def _deliver(self, batch: Batch) -> bool:
         """Whether nothing of the batch has to be sent any more; False only when the thread is to stop."""
         if batch.damaged:
-            _LOG.error("%d damaged lines of %s are kept aside", len(batch.damaged), self._lane.datasource)
+            _LOG.error("%d damaged lines of %s are kept aside", len(batch.damaged), self._queue.datasource)
             if not self._kept(
-                lambda: refused.keep_damaged(self._spool, self._lane.datasource, batch.damaged),
+                lambda: refused.keep_damaged(self._spool, self._queue.datasource, batch.damaged),
                 len(batch.damaged),
             ):
                 return False
@@ -252,7 +252,7 @@ class Sender:
             answer = error
         if answer is not None:
             if self._retries.failures:
-                _LOG.warning("%s is delivered again", self._lane.datasource)
+                _LOG.warning("%s is delivered again", self._queue.datasource)
             self.failure = None
         return answer
 
@@ -261,7 +261,7 @@ class Sender:
             return None
         self._not_before = time.monotonic() + max(LINGER_SECONDS, len(body) / BYTES_PER_SECOND)
         return self._tinybird().post_batch(
-            self._lane.datasource, body, wait=True, gzip_level=GZIP_LEVEL, timeout_seconds=ANSWER_SECONDS
+            self._queue.datasource, body, wait=True, gzip_level=GZIP_LEVEL, timeout_seconds=ANSWER_SECONDS
         )
 
     def _failed(self, error: AnalyticsError, seconds: float) -> None:
@@ -269,7 +269,7 @@ class Sender:
         self.retried += 1
         why = error.message if asked_seconds(error) else str(error)
         self._undelivered.write(
-            f"Events wait on the disk: {self._lane.datasource} cannot be delivered. {why} "
+            f"Events wait on the disk: {self._queue.datasource} cannot be delivered. {why} "
             f"Trying again in {in_words(seconds)}."
         )
 
@@ -293,15 +293,15 @@ class Sender:
     def _quarantined(self, body: bytes, count: int) -> Quarantined:
         """Which events are in quarantine. Nothing that goes wrong here may send them again: Tinybird has the others."""
         try:
-            return quarantined_lines(self._tinybird(), self._lane.datasource, body, count)
-        except UNFORESEEN as error:
+            return quarantined_lines(self._tinybird(), self._queue.datasource, body, count)
+        except UNEXPECTED as error:
             unknown = f"which ones could not be found out ({_place(error)})"
             return Quarantined(body, f"Tinybird quarantined {count} of these events; {unknown}")
 
     def _keep(self, kind: RefusalKind, lines: bytes, events: int, reason: str, status: int | None) -> bool:
-        _LOG.error("%d events of %s are kept aside: %s", events, self._lane.datasource, reason)
+        _LOG.error("%d events of %s are kept aside: %s", events, self._queue.datasource, reason)
         return self._kept(
-            lambda: refused.keep(self._spool, self._lane.datasource, kind, lines, events, reason, status),
+            lambda: refused.keep(self._spool, self._queue.datasource, kind, lines, events, reason, status),
             events,
         )
 
@@ -313,7 +313,7 @@ class Sender:
             except OSError as error:
                 self._complain_of_disk(error)
                 self.failure = ConfigError(
-                    f"What Tinybird refused of {self._lane.datasource} cannot be kept aside ({error.strerror or error}).",
+                    f"What Tinybird refused of {self._queue.datasource} cannot be kept aside ({error.strerror or error}).",
                     f"Let this process write to {refused.FOLDER}/ in the spool directory.",
                 )
                 self._stop.wait(SCAN_SECONDS)
@@ -334,7 +334,7 @@ def _place(error: Exception) -> str:
 
 
 def _least_seconds(error: AnalyticsError) -> float:
-    return MISCONFIGURED_SECONDS if fate(error) == "misconfigured" else asked_seconds(error)
+    return MISCONFIGURED_SECONDS if failure_kind(error) == "misconfigured" else asked_seconds(error)
 
 
 def _halves(body: bytes) -> list[bytes]:

@@ -168,7 +168,7 @@ class Discrepancies:
     def _reasons_only_counted(self, kind: Event, ids: Sequence[str]) -> Callable[[str], str]:
         anywhere: set[str] = set()
         by_ai: set[str] = set()
-        known: dict[str, Known] = {}
+        known: dict[str, KnownConversation] = {}
         for some in _chunks(ids):
             events = self._events(*_ALWAYS, some)
             anywhere |= _by_kind(events)[kind].keys()
@@ -242,7 +242,7 @@ def why_only_counted(
     """
     at = None if known is None else _instant(kind, known)
     if known is not None and kind != "feedback":
-        told = history.conversation_told(
+        row = history.conversation_row(
             "w",
             "c",
             "v",
@@ -254,7 +254,7 @@ def why_only_counted(
             None,
             known.is_ai,
         )
-        if unusable := [text for text in told.skipped if text.split(":")[0] in EVENT_TYPES[kind]]:
+        if unusable := [text for text in row.skipped if text.split(":")[0] in EVENT_TYPES[kind]]:
             return f"no valid event can be made: {unusable[0].split(': ', 1)[1]}"
     if is_peoples:
         return "resolved by a person after the AI in Tinybird, by the AI alone in Postgres"

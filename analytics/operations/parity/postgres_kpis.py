@@ -141,7 +141,7 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownConversation:
     """What Postgres knows of a conversation, whether it counts or not; instants are seconds since 1970."""
 
     id: str
@@ -220,7 +220,7 @@ def durations(
     return {row[0]: row[1] for row in rows}
 
 
-def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, Known]:
+def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownConversation]:
     """What Postgres knows of conversations, by id; one that it does not know is not there.
 
     Raises:
@@ -229,7 +229,7 @@ def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str,
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     rows = _rows(postgres, "parity_known", _KNOWN, website, ids=list(ids))
-    return {row[0]: Known(*row) for row in rows}
+    return {row[0]: KnownConversation(*row) for row in rows}
 
 
 def known_visitors(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownVisitor]:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 from analytics.errors import AnalyticsError, SourceError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
-from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge, PurgeRefused, total
+from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge, PurgeRefused, total
 from analytics.transports.retrying import Retries, is_unavailable
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import has_no_quarantine
@@ -60,7 +60,7 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PurgeProgress:
     """What a purge does right now.
 
     Attributes:
@@ -77,7 +77,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PurgeRequest:
     """A purge as it was asked for.
 
     Attributes:
@@ -101,7 +101,7 @@ class Purger:
         tinybird: With an admin token.
         host: Its address, for the receipt.
         ledger: Where journal and receipts stand.
-        on_progress: Told at every poll.
+        on_progress: Called at every poll.
         settle_seconds: As `SETTLE_SECONDS`.
         sleep: Waits.
     """
@@ -109,12 +109,12 @@ class Purger:
     tinybird: Tinybird
     host: str
     ledger: Ledger
-    on_progress: Callable[[Progress], None] = lambda progress: None  # the default tells nobody
+    on_progress: Callable[[PurgeProgress], None] = lambda progress: None
     settle_seconds: float = SETTLE_SECONDS
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = field(default=time.monotonic)
 
-    def run(self, order: Order) -> tuple[Purge, Path]:
+    def run(self, order: PurgeRequest) -> tuple[Purge, Path]:
         """Deletes every row of the website and returns the receipt and where it stands. Continues an unfinished one.
 
         Raises:
@@ -142,7 +142,7 @@ class Purger:
             done = purge.model_copy(update={"finished_at": datetime.now(UTC), "rows_left": 0})
             return done, self.ledger.close(done)
 
-    def _begun(self, order: Order) -> Purge:
+    def _begun(self, order: PurgeRequest) -> Purge:
         held = holdings(self.tinybird, order.website_id)
         purge = Purge(
             website_id=order.website_id,
@@ -153,7 +153,8 @@ class Purger:
             started_at=datetime.now(UTC),
             quarantined_rows=held.quarantined_rows,
             datasources=tuple(
-                Emptied(datasource=datasource, rows_found=rows) for datasource, rows in held.rows.items()
+                DatasourcePurge(datasource=datasource, rows_found=rows)
+                for datasource, rows in held.rows.items()
             ),
         )
         self.ledger.keep(purge)
@@ -185,7 +186,7 @@ class Purger:
             for state in purge.datasources
         }
 
-    def _noted(self, purge: Purge, state: Emptied, **changes: object) -> Purge:
+    def _noted(self, purge: Purge, state: DatasourcePurge, **changes: object) -> Purge:
         """The purge with a data source's state changed, as the journal says from now on."""
         purge = purge.updated(state.model_copy(update=changes))
         self.ledger.keep(purge)
@@ -208,7 +209,7 @@ class Purger:
                 raise
 
         def tell(_error: AnalyticsError, _seconds: float) -> None:
-            self.on_progress(Progress(datasource, "waits", rows, self.monotonic() - began))
+            self.on_progress(PurgeProgress(datasource, "waits", rows, self.monotonic() - began))
 
         waiting = partial(Retries, on_pause=tell, sleep=self.sleep, monotonic=self.monotonic)
         unavailable = waiting(
@@ -224,12 +225,12 @@ class Purger:
         changes = {"running_job": job_id, "jobs": (*state.jobs, job_id)}
         return self._noted(purge, state, is_starting=False, **changes)
 
-    def _ended(self, purge: Purge, state: Emptied, rows: int) -> Purge:
+    def _ended(self, purge: Purge, state: DatasourcePurge, rows: int) -> Purge:
         """Waits for the running job and notes what it did; a job that is not known any more did an unknown number."""
         job_id, began, poll_seconds = state.running_job or "", self.monotonic(), FIRST_POLL_SECONDS
         deleted: int | None = None
         while True:
-            self.on_progress(Progress(state.datasource, "deletes", rows, self.monotonic() - began))
+            self.on_progress(PurgeProgress(state.datasource, "deletes", rows, self.monotonic() - began))
             try:
                 job = deletion.job(self.tinybird, state.datasource, job_id)
             except SourceRejected as error:

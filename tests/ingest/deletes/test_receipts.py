@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analytics.errors import ConfigError
-from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge, PurgeRefused
+from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge, PurgeRefused
 
 AT = datetime(2026, 11, 10, 9, 30, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ def purge(website_id: str = "w1", at: datetime = AT) -> Purge:
         by="ann",
         host="https://api.example.com",
         started_at=at,
-        datasources=(Emptied(datasource="visitor_events", rows_found=3),),
+        datasources=(DatasourcePurge(datasource="visitor_events", rows_found=3),),
     )
 
 
@@ -38,7 +38,7 @@ def test_what_is_kept_is_what_is_read(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     ledger.keep(purge())
     newer = purge().updated(
-        Emptied(datasource="visitor_events", rows_found=3, jobs=("j1",), running_job="j1")
+        DatasourcePurge(datasource="visitor_events", rows_found=3, jobs=("j1",), running_job="j1")
     )
     ledger.keep(newer)
     assert ledger.unfinished() == (newer,)

@@ -414,10 +414,10 @@ def test_parity_names_what_was_removed_and_counts_again(
     assert history.stored() == {}
     product.update("visitor", product.visitor_id, is_test=False)
     assert history.run("sync", "--once", environment=environment).returncode == 0
-    told = history.run("parity", "--range", "2026-09-01..2026-09-02", environment=environment)
+    report = history.run("parity", "--range", "2026-09-01..2026-09-02", environment=environment)
     assert (
         "4 × removed while it was deleted or a test visitor's; `backfill --restart` sends it again"
-        in told.stdout
+        in report.stdout
     )
     assert history.run("backfill", "--restart").returncode == 0
     assert history.stored().keys() == history.expected()
@@ -442,8 +442,10 @@ def test_sync_removes_and_does_not_send_again(
     assert {conversation for conversation, *_ in history.stored()} == before - {deleted}
     history.run("backfill", "--restart", environment=environment)
     assert {conversation for conversation, *_ in history.stored()} == before - {deleted}
-    told = history.run("parity", "--range", "2026-09-01..2026-09-02", "--json", environment=environment)
-    assert {each["verdict"] for period in json.loads(told.stdout)["periods"] for each in period["kpis"]} <= {
+    report = history.run("parity", "--range", "2026-09-01..2026-09-02", "--json", environment=environment)
+    assert {
+        each["verdict"] for period in json.loads(report.stdout)["periods"] for each in period["kpis"]
+    } <= {
         "equal",
         "one-sided",
     }

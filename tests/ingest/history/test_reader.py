@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analytics.errors import ConfigError
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import START, Position, Told, Website, Window, conversation_told
+from analytics.ingest.history.reader import START, HistoryRow, Position, Website, Window, conversation_row
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
 from tests.product_database import Product
@@ -28,16 +28,16 @@ def website(product: Product) -> Website:
     return Website(product.website_id, product.website_id, product.organization_id)
 
 
-def conversations(stack: LocalStack, website: Website, after: Position = START) -> list[Told]:
+def conversations(stack: LocalStack, website: Website, after: Position = START) -> list[HistoryRow]:
     """What its conversations say."""
     with Postgres(stack.database_url) as postgres:
-        return list(history.told(postgres, website, "conversation", after))
+        return list(history.read_events(postgres, website, "conversation", after))
 
 
-def feedback(stack: LocalStack, website: Website) -> list[Told]:
+def feedback(stack: LocalStack, website: Website) -> list[HistoryRow]:
     """What its feedback says."""
     with Postgres(stack.database_url) as postgres:
-        return list(history.told(postgres, website, "feedback", START))
+        return list(history.read_events(postgres, website, "feedback", START))
 
 
 def test_a_whole_life_is_five_events(local_stack: LocalStack, product: Product, website: Website) -> None:
@@ -50,13 +50,13 @@ def test_a_whole_life_is_five_events(local_stack: LocalStack, product: Product, 
         resolved_by_ai_agent_id="agent",
     )
 
-    (told,) = conversations(local_stack, website)
+    (row,) = conversations(local_stack, website)
 
-    assert told.skipped == []
-    assert {(event.website_id, event.visitor_id, event.conversation_id) for event in told.events} == {
+    assert row.skipped == []
+    assert {(event.website_id, event.visitor_id, event.conversation_id) for event in row.events} == {
         (product.website_id, product.visitor_id, conversation_id)
     }
-    assert [(event.event_type, event.timestamp, event.duration_seconds) for event in told.events] == [
+    assert [(event.event_type, event.timestamp, event.duration_seconds) for event in row.events] == [
         ("conversation_started", AT, 0),
         ("first_response", AT + timedelta(seconds=2.5), 2.5),
         ("escalated", AT + timedelta(seconds=60), 0),
@@ -72,7 +72,7 @@ def test_the_products_own_resolution_time_wins(
     for seconds in (None, 0, 45):
         product.add_conversation(AT, resolved_at=AT + timedelta(seconds=90), resolution_time=seconds)
 
-    durations = [told.events[-1].duration_seconds for told in conversations(local_stack, website)]
+    durations = [row.events[-1].duration_seconds for row in conversations(local_stack, website)]
 
     assert durations == [90, 0, 45]
 
@@ -92,8 +92,8 @@ def test_what_counts_nowhere_is_not_read(local_stack: LocalStack, product: Produ
     product.add_feedback(AT, 5, conversation_id=kept, visitor_id=test)
     product.add_feedback(AT, 5, conversation_id=kept, website_id=elsewhere)
 
-    assert [told.position.id for told in conversations(local_stack, website)] == [kept]
-    assert [told.position.id for told in feedback(local_stack, website)] == [kept_feedback]
+    assert [row.position.id for row in conversations(local_stack, website)] == [kept]
+    assert [row.position.id for row in feedback(local_stack, website)] == [kept_feedback]
 
 
 def test_feedback_without_a_conversation_is_skipped_and_counted(
@@ -122,10 +122,10 @@ def test_rows_come_in_the_order_of_their_position_and_only_those_after_one(
     tick = timedelta(microseconds=1)
     rows = [product.add_conversation(AT, updated_at=AT + tick * (n // 2)) for n in range(6)]
 
-    told = conversations(local_stack, website)
+    found = conversations(local_stack, website)
 
-    assert [each.position.id for each in told] == rows
-    for number, each in enumerate(told):
+    assert [each.position.id for each in found] == rows
+    for number, each in enumerate(found):
         after = conversations(local_stack, website, each.position)
         assert [other.position.id for other in after] == rows[number + 1 :]
 
@@ -138,13 +138,13 @@ def test_a_row_of_the_future_is_read_last(
     for row, at in zip(rows, ("infinity", "2999-01-01", "-infinity"), strict=True):
         product.update("conversation", row, updated_at=at)
 
-    told = conversations(local_stack, website)
+    found = conversations(local_stack, website)
 
-    assert [each.position.id for each in told] == [rows[2], rows[1], rows[0]]
-    assert [other.position.id for other in conversations(local_stack, website, told[0].position)] == rows[
+    assert [each.position.id for each in found] == [rows[2], rows[1], rows[0]]
+    assert [other.position.id for other in conversations(local_stack, website, found[0].position)] == rows[
         1::-1
     ]
-    assert told[2].position.at == math.inf
+    assert found[2].position.at == math.inf
     product.connection.execute("DELETE FROM conversation WHERE id = ANY(%s)", (rows,))
 
 
@@ -156,7 +156,7 @@ def test_more_rows_than_one_fetch(local_stack: LocalStack, product: Product, web
         (product.key, product.organization_id, product.website_id, product.visitor_id),
     )
 
-    ids = [told.position.id for told in conversations(local_stack, website)]
+    ids = [row.position.id for row in conversations(local_stack, website)]
 
     assert ids == [f"{product.key}{n:05}" for n in range(1, 4501)]
 
@@ -188,10 +188,10 @@ def test_a_row_that_makes_no_valid_event_says_why(
         product.update("conversation", conversation, **{name: value})
         conversation = str(value) if name == "id" else conversation
 
-    (told,) = conversations(local_stack, website)
+    (row,) = conversations(local_stack, website)
 
-    assert any(text.startswith(reason) for text in told.skipped)
-    assert reason.split(":")[0] not in {event.event_type for event in told.events}
+    assert any(text.startswith(reason) for text in row.skipped)
+    assert reason.split(":")[0] not in {event.event_type for event in row.events}
     product.connection.execute("DELETE FROM conversation WHERE id = %s", (conversation,))
 
 
@@ -212,7 +212,7 @@ def test_every_fact_of_a_row_is_an_event_or_a_reason(
     is_ai: bool,
 ) -> None:
     """Whatever stands in the columns, nothing raises and nothing is lost without being named."""
-    told = conversation_told("w", "c", "v", 0.0, started, responded, resolved, escalated, seconds, is_ai)
+    row = conversation_row("w", "c", "v", 0.0, started, responded, resolved, escalated, seconds, is_ai)
 
     facts = {"conversation_started"}
     facts |= {"first_response"} if responded is not None else set()
@@ -220,9 +220,9 @@ def test_every_fact_of_a_row_is_an_event_or_a_reason(
     facts |= {"conversation_resolved"} if resolved is not None else set()
     facts |= {"ai_resolved"} if resolved is not None and is_ai else set()
     assert sorted(
-        [event.event_type for event in told.events] + [text.split(":")[0] for text in told.skipped]
+        [event.event_type for event in row.events] + [text.split(":")[0] for text in row.skipped]
     ) == (sorted(facts))
-    assert all(event.duration_seconds >= 0 for event in told.events)
+    assert all(event.duration_seconds >= 0 for event in row.events)
 
 
 def test_websites_come_in_one_order_without_deleted_ones(local_stack: LocalStack, product: Product) -> None:

@@ -18,7 +18,7 @@ from analytics.ingest.history import transfer as module
 from analytics.ingest.history.backfill import backfill, lines, retries
 from analytics.ingest.history.reader import Website, Window
 from analytics.ingest.history.sync import sync
-from analytics.ingest.history.transfer import Tally, Transfer
+from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import Watermark, Watermarks
 from analytics.transports.postgres import Postgres
 from analytics.transports.retrying import Retries
@@ -59,7 +59,7 @@ class Mover:
 
     history: History
     proxy: Proxy
-    tally: Tally = field(default_factory=Tally)
+    counts: TransferCounts = field(default_factory=TransferCounts)
     said: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -70,15 +70,17 @@ class Mover:
         product = self.history.product
         return Website(product.website_id, product.website_id, product.organization_id)
 
-    def move(self, window: Window | None = None, overlap_seconds: float = 300.0, rounds: int = 1) -> Tally:
+    def move(
+        self, window: Window | None = None, overlap_seconds: float = 300.0, rounds: int = 1
+    ) -> TransferCounts:
         """Moves what is there; what became of it."""
         with self.transfer(overlap_seconds) as (transfer, attempts):
             for _ in range(rounds):
-                self.tally = Tally()
+                self.counts = TransferCounts()
                 attempts.run(
                     lambda: transfer.run(self.website, window or transfer.window(self.website) or Window())
                 )
-        return self.tally
+        return self.counts
 
     def transfer(self, overlap_seconds: float = 300.0) -> "_Open":
         """A transfer and how it is retried, open inside `with`."""
@@ -113,8 +115,8 @@ class _Open:
         self._watermarks = Watermarks(mover.history.state_dir, stack.host)
         self._retries = retries(20.0, mover.said.append, mover.sleep)
 
-        def landed(tally: Tally) -> None:
-            mover.tally.add(tally)
+        def landed(counts: TransferCounts) -> None:
+            mover.counts.add(counts)
             self._retries.progressed()
 
         self._transfer = Transfer(
@@ -149,11 +151,11 @@ def mover(local_stack: LocalStack, product: Product, tmp_path: Path) -> Iterator
 
 def test_everything_is_moved_once(mover: Mover) -> None:
     """Each event of each row; a second run finds nothing to do and asks Tinybird nothing."""
-    tally = mover.move()
+    counts = mover.move()
 
     mover.assert_each_once()
-    assert sum(tally.sent.values()) == len(mover.history.expected())
-    assert (tally.present, tally.quarantined, dict(tally.skipped)) == (0, 0, {})
+    assert sum(counts.sent.values()) == len(mover.history.expected())
+    assert (counts.present, counts.quarantined, dict(counts.skipped)) == (0, 0, {})
     mover.asked.clear()
     again = mover.move()
     assert (again.rows, mover.asked, mover.said) == (0, [], [])
@@ -212,10 +214,10 @@ def test_a_state_that_is_lost_costs_questions_and_no_duplicates(mover: Mover) ->
     lost.unlink()
     mover.history.product.add_conversation(FIRST)
 
-    tally = mover.move()
+    counts = mover.move()
 
-    assert dict(tally.sent) == {"conversation_started": 1}
-    assert tally.present == len(mover.history.expected()) - 1
+    assert dict(counts.sent) == {"conversation_started": 1}
+    assert counts.present == len(mover.history.expected()) - 1
     assert any("looked up" in text for text in mover.said)
     mover.assert_each_once()
 
@@ -265,7 +267,7 @@ def test_a_restart_looks_up_the_batch_in_doubt(mover: Mover) -> None:
     """A batch that a crash left on its way and that arrives after the restart is not sent again."""
     stack, website = mover.history.stack, mover.website
     with Postgres(stack.database_url) as postgres:
-        told = list(islice(rows.told(postgres, website, "conversation", rows.START), 20))
+        told = list(islice(rows.read_events(postgres, website, "conversation", rows.START), 20))
     late = [event.row() for row in told for event in row.events]
     with Watermarks(mover.history.state_dir, stack.host) as marks:
         marks.put(
@@ -399,13 +401,13 @@ def test_what_cannot_be_an_event_is_counted_by_reason(mover: Mover) -> None:
     mover.history.product.add_conversation(FIRST, first_response_at=FIRST - MINUTE)
     mover.history.product.add_feedback(FIRST, 5)
 
-    tally = mover.move()
+    counts = mover.move()
 
-    assert dict(tally.skipped) == {
+    assert dict(counts.skipped) == {
         "first_response: it lies before the conversation's start": 1,
         "feedback_submitted: it belongs to no conversation": 1,
     }
-    assert tally.sent["conversation_started"] == CONVERSATIONS + 1
+    assert counts.sent["conversation_started"] == CONVERSATIONS + 1
 
 
 def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> None:
@@ -415,8 +417,8 @@ def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> No
     with mover.transfer() as (transfer, attempts):
         landed = transfer._on_batch
 
-        def drop(tally: Tally) -> None:
-            landed(tally)
+        def drop(counts: TransferCounts) -> None:
+            landed(counts)
             if not dropped:
                 dropped.extend(
                     owner.execute(
@@ -446,11 +448,11 @@ def test_what_tinybird_keeps_aside_is_counted(mover: Mover, monkeypatch: pytest.
         return Ingested(answer.successful_rows - 1, 1)
 
     monkeypatch.setattr(Tinybird, "post_batch", posted)
-    tally = mover.move()
-    assert tally.quarantined == mover.proxy.met("ok")
-    _, sent, aside, *_ = lines(tally, "sent")
-    assert sent == f"{len(mover.history.expected()) - tally.quarantined:,} events sent"
-    assert aside.startswith(f"{tally.quarantined:,} events put into quarantine by Tinybird and not stored")
+    counts = mover.move()
+    assert counts.quarantined == mover.proxy.met("ok")
+    _, sent, aside, *_ = lines(counts, "sent")
+    assert sent == f"{len(mover.history.expected()) - counts.quarantined:,} events sent"
+    assert aside.startswith(f"{counts.quarantined:,} events put into quarantine by Tinybird and not stored")
     assert mover.move().rows == 0
 
 

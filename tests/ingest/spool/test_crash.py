@@ -14,8 +14,7 @@ import pytest
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool import directory as spool
-from analytics.ingest.spool import queue as lane
-from analytics.ingest.spool import sender
+from analytics.ingest.spool import queue, sender
 from analytics.ingest.spool.segment import HEADER_BYTES
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import RETRY_AFTER_SECONDS, Behaviour, Proxy, misbehaving
@@ -41,7 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "MISCONFIGURED_SECONDS", 0.3)
     monkeypatch.setattr(sender, "ANSWER_SECONDS", 1.5)
     monkeypatch.setattr(sender, "LINGER_SECONDS", 0.02)
-    monkeypatch.setattr(lane, "BATCH_EVENTS", 50)
+    monkeypatch.setattr(queue, "BATCH_EVENTS", 50)
 
 
 def drained(emitter: Emitter, directory: Path) -> bool:
@@ -139,7 +138,7 @@ def test_no_answer_loses_an_event(
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     local_stack: LocalStack, stored: Stored, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """429 with `Retry-After`: no request comes earlier; the other lane goes on meanwhile."""
+    """429 with `Retry-After`: no request comes earlier; the other queue goes on meanwhile."""
     proxy.plan.put("busy")
     with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
         emit(emitter, stored.website_id, range(10))

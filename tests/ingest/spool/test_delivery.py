@@ -16,10 +16,9 @@ import pytest
 
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.spool import dead_letters as refused
-from analytics.ingest.spool import delivery, heartbeats, sender
+from analytics.ingest.spool import delivery, heartbeats, queue, sender
 from analytics.ingest.spool import directory as spool
-from analytics.ingest.spool import queue as lane
-from analytics.ingest.spool.heartbeats import QUIET, Heartbeats
+from analytics.ingest.spool.heartbeats import MIN_INTERVAL, Heartbeats
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
@@ -54,8 +53,8 @@ def five_sent(tinybird: Tinybird, directory: Path) -> sender.Sender:
     for number in range(5):
         writer.page_view(website_id="w", visitor_id=f"v{number}")
     writer.close()
-    way = lane.Lane(directory, "visitor_events")
-    each = sender.Sender(way, directory, spool.Bound(directory, 10**9), lambda: tinybird)
+    way = queue.Queue(directory, "visitor_events")
+    each = sender.Sender(way, directory, spool.SizeLimit(directory, 10**9), lambda: tinybird)
     each.wake()
     deadline = time.monotonic() + FLUSH_SECONDS
     while spool.status(directory).spooled and time.monotonic() < deadline:
@@ -341,8 +340,8 @@ def test_a_wait_that_tinybird_asks_for_is_said_as_a_duration(
     writer.close()
     caplog.clear()
     with Tinybird(NOWHERE, "", "token", transport=httpx2.MockTransport(answer)) as tinybird:
-        way = lane.Lane(tmp_path, "visitor_events")
-        each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), lambda: tinybird)
+        way = queue.Queue(tmp_path, "visitor_events")
+        each = sender.Sender(way, tmp_path, spool.SizeLimit(tmp_path, 10**9), lambda: tinybird)
         each.wake()
         deadline = time.monotonic() + FLUSH_SECONDS
         while not each.failure and time.monotonic() < deadline:
@@ -386,15 +385,15 @@ def test_a_fault_of_the_sender_ends_no_thread(
             raise faults.pop()
         return tinybird
 
-    way = lane.Lane(tmp_path, "visitor_events")
-    each = sender.Sender(way, tmp_path, spool.Bound(tmp_path, 10**9), connect)
+    way = queue.Queue(tmp_path, "visitor_events")
+    each = sender.Sender(way, tmp_path, spool.SizeLimit(tmp_path, 10**9), connect)
     each.wake()
     deadline = time.monotonic() + FLUSH_SECONDS
     while spool.status(tmp_path).spooled and time.monotonic() < deadline:
         each.wake()
         time.sleep(0.02)
     each.stop(FLUSH_SECONDS)
-    way.leave()
+    way.release()
     tinybird.close()
     assert (each.sent, len(threads)) == (1, 1)
     assert "KeyError in connect, test_delivery.py" in caplog.text
@@ -409,7 +408,7 @@ def test_a_file_that_cannot_be_opened_stops_no_other(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is said once and counted; events from before and after it are delivered."""
-    monkeypatch.setattr(lane, "SCAN_SECONDS", 0.02)
+    monkeypatch.setattr(queue, "SCAN_SECONDS", 0.02)
     with Emitter(NOWHERE, "token", tmp_path) as writer:
         writer.page_view(website_id=stored.website_id, visitor_id="left")
     (tmp_path / "visitor_events" / "0.ndjson").mkdir()
@@ -474,9 +473,9 @@ emitter.close(0)
     at = datetime(2026, 11, 10, tzinfo=UTC)
     with Emitter(NOWHERE, "token", tmp_path) as emitter:
         assert run(program, NOWHERE, str(tmp_path), at.isoformat()).stdout == "0\n"
-        assert emitter.visitor_seen(website_id="w", visitor_id="v", at=at + QUIET / 2)
-        assert run(program, NOWHERE, str(tmp_path), (at + QUIET / 3).isoformat()).stdout == "1\n"
-        assert emitter.visitor_seen(website_id="w", visitor_id="v", at=at + QUIET)
+        assert emitter.visitor_seen(website_id="w", visitor_id="v", at=at + MIN_INTERVAL / 2)
+        assert run(program, NOWHERE, str(tmp_path), (at + MIN_INTERVAL / 3).isoformat()).stdout == "1\n"
+        assert emitter.visitor_seen(website_id="w", visitor_id="v", at=at + MIN_INTERVAL)
         assert (emitter.counters().repeated, emitter.counters().spooled) == (1, 2)
 
 
@@ -489,9 +488,9 @@ def test_heartbeats_take_no_more_than_their_table(tmp_path: Path) -> None:
     assert (tmp_path / heartbeats.FILE).stat().st_size <= 2 * 1024 * 1024
     again = Heartbeats(tmp_path)
     assert sum(again.is_repeated("w", str(number), at) for number in numbers) > 0.8 * len(numbers)
-    assert again.is_repeated("w", "19999", at + QUIET / 2)
-    assert again.is_repeated("w", "19999", at - QUIET / 2)
-    assert not again.is_repeated("w", "19999", at + QUIET)
+    assert again.is_repeated("w", "19999", at + MIN_INTERVAL / 2)
+    assert again.is_repeated("w", "19999", at - MIN_INTERVAL / 2)
+    assert not again.is_repeated("w", "19999", at + MIN_INTERVAL)
     assert not again.is_repeated("v", "19999", at)
 
 
@@ -518,7 +517,7 @@ def test_no_batch_is_larger_than_tinybird_takes() -> None:
     """The largest batch and the longest line are under the ten megabytes of a request."""
     from analytics.transports.tinybird_messages import MAX_REQUEST_BYTES
 
-    assert lane.BATCH_BYTES + lane.LONGEST_LINE_BYTES < MAX_REQUEST_BYTES
+    assert queue.BATCH_BYTES + queue.LONGEST_LINE_BYTES < MAX_REQUEST_BYTES
 
 
 def test_a_request_that_outlasts_the_end_closes_the_connections(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.ingest.spool import queue as lane
-from analytics.ingest.spool.queue import Lane
+from analytics.ingest.spool import queue
+from analytics.ingest.spool.queue import Queue
 from analytics.ingest.spool.segment import HEADER_BYTES, Segment, sound_lines, waiting_in
 
 NAME = "visitor_events"
@@ -32,13 +32,13 @@ def written(directory: Path, bodies: list[bytes], acknowledged: int = 0) -> Path
 def recovered(directory: Path) -> tuple[list[bytes], int]:
     """What the next process finds: lines, and how many are damaged. Nothing is left of the files then."""
     found, damaged = [], 0
-    way = Lane(directory, NAME, is_durable=False)
+    way = Queue(directory, NAME, is_durable=False)
     way.adopt()
     while (batch := way.take()) is not None:
         found += batch.body.splitlines(keepends=True)
         damaged += len(batch.damaged)
         way.confirm(batch)
-    way.leave()
+    way.release()
     assert not list((directory / NAME).iterdir())
     return found, damaged
 
@@ -166,7 +166,7 @@ def test_a_file_without_a_lock_is_not_a_segment_yet(tmp_path: Path) -> None:
         path.write_bytes(b"")
     an_hour_ago = time.time() - 3600
     os.utime(old, (an_hour_ago, an_hour_ago))
-    Lane(tmp_path, NAME, is_durable=False).adopt()
+    Queue(tmp_path, NAME, is_durable=False).adopt()
     assert [path.name for path in folder.iterdir()] == ["1.new"]
 
 
@@ -174,13 +174,13 @@ def test_a_batch_holds_many_small_files_and_no_more_events_than_it_may(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Five files of four events in batches of six: none is lost, none comes twice."""
-    monkeypatch.setattr(lane, "BATCH_EVENTS", 6)
+    monkeypatch.setattr(queue, "BATCH_EVENTS", 6)
     everything = []
     for number in range(5):
         bodies = [b'{"n":"%d-%s"}\n' % (number, b"x" * length) for length in (500, 1, 1, 1)]
         everything += bodies
         written(tmp_path, bodies)
-    way = Lane(tmp_path, NAME, is_durable=False)
+    way = Queue(tmp_path, NAME, is_durable=False)
     way.adopt()
     found: list[bytes] = []
     while (batch := way.take()) is not None:
@@ -193,11 +193,11 @@ def test_a_batch_holds_many_small_files_and_no_more_events_than_it_may(
 
 def test_more_files_than_are_held_open_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand short lives do not take a thousand file descriptors; the rest follows at once."""
-    monkeypatch.setattr(lane, "MAX_ADOPTED", 3)
+    monkeypatch.setattr(queue, "MAX_ADOPTED", 3)
     bodies = [b'{"n":%d}\n' % number for number in range(10)]
     for body in bodies:
         written(tmp_path, [body])
-    way, found = Lane(tmp_path, NAME, is_durable=False), b""
+    way, found = Queue(tmp_path, NAME, is_durable=False), b""
     for _ in range(4):
         way.adopt()
         while (batch := way.take()) is not None:

@@ -18,7 +18,7 @@ from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool import directory as spools
-from analytics.ingest.spool.segment import Damage
+from analytics.ingest.spool.segment import DamagedLine
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.stored import Stored
 
@@ -46,7 +46,7 @@ def leave(directory: Path, website: str) -> None:
         lines = next((directory / "visitor_events").iterdir()).read_bytes().splitlines(keepends=True)[1:3]
     kept = b"".join(lines).replace(b"waits", b"refused")
     refused.keep(directory, "visitor_events", "refused", kept, 2, "too early", 400)
-    refused.keep_damaged(directory, "visitor_events", [Damage(b'{"half', "the line is no JSON object")])
+    refused.keep_damaged(directory, "visitor_events", [DamagedLine(b'{"half', "the line is no JSON object")])
 
 
 def test_status_says_what_waits_and_why_the_rest_does_not(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from analytics.commands.doctor import as_json
-from analytics.ingest.deletes.receipts import Emptied, Ledger, Purge
+from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge
 from analytics.ingest.emitter import Emitter
 from analytics.operations.doctor import examine
 from analytics.settings import Settings
@@ -154,7 +154,7 @@ def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) ->
         by="ann",
         host="http://h",
         started_at=datetime.now(UTC),
-        datasources=(Emptied(datasource="visitor_events", rows_found=1),),
+        datasources=(DatasourcePurge(datasource="visitor_events", rows_found=1),),
     )
     Ledger(tmp_path).keep(begun)
     level, told = found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"]

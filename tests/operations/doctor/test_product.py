@@ -103,7 +103,7 @@ def test_the_expected_columns_are_all_that_is_read(local_stack: LocalStack, prod
         history.websites(postgres)
         history.rows_ahead(postgres, website, dict.fromkeys(history.HISTORIES, history.START))
         for name in history.HISTORIES:
-            list(history.told(postgres, website, name, history.START))
+            list(history.read_events(postgres, website, name, history.START))
         queries.numbers(postgres, website, *span)
         queries.visitors_seen(postgres, website, *span)
         for kind in EVENT_TYPES:

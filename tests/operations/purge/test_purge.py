@@ -16,7 +16,14 @@ from analytics.errors import ConfigError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.deletion import Condition, is_busy
 from analytics.ingest.deletes.receipts import Ledger, PurgeRefused
-from analytics.operations.purge.purge import MAX_ROUNDS, Holdings, Order, Progress, Purger, holdings
+from analytics.operations.purge.purge import (
+    MAX_ROUNDS,
+    Holdings,
+    PurgeProgress,
+    Purger,
+    PurgeRequest,
+    holdings,
+)
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT
 from tests.local.tinybird_server import TOKENS, Server, running
@@ -71,9 +78,9 @@ def held(server: Server, website_id: str) -> dict[str, int]:
     return counted
 
 
-def order(website_id: str) -> Order:
+def order(website_id: str) -> PurgeRequest:
     """An order of Ann's."""
-    return Order(website_id, "Shop (shop.example)", "purge", "ann")
+    return PurgeRequest(website_id, "Shop (shop.example)", "purge", "ann")
 
 
 def purger(server: Server, state: Path, tinybird: Tinybird) -> Purger:
@@ -153,7 +160,7 @@ def test_rows_that_arrive_meanwhile_are_deleted_too(server: Server, tmp_path: Pa
     send(server, website_id)
     late = iter([website_id] * 2)
 
-    def arrive(progress: Progress) -> None:
+    def arrive(progress: PurgeProgress) -> None:
         if progress.what == "deletes" and progress.seconds >= 0 and next(late, None):
             send(server, website_id, 1)
 
@@ -187,12 +194,12 @@ def test_a_website_that_never_stops_is_given_up_with_a_word_on_what_to_do(
 RUN = """
 import sys
 from pathlib import Path
-from analytics.operations.purge.purge import Order, Purger
+from analytics.operations.purge.purge import PurgeRequest, Purger
 from analytics.ingest.deletes.receipts import Ledger
 from analytics.transports.tinybird import Tinybird
 host, admin, website_id, state = sys.argv[1:]
 with Tinybird(host, "none", None, admin) as tinybird:
-    Purger(tinybird, host, Ledger(Path(state)), settle_seconds=0.05).run(Order(website_id, "Shop", "purge", "ann"))
+    Purger(tinybird, host, Ledger(Path(state)), settle_seconds=0.05).run(PurgeRequest(website_id, "Shop", "purge", "ann"))
 """
 
 
@@ -236,7 +243,7 @@ def test_a_job_that_a_restart_forgot_is_done_again(tmp_path: Path) -> None:
         with client(first) as tinybird:
             work = Purger(tinybird, "one-workspace", Ledger(state), settle_seconds=0.05)
 
-            def interrupted(progress: Progress) -> None:
+            def interrupted(progress: PurgeProgress) -> None:
                 if progress.what == "deletes":
                     raise KeyboardInterrupt
 
@@ -264,7 +271,7 @@ def test_a_server_that_goes_away_leaves_the_journal(tmp_path: Path) -> None:
         with client(server) as tinybird:
             work = purger(server, state, tinybird)
 
-            def stopped(progress: Progress) -> None:
+            def stopped(progress: PurgeProgress) -> None:
                 if progress.what == "deletes":
                     server.process.terminate()
                     server.process.wait()
