@@ -72,7 +72,7 @@ _SHARED: Final = (
 
 
 class Pace(TypedDict):
-    """How a transfer goes about it, as `Transfer` takes it."""
+    """Options of a transfer, as `Transfer` takes them."""
 
     overlap_seconds: float
     settle_seconds: float
@@ -80,7 +80,7 @@ class Pace(TypedDict):
 
 
 def _transfer_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that every command has that moves history: websites as they are, the rest as `pace`."""
+    """Adds the options that backfill and sync share: websites as they are, the rest as `pace`."""
 
     @wraps(command)
     def wrapped(overlap_seconds: float, settle_seconds: float, batch_events: int, **options: object) -> None:
@@ -243,7 +243,7 @@ def sync(
 
 @contextmanager
 def _sources(settings: Settings) -> Iterator[tuple[Tinybird, Postgres, Watermarks]]:
-    """Where history goes, where it comes from, and how far it is.
+    """Opens Tinybird, Postgres and the watermarks.
 
     Raises:
         ConfigError: There is no append token, or another process moves history.
@@ -263,7 +263,7 @@ def _sources(settings: Settings) -> Iterator[tuple[Tinybird, Postgres, Watermark
 def _windows(
     settings: Settings, websites: Sequence[Website], asked: Window, *, is_restarting: bool
 ) -> list[tuple[Website, Window]]:
-    """Each website with the events that are wanted of it; says where older dates still hold, and what was purged."""
+    """Finds the window of each website; prints where older dates still hold, and what was purged."""
     windows = []
     purges = Ledger(settings.state_dir).ends(settings.tinybird_host)
     for website in websites:

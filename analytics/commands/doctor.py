@@ -1,4 +1,4 @@
-"""`inbox-analytics doctor`: is everything well? One line a finding, an exit code for scripts."""
+"""`inbox-analytics doctor`: checks the deployment; one line per finding, an exit code for scripts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def doctor(is_json: bool) -> None:
 
 
 def as_json(report: Report) -> str:
-    """The report as JSON: `verdict`, `checked_at` and `findings`."""
+    """Writes the report as JSON: `verdict`, `checked_at` and `findings`."""
     return json.dumps(
         {
             "verdict": report.verdict,

@@ -1,4 +1,4 @@
-"""The kinds of value that options of several commands take, where click's own would let through what no command means."""
+"""Types of option values that are stricter than click's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class FiniteRange(click.FloatRange):
     """A number within bounds; `nan`, which every comparison lets through, and `inf` are usage errors."""
 
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number that the value says."""
+        """Reads the number."""
         number: float = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number.", param, ctx)
@@ -20,12 +20,12 @@ class FiniteRange(click.FloatRange):
 
 
 class PastInstant(click.DateTime):
-    """A day or an instant in UTC that is not ahead of now: events from the future on are none, today and for good."""
+    """A day or an instant in UTC that is not in the future."""
 
     def convert(
         self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The instant that a text says, aware."""
+        """Reads the instant, aware."""
         at: datetime = super().convert(value, param, ctx).replace(tzinfo=UTC)
         if at > datetime.now(UTC):
             self.fail(f"{value} lies in the future (UTC): no event would be moved.", param, ctx)

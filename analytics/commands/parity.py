@@ -120,7 +120,7 @@ def _lines(report: Report) -> list[str]:
 
 
 def _cause_lines(period: PeriodReport) -> list[str]:
-    """The causes, each once, with the numbers that they move; and the numbers that nothing explains."""
+    """Writes each cause once, with the KPIs that it changes, then the KPIs without a known cause."""
     moved: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
     unexplained: list[str] = []
     for each in period.compared:

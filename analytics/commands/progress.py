@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, a plain line now and then everywhere else."""
+"""Progress of a long command: a bar on a terminal, else a line every 10 seconds."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Progress:
         self._open.close()
 
     def advance(self, steps: int) -> None:
-        """So many more steps are done."""
+        """Counts steps as done and shows the progress."""
         self._done += steps
         self._total = max(self._total, self._done)
         now = time.monotonic()
@@ -64,7 +64,7 @@ class Progress:
             )
 
     def say(self, text: str) -> None:
-        """A line of its own, on stderr."""
+        """Prints a line on stderr."""
         if self._bar is not None:
             click.echo(file=sys.stderr)
         click.echo(text, err=True)

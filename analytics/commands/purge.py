@@ -1,4 +1,4 @@
-"""`inbox-analytics purge` and `retention`: the rows of those who left, counted, deleted, on record."""
+"""`inbox-analytics purge` and `retention`: count and delete the rows of websites that left, and keep receipts."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _purge_departed(
     tinybird: Tinybird,
     postgres: Postgres,
 ) -> None:
-    """Purges one that is due, unless it has come back while others were purged."""
+    """Purges a website that is due, unless it came back while others were purged."""
     known = _known(postgres, departure.website_id)
     now = datetime.now(UTC)
     again = None if known is None else retention.departure_of(known, departure.rows, now, grace_days)
@@ -233,7 +233,7 @@ def _continue(
 
 
 def _each(purges: Mapping[str, Callable[[], None]]) -> None:
-    """Runs every purge by its website's id: one that cannot be done does not keep the others.
+    """Runs every purge, by its website's id; one that fails does not stop the others.
 
     Raises:
         PurgeRefused: At least one could not be done; each has said why.
@@ -253,7 +253,7 @@ def _each(purges: Mapping[str, Callable[[], None]]) -> None:
 
 
 def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, KnownWebsite | None, str]:
-    """The id, what Postgres knows, and that in words.
+    """Finds a website: its id, its row in Postgres, and a description.
 
     Raises:
         PurgeRefused: Two websites are meant, or the text can be neither a slug nor an id.
@@ -284,7 +284,7 @@ def _resolved(postgres: Postgres, website: str, *, is_id: bool) -> tuple[str, Kn
 
 
 def _known(postgres: Postgres, website_id: str) -> KnownWebsite | None:
-    """What Postgres knows of an id; None when it does not know it."""
+    """Reads a website by its id; None when Postgres has none."""
     named = database.websites(postgres, website_id)
     return next((each for each in named if each.id == website_id), None)
 

@@ -23,7 +23,7 @@ PLAIN_LINE_SECONDS: Final = 30.0
 
 
 def about(website: KnownWebsite) -> str:
-    """A website as a person reads it; untrusted text made harmless."""
+    """Describes a website in printable text."""
     state = "" if website.deleted_at is None else f", deleted {website.deleted_at:%Y-%m-%d}"
     return printable(
         f"{website.name} ({website.domain}), slug {website.slug}, of {website.organization_name}{state}"
@@ -31,7 +31,7 @@ def about(website: KnownWebsite) -> str:
 
 
 def show_holdings(held: Holdings, settings: Settings) -> None:
-    """How many rows there are."""
+    """Prints how many rows Tinybird holds."""
     click.echo(f"Tinybird     {settings.tinybird_host}")
     for datasource, rows in held.rows.items():
         click.echo(f"  {datasource:<22} {rows:>14,} rows")
@@ -44,7 +44,7 @@ def show_holdings(held: Holdings, settings: Settings) -> None:
 
 
 def show_departures(left: Sequence[Departure], grace_days: int) -> None:
-    """Who has left, a line each."""
+    """Prints the websites that have left, one line each."""
     if not left:
         click.echo("No website that has left holds rows.")
         return
@@ -62,7 +62,7 @@ def show_departures(left: Sequence[Departure], grace_days: int) -> None:
 
 
 def show_receipts(receipts: Sequence[Purge]) -> None:
-    """The purges that were finished, a line each."""
+    """Prints the finished purges, one line each."""
     if not receipts:
         click.echo("No purge has finished yet.")
         return
@@ -77,7 +77,7 @@ def show_receipts(receipts: Sequence[Purge]) -> None:
 
 
 def show_unfinished(unfinished: Sequence[Purge]) -> None:
-    """The purges that were not, a line each."""
+    """Prints the unfinished purges, one line each."""
     for each in unfinished:
         click.echo(
             f"Unfinished: the purge of {each.website_id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC by {printable(each.people)}. "
@@ -86,7 +86,7 @@ def show_unfinished(unfinished: Sequence[Purge]) -> None:
 
 
 def show_spool(settings: Settings) -> None:
-    """What waits on this machine would be sent after the purge, and nobody would delete it."""
+    """Warns of events in this machine's spool: sent after the purge, they stay in Tinybird."""
     if settings.spool_dir is None:
         return
     held = spool.status(settings.spool_dir)
@@ -99,7 +99,7 @@ def show_spool(settings: Settings) -> None:
 
 @contextmanager
 def progress() -> Iterator[_ProgressLine]:
-    """Tells how far a purge is, as long as it is open."""
+    """Shows the progress of a purge, inside `with`."""
     teller = _ProgressLine()
     try:
         yield teller
@@ -108,7 +108,7 @@ def progress() -> Iterator[_ProgressLine]:
 
 
 class _ProgressLine:
-    """Tells progress: one line that changes on a terminal, a line now and then elsewhere."""
+    """Progress of a purge: one line that changes on a terminal, else a line every 30 seconds."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
@@ -131,11 +131,11 @@ class _ProgressLine:
             click.echo(text)
 
     def end(self) -> None:
-        """Leaves the line that changes."""
+        """Ends the line that changes."""
         if self._is_open:
             click.echo()
 
 
 def counted(rows: int | None) -> str:
-    """A number of rows in a sentence."""
+    """Writes a number of rows for a sentence."""
     return "an unknown number of" if rows is None else f"{rows:,}"

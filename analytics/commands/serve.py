@@ -68,7 +68,7 @@ def serve(**options: str | None) -> None:
 
 
 def _check(settings: Settings) -> None:
-    """Refuses what sign-in alone would not notice.
+    """Checks that the dashboard can be served safely.
 
     Raises:
         ConfigError: The dashboard cannot be served safely like this.

@@ -173,7 +173,7 @@ def _unread(files: int) -> str:
 
 
 def _is_hopeless(directory: Path, delivery: Delivery) -> bool:
-    """Whether Tinybird takes nothing of what waits until somebody puts a token or an address right."""
+    """Whether nothing that waits can be sent before a token or an address is corrected."""
     hopeless = {
         name for name, failure in delivery.failures.items() if failure_kind(failure) == "misconfigured"
     }
@@ -193,9 +193,7 @@ def _waits(segment: Path) -> bool:
 
 def _existing(directory: Path | None) -> Path:
     if directory is None:
-        raise ConfigError(
-            "It is not said which spool.", "Set INBOX_ANALYTICS_SPOOL_DIR, or give the directory with --dir."
-        )
+        raise ConfigError("No spool directory given.", "Set INBOX_ANALYTICS_SPOOL_DIR or --dir.")
     if not directory.is_dir():
         raise ConfigError(f"There is no spool at {directory}.", "The first emitter makes it; check the path.")
     return directory

@@ -1,4 +1,4 @@
-"""What a service calls when something happens: validates, writes to the spool, returns. Sending happens behind it.
+"""Emits events from a service: a call validates, writes to the spool and returns; a thread sends.
 
 ```python
 emitter = Emitter.from_environment()
@@ -47,7 +47,7 @@ CLOCK_DIFFERENCE: Final = timedelta(minutes=1)
 
 
 class Visit(TypedDict):
-    """A visitor, and what is known about them; `VisitorEvent` says what becomes of each value, None means not known."""
+    """A visitor and what is known about them, None for not known; `VisitorEvent` says what is done with each value."""
 
     website_id: str
     visitor_id: str
@@ -71,7 +71,7 @@ class Conversation(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What an emitter has done since its process started or forked, and what its spool holds.
+    """Counts since the process started or forked, and the contents of the spool.
 
     Attributes:
         accepted: Events that were put on the disk.
@@ -82,7 +82,7 @@ class Counters:
         refused: Events that this process has kept aside.
         spooled: Events that wait in the directory, of all processes.
         oldest: The timestamp of the longest waiting one; None when none waits.
-        lost: Accepted events whose file somebody has cut or deleted before they were sent.
+        lost: Accepted events whose file was cut or deleted from outside before they were sent.
         unreadable: Files in the directory that this process may not read, so that it cannot send what is in them.
         left_out: Events of test visitors, which are never sent.
         changed: Descriptive values that were cut or emptied, by field and what was done, such as "page_url: too long, cut".
@@ -103,7 +103,7 @@ class Counters:
 
 
 class Emitter:
-    """Takes events from any thread and delivers them. One per process and spool directory, and in each child that is forked.
+    """Delivers events from any thread. One per process and spool directory; a forked child may use its parent's.
 
     Starts no thread before a process's first event (or `flush`), so it may be made before a server forks its workers.
 
@@ -159,7 +159,7 @@ class Emitter:
     def from_environment(
         cls, environ: Mapping[str, str] | None = None, *, is_durable: bool = False
     ) -> Emitter:
-        """The emitter that TINYBIRD_HOST, TINYBIRD_APPEND_TOKEN and INBOX_ANALYTICS_SPOOL_DIR describe.
+        """Makes an emitter from TINYBIRD_HOST, TINYBIRD_APPEND_TOKEN and INBOX_ANALYTICS_SPOOL_DIR.
 
         Args:
             environ: Variables to read; None means the process's own.
@@ -284,7 +284,7 @@ class Emitter:
         return self._emit(is_test, _event("feedback_submitted", at, which))
 
     def counters(self) -> Counters:
-        """What has been done, and what waits; reads the directory for the latter.
+        """Counts what was done and what waits; reads the directory for the latter.
 
         Raises:
             ConfigError: The directory cannot be read.
@@ -311,14 +311,14 @@ class Emitter:
         return self._delivery.failure
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Whether everything accepted by this process before the call is confirmed, or kept aside, in time.
+        """Sends at once; True when all that this process accepted before is confirmed or kept aside in time.
 
         Also starts to send what others have left in the directory, which is not waited for.
         """
         return self._delivery.flush(timeout_seconds)
 
     def resend_refused(self) -> Resent:
-        """Puts what was kept aside back into the spool, to be sent again; `Resent` says what goes twice.
+        """Puts dead letters back into the spool, to be sent again; `Resent` says what goes twice.
 
         Raises:
             ConfigError: The disk does not take it.
@@ -326,7 +326,7 @@ class Emitter:
         return resend(self._delivery.directory)
 
     def close(self, timeout_seconds: float = EXIT_SECONDS) -> bool:
-        """Ends sending; whether everything accepted is delivered. The rest waits on the disk for the next emitter.
+        """Stops sending; True when everything accepted is delivered. The rest waits on the disk for the next emitter.
 
         Called when the process ends, too. Calls after it still write to the disk.
         """

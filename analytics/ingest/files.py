@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and locks on files. Knows no content."""
+"""Atomic writes and locks of files. Knows no content."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def lock(fd: int) -> bool:
-    """Takes the lock on an open file if it is free; whether it is held now. It ends with the last descriptor of that opening.
+    """Locks an open file if it is free; whether it holds the lock now, until the last descriptor of that opening closes.
 
     Raises:
         OSError: The file system has no locks.

@@ -1,1 +1,1 @@
-"""What staff do from the command line: look whether all is well, compare both sources, remove a website's rows."""
+"""What staff do from the command line: check the deployment, compare both sources, remove a website's rows."""

@@ -1,1 +1,1 @@
-"""Rows deleted from Tinybird: one job at a time, counted, with receipts."""
+"""Deleting rows from Tinybird: one job at a time, counted, with receipts."""

@@ -37,7 +37,7 @@ COLUMNS: Final[tuple[Column, ...]] = ("website_id", "visitor_id", "conversation_
 
 
 class RowsOf(NamedTuple):
-    """The rows of one website, or of one visitor or conversation of it.
+    """Selects the rows of one website, or of one visitor or conversation of it.
 
     Attributes:
         website_id: Whose; rows of another website are never meant.
@@ -52,7 +52,7 @@ class RowsOf(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeleteJob:
-    """How far a job that deletes rows is.
+    """State of a delete job.
 
     Attributes:
         status: working (or waiting to) | done | failed.
@@ -75,7 +75,7 @@ def is_id(text: str) -> bool:
 
 
 def condition_of(website_id: str) -> Condition:
-    """The condition that holds for a website's rows.
+    """Makes the condition that holds for a website's rows.
 
     >>> condition_of("01JC3V-a_b")
     "website_id = '01JC3V-a_b'"
@@ -89,7 +89,7 @@ def condition_of(website_id: str) -> Condition:
 
 
 def condition_of_all(rows: Iterable[RowsOf]) -> Condition:
-    """The condition that holds for all of these rows and for no others.
+    """Makes the condition that holds for all of these rows and for no others.
 
     >>> condition_of_all([RowsOf("w1", "visitor_id", "v2"), RowsOf("w1", "visitor_id", "v1"), RowsOf("w2", "website_id", "w2")])
     "(website_id = 'w1' AND visitor_id IN ('v1', 'v2')) OR (website_id = 'w2')"
@@ -111,7 +111,7 @@ def condition_of_all(rows: Iterable[RowsOf]) -> Condition:
 
 
 def held_of(tinybird: Tinybird, datasource: str, rows: Iterable[RowsOf]) -> set[RowsOf]:
-    """Those of which a data source holds a row.
+    """Finds those of which a data source holds a row.
 
     Raises:
         ValueError: As for `condition_of_all`; nothing was sent.
@@ -148,7 +148,7 @@ def count_rows(tinybird: Tinybird, datasource: str, condition: Condition) -> int
 
 
 def rows_by_website(tinybird: Tinybird, datasource: str) -> dict[str, int]:
-    """How many rows each website has in a data source; websites without rows are absent. One scan.
+    """Counts the rows of each website in a data source, in one scan; websites without rows are absent.
 
     Raises:
         ConfigError: There is no admin token.
@@ -180,7 +180,7 @@ def start(tinybird: Tinybird, datasource: str, condition: Condition) -> str:
 
 
 def job(tinybird: Tinybird, datasource: str, job_id: str) -> DeleteJob:
-    """How far a delete job is. Retried as a read.
+    """Reads the state of a delete job. Retried as a read.
 
     Raises:
         ValueError: The id is not a job's.

@@ -1,4 +1,4 @@
-"""Which rows Postgres says count nowhere: those of deleted and test visitors, deleted conversations, deleted websites.
+"""Rows that must not count: of deleted and test visitors, deleted conversations and deleted websites in Postgres.
 
 Owns that SQL; only reads. An id that Tinybird can hold no row of is left out.
 """
@@ -37,7 +37,7 @@ ORDER BY conversation.website_id, conversation.id
 
 
 def deleted_websites(postgres: Postgres, grace_days: int) -> Iterator[RowsOf]:
-    """The websites that were deleted more than so many days ago, by id.
+    """Reads the websites that were deleted more than so many days ago, by id.
 
     Raises:
         SourceError: As `Postgres.stream`.
@@ -48,7 +48,7 @@ def deleted_websites(postgres: Postgres, grace_days: int) -> Iterator[RowsOf]:
 
 
 def visitors(postgres: Postgres, website_ids: Sequence[str]) -> Iterator[RowsOf]:
-    """The deleted and test visitors of these websites, by website and id. Raises as `deleted_websites`.
+    """Reads the deleted and test visitors of these websites, by website and id. Raises as `deleted_websites`.
 
     Source: Postgres `visitor`, `website`.
     """
@@ -56,7 +56,7 @@ def visitors(postgres: Postgres, website_ids: Sequence[str]) -> Iterator[RowsOf]
 
 
 def conversations(postgres: Postgres, website_ids: Sequence[str]) -> Iterator[RowsOf]:
-    """The conversations of these websites that were deleted or are with such a visitor. Raises as `deleted_websites`.
+    """Reads the conversations that were deleted or are with such a visitor. Raises as `deleted_websites`.
 
     Source: Postgres `conversation`, `visitor`, `website`.
     """

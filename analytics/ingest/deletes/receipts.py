@@ -1,4 +1,4 @@
-"""What a purge leaves on disk: a journal while it is not finished, a receipt once it is.
+"""Journals of unfinished purges and receipts of finished ones, on disk.
 
 Owns the files under the state directory (`purges/`, `receipts/`). One JSON file a purge, written whole or not at all,
 so that a kill at any moment leaves the last state that was true. Knows neither Tinybird nor Postgres; holds no token.
@@ -30,7 +30,7 @@ class PurgeRefused(AnalyticsError):
 
 
 class DatasourcePurge(BaseModel):
-    """What became of one data source.
+    """State of a purge in one data source.
 
     Attributes:
         datasource: Which one.
@@ -86,7 +86,7 @@ class Purge(BaseModel):
 
     @property
     def people(self) -> str:
-        """Everybody who asked for it, the first one first."""
+        """Names of all who asked for it, in order."""
         return ", ".join((self.by, *self.continued_by))
 
     def of(self, datasource: str) -> DatasourcePurge:
@@ -94,7 +94,7 @@ class Purge(BaseModel):
         return next(each for each in self.datasources if each.datasource == datasource)
 
     def asked_by(self, who: str) -> Purge:
-        """The same purge, continued by somebody."""
+        """The same purge, with one more person who asked for it."""
         if who in {self.by, *self.continued_by}:
             return self
         return self.model_copy(update={"continued_by": (*self.continued_by, who)})
@@ -159,7 +159,7 @@ class Ledger:
         return _read_all(self._receipts)
 
     def ends(self, host: str) -> dict[str, datetime]:
-        """When the last purge of each website from that workspace ended, by website id.
+        """Finds when the last purge of each website from that workspace ended, by website id.
 
         Raises:
             ConfigError: The directory or a receipt cannot be read.
@@ -194,7 +194,7 @@ class Ledger:
 
 
 def total(rows: Iterator[int | None] | tuple[int | None, ...]) -> int | None:
-    """The sum, or None when a part of it is not known.
+    """Adds numbers of rows; None when one of them is not known.
 
     >>> total((1, 2)), total((1, None)), total(())
     (3, None, 0)

@@ -1,4 +1,4 @@
-"""Removing from Tinybird what was deleted or marked as test in Postgres after it was sent: one delete job a day.
+"""Removes from Tinybird what was deleted or marked as test in Postgres after it was sent: one delete job a day.
 
 Each data source is looked at once a day (UTC). What it still holds of the ids that Postgres leaves out goes in one job; what
 does not fit in it goes the next day. Deleting twice does no harm: a job in doubt is started again. What is under way is
@@ -57,7 +57,7 @@ class Job(BaseModel):
 
 
 class Journal(BaseModel):
-    """How far the removals of one workspace are.
+    """State of the removals of one workspace.
 
     Attributes:
         looked: The day on which each data source was last looked at, by its name and the websites chosen.
@@ -72,7 +72,7 @@ class Journal(BaseModel):
 
 @dataclass(slots=True)
 class Removal:
-    """Removes what counts nowhere, step by step between the rounds of a sync.
+    """Removes rows that must not count, step by step between the rounds of a sync.
 
     Attributes:
         tinybird: With an admin token; without one nothing is removed, which is said once.
@@ -142,7 +142,7 @@ class Removal:
         return True
 
     def _found(self, datasource: str, website_ids: Sequence[str], *, has_all: bool) -> list[RowsOf]:
-        """What the data source holds of what counts nowhere, as much as goes in one job."""
+        """Finds rows that must not count, as many as fit in one job."""
         found: list[RowsOf] = []
         size, before = 0, None
         for some in _chunks(self._candidates(datasource, website_ids, has_all=has_all), self.most_characters):
@@ -195,7 +195,7 @@ class Removal:
         self.say(f"{datasource}: removing {job.rows_found:,} rows that were deleted or are of test visitors.")
 
     def _followed(self, journal: Journal, job: Job) -> Journal:
-        """The journal without the job when that has ended, or was never seen to start."""
+        """Looks at the running job; the journal is without it when it has ended or was not seen to start."""
         ended: dict[str, object] = {"ended_at": self.now()}
         if job.job_id is None:
             return self._keep(journal.model_copy(update={"running": None}))
@@ -250,7 +250,7 @@ class Removal:
 
 
 def removed_conversations(directory: Path, host: str, website_id: str) -> frozenset[str]:
-    """Ids of a website's conversations whose rows were removed from that workspace, as far as receipts tell.
+    """Reads from receipts which conversations of a website were removed from that workspace.
 
     Raises:
         ConfigError: A receipt cannot be read.

@@ -1,4 +1,4 @@
-"""What may be sent to Tinybird: one type per data source, checked before anything leaves. Pure.
+"""Events that may be sent to Tinybird: one type per data source, checked before they leave. Pure.
 
 Owns which values an event may hold and how it is written as a row. Knows no spool, no connection and no clock.
 Timestamps are aware; seconds everywhere; None means "not known" and becomes the column's empty value.
@@ -89,7 +89,7 @@ _Instant = Annotated[AwareDatetime, AfterValidator(_in_column)]
 
 
 class _Event(BaseModel):
-    """What both types share: frozen, strict, and one kind of error."""
+    """What both types share: frozen, strict, one type of error."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -249,7 +249,7 @@ Event = VisitorEvent | ConversationEvent
 
 
 def utc_text(at: datetime) -> str:
-    """An aware instant as a DateTime column reads it, cut to whole seconds.
+    """Writes an aware instant for a DateTime column, cut to whole seconds.
 
     >>> utc_text(datetime.fromisoformat("2026-11-10T10:30:15.9+01:00"))
     '2026-11-10 09:30:15'

@@ -1,4 +1,4 @@
-"""What is made of the values that describe a visit, so that none of them costs the event. Pure.
+"""Cuts or empties values that describe a visit, so that no value costs the event. Pure.
 
 Owns what is cut and what is emptied in session, place, device, browser and page. No value raises, whatever it is: one
 that cannot be used becomes empty, and the change is named.
@@ -45,7 +45,7 @@ _MOST_DEGREES: Final[Mapping[str, float]] = {"latitude": 90.0, "longitude": 180.
 
 
 def described(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, Change]]:
-    """Values with the descriptive ones made usable, and what that changed, by field.
+    """Makes descriptive values usable; returns all values, and what was changed, by field.
 
     Other values stay as they are. What loses nothing is no change: invisible marks removed, a country in capital letters
     or none, the name of a city decoded.

@@ -1,4 +1,4 @@
-"""One move of the history that Postgres holds into Tinybird, and what such a move would send."""
+"""Backfill: moves the history in Postgres into Tinybird once, or counts what that would send."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 def retries(
     total_seconds: float | None, say: Callable[[str], None], sleep: Callable[[float], object] = time.sleep
 ) -> Retries:
-    """How backfill and sync wait for a source that is unavailable.
+    """Makes the retry policy of backfill and sync.
 
     Args:
         total_seconds: How long without progress; None means for ever.
@@ -45,7 +45,7 @@ def retries(
 
 
 def wanted(before: Window | None, asked: Window, slug: str) -> Window:
-    """Which events are wanted of a website: as asked, and where nothing is asked as before.
+    """Joins the window that is asked for with the one from before; what is asked wins.
 
     Args:
         before: What was wanted so far; None when nothing was moved yet.
@@ -92,7 +92,7 @@ def counted(
     state: tuple[Path, str] | None,
     on_rows: Callable[[int], None],
 ) -> TransferCounts:
-    """What a backfill of a website would send now; sends nothing, changes nothing and asks nothing of Tinybird.
+    """Counts what a backfill of a website would send now; sends nothing and asks nothing of Tinybird.
 
     Events that Tinybird already has are among them where they would be looked up.
 

@@ -1,4 +1,4 @@
-"""The product's Postgres as lifecycle events: which rows count, in what order they are read, what each of them says.
+"""Reads the product's Postgres as lifecycle events: which rows count, in which order, with which events.
 
 Owns the SQL of backfill and sync. Knows nothing of what has been sent. Soft-deleted rows (the conversation, its
 visitor, the website, the feedback) and test visitors are left out, as on the dashboard.
@@ -26,7 +26,7 @@ HISTORIES: Final[tuple[HistoryName, ...]] = ("conversation", "feedback")
 
 @dataclass(frozen=True, slots=True)
 class Website:
-    """Whose history is read.
+    """Website whose history is read.
 
     Attributes:
         id: In Postgres and Tinybird.
@@ -40,7 +40,7 @@ class Website:
 
 
 class Position(NamedTuple):
-    """How far a history has been read: everything up to and including this row.
+    """Position in a history: everything up to and including this row has been read.
 
     Attributes:
         at: `updated_at` or `created_at`, seconds since 1970; minus infinity before the first row.
@@ -56,7 +56,7 @@ START: Final = Position(-math.inf, "")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which events are wanted, `[since, until)` by the time of the event.
+    """Events to move: `[since, until)` by the time of the event.
 
     Attributes:
         since: None means from the beginning.
@@ -71,7 +71,7 @@ class Window:
 
     @property
     def text(self) -> str:
-        """As a person reads it.
+        """The window in words.
 
         >>> Window().text, Window(until=datetime(2026, 11, 1, tzinfo=UTC)).text
         ('all events', 'events until 2026-11-01T00:00:00')
@@ -81,14 +81,14 @@ class Window:
         return f"events{''.join(said)}" if said else "all events"
 
     def holds(self, other: Window) -> bool:
-        """Whether every instant of the other is in this one."""
+        """Whether the other window lies within this one."""
         is_begun = self.since is None or (other.since is not None and other.since >= self.since)
         return is_begun and (self.until is None or (other.until is not None and other.until <= self.until))
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """What one row of Postgres says.
+    """Events of one row of Postgres.
 
     Attributes:
         position: The row's.
@@ -153,7 +153,7 @@ SELECT
 
 
 def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[Website]:
-    """The websites that are not deleted, by id: one fixed order for every run.
+    """Reads the websites that are not deleted, by id.
 
     Args:
         postgres: Where to ask.
@@ -176,14 +176,14 @@ def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[Website]:
 
 
 def server_time(postgres: Postgres) -> float:
-    """The clock of Postgres, seconds since 1970."""
+    """Reads the clock of Postgres, seconds since 1970."""
     statement = "SELECT CAST(EXTRACT(EPOCH FROM now()) AS double precision)"
     ((now,),) = (row for part in postgres.stream("server_time", statement, {}) for row in part)
     return cast("float", now)
 
 
 def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Position]) -> int:
-    """How many rows of both histories lie after the positions, those that are left out included: for a progress bar.
+    """Counts the rows of both histories after the positions, those left out included, for a progress bar.
 
     Source: Postgres `conversation`, `feedback`.
     """
@@ -201,7 +201,7 @@ def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Po
 def read_events(
     postgres: Postgres, website: Website, history: HistoryName, after: Position
 ) -> Iterator[HistoryRow]:
-    """What the rows of one history after a position say, in order, in constant memory.
+    """Reads the events of each row after a position, in order, as a stream.
 
     Args:
         postgres: Where to ask.
@@ -248,7 +248,7 @@ def conversation_row(
     resolution_seconds: int | None,
     is_resolved_by_ai: bool,
 ) -> HistoryRow:
-    """The events of a conversation's row; an instant is seconds since 1970, None where it has not come.
+    """Makes the events of a conversation's row; an instant is seconds since 1970, None where it has not come.
 
     A resolution takes `resolution_seconds` when the product stored it, else the time since the start. One by the AI
     agent is two events.

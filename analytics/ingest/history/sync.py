@@ -1,4 +1,4 @@
-"""History moved over and over, for a product that emits nothing itself: what changed since the last round.
+"""Sync: moves what changed in Postgres since the last round, again and again, for a product that emits no events.
 
 Once a day what was deleted or marked as test after it was sent is removed.
 """
@@ -38,7 +38,7 @@ def sync(
     interval_seconds: float | None,
     is_moving: bool = True,
 ) -> None:
-    """Rounds over all websites until `stop` is set; websites that are new join by themselves.
+    """Moves and removes in rounds over all websites, new ones included, until `stop` is set.
 
     A website goes on where a backfill or an earlier sync ended. One that has no watermark is moved from `since` on. One of
     those chosen that is deleted meanwhile is left out, which is said once, and does not keep the others. Where not all
@@ -72,7 +72,7 @@ def sync(
 
 
 class _Choice:
-    """The websites to move: the slugs must all be known once, and from then on those websites are meant by their ids."""
+    """Websites to move: slugs are looked up once, and followed by id from then on."""
 
     def __init__(self, postgres: Postgres, slugs: Sequence[str], say: Callable[[str], None]) -> None:
         self._postgres = postgres
@@ -98,7 +98,7 @@ class _Choice:
 
 
 class _Windows:
-    """The events that are wanted of each website, said once where they are not all."""
+    """Window of each website; reported once where it is not all events."""
 
     def __init__(self, transfer: Transfer, since: datetime | None, say: Callable[[str], None]) -> None:
         self._transfer = transfer
@@ -107,7 +107,7 @@ class _Windows:
         self._said: set[str] = set()
 
     def of(self, website: Website) -> Window:
-        """As before, but without end: a sync never stops at the `--until` of a backfill."""
+        """The window from before without its end: a sync never stops at the `--until` of a backfill."""
         begun = self._transfer.window(website)
         window = Window(self._since, None) if begun is None else replace(begun, until=None)
         if window.since is not None and website.id not in self._said:
@@ -133,7 +133,7 @@ def _step(removal: Removal, choice: _Choice, slugs: Sequence[str], stop: threadi
 
 
 def _removed(removal: Removal, choice: _Choice, slugs: Sequence[str], stop: threading.Event) -> None:
-    """Removes what is to be removed today, as far as that takes no longer than `REMOVAL_SECONDS`."""
+    """Removes what is due today, for at most `REMOVAL_SECONDS`."""
     if stop.is_set():
         return
     began, ids = time.monotonic(), choice.ids()

@@ -49,7 +49,7 @@ REMEMBERED_ROWS: Final = 100_000
 
 @dataclass(slots=True)
 class TransferCounts:
-    """What became of the rows.
+    """Counts of rows read and events sent.
 
     Attributes:
         rows: Rows read, conversations and feedback.
@@ -71,7 +71,7 @@ class TransferCounts:
         return self.sent.total() - self.quarantined
 
     def add(self, other: TransferCounts) -> None:
-        """Adds what became of other rows."""
+        """Adds other counts."""
         self.rows += other.rows
         self.sent += other.sent
         self.present += other.present
@@ -81,7 +81,7 @@ class TransferCounts:
 
 @dataclass(slots=True)
 class _Batch:
-    """Rows that go together.
+    """Rows that are sent together.
 
     Attributes:
         positions: Theirs, in order.
@@ -104,7 +104,7 @@ class _Batch:
 
 
 class Transfer:
-    """One mover of history; not for use by two threads.
+    """Moves the history of websites. For one thread at a time.
 
     Args:
         tinybird: Where events go, and are looked up.
@@ -146,12 +146,12 @@ class Transfer:
         self._seen: dict[tuple[str, HistoryName], set[Position]] = {}
 
     def window(self, website: Website) -> Window | None:
-        """What was wanted of a website so far; None when nothing was moved yet."""
+        """Reads the window of a website; None when nothing was moved yet."""
         mark = self._watermarks.find(website.id, "conversation")
         return None if mark is None else mark.window
 
     def ahead(self, website: Website) -> int:
-        """How many rows of a website lie after its watermarks.
+        """Counts the rows of a website after its watermarks.
 
         Raises:
             SourceError: As `Postgres.stream`.
@@ -247,7 +247,7 @@ class Transfer:
             yield batch
 
     def _missing(self, website: Website, batch: _Batch) -> list[ConversationEvent]:
-        """The events of a batch that Tinybird does not have; each once."""
+        """Finds the events of a batch that Tinybird does not have, each once."""
         stored = self._stored(website, batch.uncertain) if batch.uncertain else set()
         wanted = {_key(event): event for event in (*batch.certain, *batch.uncertain)}
         missing = [event for key, event in wanted.items() if key not in stored]

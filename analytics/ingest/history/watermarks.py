@@ -1,4 +1,4 @@
-"""How far each website's history has been sent: kept on disk, so that no crash sends an event twice or leaves one out.
+"""Watermarks of backfill and sync, on disk, so that no crash sends an event twice or leaves one out.
 
 One SQLite file and one lock per Tinybird host in the state directory. Before a batch leaves, its last row is written
 down as in doubt; when Tinybird has confirmed it, the watermark moves there and the doubt ends. Whatever is in doubt
@@ -39,7 +39,7 @@ _COLUMNS: Final = "at, id, checked_from, horizon, doubt_at, doubt_id, doubted, s
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far one history of one website has been sent.
+    """Position up to which one history of one website has been sent.
 
     Attributes:
         position: Everything up to here is in Tinybird, as far as it lies in the window.
@@ -60,12 +60,12 @@ class Watermark:
 
     @property
     def start(self) -> Position:
-        """After which row to read on."""
+        """Position after which to read on."""
         return self.position if self.position.at < self.horizon else Position(self.horizon, "")
 
 
 class Watermarks:
-    """The watermarks of one Tinybird host; nobody else may change them meanwhile. Close it when done.
+    """Watermarks of one Tinybird host, locked against other processes. Close it when done.
 
     Args:
         directory: Where they are kept; made if missing.
@@ -87,7 +87,7 @@ class Watermarks:
             raise
 
     def close(self) -> None:
-        """Lets others in."""
+        """Closes the file and ends the lock."""
         self._connection.close()
         os.close(self._lock)
 
@@ -98,12 +98,12 @@ class Watermarks:
         self.close()
 
     def find(self, website_id: str, history: HistoryName) -> Watermark | None:
-        """The watermark; None when nothing was ever sent."""
+        """Reads the watermark; None when nothing was ever sent."""
         with _translated(self.path):
             return _found(self._connection, website_id, history)
 
     def put(self, website_id: str, history: HistoryName, mark: Watermark) -> Watermark:
-        """Keeps a watermark, on disk before this returns, and gives it back."""
+        """Writes a watermark, on disk before this returns, and returns it."""
         doubt = mark.doubt or (None, None)
         since, until = (
             None if at is None else at.timestamp() for at in (mark.window.since, mark.window.until)
@@ -117,7 +117,7 @@ class Watermarks:
         return mark
 
     def restart(self, website_id: str, window: Window) -> None:
-        """Forgets how far a website was; what is in doubt stays so, and is looked up before anything is sent.
+        """Resets a website to the start; what is in doubt stays so, and is looked up before anything is sent.
 
         Args:
             website_id: Which one.
@@ -135,14 +135,14 @@ class Watermarks:
 
 
 def doubted(mark: Watermark, last: Position, now: float) -> Watermark:
-    """The watermark while a batch that ends with `last` is on its way; an older doubt that reaches further stays."""
+    """Marks the batch up to `last` as in doubt; an older doubt that reaches further stays."""
     if mark.doubt is not None and mark.doubt > last:
         return replace(mark, doubted=now)
     return replace(mark, doubt=last, doubted=now)
 
 
 def confirmed(mark: Watermark, last: Position, ceiling: Position) -> Watermark:
-    """The watermark when everything up to `last` is in Tinybird; it never goes back.
+    """Moves the watermark to `last`, which is in Tinybird; it never goes back.
 
     Args:
         mark: As it was.
@@ -159,17 +159,17 @@ def confirmed(mark: Watermark, last: Position, ceiling: Position) -> Watermark:
 
 
 def restarted(mark: Watermark, window: Window) -> Watermark:
-    """The watermark at the start again, for another window: all is looked up, once what is in doubt has settled."""
+    """Moves the watermark to the start, for another window: all is looked up, once what is in doubt has settled."""
     return Watermark(horizon=mark.horizon, window=window, doubt=mark.doubt, doubted=mark.doubted)
 
 
 def completed(mark: Watermark, horizon: float) -> Watermark:
-    """The watermark when a pass has read to the end: nothing is in doubt, and the horizon is where it says."""
+    """Ends the doubt after a pass that has read to the end, and sets the horizon."""
     return replace(mark, horizon=horizon, doubt=None, doubted=None)
 
 
 def peek(directory: Path, host: str, website_id: str, history: HistoryName) -> Watermark | None:
-    """A watermark, read beside whoever changes it; None when there is none. Makes no file.
+    """Reads a watermark without the lock; None when there is none. Makes no file.
 
     Raises:
         ConfigError: The file cannot be read.

@@ -1,4 +1,4 @@
-"""What was accepted and cannot be delivered: kept aside with the reason, countable, and ready to be sent again.
+"""Dead letters: events that cannot be delivered, kept with the reason, ready to be sent again.
 
 One file per refusal. Its first line says why, in JSON; the others are the events as they were sent. What a crash left
 of a line is kept as a JSON text, to be looked at; it is no event and is never sent.
@@ -22,7 +22,7 @@ from analytics.ingest.spool.segment import SUFFIX, DamagedLine, Segment, new_nam
 FOLDER: Final = "refused"
 RefusalKind = Literal["refused", "quarantined", "unconfirmed", "damaged"]
 MAX_DAMAGE_BYTES: Final = 10_000
-"""More of a damaged line helps nobody."""
+"""Bytes kept of a damaged line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Refusal:
     Attributes:
         kind: refused (Tinybird answered no) | quarantined (it put them aside itself) | unconfirmed (it confirmed fewer
             than were sent) | damaged (the file was).
-        events: How many are concerned. The file holds more of them when nobody can say which ones they are.
+        events: How many are concerned. The file holds more of them when it is not known which ones they are.
         reason: In plain words, for staff: it may name columns.
         status: The HTTP status; None when no answer is the cause.
         refused_at: When, ISO 8601, UTC.
@@ -47,12 +47,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """What sending again came to.
+    """Result of sending dead letters again.
 
     Attributes:
         events: Back in the spool.
         left: Damaged lines, which stay where they are.
-        again: How many of the events Tinybird has stored already: the good ones of a batch of which nobody knew which were
+        again: How many of the events Tinybird has stored already: the good ones of a batch of which it was not known which were
             refused.
         unreadable: Files and folders that this process may not read, and left where they are.
     """
@@ -115,7 +115,7 @@ def keep_damaged(spool: Path, datasource: str, damaged: Sequence[DamagedLine]) -
 
 
 def refusals(spool: Path, unreadable: set[Path] | None = None) -> Iterator[tuple[Path, Refusal]]:
-    """What is kept aside, oldest first per data source. A file whose first line says nothing counts as one damaged event.
+    """Lists the dead letters, oldest first per data source. A file without a readable first line counts as one damaged event.
 
     Args:
         spool: The spool's directory.
@@ -147,11 +147,11 @@ def _listed(folder: Path, unreadable: set[Path]) -> list[Path]:
 
 
 def resend(spool: Path) -> Resent:
-    """Puts what is kept aside back into the spool, where the next sender finds it. Safe beside running emitters.
+    """Puts dead letters back into the spool, where the next sender finds them. Safe beside running emitters.
 
     A crash in between leaves events in both places: they are sent twice, never lost.
 
-    The good events of a batch that was kept aside whole, because without an admin token nobody could say which of it were
+    The good events of a batch that was kept aside whole, because without an admin token it was not known which of it were
     quarantined, go a second time.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From an accepted event to Tinybird, for one process: queues, senders, and the end of the process.
+"""Delivery of one process: its queues, its senders, and what happens when the process ends.
 
 Owns when threads start and stop: a process's first event starts them. Knows no event by name.
 """
@@ -91,7 +91,7 @@ class Delivery:
                 sender.stop(0.0)
 
     def start(self) -> None:
-        """Starts to send what waits in the directory, until the process ends; the first event does it too."""
+        """Starts sending until the process ends; the first event does it too."""
         with self._starting:
             if self._forget_end is None:
                 self._forget_end = at_end(lambda: self.close(EXIT_SECONDS))
@@ -99,7 +99,7 @@ class Delivery:
             sender.wake()
 
     def write(self, datasource: str, lines: bytes, events: int) -> bool:
-        """Puts events on the disk, all or none; whether they are there. Raises nothing that a disk can cause."""
+        """Writes events, all or none; whether they are on the disk. A disk error is logged, never raised."""
         queue, sender = self._queues[datasource], self._senders[datasource]
         try:
             if self._size_limit.has_room(len(lines) + HEADER_BYTES):
@@ -153,16 +153,16 @@ class Delivery:
 
     @property
     def failures(self) -> dict[str, AnalyticsError]:
-        """Why data sources are not delivered at the moment; those of which nothing is known to be wrong are missing."""
+        """Reasons why data sources are not delivered now, by name."""
         return {name: sender.failure for name, sender in self._senders.items() if sender.failure}
 
     @property
     def failure(self) -> AnalyticsError | None:
-        """Why something is not delivered at the moment; None when nothing is known to be wrong."""
+        """Reason why events are not delivered now; None when none is known."""
         return next(iter(self.failures.values()), None)
 
     def flush(self, timeout_seconds: float, *, is_patient: bool = True) -> bool:
-        """Whether everything accepted by this process before the call is confirmed, or kept aside, in time.
+        """Sends at once; True when all that this process accepted before is confirmed or kept aside in time.
 
         Args:
             timeout_seconds: How long to wait.
@@ -189,7 +189,7 @@ class Delivery:
         return True
 
     def close(self, timeout_seconds: float) -> bool:
-        """Flushes, then stops sending and lets go of the directory; whether everything accepted is delivered.
+        """Flushes, stops sending and releases the directory; whether everything accepted is delivered.
 
         What is not waits on the disk for another process, and so does what is written later. Starts no thread in a process
         that has accepted nothing.
@@ -222,7 +222,7 @@ class Delivery:
 
 
 def usable(directory: Path) -> Path:
-    """The absolute path of a spool's directory, which is made if missing.
+    """Makes a spool's directory if it is missing; returns its absolute path.
 
     Raises:
         ConfigError: This process may not use it.

@@ -1,4 +1,4 @@
-"""The directory where accepted events wait until Tinybird has confirmed them: how full it is, and what it holds.
+"""The spool's directory: what it holds, and how large it may become.
 
 Shared by the processes of a machine. Under it are one folder per data source, with the segments, and `refused`. Owns
 the bound on all of it together. Knows no connection.
@@ -33,7 +33,7 @@ STALE_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SpoolStatus:
-    """What a spool holds.
+    """Contents of a spool.
 
     Attributes:
         spooled: Events that wait to be sent or confirmed.
@@ -54,7 +54,7 @@ class SpoolStatus:
 
 
 def status(directory: Path) -> SpoolStatus:
-    """What a spool holds, read from the disk: some tenths of a second when it holds millions of events.
+    """Counts what a spool holds, from the disk: some tenths of a second for millions of events.
 
     A directory that is not there yet holds nothing.
 
@@ -85,7 +85,7 @@ def status(directory: Path) -> SpoolStatus:
 
 
 def segments(directory: Path, datasource: str = "*") -> list[Path]:
-    """The segments of a spool, oldest first per data source.
+    """Lists the segments of a spool, oldest first per data source.
 
     Raises:
         OSError: The directory cannot be read.
@@ -96,7 +96,7 @@ def segments(directory: Path, datasource: str = "*") -> list[Path]:
 
 
 def _size_bytes(directory: Path, unreadable: set[Path]) -> int:
-    """How much the events of a spool take together: what waits, what is confirmed and not yet deleted, what is refused."""
+    """Measures all events of a spool: waiting, confirmed and not yet deleted, refused."""
     size, folders = 0, [directory / name for name in (*DATASOURCES, FOLDER)]
     while folders:
         folder = folders.pop()
@@ -121,7 +121,7 @@ def _files(directory: Path) -> Iterator[os.DirEntry[str]]:
 
 
 class SizeLimit:
-    """How much a spool may take, over all processes that share it. Safe to share between threads.
+    """Limit on the size of a spool, over all processes that share it. Safe to share between threads.
 
     What this process adds is known at once, what others add after the next look; so the bound may be passed by as much
     as they write in between.
@@ -135,7 +135,7 @@ class SizeLimit:
         self._looked_at = float("-inf")
 
     def has_room(self, added_bytes: int) -> bool:
-        """Whether as much more may be written, as far as is known: writing itself tells of an unreadable directory."""
+        """Whether so many more bytes may be written, as far as is known; an unreadable directory is no error here."""
         age = time.monotonic() - self._looked_at
         is_full = self._known_bytes + added_bytes > self._max_bytes
         if age > STALE_SECONDS or (is_full and age > REFRESH_SECONDS):

@@ -1,4 +1,4 @@
-"""Which `seen` heartbeats repeat one that was sent within the last minute, by whichever process of a spool directory."""
+"""Recognises `seen` heartbeats that repeat one of the last minute, of any process on a spool directory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class Heartbeats:
-    """When each visitor of each website was last sent: a table of 2 MB in the spool directory.
+    """Time of each visitor's last heartbeat: a table of 2 MB in the spool directory.
 
     For one thread at a time, and any number of processes: two that see a visitor in the same instant may both send it.
     What the disk does not take or give is sent again, and said once a minute.
@@ -44,7 +44,7 @@ class Heartbeats:
             weakref.finalize(self, os.close, self._fd).atexit = False
 
     def is_repeated(self, website_id: str, visitor_id: str, at: datetime) -> bool:
-        """Whether a heartbeat less than a minute before or after was sent."""
+        """Whether a heartbeat was sent less than a minute before or after."""
         if self._fd is None:
             return False
         digest, offset = _slot(website_id, visitor_id)
@@ -75,7 +75,7 @@ class Heartbeats:
 
 
 def _slot(website_id: str, visitor_id: str) -> tuple[bytes, int]:
-    """What a visitor is known by, and where in the file. No id contains a NUL."""
+    """Digest of a visitor, and offset of its entry in the file. No id contains a NUL."""
     digest = hashlib.blake2b(f"{website_id}\0{visitor_id}".encode(), digest_size=_DIGEST_BYTES).digest()
     return digest, int.from_bytes(digest[:4]) % SLOTS * _ENTRY.size
 

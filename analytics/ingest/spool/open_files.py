@@ -1,4 +1,4 @@
-"""The spool's files that this process has open, each once, and which of them it owns.
+"""Open files of the spool in this process, each opened once, and which of them it owns.
 
 A file is owned through a lock that the system gives to the process alone: a forked child does not have it, whatever
 forked it, and it is gone when the process is. The system also takes it back when the process closes any descriptor of
@@ -56,7 +56,7 @@ class Descriptor:
         file.is_owned = file.is_owned or is_owner
 
     def close(self) -> None:
-        """Ends this use. A file whose owner does that may be owned by others."""
+        """Ends this use; a file that it owned is free for other processes."""
         table = _table()
         with table.lock:
             if table.files.get(self._identity) is not self._file:  # it was opened by this process's parent

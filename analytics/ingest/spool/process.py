@@ -1,4 +1,4 @@
-"""The process that runs this code: known by its id at each use, how it ends, and whether a thread can run in it.
+"""The running process: recognised by its id at each use, its end, and whether it can run threads.
 
 A server written in C may fork without a word to Python, so no fork hook is relied on. What a process needs for itself
 is made at its first use there; nothing of a parent's is locked, waited for or written to. Knows no event.
@@ -19,7 +19,7 @@ END_PRIORITY: Final = 0
 
 
 class PerProcess(Generic[T]):
-    """One value for each process. Safe to share between threads; takes no lock that a parent's thread could hold.
+    """One value per process. Safe to share between threads; takes no lock that a parent's thread could hold.
 
     Args:
         value: This process's.
@@ -46,7 +46,7 @@ class PerProcess(Generic[T]):
 
 
 def at_end(close: Callable[[], object]) -> Callable[[], object]:
-    """Calls `close` once when this process ends by itself; what it forks ends without. Returns what takes that back.
+    """Calls `close` once when this process ends, and not in its children. Returns a function that cancels it.
 
     That is the end of a program, of a `multiprocessing` child and of a child of celery's prefork pool. The latter two end
     with `os._exit`, past `atexit`; celery says it with a signal of its own.

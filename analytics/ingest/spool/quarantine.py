@@ -1,4 +1,4 @@
-"""Which events of a batch Tinybird put into quarantine, and why. Owns the SQL for that.
+"""Finds the events of a batch that Tinybird put into quarantine, and why. Owns the SQL for that.
 
 The Events API says how many, not which; the quarantine says which, to a token that may read it.
 """
@@ -36,7 +36,7 @@ class Quarantined:
     """The events of a batch that are in quarantine.
 
     Attributes:
-        lines: They, each with its newline; the whole batch when nobody can say which ones.
+        lines: They, each with its newline; the whole batch when it is not known which ones.
         reason: Why, as far as it is known.
     """
 
@@ -45,7 +45,7 @@ class Quarantined:
 
 
 def quarantined_lines(tinybird: Tinybird, datasource: str, body: bytes, count: int) -> Quarantined:
-    """The quarantined events of a batch that Tinybird has just answered.
+    """Finds the quarantined events of a batch that Tinybird has just answered.
 
     Args:
         tinybird: Asked for the quarantine when it has an admin token.

@@ -1,4 +1,4 @@
-"""The events of one data source on their way through the spool: this process's segments, and those it has adopted.
+"""Queue of the events of one data source: this process's segments, and those it has adopted.
 
 Callers append, one sender takes and confirms. Knows no connection.
 """
@@ -46,7 +46,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a batch has from one segment.
+    """Part of a batch that comes from one segment.
 
     Attributes:
         segment: Which.
@@ -83,7 +83,7 @@ class Queue:
         accepted: Events that this process has appended.
         progress: Notified when `confirmed` grows.
         lost: Events of this process that were on the disk and are gone: their file was cut or deleted from outside.
-        unusable: Segments that this process may not open or read; somebody has to look at them.
+        unusable: Segments that this process may not open or read.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class Queue:
 
     @property
     def confirmed(self) -> int:
-        """How many of the accepted events are confirmed or kept aside, by this process or by one that has adopted them."""
+        """Number of accepted events that are confirmed or kept aside, by this process or one that adopted them."""
         if self._left:
             with self.lock:
                 gone = [path for path in self._left if not path.exists()]
@@ -118,7 +118,7 @@ class Queue:
         return self._confirmed
 
     def append(self, lines: bytes, events: int) -> int:
-        """Writes events, all of them, or none when this raises; how many bytes that took.
+        """Writes events, all of them, or none when this raises; returns the bytes that it took.
 
         Raises:
             OSError: The disk does not take them.
@@ -144,7 +144,7 @@ class Queue:
         return took_bytes
 
     def take(self) -> Batch | None:
-        """The next events to send, of as many segments as fit; None when none waits that can be read."""
+        """Takes the next events to send, of as many segments as fit; None when none can be read."""
         bodies: list[bytes] = []
         damaged: list[DamagedLine] = []
         parts: list[Part] = []
@@ -191,7 +191,7 @@ class Queue:
             raise failures[0]
 
     def adopt(self) -> None:
-        """Takes over the segments whose owners are gone; looks at most once a second.
+        """Adopts the segments of processes that ended; looks at most once a second.
 
         Raises:
             OSError: The directory cannot be read.
@@ -224,7 +224,7 @@ class Queue:
         self._remove_confirmed()
 
     def release(self) -> None:
-        """Lets go of all segments: what is confirmed is deleted, the rest waits for another sender."""
+        """Releases all segments: what is confirmed is deleted, the rest waits for another sender."""
         with self.lock:
             current = self._current
             self._seal()
@@ -240,7 +240,7 @@ class Queue:
             self._last = (current.path, current.size_bytes) if current is not None and is_open else None
 
     def _resumed(self) -> Segment | None:
-        """The segment that was written to before the queue was left; None when there is none, or it has another owner."""
+        """Reopens the segment that was written to before `release`; None when there is none, or it has another owner."""
         if self._last is None:
             return None
         (path, size_bytes), self._last = self._last, None
@@ -267,7 +267,7 @@ class Queue:
             self._current = None
 
     def _cut(self, segment: Segment) -> None:
-        """Somebody has cut the file: what is gone is gone, and new events go elsewhere."""
+        """Handles a file that was cut from outside: counts what is lost, and writes new events elsewhere."""
         with self.lock:
             if segment is self._current:
                 self._seal()
@@ -288,7 +288,7 @@ class Queue:
     def _leave_alone(self, path: Path, error: OSError) -> None:
         if path not in self.unusable:
             self.unusable.add(path)
-            _LOG.error("%s cannot be read and waits for somebody to look at it: %s", path, error.strerror)
+            _LOG.error("%s cannot be read and is left where it is: %s", path, error.strerror)
 
     def _progressed(self, events: int) -> None:
         with self.lock:
@@ -311,12 +311,12 @@ def _remove_abandoned(folder: Path) -> None:
         try:
             if time.time() - new.stat().st_mtime > ABANDONED_SECONDS:
                 new.unlink()
-        except OSError:  # gone meanwhile, or somebody else's
+        except OSError:  # gone meanwhile, or another user's
             continue
 
 
 def _first_lines(data: bytes, most: int) -> bytes:
-    """As many of the lines, at least one and at most `most`, as are found without reading each."""
+    """Cuts after at least one line and at most `most`, without reading each line."""
     while (count := data.count(b"\n")) > most:
         end = data.rfind(b"\n", 0, len(data) * most // count) + 1
         data = data[: end or data.index(b"\n") + 1]

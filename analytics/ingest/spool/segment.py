@@ -75,7 +75,7 @@ class Segment:
 
     @classmethod
     def create(cls, directory: Path, *, is_durable: bool = False) -> Segment:
-        """A new, empty file, owned before another process can adopt it.
+        """Makes a new, empty file, owned before another process can adopt it.
 
         Args:
             directory: Made if missing.
@@ -101,7 +101,7 @@ class Segment:
 
     @classmethod
     def adopt(cls, path: Path) -> Segment | None:
-        """The file, now owned by this process; None while it has an owner, and when it is no longer there.
+        """Takes ownership of a file; None while it has an owner, and when it is gone.
 
         Raises:
             OSError: It cannot be opened.
@@ -127,7 +127,7 @@ class Segment:
 
     @property
     def is_removed(self) -> bool:
-        """Whether somebody has deleted the file: it can be read to its end, and by nobody else.
+        """Whether the file was deleted from outside: only this process can still read it.
 
         Raises:
             OSError: The disk does not tell.
@@ -136,7 +136,7 @@ class Segment:
 
     @property
     def is_intact(self) -> bool:
-        """Whether the file is still where it was and no shorter: what is added then survives this process.
+        """Whether the file is still there and no shorter, so that what is added survives this process.
 
         Raises:
             OSError: The disk does not tell.
@@ -166,7 +166,7 @@ class Segment:
         self.appended += events
 
     def read(self, limit_bytes: int) -> bytes:
-        """The next events that are not confirmed, in whole lines; the end of a cut file comes as it is.
+        """Reads the next events that are not confirmed, in whole lines; the end of a cut file as it is.
 
         Empty when all are confirmed, or when the file was cut from outside.
 
@@ -207,12 +207,12 @@ class Segment:
         _write_whole(self._fd, _header(self.acknowledged_bytes), 0)
 
     def remove(self) -> None:
-        """Deletes the file, and lets go of it."""
+        """Deletes the file and closes it."""
         self.path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
-        """Lets go of the file; another process may adopt it."""
+        """Closes the file; another process may adopt it."""
         self._descriptor.close()
 
 
@@ -222,7 +222,7 @@ def new_name() -> str:
 
 
 def acknowledged_in(fd: int, size_bytes: int) -> int:
-    """Offset of the first event that is not confirmed; that of the first event when the header is damaged.
+    """Reads the offset of the first event that is not confirmed; a damaged header gives that of the first event.
 
     Raises:
         OSError: It cannot be read.
@@ -238,7 +238,7 @@ def acknowledged_in(fd: int, size_bytes: int) -> int:
 
 
 def sound_lines(data: bytes) -> tuple[bytes, list[DamagedLine]]:
-    r"""The events among the lines, and what is not one.
+    r"""Separates whole events from damaged lines.
 
     >>> sound_lines(b'{"a": 1}\n{"a"\n')
     (b'{"a": 1}\n', [DamagedLine(line=b'{"a"', reason='the line is no JSON object')])
@@ -257,7 +257,7 @@ def sound_lines(data: bytes) -> tuple[bytes, list[DamagedLine]]:
 
 
 def waiting_in(path: Path) -> tuple[int, datetime | None]:
-    """How many lines of a file are not confirmed, and the timestamp of the first; (0, None) when it is gone.
+    """Counts the lines of a file that are not confirmed; with the timestamp of the first. (0, None) when it is gone.
 
     Raises:
         OSError: It cannot be read.

@@ -1,4 +1,4 @@
-"""Sends what waits in one queue, in the background, until Tinybird has confirmed it.
+"""Sends the events of one queue in a thread, until Tinybird has confirmed them.
 
 | Tinybird's answer | What becomes of the events |
 |---|---|
@@ -6,7 +6,7 @@
 | 408, 429, 5xx, no answer, an unreadable one | they wait: backoff with jitter, or as long as `Retry-After` asks, up to 5 minutes |
 | 401, 403, 404, a redirect | they wait, and are tried once a minute: a token or a deployment is wrong, not they |
 | 400, 413, any other 4xx | tried in halves, so that one event takes no other along; what is left is kept aside |
-| quarantined rows, fewer confirmed than sent | kept aside, for somebody to look at and send again |
+| quarantined rows, fewer confirmed than sent | kept aside as dead letters, to be looked at and sent again |
 
 One queue never waits for another. Delivery is at least once: an answer that got lost means the batch is sent again.
 """
@@ -63,7 +63,7 @@ FailureKind = Literal["retry", "misconfigured", "refused"]
 
 
 def failure_kind(error: AnalyticsError) -> FailureKind:
-    """What a failed request means for its events.
+    """Says what a failed request means for its events.
 
     >>> failure_kind(SourceRejected("", source="tinybird", resource="", status=403))
     'misconfigured'
@@ -77,7 +77,7 @@ def failure_kind(error: AnalyticsError) -> FailureKind:
 
 
 class Sender:
-    """The one thread that sends a queue, started by the first `wake` or `send_now`.
+    """Thread that sends one queue, started by the first `wake` or `send_now`.
 
     Args:
         queue: What it sends.
@@ -136,7 +136,7 @@ class Sender:
         return self._thread is not None and not self._has_ended
 
     def wake(self) -> bool:
-        """Says that there is something to send, and starts the thread when none runs; whether one runs now."""
+        """Wakes the thread, and starts one when none runs; whether one runs now."""
         if (self._thread is None or not self._thread.is_alive()) and not self._start():
             return False
         if not self._wake.is_set():
@@ -144,12 +144,12 @@ class Sender:
         return True
 
     def send_now(self) -> None:
-        """As `wake`, and lets no events gather before they are sent."""
+        """As `wake`, and does not wait for more events before sending."""
         self._now.set()
         self.wake()
 
     def stop(self, timeout_seconds: float) -> bool:
-        """Ends the thread after its request; whether it has ended. Unsent events stay on the disk."""
+        """Stops the thread after its request; whether it has ended. Unsent events stay on the disk."""
         self._stop.set()
         self._wake.set()
         self._now.set()
@@ -209,7 +209,7 @@ class Sender:
             self._queue.confirm(batch)
 
     def _unexpected(self, error: Exception) -> float:
-        """Says what nobody has foreseen; how many seconds to wait."""
+        """Logs an unexpected error; returns the seconds to wait."""
         self.failure = AnalyticsError(
             f"Sending failed for a reason that is a fault of the emitter: {_place(error)}."
         )
@@ -218,7 +218,7 @@ class Sender:
         return self._retries.backoff_seconds(self._unexpected_count)
 
     def _deliver(self, batch: Batch) -> bool:
-        """Whether nothing of the batch has to be sent any more; False only when the thread is to stop."""
+        """Sends a batch; False only when the thread must stop before all of it is answered."""
         if batch.damaged:
             _LOG.error("%d damaged lines of %s are kept aside", len(batch.damaged), self._queue.datasource)
             if not self._kept(
@@ -244,7 +244,7 @@ class Sender:
         return True
 
     def _answer(self, body: bytes) -> Ingested | SourceRejected | None:
-        """What Tinybird finally says; None when the thread is to stop before it has said anything."""
+        """Sends a body until Tinybird answers; None when the thread must stop before."""
         answer: Ingested | SourceRejected | None
         try:
             answer = self._retries.run(lambda: self._posted(body))
@@ -274,7 +274,7 @@ class Sender:
         )
 
     def _confirmed(self, body: bytes, answer: Ingested) -> bool:
-        """Counts what was stored and keeps the rest aside; False only when the thread is to stop."""
+        """Counts what was stored and keeps the rest aside; False only when the thread must stop before."""
         events = body.count(b"\n")
         # No more than were sent, whatever it says.
         stored = min(answer.successful_rows, events)
@@ -291,7 +291,7 @@ class Sender:
         return is_kept
 
     def _quarantined(self, body: bytes, count: int) -> Quarantined:
-        """Which events are in quarantine. Nothing that goes wrong here may send them again: Tinybird has the others."""
+        """Finds the quarantined events. No error here may send the batch again: Tinybird has the others."""
         try:
             return quarantined_lines(self._tinybird(), self._queue.datasource, body, count)
         except UNEXPECTED as error:
@@ -306,7 +306,7 @@ class Sender:
         )
 
     def _kept(self, write: Callable[[], None], events: int) -> bool:
-        """Writes until the disk takes it; False when the thread is to stop before."""
+        """Writes until the disk takes it; False when the thread must stop before."""
         while not self._stop.is_set():
             try:
                 write()
@@ -328,7 +328,7 @@ class Sender:
 
 
 def _place(error: Exception) -> str:
-    """Where an error came from and of which type it is, without its text, which may hold anything."""
+    """Place and type of an error, without its text, which may contain anything."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
 
@@ -338,6 +338,6 @@ def _least_seconds(error: AnalyticsError) -> float:
 
 
 def _halves(body: bytes) -> list[bytes]:
-    """The two halves of a body; none for a single event."""
+    """Splits a body into halves; none for a single event."""
     middle = body.rfind(b"\n", 0, len(body) // 2) + 1 or body.find(b"\n") + 1
     return [body[middle:], body[:middle]] if middle < len(body) else []

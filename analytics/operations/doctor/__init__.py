@@ -1,4 +1,4 @@
-"""Is everything well? Settings, sources, tokens, deployment, clocks, events, websites, quarantine, spool: one finding each.
+"""Checks settings, sources, tokens, deployment, clocks, events, websites, quarantine and spool: findings with remedies.
 
 Changes nothing anywhere. A check whose source is down says so instead of failing in its own way.
 """
@@ -35,7 +35,7 @@ _FOR_TINYBIRD: Final = ("TINYBIRD_HOST", "TINYBIRD_READ_TOKEN")
 
 
 def examine(environ: Mapping[str, str]) -> Report:
-    """Everything that can be said about this environment, area by area. Never raises for what it finds.
+    """Checks this environment, area by area. A failed check is a finding, never an exception.
 
     Args:
         environ: The environment, as `load_settings` reads it.
@@ -74,7 +74,7 @@ def _settings(present: Mapping[str, str], wrong: Mapping[str, str]) -> tuple[Fin
 
 
 def _default(value: object) -> str:
-    """What holds where a variable is not set; empty for None and for no values."""
+    """Words for the default of a variable; empty where there is none."""
     text = ", ".join(str(each) for each in value) if isinstance(value, tuple | frozenset) else value
     return "" if text is None or text == "" else f", {text} is taken"
 
@@ -82,7 +82,7 @@ def _default(value: object) -> str:
 def _opened_postgres(
     usable: Mapping[str, str], wrong: Mapping[str, str], findings: list[Finding]
 ) -> Postgres | None:
-    """The connection, its findings added; None when Postgres cannot be asked."""
+    """Opens Postgres and adds its findings; None when it cannot be asked."""
     if "DATABASE_URL" in wrong:
         findings.append(not_checked("postgres", "connection", "DATABASE_URL is missing or unusable"))
         findings.append(not_checked("clocks", "postgres", "DATABASE_URL is missing or unusable"))

@@ -1,4 +1,4 @@
-"""What an examination found: one line a subject, with what to do about it. Pure."""
+"""Findings of the doctor: one line per subject, with what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Area = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """One check and its result.
 
     Attributes:
         area: What kind of thing.
@@ -59,7 +59,7 @@ class Report:
 
     @property
     def verdict(self) -> Literal["ok", "warning", "problem"]:
-        """The worst of all. A check that failed is a problem; one that was not made has its cause among the others."""
+        """Worst level of all; a check that was not made counts as a warning."""
         levels = {finding.level for finding in self.findings}
         if "problem" in levels:
             return "problem"
@@ -67,12 +67,12 @@ class Report:
 
 
 def failed(area: Area, subject: str, error: AnalyticsError) -> Finding:
-    """The problem that an error of ours is."""
+    """Makes the finding of a check that failed with an error."""
     return Finding(area, subject, "problem", error.message, error.remedy)
 
 
 def not_checked(area: Area, subject: str, reason: str) -> Finding:
-    """A check that something else made impossible.
+    """Makes the finding of a check that could not be made.
 
     >>> not_checked("pipes", "all", "Tinybird cannot be reached").message
     'not checked, because Tinybird cannot be reached'
@@ -81,7 +81,7 @@ def not_checked(area: Area, subject: str, reason: str) -> Finding:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names as a phrase, the first few of many.
+    """Joins names to a phrase, the first five of many.
 
     >>> listed(["a", "b"]), listed("abcdefgh")
     ('a, b', 'a, b, c, d, e and 3 more')

@@ -1,4 +1,4 @@
-"""Whether facts arrive: the newest event of each type, quarantined rows, and three clocks that should agree."""
+"""Checks that events arrive: the newest of each type, quarantined rows, and the clocks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Newest:
 
 
 def skew(area_subject: str, ahead_seconds: float | None) -> Finding:
-    """What it means that a server's clock is so far before ours (negative: behind).
+    """Judges a server's clock skew in seconds; positive when the server is ahead.
 
     >>> skew("tinybird", 0.4).level, skew("tinybird", -30).level, skew("tinybird", 3600).level
     ('ok', 'warning', 'problem')
@@ -81,7 +81,7 @@ def skew(area_subject: str, ahead_seconds: float | None) -> Finding:
 
 
 def postgres_clock(postgres: Postgres) -> Finding:
-    """Postgres' clock against ours."""
+    """Compares Postgres' clock with this machine's."""
     asked_at = datetime.now(UTC)
     try:
         shown = database.server_now(postgres)
@@ -92,7 +92,7 @@ def postgres_clock(postgres: Postgres) -> Finding:
 
 
 def events(tinybird: Tinybird, postgres: Postgres | None, *, may_query: bool) -> tuple[Finding, ...]:
-    """One finding per event type: how old its newest event is, over all websites.
+    """Checks the age of each event type's newest event, over all websites.
 
     Args:
         tinybird: Where.
@@ -165,7 +165,7 @@ def _event(kind: str, newest: Newest, now: datetime, of: str) -> Finding:
 
 
 def age_text(age: timedelta) -> str:
-    """A span in the largest unit that fits.
+    """Writes a time span in the largest unit that fits.
 
     >>> age_text(timedelta(seconds=42)), age_text(timedelta(minutes=90)), age_text(timedelta(days=3))
     ('42 s', '90 min', '3 days')
@@ -178,7 +178,7 @@ def age_text(age: timedelta) -> str:
 
 
 def quarantine(tinybird: Tinybird, *, may_query: bool) -> tuple[Finding, ...]:
-    """Whether Tinybird put rows aside in the last 30 days, one finding for each data source that has some."""
+    """Checks for quarantined rows of the last 30 days, one finding for each data source that has some."""
     area: Area = "quarantine"
     if not may_query:
         return (not_checked(area, "all", "only a TINYBIRD_ADMIN_TOKEN may read a quarantine"),)

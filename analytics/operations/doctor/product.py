@@ -1,4 +1,4 @@
-"""Whether Postgres is the product's: reachable, its tables and columns there and readable, our role unable to write."""
+"""Checks Postgres: reachable, the product's tables and columns readable, the role unable to write."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {
 
 
 def reached(postgres: Postgres) -> Finding:
-    """Whether Postgres answers, and how fast once the connection stands."""
+    """Checks that Postgres answers, and how fast once connected."""
     try:
         database.server_now(postgres)
         began = time.perf_counter()
@@ -71,7 +71,7 @@ def reached(postgres: Postgres) -> Finding:
 
 
 def tables(postgres: Postgres) -> tuple[Finding, ...]:
-    """One finding per table, then one on what our role may change."""
+    """Checks each table, then what the role may change."""
     try:
         found = database.tables(postgres, list(TABLES))
         role = database.role(postgres)

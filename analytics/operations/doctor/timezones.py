@@ -1,4 +1,4 @@
-"""Whether the engine's timezone database and ours give the same local clocks, and which of them is older.
+"""Compares the engine's timezone database with ours, and finds which is older.
 
 No pipe uses the engine's: they get instants and offsets. It decides for SQL that names a timezone.
 """
@@ -34,7 +34,7 @@ _SECONDS: Final = TypeAdapter(list[int])
 
 
 def compared(tinybird: Tinybird, *, may_query: bool) -> Finding:
-    """The offsets of all timezones in the engine against ours; ok where nothing has to be done.
+    """Compares the offsets of all timezones in the engine with ours; ok where nothing has to be done.
 
     Args:
         tinybird: Where.
@@ -55,7 +55,7 @@ def compared(tinybird: Tinybird, *, may_query: bool) -> Finding:
 
 
 def judged(theirs: Mapping[str, Sequence[int]], instants: Sequence[datetime]) -> Finding:
-    """What it means that the engine has these offsets at these instants.
+    """Judges the engine's offsets at these instants.
 
     A database is the older one where it goes on as a year before and the other does not.
 
@@ -89,7 +89,7 @@ def judged(theirs: Mapping[str, Sequence[int]], instants: Sequence[datetime]) ->
 
 
 def distinct_zones() -> tuple[str, ...]:
-    """One name for each set of rules in the pinned database, by name: other names of a zone are left out."""
+    """Lists one name for each set of rules in the pinned database, by name."""
     by_rules: dict[bytes, str] = {}
     for name in sorted(clock.timezone_names()):
         by_rules.setdefault(files("tzdata").joinpath("zoneinfo", name).read_bytes(), name)

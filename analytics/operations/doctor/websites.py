@@ -1,4 +1,4 @@
-"""Whether each active website sends as it usually does: one line per website that stopped."""
+"""Checks that each active website sends as usual: one line per website that stopped."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WORDS: Final[dict[WebsiteState, str]] = {
 
 
 def sending(tinybird: Tinybird, postgres: Postgres | None, *, may_read: bool) -> tuple[Finding, ...]:
-    """One warning per website that stopped, at most `MOST_NAMED`, and a line that counts all.
+    """Makes a warning per website that stopped, at most `MOST_NAMED`, and a line that counts all.
 
     Args:
         tinybird: Where to ask.

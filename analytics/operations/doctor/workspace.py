@@ -1,4 +1,4 @@
-"""Whether the Tinybird workspace is this version's: reachable, its tokens as narrow as they should be, all deployed.
+"""Checks the Tinybird workspace: reachable, tokens with no more rights than needed, this version deployed.
 
 Asks without changing anything: an empty body shows whether a token may append, a dry run of a delete that holds for no
 row whether it may delete.
@@ -40,7 +40,7 @@ _WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)")
 
 
 def promised_pipes() -> tuple[Schema, ...]:
-    """Every pipe that this version reads, by name."""
+    """Lists the pipes that this version reads, by name."""
     named = {
         schema.resource: schema
         for schema in vars(schemas).values()
@@ -52,7 +52,7 @@ def promised_pipes() -> tuple[Schema, ...]:
 
 
 def promised_columns() -> dict[str, dict[str, Dtype]]:
-    """The columns that events are sent with, by data source, as the event models write them."""
+    """Lists the columns that events are sent with, by data source."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     visitor = VisitorEvent(timestamp=at, website_id="w", visitor_id="v", event_type="seen")
     conversation = ConversationEvent(
@@ -84,7 +84,7 @@ def fits(dtype: Dtype, declared: str) -> bool:
 
 
 def reached(tinybird: Tinybird) -> Finding:
-    """Whether the server answers at all, be it no, and how fast."""
+    """Checks that the server answers, a refusal included, and how fast."""
     took: list[float] = []
     for _ in range(_PROBES):
         began = time.perf_counter()
@@ -104,7 +104,7 @@ def reached(tinybird: Tinybird) -> Finding:
 
 
 def pipes(tinybird: Tinybird, *, may_read: bool) -> tuple[Finding, ...]:
-    """One finding per pipe of this version: deployed, readable, with its columns. One query each.
+    """Checks each pipe of this version: deployed, readable, with its columns. One query each.
 
     Args:
         tinybird: Where.
@@ -156,7 +156,7 @@ def _differences(expected: Mapping[str, Dtype], declared: Mapping[str, str]) -> 
 
 
 def datasources(tinybird: Tinybird, tokens: Iterable[TokenKind]) -> tuple[Finding, ...]:
-    """One finding per data source: deployed, with the columns that events are sent with.
+    """Checks each data source: deployed, with the columns that events are sent with.
 
     Args:
         tinybird: Where.
@@ -199,12 +199,12 @@ def _columns_by_datasource(listing: object) -> dict[str, dict[str, str]]:
 
 
 def tokens(tinybird: Tinybird, is_set: Mapping[TokenKind, bool], *, is_local: bool) -> tuple[Finding, ...]:
-    """One finding per token: whether it may do what it is for, and nothing else.
+    """Checks each token: it may do what it is for, and nothing else.
 
     Args:
         tinybird: Where.
         is_set: Which tokens are set.
-        is_local: Whether this is the local stack, where nobody else's data is.
+        is_local: Whether this is the local stack, which holds no other data.
     """
     checks: Mapping[TokenKind, Callable[[], Finding]] = {
         "read": lambda: _read_token(tinybird),
@@ -297,7 +297,7 @@ def _readable_pipes(tinybird: Tinybird, token: TokenKind) -> list[str]:
 
 
 def _appendable(tinybird: Tinybird, token: TokenKind) -> list[str]:
-    """The data sources that the token may append to: an empty body is refused as empty, and not as forbidden."""
+    """Lists the data sources that the token may append to: an empty body is refused as empty, not as forbidden."""
     return [name for name in DATASOURCES if _may_append(tinybird, token, name)]
 
 
@@ -328,7 +328,7 @@ def _may_delete(tinybird: Tinybird, token: TokenKind) -> bool | None:
 
 
 def _is_permitted(error: SourceError) -> bool:
-    """Whether a request was refused for what it asks, and not for who asks; another error is raised."""
+    """Whether a refusal is about the request and not about the token; other errors are raised."""
     if not isinstance(error, SourceRejected | SchemaMismatch):
         raise error
     return error.status not in {401, 403, 404}

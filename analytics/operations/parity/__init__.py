@@ -1,1 +1,1 @@
-"""Every conversation KPI twice, from the pipes and from Postgres, and why the two differ where they do."""
+"""Compares every conversation KPI from the pipes with Postgres, and finds why they differ."""

@@ -1,4 +1,4 @@
-"""Why a KPI differs between Tinybird and Postgres: the single conversations and visitors that only one side counts.
+"""Finds why a KPI differs between Tinybird and Postgres: conversations and visitors that only one side counts.
 
 Every cause named here was seen on a row; what no row explains is said to be unexplained.
 """
@@ -43,7 +43,7 @@ _Events = defaultdict[str, list[tuple[str, float, float]]]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A conversation's event of one kind as Tinybird has it.
+    """Event of one kind of a conversation, as Tinybird has it.
 
     Attributes:
         at: Seconds since 1970 of the one that counts.
@@ -57,7 +57,7 @@ class Stored:
 
 
 class Discrepancies:
-    """Looks for causes in one period of one website.
+    """Finds causes in one period of one website.
 
     Args:
         tinybird: One side.
@@ -102,7 +102,7 @@ class Discrepancies:
         return self._found[kind]
 
     def visitor_causes(self) -> tuple[Cause, ...]:
-        """What is odd about the visitors that Tinybird saw in the last 24 hours, as far as rows can be looked at.
+        """Finds visitors of the last 24 hours in Tinybird that Postgres does not count.
 
         Raises:
             SourceError: A source does not answer, or says no.
@@ -229,7 +229,7 @@ def why_only_counted(
     purged_at: float | None,
     is_removed: bool = False,
 ) -> str:
-    """Why Postgres counts a conversation and Tinybird does not.
+    """Explains why Postgres counts a conversation and Tinybird does not.
 
     Args:
         kind: For what.

@@ -1,4 +1,4 @@
-"""Every conversation KPI twice, from the pipes and from Postgres, and why the two differ where they do."""
+"""Compares every conversation KPI from the pipes with Postgres, and finds why they differ."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MOST_SEARCHED: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class PeriodReport:
-    """One period, both sides.
+    """Comparison of one period.
 
     Attributes:
         name: Which.
@@ -59,7 +59,7 @@ class PeriodReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a comparison found.
+    """Comparison of both periods.
 
     Attributes:
         website: Whose numbers.

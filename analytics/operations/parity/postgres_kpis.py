@@ -1,4 +1,4 @@
-"""The KPIs as the product's Postgres gives them: the queries that the pipes retire, and single rows behind them.
+"""KPIs from the product's Postgres, and the rows behind them.
 
 Owns the SQL of parity. The same rows count as everywhere: nothing soft-deleted, no test visitor. Periods are UTC texts,
 the end exclusive.
@@ -126,7 +126,7 @@ FROM visitor WHERE id = ANY(:ids)
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What Postgres says of one period.
+    """KPIs of one period from Postgres.
 
     Attributes:
         totals: Counts and times, without intervals: a quantile of nothing is None, and p90 below 10 values, as in the
@@ -142,7 +142,7 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class KnownConversation:
-    """What Postgres knows of a conversation, whether it counts or not; instants are seconds since 1970."""
+    """Conversation in Postgres, whether it counts or not; instants are seconds since 1970."""
 
     id: str
     is_own: bool
@@ -160,7 +160,7 @@ class KnownConversation:
 
 @dataclass(frozen=True, slots=True)
 class KnownVisitor:
-    """What Postgres knows of a visitor, whether they count or not."""
+    """Visitor in Postgres, whether they count or not."""
 
     id: str
     is_own: bool
@@ -169,7 +169,7 @@ class KnownVisitor:
 
 
 def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) -> Numbers:
-    """The KPIs of one period, as Postgres computes them.
+    """Reads the KPIs of one period from Postgres.
 
     Raises:
         SourceError: As `Postgres.stream`.
@@ -192,7 +192,7 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
 
 
 def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to: str) -> int:
-    """Different visitors seen from `date_from` on who were known before `date_to`, which must be about now.
+    """Counts visitors seen from `date_from` on and made before `date_to`, which must be about now.
 
     Postgres keeps nothing but each visitor's newest visit: of a period that ended long ago it cannot tell.
 
@@ -208,7 +208,7 @@ def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to:
 def durations(
     postgres: Postgres, website: Website, kind: Event, date_from: str, date_to: str
 ) -> dict[str, float | None]:
-    """The conversations that Postgres counts for a kind, with their seconds.
+    """Reads the conversations that Postgres counts for a kind, with their seconds.
 
     Raises:
         SourceError: As `Postgres.stream`.
@@ -221,7 +221,7 @@ def durations(
 
 
 def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownConversation]:
-    """What Postgres knows of conversations, by id; one that it does not know is not there.
+    """Reads conversations by id; those that Postgres does not have are absent.
 
     Raises:
         SourceError: As `Postgres.stream`.
@@ -233,7 +233,7 @@ def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str,
 
 
 def known_visitors(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownVisitor]:
-    """What Postgres knows of visitors, by id; one that it does not know is not there.
+    """Reads visitors by id; those that Postgres does not have are absent.
 
     Raises:
         SourceError: As `Postgres.stream`.

@@ -1,4 +1,4 @@
-"""Two values of every KPI beside each other: how far apart they are, and whether that is within tolerance. Pure."""
+"""Compares two values of every KPI: their difference, and whether it is within tolerance. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a number differs, found by looking at single rows.
+    """Cause of a difference, found on single rows.
 
     Attributes:
         text: What was found, in plain words.
@@ -126,7 +126,7 @@ def is_within(compared: Sequence[Compared]) -> bool:
 
 
 def causes(counted: Mapping[str, Sequence[str]]) -> tuple[Cause, ...]:
-    """Causes by text, from the ids that each was found for, most frequent first.
+    """Makes causes from the ids that each was found for, most frequent first.
 
     >>> causes({"deleted": ["c1"], "test visitor": ["c2", "c3"]})[0]
     Cause(text='test visitor', count=2, examples=('c2', 'c3'))

@@ -1,4 +1,4 @@
-"""What purge, retention and doctor read from the product's Postgres. Owns that SQL; only reads, bound parameters only."""
+"""Reads what purge, retention and doctor need from the product's Postgres. Owns that SQL; bound parameters only."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class FoundTable:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """Who we are in Postgres.
+    """Role that DATABASE_URL signs in with.
 
     Attributes:
         name: The role.
@@ -156,7 +156,7 @@ def websites(postgres: Postgres, named: str | None = None) -> tuple[KnownWebsite
 
 
 def server_now(postgres: Postgres) -> datetime:
-    """What Postgres' clock shows, UTC.
+    """Reads Postgres' clock, UTC.
 
     Raises:
         SourceError: As `Postgres.read`.
@@ -170,7 +170,7 @@ def server_now(postgres: Postgres) -> datetime:
 
 
 def role(postgres: Postgres) -> Role:
-    """Who we are and what we may beyond the tables.
+    """Reads the role, and what it may do beyond the tables.
 
     Raises:
         SourceError: As `Postgres.read`.
@@ -182,7 +182,7 @@ def role(postgres: Postgres) -> Role:
 
 
 def tables(postgres: Postgres, names: Sequence[str]) -> dict[str, FoundTable]:
-    """Each of the tables as our role sees it; one without columns is not there.
+    """Reads each of the tables as the role sees it; one without columns does not exist.
 
     Raises:
         SourceError: As `Postgres.read`.
@@ -203,7 +203,7 @@ def tables(postgres: Postgres, names: Sequence[str]) -> dict[str, FoundTable]:
 
 
 def active_websites(postgres: Postgres, most: int) -> dict[str, str]:
-    """Slugs of at most so many active websites by id, newest first. A slug is untrusted text.
+    """Reads the slugs of at most so many active websites by id, newest first. A slug is untrusted text.
 
     Raises:
         SourceError: As `Postgres.read`.

@@ -1,4 +1,4 @@
-"""Purging a website: both data sources emptied of its rows, one delete job at a time, counted to zero, on record.
+"""Purges a website: deletes its rows from both data sources, one job at a time, until none is counted.
 
 Deleting twice does no harm, so that every step may be repeated after a kill: what was under way is in the journal, and
 a job in doubt is started again. Postgres is not touched: `visitor.last_seen_at` stays.
@@ -22,7 +22,7 @@ from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import has_no_quarantine
 
 MAX_ROUNDS: Final = 5
-"""How often rows that arrive during a purge are deleted again, before whoever sends them is to be stopped."""
+"""How often rows that arrive during a purge are deleted again, before the purge gives up: the sender must be stopped first."""
 
 SETTLE_SECONDS: Final = 5.0
 """Rows that Tinybird has accepted and not stored yet are visible after this, so zero is counted twice."""
@@ -43,7 +43,7 @@ What = Literal["waits", "deletes"]
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What Tinybird holds of a website.
+    """Number of a website's rows in Tinybird.
 
     Attributes:
         rows: Rows by data source.
@@ -61,7 +61,7 @@ class Holdings:
 
 @dataclass(frozen=True, slots=True)
 class PurgeProgress:
-    """What a purge does right now.
+    """Progress of a purge.
 
     Attributes:
         datasource: Where.
@@ -78,7 +78,7 @@ class PurgeProgress:
 
 @dataclass(frozen=True, slots=True)
 class PurgeRequest:
-    """A purge as it was asked for.
+    """Request for a purge.
 
     Attributes:
         website_id: Whose rows.
@@ -187,13 +187,13 @@ class Purger:
         }
 
     def _noted(self, purge: Purge, state: DatasourcePurge, **changes: object) -> Purge:
-        """The purge with a data source's state changed, as the journal says from now on."""
+        """Changes a data source's state, and keeps that in the journal."""
         purge = purge.updated(state.model_copy(update=changes))
         self.ledger.keep(purge)
         return purge
 
     def _started(self, purge: Purge, datasource: str, rows: int) -> Purge:
-        """The purge with a running job. One that may have been started without an answer is noted as such."""
+        """Starts a delete job; one that may have started without an answer is noted as such."""
         began, condition = self.monotonic(), deletion.condition_of(purge.website_id)
 
         def start() -> str:
@@ -226,7 +226,7 @@ class Purger:
         return self._noted(purge, state, is_starting=False, **changes)
 
     def _ended(self, purge: Purge, state: DatasourcePurge, rows: int) -> Purge:
-        """Waits for the running job and notes what it did; a job that is not known any more did an unknown number."""
+        """Waits for the running job and notes how many rows it deleted; unknown for a job that Tinybird has forgotten."""
         job_id, began, poll_seconds = state.running_job or "", self.monotonic(), FIRST_POLL_SECONDS
         deleted: int | None = None
         while True:
@@ -261,7 +261,7 @@ class Purger:
 
 
 def holdings(tinybird: Tinybird, website_id: str) -> Holdings:
-    """What Tinybird holds of a website now.
+    """Counts the rows of a website in Tinybird.
 
     Raises:
         ValueError: The id is not an id.

@@ -1,4 +1,4 @@
-"""Which websites have left, since when, and whether their rows are due. Pure.
+"""Finds the websites that have left, since when, and whether their rows are due. Pure.
 
 A website has left when it was deleted, or when its organization had a paid subscription and has none now. An
 organization that was never paid is on the free plan and stays; so does one that went on with a free subscription, and
@@ -30,8 +30,8 @@ class Departure:
         website_id: Which one; untrusted text where Postgres does not know it.
         website: None when Postgres does not know it.
         plan: The paid plan that ended; None when none did.
-        ended_at: Since when it has left, UTC; None when nobody knows.
-        days_past: Whole days since; None when nobody knows.
+        ended_at: Since when it has left, UTC; None when it is not known.
+        days_past: Whole days since; None when it is not known.
         rows: Rows that Tinybird holds of it, by data source.
         verdict: due (to be purged) | in grace | kept.
         reason: Why it has left, and why it is kept when it is; a phrase.
@@ -58,7 +58,7 @@ def departures(
     now: datetime,
     grace_days: int,
 ) -> tuple[Departure, ...]:
-    """The websites that have left, longest first, those without a date last; then the ones Postgres does not know.
+    """Lists the websites that have left, longest ago first, those without a date last; then those not in Postgres.
 
     Args:
         websites: Every website of Postgres, deleted ones included.
@@ -80,7 +80,7 @@ def departures(
 def departure_of(
     website: KnownWebsite, rows: Mapping[str, int], now: datetime, grace_days: int
 ) -> Departure | None:
-    """How a website has left; None when it has not. Arguments as `departures`."""
+    """Finds how a website has left; None when it has not. Arguments as `departures`."""
     ended_at, plan, reason, kept = _end_of(website, now)
     if reason is None:
         return None
@@ -95,7 +95,7 @@ def departure_of(
 def _end_of(
     website: KnownWebsite, now: datetime
 ) -> tuple[datetime | None, str | None, str | None, str | None]:
-    """Since when it has left, the plan that ended, why, and why it is kept all the same; no why: it has not left."""
+    """Finds since when it has left, the plan that ended, why, and why it is kept; None for why when it has not left."""
     deleted_at = website.deleted_at
     if deleted_at is not None and deleted_at > now:
         deleted_at = None
@@ -113,7 +113,7 @@ def _end_of(
         status = next(each.status for each in paid if each.status != "canceled")
         return last.current_period_end, plan, f"subscription {status}", "not canceled: purge it by hand"
     if any(each.current_period_end is None for each in paid):
-        return None, plan, "subscription canceled", "nobody knows when it ended: purge it by hand"
+        return None, plan, "subscription canceled", "the end is not known: purge it by hand"
     return last.current_period_end, plan, "subscription canceled", None
 
 
@@ -124,7 +124,7 @@ def _end_or_never(subscription: Subscription) -> tuple[bool, float]:
 
 def _unknown(website_id: str, rows: Mapping[str, int]) -> Departure:
     how = "purge it by hand" if is_id(website_id) else "its id is none: delete it with `tb`"
-    reason = f"not in Postgres; nobody knows since when: {how}"
+    reason = f"not in Postgres, the end is not known: {how}"
     return Departure(website_id, None, None, None, None, rows, "kept", reason)
 
 
