@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
@@ -17,14 +18,13 @@ from analytics.commands import purge_lines
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused, total
-from analytics.ingest.text import printable
+from analytics.ingest.events.text import printable
 from analytics.operations.purge import database, retention
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import SETTLE_SECONDS, Purger, PurgeRequest, holdings
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings, load_settings
 from analytics.transports.postgres import Postgres
-from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 from analytics.web import audit
 from analytics.web.audit import Event
@@ -52,22 +52,18 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
     WEBSITE is a slug or an id, also of a website that Postgres does not know any more. Without --yes the rows are only
     counted. Without WEBSITE the unfinished purges are listed, or continued with --yes. Postgres is not changed.
     """
-    settings = load_settings()
-    ledger = Ledger(settings.state_dir)
     if shows_receipts:
-        purge_lines.show_receipts(ledger.receipts())
+        purge_lines.show_receipts(Ledger(load_settings().state_dir).receipts())
         return
-    who = _who(by)
-    unfinished = ledger.unfinished()
-    with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
-        _need_admin(tinybird)
+    with _opened(by) as session:
+        unfinished = session.ledger.unfinished()
         if website is None:
-            _continue_all(unfinished, who, settings, ledger, tinybird, postgres, yes=yes)
+            _continue_all(unfinished, session, yes=yes)
             return
-        website_id, known, about = _resolved(postgres, website, is_id=is_id)
+        website_id, known, about = _resolved(session.postgres, website, is_id=is_id)
         begun = next((each for each in unfinished if each.website_id == website_id), None)
         purge_lines.show_unfinished([each for each in unfinished if each is not begun])
-        held = holdings(tinybird, website_id)
+        held = holdings(session.tinybird, website_id)
         if known is None and begun is None and not held.row_count and not held.quarantined_rows:
             raise PurgeRefused(
                 f"Neither Postgres nor Tinybird knows a website {printable(website)}.",
@@ -75,17 +71,16 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
             )
         click.echo(f"Website      {website_id}")
         click.echo(f"Postgres     {about}")
-        purge_lines.show_holdings(held, settings)
+        purge_lines.show_holdings(held, session.settings)
         if begun is not None:
             click.echo(
                 f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {printable(begun.people)}"
             )
-        purge_lines.show_spool(settings)
+        purge_lines.show_spool(session.settings)
         if not yes:
             click.echo("Nothing was deleted: add --yes to delete these rows for good.")
             return
-        order = PurgeRequest(website_id, about, "purge", who)
-        _run(order, settings, ledger, tinybird)
+        _run(PurgeRequest(website_id, about, "purge", session.who), session)
 
 
 @click.command(name="retention")
@@ -103,59 +98,73 @@ def retention_command(grace_days: int | None, yes: bool, by: str | None) -> None
     Left are websites that were deleted, and those of an organization whose paid subscription was canceled and has
     ended. Organizations on the free plan stay.
     """
-    settings = load_settings()
-    grace = settings.grace_days if grace_days is None else grace_days
-    who = _who(by)
-    ledger = Ledger(settings.state_dir)
-    with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
-        _need_admin(tinybird)
-        rows = {name: deletion.rows_by_website(tinybird, name) for name in deletion.DATASOURCES}
-        left = retention.departures(database.websites(postgres), rows, datetime.now(UTC), grace)
+    with _opened(by) as session:
+        grace = session.settings.grace_days if grace_days is None else grace_days
+        rows = {name: deletion.rows_by_website(session.tinybird, name) for name in deletion.DATASOURCES}
+        left = retention.departures(database.websites(session.postgres), rows, datetime.now(UTC), grace)
         holding = [each for each in left if each.row_count]
         purge_lines.show_departures(holding, grace)
-        purge_lines.show_unfinished(ledger.unfinished())
-        purge_lines.show_spool(settings)
+        purge_lines.show_unfinished(session.ledger.unfinished())
+        purge_lines.show_spool(session.settings)
         due = [each for each in holding if each.verdict == "due"]
         if due and not yes:
             click.echo(f"Nothing was deleted: add --yes to purge the {len(due)} that are due.")
         if yes:
-            _each(
-                {
-                    each.website_id: partial(
-                        _purge_departed, each, grace, who, settings, ledger, tinybird, postgres
-                    )
-                    for each in due
-                }
+            _each({each.website_id: partial(_purge_departed, each, grace, session) for each in due})
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What a purge works with, and who asked for it."""
+
+    settings: Settings
+    ledger: Ledger
+    tinybird: Tinybird
+    postgres: Postgres
+    who: str
+
+
+@contextmanager
+def _opened(by: str | None) -> Iterator[_Session]:
+    """Opens both sources.
+
+    Raises:
+        ConfigError: A setting is missing; counting and deleting rows needs the admin token.
+        PurgeRefused: `by` is no name.
+    """
+    settings, who = load_settings(), _who(by)
+    with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
+        if not tinybird.has_admin_token:
+            raise ConfigError(
+                "TINYBIRD_ADMIN_TOKEN is missing: counting and deleting rows needs it.",
+                "Set it to a workspace admin token for this command only (`tb --cloud token ls`).",
             )
+        yield _Session(settings, Ledger(settings.state_dir), tinybird, postgres, who)
 
 
-def _purge_departed(
-    departure: Departure,
-    grace_days: int,
-    who: str,
-    settings: Settings,
-    ledger: Ledger,
-    tinybird: Tinybird,
-    postgres: Postgres,
-) -> None:
+def _purge_departed(departure: Departure, grace_days: int, session: _Session) -> None:
     """Purges a website that is due, unless it came back while others were purged."""
-    known = _known(postgres, departure.website_id)
+    known = _known(session.postgres, departure.website_id)
     now = datetime.now(UTC)
     again = None if known is None else retention.departure_of(known, departure.rows, now, grace_days)
     if known is None or again is None or again.verdict != "due":
         click.echo(f"{departure.website_id} is not due any more: left alone.")
         return
     reason = f"{_RETENTION} {again.reason}, {again.days_past} days past, {grace_days} of grace"
-    _run(PurgeRequest(known.id, purge_lines.about(known), reason, who), settings, ledger, tinybird)
+    _run(PurgeRequest(known.id, purge_lines.about(known), reason, session.who), session)
 
 
-def _run(order: PurgeRequest, settings: Settings, ledger: Ledger, tinybird: Tinybird) -> None:
+def _run(order: PurgeRequest, session: _Session) -> None:
     about = f"{order.reason}, asked for by {order.by}"
     event = Event("purge", who=audit.system_user(), website=order.website_id, reason=about)
     with _ended_by_sigterm(), audit.written(event) as going:
         with purge_lines.progress() as tell:
             purger = Purger(
-                tinybird, settings.tinybird_host, ledger, on_progress=tell, settle_seconds=SETTLE_SECONDS
+                session.tinybird,
+                session.settings.tinybird_host,
+                session.ledger,
+                on_progress=tell,
+                settle_seconds=SETTLE_SECONDS,
             )
             done, path = purger.run(order)
         deleted = total(tuple(each.rows_deleted for each in done.datasources))
@@ -180,32 +189,16 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _continue_all(
-    unfinished: Sequence[Purge],
-    who: str,
-    settings: Settings,
-    ledger: Ledger,
-    tinybird: Tinybird,
-    postgres: Postgres,
-    *,
-    yes: bool,
-) -> None:
+def _continue_all(unfinished: Sequence[Purge], session: _Session, *, yes: bool) -> None:
     if not unfinished:
         click.echo("No purge is unfinished. Name a website, by its slug or id, to purge it.")
     if not yes:
         purge_lines.show_unfinished(unfinished)
         return
-    _each(
-        {
-            each.website_id: partial(_continue, each, who, settings, ledger, tinybird, postgres)
-            for each in unfinished
-        }
-    )
+    _each({each.website_id: partial(_continue, each, session) for each in unfinished})
 
 
-def _continue(
-    begun: Purge, who: str, settings: Settings, ledger: Ledger, tinybird: Tinybird, postgres: Postgres
-) -> None:
+def _continue(begun: Purge, session: _Session) -> None:
     """Continues a purge, unless retention began it and the website has come back since.
 
     Raises:
@@ -214,7 +207,7 @@ def _continue(
     """
     is_retention = begun.reason.startswith(_RETENTION)
     try:
-        known = _known(postgres, begun.website_id)
+        known = _known(session.postgres, begun.website_id)
     except SourceError as error:
         if is_retention:
             raise
@@ -229,7 +222,7 @@ def _continue(
             )
     click.echo(f"Continuing the purge of {begun.website_id}, begun {begun.started_at:%Y-%m-%d %H:%M} UTC.")
     click.echo(f"Postgres     {about}")
-    _run(PurgeRequest(begun.website_id, begun.website, begun.reason, who), settings, ledger, tinybird)
+    _run(PurgeRequest(begun.website_id, begun.website, begun.reason, session.who), session)
 
 
 def _each(purges: Mapping[str, Callable[[], None]]) -> None:
@@ -305,11 +298,3 @@ def _who(by: str | None) -> str:
             raise PurgeRefused("--by is not a name.", "Give 1 to 100 printable characters.")
         return who
     return audit.system_user()
-
-
-def _need_admin(tinybird: Tinybird) -> None:
-    if not tinybird.has_admin_token:
-        raise ConfigError(
-            "TINYBIRD_ADMIN_TOKEN is missing: counting and deleting rows needs it.",
-            "Set it to a workspace admin token for this command only (`tb --cloud token ls`).",
-        )

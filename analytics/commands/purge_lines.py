@@ -11,13 +11,12 @@ from typing import Final
 import click
 
 from analytics.ingest.deletes.receipts import Purge, total
+from analytics.ingest.events.text import printable
 from analytics.ingest.spool import directory as spool
-from analytics.ingest.text import printable
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import Holdings, PurgeProgress
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings
-from analytics.transports.redaction import printable
 
 PLAIN_LINE_SECONDS: Final = 30.0
 

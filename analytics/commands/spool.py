@@ -12,13 +12,13 @@ import click
 
 from analytics.commands.options import FiniteRange
 from analytics.errors import AnalyticsError, ConfigError
+from analytics.ingest.events.text import printable
 from analytics.ingest.spool import directory as spools
 from analytics.ingest.spool.dead_letters import Refusal, refusals, resend
 from analytics.ingest.spool.delivery import Delivery, usable
 from analytics.ingest.spool.segment import waiting_in
 from analytics.ingest.spool.sender import failure_kind
 from analytics.settings import EmitterSettings, load_emitter_settings
-from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 
 SHOWN_REASONS = 10
@@ -142,7 +142,7 @@ def _send(directory: Path, timeout_seconds: float, settings: EmitterSettings) ->
             if is_hopeless := _is_hopeless(directory, delivery):
                 break
             time.sleep(LOOK_SECONDS)
-        failure, sent = delivery.failure, delivery.sent
+        failure, sent = delivery.failure, delivery.counters().sent
     finally:
         delivery.close(timeout_seconds=1.0)
     aside = {path: refusal for path, refusal in refusals(directory) if path not in aside_before}

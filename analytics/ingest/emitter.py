@@ -24,7 +24,6 @@ event is checked and counted, nothing is sent, and the answer is True. None mean
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NotRequired, Self, TypedDict, Unpack
@@ -34,6 +33,7 @@ from analytics.ingest.events import ConversationEvent, ConversationEventType, In
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.dead_letters import Resent, resend
 from analytics.ingest.spool.delivery import EXIT_SECONDS, Delivery, usable
+from analytics.ingest.spool.delivery import Counters as Counters
 from analytics.ingest.spool.process import PerProcess
 from analytics.settings import load_emitter_settings
 from analytics.transports.tinybird import Tinybird
@@ -67,39 +67,6 @@ class Conversation(TypedDict):
     website_id: str
     visitor_id: str
     conversation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Counts since the process started or forked, and the contents of the spool.
-
-    Attributes:
-        accepted: Events that were put on the disk.
-        repeated: Heartbeats that were not, because the same visitor's was less than a minute before.
-        dropped: Events that the disk or the spool's bound did not take.
-        sent: Events that Tinybird has confirmed, those adopted from other processes included.
-        retried: Requests that had to be repeated.
-        refused: Events that this process has kept aside.
-        spooled: Events that wait in the directory, of all processes.
-        oldest: The timestamp of the longest waiting one; None when none waits.
-        lost: Accepted events whose file was cut or deleted from outside before they were sent.
-        unreadable: Files in the directory that this process may not read, so that it cannot send what is in them.
-        left_out: Events of test visitors, which are never sent.
-        changed: Descriptive values that were cut or emptied, by field and what was done, such as "page_url: too long, cut".
-    """
-
-    accepted: int
-    repeated: int
-    dropped: int
-    sent: int
-    retried: int
-    refused: int
-    spooled: int
-    oldest: datetime | None
-    lost: int
-    unreadable: int
-    left_out: int = 0
-    changed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Emitter:
@@ -289,21 +256,7 @@ class Emitter:
         Raises:
             ConfigError: The directory cannot be read.
         """
-        waiting, done = spool.status(self._delivery.directory), self._delivery
-        return Counters(
-            accepted=done.accepted,
-            repeated=done.repeated,
-            dropped=done.dropped,
-            sent=done.sent,
-            retried=done.retried,
-            refused=done.refused,
-            spooled=waiting.spooled,
-            oldest=waiting.oldest,
-            lost=done.lost,
-            unreadable=waiting.unreadable,
-            left_out=done.left_out,
-            changed=done.changed.total,
-        )
+        return self._delivery.counters()
 
     @property
     def failure(self) -> AnalyticsError | None:

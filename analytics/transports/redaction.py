@@ -90,15 +90,6 @@ def without_secrets(text: str, known: Iterable[str] = ()) -> str:
     return text
 
 
-def printable(text: str) -> str:
-    r"""The text with a question mark for each character that a terminal must not be given.
-
-    >>> printable("no\nway\x1b[31m back")
-    'no?way?[31m back'
-    """
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def scrubbed(text: str, known: Iterable[str] = ()) -> str:
     r"""Makes one printable line of at most `LONGEST` characters, without secrets.
 

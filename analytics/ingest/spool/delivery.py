@@ -9,13 +9,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from analytics.errors import AnalyticsError, ConfigError
 from analytics.ingest.spool.changed_values import ChangeCounts
-from analytics.ingest.spool.directory import DATASOURCES, SizeLimit
+from analytics.ingest.spool.directory import DATASOURCES, SizeLimit, status
 from analytics.ingest.spool.heartbeats import Heartbeats
 from analytics.ingest.spool.process import at_end
 from analytics.ingest.spool.queue import Queue
@@ -33,6 +35,39 @@ NO_THREAD: Final = (
 )
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Counts since the process started or forked, and the contents of the spool.
+
+    Attributes:
+        accepted: Events that were put on the disk.
+        repeated: Heartbeats that were not, because the same visitor's was less than a minute before.
+        dropped: Events that the disk or the spool's bound did not take.
+        sent: Events that Tinybird has confirmed, those adopted from other processes included.
+        retried: Requests that had to be repeated.
+        refused: Events that this process has kept aside.
+        spooled: Events that wait in the directory, of all processes.
+        oldest: The timestamp of the longest waiting one; None when none waits.
+        lost: Accepted events whose file was cut or deleted from outside before they were sent.
+        unreadable: Files in the directory that this process may not read, so that it cannot send what is in them.
+        left_out: Events of test visitors, which are never sent.
+        changed: Descriptive values that were cut or emptied, by field and what was done, such as "page_url: too long, cut".
+    """
+
+    accepted: int
+    repeated: int
+    dropped: int
+    sent: int
+    retried: int
+    refused: int
+    spooled: int
+    oldest: datetime | None
+    lost: int
+    unreadable: int
+    left_out: int = 0
+    changed: Mapping[str, int] = field(default_factory=dict)
 
 
 class Delivery:
@@ -126,30 +161,27 @@ class Delivery:
         with self._counting:
             self.left_out += events
 
-    @property
-    def accepted(self) -> int:
-        """Events written since the process started."""
-        return sum(queue.accepted for queue in self._queues.values())
+    def counters(self) -> Counters:
+        """Counts what was done and what waits; reads the directory for the latter.
 
-    @property
-    def sent(self) -> int:
-        """Events that Tinybird has confirmed to this process, adopted ones included."""
-        return sum(sender.sent for sender in self._senders.values())
-
-    @property
-    def retried(self) -> int:
-        """Requests that had to be repeated."""
-        return sum(sender.retried for sender in self._senders.values())
-
-    @property
-    def refused(self) -> int:
-        """Events that this process has kept aside."""
-        return sum(sender.refused for sender in self._senders.values())
-
-    @property
-    def lost(self) -> int:
-        """Events of this process whose file was cut or deleted from outside before they were sent."""
-        return sum(queue.lost for queue in self._queues.values())
+        Raises:
+            ConfigError: The directory cannot be read.
+        """
+        waiting, queues, senders = status(self.directory), self._queues.values(), self._senders.values()
+        return Counters(
+            accepted=sum(each.accepted for each in queues),
+            repeated=self.repeated,
+            dropped=self.dropped,
+            sent=sum(each.sent for each in senders),
+            retried=sum(each.retried for each in senders),
+            refused=sum(each.refused for each in senders),
+            spooled=waiting.spooled,
+            oldest=waiting.oldest,
+            lost=sum(each.lost for each in queues),
+            unreadable=waiting.unreadable,
+            left_out=self.left_out,
+            changed=self.changed.total,
+        )
 
     @property
     def failures(self) -> dict[str, AnalyticsError]:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from analytics.ingest.spool.process import PerProcess
+
 Identity = tuple[int, int]
 """Device and inode: the same for each path of a file."""
 
@@ -34,8 +36,16 @@ class _Table:
         self.files: dict[Identity, _File] = {}
 
 
-_tables: Final[dict[int, _Table]] = {}
-"""By process: a child's own table has a lock of its own, and none of its parent's files."""
+def _close_inherited(table: _Table) -> None:
+    for identity, file in list(table.files.items()):
+        # A daemon closes all descriptors when it begins, and opens files of its own that get the same numbers.
+        with suppress(OSError):
+            if _identity(os.fstat(file.fd)) == identity:
+                os.close(file.fd)
+
+
+_tables: Final = PerProcess(_Table(), _Table, _close_inherited)
+"""A child's own table has a lock of its own, and none of its parent's files."""
 
 
 class Descriptor:
@@ -57,7 +67,7 @@ class Descriptor:
 
     def close(self) -> None:
         """Ends this use; a file that it owned is free for other processes."""
-        table = _table()
+        table = _tables.value
         with table.lock:
             if table.files.get(self._identity) is not self._file:  # it was opened by this process's parent
                 return
@@ -74,7 +84,7 @@ def create(path: Path) -> Descriptor:
     Raises:
         OSError: It is there already, or cannot be made.
     """
-    table = _table()
+    table = _tables.value
     with table.lock:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         identity = _identity(os.fstat(fd))
@@ -92,7 +102,7 @@ def own(path: Path) -> Descriptor | None:
     Raises:
         OSError: It cannot be opened for writing.
     """
-    table = _table()
+    table = _tables.value
     with table.lock:
         try:
             identity = _opened(table, path, os.O_RDWR)
@@ -116,7 +126,7 @@ def read(path: Path) -> Descriptor:
     Raises:
         OSError: It is gone, or may not be read.
     """
-    table = _table()
+    table = _tables.value
     with table.lock:
         try:
             identity = _opened(table, path, os.O_RDWR)
@@ -125,25 +135,6 @@ def read(path: Path) -> Descriptor:
         except OSError:  # no right to write, which a reader does not need
             identity = _opened(table, path, os.O_RDONLY)
         return Descriptor(identity, table.files[identity], is_owner=False)
-
-
-def _table() -> _Table:
-    process = os.getpid()
-    table = _tables.get(process)
-    if table is None:
-        table = _tables.setdefault(process, _Table())
-        for other in [each for each in list(_tables) if each != process]:
-            inherited = _tables.pop(other, None)
-            for identity, file in list(inherited.files.items()) if inherited else ():
-                _close_inherited(identity, file.fd)
-    return table
-
-
-def _close_inherited(identity: Identity, fd: int) -> None:
-    # A daemon closes all descriptors when it begins, and opens files of its own that get the same numbers.
-    with suppress(OSError):
-        if _identity(os.fstat(fd)) == identity:
-            os.close(fd)
 
 
 def _opened(table: _Table, path: Path, flags: int) -> Identity:

@@ -25,10 +25,13 @@ class PerProcess(Generic[T]):
         value: This process's.
         make: Makes the one of a forked child, at the first use there. Two threads may do so at once: the second value is
             dropped.
+        forget: Called in a child with the value of its parent.
     """
 
-    def __init__(self, value: T, make: Callable[[], T]) -> None:
-        self._make = make
+    def __init__(
+        self, value: T, make: Callable[[], T], forget: Callable[[T], None] = lambda _value: None
+    ) -> None:
+        self._make, self._forget = make, forget
         self._values = {os.getpid(): value}
 
     @property
@@ -41,7 +44,9 @@ class PerProcess(Generic[T]):
         process = os.getpid()
         value = self._values.setdefault(process, self._make())
         for other in [each for each in list(self._values) if each != process]:
-            self._values.pop(other, None)
+            inherited = self._values.pop(other, None)
+            if inherited is not None:
+                self._forget(inherited)
         return value
 
 

@@ -15,14 +15,13 @@ from pydantic import SecretStr
 
 from analytics.errors import AnalyticsError
 from analytics.ingest.deletes.receipts import Ledger
+from analytics.ingest.events.text import printable
 from analytics.ingest.spool import directory as spool
-from analytics.ingest.text import printable
 from analytics.operations.doctor import flow, product, timezones, websites, workspace
 from analytics.operations.doctor.finding import Area, Finding, Report, failed, listed, not_checked
 from analytics.settings import Settings, present_variables, problems_of
 from analytics.settings.loopback import is_loopback
 from analytics.transports.postgres import Postgres
-from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird, TokenKind
 
 WAITING_SECONDS: Final = 300.0

@@ -12,12 +12,11 @@ import pandas as pd
 from analytics import sources
 from analytics.errors import AnalyticsError, SourceError
 from analytics.ingest.events import ConversationEventType, VisitorEventType
-from analytics.ingest.text import printable
+from analytics.ingest.events.text import printable
 from analytics.numbers import whole_number
 from analytics.operations.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.operations.purge import database
 from analytics.transports.postgres import Postgres
-from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import mismatch
 

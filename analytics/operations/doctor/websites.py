@@ -10,12 +10,11 @@ import pandas as pd
 from analytics import sources
 from analytics.errors import AnalyticsError
 from analytics.health.website_flow import WebsiteState, website_state
-from analytics.ingest.text import printable
+from analytics.ingest.events.text import printable
 from analytics.operations.doctor.finding import Area, Finding, failed, listed, not_checked
 from analytics.operations.doctor.flow import age_text
 from analytics.operations.purge import database
 from analytics.transports.postgres import Postgres
-from analytics.transports.redaction import printable
 from analytics.transports.tinybird import Tinybird
 
 MOST_NAMED: Final = 10

@@ -89,7 +89,7 @@ def test_what_cannot_be_sent_is_a_failure_with_a_way_out(tmp_path: Path) -> None
     """Exit code 1, the cause and the remedy; the events stay, and the token is in no text."""
     leave(tmp_path, "w")
     environ = {"TINYBIRD_HOST": NOWHERE, "TINYBIRD_APPEND_TOKEN": "p.secret"}
-    ended = run("send", "--dir", str(tmp_path), "--timeout", "0.5", **environ)
+    ended = run("send", "--dir", str(tmp_path), "--timeout", "3", **environ)
     assert ended.returncode == 1
     assert "Error: 3 events could not be sent in time. Tinybird cannot be reached." in ended.stderr
     assert "Check TINYBIRD_HOST" in ended.stderr
