@@ -15,7 +15,7 @@ from typing import Annotated, Final, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from analytics.errors import AnalyticsError, ConfigError
-from analytics.ingest import files
+from analytics.ingest.spool import files
 
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 _Count = Annotated[int, Field(ge=0)]

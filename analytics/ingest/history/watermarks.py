@@ -20,8 +20,8 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from analytics.errors import ConfigError
-from analytics.ingest.files import lock
 from analytics.ingest.history.reader import HISTORIES, START, HistoryName, Position, Window
+from analytics.ingest.spool.files import lock
 
 _VERSION: Final = 1
 _TABLE: Final = """

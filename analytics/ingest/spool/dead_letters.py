@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from analytics.errors import ConfigError
-from analytics.ingest.files import lock, write_whole
+from analytics.ingest.spool.files import lock, write_whole
 from analytics.ingest.spool.segment import SUFFIX, DamagedLine, Segment, new_name, sound_lines
 
 FOLDER: Final = "refused"

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analytics.ingest.files import NEW_SUFFIX
 from analytics.ingest.spool.dead_letters import FOLDER
 from analytics.ingest.spool.directory import MAX_SPOOL_BYTES, segments
+from analytics.ingest.spool.files import NEW_SUFFIX
 from analytics.ingest.spool.segment import HEADER_BYTES, DamagedLine, Segment, sound_lines
 
 SEGMENT_BYTES: Final = 8_000_000

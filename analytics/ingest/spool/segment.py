@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from analytics.ingest.files import NEW_SUFFIX, sync_directory
 from analytics.ingest.spool import open_files as descriptors
+from analytics.ingest.spool.files import NEW_SUFFIX, sync_directory
 from analytics.ingest.spool.open_files import Descriptor
 
 SUFFIX: Final = ".ndjson"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analytics.ingest import files
+from analytics.ingest.spool import files
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
