@@ -25,12 +25,18 @@ def main(host: str, token: str, spool: str, website: str, accepted: str, rounds:
         queue.BATCH_EVENTS = chance.choice([7, 500, 20_000])  # type: ignore[misc]
         sender.LINGER_SECONDS = chance.choice([0.01, 0.1])  # type: ignore[misc]
         pause = chance.choice([0.0, 0.0002, 0.002])
+        ready, is_ready = os.pipe()
         child = os.fork()
         if child == 0:
-            _emit(Emitter(host, token, Path(spool)), website, accepted, f"{seed}-{number}", pause)
-        time.sleep(chance.uniform(0.02, 0.5))
+            emitter = Emitter(host, token, Path(spool))
+            os.write(is_ready, b"1")
+            _emit(emitter, website, accepted, f"{seed}-{number}", pause)
+        os.read(ready, 1)  # on a busy machine making an emitter takes longer than the pause
+        time.sleep(chance.uniform(0.0, 0.5))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        os.close(ready)
+        os.close(is_ready)
 
 
 def _emit(emitter: Emitter, website: str, accepted: str, prefix: str, pause: float) -> None:

@@ -24,7 +24,7 @@ def website(
 
 
 def canceled(days: float | None, plan: str = "pro") -> Subscription:
-    """A canceled subscription whose period ended so many days ago; None when nobody knows."""
+    """A canceled subscription whose period ended so many days ago; None when it is not known."""
     return Subscription(plan, "canceled", None if days is None else days_ago(days))
 
 
@@ -75,9 +75,9 @@ def test_rows_are_due_once_the_grace_has_passed(days: float, grace_days: int, ve
             "not canceled",
             id="one of them unpaid",
         ),
-        pytest.param((canceled(None),), "nobody knows when it ended", id="no end"),
+        pytest.param((canceled(None),), "the end is not known", id="no end"),
         pytest.param(
-            (canceled(90), canceled(None)), "nobody knows when it ended", id="the end of one is not known"
+            (canceled(90), canceled(None)), "the end is not known", id="the end of one is not known"
         ),
         pytest.param(
             (Subscription("pro", "paused", days_ago(90)),), "not canceled", id="a status nobody knows"
