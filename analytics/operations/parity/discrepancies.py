@@ -17,7 +17,7 @@ from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import Website
 from analytics.kpis.declarations import EVENT_TYPES, Event
 from analytics.operations.parity import postgres_kpis as product
-from analytics.operations.parity.postgres_kpis import Known
+from analytics.operations.parity.postgres_kpis import KnownConversation
 from analytics.operations.parity.tolerance import SAME_RATIO, Cause, causes
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
@@ -92,7 +92,7 @@ class Discrepancies:
         self._found: dict[Event, tuple[Cause, ...]] = {}
 
     def causes(self, kind: Event) -> tuple[Cause, ...]:
-        """Why conversations of a kind are counted, or timed, differently; empty when no row differs.
+        """Finds why conversations of a kind are counted or timed differently; empty when no row differs.
 
         Raises:
             SourceError: A source does not answer, or says no.
@@ -160,7 +160,7 @@ class Discrepancies:
         return by_type
 
     def _reasons_only_stored(self, kind: Event, ids: Sequence[str]) -> Callable[[str], str]:
-        known: dict[str, Known] = {}
+        known: dict[str, KnownConversation] = {}
         for some in _chunks(ids):
             known |= product.known(self._postgres, self._website, some)
         return lambda conversation_id: why_only_stored(kind, known.get(conversation_id), self._now)
@@ -185,8 +185,8 @@ class Discrepancies:
         )
 
 
-def why_only_stored(kind: Event, known: Known | None, now: float) -> str:
-    """Why Tinybird counts a conversation and Postgres does not.
+def why_only_stored(kind: Event, known: KnownConversation | None, now: float) -> str:
+    """Explains why Tinybird counts a conversation and Postgres does not.
 
     Args:
         kind: For what.
@@ -221,7 +221,7 @@ def why_only_stored(kind: Event, known: Known | None, now: float) -> str:
 
 def why_only_counted(
     kind: Event,
-    known: Known | None,
+    known: KnownConversation | None,
     now: float,
     *,
     is_anywhere: bool,
@@ -267,7 +267,7 @@ def why_only_counted(
     return "stored in Tinybird at another time" if is_anywhere else "never sent to Tinybird"
 
 
-def _instant(kind: Event, known: Known) -> float | None:
+def _instant(kind: Event, known: KnownConversation) -> float | None:
     at: Mapping[Event, float | None] = {
         "started": known.started,
         "responded": known.responded,
@@ -280,7 +280,7 @@ def _instant(kind: Event, known: Known) -> float | None:
 
 
 def _by_kind(events: _Events) -> dict[Event, dict[str, Stored]]:
-    """What counts of each kind, as the pipes decide it; `ai_resolved` are the resolutions that the AI is credited for."""
+    """Selects what counts of each kind, as the pipes do; `ai_resolved` are the resolutions credited to the AI."""
     found = {
         kind: _counted(kind, [row for type_ in types for row in events[type_]])
         for kind, types in EVENT_TYPES.items()
@@ -295,7 +295,7 @@ def _by_kind(events: _Events) -> dict[Event, dict[str, Stored]]:
 
 
 def _counted(kind: Event, rows: Sequence[tuple[str, float, float]]) -> dict[str, Stored]:
-    """One event per conversation, as the pipes choose it: the earliest response, the last resolution."""
+    """Selects one event per conversation, as the pipes do: the earliest response, the last resolution."""
     instants: dict[str, set[float]] = defaultdict(set)
     chosen: dict[str, tuple[float, float]] = {}
     for conversation_id, at, seconds in rows:

@@ -26,7 +26,7 @@ DEFAULT_TOLERANCE: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number that both sides know.
+    """KPI that both sides can compute.
 
     Attributes:
         name: As the pipes call it.
