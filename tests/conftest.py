@@ -32,8 +32,9 @@ START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 
 
-STARTS_PROGRAMS: Final = frozenset(
+SLOW_MODULES: Final = frozenset(
     {
+        "benchmarks.verdicts",
         "multiprocessing",
         "streamlit.testing.v1.app_test",
         "subprocess",
@@ -45,10 +46,16 @@ STARTS_PROGRAMS: Final = frozenset(
         "tests.web.program",
     }
 )
-"""Modules that start programs or draw whole pages: a test file that imports from one of them is slow."""
+"""Modules that start programs, draw whole pages or simulate: a test file that imports from one of them is slow."""
 
 SLOW_FIXTURES: Final = frozenset({"chromium", "demo", "local_stack", "server"})
 SLOW_FOLDERS: Final = ("tests/browser/", "tests/local/", "tests/pages/")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Skip folders whose tests are all slow when slow tests are not wanted: importing them takes seconds."""
+    folder = f"{collection_path.relative_to(ROOT)}/"
+    return True if config.option.markexpr == "not slow" and folder in SLOW_FOLDERS else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,7 +84,7 @@ def _is_slow(item: pytest.Function) -> bool:
     values = vars(item.module).values()
     return any(
         (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
-        in STARTS_PROGRAMS
+        in SLOW_MODULES
         for value in values
     )
 

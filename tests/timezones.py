@@ -4,6 +4,8 @@ import struct
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -75,3 +77,17 @@ def _take(path: Sequence[str]) -> None:
     zoneinfo.reset_tzpath(to=path)
     ZoneInfo.clear_cache()
     clock._names.cache_clear()
+
+
+def changes_after(instant: datetime, timezone: ZoneInfo) -> list[datetime]:
+    """When the offset from UTC changes within 370 days, oldest first.
+
+    Looks from day to day: from hour to hour, as `offset_spans` does, took two thirds of the time of the tests of periods.
+    """
+    days = [instant + timedelta(days=day) for day in range(371)]
+    return [
+        span.start
+        for day, following in pairwise(days)
+        if day.astimezone(timezone).utcoffset() != following.astimezone(timezone).utcoffset()
+        for span in clock.offset_spans(day, following, timezone)[1:]
+    ]
