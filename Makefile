@@ -1,6 +1,6 @@
 # Everything runs inside .venv; the only things needed beforehand are Python 3.11+ and make.
 PYTHON ?= python3
-# For `make run`: options of `inbox-analytics demo`, such as ARGS="--port 8502 --tinybird-port 0".
+# For `make run`: options of `inbox-analytics demo`, such as ARGS="--port 8502 --tinybird-port 0". For `make test`: of pytest.
 ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -10,7 +10,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test test-fast check install production audit sbom screenshots lock clean
+.PHONY: run test test-fast coverage check install production audit sbom screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
@@ -20,11 +20,17 @@ PYTEST := $(BIN)/pytest --dist loadgroup --no-loadscope-reorder
 
 test: install $(TINYBIRD_CLI)
 	@.ci/programs
-	$(PYTEST) -n 3
+	$(PYTEST) -n 3 $(ARGS)
 
 # Pure code and transports: starts no program.
 test-fast: install
-	$(PYTEST) -n 2 -m "not slow"
+	$(PYTEST) -n 2 -m "not slow" $(ARGS)
+
+# Lines and branches that the fast tests run; all of them in the packages of pure code.
+coverage: install
+	$(PYTEST) -n 2 -m "not slow" --cov --cov-report=
+	$(BIN)/coverage report
+	$(BIN)/coverage report --include="analytics/scope/*,analytics/kpis/*,analytics/geo/*" --fail-under=100
 
 check: install
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from analytics.errors import SourceError, SourceRejected, SourceUnavailable
 from analytics.kpis.board import board
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, Funnel, VisitorPeriods
+from analytics.kpis.verdicts import Delta
 from analytics.readings import Reading
 from analytics.schemas import RATING_AND_SENTIMENT
 from analytics.scope.access import Viewer, Website
@@ -182,3 +183,26 @@ def test_comparison_switched_off_is_off_everywhere() -> None:
     """No verdict on any card."""
     kpis = board(view(is_compared=False), CONVERSATIONS, VISITORS, SCORES).value.kpis
     assert {kpi.delta.verdict for kpi in kpis.values()} == {"off"}
+
+
+def test_days_that_differ_widen_what_visitors_may_have_changed_by() -> None:
+    """The same totals of seven days: steady ones leave a change real that uneven ones do not."""
+
+    def change(*current: int) -> Delta:
+        assert sum(current) == 910
+        days = pd.DataFrame(
+            {
+                "period": ["current"] * 7 + ["previous"] * 7,
+                "unique_visitors": [*current, *(count - 30 for count in current)],
+            }
+        )
+        visitors = Reading(VisitorPeriods(910, 700), NOW)
+        return (
+            board(view(), CONVERSATIONS, visitors, SCORES, Reading(days, NOW))
+            .value.kpis["unique_visitors"]
+            .delta
+        )
+
+    steady, uneven = change(130, 131, 129, 130, 132, 128, 130), change(30, 310, 40, 200, 35, 245, 50)
+    assert (steady.verdict, uneven.verdict) == ("better", "within_noise")
+    assert steady.change == uneven.change == pytest.approx(0.3)

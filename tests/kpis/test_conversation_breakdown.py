@@ -265,3 +265,9 @@ def test_the_share_in_time_is_compared_as_a_rate() -> None:
     assert delta.change == pytest.approx(34)
     assert conversation_breakdown.in_time(before, after, 1, OPEN, "responses").verdict == "worse"
     assert conversation_breakdown.in_time(after, None, 1, OPEN, "responses").verdict == "not_comparable"
+
+
+@pytest.mark.parametrize(("total", "pages"), [(0, 1), (1, 1), (25, 1), (26, 2)])
+def test_a_listing_has_at_least_one_page(total: int, pages: int) -> None:
+    """Empty ones too; a page more for the first row that does not fit."""
+    assert conversation_breakdown.Listing(ROWS, total, 1).page_count == pages

@@ -2,6 +2,7 @@
 
 import pytest
 
+from analytics.kpis.intervals import Interval
 from analytics.kpis.median_mix import Mixed, split
 
 # 40 conversations before: the AI resolves 10 of them in 10 s, people 30 in 1,000 s.
@@ -85,3 +86,24 @@ def test_a_shift_of_the_mix_is_real_when_chance_would_not_make_it(
 def test_without_a_change_in_percent_there_are_no_parts(now: Mixed, before: Mixed) -> None:
     """Nothing is split where the card has no change."""
     assert split(now, before) is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "is_real"), [(Interval(780.0, 820.0), True), (Interval(500.0, 1300.0), False), (None, False)]
+)
+def test_what_they_did_themselves_is_real_beyond_chance_alone(
+    interval: Interval | None, is_real: bool
+) -> None:
+    """A fifth faster at the same mix: real with narrow intervals, not with wide ones, not without any."""
+    before = Mixed(1000.0, 40, 10, None, interval=Interval(980.0, 1020.0))
+    parts = split(Mixed(800.0, 40, 10, 800.0, interval=interval), before)
+    assert parts is not None
+    assert parts.own_ratio == pytest.approx(-0.2)
+    assert parts.is_own_real is is_real
+
+
+def test_without_conversations_no_shift_of_the_mix_is_real() -> None:
+    """A share of nothing is no share."""
+    parts = split(Mixed(10.0, 0, 0, None), BEFORE)
+    assert parts is not None
+    assert not parts.is_shift_real

@@ -192,3 +192,15 @@ def test_a_side_without_a_value_is_no_comparison() -> None:
     """It is a fault of the caller: `verdict_on` gives the reason instead."""
     with pytest.raises(ValueError, match="need a value"):
         compared(Estimate(None, 0, None), rate(1, 2), unit="pp", direction="higher", of="x")
+
+
+def test_a_count_is_compared_with_a_count_alone() -> None:
+    """A count against a measured value is a mistake in code, not a verdict."""
+    with pytest.raises(TypeError, match="compared with a count"):
+        compared(
+            ArrivalCount(30, 24.0),
+            Estimate(1.0, 30, Interval(0.5, 1.5)),
+            unit="relative",
+            direction="higher",
+            of="visitors",
+        )

@@ -5,7 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics.errors import AccessDenied, NotSignedIn
-from analytics.scope.access import OwnedWebsite, User, require_recent, viewer_from_user, website_for
+from analytics.scope.access import (
+    OwnedWebsite,
+    User,
+    require_recent,
+    require_staff,
+    viewer_from_user,
+    website_for,
+)
 from analytics.scope.identity import Identity
 from analytics.scope.tiers import Subscription
 
@@ -100,3 +107,12 @@ def test_an_old_sign_in_has_ended(age_minutes: int) -> None:
     identity = Identity("ann@example.com", NOW - timedelta(minutes=age_minutes))
     with pytest.raises(NotSignedIn):
         require_recent(identity, NOW, timedelta(hours=12))
+
+
+def test_pages_of_the_staff_refuse_everyone_else() -> None:
+    """A viewer is known by the address they signed in with; the role alone decides."""
+    staff, member = viewer_from_user(user("admin"), ANN, NOW), viewer_from_user(user(), ANN, NOW)
+    assert staff.email == member.email == "ann@example.com"
+    require_staff(staff)
+    with pytest.raises(AccessDenied, match="platform's staff"):
+        require_staff(member)

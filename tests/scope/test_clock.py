@@ -1,6 +1,7 @@
 """The local clock: one database, and local hours, days, weeks and offsets around every change of the clocks."""
 
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -193,3 +194,8 @@ def test_days_follow_each_other_without_a_gap(zone: str) -> None:
 def test_a_reading_is_one_instant(zone: str, reading: str, instant: str) -> None:
     """A reading that the clock shows twice or never stands for one instant."""
     assert clock.instant_of(datetime.fromisoformat(reading), ZoneInfo(zone)) == utc(instant)
+
+
+def test_the_version_is_that_of_the_pinned_package() -> None:
+    """What the doctor reports is what the days come from."""
+    assert clock.database_version() == import_module("tzdata").__version__

@@ -14,6 +14,7 @@ from analytics.scope.comparison import (
     OFF,
     WEEKDAYS,
     Comparison,
+    Kind,
     aligned_starts,
     compared_days,
     compared_period,
@@ -315,3 +316,26 @@ def test_periods_that_are_not_alike_say_so() -> None:
     assert "weeks stand in their order" in said
     weekdays = before("last-month", "2026-11-26 12:00", LONDON, WEEKDAYS)
     assert difference(month, weekdays, "day") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "first", "last"),
+    [
+        pytest.param("chosen", None, None, id="chosen without a day"),
+        pytest.param("before", date(2026, 11, 1), None, id="a day that was not chosen"),
+        pytest.param("before", None, date(2026, 11, 1), id="an end without a start"),
+        pytest.param("chosen", date(2026, 11, 2), date(2026, 11, 1), id="backwards"),
+    ],
+)
+def test_there_is_no_comparison_that_is_none(kind: Kind, first: date | None, last: date | None) -> None:
+    """Code cannot make one either: the constructor refuses it with a reason."""
+    with pytest.raises(ValueError, match="first"):
+        Comparison(kind, first, last)
+
+
+def test_a_longer_side_has_weeks_after_those_shown() -> None:
+    """February 2027 is four weeks, January five: the fifth stands in the week after."""
+    shown = resolve(Range.parse("2027-02-01..2027-02-28"), utc("2027-03-26"), LONDON)
+    january = resolve(Range.parse("2027-01-01..2027-01-31"), utc("2027-03-26"), LONDON)
+    aligned = aligned_starts(bucket_starts(january, "week"), shown, january, "week")
+    assert aligned == (*bucket_starts(shown, "week"), shown.end)

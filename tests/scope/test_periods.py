@@ -17,6 +17,7 @@ from analytics.scope.clock import (
 from analytics.scope.periods import (
     GRID,
     PRESETS,
+    Name,
     Period,
     Range,
     ceil_to_grid,
@@ -325,3 +326,30 @@ def test_a_period_refuses_naive_and_backward_edges() -> None:
         Period(datetime(2026, 11, 10), datetime(2026, 11, 11), LONDON)  # noqa: DTZ001  # the mistake under test
     with pytest.raises(ValueError, match="before"):
         Period(utc("2026-11-11"), utc("2026-11-10"), LONDON)
+
+
+@pytest.mark.parametrize(
+    ("days", "name", "first", "last"),
+    [
+        pytest.param(None, None, None, None, id="nothing"),
+        pytest.param(7, "last-month", None, None, id="two kinds"),
+        pytest.param(0, None, None, None, id="no day"),
+        pytest.param(10_000, None, None, None, id="ten thousand days"),
+        pytest.param(None, None, date(2026, 11, 1), None, id="no end"),
+        pytest.param(None, None, None, date(2026, 11, 1), id="no start"),
+        pytest.param(None, None, date(2026, 11, 2), date(2026, 11, 1), id="backwards"),
+        pytest.param(None, None, date(1990, 1, 1), date(2026, 11, 1), id="thirty-seven years"),
+    ],
+)
+def test_there_is_no_range_that_is_none(
+    days: int | None, name: Name | None, first: date | None, last: date | None
+) -> None:
+    """Code cannot make one either: the constructor refuses it with a reason."""
+    with pytest.raises(ValueError, match=r".+"):
+        Range(days=days, name=name, first=first, last=last)
+
+
+def test_only_two_dates_are_custom() -> None:
+    """The other kinds move on with the clock."""
+    assert Range.parse("2026-11-01..2026-11-02").is_custom
+    assert not any(preset.is_custom for preset in PRESETS)

@@ -1,5 +1,7 @@
 """What a URL can select, and what the pipes are asked for it."""
 
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,9 +12,13 @@ from analytics.scope.selection import (
     BAND_SECONDS,
     HourOfWeek,
     Selection,
+    Sort,
+    Status,
     Times,
     parse_handled,
     parse_measure,
+    parse_sort,
+    parse_status,
 )
 
 
@@ -83,3 +89,14 @@ def test_nothing_selected_asks_for_nothing() -> None:
     assert Selection(resolution=Times("band", 5)).params() == {"resolution_band": 5}
     assert Selection(hour_of_week=HourOfWeek(7, 0)).params() == {"weekday": 7, "hour": 0}
     assert not Selection(is_escalated=True).is_everything
+
+
+@pytest.mark.parametrize("status", get_args(Status))
+@pytest.mark.parametrize("sort", get_args(Sort))
+def test_a_status_and_an_order_are_their_names(status: Status, sort: Sort) -> None:
+    """Each comes back from the URL; the other's name is refused with those that are possible."""
+    assert (parse_status(status), parse_sort(sort)) == (status, sort)
+    with pytest.raises(ValueError, match=f"Possible are .*{status}"):
+        parse_status(f"{status} ")
+    with pytest.raises(ValueError, match=f"Possible are .*{sort}"):
+        parse_sort(sort.upper())

@@ -207,3 +207,8 @@ def test_the_sentence_is_shown_before_anyone_runs_into_the_limit() -> None:
     assert "up to 45 days" in reach_sentence("paid", NOW, london)
     in_the_hour = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)
     assert "Comparison: up to 44 days" in reach_sentence("paid", in_the_hour, london)
+
+
+def test_without_any_history_no_range_can_be_compared() -> None:
+    """A limit at now leaves not even one day before today."""
+    assert longest_comparable_days(NOW, 90, NOW, UTC_ZONE) is None

@@ -310,3 +310,20 @@ def test_weeks_begin_with_the_day_of_the_deployment() -> None:
     assert view.previous.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-03 14:30:00")
     starts = bucket_starts(resolved("30d", bucket="week", week_start="saturday").conversations, "week")
     assert {f"{start:%a}" for start in starts[1:]} == {"Sat"}
+
+
+def test_a_day_that_a_calendar_skipped_is_said() -> None:
+    """Samoa went from 29 to 31 December 2011: the day between has no instant to show."""
+    view = resolved(
+        "2011-12-30..2011-12-30", timezone="Pacific/Apia", now=datetime(2012, 1, 5, 12, tzinfo=UTC)
+    )
+    assert view.notices == ("The calendar of that timezone skipped this day. Showing the last 7 days.",)
+
+
+def test_today_alone_is_compared_with_nothing() -> None:
+    """Whatever range, comparison and bucket were chosen; website, viewer and timezone stay."""
+    view = View(VIEWER, "w1", Range.parse("90d"), "Asia/Kolkata", NOW, Comparison.parse("weekdays"), "week")
+    later = NOW + timedelta(hours=1)
+    assert view.of_today(later) == View(
+        VIEWER, "w1", Range(days=1), "Asia/Kolkata", later, Comparison.parse("off")
+    )
