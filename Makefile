@@ -103,4 +103,4 @@ lock:
 	echo "tinybird; python_version < '3.14'" | $(LOCK) - --output-file requirements-tinybird.lock
 
 clean:
-	rm -rf .venv .venv-audit .venv-tinybird .local
+	rm -rf .venv .venv-audit .venv-lowest .venv-tinybird .local

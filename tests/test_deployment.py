@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,10 @@ def test_it_deploys_only_when_that_was_typed() -> None:
     assert [step["if"] for step in changing] == ["inputs.confirmation == 'deploy'"]
 
 
-def test_every_action_is_pinned_to_a_commit() -> None:
+@pytest.mark.parametrize("path", sorted(WORKFLOW.parent.glob("*.yml")), ids=lambda path: path.stem)
+def test_every_action_is_pinned_to_a_commit(path: Path) -> None:
     """A tag can be moved; the version stands beside it for people."""
-    used = re.findall(r"uses: (.*)", WORKFLOW.read_text())
+    used = re.findall(r"uses: (.*)", path.read_text())
     assert used
     for each in used:
         assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
@@ -210,3 +212,15 @@ def test_host_and_token_reach_the_command_line_as_variables(tmp_path: Path) -> N
         )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "visitor_events" in done.stdout
+
+
+def test_every_supported_python_is_tested() -> None:
+    """From the oldest that is allowed on, by scripts that are here; once with the lowest versions."""
+    [parsed] = documents(WORKFLOW.with_name("ci.yml"))
+    pythons = parsed["jobs"]["locked"]["strategy"]["matrix"]["python"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["requires-python"] == f">={pythons[0]}"
+    runs = [step["run"] for job in parsed["jobs"].values() for step in job["steps"] if "run" in step]
+    assert runs == [".ci/run", ".ci/lowest"]
+    assert all(os.access(ROOT / each, os.X_OK) for each in runs)
+    assert parsed["permissions"] == {"contents": "read"}
