@@ -25,7 +25,7 @@ LAST_GOOD_ENTRIES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SentQuery:
     """What was asked of a source, for a reader who wants to ask it again.
 
     Attributes:
@@ -46,12 +46,12 @@ class Answer(Generic[T_co]):
     Attributes:
         value: The value, checked.
         read_at: When the source answered, UTC.
-        questions: What was asked for it, recorded where it was sent; empty where no page explains it.
+        queries: What was asked for it, recorded where it was sent; empty where no page explains it.
     """
 
     value: T_co
     read_at: datetime
-    questions: tuple[Question, ...] = ()
+    queries: tuple[SentQuery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Reading(Generic[T_co]):
         is_stale: True when a source is down and this is the last good value.
         stale_reason: Why it is stale; None when it is fresh.
         failures: What could not be read at all while the rest stands; the value marks it as missing.
-        questions: What was asked for the value, also when it is stale; empty where nothing was, or no page explains it.
+        queries: What was asked for the value, also when it is stale; empty where nothing was, or no page explains it.
     """
 
     value: T_co
@@ -72,11 +72,11 @@ class Reading(Generic[T_co]):
     is_stale: bool = False
     stale_reason: SourceError | None = None
     failures: tuple[SourceError, ...] = ()
-    questions: tuple[Question, ...] = ()
+    queries: tuple[SentQuery, ...] = ()
 
     def with_value(self, value: T) -> Reading[T]:
         """Another value derived from this one, as fresh or stale as this."""
-        return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures, self.questions)
+        return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures, self.queries)
 
 
 class LastGood:
@@ -113,12 +113,10 @@ class LastGood:
                 self.counter.failed(_name_of(key))
                 raise
             self.counter.failed(_name_of(key), is_stale=True)
-            return Reading(
-                kept.value, kept.read_at, is_stale=True, stale_reason=error, questions=kept.questions
-            )
+            return Reading(kept.value, kept.read_at, is_stale=True, stale_reason=error, queries=kept.queries)
         self.counter.answered(_name_of(key), answer.read_at)
         self._keep(key, answer)
-        return Reading(answer.value, answer.read_at, questions=answer.questions)
+        return Reading(answer.value, answer.read_at, queries=answer.queries)
 
     def clear(self) -> None:
         """Forgets everything."""
@@ -148,5 +146,5 @@ class LastGood:
 
 
 def _name_of(key: Hashable) -> str:
-    """The first thing in a key, however deep: keys are built around `ResolvedView.question`, whose first is the name."""
+    """The first thing in a key, however deep: keys are built around `ResolvedView.last_good_key`, whose first is the name."""
     return _name_of(key[0]) if isinstance(key, tuple) and key else str(key)

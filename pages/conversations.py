@@ -79,7 +79,7 @@ def draw_week() -> None:
         shown = heatmap.draw_header()
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
-        hours = conversations.hours(reading.value, page.resolved.conversations)
+        hours = conversations.hours(reading.value, page.resolved.period)
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.hour_of_week)
             st.caption(heatmap.footnote(shown, page.timezone))

@@ -53,7 +53,7 @@ def draw_main_chart() -> None:
                 series.value,
                 metric,
                 resolved.bucket,
-                current=periods.days_label(*resolved.conversations.local_days()),
+                current=periods.days_label(*resolved.period.local_days()),
                 previous=periods.days_label(*resolved.previous.local_days()) if is_compared else None,
                 key="main-chart",
             )

@@ -19,7 +19,7 @@ from pages.components.panels import comments, satisfaction_index
 
 page = begin.begin_page("Satisfaction")
 resolved = page.resolved
-days = periods.days_label(*resolved.conversations.local_days())
+days = periods.days_label(*resolved.period.local_days())
 before = formatting.without_year(periods.days_label(*resolved.previous.local_days()), days)
 rating = comments.read_rating()
 chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
@@ -33,7 +33,7 @@ def draw_index() -> None:
         note_staleness(opened, page.timezone)
         index, parts = st.columns([3, 7], gap="large")
         with index, st.container(gap="xsmall", key="index"):
-            kpi_cards.draw_card(opened.value.kpi, (), opened.questions, page.view)
+            kpi_cards.draw_card(opened.value.kpi, (), opened.queries, page.view)
             satisfaction_index.draw_headline(opened.value)
         with parts:
             if opened.value.kpi.value is None:

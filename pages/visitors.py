@@ -23,7 +23,7 @@ filters.chips(chips)
 
 def no_visitors(longer: periods.Range | None = None) -> None:
     """What a panel says instead of rows: no data can exist (yet), no one matches, or no one came."""
-    if resolved.visitors.is_empty:
+    if resolved.visitor_period.is_empty:
         empty("No visitor data", f"{resolved.visitors_note} Choose another range.", longer)
     elif chips:
         empty("No visitor matches these filters", "Remove a filter above, or choose a longer range.", longer)
@@ -57,7 +57,7 @@ def draw_course() -> None:
             reading.value,
             metric,
             resolved.visitors_bucket,
-            current=periods.days_label(*resolved.visitors.local_days()),
+            current=periods.days_label(*resolved.visitor_period.local_days()),
             previous=periods.days_label(*before.local_days()) if before else None,
             key="course-chart",
         )

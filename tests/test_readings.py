@@ -108,7 +108,7 @@ def test_cleared_is_forgotten() -> None:
 
 
 def test_asks_and_reads_are_counted_by_name() -> None:
-    """A key's first part names it: two questions of one pipe count together, a failure as one."""
+    """A key's first part names it: two queries of one pipe count together, a failure as one."""
     kept = LastGood()
     kept.read(("kpis", "w1"), lambda: Answer(7, AT))
     kept.read(("kpis", "w1"), lambda: Answer(7, AT))

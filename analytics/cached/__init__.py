@@ -66,7 +66,7 @@ from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.kpis.metrics import Kpi, KpiBoard
-from analytics.readings import Question, Reading
+from analytics.readings import Reading, SentQuery
 from analytics.scope.access import Viewer, Website
 from analytics.scope.views import ResolvedView, View
 from analytics.sources import VisitorFilters
@@ -77,10 +77,10 @@ __all__ = [
     "Kpi",
     "KpiBoard",
     "OpenedView",
-    "Question",
     "Reading",
     "ResolvedView",
     "RightNow",
+    "SentQuery",
     "SpoolStatus",
     "View",
     "Viewer",

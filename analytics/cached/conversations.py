@@ -53,9 +53,9 @@ def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd
     """
     resolved = readable(view)
     bounds, offsets = _period(resolved)
-    question = resolved.question("conversation_breakdown", resolved.conversations), selection
+    key = resolved.last_good_key("conversation_breakdown", resolved.period), selection
     return last_good.read(
-        question, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
+        key, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
     )
 
 
@@ -76,9 +76,9 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
     if resolved.before is None:
         return None
     bounds, offsets = Bounds.of(resolved.before, None), Offsets.of(resolved.before)
-    question = resolved.question("conversation_breakdown", resolved.before), selection
+    key = resolved.last_good_key("conversation_breakdown", resolved.before), selection
     return last_good.read(
-        question, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
+        key, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
     )
 
 
@@ -156,8 +156,8 @@ def conversation_list(
     ids = tuple(str(name) for name in reading.value["conversation_id"])
     if not ids:
         return reading.with_value(Listing(conversations.listed(reading.value, None), 0, 1, 0, sort, ratings))
-    question = "conversations_by_id", resolved.website.id, ids
-    known = attempt(question, _conversations_by_id, resolved.website.id, ids)
+    key = "conversations_by_id", resolved.website.id, ids
+    known = attempt(key, _conversations_by_id, resolved.website.id, ids)
     if isinstance(known, SourceError):
         listing = Listing(conversations.listed(reading.value, None), total, page, before, sort, ratings)
         return Reading(listing, reading.as_of, reading.is_stale, reading.stale_reason, (known,))
@@ -211,17 +211,17 @@ def every_conversation(view: OpenedView, selection: Selection, sort: Sort = DEFA
 
 
 def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
-    return Bounds.of(resolved.conversations, None), Offsets.of(resolved.conversations)
+    return Bounds.of(resolved.period, None), Offsets.of(resolved.period)
 
 
 def _rows(
     resolved: ResolvedView, selection: Selection, page: int, sort: Sort, ratings: Ratings | None
 ) -> Reading[pd.DataFrame]:
     bounds, offsets = _period(resolved)
-    question = resolved.question("conversation_list", resolved.conversations), selection, page, sort
+    key = resolved.last_good_key("conversation_list", resolved.period), selection, page, sort
     by_id = tuple(ratings.by_id.items()) if ratings else ()
     return last_good.read(
-        question,
+        key,
         lambda: _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id),
     )
 
@@ -229,8 +229,8 @@ def _rows(
 def _ratings(resolved: ResolvedView) -> Ratings | SourceError:
     """What the list of the period is sorted by; read once for all of its pages."""
     bounds, _ = _period(resolved)
-    question = resolved.question("rated_conversations", resolved.conversations)
-    rated = attempt(question, _rated_conversations, resolved.website.id, bounds)
+    key = resolved.last_good_key("rated_conversations", resolved.period)
+    rated = attempt(key, _rated_conversations, resolved.website.id, bounds)
     if isinstance(rated, SourceError):
         return rated
     return Ratings.of(rated.value, sources.MOST_RATED, sources.MOST_ID_CHARACTERS)

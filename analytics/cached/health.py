@@ -109,12 +109,12 @@ def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     Source: `data_freshness`, `event_volume`.
     """
     staff(view.asked.viewer, now)
-    website_id, zone = readable(view, now).website.id, view.resolved.conversations.timezone
+    website_id, zone = readable(view, now).website.id, view.resolved.period.timezone
     with ThreadPoolExecutor(max_workers=2) as pool:
         fresh = pool.submit(attempt, ("data_freshness", website_id), _data_freshness, website_id)
         days = clock.day_starts(now, VOLUME_DAYS, zone)
-        question = ("event_volume", website_id, zone.key)
-        volume = pool.submit(attempt, question, _event_volume, website_id, clock.unix_seconds(days))
+        key = ("event_volume", website_id, zone.key)
+        volume = pool.submit(attempt, key, _event_volume, website_id, clock.unix_seconds(days))
     seen, counted = fresh.result(), volume.result()
     if isinstance(seen, SourceError):
         raise seen

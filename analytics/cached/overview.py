@@ -41,14 +41,14 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
         SourceError: Nothing could be read.
     """
     resolved = readable(view)
-    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
+    bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     visitors = series = None
     with ThreadPoolExecutor(max_workers=4) as pool:
         conversations = pool.submit(inbox_analytics_of, resolved)
         scores = pool.submit(rating_and_sentiment_of, resolved)
-        if not resolved.visitors.is_empty:
-            question = resolved.question("unique_visitors", resolved.visitors)
-            visitors = pool.submit(attempt, question, _unique_visitors, resolved.website.id, bounds)
+        if not resolved.visitor_period.is_empty:
+            key = resolved.last_good_key("unique_visitors", resolved.visitor_period)
+            visitors = pool.submit(attempt, key, _unique_visitors, resolved.website.id, bounds)
         if are_visitor_days_compared(resolved):
             series = pool.submit(kpi_timeseries_of, replace(resolved, bucket="day"), EVERYTHING)
     return board(
@@ -62,7 +62,7 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
 
 def are_visitor_days_compared(resolved: ResolvedView) -> bool:
     """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
-    return resolved.visitors_comparability.is_shown and resolved.visitors.day_count() >= FEWEST_PAIRS
+    return resolved.visitors_comparability.is_shown and resolved.visitor_period.day_count() >= FEWEST_PAIRS
 
 
 def left_out(view: OpenedView) -> Reading[dict[str, int]]:
@@ -78,8 +78,8 @@ def left_out(view: OpenedView) -> Reading[dict[str, int]]:
     """
     resolved = readable(view)
     reading = last_good.read(
-        resolved.question("left_out", resolved.conversations),
-        lambda: _left_out(resolved.website.id, *resolved.conversations.utc_bounds()),
+        resolved.last_good_key("left_out", resolved.period),
+        lambda: _left_out(resolved.website.id, *resolved.period.utc_bounds()),
     )
     events = reading.value
     return reading.with_value(
@@ -126,18 +126,18 @@ def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
 
 def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame] | SourceError:
     """The pipe's buckets of a view, or the failure as a value: one read for all who need it."""
-    bounds = Bounds.of(resolved.conversations, resolved.before)
-    question = resolved.question("kpi_timeseries", resolved.conversations), selection
-    buckets = Buckets.of(resolved.bucket, resolved.conversations, resolved.before)
-    offsets = Offsets.of(resolved.previous, resolved.conversations) if selection.hour_of_week else None
-    return attempt(question, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
+    bounds = Bounds.of(resolved.period, resolved.before)
+    key = resolved.last_good_key("kpi_timeseries", resolved.period), selection
+    buckets = Buckets.of(resolved.bucket, resolved.period, resolved.before)
+    offsets = Offsets.of(resolved.previous, resolved.period) if selection.hour_of_week else None
+    return attempt(key, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
 
 
 def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
     """The conversation totals of both periods of a view, or the failure as a value: one read for all who need it."""
-    bounds = Bounds.of(resolved.conversations, resolved.before)
-    question = resolved.question("inbox_analytics", resolved.conversations)
-    return attempt(question, _inbox_analytics, resolved.website.id, bounds)
+    bounds = Bounds.of(resolved.period, resolved.before)
+    key = resolved.last_good_key("inbox_analytics", resolved.period)
+    return attempt(key, _inbox_analytics, resolved.website.id, bounds)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
@@ -171,6 +171,6 @@ def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFram
 
 def rating_and_sentiment_of(resolved: ResolvedView) -> Reading[pd.DataFrame] | SourceError:
     """The scores of both periods, in one read for cards and charts; the failure as a value."""
-    bounds = Bounds.of(resolved.conversations, resolved.before)
-    question = resolved.question("rating_and_sentiment", resolved.conversations)
-    return attempt(question, _rating_and_sentiment, resolved.website.id, bounds)
+    bounds = Bounds.of(resolved.period, resolved.before)
+    key = resolved.last_good_key("rating_and_sentiment", resolved.period)
+    return attempt(key, _rating_and_sentiment, resolved.website.id, bounds)

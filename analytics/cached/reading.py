@@ -49,10 +49,10 @@ def connections() -> Connections:
 
 
 def attempt(
-    question: Hashable, ask: Callable[P, Answer[T]], *args: P.args, **kwargs: P.kwargs
+    key: Hashable, ask: Callable[P, Answer[T]], *args: P.args, **kwargs: P.kwargs
 ) -> Reading[T] | SourceError:
     """The reading, or the failure as a value, so that reads side by side stand or fall alone."""
     try:
-        return last_good.read(question, lambda: ask(*args, **kwargs))
+        return last_good.read(key, lambda: ask(*args, **kwargs))
     except SourceError as error:
         return error

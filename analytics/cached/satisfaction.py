@@ -32,7 +32,7 @@ def satisfaction_attribution(view: OpenedView) -> Reading[Attribution]:
         raise board.value.errors["satisfaction_index"]
     kpi = board.value.kpis["satisfaction_index"]
     opened = attributed(kpi, board.value.satisfaction, board.value.previous_satisfaction)
-    return replace(board.with_value(opened), questions=board.value.questions["satisfaction_index"])
+    return replace(board.with_value(opened), queries=board.value.queries["satisfaction_index"])
 
 
 def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:
@@ -85,9 +85,9 @@ def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading
     Source: Postgres `feedback`.
     """
     resolved = readable(view)
-    date_from, date_to = resolved.conversations.utc_bounds()
+    date_from, date_to = resolved.period.utc_bounds()
     return last_good.read(
-        (resolved.question("latest_comments", resolved.conversations), rating, limit),
+        (resolved.last_good_key("latest_comments", resolved.period), rating, limit),
         lambda: _latest_comments(resolved.website.id, date_from, date_to, rating, limit),
     )
 
@@ -106,7 +106,7 @@ def every_comment(view: OpenedView, rating: int | None) -> Whole:
     Source: Postgres `feedback`.
     """
     resolved = readable(view)
-    date_from, date_to = resolved.conversations.utc_bounds()
+    date_from, date_to = resolved.period.utc_bounds()
 
     def ask(offset: int) -> pd.DataFrame:
         return sources.latest_comments(

@@ -49,11 +49,11 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
     Source: `visitor_breakdown`.
     """
     resolved = readable(view)
-    if resolved.visitors.is_empty:
+    if resolved.visitor_period.is_empty:
         return Reading(breakdown(None, resolved), resolved.now)
-    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
+    bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     reading = last_good.read(
-        (resolved.question("visitor_breakdown", resolved.visitors), filters),
+        (resolved.last_good_key("visitor_breakdown", resolved.visitor_period), filters),
         lambda: _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
     )
     return reading.with_value(breakdown(reading.value, resolved))
@@ -77,7 +77,7 @@ def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Di
     if len(listed) < LISTED_VALUES:
         return at_once(listed)
     resolved = readable(view)
-    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
+    bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
 
     def read(offset: int) -> pd.DataFrame:
         return sources.visitor_breakdown(
@@ -126,15 +126,15 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
     Source: `visitor_timeseries`.
     """
     resolved = readable(view)
-    if resolved.visitors.is_empty:
+    if resolved.visitor_period.is_empty:
         nothing = schemas.VISITOR_TIMESERIES.frame(
             [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
         )
         return Reading(series(nothing, resolved), resolved.now)
-    bounds = Bounds.of(resolved.visitors, resolved.visitors_before)
-    buckets = Buckets.of(resolved.visitors_bucket, resolved.visitors, resolved.visitors_before)
+    bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
+    buckets = Buckets.of(resolved.visitors_bucket, resolved.visitor_period, resolved.visitors_before)
     reading = last_good.read(
-        (resolved.question("visitor_timeseries", resolved.visitors), filters),
+        (resolved.last_good_key("visitor_timeseries", resolved.visitor_period), filters),
         lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
     )
     return reading.with_value(series(reading.value, resolved))
@@ -151,7 +151,7 @@ def _days_of(resolved: ResolvedView) -> Buckets:
     """The days of both periods; none where nothing is compared, because only the verdict needs them."""
     if resolved.visitors_before is None:
         return Buckets("", "")
-    return Buckets.of("day", resolved.visitors, resolved.visitors_before)
+    return Buckets.of("day", resolved.visitor_period, resolved.visitors_before)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

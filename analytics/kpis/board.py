@@ -13,7 +13,7 @@ from analytics.kpis.metrics import Kpi, KpiBoard, compared_kpi
 from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex, satisfaction_index
 from analytics.kpis.timeseries import Which, scores_of
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
-from analytics.readings import Question, Reading
+from analytics.readings import Reading, SentQuery
 from analytics.scope.periods import Period
 from analytics.scope.views import ResolvedView
 
@@ -53,14 +53,14 @@ def board(
     )
     kpis: dict[KpiKey, Kpi] = {}
     errors: dict[KpiKey, SourceError] = {}
-    questions: dict[KpiKey, tuple[Question, ...]] = {}
+    queries: dict[KpiKey, tuple[SentQuery, ...]] = {}
     for key, declared in KPIS.items():
         own = [reads[source] for source in declared.sources]
         if failed := next((read for read in own if isinstance(read, SourceError)), None):
             errors[key] = failed
             continue
         is_of_visitors = "visitors" in declared.sources
-        questions[key] = _questions(*own, series if is_of_visitors else None)
+        queries[key] = _queries(*own, series if is_of_visitors else None)
         sides = declared.measure(current), declared.measure(previous)
         if is_of_visitors:
             kpis[key] = compared_kpi(
@@ -79,7 +79,7 @@ def board(
         None if isinstance(conversations, SourceError) else current.conversations.funnel,
         current.index if is_index_read else None,
         previous.index if is_index_read and resolved.comparability.is_shown else None,
-        questions,
+        queries,
     )
     return _reading(value, conversations, visitors, scores)
 
@@ -102,12 +102,12 @@ def _figures(
     if isinstance(visitors, Reading):
         days = series.value if isinstance(series, Reading) else None
         seen = visitors.value.current if is_current else visitors.value.previous
-        count = _count(seen, resolved.visitors if is_current else resolved.previous, days, which)
+        count = _count(seen, resolved.visitor_period if is_current else resolved.previous, days, which)
     return PeriodFigures(totals, index, count)
 
 
-def _questions(*parts: Reading[object] | SourceError | None) -> tuple[Question, ...]:
-    return tuple(question for part in parts if isinstance(part, Reading) for question in part.questions)
+def _queries(*parts: Reading[object] | SourceError | None) -> tuple[SentQuery, ...]:
+    return tuple(query for part in parts if isinstance(part, Reading) for query in part.queries)
 
 
 def _index(totals: ConversationTotals, scores: pd.DataFrame, which: Which) -> SatisfactionIndex:

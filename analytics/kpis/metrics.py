@@ -17,7 +17,7 @@ from analytics.kpis.median_mix import Split, split
 from analytics.kpis.satisfaction import SatisfactionIndex
 from analytics.kpis.totals import Funnel
 from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Estimate, verdict_on
-from analytics.readings import Question
+from analytics.readings import SentQuery
 from analytics.scope.tiers import Comparability
 
 
@@ -67,7 +67,7 @@ class KpiBoard:
         funnel: None when conversations could not be read.
         satisfaction: The index opened; None when one of its sources could not be read.
         previous_satisfaction: The same of the period before; None when not read.
-        questions: What was asked for each KPI, as sent; empty for one without data to ask for.
+        queries: What was asked for each KPI, as sent; empty for one without data to ask for.
     """
 
     kpis: Mapping[KpiKey, Kpi]
@@ -75,7 +75,7 @@ class KpiBoard:
     funnel: Funnel | None
     satisfaction: SatisfactionIndex | None
     previous_satisfaction: SatisfactionIndex | None
-    questions: Mapping[KpiKey, tuple[Question, ...]]
+    queries: Mapping[KpiKey, tuple[SentQuery, ...]]
 
 
 def compared_kpi(

@@ -36,7 +36,7 @@ def distributions(scores: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
         scores: As in `schemas.RATING_AND_SENTIMENT`.
         resolved: The period and the bucket.
     """
-    period = resolved.conversations
+    period = resolved.period
     edges = (*bucket_starts(period, resolved.bucket), period.end)
     starts = pd.Series(edges[:-1], dtype="datetime64[us, UTC]")
     ends = pd.Series(edges[1:], dtype="datetime64[us, UTC]")

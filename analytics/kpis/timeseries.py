@@ -97,7 +97,7 @@ def scores_of(slots: pd.DataFrame, kind: Literal["rating", "sentiment"]) -> Scor
 def _side(
     rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView, which: Which
 ) -> pd.DataFrame:
-    period = resolved.conversations if which == "current" else resolved.previous
+    period = resolved.period if which == "current" else resolved.previous
     zone = period.timezone
     part = rows[rows["period"] == which].sort_values("bucket_index", ignore_index=True)
     starts = part["bucket_start"]
@@ -113,9 +113,7 @@ def _side(
         bucket_start=_local(starts, zone.key),
         bucket_end=_local(ends, zone.key),
         aligned_start=_local(
-            aligned(starts, resolved.conversations, period, resolved.bucket)
-            if which == "previous"
-            else starts,
+            aligned(starts, resolved.period, period, resolved.bucket) if which == "previous" else starts,
             zone.key,
         ),
         is_complete=pd.Series(

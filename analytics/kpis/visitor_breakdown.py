@@ -171,7 +171,7 @@ def _total(row: Mapping[Hashable, Any] | None, metric: Metric, resolved: Resolve
     """A count of a row with its change; more is better. Without a row nothing was counted."""
     now, before = (
         None if row is None else _count(row, metric, prefix, period.duration)
-        for prefix, period in (("", resolved.visitors), ("previous_", resolved.previous))
+        for prefix, period in (("", resolved.visitor_period), ("previous_", resolved.previous))
     )
     return compared_kpi(
         metric,
@@ -194,7 +194,7 @@ def _count(row: Mapping[Hashable, Any], metric: Metric, prefix: str, length: tim
 
 
 def _side(rows: pd.DataFrame, resolved: ResolvedView, which: str) -> pd.DataFrame:
-    period = resolved.visitors if which == "current" else resolved.previous
+    period = resolved.visitor_period if which == "current" else resolved.previous
     drawn = replace(resolved, bucket=resolved.visitors_bucket)
     zone = period.timezone
     part = rows.sort_values("bucket_index", ignore_index=True)
@@ -203,7 +203,7 @@ def _side(rows: pd.DataFrame, resolved: ResolvedView, which: str) -> pd.DataFram
     edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
     aligned = starts
     if which == "previous":
-        aligned = timeseries.aligned(starts, resolved.visitors, period, resolved.visitors_bucket)
+        aligned = timeseries.aligned(starts, resolved.visitor_period, period, resolved.visitors_bucket)
     part = part.assign(
         bucket_start=starts.dt.tz_convert(zone.key),
         bucket_end=ends.dt.tz_convert(zone.key),

@@ -60,8 +60,8 @@ class ResolvedView:
         website: What is looked at.
         range: The range in effect; differs from the one asked for when that lies wholly out of reach.
         now: As asked.
-        conversations: The period shown, inside the tier.
-        visitors: The same for visitor data, inside tier and TTL; empty when that does not reach the range at all.
+        period: The period shown, inside the tier.
+        visitor_period: The same for visitor data, inside tier and TTL; empty when that does not reach the range at all.
         comparison: What the viewer compares with.
         previous: The period compared with, whether comparable or not; empty where a chosen one does not end before
             the range begins.
@@ -76,8 +76,8 @@ class ResolvedView:
     website: Website
     range: Range
     now: datetime
-    conversations: Period
-    visitors: Period
+    period: Period
+    visitor_period: Period
     comparison: Comparison
     previous: Period
     comparable: Comparable
@@ -90,7 +90,7 @@ class ResolvedView:
     @property
     def is_open(self) -> bool:
         """True while events may still fall into the period."""
-        return periods.is_open(self.conversations, self.now)
+        return periods.is_open(self.period, self.now)
 
     @property
     def is_compared(self) -> bool:
@@ -120,9 +120,9 @@ class ResolvedView:
     @property
     def visitors_since(self) -> date | None:
         """The first local day whose visitors are counted, when they cover less than conversations; None otherwise."""
-        if self.visitors.is_empty or self.visitors.start <= self.conversations.start:
+        if self.visitor_period.is_empty or self.visitor_period.start <= self.period.start:
             return None
-        return self.visitors.local_days()[0]
+        return self.visitor_period.local_days()[0]
 
     @property
     def earliest_visitors(self) -> datetime:
@@ -134,30 +134,30 @@ class ResolvedView:
         """In which way the two periods are not alike, in sentences; None when they are, or are not compared."""
         if self.before is None:
             return None
-        return comparison.difference(self.conversations, self.before, self.bucket)
+        return comparison.difference(self.period, self.before, self.bucket)
 
     @property
     def are_weekdays_offered(self) -> bool:
         """True where the weekdays of the two periods do not line up, and the same weekdays could be compared."""
-        if self.before is None or comparison.are_weekdays_aligned(self.conversations, self.before):
+        if self.before is None or comparison.are_weekdays_aligned(self.period, self.before):
             return False
-        other = comparison.compared_period(WEEKDAYS, self.range, self.conversations, self.now)
+        other = comparison.compared_period(WEEKDAYS, self.range, self.period, self.now)
         return other is not None and other.start >= tiers.earliest_conversations(self.website.tier, self.now)
 
     @property
     def fixed(self) -> tuple[Range, Comparison]:
         """Range and comparison in dates: what shows the same days at any later moment."""
-        first, last = self.conversations.local_days()
+        first, last = self.period.local_days()
         dates = Range(first=first, last=last)
         if self.before is None:
             return dates, self.comparison
         days = self.before.local_days()
         for kind in (BEFORE, self.comparison):
-            if comparison.compared_days(kind, dates, self.conversations, self.now) == days:
+            if comparison.compared_days(kind, dates, self.period, self.now) == days:
                 return dates, kind
         return dates, Comparison("chosen", *days)
 
-    def question(self, name: str, period: Period) -> Hashable:
+    def last_good_key(self, name: str, period: Period) -> Hashable:
         """What identifies a read in bad times: the same days of the same range, however far now has moved in them.
 
         Cache keys hold the exact bounds, which move on every 5 minutes; a last good value has to outlive that. What
@@ -230,8 +230,8 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
         website=website,
         range=selected,
         now=view.now,
-        conversations=clamped.period,
-        visitors=visitors.period,
+        period=clamped.period,
+        visitor_period=visitors.period,
         comparison=view.comparison,
         previous=before or Period(asked.start, asked.start, timezone, week_start),
         comparable=_comparable(

@@ -294,12 +294,12 @@ def left_out_events(
     # An id with a comma would be two in the question; Tinybird holds none.
     ids = [str(each) for each in known.value["id"] if "," not in str(each)]
     parts = [
-        conversation_events(tinybird, website_id, date_from, date_to, some).value for some in _questions(ids)
+        conversation_events(tinybird, website_id, date_from, date_to, some).value for some in _batches(ids)
     ]
     return Answer(pd.concat(parts, ignore_index=True), known.read_at)
 
 
-def _questions(ids: Sequence[str]) -> list[list[str]]:
+def _batches(ids: Sequence[str]) -> list[list[str]]:
     """The ids in parts that are each short enough for one question; one empty part when there are none."""
     parts: list[list[str]] = [[]]
     characters = 0

@@ -10,7 +10,7 @@ from analytics import schemas
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.readings import Answer
 from analytics.scope.selection import EVERYTHING, Selection
-from analytics.sources.query import Bounds, Buckets, Offsets, pipe_question, series_frame, sql_frame
+from analytics.sources.query import Bounds, Buckets, Offsets, sent_query, series_frame, sql_frame
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter
@@ -31,7 +31,7 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
         if (frame[part] > frame[whole]).any():
             raise schemas.INBOX_ANALYTICS.mismatch(f"{part} is larger than {whole}")
     totals = ConversationPeriods(_totals(frame, "current"), _totals(frame, "previous"))
-    return Answer(totals, answer.read_at, pipe_question(schemas.INBOX_ANALYTICS, answer))
+    return Answer(totals, answer.read_at, sent_query(schemas.INBOX_ANALYTICS, answer))
 
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
@@ -47,7 +47,7 @@ def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
     frame = schemas.UNIQUE_VISITORS.periods((column["name"] for column in answer.meta), answer.rows)
     counts = frame["unique_visitors"]
     visitors = VisitorPeriods(int(counts["current"]), int(counts["previous"]))
-    return Answer(visitors, answer.read_at, pipe_question(schemas.UNIQUE_VISITORS, answer))
+    return Answer(visitors, answer.read_at, sent_query(schemas.UNIQUE_VISITORS, answer))
 
 
 def kpi_timeseries(

@@ -9,7 +9,7 @@ from typing import cast
 
 import pandas as pd
 
-from analytics.readings import Answer, Question
+from analytics.readings import Answer, SentQuery
 from analytics.schemas import Schema
 from analytics.scope import clock
 from analytics.scope.buckets import bucket_starts
@@ -109,12 +109,12 @@ def pipe_frame(
     """The rows of a pipe, checked against its promise."""
     answer = tinybird.query_pipe(schema.resource, params)
     frame = schema.frame((column["name"] for column in answer.meta), answer.rows)
-    return Answer(frame, answer.read_at, pipe_question(schema, answer))
+    return Answer(frame, answer.read_at, sent_query(schema, answer))
 
 
-def pipe_question(schema: Schema, answer: PipeAnswer) -> tuple[Question]:
+def sent_query(schema: Schema, answer: PipeAnswer) -> tuple[SentQuery]:
     """What a pipe was asked, by its answer."""
-    return (Question("Tinybird pipe", schema.resource, answer.params),)
+    return (SentQuery("Tinybird pipe", schema.resource, answer.params),)
 
 
 def series_frame(
@@ -138,8 +138,8 @@ def sql_frame(
     """The rows of a statement, checked against its promise."""
     answer = postgres.read(schema.resource, statement, params)
     sent = {name: str(value) for name, value in params.items() if value is not None}
-    question = Question("Postgres query", schema.resource, sent)
-    return Answer(schema.frame(answer.columns, answer.rows), answer.read_at, (question,))
+    query = SentQuery("Postgres query", schema.resource, sent)
+    return Answer(schema.frame(answer.columns, answer.rows), answer.read_at, (query,))
 
 
 def text_or_none(value: object) -> str | None:

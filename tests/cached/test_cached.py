@@ -143,19 +143,19 @@ def test_with_comparison_off_the_period_before_is_not_even_read(traffic: Traffic
     board = cached.kpis(cached.open_view(off)).value
     assert board.previous_satisfaction is None
     assert {kpi.previous for kpi in board.kpis.values()} == {None}
-    asked = [question for each in board.questions.values() for question in each]
-    asked += cached.visitor_breakdown(cached.open_view(off), VisitorFilters()).questions
-    assert {question.name for question in asked} == {*KPI_READS, "visitor_breakdown"}
-    for question in asked:
-        assert question.params["prev_date_from"] == question.params["prev_date_to"]
+    asked = [query for each in board.queries.values() for query in each]
+    asked += cached.visitor_breakdown(cached.open_view(off), VisitorFilters()).queries
+    assert {query.name for query in asked} == {*KPI_READS, "visitor_breakdown"}
+    for query in asked:
+        assert query.params["prev_date_from"] == query.params["prev_date_to"]
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
 
 
 def test_a_last_good_value_carries_the_questions_that_it_answered(traffic: Traffic, view: View) -> None:
     """Not those of now, whose period has moved on and which were never answered."""
     before = (
-        cached.kpis(cached.open_view(view)).value.questions,
-        cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).questions,
+        cached.kpis(cached.open_view(view)).value.queries,
+        cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).queries,
     )
     traffic.is_tinybird_down = traffic.is_postgres_down = True
     later = replace(view, now=view.now + timedelta(minutes=5))
@@ -165,9 +165,9 @@ def test_a_last_good_value_carries_the_questions_that_it_answered(traffic: Traff
     )
     assert board.is_stale
     assert breakdown.is_stale
-    assert (board.value.questions, breakdown.questions) == before
-    for question in (*before[0]["unique_visitors"], *before[1]):
-        assert (question.name, dict(question.params)) in traffic.requests
+    assert (board.value.queries, breakdown.queries) == before
+    for query in (*before[0]["unique_visitors"], *before[1]):
+        assert (query.name, dict(query.params)) in traffic.requests
 
 
 def changes(view: View, product: Product) -> dict[str, View]:
@@ -225,7 +225,7 @@ def test_the_current_and_the_period_before_are_not_the_same_numbers(
     product: Product, view: View, send_events: Callable[..., object]
 ) -> None:
     """What the predecessor got wrong: two events in this period, one in the one before."""
-    start = cached.open_view(view).resolved.conversations.start
+    start = cached.open_view(view).resolved.period.start
     for number, at in enumerate((start, start + timedelta(hours=1), start - timedelta(days=2))):
         event = {
             "timestamp": f"{at:%Y-%m-%d %H:%M:%S}",

@@ -54,7 +54,7 @@ def view(product: Product, reads: Reads) -> View:
 
 def test_the_chart_adds_up_to_the_index(product: Product, view: View) -> None:
     """Ratings and sentiments all over both weeks, at the edges, too: their sums are the n of the components."""
-    period = cached.open_view(view).resolved.conversations
+    period = cached.open_view(view).resolved.period
     for number, at in enumerate((period.start, period.end - timedelta(seconds=1), period.start)):
         product.add_feedback(at, number + 1)
         product.add_conversation(at, "positive")

@@ -110,7 +110,7 @@ def test_the_day_with_25_hours_is_one_bucket() -> None:
 def test_a_slot_that_begins_before_a_cut_first_bucket_still_counts() -> None:
     """The limit cuts at 14:35, the quarter began at 14:30: nothing is lost."""
     cut = view("2026-08-12..2026-08-14")
-    assert cut.conversations.utc_bounds()[0] == "2026-08-12 14:35:00"
+    assert cut.period.utc_bounds()[0] == "2026-08-12 14:35:00"
     frame = distributions(slots(("current", "2026-08-12 14:30:00", "negative_count")), cut)
     assert frame["negative_count"].tolist() == [1, 0, 0]
     assert frame["is_complete"].tolist() == [False, True, True]

@@ -123,7 +123,7 @@ def test_only_whole_and_past_buckets_are_complete() -> None:
 def test_a_bucket_that_the_limit_cuts_is_not_complete() -> None:
     """A day that begins at the limit in its middle is half a day."""
     clamped = view("2026-08-12..2026-08-14")
-    assert clamped.conversations.utc_bounds()[0] == "2026-08-12 14:35:00"
+    assert clamped.period.utc_bounds()[0] == "2026-08-12 14:35:00"
     frame = joined(
         clamped, rows(("current", "2026-08-12 14:35:00"), ("current", "2026-08-13 00:00:00")), ratings()
     ).value
@@ -210,7 +210,7 @@ def test_visitors_of_the_period_before_are_there_as_a_whole_or_not_at_all(days: 
     resolved = view(f"{days}d")
     buckets = [
         (which, f"{start:%F %T}")
-        for which, period in (("current", resolved.conversations), ("previous", resolved.previous))
+        for which, period in (("current", resolved.period), ("previous", resolved.previous))
         for start in bucket_starts(period, "day")
     ]
     frame = joined(resolved, rows(*buckets), ratings()).value
@@ -252,7 +252,7 @@ def test_pipe_postgres_and_calendar_agree_on_every_bucket(
     """A conversation and a rating at the same instants, around every edge, land in the same, expected buckets."""
     last = datetime.fromisoformat(day).replace(tzinfo=UTC)
     resolved = view(f"{last - timedelta(days=days):%Y-%m-%d}..{day}", timezone, now=last + timedelta(days=2))
-    period = resolved.conversations
+    period = resolved.period
     every = pd.date_range(period.start, period.end, freq="45min", inclusive="left")
     instants = [instant.to_pydatetime() for instant in every][-40:]
     send_events("conversation_metrics", [started(product.website_id, n, at) for n, at in enumerate(instants)])

@@ -145,7 +145,7 @@ def test_a_longer_side_is_compared_per_hour() -> None:
 def series_rows(view: ResolvedView) -> pd.DataFrame:
     """One row per day of both periods, the visitors counting up from 1."""
     found = []
-    for name, period in (("current", view.visitors), ("previous", view.previous)):
+    for name, period in (("current", view.visitor_period), ("previous", view.previous)):
         start, index = period.start, 0
         while start < period.end:
             found.append(

@@ -1,4 +1,4 @@
-"""Explain: the other readings of a KPI, and the question it came from."""
+"""Explain: the other readings of a KPI, and the query it came from."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -73,25 +73,25 @@ Sent = list[tuple[str, dict[str, str]]]
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Every question that leaves this process: pipe or query, and its parameters."""
-    questions: Sent = []
+    """Every read that leaves this process: name of the pipe or query, and its parameters."""
+    queries: Sent = []
     send, read = httpx2.HTTPTransport.handle_request, Postgres.read
 
     def kept_send(self: httpx2.HTTPTransport, request: httpx2.Request) -> httpx2.Response:
         name = request.url.path.removeprefix("/v0/pipes/").removesuffix(".json")
-        questions.append((name, dict(request.url.params)))
+        queries.append((name, dict(request.url.params)))
         return send(self, request)
 
     def kept_read(self: Postgres, name: str, statement: str, params: Mapping[str, Parameter]) -> QueryAnswer:
-        questions.append((name, {key: str(value) for key, value in params.items()}))
+        queries.append((name, {key: str(value) for key, value in params.items()}))
         return read(self, name, statement, params)
 
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", kept_send)
     monkeypatch.setattr(Postgres, "read", kept_read)
-    return questions
+    return queries
 
 
-def questions_of(page: AppTest) -> Sent:
+def queries_of(page: AppTest) -> Sent:
     """What the explanations of a page print."""
     names = [caption.value.split("`")[1] for caption in page.caption if caption.value.startswith("From the ")]
     texts = [code.value for code in page.code if code.value.startswith("website_id=")]
@@ -135,12 +135,12 @@ def test_explain_prints_what_was_sent(
     plan: str | None,
     query: dict[str, str],
 ) -> None:
-    """All parameters of a question that was sent, and no question that was not."""
+    """All parameters of a query that was sent, and no query that was not."""
     site = make_site(plan=plan)
     page = run_page(page_path, website=site.slug, **query)
     assert not page.exception
-    explained = questions_of(page)
-    assert [question for question in explained if question not in sent] == []
+    explained = queries_of(page)
+    assert [query for query in explained if query not in sent] == []
     asked = {name for name, _ in sent} & explainable
     assert {name for name, _ in explained} & explainable == asked
 

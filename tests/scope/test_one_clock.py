@@ -58,7 +58,7 @@ def test_a_page_has_the_same_days_everywhere(
         product.add_user(f"ann.{product.key}@example.com")
         viewer = cached.viewer_for(Identity(f"ann.{product.key}@example.com", None), now)
         view = View(viewer, product.website_id, Range(days=9), zone, now)
-        period = cached.open_view(view).resolved.conversations
+        period = cached.open_view(view).resolved.period
         starts = [period.start + EVERY * number for number in range(int((period.end - period.start) / EVERY))]
         _send(product, send_events, starts)
         local = [start.astimezone(clock.parse_timezone(zone)) for start in starts]

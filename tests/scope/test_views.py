@@ -43,7 +43,7 @@ def test_a_range_inside_every_limit_is_shown_as_asked(text: str, tier: Tier) -> 
     """No cut, no notice, comparable on both tiers."""
     view = resolved(text, tier)
     assert view.notices == ()
-    assert view.visitors == view.conversations
+    assert view.visitor_period == view.period
     assert view.visitors_note is None
     assert view.comparable.is_ok
     assert view.visitors_comparable.is_ok
@@ -53,7 +53,7 @@ def test_a_range_inside_every_limit_is_shown_as_asked(text: str, tier: Tier) -> 
 def test_the_free_tier_reaches_back_21_days() -> None:
     """90 days on free: cut on the grid after the limit, said, not comparable, 10 days offered."""
     view = resolved("90d", "free")
-    assert view.conversations.utc_bounds() == ("2026-10-20 14:35:00", "2026-11-10 14:30:00")
+    assert view.period.utc_bounds() == ("2026-10-20 14:35:00", "2026-11-10 14:30:00")
     assert view.notices == ("The free plan keeps 21 days. Last 90 days is shown from 20 Oct 2026, 14:35.",)
     assert not view.comparable.is_ok
     assert view.comparable.longest_days == 10
@@ -62,8 +62,8 @@ def test_the_free_tier_reaches_back_21_days() -> None:
 def test_visitors_end_at_the_ttl_without_touching_conversations() -> None:
     """45 days on paid: conversations in full and comparable, visitors 30 days and not."""
     view = resolved("45d")
-    assert view.conversations.day_count() == 45
-    assert view.visitors.utc_bounds() == ("2026-10-11 14:35:00", "2026-11-10 14:30:00")
+    assert view.period.day_count() == 45
+    assert view.visitor_period.utc_bounds() == ("2026-10-11 14:35:00", "2026-11-10 14:30:00")
     assert view.visitors_note == "Visitor data reaches back 30 days. Counted from 11 Oct, 14:35."
     assert view.comparable.is_ok
     assert not view.visitors_comparable.is_ok
@@ -86,8 +86,8 @@ def test_comparison_on_the_paid_tier_ends_at_15_and_45_days(
 def test_visitor_data_may_not_reach_a_range_at_all() -> None:
     """Forty days ago on paid: conversations yes, visitors an empty period and the reason."""
     view = resolved("2026-09-28..2026-10-01")
-    assert not view.conversations.is_empty
-    assert view.visitors.is_empty
+    assert not view.period.is_empty
+    assert view.visitor_period.is_empty
     assert view.visitors_note == "Visitor data reaches back 30 days."
     assert not view.is_open
 
@@ -111,21 +111,21 @@ def test_a_range_out_of_reach_falls_back_with_a_notice(text: str, said: str) -> 
     """The last 7 days instead, and why."""
     view = resolved(text, "free")
     assert view.range == Range(days=7)
-    assert view.conversations == resolved("7d", "free").conversations
+    assert view.period == resolved("7d", "free").period
     assert view.notices == (said,)
 
 
 def test_an_unknown_timezone_falls_back_to_utc_with_a_notice() -> None:
     """A tampered URL never errors."""
     view = resolved("7d", timezone="Mars/Olympus")
-    assert view.conversations.timezone == ZoneInfo("UTC")
+    assert view.period.timezone == ZoneInfo("UTC")
     assert view.notices == ("That timezone does not exist. Times are in UTC.",)
 
 
 def test_a_custom_range_that_includes_now_is_compared_with_as_many_days() -> None:
     """1 to 30 November on the 10th is ten days so far, and the ten before."""
     view = resolved("2026-11-01..2026-11-30")
-    assert view.conversations.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-10 14:30:00")
+    assert view.period.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-10 14:30:00")
     assert view.previous.utc_bounds() == ("2026-10-22 00:00:00", "2026-10-31 14:30:00")
     assert view.notices == ("That range ends in the future. It is shown up to now.",)
     assert resolved("2026-11-01..2026-11-10").notices == ()
@@ -154,20 +154,20 @@ def test_every_cut_is_said(tier: Tier, days: int, now: str, said: str) -> None:
 def test_a_day_that_has_just_begun_says_so(text: str) -> None:
     """Two minutes after midnight there is nothing to count or compare, and no other range is shown instead."""
     view = resolved(text, now=datetime(2026, 11, 10, 0, 2, tzinfo=UTC))
-    assert view.conversations.is_empty
-    assert view.visitors.is_empty
+    assert view.period.is_empty
+    assert view.visitor_period.is_empty
     assert view.notices == ("The day has just begun: its first numbers come at 00:05.",)
     assert view.visitors_note == view.notices[0]
     assert (view.comparable.is_ok, view.comparable.reason) == (False, "the day has just begun")
     assert view.visitors_comparable.reason == "the day has just begun"
-    assert not resolved(text, now=datetime(2026, 11, 10, 0, 5, tzinfo=UTC)).conversations.is_empty
+    assert not resolved(text, now=datetime(2026, 11, 10, 0, 5, tzinfo=UTC)).period.is_empty
 
 
 @pytest.mark.parametrize("now", ["2026-10-25 01:00", "2026-10-25 01:04"])
 def test_a_midnight_that_comes_twice_is_compared_with_nothing(now: str) -> None:
     """After an hour of today the clock reads 00:00 again, so the period before has no time to count per hour."""
     view = resolved("today", timezone="Atlantic/Azores", now=datetime.fromisoformat(now).replace(tzinfo=UTC))
-    assert view.conversations.utc_bounds() == ("2026-10-25 00:00:00", "2026-10-25 01:00:00")
+    assert view.period.utc_bounds() == ("2026-10-25 00:00:00", "2026-10-25 01:00:00")
     assert view.previous.is_empty
     expected = (False, "no time has passed in the period before", None)
     for found in (view.comparable, view.visitors_comparable):
@@ -177,7 +177,7 @@ def test_a_midnight_that_comes_twice_is_compared_with_nothing(now: str) -> None:
 def test_just_after_midnight_last_7_days_are_the_six_that_are_over() -> None:
     """Both sides are whole days: a minute of today is compared with nothing."""
     view = resolved("7d", now=datetime(2026, 11, 10, 0, 2, tzinfo=UTC))
-    assert view.conversations.utc_bounds() == ("2026-11-04 00:00:00", "2026-11-10 00:00:00")
+    assert view.period.utc_bounds() == ("2026-11-04 00:00:00", "2026-11-10 00:00:00")
     assert view.previous.utc_bounds() == ("2026-10-28 00:00:00", "2026-11-03 00:00:00")
 
 
@@ -203,11 +203,11 @@ def test_no_url_reads_before_the_limit(
     view = resolved(text, tier, timezone, now=now, compare=compare)
     limit = now - timedelta(days=TIER_DAYS[tier])
     visitor_limit = max(limit, now - timedelta(days=30))
-    assert not view.conversations.is_empty or view.comparable.reason == "the day has just begun"
-    assert view.conversations.start >= limit
-    assert view.visitors.is_empty or view.visitors.start >= visitor_limit
+    assert not view.period.is_empty or view.comparable.reason == "the day has just begun"
+    assert view.period.start >= limit
+    assert view.visitor_period.is_empty or view.visitor_period.start >= visitor_limit
     assert not view.comparable.is_ok or limit <= view.previous.start < view.previous.end
-    assert not view.comparable.is_ok or view.previous.end <= view.conversations.start
+    assert not view.comparable.is_ok or view.previous.end <= view.period.start
     assert view.comparable.is_ok or view.before is None
     assert not view.visitors_comparable.is_ok or view.previous.start >= visitor_limit
 
@@ -216,9 +216,9 @@ def test_a_question_outlives_five_minutes_and_no_midnight() -> None:
     """Bad times: the same days a little later are the same question; another day, range or timezone is not."""
     first = resolved("7d")
     later = resolved("7d", now=NOW + timedelta(minutes=30))
-    question = first.question("kpis", first.conversations)
-    assert later.conversations != first.conversations
-    assert later.question("kpis", later.conversations) == question
+    key = first.last_good_key("kpis", first.period)
+    assert later.period != first.period
+    assert later.last_good_key("kpis", later.period) == key
     others = [
         resolved("7d", now=NOW + timedelta(days=1)),
         resolved("10d"),
@@ -230,8 +230,8 @@ def test_a_question_outlives_five_minutes_and_no_midnight() -> None:
         resolved("7d", bucket="hour"),
         resolved("7d", week_start="sunday"),
     ]
-    assert all(other.question("kpis", other.conversations) != question for other in others)
-    assert first.question("visitors", first.conversations) != question
+    assert all(other.last_good_key("kpis", other.period) != key for other in others)
+    assert first.last_good_key("visitors", first.period) != key
 
 
 def test_chosen_days_that_overlap_are_not_compared() -> None:
@@ -298,7 +298,7 @@ def test_dates_of_a_view_show_the_same_days_later(text: str, compare: str) -> No
     later = resolved(str(dates), compare=str(against), now=NOW + timedelta(days=3))
     assert later.is_compared == view.is_compared
     if not later.notices:  # else the plan's limit has moved into the range
-        assert later.conversations.local_days() == view.conversations.local_days()
+        assert later.period.local_days() == view.period.local_days()
     if view.before is not None and later.comparable.reason is None:
         assert later.previous.local_days() == view.before.local_days()
 
@@ -306,9 +306,9 @@ def test_dates_of_a_view_show_the_same_days_later(text: str, compare: str) -> No
 def test_weeks_begin_with_the_day_of_the_deployment() -> None:
     """Range, buckets and comparison alike."""
     view = resolved("this-week", week_start="sunday")
-    assert view.conversations.utc_bounds() == ("2026-11-08 00:00:00", "2026-11-10 14:30:00")
+    assert view.period.utc_bounds() == ("2026-11-08 00:00:00", "2026-11-10 14:30:00")
     assert view.previous.utc_bounds() == ("2026-11-01 00:00:00", "2026-11-03 14:30:00")
-    starts = bucket_starts(resolved("30d", bucket="week", week_start="saturday").conversations, "week")
+    starts = bucket_starts(resolved("30d", bucket="week", week_start="saturday").period, "week")
     assert {f"{start:%a}" for start in starts[1:]} == {"Sat"}
 
 

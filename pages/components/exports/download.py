@@ -178,7 +178,7 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
     table = read(view, *arguments)
     about = About(
         website=formatting.plain(resolved.website.name) or resolved.website.slug,
-        timezone=resolved.conversations.timezone.key,
+        timezone=resolved.period.timezone.key,
         start=table.period[0],
         end=table.period[1],
         previous=table.previous,

@@ -65,7 +65,7 @@ class Table:
 def kpis(view: OpenedView) -> Table:
     """The cards of Overview."""
     resolved = view.resolved
-    since = resolved.visitors.start if resolved.visitors_since else None
+    since = resolved.visitor_period.start if resolved.visitors_since else None
     return _of_conversations(
         resolved, kpi_cards.table(cached.kpis(view).value, since), _visitors_note(resolved)
     )
@@ -117,9 +117,7 @@ def handled(view: OpenedView, selection: Selection) -> Table:
 def hours(view: OpenedView, selection: Selection) -> Table:
     """The week by the hour."""
     resolved = view.resolved
-    rows = conversation_breakdown.hours(
-        cached.conversation_breakdown(view, selection).value, resolved.conversations
-    )
+    rows = conversation_breakdown.hours(cached.conversation_breakdown(view, selection).value, resolved.period)
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
     return _of_now(resolved, named)
 
@@ -162,7 +160,7 @@ def visitor_values(view: OpenedView, dimension: Dimension, filters: VisitorFilte
         resolved,
         cached.every_visitor_value(view, filters, dimension),
         shown,
-        period=_edges(resolved.visitors),
+        period=_edges(resolved.visitor_period),
         previous=_before(resolved.visitors_before),
         note=_visitors_note(resolved),
     )
@@ -298,17 +296,19 @@ WITH_BEFORE: Final[frozenset[Callable[..., Table]]] = frozenset(
 
 def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
     """A table that says nothing of the period before."""
-    return Table((frame,), _edges(resolved.conversations), total=len(frame))
+    return Table((frame,), _edges(resolved.period), total=len(frame))
 
 
 def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
     said = tuple(note for note in notes if note)
-    return Table((frame,), _edges(resolved.conversations), _before(resolved.before), len(frame), said)
+    return Table((frame,), _edges(resolved.period), _before(resolved.before), len(frame), said)
 
 
 def _of_visitors(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
     said = tuple(note for note in (*notes, _visitors_note(resolved)) if note)
-    return Table((frame,), _edges(resolved.visitors), _before(resolved.visitors_before), len(frame), said)
+    return Table(
+        (frame,), _edges(resolved.visitor_period), _before(resolved.visitors_before), len(frame), said
+    )
 
 
 def _of_list(
@@ -329,7 +329,7 @@ def _of_list(
     total = None if whole.total is None else min(whole.total, ROW_LIMIT)
     return Table(
         (words(rows) for rows in whole.pages),
-        period or _edges(resolved.conversations),
+        period or _edges(resolved.period),
         previous,
         total,
         tuple(notes),
@@ -350,7 +350,7 @@ def _visitors_note(resolved: ResolvedView) -> str | None:
 
 
 def _last_days(resolved: ResolvedView, days: int) -> Instants:
-    return day_starts(resolved.now, days, resolved.conversations.timezone)[0], resolved.now
+    return day_starts(resolved.now, days, resolved.period.timezone)[0], resolved.now
 
 
 def _buckets(series: pd.DataFrame) -> pd.DataFrame:

@@ -1,21 +1,21 @@
-"""Explain: what a number means, what else its values say, and which question to which source it comes from."""
+"""Explain: what a number means, what else its values say, and which query to which source it comes from."""
 
 from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from analytics.cached import Kpi, Question
+from analytics.cached import Kpi, SentQuery
 from analytics.errors import SourceError
 from pages.components import formatting
 from pages.components.metrics import changes, median_mix
 
 
-def draw(kpi: Kpi, questions: Sequence[Question], left_out: Callable[[], int] | None = None) -> None:
+def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | None = None) -> None:
     """Draw the button that opens the explanation of one number; style.css puts it beside the number's name.
 
     Args:
         kpi: the number; its key is unique on the page.
-        questions: what was asked for it.
+        queries: what was asked for it.
         left_out: how many of the conversations behind it are deleted or test, asked only while this is open; None where
             that cannot be.
     """
@@ -36,12 +36,12 @@ def draw(kpi: Kpi, questions: Sequence[Question], left_out: Callable[[], int] | 
         if opened.open and left_out is not None:
             _draw_left_out(left_out)
         st.caption(_IN_CHARTS)
-        for question in questions:
+        for query in queries:
             st.caption(
-                f"From the {question.source} `{question.name}`, times in UTC, up to but not including the end:"
+                f"From the {query.source} `{query.name}`, times in UTC, up to but not including the end:"
             )
             st.code(
-                "\n".join(f"{name}={value}" for name, value in question.params.items()),
+                "\n".join(f"{name}={value}" for name, value in query.params.items()),
                 language=None,
                 wrap_lines=True,
             )

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.cached import OpenedView, Question, Reading
+from analytics.cached import OpenedView, Reading, SentQuery
 from analytics.errors import AnalyticsError
 from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
 from analytics.kpis.metrics import Kpi, KpiBoard
@@ -100,7 +100,7 @@ def draw_kpi(
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
             course = sparkline.course_of(series, declared, bucket)
-            draw_card(board.kpis[key], course, board.questions[key], view)
+            draw_card(board.kpis[key], course, board.queries[key], view)
         else:
             st.markdown(declared.title)
             failure(board.errors[key], key)
@@ -109,7 +109,7 @@ def draw_kpi(
 def draw_card(
     kpi: Kpi,
     course: tuple[sparkline.Point, ...],
-    questions: Sequence[Question],
+    queries: Sequence[SentQuery],
     view: OpenedView | None = None,
 ) -> None:
     """Draw one KPI: number, change, verdict, n, and the way to its explanation.
@@ -119,7 +119,7 @@ def draw_card(
     Args:
         kpi: the KPI.
         course: as `sparkline.course_of` gives it; empty leaves it out.
-        questions: what was asked for it, as sent.
+        queries: what was asked for it, as sent.
         view: what is looked at, for what the explanation asks; None asks nothing.
     """
     metric, delta = kpi.metric, kpi.delta
@@ -143,7 +143,7 @@ def draw_card(
     for line in _notes(kpi):
         st.caption(line)
     left_out = None if view is None else lambda: cached.left_out(view).value[metric.key]
-    explain.draw(kpi, questions, left_out)
+    explain.draw(kpi, queries, left_out)
 
 
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:

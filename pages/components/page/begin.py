@@ -65,7 +65,7 @@ class Page:
     @property
     def timezone(self) -> str:
         """IANA name of the timezone that days and clock times are shown in."""
-        return self.resolved.conversations.timezone.key
+        return self.resolved.period.timezone.key
 
     @property
     def longer(self) -> Range | None:
@@ -78,7 +78,7 @@ class Page:
     @property
     def today(self) -> tuple[date, date]:
         """The day of the page's run in its timezone, as first and last day of what is about now."""
-        day = clock.local_day(self.resolved.now, self.resolved.conversations.timezone)
+        day = clock.local_day(self.resolved.now, self.resolved.period.timezone)
         return day, day
 
 

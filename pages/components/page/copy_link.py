@@ -28,7 +28,7 @@ def offer(view: OpenedView, *, has_range: bool) -> None:
         has_range: whether the page has dates.
     """
     resolved = view.resolved
-    fixed = {"website": resolved.website.slug, "tz": resolved.conversations.timezone.key}
+    fixed = {"website": resolved.website.slug, "tz": resolved.period.timezone.key}
     if has_range:
         dates, against = resolved.fixed
         fixed["range"] = str(dates)

@@ -34,7 +34,7 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
     if has_range:
         covered = days(resolved, data)
         facts.append(periods.days_label(*covered))
-        if not resolved.range.is_custom and covered == resolved.conversations.local_days():
+        if not resolved.range.is_custom and covered == resolved.period.local_days():
             facts.insert(1, resolved.range.label)
         if (before := compared(resolved, data)) is not None:
             both = before.local_days(), covered
@@ -67,9 +67,9 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
 
 def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
     """First and last day that the data of a page covers; those asked for where it covers none."""
-    if data == "visitors" and not resolved.visitors.is_empty:
-        return resolved.visitors.local_days()
-    return resolved.conversations.local_days()
+    if data == "visitors" and not resolved.visitor_period.is_empty:
+        return resolved.visitor_period.local_days()
+    return resolved.period.local_days()
 
 
 def compared(resolved: ResolvedView, data: Data) -> Period | None:
@@ -91,7 +91,7 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
         newest = cached.newest_event(view, now)
         read = cached.kpis(view).as_of if has_range else newest.as_of
         words = [
-            f"As of {formatting.clock(read, view.resolved.conversations.timezone.key)}",
+            f"As of {formatting.clock(read, view.resolved.period.timezone.key)}",
             _newest(newest, now),
         ]
     except AnalyticsError as error:

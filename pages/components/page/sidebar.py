@@ -92,7 +92,7 @@ def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> N
             _range_control(resolved)
             _compare_control(resolved)
             _bucket_control(resolved)
-        _timezone_control(resolved.conversations.timezone.key)
+        _timezone_control(resolved.period.timezone.key)
         _signed_in(viewer, resolved.website)
 
 
@@ -144,7 +144,7 @@ def _website_label(website: Website) -> str:
 
 
 def _range_control(resolved: ResolvedView) -> None:
-    zone, tier = resolved.conversations.timezone, resolved.website.tier
+    zone, tier = resolved.period.timezone, resolved.website.tier
     offered = {
         str(each): each for each in tiers.offered_ranges(tier, resolved.now, zone, cached.week_start())
     }
@@ -181,7 +181,7 @@ def _short(name: str) -> str:
 
 def _days_form(resolved: ResolvedView) -> None:
     """Two dates that count once they are applied: closing the calendar with Escape changes nothing."""
-    first, last = resolved.conversations.local_days()
+    first, last = resolved.period.local_days()
     # A key with the day in it: a day that was picked but not applied is forgotten when other days are shown.
     keys = f"first-day-{first}", f"last-day-{last}"
     # In one row, where an open calendar does not cover the button.
@@ -215,12 +215,12 @@ def _apply_days(keys: tuple[str, str]) -> None:
 
 
 def _today(resolved: ResolvedView) -> date:
-    return clock.local_day(resolved.now, resolved.conversations.timezone)
+    return clock.local_day(resolved.now, resolved.period.timezone)
 
 
 def _compare_control(resolved: ResolvedView) -> None:
-    latest = comparison.latest_start(resolved.range, resolved.conversations, resolved.now)
-    earliest = tiers.earliest_day(resolved.website.tier, resolved.now, resolved.conversations.timezone)
+    latest = comparison.latest_start(resolved.range, resolved.period, resolved.now)
+    earliest = tiers.earliest_day(resolved.website.tier, resolved.now, resolved.period.timezone)
     texts: dict[str, str | None] = {"before": None, "chosen": str(latest)}
     chosen = resolved.comparison.kind
     st.session_state["compare_widget"] = chosen
@@ -248,10 +248,10 @@ def _apply_start(key: str) -> None:
 
 
 def _bucket_control(resolved: ResolvedView) -> None:
-    offered = offered_buckets(resolved.conversations)
+    offered = offered_buckets(resolved.period)
     if len(offered) < 2:
         return
-    automatic = bucket_for(resolved.conversations)
+    automatic = bucket_for(resolved.period)
     st.session_state["bucket_widget"] = resolved.bucket
     st.segmented_control(
         "Charts by",

@@ -128,7 +128,7 @@ def draw_totals(
         for name, kpi in reading.value.totals.items():
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
                 course = sparkline.course_of(series, kpi.metric, resolved.visitors_bucket)
-                kpi_cards.draw_card(kpi, course, reading.questions)
+                kpi_cards.draw_card(kpi, course, reading.queries)
 
 
 def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
