@@ -193,12 +193,12 @@ class Delivery:
         """Reason why events are not delivered now; None when none is known."""
         return next(iter(self.failures.values()), None)
 
-    def flush(self, timeout_seconds: float, *, is_patient: bool = True) -> bool:
+    def flush(self, timeout_seconds: float, *, waits_for_retries: bool = True) -> bool:
         """Sends at once; True when all that this process accepted before is confirmed or kept aside in time.
 
         Args:
             timeout_seconds: How long to wait.
-            is_patient: False gives up as soon as a queue is known to fail.
+            waits_for_retries: False gives up as soon as a queue is known to fail.
         """
         deadline = time.monotonic() + timeout_seconds
         marks = {name: queue.accepted for name, queue in self._queues.items()}
@@ -206,13 +206,16 @@ class Delivery:
             self.start()
         for sender in self._senders.values():
             sender.send_now()
-        return all(self._reaches(name, mark, deadline, is_patient=is_patient) for name, mark in marks.items())
+        return all(
+            self._reaches(name, mark, deadline, waits_for_retries=waits_for_retries)
+            for name, mark in marks.items()
+        )
 
-    def _reaches(self, name: str, mark: int, deadline: float, *, is_patient: bool) -> bool:
+    def _reaches(self, name: str, mark: int, deadline: float, *, waits_for_retries: bool) -> bool:
         queue, sender = self._queues[name], self._senders[name]
         while queue.confirmed < mark:
             left = deadline - time.monotonic()
-            is_hopeless = sender.is_stopped or (sender.failure is not None and not is_patient)
+            is_hopeless = sender.is_stopped or (sender.failure is not None and not waits_for_retries)
             if left <= 0 or is_hopeless:
                 return False
             with queue.progress:
@@ -229,7 +232,7 @@ class Delivery:
         deadline = time.monotonic() + timeout_seconds
         self.changed.save()
         has_begun = self._forget_end is not None
-        is_flushed = not has_begun or self.flush(timeout_seconds, is_patient=False)
+        is_flushed = not has_begun or self.flush(timeout_seconds, waits_for_retries=False)
         stopped = {
             name: sender.stop(max(0.1, deadline - time.monotonic())) for name, sender in self._senders.items()
         }

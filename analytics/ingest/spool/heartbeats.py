@@ -38,7 +38,7 @@ class Heartbeats:
         try:
             self._fd = os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            self._complain(error)
+            self._log_error(error)
         else:
             # Others that end with the process may still emit: the system closes it after them.
             weakref.finalize(self, os.close, self._fd).atexit = False
@@ -51,7 +51,7 @@ class Heartbeats:
         try:
             entry = os.pread(self._fd, _ENTRY.size, offset)
         except OSError as error:
-            self._complain(error)
+            self._log_error(error)
             return False
         if len(entry) < _ENTRY.size:
             return False
@@ -66,9 +66,9 @@ class Heartbeats:
         try:
             os.pwrite(self._fd, _ENTRY.pack(digest, _microseconds(at)), offset)
         except OSError as error:
-            self._complain(error)
+            self._log_error(error)
 
-    def _complain(self, error: OSError) -> None:
+    def _log_error(self, error: OSError) -> None:
         self._disk.write(
             f"Heartbeats are sent more often than once a minute: {FILE} cannot be used, {error.strerror}"
         )

@@ -180,7 +180,7 @@ class Sender:
             try:
                 self._send_next()
             except OSError as error:
-                self._complain_of_disk(error)
+                self._log_disk_error(error)
                 self._stop.wait(SCAN_SECONDS)
             except UNEXPECTED as error:
                 self._stop.wait(self._unexpected(error))
@@ -311,7 +311,7 @@ class Sender:
             try:
                 write()
             except OSError as error:
-                self._complain_of_disk(error)
+                self._log_disk_error(error)
                 self.failure = ConfigError(
                     f"What Tinybird refused of {self._queue.datasource} cannot be kept aside ({error.strerror or error}).",
                     f"Let this process write to {refused.FOLDER}/ in the spool directory.",
@@ -323,7 +323,7 @@ class Sender:
                 return True
         return False
 
-    def _complain_of_disk(self, error: OSError) -> None:
+    def _log_disk_error(self, error: OSError) -> None:
         self._disk.write(f"The spool directory {self._spool} is in trouble: {error.strerror or error}")
 
 
