@@ -6,7 +6,7 @@ Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`. Freshness: fiv
 import streamlit as st
 
 from analytics import cached
-from analytics.kpis.visitor_breakdown import TOTALS, Dimension
+from analytics.kpis.visitor_breakdown import DIMENSIONS, TOTALS, Dimension
 from analytics.scope import periods
 from pages.components.charts import timeseries, world_map
 from pages.components.exports import export, tables
@@ -71,41 +71,48 @@ def draw_countries() -> None:
     with panel("countries", border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
-        values = reading.value.of("country")
+        values = reading.value.of("country_code")
         if not len(values):
             no_visitors()
             return
         places, rows = st.columns([8, 5], gap="medium", vertical_alignment="top")
         with places:
             st.markdown("**Where visitors are**")
-            if clicked := world_map.draw_world(values, key=f"world-{'-'.join(chips)}-{chips.get('country')}"):
-                filters.toggle("country", clicked)
+            if clicked := world_map.draw_world(
+                values, key=f"world-{'-'.join(chips)}-{chips.get('country_code')}"
+            ):
+                filters.toggle("country_code", clicked)
         with rows:
-            visitor_breakdown.draw_values(reading.value, "country")
+            visitor_breakdown.draw_values(reading.value, "country_code")
         with visitor_breakdown.footer():
             st.space("stretch")
-            visitor_breakdown.draw_more(reading.value, "country")
+            visitor_breakdown.draw_more(reading.value, "country_code")
             name, title = "visitors-by-country", "Visitors by country"
-            export.offer(page, name, tables.visitor_values, "country", chosen, chart=title, only=chips)
+            export.offer(page, name, tables.visitor_values, "country_code", chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
 def draw_dimension(dimension: Dimension) -> None:
     """The ranked rows of one dimension."""
-    with panel(dimension, border=True):
+    with panel(dimension.one, border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
-        values = reading.value.of(dimension)
+        values = reading.value.of(dimension.name)
         if len(values):
-            visitor_breakdown.draw_values(reading.value, dimension)
+            visitor_breakdown.draw_values(reading.value, dimension.name)
             with visitor_breakdown.footer():
-                visitor_breakdown.draw_more(reading.value, dimension)
+                visitor_breakdown.draw_more(reading.value, dimension.name)
                 st.space("stretch")
                 export.offer(
-                    page, f"visitors-by-{dimension}", tables.visitor_values, dimension, chosen, only=chips
+                    page,
+                    f"visitors-by-{dimension.one}",
+                    tables.visitor_values,
+                    dimension.name,
+                    chosen,
+                    only=chips,
                 )
         else:
-            st.markdown(f"**{visitor_breakdown.WORDING[dimension].title}**")
+            st.markdown(f"**{dimension.title}**")
             no_visitors()
 
 
@@ -114,6 +121,7 @@ visitor_breakdown.draw_reach(resolved)
 draw_course()
 draw_countries()
 with st.grid(2, min_column_width=330, gap="xsmall", key="dimensions") as grid:
-    for dimension in ("page", "city", "device", "browser"):
-        with grid.cell():
-            draw_dimension(dimension)
+    for each in DIMENSIONS.values():
+        if each.name != "country_code":
+            with grid.cell():
+                draw_dimension(each)

@@ -272,7 +272,7 @@ def ways(servers: Servers, client: Client, member: Client) -> dict[str, set[str]
         "address": client.run(("visitors", query), ("live", query), ("conversations", query)).marks,
         "restored session": client.run(("live", query), session=theirs.session).marks,
         "cross-filter": client.run(
-            ("live", f"{query}&place=2.5-1-1"), ("visitors", f"{query}&country=GL")
+            ("live", f"{query}&place=2.5-1-1"), ("visitors", f"{query}&country_code=GL")
         ).marks,
         "timer": client.run(("live", query), timers=theirs.timers).marks,
         "file": {mark for mark in MARKS if mark in client.export(asked).text},

@@ -16,7 +16,7 @@ from analytics.cached.reading import (
 )
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
-from analytics.kpis.visitor_breakdown import Dimension, VisitorBreakdown, breakdown, series
+from analytics.kpis.visitor_breakdown import DimensionName, VisitorBreakdown, breakdown, series
 from analytics.readings import Answer, Reading
 from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Buckets, VisitorFilters
@@ -29,7 +29,7 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
     """Visitors, sessions and page views of a view, and who they are.
 
     `values` has one row per (dimension, value) with a visitor or page view in the period, most visitors first:
-        dimension (string): country, city, device, browser or page.
+        dimension (string): one of `DimensionName`.
         value (string): untrusted text; empty where not known.
         country_code (string): of a country or city, two capital letters or empty; empty otherwise.
         country (string): its name, "Unknown" where it is not known; empty for other dimensions.
@@ -59,7 +59,7 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
     return reading.with_value(breakdown(reading.value, resolved))
 
 
-def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Dimension) -> Whole:
+def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: DimensionName) -> Whole:
     """All values of a dimension, most visitors first, for a file: the `values` of `visitor_breakdown`, and the others.
 
     Args:

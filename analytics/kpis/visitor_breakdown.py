@@ -17,7 +17,7 @@ from analytics.kpis.metrics import Kpi, compared_kpi
 from analytics.scope.views import ResolvedView
 
 TotalKey = Literal["visitors", "sessions", "page_views"]
-Dimension = Literal["country", "city", "device", "browser", "page"]
+DimensionName = Literal["country_code", "page_url", "city", "device_type", "browser"]
 
 TOTALS: Final[dict[TotalKey, Metric]] = {
     "visitors": Metric(
@@ -55,6 +55,39 @@ TOTALS: Final[dict[TotalKey, Metric]] = {
     ),
 }
 """What is counted of a website's visitors, in the order of the cards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What visitors are broken down and filtered by.
+
+    Attributes:
+        name: Its one name: the pipe's dimension and parameter, the field of `VisitorFilters`, the URL's parameter, and the
+            column of files.
+        title: Of its panel.
+        one: What a value is called; several are `many`.
+        many: What several are called.
+        place: The columns that say where a value is, beside the value itself.
+    """
+
+    name: DimensionName
+    title: str
+    one: str
+    many: str
+    place: tuple[str, ...] = ()
+
+
+DIMENSIONS: Final[dict[DimensionName, Dimension]] = {
+    dimension.name: dimension
+    for dimension in (
+        Dimension("country_code", "Countries", "country", "countries", place=("country",)),
+        Dimension("page_url", "Top pages", "page", "pages"),
+        Dimension("city", "Cities", "city", "cities", place=("country_code", "country")),
+        Dimension("device_type", "Devices", "device", "devices"),
+        Dimension("browser", "Browsers", "browser", "browsers"),
+    )
+}
+"""In the order of their panels."""
 
 VALUE_COLUMNS: Final = (
     "dimension",
@@ -102,7 +135,7 @@ class VisitorBreakdown:
         """True when nobody was there and nothing was viewed."""
         return not any(total.value for total in self.totals.values())
 
-    def of(self, dimension: Dimension) -> pd.DataFrame:
+    def of(self, dimension: DimensionName) -> pd.DataFrame:
         """The values of one dimension, most visitors first."""
         return self.values[self.values["dimension"] == dimension].reset_index(drop=True)
 
@@ -135,7 +168,7 @@ def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreak
     ].reset_index(drop=True)
     deltas = [_total(row, TOTALS["visitors"], resolved).delta for row in values.to_dict("records")]
     everybody = int(total["visitors"])
-    has_country = values["dimension"].isin(["country", "city"])
+    has_country = values["dimension"].isin([each.name for each in DIMENSIONS.values() if each.place])
     values = values.assign(
         country=[
             countries.name_of(code) if has else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import pandas as pd
@@ -42,15 +42,7 @@ class VisitorFilters:
 
     def params(self) -> dict[str, str]:
         """The pipe parameters; none for what is not filtered."""
-        given = {
-            "country_code": self.country_code,
-            "city": self.city,
-            "city_country_code": self.city_country_code,
-            "device_type": self.device_type,
-            "browser": self.browser,
-            "page_url": self.page_url,
-        }
-        return {name: value or UNKNOWN for name, value in given.items() if value is not None}
+        return {name: value or UNKNOWN for name, value in asdict(self).items() if value is not None}
 
 
 def visitor_breakdown(
@@ -74,7 +66,7 @@ def visitor_breakdown(
         bounds: Both periods.
         days: Where the days of both periods start.
         filters: What to narrow them to.
-        dimension: Only the values of this one: browser, city, country, device or page; None for all.
+        dimension: Only the values of this one; None for all.
         limit: At most so many values of each dimension.
         offset: Values of each dimension to skip.
 

@@ -21,7 +21,7 @@ from tests.browser.test_every_page import settled
         pytest.param("/", 1440, "light", 2, id="Overview"),
         pytest.param("/conversations?response=band:0", 390, "dark", 4, id="Conversations"),
         pytest.param("/satisfaction", 1440, "dark", 4, id="Satisfaction"),
-        pytest.param("/visitors?country=GB", 390, "light", 2, id="Visitors"),
+        pytest.param("/visitors?country_code=GB", 390, "light", 2, id="Visitors"),
         pytest.param("/live", 1440, "light", 1, id="Live"),
     ],
 )

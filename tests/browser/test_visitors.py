@@ -32,7 +32,7 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
     expect(page.get_by_text("Visitor data reaches back 30 days").first).to_be_visible()
 
     page.locator(".st-key-pick-device-0 button").click()
-    expect(page).to_have_url(re.compile("device="))
+    expect(page).to_have_url(re.compile("device_type="))
     expect(page.locator(".st-key-chip-device")).to_be_visible()
     expect(page.locator("[class*=st-key-pick-device-]")).to_have_count(1)
     assert 0 < _number(page, TOTAL) < everybody
@@ -45,7 +45,7 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
 
     page.locator(".st-key-chip-device").get_by_role("button", name="Device").first.click()
     expect(page.locator(".st-key-chip-device")).to_have_count(0)
-    assert "device=" not in page.url
+    assert "device_type=" not in page.url
     assert "browser=" in page.url
 
     page.go_back()
@@ -60,14 +60,14 @@ def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) ->
     everybody = _number(page, TOTAL)
     for code, name in (("US", "United States"), ("AU", "Australia")):
         _click_country(page, code)
-        expect(page).to_have_url(re.compile(f"country={code}"))
+        expect(page).to_have_url(re.compile(f"country_code={code}"))
         chip = page.locator(".st-key-chip-country")
         expect(chip).to_contain_text(name)
         expect(page.locator("[class*=st-key-pick-country-]")).to_have_count(1)
         assert 0 < _number(page, TOTAL) < everybody
         chip.get_by_role("button").first.click()
         expect(chip).to_have_count(0)
-        expect(page).not_to_have_url(re.compile("country="))
+        expect(page).not_to_have_url(re.compile("country_code="))
 
 
 def _click_country(page: Page, code: str) -> None:

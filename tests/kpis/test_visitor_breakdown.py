@@ -41,7 +41,8 @@ TOTAL = ("total", "", 400, 500, 900, 300, 380, 850)
 def test_totals_and_shares_are_those_of_the_rows() -> None:
     """A share is of all visitors; the order is kept; what the period lacks is left out."""
     found = visitor_breakdown.breakdown(
-        rows(TOTAL, ("country", "FR", 300, 1, 1, 150, 1, 1), ("country", "DE", 0, 0, 0, 9, 1, 1)), resolved()
+        rows(TOTAL, ("country_code", "FR", 300, 1, 1, 150, 1, 1), ("country_code", "DE", 0, 0, 0, 9, 1, 1)),
+        resolved(),
     )
     assert {name: total.value for name, total in found.totals.items()} == {
         "visitors": 400,
@@ -49,7 +50,7 @@ def test_totals_and_shares_are_those_of_the_rows() -> None:
         "page_views": 900,
     }
     assert found.totals["visitors"].previous_value == 300
-    values = found.of("country")
+    values = found.of("country_code")
     assert list(values["value"]) == ["FR"]
     assert list(values["visitors_ratio"]) == [0.75]
     assert list(values["change_ratio"]) == [1.0]
@@ -70,13 +71,13 @@ def test_a_value_differs_where_its_range_leaves_out_the_change_of_all() -> None:
 
 def test_nothing_is_compared_when_it_is_switched_off_or_out_of_reach() -> None:
     """Without a comparison there is no previous value and no change, in totals and rows."""
-    answer = rows(TOTAL, ("country", "FR", 300, 1, 1, 0, 0, 0))
+    answer = rows(TOTAL, ("country_code", "FR", 300, 1, 1, 0, 0, 0))
     for view, verdict in ((resolved(is_compared=False), "off"), (resolved("30d"), "not_comparable")):
         found = visitor_breakdown.breakdown(answer, view)
         assert found.totals["visitors"].previous is None
         assert found.totals["visitors"].delta.verdict == verdict
-        assert found.of("country")["previous_visitors"].isna().all()
-        assert found.of("country")["change_ratio"].isna().all()
+        assert found.of("country_code")["previous_visitors"].isna().all()
+        assert found.of("country_code")["change_ratio"].isna().all()
 
 
 def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
@@ -84,19 +85,19 @@ def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
     empty = visitor_breakdown.breakdown(rows(("total", "", 0, 0, 0, 0, 0, 0)), resolved())
     assert empty.is_empty
     assert empty.totals["visitors"].value == 0
-    assert len(empty.of("page")) == 0
+    assert len(empty.of("page_url")) == 0
     unknown = visitor_breakdown.breakdown(None, resolved())
     assert unknown.is_empty
     assert unknown.totals["visitors"].value is None
-    assert len(unknown.of("country")) == 0
+    assert len(unknown.of("country_code")) == 0
 
 
 def test_shares_without_visitors_are_unknown() -> None:
     """Page views of nobody who was seen have a share of nothing."""
     found = visitor_breakdown.breakdown(
-        rows(("total", "", 0, 0, 3, 0, 0, 0), ("page", "/", 0, 0, 3, 0, 0, 0)), resolved()
+        rows(("total", "", 0, 0, 3, 0, 0, 0), ("page_url", "/", 0, 0, 3, 0, 0, 0)), resolved()
     )
-    assert found.of("page")["visitors_ratio"].isna().all()
+    assert found.of("page_url")["visitors_ratio"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -113,10 +114,12 @@ def test_shares_without_visitors_are_unknown() -> None:
 def test_totals_and_rows_have_the_same_verdict(current: int, previous: int, verdict: str) -> None:
     """A country that all visitors are from changed as the total did."""
     counts = (current, current, current, previous, previous, previous)
-    found = visitor_breakdown.breakdown(rows(("total", "", *counts), ("country", "FR", *counts)), resolved())
+    found = visitor_breakdown.breakdown(
+        rows(("total", "", *counts), ("country_code", "FR", *counts)), resolved()
+    )
     assert {total.delta.verdict for total in found.totals.values()} == {verdict}
     if current:
-        assert list(found.of("country")["verdict"]) == [verdict]
+        assert list(found.of("country_code")["verdict"]) == [verdict]
 
 
 def test_rows_are_judged_by_their_own_days() -> None:
@@ -125,10 +128,10 @@ def test_rows_are_judged_by_their_own_days() -> None:
     steady = [each * 9 for each in before]
     wild = [each * 10 + (300 if at % 2 else -390) for at, each in enumerate(before)]
     counts = tuple(each * 10 for each in before)
-    answer = rows(TOTAL, *(("country", name, 6300, 0, 0, 7000, 0, 0) for name in ("FR", "DE")))
+    answer = rows(TOTAL, *(("country_code", name, 6300, 0, 0, 7000, 0, 0) for name in ("FR", "DE")))
     answer["visitors_by_day"] = [(), tuple(steady), tuple(wild)]
     answer["previous_visitors_by_day"] = [(), counts, counts]
-    assert list(visitor_breakdown.breakdown(answer, resolved()).of("country")["verdict"]) == [
+    assert list(visitor_breakdown.breakdown(answer, resolved()).of("country_code")["verdict"]) == [
         "worse",
         "within_noise",
     ]
@@ -191,8 +194,11 @@ def test_buckets_follow_what_visitor_data_reaches() -> None:
 def test_a_country_has_its_name_in_page_and_file() -> None:
     """Beside its code, because a program takes Namibia's NA for a missing value; other dimensions have none."""
     names = [column.name for column in schemas.VISITOR_BREAKDOWN.columns]
-    found = [(*("country", code, code), *(9, 9, 9, 0, 0, 0)) for code in ("NA", "XK", "ZZ", "")]
-    city, device = ("city", "Windhoek", "NA", 9, 9, 9, 0, 0, 0), ("device", "mobile", "", 9, 9, 9, 0, 0, 0)
+    found = [(*("country_code", code, code), *(9, 9, 9, 0, 0, 0)) for code in ("NA", "XK", "ZZ", "")]
+    city, device = (
+        ("city", "Windhoek", "NA", 9, 9, 9, 0, 0, 0),
+        ("device_type", "mobile", "", 9, 9, 9, 0, 0, 0),
+    )
     everybody = ("total", "", "", 9, 9, 9, 0, 0, 0)
     answer = schemas.VISITOR_BREAKDOWN.frame(
         names,

@@ -123,7 +123,9 @@ def days_ago(first: int, last: int) -> str:
         pytest.param(None, {"range": days_ago(30, 9)}, id="cut by the plan"),
         pytest.param("pro", {"tz": "Australia/Lord_Howe", "range": days_ago(80, 9)}, id="visitors cut"),
         pytest.param("pro", {"range": days_ago(80, 40)}, id="visitors out of reach"),
-        pytest.param("pro", {"tz": "Africa/Casablanca", "country": "FR", "device": "-"}, id="filtered"),
+        pytest.param(
+            "pro", {"tz": "Africa/Casablanca", "country_code": "FR", "device_type": "-"}, id="filtered"
+        ),
     ],
 )
 def test_explain_prints_what_was_sent(
@@ -147,7 +149,7 @@ def test_explain_prints_what_was_sent(
 
 def test_the_cards_of_visitors_name_theirs(run_page: RunPage, two_visitors: Site) -> None:
     """Visitors, sessions and page views: one pipe, with the filters of the page among its parameters."""
-    page = run_page("pages/visitors.py", website=two_visitors.slug, tz="UTC", country="FR")
+    page = run_page("pages/visitors.py", website=two_visitors.slug, tz="UTC", country_code="FR")
     asked = [code.value for code in page.code if code.value.startswith("website_id")]
     assert len(asked) == 3
     assert all("country_code=FR" in text for text in asked)

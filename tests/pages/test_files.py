@@ -181,7 +181,7 @@ def test_every_verdict_and_change_has_its_words() -> None:
 
 def test_a_country_has_its_name_beside_its_code(busy: Site) -> None:
     """Programs take the code of Namibia for no value."""
-    asked = download.request(view_of(busy), tables.visitor_values, ("country", VisitorFilters()), {})
+    asked = download.request(view_of(busy), tables.visitor_values, ("country_code", VisitorFilters()), {})
     frame = pd.read_csv(io.BytesIO(b"".join(download.answer(asked).lines)))
     assert list(frame["country"]) == ["Namibia"]
 

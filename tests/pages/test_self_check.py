@@ -29,6 +29,7 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics.kpis.visitor_breakdown import DIMENSIONS
 from analytics.scope import clock
 from pages.components import formatting
 from pages.components.exports import download, export
@@ -574,10 +575,9 @@ def test_visitors_of_a_row_are_those_of_the_page_that_it_opens(
         "Sessions": formatting.count(by_hand.sessions),
         "Page views": formatting.count(by_hand.page_views),
     }
-    for dimension in ("country", "device", "browser"):
-        row = files[f"visitors-by-{dimension}"][0]
-        value = row[{"country": "country_code"}.get(dimension, dimension)]
-        chosen, _ = open_page(**{dimension: value or "-"})
+    for name in ("country_code", "device_type", "browser"):
+        row = files[f"visitors-by-{DIMENSIONS[name].one}"][0]
+        chosen, _ = open_page(**{name: row[name] or "-"})
         assert chosen["Unique visitors"] == formatting.count(float(row["visitors"]))
         assert chosen["Page views"] == formatting.count(float(row["page_views"]))
 

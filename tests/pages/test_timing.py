@@ -43,7 +43,7 @@ def test_a_run_and_its_panels_are_counted(path: str, title: str, run_page: RunPa
 def test_nothing_of_a_url_becomes_a_label(run_page: RunPage, site: Site) -> None:
     """Labels are pages, outcomes, sources and the names of pipes and queries."""
     for path, _title, _icon in sidebar.PAGES:
-        run_page(path, website=site.slug, range=HOSTILE, tz=HOSTILE, country=HOSTILE, rating=HOSTILE)
+        run_page(path, website=site.slug, range=HOSTILE, tz=HOSTILE, country_code=HOSTILE, rating=HOSTILE)
         run_page(path, website=HOSTILE)
     text = NUMBERS.text({})
     assert "zzz" not in text

@@ -111,7 +111,7 @@ def test_the_link_to_the_page_itself_has_all_of_its_address(
         ("pages/conversations.py", {"handled": "robots"}),
         ("pages/conversations.py", {"handled": "ai"}),
         ("pages/satisfaction.py", {"compare": "x"}),
-        ("pages/visitors.py", {"country": "FR"}),
+        ("pages/visitors.py", {"country_code": "FR"}),
     ],
 )
 def test_what_comes_and_goes_moves_nothing_else(

@@ -92,11 +92,11 @@ def test_what_visitors_wrote_is_never_markup(run_page: RunPage, three_visitors: 
 @pytest.mark.parametrize(
     ("dimension", "number", "query", "visitors", "chip"),
     [
-        ("country", 0, {"country": "FR"}, "2", "Country: France"),
-        ("country", 1, {"country": "-"}, "1", "Country: Unknown"),
+        ("country", 0, {"country_code": "FR"}, "2", "Country: France"),
+        ("country", 1, {"country_code": "-"}, "1", "Country: Unknown"),
         ("city", 0, {"city": "Paris, FR"}, "2", "City: Paris, FR"),
         ("city", 1, {"city": f"{SCRIPT}, -"}, "1", f"City: {SCRIPT}"),
-        ("device", 1, {"device": "mobile"}, "1", "Device: Mobile"),
+        ("device", 1, {"device_type": "mobile"}, "1", "Device: Mobile"),
     ],
 )
 def test_a_row_filters_the_page_as_a_chip_and_in_the_url(
@@ -124,21 +124,23 @@ def test_a_row_filters_the_page_as_a_chip_and_in_the_url(
 
 def test_a_chosen_row_clicked_again_takes_the_filter_away(run_page: RunPage, three_visitors: Site) -> None:
     """The row that filters is the way back, too."""
-    page = run_page(VISITORS, website=three_visitors.slug, country="FR")
+    page = run_page(VISITORS, website=three_visitors.slug, country_code="FR")
     page.button(key="pick-country-0").click().run()
-    assert "country" not in query_of(page)
+    assert "country_code" not in query_of(page)
     assert totals_of(page)["Unique visitors"] == "3"
 
 
 def test_filters_combine_and_restore_from_the_url(run_page: RunPage, three_visitors: Site) -> None:
     """A link shows what was filtered: country, device, browser and page together."""
-    page = run_page(VISITORS, website=three_visitors.slug, country="FR", device="desktop", browser="Firefox")
-    page.query_params["path"] = PRICING
+    page = run_page(
+        VISITORS, website=three_visitors.slug, country_code="FR", device_type="desktop", browser="Firefox"
+    )
+    page.query_params["page_url"] = PRICING
     page.run()
     assert totals_of(page) == {"Unique visitors": "1", "Sessions": "1", "Page views": "1"}
-    assert page.button(key="chip-path").label.replace("\\", "") == "Page: /pricing?plan=[pro](x)"
+    assert page.button(key="chip-page_url").label.replace("\\", "") == "Page: /pricing?plan=[pro](x)"
     page.button(key="chip-all").click().run()
-    assert not {"country", "device", "browser", "path"} & set(query_of(page))
+    assert not {"country_code", "device_type", "browser", "page_url"} & set(query_of(page))
 
 
 @pytest.mark.parametrize("value", ["ZZ", "<b>nobody</b>", "' OR 1=1 --", "{{ error('x') }}", "x" * 5000])
@@ -213,11 +215,11 @@ def test_tinybird_down_shows_an_error_in_each_panel(
 ) -> None:
     """Each panel says so for itself; header, sidebar and chips stand."""
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
-    page = run_page(VISITORS, website=three_visitors.slug, country="FR")
+    page = run_page(VISITORS, website=three_visitors.slug, country_code="FR")
     assert not page.exception
     assert len(page.error) == 7
     assert page.title[0].value == "Visitors"
-    assert page.button(key="chip-country")
+    assert page.button(key="chip-country_code")
 
 
 def test_the_switch_is_in_the_url_and_on_the_chart(run_page: RunPage, three_visitors: Site) -> None:
@@ -279,8 +281,8 @@ def test_a_country_is_one_row_however_it_was_written(
     page = run_page(VISITORS, website=site.slug)
     assert rows_of(page, "country") == ["Germany", "Unknown", "Namibia"]
     for link, chip, visitors in (("DE", "Germany", "3"), ("de", "Germany", "3"), ("T1", "Unknown", "2")):
-        page = run_page(VISITORS, website=site.slug, country=link)
-        assert page.button(key="chip-country").label == f"Country: {chip}"
+        page = run_page(VISITORS, website=site.slug, country_code=link)
+        assert page.button(key="chip-country_code").label == f"Country: {chip}"
         assert totals_of(page)["Unique visitors"] == visitors
 
 

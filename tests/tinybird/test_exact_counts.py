@@ -61,7 +61,7 @@ def test_visitors_and_sessions_of_every_row_are_exact(busy: Website) -> None:
     counts = {
         row["value"]: (row["visitors"], row["sessions"])
         for row in rows
-        if row["dimension"] in {"total", "country"}
+        if row["dimension"] in {"total", "country_code"}
     }
     half = VISITORS // 2
     assert counts == {"": (VISITORS, VISITORS), "DE": (half, half), "FR": (half, half)}

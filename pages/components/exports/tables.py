@@ -19,7 +19,7 @@ from analytics.kpis import conversation_breakdown
 from analytics.kpis.attribution import Attribution
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.timeseries import COUNTS
-from analytics.kpis.visitor_breakdown import Dimension
+from analytics.kpis.visitor_breakdown import DIMENSIONS, DimensionName
 from analytics.scope.clock import day_starts
 from analytics.scope.periods import Period
 from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
@@ -135,17 +135,15 @@ def visitor_series(view: OpenedView, filters: VisitorFilters) -> Table:
     return _of_visitors(view.resolved, series, SEEN_IN_EACH_BUCKET)
 
 
-def visitor_values(view: OpenedView, dimension: Dimension, filters: VisitorFilters) -> Table:
+def visitor_values(view: OpenedView, dimension: DimensionName, filters: VisitorFilters) -> Table:
     """Every value of a dimension, most visitors first."""
     resolved = view.resolved
     is_compared = resolved.visitors_comparability.is_shown
 
     def shown(values: pd.DataFrame) -> pd.DataFrame:
-        name = {"country": "country_code", "page": "page_url"}.get(dimension, dimension)
-        place = {"country": ["country"], "city": ["country_code", "country"]}.get(dimension, [])
-        table = values[["value", *place]].rename(columns={"value": name})
-        if dimension != "country":
-            table[name] = table[name].where(table[name] != "", "Unknown")
+        table = values[["value", *DIMENSIONS[dimension].place]].rename(columns={"value": dimension})
+        if dimension != "country_code":
+            table[dimension] = table[dimension].where(table[dimension] != "", "Unknown")
         counts = ["visitors", "visitors_ratio", "sessions", "page_views"]
         moved = ["change_ratio", "change_low_ratio", "change_high_ratio", "verdict"]
         compared = ["previous_visitors", *moved] if is_compared else []

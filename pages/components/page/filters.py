@@ -4,17 +4,14 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components import formatting
 from pages.components.page import url_state
 
 # What narrows a page, in the order of its chips; everything else in the URL says where one is.
-NAMES = {
-    "country": "Country",
-    "city": "City",
+NAMES: dict[str, str] = {
+    **{dimension.name: dimension.one.capitalize() for dimension in DIMENSIONS.values()},
     "place": "Place",
-    "device": "Device",
-    "browser": "Browser",
-    "path": "Page",
     "response": "Response time",
     "resolution": "Resolution time",
     "cell": "Hour of the week",
@@ -88,7 +85,7 @@ def without(name: str, shown: Mapping[str, str]) -> dict[str, str]:
 def in_words(shown: Mapping[str, str]) -> tuple[str, ...]:
     """The same filters for a file and the caption of a picture.
 
-    >>> in_words({"country": "Norway", "Seen": "in the last 5 minutes"})
+    >>> in_words({"country_code": "Norway", "Seen": "in the last 5 minutes"})
     ('Country: Norway', 'Seen: in the last 5 minutes')
     """
     return tuple(f"{NAMES.get(name, name)}: {formatting.plain(text)}" for name, text in shown.items())

@@ -22,6 +22,7 @@ from typing import Final, TypeVar
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components import formatting
 
 T = TypeVar("T")
@@ -39,12 +40,8 @@ WORDS: Final[Mapping[str, str]] = {
     "heat": "chart",
     "page": "page of the list",
     "wall": "wall mode",
-    "country": "filter",
-    "city": "filter",
+    **dict.fromkeys(DIMENSIONS, "filter"),
     "place": "place",
-    "device": "filter",
-    "browser": "filter",
-    "path": "filter",
     "response": "filter",
     "resolution": "filter",
     "cell": "filter",

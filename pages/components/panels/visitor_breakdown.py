@@ -4,7 +4,6 @@ Owns the layout of a ranked row and what each filter is called in the URL. Every
 """
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from html import escape
 
 import pandas as pd
@@ -16,7 +15,14 @@ from analytics.cached import Reading, ResolvedView, VisitorFilters
 from analytics.geo import countries
 from analytics.geo.country_codes import folded
 from analytics.kpis.verdicts import Delta
-from analytics.kpis.visitor_breakdown import TOTALS, Dimension, TotalKey, VisitorBreakdown
+from analytics.kpis.visitor_breakdown import (
+    DIMENSIONS,
+    TOTALS,
+    Dimension,
+    DimensionName,
+    TotalKey,
+    VisitorBreakdown,
+)
 from analytics.scope import tiers
 from pages.components import formatting
 from pages.components.charts import sparkline
@@ -31,54 +37,23 @@ LONGEST_LABEL, LONGEST_HELP = 90, 2000
 DEFAULT_COUNT: TotalKey = "visitors"
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """How a dimension is called: its panel's title, its URL parameter, one value of it, and several."""
-
-    title: str
-    parameter: str
-    one: str
-    many: str
-
-
-WORDING: dict[Dimension, Wording] = {
-    "country": Wording("Countries", "country", "country", "countries"),
-    "city": Wording("Cities", "city", "city", "cities"),
-    "device": Wording("Devices", "device", "device", "devices"),
-    "browser": Wording("Browsers", "browser", "browser", "browsers"),
-    "page": Wording("Top pages", "path", "page", "pages"),
-}
-
-
 def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
-    """The filters in the URL, and each in words for its chip; any value is possible, one that nobody has finds nobody."""
-    given = {
-        wording.parameter: text
-        for wording in WORDING.values()
-        if (text := url_state.value(wording.parameter, LONGEST_FILTER))
-    }
-    known = {name: "" if text == UNKNOWN else text for name, text in given.items()}
-    if "country" in known:
-        known["country"] = folded(known["country"])
-    city, country_of_city = _city(given["city"]) if "city" in given else (None, None)
-    shown = {name: formatting.plain(text) or "Unknown" for name, text in known.items()}
-    if "country" in known:
-        shown["country"] = countries.name_of(known["country"])
-    if "device" in known:
-        shown["device"] = formatting.device(known["device"])
-    if city is not None:
-        shown["city"] = formatting.place(city or "Unknown", country_of_city or "")
-    if "path" in known:
-        shown["path"] = formatting.page_path(known["path"]) if known["path"] else "Unknown"
-    chosen = VisitorFilters(
-        country_code=known.get("country"),
-        city=city,
-        city_country_code=country_of_city,
-        device_type=known.get("device"),
-        browser=known.get("browser"),
-        page_url=known.get("path"),
-    )
-    return chosen, shown
+    """Read the filters from the URL, and each in words for its chip; a value that no visitor has finds none."""
+    values: dict[str, str | None] = {}
+    shown: dict[str, str] = {}
+    for name in DIMENSIONS:
+        if not (given := url_state.value(name, LONGEST_FILTER)):
+            continue
+        value = "" if given == UNKNOWN else given
+        if name == "country_code":
+            value = folded(value)
+        if name == "city":
+            value, values["city_country_code"] = _city(given)
+            shown[name] = formatting.place(value or "Unknown", values["city_country_code"] or "")
+        else:
+            shown[name] = _text(name, value)
+        values[name] = value
+    return VisitorFilters(**values), shown
 
 
 def count_switch() -> TotalKey:
@@ -131,7 +106,7 @@ def draw_totals(
                 kpi_cards.draw_card(kpi, course, reading.queries)
 
 
-def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
+def draw_values(visitors: VisitorBreakdown, dimension: DimensionName) -> None:
     """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
 
     A row is a button: clicked, or chosen with the keyboard, it narrows the page to it.
@@ -140,20 +115,20 @@ def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
         visitors: `cached.visitor_breakdown`.
         dimension: which.
     """
-    wording, values = WORDING[dimension], visitors.of(dimension)
+    declared, values = DIMENSIONS[dimension], visitors.of(dimension)
     shown = values.head(_limit(dimension))
     colours = palette()
     most = float(shown["visitors"].max()) if len(shown) else 0.0
     is_compared = bool(values["previous_visitors"].notna().any())
-    with st.container(gap=None, key=f"values-{dimension}"):
-        _heading(wording, visitors.totals["visitors"].delta if is_compared else None)
+    with st.container(gap=None, key=f"values-{declared.one}"):
+        _heading(declared, visitors.totals["visitors"].delta if is_compared else None)
         for number, row in enumerate(shown.to_dict("records")):
             width = 100 * int(row["visitors"]) / most if most else 0.0
-            key = f"value-{dimension}-{number}"
+            key = f"value-{declared.one}-{number}"
             with st.container(horizontal=True, gap="small", vertical_alignment="center", key=key):
                 label, full = _label(dimension, str(row["value"]), str(row["country_code"]))
-                if st.button(label, key=f"pick-{dimension}-{number}", type="tertiary", help=full):
-                    filters.toggle(wording.parameter, _parameter(dimension, row))
+                if st.button(label, key=f"pick-{declared.one}-{number}", type="tertiary", help=full):
+                    filters.toggle(declared.name, _parameter(dimension, row))
                 is_apart = visitors.differs(row["change_low_ratio"], row["change_high_ratio"])
                 figures = _figures(row, width, colours, is_compared=is_compared, is_apart=is_apart)
                 st.html(figures, width="content")
@@ -166,13 +141,13 @@ def footer() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="center", gap="small")
 
 
-def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
+def draw_more(visitors: VisitorBreakdown, dimension: DimensionName) -> None:
     """Draw the button that shows more rows, where there are more."""
-    wording, count, limit = WORDING[dimension], len(visitors.of(dimension)), _limit(dimension)
+    declared, count, limit = DIMENSIONS[dimension], len(visitors.of(dimension)), _limit(dimension)
     if count > limit:
         st.button(
-            f"Show {min(MORE_ROWS, count - limit)} more {wording.many if count - limit > 1 else wording.one}",
-            key=f"more-{dimension}",
+            f"Show {min(MORE_ROWS, count - limit)} more {declared.many if count - limit > 1 else declared.one}",
+            key=f"more-{declared.one}",
             type="tertiary",
             icon=":material/expand_more:",
             on_click=_show_more,
@@ -180,16 +155,16 @@ def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
         )
     elif count >= cached.LISTED_VALUES:
         st.caption(
-            f"The {count} {wording.many} with most visitors are listed; the CSV has all.", width="content"
+            f"The {count} {declared.many} with most visitors are listed; the CSV has all.", width="content"
         )
 
 
-def _limit(dimension: Dimension) -> int:
+def _limit(dimension: DimensionName) -> int:
     """How many rows of a dimension the viewer has asked for so far."""
     return int(st.session_state.get(f"rows-{dimension}", ROWS))
 
 
-def _show_more(dimension: Dimension, limit: int) -> None:
+def _show_more(dimension: DimensionName, limit: int) -> None:
     st.session_state[f"rows-{dimension}"] = limit + MORE_ROWS
 
 
@@ -208,36 +183,38 @@ def _city(text: str) -> tuple[str, str | None]:
     return "" if city == UNKNOWN else city, folded(country)
 
 
-def _parameter(dimension: Dimension, row: Mapping[Hashable, object]) -> str:
+def _parameter(dimension: DimensionName, row: Mapping[Hashable, object]) -> str:
     value = str(row["value"]) or UNKNOWN
     return f"{value}, {str(row['country_code']) or UNKNOWN}" if dimension == "city" else value
 
 
-def _label(dimension: Dimension, value: str, country_code: str) -> tuple[str, str | None]:
+def _text(dimension: DimensionName, value: str) -> str:
+    """A value as it is called on the page, still to be escaped."""
+    if dimension == "country_code":
+        return countries.name_of(value)
+    if dimension == "device_type":
+        return formatting.device(value)
+    if dimension == "page_url" and value:
+        return formatting.page_path(value)
+    return formatting.plain(value) or "Unknown"
+
+
+def _label(dimension: DimensionName, value: str, country_code: str) -> tuple[str, str | None]:
     """What a row is called, and its full text where that is longer than a row."""
-    if dimension == "country":
-        text = countries.name_of(value)
-    elif dimension == "page":
-        text = formatting.page_path(value) if value else "Unknown"
-    elif dimension == "device":
-        text = formatting.device(value)
-    else:
-        text = formatting.plain(value) or "Unknown"
+    text = _text(dimension, value)
     label = formatting.markdown(text, LONGEST_LABEL)
     if dimension == "city" and country_code:
         label += f" :gray[{formatting.markdown(country_code, 40)}]"
     return label, formatting.markdown(value, LONGEST_HELP) if len(text) > LONGEST_LABEL else None
 
 
-def _heading(wording: Wording, total: Delta | None) -> None:
+def _heading(declared: Dimension, total: Delta | None) -> None:
     columns = "<span>Visitors</span><span>Share</span>"
     if total is not None:
         of_all = f" ({changes.change_text(total)})" if total.change is not None else ""
         columns += f'<span title="Stronger where it differs from all visitors{escape(of_all)}">Change</span>'
-    with st.container(
-        horizontal=True, gap="small", vertical_alignment="center", key=f"head-{wording.parameter}"
-    ):
-        st.markdown(f"**{wording.title}**")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"head-{declared.one}"):
+        st.markdown(f"**{declared.title}**")
         st.html(f'<div class="figures head">{columns}</div>', width="content")
 
 
