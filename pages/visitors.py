@@ -15,6 +15,7 @@ from pages.components.page import begin, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import visitor_breakdown
 
+COUNTRY, *RANKED = DIMENSIONS.values()
 page = begin.begin_page("Visitors", data="visitors")
 resolved = page.resolved
 chosen, chips = visitor_breakdown.read_filters()
@@ -71,24 +72,23 @@ def draw_countries() -> None:
     with panel("countries", border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
-        values = reading.value.of("country_code")
+        values = reading.value.of(COUNTRY.name)
         if not len(values):
             no_visitors()
             return
         places, rows = st.columns([8, 5], gap="medium", vertical_alignment="top")
         with places:
             st.markdown("**Where visitors are**")
-            if clicked := world_map.draw_world(
-                values, key=f"world-{'-'.join(chips)}-{chips.get('country_code')}"
-            ):
-                filters.toggle("country_code", clicked)
+            key = f"world-{'-'.join(chips)}-{chips.get(COUNTRY.name)}"
+            if clicked := world_map.draw_world(values, key=key):
+                filters.toggle(COUNTRY.name, clicked)
         with rows:
-            visitor_breakdown.draw_values(reading.value, "country_code")
+            visitor_breakdown.draw_values(reading.value, COUNTRY)
         with visitor_breakdown.footer():
             st.space("stretch")
-            visitor_breakdown.draw_more(reading.value, "country_code")
+            visitor_breakdown.draw_more(reading.value, COUNTRY)
             name, title = "visitors-by-country", "Visitors by country"
-            export.offer(page, name, tables.visitor_values, "country_code", chosen, chart=title, only=chips)
+            export.offer(page, name, tables.visitor_values, COUNTRY.name, chosen, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -99,18 +99,12 @@ def draw_dimension(dimension: Dimension) -> None:
         note_staleness(reading, page.timezone)
         values = reading.value.of(dimension.name)
         if len(values):
-            visitor_breakdown.draw_values(reading.value, dimension.name)
+            visitor_breakdown.draw_values(reading.value, dimension)
             with visitor_breakdown.footer():
-                visitor_breakdown.draw_more(reading.value, dimension.name)
+                visitor_breakdown.draw_more(reading.value, dimension)
                 st.space("stretch")
-                export.offer(
-                    page,
-                    f"visitors-by-{dimension.one}",
-                    tables.visitor_values,
-                    dimension.name,
-                    chosen,
-                    only=chips,
-                )
+                name = f"visitors-by-{dimension.one}"
+                export.offer(page, name, tables.visitor_values, dimension.name, chosen, only=chips)
         else:
             st.markdown(f"**{dimension.title}**")
             no_visitors()
@@ -121,7 +115,6 @@ visitor_breakdown.draw_reach(resolved)
 draw_course()
 draw_countries()
 with st.grid(2, min_column_width=330, gap="xsmall", key="dimensions") as grid:
-    for each in DIMENSIONS.values():
-        if each.name != "country_code":
-            with grid.cell():
-                draw_dimension(each)
+    for each in RANKED:
+        with grid.cell():
+            draw_dimension(each)

@@ -106,7 +106,7 @@ def draw_totals(
                 kpi_cards.draw_card(kpi, course, reading.queries)
 
 
-def draw_values(visitors: VisitorBreakdown, dimension: DimensionName) -> None:
+def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
 
     A row is a button: clicked, or chosen with the keyboard, it narrows the page to it.
@@ -115,20 +115,20 @@ def draw_values(visitors: VisitorBreakdown, dimension: DimensionName) -> None:
         visitors: `cached.visitor_breakdown`.
         dimension: which.
     """
-    declared, values = DIMENSIONS[dimension], visitors.of(dimension)
-    shown = values.head(_limit(dimension))
+    values = visitors.of(dimension.name)
+    shown = values.head(_limit(dimension.name))
     colours = palette()
     most = float(shown["visitors"].max()) if len(shown) else 0.0
     is_compared = bool(values["previous_visitors"].notna().any())
-    with st.container(gap=None, key=f"values-{declared.one}"):
-        _heading(declared, visitors.totals["visitors"].delta if is_compared else None)
+    with st.container(gap=None, key=f"values-{dimension.one}"):
+        _heading(dimension, visitors.totals["visitors"].delta if is_compared else None)
         for number, row in enumerate(shown.to_dict("records")):
             width = 100 * int(row["visitors"]) / most if most else 0.0
-            key = f"value-{declared.one}-{number}"
+            key = f"value-{dimension.one}-{number}"
             with st.container(horizontal=True, gap="small", vertical_alignment="center", key=key):
-                label, full = _label(dimension, str(row["value"]), str(row["country_code"]))
-                if st.button(label, key=f"pick-{declared.one}-{number}", type="tertiary", help=full):
-                    filters.toggle(declared.name, _parameter(dimension, row))
+                label, full = _label(dimension.name, str(row["value"]), str(row["country_code"]))
+                if st.button(label, key=f"pick-{dimension.one}-{number}", type="tertiary", help=full):
+                    filters.toggle(dimension.name, _parameter(dimension.name, row))
                 is_apart = visitors.differs(row["change_low_ratio"], row["change_high_ratio"])
                 figures = _figures(row, width, colours, is_compared=is_compared, is_apart=is_apart)
                 st.html(figures, width="content")
@@ -141,21 +141,21 @@ def footer() -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="center", gap="small")
 
 
-def draw_more(visitors: VisitorBreakdown, dimension: DimensionName) -> None:
+def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the button that shows more rows, where there are more."""
-    declared, count, limit = DIMENSIONS[dimension], len(visitors.of(dimension)), _limit(dimension)
+    count, limit = len(visitors.of(dimension.name)), _limit(dimension.name)
     if count > limit:
         st.button(
-            f"Show {min(MORE_ROWS, count - limit)} more {declared.many if count - limit > 1 else declared.one}",
-            key=f"more-{declared.one}",
+            f"Show {min(MORE_ROWS, count - limit)} more {dimension.many if count - limit > 1 else dimension.one}",
+            key=f"more-{dimension.one}",
             type="tertiary",
             icon=":material/expand_more:",
             on_click=_show_more,
-            args=(dimension, limit),
+            args=(dimension.name, limit),
         )
     elif count >= cached.LISTED_VALUES:
         st.caption(
-            f"The {count} {declared.many} with most visitors are listed; the CSV has all.", width="content"
+            f"The {count} {dimension.many} with most visitors are listed; the CSV has all.", width="content"
         )
 
 
@@ -208,13 +208,13 @@ def _label(dimension: DimensionName, value: str, country_code: str) -> tuple[str
     return label, formatting.markdown(value, LONGEST_HELP) if len(text) > LONGEST_LABEL else None
 
 
-def _heading(declared: Dimension, total: Delta | None) -> None:
+def _heading(dimension: Dimension, total: Delta | None) -> None:
     columns = "<span>Visitors</span><span>Share</span>"
     if total is not None:
         of_all = f" ({changes.change_text(total)})" if total.change is not None else ""
         columns += f'<span title="Stronger where it differs from all visitors{escape(of_all)}">Change</span>'
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"head-{declared.one}"):
-        st.markdown(f"**{declared.title}**")
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"head-{dimension.one}"):
+        st.markdown(f"**{dimension.title}**")
         st.html(f'<div class="figures head">{columns}</div>', width="content")
 
 
