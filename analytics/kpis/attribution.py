@@ -15,7 +15,7 @@ from analytics.kpis.verdicts import Estimate, Verdict, compared
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ComponentChange:
     """A component and its part in the change of the index.
 
     Attributes:
@@ -44,10 +44,10 @@ class Attribution:
     """
 
     kpi: Kpi
-    parts: tuple[Part, ...]
+    parts: tuple[ComponentChange, ...]
 
     @property
-    def main(self) -> Part | None:
+    def main(self) -> ComponentChange | None:
         """The part that went furthest in the direction of the change; None when there is none or nothing moved."""
         total = self.kpi.delta.change
         if not total:
@@ -66,14 +66,16 @@ def attributed(kpi: Kpi, current: SatisfactionIndex, previous: SatisfactionIndex
         previous: The period before; None when it was not read.
     """
     if kpi.delta.change is None or previous is None:
-        return Attribution(kpi, tuple(Part(each, None, None, None, None) for each in current.components))
+        return Attribution(
+            kpi, tuple(ComponentChange(each, None, None, None, None) for each in current.components)
+        )
     pairs = tuple(zip(current.components, previous.components, strict=True))
     changes = [now.weight * (now.score - before.score) for now, before in pairs]
     shown = rounded_parts(changes)
     return Attribution(
         kpi,
         tuple(
-            Part(now, before, change, rounded, _verdict(now, before) if rounded else "unchanged")
+            ComponentChange(now, before, change, rounded, _verdict(now, before) if rounded else "unchanged")
             for (now, before), change, rounded in zip(pairs, changes, shown, strict=True)
         ),
     )

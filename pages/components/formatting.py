@@ -143,18 +143,6 @@ def signed(value: float, unit: str, decimals: int = 1) -> str:
     return f"{MINUS if value < 0 else '+'}{text} {unit}"
 
 
-def relative(ratio: float) -> str:
-    """A change in whole percent of the value before; what is left is not shown as nothing.
-
-    >>> relative(-0.182), relative(0.004), relative(-0.9996), relative(-1.0)
-    ('−18 %', '0 %', '−99.9 %', '−100 %')
-    """
-    percent = ratio * 100
-    if -100 < percent <= -99.5:
-        return signed(max(percent, -99.9), "%", 1)
-    return signed(percent, "%", 0)
-
-
 def counted(n: float, noun: str) -> str:
     """So many of a noun that is given for many.
 

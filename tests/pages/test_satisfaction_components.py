@@ -6,7 +6,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from analytics.kpis.attribution import Attribution, Part
+from analytics.kpis.attribution import Attribution, ComponentChange
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.intervals import Interval
 from analytics.kpis.metrics import Kpi
@@ -36,7 +36,7 @@ def _opened(change: float | None, *shown: float, verdict: Verdict = "better") ->
     kpi = Kpi(KPIS["satisfaction_index"], Estimate(80.0, 10, None), None, delta)
     point = Interval(50.0, 50.0)
     parts = [
-        Part(
+        ComponentChange(
             Component(name, weight, 50.0, 1, "ratings", is_missing=False, interval=point),
             None,
             points,

@@ -63,9 +63,25 @@ def change_text(delta: Delta) -> str | None:
     """
     if delta.change is None:
         return None if delta.verdict == "off" else formatting.MISSING
-    if delta.unit == "relative":
-        return formatting.relative(delta.change)
-    return formatting.signed(delta.change, delta.unit)
+    return written(delta.change, delta.unit)
+
+
+def written(change: float, unit: Unit) -> str:
+    """Write a change with its sign and unit: the one way, on cards, in rows and in sentences.
+
+    What rounds to zero has no sign, and what is left of a value is not written as nothing.
+
+    >>> written(-0.182, "relative"), written(4.14, "pp"), written(0.004, "relative"), written(0.04, "points")
+    ('−18 %', '+4.1 pp', '0 %', '0 points')
+    >>> written(-0.997, "relative"), written(-0.9996, "relative"), written(-1.0, "relative")
+    ('−99.7 %', '−99.9 %', '−100 %')
+    """
+    if unit != "relative":
+        return formatting.signed(change, unit, SHOWN_DECIMALS[unit])
+    percent = change * 100
+    if -100 < percent <= -99.5:
+        return formatting.signed(max(percent, -99.9), SUFFIXES[unit], 1)
+    return formatting.signed(percent, SUFFIXES[unit], SHOWN_DECIMALS[unit])
 
 
 def arrow(text: str | None) -> Literal["up", "down", "off"]:

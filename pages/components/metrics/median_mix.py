@@ -22,9 +22,9 @@ def line(kpi: Kpi) -> str | None:
         return None
     if parts.own_ratio is None or parts.mix_ratio is None:
         return f"{_shares(parts)}: no handler is in both periods"
-    own = formatting.relative(parts.own_ratio)
+    own = changes.written(parts.own_ratio, "relative")
     each = "no change" if own.startswith("0") else own if parts.is_own_real else "no clear change"
-    return f"AI and people, each alone: {each}. Because {_shift(parts, ' is')}: {formatting.relative(parts.mix_ratio)}"
+    return f"AI and people, each alone: {each}. Because {_shift(parts, ' is')}: {changes.written(parts.mix_ratio, 'relative')}"
 
 
 def facts(kpi: Kpi) -> list[tuple[str, str]]:
@@ -37,12 +37,12 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
         return []
     if parts.own_ratio is None or parts.mix_ratio is None:
         return [(_shares(parts), "no handler is in both periods")]
-    shift, own, range_ = _shift(parts), formatting.relative(parts.own_ratio), parts.own_interval
+    shift, own, range_ = _shift(parts), changes.written(parts.own_ratio, "relative"), parts.own_interval
     if range_ is not None and (moved := changes.between(range_.low, range_.high, "relative")):
         own += f", {moved}"
     return [
         ("AI and people, each alone", own),
-        (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", formatting.relative(parts.mix_ratio)),
+        (f"{shift[0].upper()}{shift[1:]}: {_shares(parts)}", changes.written(parts.mix_ratio, "relative")),
     ]
 
 

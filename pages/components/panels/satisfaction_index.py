@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.kpis.attribution import Attribution, Part, rounded_parts
+from analytics.kpis.attribution import Attribution, ComponentChange, rounded_parts
 from analytics.kpis.satisfaction import Component, ComponentName
 from pages.components import formatting
 from pages.components.charts import bars
@@ -190,7 +190,7 @@ def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
     )
 
 
-def _draw_slot(figure: go.Figure, part: Part, left: float, colours: Palette) -> None:
+def _draw_slot(figure: go.Figure, part: ComponentChange, left: float, colours: Palette) -> None:
     """A component's place on the bar: as wide as its weight, filled as far as its score."""
     component = part.component
     gained = component.contribution / 100
@@ -216,7 +216,9 @@ def _draw_slot(figure: go.Figure, part: Part, left: float, colours: Palette) -> 
         )
 
 
-def _write_part(figure: go.Figure, part: Part, top: int, attribution: Attribution, colours: Palette) -> None:
+def _write_part(
+    figure: go.Figure, part: ComponentChange, top: int, attribution: Attribution, colours: Palette
+) -> None:
     """Two lines of text: what it adds of what it could, and its change; what that rests on."""
     component = part.component
     is_compared = part.shown_change is not None
@@ -246,7 +248,7 @@ def _counted(component: Component) -> str:
     return f"{formatting.count(component.n)} {_ONE[component.name] if component.n == 1 else component.n_unit}"
 
 
-def _hover(part: Part) -> str:
+def _hover(part: ComponentChange) -> str:
     component = part.component
     name = f"<b>{NAMES[component.name]}</b>"
     if component.is_missing:

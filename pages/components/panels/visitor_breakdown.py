@@ -237,7 +237,7 @@ def _figures(
         is_real = row["verdict"] in {"better", "worse"}
         colour = colours.text if is_real and is_apart else colours.muted
         change = float(str(row["change_ratio"]))
-        text = "new" if change != change else formatting.relative(change)
+        text = "new" if change != change else changes.written(change, "relative")
         cells += f'<span style="color:{colour}" title="{escape(_why(row))}">{text}</span>'
     bar = f'<i class="bar" style="width:{width_pct:.1f}%;background:{colours.accent}"></i>'
     return f'{bar}<div class="figures">{cells}</div>'
@@ -257,5 +257,5 @@ def _doubt(values: pd.DataFrame) -> str | None:
     if not len(grey):
         return None
     row = grey.to_dict("records")[0]
-    change = formatting.relative(float(str(row["change_ratio"])))
+    change = changes.written(float(str(row["change_ratio"])), "relative")
     return f"{change} may be chance: {row['reason']}."
