@@ -1,7 +1,6 @@
-"""What a cached function hands to a page: the value, when it was read, and whether it is still fresh.
+"""Values as pages get them, with age and freshness, and the last good values that are shown while a source is down.
 
-Owns the last-known-good values that keep a page readable while a source is down. Knows neither Streamlit nor any
-source.
+Knows neither Streamlit nor any source.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 LAST_GOOD_ENTRIES: Final = 256
-"""How many values are kept for bad times; the one longest not asked for goes first."""
+"""Most last good values that are kept; the least recently used goes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentQuery:
-    """What was asked of a source, for a reader who wants to ask it again.
+    """A query as it was sent, for Explain.
 
     Attributes:
         source: `Tinybird pipe` or `Postgres query`.
-        name: The pipe or query.
-        params: Its parameters, as sent.
+        name: Name of the pipe or query.
+        params: Parameters as sent.
     """
 
     source: str
@@ -41,12 +40,12 @@ class SentQuery:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T_co]):
-    """What a source gave.
+    """Checked answer of a source.
 
     Attributes:
-        value: The value, checked.
+        value: The value.
         read_at: When the source answered, UTC.
-        queries: What was asked for it, recorded where it was sent; empty where no page explains it.
+        queries: The queries behind it, recorded where they are sent; empty where no page explains it.
     """
 
     value: T_co
@@ -56,15 +55,15 @@ class Answer(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T_co]):
-    """What a page shows.
+    """A value with its age, as a page shows it.
 
     Attributes:
         value: The value.
-        as_of: When it was read from its source, UTC; the oldest when several reads went into it.
+        as_of: When it was read from its source, UTC; the oldest of several reads.
         is_stale: True when a source is down and this is the last good value.
         stale_reason: Why it is stale; None when it is fresh.
-        failures: What could not be read at all while the rest stands; the value marks it as missing.
-        queries: What was asked for the value, also when it is stale; empty where nothing was, or no page explains it.
+        failures: Errors of the parts that could not be read; the value marks these parts as missing.
+        queries: The queries behind the value, also when it is stale; empty without a query, or where no page explains it.
     """
 
     value: T_co
@@ -75,15 +74,15 @@ class Reading(Generic[T_co]):
     queries: tuple[SentQuery, ...] = ()
 
     def with_value(self, value: T) -> Reading[T]:
-        """Another value derived from this one, as fresh or stale as this."""
+        """A derived value with the same age and freshness."""
         return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures, self.queries)
 
 
 class LastGood:
-    """The last good answer per key, bounded, shared by all sessions and threads.
+    """The last good answer per key: bounded, in memory, thread-safe, shared by all sessions.
 
     Attributes:
-        counter: What was asked for and what was read, by the name that a key begins with.
+        counter: Requests and reads, by the name that a key begins with.
     """
 
     def __init__(self, entries: int = LAST_GOOD_ENTRIES) -> None:
@@ -95,15 +94,15 @@ class LastGood:
     def read(
         self, key: Hashable, fresh: Callable[[], Answer[T]], *, not_before: datetime | None = None
     ) -> Reading[T]:
-        """The fresh answer, or the last good one marked stale when the source fails.
+        """Reads a fresh answer, or returns the last good one marked stale when the source fails.
 
         Args:
-            key: What identifies the question. Equal keys must mean the same type of value.
-            fresh: Asks the source, or its cache.
-            not_before: A kept answer read earlier is too old to use; None takes any.
+            key: Key of the last good answer, such as `ResolvedView.last_good_key`. One key, one type of value.
+            fresh: Reads the source, or its cache.
+            not_before: A last good answer that was read earlier is not used; None uses any.
 
         Raises:
-            SourceError: The source failed and there is no last good answer.
+            SourceError: The source failed and there is no usable last good answer.
         """
         try:
             answer = fresh()
@@ -119,7 +118,7 @@ class LastGood:
         return Reading(answer.value, answer.read_at, queries=answer.queries)
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes all answers and counts."""
         with self._lock:
             self._answers.clear()
         self.counter.clear()
@@ -138,7 +137,7 @@ class LastGood:
         with self._lock:
             kept = self._answers.get(key)
             if kept is None or kept.read_at != answer.read_at:
-                # A copy, because whoever gets the value may change it.
+                # A copy, because callers may change the value.
                 self._answers[key] = copy.deepcopy(answer)
             self._answers.move_to_end(key)
             while len(self._answers) > self._entries:
@@ -146,5 +145,5 @@ class LastGood:
 
 
 def _name_of(key: Hashable) -> str:
-    """The first thing in a key, however deep: keys are built around `ResolvedView.last_good_key`, whose first is the name."""
+    """The first item of a key, however deep: `ResolvedView.last_good_key` begins with the name."""
     return _name_of(key[0]) if isinstance(key, tuple) and key else str(key)

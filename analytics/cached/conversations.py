@@ -1,4 +1,4 @@
-"""What Conversations shows."""
+"""Values of the page Conversations."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd
         responded, resolved (int): of the conversations, those behind each median.
 
     Args:
-        view: What is looked at.
-        selection: What the rows are narrowed to; a choice leaves its own dimension whole.
+        view: The opened view.
+        selection: Filter of the rows; each filter does not apply to its own dimension.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -63,7 +63,7 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
     """The same for the period before; None where conversations are not compared: nothing of it is read then.
 
     Args:
-        view: What is looked at.
+        view: The opened view.
         selection: As `conversation_breakdown`.
 
     Raises:
@@ -88,7 +88,7 @@ def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[p
     Columns: those of `kpi_timeseries` that conversations alone decide: without satisfaction and visitors. An empty period has no rows.
 
     Args:
-        view: What is looked at.
+        view: The opened view.
         selection: Which conversations; one belongs to a period by what happened to it there.
 
     Raises:
@@ -131,7 +131,7 @@ def conversation_list(
     Without a last good page in the order by rating, the same.
 
     Args:
-        view: What is looked at.
+        view: The opened view.
         selection: Which conversations.
         page: From 1; past the end, the last one is given.
         sort: Their order, the same over all pages. What has no such time or rating comes last.
@@ -173,7 +173,7 @@ def every_conversation(view: OpenedView, selection: Selection, sort: Sort = DEFA
     """All conversations with an event in the period, for a file; rows and order as `conversation_list`.
 
     Args:
-        view: What is looked at.
+        view: The opened view.
         selection: Which conversations.
         sort: Their order.
 

@@ -1,4 +1,4 @@
-"""What is known about the data itself."""
+"""Values of Data health, and the newest event for the header."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from analytics.settings import load_settings
 T = TypeVar("T")
 
 PROBE_TTL: Final = timedelta(seconds=30)
-"""How long a check of a source is shared by everybody who looks. It costs no query of the plan."""
+"""How long viewers share a probe of a source. A probe costs no query of the plan."""
 
 
 def newest_event(view: OpenedView, now: datetime) -> Reading[datetime | None]:
@@ -58,7 +58,7 @@ def newest_event(view: OpenedView, now: datetime) -> Reading[datetime | None]:
 
 
 VOLUME_DAYS: Final = 30
-"""As far back as visitor events are kept."""
+"""Days that visitor events are kept."""
 
 SPOOL_TTL: Final = timedelta(seconds=10)
 """Counting a full spool reads a gigabyte."""
@@ -70,9 +70,9 @@ def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
 
 
 def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[SourceHealth]:
-    """How a source is: asked something small, at most every 30 s, and judged with its last answers.
+    """State of a source by its last probes; probes it at most every 30 s.
 
-    A source that fails is a value here, not an error.
+    A failing source is a value here, not an error.
 
     Args:
         viewer: Staff.
@@ -141,9 +141,9 @@ def website_states(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
 
 
 def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
-    """What Tinybird could not take in the last 30 days, over all websites.
+    """Rows that Tinybird quarantined in the last 30 days, over all websites.
 
-    `rows` is None when the deployment has no admin token, without which quarantines cannot be read.
+    `rows` is None without an admin token, which reading quarantines needs.
 
     Raises:
         AccessDenied: The viewer is not staff.
@@ -161,7 +161,7 @@ def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
 
 
 def every_quarantined(viewer: Viewer, now: datetime) -> Whole:
-    """Every reason of `quarantine`, for a file.
+    """All reasons of `quarantine`, for a file.
 
     Raises:
         AccessDenied: The viewer is not staff.
@@ -188,7 +188,7 @@ def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:
 
 
 def spooled_events(viewer: Viewer, now: datetime) -> Reading[SpoolStatus | None]:
-    """What waits in the spool of the emitters on this machine; None when no spool is configured.
+    """State of the spool of the emitters on this machine; None when no spool is configured.
 
     Raises:
         AccessDenied: The viewer is not staff.
@@ -201,7 +201,7 @@ def spooled_events(viewer: Viewer, now: datetime) -> Reading[SpoolStatus | None]
 
 @st.cache_data(show_spinner=False, ttl=SPOOL_TTL, max_entries=1)
 def spool_status(directory: str) -> SpoolStatus:
-    """What a spool holds, counted at most every `SPOOL_TTL`.
+    """State of a spool, counted at most every `SPOOL_TTL`.
 
     Raises:
         ConfigError: It cannot be read.
@@ -210,7 +210,7 @@ def spool_status(directory: str) -> SpoolStatus:
 
 
 def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
-    """What each cache saved since this process started; columns as `health.cache_savings`.
+    """Share of requests that caches answered since this process started; columns as `health.cache_savings`.
 
     Raises:
         AccessDenied: The viewer is not staff.
@@ -220,7 +220,7 @@ def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
 
 
 def _checked(reading: Reading[T]) -> Reading[T]:
-    """A reading of Tinybird, stale as soon as a later check of Tinybird failed: a cached value may be minutes older."""
+    """A reading of Tinybird, marked stale when a later probe of Tinybird failed: cached values may be minutes old."""
     failure = connections().probes.failure("tinybird", reading.as_of)
     return reading if failure is None else replace(reading, is_stale=True, stale_reason=failure)
 
@@ -239,11 +239,11 @@ def _event_volume(website_id: str, day_starts: str) -> Answer[pd.DataFrame]:
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
 def _website_freshness(of: str) -> Answer[pd.DataFrame]:
-    del of  # part of the key only: there is one answer for all
+    del of  # only part of the key: all viewers share one answer
     return sources.website_freshness(connections().tinybird)
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
 def _quarantined_rows(of: str) -> Answer[pd.DataFrame]:
-    del of  # part of the key only: there is one answer for all
+    del of  # only part of the key: all viewers share one answer
     return sources.quarantined_rows(connections().tinybird)

@@ -1,4 +1,4 @@
-"""What Live shows, and how often it may ask."""
+"""Values of the page Live, and the seconds between its reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LISTED_VISITORS: Final = sources.ACTIVE_VISITORS_LIMIT
 def active_visitors(
     view: OpenedView, minutes: int, now: datetime, place: Cell | None = None
 ) -> Reading[pd.DataFrame]:
-    """Visitors seen in the last minutes: one row per visitor, newest first; no rows when nobody was.
+    """Visitors seen in the last minutes: one row per visitor, newest first; no rows without visitors.
 
     It holds the newest `LISTED_VISITORS` of them; `right_now` says how many there are.
 
@@ -78,9 +78,9 @@ def every_active_visitor(view: OpenedView, minutes: int, now: datetime, place: C
 
 
 def visitor_locations(view: OpenedView, minutes: int, now: datetime) -> Reading[pd.DataFrame]:
-    """Visitors of the last minutes by place: one row per place, most visitors first; no rows when nobody was seen.
+    """Visitors of the last minutes by place: one row per place, most visitors first; no rows without visitors.
 
-    Visitors without a place are one row of their own, so that the column always adds up to everybody.
+    Visitors without a place are one row of their own, so that the column always adds up to all visitors.
 
     Columns:
         latitude, longitude (float, degrees): NaN for those without a place.
@@ -133,9 +133,9 @@ def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[Righ
 
 
 def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[tuple[pd.DataFrame, ...]]:
-    """Visitors by place for the globe, clustered for each of `places.LEVELS`, farthest view first.
+    """Visitors by place for the globe, clustered for each of `cells.LEVELS`, farthest view first.
 
-    Every level holds everybody who has a place; columns as `places.clusters`. Shares the read of `visitor_locations`.
+    Every level has all visitors with a place; columns as `cells.clusters`. Shares the read of `visitor_locations`.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -162,13 +162,13 @@ def live_refresh_seconds(now: datetime) -> float | None:
 def _active_visitors(
     website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None, tick: int
 ) -> Answer[pd.DataFrame]:
-    del tick  # part of the key only
+    del tick  # only part of the key
     return sources.active_visitors(connections().tinybird, website_id, minutes, bounds)
 
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
-    del tick  # part of the key only
+    del tick  # only part of the key
     return sources.visitor_locations(connections().tinybird, website_id, minutes)
 
 
@@ -180,5 +180,5 @@ def _visitor_clusters(website_id: str, minutes: int, tick: int) -> Answer[tuple[
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_activity(website_id: str, tick: int) -> Answer[pd.DataFrame]:
-    del tick  # part of the key only
+    del tick  # only part of the key
     return sources.visitor_activity(connections().tinybird, website_id)

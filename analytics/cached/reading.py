@@ -1,4 +1,4 @@
-"""What every cached function stands on: connections, the last good values, the access check, the bounds of a read."""
+"""Shared by all cached functions: connections, last good values, cache lifetimes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 KPI_TTL: Final = timedelta(minutes=5)
-"""A period that includes now moves on every 5 minutes anyway; a closed one may still receive late events."""
+"""Periods that include now change every 5 minutes anyway; closed ones may still receive late events."""
 
 ACCESS_TTL: Final = timedelta(seconds=20)
-"""How long a membership that was taken away, a ban or a new subscription may go unnoticed by a read; an open page reads
-at least every 30 s."""
+"""How long a removed membership, a ban or a new subscription may have no effect on reads; an open page reads at least
+every 30 s."""
 
 ACCESS_TRUST: Final = timedelta(minutes=15)
-"""How long what was known about access is trusted while Postgres is down."""
+"""How long the last known access is used while Postgres is down."""
 
 FRESHNESS_TTL: Final = timedelta(minutes=2)
 LIVE_TTL: Final = timedelta(minutes=10)
-"""Live keys hold the tick they were read in and are never met after it; this only frees their memory."""
+"""Live keys contain the tick and are not used after it; this only frees their memory."""
 
 MAX_ENTRIES: Final = 512
 
@@ -36,7 +36,7 @@ last_good = LastGood()
 
 
 def clear() -> None:
-    """Forgets every cached and last-known-good value, and closes both connections."""
+    """Removes all cached and last good values and closes both connections."""
     st.cache_data.clear()
     st.cache_resource.clear()
     last_good.clear()
@@ -44,14 +44,14 @@ def clear() -> None:
 
 @st.cache_resource(show_spinner=False, on_release=Connections.close)
 def connections() -> Connections:
-    """Both sources and the budget, shared by all sessions of this process."""
+    """The connections, shared by all sessions of this process."""
     return Connections.from_settings(load_settings())
 
 
 def attempt(
     key: Hashable, ask: Callable[P, Answer[T]], *args: P.args, **kwargs: P.kwargs
 ) -> Reading[T] | SourceError:
-    """The reading, or the failure as a value, so that reads side by side stand or fall alone."""
+    """Returns the reading, or the error as a value, so that one of several reads can fail alone."""
     try:
         return last_good.read(key, lambda: ask(*args, **kwargs))
     except SourceError as error:

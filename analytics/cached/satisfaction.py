@@ -1,4 +1,4 @@
-"""What Satisfaction shows."""
+"""Values of the page Satisfaction."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading
         comment (string): untrusted text.
         total (int): how many match, also past the limit; the same on every row.
 
-    No rows when nobody wrote anything.
+    No rows without comments.
 
     Args:
         view: The website and the period.

@@ -1,4 +1,4 @@
-"""What Visitors shows."""
+"""Values of the page Visitors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
             when not compared or from zero.
         verdict, reason (string), is_twofold (bool): as in `verdicts.Delta`; no reason where that has none.
 
-    Where visitor data does not reach the period at all, totals are None and `values` has no rows; nothing is asked.
+    Where visitor data does not reach the period at all, totals are None and `values` has no rows; no query is sent.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -63,8 +63,8 @@ def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Di
     """All values of a dimension, most visitors first, for a file: the `values` of `visitor_breakdown`, and the others.
 
     Args:
-        view: What is looked at.
-        filters: What the visitors are narrowed to.
+        view: The opened view.
+        filters: Filter of the visitors.
         dimension: Which values.
 
     Raises:
@@ -117,7 +117,7 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
         visitors, sessions, page_views (float, count per bucket): NaN where visitor data does not reach; visitors
             and sessions do not add up.
 
-    Where visitor data does not reach the period at all there are no rows; nothing is asked.
+    Where visitor data does not reach the period at all there are no rows; no query is sent.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.

@@ -1,4 +1,4 @@
-"""Whole lists for files. A long one is read a page at a time: none of it is cached, and no more than a page is held."""
+"""Complete lists for files. Long ones are read page by page: nothing is cached, and one page is in memory at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 import pandas as pd
 
 ROW_LIMIT: Final = 100_000
-"""No list, and no file made of one, has more rows."""
+"""Most rows of a list and of a file."""
 
 PAGE_ROWS: Final = 10_000
 """Rows of one read."""
@@ -18,11 +18,11 @@ PAGE_ROWS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A list of at most `ROW_LIMIT` rows, on its way.
+    """A list of at most `ROW_LIMIT` rows, which is read while it is iterated.
 
     Attributes:
-        pages: Its rows in parts, at least one part; reading on may raise a `SourceError`.
-        total: How many rows there are, also past the limit; None when not known before they are read.
+        pages: The rows in parts, at least one; iterating may raise a `SourceError`.
+        total: Number of rows, also past the limit; None when not known before they are read.
         is_cut: True when there are more than the limit.
     """
 
@@ -32,20 +32,20 @@ class Whole:
 
 
 def at_once(rows: pd.DataFrame) -> Whole:
-    """A list that was read at once; one that reaches the limit may be cut."""
+    """Makes a list from rows that were read at once; it counts as cut when it reaches the limit."""
     is_cut = len(rows) >= ROW_LIMIT
     return Whole(iter([rows.head(ROW_LIMIT)]), None if is_cut else len(rows), is_cut)
 
 
 def whole(ask: Callable[[int], pd.DataFrame], *keys: str, has_total: bool = True) -> Whole:
-    """A list from a source that answers in pages. The first one is read now.
+    """Makes a list that is read page by page. Reads the first page now.
 
-    A row that came in meanwhile moves the others on: one that the page before had already is not given again.
+    A new row shifts the following ones: rows that the previous page had are left out.
 
     Args:
-        ask: Rows to skip to the `PAGE_ROWS` rows after them, in an order that does not change.
-        keys: The columns that together tell two rows apart.
-        has_total: Whether the rows say how many there are, in a column `total`.
+        ask: Reads `PAGE_ROWS` rows after an offset, in an order that does not change.
+        keys: The columns that together identify a row.
+        has_total: Whether the rows have a column `total` with the number of rows.
 
     Raises:
         SourceError: The first page could not be read.
@@ -73,6 +73,6 @@ def _pages(
 
 
 def mapped(rows: Whole, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Whole:
-    """The same list with each page changed; the first one now, so that what fails fails here."""
+    """The list with each page changed; changes the first page now, so that an error is raised here."""
     first = change(next(rows.pages))
     return Whole(chain([first], map(change, rows.pages)), rows.total, rows.is_cut)

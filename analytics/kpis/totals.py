@@ -15,7 +15,7 @@ class Funnel:
     Attributes:
         started: Distinct conversations started in the period.
         responded: Of these, those with a first response.
-        resolved: Of these, those resolved by anybody.
+        resolved: Of these, those resolved by AI or people.
         ai_resolved: Of these, those whose last resolution was the AI agent's.
         resolved_unanswered: Of the started, those resolved without a first response: in no step after the first.
     """

@@ -1,7 +1,7 @@
-"""What each pipe and query returns: column, type, unit, nullable. Checked on arrival.
+"""Schemas of all pipes and queries: column, type, unit, nullable. Answers are checked on arrival.
 
-An answer without what was promised raises `SchemaMismatch` and names the column; it never becomes an empty frame.
-Columns that are not listed here are ignored, so that a newer pipe serves an older dashboard.
+An answer that lacks a column or has a wrong type raises `SchemaMismatch` with its name; it never becomes an empty frame.
+Other columns are ignored, so that an older dashboard can read a newer pipe.
 """
 
 from analytics.schemas.access import USER_BY_EMAIL, WEBSITES_FOR_VIEWER

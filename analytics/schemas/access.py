@@ -1,4 +1,4 @@
-"""What the access check reads."""
+"""Schemas of the reads for the access check."""
 
 from analytics.schemas.schema import Column, Schema
 

@@ -1,4 +1,4 @@
-"""What Conversations reads: counts by band, hour and outcome, the list, and what Postgres knows of its rows."""
+"""Schemas of the page Conversations: counts by band, hour and outcome, the list, and its columns from Postgres."""
 
 from analytics.schemas.schema import Column, Schema, pipe
 
@@ -24,7 +24,7 @@ CONVERSATION_LIST = pipe(
     Column("started_at", "datetime", "its start, UTC; null when before the period", is_nullable=True),
     Column("response_seconds", "float", "seconds", is_nullable=True),
     Column("resolution_seconds", "float", "seconds", is_nullable=True),
-    Column("is_resolved", "int", "1 when resolved in the period, by anybody"),
+    Column("is_resolved", "int", "1 when resolved in the period, by AI or people"),
     Column("is_ai_resolved", "int", "1 when the last resolution was the AI agent's"),
     Column("is_escalated", "int", "1 when escalated in the period"),
     Column("total", "int", "conversations on all pages"),

@@ -1,4 +1,4 @@
-"""What Data health and the header read about the data itself."""
+"""Schemas of Data health and of the header: freshness, volume, quarantine."""
 
 from analytics.schemas.schema import Column, pipe
 

@@ -1,4 +1,4 @@
-"""What Live reads: who is where, and when they were seen."""
+"""Schemas of the page Live: current visitors, their places, visitors by minute."""
 
 from analytics.schemas.schema import Column, pipe
 

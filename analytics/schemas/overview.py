@@ -1,4 +1,4 @@
-"""What Overview reads: totals, series, visitors, and the scores of ratings and sentiment."""
+"""Schemas of the page Overview: totals, series, visitors, scores of ratings and sentiment."""
 
 from analytics.schemas.schema import PERIOD, Column, Schema, pipe
 
@@ -7,7 +7,7 @@ _CONVERSATION_COUNTS = tuple(
     for name, meaning in (
         ("started", "distinct conversations started"),
         ("responded", "distinct conversations with a first response"),
-        ("resolved", "distinct conversations resolved, by anybody"),
+        ("resolved", "distinct conversations resolved, by AI or people"),
         ("ai_resolved", "distinct conversations whose last resolution was the AI agent's"),
         ("escalated", "distinct conversations escalated"),
         ("feedback", "distinct conversations with feedback"),

@@ -1,4 +1,4 @@
-"""What Satisfaction reads beside the index itself: what visitors wrote."""
+"""Schemas of the page Satisfaction: comments of visitors. The index is read by Overview."""
 
 from analytics.schemas.schema import Column, Schema
 

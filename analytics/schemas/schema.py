@@ -1,4 +1,4 @@
-"""A promise: the columns of a pipe or query, each with type, unit and whether it may be empty; checked on arrival."""
+"""Schema of a pipe or query: columns with type, unit and nullability. Makes typed frames and refuses other answers. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from analytics.numbers import measure, whole_number
 Dtype = Literal["string", "int", "float", "bool", "datetime", "counts"]
 
 YEARS: Final = (1900, 2299)
-"""What ClickHouse can store. A time beyond it cannot be shown in every timezone."""
+"""Years that ClickHouse can store; a time outside cannot be shown in every timezone."""
 
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 PERIODS: frozenset[str] = frozenset({"current", "previous"})
@@ -24,15 +24,15 @@ PERIODS: frozenset[str] = frozenset({"current", "previous"})
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A promised column.
+    """A column.
 
     Attributes:
-        name: As it arrives.
+        name: Name in the answer.
         dtype: `int` is a count, never negative; it and `float` become int64 and float64, `datetime` aware UTC, `string`
             pandas' string type, `counts` a tuple of counts in each row. Numbers are bounded as `analytics.numbers`
             says.
-        meaning: One phrase, with the unit when it has one.
-        is_nullable: True when "not observable" is a possible answer (NaN, NaT; never 0). Such a count is a `float`.
+        meaning: One phrase, with the unit if any.
+        is_nullable: True when a value may be "not observable" (NaN, NaT; never 0). Such a count is a `float`.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a pipe or query promises.
+    """The columns of a pipe or query.
 
     Attributes:
-        source: Where it comes from.
-        resource: The pipe's or query's name.
+        source: Which source.
+        resource: Name of the pipe or query.
         columns: In order.
     """
 
@@ -56,16 +56,14 @@ class Schema:
     columns: tuple[Column, ...]
 
     def frame(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-        """The rows as a frame with exactly the promised columns, typed.
-
-        No rows give an empty frame that still has the columns and their types.
+        """Makes a typed frame with exactly the columns of this schema; no rows give an empty frame with these columns.
 
         Args:
-            names: Columns that the answer declares, also when it has no row.
-            rows: The answer.
+            names: Columns that the answer declares, also when it has no rows.
+            rows: The rows of the answer.
 
         Raises:
-            SchemaMismatch: A column is not there, is null without being nullable, or has another type.
+            SchemaMismatch: A column is missing, is null without being nullable, or has another type.
         """
         declared = set(names)
         missing = [column.name for column in self.columns if column.name not in declared]
@@ -74,14 +72,14 @@ class Schema:
         return pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
 
     def periods(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-        """The same for an answer with one row per period, indexed by `current` and `previous`.
+        """Makes a frame indexed by period from an answer with one row each for `current` and `previous`.
 
         Raises:
-            SchemaMismatch: As for `frame`, or the two rows are not there exactly once.
+            SchemaMismatch: As for `frame`, or there is not exactly one row for each period.
         """
         frame = self.frame(names, rows)
         if sorted(frame["period"]) != sorted(PERIODS):
-            raise self.mismatch("it has not exactly one row for each of the two periods")
+            raise self.mismatch("it does not have exactly one row for each of the two periods")
         return frame.set_index("period")
 
     def _series(self, column: Column, rows: Sequence[Mapping[str, object]]) -> pd.Series:
@@ -94,7 +92,7 @@ class Schema:
             raise self.mismatch(f"{column.name} is not of type {column.dtype}") from None
 
     def mismatch(self, found: str) -> SchemaMismatch:
-        """The error to raise for an answer that is not as expected; `found` says what is wrong with it."""
+        """Makes the error for an answer that does not match; `found` says what is wrong."""
         owner, remedy = (
             ("Tinybird", "The deployed pipe is not this dashboard's: deploy the tinybird/ project.")
             if self.source == "tinybird"
@@ -148,7 +146,7 @@ def _counts(value: object) -> tuple[int, ...]:
 
 
 def pipe(name: str, *columns: Column) -> Schema:
-    """The promise of a Tinybird pipe."""
+    """Makes the schema of a Tinybird pipe."""
     return Schema("tinybird", name, columns)
 
 

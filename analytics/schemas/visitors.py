@@ -1,4 +1,4 @@
-"""What Visitors reads: counts by dimension, and over time."""
+"""Schemas of the page Visitors: counts by dimension and over time."""
 
 from analytics.schemas.schema import PERIOD, Column, pipe
 

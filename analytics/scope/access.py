@@ -1,7 +1,7 @@
-"""Who looks, and which websites they may open. Pure: claims and rows in, verdict out.
+"""Access rules: which user is a viewer, and which websites a viewer may open. Pure.
 
-A website that does not exist, is deleted or belongs to somebody else gives the same answer, so that nobody learns
-from an error what exists.
+A website that does not exist, is deleted or belongs to another organization gives the same error, so that an error does not
+reveal what exists.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ CLOCK_DIFFERENCE: Final = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A team member who may look at something, as known when they were last looked up.
+    """A signed-in team member, as of the last look-up.
 
     Attributes:
         user_id: `user.id`.
         name: Written by the person: untrusted text.
         is_staff: True for platform staff, who see every website.
-        identity: What they signed in with; every read looks them up by it again.
+        identity: The sign-in; every read looks the viewer up by it again.
     """
 
     user_id: str
@@ -39,21 +39,21 @@ class Viewer:
 
     @property
     def email(self) -> str:
-        """The address they signed in with."""
+        """E-mail address of the sign-in."""
         return self.identity.email
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A row of the `user` table, before it is decided whether it may look.
+    """A row of the `user` table, before the access check.
 
     Attributes:
         id: `user.id`.
         email: As stored.
         name: Untrusted text.
-        is_email_verified: Sign-in by e-mail proves nothing without it.
-        role: `admin` is platform staff; None for everybody else.
-        is_banned: True takes all access away, until `ban_expires` when that is set.
+        is_email_verified: False denies access: the address may belong to another person.
+        role: `admin` is platform staff; None for all others.
+        is_banned: True denies access, until `ban_expires` when that is set.
         ban_expires: Aware; None for a ban without an end.
     """
 
@@ -68,7 +68,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class OwnedWebsite:
-    """A website with its owner's subscriptions, before it is decided which tier it is in.
+    """A website with its owner's subscriptions, before its tier is derived.
 
     Attributes:
         id, name, slug, domain, organization_id, organization_name, is_active: As in `Website`.
@@ -85,7 +85,7 @@ class OwnedWebsite:
     subscriptions: tuple[Subscription, ...]
 
     def at(self, now: datetime) -> Website:
-        """The website with the tier that its owner is in at this moment."""
+        """The website with its owner's tier at this moment."""
         return Website(
             id=self.id,
             name=self.name,
@@ -108,11 +108,11 @@ class Website:
         name: Written by customers: untrusted text.
         slug: Unique short name.
         domain: Where the widget runs: untrusted text.
-        organization_id: Who owns it.
+        organization_id: The owner.
         organization_name: Untrusted text.
-        tier: The owner's tier at the moment asked about.
+        tier: The owner's tier.
         is_active: False for a website with status `inactive`; its data stays readable.
-        canceled_until: When the owner's canceled plan ends that is still paid; None without one.
+        canceled_until: End of the owner's canceled plan that is still paid; None without one.
     """
 
     id: str
@@ -127,27 +127,27 @@ class Website:
 
 
 def require_recent(identity: Identity, now: datetime, longest: timedelta) -> None:
-    """Passes a sign-in that is not too old.
+    """Checks that a sign-in is not too old.
 
     Args:
-        identity: Who signed in, and when; None for when has no age.
-        now: The clock.
-        longest: How long a sign-in holds.
+        identity: The sign-in; without a time it is never too old.
+        now: The moment, aware.
+        longest: How long a sign-in lasts.
 
     Raises:
-        NotSignedIn: It is older, or from a future that no clock difference explains.
+        NotSignedIn: It is older, or further in the future than `CLOCK_DIFFERENCE`.
     """
     if identity.signed_in_at is not None and not -CLOCK_DIFFERENCE <= now - identity.signed_in_at <= longest:
         raise NotSignedIn("You signed in too long ago.", "Sign in again to go on.")
 
 
 def viewer_from_user(user: User | None, identity: Identity, now: datetime) -> Viewer:
-    """The viewer that a signed-in user is.
+    """Checks a signed-in user and makes the viewer.
 
     Args:
         user: The row with the signed-in e-mail; None when there is none.
-        identity: What they signed in with.
-        now: Whether a ban has ended depends on it.
+        identity: The sign-in.
+        now: The moment, for bans that expire.
 
     Raises:
         AccessDenied: No such user, e-mail not verified, or banned.
@@ -167,20 +167,20 @@ def viewer_from_user(user: User | None, identity: Identity, now: datetime) -> Vi
 
 
 def require_staff(viewer: Viewer) -> None:
-    """Passes platform staff.
+    """Checks that the viewer is platform staff.
 
     Raises:
-        AccessDenied: The viewer is somebody else.
+        AccessDenied: The viewer is not staff.
     """
     if not viewer.is_staff:
         raise AccessDenied("Data health is for the platform's staff.", "Choose another page in the sidebar.")
 
 
 def website_for(websites: Sequence[Website], website_id: str) -> Website:
-    """The website of that id among those the viewer may open.
+    """The website with that id among those the viewer may open.
 
     Raises:
-        AccessDenied: It is not among them; existing or not makes no difference.
+        AccessDenied: It is not among them, whether it exists or not.
     """
     for website in websites:
         if website.id == website_id:

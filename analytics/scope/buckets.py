@@ -11,14 +11,14 @@ from analytics.scope.periods import Period
 
 HOURLY_UP_TO_DAYS: Final = 2
 DAILY_UP_TO_DAYS: Final = 45
-"""A period of up to so many local days is drawn by the hour, or by the day, unless the viewer chooses."""
+"""Longest periods, in local days, that are drawn by the hour and by the day unless the viewer chooses."""
 
 HOURS_OFFERED_UP_TO_DAYS: Final = 14
 WEEKS_OFFERED_FROM_DAYS: Final = 14
 
 
 def bucket_for(period: Period, chosen: Bucket | None = None) -> Bucket:
-    """How finely to draw the period: as chosen where that is offered, else hours up to 2 local days, days up to 45, weeks.
+    """The bucket of a period: as chosen where that is offered, else hours up to 2 local days, days up to 45, weeks.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo
@@ -37,7 +37,7 @@ def bucket_for(period: Period, chosen: Bucket | None = None) -> Bucket:
 
 
 def offered_buckets(period: Period) -> tuple[Bucket, ...]:
-    """What the period can be drawn in: hours up to 14 local days, days from 2, weeks from 14.
+    """The buckets that a period can be drawn in: hours up to 14 local days, days from 2, weeks from 14.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo
@@ -56,8 +56,8 @@ def offered_buckets(period: Period) -> tuple[Bucket, ...]:
 def bucket_starts(period: Period, bucket: Bucket) -> tuple[datetime, ...]:
     """The first instants, UTC, of the local hours, days or weeks inside the period, oldest first.
 
-    The first one is the period's own start, even in the middle of a bucket; the last bucket ends with the period. An
-    empty period has none. For a pipe, `clock.unix_seconds` writes them as an array.
+    The first one is the start of the period, even in the middle of a bucket; the last bucket ends with the period. An empty
+    period has none. `clock.unix_seconds` writes them as an array for a pipe.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo

@@ -1,9 +1,9 @@
-"""The local clock: timezones, local days, hours and weeks, and the offsets from UTC that pipes are given. Pure.
+"""Timezone arithmetic: local days, hours and weeks, and the offsets from UTC that pipes need. `now` is always an argument.
 
-One database decides: the pinned `tzdata` package. Importing this module makes it Python's only one, so `ZoneInfo`,
-pandas and unpickling use it too; neither the system's files nor PYTHONTZPATH count. Pipes get no zone's name: the
-timezone database of their engine is another version. They get UTC instants (`analytics.scope.buckets`) and
-offsets (`offset_spans`). `now` is always an argument.
+The pinned `tzdata` package is the only timezone database. Importing this module sets it for the whole process, so that
+`ZoneInfo`, pandas and unpickling use it too; the files of the system and PYTHONTZPATH are ignored. Pipes get no timezone
+names, because their engine has another version of the database: they get UTC instants (`analytics.scope.buckets`) and
+offsets (`offset_spans`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SECOND: Final = timedelta(seconds=1)
 _HOUR: Final = timedelta(hours=1)
 
 _NO_PLACE: Final = frozenset({"Factory", "localtime", "posixrules"})
-"""Names in some databases that stand for "not set"."""
+"""Names in some databases that mean "not set"."""
 
 
 class OffsetSpan(NamedTuple):
@@ -52,10 +52,10 @@ def timezone_names() -> frozenset[str]:
 
 
 def parse_timezone(name: str) -> ZoneInfo:
-    """The timezone of that IANA name; upper and lower case are the same.
+    """The timezone with that IANA name; case is ignored.
 
     Raises:
-        ValueError: There is none, or the text is not a name: a path, an empty string, "not set".
+        ValueError: There is none, or the text is not a name, such as a path or an empty string.
 
     >>> parse_timezone("europe/london").key
     'Europe/London'
@@ -72,15 +72,15 @@ def _names() -> dict[str, str]:
 
 
 def database_version() -> str:
-    """The version of the package that the timezones come from."""
+    """The version of the `tzdata` package."""
     return version("tzdata")
 
 
 def offset_spans(start: datetime, end: datetime, timezone: ZoneInfo) -> tuple[OffsetSpan, ...]:
-    """The offsets from UTC in `[start, end)`, one entry for each stretch of time with one offset, oldest first.
+    """The offsets from UTC in `[start, end)`, one entry per span of time with the same offset, oldest first.
 
-    The first span starts at `start`, the following ones at the instants when the clocks change. An empty range has
-    one span. For a pipe, `offset_params` writes them as two arrays.
+    The first span starts at `start`, each following one at a clock change. An empty range has one span. `offset_params`
+    writes them as two arrays for a pipe.
 
     >>> london = ZoneInfo("Europe/London")
     >>> for span in offset_spans(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), london):
@@ -104,7 +104,7 @@ def offset_params(start: datetime, end: datetime, timezone: ZoneInfo) -> dict[st
         timestamp + tupleElement(arrayLast(span -> tupleElement(span, 1) <= toUnixTimestamp(timestamp),
             arrayZip({{Array(offset_starts, 'Int64', '0')}}, {{Array(offset_seconds, 'Int64', '0')}})), 2)
 
-    `arrayZip` refuses arrays of different length, and the defaults stand for UTC.
+    `arrayZip` refuses arrays of different length; the defaults mean UTC.
 
     >>> offset_params(datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC), ZoneInfo("Europe/London"))
     {'offset_starts': '1790812800,1792890000', 'offset_seconds': '3600,0'}
@@ -179,7 +179,7 @@ def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
     before, after = (reading.replace(tzinfo=timezone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if before <= after:
         return before
-    # A skipped reading: read with the offset before the gap it is too late, with the offset after it too early.
+    # A local time that the clock skips: too late with the offset before the gap, too early with the one after it.
     change = _next_change(after, before + _SECOND, timezone)
     return before if change is None else change
 
@@ -224,7 +224,7 @@ def next_bucket(
 
 
 def _since_hour(wall: datetime) -> timedelta:
-    """How long ago the local clock showed a full hour, if it was not changed since."""
+    """Time since the last full hour on the local clock, if the clock did not change since."""
     return timedelta(minutes=wall.minute, seconds=wall.second, microseconds=wall.microsecond)
 
 

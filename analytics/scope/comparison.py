@@ -1,4 +1,4 @@
-"""Comparison: which other period the one shown is compared with, and how their buckets line up. Pure.
+"""Derives the period to compare with from the period shown, and aligns their buckets. Pure.
 
 Owns the calendar arithmetic: no tier, no source, no clock (`now` is always an argument).
 
@@ -33,7 +33,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the viewer compares with: the URL says it in a word, a date, or two dates.
+    """What the viewer compares with: a word, a date, or two dates in the URL.
 
     Attributes:
         kind: `off`; `before`, the period before; `weekdays`, the same weekdays some weeks earlier; `chosen`.
@@ -50,16 +50,16 @@ class Comparison:
 
     def __post_init__(self) -> None:
         if (self.kind == "chosen") != (self.first is not None):
-            raise ValueError("Chosen days, and they alone, have a first day.")
+            raise ValueError("A chosen comparison needs a first day; the other kinds have none.")
         if self.last is not None and (self.first is None or self.last < self.first):
             raise ValueError("The last day lies before the first one.")
 
     @classmethod
     def parse(cls, text: str) -> Comparison:
-        """The comparison that a URL's text names; `on` is an older word for `before`.
+        """Parses the text of a URL; `on` is the old name of `before`.
 
         Raises:
-            ValueError: The text names none; the message says why.
+            ValueError: The text is not a comparison; the message says why.
 
         >>> str(Comparison.parse("on")), str(Comparison.parse("2026-09-01")), Comparison.parse("weekdays").kind
         ('before', '2026-09-01', 'weekdays')
@@ -90,7 +90,7 @@ OFF: Final = Comparison("off")
 def compared_days(
     comparison: Comparison, selected: Range, period: Period, now: datetime
 ) -> tuple[date, date]:
-    """First and last day of the other side, both inclusive; a running period leaves the end of it out.
+    """First and last day of the compared period, both inclusive; of a running period it is cut later.
 
     Args:
         comparison: What to compare with; `off` gives the period before.
@@ -119,13 +119,13 @@ def compared_days(
 
 
 def latest_start(selected: Range, period: Period, now: datetime) -> date:
-    """The latest day that a chosen comparison can start on: as many days from there end before the range begins."""
+    """The latest start of a chosen comparison: as many days from there end before the range begins."""
     first, last = _days_shown(selected, period, now)
     return first - timedelta(days=(last - first).days + 1)
 
 
 def compared_period(comparison: Comparison, selected: Range, period: Period, now: datetime) -> Period | None:
-    """The other side of a comparison; None where the chosen days do not end before the range begins.
+    """The period to compare with; None where the chosen days do not end before the range begins.
 
     Args:
         comparison: What to compare with; `off` gives the period before.
@@ -184,16 +184,16 @@ def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:
 def aligned_starts(
     starts: Sequence[datetime], shown: Period, compared: Period, bucket: Bucket
 ) -> tuple[datetime, ...]:
-    """Where to draw the buckets of the other side: one instant, UTC, within or after the period shown for each.
+    """Where to draw the buckets of the compared period: one instant, UTC, per bucket, within or after the period shown.
 
-    Hours and days stand at the same clock reading on the day of the same position. Weeks stand at the week of the same
-    position, because the two sides need not begin on the same weekday. Buckets that the period shown lacks stand after it.
+    Hours and days are drawn at the same local time on the day of the same position, weeks at the week of the same position,
+    because the two periods need not begin on the same weekday. Buckets beyond the period shown are drawn after it.
 
     Args:
-        starts: Where the buckets of the other side start, oldest first.
+        starts: Starts of the buckets of the compared period, oldest first.
         shown: The period shown.
-        compared: The other side.
-        bucket: Which kind.
+        compared: The compared period.
+        bucket: Which bucket.
     """
     zone = shown.timezone
     if bucket != "week":
@@ -206,12 +206,12 @@ def aligned_starts(
 
 
 def difference(shown: Period, compared: Period, bucket: Bucket) -> str | None:
-    """In which way two periods are not alike, in sentences; None when they have as many days of the same weekdays.
+    """Describes how two periods differ in length and weekdays; None when they do not.
 
     Args:
         shown: The period shown.
-        compared: The other side.
-        bucket: What both are drawn in.
+        compared: The compared period.
+        bucket: The bucket that both are drawn in.
 
     >>> at = [datetime.fromisoformat(f"2026-{day}T00:00:00+00:00") for day in ("10-01", "11-01", "09-01", "10-01")]
     >>> october, september = Period(at[0], at[1], ZoneInfo("UTC")), Period(at[2], at[3], ZoneInfo("UTC"))

@@ -1,7 +1,7 @@
-"""Whom an identity provider vouches for. Pure: the claims of its answer in, an address or a refusal out.
+"""Derives the signed-in person from the claims of an identity provider. Pure.
 
-An address opens an account, so it is taken only where the provider has verified it, and only in characters that no
-comparison can fold into another address.
+An e-mail address opens an account, so it is accepted only when the provider has verified it, and only in ASCII characters,
+which no comparison can fold into another address.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Final
 from analytics.errors import AccessDenied, NotSignedIn
 
 LONGEST_EMAIL: Final = 254
-"""Characters that an address may have, by RFC 5321."""
+"""Most characters of an address, by RFC 5321."""
 
-# Printable ASCII but for the blank, around one `@`.
+# Printable ASCII without the space, around one `@`.
 _EMAIL: Final = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A person who has signed in.
+    """A signed-in person.
 
     Attributes:
-        email: Verified; ASCII, in lower case.
-        signed_in_at: By the provider's clock, UTC; None in the demo, which has no sign-in.
+        email: Verified address; ASCII, in lower case.
+        signed_in_at: Time of the sign-in by the provider's clock, UTC; None in the demo, which has no sign-in.
     """
 
     email: str
@@ -35,15 +35,15 @@ class Identity:
 
 
 def identity_from_claims(claims: Mapping[str, object], verified_issuers: Collection[str] = ()) -> Identity:
-    """The person that a provider's claims tell of.
+    """Checks the claims of a provider and makes the identity.
 
     Args:
-        claims: Of an ID token whose signature, audience and issuer were checked.
+        claims: Claims of an ID token whose signature, audience and issuer were checked.
         verified_issuers: Issuers whose addresses count as verified without `email_verified`.
 
     Raises:
-        NotSignedIn: The claims do not say when the person signed in.
-        AccessDenied: There is no address, it is not verified, or it has characters that addresses here have not.
+        NotSignedIn: The claims have no time of the sign-in.
+        AccessDenied: There is no address, it is not verified, or it is too long or not ASCII.
     """
     email, is_verified, issued = claims.get("email"), claims.get("email_verified"), claims.get("iat")
     if not isinstance(email, str) or not email.strip():
@@ -53,7 +53,7 @@ def identity_from_claims(claims: Mapping[str, object], verified_issuers: Collect
         )
     if is_verified is None:
         is_verified = claims.get("iss") in verified_issuers
-    # Some providers write the claim as a word.
+    # Some providers send the claim as text.
     if is_verified is not True and is_verified != "true":
         raise AccessDenied(
             "The identity provider has not verified your e-mail address.",

@@ -1,6 +1,4 @@
-"""Periods of time: what a range in the URL means in UTC.
-
-Owns the calendar arithmetic and nothing else: no tier, no source, no clock (`now` is always an argument).
+"""Resolves ranges of the URL to periods in UTC. Pure; `now` is always an argument.
 
 The rules (data contract, section 4):
 
@@ -12,7 +10,7 @@ The rules (data contract, section 4):
   now. Which day a week begins with is a setting of the deployment.
 - A custom range runs from local midnight to the local midnight after its last day, cut at the same now.
 
-Which period another one is compared with: `analytics.scope.comparison`.
+The period to compare with: `analytics.scope.comparison`.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ GRID: Final = timedelta(minutes=5)
 """Periods that include now end on a multiple of this."""
 
 LONGEST_RANGE_DAYS: Final = 3660
-"""A range longer than ten years is a typing error, not a question."""
+"""Longest range, about ten years; a longer one is a typing error."""
 
 _CALENDAR: Final[dict[Name, tuple[Unit, bool]]] = {
     "yesterday": ("day", True),
@@ -64,7 +62,7 @@ class Period:
     Attributes:
         start: First instant inside, aware, UTC.
         end: First instant after, aware, UTC. Equal to `start` when the period is empty.
-        timezone: Whose midnights made it; days, weeks and labels follow it.
+        timezone: Timezone of its days, weeks and labels.
         week_start: The day that its weeks begin with.
 
     Raises:
@@ -158,10 +156,10 @@ class Range:
 
     @classmethod
     def parse(cls, text: str) -> Range:
-        """The range that a URL's text names: `today`, `7d`, `last-week`, `2026-11-01..2026-11-10`.
+        """Parses the text of a URL: `today`, `7d`, `last-week`, `2026-11-01..2026-11-10`.
 
         Raises:
-            ValueError: The text names no range; the message says why.
+            ValueError: The text is not a range; the message says why.
 
         >>> Range.parse("7d")
         Range(days=7, first=None, last=None, name=None)
@@ -193,7 +191,7 @@ class Range:
 
     @property
     def unit(self) -> Unit | None:
-        """The calendar unit that it is; None for the last days and for two dates."""
+        """The calendar unit; None for "last N days" and for two dates."""
         return None if self.name is None else _CALENDAR[self.name][0]
 
     def dates_on(self, today: date, week_start: WeekStart = "monday") -> tuple[date, date]:
@@ -218,7 +216,7 @@ class Range:
 
     @property
     def label(self) -> str:
-        """The range as a person says it.
+        """The range in words.
 
         >>> [Range.parse(text).label for text in ("today", "7d", "last-month", "2026-11-01..2026-11-10")]
         ['Today', 'Last 7 days', 'Last month', '1–10 Nov 2026']
@@ -237,13 +235,13 @@ PRESETS: Final[tuple[Range, ...]] = tuple(
         *("this-month", "last-month", "45d", "90d", "this-quarter", "last-quarter"),
     )
 )
-"""What the sidebar offers where the plan reaches."""
+"""Ranges that the sidebar offers within the plan's reach."""
 
 DEFAULT_RANGE: Final = Range(days=7)
 
 
 def parse_date(text: str) -> date:
-    """The day of a text such as `2026-11-01`.
+    """Parses a date such as `2026-11-01`.
 
     Raises:
         ValueError: There is no such day, or it lies before 2000 or after 2100.
@@ -260,7 +258,7 @@ def parse_date(text: str) -> date:
 
 
 def unit_dates(unit: Unit, day: date, week_start: WeekStart = "monday") -> tuple[date, date]:
-    """First and last day of the calendar unit that the day lies in.
+    """First and last day of the calendar unit that contains the day.
 
     >>> [f"{each}" for each in unit_dates("quarter", date(2026, 11, 26))]
     ['2026-10-01', '2026-12-31']
@@ -277,7 +275,7 @@ def unit_dates(unit: Unit, day: date, week_start: WeekStart = "monday") -> tuple
 
 
 def days_label(first: date, last: date) -> str:
-    """Two inclusive days as a person writes them, with no part said twice.
+    """Two inclusive days in words, without repeated parts.
 
     >>> days_label(date(2026, 11, 3), date(2026, 11, 3))
     '3 Nov 2026'
@@ -319,14 +317,14 @@ def ceil_to_grid(instant: datetime) -> datetime:
 
 
 def resolve(selected: Range, now: datetime, timezone: ZoneInfo, week_start: WeekStart = "monday") -> Period:
-    """The period that a range means at this moment.
+    """Resolves a range to its period at this moment.
 
-    A range of which less than one step of the grid has passed, or that has not begun, is empty, at its own start.
+    A range that has not begun, or of which less than one step of the grid has passed, is empty, at its own start.
 
     Args:
-        selected: What the URL says.
+        selected: The range of the URL.
         now: The moment, aware.
-        timezone: Whose midnights count.
+        timezone: Timezone of the days.
         week_start: The day that weeks begin with.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
@@ -341,5 +339,5 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo, week_start: Week
 
 
 def is_open(period: Period, now: datetime) -> bool:
-    """True while time is still to be added to the period, or was until the last mark of the grid."""
+    """True while the period still grows, or did until the last mark of the grid."""
     return period.end >= floor_to_grid(now)

@@ -1,6 +1,6 @@
-"""Which conversations a page looks at: the bands, hours and outcomes chosen, and the order of their list. Pure.
+"""Filters of conversations (bands, hour of the week, outcome) and the order of their list. Pure.
 
-The satisfaction index has a score for each of the bands; upper ends are inclusive, and the last band has none.
+The satisfaction index has a score for each band. Upper ends of bands are inclusive; the last band has none.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ Measure = Literal["response", "resolution"]
 TimesKind = Literal["band", "within", "longer"]
 HandledBy = Literal["ai", "human"]
 Status = Literal["started", "answered", "unanswered", "open", "resolved", "unresolved", "resolved_unanswered"]
-"""How far a conversation started in the period came by its end: every step and loss of the funnel, and `open` (not
-resolved, answered or not). `answered` has a first response, `resolved` both, `unresolved` a first response alone."""
+"""State of a conversation started in the period at the end of the period: the steps and losses of the funnel, and `open` (not
+resolved, answered or not). `answered` has a first response, `resolved` both, `unresolved` a first response only."""
 
 Sort = Literal["newest", "slowest_response", "slowest_resolution", "lowest_rating"]
 DEFAULT_SORT: Final[Sort] = "newest"
@@ -30,12 +30,11 @@ _HOUR_OF_WEEK = re.compile(r"([1-7])-(0|[1-9]|1[0-9]|2[0-3])", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The response times, or the resolution times, that are looked at.
+    """Filter on response times or resolution times.
 
     Attributes:
-        kind: `band` one band, `within` at most so long, `longer` longer than that.
-        number: The band, 0 (fastest) to `BAND_COUNT` - 1; else seconds, 1 to 99,999,999. A time of exactly so many is
-            within.
+        kind: `band`: one band; `within`: at most `number` seconds; `longer`: more than `number` seconds.
+        number: The band, 0 (fastest) to `BAND_COUNT` - 1; else seconds, 1 to 99,999,999.
     """
 
     kind: TimesKind
@@ -43,10 +42,10 @@ class Times:
 
     @classmethod
     def parse(cls, text: str) -> Times:
-        """The times that a URL names: `band:0`, `within:900`, `longer:14400`.
+        """Parses the text of a URL: `band:0`, `within:900`, `longer:14400`.
 
         Raises:
-            ValueError: The text names none.
+            ValueError: The text is not such a filter.
 
         >>> Times.parse("longer:14400")
         Times(kind='longer', number=14400)
@@ -74,10 +73,10 @@ class HourOfWeek:
 
     @classmethod
     def parse(cls, text: str) -> HourOfWeek:
-        """The hour that a URL names: `2-14` is Tuesday, 14:00 to 15:00.
+        """Parses the text of a URL: `2-14` is Tuesday, 14:00 to 15:00.
 
         Raises:
-            ValueError: The text names no hour of the week.
+            ValueError: The text is not an hour of the week.
 
         >>> HourOfWeek.parse("2-14")
         HourOfWeek(weekday=2, hour=14)
@@ -92,7 +91,7 @@ class HourOfWeek:
 
 
 def parse_measure(text: str) -> Measure:
-    """The time that a URL names.
+    """Parses which of the two times a URL names.
 
     Raises:
         ValueError: There is no such time.
@@ -103,10 +102,10 @@ def parse_measure(text: str) -> Measure:
 
 
 def parse_handled(text: str) -> HandledBy:
-    """Who resolved, as a URL names it.
+    """Parses who resolved a conversation: the AI agent or people.
 
     Raises:
-        ValueError: Neither the AI agent nor people.
+        ValueError: The text is neither `ai` nor `human`.
     """
     if text not in get_args(HandledBy):
         raise ValueError("Possible are ai, human.")
@@ -114,7 +113,7 @@ def parse_handled(text: str) -> HandledBy:
 
 
 def parse_status(text: str) -> Status:
-    """How far conversations came, as a URL names it.
+    """Parses a status of conversations.
 
     Raises:
         ValueError: There is no such status.
@@ -125,7 +124,7 @@ def parse_status(text: str) -> Status:
 
 
 def parse_sort(text: str) -> Sort:
-    """The order of the list that a URL names.
+    """Parses the order of the list.
 
     Raises:
         ValueError: There is no such order.
@@ -137,15 +136,15 @@ def parse_sort(text: str) -> Sort:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The conversations looked at; without anything chosen, all of the period.
+    """Filters of conversations; without any, all of the period.
 
     Attributes:
-        response: Only those whose response time is one of these.
-        resolution: Only those whose resolution time is one of these.
-        hour_of_week: Only those started in this hour of the week.
-        handled_by: Only those resolved by the AI agent, or by people.
-        is_escalated: True: only those that were escalated.
-        status: Only those started in the period that came this far by its end.
+        response: Only conversations with such a response time.
+        resolution: Only conversations with such a resolution time.
+        hour_of_week: Only conversations started in this hour of the week.
+        handled_by: Only conversations resolved by the AI agent, or by people.
+        is_escalated: True: only escalated conversations.
+        status: Only conversations started in the period with this status at its end.
     """
 
     response: Times | None = None
@@ -157,15 +156,15 @@ class Selection:
 
     @property
     def is_everything(self) -> bool:
-        """True when nothing is chosen."""
+        """True without any filter."""
         return self == Selection()
 
     def of(self, measure: Measure) -> Times | None:
-        """What is chosen of one of the two times."""
+        """The filter on one of the two times."""
         return self.response if measure == "response" else self.resolution
 
     def params(self) -> dict[str, str | int]:
-        """The pipe parameters of what is chosen, and no others.
+        """The pipe parameters of the filters.
 
         >>> Selection(Times("band", 0), None, HourOfWeek(2, 14), "ai", True).params()
         {'response_band': 0, 'weekday': 2, 'hour': 14, 'handled_by': 'ai', 'escalation': 'escalated'}

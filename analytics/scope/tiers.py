@@ -1,7 +1,7 @@
-"""Tiers: how far back an organization may look, and what that does to a range. Pure.
+"""Tiers: derives them from subscriptions and limits periods to their reach. Pure.
 
-A limit is enforced where the data is read (`cached`), whatever the browser or the URL asks for. What is cut is
-said, and a comparison that the limit makes impossible is absent with its reason.
+Limits are enforced where the data is read (`cached`), independent of the browser and the URL. A cut period and an impossible
+comparison come with a reason for the viewer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from analytics.scope.weeks import WeekStart
 Tier = Literal["free", "paid"]
 
 TIER_DAYS: Final[dict[Tier, int]] = {"free": 21, "paid": 90}
-"""How many days back conversations may be read."""
+"""Days back that conversations may be read."""
 
 VISITOR_TTL_DAYS: Final = 30
 """Raw visitor events are deleted after this many days, on every tier."""
@@ -35,7 +35,7 @@ class Subscription:
     Attributes:
         plan: `free`, or any other name: every plan but `free` is paid.
         status: active | trialing | past_due | canceled | unpaid.
-        current_period_end: Until when a canceled subscription stays paid, aware; None when not known.
+        current_period_end: End of the paid time of a canceled subscription, aware; None when not known.
     """
 
     plan: str
@@ -48,8 +48,8 @@ class Clamped:
     """A period after the limit was applied.
 
     Attributes:
-        period: What may be read; empty when everything asked for lies before the limit.
-        is_cut: True when something was taken away.
+        period: The part that may be read; empty when the period lies before the limit.
+        is_cut: True when a part was removed.
         reason: Why, as a sentence; None when nothing was cut.
     """
 
@@ -60,11 +60,11 @@ class Clamped:
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """Whether the period before can be compared with.
+    """Whether the compared period can be used.
 
     Attributes:
-        is_ok: True when both sides are readable in full and have had time.
-        reason: Why not, ready to follow "not comparable: "; None when it is.
+        is_ok: True when both periods can be read completely and are not empty.
+        reason: Why not, to follow "not comparable: "; None when it can.
         longest_days: The longest "last N days" that can be compared under this limit; None when it is not the limit
             that forbids the comparison, or no such range helps.
     """
@@ -76,7 +76,7 @@ class Comparable:
 
 @dataclass(frozen=True, slots=True)
 class Comparability:
-    """Whether a number is compared at all.
+    """Whether a number is compared.
 
     Attributes:
         is_compared: False when the viewer switched comparison off.
@@ -88,7 +88,7 @@ class Comparability:
 
     @property
     def is_shown(self) -> bool:
-        """True when the period before may be shown; where it is False, nothing of it leaves the data layer."""
+        """True when the compared period may be shown; when False, none of its data leaves the data layer."""
         return self.is_compared and self.comparable.is_ok
 
 
@@ -103,7 +103,7 @@ def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime
 
 
 def canceled_until(subscriptions: Iterable[Subscription], now: datetime) -> datetime | None:
-    """When a canceled plan that is still paid at this moment ends; None where none is, or where another goes on."""
+    """End of a canceled plan that is still paid at this moment; None without one, or when another plan continues."""
     owned = tuple(subscriptions)
     ends = [
         each.current_period_end
@@ -131,7 +131,7 @@ def earliest_day(tier: Tier, now: datetime, timezone: ZoneInfo) -> date:
 
 
 def visitor_reach_days(tier: Tier) -> int:
-    """How many days back visitors can be read: the tier's limit or the TTL, whichever is nearer."""
+    """Days back that visitors can be read: the smaller of the tier's limit and the TTL."""
     return min(TIER_DAYS[tier], VISITOR_TTL_DAYS)
 
 
@@ -143,13 +143,13 @@ def earliest_visitors(tier: Tier, now: datetime) -> datetime:
 def clamp(period: Period, earliest: datetime, reason: str) -> Clamped:
     """The part of the period that may be read.
 
-    The cut falls on the 5-minute grid at or after `earliest`, so that two viewers share a cache entry and nothing
-    before the limit is ever asked for. A period wholly before the limit comes back empty, at its own end.
+    The cut is on the 5-minute grid at or after `earliest`, so that two viewers share a cache entry and no data before the
+    limit is read. A period wholly before the limit becomes empty, at its own end.
 
     Args:
-        period: What was asked for.
+        period: The requested period.
         earliest: The limit.
-        reason: What to say when something is cut.
+        reason: Text for a cut period.
     """
     limit = ceil_to_grid(earliest)
     if period.start >= earliest:
@@ -161,19 +161,18 @@ def clamp(period: Period, earliest: datetime, reason: str) -> Clamped:
 def longest_comparable_days(
     earliest: datetime, reach_days: int, now: datetime, timezone: ZoneInfo, kind: Comparison = BEFORE
 ) -> int | None:
-    """The longest "last N days" whose other side lies wholly inside what may be read; None when there is none.
+    """The longest "last N days" whose compared period may be read completely; None when there is none.
 
     N days and the N before them start at local midnight 2 N - 1 days ago, so this is half the reach: 10 days on
     free, 45 on paid, 15 for visitors. In the last hour of a day it can be one less, while a 25-hour day lies in
-    between. The same weekdays lie whole weeks back, so it is at most as much. Chosen days stay where they are: no other
-    range helps them.
+    between. The same weekdays lie whole weeks back, so it is at most as much. Chosen days are fixed: no other range helps.
 
     Args:
         earliest: The limit.
-        reach_days: How many days it reaches back.
-        now: What the range ends at.
-        timezone: Whose days.
-        kind: What is compared with.
+        reach_days: Days that the limit reaches back.
+        now: End of the range.
+        timezone: Timezone of the days.
+        kind: The comparison.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
     >>> longest_comparable_days(earliest_conversations("free", now), 21, now, ZoneInfo("Europe/London"))
@@ -192,14 +191,14 @@ def longest_comparable_days(
 def comparable(
     before: Period, earliest: datetime, reach_days: int, now: datetime, kind: Comparison = BEFORE
 ) -> Comparable:
-    """Whether the other side lies wholly inside what may be read.
+    """Checks whether the compared period may be read completely.
 
     Args:
-        before: The other side, uncut.
+        before: The compared period, uncut.
         earliest: The limit.
-        reach_days: How many days the limit reaches back, for the reason.
-        now: What the longest comparable range ends at.
-        kind: What is compared with.
+        reach_days: Days that the limit reaches back, for the reason.
+        now: End of the longest comparable range.
+        kind: The comparison.
     """
     longest = longest_comparable_days(earliest, reach_days, now, before.timezone, kind)
     if before.start >= earliest:
@@ -222,11 +221,11 @@ def offered_ranges(
 
 
 def longer_range(days: int, reach_days: int) -> Range | None:
-    """The next longer range of usual length that data reaches; None where this one is the longest.
+    """The next longer usual range within the data's reach; None where this one is the longest.
 
     Args:
-        days: How many days are shown.
-        reach_days: How far data reaches back.
+        days: Days that are shown.
+        reach_days: Days that data reaches back.
 
     >>> str(longer_range(1, 21)), str(longer_range(14, 21)), str(longer_range(7, 90)), longer_range(90, 90)
     ('7d', '21d', '30d', None)
@@ -236,7 +235,7 @@ def longer_range(days: int, reach_days: int) -> Range | None:
 
 
 def reach_sentence(tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
-    """What the tier allows now, as the sidebar says it before anyone runs into it.
+    """The reach of the tier, as a sentence for the sidebar.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
     >>> reach_sentence("free", now, ZoneInfo("Europe/London"))

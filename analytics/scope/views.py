@@ -158,10 +158,10 @@ class ResolvedView:
         return dates, Comparison("chosen", *days)
 
     def last_good_key(self, name: str, period: Period) -> Hashable:
-        """What identifies a read in bad times: the same days of the same range, however far now has moved in them.
+        """Key of the last good value of a read: the days of the range, without the 5-minute grid.
 
-        Cache keys hold the exact bounds, which move on every 5 minutes; a last good value has to outlive that. What
-        is not compared was read without the period before, so it never answers for what is.
+        Cache keys have the exact bounds, which change every 5 minutes; a last good value has to survive an outage. A read
+        without comparison has another key than a read with one, because it lacks the compared period.
         """
         limits = self.is_open, self.comparability.is_shown, self.visitors_comparability.is_shown
         sides = self.comparison, period.local_days(), self.previous.local_days()

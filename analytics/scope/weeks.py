@@ -1,7 +1,7 @@
-"""Weeks: the day that they begin with, and the days in their order. Pure.
+"""First day and order of the days of a week. Pure.
 
-Apart from `analytics.scope.clock`, whose import decides the timezones of the whole process: settings need this, and services
-that emit import settings.
+Separate from `analytics.scope.clock`, whose import sets the timezone database of the process: settings need this module, and
+services that emit import settings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FIRST_WEEKDAYS: Final[dict[WeekStart, int]] = {"monday": 0, "sunday": 6, "saturd
 
 
 def week_of(day: date, week_start: WeekStart) -> date:
-    """The first day of the week that the day lies in.
+    """The first day of the week that contains the day.
 
     >>> [f"{week_of(date(2026, 11, 26), start):%a %d}" for start in FIRST_WEEKDAYS]
     ['Mon 23', 'Sun 22', 'Sat 21']

@@ -1,7 +1,8 @@
-"""One function per pipe or query: their names, their parameters and all SQL live here and nowhere else.
+"""One function per pipe or query that a page reads, with its parameters and SQL.
 
-Periods arrive as UTC texts, `YYYY-MM-DD hh:mm:ss`, the end exclusive. Whoever calls has checked access and clamped
-to the tier; nothing here does.
+Staff commands have SQL of their own: `ingest.history` (backfill, sync), `ingest.deletes`, and `operations` (doctor, parity,
+purge). Periods are UTC texts, `YYYY-MM-DD hh:mm:ss`, the end exclusive. Callers check access and clamp to the tier first;
+no function here does.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer

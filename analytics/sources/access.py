@@ -1,4 +1,4 @@
-"""What the access check reads."""
+"""Reads users and websites for the access check."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LIMIT 1
 def user_by_email(postgres: Postgres, email: str) -> Answer[User | None]:
     """The user with that e-mail address; None when there is none.
 
-    Only A to Z are compared without their case: other letters fold into these. Of two accounts that differ by case
-    alone, the exact match wins, then the older one.
+    Case is ignored for A to Z only, because other letters could fold into these. Of two accounts that differ in case only,
+    the exact match wins, then the older one.
 
     Args:
-        postgres: Where to ask.
+        postgres: The client.
         email: In lower case.
 
     Raises:
@@ -73,9 +73,9 @@ ORDER BY lower(website.name), website.id
 def websites_for_viewer(
     postgres: Postgres, user_id: str, staff_role: str
 ) -> Answer[tuple[OwnedWebsite, ...]]:
-    """The websites that the user may open, by name: staff all, others those of their organizations.
+    """The websites that the user may open, by name: all for staff, those of their organizations for others.
 
-    Deleted websites are not among them; inactive ones are. Staff is decided here and now, by the user's row.
+    Includes inactive websites, not deleted ones. The user's current row decides whether they are staff.
 
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.

@@ -1,4 +1,4 @@
-"""What Conversations reads."""
+"""Reads for the page Conversations, and the stored events of conversations."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def conversation_breakdown(
     """One row per dimension and key with a conversation; no rows when there is none.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose conversations.
+        tinybird: The client.
+        website_id: The website.
         bounds: The period; the one before is not read.
         offsets: From UTC in the period, for the hours of the week.
-        selection: What the rows are narrowed to; a choice leaves its own dimension whole.
+        selection: Filter of the rows; each filter does not apply to its own dimension.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -52,15 +52,15 @@ def conversation_list(
     limit: int,
     offset: int,
 ) -> Answer[pd.DataFrame]:
-    """One page of the conversations selected, in an order that has no ties; no rows past the last one.
+    """One page of the selected conversations, in a total order; no rows past the last page.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose conversations.
+        tinybird: The client.
+        website_id: The website.
         bounds: The period; the one before is not read.
         offsets: From UTC in the period, for the hours of the week.
         selection: Which conversations.
-        sort: Their order. What has no such time or rating comes last; equal ones are newest first.
+        sort: Their order. Conversations without that time or rating come last; equal ones are newest first.
         ratings: Conversation to its rating, for the order by rating: ids without commas, together at most
             `MOST_ID_CHARACTERS`.
         limit: Rows of a page.
@@ -80,7 +80,7 @@ def conversation_list(
 
 
 EVENTS_A_PAGE: Final = 50_000
-"""Rows of `conversation_events` per answer; more are asked for in pages."""
+"""Rows of `conversation_events` per answer; more are read in pages."""
 
 
 def conversation_events(
@@ -90,11 +90,11 @@ def conversation_events(
     date_to: str,
     conversation_ids: Sequence[str] | None = None,
 ) -> Answer[pd.DataFrame]:
-    """The stored events of a website in a window: one row per conversation, type and second, in that order.
+    """The stored events of a website in a window: one row per conversation, type and second, sorted by these.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose conversations.
+        tinybird: The client.
+        website_id: The website.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
         conversation_ids: Only these, together at most 100,000 characters; None means all, an empty sequence none.
@@ -124,8 +124,8 @@ def has_conversation_events(tinybird: Tinybird, website_id: str, date_from: str,
     """Whether a website has any stored event in a window.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose.
+        tinybird: The client.
+        website_id: The website.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
 
@@ -169,15 +169,15 @@ ORDER BY conversation.id
 
 
 def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str]) -> Answer[pd.DataFrame]:
-    """What Postgres knows of those conversations: one row for each that is the website's and still there, by id.
+    """The columns of conversations that are in Postgres: one row per existing conversation of the website, by id.
 
-    Soft-deleted conversations, visitors and websites and test visitors are left out, and so is feedback that was
-    deleted or given by one of these. Rating and topic are those of the newest feedback.
+    Leaves out soft-deleted conversations, visitors and websites, test visitors, and feedback that is deleted or from such a
+    visitor. Rating and topic are those of the newest feedback.
 
     Args:
-        postgres: Where to ask.
+        postgres: The client.
         website_id: Whose conversations; an id of another website has no row.
-        ids: Which.
+        ids: Ids of the conversations.
 
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.
@@ -189,7 +189,7 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
 
 
 MOST_RATED: Final = 5_000
-"""Rated conversations of a period that its list is sorted by: those with the lowest ratings."""
+"""Most rated conversations of a period that are sorted by rating: those with the lowest ratings."""
 
 _RATED: Final = """
 WITH newest AS (
@@ -218,14 +218,14 @@ LIMIT :most
 def rated_conversations(
     postgres: Postgres, website_id: str, date_from: str, date_to: str
 ) -> Answer[pd.DataFrame]:
-    """The conversations with a rating that may have an event in a window, lowest rating first, then newest rating.
+    """The rated conversations that may have an event in a window, lowest rating first, then newest rating.
 
-    Which of them do have one only Tinybird knows. Rating and what is left out are as in `conversations_by_id`. At most
-    `MOST_RATED` rows and one more, which says that there are more.
+    Only Tinybird has the events themselves. Ratings and left-out rows are as in `conversations_by_id`. At most
+    `MOST_RATED` + 1 rows; the last one shows that there are more.
 
     Args:
-        postgres: Where to ask.
-        website_id: Whose conversations.
+        postgres: The client.
+        website_id: The website.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
 
@@ -244,11 +244,11 @@ def rated_conversations(
 
 
 MOST_LEFT_OUT: Final = 20_000
-"""Deleted and test conversations of a period that are looked up in Tinybird: those that changed last, which `sync` may not
-have removed yet."""
+"""Most deleted and test conversations of a period that are looked up in Tinybird: those that changed last, which `sync` may
+not have removed yet."""
 
 MOST_ID_CHARACTERS: Final = 100_000
-"""Of the ids of one question to `conversation_events`, commas included."""
+"""Most characters of the ids in one request to `conversation_events`, commas included."""
 
 _LEFT_OUT: Final = """
 SELECT conversation.id
@@ -267,15 +267,15 @@ LIMIT :most
 def left_out_events(
     tinybird: Tinybird, postgres: Postgres, website_id: str, date_from: str, date_to: str
 ) -> Answer[pd.DataFrame]:
-    """The events that Tinybird still holds of conversations that are deleted or with a deleted or test visitor.
+    """The events in Tinybird of conversations that are deleted, or whose visitor is deleted or a test visitor.
 
-    Columns as `conversation_events`; no rows when there are none. Of more than `MOST_LEFT_OUT` conversations those that changed
-    last are looked up.
+    Columns as `conversation_events`; no rows without such events. Of more than `MOST_LEFT_OUT` conversations, those that
+    changed last are looked up.
 
     Args:
-        tinybird: Holds the events.
-        postgres: Says which conversations count nowhere.
-        website_id: Whose.
+        tinybird: Has the events.
+        postgres: Has the deleted and test marks.
+        website_id: The website.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
 
@@ -291,7 +291,7 @@ def left_out_events(
         "most": MOST_LEFT_OUT,
     }
     known = sql_frame(postgres, schemas.LEFT_OUT_CONVERSATIONS, _LEFT_OUT, params)
-    # An id with a comma would be two in the question; Tinybird holds none.
+    # An id with a comma would be read as two; Tinybird has none.
     ids = [str(each) for each in known.value["id"] if "," not in str(each)]
     parts = [
         conversation_events(tinybird, website_id, date_from, date_to, some).value for some in _batches(ids)
@@ -300,7 +300,7 @@ def left_out_events(
 
 
 def _batches(ids: Sequence[str]) -> list[list[str]]:
-    """The ids in parts that are each short enough for one question; one empty part when there are none."""
+    """The ids in parts that are each short enough for one request; one empty part for no ids."""
     parts: list[list[str]] = [[]]
     characters = 0
     for each in ids:

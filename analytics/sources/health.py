@@ -1,4 +1,4 @@
-"""What is read about the data itself."""
+"""Reads for Data health: freshness, volume, quarantine, and probes of both sources."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
     """One row per data source, event type and day, zero-filled, in that order.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose events.
+        tinybird: The client.
+        website_id: The website.
         day_starts: Where the days start, oldest first, the last one being today: Unix seconds, separated by commas.
 
     Raises:
@@ -70,9 +70,9 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
 
 
 def website_freshness(tinybird: Tinybird, limit: int = MOST_WEBSITES) -> Answer[pd.DataFrame]:
-    """One row per website with an event in the last 30 days, at most `limit`, the latest for their usual gap first.
+    """One row per website with an event in the last 30 days, at most `limit`, most overdue by their usual gap first.
 
-    Over all websites: for staff alone.
+    Covers all websites: for staff only.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -85,9 +85,8 @@ def website_freshness(tinybird: Tinybird, limit: int = MOST_WEBSITES) -> Answer[
 def quarantined_rows(tinybird: Tinybird, limit: int = QUARANTINED_REASONS) -> Answer[pd.DataFrame]:
     """One row per data source and reason of the last 30 days, over all websites, newest first.
 
-    At most `limit` of each data source; `total` counts all of its rows. No rows when nothing is
-    quarantined. Read as SQL with the admin token: Tinybird makes a quarantine when its first row arrives, so a pipe
-    that reads one cannot be deployed before.
+    At most `limit` per data source; `total` counts all of its rows. No rows without quarantined ones. Read as SQL with the
+    admin token: Tinybird creates a quarantine table with its first row, so a pipe that reads it cannot be deployed before.
 
     Raises:
         ConfigError: There is no admin token.
@@ -114,10 +113,10 @@ def _quarantine_of(tinybird: Tinybird, datasource: str, limit: int) -> Answer[pd
 
 
 def tinybird_probe(tinybird: Tinybird) -> Answer[float]:
-    """How long `tinybird_answers` takes, in seconds, retries included.
+    """Measures `tinybird_answers`, in seconds, retries included.
 
     Raises:
-        SourceError: It does not answer, or says no.
+        SourceError: The source does not answer, or refuses.
 
     Source: the list of pipes.
     """
@@ -127,10 +126,10 @@ def tinybird_probe(tinybird: Tinybird) -> Answer[float]:
 
 
 def tinybird_answers(tinybird: Tinybird) -> None:
-    """Passes where Tinybird answers and the read token opens something. Costs no query of the plan.
+    """Checks that Tinybird answers and accepts the read token. Costs no query of the plan.
 
     Raises:
-        SourceError: It does not answer, or says no.
+        SourceError: The source does not answer, or refuses.
 
     Source: the list of pipes.
     """
@@ -138,10 +137,10 @@ def tinybird_answers(tinybird: Tinybird) -> None:
 
 
 def postgres_probe(postgres: Postgres) -> Answer[float]:
-    """How long the smallest statement takes to answer, in seconds.
+    """Measures the smallest statement, in seconds.
 
     Raises:
-        SourceError: It does not answer, or says no.
+        SourceError: The source does not answer, or refuses.
 
     Source: `SELECT 1`.
     """

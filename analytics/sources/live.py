@@ -1,4 +1,4 @@
-"""What Live reads."""
+"""Reads for the page Live."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def active_visitors(
     """One row per visitor seen in the last minutes, newest first.
 
     Args:
-        tinybird: The transport.
+        tinybird: The client.
         website_id: The website.
         minutes: Length of the window that ends now.
         bounds: South and west (inclusive), north and east (exclusive) of where they are, degrees; None for anywhere.

@@ -1,4 +1,4 @@
-"""What Overview reads."""
+"""Reads for the page Overview: totals, visitors, series, scores of ratings and sentiment."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
-    """Distinct visitors of both periods, in one call; 0 when nobody was seen.
+    """Distinct visitors of both periods, in one call; 0 without visitors.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -61,12 +61,12 @@ def kpi_timeseries(
     """One row per (period, bucket), zero-filled, as in `schemas.KPI_TIMESERIES`; no rows for an empty period.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose conversations.
+        tinybird: The client.
+        website_id: The website.
         bounds: Both periods.
         buckets: Where the buckets of both periods start.
-        selection: Which conversations; visitors are not narrowed.
-        offsets: Of both periods; needed when the selection names an hour of the week.
+        selection: Which conversations; does not apply to visitors.
+        offsets: Offsets of both periods; needed when the selection has an hour of the week.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
@@ -150,12 +150,11 @@ ORDER BY period, slot_start
 
 
 def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
-    """Rating and sentiment scores of both periods: one row per (period, quarter of an hour with any), in order.
+    """Scores and counts of ratings and sentiment in both periods: one row per (period, quarter of an hour), in order.
 
-    Quarters of an hour add up to the buckets of every timezone, so that cards and charts come from one read: the
-    scores that make the index, and how often each rating and each sentiment was given.
-    Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test visitors count nowhere.
-    No rows when nothing was rated.
+    Quarters of an hour add up to the buckets of every timezone, so that cards and charts share one read. Only quarters with
+    a rating or sentiment have a row. Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test
+    visitors are left out.
 
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.

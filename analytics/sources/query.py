@@ -1,4 +1,4 @@
-"""How a question is put and its answer checked: bounds, buckets, offsets, frames."""
+"""Runs a pipe or statement and checks the answer against its schema. Defines parameters that several pipes share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from analytics.transports.tinybird_messages import PipeAnswer
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Both periods as pipes take them: UTC texts, ends exclusive. The previous one may be empty.
+    """Both periods as pipe parameters: UTC texts, ends exclusive. The previous one may be empty.
 
     Attributes:
         date_from: Start of the period shown.
@@ -40,7 +40,7 @@ class Bounds:
 
     @classmethod
     def of(cls, current: Period, previous: Period | None) -> Bounds:
-        """Both periods; None for a period before that is not asked for, which is then empty."""
+        """Makes the bounds; None for the previous period gives an empty one."""
         date_from, date_to = current.utc_bounds()
         before = (date_from, date_from) if previous is None else previous.utc_bounds()
         return cls(date_from, date_to, *before)
@@ -57,11 +57,11 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Where the buckets of both periods start, as pipes take them: Unix seconds, separated by commas.
+    """Starts of the buckets of both periods as pipe parameters: Unix seconds, separated by commas.
 
     Attributes:
-        starts: Of the period shown; empty for an empty period.
-        prev_starts: Of the period before; empty when that is not asked for.
+        starts: Those of the period shown; empty for an empty period.
+        prev_starts: Those of the period before; empty when it is not read.
     """
 
     starts: str
@@ -69,22 +69,22 @@ class Buckets:
 
     @classmethod
     def of(cls, bucket: Bucket, current: Period, previous: Period | None) -> Buckets:
-        """The local hours, days or weeks of both periods; None for a period before that is not asked for."""
+        """Makes the starts of local hours, days or weeks; None for a previous period that is not read."""
         before = () if previous is None else bucket_starts(previous, bucket)
         return cls(clock.unix_seconds(bucket_starts(current, bucket)), clock.unix_seconds(before))
 
     def params(self) -> dict[str, str]:
-        """The two pipe parameters, without that of a period that has no buckets."""
+        """The two pipe parameters, without the one of a period without buckets."""
         given = {"bucket_starts": self.starts, "prev_bucket_starts": self.prev_starts}
         return {name: starts for name, starts in given.items() if starts}
 
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """The offsets from UTC of a timezone, as pipes take them (`clock.offset_params`).
+    """The offsets from UTC of a timezone as pipe parameters (`clock.offset_params`).
 
     Attributes:
-        starts: Since when each of them holds: Unix seconds, separated by commas.
+        starts: First instant of each offset: Unix seconds, separated by commas.
         seconds: Local clock minus UTC, in seconds, separated by commas.
     """
 
@@ -93,7 +93,7 @@ class Offsets:
 
     @classmethod
     def of(cls, *read: Period) -> Offsets:
-        """Those in effect between the earliest and the latest instant of the periods, which share a timezone."""
+        """Makes the offsets between the earliest and the latest instant of the periods, which share a timezone."""
         start, end = min(each.start for each in read), max(each.end for each in read)
         params = clock.offset_params(start, end, read[0].timezone)
         return cls(params["offset_starts"], params["offset_seconds"])
@@ -106,36 +106,36 @@ class Offsets:
 def pipe_frame(
     tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter]
 ) -> Answer[pd.DataFrame]:
-    """The rows of a pipe, checked against its promise."""
+    """Reads the rows of a pipe and checks them against its schema."""
     answer = tinybird.query_pipe(schema.resource, params)
     frame = schema.frame((column["name"] for column in answer.meta), answer.rows)
     return Answer(frame, answer.read_at, sent_query(schema, answer))
 
 
 def sent_query(schema: Schema, answer: PipeAnswer) -> tuple[SentQuery]:
-    """What a pipe was asked, by its answer."""
+    """The query behind an answer of a pipe."""
     return (SentQuery("Tinybird pipe", schema.resource, answer.params),)
 
 
 def series_frame(
     tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter], buckets: Buckets
 ) -> Answer[pd.DataFrame]:
-    """The rows of a pipe with a row per period and bucket, checked to be the buckets that were asked for.
+    """Reads a pipe with a row per period and bucket and checks that they are the requested buckets.
 
-    A pipe of another version ignores parameters that it does not know, and would answer with days of UTC.
+    A pipe of another version ignores parameters that it does not know, and would answer with UTC days.
     """
     answer = pipe_frame(tinybird, schema, params)
     for which, expected in (("current", buckets.starts), ("previous", buckets.prev_starts)):
         rows = answer.value[answer.value["period"] == which].sort_values("bucket_index")
         if clock.unix_seconds(start.to_pydatetime() for start in rows["bucket_start"]) != expected:
-            raise schema.mismatch("it has other buckets than those asked for")
+            raise schema.mismatch("it has other buckets than the requested ones")
     return answer
 
 
 def sql_frame(
     postgres: Postgres, schema: Schema, statement: str, params: Mapping[str, SqlParameter]
 ) -> Answer[pd.DataFrame]:
-    """The rows of a statement, checked against its promise."""
+    """Reads the rows of a statement and checks them against its schema."""
     answer = postgres.read(schema.resource, statement, params)
     sent = {name: str(value) for name, value in params.items() if value is not None}
     query = SentQuery("Postgres query", schema.resource, sent)
@@ -143,10 +143,10 @@ def sql_frame(
 
 
 def text_or_none(value: object) -> str | None:
-    """A text cell; None for an empty one."""
+    """The text of a cell; None for an empty cell."""
     return value if isinstance(value, str) else None
 
 
 def instant_or_none(value: object) -> datetime | None:
-    """A timestamp cell; None for an empty one."""
+    """The timestamp of a cell; None for an empty cell."""
     return None if pd.isna(cast("pd.Timestamp", value)) else cast("pd.Timestamp", value).to_pydatetime()

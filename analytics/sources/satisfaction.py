@@ -1,4 +1,4 @@
-"""What Satisfaction reads beside the index itself."""
+"""Reads for the page Satisfaction: comments. The index is read for Overview."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def latest_comments(
     limit: int,
     offset: int = 0,
 ) -> Answer[pd.DataFrame]:
-    """Ratings with a comment, newest first: one row each, at most `limit`; no rows when nobody wrote anything.
+    """Ratings with a comment, newest first: one row each, at most `limit`; no rows without comments.
 
-    A comment of nothing but space is none. Soft-deleted rows (the feedback, its conversation, the visitor, the
-    website) and test visitors count nowhere.
+    Leaves out blank comments, soft-deleted rows (the feedback, its conversation, the visitor, the website) and test
+    visitors.
 
     Args:
-        postgres: Where to ask.
-        website_id: Whose visitors.
+        postgres: The client.
+        website_id: The website.
         date_from: UTC text, inclusive.
         date_to: UTC text, exclusive.
         rating: 1 to 5; None for all.

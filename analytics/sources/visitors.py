@@ -1,4 +1,4 @@
-"""What Visitors reads."""
+"""Reads for the page Visitors."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter as PipeParameter
 
 BREAKDOWN_LIMIT: Final = 300
-"""Values of each dimension in one answer, those with most visitors first: more than there are countries."""
+"""Most values of each dimension in one answer, most visitors first: more than there are countries."""
 
 UNKNOWN: Final = "-"
-"""How a pipe is asked for events without a country, city, device, browser or page."""
+"""Parameter value for events without a country, city, device, browser or page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ def visitor_breakdown(
     The row of the dimension `total` is there unless values are skipped.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose visitors.
+        tinybird: The client.
+        website_id: The website.
         bounds: Both periods.
         days: Where the days of both periods start.
         filters: What to narrow them to.
@@ -93,8 +93,8 @@ def visitor_timeseries(
     """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period.
 
     Args:
-        tinybird: Where to ask.
-        website_id: Whose visitors.
+        tinybird: The client.
+        website_id: The website.
         bounds: Both periods.
         buckets: Where the buckets of both periods start.
         filters: What to narrow them to.
