@@ -4,9 +4,8 @@ Owns where text and bars stand, in pixels from the top. Knows nothing of what th
 """
 
 import plotly.graph_objects as go
-import streamlit as st
 
-from pages.components.charts import timeseries
+from pages.components.charts import plot
 from pages.components.theme_colors import Palette
 
 TEXT_PX = 24
@@ -62,21 +61,9 @@ def write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px:
     )
 
 
-def draw(figure: go.Figure, height_px: int, colours: Palette, *, key: str, alt: str) -> None:
+def draw(figure: go.Figure, height_px: int, *, key: str, alt: str) -> None:
     """Draw the bars and texts added, in a picture of that height."""
-    figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        barmode="overlay",
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={
-            "bgcolor": colours.surface,
-            "bordercolor": colours.grid,
-            "font": {"color": colours.text},
-            "align": "left",
-        },
-    )
-    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
-    figure.update_yaxes(visible=False, range=[height_px, 0], fixedrange=True)
-    st.plotly_chart(figure, key=key, height=height_px, config=timeseries.CONFIG, alt=alt)
+    figure.update_layout(barmode="overlay", hoverlabel_align="left")
+    figure.update_xaxes(visible=False, range=[0, 1])
+    figure.update_yaxes(visible=False, range=[height_px, 0])
+    plot.draw(figure, height_px, key=key, alt=alt)

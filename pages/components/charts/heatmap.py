@@ -11,7 +11,7 @@ import streamlit as st
 
 from analytics.scope.selection import HourOfWeek
 from pages.components import formatting
-from pages.components.charts import timeseries
+from pages.components.charts import plot
 from pages.components.page import filters, url_state
 from pages.components.page.conversation_filters import WEEKDAYS, cell_label
 from pages.components.theme_colors import Palette, palette
@@ -82,18 +82,16 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> N
         shown: what the colour stands for.
         chosen: the hour that is selected.
     """
-    event = st.plotly_chart(
+    clicked_points = plot.draw(
         figure(hours, shown, chosen, palette()),
+        HEIGHT_PX,
         key=f"week-{shown}-{chosen}",
-        height=HEIGHT_PX,
-        config=timeseries.CONFIG,
-        on_select="rerun",
-        selection_mode="points",
         alt=alt(hours, shown),
+        is_clickable=True,
     )
-    points = [point for point in event["selection"]["points"] if not point["curve_number"]]
+    points = [point for point in clicked_points if not point["curve_number"]]
     if points:
-        row = hours.iloc[int(points[0]["point_index"])]
+        row = hours.iloc[points[0]["point_index"]]
         clicked = HourOfWeek(int(row["weekday"]), int(row["hour"]))
         # Nothing lies behind an empty cell, so a click on it only ever takes a choice away.
         if row["conversations"] or clicked == chosen:
@@ -183,20 +181,13 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
         )
     drawn.update_layout(
         barmode="overlay",
-        margin={"l": 0, "r": 0, "t": 24, "b": 0},
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        margin={"t": 24},
     )
     drawn.update_xaxes(
         tickvals=[*range(0, 24, 3), TOTAL_X],
         ticktext=[*(f"{hour:02}:00" for hour in range(0, 24, 3)), "Total"],
         range=[-0.5, TOTAL_X + 0.7],
         tickangle=0,
-        showgrid=False,
-        zeroline=False,
-        fixedrange=True,
         tickfont={"color": colours.muted},
     )
     drawn.update_yaxes(
@@ -204,8 +195,6 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
         ticktext=[*(WEEKDAYS[day - 1][:3] for day in places), "Total"],
         range=[TOTAL_Y + 0.5, 0.5],
         showgrid=False,
-        zeroline=False,
-        fixedrange=True,
         ticksuffix="  ",
         ticks="",
         tickfont={"color": colours.text, "size": 13},

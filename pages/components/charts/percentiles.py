@@ -11,7 +11,7 @@ from analytics.scope import periods
 from analytics.scope.clock import Bucket
 from analytics.scope.selection import Measure, parse_measure
 from pages.components import formatting
-from pages.components.charts import time_axis, timeseries, value_axis
+from pages.components.charts import plot, time_axis, timeseries, value_axis
 from pages.components.page import url_state
 from pages.components.page.conversation_filters import MEASURES
 from pages.components.theme_colors import Palette, palette
@@ -153,11 +153,10 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         },
     )
     _name_lines(figure, colours, before)
-    st.plotly_chart(
+    plot.draw(
         figure,
+        HEIGHT_PX,
         key=f"percentiles-{measure}",
-        height=HEIGHT_PX,
-        config=timeseries.CONFIG,
         alt=f"{MEASURES[measure]} time: median "
         f"{formatting.duration(float(now[median].dropna().iloc[-1]))} in the last {bucket}"
         if now[median].notna().any()

@@ -3,10 +3,9 @@
 Owns the look of a stacked distribution. The counts come ready, one column per level.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Literal, TypedDict, cast
+from typing import Literal
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +14,7 @@ import streamlit as st
 from analytics.scope.clock import Bucket
 from analytics.scope.periods import Range
 from pages.components import formatting
-from pages.components.charts import time_axis, timeseries
+from pages.components.charts import plot, time_axis, timeseries, value_axis
 from pages.components.page.panel import empty
 from pages.components.theme_colors import Palette, palette
 
@@ -26,20 +25,6 @@ NUMBERS_UP_TO = 15
 
 
 Name = Literal["ratings", "sentiment"]
-
-
-class _Point(TypedDict):
-    curve_number: int
-
-
-class _Points(TypedDict):
-    points: list[_Point]
-
-
-class Selected(TypedDict):
-    """What a chart tells about a click."""
-
-    selection: _Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +133,14 @@ def draw_answers(
     _style(figure, len(frame), colours)
     _name_levels(figure, frame, answers, colours, chosen)
     # Another key for each filter: a chart that has answered a click forgets which bar that was.
-    state = st.plotly_chart(
+    clicked = plot.draw(
         figure,
+        HEIGHT_PX,
         key=f"{answers.name}-chart-{chosen or 'all'}",
-        height=HEIGHT_PX,
-        config=timeseries.CONFIG,
         alt=_alt(frame, answers),
-        on_select="rerun" if answers.is_clickable else "ignore",
-        selection_mode="points",
+        is_clickable=answers.is_clickable,
     )
-    return _clicked(state, levels) if answers.is_clickable else None
-
-
-def _clicked(state: object, levels: Sequence[Level]) -> str | None:
-    points = cast("Selected", state)["selection"]["points"]
-    return levels[points[0]["curve_number"]].value if points else None
+    return levels[clicked[0]["curve_number"]].value if clicked else None
 
 
 def total(frame: pd.DataFrame, answers: Answers) -> int:
@@ -223,26 +201,13 @@ def _on(colour: str) -> str:
 
 def _style(figure: go.Figure, buckets: int, colours: Palette) -> None:
     figure.update_layout(
-        margin={"l": 0, "r": 12, "t": 30, "b": 0},
+        margin={"r": 12, "t": 30},
         barmode="stack",
         bargap=0.3 if buckets <= NUMBERS_UP_TO else 0.12,
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
         uniformtext={"minsize": 10, "mode": "hide"},
     )
-    figure.update_yaxes(
-        rangemode="tozero",
-        gridcolor=colours.grid,
-        gridwidth=1,
-        zeroline=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        tickformat=",d",
-        automargin=True,
-        nticks=4,
-    )
+    value_axis.lay_value_axis(figure, colours, most=4)
+    figure.update_yaxes(tickformat=",d")
 
 
 def _name_levels(

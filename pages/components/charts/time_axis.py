@@ -103,9 +103,7 @@ def lay_time_axis(
         tickvals=labels[::step],
         ticktext=tick_texts(starts[::step], labels[::step], bucket),
         tickangle=0,
-        showgrid=False,
         showspikes=False,
-        fixedrange=True,
         tickfont={"color": colours.muted},
         automargin=True,
         # A tick's label leaves the month out; what is pointed at is called by its whole name.

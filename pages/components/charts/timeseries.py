@@ -13,17 +13,11 @@ import streamlit as st
 from analytics.kpis.declarations import KPIS, Kind, KpiKey, Metric
 from analytics.scope.clock import Bucket
 from pages.components import formatting
-from pages.components.charts import time_axis, value_axis
+from pages.components.charts import plot, time_axis, value_axis
 from pages.components.page import url_state
 from pages.components.theme_colors import Palette, palette
 
 DEFAULT_METRIC: KpiKey = "median_response"
-CONFIG: dict[str, object] = {
-    # Its picture is `export.offer`'s: Plotly's own has another typeface, and names neither website nor dates.
-    "displayModeBar": False,
-    "scrollZoom": False,
-    "doubleClick": False,
-}
 HEIGHT_PX = 340
 MARKERS_UP_TO = 45
 CUT_FROM = 55.0
@@ -93,7 +87,7 @@ def draw_series(
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric.kind, highest)
     _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
-    st.plotly_chart(figure, key=key, height=HEIGHT_PX, config=CONFIG, alt=_alt(now_rows, metric, current))
+    plot.draw(figure, HEIGHT_PX, key=key, alt=_alt(now_rows, metric, current))
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
@@ -120,18 +114,10 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
         )
     )
     ticks = [position for position, ago in enumerate(minutes_ago) if ago and ago % 10 == 0]
-    figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 4, "b": 20},
-        bargap=0.25,
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-    )
+    figure.update_layout(margin={"t": 4, "b": 20}, bargap=0.25)
     figure.update_xaxes(
         tickvals=ticks,
         ticktext=[f"−{minutes_ago[at]} min" for at in ticks],
-        showgrid=False,
-        fixedrange=True,
         tickfont={"color": colours.muted, "size": 11},
     )
     # As a tick's label it would be centred under the last bar, over the edge, and therefore left out.
@@ -147,9 +133,9 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
         showarrow=False,
         font={"color": colours.muted, "size": 11},
     )
-    figure.update_yaxes(visible=False, fixedrange=True, rangemode="tozero")
+    figure.update_yaxes(visible=False, rangemode="tozero")
     alt = f"Visitors per minute over the last {len(activity)} minutes, at most {formatting.count(visitors.max())}"
-    st.plotly_chart(figure, key=key, height=96, config=CONFIG, alt=alt)
+    plot.draw(figure, 96, key=key, alt=alt)
 
 
 def _past(
@@ -245,23 +231,8 @@ def leads_to(is_open: pd.Series) -> pd.Series:
 
 def style(figure: go.Figure, colours: Palette, kind: Kind, highest: float) -> None:
     """Lay out a chart of values over time: unified hover, an axis from zero to `highest`."""
-    figure.update_layout(
-        margin={"l": 0, "r": 20, "t": 12, "b": 0},
-        hovermode="x unified",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
-        showlegend=False,
-        dragmode=False,
-    )
-    figure.update_yaxes(
-        rangemode="tozero",
-        gridcolor=colours.grid,
-        gridwidth=1,
-        zeroline=False,
-        fixedrange=True,
-        tickfont={"color": colours.muted},
-        automargin=True,
-        nticks=5,
-    )
+    figure.update_layout(margin={"r": 20, "t": 12}, hovermode="x unified")
+    value_axis.lay_value_axis(figure, colours)
     if kind == "duration":
         ticks = value_axis.duration_ticks(highest)
         figure.update_yaxes(

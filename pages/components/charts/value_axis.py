@@ -1,6 +1,9 @@
-"""The axis of values: how high it reaches, and its ticks where they are durations."""
+"""The axis of values: how it looks, how high it reaches, and its ticks where they are durations."""
 
 import pandas as pd
+import plotly.graph_objects as go
+
+from pages.components.theme_colors import Palette
 
 _SECONDS = (1, 2, 5, 10, 15, 30)
 _DURATION_STEPS = (
@@ -41,3 +44,15 @@ def duration_ticks(highest: float, most: int = 5) -> list[float]:
     """At most so many round durations above zero, up to the highest value."""
     step = next((step for step in _DURATION_STEPS if highest / step <= most), _DURATION_STEPS[-1])
     return [float(tick * step) for tick in range(int(highest // step) + 1)]
+
+
+def lay_value_axis(figure: go.Figure, colours: Palette, most: int = 5) -> None:
+    """Lay out all value axes of a chart: from zero, on a faint grid, with at most so many ticks."""
+    figure.update_yaxes(
+        rangemode="tozero",
+        gridcolor=colours.grid,
+        gridwidth=1,
+        tickfont={"color": colours.muted},
+        automargin=True,
+        nticks=most,
+    )

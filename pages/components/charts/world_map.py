@@ -8,12 +8,11 @@ from math import sqrt
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
 from analytics.geo import countries
 from analytics.geo.countries import Country
 from pages.components import formatting
-from pages.components.charts.timeseries import CONFIG
+from pages.components.charts import plot
 from pages.components.theme_colors import Palette, palette, rgba
 
 HEIGHT_PX = 270
@@ -41,30 +40,12 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
     figure.add_trace(_targets(visitors, values))
     if most:
         _name_strip(figure, most, colours)
-    figure.update_layout(
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        clickmode="event+select",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
-    )
+    figure.update_layout(clickmode="event+select")
     # Plotly would widen a range to fit the first size it draws and keep it so after a resize; the domain it does not.
-    figure.update_xaxes(visible=False, fixedrange=True, range=WIDTH, constrain="domain")
-    figure.update_yaxes(
-        visible=False, fixedrange=True, range=HEIGHT, scaleanchor="x", scaleratio=1, constrain="domain"
-    )
-    event = st.plotly_chart(
-        figure,
-        key=key,
-        height=HEIGHT_PX,
-        config=CONFIG,
-        on_select="rerun",
-        selection_mode="points",
-        alt=_alt(values),
-    )
-    points = event["selection"]["points"]
-    return str(points[0]["customdata"][0]) if points else None
+    figure.update_xaxes(visible=False, range=WIDTH, constrain="domain")
+    figure.update_yaxes(visible=False, range=HEIGHT, scaleanchor="x", scaleratio=1, constrain="domain")
+    points = plot.draw(figure, HEIGHT_PX, key=key, alt=_alt(values), is_clickable=True)
+    return points[0]["customdata"][0] if points else None
 
 
 def _targets(visitors: dict[str, int], values: pd.DataFrame) -> go.Scatter:

@@ -89,7 +89,7 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     for part in attribution.parts:
         _write_part(figure, part, top, attribution, colours)
         top += _ROW_PX
-    bars.draw(figure, top, colours, key=key, alt=_alt(attribution))
+    bars.draw(figure, top, key=key, alt=_alt(attribution))
     notes = ["Pale: points lost."]
     if is_compared and before:
         notes.append(f"Dotted line: {before}. Changes are points of the index, grey where not clear.")

@@ -16,7 +16,7 @@ from analytics.scope.periods import Period
 from analytics.scope.selection import BAND_COUNT, BAND_SECONDS, Measure, Selection, Times
 from analytics.scope.tiers import Comparability
 from pages.components import formatting
-from pages.components.charts import timeseries
+from pages.components.charts import plot
 from pages.components.metrics import changes
 from pages.components.page import filters
 from pages.components.page.conversation_filters import band_end, band_label
@@ -149,36 +149,28 @@ def draw_bands(
     figure.update_layout(
         barmode="overlay",
         bargap=0.42,
-        margin={"l": LABEL_PX, "r": COLUMNS_PX[-1] + 4, "t": HEAD_PX, "b": 0},
-        showlegend=False,
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        margin={"l": LABEL_PX, "r": COLUMNS_PX[-1] + 4, "t": HEAD_PX},
     )
-    figure.update_xaxes(visible=False, range=[0, 1], fixedrange=True)
+    figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(
         autorange="reversed",
-        fixedrange=True,
         showgrid=False,
         ticksuffix="  ",
         ticks="",
         tickfont={"color": colours.text, "size": 13},
         automargin=False,
     )
-    event = st.plotly_chart(
+    points = plot.draw(
         figure,
+        ROW_PX * BAND_COUNT + HEAD_PX,
         key=f"bands-{measure}-{chosen}",
-        height=ROW_PX * BAND_COUNT + HEAD_PX,
-        config=timeseries.CONFIG,
-        on_select="rerun",
-        selection_mode="points",
+        is_clickable=True,
         alt=f"{NOUNS[measure].capitalize()} by time: "
         + ", ".join(f"{label} {formatting.rate(share)}" for label, share in zip(labels, shares, strict=True)),
     )
     if before is not None:
         st.caption(f"Grey marks: {periods.days_label(*previous.local_days())}.")
-    points = event["selection"]["points"]
-    clicked = int(points[0]["point_index"]) if points else None
+    clicked = points[0]["point_index"] if points else None
     # Nothing lies behind an empty band, so a click on it only ever takes a choice away.
     if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
         filters.toggle(measure, str(Times("band", clicked)))
