@@ -16,8 +16,7 @@ from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import conversation_list, handled, time_bands
 
 page = begin.begin_page("Conversations")
-notices: list[str] = []
-selection = conversation_filters.read_selection(notices)
+selection, notices = conversation_filters.read_selection()
 chosen = conversation_filters.in_words(selection)
 LONGER = "Choose a longer range." if selection.is_everything else "Remove a filter, or choose a longer range."
 
@@ -25,8 +24,7 @@ LONGER = "Choose a longer range." if selection.is_everything else "Remove a filt
 @st.fragment(parallel=True)
 def draw_distribution(measure: Measure) -> None:
     """One time in bands, the share in good time first."""
-    title = f"{conversation_filters.MEASURES[measure]} time"
-    with panel(f"bands-{measure}", title, border=False):
+    with panel(f"bands-{measure}", title := f"{conversation_filters.MEASURES[measure]} time", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
         before = cached.conversation_breakdown_before(page.view, selection)
@@ -49,13 +47,12 @@ def draw_percentiles() -> None:
         reading = cached.conversation_timeseries(page.view, selection)
         note_staleness(reading, page.timezone)
         series = percentiles.columns_of(reading.value, measure)
-        if series["p50_seconds"].notna().any():
-            percentiles.draw_percentiles(series, measure, page.resolved.bucket)
-            title = percentiles.title(measure, page.resolved.bucket)
-            name, read = f"{measure}-over-time", tables.percentiles_over_time
-            export.offer(page, name, read, measure, selection, chart=title, only=chosen)
-        else:
+        if series["p50_seconds"].isna().all():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
+            return
+        percentiles.draw_percentiles(series, measure, page.resolved.bucket)
+        name, title = f"{measure}-over-time", percentiles.title(measure, page.resolved.bucket)
+        export.offer(page, name, tables.percentiles_over_time, measure, selection, chart=title, only=chosen)
 
 
 @st.fragment(parallel=True)
@@ -63,12 +60,11 @@ def draw_outcomes() -> None:
     """AI-resolved beside human-handled, and escalations."""
     with panel("outcomes", "Who resolved", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
-        board = cached.kpis(page.view)
         series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
         note_staleness(reading, page.timezone)
         handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
         escalated = conversations.escalated_of(reading.value)
-        handled.draw_escalations(board.value, series, escalated, selection, page.view)
+        handled.draw_escalations(cached.kpis(page.view).value, series, escalated, selection, page.view)
         export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 
@@ -115,8 +111,8 @@ for column, each in zip(st.columns(2, gap="xsmall", border=True), conversation_f
     with column:
         draw_distribution(each)
 begin.offer_comparable(page.resolved.comparability)
-places = st.columns([2, 1], gap="xsmall", border=True)
-for column, draw in zip(places, (draw_percentiles, draw_outcomes), strict=True):
+columns = st.columns([2, 1], gap="xsmall", border=True)
+for column, draw in zip(columns, (draw_percentiles, draw_outcomes), strict=True):
     with column:
         draw()
 draw_week()

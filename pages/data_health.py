@@ -21,10 +21,8 @@ page = begin.begin_page("Data health", has_range=False)
 viewer, zone = page.view.asked.viewer, page.timezone
 health.require_staff(viewer)
 last_30_days = page.today[0] - timedelta(days=29), page.today[1]
-COUNT_SECONDS, SOURCE_SECONDS = (
-    5,
-    30,
-)  # counts of this process cost nothing; the caches decide when a source is asked
+# Counts of this process cost nothing; the caches decide when a source is asked.
+COUNT_SECONDS, SOURCE_SECONDS = 5, 30
 page.toolbar.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
 
 

@@ -24,7 +24,7 @@ from pages.components.theme_colors import palette
 page = begin.begin_page("Live", has_range=False, has_age=False)
 notices: list[str] = []
 is_wall = wall.is_on(notices)
-chosen = url_state.read("place", None, Cell.parse, notices)
+url_state.read("place", None, Cell.parse, notices)
 refresh = cached.live_refresh_seconds(page.resolved.now)
 every = None if tab_visibility.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
 with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -93,10 +93,8 @@ def draw_wall() -> None:
         present = cached.right_now(page.view, now, minutes)
         left, right = st.columns([3, 2], gap="large")
         with left:
-            dark = palette(is_dark=True)
-            draw_globe(
-                seen.value, now, None, key=f"wall-{page.website.id}", colours=dark, clock=page.timezone
-            )
+            key, dark = f"wall-{page.website.id}", palette(is_dark=True)
+            draw_globe(seen.value, now, None, key=key, colours=dark, clock=page.timezone)
         with right:
             with panel("wall-now", border=False):
                 activity = cached.visitor_activity(page.view, now).value

@@ -15,7 +15,7 @@ from pages.components import formatting
 from pages.components.charts import timeseries
 from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
-from pages.components.page import begin, url_state
+from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel, live_visitors
 
@@ -37,14 +37,11 @@ def draw_kpis() -> None:
 @st.fragment(parallel=True)
 def draw_main_chart() -> None:
     """One metric over time, the previous period under it."""
-    notices: list[str] = []
-    chosen = url_state.read("metric", timeseries.DEFAULT_METRIC, timeseries.parse_metric, notices)
-    metric = KPIS[chosen]
     with panel("series"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{metric.title}**", width="content")
-            timeseries.metric_switch(chosen)
-        url_state.show(notices, is_small=True)
+        labels = {key: kpi.label for key, kpi in KPIS.items()}
+        default = timeseries.DEFAULT_METRIC
+        chosen = switch.draw_titled("metric", "Metric", labels, default, lambda key: KPIS[key].title)
+        metric = KPIS[chosen]
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
         if is_drawn := bool(series.value[metric.column].notna().any()):

@@ -90,50 +90,6 @@ class HourOfWeek:
         return f"{self.weekday}-{self.hour}"
 
 
-def parse_measure(text: str) -> Measure:
-    """Parses which of the two times a URL names.
-
-    Raises:
-        ValueError: There is no such time.
-    """
-    if text not in get_args(Measure):
-        raise ValueError("Possible are response, resolution.")
-    return cast("Measure", text)
-
-
-def parse_handled(text: str) -> HandledBy:
-    """Parses who resolved a conversation: the AI agent or people.
-
-    Raises:
-        ValueError: The text is neither `ai` nor `human`.
-    """
-    if text not in get_args(HandledBy):
-        raise ValueError("Possible are ai, human.")
-    return cast("HandledBy", text)
-
-
-def parse_status(text: str) -> Status:
-    """Parses a status of conversations.
-
-    Raises:
-        ValueError: There is no such status.
-    """
-    if text not in get_args(Status):
-        raise ValueError(f"Possible are {', '.join(get_args(Status))}.")
-    return cast("Status", text)
-
-
-def parse_sort(text: str) -> Sort:
-    """Parses the order of the list.
-
-    Raises:
-        ValueError: There is no such order.
-    """
-    if text not in get_args(Sort):
-        raise ValueError(f"Possible are {', '.join(get_args(Sort))}.")
-    return cast("Sort", text)
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Filters of conversations; without any, all of the period.

@@ -1,11 +1,16 @@
 """A second click may come before the browser has heard what the first one wrote; its request has the old address."""
 
+from collections.abc import Mapping
+from typing import get_args
 from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
+from analytics.scope.selection import HandledBy, Measure, Sort, Status
+from pages.components.page import conversation_filters, url_state
+from pages.components.panels import conversation_list
 from tests.pages.conftest import RunPage, Site, query_of, text_of
 
 CONVERSATIONS = "pages/conversations.py"
@@ -122,3 +127,25 @@ def test_what_comes_and_goes_moves_nothing_else(
         len(run_page(path, website=two_visitors.slug, tz="UTC", **more).main.children) for more in ({}, query)
     ]
     assert places[0] == places[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (Measure, conversation_filters.MEASURES),
+        (HandledBy, conversation_filters.HANDLED),
+        (Status, conversation_filters.FUNNEL),
+        (Sort, conversation_list.SORTS),
+    ],
+)
+def test_each_word_of_a_closed_set_comes_back_from_the_url(
+    words: object, offered: Mapping[str, object]
+) -> None:
+    """No other word does; the refusal says which there are."""
+    assert set(get_args(words)) == set(offered)
+    parse = url_state.choice(offered)
+    for word in offered:
+        assert parse(word) == word
+        for other in (f"{word} ", word.upper(), ""):
+            with pytest.raises(ValueError, match=f"Possible are .*{word}"):
+                parse(other)

@@ -225,7 +225,7 @@ def test_tinybird_down_shows_an_error_in_each_panel(
 def test_the_switch_is_in_the_url_and_on_the_chart(run_page: RunPage, three_visitors: Site) -> None:
     """Page views chosen are drawn and linked."""
     page = run_page(VISITORS, website=three_visitors.slug)
-    page.button_group(key="count_widget").set_value("page_views").run()
+    page.button_group(key="metric_widget").set_value("page_views").run()
     assert query_of(page)["metric"] == "page_views"
     assert "Page views over time" in text_of(page)
 

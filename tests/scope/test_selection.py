@@ -1,7 +1,5 @@
 """What a URL can select, and what the pipes are asked for it."""
 
-from typing import get_args
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,13 +10,7 @@ from analytics.scope.selection import (
     BAND_SECONDS,
     HourOfWeek,
     Selection,
-    Sort,
-    Status,
     Times,
-    parse_handled,
-    parse_measure,
-    parse_sort,
-    parse_status,
 )
 
 
@@ -68,20 +60,6 @@ def test_what_is_no_hour_is_refused(text: str) -> None:
         HourOfWeek.parse(text)
 
 
-@pytest.mark.parametrize("parse", [parse_measure, parse_handled])
-def test_other_words_are_refused(parse: object) -> None:
-    """A closed set stays closed, and says what is in it."""
-    assert callable(parse)
-    with pytest.raises(ValueError, match="Possible are"):
-        parse("everything")
-
-
-def test_known_words_are_taken() -> None:
-    """Both measures, both kinds of hands."""
-    assert [parse_measure(text) for text in ("response", "resolution")] == ["response", "resolution"]
-    assert [parse_handled(text) for text in ("ai", "human")] == ["ai", "human"]
-
-
 def test_nothing_selected_asks_for_nothing() -> None:
     """Only what is chosen becomes a parameter, each of the two times under its own name."""
     assert Selection().params() == {}
@@ -89,14 +67,3 @@ def test_nothing_selected_asks_for_nothing() -> None:
     assert Selection(resolution=Times("band", 5)).params() == {"resolution_band": 5}
     assert Selection(hour_of_week=HourOfWeek(7, 0)).params() == {"weekday": 7, "hour": 0}
     assert not Selection(is_escalated=True).is_everything
-
-
-@pytest.mark.parametrize("status", get_args(Status))
-@pytest.mark.parametrize("sort", get_args(Sort))
-def test_a_status_and_an_order_are_their_names(status: Status, sort: Sort) -> None:
-    """Each comes back from the URL; the other's name is refused with those that are possible."""
-    assert (parse_status(status), parse_sort(sort)) == (status, sort)
-    with pytest.raises(ValueError, match=f"Possible are .*{status}"):
-        parse_status(f"{status} ")
-    with pytest.raises(ValueError, match=f"Possible are .*{sort}"):
-        parse_sort(sort.upper())

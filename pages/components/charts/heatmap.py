@@ -7,12 +7,11 @@ from typing import Literal
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
 from analytics.scope.selection import HourOfWeek
 from pages.components import formatting
 from pages.components.charts import plot
-from pages.components.page import filters, url_state
+from pages.components.page import filters, switch
 from pages.components.page.conversation_filters import WEEKDAYS, cell_label
 from pages.components.theme_colors import Palette, palette
 
@@ -40,38 +39,11 @@ _VALUE: dict[Shown, str] = {"volume": "conversations_per_hour", "response": "med
 _COUNT: dict[Shown, str] = {"volume": "conversations", "response": "responded"}
 
 
-def parse_shown(text: str) -> Shown:
-    """What the heatmap shows, as a URL names it.
-
-    Raises:
-        ValueError: There is no such thing.
-    """
-    for shown in SHOWN:
-        if shown == text:
-            return shown
-    raise ValueError(f"Possible are {', '.join(SHOWN)}.")
-
-
 def draw_header() -> Shown:
     """Draw title and switch between volume and median response; returns what is chosen, as the URL says in `heat`."""
-    notices: list[str] = []
-    chosen = url_state.read("heat", DEFAULT_SHOWN, parse_shown, notices)
-    st.session_state["heat_widget"] = chosen
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown("**Hour of the week**", width="content")
-        st.segmented_control(
-            "Shown in the heatmap",
-            list(SHOWN),
-            format_func=lambda key: SHOWN.get(key, key),
-            key="heat_widget",
-            required=True,
-            label_visibility="collapsed",
-            on_change=url_state.follow(
-                "heat", "heat_widget", lambda key: None if key == DEFAULT_SHOWN else str(key)
-            ),
-        )
-    url_state.show(notices, is_small=True)
-    return chosen
+    return switch.draw_titled(
+        "heat", "Shown in the heatmap", SHOWN, DEFAULT_SHOWN, lambda _: "Hour of the week"
+    )
 
 
 def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> None:

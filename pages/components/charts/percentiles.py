@@ -9,10 +9,10 @@ import streamlit as st
 
 from analytics.scope import periods
 from analytics.scope.clock import Bucket
-from analytics.scope.selection import Measure, parse_measure
+from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.charts import plot, time_axis, timeseries, value_axis
-from pages.components.page import url_state
+from pages.components.page import switch
 from pages.components.page.conversation_filters import MEASURES
 from pages.components.theme_colors import Palette, palette
 
@@ -25,24 +25,9 @@ NOUNS: dict[Measure, str] = {"response": "responses", "resolution": "resolved"}
 
 def draw_header(bucket: Bucket) -> Measure:
     """Draw title and switch between response and resolution; returns what is chosen, as the URL says in `measure`."""
-    notices: list[str] = []
-    chosen = url_state.read("measure", DEFAULT_MEASURE, parse_measure, notices)
-    st.session_state["measure_widget"] = chosen
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{title(chosen, bucket)}**", width="content")
-        st.segmented_control(
-            "Time",
-            list(MEASURES),
-            format_func=lambda key: MEASURES.get(key, key),
-            key="measure_widget",
-            required=True,
-            label_visibility="collapsed",
-            on_change=url_state.follow(
-                "measure", "measure_widget", lambda key: None if key == DEFAULT_MEASURE else str(key)
-            ),
-        )
-    url_state.show(notices, is_small=True)
-    return chosen
+    return switch.draw_titled(
+        "measure", "Time", MEASURES, DEFAULT_MEASURE, lambda measure: title(measure, bucket)
+    )
 
 
 def title(measure: Measure, bucket: Bucket) -> str:

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
-import streamlit as st
 
-from analytics.kpis.declarations import KPIS, Kind, KpiKey, Metric
+from analytics.kpis.declarations import Kind, KpiKey, Metric
 from analytics.scope.clock import Bucket
 from pages.components import formatting
 from pages.components.charts import plot, time_axis, value_axis
-from pages.components.page import url_state
 from pages.components.theme_colors import Palette, palette
 
 DEFAULT_METRIC: KpiKey = "median_response"
@@ -26,35 +24,6 @@ NAMES_LINE_LETTERS = 48
 """What is named above a plot fits into the 300 px of a phone's chart in lines of so many letters."""
 
 _TAGS = re.compile("<[^>]*>")
-
-
-def parse_metric(text: str) -> KpiKey:
-    """The KPI that a URL names.
-
-    Raises:
-        ValueError: There is no such KPI.
-    """
-    for key in KPIS:
-        if key == text:
-            return key
-    raise ValueError(f"Possible are {', '.join(KPIS)}.")
-
-
-def metric_switch(chosen: KpiKey) -> None:
-    """Draw the switch between KPIs; its choice is kept in the URL as `metric`."""
-    st.session_state["metric_widget"] = chosen
-    st.segmented_control(
-        "Metric",
-        list(KPIS),
-        format_func=lambda key: KPIS[key].label if key in KPIS else key,
-        key="metric_widget",
-        required=True,
-        wrap=True,
-        label_visibility="collapsed",
-        on_change=url_state.follow(
-            "metric", "metric_widget", lambda key: None if key == DEFAULT_METRIC else str(key)
-        ),
-    )
 
 
 def draw_series(

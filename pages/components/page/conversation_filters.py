@@ -16,8 +16,6 @@ from analytics.scope.selection import (
     Selection,
     Status,
     Times,
-    parse_handled,
-    parse_status,
 )
 from analytics.scope.weeks import weekdays
 from pages.components import formatting
@@ -51,20 +49,22 @@ STATUSES = {
 }
 
 
-def read_selection(notices: list[str]) -> Selection:
-    """What the URL selects; what it says wrong is left out, with a notice."""
+def read_selection() -> tuple[Selection, list[str]]:
+    """What the URL selects, and notices; a wrong parameter is left out, with a notice."""
+    notices: list[str] = []
 
     def read(name: str, parse: Callable[[str], T]) -> T | None:
         return url_state.read(name, None, parse, notices)
 
-    return Selection(
+    selection = Selection(
         response=read("response", Times.parse),
         resolution=read("resolution", Times.parse),
         hour_of_week=read("cell", HourOfWeek.parse),
-        handled_by=read("handled", parse_handled),
+        handled_by=read("handled", url_state.choice(HANDLED)),
         is_escalated=read("escalated", url_state.choice(ESCALATED)) is not None,
-        status=read("status", parse_status),
+        status=read("status", url_state.choice(FUNNEL)),
     )
+    return selection, notices
 
 
 def in_words(selection: Selection) -> dict[str, str]:

@@ -26,6 +26,7 @@ from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components import formatting
 
 T = TypeVar("T")
+K = TypeVar("K", bound=str)
 SHARED: Final = ("website", "range", "compare", "bucket", "tz", "window")
 """The parameters that a link to another page carries along."""
 WORDS: Final[Mapping[str, str]] = {
@@ -185,13 +186,14 @@ def follow(name: str, widget_key: str, text: Callable[[T], str | None]) -> Calla
     return changed
 
 
-def choice(options: dict[str, str]) -> Callable[[str], str]:
+def choice(options: Mapping[K, object]) -> Callable[[str], K]:
     """A parser for one of a closed set of words, for `read`."""
 
-    def parse(text: str) -> str:
-        if text not in options:
-            raise ValueError(f"Possible are {', '.join(options)}.")
-        return text
+    def parse(text: str) -> K:
+        for option in options:
+            if option == text:
+                return option
+        raise ValueError(f"Possible are {', '.join(options)}.")
 
     return parse
 

@@ -17,7 +17,7 @@ from analytics.cached.whole import ROW_LIMIT
 from analytics.kpis.conversation_breakdown import PAGE_ROWS, Listing
 from analytics.scope.access import Website
 from analytics.scope.clock import parse_timezone
-from analytics.scope.selection import DEFAULT_SORT, Selection, Sort, parse_sort
+from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
 from pages.components import formatting
 from pages.components.page import url_state
 from pages.components.page.conversation_filters import HANDLED, SENTIMENTS, STATUSES
@@ -54,7 +54,7 @@ def draw_header() -> tuple[Sort, int]:
     """Draw the title and the choice of the order; returns order and page, from 1, as the URL says them."""
     notices: list[str] = []
     page = url_state.read("page", 1, _parse_page, notices)
-    sort = url_state.read("sort", DEFAULT_SORT, parse_sort, notices)
+    sort = url_state.read("sort", DEFAULT_SORT, url_state.choice(SORTS), notices)
     st.session_state["sort_widget"] = sort
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", key="list-header"

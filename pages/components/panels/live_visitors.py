@@ -13,7 +13,7 @@ from analytics.cached import Reading, RightNow
 from analytics.geo import countries
 from analytics.scope.clock import parse_timezone
 from pages.components import formatting
-from pages.components.page import url_state
+from pages.components.page import switch
 
 T = TypeVar("T")
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
@@ -28,19 +28,8 @@ def window_switch(notices: list[str]) -> int:
     Args:
         notices: where a fallback is reported.
     """
-    chosen = url_state.read("window", DEFAULT_WINDOW, url_state.choice(WINDOWS), notices)
-    st.session_state["window_widget"] = chosen
-    st.segmented_control(
-        "Visitors seen in the last",
-        list(WINDOWS),
-        format_func=lambda minutes: WINDOWS.get(minutes, minutes),
-        key="window_widget",
-        required=True,
-        label_visibility="collapsed",
-        on_change=url_state.follow(
-            "window", "window_widget", lambda minutes: None if minutes == DEFAULT_WINDOW else str(minutes)
-        ),
-    )
+    chosen = switch.chosen("window", WINDOWS, DEFAULT_WINDOW, notices)
+    switch.draw("window", "Visitors seen in the last", WINDOWS, chosen, DEFAULT_WINDOW)
     return int(chosen)
 
 

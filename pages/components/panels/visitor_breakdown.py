@@ -27,7 +27,7 @@ from analytics.scope import tiers
 from pages.components import formatting
 from pages.components.charts import sparkline
 from pages.components.metrics import changes, kpi_cards
-from pages.components.page import begin, filters, url_state
+from pages.components.page import begin, filters, switch, url_state
 from pages.components.theme_colors import Palette, palette
 
 UNKNOWN = "-"
@@ -58,24 +58,10 @@ def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
 
 def count_switch() -> TotalKey:
     """Draw the switch between visitors, sessions and page views; its choice is in the URL as `metric`."""
-    notices: list[str] = []
-    chosen = url_state.read("metric", DEFAULT_COUNT, _parse_count, notices)
-    st.session_state["count_widget"] = chosen
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{TOTALS[chosen].title} over time**", width="content")
-        st.segmented_control(
-            "Count",
-            list(TOTALS),
-            format_func=lambda name: TOTALS[name].label if name in TOTALS else name,
-            key="count_widget",
-            required=True,
-            label_visibility="collapsed",
-            on_change=url_state.follow(
-                "metric", "count_widget", lambda name: None if name == DEFAULT_COUNT else str(name)
-            ),
-        )
-    url_state.show(notices, is_small=True)
-    return chosen
+    labels = {name: total.label for name, total in TOTALS.items()}
+    return switch.draw_titled(
+        "metric", "Count", labels, DEFAULT_COUNT, lambda name: f"{TOTALS[name].title} over time"
+    )
 
 
 def draw_reach(resolved: ResolvedView) -> None:
@@ -166,13 +152,6 @@ def _limit(dimension: DimensionName) -> int:
 
 def _show_more(dimension: DimensionName, limit: int) -> None:
     st.session_state[f"rows-{dimension}"] = limit + MORE_ROWS
-
-
-def _parse_count(text: str) -> TotalKey:
-    for name in TOTALS:
-        if name == text:
-            return name
-    raise ValueError(f"Possible are {', '.join(TOTALS)}.")
 
 
 def _city(text: str) -> tuple[str, str | None]:
