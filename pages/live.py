@@ -24,7 +24,7 @@ from pages.components.theme_colors import palette
 page = begin.begin_page("Live", has_range=False, has_age=False)
 notices: list[str] = []
 is_wall = wall.is_on(notices)
-url_state.read("place", None, Cell.parse, notices)
+url_state.read("place", None, Cell.parse, notices)  # for its notice: the panels read it anew
 refresh = cached.live_refresh_seconds(page.resolved.now)
 every = None if tab_visibility.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
 with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -1,6 +1,6 @@
 """Median and 90th percentile over time, one above the other, each with an axis of its own; the median before dotted.
 
-Owns how the two are drawn together; style and labels are those of `charts`.
+Owns how the two are drawn together; `timeseries` owns the style, `time_axis` the labels.
 """
 
 import pandas as pd

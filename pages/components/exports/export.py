@@ -1,6 +1,6 @@
 """Export: small buttons that download what a panel shows, all its rows as CSV, its chart or globe as PNG.
 
-Owns what the file is called and what is said above a picture. What is in a file is `files`'s and `download`'s. A
+Owns what the file is called and what is said above a picture. `tables` and `download` own what is in a file. A
 picture is made in the browser at the click (static/picture.js), as the viewer sees it; nothing is sent.
 """
 
@@ -50,7 +50,7 @@ def offer(
     Args:
         page: names website, range and timezone in the file, and above the picture.
         name: what the rows are, such as `visitors-by-city`; part of the file's name.
-        read: one of `files.FILES`, which reads what the panel draws.
+        read: one of `tables.FILES`, which reads what the panel draws.
         arguments: what it takes after the view.
         chart: what the panel's chart shows of them, in words; a second button downloads that as PNG. None without one.
         drawn: CSS selector of that chart, or of the cards.
