@@ -57,9 +57,9 @@ def test_json_has_every_finding(local_stack: LocalStack) -> None:
     """For scripts: verdict, time, and one object a finding."""
     ended = command_line.run(environment(local_stack, TINYBIRD_READ_TOKEN="p.wrong"), "doctor", "--json")
     assert ended.returncode == 1
-    told = json.loads(ended.stdout)
-    assert told["verdict"] == "problem"
-    assert set(told["findings"][0]) == {"area", "subject", "level", "message", "remedy"}
-    assert {each["subject"] for each in told["findings"] if each["level"] == "problem"} == {
+    report = json.loads(ended.stdout)
+    assert report["verdict"] == "problem"
+    assert set(report["findings"][0]) == {"area", "subject", "level", "message", "remedy"}
+    assert {each["subject"] for each in report["findings"] if each["level"] == "problem"} == {
         "TINYBIRD_READ_TOKEN"
     }

@@ -123,8 +123,8 @@ def test_with_yes_they_go_and_the_receipt_is_listed(
         == before
     )
     [receipt] = (tmp_path / "receipts").iterdir()
-    told = json.loads(receipt.read_text())
-    assert (told["by"], told["website_id"], told["rows_left"]) == ("Ann", held, 0)
+    record = json.loads(receipt.read_text())
+    assert (record["by"], record["website_id"], record["rows_left"]) == ("Ann", held, 0)
     listed = run("purge", "--receipts").stdout
     assert held in listed
     assert "Ann" in listed
@@ -243,8 +243,8 @@ def test_an_unfinished_purge_is_told_and_continued(
     assert f"Purged {held}: an unknown number of rows deleted" in ended.stdout
     assert list((tmp_path / "purges").iterdir()) == []
     [receipt] = (tmp_path / "receipts").iterdir()
-    told = json.loads(receipt.read_text())
-    assert (told["by"], told["continued_by"]) == ("bob", ["ann"])
+    record = json.loads(receipt.read_text())
+    assert (record["by"], record["continued_by"]) == ("bob", ["ann"])
     [line] = [line for line in run("purge", "--receipts").stdout.splitlines() if held in line]
     assert line.split()[2:6] == ["unknown", held, "bob,", "ann"]
 
@@ -290,9 +290,9 @@ def test_retention_lists_and_purges_those_past_their_grace(run: Run, held: str, 
     assert "in grace" in run("retention", INBOX_ANALYTICS_GRACE_DAYS="41").stdout
     ended = run("retention", "--yes", "--by", "Ann")
     assert f"Purged {held}: 4 rows deleted" in ended.stdout
-    (told,) = [each for each in audited(ended) if each["website"] == held]
-    assert (told["audit"], told["rows"], told["outcome"]) == ("purge", 4, "done")
-    assert told["reason"].startswith("retention: ")
+    (record,) = [each for each in audited(ended) if each["website"] == held]
+    assert (record["audit"], record["rows"], record["outcome"]) == ("purge", 4, "done")
+    assert record["reason"].startswith("retention: ")
     assert held not in run("retention").stdout
 
 

@@ -60,8 +60,10 @@ def test_a_sign_in_is_told_once_per_session(run_page: RunPage, site: Site, email
     page = run_page("pages/overview.py", website=site.slug)
     page.run()
     page.switch_page("pages/live.py").run()
-    told = [line for line in lines() if line["audit"] == "sign-in"]
-    assert [(line["who"], line["page"], line["outcome"]) for line in told] == [(email, "Overview", "done")]
+    sign_ins = [line for line in lines() if line["audit"] == "sign-in"]
+    assert [(line["who"], line["page"], line["outcome"]) for line in sign_ins] == [
+        (email, "Overview", "done")
+    ]
     run_page("pages/overview.py", website=site.slug)
     assert len(lines()) == 1
 

@@ -249,10 +249,10 @@ def test_each_event_type_has_its_row(run_page: RunPage, seen_now: Site) -> None:
         "Page view",
         "Visitor seen",
     ]
-    told = {name: (row["Newest"], row["Rows"], row["State"]) for name, row in rows.items()}
-    assert told["Visitor seen"][1:] == (30, "as usual")
-    assert told["Conversation started"] == ("3 d ago", 1, "not enough events")
-    assert told["Escalated"] == ("–", 0, "no events")
+    states = {name: (row["Newest"], row["Rows"], row["State"]) for name, row in rows.items()}
+    assert states["Visitor seen"][1:] == (30, "as usual")
+    assert states["Conversation started"] == ("3 d ago", 1, "not enough events")
+    assert states["Escalated"] == ("–", 0, "no events")
     assert sum(rows["Visitor seen"]["Per day"]) == 30
     assert len(rows["Visitor seen"]["Per day"]) == 30
 

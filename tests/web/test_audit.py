@@ -48,10 +48,10 @@ def test_a_line_says_when_who_what_and_how_it_ended() -> None:
     """Time in UTC; null where something does not apply."""
     event = Event("export", "ann@example.com", "w1", "Overview", "kpis", "7d", 5, request_id="r-1")
 
-    def told() -> None:
+    def write_event() -> None:
         audit.write(event, AT)
 
-    assert lines(told) == [
+    assert lines(write_event) == [
         {
             "audit": "export",
             "time": "2026-11-26T12:30:00.000Z",

@@ -9,7 +9,7 @@ from analytics.scope.views import View
 from analytics.web import audit
 from analytics.web.audit import Event
 
-_TOLD: Final = "audit-told"
+_WRITTEN: Final = "audit-written"
 _LOOKS: Final = "audit-looks"
 
 
@@ -50,10 +50,10 @@ def refusal(reason: str, *, who: str | None = None, website: str | None = None) 
 
 
 def _tell_once(event: Event) -> None:
-    told: set[tuple[str | None, ...]] = st.session_state.setdefault(_TOLD, set())
+    written: set[tuple[str | None, ...]] = st.session_state.setdefault(_WRITTEN, set())
     # A sign-in is one on whichever page; a refusal may come with another range at every rerun.
     where = (event.website, event.page, event.reason) if event.what == "refusal" else ()
     key = (event.what, event.who, *where)
-    if key not in told:
-        told.add(key)
+    if key not in written:
+        written.add(key)
         audit.write(event)

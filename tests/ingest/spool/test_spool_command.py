@@ -58,9 +58,9 @@ def test_status_says_what_waits_and_why_the_rest_does_not(tmp_path: Path) -> Non
     assert (
         "3 events are kept aside\n  2  refused: too early\n  1  damaged: the line is no JSON" in said.stdout
     )
-    told = json.loads(run("status", "--json", INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)).stdout)
-    assert (told["spooled"], told["refused"]) == (3, 3)
-    assert told["reasons"] == {"refused: too early": 2, "damaged: the line is no JSON object": 1}
+    counts = json.loads(run("status", "--json", INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)).stdout)
+    assert (counts["spooled"], counts["refused"]) == (3, 3)
+    assert counts["reasons"] == {"refused: too early": 2, "damaged: the line is no JSON object": 1}
 
 
 def test_send_and_resend_deliver_what_is_left(

@@ -44,11 +44,11 @@ def test_a_healthy_stack_has_no_problem(local_stack: LocalStack) -> None:
 
 def test_no_secret_is_said(local_stack: LocalStack) -> None:
     """Neither a token nor the password of the database, in text or JSON."""
-    told = as_json(examine(environment(local_stack)))
+    finding = as_json(examine(environment(local_stack)))
     password = local_stack.database_url.split(":")[2].split("@")[0]
     for secret in (local_stack.read_token, local_stack.append_token, local_stack.admin_token, password):
-        assert secret not in told
-    assert json.loads(told)["verdict"] in {"ok", "warning"}
+        assert secret not in finding
+    assert json.loads(finding)["verdict"] in {"ok", "warning"}
 
 
 @pytest.mark.parametrize("value", [SECRET, f"postgresql://a:{SECRET}@127.0.0.1:1/b"], ids=["word", "address"])
@@ -139,9 +139,9 @@ def test_neither_append_nor_admin_token(local_stack: LocalStack) -> None:
 @pytest.mark.parametrize("host", ["http://127.0.0.1:9/v0", "http://127.0.0.1:9"])
 def test_an_address_that_is_no_tinybird(local_stack: LocalStack, host: str) -> None:
     """A closed port is a problem with a remedy, with or without a path."""
-    [(level, told)] = found(environment(local_stack, TINYBIRD_HOST=host), "tinybird").values()
+    [(level, finding)] = found(environment(local_stack, TINYBIRD_HOST=host), "tinybird").values()
     assert level == "problem"
-    assert "TINYBIRD_HOST" in told
+    assert "TINYBIRD_HOST" in finding
 
 
 def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) ->
         datasources=(DatasourcePurge(datasource="visitor_events", rows_found=1),),
     )
     Ledger(tmp_path).keep(begun)
-    level, told = found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"]
-    assert (level, "w1" in told, "purge --yes" in told) == ("warning", True, True)
+    level, finding = found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"]
+    assert (level, "w1" in finding, "purge --yes" in finding) == ("warning", True, True)
     (tmp_path / "purges" / "w1.json").write_text("{")
     assert found(environment(local_stack, INBOX_ANALYTICS_STATE_DIR=state), "state")["purges"][0] == "problem"
 
@@ -171,9 +171,9 @@ def test_a_spool_tells_what_waits(local_stack: LocalStack, tmp_path: Path, hours
     at = datetime.now(UTC) - timedelta(hours=hours)
     with Emitter(f"http://127.0.0.1:{closed_port()}", "token", tmp_path) as emitter:
         emitter.page_view(website_id="w1", visitor_id="v1", at=at)
-    told = found(environ, "spool")["events"]
-    assert (told[0], told[1].startswith("1 events wait")) == (level, True)
-    assert ("the oldest 3 h old" in told[1]) == (hours == 3)
+    finding = found(environ, "spool")["events"]
+    assert (finding[0], finding[1].startswith("1 events wait")) == (level, True)
+    assert ("the oldest 3 h old" in finding[1]) == (hours == 3)
 
 
 def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path) -> None:
@@ -181,8 +181,10 @@ def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path)
     folder = tmp_path / "refused" / "visitor_events"
     folder.mkdir(parents=True)
     (folder / "1-1.ndjson").write_bytes(b"\xff not json\n")
-    level, told = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")["events"]
-    assert (level, "1 refused" in told, "spool resend" in told) == ("warning", True, True)
+    level, finding = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")[
+        "events"
+    ]
+    assert (level, "1 refused" in finding, "spool resend" in finding) == ("warning", True, True)
 
 
 def test_a_spool_tells_what_was_cut(local_stack: LocalStack, tmp_path: Path) -> None:
@@ -192,20 +194,22 @@ def test_a_spool_tells_what_was_cut(local_stack: LocalStack, tmp_path: Path) -> 
     with Emitter(local_stack.host, local_stack.append_token, tmp_path) as emitter:
         for number in range(3):
             emitter.page_view(website_id="cut", visitor_id=f"v{number}", browser="x" * 200)
-    level, told = found(environ, "spool")["descriptive values"]
-    assert (level, "browser: too long, cut (3)" in told) == ("warning", True)
+    level, finding = found(environ, "spool")["descriptive values"]
+    assert (level, "browser: too long, cut (3)" in finding) == ("warning", True)
 
 
 def test_a_spool_tells_what_cannot_be_read(local_stack: LocalStack, tmp_path: Path) -> None:
     """What this user may not read is in no count: a warning with what to do."""
     (tmp_path / "visitor_events" / "0.ndjson").mkdir(parents=True)
-    level, told = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")["events"]
-    assert (level, "1 files this user may not read" in told, "chown" in told) == ("warning", True, True)
+    level, finding = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")[
+        "events"
+    ]
+    assert (level, "1 files this user may not read" in finding, "chown" in finding) == ("warning", True, True)
 
 
 def test_a_spool_that_is_no_directory(local_stack: LocalStack, tmp_path: Path) -> None:
     """A problem with the variable's name."""
     (tmp_path / "file").write_text("")
     spool = {"INBOX_ANALYTICS_SPOOL_DIR": str(tmp_path / "file" / "below")}
-    level, told = found(environment(local_stack, **spool), "spool")["events"]
-    assert (level, "INBOX_ANALYTICS_SPOOL_DIR" in told) == ("problem", True)
+    level, finding = found(environment(local_stack, **spool), "spool")["events"]
+    assert (level, "INBOX_ANALYTICS_SPOOL_DIR" in finding) == ("problem", True)

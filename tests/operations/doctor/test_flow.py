@@ -39,10 +39,10 @@ def event(kind: str, ago_seconds: float, website_id: str = "w1") -> dict[str, st
 def test_a_clock_that_is_off(local_stack: LocalStack, ahead: timedelta, level: str, words: str) -> None:
     """By the Date of Tinybird's answers; everything else goes on working through the proxy."""
     with skewed(local_stack.host, ahead) as host:
-        told = found(environment(local_stack, TINYBIRD_HOST=host), "clocks")
-    assert told["tinybird"][0] == level
-    assert words in told["tinybird"][1]
-    assert told["postgres"][0] == "ok"
+        finding = found(environment(local_stack, TINYBIRD_HOST=host), "clocks")
+    assert finding["tinybird"][0] == level
+    assert words in finding["tinybird"][1]
+    assert finding["postgres"][0] == "ok"
 
 
 def test_an_empty_workspace_misses_what_nothing_works_without(
@@ -70,9 +70,9 @@ def test_the_newest_event_of_each_type(local_stack: LocalStack, server: Server) 
 def test_events_that_stopped(local_stack: LocalStack, server: Server) -> None:
     """Nobody seen for two days is a warning that says for how long."""
     server.send("visitor_events", [event("seen", 2 * 86_400 + 60)])
-    level, told = found(environment(local_stack, **of_server(server)), "events")["seen"]
+    level, finding = found(environment(local_stack, **of_server(server)), "events")["seen"]
     assert level == "warning"
-    assert "newest 2 days ago" in told
+    assert "newest 2 days ago" in finding
 
 
 def test_without_an_admin_token_the_newest_websites_are_asked(
@@ -99,11 +99,11 @@ def test_rows_in_quarantine_are_counted_with_their_columns(local_stack: LocalSta
     assert found(environ, "quarantine") == {"both data sources": ("ok", "no rows in 30 days ")}
     bad = [{**event("seen", 0), "timestamp": "yesterday"} for _ in range(3)]
     assert server.send("visitor_events", bad).json()["quarantined_rows"] == 3
-    told = found(environ, "quarantine")
-    assert list(told) == ["visitor_events"]
-    assert told["visitor_events"][0] == "warning"
-    assert "3 rows" in told["visitor_events"][1]
-    assert "timestamp" in told["visitor_events"][1]
+    finding = found(environ, "quarantine")
+    assert list(finding) == ["visitor_events"]
+    assert finding["visitor_events"][0] == "warning"
+    assert "3 rows" in finding["visitor_events"][1]
+    assert "timestamp" in finding["visitor_events"][1]
 
 
 def test_a_website_id_is_no_part_of_what_is_asked(local_stack: LocalStack, server: Server) -> None:

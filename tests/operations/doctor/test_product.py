@@ -29,20 +29,20 @@ def test_columns_granted_one_by_one_are_enough_or_named(local_stack: LocalStack)
     tables = '"user", organization, member, subscription, website, visitor, conversation'
     grant = "GRANT SELECT (id, organization_id, website_id, conversation_id, visitor_id, rating) ON feedback TO {role}"
     with role(local_stack, grant, tables=tables) as url:
-        level, told = found(environment(local_stack, DATABASE_URL=url), "postgres")["feedback"]
+        level, finding = found(environment(local_stack, DATABASE_URL=url), "postgres")["feedback"]
     assert level == "problem"
-    assert "topic, comment, created_at, deleted_at" in told
+    assert "topic, comment, created_at, deleted_at" in finding
 
 
 def test_a_role_that_may_write_is_a_warning(local_stack: LocalStack) -> None:
     """On a whole table or on one column; a superuser is one too."""
     for grant, table in (("DELETE ON website", "website"), ("UPDATE (name) ON organization", "organization")):
         with role(local_stack, f"GRANT {grant} TO {{role}}") as url:
-            level, told = found(environment(local_stack, DATABASE_URL=url), "postgres")["role"]
+            level, finding = found(environment(local_stack, DATABASE_URL=url), "postgres")["role"]
         assert level == "warning"
-        assert f"may change {table}" in told
-    level, told = found(environment(local_stack, DATABASE_URL=local_stack.owner_url), "postgres")["role"]
-    assert (level, "superuser" in told) == ("warning", True)
+        assert f"may change {table}" in finding
+    level, finding = found(environment(local_stack, DATABASE_URL=local_stack.owner_url), "postgres")["role"]
+    assert (level, "superuser" in finding) == ("warning", True)
 
 
 def test_a_role_that_may_create_tables_is_a_warning(local_stack: LocalStack) -> None:
@@ -52,8 +52,8 @@ def test_a_role_that_may_create_tables_is_a_warning(local_stack: LocalStack) -> 
         "ALTER ROLE {role} SET search_path = {schema}, public",
     )
     with role(local_stack, *grants) as url:
-        level, told = found(environment(local_stack, DATABASE_URL=url), "postgres")["role"]
-    assert (level, "may create tables" in told) == ("warning", True)
+        level, finding = found(environment(local_stack, DATABASE_URL=url), "postgres")["role"]
+    assert (level, "may create tables" in finding) == ("warning", True)
 
 
 def test_a_table_of_another_shape_names_the_columns(local_stack: LocalStack) -> None:

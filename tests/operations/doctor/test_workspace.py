@@ -19,18 +19,18 @@ def test_a_wrong_token_is_one_problem_each(local_stack: LocalStack) -> None:
     assert list(of(report, "pipes")) == ["all"]
     assert [each.subject for each in report.findings if each.level == "problem"] == ["TINYBIRD_READ_TOKEN"]
     for name in ("TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"):
-        level, told = found(environment(local_stack, **{name: "p.wrong"}), "tokens")[name]
+        level, finding = found(environment(local_stack, **{name: "p.wrong"}), "tokens")[name]
         assert level == "problem"
-        assert "tb --cloud token ls" in told
+        assert "tb --cloud token ls" in finding
 
 
 def test_an_append_token_in_place_of_the_read_token(local_stack: LocalStack) -> None:
     """It can read nothing, and says what it can do instead."""
-    level, told = found(environment(local_stack, TINYBIRD_READ_TOKEN=local_stack.append_token), "tokens")[
+    level, finding = found(environment(local_stack, TINYBIRD_READ_TOKEN=local_stack.append_token), "tokens")[
         "TINYBIRD_READ_TOKEN"
     ]
     assert level == "problem"
-    assert "appends to visitor_events" in told
+    assert "appends to visitor_events" in finding
 
 
 def test_tokens_that_may_more_than_they_need_are_warnings(local_stack: LocalStack) -> None:
@@ -46,11 +46,11 @@ def test_tokens_that_may_more_than_they_need_are_warnings(local_stack: LocalStac
 
 def test_a_read_token_does_not_append(local_stack: LocalStack) -> None:
     """In the place of the append token it is a problem that names the data sources."""
-    level, told = found(environment(local_stack, TINYBIRD_APPEND_TOKEN=local_stack.read_token), "tokens")[
+    level, finding = found(environment(local_stack, TINYBIRD_APPEND_TOKEN=local_stack.read_token), "tokens")[
         "TINYBIRD_APPEND_TOKEN"
     ]
     assert level == "problem"
-    assert "visitor_events" in told
+    assert "visitor_events" in finding
 
 
 def test_an_admin_token_is_at_home_on_the_local_stack_alone() -> None:

@@ -47,7 +47,7 @@ def ask(path: str = "/", peer: str = PROXY, **headers: str) -> httpx2.Response:
     return asyncio.run(answer())
 
 
-def told(caplog: pytest.LogCaptureFixture, path: str, **headers: str) -> dict[str, Any]:
+def logged(caplog: pytest.LogCaptureFixture, path: str, **headers: str) -> dict[str, Any]:
     """The fields of the one line that a request leaves."""
     caplog.clear()
     with caplog.at_level(logging.INFO, "analytics.web.middleware.requests"):
@@ -89,7 +89,7 @@ def test_the_answer_says_the_id() -> None:
 
 def test_a_request_leaves_one_line(caplog: pytest.LogCaptureFixture) -> None:
     """With what an operator asks for."""
-    line = told(caplog, "/live", X_Forwarded_For="203.0.113.7")
+    line = logged(caplog, "/live", X_Forwarded_For="203.0.113.7")
     assert (line["level"], line["message"]) == ("INFO", "GET /live 200")
     assert (line["method"], line["path"], line["status"], line["client"]) == (
         "GET",
@@ -107,14 +107,14 @@ def test_a_request_leaves_one_line(caplog: pytest.LogCaptureFixture) -> None:
 )
 def test_nothing_that_opens_something_is_written_down(caplog: pytest.LogCaptureFixture, path: str) -> None:
     """Neither queries nor cookies nor tokens nor names of files."""
-    line = told(caplog, path, Cookie="_streamlit_user=hidden", Authorization="Bearer hidden")
+    line = logged(caplog, path, Cookie="_streamlit_user=hidden", Authorization="Bearer hidden")
     assert "hidden" not in json.dumps(line)
 
 
 def test_a_path_is_ascii_on_one_line_and_not_longer_than_it_may_be(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it holds."""
-    assert told(caplog, "/a%0Ab%1B%22é")["path"] == "/a%0Ab%1B%22%C3%A9"
-    assert len(told(caplog, "/" + "x" * 5000)["path"]) == LONGEST_PATH
+    assert logged(caplog, "/a%0Ab%1B%22é")["path"] == "/a%0Ab%1B%22%C3%A9"
+    assert len(logged(caplog, "/" + "x" * 5000)["path"]) == LONGEST_PATH
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_a_client_is_an_address_or_nothing(
     caplog: pytest.LogCaptureFixture, named: str, client: str | None
 ) -> None:
     """Whatever a trusted proxy passes on."""
-    assert told(caplog, "/live", X_Forwarded_For=named)["client"] == client
+    assert logged(caplog, "/live", X_Forwarded_For=named)["client"] == client
 
 
 def test_a_request_that_ends_in_an_exception_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     """The server answers 500 for it."""
-    line = told(caplog, "/broken")
+    line = logged(caplog, "/broken")
     assert (line["level"], line["message"]) == ("ERROR", "GET /broken without an answer")
