@@ -54,7 +54,7 @@ HOSTILE: Final = "x' OR '1'='1"
 def _required(pipe: str) -> dict[str, str]:
     """Good values of what a pipe requires beside `website_id`."""
     required = {name for name, info in PARAMETERS[pipe].items() if info["required"]}
-    return {name: SAMPLES[name] for name in required - {"website_id"}}
+    return {name: value for name, value in SAMPLES.items() if name in required}
 
 
 def _of(*names: str) -> list[str]:
