@@ -60,7 +60,7 @@ def draw_main_chart() -> None:
             )
         if "visitors" in metric.sources and resolved.visitors_note:
             st.caption(resolved.visitors_note)
-        name, title = f"{chosen}-over-time", metric.title if is_drawn else None
+        name, title = f"{chosen.replace('_', '-')}-over-time", metric.title if is_drawn else None
         export.offer(page, name, tables.kpi_series, chart=title)
 
 

@@ -33,7 +33,7 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
 
     page.locator(".st-key-pick-device-0 button").click()
     expect(page).to_have_url(re.compile("device_type="))
-    expect(page.locator(".st-key-chip-device")).to_be_visible()
+    expect(page.locator(".st-key-chip-device_type")).to_be_visible()
     expect(page.locator("[class*=st-key-pick-device-]")).to_have_count(1)
     assert 0 < _number(page, TOTAL) < everybody
 
@@ -43,13 +43,13 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
     expect(page).to_have_url(re.compile("browser="))
     expect(page.locator(".st-key-chip-browser")).to_be_visible()
 
-    page.locator(".st-key-chip-device").get_by_role("button", name="Device").first.click()
-    expect(page.locator(".st-key-chip-device")).to_have_count(0)
+    page.locator(".st-key-chip-device_type").get_by_role("button", name="Device").first.click()
+    expect(page.locator(".st-key-chip-device_type")).to_have_count(0)
     assert "device_type=" not in page.url
     assert "browser=" in page.url
 
     page.go_back()
-    expect(page.locator(".st-key-chip-device")).to_be_visible()
+    expect(page.locator(".st-key-chip-device_type")).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
 
 
@@ -61,7 +61,7 @@ def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) ->
     for code, name in (("US", "United States"), ("AU", "Australia")):
         _click_country(page, code)
         expect(page).to_have_url(re.compile(f"country_code={code}"))
-        chip = page.locator(".st-key-chip-country")
+        chip = page.locator(".st-key-chip-country_code")
         expect(chip).to_contain_text(name)
         expect(page.locator("[class*=st-key-pick-country-]")).to_have_count(1)
         assert 0 < _number(page, TOTAL) < everybody
