@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 # What is waited for is there in a second or two; a machine that is busy with other tests may take much longer.
 expect.set_options(timeout=60_000)
 CHROMIUM_FLAGS = [
+    "--font-render-hinting=none",  # the headless shell would hint, and text be wider on the page than in a picture
     "--no-sandbox",
     "--disable-quic",
     "--no-first-run",
