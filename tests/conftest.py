@@ -120,13 +120,18 @@ def listens_on_this_machine() -> None:
 
 @pytest.fixture(autouse=True)
 def scrubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the settings of the shell, or what another test has cached."""
+    """No test sees the settings of the shell, or what another test has cached.
+
+    AppTest leaves its script behind as the main module, which multiprocessing would run in every child.
+    """
+    main = sys.modules["__main__"]
     for name in list(os.environ):
         if name.startswith(("TINYBIRD_", "DATABASE_URL", "INBOX_ANALYTICS_", "PG")):
             monkeypatch.delenv(name)
     cached.clear()
     yield
     cached.clear()
+    sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -365,7 +365,8 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., W
     assert page.evaluate(VIEW, GLOBE)["zoom"] > view["zoom"] + 0.3
     page.get_by_role("button", name="Home view").press("Enter")
     assert _turned(page, home["longitude"])["zoom"] == pytest.approx(home["zoom"], abs=0.01)
-    # A globe whose WebGL context is lost says so, and comes back as it was turned.
+    # A globe whose WebGL context is lost says so, and comes back as it was turned: its script notes that at its next tick.
+    page.wait_for_timeout(1000)
     view = page.evaluate(VIEW, GLOBE)
     page.locator(GLOBE).evaluate(
         "canvas => canvas.getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()"
