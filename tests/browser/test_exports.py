@@ -100,7 +100,7 @@ def test_chart_funnel_and_cards_count_the_same(window: Callable[..., Window]) ->
     page = window("/?range=7d&tz=Europe/London").page
     settled(page)
     steps = {row["step"]: int(row["conversations"]) for row in download(page, "funnel")}
-    series = [row for row in download(page, "median_response-over-time") if row["period"] == "This period"]
+    series = [row for row in download(page, "median-response-over-time") if row["period"] == "This period"]
     assert sum(int(row["started_count"]) for row in series) == steps["Started"]
     n = {row["kpi"]: int(row["n"]) for row in download(page, "kpis")}
     assert steps["Started"] >= steps["Responded"] >= steps["Resolved"] >= steps["of these by AI"] > 0

@@ -403,7 +403,7 @@ def test_overview_says_what_was_counted(
     steps = {name: steps[words] for name, words in funnel.NAMES.items() if words in steps}
     assert {"resolved_unanswered": 0} | steps == by_hand.funnel
     counts = {name: getattr(by_hand, name) for name in ("started", "responded", "resolved", "ai_resolved")}
-    series = [row for row in files["median_response-over-time"] if row["period"] == "This period"]
+    series = [row for row in files["median-response-over-time"] if row["period"] == "This period"]
     edges = [datetime.fromisoformat(row["bucket_start"]) for row in series]
     for row, (low, high) in zip(series, pairwise([*edges, end]), strict=True):
         of_bucket = count_events(facts, low, high)
@@ -443,7 +443,7 @@ def test_the_period_before_is_counted_like_the_one_shown(
     assert not page.exception
 
     kpis = {row["kpi"]: row for row in files["kpis"]}
-    past = [row for row in files["median_response-over-time"] if row["period"] == "Period before"]
+    past = [row for row in files["median-response-over-time"] if row["period"] == "Period before"]
     assert float(kpis["Median response"]["previous_value_seconds"]) == by_hand.median_response
     assert int(kpis["Median response"]["previous_n"]) == by_hand.responded
     assert float(kpis["Satisfaction"]["previous_value_points"]) == pytest.approx(by_hand.index)
@@ -466,7 +466,7 @@ def test_without_a_comparison_the_period_before_is_nowhere(
     with exported() as files:
         page = run_page("app.py", website=facts.site.slug, tz="Pacific/Chatham", range=days, compare="off")
     assert not page.exception
-    assert not [row for row in files["median_response-over-time"] if row["period"] == "Period before"]
+    assert not [row for row in files["median-response-over-time"] if row["period"] == "Period before"]
     assert not [row for row in files["kpis"] for name in row if "previous" in name and row[name]]
     assert " vs " not in text_of(page)
 
