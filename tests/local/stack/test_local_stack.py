@@ -267,8 +267,10 @@ def test_a_second_stack_is_refused(home: Path, demo: Command) -> None:
         LocalStack(home / "data", "127.0.0.1", 0, is_demo=False)
 
 
+@pytest.mark.usefixtures("expected_events")  # the next test asks for it, and then no demo runs
 def test_a_dead_child_ends_everything_with_a_reason(home: Path, demo: Command) -> None:
     """It names the child, how it ended and the end of its log; exit code 1, and nothing is left running."""
+    wait_for(lambda: "started" in (home / "data" / "logs" / "generator.log").read_text())
     os.kill(demo.child("analytics.local.demo.generator"), signal.SIGKILL)
     assert demo.process.wait(30) == 1
     assert "Error: generator was ended by SIGKILL." in demo.text
