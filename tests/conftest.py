@@ -58,21 +58,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == "not slow" and folder in SLOW_FOLDERS else None
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow tests, keep on one worker what shares fixtures, and begin with the browser tests.
-
-    With several workers a file stays whole. The browser tests are two groups, each with a demo and a Chromium of its own.
-    Runs before the plugins that read these marks.
-    """
-    browser_files: list[str] = []
+    """Mark slow tests, and begin with the browser tests: they take longest."""
     for item in items:
-        group, _, _ = item.nodeid.partition("::")
-        if group.startswith("tests/browser/"):
-            if group not in browser_files:
-                browser_files.append(group)
-            group = f"browser-{browser_files.index(group) % 2}"
-        item.add_marker(pytest.mark.xdist_group(group))
         if item.nodeid.startswith(SLOW_FOLDERS) or (isinstance(item, pytest.Function) and _is_slow(item)):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
