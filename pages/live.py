@@ -14,10 +14,10 @@ from analytics.geo.cells import Cell
 from pages.components.charts import globe, timeseries
 from pages.components.exports import export
 from pages.components.exports.tables import live_visitors, visitor_minutes
-from pages.components.page import begin, filters, tab_visibility, url_state
+from pages.components.page import begin, filters, url_state
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import live_visitors as visitors
-from pages.components.panels import wall
+from pages.components.panels import tab_visibility, wall
 from pages.components.panels.globe_controls import draw_globe
 from pages.components.theme_colors import palette
 
