@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.web_apps import free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
+QUIET_WEBSITES = 16
 STOP_SECONDS = 90  # on a machine that is busy with other tests
 # What is waited for is there in a second or two; a machine that is busy with other tests may take much longer.
 expect.set_options(timeout=60_000)
@@ -61,10 +63,17 @@ VIOLATIONS = """addEventListener('securitypolicyviolation', found =>
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A running demo: its address, and the variables of its `env` file."""
+    """A running demo.
+
+    Attributes:
+        url: Its address.
+        env: The variables of its `env` file.
+        quiet_websites: Ids, which are slugs too, of websites that the demo sends nothing for.
+    """
 
     url: str
     env: dict[str, str]
+    quiet_websites: Iterator[str]
 
 
 @pytest.fixture(scope="package")
@@ -84,10 +93,32 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             url = f"http://localhost:{port}"
             wait_for(url, directory / "data" / "env", process, directory / "output.log")
             env = dict(line.split("=", 1) for line in (directory / "data" / "env").read_text().splitlines())
-            yield Demo(url, env)
+            yield Demo(url, env, iter(_add_quiet_websites(env["INBOX_ANALYTICS_LOCAL_OWNER_URL"])))
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=STOP_SECONDS)
+
+
+def _add_quiet_websites(owner_url: str) -> list[str]:
+    """Websites without visitors or conversations; last by name, so never the default.
+
+    They are there before any page is opened: a page may remember for some seconds which websites there are.
+    """
+    slugs = [f"quiet-{number}" for number in range(QUIET_WEBSITES)]
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "INSERT INTO website (id, name, slug, domain, organization_id, created_at) "
+            "SELECT quiet, 'Zz ' || quiet, quiet, quiet || '.example', organization_id, now() "
+            "FROM website, unnest(%s::text[]) AS quiet WHERE slug = 'northwind-outdoor'",
+            (slugs,),
+        )
+    return slugs
+
+
+@pytest.fixture
+def quiet_website(demo: Demo) -> str:
+    """Id and slug of a website that nobody else sends events for, asks for, or has asked for."""
+    return next(demo.quiet_websites)
 
 
 @pytest.fixture(scope="package")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import httpx2
-import psycopg
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -52,16 +51,6 @@ def _is_near(colour: tuple[int, ...], wanted: Sequence[int]) -> bool:
     return all(abs(part - other) < 24 for part, other in zip(colour, wanted, strict=True))
 
 
-def _website(demo: Demo, offset: int = 0) -> tuple[str, str]:
-    """Id and slug of a website: any will do, it has to be known."""
-    with psycopg.connect(demo.env["DATABASE_URL"]) as connection:
-        row = connection.execute(
-            "SELECT id, slug FROM website WHERE deleted_at IS NULL ORDER BY slug OFFSET %s", (offset,)
-        ).fetchone()
-    assert row is not None
-    return str(row[0]), str(row[1])
-
-
 def _seen(demo: Demo, website_id: str, city: str, latitude: float, longitude: float) -> None:
     """One visitor event through the public events endpoint, as the README's curl line sends it."""
     answer = httpx2.post(
@@ -87,22 +76,14 @@ def _seen(demo: Demo, website_id: str, city: str, latitude: float, longitude: fl
     assert answer.json() == {"successful_rows": 1, "quarantined_rows": 0}
 
 
-def _opened(window: Callable[..., Window], slug: str, city: str, **size: int) -> Page:
-    """Open Live on the busiest place: other viewers may share an older answer, so it waits for the place's name."""
-    page = window(f"/live?website={slug}&window=30", **size).page
-    expect(page.locator(".st-key-panel-visitors")).to_contain_text(f"{city}, FR", use_inner_text=False)
-    page.reload()
-    _globe(page)
-    return page
-
-
-def test_the_globe_is_drawn_with_land_sea_borders_and_visitors(chromium: Browser, demo: Demo) -> None:
+def test_the_globe_is_drawn_with_land_sea_borders_and_visitors(
+    chromium: Browser, demo: Demo, quiet_website: str
+) -> None:
     """Pixels, not only the element: the sphere fills its card, and there are dots in the accent colour."""
-    website_id, slug = _website(demo)
-    _seen(demo, website_id, "Paris", 48.85, 2.35)
+    _seen(demo, quiet_website, "Paris", 48.85, 2.35)
     context = new_visitor(chromium, has_borders=True)
     with windows(context, demo) as window:
-        opened = window(f"/live?website={slug}")
+        opened = window(f"/live?website={quiet_website}")
         picture = _globe(opened.page)
         opened.page.wait_for_timeout(4000)
         picture = _globe(opened.page)
@@ -117,14 +98,13 @@ def test_the_globe_is_drawn_with_land_sea_borders_and_visitors(chromium: Browser
 
 
 def test_an_event_reaches_globe_and_list_untouched_within_20_seconds(
-    window: Callable[..., Window], demo: Demo
+    window: Callable[..., Window], demo: Demo, quiet_website: str
 ) -> None:
     """An event posted while the page is open shows up without a reload or a click."""
-    website_id, slug = _website(demo)
-    page = window(f"/live?website={slug}").page
+    page = window(f"/live?website={quiet_website}").page
     _globe(page)
     city = f"Testville {uuid4().hex[:6]}"
-    _seen(demo, website_id, city, 10.0, -20.0)
+    _seen(demo, quiet_website, city, 10.0, -20.0)
     expect(page.locator(".st-key-panel-visitors")).to_contain_text(
         f"{city}, FR", timeout=20_000, use_inner_text=False
     )
@@ -135,13 +115,12 @@ def test_an_event_reaches_globe_and_list_untouched_within_20_seconds(
 
 
 def test_a_refresh_keeps_the_viewers_view_and_both_poles_have_land_and_dots(
-    window: Callable[..., Window], demo: Demo
+    window: Callable[..., Window], demo: Demo, quiet_website: str
 ) -> None:
     """A globe that was turned stays turned when new data arrives; over a pole there is what is there."""
-    website_id, slug = _website(demo)
     for latitude in (88.0, -88.0):
-        _seen(demo, website_id, "Station", latitude, 0.0)
-    page = window(f"/live?website={slug}&window=30").page
+        _seen(demo, quiet_website, "Station", latitude, 0.0)
+    page = window(f"/live?website={quiet_website}&window=30").page
     before = _globe(page)
     box = page.locator(GLOBE).first.bounding_box()
     assert box is not None
@@ -198,22 +177,25 @@ def _difference(one: Image.Image, other: Image.Image) -> float:
     return sum(abs(left - right) > 12 for left, right in pairs) / (one.width * one.height)  # type: ignore[operator]
 
 
-def test_hostile_text_is_shown_letter_for_letter(window: Callable[..., Window], demo: Demo) -> None:
+def test_hostile_text_is_shown_letter_for_letter(
+    window: Callable[..., Window], demo: Demo, quiet_website: str
+) -> None:
     """A city that is a script runs nowhere: not in the list, not on the globe."""
-    website_id, slug = _website(demo)
-    _seen(demo, website_id, "<img src=x onerror=window.hacked=1>", 20.0, -30.0)
-    opened = window(f"/live?website={slug}")
+    _seen(demo, quiet_website, "<img src=x onerror=window.hacked=1>", 20.0, -30.0)
+    opened = window(f"/live?website={quiet_website}")
     expect(opened.page.locator(".st-key-panel-visitors")).to_contain_text("<img src=x")
     _globe(opened.page)
     assert opened.page.evaluate("window.hacked") is None
 
 
-def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Demo) -> None:
+def test_hovering_a_dot_names_the_place(
+    window: Callable[..., Window], demo: Demo, quiet_website: str
+) -> None:
     """The globe opens on the busiest place; the tooltip finds its dot at every width, though the globe is scaled."""
-    website_id, slug = _website(demo, offset=2)
     for _ in range(12):
-        _seen(demo, website_id, "Middle <b>of</b> the view", LATITUDE, LONGITUDE)
-    page = _opened(window, slug, "Middle <b>of</b> the view", height=900)
+        _seen(demo, quiet_website, "Middle <b>of</b> the view", LATITUDE, LONGITUDE)
+    page = window(f"/live?website={quiet_website}&window=30", height=900).page
+    _globe(page)
     for width in (1440, 1280, 900):
         page.set_viewport_size({"width": width, "height": 900})
         page.mouse.move(5, 5)
@@ -229,13 +211,13 @@ def test_hovering_a_dot_names_the_place(window: Callable[..., Window], demo: Dem
 
 
 def test_a_click_on_a_dot_filters_the_list_and_another_takes_it_away(
-    window: Callable[..., Window], demo: Demo
+    window: Callable[..., Window], demo: Demo, quiet_website: str
 ) -> None:
     """The dot in the middle is clicked: address, chip and list say its place, the view stays; then again, and again."""
-    website_id, slug = _website(demo, offset=3)
     for _ in range(12):
-        _seen(demo, website_id, "Clicktown", LATITUDE, LONGITUDE)
-    page = _opened(window, slug, "Clicktown")
+        _seen(demo, quiet_website, "Clicktown", LATITUDE, LONGITUDE)
+    page = window(f"/live?website={quiet_website}&window=30").page
+    _globe(page)
     page.wait_for_timeout(3000)
     before = _globe(page)
     box = page.locator(GLOBE).first.bounding_box()
@@ -274,13 +256,13 @@ def test_a_click_on_a_dot_filters_the_list_and_another_takes_it_away(
     click(1)
 
 
-def test_dots_come_apart_as_one_zooms(window: Callable[..., Window], demo: Demo) -> None:
+def test_dots_come_apart_as_one_zooms(window: Callable[..., Window], demo: Demo, quiet_website: str) -> None:
     """Two towns twenty kilometres apart are one dot from afar and each its own from near."""
-    website_id, slug = _website(demo, offset=4)
     for _ in range(6):
-        _seen(demo, website_id, "Easttown", LATITUDE, LONGITUDE)
-        _seen(demo, website_id, "Northtown", LATITUDE + 0.2, LONGITUDE)
-    page = _opened(window, slug, "Easttown")
+        _seen(demo, quiet_website, "Easttown", LATITUDE, LONGITUDE)
+        _seen(demo, quiet_website, "Northtown", LATITUDE + 0.2, LONGITUDE)
+    page = window(f"/live?website={quiet_website}&window=30").page
+    _globe(page)
     page.wait_for_timeout(3000)
     box = page.locator(GLOBE).first.bounding_box()
     assert box is not None
@@ -330,17 +312,18 @@ def _named(page: Page, x: float, y: float) -> str:
     return tooltip.inner_text().split("\n")[0] if tooltip.is_visible() else ""
 
 
-def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., Window], demo: Demo) -> None:
+def test_the_busiest_places_are_buttons_for_the_keyboard(
+    window: Callable[..., Window], demo: Demo, quiet_website: str
+) -> None:
     """What a click on a dot does, the keyboard does on the names under the globe; it turns there, and back home.
 
     The places keep their order while one of them has the keyboard.
     """
-    website_id, slug = _website(demo, offset=1)
     for _ in range(25):
-        _seen(demo, website_id, "Keytown", 10.0, 10.0)
+        _seen(demo, quiet_website, "Keytown", 10.0, 10.0)
     for _ in range(19):
-        _seen(demo, website_id, "Farville", -10.0, -170.0)
-    page = window(f"/live?website={slug}&window=30").page
+        _seen(demo, quiet_website, "Farville", -10.0, -170.0)
+    page = window(f"/live?website={quiet_website}&window=30").page
     _globe(page)
     places, side = page.locator(".places button"), page.locator(".side")
     expect(places.nth(1)).to_contain_text("Farville, FR")
@@ -355,7 +338,7 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(window: Callable[..., W
     view = _turned(page, -170)
     assert (view["latitude"], view["longitude"]) == pytest.approx((-10, -170), abs=0.1)
     for _ in range(8):
-        _seen(demo, website_id, "Farville", -10.0, -170.0)
+        _seen(demo, quiet_website, "Farville", -10.0, -170.0)
     expect(places.nth(1)).to_contain_text("27")
     expect(places.nth(0)).to_contain_text("Keytown, FR")
     page.get_by_role("button", name="Zoom in").focus()

@@ -4,12 +4,10 @@ tests/pages does the same for every page without a browser; here are those whose
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import httpx2
-import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -19,22 +17,6 @@ from tests.browser.test_every_page import PATHS, settled
 NOWHERE = "http://127.0.0.1:9"
 NO_DATABASE = "postgresql://nobody:a-secret-4711@127.0.0.1:9/nowhere"
 FAILED = ".stAlert, [data-testid=stAlert]"
-
-
-@pytest.fixture(scope="module")
-def empty_website(demo: Demo) -> Iterator[str]:
-    """The slug of a website that nobody has visited and nobody has written to; last by name, so never the default."""
-    slug = f"empty-{uuid4().hex[:8]}"
-    with psycopg.connect(demo.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as connection:
-        connection.execute(
-            "INSERT INTO website (id, name, slug, domain, organization_id, created_at) "
-            "SELECT %(slug)s, 'Zz empty shop', %(slug)s, 'empty.example', organization_id, now() "
-            "FROM website WHERE slug = 'northwind-outdoor'",
-            {"slug": slug},
-        )
-    yield slug
-    with psycopg.connect(demo.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as connection:
-        connection.execute("DELETE FROM website WHERE slug = %s", (slug,))
 
 
 def _is_whole(page: Page) -> None:
@@ -47,11 +29,10 @@ def _is_whole(page: Page) -> None:
 
 @pytest.mark.parametrize("title", ["Overview", "Visitors", "Live"])
 def test_a_website_without_data_says_what_is_missing(
-    window: Callable[..., Window], web_app: Callable[..., str], empty_website: str, title: str
+    window: Callable[..., Window], quiet_website: str, title: str
 ) -> None:
     """The page stands, and says that nothing was there."""
-    # A web app of its own: the demo's may remember for some minutes which websites there are.
-    opened = window(f"{PATHS[title]}?website={empty_website}", at=web_app())
+    opened = window(f"{PATHS[title]}?website={quiet_website}")
     settled(opened.page)
     _is_whole(opened.page)
     expect(opened.page.locator("[data-testid=stMain]").locator(FAILED)).to_have_count(0)
