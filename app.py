@@ -1,7 +1,7 @@
-"""Entry script: registers the pages and runs the one in the address.
+"""Entry script: registers the pages and runs the one that the URL names.
 
-The sidebar draws the links and icons: an icon given here would become the icon of the browser tab, fetched from another host.
-Every page works without this script (`begin.begin_page`), so it has nothing that a page needs.
+The sidebar draws links and icons: Streamlit would use an icon given here for the browser tab and fetch it from another host.
+Every page works without this script (`begin.begin_page`), so nothing that a page needs is set up here.
 """
 
 import streamlit as st

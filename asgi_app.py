@@ -1,11 +1,12 @@
 """The ASGI app around the pages, run by `streamlit run asgi_app.py` or `inbox-analytics serve`.
 
 Adds to Streamlit: sign-in, middleware, health and metrics endpoints, a document with the server's address, texts for
-unknown addresses, lost connections and unexpected exceptions, and downloads that check access at the click and survive the
-next run of their panel and a restart, which those of Streamlit's own button do not. Knows the pages by name only.
+unknown addresses, lost connections and unexpected exceptions, and downloads. Unlike those of Streamlit's own button, these
+downloads check access at the click, and still work after the next run of their panel or a restart. Knows the pages by name
+only.
 
-The document of a page names the server's address because the frontend takes the address of the page for it: a link straight
-to `/live` would cost two requests with 404 and half a second.
+The document names the server's address because the frontend would otherwise derive it from the page's address: opening
+`/live` directly would cost two requests with 404 and half a second.
 """
 
 import os
@@ -73,7 +74,7 @@ class Export(HTTPEndpoint):
     """Endpoint of the CSV button (static/export.js): streams the rows as they are read, or answers with an error text."""
 
     async def post(self, request: Request) -> Response:
-        """Answers with the file, or with a sentence as JSON. Other methods get 405."""
+        """Answers with the file, or with an error text as JSON. Other methods get 405."""
         # Imported here: caches need a running server, and this module is imported before it runs.
         from pages.components.exports import download
         from pages.components.page import sign_in
@@ -218,7 +219,7 @@ def auth_of_file() -> Mapping[str, object]:
             return {}
         section = None
     if not isinstance(section, Mapping):
-        # Their own text repeats lines of the file, which may hold secrets.
+        # The exception's text repeats lines of the file, which may hold secrets.
         raise ConfigError("secrets.toml cannot be read.", "It has to be TOML, with [auth] as a section.")
     return section
 
@@ -265,7 +266,7 @@ def kind_of(content: bytes) -> str | None:
 
 
 def signing_in(section: dict[str, Any]) -> list[Middleware]:
-    """The middleware for sign-in; empty in the demo, which has no sign-in."""
+    """The middleware for sign-in; empty in demo mode, which has no sign-in."""
     if not section:
         return []
     # Streamlit signs the state of a sign-in with this option, which would otherwise be random at each start.
@@ -281,7 +282,7 @@ def signing_in(section: dict[str, Any]) -> list[Middleware]:
 
 AUTH = auth_or_exit()
 PUBLIC_URL = public_url(AUTH) if AUTH else load_settings().public_url
-# Streamlit's own checks of the WebSocket depend on the deployment; all other options are in config.toml.
+# Streamlit's own WebSocket checks depend on the deployment; all other options are in config.toml.
 for option, value in streamlit_options(PUBLIC_URL).items():
     config.set_option(option, value, "asgi_app.py")
 # Where `rich` is installed, Streamlit would print tracebacks beside the log.

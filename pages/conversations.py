@@ -1,4 +1,4 @@
-"""Conversations: how long do people wait, when, who answers, and which conversations are behind a number?
+"""Conversations: how long do people wait, when do they wait, who answers, and which conversations make up a number?
 
 Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`. Freshness: five minutes.
 """
@@ -23,7 +23,7 @@ LONGER = "Choose a longer range." if selection.is_everything else "Remove a filt
 
 @st.fragment(parallel=True)
 def draw_distribution(measure: Measure) -> None:
-    """One time in bands, the share in good time first."""
+    """Draw response or resolution times by band, below the share that met the target."""
     with panel(f"bands-{measure}", title := f"{conversation_filters.MEASURES[measure]} time", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         note_staleness(reading, page.timezone)
@@ -41,7 +41,7 @@ def draw_distribution(measure: Measure) -> None:
 
 @st.fragment(parallel=True)
 def draw_percentiles() -> None:
-    """Half of the conversations and nine out of ten, over time."""
+    """Draw p50 and p90 of response or resolution time, over time."""
     with panel("percentiles", border=False):
         measure = percentiles.draw_header(page.resolved.bucket)
         reading = cached.conversation_timeseries(page.view, selection)
@@ -57,7 +57,7 @@ def draw_percentiles() -> None:
 
 @st.fragment(parallel=True)
 def draw_outcomes() -> None:
-    """AI-resolved beside human-handled, and escalations."""
+    """Draw AI-resolved and human-handled conversations, and escalations."""
     with panel("outcomes", "Who resolved", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
@@ -70,7 +70,7 @@ def draw_outcomes() -> None:
 
 @st.fragment(parallel=True)
 def draw_week() -> None:
-    """When conversations start, and how long they wait then."""
+    """Draw conversations, or their waiting time, by hour of the week."""
     with panel("week"):
         shown = heatmap.draw_header()
         reading = cached.conversation_breakdown(page.view, selection)
@@ -87,7 +87,7 @@ def draw_week() -> None:
 
 @st.fragment(parallel=True)
 def draw_list() -> None:
-    """The conversations behind the selection."""
+    """Draw the list of the selected conversations."""
     with panel("list"):
         sort, number = conversation_list.draw_header()
         reading = cached.conversation_list(page.view, selection, number, sort)
@@ -105,7 +105,7 @@ def draw_list() -> None:
 
 conversation_filters.draw_filters(selection, notices)
 with st.container():
-    if selection.status:  # a click on the funnel asks for the rows
+    if selection.status:  # After a click on the funnel the list comes first.
         draw_list()
 for column, each in zip(st.columns(2, gap="xsmall", border=True), conversation_filters.MEASURES, strict=True):
     with column:

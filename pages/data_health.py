@@ -1,7 +1,8 @@
-"""Data health (staff): do both sources answer, does data flow from every website, and what does reading it cost?
+"""Data health (staff): do both sources answer, does every website send events, and how many queries were used?
 
 Sources: `cached.source_health`, `website_states`, `event_flow`, `quarantine`, `query_use`, `cache_savings`, `spooled_events`.
-Freshness: sources 30 s, events 2 min, websites, volume and quarantine 5 min, own counts now. Every panel renews itself.
+Freshness: sources 30 s, events 2 min, websites, volume and quarantine 5 min, this process's counters immediate. Every panel
+refreshes on a timer.
 """
 
 from collections.abc import Callable
@@ -21,28 +22,28 @@ page = begin.begin_page("Data health", has_range=False)
 viewer, zone = page.view.asked.viewer, page.timezone
 health.require_staff(viewer)
 last_30_days = page.today[0] - timedelta(days=29), page.today[1]
-# Counts of this process cost nothing; the caches decide when a source is asked.
+# Counters of this process cost no query; for sources, the caches decide when one is queried.
 COUNT_SECONDS, SOURCE_SECONDS = 5, 30
 page.toolbar.button("Check again", key="check-again", icon=":material/refresh:", type="tertiary")
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_card(key: str, draw: Callable[[datetime], None]) -> None:
-    """One card, drawn for this moment."""
+    """Draw one card with the current time."""
     with panel(key, border=False):
         draw(datetime.now(UTC))
 
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries_card() -> None:
-    """The card of today's queries."""
+    """Draw the card of today's queries."""
     with panel("queries-card", border=False):
         health.draw_queries_card(cached.query_use(viewer, datetime.now(UTC)).value)
 
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_websites() -> None:
-    """All websites, worst first."""
+    """Draw all websites, worst first."""
     with panel("websites", "Websites", border=False):
         website_health.draw_websites(cached.website_states(viewer, datetime.now(UTC)), zone)
         export.offer(page, "websites", tables.websites, days=last_30_days)
@@ -50,7 +51,7 @@ def draw_websites() -> None:
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_flow() -> None:
-    """Newest event and volume per event type."""
+    """Draw the newest event and the volume per event type."""
     with panel("flow", "Events by type", border=False):
         now = datetime.now(UTC)
         reading = cached.event_flow(page.view, now)
@@ -63,7 +64,7 @@ def draw_flow() -> None:
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_queries() -> None:
-    """What today's queries went into."""
+    """Draw today's Tinybird queries by use."""
     with panel("queries", "Tinybird queries today", border=False):
         health.draw_queries(cached.query_use(viewer, datetime.now(UTC)).value)
         export.offer(page, "queries", tables.queries, days=page.today)
@@ -71,7 +72,7 @@ def draw_queries() -> None:
 
 @st.fragment(parallel=True, run_every=COUNT_SECONDS)
 def draw_savings() -> None:
-    """What each cache saved."""
+    """Draw how many queries each cache saved."""
     with panel("savings", "Served from the caches", border=False):
         health.draw_savings(cached.cache_savings(viewer, datetime.now(UTC)).value)
         export.offer(page, "caches", tables.caches, days=page.today)
@@ -79,7 +80,7 @@ def draw_savings() -> None:
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_quarantine() -> None:
-    """Why rows were quarantined."""
+    """Draw quarantined rows by reason."""
     with panel("quarantine", "Quarantined rows"):
         reading = cached.quarantine(viewer, datetime.now(UTC))
         note_staleness(reading, zone)
@@ -90,7 +91,7 @@ def draw_quarantine() -> None:
 
 @st.fragment(parallel=True, run_every=SOURCE_SECONDS)
 def draw_spool() -> None:
-    """What emitters on this machine could not send yet."""
+    """Draw the events that emitters on this machine have not sent yet."""
     with panel("spool", "Spooled events"):
         health.draw_spool(cached.spooled_events(viewer, datetime.now(UTC)))
 

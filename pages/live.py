@@ -2,7 +2,7 @@
 
 Sources: `cached.visitor_clusters`, `cached.right_now`, `cached.visitor_activity`, `cached.active_visitors`; on the
 wall `cached.kpis`.
-Freshness: every 15 seconds, slower as the day's query budget goes, not at all in a hidden tab; on the wall a minute.
+Freshness: 15 seconds, longer as the day's query budget is used up; on the wall one minute. Paused in a hidden tab.
 """
 
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from pages.components.theme_colors import palette
 page = begin.begin_page("Live", has_range=False, has_age=False)
 notices: list[str] = []
 is_wall = wall.is_on(notices)
-url_state.read("place", None, Cell.parse, notices)  # for its notice: the panels read it anew
+url_state.read("place", None, Cell.parse, notices)  # Only for the notice: each panel reads the value again.
 refresh = cached.live_refresh_seconds(page.resolved.now)
 every = None if tab_visibility.is_hidden() else wall.refresh_seconds(refresh) if is_wall else refresh
 with page.toolbar, st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -35,7 +35,7 @@ url_state.show(() if is_wall else notices)
 
 @st.fragment(run_every=every)
 def draw_live() -> None:
-    """Globe, count, last half hour and list; where the first read fails, one message stands for all."""
+    """Draw globe, count, visitors per minute and list; one error message for all if the first read fails."""
     now = datetime.now(UTC)
     place = url_state.read("place", None, Cell.parse, [])
     with panel("live", border=False):
@@ -63,7 +63,7 @@ def draw_live() -> None:
 
 
 def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
-    """The visitors, newest first, those of the chosen place where there is one."""
+    """Draw the list of visitors, newest first; only those of `place` if one is chosen."""
     with panel("visitors", border=False):
         reading = cached.active_visitors(page.view, minutes, now, place)
         note_staleness(reading, page.timezone)
@@ -73,11 +73,11 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
             export.offer(page, "live-visitors", live_visitors, *asked, only=only, days=days, now=now)
         elif place:
-            empty("Nobody there now", "Take the filter away to see everybody.")
+            empty("No visitors there now", "Remove the filter to see all visitors.")
         else:
             empty(
-                f"Nobody in the last {minutes} minutes",
-                "Visitors appear here within seconds of being seen. A longer window may show the last ones.",
+                f"No visitors in the last {minutes} minutes",
+                "Visitors appear here within seconds. A longer window may show earlier ones.",
             )
         newest = visitors.newest_of(reading.value)
         count = min(len(reading.value), visitors.LISTED)
@@ -86,7 +86,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
 
 @st.fragment(run_every=every)
 def draw_wall() -> None:
-    """The same for a screen that nobody sits at: dark, large, slow, with today's numbers."""
+    """Draw the page for an unattended wall screen: dark, large, refreshed slowly, with today's KPIs."""
     now = datetime.now(UTC)
     with panel("wall", border=False):
         seen = cached.visitor_clusters(page.view, minutes, now)
@@ -107,7 +107,7 @@ def draw_wall() -> None:
 
 @st.fragment(run_every=60 if every or refresh is None else None)
 def keep_pace() -> None:
-    """A screen left open slows down with the day's query budget, and goes on when the next day begins."""
+    """Rerun the page when the refresh interval changes: longer as the query budget is used up, reset at the next day."""
     if cached.live_refresh_seconds(datetime.now(UTC)) != refresh:
         st.rerun()
 

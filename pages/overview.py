@@ -1,4 +1,4 @@
-"""Overview: did the five numbers move, how do they run over time, and who is here now?
+"""Overview: did the five KPIs change, how did they develop over time, and how many visitors are here now?
 
 Sources: `cached.kpis`, `cached.kpi_timeseries`, `cached.right_now`, `cached.newest_event`.
 Freshness: five minutes; visitors right now, as often as the query budget allows.
@@ -25,7 +25,7 @@ resolved = page.resolved
 
 @st.fragment(parallel=True)
 def draw_kpis() -> None:
-    """The cards; their sparklines are left out when the series cannot be read."""
+    """Draw the KPI cards; without sparklines if the series cannot be read."""
     with panel("kpis", border=False):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
@@ -36,7 +36,7 @@ def draw_kpis() -> None:
 
 @st.fragment(parallel=True)
 def draw_main_chart() -> None:
-    """One metric over time, the previous period under it."""
+    """Draw one metric over time, with the previous period."""
     with panel("series"):
         labels = {key: kpi.label for key, kpi in KPIS.items()}
         default = timeseries.DEFAULT_METRIC
@@ -66,7 +66,7 @@ def draw_main_chart() -> None:
 
 @st.fragment(parallel=True)
 def draw_funnel() -> None:
-    """How far conversations came."""
+    """Draw the funnel of conversations, from started to resolved."""
     with panel("funnel", "From start to resolved"):
         board = cached.kpis(page.view)
         note_staleness(board, page.timezone)
@@ -81,7 +81,7 @@ def draw_funnel() -> None:
 
 @st.fragment(parallel=True, run_every=cached.live_refresh_seconds(resolved.now))
 def draw_right_now() -> None:
-    """Visitors of the last five minutes, and the way to Live."""
+    """Draw the number of visitors in the last five minutes and a link to Live."""
     now = datetime.now(UTC)
     with panel("right-now"), st.container(horizontal=True, vertical_alignment="center"):
         reading = cached.right_now(page.view, now)

@@ -1,4 +1,4 @@
-"""Satisfaction: what is the index, which component moved it, how were people's answers, and what did they write?
+"""Satisfaction: what is the index, which component changed it, how did visitors rate, and what did they write?
 
 Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.satisfaction_distributions`,
 `cached.latest_comments`. Freshness: five minutes.
@@ -27,7 +27,7 @@ chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
 
 @st.fragment(parallel=True)
 def draw_index() -> None:
-    """The index with its change, and what each component did to it."""
+    """Draw the index with its change, and the contribution of each component."""
     with panel("index", border=True):
         opened = cached.satisfaction_attribution(page.view)
         note_staleness(opened, page.timezone)
@@ -46,7 +46,7 @@ def draw_index() -> None:
 
 @st.fragment(parallel=True)
 def draw_course() -> None:
-    """The index over time, the previous period under it."""
+    """Draw the index over time, with the previous period."""
     with panel("course", "Index over time"):
         series = cached.kpi_timeseries(page.view)
         note_staleness(series, page.timezone)
@@ -71,7 +71,7 @@ def draw_course() -> None:
 
 @st.fragment(parallel=True)
 def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
-    """How often each answer was given; a click on a rating keeps its comments."""
+    """Draw how often each answer was given; a click on a rating filters the comments."""
     with panel(asked.name, border=True):
         counts = cached.satisfaction_distributions(page.view)
         note_staleness(counts, page.timezone)
@@ -85,7 +85,7 @@ def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
 
 @st.fragment(parallel=True)
 def draw_comments() -> None:
-    """What visitors wrote, newest first."""
+    """Draw visitors' comments, newest first."""
     with panel("comments", border=False):
         pages = comments.read_page()
         stars = None if rating is None else int(rating)

@@ -1,4 +1,4 @@
-"""Visitors: how many, from where, on what, and which pages they look at?
+"""Visitors: how many, from which countries, with which devices, and on which pages?
 
 Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`. Freshness: five minutes.
 """
@@ -23,7 +23,7 @@ filters.chips(chips)
 
 
 def no_visitors(longer: periods.Range | None = None) -> None:
-    """What a panel says instead of rows: no data can exist (yet), no one matches, or no one came."""
+    """Draw the empty state of a panel: data cannot exist for these dates, no visitor matches, or there were none."""
     if resolved.visitor_period.is_empty:
         empty("No visitor data", f"{resolved.visitors_note} Choose another range.", longer)
     elif chips:
@@ -34,7 +34,7 @@ def no_visitors(longer: periods.Range | None = None) -> None:
 
 @st.fragment(parallel=True)
 def draw_totals() -> None:
-    """The cards; their sparklines are left out when the series cannot be read."""
+    """Draw the cards of totals; without sparklines if the series cannot be read."""
     with panel("totals", border=False):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
@@ -44,7 +44,7 @@ def draw_totals() -> None:
 
 @st.fragment(parallel=True)
 def draw_course() -> None:
-    """One count over time, the previous period under it."""
+    """Draw one count over time, with the previous period."""
     with panel("course", border=True):
         count = visitor_breakdown.count_switch()
         metric = TOTALS[count]
@@ -68,7 +68,7 @@ def draw_course() -> None:
 
 @st.fragment(parallel=True)
 def draw_countries() -> None:
-    """The map, and the countries as rows beside it."""
+    """Draw the map, and the countries as rows beside it."""
     with panel("countries", border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)
@@ -93,7 +93,7 @@ def draw_countries() -> None:
 
 @st.fragment(parallel=True)
 def draw_dimension(dimension: Dimension) -> None:
-    """The ranked rows of one dimension."""
+    """Draw the ranked rows of one dimension."""
     with panel(dimension.one, border=True):
         reading = cached.visitor_breakdown(page.view, chosen)
         note_staleness(reading, page.timezone)

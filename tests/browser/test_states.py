@@ -43,7 +43,7 @@ def test_a_website_without_data_says_what_is_missing(
 _EMPTY = {
     "Overview": "No ",
     "Visitors": "No visitors in this period",
-    "Live": "Nobody in the last 5 minutes",
+    "Live": "No visitors in the last 5 minutes",
 }
 
 
@@ -144,7 +144,7 @@ def test_a_mistake_of_ours_is_said_in_our_words(
     for name in (".streamlit", "static"):
         (tmp_path / name).symlink_to(ROOT / name)
     page = window("/", at=web_app(tmp_path / "asgi_app.py", PYTHONPATH=str(ROOT))).page
-    expect(page.get_by_text("a mistake in the dashboard")).to_be_visible()
+    expect(page.get_by_text("an error in the dashboard")).to_be_visible()
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
     assert "secret-of-the-house" not in page.content()
 

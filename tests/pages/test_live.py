@@ -67,7 +67,7 @@ def test_nobody_here_is_said_with_what_to_do(run_page: RunPage, site: Site) -> N
     page = run_page(LIVE, website=site.slug)
     assert not page.exception
     assert "0 :gray[visitors in the last 5 minutes]" in text_of(page)
-    assert "Nobody in the last 5 minutes" in text_of(page)
+    assert "No visitors in the last 5 minutes" in text_of(page)
     assert not page.dataframe
     assert _dots(page) == []
 
@@ -129,7 +129,7 @@ def test_a_place_where_nobody_is_says_so(run_page: RunPage, two_visitors: Site) 
     """A link to a place outlives its visitors: the chip names it by its coordinates."""
     page = run_page(LIVE, website=two_visitors.slug, place="2.5-20-20")
     assert not page.exception
-    assert "Nobody there now" in text_of(page)
+    assert "No visitors there now" in text_of(page)
     assert "38.8° S" in page.button(key="chip-place").label.replace("\\", "")
 
 

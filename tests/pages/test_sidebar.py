@@ -216,8 +216,8 @@ def test_weeks_begin_as_the_deployment_says(
 @pytest.mark.parametrize(
     ("said", "notice"),
     [
-        (None, "Your browser does not say its timezone."),
-        ("", "Your browser does not say its timezone."),
+        (None, "Your browser does not report its timezone."),
+        ("", "Your browser does not report its timezone."),
         ("Foo/Bar", "Your browser's timezone “Foo/Bar” is not known here."),
         ("Factory", "Your browser's timezone “Factory” is not known here."),
         ("x" * 10_000, "is not known here."),

@@ -1,4 +1,4 @@
-"""Tells the audit lines who signed in and what was refused: once per session, not at every rerun of a timer."""
+"""Writes audit lines for sign-ins and refusals: once per session, not at every timed rerun."""
 
 from typing import Final
 
@@ -14,29 +14,29 @@ _LOOKS: Final = "audit-looks"
 
 
 def sign_in(viewer: Viewer) -> None:
-    """Tells of a session's sign-in; the demo has none."""
+    """Write the audit line of a session's sign-in; none in demo mode."""
     st.session_state[_LOOKS] = Event("refusal", who=viewer.email)
     if viewer.identity.signed_in_at is not None:
-        _tell_once(Event("sign-in", who=viewer.email, page=st.session_state.get("page")))
+        _write_once(Event("sign-in", who=viewer.email, page=st.session_state.get("page")))
 
 
 def looks_at(view: View) -> None:
-    """Notes what a session looks at, for a refusal of one of its panels."""
+    """Store the view of a session, for the audit line of a later refusal."""
     st.session_state[_LOOKS] = Event(
         "refusal", who=view.viewer.email, website=view.website_id, range=str(view.range)
     )
 
 
 def refusal(reason: str, *, who: str | None = None, website: str | None = None) -> None:
-    """Tells of a refusal.
+    """Write the audit line of a refusal.
 
     Args:
-        reason: In the words for viewers.
-        who: An address that opened nothing; None for the session's viewer.
-        website: What was asked for in vain; None for what the session looks at. Untrusted.
+        reason: The text that the viewer reads.
+        who: Email address without access; None for the session's viewer.
+        website: The website that was refused; None for the one that the session shows. Untrusted.
     """
     seen: Event = st.session_state.get(_LOOKS, Event("refusal"))
-    _tell_once(
+    _write_once(
         Event(
             "refusal",
             who=who or seen.who,
@@ -49,9 +49,9 @@ def refusal(reason: str, *, who: str | None = None, website: str | None = None) 
     )
 
 
-def _tell_once(event: Event) -> None:
+def _write_once(event: Event) -> None:
     written: set[tuple[str | None, ...]] = st.session_state.setdefault(_WRITTEN, set())
-    # A sign-in is one on whichever page; a refusal may come with another range at every rerun.
+    # A sign-in counts once, whatever the page. A refusal ignores the range, which may differ at every rerun.
     where = (event.website, event.page, event.reason) if event.what == "refusal" else ()
     key = (event.what, event.who, *where)
     if key not in written:

@@ -1,7 +1,6 @@
 """Begins a page: configuration, access, sidebar, header. `begin_page` is every page's first statement.
 
-A page must stand alone: on a freshly started server a link straight to one runs its file without `app.py`, so
-nothing here relies on it.
+Does not rely on `app.py`: on a newly started server, a link to a page runs the page's file alone.
 """
 
 from collections.abc import Mapping
@@ -40,10 +39,14 @@ SIDEBAR_WIDTH_PX = 272
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page knows once it has begun: the opened view, and where its own controls go.
+    """The opened view of a page, and the container for the page's own controls.
 
-    `days` are the first and last day that its data covers, `compared` the period that it compares them with; None where
-    it compares with nothing.
+    Attributes:
+        view: The opened view.
+        toolbar: Container for the page's own controls.
+        days: First and last day that the page's data covers.
+        compared: The period that it is compared with; None without a comparison.
+        data: What the dates apply to.
     """
 
     view: OpenedView
@@ -59,7 +62,7 @@ class Page:
 
     @property
     def website(self) -> Website:
-        """The website looked at."""
+        """The website that the page shows."""
         return self.resolved.website
 
     @property
@@ -69,7 +72,7 @@ class Page:
 
     @property
     def longer(self) -> Range | None:
-        """The next longer range that ends today and holds the one shown, for a panel without data; None where data reaches no further."""
+        """The next longer range that ends today and contains the current one; None if the plan has no older data."""
         first, _ = self.days
         today, _ = self.today
         reach = tiers.visitor_reach_days if self.data == "visitors" else tiers.TIER_DAYS.__getitem__
@@ -77,7 +80,7 @@ class Page:
 
     @property
     def today(self) -> tuple[date, date]:
-        """The day of the page's run in its timezone, as first and last day of what is about now."""
+        """The current day in the page's timezone, as (first, last) day."""
         day = clock.local_day(self.resolved.now, self.resolved.period.timezone)
         return day, day
 
@@ -86,13 +89,13 @@ class Page:
 def begin_page(
     title: str, *, has_range: bool = True, has_age: bool = True, data: Data = "conversations"
 ) -> Page:
-    """Configure the page, check access, draw sidebar and header; stop with a message where that cannot be done.
+    """Configure the page, check access, draw sidebar and header; on failure draw a message and stop the run.
 
     Args:
-        title: the page's name.
-        data: what its dates are about: visitor data does not reach as far back.
-        has_age: whether its header says when data was read and how old the newest event is.
-        has_range: whether its header speaks of dates and its sidebar chooses them; the live page is always about now.
+        title: The page's name.
+        data: What its dates apply to: visitor data does not reach as far back.
+        has_age: Whether the header shows when data was read and how old the newest event is.
+        has_range: Whether the header shows dates and the sidebar offers them; the Live page always shows now.
     """
     st.set_page_config(
         page_title=f"{title} · Inbox Analytics",
@@ -130,14 +133,14 @@ def begin_page(
     toolbar = header.draw(title, view, data, has_range=has_range, has_age=has_age)
     compared = header.compared(resolved, data) if has_range else None
     url_state.show((*notices, *(resolved.notices if has_range else ())))
-    with st.container():  # reserved without a note too, as that of the notices
+    with st.container():  # Always there, so that elements below keep their position with and without a note.
         if compared is not None:
             _note_comparison(resolved)
     return Page(view, toolbar, header.days(resolved, data), compared, data)
 
 
 def _note_comparison(resolved: ResolvedView) -> None:
-    """Say in which way the two periods are not alike; the same weekdays are one click away."""
+    """Draw how the two periods differ, and a button to compare the same weekdays."""
     if resolved.difference is None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="comparison-note"):
@@ -153,7 +156,7 @@ def _note_comparison(resolved: ResolvedView) -> None:
 
 
 def offer_comparable(comparability: Comparability) -> None:
-    """Where a limit forbids the comparison: a button to the longest range that can be compared."""
+    """Draw a button to the longest comparable range, where the plan's limit rules out a comparison."""
     days = comparability.comparable.longest_days
     place = st.container()
     if comparability.is_compared and not comparability.comparable.is_ok and days is not None:
@@ -176,20 +179,20 @@ def page_link(
     icon: str | None = ":material/arrow_forward:",
     help: str | None = None,
 ) -> None:
-    """Draw a link to another page that carries website, range, comparison and timezone along.
+    """Draw a link to another page that keeps website, range, comparison and timezone.
 
     Args:
         path: The page.
         label: Markdown.
         query: Other parameters of the page.
         icon: Before the label; None for none.
-        help: What it leads to, on hover.
+        help: Text on hover.
     """
     st.page_link(path, label=label, icon=icon, help=help, query_params=url_state.shared() | dict(query))
 
 
 def refresh_sentence(seconds: float | None) -> str:
-    """How often a live panel reads, in words.
+    """The refresh interval of a live panel as text; None means paused.
 
     >>> refresh_sentence(15.0), refresh_sentence(60.0), refresh_sentence(None)
     ('refreshes every 15 s', 'refreshes every minute', "paused: today's queries are used up, it goes on at midnight UTC")

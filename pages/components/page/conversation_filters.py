@@ -1,4 +1,4 @@
-"""Filters of conversations: reads them from the URL, says them in words, and draws chips and the filter menu."""
+"""Filters of conversations: reads them from the URL, writes them as text, draws chips and the filter menu."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -38,7 +38,7 @@ FUNNEL: Mapping[Status, str] = MappingProxyType(
         "resolved_unanswered": "Resolved without an answer",
     }
 )
-"""How far the conversations started in the period came by its end."""
+"""Status at the end of the period, of conversations started in it."""
 SENTIMENTS = {"positive": "Positive", "neutral": "Neutral", "negative": "Negative"}
 STATUSES = {
     "open": "Open",
@@ -50,7 +50,7 @@ STATUSES = {
 
 
 def read_selection() -> tuple[Selection, list[str]]:
-    """What the URL selects, and notices; a wrong parameter is left out, with a notice."""
+    """The selection in the URL, and notices; an invalid parameter is ignored, with a notice."""
     notices: list[str] = []
 
     def read(name: str, parse: Callable[[str], T]) -> T | None:
@@ -68,7 +68,7 @@ def read_selection() -> tuple[Selection, list[str]]:
 
 
 def in_words(selection: Selection) -> dict[str, str]:
-    """URL parameter to what it selects, for the chips.
+    """Text of each filter by URL parameter, for the chips.
 
     >>> in_words(Selection(Times("band", 0), None, HourOfWeek(2, 14), "human", True))
     {'response': 'up to 5 m', 'cell': 'Tuesday 14:00–15:00', 'handled': 'People', 'escalated': 'Yes'}
@@ -88,7 +88,7 @@ def in_words(selection: Selection) -> dict[str, str]:
 
 
 def times_words(times: Times) -> str:
-    """Which response or resolution times.
+    """A filter of response or resolution times as text.
 
     >>> times_words(Times("band", 1)), times_words(Times("longer", 900))
     ('5 m to 15 m', 'longer than 15 m')
@@ -101,7 +101,7 @@ def times_words(times: Times) -> str:
 
 
 def band_label(index: int) -> str:
-    """A band in words.
+    """A band as text.
 
     >>> [band_label(index) for index in (0, 2, 5)]
     ['up to 5 m', '15 m to 1 h', 'over 24 h']
@@ -114,16 +114,16 @@ def band_label(index: int) -> str:
 
 
 def band_end(seconds: float) -> str:
-    """Write a band's upper end; a day reads as hours there."""
+    """The upper end of a band as text; a day is written as 24 h."""
     return "24 h" if seconds == 86_400 else formatting.duration(seconds)
 
 
 def draw_filters(selection: Selection, notices: list[str]) -> None:
-    """Draw what narrows the page: what the URL says wrong, a chip for each filter, and the way to others.
+    """Draw notices about invalid parameters, a chip for each filter, and the filter menu.
 
     Args:
-        selection: What the URL selects.
-        notices: As `read_selection` wrote them.
+        selection: The selection in the URL.
+        notices: From `read_selection`.
     """
     url_state.show(notices)
     with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
@@ -132,8 +132,8 @@ def draw_filters(selection: Selection, notices: list[str]) -> None:
 
 
 def _draw_filter(selection: Selection) -> None:
-    """Draw a button that opens the choice of times and hour: what a click on a chart does, for keyboard and phone."""
-    # Within the first band and longer than the last limit are bands themselves.
+    """Draw the filter menu: the same filters as clicks on the charts, for keyboard and phone."""
+    # "Within" the first limit and "longer than" the last are the first and the last band.
     every = [Times("band", index) for index in range(BAND_COUNT)]
     every += [Times("within", int(seconds)) for seconds in BAND_SECONDS[1:]]
     every += [Times("longer", int(seconds)) for seconds in BAND_SECONDS[:-1]]
@@ -158,7 +158,7 @@ def _choice(
     name: str, label: str, chosen: Times | HourOfWeek | Status | None, options: Mapping[str, str]
 ) -> None:
     value = None if chosen is None else str(chosen)
-    # A key for each value: a closed popover keeps the value before in the browser, and would send it again.
+    # One key per value: a closed popover keeps its previous value in the browser and would send it again.
     key = f"{name}-choice-{value}"
     st.session_state[key] = value
     st.selectbox(
@@ -177,7 +177,7 @@ def _capital(text: str) -> str:
 
 
 def cell_label(weekday: int, hour: int) -> str:
-    """An hour of the week.
+    """An hour of the week as text.
 
     >>> cell_label(7, 23)
     'Sunday 23:00–24:00'

@@ -1,6 +1,6 @@
-"""The button that copies a link to what a page shows, with its dates fixed, so that it shows the same next week.
+"""Copy link: the button that copies a link to the page with fixed dates, so that the link shows the same data next week.
 
-The browser makes the link at the click (static/copy_link.js), from its address: what was ignored is left out.
+The browser builds the link at the click (static/copy_link.js) from its address, without ignored parameters.
 """
 
 import streamlit as st
@@ -24,8 +24,8 @@ def offer(view: OpenedView, *, has_range: bool) -> None:
     """Draw the button.
 
     Args:
-        view: what the page shows.
-        has_range: whether the page has dates.
+        view: The opened view of the page.
+        has_range: Whether the page has dates.
     """
     resolved = view.resolved
     fixed = {"website": resolved.website.slug, "tz": resolved.period.timezone.key}

@@ -1,4 +1,4 @@
-"""Filters that a click sets: in the URL, and on the page as chips that remove them."""
+"""Filters: set by clicks, kept in the URL, drawn as chips that remove them."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components import formatting
 from pages.components.page import url_state
 
-# What narrows a page, in the order of its chips; everything else in the URL says where one is.
+# The URL parameters that filter a page, in the order of its chips.
 NAMES: dict[str, str] = {
     **{dimension.name: dimension.one.capitalize() for dimension in DIMENSIONS.values()},
     "place": "Place",
@@ -24,24 +24,24 @@ NAMES: dict[str, str] = {
 
 
 def toggle(name: str, value: str) -> None:
-    """Set a filter, or remove it where it already is that value; the whole page runs again."""
+    """Set a filter, or remove it if it already has that value; rerun the page."""
     write_toggled(name, value)
     st.rerun()
 
 
 def write_toggled(name: str, value: str) -> None:
-    """As `toggle`, for callbacks, after which the page runs again anyway."""
+    """Like `toggle`, for callbacks: Streamlit reruns the page after them."""
     url_state.change({name: None if url_state.value(name) == value else value, "page": None})
 
 
 def choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
-    """Draw a name that sets a filter at a click, or takes it away while it is set.
+    """Draw a button that sets a filter, or removes it while it is set.
 
     Args:
-        label: what is shown.
+        label: Text of the button.
         name: URL parameter.
-        value: what it is set to.
-        is_chosen: whether it is set to that.
+        value: Value of the filter.
+        is_chosen: Whether the filter has this value now.
     """
     if st.button(
         label,
@@ -57,7 +57,7 @@ def chips(shown: Mapping[str, str]) -> None:
     """Draw one chip per filter that is set; a click removes it.
 
     Args:
-        shown: URL parameter to what it filters by, in words; untrusted text. Nothing is drawn without any.
+        shown: Text of each filter by URL parameter; untrusted. Nothing is drawn if empty.
     """
     place = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="chips")
     if not shown:
@@ -78,12 +78,12 @@ def chips(shown: Mapping[str, str]) -> None:
 
 
 def without(name: str, shown: Mapping[str, str]) -> dict[str, str]:
-    """The other filters: what narrows the panel that this one is chosen in, which keeps its own choice whole."""
+    """`shown` without one filter: a panel whose rows set a filter still shows all its rows, so it ignores that filter."""
     return {each: text for each, text in shown.items() if each != name}
 
 
 def in_words(shown: Mapping[str, str]) -> tuple[str, ...]:
-    """The same filters for a file and the caption of a picture.
+    """The filters as text, for the first lines of a file and the caption of a picture.
 
     >>> in_words({"country_code": "Norway", "Seen": "in the last 5 minutes"})
     ('Country: Norway', 'Seen: in the last 5 minutes')

@@ -1,4 +1,4 @@
-"""The header of a page: title, controls, and one quiet line of facts: website, dates, comparison, as of."""
+"""The header of a page: title, controls, and one line with website, dates, comparison and age of the data."""
 
 from datetime import UTC, date, datetime
 from typing import Literal
@@ -20,14 +20,14 @@ Data = Literal["conversations", "visitors"]
 
 
 def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: bool) -> DeltaGenerator:
-    """Draw the header; returns the place for the page's own controls.
+    """Draw the header; returns the container for the page's own controls.
 
     Args:
-        title: the page's name.
-        view: what the page shows.
-        data: what the dates are about.
-        has_range: whether the header speaks of dates.
-        has_age: whether it says when the data was read and how old the newest event is.
+        title: The page's name.
+        view: The opened view of the page.
+        data: What the dates apply to.
+        has_range: Whether the header shows dates.
+        has_age: Whether it shows when the data was read and how old the newest event is.
     """
     resolved = view.resolved
     facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
@@ -66,23 +66,22 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
 
 
 def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
-    """First and last day that the data of a page covers; those asked for where it covers none."""
+    """First and last day that a page's data covers; the requested days if it covers none."""
     if data == "visitors" and not resolved.visitor_period.is_empty:
         return resolved.visitor_period.local_days()
     return resolved.period.local_days()
 
 
 def compared(resolved: ResolvedView, data: Data) -> Period | None:
-    """The period that a page compares its data with; None where it does not."""
+    """The period that a page's data is compared with; None without a comparison."""
     return resolved.before if data == "conversations" else resolved.visitors_before
 
 
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
 def _as_of(view: OpenedView, *, has_range: bool) -> None:
-    """When the page was read and how old the newest event is.
+    """Draw when the data was read and how old the newest event is.
 
-    It renews itself, and a screen left open moves on with the clock: once the 5-minute grid has moved, the whole
-    page runs again.
+    Refreshed by a timer; reruns the whole page at each step of the 5-minute grid, so that an open page stays current.
     """
     now = datetime.now(UTC)
     if periods.floor_to_grid(now) != periods.floor_to_grid(view.resolved.now):
@@ -100,7 +99,7 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
 
 
 def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
-    """How old the newest event known is now, and whether the source that would know a newer one does not answer."""
+    """The age of the newest event as text; "(stale)" if its source does not answer, so that there may be a newer one."""
     if reading.value is None:
         return "no events in the last 30 days"
     age = formatting.ago(now - reading.value)

@@ -1,6 +1,6 @@
-"""A panel: a card with a title that loads, shows, is stale or failed on its own.
+"""A panel: a card with a title that loads, fails or becomes stale independently of the others.
 
-The only place where pages meet errors. It catches `AnalyticsError` alone: anything else is a defect, and must be seen.
+The only place where pages handle errors. Catches `AnalyticsError` alone: any other exception is a defect and must be seen.
 """
 
 from collections.abc import Iterator
@@ -22,16 +22,16 @@ T = TypeVar("T")
 
 @contextmanager
 def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterator[None]:
-    """A card around one cached read and what is drawn from it.
+    """Draw a card around one cached read and its content.
 
-    `static/style.css` gives each card the room of what comes, by its key, from its first moment on; a skeleton fills it
-    while it loads for the first time. A later run leaves what is shown until the new is ready. So nothing jumps. An
-    `AnalyticsError` becomes a message with a button to try again, and nothing else on the page notices.
+    Nothing moves while it loads: `static/style.css` reserves the height by the card's key, a skeleton fills it during the
+    first load, and a later run keeps the old content until the new is ready. An `AnalyticsError` becomes a message with
+    a button to try again; other panels are not affected.
 
     Args:
-        key: identity of the card, unique on the page.
-        title: heading of the card.
-        border: whether it draws its own frame.
+        key: Key of the card, unique on the page.
+        title: Heading of the card.
+        border: Whether the card has a border.
     """
     with panel_run(key) as ended, st.container(border=border, key=f"panel-{key}", height="stretch"):
         if title:
@@ -49,22 +49,22 @@ def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterato
 
 @contextmanager
 def _unchanged() -> Iterator[None]:
-    """Takes the skeleton's place, so that what follows keeps its own and is not drawn anew: a globe would turn back."""
+    """Take the position of the skeleton, so that later elements keep theirs: otherwise a globe loses its view."""
     st.empty()
     yield
 
 
 def forget_drawn() -> None:
-    """Panels of the page before stand nowhere any more: those of this one load for the first time."""
+    """Forget which panels were drawn, after a change of page: the panels of the new page load for the first time."""
     for name in [str(name) for name in st.session_state if str(name).startswith("drawn-")]:
         del st.session_state[name]
 
 
 def end_page() -> NoReturn:
-    """End the run here: what stands on the page now is all of it.
+    """End the run and remove all fragments.
 
-    `st.stop` alone leaves the parts of the page before in Streamlit's store, where a timer that is on its way still finds
-    them: they would be drawn where nothing is any more, and the browser takes that for the end of the app.
+    `st.stop` alone keeps the fragments of the previous page in Streamlit's store. A timer that fires late would still run
+    them and draw into containers that no longer exist, which the browser takes for the end of the app.
     """
     context = get_script_run_ctx()
     if context is not None:
@@ -73,7 +73,7 @@ def end_page() -> NoReturn:
 
 
 def failure(error: AnalyticsError, key: str) -> None:
-    """What happened, what to do, and a button to try again."""
+    """Draw an error: what happened, what to do, and a button to try again."""
     if isinstance(error, AccessDenied):
         audit_events.refusal(error.message)
     st.error(
@@ -85,29 +85,29 @@ def failure(error: AnalyticsError, key: str) -> None:
 
 
 def defect() -> None:
-    """What stands where an error was met that nobody foresaw: nothing of it, for it may name anything."""
+    """Draw the error box for an unexpected exception. Shows no part of it: its text may contain anything."""
     st.error(
-        "What stands on the page besides is as it was read. Reload the page to try again; if this stays, tell whoever runs"
-        " this dashboard when it happened: its log says what it was.",
-        title="This cannot be shown because of a mistake in the dashboard",
+        "Everything else on the page is correct. Reload the page to try again. If this stays, tell the people who run this"
+        " dashboard when it happened: the log has the details.",
+        title="This cannot be shown because of an error in the dashboard",
         icon=":material/error:",
     )
 
 
 def note_staleness(reading: Reading[T], timezone: str) -> None:
-    """Say so where a panel shows the last good answer because its source does not answer now."""
+    """Draw a note if the panel shows the last good value because its source does not answer."""
     if reading.is_stale:
         why = f" {formatting.markdown(reading.stale_reason.message)}" if reading.stale_reason else ""
         st.caption(f":material/history: Stale: read at {formatting.clock(reading.as_of, timezone)}.{why}")
 
 
 def empty(what: str, remedy: str, longer: Range | None = None) -> None:
-    """The state of a panel whose source answered that there is nothing: what is missing, and what to do.
+    """Draw the empty state of a panel, whose source answered without rows: what is missing, and what to do.
 
     Args:
-        what: what is missing; no other panel of the page with a button misses the same.
-        remedy: what to do.
-        longer: a range that may have some; a button shows it. None draws none.
+        what: What is missing; with `longer`, unique on the page.
+        remedy: What to do.
+        longer: A longer range that may have data, offered by a button; None for no button.
     """
     with st.container(horizontal_alignment="center"):
         st.space("medium")

@@ -1,6 +1,6 @@
-"""The sidebar: pages, website, range, comparison, timezone, and who is signed in.
+"""The sidebar: pages, website, range, comparison, timezone, and the signed-in viewer.
 
-Each control shows what the URL says, and writes the URL when it changes.
+Each control shows the value in the URL, and writes the URL when it changes.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ PAGES = (
 )
 STAFF_ONLY = frozenset({"pages/data_health.py"})
 IN_REACH = ("today", "yesterday", "this-week", "last-week", "7d", "30d", "this-month", "last-month")
-"""Ranges that are one click away; the others stand behind "More"."""
+"""Ranges shown as buttons; the others are in the menu "More"."""
 
 COMPARED = {
     "before": "Period before",
@@ -44,13 +44,13 @@ BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
 
 
 def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) -> View:
-    """What the URL asks for; what it cannot have falls back, and a notice says so.
+    """Read the view from the URL; invalid values fall back to the default, with a notice.
 
     Args:
-        viewer: who looks.
-        website: the one looked at.
-        now: the moment of this run, aware.
-        notices: where fallbacks are reported.
+        viewer: The signed-in viewer.
+        website: The website that the page shows.
+        now: Time of this run, timezone-aware.
+        notices: Notices about fallbacks are appended here.
     """
     browser = _browser_timezone()
     timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
@@ -65,7 +65,7 @@ def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) ->
 
 
 def parse_bucket(text: str) -> Bucket:
-    """The bucket that a URL names.
+    """Parse the bucket in a URL.
 
     Raises:
         ValueError: There is no such bucket.
@@ -77,12 +77,12 @@ def parse_bucket(text: str) -> Bucket:
 
 
 def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> None:
-    """Draw the sidebar: what the page shows, also where that is not what the URL asks for.
+    """Draw the sidebar with the values that the page shows, which may differ from the URL after a fallback.
 
     Args:
-        view: what the page shows.
-        websites: those that the viewer may open.
-        has_range: whether the page has dates to choose.
+        view: The opened view of the page.
+        websites: The websites that the viewer may open.
+        has_range: Whether the page has dates to choose.
     """
     viewer, resolved = view.asked.viewer, view.resolved
     with st.sidebar:
@@ -97,11 +97,11 @@ def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> N
 
 
 def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
-    """Draw the sidebar of a page without a website: navigation, the choice of a website, who is signed in.
+    """Draw the sidebar of a page without a website: navigation, the choice of a website, the signed-in viewer.
 
     Args:
-        viewer: who looks.
-        websites: those that the viewer may open.
+        viewer: The signed-in viewer.
+        websites: The websites that the viewer may open.
     """
     with st.sidebar:
         _navigation(viewer)
@@ -121,7 +121,7 @@ def _navigation(viewer: Viewer) -> None:
 
 def _website_control(website: Website | None, websites: Sequence[Website]) -> None:
     labels = [_website_label(each) for each in websites]
-    # The browser answers with the label, so no two websites may share one.
+    # The browser sends the label back, so labels must be unique.
     names = {
         each.slug: label if labels.count(label) == 1 else f"{label} ({each.slug})"
         for each, label in zip(websites, labels, strict=True)
@@ -139,7 +139,7 @@ def _website_control(website: Website | None, websites: Sequence[Website]) -> No
 
 
 def _website_label(website: Website) -> str:
-    """Name and domain, so that a search finds both; where there is little room, the domain is what is cut."""
+    """Name and domain, so that a search finds both; the domain is last because a narrow box cuts the end."""
     return f"{formatting.website_name(website)} · {formatting.plain(website.domain)}"
 
 
@@ -155,7 +155,7 @@ def _range_control(resolved: ResolvedView) -> None:
     kind: Literal["secondary", "tertiary"] = "tertiary" if chosen in near else "secondary"
     with st.popover(label, key="more-ranges", icon=":material/date_range:", type=kind):
         others = [name for name in offered if name not in near]
-        # A key for each value: a closed popover keeps the value before in the browser, and would send it again.
+        # One key per value: a closed popover keeps its previous value in the browser and would send it again.
         _range_pills("More ranges", others, chosen, f"more-ranges-{chosen}")
         _days_form(resolved)
     st.caption(tiers.reach_sentence(tier, resolved.now, zone))
@@ -180,11 +180,11 @@ def _short(name: str) -> str:
 
 
 def _days_form(resolved: ResolvedView) -> None:
-    """Two dates that count once they are applied: closing the calendar with Escape changes nothing."""
+    """Draw two dates with a button to apply them: closing the calendar with Escape changes nothing."""
     first, last = resolved.period.local_days()
-    # A key with the day in it: a day that was picked but not applied is forgotten when other days are shown.
+    # The key contains the day: a day that was picked but not applied is dropped when other days are shown.
     keys = f"first-day-{first}", f"last-day-{last}"
-    # In one row, where an open calendar does not cover the button.
+    # In one row, so that an open calendar does not cover the button.
     with (
         st.form("days", border=False),
         st.container(horizontal=True, vertical_alignment="bottom", gap="small"),
@@ -226,7 +226,7 @@ def _compare_control(resolved: ResolvedView) -> None:
     st.session_state["compare_widget"] = chosen
     st.selectbox(
         "Compare with",
-        # A start is offered where the plan has as many days before the range.
+        # A chosen start is offered only if the plan keeps as many days before the range.
         [kind for kind in COMPARED if kind in ("off", "before", "weekdays", chosen) or latest >= earliest],
         format_func=lambda kind: COMPARED.get(str(kind), str(kind)),
         key="compare_widget",
@@ -273,7 +273,7 @@ def _timezone_control(timezone: str) -> None:
     st.selectbox(
         "Timezone",
         names,
-        # With blanks, so that typing "new york" finds it.
+        # Without underscores, so that typing "new york" finds it.
         format_func=lambda name: name.replace("_", " ") + (" (browser)" if name == browser else ""),
         key="tz_widget",
         filter_mode="contains",
@@ -282,10 +282,10 @@ def _timezone_control(timezone: str) -> None:
 
 
 def _no_browser_timezone() -> str:
-    """Why days are those of UTC, where the browser gives no timezone that is known."""
+    """The notice for a browser without a known timezone: times are in UTC."""
     said = formatting.plain(st.context.timezone or "")
     if not said:
-        return "Your browser does not say its timezone. Times are in UTC; choose yours in the sidebar."
+        return "Your browser does not report its timezone. Times are in UTC; choose yours in the sidebar."
     shown = formatting.markdown(said, limit=40)
     return (
         f"Your browser's timezone “{shown}” is not known here. Times are in UTC; choose yours in the sidebar."
@@ -293,7 +293,7 @@ def _no_browser_timezone() -> str:
 
 
 def _browser_timezone() -> str | None:
-    """The timezone that the browser says; None where it says none, hides it, or names one that does not exist."""
+    """The browser's timezone; None if it reports none or an unknown one."""
     try:
         return _timezone(st.context.timezone or "")
     except ValueError:
@@ -305,7 +305,7 @@ def _timezone(text: str) -> str:
 
 
 def _signed_in(viewer: Viewer, website: Website | None) -> None:
-    # style.css puts it at the lower end of the sidebar.
+    # style.css puts it at the bottom of the sidebar.
     with st.container(gap="xsmall", key="signed-in"):
         if website is not None:
             plan = f"{website.tier.capitalize()} plan"

@@ -1,6 +1,6 @@
-"""Who is signed in, and the pages that stand in place of what was asked for where there is no sign-in or no access.
+"""Sign-in: the viewer of a session, and the pages shown instead of the requested one without sign-in or access.
 
-Owns their words. A provider's own words are never shown: what it says is a code of this project by the time it is here.
+Owns their texts. Texts from the identity provider are never shown: its answers arrive here as an `Outcome`.
 """
 
 import json
@@ -55,7 +55,7 @@ WORDS: Final[dict[Outcome, tuple[str, str]]] = {
 
 
 def viewer(now: datetime) -> Viewer:
-    """The viewer of this session; where there is none, the page to sign in takes the place of what was asked for.
+    """The viewer of this session; without one, draws the sign-in page or the refusal and ends the run.
 
     Raises:
         ConfigError: A setting is missing.
@@ -77,21 +77,21 @@ def viewer(now: datetime) -> Viewer:
 
 @st.fragment(run_every=WATCH_SECONDS, parallel=True)
 def watch(viewer: Viewer, drawn: Sequence[Website]) -> None:
-    """Runs the whole page again once the viewer may see less, or more, so that nothing stays that they may not see.
+    """Rerun the whole page when the viewer's access changes, so that no data stays on screen that they may not see.
 
     Args:
-        viewer: Of the page's run.
+        viewer: The viewer of the page's run.
         drawn: The websites that the page offers.
     """
     try:
         if cached.has_changed(viewer, drawn, datetime.now(UTC)):
             st.rerun()
     except AnalyticsError:
-        return  # Postgres is down: what is known holds for a while, and the panels say so.
+        return  # Postgres is down: the last known access stays valid for a while, and the panels say so.
 
 
 def _identity() -> Identity | None:
-    """Whom the cookie of this session names; None without a sign-in.
+    """The identity in this session's cookie; None without a sign-in.
 
     Raises:
         AccessDenied: The provider's claims open no account.
@@ -101,13 +101,13 @@ def _identity() -> Identity | None:
 
 
 def _claimed() -> str | None:
-    """The address that the provider named, whether it opens anything or not: untrusted text. None without one."""
+    """The email address in the provider's claims, with or without access: untrusted text. None without one."""
     email = st.user.to_dict().get("email")
     return email if isinstance(email, str) else None
 
 
 def identity_of_request(request: Request) -> Identity | None:
-    """Whom the cookie of a request names; None without a sign-in.
+    """The identity in a request's cookie; None without a sign-in.
 
     Raises:
         AccessDenied: The provider's claims open no account.
@@ -123,7 +123,7 @@ def identity_of_request(request: Request) -> Identity | None:
         claims = json.loads(get_cookie_with_chunks(signed, USER_COOKIE_NAME) or b"{}")
     except ValueError:
         return None
-    # As where the WebSocket opens: a cookie of another address of this server opens nothing here.
+    # As for the WebSocket: a cookie issued under another address of this server is not valid here.
     if (
         not isinstance(claims, dict)
         or not claims.get("is_logged_in")
@@ -134,7 +134,7 @@ def identity_of_request(request: Request) -> Identity | None:
 
 
 def _outcome() -> Outcome | None:
-    """How signing in or out ended: taken out of the address, so that it is said once, and kept for this session."""
+    """How signing in or out ended. Moved from the URL into the session, so that a copied link does not repeat it."""
     said = st.query_params.pop(OUTCOME, None)
     if said in get_args(Outcome):
         st.session_state[OUTCOME] = said
@@ -158,7 +158,7 @@ def _ask_to_sign_in(error: NotSignedIn, outcome: Outcome | None) -> NoReturn:
 
 
 def refuse(title: str, text: str) -> NoReturn:
-    """The page for a person who has signed in and may not look: why, as whom, and a way to be another."""
+    """Draw the page for a signed-in person without access: the reason, their address, and a button to change it."""
     email = _claimed()
     audit_events.refusal(title, who=email)
     with _card("No access", title, text):
@@ -171,7 +171,7 @@ def refuse(title: str, text: str) -> NoReturn:
 
 @contextmanager
 def _card(name: str, title: str, text: str) -> Iterator[None]:
-    """A card in the middle of the page: logo, heading, one sentence, and what can be done."""
+    """Draw a card in the middle of the page: logo, heading, one sentence, and the caller's buttons."""
     st.set_page_config(page_title=f"{name} · Inbox Analytics")
     with (
         st.container(horizontal_alignment="center", key="sign-in-page"),
@@ -179,7 +179,7 @@ def _card(name: str, title: str, text: str) -> Iterator[None]:
             border=True, width=CARD_WIDTH_PX, horizontal_alignment="center", gap="small", key="sign-in"
         ),
     ):
-        # Relative, so that it holds behind a proxy that serves the app under a prefix.
+        # Relative, so that it works behind a proxy that serves the app under a prefix.
         st.html(
             '<img src="app/static/logo.svg" alt="Inbox Analytics" width="176" height="32">', width="content"
         )
@@ -189,7 +189,7 @@ def _card(name: str, title: str, text: str) -> Iterator[None]:
 
 
 def offer_sign_out() -> None:
-    """The button that ends the sign-in; nothing in the demo, which has no sign-in."""
+    """Draw the button to sign out; none in demo mode, which has no sign-in."""
     if not cached.is_demo():
         st.button("Sign out", type="tertiary", icon=":material/logout:", on_click=_sign_out)
 
@@ -199,7 +199,7 @@ def _forget_outcome() -> None:
 
 
 def _sign_out() -> None:
-    """Ends the sign-in in all tabs of this process, and leads the browser to where its cookies are deleted."""
+    """End the sign-in in all tabs of this process, and send the browser to the route that deletes its cookies."""
     _forget_outcome()
     try:
         identity = _identity()

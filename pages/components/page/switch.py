@@ -1,4 +1,4 @@
-"""A row of buttons of which one is chosen: shows what the URL says, and writes the URL when it changes."""
+"""A switch: a row of buttons, one of them chosen. Shows the value in the URL, and writes the URL when it changes."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -11,13 +11,13 @@ K = TypeVar("K", bound=str)
 
 
 def chosen(name: str, options: Mapping[K, object], default: K, notices: list[str]) -> K:
-    """The option that the URL names; the default, with a notice, where it names none that there is.
+    """Read the chosen option from the URL; the default, with a notice, for an unknown one.
 
     Args:
-        name: The URL's parameter.
-        options: Those there are.
-        default: What an absent parameter means.
-        notices: Where a fallback is reported.
+        name: The URL parameter.
+        options: The valid options.
+        default: The option for an absent parameter.
+        notices: A notice about a fallback is appended here.
     """
     return url_state.read(name, default, url_state.choice(options), notices)
 
@@ -26,10 +26,10 @@ def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) 
     """Draw the buttons.
 
     Args:
-        name: The URL's parameter.
+        name: The URL parameter.
         label: What is chosen, for screen readers.
-        options: The words on the buttons.
-        shown: The option that is chosen, as `chosen` gives it.
+        options: Texts of the buttons by option.
+        shown: The chosen option, from `chosen`.
         default: The option that the URL leaves out.
     """
     key = f"{name}_widget"
@@ -37,7 +37,7 @@ def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) 
     st.segmented_control(
         label,
         list(options),
-        # Streamlit also asks for the words of what it was given as a word.
+        # Streamlit also calls it with a text that it already formatted.
         format_func=lambda option: options.get(option, option),
         key=key,
         required=True,
@@ -48,12 +48,12 @@ def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) 
 
 
 def draw_titled(name: str, label: str, options: Mapping[K, str], default: K, title: Callable[[K], str]) -> K:
-    """Draw a panel's title with the buttons at its right; returns the option that the URL names.
+    """Draw a panel's title with the buttons at its right; returns the chosen option.
 
     Args:
-        name: The URL's parameter.
+        name: The URL parameter.
         label: What is chosen, for screen readers.
-        options: The words on the buttons.
+        options: Texts of the buttons by option.
         default: The option that the URL leaves out.
         title: The panel's title for an option.
     """

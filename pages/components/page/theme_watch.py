@@ -1,14 +1,14 @@
-"""Theme: runs the page again when the browser shows another theme than the one its colours were chosen for.
+"""Theme watch: reruns the page when the browser's theme is not the one that the page was drawn for.
 
-Owns the few lines of script that compare the two. Streamlit changes the page's own colours at once, but tells the server
-only with the next run; charts, globe and bars get their colours from there.
+Owns the script that compares the two. Streamlit changes the page's own colours at once but reports the theme to the server
+only with the next run, and the server chooses the colours of charts, globe and bars.
 """
 
 import streamlit as st
 
 from pages.components.theme_colors import palette
 
-# Streamlit calls it again whenever the theme or `data` changes.
+# Streamlit calls the function again whenever the theme or `data` changes.
 SCRIPT = """
 let reported = null
 export default function ({ data, parentElement, setStateValue }) {
@@ -22,7 +22,7 @@ _watch = st.components.v2.component("theme", js=SCRIPT)
 
 
 def follow() -> None:
-    """Runs the page again when the colour behind it is not that of the palette it was drawn with."""
+    """Rerun the page when its background colour is not that of the palette it was drawn with."""
     with st.container(key="theme"):
         _watch(
             key="theme-watch",

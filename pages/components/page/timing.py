@@ -1,4 +1,4 @@
-"""Times page runs and panels for `/metrics`. The only label that says where is the page's name."""
+"""Times page runs and panels for `/metrics`, labelled by the page's name and the outcome."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RUN: Final = "run-began"
-"""Where a session keeps when its last whole run began, on the clock that never goes back."""
+"""Session key: `time.monotonic()` at the start of the last whole run."""
 
 
 def page_run(begin: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
-    """Counts the runs of pages, by the title that is the first argument, and how long their beginning took."""
+    """Decorate `begin_page`: count page runs and the time it takes, by page title (its first argument)."""
 
     @wraps(begin)
     def timed(title: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -37,11 +37,13 @@ def page_run(begin: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[st
 
 @contextmanager
 def panel_run(key: str) -> Iterator[Callable[[str], None]]:
-    """Counts a panel and how long a viewer waited for it; gives what says how it ended, `stopped` when nothing did.
+    """Count a panel and the time a viewer waited for it; yields a function to set the outcome, initially `stopped`.
+
+    The time starts with the page's run when the panel is drawn for the first time in it, and with the panel when its own
+    timer or button draws it again.
 
     Args:
-        key: Of the panel, unique on its page. Drawn for the first time in a run, the wait began with the run; drawn
-            again by its own timer or button, with itself.
+        key: Key of the panel, unique on its page.
     """
     began, run, seen = time.monotonic(), st.session_state.get(RUN), f"drawn-in-{key}"
     if run is not None and st.session_state.get(seen) != run:

@@ -1,16 +1,15 @@
-"""The URL holds the whole state of a page; widgets are views of it.
+"""URL state: the URL holds the whole state of a page; widgets show it.
 
-Each run reads a value from the URL, falls back with a notice where the URL says something impossible, and puts it
-into the widget; a change of the widget writes the URL before the next run. So a link, a reload, the back button and
-a new window show the same page.
+Each run reads a value from the URL, replaces an invalid one by the default with a notice, and puts it into the widget. A
+change of the widget writes the URL before the next run. So a link, a reload, the back button and a new window show the
+same page.
 
-A second click may be on its way before the browser has heard what the first one wrote: its request carries the address
-of before, which Streamlit takes for the page's. `_settle` tells such an old address from one that was gone to, and keeps
-what was written.
+A second click may be sent before the browser has received the URL that the first one wrote. Its request carries the old
+URL, which Streamlit takes for the current one. `_settle` distinguishes such an outdated URL from a real navigation, and
+keeps the newer one.
 
-Streamlit's own `bind="query-params"` writes the label that a widget shows ("Northwind Outdoor · northwind.shop")
-rather than the value behind it, and drops a wrong value without a word; links would break when a customer renames a
-website.
+Streamlit's own `bind="query-params"` is not used: it writes a widget's label ("Northwind Outdoor · northwind.shop") instead
+of its value, so that links break when a website is renamed, and it drops an invalid value without a notice.
 """
 
 import threading
@@ -28,7 +27,7 @@ from pages.components import formatting
 T = TypeVar("T")
 K = TypeVar("K", bound=str)
 SHARED: Final = ("website", "range", "compare", "bucket", "tz", "window")
-"""The parameters that a link to another page carries along."""
+"""The parameters that a link to another page keeps."""
 WORDS: Final[Mapping[str, str]] = {
     "website": "website",
     "range": "range of dates",
@@ -52,10 +51,10 @@ WORDS: Final[Mapping[str, str]] = {
     "sort": "sort order",
     "rating": "filter",
 }
-"""Every parameter of the dashboard, and what it is called; a copied link has no others."""
-# What is longer than any value can be is cut before it is parsed; it is wrong either way.
+"""The name of every parameter in notices; a copied link has no other parameters."""
+# Longer than any valid value. Longer text is cut before parsing; it is invalid anyway.
 LONGEST_VALUE: Final = 200
-# How long a request may be on its way: longer than any run of a page on a busy server.
+# How long an outdated request may arrive late: longer than any run of a page on a busy server.
 LATE_SECONDS: Final = 30.0
 _lock = threading.RLock()
 
@@ -69,23 +68,23 @@ class _Address:
 
     @property
     def shared(self) -> dict[str, str]:
-        """The parameters that links carry to other pages."""
+        """The parameters that a link to another page keeps."""
         return {name: self.query[name] for name in SHARED if name in self.query}
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """The address that a session shows, and those that it replaced: when, and which; oldest first."""
+    """The current address of a session, and the (monotonic time, address) pairs that it replaced, oldest first."""
 
     now: _Address
     replaced: tuple[tuple[float, _Address], ...] = ()
 
 
 class Ignored(str):
-    """A notice about a parameter that could not be understood.
+    """A notice about an invalid parameter.
 
     Attributes:
-        parameter: its name.
+        parameter: Name of the parameter.
     """
 
     __slots__ = ("parameter",)
@@ -101,13 +100,13 @@ def value(name: str, longest: int = LONGEST_VALUE) -> str | None:
 
 
 def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -> T:
-    """The value of a URL parameter.
+    """Read and parse a URL parameter.
 
     Args:
-        name: the parameter.
-        default: what an absent or impossible parameter means.
-        parse: text to value; raises ValueError where it is none.
-        notices: where a fallback is reported, in words for the viewer; for `show`.
+        name: The parameter.
+        default: The value for an absent or invalid parameter.
+        parse: Text to value; raises ValueError if the text is invalid.
+        notices: A notice for the viewer about a fallback is appended here; for `show`.
     """
     text = value(name)
     if text is None:
@@ -125,13 +124,13 @@ def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -
 
 
 def show(notices: Sequence[str], *, is_small: bool = False) -> None:
-    """Draw notices; a button beside each ignored parameter takes it out of the URL.
+    """Draw notices, with a button that removes the ignored parameter from the URL.
 
-    Reserves a container even without notices: the browser matches what is below by its position.
+    Draws its container even without notices: the browser matches the elements below it by position.
 
     Args:
-        notices: as `read` wrote them.
-        is_small: whether they stand in a panel rather than on top of the page.
+        notices: From `read`.
+        is_small: Whether they are inside a panel rather than at the top of the page.
     """
     place = st.container()
     for notice in notices:
@@ -151,12 +150,12 @@ def show(notices: Sequence[str], *, is_small: bool = False) -> None:
 
 
 def write(name: str, value: str | None) -> None:
-    """Put a value into the URL; None removes it, which stands for the default."""
+    """Write a value into the URL; None removes the parameter, which means the default."""
     change({name: value})
 
 
 def change(values: Mapping[str, str | None]) -> None:
-    """Put several values into the URL in one step, which the back button takes back in one; None removes one."""
+    """Write several values into the URL as one step of the browser's history; None removes a parameter."""
     with _lock:
         known = _settle()
         query = dict(known.now.query)
@@ -172,12 +171,12 @@ def change(values: Mapping[str, str | None]) -> None:
 
 
 def follow(name: str, widget_key: str, text: Callable[[T], str | None]) -> Callable[[], None]:
-    """A callback for `on_change`: writes what the widget now holds into the URL.
+    """A callback for `on_change` that writes the widget's value into the URL.
 
     Args:
-        name: the parameter.
-        widget_key: the widget's key in the session state.
-        text: value to text; None for the default, which the URL leaves out.
+        name: The parameter.
+        widget_key: The widget's key in the session state.
+        text: Value to text; None for the default, which the URL leaves out.
     """
 
     def changed() -> None:
@@ -187,7 +186,7 @@ def follow(name: str, widget_key: str, text: Callable[[T], str | None]) -> Calla
 
 
 def choice(options: Mapping[K, object]) -> Callable[[str], K]:
-    """A parser for one of a closed set of words, for `read`."""
+    """A parser for `read` that accepts the keys of `options` only."""
 
     def parse(text: str) -> K:
         for option in options:
@@ -199,22 +198,22 @@ def choice(options: Mapping[K, object]) -> Callable[[str], K]:
 
 
 def shared(names: Sequence[str] = SHARED) -> dict[str, str]:
-    """The parameters that a link to another page carries along."""
+    """The current parameters that a link to another page keeps."""
     with _lock:
         return {name: text for name, text in _settle().now.query.items() if name in names}
 
 
 def everything() -> dict[str, str]:
-    """All parameters: what a link to the page itself carries, so that it never looks like a late request."""
+    """All current parameters, for a link to the page itself: such a link never looks like an outdated request."""
     return shared(tuple(WORDS))
 
 
 def _settle() -> _Known:
-    """The address that counts, after an old one was told from a new one.
+    """The current address, after an outdated request was recognized.
 
-    Streamlit sets the parameters to those of each request. They are old when the session itself replaced them a
-    moment ago: what it wrote is put back, and said to the browser again. A step in the browser's history is always
-    meant, and so is any other address, such as a link's.
+    Streamlit sets the parameters to those of each request. They are outdated if the session itself replaced them less than
+    `LATE_SECONDS` ago: then the newer address is restored and sent to the browser again. A step in the browser's history,
+    or any other address, such as a link's, is a real navigation.
     """
     context = get_script_run_ctx()
     page = "" if context is None else context.page_script_hash
@@ -230,17 +229,17 @@ def _settle() -> _Known:
         if asked in old:
             settled, replaced = known.now, late
         elif page != known.now.page and asked.shared in [address.shared for address in old]:
-            # A link that was drawn before the change carries the website, or the dates, of before.
+            # A link that was drawn before the change carries the old website or dates.
             rest = {name: text for name, text in asked.query.items() if name not in SHARED}
             settled = _Address(page, known.now.shared | rest)
             replaced = ((time.monotonic(), asked),)
     if late or settled != asked:
-        # What was written before may reach the browser after it went elsewhere: the last message counts.
+        # An earlier write may reach the browser after it left that page; the last message wins.
         st.query_params.from_dict(settled.query)
     st.session_state["url"] = known = _Known(settled, replaced)
     return known
 
 
 def _late(known: _Known) -> tuple[tuple[float, _Address], ...]:
-    """The addresses that were replaced so short a time ago that a request with one may still come."""
+    """The addresses that were replaced less than `LATE_SECONDS` ago: requests with them may still arrive."""
     return tuple(each for each in known.replaced if each[0] > time.monotonic() - LATE_SECONDS)

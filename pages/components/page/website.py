@@ -1,7 +1,7 @@
-"""The website that the URL names: the one looked at, or a page that says that there is none and offers the others.
+"""The website in the URL; a page that offers the viewer's other websites if that one does not exist.
 
-A page never shows another website's numbers under an address. A website that does not exist and one that is not open to
-the viewer are the same here: the same reads, the same words.
+A page never shows the numbers of another website than the one in its URL. A website that does not exist and one without
+access are treated alike: the same reads, the same text.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ OFFERED: Final = 12
 def asked_for(
     viewer: Viewer, websites: tuple[Website, ...], now: datetime
 ) -> tuple[Website | None, tuple[Website, ...]]:
-    """The website that the URL names, the first one where it names none; None where it is not open to the viewer.
+    """The website in the URL; the first one if the URL has none; None if the viewer has no access to it.
 
     Args:
-        viewer: who looks.
-        websites: those that the viewer may open, as known; read anew where the one asked for is not among them.
-        now: the clock.
+        viewer: The signed-in viewer.
+        websites: The websites that the viewer may open, possibly cached; read again if the requested one is missing.
+        now: The current time.
 
     Returns:
         The website, and those that the viewer may open.
@@ -46,12 +46,12 @@ def asked_for(
 
 
 def draw_missing(title: str, viewer: Viewer, websites: Sequence[Website]) -> NoReturn:
-    """Draw the page of an address whose website is not open to the viewer, and end it.
+    """Draw the page for a URL whose website the viewer may not open, and end the run.
 
     Args:
-        title: the page's name.
-        viewer: who looks.
-        websites: those that the viewer may open.
+        title: The page's name.
+        viewer: The signed-in viewer.
+        websites: The websites that the viewer may open.
     """
     audit_events.refusal(
         "This website does not exist or is not open to the viewer.", website=url_state.value("website")
@@ -67,7 +67,7 @@ def draw_missing(title: str, viewer: Viewer, websites: Sequence[Website]) -> NoR
     st.markdown("**Your websites**")
     with st.container(horizontal=True, gap="small", key="websites"):
         for each in websites[:OFFERED]:
-            # Each on its own, so that a name from right to left does not turn around what stands beside it.
+            # Escaped separately, so that a right-to-left name does not reorder the text beside it.
             name, domain = (
                 formatting.markdown(text) for text in (formatting.website_name(each), each.domain)
             )
