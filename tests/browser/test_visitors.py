@@ -54,12 +54,16 @@ def test_a_row_filters_the_page_and_chip_and_back_button_undo_it(window: Callabl
 
 
 def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) -> None:
-    """The country under the pointer, and the same with a second one after the chip is taken away."""
+    """The country under the pointer, and the same with others after the chip is taken away, however small."""
     opened = window("/visitors")
     page = opened.page
     everybody = _number(page, TOTAL)
-    for code, name in (("US", "United States"), ("AU", "Australia")):
-        _click_country(page, code)
+    for code, name, place in (
+        ("US", "United States", (-98.0, 39.0)),
+        ("AU", "Australia", (134.0, -25.0)),
+        ("SG", "Singapore", (103.8, 1.35)),
+    ):
+        _click_on_map(page, place)
         expect(page).to_have_url(re.compile(f"country_code={code}"))
         chip = page.locator(".st-key-chip-country_code")
         expect(chip).to_contain_text(name)
@@ -70,20 +74,18 @@ def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) ->
         expect(page).not_to_have_url(re.compile("country_code="))
 
 
-def _click_country(page: Page, code: str) -> None:
-    """Click in the middle of what the map draws for a country."""
+def _click_on_map(page: Page, place: tuple[float, float]) -> None:
+    """Click where the map has a longitude and latitude."""
     plot = page.locator(".st-key-panel-countries .js-plotly-plot")
     expect(plot).to_be_visible()
     page.wait_for_timeout(2000)
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(
-        """(plot, code) => {
-          const {xaxis, yaxis} = plot._fullLayout, dots = plot.data[0], box = plot.getBoundingClientRect()
-          const own = dots.customdata.map((each, number) => [each[0], number]).filter(([each]) => each === code)
-          const [, number] = own[Math.floor(own.length / 2)]
-          return [box.x + xaxis._offset + xaxis.l2p(dots.x[number]), box.y + yaxis._offset + yaxis.l2p(dots.y[number])]
+        """(plot, place) => {
+          const [x, y] = plot._fullLayout.geo._subplot.projection(place), box = plot.getBoundingClientRect()
+          return [box.x + x, box.y + y]
         }""",
-        code,
+        place,
     )
     page.mouse.move(x - 3, y - 3)
     page.mouse.move(x, y, steps=3)

@@ -239,12 +239,20 @@ def test_a_corrupt_switch_falls_back_with_a_notice(run_page: RunPage, three_visi
 
 
 def test_the_map_points_at_countries_with_visitors_alone(run_page: RunPage, three_visitors: Site) -> None:
-    """What can be clicked on the map is what was counted; the outlines come with the page."""
+    """What can be clicked on the map is what was counted; the outlines come from this host."""
     page = run_page(VISITORS, website=three_visitors.slug)
-    figures = [json.loads(chart.proto.spec) for chart in page.get("plotly_chart")]
-    (world,) = [figure for figure in figures if figure["layout"].get("shapes")]
-    (targets,) = world["data"]
-    assert {tuple(each) for each in targets["customdata"]} == {("FR", "France", "2 visitors", "66.7 %")}
+    charts = [
+        (json.loads(chart.proto.spec), json.loads(chart.proto.config)) for chart in page.get("plotly_chart")
+    ]
+    ((world, config),) = [chart for chart in charts if "geo" in chart[0]["layout"]]
+    others, seen, small = world["data"]
+    assert seen["customdata"] == [["FR", "France", "2 visitors", "66.7 %"]]
+    assert not small["locations"]
+    assert others["hoverinfo"] == "skip"
+    assert "Germany" in others["locations"]
+    assert "France" not in others["locations"]
+    assert {trace["geojson"] for trace in world["data"]} == {"app/static/countries.geojson"}
+    assert config["topojsonURL"] == "app/static/"
 
 
 def test_more_rows_are_one_click_away(run_page: RunPage, site: Site, send_events: SendEvents) -> None:

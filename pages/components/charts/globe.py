@@ -357,7 +357,7 @@ def _feature(cluster: Mapping[Hashable, object], longest: int, most: int) -> dic
         "properties": {
             "r": radius_px(visitors, most),
             "place": name_of(cluster, longest),
-            "label": "1 visitor" if visitors == 1 else f"{formatting.count(visitors)} visitors",
+            "label": formatting.counted(visitors, "visitors"),
             "cell": cluster["cell"],
         },
     }

@@ -25,6 +25,8 @@ CONFIG: Final = {
     "displayModeBar": False,
     "scrollZoom": False,
     "doubleClick": False,
+    # Plotly asks for its own outlines, world_110m.json, also where a map has others; from this host it gets none.
+    "topojsonURL": "app/static/",
 }
 
 
