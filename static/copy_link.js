@@ -1,4 +1,4 @@
-// The button that copies the address of what is shown, with its dates fixed.
+// The button that copies a link to the page with fixed dates.
 const SAID_SECONDS = 4
 
 export default function ({ data, parentElement }) {
@@ -22,7 +22,7 @@ export default function ({ data, parentElement }) {
   })
 }
 
-/** The page's own address: the parameters of the dashboard that it understood, those of `fixed` as they are said there. */
+/** The page's URL: valid parameters of the dashboard only, those of `fixed` with the values given there. */
 function address({ names, fixed }) {
   const link = new URL(location.href), given = new Map(link.searchParams)
   const isIgnored = name => document.querySelector(`.st-key-ignored-${name}`)

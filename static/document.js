@@ -1,7 +1,7 @@
-// Runs in our document before Streamlit's frontend: says where its server is, and says in our words what the frontend
-// would say in its own when the server does not answer or a part of the page cannot be loaded.
+// Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
+// frontend's when the server does not answer or a part of the page cannot be loaded.
 
-// Next to the page, so that it holds behind a proxy that serves the app under a prefix.
+// Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
 
 document.addEventListener('DOMContentLoaded', () => {
@@ -41,8 +41,8 @@ document.addEventListener('DOMContentLoaded', () => {
     subtree: true, attributes: true, attributeFilter: ['data-test-connection-state'],
   })
 
-  // A dialog without a block of the app in it is the frontend's own; document.css never shows it. Where the server answers
-  // it says that a message could not be read.
+  // A dialog without an element of the app is the frontend's own; document.css hides it. If the server answers, such a
+  // dialog means that a message could not be read.
   new MutationObserver(() => {
     for (const dialog of document.querySelectorAll('.stDialog:not(:has(.stVerticalBlock))')) {
       isOver ||= state() === 'CONNECTED'

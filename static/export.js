@@ -1,4 +1,4 @@
-// The button that downloads all rows of its panel. The server makes the file when it is asked for, and checks access then.
+// The button that downloads all rows of its panel. The server makes the file at the click, and checks access then.
 const WAITING_SECONDS = 30, SAID_FROM_ROWS = 2000
 
 export default function ({ data, parentElement }) {
@@ -20,12 +20,12 @@ export default function ({ data, parentElement }) {
   })
 }
 
-/** The server's answer; one that is being started anew is waited for. */
+/** The server's answer; waits for a server that is restarting. */
 async function answered(request, say) {
   const until = Date.now() + WAITING_SECONDS * 1000
   for (;;) {
     try {
-      // Beside the page, so that it holds behind a proxy that serves the app under a prefix.
+      // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
       const answer = await fetch('export', { method: 'POST', body: request, headers: { 'Content-Type': 'application/json' } })
       if (![502, 504].includes(answer.status) || Date.now() > until) return answer
     } catch (error) {
@@ -36,11 +36,11 @@ async function answered(request, say) {
   }
 }
 
-/** The parts of the file; says how far it is where that takes a while. */
+/** The parts of the file; shows the progress of a long download. */
 async function read(answer, say) {
   const total = Number(answer.headers.get('X-Total-Rows')), reader = answer.body.getReader()
   const parts = [], LINE_END = 10
-  // The first line names the columns.
+  // The first line holds the column names.
   for (let rows = -1; ;) {
     const { done, value } = await reader.read()
     if (done) return { parts, rows }

@@ -1,15 +1,15 @@
-// What the buttons for CSV and PNG share: it stands before the file of each, as one module.
+// Shared code of the CSV and PNG buttons: prepended to the file of each, as one module.
 
-/** Runs `save(button, say)` at each click on the button of a component; `say` tells how it went. */
+/** Runs `save(button, say)` at each click on the button of a component; `say` shows the result. */
 function onClick(parentElement, save) {
   const button = parentElement.querySelector('button')
   const status = parentElement.querySelector('[role=status]')
-  // What went well is there to be heard; what did not is also there to be seen.
+  // Success is announced to screen readers only; failure is also visible.
   const say = (text, isSeen = true) => {
     status.textContent = text
     status.className = isSeen ? '' : 'heard'
   }
-  // Called again whenever the data changes: the last one counts.
+  // Called again whenever the data changes; the last handler replaces the others.
   button.onclick = () => save(button, say)
 }
 

@@ -1,5 +1,5 @@
-// Beside the globe: which side is seen, its buttons, the busiest places, and what to do when it is lost.
-// Streamlit draws the globe and keeps its view in the browser; the view is read and set here through its deck.gl.
+// Controls of the globe: visible side, buttons, busiest places, and the redraw after a lost WebGL context.
+// Streamlit draws the globe and keeps its view in the browser; this script reads and sets the view through deck.gl.
 const TICK_MS = 80, TURN_MS = 900, STEP = 0.7, STEEPEST = 75, RADIUS = 256
 const IDLE_MS = 30_000, LEFT_ALONE_MS = 120_000, DEGREES_PER_SECOND = 0.8, ANEW_MS = 60_000
 const helms = new WeakMap(), boxes = new WeakSet()
@@ -17,7 +17,7 @@ export default function (component) {
   helm.update(component)
 }
 
-/** The deck.gl that draws on a canvas, as its React component holds it; undefined where it holds none. */
+/** The deck.gl instance of a canvas, from its React component; undefined without one. */
 function deckOf(canvas) {
   const key = canvas && Object.keys(canvas).find(name => name.startsWith('__reactFiber$'))
   for (let part = key && canvas[key]; part; part = part.return)
@@ -27,7 +27,7 @@ function deckOf(canvas) {
     }
 }
 
-/** How large the globe is, whatever the latitude: deck.gl's zoom falls towards the poles. */
+/** The zoom that the globe would have at the equator: deck.gl lowers the zoom towards the poles. */
 const shrunk = latitude => Math.log2(Math.cos(Math.min(Math.abs(latitude), 85.05) * Math.PI / 180))
 
 class Helm {
@@ -41,7 +41,7 @@ class Helm {
     const own = () => { this.aim = null; this.moved = performance.now() }
     if (!boxes.has(this.box)) {
       boxes.add(this.box)
-      // A wheel that turns over the globe scrolls the page; with Ctrl, or two fingers, it zooms.
+      // The wheel scrolls the page; with Ctrl, or two fingers, it zooms.
       this.box.addEventListener('wheel', event => event.ctrlKey || event.metaKey || event.stopPropagation(), { capture: true })
     }
     for (const kind of ['pointerdown', 'wheel', 'keydown']) this.box.addEventListener(kind, own, { capture: true, passive: true })
@@ -61,7 +61,7 @@ class Helm {
     this.cell = cell
     this.list()
     this.seen = null
-    // On a wall nothing is clicked: its row makes room for a clock.
+    // Wall mode has no clicks: a clock takes the place of the buttons.
     this.root.querySelector('.row').hidden = Boolean(data.clock)
   }
 
@@ -97,7 +97,7 @@ class Helm {
     if (shown.textContent !== time) shown.textContent = time
   }
 
-  /** A canvas that was not there before: the first one, or one after a loss, which shows what was seen then. */
+  /** Prepares a new canvas: the first one, or one after a lost context, which gets the last view again. */
   found(canvas) {
     this.canvas = canvas
     this.opened = true
@@ -123,7 +123,7 @@ class Helm {
 
   anew() { if (this.isLost) this.setTriggerValue('anew', true) }
 
-  /** Says how many of the visitors are on the side that is seen. */
+  /** Shows how many visitors are on the visible side. */
   side(port) {
     const [x, y, z] = port.cameraPosition
     let here = 0, all = 0
@@ -139,7 +139,7 @@ class Helm {
     if (side.textContent !== text) side.textContent = text
   }
 
-  /** Moves the view on its way to its aim; on a wall that is left alone it turns slowly. */
+  /** Moves the view one step towards its target; in wall mode turns the globe slowly while it is unused. */
   turn() {
     const now = performance.now(), passed = Math.min(now - (this.ticked ?? now), 500)
     this.ticked = now
@@ -164,7 +164,7 @@ class Helm {
     this.deck.props.onViewStateChange({ viewState: whole })
   }
 
-  /** Aims at a view; `size` is its zoom as at the equator. */
+  /** Sets the target view; `size` is its zoom at the equator. */
   go({ longitude, latitude, size, bearing }) {
     if (!this.deck) return
     const view = this.deck.props.viewState, from = { ...view, bearing: view.bearing ?? 0, size: view.zoom - shrunk(view.latitude) }
@@ -193,7 +193,7 @@ class Helm {
     this.go({ longitude, latitude: Math.max(-STEEPEST, Math.min(latitude, STEEPEST)) })
   }
 
-  /** The busiest places as buttons; they keep their order while one of them is pointed at or has the keyboard. */
+  /** Draws the busiest places as buttons; their order does not change while one is hovered or focused. */
   list() {
     const shown = [...this.places.children], isHeld = this.places.matches(':hover') || shown.includes(this.root.activeElement)
     const latest = new Map(this.data.places.map(place => [place.cell, place]))

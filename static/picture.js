@@ -1,6 +1,6 @@
-// The button that downloads what its panel shows: website and caption above it, on the page's colour.
+// The button that downloads its panel as a picture: website and caption on top, on the page's background colour.
 const SHARPNESS = 2, PADDING = 16
-// What a copied element keeps of its style: all of it, for each bar of a course, would be tens of megabytes.
+// The style properties that a copied element keeps: all of them, for each bar of a sparkline, would be tens of megabytes.
 const LOOKS = `display position inset box-sizing width height min-height padding margin flex flex-direction flex-wrap
   align-items align-self justify-content row-gap column-gap grid-template-columns grid-column order border-top border-right
   border-bottom border-left border-radius background-color box-shadow color opacity visibility fill stroke font-family font-size
@@ -27,7 +27,7 @@ export default function ({ data, parentElement }) {
   })
 }
 
-/** A canvas with what is drawn, `scale` times as large as on the page, under title and caption. */
+/** A canvas with the content, `scale` times as large as on the page, below title and caption. */
 function under({ title, caption }, drawn, scale, style) {
   const picture = document.createElement('canvas'), ink = picture.getContext('2d')
   const padding = PADDING * scale, family = style.getPropertyValue('--st-font') || 'sans-serif'
@@ -52,7 +52,7 @@ function under({ title, caption }, drawn, scale, style) {
   return picture
 }
 
-/** Text in lines that fit: broken between its parts, and between the words of a part that is too long for a line. */
+/** Text in lines that fit: broken between parts, and between words if a part is longer than a line. */
 function wrapped(text, width, ink) {
   const fits = line => ink.measureText(line).width <= width
   const lines = []
@@ -66,7 +66,7 @@ function wrapped(text, width, ink) {
   return lines
 }
 
-/** A canvas with nodes, as large as what is shown: they go through an image, which has only the typefaces it brings along. */
+/** A canvas with nodes, in their size on the page: drawn through an image, which can only use embedded typefaces. */
 async function drawnAnew(shown, nodes) {
   const { clientWidth: width, clientHeight: height } = shown
   const whole = svg('svg')
@@ -76,7 +76,7 @@ async function drawnAnew(shown, nodes) {
   const faces = svg('style'), text = shown.querySelector('.main-svg text, p')
   faces.textContent = text ? await facesOf(getComputedStyle(text).fontFamily) : ''
   whole.append(faces, ...nodes)
-  // Plotly names clips and patterns by the whole address of the page; in the image they are its own.
+  // Plotly refers to clips and patterns by the page's URL; in the image the references must be local.
   const source = new XMLSerializer().serializeToString(whole).replace(/url\((&quot;|["']?)[^)#]*#/g, 'url($1#')
   const image = new Image()
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`
@@ -88,14 +88,14 @@ async function drawnAnew(shown, nodes) {
   return canvas
 }
 
-/** The layers of a Plotly chart, without what is said of a point under the pointer. */
+/** The layers of a Plotly chart, without the hover text. */
 function chartOf(chart) {
   const layers = [...chart.querySelectorAll('.main-svg')].map(layer => layer.cloneNode(true))
   for (const hover of layers.flatMap(layer => [...layer.querySelectorAll('.hoverlayer')])) hover.replaceChildren()
   return layers
 }
 
-/** A copy of a part of the page whose elements carry their styles, since no style sheet reaches into an image. */
+/** A copy of a part of the page with inline styles, because style sheets do not apply inside an image. */
 function copyOf(part) {
   const copy = part.cloneNode(true), frame = svg('foreignObject')
   const originals = [part, ...part.querySelectorAll('*')], copies = [copy, ...copy.querySelectorAll('*')]
@@ -112,11 +112,11 @@ function copyOf(part) {
 
 const svg = name => document.createElementNS('http://www.w3.org/2000/svg', name)
 
-/** The rules of the page's own typefaces among those named, their files within them. */
+/** The rules of those named typefaces that the page itself serves, with the files embedded. */
 async function facesOf(families) {
   const names = families.split(',').map(bare)
   const rules = [...document.styleSheets]
-    .flatMap(sheet => { try { return [...sheet.cssRules] } catch { return [] } })  // Another host's are not to be read.
+    .flatMap(sheet => { try { return [...sheet.cssRules] } catch { return [] } })  // Style sheets of another host cannot be read.
     .filter(rule => rule instanceof CSSFontFaceRule && names.includes(bare(rule.style.getPropertyValue('font-family'))))
   return (await Promise.all(rules.map(async ({ cssText, parentStyleSheet }) => {
     const [url, address] = /url\(["']?([^"')]+)["']?\)/.exec(cssText)

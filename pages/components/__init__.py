@@ -1,7 +1,7 @@
-"""What pages share: chrome, panels, cards, charts, the globe, formatting. No SQL, no HTTP, no metric arithmetic."""
+"""Components that pages share: page frame, panels, cards, charts, exports, formatting. No SQL, no HTTP, no KPI arithmetic."""
 
 from pathlib import Path
 from typing import Final
 
 ASSETS: Final = Path(__file__).parents[2] / "static"
-"""Files that the app serves, and those that are read into its pages."""
+"""Folder of the files that the app serves or embeds in its pages."""

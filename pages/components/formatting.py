@@ -1,8 +1,8 @@
-"""Numbers, durations, dates and untrusted text as people read them.
+"""Formats numbers, durations, dates and untrusted text for the screen.
 
-Owns every string made from a value. Knows nothing of Streamlit: each function maps a value to text.
-A value that does not exist (None or NaN) is always `–`, never 0. A unit stands behind a space, as SI writes it: `63.4 %`,
-`48 s`; shares and scores always have one decimal, so that those of a column stand under each other.
+Owns every text made from a value. Does not know Streamlit: each function maps a value to text.
+A missing value (None or NaN) is always `–`, never 0. A space comes before the unit, as in SI: `63.4 %`, `48 s`. Shares and
+scores always have one decimal, so that they align in a column.
 """
 
 import math
@@ -20,15 +20,15 @@ MISSING = "–"
 MINUS = "−"
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
-# Browsers of Markdown turn bare addresses into links, escaped or not; a word joiner inside them does not show.
-# Icons and colours are looked for before escapes are: a joiner after their colon ends them as well.
+# Markdown renderers turn plain addresses into links, escaped or not; an invisible word joiner inside prevents it.
+# Streamlit replaces icons and colours before it reads escapes; a joiner after their colon prevents that too.
 _AUTOLINK = re.compile(r"@|www(?=\.)|https?(?=:)|:(?=[a-z])", re.IGNORECASE)
-# Half a character (a surrogate) cannot be sent to a browser either.
+# A lone surrogate cannot be sent to a browser either.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MARK = re.compile(
-    # What turns the direction of text, or is not there to be seen.
+    # Characters that change the direction of text, or are invisible.
     r"[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
-    # A joiner has a meaning between letters of some scripts, and between the parts of an emoji, alone.
+    # A zero-width joiner is kept only between letters of scripts that use it and between the parts of an emoji.
     r"|(?<![^\x00-\xa0])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xa0\u200c\u200d])"
 )
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
@@ -37,7 +37,7 @@ _LEFT_TO_RIGHT_MARK = "\u200e"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: the two largest units, rounded.
+    """A duration in its two largest units, rounded.
 
     >>> duration(48), duration(252), duration(9660), duration(273600)
     ('48 s', '4 m 12 s', '2 h 41 m', '3 d 4 h')
@@ -65,13 +65,13 @@ def _two_units(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 
 def rounded(value: float, decimals: int, *, lowest: float = -math.inf, highest: float = math.inf) -> str:
-    """A rounded number that claims a special case only where the exact one is it: none, all.
+    """A rounded number that never reads as exactly `lowest` or `highest` unless it is: `< 0.1` instead of 0.
 
     Args:
-        value: What is rounded.
-        decimals: How many at most; those that are all 0 are left out.
-        lowest: A value over it is never shown as it.
-        highest: A value under it is never shown as it.
+        value: The number.
+        decimals: Decimals at most; `.0` is left out.
+        lowest: A value above it is never shown as equal to it.
+        highest: A value below it is never shown as equal to it.
 
     >>> [rounded(value, 1, lowest=0, highest=100) for value in (-0.0, 0.04, 0.06, 63.4, 99.94, 99.96, 100)]
     ['0', '< 0.1', '0.1', '63.4', '99.9', '> 99.9', '100']
@@ -95,7 +95,7 @@ def count(value: float | None) -> str:
 
 
 def rate(ratio: float | None, decimals: int = 1) -> str:
-    """A share between 0 and 1 in percent, always with its decimals; 0.0 % is none at all, and 100.0 % all of it.
+    """A ratio (0..1) in percent, always with its decimals; only exactly 0 and 1 read as 0.0 % and 100.0 %.
 
     >>> rate(0.634), rate(1.0), rate(None), rate(0.9996), rate(0.0004), rate(0.99), rate(0.4, 0)
     ('63.4 %', '100.0 %', '–', '> 99.9 %', '< 0.1 %', '99.0 %', '40 %')
@@ -106,7 +106,7 @@ def rate(ratio: float | None, decimals: int = 1) -> str:
 
 
 def score(value: float | None) -> str:
-    """An index between 0 and 100, one decimal.
+    """A score (0..100) with one decimal.
 
     >>> score(81.24), score(None), score(99.96), score(70.0)
     ('81.2', '–', '> 99.9', '70.0')
@@ -117,7 +117,7 @@ def score(value: float | None) -> str:
 
 
 def value_of(kind: Kind, value: float | None) -> str:
-    """A value of a KPI as its kind is written.
+    """A KPI's value, formatted by its kind.
 
     >>> value_of("duration", 252), value_of("ratio", 0.634), value_of("count", None)
     ('4 m 12 s', '63.4 %', '–')
@@ -126,13 +126,13 @@ def value_of(kind: Kind, value: float | None) -> str:
 
 
 def _padded(value: float, decimals: int) -> str:
-    """A number between 0 and 100 as `rounded`, with all its decimals: so those of a column stand under each other."""
+    """`rounded` for a number from 0 to 100, always with all decimals, so that numbers align in a column."""
     text = rounded(value, decimals, lowest=0, highest=100)
     return text if "." in text or not decimals else f"{text}.{'0' * decimals}"
 
 
 def signed(value: float, unit: str, decimals: int = 1) -> str:
-    """A change with its sign, a true minus and its unit; a change that rounds to nothing has no sign.
+    """A change with sign (a real minus sign) and unit; without sign if it rounds to zero.
 
     >>> signed(4.14, "pp"), signed(-18.2, "%", 0), signed(0.01, "points")
     ('+4.1 pp', '−18 %', '0 points')
@@ -144,7 +144,7 @@ def signed(value: float, unit: str, decimals: int = 1) -> str:
 
 
 def counted(n: float, noun: str) -> str:
-    """So many of a noun that is given for many.
+    """A count with its noun; `noun` is the plural.
 
     >>> counted(101, "responses"), counted(1, "responses"), counted(1204, "resolved")
     ('101 responses', '1 response', '1,204 resolved')
@@ -153,7 +153,7 @@ def counted(n: float, noun: str) -> str:
 
 
 def age(elapsed: timedelta) -> str:
-    """How long something has been over, in its largest unit, rounded down; a moment ahead of this clock counts as now.
+    """An age in its largest unit, rounded down; a negative age is `now`.
 
     >>> age(timedelta(seconds=59.6)), age(timedelta(minutes=3, seconds=50)), age(timedelta(seconds=-2))
     ('59 s', '3 min', 'now')
@@ -168,7 +168,7 @@ def age(elapsed: timedelta) -> str:
 
 
 def device(kind: str) -> str:
-    """A kind of device as it is called everywhere, still to be escaped.
+    """The name of a device type, not escaped.
 
     >>> device("mobile"), device("")
     ('Mobile', 'Unknown')
@@ -177,7 +177,7 @@ def device(kind: str) -> str:
 
 
 def ago(elapsed: timedelta) -> str:
-    """`age` in a sentence.
+    """`age` with "ago".
 
     >>> ago(timedelta(seconds=12)), ago(timedelta(0))
     ('12 s ago', 'now')
@@ -187,7 +187,7 @@ def ago(elapsed: timedelta) -> str:
 
 
 def without_year(days: str, other: str) -> str:
-    """A label of days without its year, where the label it stands beside ends with the same.
+    """A label of days without its year if the label beside it (`other`) ends with the same year.
 
     >>> without_year("9–15 Nov 2026", "16–22 Nov 2026"), without_year("24–31 Dec 2025", "1–8 Jan 2026")
     ('9–15 Nov', '24–31 Dec 2025')
@@ -212,7 +212,7 @@ def clock_seconds(instant: datetime, timezone: str) -> str:
 
 
 def moment(at: datetime, now: datetime, timezone: str) -> str:
-    """The local time of day of an instant, with its day where that is not today's.
+    """The local time of day of an instant, with the date unless it is today.
 
     >>> from datetime import UTC
     >>> now = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -224,7 +224,7 @@ def moment(at: datetime, now: datetime, timezone: str) -> str:
 
 
 def page_path(url: str) -> str:
-    """A page's address without scheme and host, which are the website's own; what is no address stays as it is.
+    """The path and query of a page's URL; text that is not a URL is returned unchanged.
 
     >>> page_path("https://northwind.shop/pricing?plan=pro"), page_path("https://northwind.shop"), page_path("")
     ('/pricing?plan=pro', '/', '–')
@@ -237,26 +237,26 @@ def page_path(url: str) -> str:
 
 
 def plain(text: object, limit: int = 200) -> str:
-    r"""Untrusted text on one line, cut at `limit`, without control characters and marks of direction.
+    r"""Untrusted text on one line, cut at `limit`, without control characters and direction marks.
 
-    Text that runs from right to left is isolated, so that numbers and signs beside it stay where they are.
+    Right-to-left text gets isolation marks, so that it does not reorder the numbers and signs beside it.
 
     >>> plain("São\nPaulo\x00\ud800"), plain("x" * 5, limit=3), ascii(plain("\u200f\u062f\u0628\u064a"))
     ('São Paulo', 'xx…', "'\\u2068\\u062f\\u0628\\u064a\\u2069'")
     """
     line = _line(text, limit)
-    if str(text).startswith(_LEFT_TO_RIGHT):  # As `left_to_right` has written it.
+    if str(text).startswith(_LEFT_TO_RIGHT):  # From `left_to_right`.
         return left_to_right(line)
     return f"{_FIRST_STRONG}{line}{_END}" if _has_right_to_left(line) else line
 
 
 def website_name(website: Website) -> str:
-    """The name of a website, untrusted text; its slug where it has none that can be read."""
+    """The name of a website, untrusted text; its slug if the name has no visible character."""
     return plain(website.name, LONGEST_NAME) or website.slug
 
 
 def left_to_right(text: str) -> str:
-    r"""Text whose parts stand from left to right whatever their letters are, such as an address; isolated as `plain`.
+    r"""Text such as an address, with marks that keep its parts in left-to-right order whatever their script.
 
     >>> left_to_right("/pricing"), ascii(left_to_right("/\u05d0?p=1"))
     ('/pricing', "'\\u2066/\\u05d0?p=1\\u2069'")
@@ -265,7 +265,7 @@ def left_to_right(text: str) -> str:
 
 
 def in_table(text: str) -> str:
-    """The text for a cell of a table, which takes its direction from the first letter that has one: from left to right."""
+    """Text for a table cell, marked as left-to-right: a cell takes its direction from the first letter with a direction."""
     return f"{_LEFT_TO_RIGHT_MARK}{text}" if _has_right_to_left(text) else text
 
 
@@ -279,7 +279,7 @@ def _has_right_to_left(text: str) -> bool:
 
 
 def markdown(text: object, limit: int = 200) -> str:
-    r"""Untrusted text that Markdown shows letter for letter: no link, image, HTML, directive or formula.
+    r"""Untrusted text, escaped so that Markdown shows it literally: no link, image, HTML, directive or formula.
 
     >>> markdown("<img src=x> [a](b) :material/home: $x$").replace("\u2060", "")
     '\\<img src\\=x\\> \\[a\\]\\(b\\) \\:material/home\\: \\$x\\$'
@@ -288,7 +288,7 @@ def markdown(text: object, limit: int = 200) -> str:
 
 
 def place(city: str, country_code: str) -> str:
-    """Where a visitor is: city and country code, whichever is known.
+    """A visitor's place: city and country code, as far as known.
 
     >>> place("London", "GB"), place("", "GB"), place("", "")
     ('London, GB', 'GB', 'Unknown')

@@ -1,6 +1,6 @@
-"""The colours of the viewer's theme, read from `.streamlit/config.toml`, so that charts and page never disagree.
+"""Theme colours: read from `.streamlit/config.toml`, so that charts and page use the same ones.
 
-Owns the map from a role (accent, muted, surface, ...) to a colour in the mode the browser shows.
+Owns the map from a role (accent, muted, surface, ...) to a colour in the browser's mode, light or dark.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ SCALES: dict[str, tuple[str, str, str, str, str]] = {
     "light": ("#B45309", "#F0A860", "#C3C7D2", "#969BF2", "#4338CA"),
     "dark": ("#FDBA74", "#B86A24", "#4A5166", "#6166D6", "#A9B1FF"),
 }
-"""From worst to best, apart from each other also without red or green: from orange over grey to indigo."""
+"""From worst to best: orange over grey to indigo, distinguishable without red and green."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Palette:
     scale: tuple[str, str, str, str, str]
 
     def rgba(self, role: str, alpha: int = 255) -> Rgba:
-        """The colour of a role as deck.gl takes it: red, green, blue and alpha, each 0..255."""
+        """The colour of a role for deck.gl: red, green, blue and alpha, each 0..255."""
         return rgba(getattr(self, role), alpha)
 
 
@@ -49,7 +49,7 @@ def rgba(colour: str, alpha: int = 255) -> Rgba:
 
 
 def palette(*, is_dark: bool | None = None) -> Palette:
-    """The palette of the mode the viewer's browser shows, light where it does not say; or of the mode given."""
+    """The palette of `is_dark`; None means the browser's mode, light if unknown."""
     if is_dark is None:
         is_dark = st.context.theme.type == "dark"
     mode = "dark" if is_dark else "light"

@@ -1,6 +1,6 @@
-"""Bars that lie under a line of text each, in one picture: the funnel, the components of an index.
+"""Bars with a line of text above each, in one figure: the funnel, the components of an index.
 
-Owns where text and bars stand, in pixels from the top. Knows nothing of what they mean.
+Owns the positions of text and bars, in pixels from the top. Does not know what they mean.
 """
 
 import plotly.graph_objects as go
@@ -25,13 +25,13 @@ def add_bar(
     """Add a bar on its track.
 
     Args:
-        figure: what it is added to.
-        share: how much of the track it takes, 0..1.
-        middle: how far down its middle is, in pixels.
-        thickness: in pixels.
-        colours: of the viewer's theme.
-        marker: another look than the accent's.
-        hover: what is said when it is pointed at.
+        figure: The figure.
+        share: Filled part of the track, 0..1.
+        middle: Distance of the bar's middle from the top, in pixels.
+        thickness: Thickness in pixels.
+        colours: The viewer's theme.
+        marker: Plotly marker; None for the accent colour.
+        hover: Text on hover; None for none.
     """
     place = {"y": [middle], "width": thickness, "orientation": "h"}
     track = {"color": colours.grid, "opacity": 0.55, "cornerradius": 3}
@@ -46,7 +46,7 @@ def add_bar(
 
 
 def write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px: int | None = None) -> None:
-    """A line of text whose bottom is that far down: from the left, or that far from the right."""
+    """Write a line of text, its bottom `bottom` pixels from the top: at the left, or `right_px` from the right edge."""
     figure.add_annotation(
         text=text,
         xref="paper",
@@ -62,7 +62,7 @@ def write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px:
 
 
 def draw(figure: go.Figure, height_px: int, *, key: str, alt: str) -> None:
-    """Draw the bars and texts added, in a picture of that height."""
+    """Draw the figure with that height."""
     figure.update_layout(barmode="overlay", hoverlabel_align="left")
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[height_px, 0])

@@ -1,7 +1,7 @@
 """The globe: visitors per place on an opaque sphere with country outlines, night shaded, nothing from another host.
 
-Owns the deck.gl layers and what a click on a dot means. Gets clusters that are ready to draw, one set per distance,
-and knows nothing of where they come from.
+Owns the deck.gl layers and the handling of clicks on dots. Gets clusters that are ready to draw, one set per zoom range, and
+does not know their source.
 """
 
 import base64
@@ -28,21 +28,21 @@ HEIGHT_PX = 640
 DIAMETER_PX = 575
 LATITUDE, LONGITUDE = 30.0, -18.0
 STEEPEST_LATITUDE = 40.0
-MESH_DEGREES = 4  # how finely the sphere is built; coarser ones show corners
+MESH_DEGREES = 4  # Step of the sphere's mesh; a coarser mesh shows corners.
 NEAREST_ZOOM, FARTHEST_ZOOM = 7.0, 1.4
-# Streamlit tells the server nothing of the zoom, so deck.gl itself picks the set: a tile layer of a single tile that
-# covers the world, seen between two zooms only.
+# Streamlit does not report the zoom to the server, so deck.gl selects the set: each one is a tile layer with a single tile
+# that covers the world, visible between two zooms only.
 LEVEL_ENDS = (3.1, 5.2)
-# deck.gl lowers the zoom towards the poles, to keep the size of the sphere, and draws no tile below `min_zoom` but
-# those of an extent.
+# deck.gl lowers the zoom towards the poles, to keep the size of the sphere, and below `min_zoom` it draws only the tiles of an
+# extent.
 ONE_TILE = {"min_zoom": 0, "max_zoom": 0, "extent": [-180, -90, 180, 90]}
-# Layers at one height would flicker into each other; far sides are culled, so painting in order is enough.
+# Layers at the same height would flicker. The far side is culled, so painting in order is enough.
 PAINT_IN_ORDER = {"depthCompare": "always"}
-# One visitor is seen from afar, ten thousand do not cover a country: radius and colour both go with the logarithm. The
-# largest dot is larger, the more visitors it stands for, so that sizes differ also where the most is three.
+# Radius and colour grow with the logarithm: one visitor stays visible, ten thousand do not cover a country. The largest
+# dot grows with the maximum, so that sizes differ even if the maximum is three.
 DOT_PX, TOP_PX, TOP_GROWTH_PX, LARGEST_DOT_PX = 4.0, 10.0, 3.5, 24.0
 STEPS = (1, 10, 100, 1000)
-# What is sent stays small even where every place has a name of many odd letters: names are cut shorter then.
+# Names are cut shorter if the data would exceed MOST_BYTES, as with many non-ASCII names.
 LONGEST_NAMES = (60, 30, 10)
 MOST_BYTES = 280_000
 RAMP_LIGHT = ("#4F46E5", "#4137B9", "#32298C", "#211A5E")
@@ -59,17 +59,17 @@ def draw_globe(
     chosen: Cell | None = None,
     colours: Palette | None = None,
 ) -> None:
-    """Draw visitors per place; `static/style.css` scales it to the room it has. A click on a dot toggles `place`.
+    """Draw visitors per place; `static/style.css` scales it to the space available. A click on a dot toggles `place`.
 
-    The view is the viewer's: it opens on the busiest place, and as initial view and key stay as they are, a refresh
-    changes dots and never the camera.
+    The globe opens on the busiest place. Initial view and key then stay the same, so that a refresh changes the dots but
+    never the viewer's camera.
 
     Args:
-        levels: `cached.visitor_clusters`, farthest view first. Empty ones draw the bare globe.
-        now: the instant whose night is shaded.
-        key: identity of the chart across refreshes.
-        chosen: the cell that the page is filtered by; it is ringed.
-        colours: other colours than those of the viewer's theme.
+        levels: `cached.visitor_clusters`, farthest zoom first. Empty ones draw a globe without dots.
+        now: Time that the night side is drawn for.
+        key: Key of the chart, the same across refreshes.
+        chosen: The cell that the page is filtered by, drawn with a ring.
+        colours: Colours; None for the viewer's theme.
     """
     chart = f"{key}-{st.session_state.get(f'losses-{key}', 0)}"
     with st.container(key="globe-view"):
@@ -91,10 +91,10 @@ def deck_of(
     colours: Palette,
     clicks: int = 0,
 ) -> pdk.Deck:
-    """The deck of `draw_globe`: what is sent to the browser.
+    """Build the deck of `draw_globe`.
 
-    Streamlit keeps a click as a selection in the browser until the layer that was clicked is gone, and tells nothing of
-    a second click on the same dot. So the layers of the dots have other names after each of the `clicks`.
+    Streamlit keeps a click as a selection until its layer is gone, and does not report a second click on the same dot.
+    So `clicks`, the number of clicks so far, is part of the layers' names.
     """
     ends, most = (None, *LEVEL_ENDS, None), most_of(levels)
     dots = [
@@ -112,7 +112,7 @@ def deck_of(
 
 
 def radius_px(visitors: int, most: int) -> float:
-    """The radius of a dot, by the share of the logarithm that it has of the most visitors at one place.
+    """The radius of a dot, on a logarithmic scale from 1 to `most`, the most visitors at one place.
 
     >>> [radius_px(visitors, 3) for visitors in (1, 2, 3)]
     [4.0, 8.8, 11.7]
@@ -124,18 +124,18 @@ def radius_px(visitors: int, most: int) -> float:
 
 
 def most_of(levels: Sequence[pd.DataFrame]) -> int:
-    """The most visitors that one dot stands for, at any distance; 1 without any."""
+    """The most visitors of any dot at any zoom; 1 without dots."""
     return max([1, *(int(level["visitors"].max()) for level in levels if len(level))])
 
 
 def colour_of(visitors: int, *, is_dark: bool) -> Rgba:
-    """The colour of a dot: one hue, farther from the background's lightness with every tenfold."""
+    """The colour of a dot: one hue, with more contrast to the background for each factor of ten."""
     ramp = RAMP_DARK if is_dark else RAMP_LIGHT
     return rgba(ramp[sum(visitors >= step for step in STEPS) - 1], 235)
 
 
 def name_of(cluster: Mapping[Hashable, object], longest: int = LONGEST_NAMES[0]) -> str:
-    """What a cluster is called: its largest place, and how many others stand with it.
+    """The name of a cluster: its largest place, and the number of other places.
 
     >>> name_of({"city": "London", "country_code": "GB", "places": 3})
     'London, GB and 2 more places'
@@ -148,7 +148,7 @@ def name_of(cluster: Mapping[Hashable, object], longest: int = LONGEST_NAMES[0])
 
 
 def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
-    """What the chosen cell is called by who is there now; its coordinates when nobody is."""
+    """The name of the chosen cell from its current visitors; its coordinates without visitors."""
     for level in levels:
         found = level[level["cell"] == str(chosen)]
         if len(found):
@@ -161,7 +161,7 @@ def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
 
 
 def whereabouts(chosen: Cell, levels: Sequence[pd.DataFrame]) -> tuple[float, float, int]:
-    """Latitude and longitude of a cell's visitors, and how many they are; its middle and 0 without visitors."""
+    """Latitude, longitude and number of a cell's visitors; the cell's middle and 0 without visitors."""
     for level in levels:
         found = level[level["cell"] == str(chosen)]
         if len(found):
@@ -171,11 +171,11 @@ def whereabouts(chosen: Cell, levels: Sequence[pd.DataFrame]) -> tuple[float, fl
 
 
 def legend(colours: Palette, most: int) -> str:
-    """What dots and shade mean, as HTML: dots from one visitor to the most, at their size and in their colour.
+    """The legend as HTML: dots from one visitor to the most, with their size and colour, and the night side.
 
     Args:
-        colours: those of the globe.
-        most: as `most_of` counts it.
+        colours: Colours of the globe.
+        most: From `most_of`.
     """
     dots = "".join(
         f'<span><i style="width:{2 * radius_px(step, most):.0f}px;height:{2 * radius_px(step, most):.0f}px;'
@@ -187,9 +187,9 @@ def legend(colours: Palette, most: int) -> str:
 
 
 def clicked(selection: object) -> str | None:
-    """The cell of the dot in a chart's selection; None when nothing is selected.
+    """The cell of the dot in a chart's selection; None without a selection.
 
-    What comes from the browser is not trusted: it is text that has yet to be parsed.
+    The selection comes from the browser: the result is untrusted text, not parsed yet.
     """
     objects = selection.get("objects", {}) if isinstance(selection, Mapping) else {}
     for chosen in objects.values() if isinstance(objects, Mapping) else ():
@@ -201,12 +201,12 @@ def clicked(selection: object) -> str | None:
 
 
 def draw_anew(key: str) -> None:
-    """Make the next run draw the globe of that key as a new one: the browser has lost what it drew."""
+    """Make the next run draw the globe as a new chart, after the browser lost its WebGL context."""
     st.session_state[f"losses-{key}"] = int(st.session_state.get(f"losses-{key}", 0)) + 1
 
 
 def _follow(key: str, chart: str) -> None:
-    """A click on a dot filters by its place; one on the same dot again takes the filter away, one on the sea neither."""
+    """Filter by the place of the clicked dot; a second click removes the filter, a click on the sea changes nothing."""
     cell = clicked(st.session_state[chart].get("selection"))
     if cell is not None:
         st.session_state[f"clicks-{key}"] = _clicks(key) + 1
@@ -214,7 +214,7 @@ def _follow(key: str, chart: str) -> None:
 
 
 def _clicks(key: str) -> int:
-    """How many clicks on dots of that globe this session has seen."""
+    """The number of clicks on dots of a globe in this session."""
     return int(st.session_state.get(f"clicks-{key}", 0))
 
 
@@ -224,14 +224,14 @@ def _alt(level: pd.DataFrame) -> str:
 
 
 def initial_view(level: pd.DataFrame, key: str) -> pdk.ViewState:
-    """The view that the globe of that key opened with; the visitors decide it once."""
+    """The initial view of a globe, computed from the visitors when it is first drawn."""
     remembered = f"view-{key}"
     if remembered not in st.session_state:
         middle = fullest_view(level, STEEPEST_LATITUDE)
         st.session_state[remembered] = middle or (LATITUDE, LONGITUDE)
     latitude, longitude = st.session_state[remembered]
-    # A globe of zoom z has 512 · 2^z / π pixels across. What deck.gl shows of it, seen from near and corrected for the
-    # latitude in the middle, was measured: 78 % at the equator, 85 % at 30 degrees, 91 % at 40.
+    # At zoom z the globe's diameter is 512 · 2^z / π pixels. The part that deck.gl shows, after its correction for the latitude
+    # in the middle, was measured: 78 % at the equator, 85 % at 30 degrees, 91 % at 40.
     shown = 0.78 / cos(radians(latitude)) ** 0.55
     zoom = log2(DIAMETER_PX / shown * pi / 512)
     return pdk.ViewState(
@@ -240,7 +240,7 @@ def initial_view(level: pd.DataFrame, key: str) -> pdk.ViewState:
 
 
 def _world(colours: Palette) -> list[pdk.Layer]:
-    """Sea, land and borders. As tiles, because Streamlit fades the layers it knows while a dot is selected."""
+    """Sea, land and borders. Tile layers, because Streamlit fades other layers while a dot is selected."""
     return [
         pdk.Layer(
             "TileLayer",
@@ -274,7 +274,7 @@ def _world(colours: Palette) -> list[pdk.Layer]:
 
 
 def _night(colours: Palette, now: datetime) -> pdk.Layer:
-    """The shade of night as one small translucent picture, so that dusk is a gradient and costs a few kilobytes."""
+    """The night side as one small translucent picture: dusk is a gradient, at a few kilobytes."""
     shade = sun.darkness(now, NIGHT_CELLS_PER_DEGREE)
     pixels = np.empty((*shade.shape, 4), dtype=np.uint8)
     pixels[..., :3] = colours.rgba("night")[:3]
@@ -291,7 +291,7 @@ def _night(colours: Palette, now: datetime) -> pdk.Layer:
 
 
 def _data_urls(levels: Sequence[pd.DataFrame], most: int) -> list[str]:
-    """Each level as GeoJSON in a URL, with names as long as there is room for."""
+    """Each level as GeoJSON in a data URL, with the longest names that fit into `MOST_BYTES`."""
     urls: list[str] = []
     for longest in LONGEST_NAMES:
         urls = [_data_url(level, longest, most) for level in levels]
@@ -305,7 +305,7 @@ def _data_url(level: pd.DataFrame, longest: int, most: int) -> str:
     collection = json.dumps(
         {"type": "FeatureCollection", "features": features}, separators=(",", ":"), ensure_ascii=False
     )
-    # Only what ends or escapes a data URL is escaped, and what deck.gl would fill in: the rest stays short.
+    # Escapes only the characters that end or escape a data URL, and deck.gl's placeholders, to keep it short.
     escapes = {"%": "%25", "#": "%23", "{x}": "%7Bx}", "{y}": "%7By}", "{z}": "%7Bz}", "{-y}": "%7B-y}"}
     for text, escape in escapes.items():
         collection = collection.replace(text, escape)
@@ -315,7 +315,7 @@ def _data_url(level: pd.DataFrame, longest: int, most: int) -> str:
 def _dots(
     name: str, data: str, colours: Palette, most: int, from_zoom: float | None, to_zoom: float | None
 ) -> pdk.Layer:
-    """One set of dots, each with its halo as a translucent ring around it."""
+    """One set of dots, each with a translucent ring around it."""
     zooms = {"visible_min_zoom": from_zoom, "visible_max_zoom": to_zoom}
     return pdk.Layer(
         "TileLayer",
@@ -337,7 +337,7 @@ def _dots(
 
 
 def _ramp(colours: Palette, most: int) -> str:
-    """The colour of a dot as an expression that deck.gl evaluates per dot, shorter than a colour in each."""
+    """The colour of a dot as an expression that deck.gl evaluates per dot, shorter than one colour per dot."""
     *lower, highest = (str(colour_of(step, is_dark=colours.is_dark)) for step in STEPS)
     below = (
         f"properties.r < {radius_px(step, most)} ? {colour} : "

@@ -1,6 +1,6 @@
-"""The week by the hour: 7 x 24 cells of average volume or of the median response, a cell selects its hour.
+"""Heatmap of the week: 7 x 24 hours with average volume or median response; a click on a cell selects the hour.
 
-Owns how the week is drawn. Streamlit hears no click on a Plotly heatmap, so the cells are bars.
+Owns how the week is drawn. The cells are bars because Streamlit reports no clicks on a Plotly heatmap.
 """
 
 from typing import Literal
@@ -23,10 +23,10 @@ DEFAULT_SHOWN: Shown = "volume"
 HEIGHT_PX = 290
 NUMBER_PX = 10
 CELL = 0.94
-"""Of the room of an hour, the rest is the gap."""
+"""Width of a cell, as a part of an hour's width; the rest is the gap."""
 
 TOTAL_X, TOTAL_Y = 24.3, 8
-"""Where the totals stand: right of the last hour, under Sunday."""
+"""Position of the totals: right of the last hour, under Sunday."""
 
 FEW = 5
 """A cell with fewer values is hatched."""
@@ -40,19 +40,19 @@ _COUNT: dict[Shown, str] = {"volume": "conversations", "response": "responded"}
 
 
 def draw_header() -> Shown:
-    """Draw title and switch between volume and median response; returns what is chosen, as the URL says in `heat`."""
+    """Draw title and switch between volume and median response; returns the value of the URL parameter `heat`."""
     return switch.draw_titled(
         "heat", "Shown in the heatmap", SHOWN, DEFAULT_SHOWN, lambda _: "Hour of the week"
     )
 
 
 def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> None:
-    """Draw the week; a click on a cell selects its hour, a second one takes it away.
+    """Draw the week; a click on a cell selects its hour, a second click removes the filter.
 
     Args:
         hours: `analytics.kpis.conversation_breakdown.hours`, with at least one conversation.
-        shown: what the colour stands for.
-        chosen: the hour that is selected.
+        shown: The value shown as colour.
+        chosen: The selected hour; None without one.
     """
     clicked_points = plot.draw(
         figure(hours, shown, chosen, palette()),
@@ -65,22 +65,22 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> N
     if points:
         row = hours.iloc[points[0]["point_index"]]
         clicked = HourOfWeek(int(row["weekday"]), int(row["hour"]))
-        # Nothing lies behind an empty cell, so a click on it only ever takes a choice away.
+        # An empty cell has no conversations to select, so a click on it can only remove a filter.
         if row["conversations"] or clicked == chosen:
             filters.toggle("cell", str(clicked))
 
 
 def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours: Palette) -> go.Figure:
-    """The week as 168 bars, one for each hour: colour for the value, its n as text, hatched below `FEW` values.
+    """The week as 168 bars, one per hour: the value as colour, its n as text, hatched below `FEW` values.
 
-    What rests on few values neither sets the scale nor has its strong end. An hour that is not in the period has no
-    bar's colour at all, an hour without a conversation the palest.
+    Cells below `FEW` values do not set the colour scale and never get its strongest colour. An hour outside the period has no
+    colour, an hour without conversations the palest.
 
     Args:
         hours: `analytics.kpis.conversation_breakdown.hours`.
-        shown: what the colour stands for.
-        chosen: the hour that is outlined.
-        colours: of the viewer's theme.
+        shown: The value shown as colour.
+        chosen: The selected hour, drawn with an outline.
+        colours: The viewer's theme.
     """
     values, n = hours[_VALUE[shown]], hours[_COUNT[shown]]
     is_few = (n > 0) & (n < FEW)
@@ -175,7 +175,7 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
 
 
 def _totals(rows: pd.Series, columns: pd.Series, n: pd.Series, colours: Palette) -> go.Bar:
-    """The number of each day and of each hour, and of all: text without a cell, which hears no click."""
+    """The totals per day, per hour and overall: text without a cell, not clickable."""
     days, each_hour = n.groupby(rows).sum(), n.groupby(columns).sum()
     return go.Bar(
         x=[*[TOTAL_X] * len(days), *each_hour.index, TOTAL_X],
@@ -194,7 +194,7 @@ def _totals(rows: pd.Series, columns: pd.Series, n: pd.Series, colours: Palette)
 
 
 def alt(hours: pd.DataFrame, shown: Shown) -> str:
-    """The map in a sentence: the strongest hour that rests on enough values."""
+    """The heatmap as a sentence: the highest value among the hours with enough values."""
     enough = hours[hours[_COUNT[shown]] >= FEW]
     if enough.empty:
         return f"{title(shown)}: every hour has fewer than {FEW} {NOUNS[shown]}"
@@ -206,12 +206,12 @@ def alt(hours: pd.DataFrame, shown: Shown) -> str:
 
 
 def title(shown: Shown) -> str:
-    """What the map shows, in a line."""
+    """The title of the heatmap."""
     return f"{SHOWN[shown]} by hour of the week"
 
 
 def footnote(shown: Shown, timezone: str) -> str:
-    """What a cell's colour and number say, and on whose clock."""
+    """The caption: meaning of colours and numbers, and the timezone."""
     what = (
         "Conversations started in each hour of the week. Stronger colour: more of them an hour, on average"
         if shown == "volume"
@@ -224,7 +224,7 @@ def footnote(shown: Shown, timezone: str) -> str:
 
 
 def _top(values: pd.Series, n: pd.Series, shown: Shown) -> float:
-    """The value with the strongest colour: of the cells with enough values when there are any."""
+    """The value with the strongest colour: the highest among cells with enough values, or among all if there are none."""
     enough = values[n >= FEW]
     known = (enough if len(enough) else values).dropna()
     if known.empty:
@@ -248,7 +248,7 @@ def _average(value: float) -> str:
 
 
 def _said(row: pd.Series, shown: Shown) -> str:
-    """A cell as it is told: average, n, how long the hour was in the period, and the median."""
+    """The hover text of a cell: average, n, the total time of this hour in the period, and the median."""
     head = f"<b>{cell_label(int(row['weekday']), int(row['hour']))}</b>"
     if not row["hours_in_period"]:
         return f"{head}<br>not in this period"
@@ -265,7 +265,7 @@ def _said(row: pd.Series, shown: Shown) -> str:
 
 
 def _short(n: int) -> str:
-    """A count in few characters; nothing for none.
+    """A count in few characters; empty for 0.
 
     >>> _short(0), _short(999), _short(1200), _short(99_999)
     ('', '999', '1k', '100k')
@@ -276,7 +276,7 @@ def _short(n: int) -> str:
 
 
 def _legible(fill: str, colours: Palette) -> str:
-    """The page's text colour or its background, whichever is further from the fill; the former where nothing is filled."""
+    """The theme's text or background colour, whichever contrasts more with the fill; the text colour without a fill."""
     if not fill.startswith("#"):
         return colours.text
     own = _luminance(fill)
@@ -300,6 +300,6 @@ def _luminance(colour: str) -> float:
 
 
 def _mixed(base: str, colour: str, part: float) -> str:
-    """A colour laid over another one, `part` of it, as hex."""
+    """`base` mixed with `colour`, of which `part` (0..1) is taken, as hex."""
     both = [(int(base[at : at + 2], 16), int(colour[at : at + 2], 16)) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(low + (high - low) * part):02x}" for low, high in both)

@@ -1,6 +1,6 @@
-"""Median and 90th percentile over time, one above the other, each with an axis of its own; the median before dotted.
+"""Median and 90th percentile over time, one above the other on separate axes; the previous median dotted.
 
-Owns how the two are drawn together; `timeseries` owns the style, `time_axis` the labels.
+Owns the layout of the two; `timeseries` owns the style, `time_axis` the labels.
 """
 
 import pandas as pd
@@ -18,29 +18,29 @@ from pages.components.theme_colors import Palette, palette
 
 DEFAULT_MEASURE: Measure = "response"
 HEIGHT_PX = 340
-# The 90th percentile is ten times the median: on one axis the median would be a flat line.
+# The 90th percentile is often ten times the median: on a shared axis the median would be a flat line.
 MEDIAN_DOMAIN, P90_DOMAIN = (0.45, 1.0), (0.0, 0.31)
 NOUNS: dict[Measure, str] = {"response": "responses", "resolution": "resolved"}
 
 
 def draw_header(bucket: Bucket) -> Measure:
-    """Draw title and switch between response and resolution; returns what is chosen, as the URL says in `measure`."""
+    """Draw title and switch between response and resolution; returns the value of the URL parameter `measure`."""
     return switch.draw_titled(
         "measure", "Time", MEASURES, DEFAULT_MEASURE, lambda measure: title(measure, bucket)
     )
 
 
 def title(measure: Measure, bucket: Bucket) -> str:
-    """What the chart shows, in a line."""
+    """The title of the chart."""
     return f"{MEASURES[measure]} time by {bucket}"
 
 
 def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """What is drawn of `cached.conversation_timeseries`: the buckets, how many it rests on, p50 and p90 of one time.
+    """The columns to draw: buckets, number of observations, p50 and p90 of response or resolution time.
 
     Args:
         series: `cached.conversation_timeseries`.
-        measure: response or resolution.
+        measure: Response or resolution.
     """
     names = {
         "responded" if measure == "response" else "resolved": "n",
@@ -55,9 +55,9 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     """Draw median and 90th percentile over time; unfinished buckets as open markers.
 
     Args:
-        series: `columns_of` it; the median of the period before lies under the current one.
-        measure: response or resolution.
-        bucket: what one point stands for.
+        series: From `columns_of`; the median of the previous period is drawn under the current one.
+        measure: Response or resolution.
+        bucket: Bucket of the series.
     """
     colours = palette()
     median, p90 = "p50_seconds", "p90_seconds"
@@ -152,7 +152,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
 
 
 def _before(now: pd.DataFrame, past: pd.DataFrame) -> str:
-    """What the period before is called, without its year where that is the current one's."""
+    """The label of the previous period, without its year if it is that of the current period."""
     first, last = (
         periods.days_label(rows["bucket_start"].iloc[0].date(), rows["bucket_start"].iloc[-1].date())
         for rows in (past, now)

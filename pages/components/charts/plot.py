@@ -1,6 +1,6 @@
-"""How every Plotly chart is drawn: no legend, no zoom, no toolbar, what was clicked as a list.
+"""Draws every Plotly chart: no legend, no zoom, no toolbar; returns the clicked points.
 
-Owns the template. Colours of the hover box are Streamlit's, which writes its theme over a template.
+Owns the template. The hover box has Streamlit's colours: its theme overrides the template there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TEMPLATE: Final = go.layout.Template(
     }
 )
 CONFIG: Final = {
-    # Its picture is `export.offer`'s: Plotly's own has another typeface, and names neither website nor dates.
+    # `export.offer` makes the picture: Plotly's own has another typeface, and no website and dates.
     "displayModeBar": False,
     "scrollZoom": False,
     "doubleClick": False,
@@ -31,7 +31,7 @@ CONFIG: Final = {
 
 
 class Point(TypedDict):
-    """A mark that was clicked; `customdata` only where the trace has some."""
+    """A clicked mark; `customdata` only if the trace has it."""
 
     curve_number: int
     point_index: int
@@ -47,14 +47,14 @@ class _Event(TypedDict):
 
 
 def draw(figure: go.Figure, height_px: int, *, key: str, alt: str, is_clickable: bool = False) -> list[Point]:
-    """Draw a chart; returns what was clicked, empty without a click.
+    """Draw a chart; returns the clicked points, empty without a click.
 
     Args:
-        figure: The chart; its layout goes before the template's.
-        height_px: How high it is.
-        key: Identity of the chart across reruns; with another key an old click is forgotten.
-        alt: What it shows, in words.
-        is_clickable: Whether a click runs the page again.
+        figure: The chart; its layout overrides the template's.
+        height_px: Height in pixels.
+        key: Key of the chart; a new key forgets an old click.
+        alt: Text alternative.
+        is_clickable: Whether a click reruns the page.
     """
     figure.update_layout(template=TEMPLATE)
     event = st.plotly_chart(

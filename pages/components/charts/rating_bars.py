@@ -1,6 +1,6 @@
-"""How often each answer was given over time: stacked bars, worst at the bottom, from orange over grey to indigo.
+"""Stacked bars of answers over time: worst at the bottom, from orange over grey to indigo.
 
-Owns the look of a stacked distribution. The counts come ready, one column per level.
+Owns the look of a stacked distribution. Gets the counts, one column per level.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from pages.components.theme_colors import Palette, palette
 HEIGHT_PX = 260
 
 NUMBERS_UP_TO = 15
-"""With more bars than that, numbers inside them could not be read."""
+"""Most bars with numbers inside; with more they are too narrow."""
 
 
 Name = Literal["ratings", "sentiment"]
@@ -32,11 +32,11 @@ class Level:
     """One of the answers that are counted.
 
     Attributes:
-        name: as the legend says it, such as "4" or "Neutral".
-        value: what a click on it means.
-        column: where its counts are.
-        step: its place on the five-step scale of colours, from worst (0) to best (4).
-        on_hover: as a bar says it, such as "4 of 5".
+        name: Text in the legend, such as "4" or "Neutral".
+        value: Filter value of a click.
+        column: Column of its counts.
+        step: Step on the colour scale, from worst (0) to best (4).
+        on_hover: Text on hover, such as "4 of 5".
     """
 
     name: str
@@ -48,15 +48,15 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What people or the AI agent answered, counted by level.
+    """A question with its answers (levels), given by visitors or set by the AI agent.
 
     Attributes:
-        name: lower case; part of keys and file names.
-        title: heading of the chart.
-        n_unit: what is counted, plural.
-        levels: from worst to best.
-        empty: what is missing when nothing was counted, and what to do.
-        is_clickable: whether a click on a bar filters the page.
+        name: Lower case; part of keys and file names.
+        title: Heading of the chart.
+        n_unit: Noun of what is counted, plural.
+        levels: From worst to best.
+        empty: Texts of the empty state: what is missing, and what to do.
+        is_clickable: Whether a click on a bar filters the page.
     """
 
     name: Name
@@ -103,17 +103,17 @@ def table(frame: pd.DataFrame, answers: Answers) -> pd.DataFrame:
 def draw_answers(
     frame: pd.DataFrame, answers: Answers, bucket: Bucket, longer: Range | None, chosen: str | None = None
 ) -> str | None:
-    """Draw the counts as stacked bars, one per bucket, under their name and n; the unfinished bucket hatched.
+    """Draw the counts as stacked bars, one per bucket, under title and n; the unfinished bucket hatched.
 
     Args:
         frame: `cached.satisfaction_distributions`.
-        answers: which columns of it.
-        bucket: what one bar stands for.
-        longer: a range that may have answers where this one has none.
-        chosen: value of the level that a filter keeps; the others are drawn pale.
+        answers: The question, which names the columns.
+        bucket: Bucket of the bars.
+        longer: A longer range that may have answers, offered in the empty state; None for no button.
+        chosen: Value of the filtered level; the others are drawn pale. None without a filter.
 
     Returns:
-        The value of the level that was just clicked; None when none was.
+        The value of the level that was just clicked; None without a click.
     """
     n = total(frame, answers)
     st.markdown(f"**{answers.title}** :gray[· {formatting.count(n)}]")
@@ -132,7 +132,7 @@ def draw_answers(
     time_axis.lay_time_axis(figure, frame["bucket_start"], bucket, colours)
     _style(figure, len(frame), colours)
     _name_levels(figure, frame, answers, colours, chosen)
-    # Another key for each filter: a chart that has answered a click forgets which bar that was.
+    # One key per filter, so that an old click is forgotten.
     clicked = plot.draw(
         figure,
         HEIGHT_PX,
@@ -144,7 +144,7 @@ def draw_answers(
 
 
 def total(frame: pd.DataFrame, answers: Answers) -> int:
-    """How many answers one chart counts; without any it is not drawn."""
+    """The number of answers in one chart; with 0 it is not drawn."""
     return int(frame[[level.column for level in answers.levels]].to_numpy().sum())
 
 
@@ -229,7 +229,7 @@ def _shares(frame: pd.DataFrame, answers: Answers) -> list[float]:
 
 
 def _whole(share: float) -> str:
-    """A share in whole percent, so that five of them fit a phone; escaped for the chart."""
+    """A share in whole percent, so that five of them fit on a phone; escaped for Plotly."""
     return escape(formatting.rate(share, decimals=0))
 
 

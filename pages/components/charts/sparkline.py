@@ -1,7 +1,7 @@
-"""The course beside a number: a bar for each bucket, from zero, with its day and value on hover.
+"""Sparkline below a number: a bar for each bucket, from zero, with its day and value on hover.
 
-Owns how a course looks. A bucket without a value has no bar, one whose value is zero has a line, and one that the period
-holds only in part, as the running one, is an outline.
+Owns the look of a sparkline. A bucket without a value has no bar, a value of zero is a line, and a bucket that is only
+partly in the period, such as the current one, is an outline.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ class Point:
     """One bucket.
 
     Attributes:
-        label: Which hour, day or week.
-        value: None where it has none.
-        text: The value as it reads.
-        is_part: True for a bucket of which the period holds only a part.
+        label: The hour, day or week.
+        value: None without a value.
+        text: The value as text.
+        is_part: True for a bucket that is only partly in the period.
     """
 
     label: str
@@ -37,17 +37,17 @@ class Point:
 
     @property
     def when(self) -> str:
-        """The label, and that it is only a part."""
+        """The label, with a note if the bucket is only partly in the period."""
         return f"{self.label}, in part" if self.is_part else self.label
 
 
 def course_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tuple[Point, ...]:
-    """Compute the course of a metric over the buckets of the current period; empty without any value.
+    """The points of a metric, one per bucket of the current period; empty without any value.
 
     Args:
-        series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no course.
-        metric: Which of its columns, and how a value is written.
-        bucket: What one bar stands for.
+        series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no points.
+        metric: Names the column and the kind of value.
+        bucket: Bucket of the series.
     """
     if series is None:
         return ()
@@ -64,11 +64,11 @@ def course_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tu
 
 
 def draw(course: tuple[Point, ...], title: str) -> None:
-    """Draw a course; nothing without one.
+    """Draw a sparkline; nothing without points.
 
     Args:
-        course: As `course_of` gives it.
-        title: What the number is called.
+        course: From `course_of`.
+        title: Title of the number.
     """
     if course:
         st.html(_html(course, title, palette().accent))

@@ -1,4 +1,4 @@
-"""The time axis of a chart: one label for every bucket, and where the buckets of the period before stand on it.
+"""The time axis of a chart: one label per bucket, and the positions of the previous period's buckets on it.
 
 Computes no metric and draws no line.
 """
@@ -18,12 +18,12 @@ TICK_COUNT = 7
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the buckets of two periods are called on one axis.
+    """Labels of the buckets of two periods on one axis.
 
     Attributes:
-        now: One distinct label per bucket of the period shown.
-        past: The same for the period before, by what its clock reads; equal to one in `now` where both have the reading.
-        all: The axis from left to right: `now`, with those of `past` that it lacks in their places.
+        now: One distinct label per bucket of the current period.
+        past: The labels of the previous period's buckets: that of the matching bucket in `now`, or one of its own.
+        all: The axis from left to right: `now`, and the labels that only `past` has, in order.
     """
 
     now: list[str]
@@ -32,15 +32,15 @@ class Labels:
 
 
 def labels_of(now_starts: pd.Series, past_starts: pd.Series, bucket: Bucket) -> Labels:
-    """The labels of both periods: hours and days matched by the clock reading so many days later, weeks by position.
+    """The labels of both periods: hours and days are matched by day number and local time, weeks by position.
 
-    What only one of the periods has keeps a place of its own: an hour that a clock change repeats or skips, the last days
-    of a longer month.
+    A bucket that only one period has gets its own position: an hour that a clock change repeats or skips, the last days of
+    a longer month.
 
     Args:
-        now_starts: Starts of the buckets of the period shown, in its timezone.
-        past_starts: Those of the period before; may be empty.
-        bucket: Which kind.
+        now_starts: Starts of the current period's buckets, in its timezone.
+        past_starts: The same for the previous period; may be empty.
+        bucket: Hour, day or week.
     """
     now = bucket_labels(now_starts, bucket)
     if not len(now_starts) or not len(past_starts):
@@ -85,13 +85,13 @@ def lay_time_axis(
     colours: Palette,
     categories: list[str] | None = None,
 ) -> None:
-    """Lay out the axis of a chart: labels of some of the buckets shown, in two short lines that fit a phone.
+    """Lay out the time axis of a chart: labels for some of the buckets, in two short lines that fit on a phone.
 
     Args:
         figure: The chart.
-        starts: Starts of the buckets of the period shown.
-        bucket: Which kind.
-        colours: The theme's.
+        starts: Starts of the current period's buckets.
+        bucket: Hour, day or week.
+        colours: The viewer's theme.
         categories: All labels from left to right; None for those of `starts`.
     """
     labels = bucket_labels(starts, bucket)
@@ -106,13 +106,13 @@ def lay_time_axis(
         showspikes=False,
         tickfont={"color": colours.muted},
         automargin=True,
-        # A tick's label leaves the month out; what is pointed at is called by its whole name.
+        # Tick labels leave the month out; the hover shows the complete label.
         unifiedhovertitle={"text": "%{x}"},
     )
 
 
 def tick_texts(starts: pd.Series, labels: list[str], bucket: Bucket) -> list[str]:
-    """The labels in two lines, the month where it is another than before.
+    """The labels in two lines; the month only where it changes.
 
     >>> days = pd.Series(pd.to_datetime(["2026-11-29", "2026-11-30", "2026-12-01"]))
     >>> tick_texts(days, ["Sun 29 Nov", "Mon 30 Nov", "Tue 1 Dec"], "day")

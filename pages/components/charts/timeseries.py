@@ -1,6 +1,6 @@
-"""Plotly charts in the house style: one accent, the past dotted in grey, the unfinished dashed, faint grid, zero base.
+"""Charts over time: one accent colour, previous period dotted in grey, unfinished buckets dashed, faint grid, axis from zero.
 
-Owns how a ready series looks. Computes no metric; a value that does not exist stays a gap.
+Owns the look of a series. Computes no metric; a missing value stays a gap.
 """
 
 import re
@@ -21,7 +21,7 @@ MARKERS_UP_TO = 45
 CUT_FROM = 55.0
 """An index that never falls below this is drawn from 50: from 0, half of the plot would be empty."""
 NAMES_LINE_LETTERS = 48
-"""What is named above a plot fits into the 300 px of a phone's chart in lines of so many letters."""
+"""Longest line of names above a plot that fits into a phone's chart (300 px)."""
 
 _TAGS = re.compile("<[^>]*>")
 
@@ -29,15 +29,15 @@ _TAGS = re.compile("<[^>]*>")
 def draw_series(
     series: pd.DataFrame, metric: Metric, bucket: Bucket, *, current: str, previous: str | None, key: str
 ) -> None:
-    """Draw a metric over time, the previous period under it.
+    """Draw a metric over time, with the previous period.
 
     Args:
-        series: `cached.kpi_timeseries`; rows of the previous period are drawn when `previous` names it.
-        metric: which column and how its values read.
-        bucket: what one point stands for; decides the labels on the time axis.
-        current: what the current period is called, such as "16–22 Nov".
-        previous: what the previous one is called; None draws the current period alone.
-        key: identity of the chart across reruns.
+        series: `cached.kpi_timeseries`; rows of the previous period are drawn if `previous` is given.
+        metric: Names the column and the kind of value.
+        bucket: Bucket of the series; decides the labels on the time axis.
+        current: Label of the current period, such as "16–22 Nov".
+        previous: Label of the previous period; None draws the current period alone.
+        key: Key of the chart, the same across reruns.
     """
     colours = palette()
     now_rows = series[series["period"] == "current"].reset_index(drop=True)
@@ -60,11 +60,11 @@ def draw_series(
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
-    """Draw visitors per minute as thin bars, the running minute lighter.
+    """Draw visitors per minute as thin bars, the current minute lighter.
 
     Args:
-        activity: `cached.visitor_activity`; its last minute is still running.
-        key: identity of the chart across refreshes.
+        activity: `cached.visitor_activity`; its last minute is not finished.
+        key: Key of the chart, the same across refreshes.
     """
     colours = palette()
     visitors = activity["visitors"]
@@ -89,7 +89,7 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
         ticktext=[f"−{minutes_ago[at]} min" for at in ticks],
         tickfont={"color": colours.muted, "size": 11},
     )
-    # As a tick's label it would be centred under the last bar, over the edge, and therefore left out.
+    # A tick label would be centred under the last bar, beyond the edge, so that Plotly leaves it out.
     figure.add_annotation(
         text="now",
         xref="paper",
@@ -123,7 +123,7 @@ def _past(
 
 
 def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Palette) -> list[go.Scatter]:
-    """Finished buckets as a solid line; unfinished ones as open markers that a dashed line leads to."""
+    """Finished buckets as a solid line; unfinished ones as open markers on a dashed line."""
     values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
     leads_to_open = leads_to(is_open)
     text = _texts(rows, metric)
@@ -159,7 +159,7 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
 
 
 def _texts(rows: pd.DataFrame, metric: Metric) -> list[str]:
-    """What the hover says of each value: "1 m 23 s · 101 responses"."""
+    """The hover text of each value: "1 m 23 s · 101 responses"."""
     texts = [formatting.value_of(metric.kind, value) for value in rows[metric.column]]
     if metric.n_column is None:
         return texts
@@ -168,7 +168,7 @@ def _texts(rows: pd.DataFrame, metric: Metric) -> list[str]:
 
 
 def _cut_axis(figure: go.Figure, metric: Metric, now_rows: pd.DataFrame, past_rows: pd.DataFrame) -> str:
-    """Start the axis of an index that is high throughout at its middle; the note that says so, empty where it does not."""
+    """Start the axis at 50 if an index never falls below `CUT_FROM`; returns a note about it, else an empty text."""
     values = pd.concat([rows[metric.column] for rows in (now_rows, past_rows)])
     if metric.kind != "score" or not values.min() >= CUT_FROM:
         return ""
@@ -177,11 +177,11 @@ def _cut_axis(figure: go.Figure, metric: Metric, now_rows: pd.DataFrame, past_ro
 
 
 def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
-    """The size of each value's marker: all have one while they are few, always one that no line leads to.
+    """The size of each value's marker: in a short series all have one, in a long one only values without a line to them.
 
     Args:
-        values: in the order of the axis; NaN is a gap.
-        size_px: of a marker; the others have 0.
+        values: In the order of the axis; NaN is a gap.
+        size_px: Size of a marker; 0 means none.
 
     >>> marker_sizes(pd.Series([1.0, None, 2.0, 3.0] + [None] * 50), 5)[:4]
     [5, 0, 0, 0]
@@ -194,7 +194,7 @@ def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
 
 
 def leads_to(is_open: pd.Series) -> pd.Series:
-    """Which buckets the dashed line passes: the unfinished ones and those beside them."""
+    """Mask of the buckets on the dashed line: the unfinished ones and their neighbours."""
     return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
 
 
@@ -218,19 +218,19 @@ def style(figure: go.Figure, colours: Palette, kind: Kind, highest: float) -> No
 
 
 def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None, note: str) -> None:
-    """Name both lines once, above the plot, in their own colours: a legend without a box; a note stands behind them."""
+    """Name both lines above the plot in their own colours, as a legend without a box, followed by the note."""
     names = [(current, colours.accent, "━━")] + ([(previous, colours.muted, "┅┅")] if previous else [])
     texts = [f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names]
     name_above(figure, texts + ([f'<span style="color:{colours.muted}">{note}</span>'] if note else []))
 
 
 def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
-    """Write what lines or bars are called above the plot, in as many lines as the narrowest phone needs.
+    """Write the names of lines or bars above the plot, in as many lines as the narrowest phone needs.
 
     Args:
-        figure: what is written to; its top margin grows with the lines.
-        names: each with its sign, as Plotly's markup.
-        font: of the text, as Plotly names it.
+        figure: The chart; its top margin grows with the lines.
+        names: Names with their symbols, as Plotly markup.
+        font: Plotly font attributes of the text.
     """
     lines: list[list[str]] = [[]]
     for name in names:

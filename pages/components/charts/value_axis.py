@@ -1,4 +1,4 @@
-"""The axis of values: how it looks, how high it reaches, and its ticks where they are durations."""
+"""The value axis of a chart: its look, its range, and its ticks for durations."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,10 +15,10 @@ _DURATION_STEPS = (
 
 
 def highest_of(now_rows: pd.DataFrame, past_rows: pd.DataFrame, *columns: str) -> float:
-    """The highest value that an axis has to hold; 0.0 without values.
+    """The highest value for the axis; 0.0 without values.
 
-    A bucket of the period before that is cut where the current one stands now may rest on a single value: where it is more
-    than twice as high as all others it would flatten them, and `up_to` leaves it out.
+    The previous period is cut at the same point as the current one, so its last bucket may rest on few observations. If its
+    value is more than twice as high as all others, it would flatten the chart: it is ignored here, and `up_to` removes it.
     """
     is_whole = past_rows["is_complete"].astype(bool)
     whole, cut = (
@@ -31,23 +31,23 @@ def highest_of(now_rows: pd.DataFrame, past_rows: pd.DataFrame, *columns: str) -
 
 
 def up_to(values: pd.Series, highest: float) -> pd.Series:
-    """The values that an axis up to `highest` holds; NaN in place of others."""
+    """The values up to `highest`; NaN for higher ones."""
     return values.where(values <= highest)
 
 
 def axis_range(highest: float) -> list[float]:
-    """From zero to a little over the highest value."""
+    """The range of the axis: from zero to a little above the highest value."""
     return [0.0, highest * 1.06 or 1.0]
 
 
 def duration_ticks(highest: float, most: int = 5) -> list[float]:
-    """At most so many round durations above zero, up to the highest value."""
+    """At most `most` round durations above zero, up to the highest value."""
     step = next((step for step in _DURATION_STEPS if highest / step <= most), _DURATION_STEPS[-1])
     return [float(tick * step) for tick in range(int(highest // step) + 1)]
 
 
 def lay_value_axis(figure: go.Figure, colours: Palette, most: int = 5) -> None:
-    """Lay out all value axes of a chart: from zero, on a faint grid, with at most so many ticks."""
+    """Lay out all value axes of a chart: from zero, with a faint grid and at most `most` ticks."""
     figure.update_yaxes(
         rangemode="tozero",
         gridcolor=colours.grid,

@@ -1,1 +1,1 @@
-"""CSV files and pictures of what a panel shows."""
+"""CSV files and pictures of panels."""

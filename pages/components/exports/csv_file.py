@@ -1,8 +1,8 @@
-"""Tables as CSV files that spreadsheets and programs read alike. Pure.
+"""Writes tables as CSV for spreadsheets and programs. Pure.
 
-No text that a visitor or customer wrote can run in a spreadsheet, whichever separator it splits the file by: comma,
-semicolon, tab or vertical bar. The first line holds the column names, so that a program reads the file without
-options; what the rows are about stands in the last columns of every row.
+No text from a visitor or customer can run as a formula, whichever separator the spreadsheet uses: comma, semicolon, tab or
+vertical bar. The first line holds the column names, so that a program reads the file without options. Website, period
+and filters are in the last columns of every row.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import Final
 import pandas as pd
 
 CELL_LIMIT: Final = 32_767
-"""Characters of a cell at most, as UTF-16 counts them: Excel puts the others into the row below, as a cell of its own."""
+"""Longest cell in UTF-16 code units: Excel moves longer text into a cell of the next row."""
 
 _LEADS: Final = r"=+\-@\uFF1D\uFF0B\uFF0D\uFF20\uFE66\uFE62\uFE63\uFE6B"
-"""Signs that begin what Excel, Calc or Sheets may run; the full-width and the small ones count."""
+"""Characters that start a formula in Excel, Calc or Sheets, including full-width and small forms."""
 _SKIPPED: Final = r"(?:[^\w!#-~]|[\u115f\u1160\u3164\uffa0])*"
-"""What a reader may not count before such a sign: blanks, quotes, marks, whatever is no letter, digit or sign of ASCII."""
-# Behind a separator `|` and `%` stay: addresses have `,%20`.
+"""Characters that a spreadsheet may skip before such a sign: all but letters, digits and most ASCII punctuation."""
+# After a separator, `|` and `%` are left alone: addresses contain `,%20`.
 _FORMULA: Final = re.compile(rf"^(?={_SKIPPED}[{_LEADS}|%])|(?<=[,;|])(?={_SKIPPED}[{_LEADS}])")
-"""Where a cell begins that may run, also for a reader who splits it at a separator that this file does not use."""
+"""Positions where a formula may start, also if a spreadsheet splits the cell at a separator that this file does not use."""
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _MARK: Final = re.compile(r"[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
@@ -37,16 +37,16 @@ _CHUNK_ROWS: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the rows of a file are about: written into the last columns of each.
+    """Website, period and filters of a file, written into the last columns of every row.
 
     Attributes:
-        website: Its name; untrusted text.
+        website: Name of the website; untrusted text.
         timezone: IANA name, for every time in the file.
-        start: First instant of the period, aware.
-        end: First instant after it.
-        previous: Start and end of the period before, where the rows have something of it; None otherwise.
-        only: What the rows are narrowed by, in words; untrusted text.
-        note: What a reader has to know beside, such as a limit; None when nothing.
+        start: Start of the period, inclusive, aware.
+        end: End of the period, exclusive.
+        previous: Start and end of the previous period if the rows contain it; else None.
+        only: The filters as text; untrusted.
+        note: A note for the reader, such as a row limit; None without one.
     """
 
     website: str
@@ -58,7 +58,7 @@ class About:
     note: str | None = None
 
     def columns(self) -> dict[str, str]:
-        """Column name to what each row has there; the last one is never quoted, which `csv.Sniffer` needs."""
+        """Value in every row by column name; the last one never needs quotes, which `csv.Sniffer` relies on."""
         edges = {"period_start": self.start, "period_end": self.end}
         if self.previous is not None:
             edges |= {"previous_period_start": self.previous[0], "previous_period_end": self.previous[1]}
@@ -71,7 +71,7 @@ class About:
 
 
 def neutral(text: str) -> str:
-    r"""Text on one line that no spreadsheet runs, also where it is split by a separator that this file does not use.
+    r"""Text on one line that no spreadsheet runs as a formula, whichever separator it splits the file by.
 
     Text longer than `CELL_LIMIT` is cut, and ends with `…`.
 
@@ -88,16 +88,16 @@ def neutral(text: str) -> str:
 
 
 def csv_lines(pages: Iterable[pd.DataFrame], about: About) -> Iterator[bytes]:
-    r"""A table as CSV, a part of the file at a time: UTF-8 with the mark that spreadsheets look for.
+    r"""A table as CSV in parts: UTF-8 with the byte order mark that spreadsheets look for.
 
-    Numbers are exact; what does not exist, and what has no end, is an empty cell; yes and no are words. A column of
-    instants becomes two: the local time, which spreadsheets take for a time, in a column named with its timezone, and
-    the exact instant, ISO 8601 with its offset.
+    Numbers are exact; missing and infinite values are empty cells; booleans are yes and no. A column of instants becomes
+    two: the local time, which spreadsheets read as a time, in a column named with its timezone; and the exact
+    instant, ISO 8601 with its offset.
 
     Args:
-        pages: The table, or its parts in their order: all with the columns of the first; indexes are left out. The
-            first column holds no negative number, which would begin a line.
-        about: What the rows are about.
+        pages: The table in parts, in order, all with the columns of the first; indexes are left out. The first column holds
+            no negative number: a line must not start with a minus sign.
+        about: Website, period and filters.
 
     >>> from datetime import UTC
     >>> frame = pd.DataFrame({"city": ["Paris", "=1+1"], "visitors": [2, 1]})
@@ -143,7 +143,7 @@ def _cell(value: object) -> str | int | float:
     if isinstance(value, int):
         return value
     if isinstance(value, float):
-        # A count beside an empty cell is one as a float: it is written as the whole number that it is.
+        # A count in a column with empty cells is a float; it is written as an integer.
         return int(value) if value.is_integer() else value if math.isfinite(value) else ""
     if isinstance(value, list):
         return neutral(" ".join(str(each) for each in value))

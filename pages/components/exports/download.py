@@ -1,7 +1,7 @@
-"""The request that a click on CSV sends, and its answer. Access is checked when the request comes.
+"""CSV downloads: the request that a click on CSV sends, and its answer. Access is checked when the request arrives.
 
-The request is the whole question, so a click is answered while its panel is drawn anew, and by a server that was
-started after the page was drawn. It grants no access: the viewer is looked up again, as on a page.
+The request is complete in itself, so it can be answered while its panel is redrawn, or by a server that started after the
+page was drawn. It grants no access: the viewer is looked up again, as on a page.
 """
 
 import inspect
@@ -31,26 +31,26 @@ from pages.components.exports.tables import FILES, Table
 from pages.components.page import filters
 
 AS_DRAWN: Final = timedelta(minutes=15)
-"""A page younger than this gets what it shows; an older one gets what it would show now."""
+"""A page younger than this gets the data that it shows; an older page gets current data."""
 
 LONGEST_REQUEST: Final = 100_000
 """Bytes."""
 
 
 class Request(BaseModel):
-    """What a click asks for.
+    """The request of a click on CSV.
 
     Attributes:
         file: One of `FILES`.
         website: Website id.
         range: As in the URL.
         timezone: IANA name.
-        drawn_at: The clock of the page's run.
-        compare: What the page compares with, as in the URL.
-        bucket: What the page is drawn in, as chosen; None for what suits the period.
-        only: What the rows are narrowed by, in words: URL parameter to words.
-        arguments: Of the file, after the view.
-        page: The title of the page, for the audit line.
+        drawn_at: Time of the page's run.
+        compare: The comparison, as in the URL.
+        bucket: The chosen bucket; None for the period's default.
+        only: The filters as text, by URL parameter.
+        arguments: Arguments of the file's function after the view.
+        page: Title of the page, for the audit line.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,9 +72,9 @@ class File:
     """A file whose rows are read while it is sent.
 
     Attributes:
-        lines: Its content, in parts.
-        rows: How many it will have; None when not known before they are read.
-        is_cut: True when there are more than a file holds.
+        lines: The content, in parts.
+        rows: Number of rows; None if not known before they are read.
+        is_cut: True if there are more rows than a file holds.
     """
 
     lines: Iterator[bytes]
@@ -92,11 +92,11 @@ def request(
     """The request for a file, as JSON.
 
     Args:
-        view: What the page looks at.
+        view: The opened view of the page.
         read: One of `FILES`.
-        arguments: What it takes after the view.
-        only: What its rows are narrowed by, in words.
-        page: The title of the page.
+        arguments: Its arguments after the view.
+        only: The filters as text.
+        page: Title of the page.
     """
     return Request(
         file=read.__name__,
@@ -113,14 +113,14 @@ def request(
 
 
 def answer(asked: bytes | str, identity: Identity | None = None, now: datetime | None = None) -> File:
-    """The file that a request asks for; its first rows are read here, so that most errors are raised here.
+    """The requested file; its first rows are read here, so that most errors are raised here.
 
-    It is told to the audit lines: once it has been sent, or refused.
+    Writes an audit line when the file has been sent or refused.
 
     Args:
-        asked: JSON, as `request` writes it. Untrusted.
-        identity: Who asks; None without a sign-in, as in the demo.
-        now: The clock; None asks it.
+        asked: JSON from `request`. Untrusted.
+        identity: The signed-in identity; None without a sign-in, as in demo mode.
+        now: The current time; None reads the clock.
 
     Raises:
         ValueError: The request is malformed, or names a file or an argument that does not exist.
@@ -150,14 +150,14 @@ def answer(asked: bytes | str, identity: Identity | None = None, now: datetime |
 
 
 def _told(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
-    """The same lines, the first of which names the columns; tells at their end how many rows were sent."""
+    """Pass the lines on; at the end, write the audit line with the number of rows, which leaves out the header line."""
     with audit.written(event) as going:
         head = next(lines)
         yield head
         going.add(rows=head.count(b"\n") - 1)
         for part in lines:
             yield part
-            going.add(rows=part.count(b"\n"))  # a cell has no line break: `exports.neutral`
+            going.add(rows=part.count(b"\n"))  # A cell has no line break: `csv_file.neutral`.
 
 
 def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
@@ -190,7 +190,7 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
 
 
 def _types(read: Callable[..., Table]) -> TypeAdapter[tuple[object, ...]]:
-    """Validator of a file's arguments after the view, by their types; an unknown field of a filter is an error."""
+    """Build a validator for a file's arguments after the view, by their types; an unknown filter field is an error."""
     hints = get_type_hints(read)
     types = tuple(hints[name] for name in list(inspect.signature(read).parameters)[1:])
     arguments = cast("type[tuple[object, ...]]", GenericAlias(tuple, types))

@@ -1,7 +1,7 @@
-"""Export: small buttons that download what a panel shows, all its rows as CSV, its chart or globe as PNG.
+"""Export: buttons that download all rows of a panel as CSV, and its chart or globe as PNG.
 
-Owns what the file is called and what is said above a picture. `tables` and `download` own what is in a file. A
-picture is made in the browser at the click (static/picture.js), as the viewer sees it; nothing is sent.
+Owns the file names and the captions above pictures. `tables` and `download` own the content of files. A picture is
+made in the browser at the click (static/picture.js), as the viewer sees it; no request is sent.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,20 +43,20 @@ def offer(
     days: tuple[date, date] | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Draw a button that downloads a table as CSV: all its rows, same filters, same dates, same timezone, exact values.
+    """Draw a button that downloads a table as CSV: all rows, with the panel's filters, dates and timezone, exact values.
 
     The file is made at the click, and access is checked then.
 
     Args:
-        page: names website, range and timezone in the file, and above the picture.
-        name: what the rows are, such as `visitors-by-city`; part of the file's name.
-        read: one of `tables.FILES`, which reads what the panel draws.
-        arguments: what it takes after the view.
-        chart: what the panel's chart shows of them, in words; a second button downloads that as PNG. None without one.
+        page: Gives website, range and timezone of the file and the picture.
+        name: Name of the rows, such as `visitors-by-city`; part of the file's name.
+        read: One of `tables.FILES`, which reads the panel's data.
+        arguments: Its arguments after the view.
+        chart: Caption of the panel's chart, which a second button downloads as PNG; None for no such button.
         drawn: CSS selector of that chart, or of the cards.
-        only: what these rows are narrowed by, as for `filters.chips`; the file says it.
-        days: first and last day that the rows cover; None for those of the page.
-        now: when the rows were read, for a panel that renews itself; None for when the page began.
+        only: The filters of these rows, as for `filters.chips`; written into the file.
+        days: First and last day that the rows cover; None for those of the page.
+        now: Time of the read, for a panel that refreshes itself; None for the start of the page's run.
     """
     first, last = days or page.days
     file = f"{page.website.slug}-{name}-{first}-{last}"
@@ -74,14 +74,14 @@ def offer(
 
 
 def offer_canvas(page: Page, name: str, canvas: str, caption: str, *readings: Reading[object]) -> None:
-    """Draw a button that downloads a canvas of the panel as PNG, as the viewer has turned it.
+    """Draw a button that downloads a canvas of the panel as PNG, as the viewer turned it.
 
     Args:
-        page: names website and timezone above the picture.
-        name: what the picture shows; part of the file's name.
+        page: Gives website and timezone of the caption.
+        name: Name of the picture; part of the file's name.
         canvas: CSS selector of the canvas.
-        caption: what is counted, in words.
-        readings: what it was drawn from; the picture says when the oldest was read, and whether it is stale.
+        caption: Text that says what is counted.
+        readings: The readings that it was drawn from; the caption says when the oldest was read and whether it is stale.
     """
     oldest = min(readings, key=lambda reading: reading.as_of)
     local = oldest.as_of.astimezone(parse_timezone(page.timezone))

@@ -1,7 +1,7 @@
-"""What the files of the pages hold: one function each, from what a viewer looks at to a table in words.
+"""The content of the pages' files: one function per file, from a view to a table.
 
-A file is made at the click, and access is checked then. So each function takes the view and its filters, and reads as its
-panel does, from the same cache. Lists that a panel shows in part are whole here.
+A file is made at the click, and access is checked then. So each function takes the view and its filters, and reads from the
+same cache as its panel. Lists that a panel shows in part are complete here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -43,15 +43,15 @@ EVENT_DAYS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with what its rows are about.
+    """A table with its period and notes.
 
     Attributes:
         pages: The rows, in parts; all have the same columns.
-        period: First instant and first after it.
-        previous: The same of the period before, where the rows have something of it.
-        total: How many rows there are; None when not known before they are read.
-        notes: What a reader has to know beside.
-        is_cut: True when there are more rows than a file holds.
+        period: Start (inclusive) and end (exclusive).
+        previous: The same for the previous period, if the rows contain it.
+        total: Number of rows; None if not known before they are read.
+        notes: Notes for the reader.
+        is_cut: True if there are more rows than a file holds.
     """
 
     pages: Iterable[pd.DataFrame]
@@ -63,7 +63,7 @@ class Table:
 
 
 def kpis(view: OpenedView) -> Table:
-    """The cards of Overview."""
+    """The KPIs of Overview."""
     resolved = view.resolved
     since = resolved.visitor_period.start if resolved.visitors_since else None
     return _of_conversations(
@@ -82,14 +82,14 @@ def kpi_series(view: OpenedView) -> Table:
 
 
 def funnel_steps(view: OpenedView) -> Table:
-    """How far conversations came; no rows where they could not be counted."""
+    """The steps of the funnel; no rows if conversations could not be counted."""
     resolved, steps = view.resolved, cached.kpis(view).value.funnel
     table = pd.DataFrame(columns=["step"]) if steps is None else funnel.table(steps)
     return _of_now(resolved, table.assign(step=table["step"].map(funnel.NAMES)))
 
 
 def bands(view: OpenedView, measure: Measure, selection: Selection) -> Table:
-    """One time in bands."""
+    """Response or resolution times by band."""
     rows = conversation_breakdown.bands(cached.conversation_breakdown(view, selection).value, measure)
     named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
     before = cached.conversation_breakdown_before(view, selection)
@@ -101,7 +101,7 @@ def bands(view: OpenedView, measure: Measure, selection: Selection) -> Table:
 
 
 def percentiles_over_time(view: OpenedView, measure: Measure, selection: Selection) -> Table:
-    """Median and 90th percentile of one time, over time."""
+    """Median and 90th percentile of response or resolution time, over time."""
     series = percentiles.columns_of(cached.conversation_timeseries(view, selection).value, measure)
     counted = "responded_count" if measure == "response" else "resolved_count"
     table = _buckets(series.rename(columns={"n": counted}))
@@ -109,13 +109,13 @@ def percentiles_over_time(view: OpenedView, measure: Measure, selection: Selecti
 
 
 def handled(view: OpenedView, selection: Selection) -> Table:
-    """AI-resolved beside human-handled."""
+    """AI-resolved and human-handled conversations."""
     rows = conversation_breakdown.handled(cached.conversation_breakdown(view, selection).value)
     return _of_now(view.resolved, rows.assign(handled_by=rows["handled_by"].map(HANDLED)))
 
 
 def hours(view: OpenedView, selection: Selection) -> Table:
-    """The week by the hour."""
+    """Conversations by hour of the week."""
     resolved = view.resolved
     rows = conversation_breakdown.hours(cached.conversation_breakdown(view, selection).value, resolved.period)
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
@@ -123,7 +123,7 @@ def hours(view: OpenedView, selection: Selection) -> Table:
 
 
 def conversation_list(view: OpenedView, selection: Selection, sort: Sort) -> Table:
-    """Every conversation behind a selection, in the order of the list."""
+    """Every selected conversation, in the order of the list."""
     resolved = view.resolved
     whole = cached.every_conversation(view, selection, sort)
     return _of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
@@ -165,7 +165,7 @@ def visitor_values(view: OpenedView, dimension: DimensionName, filters: VisitorF
 
 
 def satisfaction_components(view: OpenedView) -> Table:
-    """The index opened."""
+    """The components of the satisfaction index."""
     resolved = view.resolved
     opened: Attribution = cached.satisfaction_attribution(view).value
     return _of_conversations(
@@ -174,7 +174,7 @@ def satisfaction_components(view: OpenedView) -> Table:
 
 
 def satisfaction_series(view: OpenedView) -> Table:
-    """The index over time, both periods, with what is missing in each bucket."""
+    """The index over time, both periods, with the components missing in each bucket."""
     series = satisfaction_index.course_table(cached.kpi_timeseries(view).value)
     return _of_conversations(view.resolved, _buckets(series), IN_EACH_BUCKET)
 
@@ -219,7 +219,7 @@ def live_visitors(view: OpenedView, window_minutes: Literal[5, 10, 30], place: s
 
 
 def events_by_type(view: OpenedView) -> Table:
-    """What flows in, by event type."""
+    """Newest event and volume by event type."""
     flow = cached.event_flow(view, view.resolved.now).value
     named = flow.assign(
         event_type=flow["event_type"].map(source_health.event_name),
@@ -229,7 +229,7 @@ def events_by_type(view: OpenedView) -> Table:
 
 
 def websites(view: OpenedView) -> Table:
-    """How every website sends, worst first."""
+    """Health of every website, worst first."""
     flow = cached.website_states(view.asked.viewer, view.resolved.now).value
     named = flow.assign(state=flow["state"].map(website_health.VERDICTS))
     return Table((named,), _last_days(view.resolved, EVENT_DAYS), total=len(flow), notes=(OF_ALL_WEBSITES,))
@@ -242,13 +242,13 @@ def queries(view: OpenedView) -> Table:
 
 
 def caches(view: OpenedView) -> Table:
-    """What each cache saved."""
+    """Queries saved by each cache."""
     savings = cached.cache_savings(view.asked.viewer, view.resolved.now).value
     return Table((savings,), _last_days(view.resolved, 1), total=len(savings), notes=(OF_ALL_WEBSITES,))
 
 
 def quarantined(view: OpenedView) -> Table:
-    """Why rows were quarantined: every reason."""
+    """Quarantined rows by reason."""
     return _of_list(
         view.resolved,
         cached.every_quarantined(view.asked.viewer, view.resolved.now),
@@ -284,16 +284,16 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         quarantined,
     )
 }
-"""Every file that can be asked for, by name."""
+"""Every file that can be requested, by name."""
 
 WITH_BEFORE: Final[frozenset[Callable[..., Table]]] = frozenset(
     {kpis, kpi_series, percentiles_over_time, visitor_series, satisfaction_components, satisfaction_series}
 )
-"""Files whose chart shows the period compared with."""
+"""Files whose chart shows the previous period."""
 
 
 def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
-    """A table that says nothing of the period before."""
+    """A table without the previous period."""
     return Table((frame,), _edges(resolved.period), total=len(frame))
 
 
@@ -352,7 +352,7 @@ def _last_days(resolved: ResolvedView, days: int) -> Instants:
 
 
 def _buckets(series: pd.DataFrame) -> pd.DataFrame:
-    """A series in words: each bucket with its period, without the columns that only a chart needs."""
+    """A series for a file: each bucket with its period, without the columns that only a chart needs."""
     units = {name: f"{name}_count" for name in COUNTS} | {
         kpi.column: f"{kpi.column}_points" for kpi in KPIS.values() if kpi.kind == "score"
     }

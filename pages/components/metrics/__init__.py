@@ -1,1 +1,1 @@
-"""How a metric reads: its card, its change in words, its explanation."""
+"""A metric on screen: its card, its change as text, its explanation."""

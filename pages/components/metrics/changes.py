@@ -1,6 +1,6 @@
-"""How a change reads: the chip, the verdict in words, its plausible range, and why it may be chance.
+"""Changes as text: the change, the verdict, the 95 % range, and notes on why it may be chance.
 
-Owns the words. Whether a change is real comes ready from `analytics.kpis.verdicts`.
+Owns the texts. Verdicts are computed in `analytics.kpis.verdicts`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,15 +26,15 @@ _WORDS: dict[Kind, dict[Verdict, str]] = {
     "count": {"better": "more", "worse": "fewer"},
 }
 MORE_DECIMALS = 2
-"""An end of a range gets so many more where fewer would claim that it is zero or all, or the same as the other."""
+"""Extra decimals at most for the ends of a range that would otherwise read as 0, as −100 %, or as equal."""
 
 SUFFIXES: dict[Unit, str] = {"relative": "%", "pp": "pp", "points": "points"}
 LARGEST_END = 10_000
-"""An upper end beyond a hundredfold, in percent, says no more than that nothing bounds it."""
+"""A larger upper end, in percent (a hundredfold), is shown as unbounded."""
 
 
 def verdict_text(verdict: Verdict, kind: Kind) -> str:
-    """The verdict in words that say what moved; empty when nothing is compared.
+    """The verdict as a word that fits the kind of KPI; empty without a comparison.
 
     >>> verdict_text("better", "duration"), verdict_text("worse", "count"), verdict_text("within_noise", "ratio")
     ('faster', 'fewer', 'no clear change')
@@ -43,7 +43,7 @@ def verdict_text(verdict: Verdict, kind: Kind) -> str:
 
 
 def since_text(value: str, since: date | None) -> str:
-    """A number that was not counted from the start of its period carries its own start.
+    """A value with the first day that was counted, if that is later than the start of the period.
 
     >>> since_text("1,128", date(2026, 10, 27)), since_text("1,128", None)
     ('1,128 since 27 Oct', '1,128')
@@ -52,7 +52,7 @@ def since_text(value: str, since: date | None) -> str:
 
 
 def change_text(delta: Delta) -> str | None:
-    """The change as the chip shows it; a dash where there is none, and None when nothing is compared.
+    """The change as the card shows it; `–` if it cannot be computed, None without a comparison.
 
     >>> change_text(Delta(-0.182, "relative", "better")), change_text(Delta(4.14, "pp", "better"))
     ('−18 %', '+4.1 pp')
@@ -67,9 +67,9 @@ def change_text(delta: Delta) -> str | None:
 
 
 def written(change: float, unit: Unit) -> str:
-    """Write a change with its sign and unit: the one way, on cards, in rows and in sentences.
+    """Write a change with its sign and unit, for cards, rows and sentences.
 
-    What rounds to zero has no sign, and what is left of a value is not written as nothing.
+    A change that rounds to zero has no sign. −100 % means exactly that: −99.7 % keeps its decimal.
 
     >>> written(-0.182, "relative"), written(4.14, "pp"), written(0.004, "relative"), written(0.04, "points")
     ('−18 %', '+4.1 pp', '0 %', '0 points')
@@ -85,7 +85,7 @@ def written(change: float, unit: Unit) -> str:
 
 
 def arrow(text: str | None) -> Literal["up", "down", "off"]:
-    """The way that a change went, by its text, so that both say the same: what reads as 0 went nowhere.
+    """The direction of a change, read from its text so that both agree: a text of 0 has no direction.
 
     >>> arrow("+4.1 pp"), arrow("−18 %"), arrow("0 %"), arrow("–"), arrow(None)
     ('up', 'down', 'off', 'off', 'off')
@@ -96,7 +96,7 @@ def arrow(text: str | None) -> Literal["up", "down", "off"]:
 
 
 def range_text(delta: Delta) -> str | None:
-    """Between what the change plausibly is, as `between`; None without a change or with too little to tell.
+    """The 95 % range of the change, as `between`; None without a change or with too few values for a range.
 
     >>> range_text(Delta(-0.36, "relative", "within_noise", low=-0.58, high=0.06))
     'between −58 and +6 %'
@@ -107,7 +107,7 @@ def range_text(delta: Delta) -> str | None:
 
 
 def between(low: float, high: float, unit: Unit) -> str | None:
-    """The ends of a change's range; None where both read as the same number, as for values that are all equal.
+    """The ends of a change's range as text; None if both read alike, as when all values are equal.
 
     >>> between(0.002, 0.098, "relative"), between(-1.24, 9.0, "pp")
     ('between +0.2 and +9.8 %', 'between −1.2 and +9.0 pp')
@@ -122,18 +122,18 @@ def between(low: float, high: float, unit: Unit) -> str | None:
 
 
 def in_words(delta: Delta) -> str | None:
-    """The change with its range in one line, "−36 %, between −58 and +6 %"; None where there is no change."""
+    """The change with its range in one line, "−36 %, between −58 and +6 %"; None without a change."""
     if delta.change is None:
         return None
     return ", ".join(part for part in (change_text(delta), range_text(delta)) if part)
 
 
 def draw_range(delta: Delta, key: str) -> None:
-    """Draw between what a change plausibly is, and for a pointer why it may be chance; nothing without a range.
+    """Draw the 95 % range of a change, and on hover why it may be chance; nothing without a range.
 
     Args:
-        delta: the change.
-        key: of the number, unique on the page; style.css leaves the range to Explain where there is no room.
+        delta: The change.
+        key: Key of the number, unique on the page; style.css hides the range in narrow cards, where Explain shows it.
     """
     if words := range_text(delta):
         is_doubtful = delta.verdict == "within_noise" and delta.reason
@@ -142,7 +142,7 @@ def draw_range(delta: Delta, key: str) -> None:
 
 
 def doubts(delta: Delta) -> list[str]:
-    """What must not be left unsaid beside a change: why a twofold one may be chance, and what it is of."""
+    """Notes that belong to a change: why a large one may be chance, and what it does not cover."""
     lines = []
     if delta.verdict == "within_noise" and delta.is_twofold:
         lines.append(f"May be chance: {delta.reason}")
@@ -152,7 +152,7 @@ def doubts(delta: Delta) -> list[str]:
 
 
 def line(delta: Delta) -> list[str]:
-    """The change, its verdict, its range and its doubts as parts of a line of Markdown, in colour where it is real."""
+    """The change, its verdict, its range and its notes as parts of a line of Markdown, coloured if the change is clear."""
     change = change_text(delta)
     if delta.verdict == "off" or change is None:
         return []
@@ -166,13 +166,13 @@ def line(delta: Delta) -> list[str]:
 
 
 def _ways(ends: Sequence[float], fewest: int) -> Iterator[list[str]]:
-    """The ends as texts, with the fewest decimals first; those of which one misreads come last."""
+    """The ends as texts, fewest decimals first; texts that misread an end come last."""
     each = range(fewest, fewest + MORE_DECIMALS + 1)
     for decimals in sorted(each, key=lambda decimals: any(_misreads(end, decimals) for end in ends)):
         yield [formatting.signed(end, "", decimals).strip() for end in ends]
 
 
 def _misreads(value: float, decimals: int) -> bool:
-    """True when an end rounds to nothing or to all, and is not."""
+    """True if an end reads as exactly 0 or −100 % but is not."""
     shown = round(value, decimals)
     return (shown == 0 != value) or (shown <= -100 < value)

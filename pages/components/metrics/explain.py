@@ -1,4 +1,4 @@
-"""Explain: what a number means, what else its values say, and which query to which source it comes from."""
+"""Explain: the definition of a number, its other statistics, and the queries that it comes from."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,13 +14,13 @@ def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | N
     """Draw the button that opens the explanation of one number; style.css puts it beside the number's name.
 
     Args:
-        kpi: the number; its key is unique on the page.
-        queries: what was asked for it.
-        left_out: how many of the conversations behind it are deleted or test, asked only while this is open; None where
-            that cannot be.
+        kpi: The KPI; its key is unique on the page.
+        queries: The queries that were sent for it.
+        left_out: Counts the conversations in it that are deleted or tests, called only while this is open; None if the
+            KPI counts no conversations.
     """
     metric, delta = kpi.metric, kpi.delta
-    # What is inside is drawn in any case; opening draws it again, with what is only asked for then.
+    # The content is always drawn; opening draws it again, with the queries that are only sent then.
     opened = st.popover(
         f"Explain {metric.title}",
         icon=":material/help:",
@@ -66,16 +66,16 @@ def _draw_left_out(left_out: Callable[[], int]) -> None:
 
 
 def counted(kpi: Kpi) -> str:
-    """On how many observations of what a value rests, such as "625 responses" or "127 ratings, 543 sentiments"."""
+    """The number of observations behind a value, such as "625 responses" or "127 ratings, 543 sentiments"."""
     parts = kpi.current.n_parts or ((kpi.current.n, kpi.metric.n_of),)
     return ", ".join(formatting.counted(n, of) for n, of in parts)
 
 
 def facts(kpi: Kpi) -> list[tuple[str, str]]:
-    """The other readings of a KPI, each with its name; those that do not exist are left out.
+    """Other statistics of a KPI as (name, text); those that do not exist are left out.
 
-    For the two medians: the exact value in seconds, mean and p90; but for counts, the 95 % interval and how many were
-    counted; always the value before.
+    Medians: exact value in seconds, mean and p90. All but counts: 95 % interval and number of observations. All: the
+    previous value.
     """
     kind, current, is_duration = kpi.metric.kind, kpi.current, kpi.metric.kind == "duration"
 
@@ -96,7 +96,7 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
     if current.interval is not None:
         low, high = (formatting.value_of(kind, end) for end in (current.interval.low, current.interval.high))
         found.append(("95 % interval", f"{low} to {high}"))
-    if kind != "count":  # which rests on itself
+    if kind != "count":  # A count is its own number of observations.
         found.append(("Counted", counted(kpi)))
     if moved := changes.in_words(kpi.delta):
         found.append(("Change", moved))

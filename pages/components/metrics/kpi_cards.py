@@ -1,7 +1,7 @@
-"""KPI cards: the number, whether it moved, whether that can be trusted, and on how much it rests.
+"""KPI cards: value, change, verdict, and number of observations.
 
-Owns the layout of a card, and the file of all KPIs. Words come from `analytics.kpis.declarations`; values, changes and
-verdicts come ready from `analytics.kpis.metrics`.
+Owns the layout of a card, and the table of all KPIs. Texts come from `analytics.kpis.declarations`; values, changes and
+verdicts from `analytics.kpis.metrics`.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ from pages.components.page.panel import failure
 CARD_MIN_WIDTH_PX = 120
 ON_OVERVIEW = tuple(kpi for kpi in KPIS.values() if kpi.is_on_overview)
 COLUMN_UNITS: dict[Kind, str] = {"duration": "seconds", "ratio": "ratio", "score": "points"}
-"""What the columns of a file call the unit of a value; a count has the name of what was counted."""
+"""Unit in the column names of a file, by kind; a count uses the name of what was counted."""
 
 READINGS = (
     "kpi",
@@ -50,7 +50,7 @@ READINGS = (
     "p90",
     "missing",
 )
-"""In the order of the columns of their file."""
+"""In the order of the file's columns."""
 
 CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points", "points": "points"}
 
@@ -59,7 +59,7 @@ _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": 
 
 
 def series_if_read(read: Callable[[], Reading[pd.DataFrame]]) -> pd.DataFrame | None:
-    """Read the series of the sparklines; None where it cannot be read: numbers stand without sparklines."""
+    """Read the series of the sparklines; None if it cannot be read: the cards then have no sparklines."""
     try:
         return read().value
     except AnalyticsError:
@@ -72,13 +72,13 @@ def draw_cards(
     bucket: Bucket,
     view: OpenedView | None = None,
 ) -> None:
-    """Draw the cards of Overview in one row, two to a row on a phone.
+    """Draw the cards of Overview in one row, two per row on a phone.
 
     Args:
-        board: the KPIs; one whose source failed shows that in its own card.
-        series: `cached.kpi_timeseries` for the sparklines; None leaves them out.
-        bucket: what one point of it stands for.
-        view: as for `draw_card`.
+        board: The KPIs; a KPI whose source failed shows the error in its own card.
+        series: `cached.kpi_timeseries` for the sparklines; None draws none.
+        bucket: Bucket of the series.
+        view: As for `draw_card`.
     """
     with st.grid(
         len(ON_OVERVIEW), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
@@ -95,7 +95,7 @@ def draw_kpi(
     bucket: Bucket,
     view: OpenedView | None = None,
 ) -> None:
-    """Draw the card of a KPI of the board, or why it could not be read; the arguments as `draw_cards`."""
+    """Draw the card of one KPI of the board, or its error; arguments as for `draw_cards`."""
     key = declared.key
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
@@ -112,19 +112,19 @@ def draw_card(
     queries: Sequence[SentQuery],
     view: OpenedView | None = None,
 ) -> None:
-    """Draw one KPI: number, change, verdict, n, and the way to its explanation.
+    """Draw one KPI: value, change, verdict, number of observations, and the button Explain.
 
-    Green and red are for what is better or worse for the people who write in. More visitors are neither.
+    Green and red mean better or worse for the people who write in; a change in visitors has no colour.
 
     Args:
-        kpi: the KPI.
-        course: as `sparkline.course_of` gives it; empty leaves it out.
-        queries: what was asked for it, as sent.
-        view: what is looked at, for what the explanation asks; None asks nothing.
+        kpi: The KPI.
+        course: Points from `sparkline.course_of`; empty draws no sparkline.
+        queries: The queries that were sent for it.
+        view: The opened view, for the query of Explain; None sends none.
     """
     metric, delta = kpi.metric, kpi.delta
     change = changes.change_text(delta)
-    # A number with its start is longer: style.css sets it smaller and lets it take two lines.
+    # A value with its start date is longer: style.css makes it smaller and lets it take two lines.
     with st.container(key=None if kpi.since is None else f"since-{metric.title}"):
         st.metric(
             metric.title,
@@ -147,13 +147,13 @@ def draw_card(
 
 
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
-    """The cards as rows, one per KPI, with exact values: a column for each reading in each unit that it has.
+    """The KPIs as a table with exact values: one row per KPI, one column per statistic and unit.
 
-    What was not compared has no columns.
+    Without a comparison there are no columns for changes.
 
     Args:
-        board: the KPIs; those whose source failed have no row.
-        visitors_since: from when visitors are counted, where that is not the whole period.
+        board: The KPIs; a KPI whose source failed has no row.
+        visitors_since: Start of the visitor count, if later than the start of the period.
     """
     rows: list[dict[tuple[str, str], object]] = []
     for kpi in board.kpis.values():
@@ -200,7 +200,7 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
 
 
 def _stands_on(kpi: Kpi) -> list[str]:
-    """The value before, and on how many observations this one rests; not where the value is that count itself."""
+    """The previous value, and the number of observations of this one unless the value is that count itself."""
     words = []
     if kpi.previous_value is not None:
         words.append(f"was {formatting.value_of(kpi.metric.kind, kpi.previous_value)}")
@@ -210,7 +210,7 @@ def _stands_on(kpi: Kpi) -> list[str]:
 
 
 def _notes(kpi: Kpi) -> list[str]:
-    """What has to be said of the change or the number: why there is none, what it is of, what is missing."""
+    """Notes on the value or its change: why there is none, what it covers, what is missing."""
     delta = kpi.delta
     lines = changes.doubts(delta)
     if delta.verdict == "not_comparable" and kpi.value is not None:

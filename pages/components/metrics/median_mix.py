@@ -1,6 +1,6 @@
-"""In words: how much of a median's change is the handlers' own, and how much their mix.
+"""Median mix as text: how much of a median's change comes from the handlers themselves, and how much from their mix.
 
-Owns the words. The parts come ready from `analytics.kpis.median_mix`.
+Owns the texts. The parts are computed in `analytics.kpis.median_mix`.
 """
 
 from analytics.kpis.median_mix import Split
@@ -10,10 +10,9 @@ from pages.components.metrics import changes
 
 
 def line(kpi: Kpi) -> str | None:
-    """What a card says of the mix under its change; None where the change says enough.
+    """The note on the mix under a card's change; None if it is not needed.
 
-    It says so where the mix makes at least half of the change or hides it, and where the change or the shift of the mix
-    is real.
+    It is needed if the change or the shift of the mix is clear, and the mix makes at least half of the change or hides it.
     """
     parts = kpi.split
     if parts is None or not parts.matters:
@@ -28,10 +27,7 @@ def line(kpi: Kpi) -> str | None:
 
 
 def facts(kpi: Kpi) -> list[tuple[str, str]]:
-    """Both parts of the change for Explain, each with its name; empty without a change of a median.
-
-    Multiplied they are the whole change.
-    """
+    """Both parts of a median's change for Explain, as (name, text); empty without a change. Their product is the change."""
     parts = kpi.split
     if parts is None:
         return []

@@ -1,1 +1,1 @@
-"""What one page draws."""
+"""Panels that belong to one page each."""

@@ -1,4 +1,4 @@
-"""What visitors wrote with their ratings. Every word of it is untrusted."""
+"""Comments: the text that visitors wrote with their ratings. All of it is untrusted."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ _BADGES: Final = {1: "orange", 2: "orange", 3: "gray", 4: "primary", 5: "primary
 
 
 def read_rating() -> str | None:
-    """The rating that the URL keeps; None for all, with a notice where the URL names none that there is."""
+    """Read the rating filter from the URL; None for all, with a notice if the value is invalid."""
     notices: list[str] = []
     chosen = url_state.read("rating", "", url_state.choice(RATINGS), notices)
     url_state.show(notices)
@@ -27,7 +27,7 @@ def read_rating() -> str | None:
 
 
 def read_page() -> int:
-    """How many pages of comments the URL shows, at least one; a notice where it says no number."""
+    """Read from the URL how many pages of comments are shown, at least one; a notice if the value is invalid."""
     notices: list[str] = []
     pages = url_state.read("page", 1, _page, notices)
     url_state.show(notices, is_small=True)
@@ -35,7 +35,7 @@ def read_page() -> int:
 
 
 def rating_switch(chosen: str | None) -> None:
-    """Draw the switch between ratings; its choice is kept in the URL as `rating`."""
+    """Draw the switch between ratings; its value is the URL parameter `rating`."""
     st.session_state["rating_widget"] = chosen
     st.pills(
         "Rating",
@@ -49,13 +49,13 @@ def rating_switch(chosen: str | None) -> None:
 
 
 def draw_comments(comments: pd.DataFrame, website: Website, timezone: str, page: int) -> None:
-    """Draw the comments, newest first, and the way to more of them.
+    """Draw the comments, newest first, and a button for more.
 
     Args:
         comments: `cached.latest_comments`, with rows.
-        website: whose; for the links to their conversations.
-        timezone: whose clock the times are.
-        page: how many pages are shown.
+        website: Their website, for the links to conversations.
+        timezone: IANA name of the timezone that times are shown in.
+        page: Number of pages shown.
     """
     with st.grid("auto", min_column_width=COLUMN_MIN_WIDTH_PX, gap="small", key="comments"):
         for row in comments.itertuples(index=False):
@@ -84,14 +84,14 @@ def draw_comments(comments: pd.DataFrame, website: Website, timezone: str, page:
 
 
 def nothing(rating: str | None) -> tuple[str, str]:
-    """What is missing where nobody wrote anything, and what to do."""
+    """The texts of the empty state: what is missing, and what to do."""
     if rating is None:
         return "No comments in this period", "Choose a longer range."
     return f"No comments with a rating of {RATINGS[rating]}", "Remove the filter to see the others."
 
 
 def table(comments: pd.DataFrame, website: Website) -> pd.DataFrame:
-    """The comments as rows, with their whole text; `link` leads to the conversation where a template is set."""
+    """The comments as a table with their complete text; `link`, the conversation's URL, only if a template is set."""
     rows = comments.drop(columns="total").rename(columns={"rating": "rating_1_to_5"})
     if cached.conversation_address(website, "") is None:
         return rows
@@ -103,7 +103,7 @@ def table(comments: pd.DataFrame, website: Website) -> pd.DataFrame:
 
 
 def _link(website: Website, conversation_id: object) -> str | None:
-    """The way to the conversation that a comment is about, as Markdown; None where there is none."""
+    """A Markdown link to the conversation of a comment; None without a template or conversation."""
     if not isinstance(conversation_id, str):
         return None
     address = cached.conversation_address(website, conversation_id)

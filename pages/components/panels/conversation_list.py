@@ -1,6 +1,6 @@
-"""The list of conversations: its order, its rows with the way into the product, its pages, and the same in a file.
+"""The list of conversations: its order, its rows with links into the product, its pages, and its file.
 
-Owns how a conversation reads. Which ones are listed, and in which order, is decided by `cached.conversation_list`.
+Owns how a conversation is shown. `cached.conversation_list` selects and sorts them.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ SORTED_BY: Final[Mapping[str, Sort]] = MappingProxyType(
         "Rating": "lowest_rating",
     }
 )
-"""The column of each order: a click on its head sorts the whole list, not the rows of one page."""
+"""The column of each sort order: a click on its head sorts the whole list, not one page of it."""
 
 PAGES_SHOWN, PAGE_WIDTH_PX = 5, 40
 
@@ -51,7 +51,7 @@ _TABLE: Final = "conversation-list"
 
 
 def draw_header() -> tuple[Sort, int]:
-    """Draw the title and the choice of the order; returns order and page, from 1, as the URL says them."""
+    """Draw the title and the choice of the order; returns order and page (from 1) from the URL."""
     notices: list[str] = []
     page = url_state.read("page", 1, _parse_page, notices)
     sort = url_state.read("sort", DEFAULT_SORT, url_state.choice(SORTS), notices)
@@ -84,7 +84,7 @@ def _write_sort(sort: Sort) -> None:
 
 
 def _follow_head(key: str) -> None:
-    """Sorts by the column whose head was clicked; other columns sort by nothing."""
+    """Sort by the column whose head was clicked; ignores columns without a sort order."""
     columns = st.session_state[key]["selection"]["columns"]
     if columns and columns[0] in SORTED_BY:
         _write_sort(SORTED_BY[columns[0]])
@@ -95,8 +95,8 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
 
     Args:
         listing: `cached.conversation_list`; not empty.
-        website: Whose conversations, for the links into the product.
-        timezone: Whose clock the starts are shown on.
+        website: Their website, for the links into the product.
+        timezone: IANA name of the timezone that starts are shown in.
     """
     rows = listing.rows
     started = rows["started_at"].fillna(rows["first_event_at"])
@@ -107,7 +107,7 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
                 _mark(status, is_waiting=waiting)
                 for status, waiting in zip(rows["status"], rows["is_waiting"], strict=True)
             ],
-            # The local clock without its zone: browsers have another clock database.
+            # Local time without its timezone: the browser's timezone database may differ.
             "Started": started.dt.tz_convert(parse_timezone(timezone)).dt.tz_localize(None),
             "Link": _links(rows, website),
             "Topic": [formatting.in_table(formatting.plain(_text(topic), 80)) for topic in rows["topic"]],
@@ -136,7 +136,7 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
     table["Topic"] = table["Topic"].replace("", formatting.MISSING)
     if table["Link"].isna().all():
         table = table.drop(columns="Link")
-    # Another key for each order and page: what was clicked belongs to the rows before.
+    # One key per order and page, so that an old click is not applied to new rows.
     key = f"{_TABLE}-{listing.sort}-{listing.page}"
     st.dataframe(
         table.style.format(dict.fromkeys(("Response", "Resolution"), _duration)),
@@ -146,7 +146,7 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
         column_config=_columns(listing.sort, timezone),
         key=key,
         on_select=lambda: _follow_head(key),
-        # Streamlit sorts no rows where columns can be chosen: it would sort those of this page alone.
+        # With selectable columns Streamlit does not sort rows itself, which would sort this page alone.
         selection_mode="single-column",
         alt=f"{formatting.count(len(table))} conversations, {SORTS[listing.sort].lower()}: "
         "start, topic, status, who resolved, times, rating, place",
@@ -194,13 +194,13 @@ def _columns(sort: Sort, timezone: str) -> dict[str, ColumnConfig]:
 
 
 def note_differences(reading: Reading[Listing], asked: Sort, page: int, selection: Selection) -> None:
-    """Say in what the rows differ from what a reader expects: another page, spam among them, Postgres unreadable.
+    """Draw notes where the rows are not as requested or expected: another page, spam included, Postgres not readable.
 
     Args:
-        reading: What is drawn.
-        asked: The order that was asked for.
-        page: The page that was asked for.
-        selection: Which conversations were asked for.
+        reading: The listing that is drawn.
+        asked: The requested order.
+        page: The requested page.
+        selection: The requested conversations.
     """
     listing = reading.value
     if listing.page < page:
@@ -222,7 +222,7 @@ def note_differences(reading: Reading[Listing], asked: Sort, page: int, selectio
 
 
 def page_words(listing: Listing) -> str:
-    """Say which rows a page of the list has, and how many began before the period.
+    """The row numbers of a page of the list, and how many conversations started before the period, as text.
 
     >>> page_words(Listing(pd.DataFrame(index=range(25)), 688, 2, 27))
     '26–50 of 688 active in this period, 27 of them started earlier'
@@ -240,7 +240,7 @@ def page_words(listing: Listing) -> str:
 
 
 def draw_pages(listing: Listing) -> None:
-    """Draw which rows these are, and the other pages; the choice is kept in the URL as `page`."""
+    """Draw the row numbers and the switch between pages; its value is the URL parameter `page`."""
     limit = f"; the CSV has the first {formatting.count(ROW_LIMIT)}" if listing.total > ROW_LIMIT else ""
     st.caption(f"{page_words(listing)}{limit}", width="content")
     if listing.page_count > 1:
@@ -249,7 +249,7 @@ def draw_pages(listing: Listing) -> None:
             listing.page_count,
             default=listing.page,
             max_visible_pages=PAGES_SHOWN,
-            # The widget measures its room before the row has given it any, and would show one page of two.
+            # The widget measures its width before the layout is done, and would otherwise show one page of two.
             width=PAGE_WIDTH_PX * (min(listing.page_count, PAGES_SHOWN) + 2),
             key=key,
             on_change=url_state.follow("page", key, lambda page: None if page == 1 else str(page)),
@@ -258,7 +258,7 @@ def draw_pages(listing: Listing) -> None:
 
 
 def in_words(rows: pd.DataFrame, website: Website) -> pd.DataFrame:
-    """The list as rows of a file; see `cached.conversation_list`. `link` is there where a template is set."""
+    """The list as a table for a file; see `cached.conversation_list`. Has `link` only if a template is set."""
     worded = rows.assign(
         handled_by=rows["handled_by"].map(HANDLED),
         sentiment=rows["sentiment"].map(SENTIMENTS),
@@ -272,7 +272,7 @@ def in_words(rows: pd.DataFrame, website: Website) -> pd.DataFrame:
 
 
 def _links(rows: pd.DataFrame, website: Website) -> pd.Series:
-    """The address of each conversation in the product; empty where there is no template, or no such conversation."""
+    """The URL of each conversation in the product; empty without a template, or if the conversation does not exist."""
     addresses = [
         cached.conversation_address(website, str(name)) if known else None
         for name, known in zip(rows["conversation_id"], rows["is_known"], strict=True)
@@ -293,7 +293,7 @@ def _status(status: object, *, is_known: bool) -> str:
 
 
 def _resolver(who: object, name: object) -> str:
-    """The AI agent, the person's name, or people where the name is not known."""
+    """The text for who resolved it: the AI agent, the person's name, or "People" if the name is not known."""
     person = formatting.in_table(formatting.plain(_text(name), 60))
     return person if who == "human" and person else HANDLED.get(who, formatting.MISSING)  # type: ignore[call-overload]
 

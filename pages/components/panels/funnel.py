@@ -1,6 +1,6 @@
-"""The funnel: how far the conversations started in the period came by its end, and what of that the AI did.
+"""The funnel: status at the end of the period of the conversations started in it, and the AI agent's share of the resolved.
 
-Each number leads to its conversations: the same cohort, so the list has as many rows.
+Each number links to its conversations: the same cohort, so that the list has as many rows.
 """
 
 import pandas as pd
@@ -27,10 +27,10 @@ NOTE = (
 
 
 def table(funnel: Funnel) -> pd.DataFrame:
-    """The funnel as rows: step, distinct conversations, and the share shown (0..1; NaN of none).
+    """The funnel as a table: step, distinct conversations, and the share shown (0..1; NaN of none).
 
-    What the AI handled is a part of the resolved, so its share is of those. The conversations resolved without a
-    first response are in no step after the first; they have a row of their own when there are any.
+    The AI agent's share is a share of the resolved. Conversations resolved without a first response are only in the first
+    step; they have a row of their own if there are any.
     """
     steps = [
         ("started", funnel.started, funnel.started),
@@ -50,7 +50,7 @@ def table(funnel: Funnel) -> pd.DataFrame:
 
 
 def draw(funnel: Funnel) -> None:
-    """Draw the steps from left to right with what was lost between them, and who resolved as one split bar.
+    """Draw the steps from left to right with the losses between them, and who resolved as one split bar.
 
     Args:
         funnel: With at least one conversation started.
@@ -96,7 +96,7 @@ def _part(n: int, whole: int, who: HandledBy) -> None:
 
 
 def _split(by_ai: int, resolved: int) -> None:
-    """The resolved as one bar: the AI agent's part in the accent, people's in a pale tint of it."""
+    """The resolved as one bar: the AI agent's part in the accent colour, people's part in a pale tint of it."""
     if not resolved:
         return
     colours, part = palette(), by_ai / resolved * 100

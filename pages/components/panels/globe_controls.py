@@ -1,6 +1,6 @@
-"""What stands beside the globe: which side is seen, home, + and −, the busiest places, and the way back after a loss.
+"""Controls of the globe: visible side, home, + and −, the busiest places, and the redraw after a lost WebGL context.
 
-Owns what the browser is told (static/globe.js) and what it answers. The view of the globe stays in the browser.
+Owns the data sent to static/globe.js and the answers from it. The view of the globe stays in the browser.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -30,7 +30,7 @@ class Place(TypedDict):
 
 
 class Spot(TypedDict):
-    """Where the chosen cell is."""
+    """Position of the chosen cell."""
 
     cell: str
     latitude: float
@@ -38,7 +38,7 @@ class Spot(TypedDict):
 
 
 class Data(TypedDict):
-    """What static/globe.js gets. `dots`: longitude, latitude, visitors. `home`: as deck.gl takes a view."""
+    """Data for static/globe.js. `dots`: longitude, latitude, visitors. `home`: a view of deck.gl."""
 
     home: dict[str, float]
     dots: list[list[float]]
@@ -65,16 +65,16 @@ def draw_globe(
     colours: Palette,
     clock: str | None = None,
 ) -> None:
-    """Draw the globe, where the browser can, its legend, and the row of buttons and places under it.
+    """Draw the globe if the browser has WebGL, its legend, and the row of buttons and places under it.
 
     Args:
         levels: `cached.visitor_clusters`, as for `globe.draw_globe`.
-        now: the instant whose night is shaded.
-        chosen: the cell that the page is filtered by; the globe turns to it when it is another than before.
-        key: that of the globe.
-        colours: its colours.
-        clock: timezone of the clock on a wall, where the globe turns by itself while it is left alone and no place can be
-            chosen; None where it is no wall.
+        now: Time that the night side is drawn for.
+        chosen: The cell that the page is filtered by; the globe turns to it when it changes.
+        key: Key of the globe.
+        colours: Colours of the globe.
+        clock: Timezone of the clock in wall mode, where the globe turns by itself while unused and no place can be chosen;
+            None outside wall mode.
     """
     with st.container(key="globe", gap="xsmall"):
         if has_webgl(key):
@@ -92,7 +92,7 @@ def draw_globe(
 
 
 def has_webgl(key: str) -> bool:
-    """Whether the browser draws the globe of that key, as far as it has said."""
+    """Whether the browser can draw the globe; True until it reports otherwise."""
     state = st.session_state.get(f"helm-{key}")
     return bool(state.get("has_webgl", True)) if isinstance(state, Mapping) else True
 
@@ -100,14 +100,7 @@ def has_webgl(key: str) -> bool:
 def data_of(
     levels: Sequence[pd.DataFrame], chosen: Cell | None, key: str, *, clock: str | None = None
 ) -> Data:
-    """What static/globe.js gets.
-
-    Args:
-        levels: as for `draw_globe`.
-        chosen: as for `draw_globe`.
-        key: that of the globe.
-        clock: as for `draw_globe`.
-    """
+    """The data for static/globe.js; arguments as for `draw_globe`."""
     nearest = levels[-1]
     view = globe.initial_view(levels[0], key)
     latitude, longitude, _visitors = globe.whereabouts(chosen, levels) if chosen else (0.0, 0.0, 0)
@@ -137,7 +130,7 @@ def _place(cluster: Mapping[Hashable, object]) -> Place:
 
 
 def _choose(key: str) -> None:
-    """A click on a place filters by it; one on the chosen place removes the filter."""
+    """Filter by the clicked place, or remove the filter if it is the chosen one."""
     cell = st.session_state[f"helm-{key}"].get("place")
     if isinstance(cell, str):
         filters.write_toggled("place", cell)

@@ -1,4 +1,4 @@
-"""Who handled the conversations: the AI agent beside people, and how many were handed over."""
+"""Who handled the conversations: the AI agent or people, and how many were escalated."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ from pages.components.page.conversation_filters import HANDLED
 
 
 def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
-    """Draw AI-resolved beside human-handled: share, count and both medians of each; a click on a name selects it.
+    """Draw AI-resolved and human-handled with share, count and both medians; a click on a name selects it.
 
     Args:
         handled: `analytics.kpis.conversation_breakdown.handled`; its rows are in the order of `HANDLED`.
-        chosen: which of the two is selected.
+        chosen: The selected one; None for neither.
     """
     cells = zip(
         HANDLED,
@@ -50,14 +50,14 @@ def draw_escalations(
     selection: Selection,
     view: OpenedView,
 ) -> None:
-    """Draw the KPI of escalations, or, while conversations are selected, their share in these; a click selects them.
+    """Draw the escalation rate as a KPI or, with other filters, of the selected conversations; a click selects them.
 
     Args:
         board: `cached.kpis`.
-        series: `cached.conversation_timeseries` for the sparkline; None leaves it out.
-        selected: escalated and all of the conversations selected, whether escalated or not.
-        selection: what is selected; the KPI stands while nothing but escalation is.
-        view: what is looked at.
+        series: `cached.conversation_timeseries` for the sparkline; None draws none.
+        selected: Escalated and all among the selected conversations; the escalation filter is not applied.
+        selection: The selection; the KPI is drawn if it has no filter other than escalation.
+        view: The opened view.
     """
     declared, (escalated, total) = KPIS["escalated"], selected
     is_narrowed = replace(selection, is_escalated=False) != EVERYTHING

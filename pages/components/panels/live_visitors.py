@@ -23,10 +23,10 @@ SHORT = 9
 
 
 def window_switch(notices: list[str]) -> int:
-    """Draw the switch between the last 5, 10 and 30 minutes; returns the minutes chosen, as the URL says.
+    """Draw the switch between the last 5, 10 and 30 minutes; returns the chosen minutes from the URL.
 
     Args:
-        notices: where a fallback is reported.
+        notices: A notice about a fallback is appended here.
     """
     chosen = switch.chosen("window", WINDOWS, DEFAULT_WINDOW, notices)
     switch.draw("window", "Visitors seen in the last", WINDOWS, chosen, DEFAULT_WINDOW)
@@ -34,11 +34,11 @@ def window_switch(notices: list[str]) -> int:
 
 
 def draw_count(present: RightNow, minutes: int) -> None:
-    """Draw how many visitors there are.
+    """Draw the number of visitors.
 
     Args:
         present: `cached.right_now` for the window.
-        minutes: the window they were seen in.
+        minutes: Length of the window.
     """
     st.markdown(
         f"### {number(present)} :gray[{people(present)} in the last {minutes} minutes]", anchors=False
@@ -46,7 +46,7 @@ def draw_count(present: RightNow, minutes: int) -> None:
 
 
 def in_words(present: RightNow, minutes: int) -> str:
-    """The same as plain text.
+    """The number of visitors and the window as plain text.
 
     >>> in_words(RightNow(1204, places=()), 5)
     '1,204 visitors in the last 5 minutes'
@@ -55,7 +55,7 @@ def in_words(present: RightNow, minutes: int) -> str:
 
 
 def draw_unplaced(present: RightNow) -> None:
-    """Say how many of the visitors are not on the globe, where there are any: their place is not known."""
+    """Draw how many visitors are not on the globe because their place is not known; nothing if none."""
     if present.unplaced:
         are = (
             "visitor has no known place and is"
@@ -66,7 +66,7 @@ def draw_unplaced(present: RightNow) -> None:
 
 
 def number(present: RightNow) -> str:
-    """How many visitors.
+    """The number of visitors as text.
 
     >>> number(RightNow(1204, places=()))
     '1,204'
@@ -75,7 +75,7 @@ def number(present: RightNow) -> str:
 
 
 def people(present: RightNow) -> str:
-    """`visitor` or `visitors`, as the number asks for."""
+    """`visitor` or `visitors`, by the number."""
     return "visitor" if present.visitors == 1 else "visitors"
 
 
@@ -84,7 +84,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
 
     Args:
         visitors: `cached.active_visitors`, newest first.
-        now: the instant that "ago" counts from.
+        now: Time that "ago" is relative to.
     """
     newest = visitors.head(LISTED)
     table = pd.DataFrame(
@@ -100,7 +100,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             "Device": [formatting.device(device) for device in newest["device_type"]],
         }
     ).map(formatting.in_table)
-    # A short list ends with its last row; a longer one takes the height of the globe's card.
+    # A short list ends after its last row; a longer one takes the height of the globe's card.
     is_short = len(table) <= SHORT
     with st.container(
         key=f"visitor-list{'' if is_short else '-frame'}", height="content" if is_short else "stretch"
@@ -125,7 +125,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
 def draw_age(
     reading: Reading[T], timezone: str, pace: str, newest: datetime | None = None, listed_count: int = 0
 ) -> None:
-    """Draw how many rows are listed, when that was read, how old the newest of it was then, and how often it is read."""
+    """Draw the number of rows listed, the time of the read, the age of the newest row then, and the refresh interval."""
     words = [f"{formatting.count(listed_count)} listed, newest first"] if listed_count else []
     words.append(f"As of {formatting.clock_seconds(reading.as_of, timezone)}")
     if newest is not None:
@@ -134,7 +134,7 @@ def draw_age(
 
 
 def listed(visitors: pd.DataFrame) -> pd.DataFrame:
-    """What the list shows of `cached.active_visitors`, exactly: for its export."""
+    """The columns of `cached.active_visitors` that the list shows, with exact values, for its export."""
     named = visitors.assign(country=[countries.name_of(code) for code in visitors["country_code"]])
     return named[["last_seen", "city", "country_code", "country", "page_url", "device_type"]]
 
@@ -146,5 +146,5 @@ def days_of(now: datetime, minutes: int, timezone: str) -> tuple[date, date]:
 
 
 def newest_of(visitors: pd.DataFrame) -> datetime | None:
-    """When the newest of `cached.active_visitors` was last seen; None without any."""
+    """When the newest visitor of `cached.active_visitors` was last seen; None without rows."""
     return visitors["last_seen"].max().to_pydatetime().astimezone(UTC) if len(visitors) else None

@@ -1,6 +1,6 @@
-"""The satisfaction index opened: what each component adds to it and loses, and what each did to the change.
+"""The components of the satisfaction index: points gained and lost by each, and its contribution to the change.
 
-Owns the words and the look. Scores, weights, parts and verdicts come ready from `analytics.kpis.attribution`.
+Owns texts and layout. Scores, weights, parts and verdicts are computed in `analytics.kpis.attribution`.
 """
 
 from typing import Final
@@ -40,7 +40,7 @@ _BEST: Final = 100.0
 
 
 def draw_headline(attribution: Attribution) -> None:
-    """Draw which component moved the index most, and how sure the index itself is."""
+    """Draw the component that changed the index most, and the index's confidence interval."""
     kpi = attribution.kpi
     if words := headline(attribution):
         st.markdown(words)
@@ -49,7 +49,7 @@ def draw_headline(attribution: Attribution) -> None:
 
 
 def headline(attribution: Attribution) -> str | None:
-    """How much of the change comes from what moved the index most; None where no change is clear."""
+    """The largest contribution to the change as a sentence; None if no change is clear."""
     delta, main = attribution.kpi.delta, attribution.main
     if delta.change is None or delta.verdict not in {"better", "worse"}:
         return None
@@ -68,12 +68,12 @@ def headline(attribution: Attribution) -> str | None:
 
 
 def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> None:
-    """Draw one bar of 100 points, each component with what it adds and, paler, what it loses; a row of text for each.
+    """Draw one bar of 100 points with the points gained and, paler, lost by each component; a row of text for each.
 
     Args:
-        attribution: the index opened.
-        before: what the period before is called, such as "9–15 Nov"; None when nothing is compared.
-        key: identity of the chart across reruns.
+        attribution: The components of the index.
+        before: Label of the previous period, such as "9–15 Nov"; None without a comparison.
+        key: Key of the chart, the same across reruns.
     """
     colours = palette()
     figure = go.Figure()
@@ -99,16 +99,16 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
 
 
 def sum_sentence(attribution: Attribution) -> str:
-    """What the components add, in points, and the index that they add up to.
+    """The points of each component and the index, as a sum.
 
-    The last digit of a sum of rounded numbers may be off: they are rounded so that they add up.
+    The points are rounded so that the rounded numbers add up to the rounded index.
     """
     shown = rounded_parts([part.component.contribution for part in attribution.parts])
     return f"{' + '.join(f'{points:.1f}' for points in shown)} = <b>{sum(shown):.1f}</b> of 100"
 
 
 def best_response(attribution: Attribution) -> str | None:
-    """That faster responses cannot raise the score further, where that is so; None otherwise."""
+    """A note that faster responses cannot raise the score further; None if they can."""
     (part,) = [part for part in attribution.parts if part.component.name == "response"]
     if part.component.is_missing or part.component.score < _BEST:
         return None
@@ -118,11 +118,11 @@ def best_response(attribution: Attribution) -> str | None:
 
 
 def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
-    """The bars as rows, one per component: scores from 0 to 100, what each adds to the index, and its change.
+    """The components as a table, one per row: score (0..100), points of the index, and change.
 
     Args:
-        attribution: the index opened.
-        is_compared: whether the rows say anything of the period before.
+        attribution: The components of the index.
+        is_compared: Whether the rows contain the previous period.
     """
     rows: list[dict[str, object]] = []
     for part in attribution.parts:
@@ -150,7 +150,7 @@ def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
 
 
 def missing_words(missing: str) -> str:
-    """The components that a bucket's index lacks, in words.
+    """The names of the components that a bucket's index lacks.
 
     >>> missing_words("rating, sentiment"), missing_words("")
     ('Rating, Sentiment', '')
@@ -159,7 +159,7 @@ def missing_words(missing: str) -> str:
 
 
 def course_table(series: pd.DataFrame) -> pd.DataFrame:
-    """The index over time as rows, both periods, with what is missing in each bucket."""
+    """The index over time as a table, both periods, with the components missing in each bucket."""
     names = [
         "period",
         "bucket_start",
@@ -172,11 +172,11 @@ def course_table(series: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
-    """Which components are missing in how many buckets of the period shown; None when none is.
+    """In how many buckets of the current period each component is missing, as a sentence; None if none is missing.
 
     Args:
         series: `cached.kpi_timeseries`; buckets without an index are left out.
-        bucket: hour, day or week.
+        bucket: Hour, day or week.
     """
     rows = series[(series["period"] == "current") & series["satisfaction_index"].notna()]
     named = rows["satisfaction_missing"].str.split(", ").explode()
@@ -191,7 +191,7 @@ def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
 
 
 def _draw_slot(figure: go.Figure, part: ComponentChange, left: float, colours: Palette) -> None:
-    """A component's place on the bar: as wide as its weight, filled as far as its score."""
+    """Draw a component's section of the bar: its width is the weight, the filled part the score."""
     component = part.component
     gained = component.contribution / 100
     marker: dict[str, object] = {"color": colours.accent}
@@ -219,7 +219,7 @@ def _draw_slot(figure: go.Figure, part: ComponentChange, left: float, colours: P
 def _write_part(
     figure: go.Figure, part: ComponentChange, top: int, attribution: Attribution, colours: Palette
 ) -> None:
-    """Two lines of text: what it adds of what it could, and its change; what that rests on."""
+    """Write two lines of text: points of the possible points and change; score and number of observations."""
     component = part.component
     is_compared = part.shown_change is not None
     full = f"{component.weight * 100:.0f}"
@@ -233,7 +233,7 @@ def _write_part(
 
 
 def _rests_on(component: Component, attribution: Attribution) -> str:
-    """The score and what it was made from; of ratings also how many there are for 100 conversations."""
+    """The score and its number of observations; for ratings also the number per 100 conversations."""
     if component.is_missing:
         return "no data, counts as a neutral 50"
     words = f"score {formatting.score(component.score)} · {_counted(component)}"
@@ -244,7 +244,7 @@ def _rests_on(component: Component, attribution: Attribution) -> str:
 
 
 def _counted(component: Component) -> str:
-    """How many observations, with their name."""
+    """The number of observations with their noun."""
     return f"{formatting.count(component.n)} {_ONE[component.name] if component.n == 1 else component.n_unit}"
 
 

@@ -1,6 +1,6 @@
-"""The state of sources and data as staff read it: cards that say what is wrong, and the tables behind them.
+"""Health of sources and data, for staff: cards that say what is wrong, and the tables behind them.
 
-Owns words, colours and layout. What is slow, unusual or saved is judged in `analytics.health.source_health`.
+Owns texts, colours and layout. `analytics.health.source_health` judges what is slow or unusual, and counts saved queries.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ LISTED, TALL_PX = 14, 460
 
 
 def require_staff(viewer: Viewer) -> None:
-    """Stops the page with a sentence for who is not staff."""
+    """End the page with a message if the viewer is not staff."""
     if not viewer.is_staff:
         audit_events.refusal("Data health is for the platform's staff.")
         empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
@@ -52,7 +52,7 @@ def require_staff(viewer: Viewer) -> None:
 
 
 def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
-    """Draw the card of a source: how fast it answers and whether it does; where it does not, what to do."""
+    """Draw the card of a source: whether and how fast it answers, and what to do if it does not."""
     source = reading.value
     st.metric(
         NAMES[source.source],
@@ -76,9 +76,9 @@ def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
 
 
 def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) -> None:
-    """Draw the card of the newest event, and whether any type has been quiet for longer than usual.
+    """Draw the card of the newest event, and whether any event type has been quiet for longer than usual.
 
-    A stale answer is never called good.
+    A stale reading never gets the verdict "good".
     """
     note_staleness(reading, timezone)
     flow = reading.value
@@ -128,7 +128,7 @@ def draw_quarantine_card(reading: Reading[Quarantine], timezone: str) -> None:
 
 
 def draw_queries_card(use: QueryUse) -> None:
-    """Draw the card of today's queries beside the daily budget."""
+    """Draw the card of today's queries and the daily budget."""
     share = use.spent / use.daily_limit if use.daily_limit else None
     colour: Colour = "green" if share is None or share < 0.5 else "orange" if share < 0.9 else "red"
     st.metric(
@@ -146,9 +146,9 @@ def draw_queries_card(use: QueryUse) -> None:
 
 
 def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
-    """Draw the table of event types: newest, whether that is unusual, rows, and their course over 30 days.
+    """Draw the table of event types: newest event, whether its age is unusual, rows, and rows per day over 30 days.
 
-    Events dated in the future are said above it.
+    A note above it gives the number of events dated in the future.
     """
     ahead = int(flow["ahead"].sum())
     if ahead:
@@ -167,13 +167,13 @@ def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
         "Event": st.column_config.TextColumn(width=140),
         "Newest": st.column_config.TextColumn(width=76, help="Age of the newest event"),
         "State": st.column_config.TextColumn(
-            width=150, help="Against the website's own longest gap; nothing is said below 20 rows"
+            width=150, help="Against the website's own longest gap; no verdict below 20 rows"
         ),
         "Rows": st.column_config.NumberColumn(
             width=72, format="localized", help="In the last 30 calendar days"
         ),
         "Per day": st.column_config.BarChartColumn(
-            width=150, help="Rows per day of the last 30, today last and not over", y_min=0
+            width=150, help="Rows per day of the last 30 days; the last bar is today so far", y_min=0
         ),
         "Longest gap": st.column_config.TextColumn(
             width=92, help="The longest time between two events in the last 30 days"
@@ -189,7 +189,7 @@ def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
 
 
 def future_sentence(events: int) -> str:
-    """What it means that so many events lie ahead of the clock, and what to do.
+    """The note about events dated in the future: their number, and what to do.
 
     >>> future_sentence(1)
     '1 event is dated in the future and shown nowhere until then. Check the clock of the machine that emits it.'
@@ -253,7 +253,7 @@ def draw_savings(savings: pd.DataFrame) -> None:
 
 
 def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
-    """Draw why rows were quarantined, newest first; what they hold is untrusted text."""
+    """Draw the reasons why rows were quarantined, newest first; values in them are untrusted text."""
     if quarantine.rows is None:
         empty(
             "Not readable here",
@@ -291,7 +291,7 @@ def draw_quarantine(quarantine: Quarantine, now: datetime) -> None:
 
 
 def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
-    """Draw what emitters on this machine have accepted and Tinybird has not confirmed, and what it refused."""
+    """Draw the spool of this machine: events that Tinybird has not confirmed yet, and events that it refused."""
     spool, now = reading.value, reading.as_of
     if spool is None:
         empty(
@@ -324,7 +324,7 @@ def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
 
 
 def latency(seconds: float | None) -> str:
-    """How long an answer took.
+    """The duration of a request as text.
 
     >>> latency(0.0384), latency(0.0004), latency(0.9996), latency(1.24), latency(None)
     ('38 ms', '1 ms', '1.0 s', '1.2 s', '–')
@@ -336,7 +336,7 @@ def latency(seconds: float | None) -> str:
 
 
 def first_reason(reason: str) -> str:
-    """The first of the reasons that a row was quarantined for, and how many more there are; the file has them all.
+    """The first reason why a row was quarantined, and the number of others; the file has all.
 
     >>> first_reason("column 'a' has no value; column 'b' has no value"), first_reason("value 'x' is not DateTime")
     ("column 'a' has no value (and 1 more)", "value 'x' is not DateTime")
@@ -346,7 +346,7 @@ def first_reason(reason: str) -> str:
 
 
 def event_name(event_type: str) -> str:
-    """An event type as people read it; one that nobody knows is untrusted text.
+    """The name of an event type; an unknown type is untrusted text.
 
     >>> event_name("conversation_started"), event_name("ai_resolved"), event_name("seen")
     ('Conversation started', 'AI resolved', 'Visitor seen')
@@ -358,12 +358,12 @@ def event_name(event_type: str) -> str:
 
 
 def ago_text(seconds: float) -> str:
-    """Age of something that happened so long ago; a dash where nothing did."""
+    """An age in seconds as text; `–` for NaN."""
     return formatting.MISSING if pd.isna(seconds) else formatting.ago(pd.Timedelta(seconds=seconds))
 
 
 def _percent(ratios: pd.Series) -> pd.Series:
-    """In percent, for a column that rounds to one decimal: 0 and 100 are shown for nothing and for all alone."""
+    """Ratios in percent for a column with one decimal; only exactly 0 and 1 are shown as 0 and 100."""
     percent = ratios * 100
     return percent.where(percent.isin([0, 100]), percent.clip(0.1, 99.9))
 
@@ -377,9 +377,9 @@ def _share(meaning: str, width: int = 100) -> object:
 def draw_table(
     key: str, table: pd.DataFrame, columns: Mapping[str, object], alt: str, *, is_wide: bool = False
 ) -> None:
-    """Draw a table of text and numbers; texts keep their direction. A wide one says on a phone that it goes on."""
+    """Draw a table of text and numbers; texts keep their direction. A wide table has a hint to swipe on phones."""
     if is_wide:
-        # Shown on a phone alone, where the edge of the table may fall between two columns.
+        # Shown on phones only, where the screen may end exactly between two columns.
         with st.container(key=f"swipe-{key}"):
             st.caption("Swipe the table for more columns.")
     st.dataframe(

@@ -1,12 +1,11 @@
-"""Whether anybody can see the page: a tab in the background is not worth a query.
+"""Tab visibility: whether the browser tab is in the foreground, so that hidden tabs send no queries.
 
-Owns the few lines of script that tell the server. Streamlit's own timers go on in a hidden tab, at the same pace.
+Owns the script that reports it to the server. Streamlit's own timers continue in a hidden tab at the same interval.
 """
 
 import streamlit as st
 
-# A glance at another tab costs nothing: only what stays hidden is reported. `component` keeps its listener until the
-# page is left.
+# Reported after 3 seconds, so that a short look at another tab causes no rerun. The listener is removed when the page is left.
 SCRIPT = """
 export default function (component) {
   let timer = null, last = null
@@ -30,7 +29,7 @@ _watch = st.components.v2.component("tab_visibility", js=SCRIPT)
 
 
 def is_hidden() -> bool:
-    """Whether the tab is in the background; the page runs again when that changes."""
+    """Whether the tab is in the background; the page is rerun when that changes."""
     with st.container(key="attention"):
         result = _watch(key="tab-visibility", default={"hidden": False}, on_hidden_change=lambda: None)
     return bool(result.get("hidden", False))

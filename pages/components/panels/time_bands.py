@@ -1,6 +1,6 @@
-"""The distribution of a time in bands: one bar per band, with its share, its count and the share up to it.
+"""Time bands: the distribution of response or resolution times, one bar per band with share, count and cumulative share.
 
-Owns the words of the bands and the sentence that is read first. Shares come ready from `analytics.kpis.conversation_breakdown`.
+Owns the texts of the bands and the headline. Shares are computed in `analytics.kpis.conversation_breakdown`.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from pages.components.page.conversation_filters import band_end, band_label
 from pages.components.theme_colors import palette
 
 HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
-"""Up to which band the headline counts: 15 minutes to answer, 4 hours to resolve."""
+"""Last band that the headline counts: up to 15 minutes to answer, up to 4 hours to resolve."""
 
 DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
 NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
@@ -39,15 +39,15 @@ def draw_headline(
     selection: Selection,
     comparability: Comparability,
 ) -> None:
-    """Draw the sentence read first: which share was answered or resolved in good time, and whether that changed.
+    """Draw the headline: the share answered or resolved within the target, and whether it changed.
 
     A click on one of the two counts under it selects their conversations.
 
     Args:
         bands: `analytics.kpis.conversation_breakdown.bands`, with at least one conversation.
-        before: The same of the period before; None where it is not compared.
+        before: The same for the previous period; None without a comparison.
         measure: Response or resolution.
-        selection: What is selected.
+        selection: The selection.
         comparability: Whether the periods may be compared.
     """
     band = HEADLINE_BAND[measure]
@@ -78,14 +78,14 @@ def draw_bands(
     chosen: Times | None,
     previous: Period,
 ) -> None:
-    """Draw one bar per band; a click on a row selects the band, a second one takes it away.
+    """Draw one bar per band; a click on a row selects the band, a second click removes the filter.
 
     Args:
         bands: `analytics.kpis.conversation_breakdown.bands`, with at least one conversation.
-        before: the same of the period before, marked beside each bar; None where it is not compared.
-        measure: response or resolution.
-        chosen: which of these times are selected.
-        previous: the period before.
+        before: The same for the previous period, marked beside each bar; None without a comparison.
+        measure: Response or resolution.
+        chosen: The filter on these times; None without one.
+        previous: The previous period.
     """
     colours = palette()
     index = chosen.number if chosen is not None and chosen.kind == "band" else None
@@ -139,7 +139,7 @@ def draw_bands(
             hoverinfo="skip",
             cliponaxis=False,
         )
-    # A chosen bar is shown by its colour; Plotly's own way would fade what was not clicked a second time.
+    # The chosen bar has its own colour; Plotly's selection would additionally fade the other bars.
     figure.update_traces(
         selector={"type": "bar"},
         selected={"marker": {"opacity": 1}} if all(is_shown) else None,
@@ -171,13 +171,13 @@ def draw_bands(
     if before is not None:
         st.caption(f"Grey marks: {periods.days_label(*previous.local_days())}.")
     clicked = points[0]["point_index"] if points else None
-    # Nothing lies behind an empty band, so a click on it only ever takes a choice away.
+    # An empty band has no conversations to select, so a click on it can only remove a filter.
     if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
         filters.toggle(measure, str(Times("band", clicked)))
 
 
 def _is_among(band: int, chosen: Times | None) -> bool:
-    """Whether a band holds times that are looked at.
+    """Whether a band contains selected times.
 
     >>> [_is_among(band, Times("within", 900)) for band in range(3)]
     [True, True, False]
@@ -194,7 +194,7 @@ def _is_among(band: int, chosen: Times | None) -> bool:
 
 
 def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool]) -> None:
-    """Share, count and cumulative share in columns right of the bars."""
+    """Write share, count and cumulative share in columns right of the bars."""
     colours = palette()
     heads = zip(("Share", "Count", "By then"), COLUMNS_PX, strict=True)
     for text, right in heads:

@@ -1,6 +1,6 @@
 """The breakdown of visitors: totals, ranked rows per dimension, and the filters that a click on a row sets.
 
-Owns the layout of a ranked row and what each filter is called in the URL. Every value is untrusted text.
+Owns the layout of a ranked row and the URL parameters of the filters. Every value is untrusted text.
 """
 
 from collections.abc import Hashable, Mapping
@@ -31,14 +31,14 @@ from pages.components.page import begin, filters, switch, url_state
 from pages.components.theme_colors import Palette, palette
 
 UNKNOWN = "-"
-LONGEST_FILTER = 8192  # As long as any value can be: one that is cut finds no visitor.
+LONGEST_FILTER = 8192  # The longest possible value: a value that was cut would match no visitor.
 ROWS, MORE_ROWS = 8, 20
 LONGEST_LABEL, LONGEST_HELP = 90, 2000
 DEFAULT_COUNT: TotalKey = "visitors"
 
 
 def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
-    """Read the filters from the URL, and each in words for its chip; a value that no visitor has finds none."""
+    """Read the filters from the URL, and their texts for the chips; a filter with an unknown value matches no visitor."""
     values: dict[str, str | None] = {}
     shown: dict[str, str] = {}
     for name in DIMENSIONS:
@@ -57,7 +57,7 @@ def read_filters() -> tuple[VisitorFilters, dict[str, str]]:
 
 
 def count_switch() -> TotalKey:
-    """Draw the switch between visitors, sessions and page views; its choice is in the URL as `metric`."""
+    """Draw the switch between visitors, sessions and page views; its value is the URL parameter `metric`."""
     labels = {name: total.label for name, total in TOTALS.items()}
     return switch.draw_titled(
         "metric", "Count", labels, DEFAULT_COUNT, lambda name: f"{TOTALS[name].title} over time"
@@ -65,7 +65,7 @@ def count_switch() -> TotalKey:
 
 
 def draw_reach(resolved: ResolvedView) -> None:
-    """Say how far back visitor data goes, and offer the longest range that can be compared where this one cannot."""
+    """Draw how far back visitor data reaches, and a button to the longest comparable range if this one is not comparable."""
     tier = resolved.website.tier
     days = tiers.visitor_reach_days(tier)
     limit = f", {days} on the {tier} plan" if days < tiers.VISITOR_TTL_DAYS else ""
@@ -82,8 +82,8 @@ def draw_totals(
 
     Args:
         reading: `cached.visitor_breakdown`.
-        series: `cached.visitor_timeseries` for the sparklines; None leaves them out.
-        resolved: what one point of it stands for.
+        series: `cached.visitor_timeseries` for the sparklines; None draws none.
+        resolved: The resolved view, for the bucket of the series.
     """
     with st.grid(len(TOTALS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
         for name, kpi in reading.value.totals.items():
@@ -95,11 +95,11 @@ def draw_totals(
 def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
 
-    A row is a button: clicked, or chosen with the keyboard, it narrows the page to it.
+    A row is a button that filters the page by its value, by mouse or keyboard.
 
     Args:
         visitors: `cached.visitor_breakdown`.
-        dimension: which.
+        dimension: The dimension.
     """
     values = visitors.of(dimension.name)
     shown = values.head(_limit(dimension.name))
@@ -123,12 +123,12 @@ def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
 
 
 def footer() -> DeltaGenerator:
-    """The line under the rows: what more there is, and the export."""
+    """The line under the rows, for the button to more rows and the export."""
     return st.container(horizontal=True, vertical_alignment="center", gap="small")
 
 
 def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
-    """Draw the button that shows more rows, where there are more."""
+    """Draw the button that shows more rows, if there are more."""
     count, limit = len(visitors.of(dimension.name)), _limit(dimension.name)
     if count > limit:
         st.button(
@@ -146,7 +146,7 @@ def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
 
 
 def _limit(dimension: DimensionName) -> int:
-    """How many rows of a dimension the viewer has asked for so far."""
+    """How many rows of a dimension are shown."""
     return int(st.session_state.get(f"rows-{dimension}", ROWS))
 
 
@@ -155,7 +155,7 @@ def _show_more(dimension: DimensionName, limit: int) -> None:
 
 
 def _city(text: str) -> tuple[str, str | None]:
-    """City and its country code, from `London, GB`; a city alone is meant wherever it is."""
+    """City and country code from `London, GB`; a city alone matches in every country (None)."""
     city, comma, country = text.rpartition(", ")
     if not comma:
         return ("" if text == UNKNOWN else text), None
@@ -168,7 +168,7 @@ def _parameter(dimension: DimensionName, row: Mapping[Hashable, object]) -> str:
 
 
 def _text(dimension: DimensionName, value: str) -> str:
-    """A value as it is called on the page, still to be escaped."""
+    """The name of a value on the page, not escaped."""
     if dimension == "country_code":
         return countries.name_of(value)
     if dimension == "device_type":
@@ -179,7 +179,7 @@ def _text(dimension: DimensionName, value: str) -> str:
 
 
 def _label(dimension: DimensionName, value: str, country_code: str) -> tuple[str, str | None]:
-    """What a row is called, and its full text where that is longer than a row."""
+    """The label of a row, and its full text if the label is cut."""
     text = _text(dimension, value)
     label = formatting.markdown(text, LONGEST_LABEL)
     if dimension == "city" and country_code:
@@ -205,14 +205,14 @@ def _figures(
     is_compared: bool,
     is_apart: bool,
 ) -> str:
-    """Visitors, share and change as columns, and the bar; numbers alone, nothing that a visitor wrote.
+    """Visitors, share and change as columns, and the bar, as HTML; contains numbers only, no text from visitors.
 
-    A change stands out where it is real and another than that of all visitors: else every row has the same.
+    A change is emphasized if it is clear and differs from that of all visitors.
     """
     visitors, share = float(str(row["visitors"])), float(str(row["visitors_ratio"]))
     cells = f"<b>{formatting.count(visitors)}</b><span>{escape(formatting.rate(share))}</span>"
     if is_compared:
-        # More visitors are neither better nor worse: what is real, and other than of all visitors, stands out.
+        # More visitors are neither better nor worse, so a clear change gets emphasis instead of a colour.
         is_real = row["verdict"] in {"better", "worse"}
         colour = colours.text if is_real and is_apart else colours.muted
         change = float(str(row["change_ratio"]))
@@ -223,7 +223,7 @@ def _figures(
 
 
 def _why(row: Mapping[Hashable, object]) -> str:
-    """Between what a row's change plausibly is, and why it may be chance; shown where a pointer rests."""
+    """The 95 % range of a row's change, and why it may be chance; shown on hover."""
     low, high = (float(str(row[f"change_{end}_ratio"])) for end in ("low", "high"))
     reason = row["reason"] if isinstance(row["reason"], str) else ""
     moved = changes.between(low, high, "relative") if low == low else None
@@ -231,7 +231,7 @@ def _why(row: Mapping[Hashable, object]) -> str:
 
 
 def _doubt(values: pd.DataFrame) -> str | None:
-    """Why rows that at least doubled or halved are grey, by the first of them; None when there is none."""
+    """Why rows that at least doubled or halved are grey, from the first such row; None without one."""
     grey = values[values["is_twofold"] & (values["verdict"] == "within_noise")]
     if not len(grey):
         return None

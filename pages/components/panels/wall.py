@@ -1,6 +1,6 @@
-"""Wall mode: the live page for a screen that nobody sits at, dark and large.
+"""Wall mode: the Live page for an unattended wall screen, dark and large.
 
-Owns its words and layout; `static/wall.css` its sizes. Everything it writes as HTML is escaped.
+Owns its texts and layout; `static/wall.css` its sizes. Everything written as HTML is escaped.
 """
 
 from html import escape
@@ -23,7 +23,7 @@ def is_on(notices: list[str]) -> bool:
 
 
 def offer() -> None:
-    """Draw the button into wall mode."""
+    """Draw the button that starts wall mode."""
     st.button(
         "Wall mode",
         key="wall-offer",
@@ -35,7 +35,7 @@ def offer() -> None:
 
 
 def dress() -> None:
-    """Hide what nobody can click from afar, and draw the button back."""
+    """Apply wall mode's style sheet, which hides controls, and draw the button that leaves wall mode."""
     st.html(ASSETS / "wall.css")
     st.button(
         "Leave wall mode",
@@ -48,7 +48,7 @@ def dress() -> None:
 
 
 def refresh_seconds(live: float | None) -> float | None:
-    """How often a wall reads: slowly, slower still as the day's queries go, and not at all once they have gone."""
+    """The refresh interval of wall mode: that of Live, at least a minute; None once the day's queries are used up."""
     return None if live is None else max(REFRESH_SECONDS, live)
 
 
@@ -56,10 +56,10 @@ def draw_present(name: str, present: RightNow, minutes: int, activity: pd.DataFr
     """Draw the website, the large number, and the last half hour as bars.
 
     Args:
-        name: of the website; untrusted text.
+        name: Name of the website; untrusted text.
         present: `cached.right_now`.
-        minutes: the window they were seen in.
-        activity: `cached.visitor_activity`; None leaves the bars out.
+        minutes: Length of the window.
+        activity: `cached.visitor_activity`; None draws no bars.
     """
     people = "visitor" if present.visitors == 1 else "visitors"
     st.html(
@@ -80,7 +80,7 @@ def draw_places(present: RightNow) -> None:
 
 
 def draw_kpis(board: KpiBoard) -> None:
-    """Draw today's numbers, those that there are."""
+    """Draw today's KPIs, without those whose source failed."""
     cells = "".join(
         f"<div><b>{escape(formatting.value_of(kpi.metric.kind, kpi.value))}</b><span>{kpi.metric.title}</span></div>"
         for kpi in board.kpis.values()

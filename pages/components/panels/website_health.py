@@ -1,6 +1,6 @@
-"""Which websites send as usual and which stopped: a card, and the table of all websites.
+"""Website health: which websites send events as usual and which stopped, as a card and as a table of all websites.
 
-Owns words and layout. What is late is judged in `analytics.health.website_flow`.
+Owns texts and layout. `analytics.health.website_flow` judges which websites are late.
 """
 
 from typing import Final
@@ -29,7 +29,7 @@ REMEDY: Final = (
 
 
 def draw_card(reading: Reading[pd.DataFrame], timezone: str) -> None:
-    """Draw the card that says how many websites stopped; a stale answer is never called good."""
+    """Draw the card with the number of websites that stopped; a stale reading never gets the verdict "good"."""
     note_staleness(reading, timezone)
     flow = reading.value
     stopped, quiet = (int((flow["state"] == state).sum()) for state in ("stopped", "quiet"))
@@ -58,7 +58,7 @@ def _verdict(stopped: int, quiet: int, judged: int, *, is_stale: bool) -> tuple[
 
 
 def draw_websites(reading: Reading[pd.DataFrame], timezone: str) -> None:
-    """Draw the table of all websites, worst first; what to do about those that stopped stands above it."""
+    """Draw the table of all websites, worst first, below a note on what to do about those that stopped."""
     note_staleness(reading, timezone)
     flow = reading.value
     if flow.empty:
