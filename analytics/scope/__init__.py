@@ -1,1 +1,1 @@
-"""What a viewer may look at, and when: access, tiers, periods, the opened view. No I/O and no state."""
+"""What a viewer may see: access, tiers, periods, and the resolved view. No I/O and no state."""

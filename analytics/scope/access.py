@@ -85,7 +85,7 @@ class OwnedWebsite:
     subscriptions: tuple[Subscription, ...]
 
     def at(self, now: datetime) -> Website:
-        """The website with its owner's tier at this moment."""
+        """The website with its owner's tier at `now`."""
         return Website(
             id=self.id,
             name=self.name,
@@ -131,8 +131,8 @@ def require_recent(identity: Identity, now: datetime, longest: timedelta) -> Non
 
     Args:
         identity: The sign-in; without a time it is never too old.
-        now: The moment, aware.
-        longest: How long a sign-in lasts.
+        now: The current time, aware.
+        longest: How long a sign-in is valid.
 
     Raises:
         NotSignedIn: It is older, or further in the future than `CLOCK_DIFFERENCE`.
@@ -147,7 +147,7 @@ def viewer_from_user(user: User | None, identity: Identity, now: datetime) -> Vi
     Args:
         user: The row with the signed-in e-mail; None when there is none.
         identity: The sign-in.
-        now: The moment, for bans that expire.
+        now: The current time, for bans that expire.
 
     Raises:
         AccessDenied: No such user, e-mail not verified, or banned.

@@ -1,4 +1,4 @@
-"""Buckets: the hours, days or weeks that a period is drawn in. Pure."""
+"""Buckets: the hours, days or weeks that a period is divided into for charts. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEEKS_OFFERED_FROM_DAYS: Final = 14
 
 
 def bucket_for(period: Period, chosen: Bucket | None = None) -> Bucket:
-    """The bucket of a period: as chosen where that is offered, else hours up to 2 local days, days up to 45, weeks.
+    """The bucket of a period: `chosen` if it is offered, else hours up to 2 local days, days up to 45, else weeks.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo
@@ -37,7 +37,7 @@ def bucket_for(period: Period, chosen: Bucket | None = None) -> Bucket:
 
 
 def offered_buckets(period: Period) -> tuple[Bucket, ...]:
-    """The buckets that a period can be drawn in: hours up to 14 local days, days from 2, weeks from 14.
+    """The buckets offered for a period: hours up to 14 local days, days from 2, weeks from 14.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo
@@ -56,8 +56,8 @@ def offered_buckets(period: Period) -> tuple[Bucket, ...]:
 def bucket_starts(period: Period, bucket: Bucket) -> tuple[datetime, ...]:
     """The first instants, UTC, of the local hours, days or weeks inside the period, oldest first.
 
-    The first one is the start of the period, even in the middle of a bucket; the last bucket ends with the period. An empty
-    period has none. `clock.unix_seconds` writes them as an array for a pipe.
+    The first one is the start of the period, even if that is in the middle of a bucket; the last bucket ends with the period.
+    An empty period has none. `clock.unix_seconds` writes them as an array for a pipe.
 
     >>> from datetime import UTC
     >>> from zoneinfo import ZoneInfo

@@ -55,7 +55,7 @@ def parse_timezone(name: str) -> ZoneInfo:
     """The timezone with that IANA name; case is ignored.
 
     Raises:
-        ValueError: There is none, or the text is not a name, such as a path or an empty string.
+        ValueError: There is no such timezone, or the text is not a name, such as a path or an empty string.
 
     >>> parse_timezone("europe/london").key
     'Europe/London'
@@ -96,10 +96,10 @@ def offset_spans(start: datetime, end: datetime, timezone: ZoneInfo) -> tuple[Of
 
 
 def offset_params(start: datetime, end: datetime, timezone: ZoneInfo) -> dict[str, str]:
-    """`offset_spans` as pipes take them: two arrays of the same length, comma-separated whole numbers.
+    """`offset_spans` as pipe parameters: two arrays of the same length, comma-separated whole numbers.
 
-    `offset_starts` holds Unix seconds in ascending order, `offset_seconds` the offset from each of them on. In SQL the
-    local clock of an instant, to be read as UTC, is
+    `offset_starts` holds Unix seconds in ascending order, `offset_seconds` the offset from each of them on. In SQL the local
+    time of an instant, as a UTC value, is
 
         timestamp + tupleElement(arrayLast(span -> tupleElement(span, 1) <= toUnixTimestamp(timestamp),
             arrayZip({{Array(offset_starts, 'Int64', '0')}}, {{Array(offset_seconds, 'Int64', '0')}})), 2)
@@ -117,7 +117,7 @@ def offset_params(start: datetime, end: datetime, timezone: ZoneInfo) -> dict[st
 
 
 def unix_seconds(instants: Iterable[datetime]) -> str:
-    """Instants as a pipe's `Array(x, 'Int64')` takes them: whole Unix seconds, separated by commas.
+    """Instants as a pipe parameter `Array(x, 'Int64')`: whole Unix seconds, separated by commas.
 
     >>> unix_seconds([datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC)])
     '1794268800,1794355200'
@@ -128,8 +128,8 @@ def unix_seconds(instants: Iterable[datetime]) -> str:
 def local_midnight(day: date, timezone: ZoneInfo) -> datetime:
     """The first instant of that local day, UTC.
 
-    Where DST begins at midnight (America/Santiago) the day starts at 01:00, and that is the instant given; where
-    midnight comes twice (America/Havana) it is the first.
+    If DST begins at midnight (America/Santiago), the day starts at 01:00, and that instant is returned; if midnight
+    occurs twice (America/Havana), the first one.
 
     >>> local_midnight(date(2026, 9, 6), ZoneInfo("America/Santiago")).isoformat()
     '2026-09-06T04:00:00+00:00'
@@ -138,23 +138,23 @@ def local_midnight(day: date, timezone: ZoneInfo) -> datetime:
 
 
 def day_starts(now: datetime, days: int, timezone: ZoneInfo) -> tuple[datetime, ...]:
-    """The first instants of the last local days, UTC, oldest first; the last one is that of the day that now is in.
+    """The first instants of the last local days, UTC, oldest first; the last one is the start of today.
 
     Args:
-        now: The moment, aware.
-        days: How many days, at least 1.
-        timezone: Whose days.
+        now: The current time, aware.
+        days: Number of days, at least 1.
+        timezone: Timezone of the days.
 
     >>> [f"{start:%d %b %H:%M}" for start in day_starts(datetime(2026, 10, 26, 9, tzinfo=UTC), 3, ZoneInfo("Europe/London"))]
     ['23 Oct 23:00', '24 Oct 23:00', '26 Oct 00:00']
     """
     today = local_day(now, timezone)
     starts = (local_midnight(today - timedelta(days=back), timezone) for back in reversed(range(days)))
-    return tuple(dict.fromkeys(starts))  # a date that the calendar skipped has no start of its own
+    return tuple(dict.fromkeys(starts))  # A date that the timezone skipped has no start of its own.
 
 
 def local_day(instant: datetime, timezone: ZoneInfo) -> date:
-    """The local day that the instant lies in: the last one that has begun, also where clocks are put back over midnight.
+    """The local day of an instant: the last day that has begun, also when clocks are set back across midnight.
 
     >>> local_day(datetime(2026, 7, 1, 23, 30, tzinfo=UTC), ZoneInfo("Europe/London"))
     datetime.date(2026, 7, 2)
@@ -165,13 +165,13 @@ def local_day(instant: datetime, timezone: ZoneInfo) -> date:
 
 
 def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
-    """The instant when the local clock shows the reading, UTC.
+    """The instant of a local time, UTC.
 
-    The first of two when the clock shows it twice; the end of the gap when the clock skips it.
+    If the local time occurs twice, the first instant; if the clock skips it, the end of the gap.
 
     Args:
-        reading: What the clock shows; naive.
-        timezone: Whose clock.
+        reading: Local time; naive.
+        timezone: Timezone of the local time.
 
     >>> instant_of(datetime(2026, 3, 29, 1, 30), ZoneInfo("Europe/London")).isoformat()
     '2026-03-29T01:00:00+00:00'
@@ -179,7 +179,7 @@ def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
     before, after = (reading.replace(tzinfo=timezone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if before <= after:
         return before
-    # A local time that the clock skips: too late with the offset before the gap, too early with the one after it.
+    # The clock skips this local time: the offset before the gap gives a later instant than the one after it.
     change = _next_change(after, before + _SECOND, timezone)
     return before if change is None else change
 
@@ -187,11 +187,11 @@ def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
 def floor_to_bucket(
     instant: datetime, bucket: Bucket, timezone: ZoneInfo, week_start: WeekStart = "monday"
 ) -> datetime:
-    """The start of the local hour, day or week that the instant lies in, UTC.
+    """The start of the local hour, day or week that contains the instant, UTC.
 
-    An hour starts where the local clock shows a full hour or was changed: the repeated hour of a day with 25 is one of
-    its own, so is the repeated half hour of Australia/Lord_Howe, and Pacific/Chatham, which goes from 02:45 to 03:45,
-    has a quarter of an hour from there.
+    An hour starts when the local clock shows a full hour or is changed. So the repeated hour of a 25-hour day is a bucket of
+    its own, as is the repeated half hour in Australia/Lord_Howe; in Pacific/Chatham, which jumps from 02:45 to 03:45,
+    the bucket after the jump is a quarter of an hour.
 
     >>> london = ZoneInfo("Europe/London")
     >>> floor_to_bucket(datetime(2026, 7, 1, 12, 30, tzinfo=UTC), "week", london).isoformat()
@@ -219,7 +219,7 @@ def next_bucket(
         return min([end, *_changes(first, end, timezone)])
     day = floor_to_bucket(instant, bucket, timezone, week_start).astimezone(timezone).date()
     if bucket == "week":
-        day = week_of(day, week_start)  # a week whose first day was skipped starts where the second one does
+        day = week_of(day, week_start)  # A week whose first day was skipped starts with its second day.
     return local_midnight(day + timedelta(days=7 if bucket == "week" else 1), timezone)
 
 
@@ -234,9 +234,9 @@ def _changes(start: datetime, end: datetime, timezone: ZoneInfo) -> list[datetim
 
 
 def _next_change(start: datetime, end: datetime, timezone: ZoneInfo) -> datetime | None:
-    """The first instant in `(start, end)` with another offset than `start`; None when there is none.
+    """The first instant in `(start, end)` with another offset than `start`; None without one.
 
-    No zone changes its offset twice within an hour.
+    Relies on the fact that no timezone changes its offset twice within an hour.
     """
     offset = _offset(start, timezone)
     low = start

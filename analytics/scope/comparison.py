@@ -4,13 +4,13 @@ Owns the calendar arithmetic: no tier, no source, no clock (`now` is always an a
 
 The rules (data contract, section 4):
 
-- The period before "last N days" and of two dates is the same days N days earlier; that of a calendar range is the
-  calendar unit before: the month before the last one, and of this month so far the first days of the month before.
-- The same weekdays are the same days some whole weeks earlier: as few weeks as leave no overlap.
-- A chosen start gives as many days from there; they end before the range begins.
-- An edge that is a day's start becomes that day's start, whatever hour it has there, and only the running now moves by
-  the clock reading; where that reading does not exist, it is the last instant before the gap. The two sides never
-  overlap. Between whole days and the period before them there is no gap.
+- For "last N days" and for two dates, the period before is the N days before them. For a calendar range it is the previous
+  calendar unit; a month that is not over is compared with the first days of the month before.
+- The same weekdays are the same days moved back by whole weeks: the fewest weeks without overlap.
+- A chosen start gives as many days as the range has; they must end before the range begins.
+- A start of a local day becomes the start of the earlier local day, at whatever hour that begins. Only the current time is
+  moved by local time; if that local time does not exist, it becomes the last instant before the gap. The two periods never
+  overlap, and there is no gap between whole days and the period before them.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the viewer compares with: a word, a date, or two dates in the URL.
+    """The comparison in the URL: a word, a date, or two dates.
 
     Attributes:
         kind: `off`; `before`, the period before; `weekdays`, the same weekdays some weeks earlier; `chosen`.
-        first: First day of the chosen days; None for the other kinds.
-        last: Their last day, as links with fixed dates say it; None for as many days as the range has.
+        first: First of the chosen days; None for the other kinds.
+        last: Last of the chosen days, in links with fixed dates; None for as many days as the range has.
 
     Raises:
         ValueError: A chosen comparison has no first day, another kind has one, or the last day lies before the first.
@@ -90,13 +90,13 @@ OFF: Final = Comparison("off")
 def compared_days(
     comparison: Comparison, selected: Range, period: Period, now: datetime
 ) -> tuple[date, date]:
-    """First and last day of the compared period, both inclusive; of a running period it is cut later.
+    """First and last day of the compared period, both inclusive; not cut to the elapsed part of a running period.
 
     Args:
-        comparison: What to compare with; `off` gives the period before.
+        comparison: The comparison; `off` gives the period before.
         selected: The range shown.
-        period: What it is now, not cut at its start.
-        now: The moment.
+        period: The range resolved to a period, its start not clamped.
+        now: The current time.
 
     >>> now = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
     >>> for text in ("last-month", "7d"):
@@ -119,19 +119,19 @@ def compared_days(
 
 
 def latest_start(selected: Range, period: Period, now: datetime) -> date:
-    """The latest start of a chosen comparison: as many days from there end before the range begins."""
+    """The latest start of a chosen comparison: with as many days as the range, it ends before the range begins."""
     first, last = _days_shown(selected, period, now)
     return first - timedelta(days=(last - first).days + 1)
 
 
 def compared_period(comparison: Comparison, selected: Range, period: Period, now: datetime) -> Period | None:
-    """The period to compare with; None where the chosen days do not end before the range begins.
+    """The period to compare with; None if the chosen days do not end before the range begins.
 
     Args:
-        comparison: What to compare with; `off` gives the period before.
+        comparison: The comparison; `off` gives the period before.
         selected: The range shown.
-        period: What it is now, not cut at its start.
-        now: The moment.
+        period: The range resolved to a period, its start not clamped.
+        now: The current time.
 
     >>> london = ZoneInfo("Europe/London")
     >>> now = datetime.fromisoformat("2026-10-26T09:32:00+00:00")
@@ -153,14 +153,14 @@ def compared_period(comparison: Comparison, selected: Range, period: Period, now
 
 
 def _days_shown(selected: Range, period: Period, now: datetime) -> tuple[date, date]:
-    """First and last day of a range up to today, at least one."""
+    """First and last day of a range, cut at today; at least one day."""
     today = clock.local_day(now, period.timezone)
     first, last = selected.dates_on(today, period.week_start)
     return first, max(first, min(last, today))
 
 
 def shifted_period(period: Period, days: int) -> Period:
-    """The same days, `days` days earlier; an edge within a day moves by the clock reading."""
+    """The same days, `days` days earlier; an edge within a day is moved by local time."""
     start, end = (_earlier(edge, days, period.timezone) for edge in (period.start, period.end))
     return Period(start, max(start, end), period.timezone, period.week_start)
 
@@ -173,9 +173,9 @@ def _earlier(edge: datetime, days: int, timezone: ZoneInfo) -> datetime:
 
 
 def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:
-    """The instant with the same local clock reading, that many days earlier, UTC.
+    """The instant with the same local time, `days` days earlier, UTC.
 
-    Of two such instants the first; where the clock skips the reading, the end of the gap.
+    If that local time occurs twice, the first instant; if the clock skips it, the end of the gap.
     """
     wall = instant.astimezone(timezone).replace(tzinfo=None, fold=0)
     return clock.instant_of(wall - timedelta(days=days), timezone)
@@ -184,16 +184,16 @@ def shifted(instant: datetime, days: int, timezone: ZoneInfo) -> datetime:
 def aligned_starts(
     starts: Sequence[datetime], shown: Period, compared: Period, bucket: Bucket
 ) -> tuple[datetime, ...]:
-    """Where to draw the buckets of the compared period: one instant, UTC, per bucket, within or after the period shown.
+    """Positions of the compared period's buckets on the time axis: one instant, UTC, per bucket.
 
-    Hours and days are drawn at the same local time on the day of the same position, weeks at the week of the same position,
-    because the two periods need not begin on the same weekday. Buckets beyond the period shown are drawn after it.
+    Hours and days are matched by day number and local time. Weeks are matched by week number, because the two periods need
+    not begin on the same weekday. If the compared period is longer, its last buckets are placed after the period shown.
 
     Args:
-        starts: Starts of the buckets of the compared period, oldest first.
+        starts: Starts of the compared period's buckets, oldest first.
         shown: The period shown.
         compared: The compared period.
-        bucket: Which bucket.
+        bucket: Hour, day or week.
     """
     zone = shown.timezone
     if bucket != "week":

@@ -27,7 +27,7 @@ class Identity:
 
     Attributes:
         email: Verified address; ASCII, in lower case.
-        signed_in_at: Time of the sign-in by the provider's clock, UTC; None in the demo, which has no sign-in.
+        signed_in_at: Time of the sign-in by the provider's clock, UTC; None in demo mode, which has no sign-in.
     """
 
     email: str

@@ -30,7 +30,7 @@ Name = Literal[
 ]
 
 GRID: Final = timedelta(minutes=5)
-"""Periods that include now end on a multiple of this."""
+"""Step of the grid: periods that include now end on a multiple of it."""
 
 LONGEST_RANGE_DAYS: Final = 3660
 """Longest range, about ten years; a longer one is a typing error."""
@@ -44,7 +44,7 @@ _CALENDAR: Final[dict[Name, tuple[Unit, bool]]] = {
     "this-quarter": ("quarter", False),
     "last-quarter": ("quarter", True),
 }
-"""The unit of each calendar range, and whether it is the one before the present one."""
+"""The unit of each calendar range, and whether it is the previous one instead of the current one."""
 
 EARLIEST_DATE: Final = date(2000, 1, 1)
 LATEST_DATE: Final = date(2100, 1, 1)
@@ -104,12 +104,12 @@ class Period:
         return first, last_instant.astimezone(self.timezone).date()
 
     def day_count(self) -> int:
-        """How many local days the period touches; 0 when empty."""
+        """Number of local days with an instant inside; 0 when empty."""
         first, last = self.local_days()
         return 0 if self.is_empty else (last - first).days + 1
 
     def utc_bounds(self) -> tuple[str, str]:
-        """Both edges as pipes take them: UTC `YYYY-MM-DD hh:mm:ss`, the second one exclusive.
+        """Both edges as pipe parameters: UTC `YYYY-MM-DD hh:mm:ss`, the second one exclusive.
 
         >>> london = ZoneInfo("Europe/London")
         >>> Period(datetime(2026, 7, 1, tzinfo=london), datetime(2026, 7, 2, tzinfo=london), london).utc_bounds()
@@ -120,13 +120,13 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What the URL says: the last N days or a calendar unit (relative, resolved anew on every run), or two dates.
+    """The range in the URL: the last N days or a calendar unit (both relative to now), or two dates.
 
     Attributes:
         days: N of "last N days", 1 being today; None for the other kinds.
         first: First day of a custom range, inclusive; None for the other kinds.
         last: Last day of a custom range, inclusive; None for the other kinds.
-        name: Which calendar unit, such as `last-month`; None for the other kinds.
+        name: Name of the calendar unit, such as `last-month`; None for the other kinds.
 
     Raises:
         ValueError: It is none of the three kinds, or out of bounds.
@@ -186,7 +186,7 @@ class Range:
 
     @property
     def is_custom(self) -> bool:
-        """True for two dates; the other kinds move on with the clock."""
+        """True for two dates; the other kinds are relative to now."""
         return self.first is not None
 
     @property
@@ -269,7 +269,7 @@ def unit_dates(unit: Unit, day: date, week_start: WeekStart = "monday") -> tuple
         first = weeks.week_of(day, week_start)
         return first, first + timedelta(days=6)
     months = 1 if unit == "month" else 3
-    month = (day.month - 1) // months * months  # 0-based, of the unit's first one
+    month = (day.month - 1) // months * months  # First month of the unit, 0-based.
     years, following = divmod(month + months, 12)
     return date(day.year, month + 1, 1), date(day.year + years, following + 1, 1) - _DAY
 
@@ -317,13 +317,13 @@ def ceil_to_grid(instant: datetime) -> datetime:
 
 
 def resolve(selected: Range, now: datetime, timezone: ZoneInfo, week_start: WeekStart = "monday") -> Period:
-    """Resolves a range to its period at this moment.
+    """Resolves a range to its period at `now`.
 
-    A range that has not begun, or of which less than one step of the grid has passed, is empty, at its own start.
+    A range that has not begun, or began less than one step of the grid ago, gives an empty period at its start.
 
     Args:
         selected: The range of the URL.
-        now: The moment, aware.
+        now: The current time, aware.
         timezone: Timezone of the days.
         week_start: The day that weeks begin with.
 
@@ -339,5 +339,5 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo, week_start: Week
 
 
 def is_open(period: Period, now: datetime) -> bool:
-    """True while the period still grows, or did until the last mark of the grid."""
+    """True if the period includes the last step of the grid, so that new events may still belong to it."""
     return period.end >= floor_to_grid(now)

@@ -64,9 +64,9 @@ class Comparable:
 
     Attributes:
         is_ok: True when both periods can be read completely and are not empty.
-        reason: Why not, to follow "not comparable: "; None when it can.
-        longest_days: The longest "last N days" that can be compared under this limit; None when it is not the limit
-            that forbids the comparison, or no such range helps.
+        reason: Why not, as text after "not comparable: "; None when it can.
+        longest_days: The longest "last N days" that can be compared under this limit; None if the limit is not the reason, or
+            if no such range exists.
     """
 
     is_ok: bool
@@ -93,9 +93,9 @@ class Comparability:
 
 
 def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime) -> Tier:
-    """`paid` when any subscription is paid at this moment, else `free`; no subscription is `free`.
+    """`paid` when any subscription is paid at `now`, else `free`; no subscription is `free`.
 
-    Paid is a plan other than `free` that is active, trialing or past_due, or canceled with its period end ahead.
+    Paid is a plan other than `free` that is active, trialing or past_due, or canceled with a period end in the future.
     """
     owned = tuple(subscriptions)
     is_paid = any(_goes_on(each) for each in owned) or canceled_until(owned, now) is not None
@@ -103,7 +103,7 @@ def tier_from_subscriptions(subscriptions: Iterable[Subscription], now: datetime
 
 
 def canceled_until(subscriptions: Iterable[Subscription], now: datetime) -> datetime | None:
-    """End of a canceled plan that is still paid at this moment; None without one, or when another plan continues."""
+    """End of a canceled plan that is still paid at `now`; None without one, or when another plan continues."""
     owned = tuple(subscriptions)
     ends = [
         each.current_period_end
@@ -121,7 +121,7 @@ def _goes_on(subscription: Subscription) -> bool:
 
 
 def earliest_conversations(tier: Tier, now: datetime) -> datetime:
-    """The first instant whose conversations the tier may read."""
+    """The earliest instant that the tier may read conversations from."""
     return now - timedelta(days=TIER_DAYS[tier])
 
 
@@ -136,7 +136,7 @@ def visitor_reach_days(tier: Tier) -> int:
 
 
 def earliest_visitors(tier: Tier, now: datetime) -> datetime:
-    """The first instant whose visitors can be read."""
+    """The earliest instant that visitors can be read from."""
     return now - timedelta(days=visitor_reach_days(tier))
 
 
@@ -163,9 +163,9 @@ def longest_comparable_days(
 ) -> int | None:
     """The longest "last N days" whose compared period may be read completely; None when there is none.
 
-    N days and the N before them start at local midnight 2 N - 1 days ago, so this is half the reach: 10 days on
-    free, 45 on paid, 15 for visitors. In the last hour of a day it can be one less, while a 25-hour day lies in
-    between. The same weekdays lie whole weeks back, so it is at most as much. Chosen days are fixed: no other range helps.
+    N days and the N before them start at local midnight 2 N - 1 days ago, so the result is half the reach: 10 days on
+    free, 45 on paid, 15 for visitors. If a 25-hour day lies in between, it can be one less in the last hour of a day.
+    The same weekdays are whole weeks back, so the result is not larger. None for chosen days: they are fixed.
 
     Args:
         earliest: The limit.
@@ -221,7 +221,7 @@ def offered_ranges(
 
 
 def longer_range(days: int, reach_days: int) -> Range | None:
-    """The next longer usual range within the data's reach; None where this one is the longest.
+    """The next longer of 7, 30 and 90 days within the data's reach, or the reach itself; None if `days` is the longest.
 
     Args:
         days: Days that are shown.

@@ -1,6 +1,6 @@
-"""What a page asks for, and what that means in dates once tier and TTL are applied. Pure.
+"""The view that a page requests, and the view resolved to dates within tier and TTL. Pure.
 
-The header and every panel read the dates from one `ResolvedView`, so that they cannot disagree.
+The header and every panel read the dates from one `ResolvedView`, so that they always agree.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ NOT_BEFORE: Final = "the chosen days do not end before this period begins"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page asks for: the state of the URL, the viewer, and the clock.
+    """The view that a page requests: the state of the URL, the viewer, and the current time.
 
     Attributes:
-        viewer: Who asks.
-        website_id: From the URL: checked before anything is read.
+        viewer: The signed-in viewer.
+        website_id: From the URL: access is checked before anything is read.
         range: From the URL: clamped before anything is read.
         timezone: IANA name.
         now: Aware; taken once per run of a page, so that all its panels agree.
-        comparison: What to compare with, from the URL.
-        bucket: How finely to draw it, from the URL; None for what suits the period.
+        comparison: From the URL.
+        bucket: From the URL; None for the period's default.
     """
 
     viewer: Viewer
@@ -48,7 +48,7 @@ class View:
     bucket: Bucket | None = None
 
     def of_today(self, now: datetime) -> View:
-        """Today alone: compared with nothing."""
+        """The same view for today only, without a comparison."""
         return replace(self, range=Range(days=1), now=now, comparison=OFF, bucket=None)
 
 
@@ -57,20 +57,19 @@ class ResolvedView:
     """The dates that are read and shown.
 
     Attributes:
-        website: What is looked at.
-        range: The range in effect; differs from the one asked for when that lies wholly out of reach.
-        now: As asked.
-        period: The period shown, inside the tier.
-        visitor_period: The same for visitor data, inside tier and TTL; empty when that does not reach the range at all.
-        comparison: What the viewer compares with.
-        previous: The period compared with, whether comparable or not; empty where a chosen one does not end before
-            the range begins.
+        website: The website shown.
+        range: The range in effect; the default if the requested one is completely out of reach.
+        now: From the view.
+        period: The period shown, within the tier.
+        visitor_period: The same for visitor data, within tier and TTL; empty if the range is older.
+        comparison: The requested comparison.
+        previous: The compared period, whether comparable or not; empty if a chosen one does not end before the range begins.
         comparable: Whether conversations can be compared.
         visitors_comparable: Whether visitors can be compared.
-        bucket: How finely to draw it.
+        bucket: Bucket of the charts.
         visitors_bucket: The same for visitors, whose period may be shorter.
         notices: Sentences to show on the page: what was cut and why.
-        visitors_note: Why visitors cover less than conversations, or nothing yet; None when neither is so.
+        visitors_note: Why visitor data covers less than the period, or has not begun yet; None if it covers all of it.
     """
 
     website: Website
@@ -109,36 +108,36 @@ class ResolvedView:
 
     @property
     def before(self) -> Period | None:
-        """The period compared with, where conversations are; None otherwise: nothing of it is read then."""
+        """The compared period, if conversations are compared; None otherwise, and then none of its data is read."""
         return self.previous if self.comparability.is_shown else None
 
     @property
     def visitors_before(self) -> Period | None:
-        """The same where visitors are compared."""
+        """The compared period, if visitors are compared; None otherwise."""
         return self.previous if self.visitors_comparability.is_shown else None
 
     @property
     def visitors_since(self) -> date | None:
-        """The first local day whose visitors are counted, when they cover less than conversations; None otherwise."""
+        """The first local day of visitor data, if that covers less than the period; None otherwise."""
         if self.visitor_period.is_empty or self.visitor_period.start <= self.period.start:
             return None
         return self.visitor_period.local_days()[0]
 
     @property
     def earliest_visitors(self) -> datetime:
-        """The first instant whose visitors can be read, on the 5-minute grid."""
+        """The earliest instant that visitors can be read from, on the 5-minute grid."""
         return periods.ceil_to_grid(tiers.earliest_visitors(self.website.tier, self.now))
 
     @property
     def difference(self) -> str | None:
-        """In which way the two periods are not alike, in sentences; None when they are, or are not compared."""
+        """How the two periods differ, as sentences; None if they do not differ or are not compared."""
         if self.before is None:
             return None
         return comparison.difference(self.period, self.before, self.bucket)
 
     @property
     def are_weekdays_offered(self) -> bool:
-        """True where the weekdays of the two periods do not line up, and the same weekdays could be compared."""
+        """True if the two periods begin on different weekdays, and the same weekdays could be compared."""
         if self.before is None or comparison.are_weekdays_aligned(self.period, self.before):
             return False
         other = comparison.compared_period(WEEKDAYS, self.range, self.period, self.now)
@@ -146,7 +145,7 @@ class ResolvedView:
 
     @property
     def fixed(self) -> tuple[Range, Comparison]:
-        """Range and comparison in dates: what shows the same days at any later moment."""
+        """Range and comparison as fixed dates, which show the same days at any later time."""
         first, last = self.period.local_days()
         dates = Range(first=first, last=last)
         if self.before is None:
@@ -160,8 +159,8 @@ class ResolvedView:
     def last_good_key(self, name: str, period: Period) -> Hashable:
         """Key of the last good value of a read: the days of the range, without the 5-minute grid.
 
-        Cache keys have the exact bounds, which change every 5 minutes; a last good value has to survive an outage. A read
-        without comparison has another key than a read with one, because it lacks the compared period.
+        Cache keys contain the exact bounds, which change every 5 minutes; a last good value must survive an outage. A read
+        without comparison has a different key, because its answer lacks the compared period.
         """
         limits = self.is_open, self.comparability.is_shown, self.visitors_comparability.is_shown
         sides = self.comparison, period.local_days(), self.previous.local_days()
@@ -170,15 +169,15 @@ class ResolvedView:
 
 
 def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> ResolvedView:
-    """The dates of a view on a website that the viewer may open.
+    """Resolves a view to dates.
+
+    Falls back, with a notice: an unknown timezone to UTC, a range without readable data to the last 7 days, a bucket that is
+    not offered to the default. Chosen days that do not end before the range begins are not compared, with a notice.
 
     Args:
-        view: What is asked for; its timezone, range and comparison may come from a tampered URL.
+        view: The requested view; timezone, range and comparison may come from a tampered URL.
         website: The website of that id, after the access check.
         week_start: The day that weeks begin with.
-
-    A range or timezone that leads nowhere falls back to the last 7 days or UTC, and a notice says so. Chosen days that do
-    not end before the range begins are not compared, and buckets that are not offered are not drawn; a notice says so too.
     """
     notices: list[str] = []
     try:
@@ -257,20 +256,20 @@ def _comparable(
         return Comparable(is_ok=False, reason=JUST_BEGUN, longest_days=None)
     if before is None:
         return Comparable(is_ok=False, reason=NOT_BEFORE, longest_days=None)
-    if before.is_empty:  # where midnight comes twice, the second one reads like the start of the day before
+    if before.is_empty:  # If midnight occurs twice, the second one has the local time of the first.
         return Comparable(is_ok=False, reason=NOTHING_BEFORE, longest_days=None)
     return tiers.comparable(before, earliest, reach_days, view.now, view.comparison)
 
 
 def _remedy(latest: date, tier: Tier, now: datetime, timezone: ZoneInfo) -> str:
-    """What to choose where the days to compare with do not end before the range begins."""
+    """What to do if the chosen days do not end before the range begins, as part of a sentence."""
     if latest < tiers.earliest_day(tier, now, timezone):
         return "a shorter range leaves room before it within what the plan keeps."
     return f"choose a start up to {periods.days_label(latest, latest)}."
 
 
 def _days_asked(chosen: Comparison) -> str:
-    """Chosen days in words."""
+    """The chosen days as text."""
     if chosen.first is None or chosen.last is None:
         return (
             "The period"

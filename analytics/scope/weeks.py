@@ -1,4 +1,4 @@
-"""First day and order of the days of a week. Pure.
+"""Weeks: their first day, and the order of their days. Pure.
 
 Separate from `analytics.scope.clock`, whose import sets the timezone database of the process: settings need this module, and
 services that emit import settings.
@@ -12,7 +12,7 @@ from typing import Final, Literal
 WeekStart = Literal["monday", "sunday", "saturday"]
 
 FIRST_WEEKDAYS: Final[dict[WeekStart, int]] = {"monday": 0, "sunday": 6, "saturday": 5}
-"""The weekday that a week begins with, as `date.weekday` counts: 0 is Monday."""
+"""First weekday of a week, numbered as by `date.weekday`: 0 is Monday."""
 
 
 def week_of(day: date, week_start: WeekStart) -> date:
@@ -25,7 +25,7 @@ def week_of(day: date, week_start: WeekStart) -> date:
 
 
 def weekdays(week_start: WeekStart) -> tuple[int, ...]:
-    """The days of a week in their order, as `date.isoweekday` counts: 1 is Monday.
+    """The days of a week in order, numbered as by `date.isoweekday`: 1 is Monday.
 
     >>> weekdays("sunday")
     (7, 1, 2, 3, 4, 5, 6)
