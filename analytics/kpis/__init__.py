@@ -1,1 +1,1 @@
-"""Numbers and the verdicts on their changes: data in, value out. No I/O and no state."""
+"""KPIs and the verdicts on their changes: data in, value out. No I/O and no state."""

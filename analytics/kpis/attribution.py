@@ -1,7 +1,7 @@
-"""What moved the satisfaction index: the part that each component has in its change. Pure.
+"""Attribution: splits the change of the satisfaction index into the parts of its components. Pure.
 
-The index is a weighted sum, so its change is the sum of four parts, `weight × (score − score before)`, with nothing
-left over. Where the index is not compared there are no parts, for the same reason.
+The index is a weighted sum, so its change is exactly the sum of four parts, `weight × (score − previous score)`. If the
+index is not compared, there are no parts.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class ComponentChange:
     """A component and its part in the change of the index.
 
     Attributes:
-        component: As it is in the period shown.
-        previous: The same in the period before; None when the two are not compared.
-        change: Points of the index that it moved; the four add up to the change. None when not compared.
-        shown_change: The same to one decimal, so rounded that the four add up to the rounded change, too.
+        component: The component in the period shown.
+        previous: The same in the previous period; None when not compared.
+        change: Its part of the index's change, in points; the four add up to the change. None when not compared.
+        shown_change: The same with one decimal, rounded so that the four add up to the rounded change.
         verdict: On the change of the component's own score; `unchanged` when its part of the index's change rounds
             to zero. None when not compared.
     """
@@ -36,7 +36,7 @@ class ComponentChange:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """The index opened.
+    """The satisfaction index with its components.
 
     Attributes:
         kpi: The index with its change and the verdict on it.
@@ -48,7 +48,7 @@ class Attribution:
 
     @property
     def main(self) -> ComponentChange | None:
-        """The part that went furthest in the direction of the change; None when there is none or nothing moved."""
+        """The largest part in the direction of the change; None without a change, or if that part rounds to zero."""
         total = self.kpi.delta.change
         if not total:
             return None
@@ -58,12 +58,12 @@ class Attribution:
 
 
 def attributed(kpi: Kpi, current: SatisfactionIndex, previous: SatisfactionIndex | None) -> Attribution:
-    """The parts of the index's change.
+    """Compute the parts of the index's change.
 
     Args:
-        kpi: The index as the board compared it; without a change there are no parts.
-        current: The period shown.
-        previous: The period before; None when it was not read.
+        kpi: The index on the board; without a change there are no parts.
+        current: The index of the period shown.
+        previous: The index of the previous period; None when it was not read.
     """
     if kpi.delta.change is None or previous is None:
         return Attribution(
@@ -82,9 +82,9 @@ def attributed(kpi: Kpi, current: SatisfactionIndex, previous: SatisfactionIndex
 
 
 def rounded_parts(parts: list[float]) -> list[float]:
-    """The parts to one decimal, adding up to their rounded sum; none is off by a tenth or more.
+    """Round the parts to one decimal so that they add up to their rounded sum; each is off by less than 0.1.
 
-    Each is cut, and what the sum then lacks goes to those that lost most.
+    Each part is rounded down; the missing tenths go to the parts with the largest remainders.
 
     >>> rounded_parts([1.04, 1.04, 1.04, 1.04]), rounded_parts([-0.26, 0.0, 0.14, -0.02])
     ([1.1, 1.1, 1.0, 1.0], [-0.3, 0.0, 0.2, 0.0])

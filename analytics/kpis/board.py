@@ -1,4 +1,4 @@
-"""The KPI board of a view, from what its reads gave or failed to give. Pure."""
+"""Builds the KPI board of a view from the results or errors of its reads. Pure."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def board(
     scores: Reading[pd.DataFrame] | SourceError,
     series: Reading[pd.DataFrame] | SourceError | None = None,
 ) -> Reading[KpiBoard]:
-    """The board: each KPI stands or fails with its own sources.
+    """Build the board; a KPI fails only if one of its own sources failed.
 
-    Satisfaction needs conversations and scores both: a source that is down is not a component that is missing.
+    The satisfaction index needs both conversations and scores: a source that is down does not count as a missing component.
 
     Args:
-        resolved: The dates, and what may be compared.
+        resolved: The dates, and whether they may be compared.
         conversations: Totals of both periods.
         visitors: Counts of both periods; None when visitor data does not reach the period.
         scores: Rating and sentiment, as in `schemas.RATING_AND_SENTIMENT`.
-        series: Visitors by day, as in `schemas.KPI_TIMESERIES`: how far days differ. None when the period has too few
-            days to tell; without them the verdict on visitors is the more cautious one of few days.
+        series: Visitors by day, as in `schemas.KPI_TIMESERIES`, for the spread between days. None when the period has too few
+            days; the verdict on visitors is then the more cautious one for few days.
 
     Raises:
         SourceError: No KPI could be read; the conversations' error.
@@ -92,7 +92,7 @@ def _figures(
     series: Reading[pd.DataFrame] | SourceError | None,
     which: Which,
 ) -> PeriodFigures:
-    """What the reads that succeeded say of one period."""
+    """The figures of one period from the reads that succeeded."""
     is_current = which == "current"
     totals, index, count = ConversationTotals(), NO_INDEX, None
     if isinstance(conversations, Reading):

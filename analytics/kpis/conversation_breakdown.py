@@ -1,4 +1,4 @@
-"""Conversations by band, hour and outcome, and one by one: what pipes and Postgres gave, ready to draw. Pure."""
+"""Conversations by band, hour and outcome, and as a list: prepares rows of pipes and Postgres for drawing. Pure."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Ratings:
     """The ratings that the list is sorted by.
 
     Attributes:
-        by_id: Conversation to its rating, lowest first.
-        is_cut: True when more conversations are rated than can be sorted: those here are the lowest, and all others are
+        by_id: Rating by conversation id, lowest first.
+        is_cut: True when more conversations are rated than can be sorted: these have the lowest ratings, and all others are
             listed after them as if they had no rating.
     """
 
@@ -60,14 +60,14 @@ class Ratings:
 
     @classmethod
     def of(cls, rated: pd.DataFrame, most: int, most_characters: int) -> Ratings:
-        """As many of the rated conversations as one question may name.
+        """Take as many of the rated conversations as one request may name.
 
-        An id with a comma is left out: it would be two in the question, and Tinybird holds none.
+        An id with a comma is left out: it would count as two ids, and Tinybird has no such id.
 
         Args:
             rated: As in `schemas.RATED_CONVERSATIONS`.
-            most: How many conversations.
-            most_characters: Of their ids, commas included.
+            most: Most conversations.
+            most_characters: Most characters of all ids, commas included.
 
         >>> rated = pd.DataFrame({"id": ["aa", "b,", "cc", "dd"], "rating": [1, 1, 3, 5]})
         >>> Ratings.of(rated, 2, 100), Ratings.of(rated, 9, 7).is_cut
@@ -86,11 +86,11 @@ class Listing:
 
     Attributes:
         rows: See `cached.conversation_list`.
-        total: How many conversations are on all pages.
-        page: Which page this is, from 1; the last one when a later one was asked for.
-        started_before: Of all pages, those that started before the period.
-        sort: The order of the rows; `newest` where ratings were asked for and could not be read.
-        ratings: What the order by rating rests on; None in another order.
+        total: Number of conversations on all pages.
+        page: Number of this page, from 1; the last one if a later one was requested.
+        started_before: Number of conversations on all pages that started before the period.
+        sort: The order of the rows; `newest` if ratings were requested and could not be read.
+        ratings: The ratings that they are sorted by; None in another order.
     """
 
     rows: pd.DataFrame
@@ -102,12 +102,12 @@ class Listing:
 
     @property
     def page_count(self) -> int:
-        """How many pages there are; 1 when there is nothing."""
+        """Number of pages; 1 when there are no conversations."""
         return last_page(self.total)
 
 
 def last_page(total: int) -> int:
-    """The number of the last page of a list with so many rows; 1 when there is none.
+    """The number of the last page of a list with `total` rows; 1 without rows.
 
     >>> last_page(0), last_page(25), last_page(26)
     (1, 1, 2)
@@ -116,7 +116,7 @@ def last_page(total: int) -> int:
 
 
 def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """The distribution of one time: one row per band, fastest first, also of bands without a conversation.
+    """The distribution of response or resolution times: one row per band, fastest first, including empty bands.
 
     Columns:
         band (int): 0 to `BAND_COUNT` - 1.
@@ -148,14 +148,14 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 def in_time(
     current: pd.DataFrame, previous: pd.DataFrame | None, band: int, comparability: Comparability, of: str
 ) -> Delta:
-    """The change of the share up to the end of a band against the period before; more is better.
+    """The change of the share of conversations up to the end of a band; more is better.
 
     Args:
         current: `bands` of the period shown.
-        previous: `bands` of the period before; None when it was not read.
-        band: Up to which band, inclusive.
-        comparability: Whether they may be compared.
-        of: What was observed, plural.
+        previous: `bands` of the previous period; None when it was not read.
+        band: Last band that counts.
+        comparability: Whether the periods may be compared.
+        of: Noun of the observations, plural.
     """
 
     def share(rows: pd.DataFrame) -> Estimate:
@@ -167,20 +167,20 @@ def in_time(
 
 
 def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
-    """The week by the hour of the start: 168 rows, from the week's first midnight on, also of hours without a conversation.
+    """Conversations by hour of the week of their start: 168 rows, from the week's first midnight on, including empty hours.
 
     Columns:
         weekday (int): 1 Monday to 7.
-        hour (int): 0 to 23, on the local clock.
-        hours_in_period (float, hours): how long the clock showed that hour in the period, as in `hours_of_week`.
-        conversations (int): started in that hour, on all such days of the period together.
+        hour (int): 0 to 23, local time.
+        hours_in_period (float, hours): total time of this hour of the week in the period, as in `hours_of_week`.
+        conversations (int): started in that hour of the week, in the whole period.
         conversations_per_hour (float): their average; NaN when the period has no such hour.
-        responded, resolved (int): of these, those behind each median.
+        responded, resolved (int): of these, the number behind each median.
         median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
 
     Args:
         breakdown: As in `schemas.CONVERSATION_BREAKDOWN`.
-        period: What it covers.
+        period: The period that it covers.
     """
     counts = ["conversations", "responded", "resolved"]
     medians = ["median_response_seconds", "median_resolution_seconds"]
@@ -198,10 +198,10 @@ def hours(breakdown: pd.DataFrame, period: Period) -> pd.DataFrame:
 
 
 def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
-    """How long the local clock showed each hour of the week in a period, in hours, from the week's first midnight on.
+    """The total time of each hour of the week in a period, in hours, from the week's first midnight on.
 
-    An hour that the clocks repeat counts twice and one that they skip not at all; an hour that the period cuts counts
-    for the part inside. All 168 together are the period's duration.
+    An hour that a clock change repeats counts twice, one that it skips not at all, and one that the period cuts counts in
+    part. The sum of all 168 is the period's duration.
 
     >>> from datetime import UTC, datetime
     >>> london = clock.parse_timezone("Europe/London")
@@ -215,7 +215,7 @@ def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
     ends = [*(span.start for span in spans[1:]), period.end]
     for span, end in zip(spans, ends, strict=True):
         offset = timedelta(seconds=span.offset_seconds)
-        at, stop = span.start + offset, end + offset  # the local clock, to be read as UTC
+        at, stop = span.start + offset, end + offset  # Local time as a UTC value.
         while at < stop:
             following = min(at.replace(minute=0, second=0, microsecond=0) + _HOUR, stop)
             elapsed[at.isoweekday(), at.hour] += (following - at) / _HOUR
@@ -224,7 +224,7 @@ def hours_of_week(period: Period) -> dict[tuple[int, int], float]:
 
 
 def handled(breakdown: pd.DataFrame) -> pd.DataFrame:
-    """AI-resolved beside human-handled: two rows, `ai` and `human`.
+    """AI-resolved and human-handled conversations: two rows, `ai` and `human`.
 
     Columns:
         handled_by (string)
@@ -250,18 +250,18 @@ def handled(breakdown: pd.DataFrame) -> pd.DataFrame:
 
 
 def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
-    """Escalated conversations, and all of them, in what is selected."""
+    """Number of escalated conversations, and of all conversations, in the selection."""
     rows = breakdown[breakdown["dimension"] == "escalation"].set_index("key")["conversations"]
     return int(rows.get("escalated", 0)), int(rows.sum())
 
 
 def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
-    """The list of the pipe with what Postgres knows of each, in the pipe's order; see `cached.conversation_list`.
+    """Join the list of the pipe with the rows of Postgres, in the pipe's order; see `cached.conversation_list`.
 
     Args:
         rows: As in `schemas.CONVERSATION_LIST`.
-        known: As in `schemas.CONVERSATIONS_BY_ID`; None when Postgres could not be read, which leaves all of its
-            columns empty and marks nothing as deleted.
+        known: As in `schemas.CONVERSATIONS_BY_ID`; None when Postgres could not be read: its columns are then empty and no
+            conversation is marked as deleted.
     """
     frame = rows.drop(columns=["total", "total_started_before"]).reset_index(drop=True)
     is_resolved, is_by_ai = frame["is_resolved"] == 1, frame["is_ai_resolved"] == 1

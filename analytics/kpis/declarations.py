@@ -1,4 +1,4 @@
-"""The KPIs, each declared once: words, unit, sources, and how its value comes from the rows. Pure.
+"""The KPIs, each declared once: texts, unit, sources, and the function that computes its value. Pure.
 
 Cards, chart, wall, Explain, parity, exports and the README's table loop over `KPIS`. To add a KPI, add an entry here and
 its row in the README; a count that the pipes do not have yet also needs a field of `totals.ConversationTotals`.
@@ -19,13 +19,13 @@ KpiKey = Literal[
     "median_response", "median_resolution", "ai_handled", "satisfaction_index", "unique_visitors", "escalated"
 ]
 Kind = Literal["duration", "ratio", "score", "count"]
-"""What a value is: seconds, 0..1, 0..100, or a number of things. It decides how the value is written and compared."""
+"""Kind of a value: seconds, 0..1, 0..100, or a count. Decides how the value is written and compared."""
 
 Source = Literal["conversations", "scores", "visitors"]
-"""The pipe `inbox_analytics`, ratings and sentiment from Postgres, the pipe `unique_visitors`."""
+"""In order: the pipe `inbox_analytics`; ratings and sentiment from Postgres; the pipe `unique_visitors`."""
 
 Event = Literal["started", "responded", "resolved", "ai_resolved", "escalated", "feedback"]
-"""What is counted of a conversation, as the columns of the pipes name it."""
+"""What is counted of conversations: names of columns of the pipes."""
 
 EVENT_TYPES: Final[dict[Event, tuple[str, ...]]] = {
     "started": ("conversation_started",),
@@ -35,7 +35,7 @@ EVENT_TYPES: Final[dict[Event, tuple[str, ...]]] = {
     "escalated": ("escalated",),
     "feedback": ("feedback_submitted",),
 }
-"""The types of the events that each is counted from."""
+"""The event types that each is counted from."""
 
 _UNITS: Final[dict[Kind, Unit]] = {
     "duration": "relative",
@@ -50,16 +50,16 @@ class Metric:
     """A number that a card or a chart shows.
 
     Attributes:
-        key: Its name in the code and in the URL: the column without its unit.
-        title: What it is called on a card and above a chart.
-        label: The same in one word, where there is little room.
+        key: Name in the code and in the URL: the column without its unit.
+        title: Name on a card and above a chart.
+        label: Short name, one word.
         definition: One or more sentences; the first says what the value is.
-        kind: What the value is.
-        direction: Which way is better.
-        column: Of the values over time.
-        n_of: What was counted, plural.
-        n_column: The column over time that says on how many of these a value rests; None for a count or an index.
-        nothing: What to say where there is no value, such as "No responses".
+        kind: Kind of the value.
+        direction: The better direction.
+        column: Column of the values in a series.
+        n_of: Noun of the observations, plural.
+        n_column: Column of the number of observations in a series; None for a count or an index.
+        nothing: Text without a value, such as "No responses".
     """
 
     key: str
@@ -81,12 +81,12 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class PeriodFigures:
-    """What the sources know of one period, or of one bucket of it; a KPI reads what its sources gave.
+    """The figures of one period or bucket from all sources; each KPI uses those of its own sources.
 
     Attributes:
         conversations: Totals of the conversations.
         index: The satisfaction index.
-        visitors: Different visitors; None where visitor data does not reach.
+        visitors: Unique visitors; None without visitor data.
     """
 
     conversations: ConversationTotals = field(default_factory=ConversationTotals)
@@ -100,9 +100,9 @@ class KpiDeclaration(Metric):
 
     Attributes:
         key: One of `KpiKey`.
-        sources: What has to be read for it; it fails with the first of them that fails.
-        measure: Its value in one period; None where it could not be counted at all.
-        events: The conversation events that it is made of.
+        sources: The sources that it needs; it fails with the first one that fails.
+        measure: Computes its value in one period; None if it could not be counted.
+        events: The conversation events that it is computed from.
         is_on_overview: Whether Overview has a card for it.
     """
 
@@ -114,7 +114,7 @@ class KpiDeclaration(Metric):
 
 
 def types_of(events: Iterable[Event]) -> set[str]:
-    """The event types that these are counted from.
+    """The event types that `events` are counted from.
 
     >>> sorted(types_of(("responded", "resolved")))
     ['ai_resolved', 'conversation_resolved', 'first_response']
@@ -153,7 +153,7 @@ def _ai_handled(figures: PeriodFigures) -> Estimate:
 
 
 def _satisfaction_index(figures: PeriodFigures) -> Estimate:
-    """The index; n counts ratings and rated conversations, so a conversation with both counts twice."""
+    """The index. n is ratings plus sentiments, so a conversation with both counts twice."""
     index = figures.index
     n_parts = tuple(
         (part.n, f"{part.name}s") for part in index.components if part.name in {"rating", "sentiment"}
@@ -168,7 +168,7 @@ def _unique_visitors(figures: PeriodFigures) -> ArrivalCount | None:
 
 
 def _escalated(figures: PeriodFigures) -> Estimate:
-    """The ratio is at most 1: one that started before the period may be escalated in it."""
+    """The ratio, cut at 1: conversations escalated in the period may have started before it."""
     started = figures.conversations.started
     escalated = min(figures.conversations.escalated, started)
     return Estimate(escalated / started if started else None, started, wilson(escalated, started))
@@ -244,8 +244,8 @@ KPIS: Final[dict[KpiKey, KpiDeclaration]] = {
             key="unique_visitors",
             title="Unique visitors",
             label="Visitors",
-            definition="Different visitors seen on the website, counted exactly. How far its change may be chance is "
-            "told by how differently the single days changed.",
+            definition="Different visitors seen on the website, counted exactly. Whether a change may be chance is "
+            "judged by how much the changes of single days differ.",
             kind="count",
             direction="higher",
             column="unique_visitors",

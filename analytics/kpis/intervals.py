@@ -1,9 +1,9 @@
-"""95 % intervals of values, and of the change from one value to another. Pure arithmetic on counts and sums.
+"""Computes 95 % intervals of values, and of the change between two values. Pure arithmetic on counts and sums.
 
-The interval of a change is built from the two sides' own intervals by MOVER (method of variance estimates recovery):
-the distances to the ends that face each other are added as independent errors. For two Wilson intervals that is
-Newcombe's score interval. A change is real when its interval leaves out zero, which is a test at 5 %; what that
-means for a KPI is decided in `analytics.kpis.verdicts` alone.
+The interval of a change is built from the intervals of the two values by MOVER (method of variance estimates recovery):
+the distances to the opposite ends are added as independent errors. For two Wilson intervals the result is Newcombe's score
+interval. A change is significant when its interval excludes zero, which is a test at 5 %; `analytics.kpis.verdicts` alone
+decides what that means for a KPI.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ Z_95: Final = 1.959963984540054
 T_95: Final = (
     12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281, 2.2010, 2.1788, 2.1604, 2.1448
 )  # fmt: skip
-"""Two-sided 95 % points of Student's t with 1 to 14 degrees of freedom: of 2 to 15 values, or pairs of days."""
+"""Two-sided 95 % points of Student's t with 1 to 14 degrees of freedom, for 2 to 15 values or pairs of days."""
 
 FEWEST_PAIRS: Final = 5
-"""From so many pairs of days on, their spread says how far counts differ without a reason."""
+"""Fewest pairs of days whose spread is used as the natural variation of counts."""
 
 ASSUMED_DAY_SPREAD: Final = 0.15
-"""How far one day is taken to differ from the next below `FEWEST_PAIRS`, as a standard deviation of its size. A
-website whose days differ less is judged too cautiously in a short period, never too boldly."""
+"""Assumed standard deviation between days, relative to their size, below `FEWEST_PAIRS`. For a website whose days differ
+less, the interval of a short period is too wide, never too narrow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Both ends inclusive, in the unit of what it bounds.
+    """An interval, both ends inclusive, in the unit of its value.
 
     Attributes:
         low: Lower end.
@@ -41,7 +41,7 @@ class Interval:
     high: float
 
     def excludes(self, value: float) -> bool:
-        """True when the value lies outside; an end is inside.
+        """True when the value lies outside; the ends are inside.
 
         >>> Interval(-58.0, 6.0).excludes(0.0), Interval(0.0, 6.0).excludes(0.0), Interval(0.1, 6.0).excludes(0.0)
         (False, False, True)
@@ -51,14 +51,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalCount:
-    """A number of arrivals, and what tells how far it could differ by itself.
+    """A count of arrivals (visitors, sessions, page views), with the data to estimate its natural variation.
 
     Attributes:
-        value: How many.
-        hours: How long they were counted, above 0.
-        by_day: The same count for each local day of the period, in order; empty when not known.
-        visitors: How many different visitors they come from, when something else than visitors is counted: those of
-            one visitor do not arrive independently. None when each arrival is its own.
+        value: The count.
+        hours: Length of the period, above 0.
+        by_day: The count for each local day of the period, in order; empty when not known.
+        visitors: Number of different visitors, when sessions or page views are counted: those of one visitor are not
+            independent. None when visitors are counted.
     """
 
     value: int
@@ -68,12 +68,12 @@ class ArrivalCount:
 
     @property
     def rate(self) -> float:
-        """Arrivals an hour."""
+        """Arrivals per hour."""
         return self.value / self.hours
 
     @property
     def independent(self) -> int:
-        """How many of them arrived independently."""
+        """Number of independent arrivals."""
         return min(self.visitors or self.value, self.value)
 
 
@@ -100,7 +100,7 @@ def wilson(successes: int, n: int) -> Interval | None:
     middle = rate + z2 / (2 * n)
     spread = Z_95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
     scale = 1 + z2 / n
-    # The rate itself stays inside when rounding would leave it out by a hair.
+    # Keeps the rate itself inside, which floating-point rounding might leave out.
     low, high = min(rate, (middle - spread) / scale), max(rate, (middle + spread) / scale)
     return Interval(max(0.0, low), min(1.0, high))
 
@@ -108,12 +108,12 @@ def wilson(successes: int, n: int) -> Interval | None:
 def bounded_mean(n: int, total: float, total_of_squares: float) -> Interval | None:
     """The interval of a mean of values between 0 and 100; None without values.
 
-    The spread is estimated as if one more value lay at either end of the scale, so that equal ratings do not pass for
-    certainty, and taken by Student's t, because few values tell little about it: one says nothing, and its interval is
-    the whole scale. The ends are cut to the scale.
+    The spread is estimated as if there were one more value at each end of the scale, so that equal ratings do not give an
+    interval of zero width. Student's t widens the interval of few values; that of a single value is the whole scale. The
+    ends are cut to the scale.
 
     Args:
-        n: How many values.
+        n: Number of values.
         total: Their sum.
         total_of_squares: The sum of their squares.
 
@@ -138,9 +138,9 @@ def difference(now: float, now_interval: Interval, before: float, before_interva
 
     Args:
         now: The value of the period shown.
-        now_interval: Its own interval.
-        before: The value of the period before, in the same unit.
-        before_interval: Its own interval.
+        now_interval: Its interval.
+        before: The value of the previous period, in the same unit.
+        before_interval: Its interval.
 
     >>> interval = difference(10.0, Interval(7.0, 14.0), 12.0, Interval(8.0, 16.0))
     >>> interval.low, round(interval.high, 2)
@@ -157,13 +157,13 @@ def relative_difference(
 ) -> Interval:
     """The interval of the relative change `(now - before) / before`, by MOVER on the logarithms.
 
-    Zero has no logarithm: where a value or an end is 0, the interval of the plain difference is divided by `before`.
+    Zero has no logarithm: if a value or an end is 0, the interval of the plain difference is divided by `before`.
 
     Args:
         now: The value of the period shown, not negative.
-        now_interval: Its own interval.
-        before: The value of the period before, above 0.
-        before_interval: Its own interval.
+        now_interval: Its interval.
+        before: The value of the previous period, above 0.
+        before_interval: Its interval.
 
     >>> interval = relative_difference(50.0, Interval(40.0, 60.0), 100.0, Interval(80.0, 125.0))
     >>> round(interval.low, 2), round(interval.high, 2)
@@ -185,16 +185,16 @@ def relative_difference(
 
 
 def count_change(now: ArrivalCount, before: ArrivalCount) -> Interval | None:
-    """The interval of the relative change of a count per hour; None from zero, because no growth rate starts there.
+    """The interval of the relative change of a count per hour; None from zero, where a relative change is not defined.
 
-    With `FEWEST_PAIRS` pairs of days or more, the spread of the day-by-day changes decides, by Student's t: visitors
-    come in crowds, and days differ by more than chance. A day counts by its size, so that an unfinished one weighs
-    little. The interval is never narrower than that of independent arrivals. With fewer pairs, days are taken to
-    differ by `ASSUMED_DAY_SPREAD` of their size.
+    With `FEWEST_PAIRS` pairs of days or more, the interval comes from the spread of the day-by-day changes, by Student's t,
+    because days differ by more than independent arrivals would. Days are weighted by size, so that an unfinished day
+    counts little. With fewer pairs, the spread is assumed to be `ASSUMED_DAY_SPREAD`. The interval is never narrower
+    than that of independent arrivals.
 
     Args:
         now: The period shown.
-        before: The period before; its days pair with those of `now` in order, as far as both have them.
+        before: The previous period; its days are paired with those of `now` in order, as far as both have them.
 
     >>> week = ArrivalCount(700, 168.0, (100, 110, 90, 105, 95, 102, 98))
     >>> interval = count_change(ArrivalCount(900, 168.0, (130, 140, 115, 135, 120, 132, 128)), week)
@@ -220,8 +220,7 @@ def count_change(now: ArrivalCount, before: ArrivalCount) -> Interval | None:
 def chance_change(now: ArrivalCount, before: ArrivalCount) -> Interval | None:
     """The interval of the relative change of a count per hour if all arrivals were independent; None from zero.
 
-    Of all arrivals of two Poisson counts, those of one side are a share, and its Wilson interval gives that of the
-    ratio.
+    For two Poisson counts, the share of one count in the sum has a Wilson interval, which gives the interval of the ratio.
 
     >>> interval = chance_change(ArrivalCount(3, 24.0), ArrivalCount(1, 24.0))
     >>> round(interval.low, 2), round(interval.high, 1)
@@ -240,7 +239,7 @@ def chance_change(now: ArrivalCount, before: ArrivalCount) -> Interval | None:
 
 
 def _spread_of_days(now: ArrivalCount, before: ArrivalCount) -> float | None:
-    """Half the width of the interval that the days' changes give to the logarithm of the ratio; None with few pairs."""
+    """Half the width of the interval of the log ratio, from the changes of single days; None below `FEWEST_PAIRS`."""
     pairs = tuple(zip(now.by_day, before.by_day, strict=False))
     sizes = sum(one for one, _ in pairs), sum(other for _, other in pairs)
     if len(pairs) < FEWEST_PAIRS or not all(sizes):
@@ -252,9 +251,9 @@ def _spread_of_days(now: ArrivalCount, before: ArrivalCount) -> float | None:
 
 
 def _t_95(freedom: float) -> float:
-    """Student's 95 % point, between whole degrees of freedom by their reciprocal; fewer than 1 counts as 1.
+    """Student's 95 % point, interpolated in the reciprocal of the degrees of freedom; fewer than 1 count as 1.
 
-    Beyond the table it is the normal distribution's with the first two terms of the Cornish-Fisher expansion.
+    Beyond the table: the normal distribution's point with the first two terms of the Cornish-Fisher expansion.
     """
     if freedom > len(T_95):
         once, twice = (Z_95**3 + Z_95) / 4, (5 * Z_95**5 + 16 * Z_95**3 + 3 * Z_95) / 96
@@ -266,10 +265,10 @@ def _t_95(freedom: float) -> float:
 
 
 def _log(ratio: float) -> float:
-    """`log` that is infinite where there is none."""
+    """`log`; minus infinity at 0."""
     return log(ratio) if ratio > 0 else -inf
 
 
 def _ratio(logarithm: float) -> float:
-    """`exp` that is infinite where it would overflow."""
+    """`exp`; infinite instead of an overflow."""
     return exp(logarithm) if logarithm < 700 else inf

@@ -1,7 +1,7 @@
-"""How much of a median's change is the handlers' own, and how much their mix. Pure.
+"""Median mix: splits a median's change into the handlers' own change and the change of their mix. Pure.
 
-The AI answers and resolves in seconds, people in hours. When the AI takes over more conversations, the median of all of
-them falls although neither got faster. So the change is split at the median that one period has at the other's mix.
+The AI answers and resolves in seconds, people in hours. When the AI handles more conversations, the overall median falls
+although neither got faster. So the change is split at the median that one period would have with the other's mix.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from analytics.kpis.intervals import Interval, difference, relative_difference, wilson
 
 ENOUGH: Final = 30
-"""From so many durations of each handler on, a period's median at the other mix is as good as any."""
+"""With this many durations of each handler or more, a period's median at the other mix is reliable."""
 
 SMALLEST_SHOWN: Final = 0.005
 """A part below half a percent is shown as 0 %."""
@@ -24,13 +24,13 @@ class Mixed:
     """A median over conversations that the AI and people handled.
 
     Attributes:
-        median_seconds: Of all; None without a duration.
-        n: How many durations.
-        ai_n: How many of them are of conversations that the AI handled.
+        median_seconds: Median of all durations; None without durations.
+        n: Number of durations.
+        ai_n: Number of durations of conversations that the AI handled.
         other_mix_seconds: The median of the same durations at the other period's mix; None when the other period has a
             handler that this one lacks.
         interval: 95 % interval of the median; None below 6 durations.
-        other_mix_interval: That of `other_mix_seconds`; None likewise.
+        other_mix_interval: 95 % interval of `other_mix_seconds`; None below 6 durations.
     """
 
     median_seconds: float | None
@@ -42,11 +42,11 @@ class Mixed:
 
     @property
     def ai_ratio(self) -> float:
-        """The AI's part, 0..1; 0 of none."""
+        """The AI's share, 0..1; 0 without durations."""
         return self.ai_n / self.n if self.n else 0.0
 
     def basis(self, other: Mixed) -> int:
-        """How many durations the scarcest handler of the other period has in this one; 0 when none can be weighed."""
+        """Fewest durations in this period of a handler that the other period has; 0 without `other_mix_seconds`."""
         handlers = (self.ai_n, other.ai_n), (self.n - self.ai_n, other.n - other.ai_n)
         return min(own for own, theirs in handlers if theirs) if self.other_mix_seconds else 0
 
@@ -56,13 +56,13 @@ class Split:
     """The change of a median in two parts: `(1 + own_ratio) * (1 + mix_ratio) = 1 + change`.
 
     Attributes:
-        own_ratio: The change of the AI and of people each, at one mix (−0.12 is 12 % less); None, as `mix_ratio`, when
-            no handler is in both periods, so that the parts cannot be told apart.
-        mix_ratio: What the other mix of handlers adds.
-        ai_ratio: The AI's part now, 0..1.
-        previous_ai_ratio: The AI's part in the period before.
-        is_shift_real: Whether the AI's part changed by more than chance would, at 5 %.
-        own_interval: 95 % interval of `own_ratio`; None when too little was observed.
+        own_ratio: Change at an unchanged mix (−0.12 is 12 % less); None, like `mix_ratio`, when no handler is in both
+            periods, so that the parts cannot be separated.
+        mix_ratio: Change caused by the change of the mix.
+        ai_ratio: The AI's share now, 0..1.
+        previous_ai_ratio: The AI's share in the previous period.
+        is_shift_real: Whether the AI's share changed significantly, at 5 %.
+        own_interval: 95 % interval of `own_ratio`; None with too few durations.
     """
 
     own_ratio: float | None
@@ -74,12 +74,12 @@ class Split:
 
     @property
     def is_own_real(self) -> bool:
-        """Whether the AI and people each changed by more than chance would, at 5 %."""
+        """Whether the change at an unchanged mix is significant, at 5 %."""
         return self.own_interval is not None and self.own_interval.excludes(0.0)
 
     @property
     def matters(self) -> bool:
-        """Whether the mix makes at least half of the change, or hides it: what a reader of the change has to know."""
+        """Whether the mix makes at least half of the change, or hides it, so that it must be shown with the change."""
         if self.own_ratio is None or self.mix_ratio is None:
             return True
         own, mix = _log(self.own_ratio), _log(self.mix_ratio)
@@ -87,10 +87,10 @@ class Split:
 
 
 def split(current: Mixed, previous: Mixed) -> Split | None:
-    """The parts of the change from one median to another; None when there is no change in percent to split.
+    """Split the change from one median to another; None when there is no relative change.
 
-    The AI and people each: from the median before to the median of now at the mix of before. The mix: from there to the
-    median now. Where a handler of before is gone or nearly gone, the period before is taken at the mix of now instead.
+    Own part: from the previous median to the current median at the previous mix. Mix part: from there to the current median.
+    If a previous handler is absent or rare now, the previous median at the current mix is used instead.
 
     >>> before, now = Mixed(1000.0, 40, 10, 20.0), Mixed(20.0, 40, 30, 1000.0)
     >>> parts = split(now, before)
@@ -117,7 +117,7 @@ def split(current: Mixed, previous: Mixed) -> Split | None:
 
 
 def _is_shift_real(current: Mixed, previous: Mixed) -> bool:
-    """Whether Newcombe's interval of the difference of the AI's parts leaves out zero."""
+    """Whether Newcombe's interval of the difference of the AI's shares excludes zero."""
     now, before = wilson(current.ai_n, current.n), wilson(previous.ai_n, previous.n)
     if now is None or before is None:
         return False

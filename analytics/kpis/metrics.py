@@ -1,7 +1,7 @@
-"""KPI values with their change against the period before. Pure.
+"""KPI values with their change against the previous period. Pure.
 
-What a KPI is stands in `analytics.kpis.declarations`, which changes are real in `analytics.kpis.verdicts`. Where a KPI is
-not compared, it carries nothing of the period before.
+`analytics.kpis.declarations` defines the KPIs, `analytics.kpis.verdicts` judges the changes. A KPI that is not compared
+contains no data of the previous period.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ class Kpi:
     """One metric of one period.
 
     Attributes:
-        metric: What it is.
-        current: What was measured in the period; without a value when there was nothing to measure.
-        previous: The same of the period before; None when not compared.
-        delta: The change against the period before.
+        metric: The metric.
+        current: The value measured in the period; without a value when there was nothing to measure.
+        previous: The same for the previous period; None when not compared.
+        delta: The change against the previous period.
         missing_reason: Why there is no value; None when there is one.
-        note: What a reader has to know beside the value; None when nothing.
-        since: First local day that was counted, when not all of the period was; None otherwise.
-        split: For the two medians, the change in what the AI and people did and what their mix did; None when there is
-            no change.
+        note: A note to show with the value; None without one.
+        since: First local day that was counted, if later than the start of the period; else None.
+        split: For the two medians, the change split into own part and mix part; None without a change.
     """
 
     metric: Metric
@@ -48,26 +47,26 @@ class Kpi:
 
     @property
     def value(self) -> float | None:
-        """Seconds, 0..1, 0..100 or a count, as the metric's kind says; None when there was nothing to measure."""
+        """Seconds, 0..1, 0..100 or a count, by the metric's kind; None when there was nothing to measure."""
         return self.current.value
 
     @property
     def previous_value(self) -> float | None:
-        """The same of the period before; None when not compared or not measurable."""
+        """The same for the previous period; None when not compared or nothing to measure."""
         return None if self.previous is None else self.previous.value
 
 
 @dataclass(frozen=True, slots=True)
 class KpiBoard:
-    """All KPIs of a period. One failed source takes down its own KPIs and no other.
+    """All KPIs of a period. A failed source affects only the KPIs that use it.
 
     Attributes:
         kpis: In card order; without those whose source failed.
-        errors: Why a KPI is not in `kpis`.
+        errors: The error of each KPI that is not in `kpis`.
         funnel: None when conversations could not be read.
-        satisfaction: The index opened; None when one of its sources could not be read.
-        previous_satisfaction: The same of the period before; None when not read.
-        queries: What was asked for each KPI, as sent; empty for one without data to ask for.
+        satisfaction: The index with its components; None when one of its sources could not be read.
+        previous_satisfaction: The same for the previous period; None when not read.
+        queries: The queries sent for each KPI; empty if none was needed.
     """
 
     kpis: Mapping[KpiKey, Kpi]
@@ -87,15 +86,15 @@ def compared_kpi(
     limit_note: str | None = None,
     since: date | None = None,
 ) -> Kpi:
-    """The value of a metric, its change and the verdict on it.
+    """Compute the KPI of a metric: value, change and verdict.
 
     Args:
-        metric: Which one.
-        current: The period shown; None when its data does not reach it.
-        previous: The period before; None when it was not read.
-        comparability: Whether they may be compared.
-        limit_note: What cut the period, when something did; the missing reason without a value.
-        since: First local day that was counted, when not all of the period was.
+        metric: The metric.
+        current: The period shown; None when data does not reach it.
+        previous: The previous period; None when it was not read.
+        comparability: Whether the periods may be compared.
+        limit_note: Why the period was cut, if it was; the missing reason when there is no value.
+        since: First local day that was counted, if later than the start of the period.
     """
     before = previous if comparability.is_shown else None
     now, earlier = estimate_of(current), estimate_of(before)
@@ -121,14 +120,14 @@ def compared_kpi(
 
 
 def estimate_of(side: Estimate | ArrivalCount | None) -> Estimate:
-    """What was measured; a count is exact and rests on itself, and None is no value."""
+    """The estimate of a side: a count is exact and its own n; None has no value."""
     if isinstance(side, ArrivalCount):
         return Estimate(float(side.value), side.value, None)
     return NOTHING_MEASURED if side is None else side
 
 
 def _neutral_note(names: tuple[str, ...]) -> str | None:
-    """Which components are missing from an index, in a sentence."""
+    """A sentence with the components that are missing from an index; None without any."""
     if not names:
         return None
     said = " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))).capitalize()

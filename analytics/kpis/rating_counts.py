@@ -1,6 +1,6 @@
-"""How often each rating and each sentiment was given, bucket by bucket. Pure.
+"""Counts of each rating and each sentiment per bucket. Pure.
 
-Counted from the very slots that the satisfaction index is made of, so that charts and cards add up.
+Counted from the same slots as the satisfaction index, so that charts and cards agree.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def distributions(scores: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
     starts = pd.Series(edges[:-1], dtype="datetime64[us, UTC]")
     ends = pd.Series(edges[1:], dtype="datetime64[us, UTC]")
     slots = scores[scores["period"] == "current"]
-    # A slot that begins before a clipped first bucket still belongs to it: the query returned nothing earlier.
+    # A slot that begins before a clipped first bucket belongs to it: the query returns no earlier data.
     positions = (starts.searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
     counts = slots[list(COUNTS)].groupby(positions).sum().reindex(range(len(starts)), fill_value=0)
     frame = counts.reset_index(drop=True).assign(

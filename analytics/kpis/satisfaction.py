@@ -1,4 +1,4 @@
-"""The satisfaction index: four scores, their weights, and what is said about the ones that are missing. Pure.
+"""The satisfaction index: four scores and their weights. Pure.
 
 `index = 0.40 rating + 0.25 sentiment + 0.20 response + 0.15 resolution`, each 0 to 100. Rating and sentiment come
 from Postgres, response and resolution from Tinybird. A component without data counts as the neutral 50 and is
@@ -44,7 +44,7 @@ class Scores:
     """Values between 0 and 100, kept as sums so that buckets add up to periods.
 
     Attributes:
-        n: How many values.
+        n: Number of values.
         total: Their sum.
         total_of_squares: The sum of their squares, for the spread.
     """
@@ -69,11 +69,11 @@ class Component:
     """One of the four parts of the index.
 
     Attributes:
-        name: Which one.
+        name: Name of the component.
         weight: Its share, 0..1.
         score: 0 to 100; the neutral 50 when missing.
-        n: How many observations the score rests on.
-        n_unit: What was counted.
+        n: Number of observations behind the score.
+        n_unit: Noun of the observations, plural.
         is_missing: True when there was nothing to score.
         interval: 95 % interval of the score; the point 50 when missing.
     """
@@ -88,13 +88,13 @@ class Component:
 
     @property
     def contribution(self) -> float:
-        """Points of the index that come from here: weight times score."""
+        """Points of the index from this component: weight times score."""
         return self.weight * self.score
 
 
 @dataclass(frozen=True, slots=True)
 class SatisfactionIndex:
-    """The index and what it is made of.
+    """The index and its components.
 
     Attributes:
         score: 0 to 100; None when all four components are missing.
@@ -113,7 +113,7 @@ class SatisfactionIndex:
 
 
 NO_INDEX: Final = SatisfactionIndex(None, None, ())
-"""Where ratings and sentiment were not read: nothing is known, not even what is missing."""
+"""The index when ratings and sentiment were not read: nothing is known, not even which components are missing."""
 
 
 def rating_score(rating: int) -> float:
@@ -170,16 +170,15 @@ def satisfaction_index(
     resolved: int,
     started: int,
 ) -> SatisfactionIndex:
-    """The index of one period, with every component beside it.
+    """Compute the index of one period and its components.
 
-    The interval adds the components' intervals as independent errors: the square root of the sum of squared
-    weighted distances, downwards and upwards. A median without an interval (fewer than 6 responses) may lie in any
-    band.
+    The interval adds the components' intervals as independent errors: the square root of the sum of squared weighted
+    distances, downwards and upwards. A median without an interval (fewer than 6 responses) may be in any band.
 
     Args:
         rating: Scores of the ratings given in the period.
         sentiment: Scores of the rated conversations started in the period.
-        median_response_seconds: None when nobody was answered.
+        median_response_seconds: None without a response.
         median_response_interval: 95 % order-statistic interval of that median, in seconds; None below 6 values.
         responded: Conversations answered in the period.
         resolved: Conversations resolved in the period.

@@ -1,4 +1,4 @@
-"""The KPIs over time: pipe rows and satisfaction scores joined into the frame that charts draw. Pure."""
+"""KPIs over time: joins pipe rows and satisfaction scores into the frame that charts draw. Pure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CONVERSATION_COLUMNS: Final = tuple(
     if column not in {kpi.column for kpi in KPIS.values() if kpi.sources != ("conversations",)}
     and column != "satisfaction_missing"
 )
-"""Those that conversations alone decide."""
+"""The columns that depend on conversations alone."""
 
 
 def joined(
@@ -50,10 +50,10 @@ def joined(
     rows: Reading[pd.DataFrame] | SourceError,
     scores: Reading[pd.DataFrame] | SourceError,
 ) -> Reading[pd.DataFrame]:
-    """The series of a view from its two reads; see `cached.kpi_timeseries` for the columns.
+    """Build the series of a view from its two reads; see `cached.kpi_timeseries` for the columns.
 
-    Without scores the satisfaction column is NaN and `failures` says why. While comparison is off there are no
-    rows of the period before.
+    Without scores the satisfaction column is NaN and `failures` has the reason. Without a comparison there are no rows of the
+    previous period.
 
     Raises:
         SourceError: The pipe could not be read.
@@ -76,8 +76,8 @@ def kpi_timeseries(rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: Re
 
     Args:
         rows: As in `schemas.KPI_TIMESERIES`.
-        scores: As in `schemas.RATING_AND_SENTIMENT`; None when they could not be read, which leaves the whole
-            satisfaction column NaN (a bucket without ratings is something else: it counts as neutral).
+        scores: As in `schemas.RATING_AND_SENTIMENT`; None when they could not be read: the satisfaction column is then NaN
+            (unlike a bucket without ratings, which counts as neutral).
         resolved: The periods and the bucket.
     """
     sides: tuple[Which, ...] = ("current", "previous") if resolved.comparability.is_shown else ("current",)
@@ -132,7 +132,7 @@ def _side(
 
 
 def aligned(starts: pd.Series, shown: Period, compared: Period, bucket: Bucket) -> pd.Series:
-    """Where to draw the buckets of the period compared with, UTC; see `comparison.aligned_starts`."""
+    """Positions of the compared period's buckets on the time axis, UTC; see `comparison.aligned_starts`."""
     instants = [start.to_pydatetime() for start in starts]
     return pd.Series(
         comparison.aligned_starts(instants, shown, compared, bucket), dtype="datetime64[us, UTC]"
@@ -145,8 +145,8 @@ def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: 
     Args:
         start: First instant of the bucket inside the period.
         end: First instant after it.
-        resolved: The bucket's kind, and now.
-        period: Which of the two periods.
+        resolved: For the kind of bucket, and now.
+        period: The current or the previous period.
     """
     zone = period.timezone
     return (
@@ -165,7 +165,7 @@ def _totals(row: Mapping[Hashable, Any]) -> ConversationTotals:
 
 
 def _visitors(count: float) -> ArrivalCount | None:
-    """The visitors of one bucket; None where the pipe has none. Buckets are not compared, so their length is left out."""
+    """The visitors of one bucket; None if the pipe has no value. The length is not used: buckets are not compared."""
     return None if pd.isna(count) else ArrivalCount(int(count), 1.0)
 
 
@@ -173,7 +173,7 @@ def _indexes(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> l
     if scores is None:
         return [NO_INDEX] * len(part)
     slots = scores[scores["period"] == which]
-    # A slot that begins before a clipped first bucket still belongs to it: the query returned nothing earlier.
+    # A slot that begins before a clipped first bucket belongs to it: the query returns no earlier data.
     positions = (part["bucket_start"].searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
     indexes = []
     for position, row in part.iterrows():

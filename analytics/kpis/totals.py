@@ -1,4 +1,4 @@
-"""What the pipes count per period: conversations and visitors. Pure values, before they become KPIs."""
+"""Totals of conversations and visitors per period, as the pipes return them, before they become KPIs. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from analytics.kpis.median_mix import Mixed
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How far the conversations started in the period came by its end.
+    """Steps that the conversations started in the period reached by its end.
 
     Attributes:
         started: Distinct conversations started in the period.
-        responded: Of these, those with a first response.
-        resolved: Of these, those resolved by AI or people.
-        ai_resolved: Of these, those whose last resolution was the AI agent's.
-        resolved_unanswered: Of the started, those resolved without a first response: in no step after the first.
+        responded: Of `started`, those with a first response.
+        resolved: Of `responded`, those resolved by AI or people.
+        ai_resolved: Of `resolved`, those whose last resolution was by the AI agent.
+        resolved_unanswered: Of `started`, those resolved without a first response: in no later step.
     """
 
     started: int
@@ -31,12 +31,12 @@ class Funnel:
 class ConversationTotals:
     """One row of the `inbox_analytics` pipe: the conversations of one period. All zero and None without a row.
 
-    Counts are distinct conversations. Durations are seconds; None when there was none, for the intervals below 6
-    values, and for p90 below 10. `ai_handled_ratio` is 0..1; None when nothing was resolved. `ai_resolved` counts those
-    whose last resolution in the period was the AI agent's.
+    Counts are distinct conversations. Durations are seconds; None without values, for interval ends below 6 values, and for
+    p90 below 10. `ai_handled_ratio` is 0..1; None when nothing was resolved. `ai_resolved` counts conversations whose
+    last resolution in the period was by the AI agent.
 
-    The `started_` counts follow the conversations started in the period: each counts those that also came as far as
-    the count before it; `started_resolved_unanswered` are those resolved without a first response.
+    The `started_` counts are about the conversations started in the period: each is a part of the one before it, but for
+    `started_resolved_unanswered`, those resolved without a first response.
 
     The `_other_mix_` medians are those of this period's durations at the other period's mix of handlers (AI or not);
     None when the other period has a handler that this one lacks. `responded_ai_resolved` is the AI's part of
@@ -74,7 +74,7 @@ class ConversationTotals:
 
     @property
     def funnel(self) -> Funnel:
-        """How far the conversations started in the period came; no step passes the one before."""
+        """The funnel of the conversations started in the period."""
         return Funnel(
             started=self.started,
             responded=self.started_responded,
@@ -90,7 +90,7 @@ class ConversationTotals:
 
     @property
     def response_mix(self) -> Mixed:
-        """The responses, and the part of those whose conversation the AI resolved; others, open ones too, are people's."""
+        """Response times by handler: the AI's are those of conversations that it resolved; all others count as people's."""
         return Mixed(
             self.median_response_seconds,
             self.responded,
@@ -104,7 +104,7 @@ class ConversationTotals:
 
     @property
     def resolution_mix(self) -> Mixed:
-        """The resolutions, and the AI's part."""
+        """Resolution times by handler."""
         return Mixed(
             self.median_resolution_seconds,
             self.resolved,

@@ -1,9 +1,8 @@
-"""The verdict on a change: the one place that decides whether it is real. Pure.
+"""Verdicts: the only place that decides whether a change is significant. Pure.
 
-A comparison is honest or absent: when the period before cannot be read in full, or one side has nothing, there is no
-change but a reason. A change is real when its 95 % interval leaves out zero, which is a test at 5 %: of twenty
-comparisons without a real change, one is called real. Growth from zero is None. A change that rounds to zero, as it is
-shown, is no change.
+If the previous period cannot be read completely, or one period has no value, there is no change but a reason. A change is
+significant when its 95 % interval excludes zero, which is a test at 5 %: of twenty comparisons without a true change, one
+is called significant. The change from zero is None. A change that is shown as zero is `unchanged`.
 """
 
 from __future__ import annotations
@@ -21,28 +20,27 @@ Verdict = Literal["better", "worse", "within_noise", "unchanged", "not_comparabl
 Direction = Literal["lower", "higher"]
 
 SHOWN_DECIMALS: Final[dict[Unit, int]] = {"relative": 0, "pp": 1, "points": 1}
-"""With how many decimals a change is shown: whole percent, tenths of percentage points and of points."""
+"""Decimals of a change on screen: whole percent, tenths of percentage points and of points."""
 
 TWOFOLD: Final = 2.0
-"""A change by this factor or more is never left without a word on why it may be chance."""
+"""A change by this factor or more always comes with a note if it may be chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The change against the period before.
+    """The change against the previous period.
 
     Attributes:
         change: In `unit`; None when there is none to show (verdict `not_comparable` or `off`).
         unit: `relative` (−0.12 is 12 % less), `pp` (percentage points, −3.5) or `points` (of the index).
-        verdict: `better` and `worse` are real changes; `within_noise` is a change that may be chance; `unchanged`
-            rounds to zero; `not_comparable` comes with its reason; `off` when the viewer compares nothing.
-        reason: Why the verdict is not a plain better or worse; None when it is, and for `unchanged` and `off`.
-        longest_comparable_days: The longest "last N days" that could be compared, when the limit is what forbids
-            this one; None otherwise.
-        low: Lower end of the change's 95 % interval, in `unit`; None when too little was observed.
-        high: Upper end; infinite when nothing bounds it.
+        verdict: `better` and `worse` are significant changes; `within_noise` is a change that may be chance; `unchanged`
+            rounds to zero; `not_comparable` has a reason; `off`: the viewer switched comparison off.
+        reason: Why the verdict is `within_noise` or `not_comparable`; None for the others.
+        longest_comparable_days: The longest "last N days" that could be compared, if the limit is the reason; else None.
+        low: Lower end of the change's 95 % interval, in `unit`; None with too few observations.
+        high: Upper end; infinite when unbounded.
         is_twofold: True when the value at least doubled or halved, or one of the two is zero.
-        basis: What the change is of when not of the two values themselves, such as "per hour, 25 h against 24 h".
+        basis: What is compared, if not the two values themselves, such as "per hour, 25 h against 24 h".
     """
 
     change: float | None
@@ -62,14 +60,14 @@ class Estimate:
 
     Attributes:
         value: None when there was nothing to measure.
-        n: How many observations it rests on.
-        interval: Its 95 % interval, in its unit; None when they are too few, and for an exact count.
+        n: Number of observations.
+        interval: 95 % interval, in the unit of the value; None with too few observations, and for an exact count.
         p90: 90th percentile, for medians; None otherwise, and below 10 values.
         mean: Mean, for medians; None otherwise.
         mix: The median by handler, for medians; None otherwise.
-        n_parts: What n adds up from, each with what was counted, where that is more than one thing.
+        n_parts: The counts that n is the sum of, each with its noun; empty if there is only one.
         neutral: Components without data, which count as the neutral 50.
-        related: Other counts that a reader needs beside the value, each with its name.
+        related: Other counts to show with the value, as (name, count).
     """
 
     value: float | None
@@ -96,16 +94,16 @@ def verdict_on(
     of: str,
     nothing: str | None = None,
 ) -> Delta:
-    """The change of one number and the verdict on it, or why there is none.
+    """Compute the change of one number and the verdict on it, or the reason why there is none.
 
     Args:
         current: The period shown; None when it could not be counted.
-        previous: The period before; None when it was not read.
-        comparability: Whether they may be compared.
-        unit: How the change is told. Rates between 0 and 1 are compared in `pp`; counts are always `relative`, per hour.
-        direction: Which way is better.
-        of: What was observed, plural, such as `responses`.
-        nothing: What to call a side without a value; None for "no" and `of`.
+        previous: The previous period; None when it was not read.
+        comparability: Whether the periods may be compared.
+        unit: Unit of the change. Rates between 0 and 1 are compared in `pp`; counts are always `relative`, per hour.
+        direction: The better direction.
+        of: Noun of the observations, plural, such as `responses`.
+        nothing: Text for a period without a value; None for "no" and `of`.
 
     >>> from analytics.scope.tiers import Comparable
     >>> comparability = Comparability(True, Comparable(True, None, 15))
@@ -144,14 +142,14 @@ def compared(
     direction: Direction,
     of: str,
 ) -> Delta:
-    """The verdict on a change: every KPI, total, row and component comes here.
+    """Compute the change between two values and its verdict, for every KPI, total, row and component.
 
     Args:
         current: The period shown; it has a value.
-        previous: The period before; it has a value.
-        unit: How the change is told.
-        direction: Which way is better.
-        of: What was observed, plural.
+        previous: The previous period; it has a value.
+        unit: Unit of the change.
+        direction: The better direction.
+        of: Noun of the observations, plural.
 
     Raises:
         ValueError: A side has no value.
@@ -194,7 +192,7 @@ def rounds_to_zero(change: float, unit: Unit) -> bool:
 
 
 def _components_of_one_side(current: Estimate | ArrivalCount, previous: Estimate | ArrivalCount) -> str:
-    """The components that only one side has, in words: a change would show where the neutral 50 stood in."""
+    """The components that only one period has: the neutral 50 of the other period would cause a false change."""
     if isinstance(current, ArrivalCount) or isinstance(previous, ArrivalCount):
         return ""
     return ", ".join(sorted(set(current.neutral) ^ set(previous.neutral)))

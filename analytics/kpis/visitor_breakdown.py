@@ -1,4 +1,4 @@
-"""Who a website's visitors are: totals with their change, shares by dimension, and the course over time. Pure."""
+"""Breakdown of visitors: totals with their change, shares by dimension, and values over time. Pure."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ TOTALS: Final[dict[TotalKey, Metric]] = {
         nothing="No visitor data",
     ),
 }
-"""What is counted of a website's visitors, in the order of the cards."""
+"""The counts of a website's visitors, in the order of the cards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """What visitors are broken down and filtered by.
+    """A dimension that visitors are broken down and filtered by.
 
     Attributes:
-        name: Its one name: the pipe's dimension and parameter, the field of `VisitorFilters`, the URL's parameter, and the
+        name: Its only name: the pipe's dimension and parameter, the field of `VisitorFilters`, the URL parameter, and the
             column of files.
-        title: Of its panel.
-        one: What a value is called; several are `many`.
-        many: What several are called.
-        place: The columns that say where a value is, beside the value itself.
+        title: Title of its panel.
+        one: Noun of a value.
+        many: Plural of `one`.
+        place: Columns with the place of a value, beside the value itself.
     """
 
     name: DimensionName
@@ -119,7 +119,7 @@ SERIES_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class VisitorBreakdown:
-    """Who the visitors of a period are.
+    """The visitors of a period.
 
     Attributes:
         totals: Visitors, sessions and page views.
@@ -132,7 +132,7 @@ class VisitorBreakdown:
 
     @property
     def is_empty(self) -> bool:
-        """True when nobody was there and nothing was viewed."""
+        """True without visitors, sessions and page views."""
         return not any(total.value for total in self.totals.values())
 
     def of(self, dimension: DimensionName) -> pd.DataFrame:
@@ -140,10 +140,10 @@ class VisitorBreakdown:
         return self.values[self.values["dimension"] == dimension].reset_index(drop=True)
 
     def differs(self, low: float, high: float) -> bool:
-        """True when a value changed otherwise than all visitors together.
+        """True when the change of all visitors lies outside the interval of a value's change.
 
         Args:
-            low: Lower end of its change, relative; NaN when not known.
+            low: Lower end of the interval, relative; NaN when not known.
             high: Upper end.
         """
         change = self.totals["visitors"].delta.change
@@ -151,11 +151,11 @@ class VisitorBreakdown:
 
 
 def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreakdown:
-    """Totals and shares of a view.
+    """Compute totals and shares of a view.
 
     Args:
-        rows: As in `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period at all.
-        resolved: What may be compared.
+        rows: As in `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period.
+        resolved: The periods, and whether they may be compared.
     """
     if rows is None:
         nothing = {name: _total(None, metric, resolved) for name, metric in TOTALS.items()}
@@ -167,14 +167,14 @@ def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreak
         (rows["dimension"] != "total") & ((rows["visitors"] > 0) | (rows["page_views"] > 0))
     ].reset_index(drop=True)
     deltas = [_total(row, TOTALS["visitors"], resolved).delta for row in values.to_dict("records")]
-    everybody = int(total["visitors"])
+    all_visitors = int(total["visitors"])
     has_country = values["dimension"].isin([each.name for each in DIMENSIONS.values() if each.place])
     values = values.assign(
         country=[
             countries.name_of(code) if has else ""
             for code, has in zip(values["country_code"], has_country, strict=True)
         ],
-        visitors_ratio=values["visitors"] / everybody if everybody else float("nan"),
+        visitors_ratio=values["visitors"] / all_visitors if all_visitors else float("nan"),
         previous_visitors=values["previous_visitors"].astype("float64")
         if is_read
         else pd.Series(float("nan"), index=values.index, dtype="float64"),
@@ -201,7 +201,7 @@ def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
 
 
 def _total(row: Mapping[Hashable, Any] | None, metric: Metric, resolved: ResolvedView) -> Kpi:
-    """A count of a row with its change; more is better. Without a row nothing was counted."""
+    """A count of a row with its change; more is better. None means that nothing was counted."""
     now, before = (
         None if row is None else _count(row, metric, prefix, period.duration)
         for prefix, period in (("", resolved.visitor_period), ("previous_", resolved.previous))
@@ -217,7 +217,7 @@ def _total(row: Mapping[Hashable, Any] | None, metric: Metric, resolved: Resolve
 
 
 def _count(row: Mapping[Hashable, Any], metric: Metric, prefix: str, length: timedelta) -> ArrivalCount:
-    """A count of a row; sessions and page views come in bundles, one per visitor."""
+    """A count of a row, with the number of visitors for sessions and page views, which are not independent."""
     return ArrivalCount(
         int(row[f"{prefix}{metric.column}"]),
         length.total_seconds() / 3600,
