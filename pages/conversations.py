@@ -25,8 +25,7 @@ LONGER = "Choose a longer range." if selection.is_everything else "Remove a filt
 def draw_distribution(measure: Measure) -> None:
     """Draw response or resolution times by band, below the share that met the target."""
     with panel(f"bands-{measure}", title := f"{conversation_filters.MEASURES[measure]} time", border=False):
-        reading = cached.conversation_breakdown(page.view, selection)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.conversation_breakdown(page.view, selection), page.timezone)
         before = cached.conversation_breakdown_before(page.view, selection)
         bands = conversations.bands(reading.value, measure)
         bands_before = None if before is None else conversations.bands(before.value, measure)
@@ -44,8 +43,7 @@ def draw_percentiles() -> None:
     """Draw p50 and p90 of response or resolution time, over time."""
     with panel("percentiles", border=False):
         measure = percentiles.draw_header(page.resolved.bucket)
-        reading = cached.conversation_timeseries(page.view, selection)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.conversation_timeseries(page.view, selection), page.timezone)
         series = percentiles.columns_of(reading.value, measure)
         if series["p50_seconds"].isna().all():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
@@ -73,8 +71,7 @@ def draw_week() -> None:
     """Draw conversations, or their waiting time, by hour of the week."""
     with panel("week"):
         shown = heatmap.draw_header()
-        reading = cached.conversation_breakdown(page.view, selection)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.conversation_breakdown(page.view, selection), page.timezone)
         hours = conversations.hours(reading.value, page.resolved.period)
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.hour_of_week)
@@ -90,8 +87,7 @@ def draw_list() -> None:
     """Draw the list of the selected conversations."""
     with panel("list"):
         sort, number = conversation_list.draw_header()
-        reading = cached.conversation_list(page.view, selection, number, sort)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.conversation_list(page.view, selection, number, sort), page.timezone)
         conversation_list.note_differences(reading, sort, number, selection)
         if reading.value.total:
             conversation_list.draw_list(reading.value, page.website, page.timezone)

@@ -54,8 +54,7 @@ def draw_flow() -> None:
     """Draw the newest event and the volume per event type."""
     with panel("flow", "Events by type", border=False):
         now = datetime.now(UTC)
-        reading = cached.event_flow(page.view, now)
-        note_staleness(reading, zone)
+        reading = note_staleness(cached.event_flow(page.view, now), zone)
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
         health.draw_flow(reading.value, now)
@@ -82,8 +81,7 @@ def draw_savings() -> None:
 def draw_quarantine() -> None:
     """Draw quarantined rows by reason."""
     with panel("quarantine", "Quarantined rows"):
-        reading = cached.quarantine(viewer, datetime.now(UTC))
-        note_staleness(reading, zone)
+        reading = note_staleness(cached.quarantine(viewer, datetime.now(UTC)), zone)
         health.draw_quarantine(reading.value, datetime.now(UTC))
         if reading.value.rows:
             export.offer(page, "quarantined", tables.quarantined, days=last_30_days)

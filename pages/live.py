@@ -65,8 +65,7 @@ def draw_live() -> None:
 def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
     """Draw the list of visitors, newest first; only those of `place` if one is chosen."""
     with panel("visitors", border=False):
-        reading = cached.active_visitors(page.view, minutes, now, place)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.active_visitors(page.view, minutes, now, place), page.timezone)
         if len(reading.value):
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips

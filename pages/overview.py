@@ -17,7 +17,7 @@ from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
-from pages.components.panels import funnel, live_visitors
+from pages.components.panels import funnel
 
 page = begin.begin_page("Overview")
 resolved = page.resolved
@@ -27,8 +27,7 @@ resolved = page.resolved
 def draw_kpis() -> None:
     """Draw the KPI cards; without sparklines if the series cannot be read."""
     with panel("kpis", border=False):
-        board = cached.kpis(page.view)
-        note_staleness(board, page.timezone)
+        board = note_staleness(cached.kpis(page.view), page.timezone)
         series = kpi_cards.series_if_read(lambda: cached.kpi_timeseries(page.view))
         kpi_cards.draw_cards(board.value, series, resolved.bucket, page.view)
         export.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=export.CARDS)
@@ -42,8 +41,7 @@ def draw_main_chart() -> None:
         default = timeseries.DEFAULT_METRIC
         chosen = switch.draw_titled("metric", "Metric", labels, default, lambda key: KPIS[key].title)
         metric = KPIS[chosen]
-        series = cached.kpi_timeseries(page.view)
-        note_staleness(series, page.timezone)
+        series = note_staleness(cached.kpi_timeseries(page.view), page.timezone)
         if is_drawn := bool(series.value[metric.column].notna().any()):
             is_compared = (series.value["period"] == "previous").any()
             timeseries.draw_series(
@@ -68,8 +66,7 @@ def draw_main_chart() -> None:
 def draw_funnel() -> None:
     """Draw the funnel of conversations, from started to resolved."""
     with panel("funnel", "From start to resolved"):
-        board = cached.kpis(page.view)
-        note_staleness(board, page.timezone)
+        board = note_staleness(cached.kpis(page.view), page.timezone)
         if board.value.funnel is None:
             raise board.value.errors["median_response"]
         if board.value.funnel.started:
@@ -89,7 +86,7 @@ def draw_right_now() -> None:
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
         ]
         st.markdown(
-            f":green[●] **{live_visitors.number(reading.value)} {live_visitors.people(reading.value)} right now**"
+            f":green[●] **{formatting.counted(reading.value.visitors, 'visitors')} right now**"
             + "".join(f" · :gray[{place}]" for place in places)
         )
         note_staleness(reading, page.timezone)

@@ -29,8 +29,7 @@ chips = {} if rating is None else {"rating": comments.RATINGS[rating]}
 def draw_index() -> None:
     """Draw the index with its change, and the contribution of each component."""
     with panel("index", border=True):
-        opened = cached.satisfaction_attribution(page.view)
-        note_staleness(opened, page.timezone)
+        opened = note_staleness(cached.satisfaction_attribution(page.view), page.timezone)
         index, parts = st.columns([3, 7], gap="large")
         with index, st.container(gap="xsmall", key="index"):
             kpi_cards.draw_card(opened.value.kpi, (), opened.queries, page.view)
@@ -48,8 +47,7 @@ def draw_index() -> None:
 def draw_course() -> None:
     """Draw the index over time, with the previous period."""
     with panel("course", "Index over time"):
-        series = cached.kpi_timeseries(page.view)
-        note_staleness(series, page.timezone)
+        series = note_staleness(cached.kpi_timeseries(page.view), page.timezone)
         if series.failures:
             raise series.failures[0]
         if series.value["satisfaction_index"].notna().any():
@@ -73,8 +71,7 @@ def draw_course() -> None:
 def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
     """Draw how often each answer was given; a click on a rating filters the comments."""
     with panel(asked.name, border=True):
-        counts = cached.satisfaction_distributions(page.view)
-        note_staleness(counts, page.timezone)
+        counts = note_staleness(cached.satisfaction_distributions(page.view), page.timezone)
         clicked = rating_bars.draw_answers(counts.value, asked, resolved.bucket, page.longer, chosen)
         is_drawn = rating_bars.total(counts.value, asked) > 0
         title = asked.title if is_drawn else None
@@ -89,8 +86,9 @@ def draw_comments() -> None:
     with panel("comments", border=False):
         pages = comments.read_page()
         stars = None if rating is None else int(rating)
-        latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)
-        note_staleness(latest, page.timezone)
+        latest = note_staleness(
+            cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS), page.timezone
+        )
         if len(latest.value):
             comments.draw_comments(latest.value, page.website, page.timezone, pages)
             export.offer(page, "comments", tables.comment_list, stars, only=chips)

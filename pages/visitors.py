@@ -36,8 +36,7 @@ def no_visitors(longer: periods.Range | None = None) -> None:
 def draw_totals() -> None:
     """Draw the cards of totals; without sparklines if the series cannot be read."""
     with panel("totals", border=False):
-        reading = cached.visitor_breakdown(page.view, chosen)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.visitor_breakdown(page.view, chosen), page.timezone)
         series = kpi_cards.series_if_read(lambda: cached.visitor_timeseries(page.view, chosen))
         visitor_breakdown.draw_totals(reading, series, resolved)
 
@@ -48,8 +47,7 @@ def draw_course() -> None:
     with panel("course", border=True):
         count = visitor_breakdown.count_switch()
         metric = TOTALS[count]
-        reading = cached.visitor_timeseries(page.view, chosen)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.visitor_timeseries(page.view, chosen), page.timezone)
         if not (reading.value[metric.column] > 0).any():
             no_visitors(page.longer)
             return
@@ -70,8 +68,7 @@ def draw_course() -> None:
 def draw_countries() -> None:
     """Draw the map, and the countries as rows beside it."""
     with panel("countries", border=True):
-        reading = cached.visitor_breakdown(page.view, chosen)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.visitor_breakdown(page.view, chosen), page.timezone)
         values = reading.value.of(COUNTRY.name)
         if not len(values):
             no_visitors()
@@ -95,8 +92,7 @@ def draw_countries() -> None:
 def draw_dimension(dimension: Dimension) -> None:
     """Draw the ranked rows of one dimension."""
     with panel(dimension.one, border=True):
-        reading = cached.visitor_breakdown(page.view, chosen)
-        note_staleness(reading, page.timezone)
+        reading = note_staleness(cached.visitor_breakdown(page.view, chosen), page.timezone)
         values = reading.value.of(dimension.name)
         if len(values):
             visitor_breakdown.draw_values(reading.value, dimension)

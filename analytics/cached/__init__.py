@@ -4,6 +4,10 @@ A page opens its view once (`open_view`: access checked, dates clamped to the ti
 reads a website. The function checks access again, then calls an inner cached function whose parameters are its whole
 key: two viewers of one website share an entry, two periods never do. Failures are raised, never cached; the last good
 value is kept beside the cache and comes back marked stale.
+
+Raised by every function that takes a view, unless its docstring says otherwise: `AccessDenied` where the website is not
+there or no longer the viewer's, `SourceError` where a source could not be read and there is no last good value. Functions
+for staff raise `AccessDenied` for other viewers.
 """
 
 from analytics.cached.access import (
@@ -37,7 +41,6 @@ from analytics.cached.health import (
     website_states,
 )
 from analytics.cached.live import (
-    LISTED_VISITORS,
     active_visitors,
     every_active_visitor,
     live_refresh_seconds,
@@ -67,69 +70,6 @@ from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.readings import Reading, SentQuery
-from analytics.scope.access import Viewer, Website
+from analytics.scope.access import Viewer
 from analytics.scope.views import ResolvedView, View
 from analytics.sources import VisitorFilters
-
-__all__ = [
-    "LISTED_VALUES",
-    "LISTED_VISITORS",
-    "Kpi",
-    "KpiBoard",
-    "OpenedView",
-    "Reading",
-    "ResolvedView",
-    "RightNow",
-    "SentQuery",
-    "SpoolStatus",
-    "View",
-    "Viewer",
-    "VisitorFilters",
-    "Website",
-    "Whole",
-    "active_visitors",
-    "admitted",
-    "cache_savings",
-    "clear",
-    "conversation_address",
-    "conversation_breakdown",
-    "conversation_breakdown_before",
-    "conversation_list",
-    "conversation_timeseries",
-    "end_sign_in",
-    "event_flow",
-    "every_active_visitor",
-    "every_comment",
-    "every_conversation",
-    "every_quarantined",
-    "every_visitor_value",
-    "has_changed",
-    "identity_of",
-    "is_demo",
-    "kpi_timeseries",
-    "kpis",
-    "latest_comments",
-    "left_out",
-    "live_refresh_seconds",
-    "measured",
-    "newest_event",
-    "open_view",
-    "probe",
-    "quarantine",
-    "query_use",
-    "right_now",
-    "satisfaction_attribution",
-    "satisfaction_distributions",
-    "source_health",
-    "spooled_events",
-    "viewer_for",
-    "visitor_activity",
-    "visitor_breakdown",
-    "visitor_clusters",
-    "visitor_locations",
-    "visitor_timeseries",
-    "website_states",
-    "websites",
-    "websites_anew",
-    "week_start",
-]

@@ -17,34 +17,5 @@ from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_R
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
 from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS
 from analytics.schemas.satisfaction import LATEST_COMMENTS
-from analytics.schemas.schema import PERIODS, Column, Dtype, Schema
+from analytics.schemas.schema import Column, Dtype, Schema
 from analytics.schemas.visitors import VISITOR_BREAKDOWN, VISITOR_TIMESERIES
-
-__all__ = [
-    "ACTIVE_VISITORS",
-    "CONVERSATIONS_BY_ID",
-    "CONVERSATION_BREAKDOWN",
-    "CONVERSATION_EVENTS",
-    "CONVERSATION_LIST",
-    "DATA_FRESHNESS",
-    "EVENT_VOLUME",
-    "INBOX_ANALYTICS",
-    "KPI_TIMESERIES",
-    "LATEST_COMMENTS",
-    "LEFT_OUT_CONVERSATIONS",
-    "PERIODS",
-    "QUARANTINED_ROWS",
-    "RATED_CONVERSATIONS",
-    "RATING_AND_SENTIMENT",
-    "UNIQUE_VISITORS",
-    "USER_BY_EMAIL",
-    "VISITOR_ACTIVITY",
-    "VISITOR_BREAKDOWN",
-    "VISITOR_LOCATIONS",
-    "VISITOR_TIMESERIES",
-    "WEBSITES_FOR_VIEWER",
-    "WEBSITE_FRESHNESS",
-    "Column",
-    "Dtype",
-    "Schema",
-]

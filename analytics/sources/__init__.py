@@ -2,7 +2,8 @@
 
 Staff commands have SQL of their own: `ingest.history` (backfill, sync), `ingest.deletes`, and `operations` (doctor, parity,
 purge). Periods are UTC texts, `YYYY-MM-DD hh:mm:ss`, the end exclusive. Callers check access and clamp to the tier first;
-no function here does.
+no function here does. Each raises `SourceError` as its transport (`Tinybird.query_pipe`, `Postgres.read`), or
+`SchemaMismatch`.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer
@@ -44,43 +45,3 @@ from analytics.sources.visitors import (
     visitor_breakdown,
     visitor_timeseries,
 )
-
-__all__ = [
-    "ACTIVE_VISITORS_LIMIT",
-    "ACTIVITY_MINUTES",
-    "BREAKDOWN_LIMIT",
-    "MOST_ID_CHARACTERS",
-    "MOST_RATED",
-    "MOST_WEBSITES",
-    "QUARANTINED_REASONS",
-    "Bounds",
-    "Buckets",
-    "Offsets",
-    "VisitorFilters",
-    "active_visitors",
-    "conversation_breakdown",
-    "conversation_events",
-    "conversation_list",
-    "conversations_by_id",
-    "data_freshness",
-    "event_volume",
-    "has_conversation_events",
-    "inbox_analytics",
-    "kpi_timeseries",
-    "latest_comments",
-    "left_out_events",
-    "postgres_probe",
-    "quarantined_rows",
-    "rated_conversations",
-    "rating_and_sentiment",
-    "tinybird_answers",
-    "tinybird_probe",
-    "unique_visitors",
-    "user_by_email",
-    "visitor_activity",
-    "visitor_breakdown",
-    "visitor_locations",
-    "visitor_timeseries",
-    "website_freshness",
-    "websites_for_viewer",
-]

@@ -31,9 +31,6 @@ def conversation_breakdown(
         offsets: From UTC in the period, for the hours of the week.
         selection: Filter of the rows; each filter does not apply to its own dimension.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `conversation_breakdown`.
     """
     params = _params(website_id, bounds, offsets, selection)
@@ -66,9 +63,6 @@ def conversation_list(
         limit: Rows of a page.
         offset: Rows before it.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `conversation_list`.
     """
     params = _params(website_id, bounds, offsets, selection) | {"limit": limit, "offset": offset}
@@ -99,9 +93,6 @@ def conversation_events(
         date_to: End, UTC text, exclusive.
         conversation_ids: Only these, together at most 100,000 characters; None means all, an empty sequence none.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `conversation_events`.
     """
     schema = schemas.CONVERSATION_EVENTS
@@ -128,9 +119,6 @@ def has_conversation_events(tinybird: Tinybird, website_id: str, date_from: str,
         website_id: The website.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `conversation_events`.
     """
@@ -179,9 +167,6 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
         website_id: Whose conversations; an id of another website has no row.
         ids: Ids of the conversations.
 
-    Raises:
-        SourceError: As `Postgres.read`, or `SchemaMismatch`.
-
     Source: Postgres `conversation`, `visitor`, `feedback`, `user`, `website`.
     """
     params = {"website_id": website_id, "ids": list(ids)}
@@ -229,9 +214,6 @@ def rated_conversations(
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
 
-    Raises:
-        SourceError: As `Postgres.read`, or `SchemaMismatch`.
-
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     params: dict[str, SqlParameter] = {
@@ -278,9 +260,6 @@ def left_out_events(
         website_id: The website.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe` and `Postgres.read`, or `SchemaMismatch`.
 
     Source: Postgres `conversation`, `visitor`; `conversation_events`.
     """

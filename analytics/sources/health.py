@@ -44,9 +44,6 @@ _QUARANTINED: Final = """
 def data_freshness(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
     """One row per data source and event type: the newest event (NaT when none in 30 days) and how many.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `data_freshness`.
     """
     return pipe_frame(tinybird, schemas.DATA_FRESHNESS, {"website_id": website_id})
@@ -60,9 +57,6 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
         website_id: The website.
         day_starts: Where the days start, oldest first, the last one being today: Unix seconds, separated by commas.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `event_volume`.
     """
     params: dict[str, PipeParameter] = {"website_id": website_id, "day_starts": day_starts}
@@ -73,9 +67,6 @@ def website_freshness(tinybird: Tinybird, limit: int = MOST_WEBSITES) -> Answer[
     """One row per website with an event in the last 30 days, at most `limit`, most overdue by their usual gap first.
 
     Covers all websites: for staff only.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `website_freshness`.
     """

@@ -34,9 +34,6 @@ def active_visitors(
         bounds: South and west (inclusive), north and east (exclusive) of where they are, degrees; None for anywhere.
         limit: At most so many rows, up to 100,000.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `active_visitors`.
     """
     params: dict[str, PipeParameter] = {
@@ -52,9 +49,6 @@ def active_visitors(
 def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
     """One row per place with visitors in the last minutes, most visitors first, and one for those without a place.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `visitor_locations`.
     """
     return pipe_frame(tinybird, schemas.VISITOR_LOCATIONS, {"website_id": website_id, "minutes": minutes})
@@ -62,9 +56,6 @@ def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answ
 
 def visitor_activity(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
     """One row per minute of the last `ACTIVITY_MINUTES`, oldest first, zero-filled.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `visitor_activity`.
     """

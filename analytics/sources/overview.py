@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -19,9 +19,6 @@ from analytics.transports.tinybird_messages import Parameter
 def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
     """The conversation totals of both periods, in one call. An empty period has zero counts and None medians.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `inbox_analytics`.
     """
     name = schemas.INBOX_ANALYTICS.resource
@@ -36,9 +33,6 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
     """Distinct visitors of both periods, in one call; 0 without visitors.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `unique_visitors`.
     """
@@ -67,9 +61,6 @@ def kpi_timeseries(
         buckets: Where the buckets of both periods start.
         selection: Which conversations; does not apply to visitors.
         offsets: Offsets of both periods; needed when the selection has an hour of the week.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `kpi_timeseries`.
     """
@@ -156,9 +147,6 @@ def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) ->
     a rating or sentiment have a row. Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test
     visitors are left out.
 
-    Raises:
-        SourceError: As `Postgres.read`, or `SchemaMismatch`.
-
     Source: Postgres `feedback`, `conversation`, `visitor`, `website`.
     """
     params = {"website_id": website_id, **bounds.params()}
@@ -166,40 +154,5 @@ def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) ->
 
 
 def _totals(frame: pd.DataFrame, period: str) -> ConversationTotals:
-    def count(name: str) -> int:
-        return int(frame[name][period])
-
-    def value(name: str) -> float | None:
-        cell = frame[name][period]
-        return None if pd.isna(cell) else float(cell)
-
-    return ConversationTotals(
-        started=count("started"),
-        responded=count("responded"),
-        resolved=count("resolved"),
-        ai_resolved=count("ai_resolved"),
-        escalated=count("escalated"),
-        feedback=count("feedback"),
-        median_response_seconds=value("median_response_seconds"),
-        p90_response_seconds=value("p90_response_seconds"),
-        median_resolution_seconds=value("median_resolution_seconds"),
-        p90_resolution_seconds=value("p90_resolution_seconds"),
-        median_response_low_seconds=value("median_response_low_seconds"),
-        median_response_high_seconds=value("median_response_high_seconds"),
-        median_resolution_low_seconds=value("median_resolution_low_seconds"),
-        median_resolution_high_seconds=value("median_resolution_high_seconds"),
-        ai_handled_ratio=value("ai_handled_ratio"),
-        mean_response_seconds=value("mean_response_seconds"),
-        mean_resolution_seconds=value("mean_resolution_seconds"),
-        started_responded=count("started_responded"),
-        started_resolved=count("started_resolved"),
-        started_ai_resolved=count("started_ai_resolved"),
-        started_resolved_unanswered=count("started_resolved_unanswered"),
-        responded_ai_resolved=count("responded_ai_resolved"),
-        median_response_other_mix_seconds=value("median_response_other_mix_seconds"),
-        median_resolution_other_mix_seconds=value("median_resolution_other_mix_seconds"),
-        median_response_other_mix_low_seconds=value("median_response_other_mix_low_seconds"),
-        median_response_other_mix_high_seconds=value("median_response_other_mix_high_seconds"),
-        median_resolution_other_mix_low_seconds=value("median_resolution_other_mix_low_seconds"),
-        median_resolution_other_mix_high_seconds=value("median_resolution_other_mix_high_seconds"),
-    )
+    cells: Any = {name: None if pd.isna(cell := frame[name][period]) else cell.item() for name in frame}
+    return ConversationTotals(**cells)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
@@ -47,12 +47,7 @@ class Bounds:
 
     def params(self) -> dict[str, str]:
         """The four pipe parameters."""
-        return {
-            "date_from": self.date_from,
-            "date_to": self.date_to,
-            "prev_date_from": self.prev_date_from,
-            "prev_date_to": self.prev_date_to,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

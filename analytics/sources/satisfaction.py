@@ -57,9 +57,6 @@ def latest_comments(
         limit: At most so many rows; `total` counts all that match.
         offset: Rows to skip.
 
-    Raises:
-        SourceError: As `Postgres.read`, or `SchemaMismatch`.
-
     Source: Postgres `feedback`, `conversation`, `visitor`, `website`.
     """
     params = {

@@ -70,9 +70,6 @@ def visitor_breakdown(
         limit: At most so many values of each dimension.
         offset: Values of each dimension to skip.
 
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
-
     Source: `visitor_breakdown`.
     """
     params: dict[str, PipeParameter] = {
@@ -98,9 +95,6 @@ def visitor_timeseries(
         bounds: Both periods.
         buckets: Where the buckets of both periods start.
         filters: What to narrow them to.
-
-    Raises:
-        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `visitor_timeseries`.
     """

@@ -28,30 +28,6 @@ ON_OVERVIEW = tuple(kpi for kpi in KPIS.values() if kpi.is_on_overview)
 COLUMN_UNITS: dict[Kind, str] = {"duration": "seconds", "ratio": "ratio", "score": "points"}
 """Unit in the column names of a file, by kind; a count uses the name of what was counted."""
 
-READINGS = (
-    "kpi",
-    "value",
-    "n",
-    "n_of",
-    "counted_since",
-    "previous_value",
-    "previous_n",
-    "change",
-    "change_low",
-    "change_high",
-    "change_of",
-    "change_of_each_handler",
-    "change_of_their_mix",
-    "verdict",
-    "reason",
-    "interval_low",
-    "interval_high",
-    "mean",
-    "p90",
-    "missing",
-)
-"""In the order of the file's columns."""
-
 CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points", "points": "points"}
 
 
@@ -159,34 +135,35 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
     for kpi in board.kpis.values():
         metric, current, delta = kpi.metric, kpi.current, kpi.delta
         unit, change_unit = COLUMN_UNITS.get(metric.kind, metric.n_of), CHANGE_UNITS[delta.unit]
-        row: dict[tuple[str, str], object] = {
-            ("kpi", ""): metric.title,
-            ("value", unit): current.value,
-            ("n", ""): current.n,
-            ("n_of", ""): metric.n_of,
-            ("counted_since", ""): visitors_since if kpi.since else None,
-            ("interval_low", unit): current.interval and current.interval.low,
-            ("interval_high", unit): current.interval and current.interval.high,
-            ("mean", unit): current.mean,
-            ("p90", unit): current.p90,
-            ("missing", ""): kpi.missing_reason,
-        }
-        if delta.verdict != "off":
-            row |= {
-                ("previous_value", unit): kpi.previous and kpi.previous.value,
-                ("previous_n", ""): kpi.previous and kpi.previous.n,
+        compared = None if delta.verdict == "off" else delta
+        before = kpi.previous if compared else None
+        rows.append(
+            {
+                ("kpi", ""): metric.title,
+                ("value", unit): current.value,
+                ("n", ""): current.n,
+                ("n_of", ""): metric.n_of,
+                ("counted_since", ""): visitors_since if kpi.since else None,
+                ("previous_value", unit): before and before.value,
+                ("previous_n", ""): before and before.n,
                 ("change", change_unit): delta.change,
                 ("change_low", change_unit): delta.low,
                 ("change_high", change_unit): delta.high,
-                ("change_of", ""): delta.basis,
+                ("change_of", ""): compared and delta.basis,
                 ("change_of_each_handler", "ratio"): kpi.split and kpi.split.own_ratio,
                 ("change_of_their_mix", "ratio"): kpi.split and kpi.split.mix_ratio,
-                ("verdict", ""): changes.verdict_text(delta.verdict, metric.kind),
-                ("reason", ""): delta.reason,
+                ("verdict", ""): compared and changes.verdict_text(delta.verdict, metric.kind),
+                ("reason", ""): compared and delta.reason,
+                ("interval_low", unit): current.interval and current.interval.low,
+                ("interval_high", unit): current.interval and current.interval.high,
+                ("mean", unit): current.mean,
+                ("p90", unit): current.p90,
+                ("missing", ""): kpi.missing_reason,
             }
-        rows.append(row)
+        )
+    readings = [name for name, _ in rows[0]] if rows else []
     found = {key for row in rows for key, value in row.items() if value is not None}
-    columns = sorted(found, key=lambda key: (READINGS.index(key[0]), key[1]))
+    columns = sorted(found, key=lambda key: (readings.index(key[0]), key[1]))
     # As objects: a count beside an empty cell stays a whole number.
     frame = pd.DataFrame(
         {

@@ -94,11 +94,12 @@ def defect() -> None:
     )
 
 
-def note_staleness(reading: Reading[T], timezone: str) -> None:
-    """Draw a note if the panel shows the last good value because its source does not answer."""
+def note_staleness(reading: Reading[T], timezone: str) -> Reading[T]:
+    """Draw a note if the reading is the last good value because its source does not answer; returns the reading."""
     if reading.is_stale:
         why = f" {formatting.markdown(reading.stale_reason.message)}" if reading.stale_reason else ""
         st.caption(f":material/history: Stale: read at {formatting.clock(reading.as_of, timezone)}.{why}")
+    return reading
 
 
 def empty(what: str, remedy: str, longer: Range | None = None) -> None:

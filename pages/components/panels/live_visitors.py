@@ -40,9 +40,8 @@ def draw_count(present: RightNow, minutes: int) -> None:
         present: `cached.right_now` for the window.
         minutes: Length of the window.
     """
-    st.markdown(
-        f"### {number(present)} :gray[{people(present)} in the last {minutes} minutes]", anchors=False
-    )
+    count, people = formatting.counted(present.visitors, "visitors").split()
+    st.markdown(f"### {count} :gray[{people} in the last {minutes} minutes]", anchors=False)
 
 
 def in_words(present: RightNow, minutes: int) -> str:
@@ -51,7 +50,7 @@ def in_words(present: RightNow, minutes: int) -> str:
     >>> in_words(RightNow(1204, places=()), 5)
     '1,204 visitors in the last 5 minutes'
     """
-    return f"{number(present)} {people(present)} in the last {minutes} minutes"
+    return f"{formatting.counted(present.visitors, 'visitors')} in the last {minutes} minutes"
 
 
 def draw_unplaced(present: RightNow) -> None:
@@ -63,20 +62,6 @@ def draw_unplaced(present: RightNow) -> None:
             else "visitors have no known place and are"
         )
         st.caption(f"{formatting.count(present.unplaced)} {are} not on the globe.", text_alignment="center")
-
-
-def number(present: RightNow) -> str:
-    """The number of visitors as text.
-
-    >>> number(RightNow(1204, places=()))
-    '1,204'
-    """
-    return formatting.count(present.visitors)
-
-
-def people(present: RightNow) -> str:
-    """`visitor` or `visitors`, by the number."""
-    return "visitor" if present.visitors == 1 else "visitors"
 
 
 def draw_list(visitors: pd.DataFrame, now: datetime) -> None:

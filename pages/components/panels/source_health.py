@@ -80,8 +80,7 @@ def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) ->
 
     A stale reading never gets the verdict "good".
     """
-    note_staleness(reading, timezone)
-    flow = reading.value
+    flow = note_staleness(reading, timezone).value
     seen = flow.dropna(subset=["age_seconds"]).sort_values("age_seconds")
     unusual = int((flow["state"] == "unusual").sum())
     verdict, colour = _verdict(unusual, is_any=bool(len(seen)), is_stale=reading.is_stale)

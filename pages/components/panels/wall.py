@@ -61,10 +61,10 @@ def draw_present(name: str, present: RightNow, minutes: int, activity: pd.DataFr
         minutes: Length of the window.
         activity: `cached.visitor_activity`; None draws no bars.
     """
-    people = "visitor" if present.visitors == 1 else "visitors"
+    count, people = formatting.counted(present.visitors, "visitors").split()
     st.html(
         f'<div class="wall-name">{escape(formatting.plain(name, 60))}</div>'
-        f'<div class="wall-now">{formatting.count(present.visitors)}</div>'
+        f'<div class="wall-now">{count}</div>'
         f'<div class="wall-label">{people} in the last {minutes} minutes</div>'
         + ("" if activity is None else _bars(activity))
     )

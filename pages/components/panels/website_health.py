@@ -30,8 +30,7 @@ REMEDY: Final = (
 
 def draw_card(reading: Reading[pd.DataFrame], timezone: str) -> None:
     """Draw the card with the number of websites that stopped; a stale reading never gets the verdict "good"."""
-    note_staleness(reading, timezone)
-    flow = reading.value
+    flow = note_staleness(reading, timezone).value
     stopped, quiet = (int((flow["state"] == state).sum()) for state in ("stopped", "quiet"))
     judged = int(flow["state"].isin(["stopped", "quiet", "usual"]).sum())
     verdict, colour = _verdict(stopped, quiet, judged, is_stale=reading.is_stale)
@@ -59,8 +58,7 @@ def _verdict(stopped: int, quiet: int, judged: int, *, is_stale: bool) -> tuple[
 
 def draw_websites(reading: Reading[pd.DataFrame], timezone: str) -> None:
     """Draw the table of all websites, worst first, below a note on what to do about those that stopped."""
-    note_staleness(reading, timezone)
-    flow = reading.value
+    flow = note_staleness(reading, timezone).value
     if flow.empty:
         empty("No website", "Websites of the product appear here.")
         return
