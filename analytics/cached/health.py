@@ -142,8 +142,7 @@ def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
     """
     staff(viewer, now)
     if not connections().tinybird.has_admin_token:
-        nothing = schemas.QUARANTINED_ROWS.frame((each.name for each in schemas.QUARANTINED_ROWS.columns), [])
-        return Reading(Quarantine(None, nothing), now)
+        return Reading(Quarantine(None, schemas.QUARANTINED_ROWS.empty()), now)
     seen = _checked(last_good.read("quarantined_rows", lambda: _quarantined_rows("all")))
     total = int(seen.value.groupby("datasource")["total"].first().sum())
     return seen.with_value(Quarantine(total, seen.value))

@@ -25,7 +25,7 @@ def probe(source: Source) -> None:
     if source == "postgres":
         sources.postgres_probe(connections().postgres)
     else:
-        sources.tinybird_answers(connections().tinybird)
+        sources.tinybird_probe(connections().tinybird)
 
 
 def measured(now: datetime) -> Mapping[Metric, Mapping[Labels, float]]:

@@ -115,10 +115,7 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
     """
     resolved = readable(view)
     if resolved.visitor_period.is_empty:
-        nothing = schemas.VISITOR_TIMESERIES.frame(
-            [column.name for column in schemas.VISITOR_TIMESERIES.columns], []
-        )
-        return Reading(series(nothing, resolved), resolved.now)
+        return Reading(series(schemas.VISITOR_TIMESERIES.empty(), resolved), resolved.now)
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     buckets = Buckets.of(resolved.visitors_bucket, resolved.visitor_period, resolved.visitors_before)
     reading = last_good.read(

@@ -116,29 +116,6 @@ NO_INDEX: Final = SatisfactionIndex(None, None, ())
 """The index when ratings and sentiment were not read: nothing is known, not even which components are missing."""
 
 
-def rating_score(rating: int) -> float:
-    """A rating of 1 to 5 on the 0 to 100 scale: `(rating − 1) / 4 × 100`.
-
-    >>> [rating_score(rating) for rating in (1, 3, 5)]
-    [0.0, 50.0, 100.0]
-    """
-    return (rating - 1) / 4 * 100
-
-
-def sentiment_score(sentiment: Literal["positive", "neutral", "negative"], confidence: float | None) -> float:
-    """A conversation's sentiment on the 0 to 100 scale: `50 + s × confidence`, s = +50, 0 or −50.
-
-    Args:
-        sentiment: As the AI agent set it.
-        confidence: 0..1; None counts as 1.
-
-    >>> sentiment_score("positive", 0.8), sentiment_score("negative", None), sentiment_score("neutral", 0.3)
-    (90.0, 0.0, 50.0)
-    """
-    sign = {"positive": 1.0, "neutral": 0.0, "negative": -1.0}[sentiment]
-    return NEUTRAL_SCORE + 50 * sign * (1.0 if confidence is None else confidence)
-
-
 def response_score(median_response_seconds: float) -> float:
     """The score of a median response time, by bands whose upper ends are inclusive.
 

@@ -71,6 +71,10 @@ class Schema:
             raise self.mismatch(f"it has no {', '.join(missing)}")
         return pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
 
+    def empty(self) -> pd.DataFrame:
+        """Makes a frame without rows."""
+        return self.frame((column.name for column in self.columns), [])
+
     def periods(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
         """Makes a frame indexed by period from an answer with one row each for `current` and `previous`.
 

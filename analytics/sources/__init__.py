@@ -3,7 +3,7 @@
 Staff commands have SQL of their own: `ingest.history` (backfill, sync), `ingest.deletes`, and `operations` (doctor, parity,
 purge). Periods are UTC texts, `YYYY-MM-DD hh:mm:ss`, the end exclusive. Callers check access and clamp to the tier first;
 no function here does. Each raises `SourceError` as its transport (`Tinybird.query_pipe`, `Postgres.read`), or
-`SchemaMismatch`.
+`SchemaMismatch`. It reads the pipe of its own name where its docstring names no other source.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer
@@ -25,7 +25,6 @@ from analytics.sources.health import (
     event_volume,
     postgres_probe,
     quarantined_rows,
-    tinybird_answers,
     tinybird_probe,
     website_freshness,
 )

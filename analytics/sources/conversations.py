@@ -30,8 +30,6 @@ def conversation_breakdown(
         bounds: The period; the one before is not read.
         offsets: From UTC in the period, for the hours of the week.
         selection: Filter of the rows; each filter does not apply to its own dimension.
-
-    Source: `conversation_breakdown`.
     """
     params = _params(website_id, bounds, offsets, selection)
     return pipe_frame(tinybird, schemas.CONVERSATION_BREAKDOWN, params)
@@ -62,8 +60,6 @@ def conversation_list(
             `MOST_ID_CHARACTERS`.
         limit: Rows of a page.
         offset: Rows before it.
-
-    Source: `conversation_list`.
     """
     params = _params(website_id, bounds, offsets, selection) | {"limit": limit, "offset": offset}
     if sort != DEFAULT_SORT:
@@ -92,12 +88,10 @@ def conversation_events(
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
         conversation_ids: Only these, together at most 100,000 characters; None means all, an empty sequence none.
-
-    Source: `conversation_events`.
     """
     schema = schemas.CONVERSATION_EVENTS
     if conversation_ids is not None and not conversation_ids:
-        return Answer(schema.frame((column.name for column in schema.columns), []), datetime.now(UTC))
+        return Answer(schema.empty(), datetime.now(UTC))
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
         "date_from": date_from,
@@ -113,12 +107,6 @@ def conversation_events(
 
 def has_conversation_events(tinybird: Tinybird, website_id: str, date_from: str, date_to: str) -> bool:
     """Whether a website has any stored event in a window.
-
-    Args:
-        tinybird: The client.
-        website_id: The website.
-        date_from: Start, UTC text, inclusive.
-        date_to: End, UTC text, exclusive.
 
     Source: `conversation_events`.
     """
@@ -208,12 +196,6 @@ def rated_conversations(
     Only Tinybird has the events themselves. Ratings and left-out rows are as in `conversations_by_id`. At most
     `MOST_RATED` + 1 rows; the last one shows that there are more.
 
-    Args:
-        postgres: The client.
-        website_id: The website.
-        date_from: Start, UTC text, inclusive.
-        date_to: End, UTC text, exclusive.
-
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     params: dict[str, SqlParameter] = {
@@ -253,13 +235,6 @@ def left_out_events(
 
     Columns as `conversation_events`; no rows without such events. Of more than `MOST_LEFT_OUT` conversations, those that
     changed last are looked up.
-
-    Args:
-        tinybird: Has the events.
-        postgres: Has the deleted and test marks.
-        website_id: The website.
-        date_from: Start, UTC text, inclusive.
-        date_to: End, UTC text, exclusive.
 
     Source: Postgres `conversation`, `visitor`; `conversation_events`.
     """

@@ -42,10 +42,7 @@ _QUARANTINED: Final = """
 
 
 def data_freshness(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
-    """One row per data source and event type: the newest event (NaT when none in 30 days) and how many.
-
-    Source: `data_freshness`.
-    """
+    """One row per data source and event type: the newest event (NaT when none in 30 days) and how many."""
     return pipe_frame(tinybird, schemas.DATA_FRESHNESS, {"website_id": website_id})
 
 
@@ -56,8 +53,6 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
         tinybird: The client.
         website_id: The website.
         day_starts: Where the days start, oldest first, the last one being today: Unix seconds, separated by commas.
-
-    Source: `event_volume`.
     """
     params: dict[str, PipeParameter] = {"website_id": website_id, "day_starts": day_starts}
     return pipe_frame(tinybird, schemas.EVENT_VOLUME, params)
@@ -67,8 +62,6 @@ def website_freshness(tinybird: Tinybird, limit: int = MOST_WEBSITES) -> Answer[
     """One row per website with an event in the last 30 days, at most `limit`, most overdue by their usual gap first.
 
     Covers all websites: for staff only.
-
-    Source: `website_freshness`.
     """
     return pipe_frame(tinybird, schemas.WEBSITE_FRESHNESS, {"limit": limit})
 
@@ -99,39 +92,22 @@ def _quarantine_of(tinybird: Tinybird, datasource: str, limit: int) -> Answer[pd
     except SourceRejected as error:
         if not has_no_quarantine(error, datasource):
             raise
-        return Answer(schema.frame((column.name for column in schema.columns), []), datetime.now(UTC))
+        return Answer(schema.empty(), datetime.now(UTC))
     return Answer(schema.frame((column["name"] for column in answer.meta), answer.rows), answer.read_at)
 
 
 def tinybird_probe(tinybird: Tinybird) -> Answer[float]:
-    """Measures `tinybird_answers`, in seconds, retries included.
-
-    Raises:
-        SourceError: The source does not answer, or refuses.
+    """Measures how fast Tinybird answers, in seconds, retries included. Costs no query of the plan.
 
     Source: the list of pipes.
     """
     began = time.perf_counter()
-    tinybird_answers(tinybird)
-    return Answer(time.perf_counter() - began, datetime.now(UTC))
-
-
-def tinybird_answers(tinybird: Tinybird) -> None:
-    """Checks that Tinybird answers and accepts the read token. Costs no query of the plan.
-
-    Raises:
-        SourceError: The source does not answer, or refuses.
-
-    Source: the list of pipes.
-    """
     tinybird.manage("GET", "/v0/pipes", "read", "pipes", params={"attrs": "name"})
+    return Answer(time.perf_counter() - began, datetime.now(UTC))
 
 
 def postgres_probe(postgres: Postgres) -> Answer[float]:
     """Measures the smallest statement, in seconds.
-
-    Raises:
-        SourceError: The source does not answer, or refuses.
 
     Source: `SELECT 1`.
     """

@@ -33,8 +33,6 @@ def active_visitors(
         minutes: Length of the window that ends now.
         bounds: South and west (inclusive), north and east (exclusive) of where they are, degrees; None for anywhere.
         limit: At most so many rows, up to 100,000.
-
-    Source: `active_visitors`.
     """
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
@@ -47,18 +45,12 @@ def active_visitors(
 
 
 def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
-    """One row per place with visitors in the last minutes, most visitors first, and one for those without a place.
-
-    Source: `visitor_locations`.
-    """
+    """One row per place with visitors in the last minutes, most visitors first, and one for those without a place."""
     return pipe_frame(tinybird, schemas.VISITOR_LOCATIONS, {"website_id": website_id, "minutes": minutes})
 
 
 def visitor_activity(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
-    """One row per minute of the last `ACTIVITY_MINUTES`, oldest first, zero-filled.
-
-    Source: `visitor_activity`.
-    """
+    """One row per minute of the last `ACTIVITY_MINUTES`, oldest first, zero-filled."""
     return pipe_frame(
         tinybird, schemas.VISITOR_ACTIVITY, {"website_id": website_id, "minutes": ACTIVITY_MINUTES}
     )

@@ -17,10 +17,7 @@ from analytics.transports.tinybird_messages import Parameter
 
 
 def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
-    """The conversation totals of both periods, in one call. An empty period has zero counts and None medians.
-
-    Source: `inbox_analytics`.
-    """
+    """The conversation totals of both periods, in one call. An empty period has zero counts and None medians."""
     name = schemas.INBOX_ANALYTICS.resource
     answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
     frame = schemas.INBOX_ANALYTICS.periods((column["name"] for column in answer.meta), answer.rows)
@@ -32,10 +29,7 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
-    """Distinct visitors of both periods, in one call; 0 without visitors.
-
-    Source: `unique_visitors`.
-    """
+    """Distinct visitors of both periods, in one call; 0 without visitors."""
     name = schemas.UNIQUE_VISITORS.resource
     answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
     frame = schemas.UNIQUE_VISITORS.periods((column["name"] for column in answer.meta), answer.rows)
@@ -61,8 +55,6 @@ def kpi_timeseries(
         buckets: Where the buckets of both periods start.
         selection: Which conversations; does not apply to visitors.
         offsets: Offsets of both periods; needed when the selection has an hour of the week.
-
-    Source: `kpi_timeseries`.
     """
     params: dict[str, Parameter] = {
         "website_id": website_id,

@@ -69,8 +69,6 @@ def visitor_breakdown(
         dimension: Only the values of this one; None for all.
         limit: At most so many values of each dimension.
         offset: Values of each dimension to skip.
-
-    Source: `visitor_breakdown`.
     """
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
@@ -87,17 +85,7 @@ def visitor_breakdown(
 def visitor_timeseries(
     tinybird: Tinybird, website_id: str, bounds: Bounds, buckets: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:
-    """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period.
-
-    Args:
-        tinybird: The client.
-        website_id: The website.
-        bounds: Both periods.
-        buckets: Where the buckets of both periods start.
-        filters: What to narrow them to.
-
-    Source: `visitor_timeseries`.
-    """
+    """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period."""
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
         **bounds.params(),

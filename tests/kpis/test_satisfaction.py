@@ -11,11 +11,9 @@ from analytics.kpis.satisfaction import (
     WEIGHTS,
     SatisfactionIndex,
     Scores,
-    rating_score,
     resolution_score,
     response_score,
     satisfaction_index,
-    sentiment_score,
 )
 
 
@@ -58,8 +56,8 @@ def test_weights_add_up_to_one() -> None:
 def test_the_index_by_hand() -> None:
     """Ratings 5 and 4, one positive and one neutral sentiment, 10 minutes, 3 of 4 resolved."""
     result = index(
-        rating=scores(rating_score(5), rating_score(4)),
-        sentiment=scores(sentiment_score("positive", 0.6), sentiment_score("neutral", None)),
+        rating=scores(100.0, 75.0),
+        sentiment=scores(80.0, 50.0),
         median_response_seconds=600.0,
         median_response_interval=Interval(500, 800),
         responded=9,

@@ -242,35 +242,22 @@ def initial_view(level: pd.DataFrame, key: str) -> pdk.ViewState:
 def _world(colours: Palette) -> list[pdk.Layer]:
     """Sea, land and borders. Tile layers, because Streamlit fades other layers while a dot is selected."""
     return [
-        pdk.Layer(
-            "TileLayer",
-            id="ocean",
-            data="app/static/ocean.geojson",
-            **ONE_TILE,
-            stroked=False,
-            get_fill_color=colours.rgba("ocean"),
-        ),
-        pdk.Layer(
-            "TileLayer",
-            id="land",
-            data="app/static/countries.geojson",
-            **ONE_TILE,
-            stroked=False,
-            get_fill_color=colours.rgba("land"),
-            parameters=PAINT_IN_ORDER,
-        ),
-        pdk.Layer(
-            "TileLayer",
-            id="borders",
-            data="app/static/borders.geojson",
-            **ONE_TILE,
+        _outlines("ocean", "ocean", stroked=False, get_fill_color=colours.rgba("ocean")),
+        _outlines("land", "countries", stroked=False, get_fill_color=colours.rgba("land")),
+        _outlines(
+            "borders",
+            "borders",
             filled=False,
             get_line_color=colours.rgba("border"),
             get_line_width=0.7,
             line_width_units="'pixels'",
-            parameters=PAINT_IN_ORDER,
         ),
     ]
+
+
+def _outlines(name: str, file: str, **look: object) -> pdk.Layer:
+    data = f"app/static/{file}.geojson"
+    return pdk.Layer("TileLayer", id=name, data=data, **ONE_TILE, **look, parameters=PAINT_IN_ORDER)
 
 
 def _night(colours: Palette, now: datetime) -> pdk.Layer:

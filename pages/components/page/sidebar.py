@@ -58,22 +58,10 @@ def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) ->
         notices.append(_no_browser_timezone())
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
     compared = url_state.read("compare", BEFORE, Comparison.parse, notices)
-    bucket = url_state.read("bucket", None, parse_bucket, notices)
+    bucket = url_state.read("bucket", None, url_state.choice(BUCKETS), notices)
     if url_state.value("website") is None:
         url_state.write("website", website.slug)
     return View(viewer, website.id, selected, timezone, now, compared, bucket)
-
-
-def parse_bucket(text: str) -> Bucket:
-    """Parse the bucket in a URL.
-
-    Raises:
-        ValueError: There is no such bucket.
-    """
-    for bucket in BUCKETS:
-        if bucket == text:
-            return bucket
-    raise ValueError(f"Possible are {', '.join(BUCKETS)}.")
 
 
 def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> None:

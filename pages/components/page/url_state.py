@@ -14,7 +14,7 @@ of its value, so that links break when a website is renamed, and it drops an inv
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -185,7 +185,7 @@ def follow(name: str, widget_key: str, text: Callable[[T], str | None]) -> Calla
     return changed
 
 
-def choice(options: Mapping[K, object]) -> Callable[[str], K]:
+def choice(options: Collection[K]) -> Callable[[str], K]:
     """A parser for `read` that accepts the keys of `options` only."""
 
     def parse(text: str) -> K:
