@@ -51,11 +51,17 @@ SIGN_IN = {
 }
 """Variables of a web app that asks people to sign in, at a provider that is not there."""
 
-NO_BORDERS = """{
+BARE_GLOBE = """{
   const real = window.fetch
-  window.fetch = (what, ...how) => String(what?.url ?? what).endsWith('borders.geojson')
-    ? Promise.resolve(Response.json({type: 'FeatureCollection', features: []})) : real(what, ...how)
+  window.fetch = (what, ...how) => {
+    const [layer] = /(countries|borders)(?=\\.geojson$)/.exec(String(what?.url ?? what)) ?? []
+    return layer && !window.outlines?.includes(layer)
+      ? Promise.resolve(Response.json({type: 'FeatureCollection', features: []})) : real(what, ...how)
+  }
 }"""
+LAND = "window.outlines = ['countries']"
+OUTLINES = "window.outlines = ['countries', 'borders']"
+"""Scripts for a window whose globe has land, or land and borders: see `new_visitor`."""
 
 VIOLATIONS = """addEventListener('securitypolicyviolation', found =>
   console.error(`Against the policy: ${found.effectiveDirective} ${found.blockedURI} ${found.sourceFile}`))"""
@@ -177,11 +183,11 @@ class Window:
     errors: list[str]
 
 
-def new_visitor(chromium: Browser, *, scheme: str = "light", has_borders: bool = False) -> BrowserContext:
+def new_visitor(chromium: Browser, *, scheme: str = "light") -> BrowserContext:
     """A browser with cookies and a cache of its own, without what costs much and shows nothing.
 
-    Animations take a third of a page's processor time. Without a graphics card the globe's 22,000 border lines take three
-    quarters of every frame, a second and more: they are left out unless they are asked for.
+    Animations take a third of a page's processor time. Without a graphics card the globe's land and its 22,000 border lines
+    take nearly all of every frame, a second and more: a window has them where it runs `LAND` or `OUTLINES`.
     """
     context = chromium.new_context(
         timezone_id="Europe/London",
@@ -189,8 +195,7 @@ def new_visitor(chromium: Browser, *, scheme: str = "light", has_borders: bool =
         reduced_motion="reduce",
     )
     context.add_init_script(VIOLATIONS)
-    if not has_borders:
-        context.add_init_script(NO_BORDERS)
+    context.add_init_script(BARE_GLOBE)
     return context
 
 
@@ -204,7 +209,7 @@ def visitor(chromium: Browser) -> Iterator[BrowserContext]:
 
 @contextmanager
 def windows(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window]]:
-    """Opens windows of a visitor: path, then size, colour scheme, and the web app where not the demo's.
+    """Opens windows of a visitor: path, then size, colour scheme, a script to run first, and the web app where not the demo's.
 
     No test has to say that its windows went without an error and without a request to another host: this does.
     """
@@ -216,9 +221,11 @@ def windows(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Windo
         width: int = 1440,
         height: int = 1000,
         scheme: str = "light",
+        script: str = "",
         at: str = demo.url,
     ) -> Window:
         page = visitor.new_page()
+        page.add_init_script(script)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         foreign: list[str] = []

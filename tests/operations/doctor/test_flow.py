@@ -15,11 +15,21 @@ from tests.operations.doctor.clinic import deployed, environment, found, of_serv
 from tests.product_database import Product
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """This project, empty, on a server of its own."""
-    with deployed(tmp_path) as started:
+@pytest.fixture(scope="module")
+def project_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """This project on a server of its own."""
+    with deployed(tmp_path_factory.mktemp("flow")) as started:
         yield started
+
+
+@pytest.fixture
+def server(project_server: Server) -> Iterator[Server]:
+    """That server without a row; emptied after the test."""
+    yield project_server
+    for name in ("visitor_events", "conversation_metrics"):
+        for table in (name, f"{name}_quarantine"):
+            answer = project_server.post(f"/v0/datasources/{table}/truncate")
+            assert answer.status_code == 205, answer.text
 
 
 def event(kind: str, ago_seconds: float, website_id: str = "w1") -> dict[str, str]:
