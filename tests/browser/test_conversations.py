@@ -146,7 +146,7 @@ def test_a_click_on_a_cell_of_the_week_selects_its_hour(window: Callable[..., Wi
     week = page.locator(".st-key-panel-week .js-plotly-plot .nsewdrag").first
     expect(week).to_be_visible()
     week.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)
+    settled(page)
     box = week.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 14.5 / 25.5, box["y"] + box["height"] * 1.5 / 8)

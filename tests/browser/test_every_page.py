@@ -216,10 +216,12 @@ def test_reload_keeps_and_back_restores(window: Callable[..., Window], title: st
     assert page.url == address
 
 
-def test_the_visitors_stand_uncut_beside_the_globe(window: Callable[..., Window]) -> None:
+@pytest.mark.parametrize("shown", ["Live"], indirect=True)
+def test_the_visitors_stand_uncut_beside_the_globe(shown: Shown) -> None:
     """From 1280 px on, place, page, device and time are there without scrolling sideways."""
-    page = window("/live?window=30", width=1280).page
-    table = page.locator(".st-key-panel-visitors .dvn-scroller")
+    shown.page.set_viewport_size({"width": 1280, "height": 1000})
+    settled(shown.page)
+    table = shown.page.locator(".st-key-panel-visitors .dvn-scroller")
     expect(table).to_be_visible()
     assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
 

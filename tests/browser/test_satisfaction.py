@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Window
+from tests.browser.test_every_page import settled
 
 FIVES = "[class*=st-key-ratings-chart] .barlayer .trace:nth-child(5) .point path"
 
@@ -26,12 +27,14 @@ def _click_a_five(page: Page) -> None:
     """A click in the middle of a bar, where Plotly's own layer takes it."""
     bar = page.locator(FIVES).first
     bar.scroll_into_view_if_needed()
-    page.wait_for_timeout(500)
+    settled(page)
     box = bar.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
-    page.wait_for_timeout(300)
+    page.wait_for_function(
+        "bar => bar.closest('.js-plotly-plot')._hoverdata?.length", arg=bar.element_handle()
+    )
     page.mouse.click(x, y)
 
 

@@ -11,6 +11,7 @@ import psycopg
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Demo, Window
+from tests.browser.test_every_page import settled
 
 # More than the demo has in any city: the lists show the first few alone.
 MANY_VISITORS: Final = 60
@@ -78,7 +79,7 @@ def _click_on_map(page: Page, place: tuple[float, float]) -> None:
     """Click where the map has a longitude and latitude."""
     plot = page.locator(".st-key-panel-countries .js-plotly-plot")
     expect(plot).to_be_visible()
-    page.wait_for_timeout(2000)
+    settled(page)
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(
         """(plot, place) => {
