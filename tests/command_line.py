@@ -40,7 +40,7 @@ def run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProc
 
 
 def start(environ: Mapping[str, str], *arguments: str) -> ForkServerProcess:
-    """Starts a command in a process of its own, to be killed; nobody reads what it says."""
+    """Starts a command in a separate process, to be killed; its output is discarded."""
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload(["__main__", __name__, "analytics.commands.backfill"])
     process = forks.Process(target=_become, args=(dict(environ), arguments))

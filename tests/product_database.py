@@ -17,7 +17,7 @@ Value = str | int | float | bool | datetime | None
 
 @dataclass(slots=True)
 class Product:
-    """One organization with a website and a visitor; nobody else knows their ids.
+    """One organization with a website and a visitor; no other test uses their ids.
 
     Attributes:
         connection: To Postgres as the owner, committing at once.

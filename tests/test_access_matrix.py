@@ -109,7 +109,7 @@ class Client:
             at: The process; the first where not said.
             session: A session to go on with, which may be another person's.
             timers: Parts of another person's page to run on their own afterwards.
-            meanwhile: What happens before those of this session; only what they bring is told then.
+            meanwhile: What is sent before this session's messages; only the answers to the latter are returned.
             is_asked_again: Whether the last page is run as a whole before them.
         """
         at = at or self.servers.first
@@ -238,7 +238,7 @@ def turned_away(servers: Servers, kind: str) -> Client:
     """A browser of a person who may not see the website."""
     email = f"{uuid4().hex}@example.com"
     long_ago = int((datetime.now(UTC) - timedelta(hours=13)).timestamp())
-    if kind == "nobody":
+    if kind == "anonymous":
         return Client(servers, None)
     if kind == "other organization":
         Product(servers.product.connection).add_user(email)
@@ -305,10 +305,10 @@ def test_who_may_look_sees_the_website_by_every_way(servers: Servers, row: dict[
         "unverified here",
         "unverified there",
         "expired",
-        "nobody",
+        "anonymous",
     ],
 )
-def test_nobody_else_sees_anything_of_it(servers: Servers, kind: str) -> None:
+def test_a_viewer_without_access_gets_no_data(servers: Servers, kind: str) -> None:
     """By no way at all."""
     _, member = admitted(servers)
     found = ways(servers, turned_away(servers, kind), member)

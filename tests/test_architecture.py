@@ -15,7 +15,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ANALYTICS: Final = ROOT / "analytics"
 
 PURE: Final = ("scope", "kpis", "geo")
-"""Packages that are told the time and read nothing; pyproject.toml says what they may import."""
+"""Packages that take the time as an argument and do no I/O; pyproject.toml says what they may import."""
 
 LARGEST_FOLDER: Final = 15
 """Modules of a folder at most: a reader finds the room for a change by the names alone."""
@@ -68,7 +68,7 @@ def users_of(*packages: str, among: Iterable[Path]) -> list[str]:
     )
 
 
-def test_pure_packages_are_told_the_time() -> None:
+def test_pure_packages_take_the_time_as_an_argument() -> None:
     """Data in, value out: no clock, no file; the countries' outlines are the one file, read when they are first asked for."""
     clocks = {"datetime.now", "datetime.utcnow", "date.today", "time.time", "open"}
     for path in python_files(*(ANALYTICS / name for name in PURE)):

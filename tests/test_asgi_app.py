@@ -81,7 +81,7 @@ def test_a_request_of_any_length_is_not_read_to_its_end() -> None:
     assert found.status_code == 413
 
 
-def test_a_file_for_claims_that_open_nothing_is_refused_and_told(
+def test_a_file_for_claims_without_access_is_refused_and_audited(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The cookie is signed by this server, and its address opens no account."""
@@ -138,7 +138,7 @@ def test_the_process_is_alive_while_no_source_answers(monkeypatch: pytest.Monkey
     ],
 )
 def test_every_answer_says_what_a_browser_may_do_with_it(path: str, status: int | None) -> None:
-    """Whoever gives it: pages, files, Streamlit's own, what is redirected or refused."""
+    """From all routes: pages, files, Streamlit's own, redirects and refusals."""
     found = answer("GET", path)
     assert found.status_code == (status or found.status_code)
     assert "script-src 'self'" in found.headers["Content-Security-Policy"]

@@ -34,7 +34,7 @@ def assert_is_clear(ended: subprocess.CompletedProcess[str], *words: str) -> Non
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port that somebody listens on."""
+    """A port with a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

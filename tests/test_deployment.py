@@ -25,7 +25,7 @@ pytestmark = needs_command_line
 
 
 def tb(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Runs the official command line, which asks nobody home."""
+    """Runs the official command line, without telemetry and version checks."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
@@ -145,7 +145,7 @@ def test_its_commands_are_ones_that_the_command_line_has() -> None:
 
 @pytest.mark.parametrize("document", ["README.md", "docs/deploying.md"])
 def test_the_documented_commands_are_ones_that_the_command_line_has(document: str) -> None:
-    """So that nobody copies a command that is not there."""
+    """So that no documented command is missing."""
     found = [each for each in commands((ROOT / document).read_text()) if each]
     assert found
     for each in found:

@@ -254,7 +254,7 @@ def test_a_retry_after_never_makes_a_read_wait_for_long(header: str) -> None:
 
 
 class Raw:
-    """A server that sends the same bytes to everybody, and ends."""
+    """A server that sends the same bytes to every client, and closes."""
 
     def __init__(self, sent: bytes) -> None:
         self._sent = sent

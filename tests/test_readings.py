@@ -1,4 +1,4 @@
-"""Readings: fresh, stale or raised, bounded, and nobody's copy changes another's."""
+"""Readings: fresh, stale or raised, bounded, and each reader has its own copy."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -76,7 +76,7 @@ def test_the_one_longest_not_asked_for_goes_first() -> None:
     assert kept.read("a", down).value == 1
 
 
-def test_a_page_that_changes_its_frame_changes_nobody_elses() -> None:
+def test_a_page_that_changes_its_frame_changes_no_other_copy() -> None:
     """What is kept is a copy, and so is what is given back."""
     kept = LastGood()
 

@@ -80,7 +80,7 @@ def test_every_package_of_every_lock_has_a_version_and_hashes(lock: str) -> None
 def test_an_audit_says_what_it_found_and_whether_it_could_look(
     tmp_path: Path, tool: str, code: int, sentence: str
 ) -> None:
-    """A vulnerability and an index without such data are told apart, and both fail."""
+    """A vulnerability and an index without such data are distinguished, and both fail."""
     program = tmp_path / "bin" / "pip-audit"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done; out=$2\n{tool}\n')

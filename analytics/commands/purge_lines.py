@@ -111,7 +111,7 @@ class _ProgressLine:
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
-        self._told: tuple[str, str] | None = None
+        self._printed: tuple[str, str] | None = None
         self._next_seconds = 0.0
         self._is_open = False
 
@@ -125,8 +125,8 @@ class _ProgressLine:
             self._is_open = True
             return
         key = progress.datasource, progress.what
-        if key != self._told or progress.seconds >= self._next_seconds:
-            self._told, self._next_seconds = key, progress.seconds + PLAIN_LINE_SECONDS
+        if key != self._printed or progress.seconds >= self._next_seconds:
+            self._printed, self._next_seconds = key, progress.seconds + PLAIN_LINE_SECONDS
             click.echo(text)
 
     def end(self) -> None:

@@ -46,7 +46,7 @@ WRONG: Final = 2
 def serve(**options: str | None) -> None:
     """Run the web app for production, behind a proxy, until SIGTERM or Ctrl-C.
 
-    Needs the settings of a real deployment (docs/deploying.md). Exit code 0 when it was told to stop, 2 when the
+    Needs the settings of a real deployment (docs/deploying.md). Exit code 0 after SIGTERM or SIGINT, 2 when the
     configuration is wrong.
     """
     # Until there is a server nothing has to be stopped; process 1 would not even be ended by these.

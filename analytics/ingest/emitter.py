@@ -78,7 +78,7 @@ class Emitter:
         host: Base URL of Tinybird.
         append_token: May append to both data sources.
         spool_dir: Where events wait; made if missing. On a local disk; several processes may share it.
-        admin_token: Tells which events Tinybird has quarantined; without it whole batches are kept aside.
+        admin_token: To find out which events Tinybird quarantined; without it whole batches are kept aside.
         max_spool_bytes: What the directory may take, what is kept aside included; events past that are dropped.
         is_durable: True survives a power cut as well: each call then waits for the disk.
 

@@ -11,7 +11,7 @@ from typing import Final
 INTERVAL_SECONDS: Final = 60.0
 
 MOST_KEYS: Final = 500
-"""Keys that a `ThrottledLog` tells apart; further ones count as one."""
+"""Most keys that a `ThrottledLog` counts separately; all others share one count."""
 
 
 class ThrottledLog:

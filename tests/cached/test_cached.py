@@ -129,7 +129,7 @@ def other_viewer(product: Product, now: datetime) -> Viewer:
 def test_kpis_are_read_once_and_shared_by_viewers(
     traffic: Traffic, product: Product, view: View, now: datetime
 ) -> None:
-    """The same website and period: one read per source, whoever asks."""
+    """The same website and period: one read per source, for all viewers."""
     cached.kpis(cached.open_view(view))
     assert [traffic.of(name) for name in KPI_READS] == [1, 1, 1]
     cached.kpis(cached.open_view(view))
@@ -297,7 +297,7 @@ def test_right_now_costs_nothing_beside_the_globe(traffic: Traffic, view: View, 
 
 
 def test_another_place_is_another_list(traffic: Traffic, view: View, now: datetime) -> None:
-    """The place is part of the key: nobody gets another cell's visitors."""
+    """The place is part of the key: visitors of another cell are never returned."""
     for place in (None, Cell(2.5, 55, 30), Cell(2.5, 55, 31), None, Cell(2.5, 55, 30)):
         cached.active_visitors(cached.open_view(view), 5, now, place)
     assert traffic.of("active_visitors") == 3
@@ -352,7 +352,7 @@ def test_a_stranger_gets_nothing_even_when_it_is_cached(
 @pytest.mark.parametrize(
     "website_id", ["", "no-such-website", "'; DROP TABLE website; --", "w\0", "x" * 10_000]
 )
-def test_an_unknown_website_is_denied_and_asked_of_nobody(
+def test_an_unknown_website_is_denied_without_a_query(
     traffic: Traffic, view: View, now: datetime, website_id: str
 ) -> None:
     """A tampered URL reaches neither source, and the answer is the same as for a foreign website."""
@@ -439,7 +439,7 @@ def test_an_account_that_takes_over_an_address_gets_no_session_of_the_one_before
 
 
 def test_signing_out_ends_the_sign_in_in_every_tab(traffic: Traffic, product: Product, now: datetime) -> None:
-    """Whoever has its cookie; another sign-in of the same person holds."""
+    """For every copy of its cookie; another sign-in of the same person stays valid."""
     del traffic
     product.add_user(f"ann.{product.key}@example.com")
     first = Identity(f"ann.{product.key}@example.com", now)
@@ -629,7 +629,7 @@ def test_the_tier_follows_the_clock_and_not_the_cache(
     assert traffic.of("websites_for_viewer") == 1
 
 
-def test_a_wrong_token_is_told_with_its_remedy(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_token_is_an_error_with_its_remedy(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     """The card names the variable, not the token."""
     monkeypatch.setenv("TINYBIRD_READ_TOKEN", "p.wrong")
     cached.clear()
@@ -643,7 +643,7 @@ def test_a_wrong_token_is_told_with_its_remedy(view: View, monkeypatch: pytest.M
 def test_the_demo_viewer_needs_demo_mode(
     product: Product, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without sign-in and without demo mode nobody gets in, whoever is in the database."""
+    """Without sign-in and without demo mode no user of the database gets access."""
     del traffic
     now = datetime.now(UTC)
     email = f"demo.{product.key}@example.com"

@@ -94,7 +94,7 @@ def test_probing_costs_no_query_and_is_shared_for_half_a_minute(
 
 
 def test_the_state_of_all_websites_is_one_query(product: Product, viewer: Viewer, now: datetime) -> None:
-    """For everybody, whatever the number of websites; one without events is there too."""
+    """Shared by all viewers, for any number of websites; a website without events is included."""
     states = cached.website_states(viewer, now).value
     product.add_website(f"other-{product.key}")
     cached.website_states(viewer, now + timedelta(minutes=2))
@@ -138,7 +138,7 @@ def test_quarantine_is_read_once_for_everybody(product: Product, viewer: Viewer,
 def test_without_an_admin_token_quarantine_is_unknown(
     viewer: Viewer, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None and not 0, and nobody is asked."""
+    """None and not 0, without a query."""
     monkeypatch.delenv("TINYBIRD_ADMIN_TOKEN")
     st.cache_resource.clear()
     seen = cached.quarantine(viewer, now).value
@@ -168,7 +168,7 @@ def test_a_day_later_the_queries_start_at_nothing(product: Product, viewer: View
 def test_staff_is_what_the_users_row_says_now(
     viewer: Viewer, now: datetime, stack_environment: LocalStack
 ) -> None:
-    """Whoever was staff when the page began and has lost the role since is denied, and what the object says is nothing."""
+    """A viewer who lost the staff role after the page began is denied; the flag of the object does not count."""
     cached.query_use(replace(viewer, is_staff=False), now)
     with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
         connection.execute('UPDATE "user" SET role = NULL WHERE id = %s', (viewer.user_id,))

@@ -101,9 +101,9 @@ def test_another_question_is_another_read_of_the_comments(
     assert reads["latest_comments"] == 2
 
 
-def test_nobody_reads_another_organizations_answers(view: View) -> None:
+def test_another_organizations_answers_cannot_be_read(view: View) -> None:
     """Access is checked before anything is read, by each function."""
-    asked = replace(view, viewer=Viewer("nobody", "X", False, Identity("x@example.com", None)))
+    asked = replace(view, viewer=Viewer("stranger", "X", False, Identity("x@example.com", None)))
     stranger = OpenedView(asked, cached.open_view(view).resolved, cached_view._KEY)
     for ask in (
         cached.satisfaction_attribution,

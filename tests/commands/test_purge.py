@@ -131,7 +131,7 @@ def test_with_yes_they_go_and_the_receipt_is_listed(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_purge_that_is_told_to_stop_says_so(
+def test_a_purge_that_is_interrupted_says_so(
     number: signal.Signals, held: str, local_stack: LocalStack, tmp_path: Path
 ) -> None:
     """One line, `interrupted`; the same command goes on and writes its own."""
@@ -194,7 +194,7 @@ def test_a_text_that_names_two_websites_is_refused(run: Run, held: str, product:
 
 
 def test_with_postgres_down_only_an_id_can_be_purged(run: Run, held: str) -> None:
-    """Whether a text is a slug nobody else knows; --id says that it is none."""
+    """A text may be an unknown slug or an id; --id says that it is an id."""
     down = f"postgresql://a:b@127.0.0.1:{closed_port()}/x"
     refused(run("purge", held, "--yes", DATABASE_URL=down), "Postgres cannot be reached")
     ended = run("purge", held, "--yes", "--id", DATABASE_URL=down)
@@ -229,7 +229,7 @@ def test_nothing_to_continue(run: Run) -> None:
     assert "No purge has finished yet" in run("purge", "--receipts").stdout
 
 
-def test_an_unfinished_purge_is_told_and_continued(
+def test_an_unfinished_purge_is_listed_and_continued(
     run: Run, held: str, tmp_path: Path, local_stack: LocalStack
 ) -> None:
     """By every command that could do something about it."""
@@ -313,8 +313,8 @@ def test_a_grace_that_is_none(run: Run, days: str) -> None:
     assert "--grace-days" in ended.stderr
 
 
-def test_events_that_wait_in_a_spool_are_told(run: Run, held: str, tmp_path: Path) -> None:
-    """They would come back after the purge: whoever purges knows before adding --yes."""
+def test_events_that_wait_in_a_spool_are_listed(run: Run, held: str, tmp_path: Path) -> None:
+    """They would be stored after the purge: the warning comes before --yes."""
     spool = tmp_path / "spool"
     with Emitter(f"http://127.0.0.1:{closed_port()}", "token", spool) as emitter:
         emitter.visitor_seen(website_id=held, visitor_id="v1")

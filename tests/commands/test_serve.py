@@ -47,7 +47,7 @@ def test_a_request_leaves_its_line_with_the_id_that_the_proxy_gave(server: Serve
 
 
 def test_it_has_the_options_of_the_checkout_wherever_it_is_started(tmp_path: Path) -> None:
-    """Those of .streamlit/config.toml, as a browser is told them: one navigation, no report of usage to Streamlit."""
+    """Options of .streamlit/config.toml as sent to a browser: one navigation, no usage reports to Streamlit."""
     said = ForwardMsg()
     with served(tmp_path, DEMO, where=tmp_path) as running, page(f"ws://127.0.0.1:{running.port}") as browser:
         while said.WhichOneof("type") != "new_session":
@@ -90,9 +90,7 @@ def test_what_a_run_of_a_page_says_has_the_id_of_its_websocket(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
-def test_it_ends_with_0_when_it_is_told_to_and_tells_open_pages(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_it_ends_with_0_on_sigterm_and_notifies_open_pages(tmp_path: Path, number: signal.Signals) -> None:
     """Code 1012: a service that starts anew, so a browser comes back."""
     with served(tmp_path, DEMO) as running, page(f"ws://127.0.0.1:{running.port}") as connection:
         connection.recv(timeout=20)

@@ -60,7 +60,7 @@ def test_what_is_outside_the_world_is_no_place(latitude: float | None, longitude
 
 @pytest.mark.parametrize("number", [1, 1000, 100_000])
 def test_every_level_adds_up_and_has_an_end(number: int) -> None:
-    """However many places: bounded clusters, and nobody is lost."""
+    """For any number of places: bounded clusters, and no visitor is lost."""
     for level, (_finest, most) in zip(zoom_levels(scattered(number)), LEVELS, strict=True):
         assert level["visitors"].sum() == number
         assert level["places"].sum() == number

@@ -40,5 +40,5 @@ def locations(*rows: tuple[str, str, int]) -> pd.DataFrame:
     ],
 )
 def test_right_now(rows: tuple[tuple[str, str, int], ...], expected: RightNow) -> None:
-    """Everybody counts; places are those of visitors who have one."""
+    """All visitors count; places are those of visitors with a known place."""
     assert right_now(locations(*rows)) == expected

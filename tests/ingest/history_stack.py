@@ -143,5 +143,5 @@ class History:
         return command_line.run(environment or self.environment(), *self._arguments(name, *options))
 
     def start(self, name: str, *options: str) -> ForkServerProcess:
-        """Starts it; nobody reads what it says."""
+        """Starts it; its output is discarded."""
         return command_line.start(self.environment(), *self._arguments(name, *options))

@@ -139,7 +139,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "no conversation": ("escalated", {"conversation_id": ""}, "conversation_id", "letters"),
     "by whom": ("conversation_resolved", {"started_at": START, "by_ai": "yes"}, "by_ai", "True or False"),
     "unknown argument": ("escalated", {"colour": "red"}, "colour", "no such field"),
-    "nobody": ("page_view", {"visitor_id": MISSING}, "visitor_id", "it is missing"),
+    "no visitor": ("page_view", {"visitor_id": MISSING}, "visitor_id", "it is missing"),
     "perhaps a test": ("page_view", {"is_test": "no"}, "is_test", "True or False"),
 }
 
@@ -236,7 +236,7 @@ def test_threads_that_see_the_same_visitor_send_one_heartbeat(emitter: Emitter, 
 
 
 def test_a_dropped_heartbeat_is_not_taken_for_sent(tmp_path: Path) -> None:
-    """A spool without room remembers nobody."""
+    """A spool without space remembers no visitor."""
     with Emitter(NOWHERE, "token", tmp_path, max_spool_bytes=10) as emitter:
         assert not emitter.visitor_seen(website_id="w", visitor_id="v")
         assert not emitter.visitor_seen(website_id="w", visitor_id="v")

@@ -158,7 +158,7 @@ def test_a_slot_that_begins_before_a_cut_bucket_belongs_to_it() -> None:
 
 
 def test_without_postgres_the_rest_stands() -> None:
-    """The satisfaction column is not observable, and the failure is told."""
+    """The satisfaction column is not observable, and `failures` has the error."""
     down = SourceUnavailable("Down.", source="postgres", resource="rating_and_sentiment")
     reading = joined(view("3d"), rows(*TWO_DAYS, median=60.0), down)
     assert reading.value["satisfaction_index"].isna().all()

@@ -34,7 +34,7 @@ def test_days_that_differ_make_no_false_alarms(name: str, size: int, spread: flo
 @pytest.mark.parametrize("days", [1, 2, 4])
 @pytest.mark.parametrize("spread", [0.0, 0.08, 0.15])
 def test_few_days_are_judged_cautiously(days: int, spread: float) -> None:
-    """Below five pairs of days nothing tells how far they differ: rarely wrong rather than often."""
+    """Below five pairs of days their spread is not known: the assumed one makes false verdicts rare."""
     assert within(rates_of("unique visitors", 3_000, spread, 0.0, REPEATS, 5, days).verdict, 0.0, HIGHEST)
 
 

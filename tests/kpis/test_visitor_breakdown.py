@@ -93,7 +93,7 @@ def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
 
 
 def test_shares_without_visitors_are_unknown() -> None:
-    """Page views of nobody who was seen have a share of nothing."""
+    """Page views without visitors have no share."""
     found = visitor_breakdown.breakdown(
         rows(("total", "", 0, 0, 3, 0, 0, 0), ("page_url", "/", 0, 0, 3, 0, 0, 0)), resolved()
     )
@@ -199,12 +199,12 @@ def test_a_country_has_its_name_in_page_and_file() -> None:
         ("city", "Windhoek", "NA", 9, 9, 9, 0, 0, 0),
         ("device_type", "mobile", "", 9, 9, 9, 0, 0, 0),
     )
-    everybody = ("total", "", "", 9, 9, 9, 0, 0, 0)
+    total = ("total", "", "", 9, 9, 9, 0, 0, 0)
     answer = schemas.VISITOR_BREAKDOWN.frame(
         names,
         [
             dict(zip(names, (*row, *[()] * (len(names) - len(row))), strict=True))
-            for row in (everybody, *found, city, device)
+            for row in (total, *found, city, device)
         ],
     )
     values = visitor_breakdown.breakdown(answer, resolved()).values

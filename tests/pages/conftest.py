@@ -58,7 +58,7 @@ def staff(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def make_site(staff: str, stack_environment: LocalStack) -> Iterator[Callable[..., Site]]:
-    """Makes websites; each belongs to an organization of its own, free unless told otherwise."""
+    """Makes websites; each belongs to an organization of its own, on the free plan by default."""
     organizations: list[str] = []
     with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
 

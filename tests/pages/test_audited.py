@@ -54,7 +54,9 @@ def asked_for(site: Site, name: str) -> str:
     return download.request(view, tables.FILES[name], ARGUMENTS.get(name, ()), {}, "Overview")
 
 
-def test_a_sign_in_is_told_once_per_session(run_page: RunPage, site: Site, email: str, lines: Lines) -> None:
+def test_a_sign_in_is_audited_once_per_session(
+    run_page: RunPage, site: Site, email: str, lines: Lines
+) -> None:
     """Not at each rerun, nor on each page of the session; another session is another line."""
     lines()
     page = run_page("pages/overview.py", website=site.slug)
@@ -68,14 +70,14 @@ def test_a_sign_in_is_told_once_per_session(run_page: RunPage, site: Site, email
     assert len(lines()) == 1
 
 
-def test_the_demo_tells_of_no_sign_in(run_page: RunPage, site: Site, lines: Lines) -> None:
+def test_the_demo_writes_no_sign_in(run_page: RunPage, site: Site, lines: Lines) -> None:
     """It has none."""
     lines()
     run_page("pages/overview.py", website=site.slug)
     assert lines() == []
 
 
-def test_a_refused_page_is_told_once_per_session_and_reason(
+def test_a_refused_page_is_audited_once_per_session_and_reason(
     run_page: RunPage, site: Site, staff: str, email: str, stack_environment: LocalStack, lines: Lines
 ) -> None:
     """A ban is met at every rerun of a timer."""
@@ -94,7 +96,7 @@ def test_a_refused_page_is_told_once_per_session_and_reason(
     assert "suspended" in line["reason"]
 
 
-def test_a_website_asked_for_in_vain_is_told(run_page: RunPage, site: Site, email: str, lines: Lines) -> None:
+def test_a_refused_website_is_audited(run_page: RunPage, site: Site, email: str, lines: Lines) -> None:
     """As the address named it, whether it exists or not; what it holds cannot break the line."""
     del site
     lines()
@@ -106,7 +108,7 @@ def test_a_website_asked_for_in_vain_is_told(run_page: RunPage, site: Site, emai
     assert (line["audit"], line["who"], line["website"]) == ("refusal", email, hostile)
 
 
-def test_a_page_for_staff_is_told(
+def test_a_refused_page_for_staff_is_audited(
     run_page: RunPage, site: Site, staff: str, email: str, stack_environment: LocalStack, lines: Lines
 ) -> None:
     """A member opens Data health."""
@@ -125,7 +127,7 @@ def test_a_page_for_staff_is_told(
 
 
 @pytest.mark.parametrize("name", tables.FILES)
-def test_a_file_is_told_once_it_was_sent(
+def test_a_file_is_audited_after_it_was_sent(
     name: str, three_conversations: Site, staff: str, lines: Lines
 ) -> None:
     """By its end, with as many rows as it has."""
@@ -141,7 +143,7 @@ def test_a_file_is_told_once_it_was_sent(
     assert not {"three", "a,", "<script>"} & {str(value) for value in line.values()}
 
 
-def test_a_file_that_breaks_off_is_told_with_the_rows_that_went(
+def test_an_interrupted_file_is_audited_with_the_rows_sent(
     three_conversations: Site, staff: str, lines: Lines
 ) -> None:
     """The viewer goes away after the names of the columns."""
@@ -155,7 +157,7 @@ def test_a_file_that_breaks_off_is_told_with_the_rows_that_went(
 
 
 @pytest.mark.parametrize("name", tables.FILES)
-def test_a_refused_file_is_told(
+def test_a_refused_file_is_audited(
     name: str, site: Site, staff: str, stack_environment: LocalStack, lines: Lines
 ) -> None:
     """At the click; nothing was sent."""
@@ -171,7 +173,7 @@ def test_a_refused_file_is_told(
     assert (line["file"], line["website"], line["who"]) == (name, site.id, "ann@example.com")
 
 
-def test_a_file_whose_source_is_down_is_told(
+def test_a_file_whose_source_is_down_is_audited(
     site: Site, staff: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As failed: access was not the reason."""
@@ -184,7 +186,7 @@ def test_a_file_whose_source_is_down_is_told(
     assert (line["outcome"], line["file"]) == ("failed", "kpi_series")
 
 
-def test_a_file_without_a_sign_in_is_told(
+def test_a_file_without_a_sign_in_is_audited(
     site: Site, staff: str, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outside the demo, without a cookie."""
@@ -206,7 +208,7 @@ def test_a_file_without_a_sign_in_is_told(
     ],
     ids=["too long ago", "not verified", "other letters"],
 )
-def test_claims_that_open_nothing_are_told_once(
+def test_claims_without_access_are_audited_once(
     changed: dict[str, object], reason: str, site: Site, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the address that the provider named."""

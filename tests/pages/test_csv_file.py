@@ -144,7 +144,7 @@ def test_python_finds_out_the_separator(count: int) -> None:
 
 
 def test_an_instant_is_a_local_time_named_with_its_zone_and_the_exact_one() -> None:
-    """Spreadsheets take the first for a time; only the second tells the two hours of an autumn night apart."""
+    """Spreadsheets read the first as a time; only the second distinguishes the repeated hour of an autumn night."""
     at = pd.Series(pd.to_datetime(["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", ""]))
     assert [list(row.values())[:2] for row in rows(pd.DataFrame({"started_at": at, "n": 1}))] == [
         ["2026-10-25 02:30:00", "2026-10-25T02:30:00+02:00"],

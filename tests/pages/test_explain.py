@@ -250,7 +250,7 @@ def test_what_is_deleted_or_test_and_still_counted_is_said(
     assert explained(run_page, three_conversations, kpi) == ([said] if conversations else [])
 
 
-def test_nothing_is_said_where_nothing_is_deleted_or_nobody_asks(
+def test_without_deleted_conversations_or_while_closed_there_is_no_note(
     run_page: RunPage, three_conversations: Site, stack_environment: LocalStack
 ) -> None:
     """All conversations count, or the explanation is closed."""

@@ -25,7 +25,7 @@ from pages.components.metrics import changes, kpi_cards
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
 
-ANYBODY = Viewer("not looked at", "", True, Identity("", None))
+UNUSED_VIEWER = Viewer("not looked at", "", True, Identity("", None))
 ARGUMENTS: dict[str, tuple[object, ...]] = {
     "bands": ("response", EVERYTHING),
     "percentiles_over_time": ("response", EVERYTHING),
@@ -43,7 +43,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
 def view_of(site: Site, *, days: int = 7, is_compared: bool = True, timezone: str = "Europe/Berlin") -> View:
     """What a page looks at."""
     return View(
-        ANYBODY, site.id, Range(days=days), timezone, datetime.now(UTC), BEFORE if is_compared else OFF
+        UNUSED_VIEWER, site.id, Range(days=days), timezone, datetime.now(UTC), BEFORE if is_compared else OFF
     )
 
 
@@ -68,7 +68,7 @@ def read(asked: str) -> pd.DataFrame:
 def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, start: str) -> None:
     """At its first instant, as the days that the rows count do."""
     at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
-    view = View(ANYBODY, "w", Range(days=1), timezone, at, comparison=OFF)
+    view = View(UNUSED_VIEWER, "w", Range(days=1), timezone, at, comparison=OFF)
     resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
     assert tables._last_days(resolved, 1) == (expected, at)
 

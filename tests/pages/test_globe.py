@@ -1,4 +1,4 @@
-"""The globe: what is sent to the browser, what a click means, and colours that everybody can tell apart."""
+"""The globe: data sent to the browser, clicks, and colours that are distinguishable for all viewers."""
 
 import json
 import re
@@ -135,7 +135,7 @@ def _luminance(colour: list[int]) -> float:
 
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
-def test_the_ramp_is_told_by_lightness_alone(is_dark: bool) -> None:
+def test_the_ramp_differs_by_lightness_alone(is_dark: bool) -> None:
     """Every tenfold stands out more from land and sea; it needs no hue, so no eye is left out."""
     colours: Palette = palette(is_dark=is_dark)
     ramp = [_luminance(globe.colour_of(step, is_dark=is_dark)) for step in globe.STEPS]

@@ -62,7 +62,7 @@ def test_the_tooltip_is_text_and_never_html(run_page: RunPage, two_visitors: Sit
     assert set(json.loads(chart.tooltip)) == {"text"}
 
 
-def test_nobody_here_is_said_with_what_to_do(run_page: RunPage, site: Site) -> None:
+def test_without_visitors_the_page_says_what_to_do(run_page: RunPage, site: Site) -> None:
     """No visitors: the bare globe, a zero, and an explanation instead of an empty table."""
     page = run_page(LIVE, website=site.slug)
     assert not page.exception
@@ -94,7 +94,7 @@ def test_live_offers_no_dates(run_page: RunPage, two_visitors: Site) -> None:
 
 
 def test_a_place_filters_the_list_and_is_a_chip(run_page: RunPage, two_visitors: Site) -> None:
-    """The list holds who is there, the number everybody; taking the chip away shows all again."""
+    """The list holds the visitors there, the number counts all; removing the chip shows all again."""
     page = run_page(LIVE, website=two_visitors.slug)
     (paris,) = (dot for dot in _dots(page) if dot["place"] == "Paris, FR")
     page = run_page(LIVE, website=two_visitors.slug, place=paris["cell"])
@@ -125,7 +125,7 @@ def test_the_busy_places_are_sent_to_the_browser(run_page: RunPage, two_visitors
     assert sum(visitors for _longitude, _latitude, visitors in data["dots"]) == 2
 
 
-def test_a_place_where_nobody_is_says_so(run_page: RunPage, two_visitors: Site) -> None:
+def test_a_place_without_visitors_says_so(run_page: RunPage, two_visitors: Site) -> None:
     """A link to a place outlives its visitors: the chip names it by its coordinates."""
     page = run_page(LIVE, website=two_visitors.slug, place="2.5-20-20")
     assert not page.exception
@@ -135,7 +135,7 @@ def test_a_place_where_nobody_is_says_so(run_page: RunPage, two_visitors: Site) 
 
 @pytest.mark.parametrize("place", ["Paris", "2.5-1-9999", "<script>", "2.5-1-1' OR 1=1", "x" * 5000])
 def test_a_corrupt_place_falls_back_with_a_notice(run_page: RunPage, two_visitors: Site, place: str) -> None:
-    """No filter, everybody listed, and a sentence why."""
+    """No filter, all visitors listed, and a notice."""
     page = run_page(LIVE, website=two_visitors.slug, place=place)
     assert not page.exception
     assert "place" in text_of(page)

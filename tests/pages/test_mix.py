@@ -63,7 +63,7 @@ def test_the_card_says_it_where_it_matters(split: Split | None, verdict: Verdict
     assert median_mix.line(kpi(split, verdict)) == line
 
 
-def test_explain_tells_both_parts_and_the_shares() -> None:
+def test_explain_shows_both_parts_and_the_shares() -> None:
     """Always where there is a change, also where the card keeps silent."""
     assert median_mix.facts(kpi(SHIFT)) == [
         ("AI and people, each alone", "0 %"),
@@ -78,7 +78,7 @@ def test_explain_tells_both_parts_and_the_shares() -> None:
 
 @pytest.mark.parametrize("comparability", [OFF, SHUT], ids=["not compared", "not comparable"])
 def test_without_a_comparison_there_are_no_parts(comparability: Comparability) -> None:
-    """Nothing of the period before is told."""
+    """Nothing of the previous period is shown."""
     now = replace(TOTALS, ai_resolved=45, median_resolution_other_mix_seconds=100.0)
     for one in (
         kpi_of("median_resolution", now, TOTALS, comparability),

@@ -174,7 +174,7 @@ def test_tinybird_down_leaves_the_page_standing(
 def test_postgres_down_is_one_clear_message(
     run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without Postgres nobody can be let in; the page says so and shows no address and no password."""
+    """Without Postgres access cannot be checked; the page says so and shows no address and no password."""
     monkeypatch.setenv("DATABASE_URL", "postgresql://reader:hunter2@127.0.0.1:9/none")
     page = run_page("app.py", website=three_conversations.slug)
     assert not page.exception

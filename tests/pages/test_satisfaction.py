@@ -235,7 +235,7 @@ def test_a_rating_in_the_address_keeps_its_comments_and_pales_the_other_bars(
     assert [sum(trace["y"]) for trace in traces] == [1, 0, 0, 1, 2]
 
 
-def test_a_rating_that_nobody_explained_says_so(run_page: RunPage, rated: Product) -> None:
+def test_a_rating_without_comments_says_so(run_page: RunPage, rated: Product) -> None:
     """What is missing, and how to see more."""
     words = text_of(_run(run_page, rated, rating="2"))
     assert "No comments with a rating of 2 of 5" in words

@@ -128,8 +128,8 @@ def test_missing_components_are_counted_by_bucket() -> None:
 
 @pytest.mark.parametrize("cones", [ALL_CONES, PROTANOPIA, DEUTERANOPIA], ids=["all", "no red", "no green"])
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_neighbours_on_the_scale_can_be_told_apart(mode: str, cones: Cones) -> None:
-    """Worst to best, in both themes, whoever looks: by at least a twentieth of the way from black to white."""
+def test_neighbours_on_the_scale_can_be_distinguished(mode: str, cones: Cones) -> None:
+    """Worst to best, in both themes, for all kinds of colour vision: by at least a twentieth of the way from black to white."""
     seen = [_seen(colour, cones) for colour in SCALES[mode]]
     for one, other in pairwise(seen):
         assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 0.05 * 3**0.5

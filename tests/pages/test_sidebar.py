@@ -223,7 +223,7 @@ def test_weeks_begin_as_the_deployment_says(
         ("x" * 10_000, "is not known here."),
     ],
 )
-def test_a_browser_without_a_known_timezone_is_told_whose_days_are_shown(
+def test_without_a_known_browser_timezone_a_notice_names_utc(
     run_page: RunPage,
     site: Site,
     browser_timezone: Callable[[str | None], None],

@@ -55,7 +55,7 @@ def test_how_it_ended_is_said_until_the_next_try(stack_environment: LocalStack, 
 
 @pytest.mark.parametrize("made_up", ["", "late ", "LATE", "<b>late</b>", "x" * 5000])
 def test_a_made_up_outcome_says_nothing(stack_environment: LocalStack, made_up: str) -> None:
-    """Anybody can write a link."""
+    """The outcome in a link is untrusted."""
     del stack_environment
     page = signed_out(SHARED | PROVIDER, **{"sign-in": made_up})
     assert page.title[0].value == "Sign in"

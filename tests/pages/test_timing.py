@@ -58,7 +58,7 @@ def test_nothing_of_a_url_becomes_a_label(run_page: RunPage, site: Site) -> None
     assert all(re.fullmatch(r"[a-z_]+", name) for name in labels["name"])
 
 
-def test_a_failed_panel_and_a_refused_run_are_told_apart(
+def test_a_failed_panel_and_a_refused_run_have_different_outcomes(
     run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A source that is down fails panels; a page that cannot begin is a run that stopped."""

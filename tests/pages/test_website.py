@@ -80,7 +80,7 @@ def test_names_from_right_to_left_turn_nothing_around(
 def test_one_out_of_reach_is_as_one_that_does_not_exist(
     run_page: RunPage, member: str, make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same page after the same reads: nothing tells that it exists."""
+    """The same page after the same reads: nothing reveals that it exists."""
     del member
     other = make_site(name="Secret shop")
     real, looked = cached.websites_anew, []

@@ -41,7 +41,7 @@ def test_no_rows_keep_columns_and_types() -> None:
     assert list(map(str, frame.dtypes)) == TYPES
 
 
-def test_columns_that_nobody_promised_are_ignored() -> None:
+def test_unknown_columns_are_ignored() -> None:
     """A newer pipe serves an older dashboard."""
     assert list(SCHEMA.frame((*NAMES, "new"), [{**ROW, "new": 1}])) == list(NAMES)
 
@@ -79,7 +79,7 @@ def test_a_value_of_another_type_is_named(column: str, value: object) -> None:
 
 
 def test_a_large_count_may_arrive_as_text() -> None:
-    """ClickHouse quotes 64-bit numbers when told to."""
+    """ClickHouse quotes 64-bit numbers when a setting says so."""
     assert SCHEMA.frame(NAMES, [{**ROW, "n": "9007199254740993"}])["n"][0] == 9007199254740993
 
 

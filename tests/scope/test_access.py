@@ -1,4 +1,4 @@
-"""Access: who may look, what they may open, and that an error never tells what exists."""
+"""Access: who is a viewer, which websites they may open, and that an error never reveals what exists."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -75,7 +75,7 @@ def test_a_ban_that_is_over_denies_nothing(row: User) -> None:
 
 
 def test_a_missing_and_a_foreign_website_give_the_same_answer() -> None:
-    """Nobody learns from an error what exists."""
+    """The error does not reveal what exists."""
     mine = [website("w1").at(NOW)]
     assert website_for(mine, "w1").id == "w1"
     messages = []

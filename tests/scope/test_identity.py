@@ -26,7 +26,7 @@ def test_a_verified_address_is_taken_in_lower_case() -> None:
 
 
 @pytest.mark.parametrize("verified", [False, None, "false", "True ", 1, "yes", [], {}])
-def test_an_address_that_nobody_verified_opens_nothing(verified: object) -> None:
+def test_an_unverified_address_is_refused(verified: object) -> None:
     """Only `true` counts."""
     with pytest.raises(AccessDenied, match="not verified"):
         identity_from_claims(CLAIMS | {"email_verified": verified})
@@ -48,7 +48,7 @@ def test_an_issuer_that_is_named_vouches_for_its_addresses() -> None:
 
 
 @pytest.mark.parametrize("email", [None, "", " ", "\t", 7, ["ann@example.com"], {"email": "x"}])
-def test_without_an_address_there_is_nobody(email: object) -> None:
+def test_claims_without_an_address_are_refused(email: object) -> None:
     """An empty one opens no account."""
     with pytest.raises(AccessDenied, match="gave no e-mail address"):
         identity_from_claims(CLAIMS | {"email": email})
@@ -92,6 +92,6 @@ def test_any_text_is_refused_or_stays_itself(email: str) -> None:
 
 @pytest.mark.parametrize("issued", [None, True, "1789000000", float("nan"), float("inf"), 1e30, -1e30, []])
 def test_a_sign_in_without_a_time_is_none(issued: object) -> None:
-    """Its age could not be told."""
+    """Its age would not be known."""
     with pytest.raises(NotSignedIn):
         identity_from_claims(CLAIMS | {"iat": issued})

@@ -161,7 +161,7 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_demo_never_runs_on_another_machines_database() -> None:
-    """Everybody is staff in the demo: a local Tinybird beside the product's real Postgres is refused too."""
+    """Every viewer is staff in the demo: a local Tinybird beside the product's real Postgres is refused too."""
     with pytest.raises(ConfigError, match="DATABASE_URL is another machine"):
         load_settings({**LOCAL, "DATABASE_URL": COMPLETE["DATABASE_URL"], "INBOX_ANALYTICS_DEMO": "1"})
 

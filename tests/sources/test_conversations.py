@@ -107,7 +107,7 @@ def test_what_is_deleted_or_a_test_is_not_known(
         known(owner, website, "test", is_test=True),
         known(owner, website, "gone", deleted="conversation"),
         known(owner, website, "left", deleted="visitor"),
-        "nobody'; DROP TABLE conversation; --",
+        "unknown'; DROP TABLE conversation; --",
     ]
     seen = sources.conversations_by_id(postgres, website, ids).value
     assert seen["id"].tolist() == sorted(ids[:2])
@@ -121,7 +121,7 @@ def test_what_is_deleted_or_a_test_is_not_known(
 def test_conversations_of_another_website_are_not_known(
     postgres: Postgres, owner: psycopg.Connection, website: str
 ) -> None:
-    """An id does not open what belongs to somebody else."""
+    """An id gives no access to another owner's conversation."""
     theirs = known(owner, website, "a")
     assert sources.conversations_by_id(postgres, f"other-{website}", [theirs]).value.empty
     assert sources.conversations_by_id(postgres, website, []).value.empty
@@ -265,7 +265,7 @@ def test_a_website_has_events_or_not(tinybird: Tinybird, thirty: str) -> None:
     """In the window that is asked for."""
     assert sources.has_conversation_events(tinybird, thirty, WEEK.date_from, WEEK.date_to)
     assert not sources.has_conversation_events(tinybird, thirty, "2020-01-01 00:00:00", WEEK.date_from)
-    assert not sources.has_conversation_events(tinybird, "nobody", WEEK.date_from, WEEK.date_to)
+    assert not sources.has_conversation_events(tinybird, "unknown", WEEK.date_from, WEEK.date_to)
 
 
 def test_events_of_left_out_conversations_are_found_however_many_there_are(

@@ -187,7 +187,7 @@ def test_a_user_is_found_however_the_address_is_stored(
 
 
 @pytest.mark.parametrize("email", ["", "nobody@example.com", "%", "a\\", "' OR ''='"])
-def test_an_unknown_e_mail_is_nobody(postgres: Postgres, email: str) -> None:
+def test_an_unknown_e_mail_has_no_user(postgres: Postgres, email: str) -> None:
     """None, whatever it is made of."""
     assert sources.user_by_email(postgres, email).value is None
 

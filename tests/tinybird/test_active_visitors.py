@@ -130,7 +130,7 @@ def test_text_from_visitors_comes_back_unchanged(website: Website) -> None:
     assert (row["page_url"], row["city"]) == (page, "São Tomé'")
 
 
-def test_nobody_there_gives_no_rows(website: Website) -> None:
+def test_without_visitors_there_are_no_rows(website: Website) -> None:
     """An empty window is an empty answer."""
     assert website.ask("active_visitors") == []
 
@@ -139,7 +139,7 @@ FRANCE: dict[str, str | int] = {"south": "41", "west": "-5", "north": "51", "eas
 
 
 def test_bounds_keep_those_counted_between_them(website: Website) -> None:
-    """South and west belong to it, north and east do not; nobody without a place is anywhere."""
+    """South and west edges belong to it, north and east do not; visitors without a place are in no cell."""
     website.visit("paris", ago(seconds=10), **PARIS)
     website.visit("lyon", ago(seconds=20), **LYON)
     website.visit("nowhere", ago(seconds=30))

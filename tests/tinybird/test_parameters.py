@@ -109,7 +109,7 @@ def test_website_id_has_1_to_100_characters(website: Website, pipe: str) -> None
 
 @every_pipe
 def test_website_id_is_never_sql(website: Website, pipe: str) -> None:
-    """A quote in the id is an id that nobody has."""
+    """An id with a quote matches no website."""
     website.visit("v1", ago(seconds=5))
     website.conversations((SAMPLES["date_from"], "conversation_started", "c1"))
 
@@ -179,7 +179,7 @@ def test_a_choice_is_one_of_those_described(
     """Each is answered; anything else, hostile text included, is a 400 that names the parameter."""
     for choice in choices:
         website.ask(pipe, **_required(pipe), **{name: choice})
-    for wrong in ("nobody", "", HOSTILE):
+    for wrong in ("unknown", "", HOSTILE):
         assert name in website.refusal(pipe, **_required(pipe), **{name: wrong})
 
 

@@ -13,7 +13,7 @@ def _minutes(rows: list[Row]) -> list[datetime]:
 
 @pytest.mark.parametrize(("parameters", "count"), [({}, 30), ({"minutes": 1}, 1), ({"minutes": 90}, 90)])
 def test_every_minute_is_there(website: Website, parameters: dict[str, int], count: int) -> None:
-    """As many rows as minutes, a minute apart, up to the current one, all zero when nobody was seen."""
+    """As many rows as minutes, a minute apart, up to the current one, all zero without visitors."""
     before = ago().replace(second=0)
     rows = website.ask("visitor_activity", **parameters)
 

@@ -115,6 +115,6 @@ def test_window_is_five_minutes_by_default(website: Website) -> None:
     assert sorted(_places(website.ask("visitor_locations", minutes=10))) == [("Lyon", 1), ("Paris", 1)]
 
 
-def test_nobody_there_gives_no_rows(website: Website) -> None:
+def test_without_visitors_there_are_no_rows(website: Website) -> None:
     """An empty window is an empty answer."""
     assert website.ask("visitor_locations") == []

@@ -57,7 +57,7 @@ LYON: Final[Place] = {"city": "Lyon", "country_code": "FR", "latitude": 45.76, "
 
 @dataclass(frozen=True, slots=True)
 class Website:
-    """One website on the local server; nobody else writes to its id."""
+    """One website on the local server; no other test writes to its id."""
 
     id: str
     client: httpx2.Client

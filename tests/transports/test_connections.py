@@ -16,7 +16,7 @@ UNREACHABLE = {
 }
 
 
-def test_opening_contacts_nobody_and_queries_spend_the_budget() -> None:
+def test_opening_sends_no_request_and_queries_spend_the_budget() -> None:
     """Built without a network; each attempt of a query counts, a read of Postgres does not."""
     connections = Connections.from_settings(load_settings(UNREACHABLE))
     assert connections.budget.daily_limit == 50

@@ -95,7 +95,7 @@ def test_the_timeout_does_not_outlive_its_read(local_stack: LocalStack) -> None:
 def test_each_refusal_has_its_error(
     local_stack: LocalStack, statement: str, kind: type[SourceError], said: str
 ) -> None:
-    """What is missing, what is forbidden, and what is simply wrong are told apart."""
+    """Missing, forbidden and invalid are distinguished."""
     with Postgres(local_stack.database_url) as client, pytest.raises(kind, match=said) as caught:
         client.read("made_up", statement, {"value": "many", "zero": "0"})
     assert (caught.value.source, caught.value.resource) == ("postgres", "made_up")
@@ -160,7 +160,7 @@ def test_reads_may_run_side_by_side(local_stack: LocalStack) -> None:
     assert seen == {number: number for number in range(12)}
 
 
-def test_a_reader_that_gets_no_connection_is_told_why(local_stack: LocalStack) -> None:
+def test_a_reader_without_a_connection_gets_the_reason(local_stack: LocalStack) -> None:
     """Postgres is there: other readers hold all of the connections."""
     streams = []
     with Postgres(local_stack.database_url, Limits(pool=0.1)) as client:
@@ -286,7 +286,7 @@ def test_a_stream_sees_one_moment_and_lets_go_when_it_is_left(
 
 
 def test_a_stream_only_reads_and_its_errors_are_ours(local_stack: LocalStack, product: Product) -> None:
-    """The transaction is read-only; a missing table, a slow step and a broken connection are told apart."""
+    """The transaction is read-only; a missing table, a slow step and a broken connection are distinguished."""
     with Postgres(local_stack.owner_url) as client, pytest.raises(SourceRejected, match="25006"):
         list(
             client.stream(

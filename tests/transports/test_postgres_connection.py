@@ -100,7 +100,7 @@ def fill(client: Postgres, owner: psycopg.Connection[tuple[object, ...]], count:
 def test_reads_on_their_way_end_and_the_next_one_works(
     client: Postgres, path: SilentProxy, product: Product
 ) -> None:
-    """As many as the pool has: each is told so, none keeps its place or a thread, and each closes its connection."""
+    """As many as the pool has: each gets an error, none keeps its place or a thread, and each closes its connection."""
     before = threads_of_ours()
     asleep = f"SELECT pg_sleep(30) AS n{id(client)}"
     asked = "SELECT FROM pg_stat_activity WHERE query = %s AND state = 'active'"
@@ -252,7 +252,7 @@ def test_a_backfill_goes_on_after_a_dropped_path(
 def test_a_new_connection_that_hears_nothing_says_that_the_server_hangs(
     client: Postgres, path: SilentProxy
 ) -> None:
-    """Then readers are told at once, without another connection, until the server has been left alone for a while."""
+    """Then readers get the error at once, without another connection, until the pause is over."""
     path.is_holding = True
     with pytest.raises(SourceUnavailable):
         client.read("first", "SELECT 1", {})

@@ -111,7 +111,7 @@ def test_secrets_that_are_known_go_wherever_they_stand() -> None:
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
-    """A refusal has to be understood by whoever mends it; some are told apart by their words."""
+    """A refusal must stay readable for the operator; the code distinguishes some by their text."""
     assert scrubbed(text) == text
 
 

@@ -1,4 +1,4 @@
-"""Retry policy: how long a pause is, what is told of it, and when it is enough."""
+"""Retry policy: length of a pause, its log line, and the limit."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ def failing(times: int, retry_after_seconds: float | None = None) -> Callable[[]
     return call
 
 
-def test_a_long_pause_is_told_as_a_duration() -> None:
+def test_a_long_pause_is_logged_as_a_duration() -> None:
     """In words, without an exponent."""
     said, clock = list[str](), Clock()
     retries(None, said.append, clock.sleep).run(failing(1, LONGEST_RETRY_AFTER_SECONDS))

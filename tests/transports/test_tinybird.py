@@ -153,7 +153,7 @@ def test_sql_is_one_get_with_the_admin_token() -> None:
     assert [pipe for _at, pipe in server.queries] == ["quarantined_rows"]
 
 
-def test_sql_without_an_admin_token_asks_nobody() -> None:
+def test_sql_without_an_admin_token_sends_no_request() -> None:
     """The dashboard's own deployment has none: no request, nothing spent."""
     server = Recorder(ok())
     with server.client(admin=None) as client:
@@ -231,7 +231,7 @@ def test_what_a_viewer_reads_names_no_pipe(response: httpx2.Response | Exception
 
 
 def test_what_tinybird_refused_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Whoever mends it finds pipe, status and reason there; no token."""
+    """The operator finds pipe, status and reason there; no token."""
     failure(Recorder(refused(400, f"the column is gone {READ}")))
     assert caplog.messages == [
         "Tinybird refused inbox_analytics with status 400: the column is gone ***",

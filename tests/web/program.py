@@ -83,7 +83,7 @@ class Served:
             time.sleep(0.05)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Tells the server to stop; its exit code."""
+        """Sends the stop signal to the server; returns its exit code."""
         self.process.send_signal(number)
         return self.process.wait(30)
 
@@ -101,7 +101,7 @@ def served(
 
     Args:
         directory: For its log.
-        variables: All that it is told by its environment.
+        variables: All variables of its environment.
         arguments: Its options.
         through: A program that starts it.
         instead: Another program that says the same when it serves.

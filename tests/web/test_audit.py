@@ -136,7 +136,7 @@ def test_the_request_is_named() -> None:
     ],
     ids=["denied", "not signed in", "source", "mistake", "viewer went away", "Ctrl-C"],
 )
-def test_what_ends_early_is_told_and_passed_on(error: BaseException, outcome: str, reason: str) -> None:
+def test_an_early_end_is_audited_and_passed_on(error: BaseException, outcome: str, reason: str) -> None:
     """Once, in words that hold nothing of an unexpected exception."""
 
     def fail() -> None:

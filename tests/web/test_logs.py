@@ -1,4 +1,4 @@
-"""The log of the server: one line of JSON for everything, whoever says it, in a process of its own."""
+"""The log of the server: one line of JSON per record, from every library, in a separate process."""
 
 import json
 import subprocess

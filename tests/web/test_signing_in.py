@@ -87,12 +87,12 @@ def test_what_the_provider_refuses_leads_back_with_a_code(
 
 
 @pytest.mark.parametrize("query", ["state=unknown&code=x", "code=x", "state=&code="])
-def test_an_answer_without_its_question_signs_nobody_in(app: str, query: str) -> None:
+def test_an_answer_without_its_request_opens_no_session(app: str, query: str) -> None:
     """It came too late, or to another browser."""
     assert Tab(app).come_back(f"{app}/oauth2callback?{query}") == f"{app}/?sign-in=late"
 
 
-def test_an_answer_in_another_browser_signs_nobody_in(app: str, idp: Provider) -> None:
+def test_an_answer_in_another_browser_opens_no_session(app: str, idp: Provider) -> None:
     """A person who gets the answer of another would work in the other's name."""
     back = idp.sign_in(Tab(app).leave("/live").headers["location"], "ann")
     other = Tab(app)

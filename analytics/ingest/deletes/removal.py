@@ -95,7 +95,7 @@ class Removal:
     is_stopped: Callable[[], bool] = lambda: False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     most_characters: int = MOST_CHARACTERS
-    _is_told: bool = field(default=False, init=False)
+    _is_audited: bool = field(default=False, init=False)
 
     def step(self, website_ids: Sequence[str], scope: Sequence[str] = ()) -> bool:
         """Does what can be done now without waiting for a job; True when nothing is left to do today.
@@ -221,9 +221,9 @@ class Removal:
         self.say(f"{datasource}: what was deleted or marked as test is not removed today. {error}")
 
     def _tell_once(self, website_ids: Sequence[str]) -> None:
-        if self._is_told:
+        if self._is_audited:
             return
-        self._is_told = True
+        self._is_audited = True
         rows = (
             left_out.visitors(self.postgres, website_ids),
             left_out.conversations(self.postgres, website_ids),

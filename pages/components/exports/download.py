@@ -146,10 +146,10 @@ def answer(asked: bytes | str, identity: Identity | None = None, now: datetime |
     except AnalyticsError as error:
         audit.write(audit.failed(event, error))
         raise
-    return replace(file, lines=_told(file.lines, event))
+    return replace(file, lines=_audited(file.lines, event))
 
 
-def _told(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
+def _audited(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
     """Pass the lines on; at the end, write the audit line with the number of rows, which leaves out the header line."""
     with audit.written(event) as going:
         head = next(lines)

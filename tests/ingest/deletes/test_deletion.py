@@ -114,7 +114,7 @@ def test_a_delete_without_a_usable_job_is_a_mismatch(answer: dict[str, object]) 
 
 @pytest.mark.parametrize("rows", [[], [{}], [{"rows_held": None}]], ids=str)
 def test_an_answer_that_counts_nothing_is_not_zero(rows: list[dict[str, object]]) -> None:
-    """A purge that is told nothing never believes that nothing is left."""
+    """A purge never takes a missing count for zero rows."""
     answer = ok({"meta": [], "data": rows})
     with Recorder(answer).client() as client, pytest.raises(SchemaMismatch):
         deletion.count_rows(client, "visitor_events", deletion.condition_of("w1"))
@@ -133,7 +133,7 @@ def test_without_an_admin_token_nothing_is_asked() -> None:
 def test_the_real_server_counts_and_deletes(
     stack_environment: LocalStack, send_events: Callable[..., dict[str, Any]]
 ) -> None:
-    """One website's rows go, its neighbour's stay; a job that nobody knows is 404."""
+    """One website's rows go, its neighbour's stay; an unknown job gives 404."""
     gone, kept = f"w-{uuid4().hex}", f"w-{uuid4().hex}"
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
     send_events(

@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> 
         Ledger(tmp_path).unfinished()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
 @pytest.mark.parametrize(("folder", "read"), [("purges", Ledger.unfinished), ("receipts", Ledger.receipts)])
 def test_a_folder_that_cannot_be_read_is_named(
     tmp_path: Path,
@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_read_is_named(
     folder: str,
     read: Callable[[Ledger], object],
 ) -> None:
-    """Somebody else's folder is never taken for an empty one: a purge may be unfinished in it."""
+    """A directory of another user is never taken for an empty one: it may contain an unfinished purge."""
     (tmp_path / folder).mkdir(mode=0o700)
     tmp_path.chmod(0o755)
     monkeypatch.chdir(tmp_path)  # the folders above it are root's
@@ -106,7 +106,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
 
 
 def test_a_journal_that_names_another_path_is_refused(tmp_path: Path) -> None:
-    """An id in a file somebody edited never becomes a path or a condition."""
+    """An id in an edited file never becomes a path or a condition."""
     (tmp_path / "purges").mkdir()
     text = purge().model_dump_json().replace('"w1"', '"../../x"')
     (tmp_path / "purges" / "w1.json").write_text(text)

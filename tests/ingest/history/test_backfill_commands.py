@@ -211,7 +211,7 @@ def test_a_sync_starts_from_nothing_with_the_whole_history(history: History) -> 
 
 
 def test_a_sync_after_a_limited_backfill_keeps_its_since_and_drops_its_until(history: History) -> None:
-    """It never stops at the instant at which a backfill was told to."""
+    """It does not stop at the instant that a backfill was to stop at."""
     since = f"{FIRST + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
     history.run("backfill", "--since", since, "--until", f"{FIRST + timedelta(hours=3):%Y-%m-%dT%H:%M:%S}")
     followed = history.run("sync", "--once")

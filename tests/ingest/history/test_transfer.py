@@ -267,11 +267,11 @@ def test_a_restart_looks_up_the_batch_in_doubt(mover: Mover) -> None:
     """A batch that a crash left on its way and that arrives after the restart is not sent again."""
     stack, website = mover.history.stack, mover.website
     with Postgres(stack.database_url) as postgres:
-        told = list(islice(rows.read_events(postgres, website, "conversation", rows.START), 20))
-    late = [event.row() for row in told for event in row.events]
+        read = list(islice(rows.read_events(postgres, website, "conversation", rows.START), 20))
+    late = [event.row() for row in read for event in row.events]
     with Watermarks(mover.history.state_dir, stack.host) as marks:
         marks.put(
-            website.id, "conversation", Watermark(doubt=told[-1].position, doubted=time.time(), horizon=0.0)
+            website.id, "conversation", Watermark(doubt=read[-1].position, doubted=time.time(), horizon=0.0)
         )
         marks.restart(website.id, Window())
 
@@ -367,7 +367,7 @@ def test_a_transaction_that_commits_late_is_not_left_out(mover: Mover) -> None:
     mover.assert_each_once()
 
 
-def test_a_row_dated_ahead_of_now_holds_nobody_up(mover: Mover) -> None:
+def test_a_row_dated_ahead_of_now_does_not_block_others(mover: Mover) -> None:
     """A clock that is wrong by a year, or an infinite updated_at, does not hide what changes after it."""
     product, now = mover.history.product, datetime.now(UTC)
     ahead = product.add_conversation(now, updated_at=now + timedelta(days=365))

@@ -39,7 +39,7 @@ positions = st.builds(Position, st.floats(allow_nan=False), st.text(max_size=3))
 
 @pytest.mark.parametrize("mark", MARKS, ids=["new", "begun", "in doubt"])
 def test_a_watermark_is_read_as_it_was_kept(tmp_path: Path, mark: Watermark) -> None:
-    """Infinities, microseconds and empty windows included, also by whoever only looks; a restart leaves the doubt."""
+    """Infinities, microseconds and empty windows included, also in a read-only look; a restart keeps the doubt."""
     with Watermarks(tmp_path, HOST) as marks:
         assert marks.find("w", "conversation") is None
         assert marks.put("w", "conversation", mark) == mark
@@ -65,7 +65,7 @@ def test_looking_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+def test_a_second_process_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     """Until the first one ends, also by SIGKILL."""
     code = (
         "import sys, time; from pathlib import Path; from analytics.ingest.history.watermarks import Watermarks;"
@@ -112,8 +112,8 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Watermarks(tmp_path / "state", HOST)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
-def test_somebody_elses_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
+def test_another_users_directory_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A watermark that may not be looked at is not one that does not exist."""
     (tmp_path / "state").mkdir(mode=0o700)
     tmp_path.chmod(0o755)

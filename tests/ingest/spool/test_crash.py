@@ -244,7 +244,7 @@ def test_a_line_that_only_fits_in_part_leaves_no_trace(
 def test_a_spool_file_cut_in_the_middle_loses_the_cut_line_alone(
     local_stack: LocalStack, stored: Stored, tmp_path: Path, seed: int
 ) -> None:
-    """Cut at a random byte while nobody owned it: all lines before it arrive, the cut one is kept aside."""
+    """Cut at a random byte while it had no owner: all lines before it arrive, the cut one is kept aside."""
     with Emitter("http://127.0.0.1:9", local_stack.append_token, tmp_path) as emitter:
         emit(emitter, stored.website_id, range(50))
     (segment,) = spool.segments(tmp_path)
@@ -311,7 +311,7 @@ def test_a_file_deleted_under_a_living_emitter(
 def test_a_deleted_file_that_was_not_sent_is_counted_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """When the emitter lets go of what nobody else can read."""
+    """When the emitter releases a file that no other process can read."""
     emitter = Emitter("http://127.0.0.1:9", "token", tmp_path)
     emit(emitter, "w", range(10))
     (segment,) = spool.segments(tmp_path)

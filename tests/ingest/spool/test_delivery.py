@@ -244,7 +244,7 @@ def test_looking_for_the_refused_ends(
 def test_quarantined_events_are_kept_aside(
     local_stack: LocalStack, stored: Stored, tmp_path: Path, has_admin: bool
 ) -> None:
-    """With an admin token exactly they, and why; without, the batch they were in, and that nobody can say which."""
+    """With an admin token exactly these, with the reason; without one, the whole batch, and that the events are not known."""
     segment_dir = tmp_path / "conversation_metrics"
     segment_dir.mkdir()
     lines = [
@@ -372,7 +372,7 @@ def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
 def test_a_fault_of_the_sender_ends_no_thread(
     local_stack: LocalStack, stored: Stored, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two exceptions that nobody has foreseen: said without their text, then the same thread delivers."""
+    """Two unexpected exceptions: logged without their text, then the same thread delivers."""
     writer = Emitter(NOWHERE, "token", tmp_path)
     writer.page_view(website_id=stored.website_id, visitor_id="v")
     writer.close()
@@ -459,7 +459,7 @@ def test_the_refused_folder_survives_damage(tmp_path: Path) -> None:
 
 
 def test_processes_send_one_heartbeat_of_a_visitor(tmp_path: Path) -> None:
-    """What another process on the directory has just sent is repeated by nobody, also after it ended."""
+    """An event that another process on the directory has just sent is not sent again, also after that process ended."""
     program = """
 import sys
 from datetime import datetime
@@ -480,7 +480,7 @@ emitter.close(0)
 
 
 def test_heartbeats_take_no_more_than_their_table(tmp_path: Path) -> None:
-    """However many visitors: who shares a place is forgotten, everybody else is known, here and after a restart."""
+    """For any number of visitors: those that share a slot are forgotten, all others are known, also after a restart."""
     at, known = datetime(2026, 11, 10, tzinfo=UTC), Heartbeats(tmp_path)
     numbers = range(20_000)
     for number in numbers:
@@ -496,7 +496,7 @@ def test_heartbeats_take_no_more_than_their_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 3_000_000])
 def test_a_damaged_table_of_heartbeats_holds_nothing_back(tmp_path: Path, size: int) -> None:
-    """Cut short or full of something else: nobody is taken for sent."""
+    """Truncated or with other content: no visitor counts as sent."""
     (tmp_path / heartbeats.FILE).write_bytes(b"\x5a" * size)
     known, at = Heartbeats(tmp_path), datetime(2026, 11, 10, tzinfo=UTC)
     assert not any(known.is_repeated("w", str(number), at) for number in range(2_000))

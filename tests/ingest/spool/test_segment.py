@@ -19,7 +19,7 @@ lines = st.lists(
 
 
 def written(directory: Path, bodies: list[bytes], acknowledged: int = 0) -> Path:
-    """A file that somebody has left, with some of its lines confirmed."""
+    """An abandoned file, with some of its lines confirmed."""
     segment = Segment.create(directory / NAME)
     for body in bodies:
         segment.append(body)
@@ -146,7 +146,7 @@ def test_what_is_confirmed_is_not_read_again(tmp_path: Path) -> None:
 
 
 def test_a_file_belongs_to_one_owner(tmp_path: Path) -> None:
-    """Nobody adopts what is owned, or what its owner has just finished."""
+    """A file that is owned, or just finished by its owner, is not adopted."""
     segment = Segment.create(tmp_path)
     assert Segment.adopt(segment.path) is None
     segment.close()
@@ -158,7 +158,7 @@ def test_a_file_belongs_to_one_owner(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_lock_is_not_a_segment_yet(tmp_path: Path) -> None:
-    """A new file is nobody's to adopt; one that was abandoned a minute ago goes."""
+    """A new file is not adopted; one that was abandoned a minute ago is."""
     folder = tmp_path / NAME
     folder.mkdir()
     young, old = folder / "1.new", folder / "2.new"

@@ -98,7 +98,7 @@ def test_what_cannot_be_sent_is_a_failure_with_a_way_out(tmp_path: Path) -> None
 
 
 def test_a_wrong_token_is_said_at_once(local_stack: LocalStack, tmp_path: Path) -> None:
-    """Nothing is waited for that only somebody with the right token can change."""
+    """The command does not wait for what only another token can change."""
     leave(tmp_path, "w")
     environ = {"TINYBIRD_HOST": local_stack.host, "TINYBIRD_APPEND_TOKEN": "p.wrong"}
     ended = run("send", "--dir", str(tmp_path), "--timeout", "600", **environ)
@@ -115,7 +115,7 @@ def test_resend_reads_its_settings_before_it_moves_anything(tmp_path: Path) -> N
 
 
 def test_resend_says_what_goes_twice(local_stack: LocalStack, stored: Stored, tmp_path: Path) -> None:
-    """One of two events was quarantined, and nobody knew which: the other one is stored already."""
+    """One of two events was quarantined, not known which: the other one is stored already."""
     leave(tmp_path, stored.website_id)
     (kept,) = (path for path, refusal in refused.refusals(tmp_path) if refusal.kind == "refused")
     header, lines = kept.read_text().split("\n", 1)
@@ -167,21 +167,21 @@ def test_what_this_user_may_not_read_is_said(tmp_path: Path, local_stack: LocalS
     assert stored.ids("visitor_events").total() == 5
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
 def test_a_folder_that_root_left_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever owns the spool still learns what waits in it, how large it is, and that there is more."""
+    """Another user still sees what is waiting in readable files, its size, and that there is more."""
     leave(tmp_path, "w")
     for path in (tmp_path, *(each for each in tmp_path.rglob("*") if "refused" not in each.parts)):
         os.chown(path, 65534, 65534)
     monkeypatch.chdir(tmp_path)  # the folders above it are root's
-    with somebody_else():
+    with another_user():
         held, resent = spools.status(Path()), refused.resend(Path())
     assert (held.spooled, held.refused, held.unreadable) == (3, 0, 1)
     assert held.bytes > 0
     assert resent == refused.Resent(events=0, left=0, unreadable=1)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change the user")
 def test_what_cannot_be_taken_away_is_not_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that may be read and not written: sending again from it would send the same events each time."""
     leave(tmp_path, "w")
@@ -191,7 +191,7 @@ def test_what_cannot_be_taken_away_is_not_put_back(tmp_path: Path, monkeypatch: 
     os.chown(folder, 0, 0)
     folder.chmod(0o755)
     monkeypatch.chdir(tmp_path)  # the folders above it are root's
-    with somebody_else():
+    with another_user():
         with pytest.raises(ConfigError, match="Permission denied"):
             refused.resend(Path())
         held = spools.status(Path())
@@ -199,7 +199,7 @@ def test_what_cannot_be_taken_away_is_not_put_back(tmp_path: Path, monkeypatch: 
 
 
 @contextmanager
-def somebody_else() -> Iterator[None]:
+def another_user() -> Iterator[None]:
     """This process as a user without rights."""
     os.seteuid(65534)
     try:
@@ -227,7 +227,7 @@ def test_what_is_refused_again_is_a_failure_with_its_reason(
 
 @pytest.mark.parametrize("status", [302, 404])
 def test_a_wrong_address_is_said_at_once(tmp_path: Path, status: int) -> None:
-    """As a wrong token is: nothing is waited for that only somebody with the right address can change."""
+    """Like a wrong token: the command does not wait for what only another address can change."""
 
     class Elsewhere(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

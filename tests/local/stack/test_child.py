@@ -115,7 +115,7 @@ def test_ctrl_c_in_the_terminal_reaches_the_supervisor_alone(tmp_path: Path) -> 
 
 
 @BOTH_WAYS
-def test_a_child_inherits_what_it_is_told_to_and_nothing_else(tmp_path: Path, follow: Follow) -> None:
+def test_a_child_inherits_only_what_is_passed_to_it(tmp_path: Path, follow: Follow) -> None:
     """A file descriptor named in `keep_open` is open in the child, another is not."""
     kept, closed = os.pipe()
     code = (

@@ -81,7 +81,7 @@ def replaced(path: Path, old: str, new: str) -> None:
 
 
 def closed_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """A port of this machine without a listener."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

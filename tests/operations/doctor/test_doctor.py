@@ -14,7 +14,7 @@ from analytics.settings import Settings
 from tests.conftest import LocalStack
 from tests.operations.doctor.clinic import closed_port, environment, found, of
 
-SECRET = "p.a-token-that-nobody-may-see"
+SECRET = "p.a-token-that-must-stay-secret"
 
 
 def test_a_healthy_stack_has_no_problem(local_stack: LocalStack) -> None:
@@ -64,7 +64,7 @@ def test_no_setting_that_is_a_secret_is_said(value: str) -> None:
 
 
 def test_each_variable_has_its_line(local_stack: LocalStack) -> None:
-    """Set, missing and unusable are told apart, without the value of a secret."""
+    """Set, missing and unusable are distinguished, without the value of a secret."""
     settings = found(
         environment(
             local_stack,
@@ -86,7 +86,7 @@ def test_each_variable_has_its_line(local_stack: LocalStack) -> None:
     assert SECRET not in str(settings)
 
 
-def test_an_empty_environment_is_told_variable_by_variable() -> None:
+def test_an_empty_environment_is_reported_variable_by_variable() -> None:
     """Nothing is asked, nothing fails in its own way: what could not be checked says why."""
     report = examine({})
     assert report.verdict == "problem"
@@ -120,7 +120,7 @@ def test_a_postgres_that_is_down_is_one_problem(local_stack: LocalStack) -> None
 
 
 def test_without_an_admin_token_the_newest_events_come_from_the_pipe(local_stack: LocalStack) -> None:
-    """Only the quarantine cannot be read then; with Postgres down nobody names a website either."""
+    """Only the quarantine cannot be read then; with Postgres down the websites are not known either."""
     without = environment(local_stack, TINYBIRD_ADMIN_TOKEN="")
     report = examine(without)
     assert of(report, "quarantine")["all"][0] == "not checked"
@@ -130,7 +130,7 @@ def test_without_an_admin_token_the_newest_events_come_from_the_pipe(local_stack
 
 
 def test_neither_append_nor_admin_token(local_stack: LocalStack) -> None:
-    """Nobody shows the data sources: not checked, and no problem."""
+    """The data sources cannot be listed: not checked, and no problem."""
     report = examine(environment(local_stack, TINYBIRD_ADMIN_TOKEN="", TINYBIRD_APPEND_TOKEN=""))
     assert of(report, "data sources")["all"][0] == "not checked"
     assert report.verdict == "warning"
@@ -144,7 +144,7 @@ def test_an_address_that_is_no_tinybird(local_stack: LocalStack, host: str) -> N
     assert "TINYBIRD_HOST" in finding
 
 
-def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_an_unfinished_purge_is_reported(local_stack: LocalStack, tmp_path: Path) -> None:
     """With the command that continues it; a broken journal is a problem."""
     state = str(tmp_path)
     begun = Purge(
@@ -164,7 +164,9 @@ def test_an_unfinished_purge_is_told(local_stack: LocalStack, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("hours", "level"), [(0, "ok"), (3, "warning")], ids=["just now", "for hours"])
-def test_a_spool_tells_what_waits(local_stack: LocalStack, tmp_path: Path, hours: int, level: str) -> None:
+def test_waiting_events_of_a_spool_are_reported(
+    local_stack: LocalStack, tmp_path: Path, hours: int, level: str
+) -> None:
     """Events that wait for minutes are a warning; just accepted ones and an empty directory are ok."""
     environ = environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path))
     assert found(environ, "spool")["events"][0] == "ok"
@@ -176,7 +178,7 @@ def test_a_spool_tells_what_waits(local_stack: LocalStack, tmp_path: Path, hours
     assert ("the oldest 3 h old" in finding[1]) == (hours == 3)
 
 
-def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_refused_events_of_a_spool_are_reported(local_stack: LocalStack, tmp_path: Path) -> None:
     """With the commands that show why and send again; a damaged file counts as refused too."""
     folder = tmp_path / "refused" / "visitor_events"
     folder.mkdir(parents=True)
@@ -187,7 +189,7 @@ def test_a_spool_tells_what_was_refused(local_stack: LocalStack, tmp_path: Path)
     assert (level, "1 refused" in finding, "spool resend" in finding) == ("warning", True, True)
 
 
-def test_a_spool_tells_what_was_cut(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_cut_values_of_a_spool_are_reported(local_stack: LocalStack, tmp_path: Path) -> None:
     """Field, reason and how often, as a warning; nothing was cut in a new spool."""
     environ = environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path))
     assert found(environ, "spool")["descriptive values"][0] == "ok"
@@ -198,7 +200,7 @@ def test_a_spool_tells_what_was_cut(local_stack: LocalStack, tmp_path: Path) -> 
     assert (level, "browser: too long, cut (3)" in finding) == ("warning", True)
 
 
-def test_a_spool_tells_what_cannot_be_read(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_unreadable_files_of_a_spool_are_reported(local_stack: LocalStack, tmp_path: Path) -> None:
     """What this user may not read is in no count: a warning with what to do."""
     (tmp_path / "visitor_events" / "0.ndjson").mkdir(parents=True)
     level, finding = found(environment(local_stack, INBOX_ANALYTICS_SPOOL_DIR=str(tmp_path)), "spool")[

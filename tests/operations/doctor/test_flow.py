@@ -67,7 +67,7 @@ def test_an_empty_workspace_misses_what_nothing_works_without(
 
 
 def test_the_newest_event_of_each_type(local_stack: LocalStack, server: Server) -> None:
-    """Fresh, old, and dated in the future are told apart."""
+    """Fresh, old and future-dated are distinguished."""
     server.send("visitor_events", [event("seen", 30), event("page_view", -3600), event("page_view", 7200)])
     events = found(environment(local_stack, **of_server(server)), "events")
     assert events["seen"][0] == "ok"
@@ -77,7 +77,7 @@ def test_the_newest_event_of_each_type(local_stack: LocalStack, server: Server) 
 
 
 def test_events_that_stopped(local_stack: LocalStack, server: Server) -> None:
-    """Nobody seen for two days is a warning that says for how long."""
+    """No visitor for two days is a warning with the duration."""
     server.send("visitor_events", [event("seen", 2 * 86_400 + 60)])
     level, finding = found(environment(local_stack, **of_server(server)), "events")["seen"]
     assert level == "warning"

@@ -25,7 +25,7 @@ def test_a_table_that_may_not_be_read_names_the_grant(local_stack: LocalStack) -
 
 
 def test_columns_granted_one_by_one_are_enough_or_named(local_stack: LocalStack) -> None:
-    """A grant on columns counts; the ones left out are told."""
+    """A grant on columns counts; missing columns are named."""
     tables = '"user", organization, member, subscription, website, visitor, conversation'
     grant = "GRANT SELECT (id, organization_id, website_id, conversation_id, visitor_id, rating) ON feedback TO {role}"
     with role(local_stack, grant, tables=tables) as url:

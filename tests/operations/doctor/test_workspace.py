@@ -159,7 +159,7 @@ def test_a_data_source_that_is_not_there(local_stack: LocalStack, tmp_path: Path
 @pytest.mark.parametrize(
     "answer", [{}, {"datasources": "none"}, {"datasources": [{"name": "visitor_events"}]}], ids=str
 )
-def test_a_listing_that_tells_no_columns(answer: dict[str, object]) -> None:
+def test_a_listing_without_columns(answer: dict[str, object]) -> None:
     """Some tokens see names alone: not checked or a problem, never ok."""
     with Recorder(ok(answer)).client() as tinybird:
         findings = workspace.datasources(tinybird, ["append"])

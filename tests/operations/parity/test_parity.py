@@ -237,7 +237,7 @@ def test_causes_are_found_on_the_rows(
     }
 
 
-def test_reopened_conversations_are_told_apart(
+def test_reopened_conversations_are_distinguished(
     history: History, compare: Callable[..., Report], send_events: Send
 ) -> None:
     """Open again, resolved again outside the period, by a person instead of the AI, and with another duration."""

@@ -39,7 +39,7 @@ def test_a_website_is_found_by_id_and_by_slug_with_all_subscriptions(
 
 
 def test_one_text_may_name_two_websites(postgres: Postgres, product: Product) -> None:
-    """The id of one, the slug of another: both are told."""
+    """The id of one, the slug of another: both are named."""
     product.update("website", product.website_id, slug=f"slug-{product.key}")
     product.add_website(f"other-{product.key}", slug=product.website_id)
     found = database.websites(postgres, product.website_id)

@@ -373,7 +373,7 @@ def test_a_purge_killed_while_a_job_is_asked_for_does_not_know_how_many_rows_wen
 def test_a_delete_that_is_asked_for_again(
     tmp_path: Path, answer: httpx2.Response, deleted: int | None
 ) -> None:
-    """After an answer that leaves it open whether a job runs nobody knows how many rows went; after a no it is known."""
+    """If the answer leaves open whether a job runs, the number of deleted rows is unknown; after a refusal it is known."""
     count, zero = (ok({"meta": [], "data": [{"rows_held": rows}]}) for rows in (1, 0))
     started, done = httpx2.Response(201, json={"job_id": "j1"}), ok({"status": "done", "rows_affected": 1})
     recorder = Recorder(count, zero, zero, zero, count, zero, answer, started, done, zero, zero, zero, zero)

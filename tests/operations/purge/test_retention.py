@@ -33,7 +33,7 @@ PAID = Subscription("pro", "active", days_ago(-20))
 
 
 def test_the_table_of_those_who_stay() -> None:
-    """Never paid, paid now in any of the ways the tiers know, canceled with time left: nobody of them has left."""
+    """Never paid, paid now in any of the ways the tiers know, canceled with time left: none of them has left."""
     stays = [
         (),
         (FREE,),
@@ -79,9 +79,7 @@ def test_rows_are_due_once_the_grace_has_passed(days: float, grace_days: int, ve
         pytest.param(
             (canceled(90), canceled(None)), "the end is not known", id="the end of one is not known"
         ),
-        pytest.param(
-            (Subscription("pro", "paused", days_ago(90)),), "not canceled", id="a status nobody knows"
-        ),
+        pytest.param((Subscription("pro", "paused", days_ago(90)),), "not canceled", id="an unknown status"),
     ],
 )
 def test_in_doubt_rows_are_kept(subscriptions: tuple[Subscription, ...], reason: str) -> None:
@@ -109,7 +107,7 @@ def test_a_deleted_website_has_left_on_that_day(subscriptions: tuple[Subscriptio
 
 
 def test_rows_of_websites_that_postgres_does_not_know_are_shown_and_kept() -> None:
-    """Nobody knows since when; an id that is none says so."""
+    """The date is not known; an invalid id is reported."""
     rows = {"visitor_events": {"w1": 5, "gone": 7, "x' OR 1": 1}, "conversation_metrics": {"gone": 2}}
     left = departures([website(FREE)], rows, NOW, 0)
     assert [(each.website_id, each.row_count, each.verdict) for each in left] == [

@@ -82,7 +82,7 @@ def test_public_files_alone_are_kept() -> None:
     ("public_url", "is_https"), [(PUBLIC, True), ("http://localhost:8501", False), (None, False)]
 )
 def test_only_https_is_demanded_for_later(public_url: str | None, is_https: bool) -> None:
-    """Where the public address has it: over http the demand would lock everybody out."""
+    """Only if the public address is https: over http this header would lock out all users."""
     found = send_request(served(public_url), at=public_url or LOCAL)
     assert ("Strict-Transport-Security" in found.headers) is is_https
     assert ("upgrade-insecure-requests" in _said(found.headers["Content-Security-Policy"])) is is_https

@@ -1,4 +1,4 @@
-"""Messages of pages: those that act on the server for everybody never reach Streamlit."""
+"""Messages of pages: those that would affect all viewers never reach Streamlit."""
 
 import asyncio
 from collections.abc import Iterator
