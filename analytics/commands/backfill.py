@@ -22,7 +22,7 @@ from analytics.ingest.history import reader as history
 from analytics.ingest.history import sync as following
 from analytics.ingest.history.backfill import LONGEST_WAIT_SECONDS, counted, lines, retries, wanted
 from analytics.ingest.history.backfill import backfill as move
-from analytics.ingest.history.reader import HISTORIES, Website, Window
+from analytics.ingest.history.reader import HISTORIES, HistoryWebsite, Window
 from analytics.ingest.history.transfer import (
     BATCH_EVENTS,
     OVERLAP_SECONDS,
@@ -261,8 +261,8 @@ def _sources(settings: Settings) -> Iterator[tuple[Tinybird, Postgres, Watermark
 
 
 def _windows(
-    settings: Settings, websites: Sequence[Website], asked: Window, *, is_restarting: bool
-) -> list[tuple[Website, Window]]:
+    settings: Settings, websites: Sequence[HistoryWebsite], asked: Window, *, is_restarting: bool
+) -> list[tuple[HistoryWebsite, Window]]:
     """Finds the window of each website; prints where older dates still hold, and what was purged."""
     windows = []
     purges = Ledger(settings.state_dir).ends(settings.tinybird_host)

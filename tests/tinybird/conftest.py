@@ -6,11 +6,11 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.tinybird.website import Stack, Website
+from tests.tinybird.website import LocalWebsite, Stack
 
 
 @pytest.fixture
-def website(local_stack: Stack) -> Iterator[Website]:
+def website(local_stack: Stack) -> Iterator[LocalWebsite]:
     """A website that no other test knows."""
     with httpx2.Client(base_url=local_stack.host, timeout=30) as client:
-        yield Website(f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token)
+        yield LocalWebsite(f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tinybird.website import Event, Website
+from tests.tinybird.website import Event, LocalWebsite
 
 PERIOD = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-13 00:00:00"}
 
@@ -38,7 +38,7 @@ CASES = [
 
 @pytest.mark.parametrize(("resolutions", "handled_by"), CASES)
 def test_the_last_resolution_in_the_period_decides(
-    website: Website, resolutions: list[tuple[str, str]], handled_by: str
+    website: LocalWebsite, resolutions: list[tuple[str, str]], handled_by: str
 ) -> None:
     """The totals, the series, the breakdown, the list and their filters all say the same."""
     events: list[Event] = [(f"2026-11-{at}", event_type, "c", 60) for at, event_type in resolutions]
@@ -64,7 +64,7 @@ def test_the_last_resolution_in_the_period_decides(
         assert len(website.ask("conversation_list", **PERIOD, handled_by=who)) == (who == handled_by)
 
 
-def test_each_period_credits_its_own_last_resolution(website: Website) -> None:
+def test_each_period_credits_its_own_last_resolution(website: LocalWebsite) -> None:
     """The AI's on the first day and a person's on the third: one credit in each day alone, the person's in both."""
     website.conversations(
         ("2026-11-10 11:00:00", RESOLVED, "c", 3600),

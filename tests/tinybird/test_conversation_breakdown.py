@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics.scope import clock
-from tests.tinybird.website import Event, Row, Website, dice
+from tests.tinybird.website import Event, LocalWebsite, Row, dice
 
 PERIOD = {"date_from": "2026-11-09 00:00:00", "date_to": "2026-11-16 00:00:00"}
 COLUMNS = [
@@ -43,13 +43,13 @@ def counts(rows: list[Row]) -> dict[tuple[str, str], int]:
 
 
 @pytest.fixture
-def week(website: Website) -> Website:
+def week(website: LocalWebsite) -> LocalWebsite:
     """The website with the four conversations."""
     website.conversations(*WEEK)
     return website
 
 
-def test_every_dimension_counts_a_conversation_once(week: Website) -> None:
+def test_every_dimension_counts_a_conversation_once(week: LocalWebsite) -> None:
     """All keys with their conversations, in order; medians over the conversations of the key."""
     rows = week.ask("conversation_breakdown", **PERIOD)
 
@@ -85,7 +85,7 @@ def test_every_dimension_counts_a_conversation_once(week: Website) -> None:
         (86401, 5),
     ],
 )
-def test_upper_ends_of_bands_are_inside(website: Website, seconds: int, band: int) -> None:
+def test_upper_ends_of_bands_are_inside(website: LocalWebsite, seconds: int, band: int) -> None:
     """Bands are those of the satisfaction index: exactly 5 minutes is still within 5 minutes."""
     website.conversations(
         ("2026-11-10 09:00:00", "first_response", "a", seconds),
@@ -98,7 +98,7 @@ def test_upper_ends_of_bands_are_inside(website: Website, seconds: int, band: in
     assert len([key for key in seen if key[0].endswith("_band")]) == 2
 
 
-def test_dimensions_add_up_to_inbox_analytics(website: Website) -> None:
+def test_dimensions_add_up_to_inbox_analytics(website: LocalWebsite) -> None:
     """On any data: bands to responded and resolved, hours to started, AI and escalated to their own counts."""
     random = dice(7)
     kinds = ("conversation_started", "first_response", "conversation_resolved", "ai_resolved", "escalated")
@@ -128,7 +128,7 @@ def test_dimensions_add_up_to_inbox_analytics(website: Website) -> None:
     assert counts(rows)["escalation", "escalated"] == current["escalated"]
 
 
-def test_a_conversation_resolved_twice_has_its_last_duration(website: Website) -> None:
+def test_a_conversation_resolved_twice_has_its_last_duration(website: LocalWebsite) -> None:
     """Reopened and resolved again: one conversation, in the band of the last resolution."""
     website.conversations(
         ("2026-11-10 09:00:00", "conversation_resolved", "a", 60),
@@ -147,7 +147,7 @@ def test_a_conversation_resolved_twice_has_its_last_duration(website: Website) -
     }
 
 
-def test_a_filter_leaves_its_own_dimension_whole(week: Website) -> None:
+def test_a_filter_leaves_its_own_dimension_whole(week: LocalWebsite) -> None:
     """A band chosen narrows everything but the bands it was chosen from."""
     everything = counts(week.ask("conversation_breakdown", **PERIOD))
     seen = counts(week.ask("conversation_breakdown", **PERIOD, response_band=3))
@@ -176,7 +176,7 @@ def test_a_filter_leaves_its_own_dimension_whole(week: Website) -> None:
     ],
 )
 def test_each_filter_narrows_the_others(
-    week: Website, chosen: dict[str, str | int], own: str, others: set[str]
+    week: LocalWebsite, chosen: dict[str, str | int], own: str, others: set[str]
 ) -> None:
     """Only keys of conversations that pass remain in the other dimensions."""
     rows = week.ask("conversation_breakdown", **PERIOD, **chosen)
@@ -187,7 +187,7 @@ def test_each_filter_narrows_the_others(
 @pytest.mark.parametrize(
     ("timezone", "key"), [("UTC", "7-23"), ("Asia/Kolkata", "1-5"), ("America/New_York", "7-18")]
 )
-def test_hours_are_those_of_the_local_clock(week: Website, timezone: str, key: str) -> None:
+def test_hours_are_those_of_the_local_clock(week: LocalWebsite, timezone: str, key: str) -> None:
     """Sunday 23:30 in London is Monday morning in India and Sunday evening in New York."""
     rows = week.ask("conversation_breakdown", **PERIOD, **offsets(timezone))
 
@@ -206,7 +206,9 @@ def test_hours_are_those_of_the_local_clock(week: Website, timezone: str, key: s
         pytest.param("Asia/Kathmandu", "2026-04-03 00:00:00", id="quarters"),
     ],
 )
-def test_every_hour_is_that_of_the_clock_the_caller_has(website: Website, timezone: str, first: str) -> None:
+def test_every_hour_is_that_of_the_clock_the_caller_has(
+    website: LocalWebsite, timezone: str, first: str
+) -> None:
     """Starts every 25 minutes over five days: each counts in the hour that the pinned database says; the list agrees."""
     start, zone = datetime.fromisoformat(first).replace(tzinfo=UTC), clock.parse_timezone(timezone)
     starts = [start + timedelta(minutes=25 * n) for n in range(5 * 24 * 60 // 25)]
@@ -228,14 +230,14 @@ def test_every_hour_is_that_of_the_clock_the_caller_has(website: Website, timezo
 
 
 @pytest.mark.parametrize("pipe", ["conversation_breakdown", "conversation_list", "kpi_timeseries"])
-def test_each_offset_has_its_start(website: Website, pipe: str) -> None:
+def test_each_offset_has_its_start(website: LocalWebsite, pipe: str) -> None:
     """Offsets of another number than their starts are refused."""
     website.conversations((PERIOD["date_from"], "conversation_started", "a"))
 
     website.refusal(pipe, **PERIOD, weekday=1, hour=2, offset_starts="0,1", offset_seconds="3600")
 
 
-def test_the_hour_that_the_clocks_repeat_is_one_key(website: Website) -> None:
+def test_the_hour_that_the_clocks_repeat_is_one_key(website: LocalWebsite) -> None:
     """1:30 in summer and 1:30 in winter time are the same hour of the week; the hour left out has none."""
     website.conversations(
         ("2026-10-25 00:30:00", "conversation_started", "a"),
@@ -254,7 +256,7 @@ def test_the_hour_that_the_clocks_repeat_is_one_key(website: Website) -> None:
     assert hours("2026-03-29") == {"7-0": 1, "7-2": 1}
 
 
-def test_the_period_is_half_open(website: Website) -> None:
+def test_the_period_is_half_open(website: LocalWebsite) -> None:
     """An event at the start counts, one at the end does not."""
     website.conversations(
         (PERIOD["date_from"], "conversation_started", "first"),
@@ -267,7 +269,7 @@ def test_the_period_is_half_open(website: Website) -> None:
     }
 
 
-def test_nothing_gives_no_rows(website: Website) -> None:
+def test_nothing_gives_no_rows(website: LocalWebsite) -> None:
     """An empty period, and one of no length."""
     assert website.ask("conversation_breakdown", **PERIOD) == []
     assert (

@@ -2,19 +2,19 @@
 
 import pytest
 
-from tests.tinybird.website import Website
+from tests.tinybird.website import LocalWebsite
 
 COLUMNS = ["conversation_id", "timestamp", "event_type", "duration_seconds", "events"]
 DAY = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-11 00:00:00"}
 
 
-def test_nothing_stored_is_no_row(website: Website) -> None:
+def test_nothing_stored_is_no_row(website: LocalWebsite) -> None:
     """A website without events, and a conversation without any, have no rows."""
     assert website.ask("conversation_events") == []
     assert website.ask("conversation_events", conversation_ids="c1,c2") == []
 
 
-def test_each_event_is_one_row_however_often_it_is_stored(website: Website) -> None:
+def test_each_event_is_one_row_however_often_it_is_stored(website: LocalWebsite) -> None:
     """Duplicates share a row that counts them; rows come by conversation, time and type."""
     started = ("2026-11-10 10:00:00", "conversation_started", "c2")
     website.conversations(
@@ -38,7 +38,7 @@ def test_each_event_is_one_row_however_often_it_is_stored(website: Website) -> N
     ]
 
 
-def test_ids_and_window_narrow_the_rows(website: Website) -> None:
+def test_ids_and_window_narrow_the_rows(website: LocalWebsite) -> None:
     """Only the conversations named; the window takes its first second and leaves its last."""
     website.conversations(
         *((at, "escalated", name) for name in ("c1", "c2", "c3") for at in ("2026-11-09 23:59:59",)),
@@ -55,7 +55,7 @@ def test_ids_and_window_narrow_the_rows(website: Website) -> None:
     assert len(website.ask("conversation_events", **DAY)) == 3
 
 
-def test_many_ids_go_by_post(website: Website) -> None:
+def test_many_ids_go_by_post(website: LocalWebsite) -> None:
     """A list too long for an address is a form, and answers the same."""
     website.conversations(("2026-11-10 10:00:00", "escalated", "c499"))
     parameters = {"website_id": website.id, "conversation_ids": ",".join(f"c{i}" for i in range(500))}
@@ -70,7 +70,7 @@ def test_many_ids_go_by_post(website: Website) -> None:
     assert [row["conversation_id"] for row in answer.json()["data"]] == ["c499"]
 
 
-def test_pages_hold_every_row_once(website: Website) -> None:
+def test_pages_hold_every_row_once(website: LocalWebsite) -> None:
     """Limit and offset cut the same order; past the end there is nothing."""
     website.conversations(*(("2026-11-10 10:00:00", "escalated", f"c{i}") for i in range(5)))
 
@@ -85,14 +85,14 @@ def test_pages_hold_every_row_once(website: Website) -> None:
 
 
 @pytest.mark.parametrize("conversation_ids", ["x') OR ('1'='1", "c1\\", "%", "''"])
-def test_ids_are_never_sql(website: Website, conversation_ids: str) -> None:
+def test_ids_are_never_sql(website: LocalWebsite, conversation_ids: str) -> None:
     """A quote in an id is an id that no conversation has."""
     website.conversations(("2026-11-10 10:00:00", "escalated", "c1"))
 
     assert website.ask("conversation_events", conversation_ids=conversation_ids) == []
 
 
-def test_the_ids_asked_for_are_bounded(website: Website) -> None:
+def test_the_ids_asked_for_are_bounded(website: LocalWebsite) -> None:
     """An empty list is refused: it could mean all or none."""
     message = website.refusal("conversation_events", conversation_ids="")
 

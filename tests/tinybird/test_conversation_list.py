@@ -3,26 +3,26 @@
 import pytest
 
 from tests.tinybird.test_conversation_breakdown import PERIOD, WEEK, offsets
-from tests.tinybird.website import Website
+from tests.tinybird.website import LocalWebsite
 
 BOTH = ("conversation_breakdown", "conversation_list")
 
 
 @pytest.fixture
-def week(website: Website) -> Website:
+def week(website: LocalWebsite) -> LocalWebsite:
     """The website with the four conversations of the breakdown."""
     website.conversations(*WEEK)
     return website
 
 
-def ids(website: Website, **parameters: str | int) -> list[str]:
+def ids(website: LocalWebsite, **parameters: str | int) -> list[str]:
     """The conversations that pass, in order."""
     rows = website.ask("conversation_list", **PERIOD, **parameters)
     assert {row["total"] for row in rows} <= {len(rows)} or "limit" in parameters
     return [row["conversation_id"] for row in rows]
 
 
-def test_each_conversation_is_one_row_newest_first(week: Website) -> None:
+def test_each_conversation_is_one_row_newest_first(week: LocalWebsite) -> None:
     """What happened in the period, and NULL for what did not."""
     assert week.ask("conversation_list", **PERIOD) == [
         _row("c", "2026-11-15 23:30:00"),
@@ -72,12 +72,14 @@ def _row(
         ({"weekday": 1, "hour": 9, "handled_by": "ai", "resolution_band": 1}, ["a"]),
     ],
 )
-def test_filters_narrow_together(week: Website, chosen: dict[str, str | int], expected: list[str]) -> None:
+def test_filters_narrow_together(
+    week: LocalWebsite, chosen: dict[str, str | int], expected: list[str]
+) -> None:
     """Every filter given applies; the total follows."""
     assert ids(week, **chosen) == expected
 
 
-def test_the_list_has_as_many_rows_as_the_breakdown_says(week: Website) -> None:
+def test_the_list_has_as_many_rows_as_the_breakdown_says(week: LocalWebsite) -> None:
     """A number can be followed to its rows: each key's count is the total of the list filtered by it."""
     names = {
         "response_band": "response_band",
@@ -94,19 +96,19 @@ def test_the_list_has_as_many_rows_as_the_breakdown_says(week: Website) -> None:
         assert len(ids(week, **chosen)) == row["conversations"], row
 
 
-def test_pages_follow_one_another(week: Website) -> None:
+def test_pages_follow_one_another(week: LocalWebsite) -> None:
     """Limit and offset cut one order; the total stays; past the end there are no rows."""
     assert [ids(week, limit=2, offset=offset) for offset in (0, 2, 4)] == [["c", "b"], ["a", "d"], []]
     assert {row["total"] for row in week.ask("conversation_list", **PERIOD, limit=1)} == {4}
 
 
-def test_conversations_of_one_second_keep_their_order(website: Website) -> None:
+def test_conversations_of_one_second_keep_their_order(website: LocalWebsite) -> None:
     """Ties are broken by id, so that no row is on two pages."""
     website.conversations(*(("2026-11-10 09:00:00", "conversation_started", name) for name in "cab"))
 
     assert ids(website) == ["a", "b", "c"]
 
 
-def test_nothing_gives_no_rows(website: Website) -> None:
+def test_nothing_gives_no_rows(website: LocalWebsite) -> None:
     """An empty period is an empty answer."""
     assert website.ask("conversation_list", **PERIOD) == []

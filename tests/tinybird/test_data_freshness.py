@@ -1,9 +1,9 @@
 """data_freshness against rows that can be counted by hand."""
 
-from tests.tinybird.website import Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, ago, stamp
 
 
-def test_every_known_event_type_is_there(website: Website) -> None:
+def test_every_known_event_type_is_there(website: LocalWebsite) -> None:
     """Without data there are eight rows, without a time and with 0 events."""
     rows = website.ask("data_freshness")
 
@@ -23,7 +23,7 @@ def test_every_known_event_type_is_there(website: Website) -> None:
     assert {(row["newest_event"], row["events"], row["ahead"]) for row in rows} == {(None, 0, 0)}
 
 
-def test_events_of_30_days_are_counted_and_dated(website: Website) -> None:
+def test_events_of_30_days_are_counted_and_dated(website: LocalWebsite) -> None:
     """Each type has its newest event and its number of rows; older and future events stay out."""
     newest = ago(minutes=1)
     website.visit("v1", ago(days=2))
@@ -46,7 +46,7 @@ def test_events_of_30_days_are_counted_and_dated(website: Website) -> None:
     assert rows["reopened"]["datasource"] == "conversation_metrics"
 
 
-def test_events_dated_in_the_future_are_counted_apart(website: Website) -> None:
+def test_events_dated_in_the_future_are_counted_apart(website: LocalWebsite) -> None:
     """More than a minute ahead: a clock that is wrong. They are not fresh, and no event of the last 30 days."""
     website.visit("v1", ago(minutes=-10))
     website.visit("v2", ago(hours=-23))

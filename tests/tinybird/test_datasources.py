@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tinybird.website import Row, Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, Row, ago, stamp
 
 REQUIRED = {
     "visitor_events": ("timestamp", "website_id", "visitor_id", "event_type"),
@@ -33,7 +33,7 @@ def _complete(datasource: str, website_id: str) -> Row:
     ("datasource", "column"), [(name, column) for name, columns in REQUIRED.items() for column in columns]
 )
 def test_event_without_a_required_column_is_quarantined(
-    website: Website, datasource: str, column: str
+    website: LocalWebsite, datasource: str, column: str
 ) -> None:
     """What nothing can be counted by is kept aside; the rest of the batch goes in."""
     row = _complete(datasource, website.id)
@@ -48,7 +48,9 @@ def test_event_without_a_required_column_is_quarantined(
     ("column", "value"),
     [("timestamp", "yesterday"), ("latitude", "north"), ("visitor_id", None), ("timestamp", None)],
 )
-def test_event_of_the_wrong_type_is_quarantined(website: Website, column: str, value: str | None) -> None:
+def test_event_of_the_wrong_type_is_quarantined(
+    website: LocalWebsite, column: str, value: str | None
+) -> None:
     """A value that does not fit its column takes its own row aside and no other."""
     row = _complete("visitor_events", website.id)
 
@@ -56,7 +58,7 @@ def test_event_of_the_wrong_type_is_quarantined(website: Website, column: str, v
     assert len(website.ask("active_visitors")) == 1
 
 
-def test_optional_columns_default_to_unknown(website: Website) -> None:
+def test_optional_columns_default_to_unknown(website: LocalWebsite) -> None:
     """An event with the required columns alone is taken: no place, no device, no page."""
     assert website.quarantined("visitor_events", _complete("visitor_events", website.id)) == 0
 
@@ -66,7 +68,7 @@ def test_optional_columns_default_to_unknown(website: Website) -> None:
 
 
 @pytest.mark.parametrize("text", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.250Z", "%Y-%m-%d %H:%M:%S"])
-def test_timestamps_come_in_iso_8601_or_with_a_blank(website: Website, text: str) -> None:
+def test_timestamps_come_in_iso_8601_or_with_a_blank(website: LocalWebsite, text: str) -> None:
     """Each form is the same instant, in UTC."""
     at = ago(seconds=30)
     row = _complete("visitor_events", website.id) | {"timestamp": at.strftime(text)}

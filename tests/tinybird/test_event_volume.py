@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.scope import clock
-from tests.tinybird.website import Row, Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, Row, ago, stamp
 
 COLUMNS = ["datasource", "event_type", "day_start", "events", "longest_quiet_seconds"]
 
@@ -28,7 +28,7 @@ def _today(timezone: str) -> date:
 
 
 @pytest.mark.parametrize("count", [1, 30, 90])
-def test_every_known_type_is_there_on_every_day(website: Website, count: int) -> None:
+def test_every_known_type_is_there_on_every_day(website: LocalWebsite, count: int) -> None:
     """Without data: eight types by as many days as asked for, the last being today, all 0 and nothing to say."""
     rows = website.ask("event_volume", **_days(count))
 
@@ -50,7 +50,7 @@ def test_every_known_type_is_there_on_every_day(website: Website, count: int) ->
     ]
 
 
-def test_events_count_on_their_day(website: Website) -> None:
+def test_events_count_on_their_day(website: LocalWebsite) -> None:
     """Duplicates count, other types have rows of their own, older and future events stay out."""
     noon = ago(days=3).replace(hour=12, minute=0, second=0)
     for at in (noon, noon, noon + timedelta(days=1)):
@@ -71,7 +71,7 @@ def test_events_count_on_their_day(website: Website) -> None:
     assert len(_of(rows, "reopened")) == 7
 
 
-def test_the_longest_quiet_time_lies_between_two_events(website: Website) -> None:
+def test_the_longest_quiet_time_lies_between_two_events(website: LocalWebsite) -> None:
     """To the minute, the same in every row; neither what went before the first nor what is since the last counts."""
     first = ago(days=2).replace(hour=0, minute=0, second=30)
     for minutes in (0, 60, 200, 210):
@@ -84,7 +84,7 @@ def test_the_longest_quiet_time_lies_between_two_events(website: Website) -> Non
     assert {row["longest_quiet_seconds"] for row in _of(rows, "page_view")} == {None}
 
 
-def test_quiet_before_the_window_is_not_seen(website: Website) -> None:
+def test_quiet_before_the_window_is_not_seen(website: LocalWebsite) -> None:
     """An event of before the first day bounds no quiet time in it."""
     noon = ago(days=1).replace(hour=12, minute=0, second=0)
     website.visit("v1", noon - timedelta(days=5))
@@ -100,7 +100,7 @@ def test_quiet_before_the_window_is_not_seen(website: Website) -> None:
     "timezone",
     ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Europe/London", "America/Santiago"],
 )
-def test_a_day_runs_from_local_midnight_to_local_midnight(website: Website, timezone: str) -> None:
+def test_a_day_runs_from_local_midnight_to_local_midnight(website: LocalWebsite, timezone: str) -> None:
     """The seconds around midnight fall on either side of it, however far the place is from UTC."""
     zone = ZoneInfo(timezone)
     day = _today(timezone) - timedelta(days=2)
@@ -117,7 +117,7 @@ def test_a_day_runs_from_local_midnight_to_local_midnight(website: Website, time
     assert max(seen) == _midnight(_today(timezone), timezone)
 
 
-def test_a_day_of_25_hours_is_one_day(website: Website) -> None:
+def test_a_day_of_25_hours_is_one_day(website: LocalWebsite) -> None:
     """The clocks went back: the hour that came twice counts on its day, and quiet time is elapsed time.
 
     Dates from a change of clocks that may lie past the visitors' 30 days: conversation events have no end.

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from tests.tinybird.website import Row, Stack, Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, Row, Stack, ago, stamp
 
 PIPES = sorted((Path(__file__).resolve().parents[2] / "tinybird").rglob("*.pipe"))
 VISITORS = 200_000
@@ -30,10 +30,12 @@ def _event(number: int, at: datetime) -> Row:
 
 
 @pytest.fixture(scope="module")
-def busy(local_stack: Stack) -> Iterator[Website]:
+def busy(local_stack: Stack) -> Iterator[LocalWebsite]:
     """A website with 200,000 visitors yesterday at noon, and as many different ones three minutes ago."""
     with httpx2.Client(base_url=local_stack.host, timeout=60) as client:
-        website = Website(f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token)
+        website = LocalWebsite(
+            f"site-{uuid4().hex}", client, local_stack.read_token, local_stack.append_token
+        )
         for first in range(0, VISITORS, ROWS_A_REQUEST):
             numbers = range(first, first + ROWS_A_REQUEST)
             website.visits(*(_event(number, NOON) for number in numbers))
@@ -41,7 +43,7 @@ def busy(local_stack: Stack) -> Iterator[Website]:
         yield website
 
 
-def test_the_total_of_a_period_is_exact(busy: Website) -> None:
+def test_the_total_of_a_period_is_exact(busy: LocalWebsite) -> None:
     """200,000 visitors are 200,000, on both sides."""
     rows = busy.ask(
         "unique_visitors",
@@ -54,7 +56,7 @@ def test_the_total_of_a_period_is_exact(busy: Website) -> None:
     assert [row["unique_visitors"] for row in rows] == [VISITORS, VISITORS]
 
 
-def test_visitors_and_sessions_of_every_row_are_exact(busy: Website) -> None:
+def test_visitors_and_sessions_of_every_row_are_exact(busy: LocalWebsite) -> None:
     """Total and rows of a dimension add up to the visitor."""
     rows = busy.ask("visitor_breakdown", **HOUR)
 
@@ -67,7 +69,7 @@ def test_visitors_and_sessions_of_every_row_are_exact(busy: Website) -> None:
     assert counts == {"": (VISITORS, VISITORS), "DE": (half, half), "FR": (half, half)}
 
 
-def test_visitors_of_a_minute_are_exact(busy: Website) -> None:
+def test_visitors_of_a_minute_are_exact(busy: LocalWebsite) -> None:
     """The minute that holds all of them counts each."""
     rows = busy.ask("visitor_activity")
 
@@ -78,7 +80,7 @@ def test_visitors_of_a_minute_are_exact(busy: Website) -> None:
     ("pipe", "columns"),
     [("kpi_timeseries", ["unique_visitors"]), ("visitor_timeseries", ["visitors", "sessions"])],
 )
-def test_visitors_of_a_bucket_are_exact(busy: Website, pipe: str, columns: list[str]) -> None:
+def test_visitors_of_a_bucket_are_exact(busy: LocalWebsite, pipe: str, columns: list[str]) -> None:
     """A series counts as exactly as the total."""
     (row,) = (row for row in busy.ask(pipe, **HOUR) if row["period"] == "current")
 

@@ -6,7 +6,7 @@ import statistics
 import psycopg
 import pytest
 
-from tests.tinybird.website import Stack, Website, dice
+from tests.tinybird.website import LocalWebsite, Stack, dice
 
 # Two days; the default previous period is 8 and 9 November.
 PERIOD = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-12 00:00:00"}
@@ -34,7 +34,7 @@ MIX = tuple(
 )
 
 
-def test_rows_and_columns_are_those_of_the_contract(website: Website) -> None:
+def test_rows_and_columns_are_those_of_the_contract(website: LocalWebsite) -> None:
     """Two rows, current first, with the columns of the contract in its order."""
     rows = website.ask("inbox_analytics", **PERIOD)
 
@@ -44,7 +44,7 @@ def test_rows_and_columns_are_those_of_the_contract(website: Website) -> None:
     ] * 2
 
 
-def test_empty_period_has_zero_counts_and_null_measures(website: Website) -> None:
+def test_empty_period_has_zero_counts_and_null_measures(website: LocalWebsite) -> None:
     """Without events nothing is NaN: counts are 0, everything else is NULL."""
     for row in website.ask("inbox_analytics", **PERIOD):
         assert [row[column] for column in (*COUNTS, *FUNNEL, "responded_ai_resolved")] == [0] * 11
@@ -53,7 +53,7 @@ def test_empty_period_has_zero_counts_and_null_measures(website: Website) -> Non
     assert not any("nan" in line for line in website.csv("inbox_analytics", **PERIOD)[1:])
 
 
-def test_each_event_type_counts_its_conversations(website: Website) -> None:
+def test_each_event_type_counts_its_conversations(website: LocalWebsite) -> None:
     """Every count is the number of distinct conversations with that event."""
     website.conversations(
         ("2026-11-10 10:00:00", "conversation_started", "c1"),
@@ -79,7 +79,7 @@ def test_each_event_type_counts_its_conversations(website: Website) -> None:
     assert [previous[column] for column in COUNTS] == [0] * 6
 
 
-def test_reopened_conversation_counts_once_with_its_last_resolution(website: Website) -> None:
+def test_reopened_conversation_counts_once_with_its_last_resolution(website: LocalWebsite) -> None:
     """Resolved, reopened and resolved again is one resolved conversation that took until the end."""
     website.conversations(
         ("2026-11-11 18:00:00", "conversation_resolved", "c1", 500),
@@ -94,7 +94,7 @@ def test_reopened_conversation_counts_once_with_its_last_resolution(website: Web
     assert current["median_resolution_seconds"] == 400  # of 500 and 300
 
 
-def test_reopened_across_periods_counts_in_each(website: Website) -> None:
+def test_reopened_across_periods_counts_in_each(website: LocalWebsite) -> None:
     """Each period sees its own events: one resolution in each, with its own duration."""
     website.conversations(
         ("2026-11-09 12:00:00", "conversation_resolved", "c1", 100),
@@ -107,7 +107,7 @@ def test_reopened_across_periods_counts_in_each(website: Website) -> None:
     assert (previous["resolved"], previous["median_resolution_seconds"]) == (1, 100)
 
 
-def test_ai_only_and_both_event_producers_count_alike(website: Website) -> None:
+def test_ai_only_and_both_event_producers_count_alike(website: LocalWebsite) -> None:
     """Resolved is either event; the rate stays within 0..1 and the median holds the AI's durations."""
     website.conversations(
         ("2026-11-10 12:00:00", "ai_resolved", "ai-only", 30),
@@ -123,7 +123,7 @@ def test_ai_only_and_both_event_producers_count_alike(website: Website) -> None:
     assert current["median_resolution_seconds"] == 100
 
 
-def test_ai_only_producer_has_a_rate_of_one(website: Website) -> None:
+def test_ai_only_producer_has_a_rate_of_one(website: LocalWebsite) -> None:
     """A producer that sends nothing but ai_resolved has a rate of 1, not a division by zero."""
     website.conversations(
         ("2026-11-10 12:00:00", "ai_resolved", "c1", 30), ("2026-11-10 12:00:00", "ai_resolved", "c2", 50)
@@ -135,7 +135,9 @@ def test_ai_only_producer_has_a_rate_of_one(website: Website) -> None:
     assert current["median_resolution_seconds"] == 40
 
 
-def test_resolution_events_of_one_second_take_the_duration_of_conversation_resolved(website: Website) -> None:
+def test_resolution_events_of_one_second_take_the_duration_of_conversation_resolved(
+    website: LocalWebsite,
+) -> None:
     """When both events of a resolution carry the same time, conversation_resolved gives the duration."""
     website.conversations(
         ("2026-11-10 12:00:00", "ai_resolved", "c1", 700),
@@ -145,7 +147,7 @@ def test_resolution_events_of_one_second_take_the_duration_of_conversation_resol
     assert website.ask("inbox_analytics", **PERIOD)[0]["median_resolution_seconds"] == 600
 
 
-def test_first_response_is_the_earliest(website: Website) -> None:
+def test_first_response_is_the_earliest(website: LocalWebsite) -> None:
     """A second first_response of a conversation changes neither the count nor the median."""
     website.conversations(
         ("2026-11-10 13:00:00", "first_response", "c1", 3600),
@@ -157,7 +159,7 @@ def test_first_response_is_the_earliest(website: Website) -> None:
     assert (current["responded"], current["median_response_seconds"]) == (1, 60)
 
 
-def test_periods_hold_their_first_instant_and_not_their_end(website: Website) -> None:
+def test_periods_hold_their_first_instant_and_not_their_end(website: LocalWebsite) -> None:
     """[from, to): the instant of date_from is current, the one before it previous, date_to is neither."""
     website.conversations(
         ("2026-11-07 23:59:59", "conversation_started", "before"),
@@ -172,7 +174,7 @@ def test_periods_hold_their_first_instant_and_not_their_end(website: Website) ->
     assert [row["started"] for row in website.ask("inbox_analytics", **PERIOD)] == [3, 2]
 
 
-def test_previous_period_is_taken_as_given(website: Website) -> None:
+def test_previous_period_is_taken_as_given(website: LocalWebsite) -> None:
     """An explicit previous period may lie anywhere, have any length and overlap the current one."""
     website.conversations(
         ("2026-11-01 00:00:00", "conversation_started", "c1"),
@@ -197,7 +199,7 @@ def test_previous_period_is_taken_as_given(website: Website) -> None:
     assert [row["started"] for row in overlapping] == [2, 2]
 
 
-def test_period_of_no_length_is_empty(website: Website) -> None:
+def test_period_of_no_length_is_empty(website: LocalWebsite) -> None:
     """date_from equal to date_to is a period without instants."""
     website.conversations(("2026-11-10 00:00:00", "conversation_started", "c1"))
 
@@ -206,7 +208,7 @@ def test_period_of_no_length_is_empty(website: Website) -> None:
     assert [row["started"] for row in rows] == [0, 0]
 
 
-def test_the_funnel_follows_the_conversations_started_in_the_period(website: Website) -> None:
+def test_the_funnel_follows_the_conversations_started_in_the_period(website: LocalWebsite) -> None:
     """Events of conversations started before, and events after the period's end, are in no step."""
     website.conversations(
         ("2026-11-09 12:00:00", "conversation_started", "older"),
@@ -228,7 +230,7 @@ def test_the_funnel_follows_the_conversations_started_in_the_period(website: Web
 
 
 def test_a_conversation_resolved_without_a_response_leaves_the_funnel_at_the_response(
-    website: Website,
+    website: LocalWebsite,
 ) -> None:
     """It is in no later step, by whomever it was resolved, and is counted beside the funnel."""
     website.conversations(
@@ -245,7 +247,7 @@ def test_a_conversation_resolved_without_a_response_leaves_the_funnel_at_the_res
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_step_of_the_funnel_passes_the_one_before(website: Website, seed: int) -> None:
+def test_no_step_of_the_funnel_passes_the_one_before(website: LocalWebsite, seed: int) -> None:
     """On any data, in both periods."""
     random = dice(seed)
     kinds = ("conversation_started", "first_response", "conversation_resolved", "ai_resolved")
@@ -267,7 +269,7 @@ def test_no_step_of_the_funnel_passes_the_one_before(website: Website, seed: int
         assert min(steps[:3]) > 0
 
 
-def test_duplicated_events_change_nothing(website: Website) -> None:
+def test_duplicated_events_change_nothing(website: LocalWebsite) -> None:
     """A batch delivered twice gives the same row as once."""
     events = [
         (f"2026-11-10 12:00:0{number}", event_type, f"c{number}", float(number * number))
@@ -282,7 +284,7 @@ def test_duplicated_events_change_nothing(website: Website) -> None:
     assert once[0]["responded"] == 8
 
 
-def test_other_websites_do_not_count(website: Website) -> None:
+def test_other_websites_do_not_count(website: LocalWebsite) -> None:
     """A website id that another one begins with is another website."""
     website.conversations(("2026-11-10 12:00:00", "conversation_started", "c1"))
 
@@ -292,7 +294,7 @@ def test_other_websites_do_not_count(website: Website) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 9, 10, 101])
-def test_quantiles_equal_percentile_cont(website: Website, local_stack: Stack, count: int) -> None:
+def test_quantiles_equal_percentile_cont(website: LocalWebsite, local_stack: Stack, count: int) -> None:
     """Median and p90 are those of a real Postgres over the same durations; below 10 values there is no p90."""
     shuffled = dice(count)
     responses = [shuffled.randrange(1, 400_000) / 4 for _ in range(count)]  # quarters are exact in Float32
@@ -325,7 +327,7 @@ def _percentile_cont(database_url: str, values: list[float]) -> list[float]:
     return quantiles
 
 
-def test_quantiles_are_exact_above_8192_values(website: Website) -> None:
+def test_quantiles_are_exact_above_8192_values(website: LocalWebsite) -> None:
     """Where ClickHouse's own quantile starts to sample, the answer stays exact and the same in every run."""
     values = [float(value) for value in range(20_001)]
     dice(2).shuffle(values)
@@ -342,7 +344,9 @@ def test_quantiles_are_exact_above_8192_values(website: Website) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 7, 8, 9, 17, 20, 67, 500])
-def test_median_interval_is_the_95_percent_order_statistic_interval(website: Website, count: int) -> None:
+def test_median_interval_is_the_95_percent_order_statistic_interval(
+    website: LocalWebsite, count: int
+) -> None:
     """Its ranks are those of the binomial distribution in whole numbers; below 6 values there is none."""
     values = [float(value) for value in range(1, count + 1)]
     dice(count).shuffle(values)

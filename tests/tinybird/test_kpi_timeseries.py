@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from analytics.scope import clock
 from analytics.scope.clock import Bucket
 from tests.timezones import ODD_ZONES
-from tests.tinybird.website import Event, Row, Website, ago, dice, stamp, with_buckets
+from tests.tinybird.website import Event, LocalWebsite, Row, ago, dice, stamp, with_buckets
 
 COLUMNS = [
     "period",
@@ -67,7 +67,7 @@ def _column(rows: list[Row], name: str) -> list[int | float | None]:
     return [row[name] for row in _current(rows)]
 
 
-def test_empty_periods_are_filled_with_zeros_and_nulls(website: Website) -> None:
+def test_empty_periods_are_filled_with_zeros_and_nulls(website: LocalWebsite) -> None:
     """Every bucket of both periods is there: counts 0, medians and rates NULL, never NaN."""
     today = ago().replace(hour=0, minute=0, second=0)
     period = with_buckets("day", date_from=stamp(today - timedelta(days=2)), date_to=stamp(today))
@@ -87,7 +87,7 @@ def test_empty_periods_are_filled_with_zeros_and_nulls(website: Website) -> None
         assert [row[column] for column in COLUMNS[9:]] == [None] * 5 + [0]
 
 
-def test_each_thing_counts_in_every_bucket_where_it_happened(website: Website) -> None:
+def test_each_thing_counts_in_every_bucket_where_it_happened(website: LocalWebsite) -> None:
     """What happened to a conversation on two days counts on both; AI is credited where it resolved last."""
     website.conversations(
         ("2026-11-08 23:00:00", "conversation_started", "c1"),
@@ -124,7 +124,7 @@ def test_each_thing_counts_in_every_bucket_where_it_happened(website: Website) -
     ids=["together", "a minute before", "longer before", "after"],
 )
 def test_the_ai_is_credited_where_its_resolution_was_the_last(
-    website: Website, seconds: int, credited: int
+    website: LocalWebsite, seconds: int, credited: int
 ) -> None:
     """An `ai_resolved` at most 60 s older than the newest `conversation_resolved` of the bucket."""
     people = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -139,7 +139,7 @@ def test_the_ai_is_credited_where_its_resolution_was_the_last(
 
 
 @pytest.mark.parametrize("count", [9, 10])
-def test_p90_needs_10_values(website: Website, count: int) -> None:
+def test_p90_needs_10_values(website: LocalWebsite, count: int) -> None:
     """Below, nine out of ten is not known."""
     website.conversations(
         *(("2026-11-10 12:00:00", "first_response", f"c{number}", number) for number in range(count)),
@@ -152,7 +152,7 @@ def test_p90_needs_10_values(website: Website, count: int) -> None:
     assert (row["p90_response_seconds"], row["p90_resolution_seconds"]) == (expected, expected)
 
 
-def test_periods_hold_their_first_instant_and_not_their_end(website: Website) -> None:
+def test_periods_hold_their_first_instant_and_not_their_end(website: LocalWebsite) -> None:
     """[from, to) for the period and for each bucket in it."""
     website.conversations(
         ("2026-11-09 23:59:59", "conversation_started", "before"),
@@ -171,7 +171,7 @@ def test_periods_hold_their_first_instant_and_not_their_end(website: Website) ->
     assert _column(rows, "started") == [2, 2]
 
 
-def test_first_bucket_starts_with_the_period(website: Website) -> None:
+def test_first_bucket_starts_with_the_period(website: LocalWebsite) -> None:
     """A period that starts within a bucket cuts it: its start is date_from, and what came before stays out."""
     website.conversations(
         ("2026-11-10 14:34:59", "conversation_started", "before"),
@@ -188,7 +188,7 @@ def test_first_bucket_starts_with_the_period(website: Website) -> None:
     assert (_starts(whole), _column(whole, "started")) == (["2026-11-10 14:35:00"], [2])
 
 
-def test_the_caller_says_where_buckets_start(website: Website) -> None:
+def test_the_caller_says_where_buckets_start(website: LocalWebsite) -> None:
     """Any instants, in any order, once each; those outside of the period are left out, each period has its own."""
     website.conversations(
         ("2026-11-10 07:59:59", "conversation_started", "a"),
@@ -214,7 +214,7 @@ def test_the_caller_says_where_buckets_start(website: Website) -> None:
 EIGHT_TO_NOON: Final = ((10, 12), (10, 8), (10, 8), (9, 23), (11, 0), (12, 0))
 
 
-def test_previous_period_is_taken_as_given(website: Website) -> None:
+def test_previous_period_is_taken_as_given(website: LocalWebsite) -> None:
     """The previous period has its own spine, numbered from 0, wherever it lies and even when it overlaps."""
     website.conversations(
         ("2026-11-01 12:00:00", "conversation_started", "c1"),
@@ -238,7 +238,7 @@ def test_previous_period_is_taken_as_given(website: Website) -> None:
     assert [row["bucket_index"] for row in previous] == list(range(10))
 
 
-def test_duplicated_events_change_nothing(website: Website) -> None:
+def test_duplicated_events_change_nothing(website: LocalWebsite) -> None:
     """A batch delivered twice gives the same rows as once."""
     period = with_buckets("day", date_from="2026-11-10 00:00:00", date_to="2026-11-12 00:00:00")
     events = [
@@ -255,7 +255,7 @@ def test_duplicated_events_change_nothing(website: Website) -> None:
     assert _column(once, "resolved") == [4, 4]
 
 
-def test_visitors_are_unique_within_each_bucket(website: Website) -> None:
+def test_visitors_are_unique_within_each_bucket(website: LocalWebsite) -> None:
     """A visitor of two days counts in both; page views are no visits."""
     midnight = ago(days=2).replace(hour=0, minute=0, second=0)
     website.visit("v1", midnight)
@@ -273,7 +273,7 @@ def test_visitors_are_unique_within_each_bucket(website: Website) -> None:
     assert [row["unique_visitors"] for row in rows] == [2, 1, 0, 1]
 
 
-def test_expired_visitors_are_unknown_and_not_zero(website: Website) -> None:
+def test_expired_visitors_are_unknown_and_not_zero(website: LocalWebsite) -> None:
     """A bucket that starts more than 30 days ago has NULL visitors: its events have expired."""
     midnight = ago().replace(hour=0, minute=0, second=0)
 
@@ -309,7 +309,7 @@ def _period_of(rows: list[Row], index: int, end: str) -> dict[str, str]:
         ("Australia/Lord_Howe", "day"),
     ],
 )
-def test_a_bucket_is_a_period_of_its_own(website: Website, timezone: str, bucket: Bucket) -> None:
+def test_a_bucket_is_a_period_of_its_own(website: LocalWebsite, timezone: str, bucket: Bucket) -> None:
     """Its numbers are the card's for that bucket alone, over reopened, duplicated and mixed events, in both periods.
 
     Of the many hours every third is asked for.
@@ -340,7 +340,7 @@ def test_a_bucket_is_a_period_of_its_own(website: Website, timezone: str, bucket
     max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], phases=[Phase.generate]
 )
 def test_the_point_of_a_day_is_that_days_card_whatever_the_range(
-    website: Website, zone: str, first: date, days: int, which: int
+    website: LocalWebsite, zone: str, first: date, days: int, which: int
 ) -> None:
     """A day of a long chart has the numbers of the day opened alone."""
     if not website.ask("inbox_analytics", date_from=FIRST, date_to=LAST)[0]["started"]:
@@ -364,7 +364,7 @@ def test_the_point_of_a_day_is_that_days_card_whatever_the_range(
 FIRST, LAST = "2026-10-20 00:00:00", "2026-11-09 00:00:00"
 
 
-def test_period_of_no_length_has_no_rows(website: Website) -> None:
+def test_period_of_no_length_has_no_rows(website: LocalWebsite) -> None:
     """date_from equal to date_to has no bucket, on and off the grid."""
     for instant in ("2026-11-10 00:00:00", "2026-11-10 00:07:30"):
         assert website.ask("kpi_timeseries", date_from=instant, date_to=instant) == []
@@ -410,7 +410,7 @@ KOLKATA: Final = {"offset_starts": "0", "offset_seconds": "19800"}
     ],
 )
 def test_filters_keep_the_conversations_that_pass_them(
-    website: Website, chosen: dict[str, str | int], started: list[int], before: list[int]
+    website: LocalWebsite, chosen: dict[str, str | int], started: list[int], before: list[int]
 ) -> None:
     """In both periods, each by what happened in its bucket; every bucket stays, with the times of what is left."""
     website.conversations(*THREE)
@@ -423,7 +423,7 @@ def test_filters_keep_the_conversations_that_pass_them(
     assert answered == [seconds for seconds, n in zip((240, 1800), started[:2], strict=True) if n]
 
 
-def test_offsets_decide_the_hour_of_the_week(website: Website) -> None:
+def test_offsets_decide_the_hour_of_the_week(website: LocalWebsite) -> None:
     """Each start is read on the clock of its own moment: 01:30 before and after London's clocks go back."""
     website.conversations(
         ("2026-10-25 00:30:00", "conversation_started", "01:30 summer time"),
@@ -448,7 +448,7 @@ def test_offsets_decide_the_hour_of_the_week(website: Website) -> None:
     ],
 )
 def test_a_filtered_bucket_is_the_breakdown_of_that_bucket(
-    website: Website, dimension: str, key: str, chosen: dict[str, str | int]
+    website: LocalWebsite, dimension: str, key: str, chosen: dict[str, str | int]
 ) -> None:
     """Under a filter, a bucket counts the conversations that `conversation_list` has for it alone."""
     website.conversations(*_random_events(seed=len(dimension)))

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from tests.tinybird.website import Event, Website, dice
+from tests.tinybird.website import Event, LocalWebsite, dice
 
 # Two days; the default previous period is 8 and 9 November.
 PERIOD = {"date_from": "2026-11-10 00:00:00", "date_to": "2026-11-12 00:00:00"}
@@ -68,7 +68,7 @@ CASES = [
 @pytest.mark.parametrize(("now", "before", "expected_now", "expected_before"), CASES)
 @pytest.mark.parametrize("measure", ["response", "resolution"])
 def test_each_handler_has_its_share_of_the_other_period(
-    website: Website,
+    website: LocalWebsite,
     measure: str,
     now: Durations,
     before: Durations,
@@ -87,7 +87,7 @@ def test_each_handler_has_its_share_of_the_other_period(
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_any_mix_is_weighted_exactly(website: Website, seed: int) -> None:
+def test_any_mix_is_weighted_exactly(website: LocalWebsite, seed: int) -> None:
     """Random sizes and durations, ties included, against whole fractions."""
     random = dice(seed)
 
@@ -106,7 +106,7 @@ def test_any_mix_is_weighted_exactly(website: Website, seed: int) -> None:
         assert found == [weighted(now, before), weighted(before, now)]
 
 
-def test_the_interval_at_the_same_mix_is_that_of_the_median(website: Website) -> None:
+def test_the_interval_at_the_same_mix_is_that_of_the_median(website: LocalWebsite) -> None:
     """400 values, every other one the AI's: from the 181st to the 220th, one rank inside the exact interval."""
     values = [float(value) for value in range(1, 401)]
     now = values[::2], values[1::2]
@@ -134,7 +134,7 @@ def test_the_interval_at_the_same_mix_is_that_of_the_median(website: Website) ->
     ],
 )
 def test_the_interval_reaches_as_far_as_the_mix_is_unsure(
-    website: Website, now: Durations, before: Durations, ends: tuple[float | None, float | None]
+    website: LocalWebsite, now: Durations, before: Durations, ends: tuple[float | None, float | None]
 ) -> None:
     """Where the other mix puts half of the weight on either side of a gap, the median may be on both."""
     website.conversations(*resolved(NOW, now), *resolved(BEFORE, before))
@@ -146,7 +146,7 @@ def test_the_interval_reaches_as_far_as_the_mix_is_unsure(
         assert found == ends
 
 
-def test_without_ai_credit_a_response_is_counted_as_peoples(website: Website) -> None:
+def test_without_ai_credit_a_response_is_counted_as_peoples(website: LocalWebsite) -> None:
     """Open, and reopened by a person: both are people's in the mix of responses."""
     website.conversations(
         (NOW, "first_response", "open", 100),

@@ -10,7 +10,7 @@ import pytest
 from analytics.local.tinybird.project.project import load_project
 from analytics.local.tinybird.query.template import ParameterInfo, Template
 from analytics.operations.doctor.workspace import promised_pipes
-from tests.tinybird.website import Website, ago
+from tests.tinybird.website import LocalWebsite, ago
 
 
 def _parameters() -> dict[str, dict[str, ParameterInfo]]:
@@ -91,7 +91,7 @@ def test_the_pipes_are_those_that_the_dashboard_reads() -> None:
 
 
 @every_pipe
-def test_website_id_is_required(website: Website, pipe: str) -> None:
+def test_website_id_is_required(website: LocalWebsite, pipe: str) -> None:
     """No pipe but website_freshness answers for all websites at once."""
     answer = website.request(pipe, **_required(pipe))
 
@@ -100,7 +100,7 @@ def test_website_id_is_required(website: Website, pipe: str) -> None:
 
 
 @every_pipe
-def test_website_id_has_1_to_100_characters(website: Website, pipe: str) -> None:
+def test_website_id_has_1_to_100_characters(website: LocalWebsite, pipe: str) -> None:
     """An empty or overlong id is refused before it reaches the engine."""
     for website_id in ("", "x" * 101):
         message = website.refusal(pipe, **_required(pipe), website_id=website_id)
@@ -108,7 +108,7 @@ def test_website_id_has_1_to_100_characters(website: Website, pipe: str) -> None
 
 
 @every_pipe
-def test_website_id_is_never_sql(website: Website, pipe: str) -> None:
+def test_website_id_is_never_sql(website: LocalWebsite, pipe: str) -> None:
     """An id with a quote matches no website."""
     website.visit("v1", ago(seconds=5))
     website.conversations((SAMPLES["date_from"], "conversation_started", "c1"))
@@ -121,7 +121,7 @@ def test_website_id_is_never_sql(website: Website, pipe: str) -> None:
 
 
 @pytest.mark.parametrize(("pipe", "name"), [(pipe, name) for pipe in PARAMETERS for name in _required(pipe)])
-def test_what_is_required_is_asked_for_by_name(website: Website, pipe: str, name: str) -> None:
+def test_what_is_required_is_asked_for_by_name(website: LocalWebsite, pipe: str, name: str) -> None:
     """A period without one of its ends, or no days: refused, and the message names it."""
     given = {each: value for each, value in _required(pipe).items() if each != name}
 
@@ -130,13 +130,13 @@ def test_what_is_required_is_asked_for_by_name(website: Website, pipe: str, name
 
 @pytest.mark.parametrize("pipe", _of("date_to"))
 @pytest.mark.parametrize("value", ["", "yesterday", "2026-11-31 00:00:00", "2026-11-10", "1' OR 1"])
-def test_dates_that_are_none_are_refused(website: Website, pipe: str, value: str) -> None:
+def test_dates_that_are_none_are_refused(website: LocalWebsite, pipe: str, value: str) -> None:
     """Garbage, half a timestamp and a day that does not exist are no instants."""
     website.refusal(pipe, **SAMPLES | {"date_to": value})
 
 
 @pytest.mark.parametrize("pipe", _of("date_to"))
-def test_periods_do_not_run_backwards(website: Website, pipe: str) -> None:
+def test_periods_do_not_run_backwards(website: LocalWebsite, pipe: str) -> None:
     """An end before the start is a mistake and not an empty period."""
     for prefix in ("", "prev_") if "prev_date_to" in PARAMETERS[pipe] else ("",):
         swapped = {f"{prefix}date_from": GOOD["date_to"], f"{prefix}date_to": GOOD["date_from"]}
@@ -154,14 +154,14 @@ def test_periods_do_not_run_backwards(website: Website, pipe: str) -> None:
         if name not in _required(pipe)
     ],
 )
-def test_half_of_two_that_belong_together_is_refused(website: Website, pipe: str, name: str) -> None:
+def test_half_of_two_that_belong_together_is_refused(website: LocalWebsite, pipe: str, name: str) -> None:
     """One end of a period, or an hour without its weekday, is never filled in by guessing."""
     assert "give both or neither" in website.refusal(pipe, **_required(pipe), **{name: GOOD[name]})
 
 
 @pytest.mark.parametrize(("pipe", "name", "smallest", "largest"), list(_ranges()))
 def test_whole_numbers_have_bounds(
-    website: Website, pipe: str, name: str, smallest: int, largest: int
+    website: LocalWebsite, pipe: str, name: str, smallest: int, largest: int
 ) -> None:
     """Both ends of the described range are answered; beyond them, and what is no whole number, is refused by name."""
     pair = {name: other for one, two in COUPLED.items() for name, other in ((one, two), (two, one))}
@@ -174,7 +174,7 @@ def test_whole_numbers_have_bounds(
 
 @pytest.mark.parametrize(("pipe", "name", "choices"), list(_choices()))
 def test_a_choice_is_one_of_those_described(
-    website: Website, pipe: str, name: str, choices: list[str]
+    website: LocalWebsite, pipe: str, name: str, choices: list[str]
 ) -> None:
     """Each is answered; anything else, hostile text included, is a 400 that names the parameter."""
     for choice in choices:
@@ -192,7 +192,7 @@ def test_a_choice_is_one_of_those_described(
         if info["type"] in {"Array(Int64)", "Array(UInt32)"}
     ],
 )
-def test_an_array_of_numbers_holds_whole_numbers(website: Website, pipe: str, name: str) -> None:
+def test_an_array_of_numbers_holds_whole_numbers(website: LocalWebsite, pipe: str, name: str) -> None:
     """Text, gaps and hostile text in an array of numbers are a 400 that names it."""
     too_small = ("-1",) if PARAMETERS[pipe][name]["type"] == "Array(UInt32)" else ()
     for wrong in ("", "yesterday", "1,,2", "1.5", "1 OR 1", "1); DROP TABLE x", *too_small):

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from tests.tinybird.website import Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, ago, stamp
 
 
-def test_visitors_count_once_per_period_and_only_when_seen(website: Website) -> None:
+def test_visitors_count_once_per_period_and_only_when_seen(website: LocalWebsite) -> None:
     """A visitor seen twice counts once in each period it is seen in; a page view is no visit."""
     midnight = ago(days=2).replace(hour=0, minute=0, second=0)
     second = timedelta(seconds=1)
@@ -27,7 +27,7 @@ def test_visitors_count_once_per_period_and_only_when_seen(website: Website) -> 
     ]
 
 
-def test_previous_period_is_taken_as_given(website: Website) -> None:
+def test_previous_period_is_taken_as_given(website: LocalWebsite) -> None:
     """An explicit previous period replaces the default one and may overlap the current one."""
     start = ago(days=3)
     for day in range(3):
@@ -44,7 +44,7 @@ def test_previous_period_is_taken_as_given(website: Website) -> None:
     assert [row["unique_visitors"] for row in rows] == [2, 3]
 
 
-def test_empty_periods_have_zero_visitors(website: Website) -> None:
+def test_empty_periods_have_zero_visitors(website: LocalWebsite) -> None:
     """Both rows are there without any event."""
     rows = website.ask("unique_visitors", date_from=stamp(ago(days=1)), date_to=stamp(ago(days=0)))
 
@@ -54,7 +54,7 @@ def test_empty_periods_have_zero_visitors(website: Website) -> None:
     ]
 
 
-def test_many_visitors_are_counted_exactly(website: Website) -> None:
+def test_many_visitors_are_counted_exactly(website: LocalWebsite) -> None:
     """Far above any sampling threshold of the engine's small sets, the count is exact."""
     at = ago(hours=1)
     website.visits(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.tinybird.website import Row, Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, Row, ago, stamp
 
 
 def _minutes(rows: list[Row]) -> list[datetime]:
@@ -12,7 +12,7 @@ def _minutes(rows: list[Row]) -> list[datetime]:
 
 
 @pytest.mark.parametrize(("parameters", "count"), [({}, 30), ({"minutes": 1}, 1), ({"minutes": 90}, 90)])
-def test_every_minute_is_there(website: Website, parameters: dict[str, int], count: int) -> None:
+def test_every_minute_is_there(website: LocalWebsite, parameters: dict[str, int], count: int) -> None:
     """As many rows as minutes, a minute apart, up to the current one, all zero without visitors."""
     before = ago().replace(second=0)
     rows = website.ask("visitor_activity", **parameters)
@@ -24,7 +24,7 @@ def test_every_minute_is_there(website: Website, parameters: dict[str, int], cou
     assert minutes == [minutes[-1] - timedelta(minutes=back) for back in reversed(range(count))]
 
 
-def test_visitors_count_once_in_each_minute(website: Website) -> None:
+def test_visitors_count_once_in_each_minute(website: LocalWebsite) -> None:
     """A visitor seen twice in a minute counts once there, and again in the next; page views do not count."""
     minute = ago(minutes=5).replace(second=0)
     for visitor, second in [("v1", 0), ("v1", 59), ("v2", 30), ("v1", 60), ("v3", 119)]:
@@ -41,7 +41,7 @@ def test_visitors_count_once_in_each_minute(website: Website) -> None:
     }
 
 
-def test_newest_event_of_the_window_is_in_every_row(website: Website) -> None:
+def test_newest_event_of_the_window_is_in_every_row(website: LocalWebsite) -> None:
     """It is the newest of any type, and none from the future."""
     website.visit("v1", ago(minutes=3))
     newest = website.visit("v1", ago(seconds=20), "page_view")

@@ -7,7 +7,7 @@ from itertools import pairwise, product
 import pytest
 
 from analytics.geo.country_codes import folded
-from tests.tinybird.website import Row, Website, ago, dice, stamp
+from tests.tinybird.website import LocalWebsite, Row, ago, dice, stamp
 
 COLUMNS = [
     "dimension",
@@ -83,7 +83,7 @@ def _counts(rows: list[Row], dimension: str) -> list[tuple[object, ...]]:
     ]
 
 
-def test_each_dimension_counts_visitors_sessions_and_page_views(website: Website) -> None:
+def test_each_dimension_counts_visitors_sessions_and_page_views(website: LocalWebsite) -> None:
     """Two visitors with three sessions: each row counts them once, most visitors first."""
     minute = timedelta(minutes=1)
     pricing = "https://acme.example/pricing"
@@ -108,14 +108,14 @@ def test_each_dimension_counts_visitors_sessions_and_page_views(website: Website
     assert [row["country_code"] for row in rows if row["dimension"] == "city"] == ["FR", "FR"]
 
 
-def test_empty_periods_have_the_total_alone(website: Website) -> None:
+def test_empty_periods_have_the_total_alone(website: LocalWebsite) -> None:
     """Without events there is one row of zeros."""
     assert website.ask("visitor_breakdown", **PERIOD) == [
         dict(zip(COLUMNS, ["total", "", "", *[0] * 6, *[[0]] * 6], strict=True))
     ]
 
 
-def test_periods_are_half_open_and_beside_each_other(website: Website) -> None:
+def test_periods_are_half_open_and_beside_each_other(website: LocalWebsite) -> None:
     """The first instant is in, the end is not; what only the period before had comes with zero now."""
     second, hour = timedelta(seconds=1), timedelta(hours=1)
     website.visits(
@@ -136,7 +136,7 @@ def test_periods_are_half_open_and_beside_each_other(website: Website) -> None:
     ] == [("DE", 2, 0), ("ES", 0, 1)]
 
 
-def test_countries_are_folded_as_in_the_app(website: Website) -> None:
+def test_countries_are_folded_as_in_the_app(website: LocalWebsite) -> None:
     """By the rule of `country_codes.folded`: one row per country, whose filter counts every way that it was written."""
     codes = [*CODES, *("".join(pair) for pair in product("AdEnPTXxZ1é", repeat=2))]
     website.visits(
@@ -156,7 +156,7 @@ def test_countries_are_folded_as_in_the_app(website: Website) -> None:
             assert (now["period"], now["visitors"]) == ("current", visitors)
 
 
-def test_a_visitor_who_was_never_seen_is_none(website: Website) -> None:
+def test_a_visitor_who_was_never_seen_is_none(website: LocalWebsite) -> None:
     """Page views alone make no visitor, as in unique_visitors; they are page views all the same."""
     website.visits(_event("ghost", NOON, "page_view"), _event("v1", NOON, country_code="DE"))
 
@@ -166,7 +166,7 @@ def test_a_visitor_who_was_never_seen_is_none(website: Website) -> None:
     assert _counts(rows, "country_code") == [("DE", 1, 1, 0), ("FR", 0, 0, 1)]
 
 
-def test_events_without_a_session_belong_to_none(website: Website) -> None:
+def test_events_without_a_session_belong_to_none(website: LocalWebsite) -> None:
     """An empty session id is no session, and one id of two visitors is two sessions."""
     website.visits(
         _event("v1", NOON, session_id=""),
@@ -195,7 +195,9 @@ def test_events_without_a_session_belong_to_none(website: Website) -> None:
         ({"browser": HOSTILE}, 0),
     ],
 )
-def test_filters_match_exactly_and_combine(website: Website, filters: dict[str, str], visitors: int) -> None:
+def test_filters_match_exactly_and_combine(
+    website: LocalWebsite, filters: dict[str, str], visitors: int
+) -> None:
     """An event counts when it matches all filters; `-` means not known; letters count as they are."""
     website.visits(
         _event("v1", NOON),
@@ -211,7 +213,7 @@ def test_filters_match_exactly_and_combine(website: Website, filters: dict[str, 
     assert [row["visitors"] for row in rows if row["dimension"] == "total"] == [visitors]
 
 
-def test_a_filter_gives_the_number_that_its_row_showed(website: Website) -> None:
+def test_a_filter_gives_the_number_that_its_row_showed(website: LocalWebsite) -> None:
     """Whatever row is clicked, the total under its filter is that row; over mixed events, in every dimension."""
     roll = dice(5)
     website.visits(
@@ -244,7 +246,7 @@ def test_a_filter_gives_the_number_that_its_row_showed(website: Website) -> None
         assert [total[column] for column in SHARED] == [row[column] for column in SHARED]
 
 
-def test_each_day_is_counted_as_a_period_of_its_own(website: Website) -> None:
+def test_each_day_is_counted_as_a_period_of_its_own(website: LocalWebsite) -> None:
     """Of 25 and 24 hours and an unfinished one: a visitor of two days counts in both, one only read about in none."""
     roll = dice(7)
     lengths = [25, 24, 24, 5]
@@ -293,7 +295,7 @@ def test_each_day_is_counted_as_a_period_of_its_own(website: Website) -> None:
             assert row[f"{name}_by_day"] + row[f"previous_{name}_by_day"] == [day[name] for day in alone]
 
 
-def test_sixty_days_are_the_most(website: Website) -> None:
+def test_sixty_days_are_the_most(website: LocalWebsite) -> None:
     """More starts than that are refused by the parameter's name."""
     many = ",".join(map(str, range(61)))
     assert "bucket_starts takes at most 60 days" in website.refusal(
@@ -304,7 +306,7 @@ def test_sixty_days_are_the_most(website: Website) -> None:
     )
 
 
-def test_the_total_equals_unique_visitors(website: Website) -> None:
+def test_the_total_equals_unique_visitors(website: LocalWebsite) -> None:
     """The card of Overview and the card of Visitors are the same number, in both periods."""
     roll = dice(11)
     website.visits(
@@ -325,7 +327,7 @@ def test_the_total_equals_unique_visitors(website: Website) -> None:
     assert min(card) > 50
 
 
-def test_duplicated_events_make_no_visitor_and_no_session(website: Website) -> None:
+def test_duplicated_events_make_no_visitor_and_no_session(website: LocalWebsite) -> None:
     """A batch delivered twice adds page views alone, which have no id to tell them by."""
     events = [_event(f"v{number % 3}", NOON, session_id=f"s{number}") for number in range(6)]
     website.visits(*events)
@@ -335,7 +337,7 @@ def test_duplicated_events_make_no_visitor_and_no_session(website: Website) -> N
     assert website.ask("visitor_breakdown", **PERIOD) == once
 
 
-def test_each_dimension_has_at_most_limit_values(website: Website) -> None:
+def test_each_dimension_has_at_most_limit_values(website: LocalWebsite) -> None:
     """The limit is per dimension, and the values with most visitors stay."""
     website.visits(
         *(_event(f"v{number}", NOON, country_code=2 * code) for number, code in enumerate("AAAABBBCCD"))
@@ -347,12 +349,12 @@ def test_each_dimension_has_at_most_limit_values(website: Website) -> None:
     assert _counts(rows, "total") == [("", 10, 10, 0)]
 
 
-def test_the_total_is_no_dimension_to_ask_for(website: Website) -> None:
+def test_the_total_is_no_dimension_to_ask_for(website: LocalWebsite) -> None:
     """It is in every answer."""
     assert "dimension" in website.refusal("visitor_breakdown", **PERIOD, dimension="total")
 
 
-def test_pages_of_one_dimension_are_its_values_in_order(website: Website) -> None:
+def test_pages_of_one_dimension_are_its_values_in_order(website: LocalWebsite) -> None:
     """Put together they are what one answer gives; the total is beside the first page alone."""
     website.visits(
         *(_event(f"v{number}", NOON, city=f"City {number // 2}", country_code="FR") for number in range(14))
@@ -368,7 +370,7 @@ def test_pages_of_one_dimension_are_its_values_in_order(website: Website) -> Non
     assert [row for page in cities for row in page] == whole
 
 
-def test_hostile_values_come_back_letter_for_letter(website: Website) -> None:
+def test_hostile_values_come_back_letter_for_letter(website: LocalWebsite) -> None:
     """Text of visitors is data, in the answer and as a filter."""
     website.visits(_event("v1", NOON, browser=HOSTILE, city=HOSTILE, page_url=HOSTILE))
 

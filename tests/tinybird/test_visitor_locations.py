@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.tinybird.website import LYON, PARIS, Row, Website, ago, stamp
+from tests.tinybird.website import LYON, PARIS, LocalWebsite, Row, ago, stamp
 
 
 def _places(rows: list[Row]) -> list[tuple[str, int]]:
     return [(row["city"], row["visitors"]) for row in rows]
 
 
-def test_visitors_are_counted_per_place_most_first(website: Website) -> None:
+def test_visitors_are_counted_per_place_most_first(website: LocalWebsite) -> None:
     """One row per place with its visitors, each counted once however often seen."""
     for visitor in ("v1", "v2", "v2"):
         website.visit(visitor, ago(seconds=30), **PARIS)
@@ -24,7 +24,7 @@ def test_visitors_are_counted_per_place_most_first(website: Website) -> None:
     ]
 
 
-def test_visitor_seen_in_two_cities_counts_at_the_newest(website: Website) -> None:
+def test_visitor_seen_in_two_cities_counts_at_the_newest(website: LocalWebsite) -> None:
     """Coordinates and city come from one event: no third place, no second dot."""
     website.visit("v1", ago(seconds=30), **LYON)
     website.visit("v1", ago(seconds=60), **PARIS)
@@ -32,7 +32,7 @@ def test_visitor_seen_in_two_cities_counts_at_the_newest(website: Website) -> No
     assert _places(website.ask("visitor_locations")) == [("Lyon", 1)]
 
 
-def test_visitor_without_a_place_counts_and_never_reaches_the_globe(website: Website) -> None:
+def test_visitor_without_a_place_counts_and_never_reaches_the_globe(website: LocalWebsite) -> None:
     """(0, 0) with an empty country is no place: not a dot in the Gulf of Guinea, and no reason to lose one."""
     website.visit("nowhere", ago(seconds=30))
     website.visit("somewhere", ago(seconds=60), **PARIS)
@@ -46,7 +46,7 @@ def test_visitor_without_a_place_counts_and_never_reaches_the_globe(website: Web
 
 @pytest.mark.parametrize(("latitude", "longitude"), [(90.5, 0), (-91, 0), (12, 180.5), (12, -200)])
 def test_coordinates_outside_the_world_are_no_place(
-    website: Website, latitude: float, longitude: float
+    website: LocalWebsite, latitude: float, longitude: float
 ) -> None:
     """A broken client's coordinates draw nothing; the visitor counts, at the last good place where there is one."""
     website.visit(
@@ -63,7 +63,7 @@ def test_coordinates_outside_the_world_are_no_place(
     ]
 
 
-def test_poles_and_the_date_line_are_places(website: Website) -> None:
+def test_poles_and_the_date_line_are_places(website: LocalWebsite) -> None:
     """The edge of the world belongs to it."""
     website.visit("north", ago(seconds=30), latitude=90, longitude=0, city="North")
     website.visit("east", ago(seconds=30), latitude=-17, longitude=180, city="East")
@@ -71,7 +71,7 @@ def test_poles_and_the_date_line_are_places(website: Website) -> None:
     assert sorted(_places(website.ask("visitor_locations"))) == [("East", 1), ("North", 1)]
 
 
-def test_zero_coordinates_are_no_place_whatever_the_country(website: Website) -> None:
+def test_zero_coordinates_are_no_place_whatever_the_country(website: LocalWebsite) -> None:
     """A country without coordinates is on no globe; either coordinate alone may be 0."""
     website.visit("v1", ago(seconds=30), latitude=0, longitude=0, country_code="GH", city="Accra")
     website.visit("v2", ago(seconds=30), latitude=51.48, longitude=0, city="Greenwich")
@@ -82,7 +82,7 @@ def test_zero_coordinates_are_no_place_whatever_the_country(website: Website) ->
     assert places == [("", 1), ("Greenwich", 1), ("Mitad del Mundo", 1)]
 
 
-def test_countries_of_a_place_are_one(website: Website) -> None:
+def test_countries_of_a_place_are_one(website: LocalWebsite) -> None:
     """`de` and `DE` are the same dot, `XX` is no country."""
     berlin = {"city": "Berlin", "latitude": 52.5, "longitude": 13.25}
     website.visits(
@@ -104,7 +104,7 @@ def test_countries_of_a_place_are_one(website: Website) -> None:
     ]
 
 
-def test_window_is_five_minutes_by_default(website: Website) -> None:
+def test_window_is_five_minutes_by_default(website: LocalWebsite) -> None:
     """Who was last seen before the window is off the globe."""
     website.visit("recent", ago(minutes=4), **PARIS)
     website.visit("older", ago(minutes=6), **LYON)
@@ -115,6 +115,6 @@ def test_window_is_five_minutes_by_default(website: Website) -> None:
     assert sorted(_places(website.ask("visitor_locations", minutes=10))) == [("Lyon", 1), ("Paris", 1)]
 
 
-def test_without_visitors_there_are_no_rows(website: Website) -> None:
+def test_without_visitors_there_are_no_rows(website: LocalWebsite) -> None:
     """An empty window is an empty answer."""
     assert website.ask("visitor_locations") == []

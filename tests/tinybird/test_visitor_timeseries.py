@@ -6,7 +6,7 @@ import pytest
 
 from analytics.scope.clock import Bucket
 from tests.timezones import ODD_ZONES
-from tests.tinybird.website import Row, Website, ago, dice, stamp, with_buckets
+from tests.tinybird.website import LocalWebsite, Row, ago, dice, stamp, with_buckets
 
 COLUMNS = ["period", "bucket_start", "bucket_index", "visitors", "sessions", "page_views"]
 MIDNIGHT = ago(days=3).replace(hour=0, minute=0, second=0)
@@ -29,7 +29,7 @@ def _column(rows: list[Row], name: str, period: str = "current") -> list[int | N
     return [row[name] for row in rows if row["period"] == period]
 
 
-def test_empty_periods_are_filled_with_zeros(website: Website) -> None:
+def test_empty_periods_are_filled_with_zeros(website: LocalWebsite) -> None:
     """Every bucket of both periods is there, in order."""
     rows = website.ask("visitor_timeseries", **PERIOD)
 
@@ -45,7 +45,7 @@ def test_empty_periods_are_filled_with_zeros(website: Website) -> None:
     ]
 
 
-def test_buckets_count_visitors_sessions_and_page_views(website: Website) -> None:
+def test_buckets_count_visitors_sessions_and_page_views(website: LocalWebsite) -> None:
     """A visitor of two days counts in both; bounds are half-open; page views alone make no visitor."""
     second = timedelta(seconds=1)
     website.visits(
@@ -67,7 +67,7 @@ def test_buckets_count_visitors_sessions_and_page_views(website: Website) -> Non
     assert _column(rows, "visitors", "previous") == [0, 1]
 
 
-def test_expired_buckets_are_unknown_and_not_zero(website: Website) -> None:
+def test_expired_buckets_are_unknown_and_not_zero(website: LocalWebsite) -> None:
     """A bucket that starts more than 30 days ago has NULLs: its events have expired."""
     today = ago().replace(hour=0, minute=0, second=0)
 
@@ -82,7 +82,7 @@ def test_expired_buckets_are_unknown_and_not_zero(website: Website) -> None:
 
 @pytest.mark.parametrize("timezone", ODD_ZONES)
 @pytest.mark.parametrize("bucket", ["hour", "day", "week"])
-def test_buckets_are_those_of_kpi_timeseries(website: Website, timezone: str, bucket: Bucket) -> None:
+def test_buckets_are_those_of_kpi_timeseries(website: LocalWebsite, timezone: str, bucket: Bucket) -> None:
     """Both charts have the edges that they are given, in any timezone."""
     around = with_buckets(bucket, timezone, date_from="2026-10-23 12:00:00", date_to="2026-11-03 12:00:00")
 
@@ -94,7 +94,9 @@ def test_buckets_are_those_of_kpi_timeseries(website: Website, timezone: str, bu
     assert len(edges) >= 4
 
 
-def test_visitors_are_those_of_kpi_timeseries_and_a_bucket_is_a_period_of_its_own(website: Website) -> None:
+def test_visitors_are_those_of_kpi_timeseries_and_a_bucket_is_a_period_of_its_own(
+    website: LocalWebsite,
+) -> None:
     """Without filters the line is Overview's; a bucket is the total row of visitor_breakdown for it alone, also filtered."""
     roll = dice(3)
     website.visits(
@@ -139,7 +141,7 @@ def test_visitors_are_those_of_kpi_timeseries_and_a_bucket_is_a_period_of_its_ow
     ],
 )
 def test_filters_match_exactly_and_combine(
-    website: Website, filters: dict[str, str], visitors: list[int]
+    website: LocalWebsite, filters: dict[str, str], visitors: list[int]
 ) -> None:
     """The same filters as visitor_breakdown; buckets without a match stay, with 0."""
     website.visits(
@@ -151,6 +153,6 @@ def test_filters_match_exactly_and_combine(
     assert _column(website.ask("visitor_timeseries", **PERIOD, **filters), "visitors") == visitors
 
 
-def test_period_of_no_length_has_no_rows(website: Website) -> None:
+def test_period_of_no_length_has_no_rows(website: LocalWebsite) -> None:
     """date_from equal to date_to has no bucket."""
     assert website.ask("visitor_timeseries", date_from=stamp(MIDNIGHT), date_to=stamp(MIDNIGHT)) == []

@@ -5,25 +5,25 @@ from datetime import timedelta
 
 import pytest
 
-from tests.tinybird.website import Row, Website, ago, stamp
+from tests.tinybird.website import LocalWebsite, Row, ago, stamp
 
-MakeWebsite = Callable[[], Website]
+MakeWebsite = Callable[[], LocalWebsite]
 
 
-def _row(website: Website, **parameters: int) -> Row | None:
+def _row(website: LocalWebsite, **parameters: int) -> Row | None:
     answer = website.request("website_freshness", **parameters)
     assert answer.status_code == 200, answer.text
     rows = [row for row in answer.json()["data"] if row["website_id"] == website.id]
     return rows[0] if rows else None
 
 
-def test_a_website_without_events_has_no_row(website: Website) -> None:
+def test_a_website_without_events_has_no_row(website: LocalWebsite) -> None:
     """Neither has one whose events are older than 30 days."""
     website.conversations((stamp(ago(days=31)), "conversation_started", "c1"))
     assert _row(website, limit=10_000) is None
 
 
-def test_both_data_sources_count_and_the_usual_gap_is_the_second_longest(website: Website) -> None:
+def test_both_data_sources_count_and_the_usual_gap_is_the_second_longest(website: LocalWebsite) -> None:
     """Minutes 0, 10, 40, 340, 345 of a day have gaps of 10, 30, 300 and 5 minutes."""
     first = ago(days=2).replace(hour=0, minute=0, second=30)
     for minutes in (0, 10, 345):
@@ -41,7 +41,7 @@ def test_both_data_sources_count_and_the_usual_gap_is_the_second_longest(website
 
 @pytest.mark.parametrize(("minutes", "gap"), [((5,), None), ((5, 9), None), ((5, 9, 12), 3 * 60)])
 def test_two_gaps_are_needed_to_call_one_usual(
-    website: Website, minutes: tuple[int, ...], gap: int | None
+    website: LocalWebsite, minutes: tuple[int, ...], gap: int | None
 ) -> None:
     """Fewer than three minutes with events have none."""
     for each in minutes:
@@ -51,7 +51,7 @@ def test_two_gaps_are_needed_to_call_one_usual(
     assert row["usual_gap_seconds"] == gap
 
 
-def test_events_dated_in_the_future_wait_for_their_time(website: Website) -> None:
+def test_events_dated_in_the_future_wait_for_their_time(website: LocalWebsite) -> None:
     """They are counted in `ahead` alone."""
     website.visit("v1", ago(minutes=-10))
     row = _row(website, limit=10_000)
@@ -59,7 +59,7 @@ def test_events_dated_in_the_future_wait_for_their_time(website: Website) -> Non
     assert (row["newest_event"], row["events"], row["ahead"], row["usual_gap_seconds"]) == (None, 0, 1, None)
 
 
-def test_the_latest_for_its_gap_is_first_and_the_limit_says_how_many_there_are(website: Website) -> None:
+def test_the_latest_for_its_gap_is_first_and_the_limit_says_how_many_there_are(website: LocalWebsite) -> None:
     """An age of 29 days against gaps of a minute comes before everything else here."""
     for minutes in (0, 1, 2):
         website.visit("v1", ago(days=29) + timedelta(minutes=minutes))

@@ -9,7 +9,7 @@ import pytest
 from analytics.scope.selection import BAND_SECONDS
 from tests.tinybird.test_conversation_breakdown import PERIOD, WEEK
 from tests.tinybird.test_conversation_list import BOTH
-from tests.tinybird.website import Event, Row, Website, dice, stamp
+from tests.tinybird.website import Event, LocalWebsite, Row, dice, stamp
 
 FILTERED: Final = (*BOTH, "kpi_timeseries")
 
@@ -26,13 +26,13 @@ MORE: Final[tuple[Event, ...]] = (
 
 
 @pytest.fixture
-def week(website: Website) -> Website:
+def week(website: LocalWebsite) -> LocalWebsite:
     """Eight conversations, seven of them started in the period."""
     website.conversations(*WEEK, *MORE)
     return website
 
 
-def ids(website: Website, **parameters: str | int) -> list[str]:
+def ids(website: LocalWebsite, **parameters: str | int) -> list[str]:
     """The conversations of the list, in order."""
     return [row["conversation_id"] for row in website.ask("conversation_list", **PERIOD, **parameters)]
 
@@ -49,13 +49,13 @@ def ids(website: Website, **parameters: str | int) -> list[str]:
         ({"rated_ids": "a", "ratings": "1"}, "cefghbad"),
     ],
 )
-def test_the_order(week: Website, parameters: dict[str, str | int], expected: str) -> None:
+def test_the_order(week: LocalWebsite, parameters: dict[str, str | int], expected: str) -> None:
     """What has no such value comes last; ties are newest first, then by id, so that no two rows are equal."""
     assert "".join(ids(week, **parameters)) == expected
 
 
 @pytest.mark.parametrize("sort", ["newest", "slowest_response", "slowest_resolution", "lowest_rating"])
-def test_pages_of_every_order_lose_and_repeat_nothing(website: Website, sort: str) -> None:
+def test_pages_of_every_order_lose_and_repeat_nothing(website: LocalWebsite, sort: str) -> None:
     """Many equal times and ratings: pages of eleven, put together, are the whole list."""
     website.conversations(*_random(website.id, 40))
     names = ids(website, limit=100)
@@ -82,7 +82,7 @@ def test_pages_of_every_order_lose_and_repeat_nothing(website: Website, sort: st
     ],
 )
 def test_a_status_is_of_the_conversations_started_in_the_period(
-    week: Website, status: str, expected: str
+    week: LocalWebsite, status: str, expected: str
 ) -> None:
     """One that started before is in none, whatever happened to it here; all filters narrow together."""
     assert "".join(ids(week, status=status)) == expected
@@ -109,13 +109,13 @@ def test_a_status_is_of_the_conversations_started_in_the_period(
     ],
 )
 def test_a_limit_counts_its_own_second_as_within(
-    week: Website, limit: dict[str, str | int], expected: str
+    week: LocalWebsite, limit: dict[str, str | int], expected: str
 ) -> None:
     """Upper ends are inclusive, as those of the bands; what has no such time passes neither side."""
     assert "".join(ids(week, **limit)) == expected
 
 
-def test_limits_leave_the_bands_of_their_own_time_whole(week: Website) -> None:
+def test_limits_leave_the_bands_of_their_own_time_whole(week: LocalWebsite) -> None:
     """The breakdown keeps the choice that a limit was made from, and narrows everything else."""
     rows = week.ask("conversation_breakdown", **PERIOD, response_longer=3600)
     counts = {(row["dimension"], row["key"]): row["conversations"] for row in rows}
@@ -131,7 +131,7 @@ def test_limits_leave_the_bands_of_their_own_time_whole(week: Website) -> None:
     }
 
 
-def test_the_series_follows_status_and_limits(week: Website) -> None:
+def test_the_series_follows_status_and_limits(week: LocalWebsite) -> None:
     """A period of one bucket counts what the list has."""
     for chosen in ({"status": "unresolved"}, {"response_longer": 60}, {"resolution_within": 600}):
         row = week.ask("kpi_timeseries", **PERIOD, **chosen)[0]
@@ -141,7 +141,7 @@ def test_the_series_follows_status_and_limits(week: Website) -> None:
         assert row["resolved"] == sum(each["is_resolved"] for each in rows)
 
 
-def test_every_number_of_funnel_and_bands_is_the_total_of_its_rows(website: Website) -> None:
+def test_every_number_of_funnel_and_bands_is_the_total_of_its_rows(website: LocalWebsite) -> None:
     """Self-check on random conversations: what is clicked is what is listed."""
     website.conversations(*_random(website.id, 120))
     totals = website.ask("inbox_analytics", **PERIOD)[0]
@@ -178,7 +178,7 @@ def test_every_number_of_funnel_and_bands_is_the_total_of_its_rows(website: Webs
 
 
 @pytest.mark.parametrize("rated_ids", ["", "a" * 100_001], ids=["empty", "overlong"])
-def test_the_rated_ids_are_bounded(website: Website, rated_ids: str) -> None:
+def test_the_rated_ids_are_bounded(website: LocalWebsite, rated_ids: str) -> None:
     """Refused by name, also when they come by POST, as long ones must."""
     answer = website.client.post(
         "/v0/pipes/conversation_list.json",
@@ -190,7 +190,7 @@ def test_the_rated_ids_are_bounded(website: Website, rated_ids: str) -> None:
     assert "rated_ids must be 1 to 100000 characters long" in answer.json()["error"]
 
 
-def _total(website: Website, parameters: Mapping[str, str | int]) -> int:
+def _total(website: LocalWebsite, parameters: Mapping[str, str | int]) -> int:
     rows: list[Row] = website.ask("conversation_list", **PERIOD, limit=1, **parameters)
     return int(rows[0]["total"]) if rows else 0
 

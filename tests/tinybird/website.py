@@ -56,7 +56,7 @@ LYON: Final[Place] = {"city": "Lyon", "country_code": "FR", "latitude": 45.76, "
 
 
 @dataclass(frozen=True, slots=True)
-class Website:
+class LocalWebsite:
     """One website on the local server; no other test writes to its id."""
 
     id: str

@@ -16,7 +16,7 @@ from sqlalchemy.pool import QueuePool
 from analytics.errors import SchemaMismatch, SourceUnavailable
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.history.backfill import retries
-from analytics.ingest.history.reader import Website, Window
+from analytics.ingest.history.reader import HistoryWebsite, Window
 from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import Watermarks
 from analytics.ingest.spool import sender
@@ -218,7 +218,7 @@ def test_a_backfill_goes_on_after_a_dropped_path(
     monkeypatch.setattr(postgres, "FETCH_ROWS", 20)
     history = History(local_stack, product, tmp_path)
     history.fill(200)
-    website = Website(product.website_id, product.website_id, product.organization_id)
+    website = HistoryWebsite(product.website_id, product.website_id, product.organization_id)
     said: list[str] = []
 
     def landed(_counts: TransferCounts) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from analytics.errors import ConfigError
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import HISTORIES, START, Website, Window
+from analytics.ingest.history.reader import HISTORIES, START, HistoryWebsite, Window
 from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import peek
 from analytics.numbers import in_words
@@ -66,7 +66,7 @@ def wanted(before: Window | None, asked: Window, slug: str) -> Window:
     return window
 
 
-def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], retries: Retries) -> None:
+def backfill(transfer: Transfer, windows: Sequence[tuple[HistoryWebsite, Window]], retries: Retries) -> None:
     """Moves the history of each website, one after the other, in the order given.
 
     Each is read twice: once as it is, and once more for what changed while the first read went on.
@@ -87,7 +87,7 @@ def backfill(transfer: Transfer, windows: Sequence[tuple[Website, Window]], retr
 
 def counted(
     postgres: Postgres,
-    website: Website,
+    website: HistoryWebsite,
     window: Window,
     state: tuple[Path, str] | None,
     on_rows: Callable[[int], None],

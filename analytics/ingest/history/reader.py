@@ -25,13 +25,13 @@ HISTORIES: Final[tuple[HistoryName, ...]] = ("conversation", "feedback")
 
 
 @dataclass(frozen=True, slots=True)
-class Website:
-    """Website whose history is read.
+class HistoryWebsite:
+    """A website whose history is read.
 
     Attributes:
         id: In Postgres and Tinybird.
-        slug: What a person calls it on the command line.
-        organization_id: Rows of another organization are not the website's.
+        slug: Its name on the command line.
+        organization_id: Rows of other organizations do not belong to the website.
     """
 
     id: str
@@ -152,7 +152,7 @@ SELECT
 """
 
 
-def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[Website]:
+def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[HistoryWebsite]:
     """Reads the websites that are not deleted, by id.
 
     Args:
@@ -166,7 +166,7 @@ def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[Website]:
     Source: Postgres `website`.
     """
     rows = [row for part in postgres.stream("websites", _WEBSITES, {}) for row in part]
-    found = [Website(str(id_), str(slug), str(organization)) for id_, slug, organization in rows]
+    found = [HistoryWebsite(str(id_), str(slug), str(organization)) for id_, slug, organization in rows]
     if unknown := sorted(set(slugs) - {website.slug for website in found}):
         raise ConfigError(
             f"No website is called {', '.join(unknown)}.",
@@ -182,7 +182,7 @@ def server_time(postgres: Postgres) -> float:
     return cast("float", now)
 
 
-def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Position]) -> int:
+def rows_ahead(postgres: Postgres, website: HistoryWebsite, after: dict[HistoryName, Position]) -> int:
     """Counts the rows of both histories after the positions, those left out included, for a progress bar.
 
     Source: Postgres `conversation`, `feedback`.
@@ -199,7 +199,7 @@ def rows_ahead(postgres: Postgres, website: Website, after: dict[HistoryName, Po
 
 
 def read_events(
-    postgres: Postgres, website: Website, history: HistoryName, after: Position
+    postgres: Postgres, website: HistoryWebsite, history: HistoryName, after: Position
 ) -> Iterator[HistoryRow]:
     """Reads the events of each row after a position, in order, as a stream.
 

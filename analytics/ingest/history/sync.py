@@ -14,7 +14,7 @@ from typing import Final
 
 from analytics.ingest.deletes.removal import Removal
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import Website, Window
+from analytics.ingest.history.reader import HistoryWebsite, Window
 from analytics.ingest.history.transfer import Transfer
 from analytics.transports.postgres import Postgres
 from analytics.transports.retrying import Retries
@@ -81,7 +81,7 @@ class _Choice:
         self._chosen: dict[str, str] = {}
         self._missed: set[str] = set()
 
-    def websites(self) -> list[Website]:
+    def websites(self) -> list[HistoryWebsite]:
         if not self._chosen:
             found = history.websites(self._postgres, self._slugs)
             self._chosen = {website.id: website.slug for website in found} if self._slugs else {}
@@ -106,7 +106,7 @@ class _Windows:
         self._say = say
         self._said: set[str] = set()
 
-    def of(self, website: Website) -> Window:
+    def of(self, website: HistoryWebsite) -> Window:
         """The window from before without its end: a sync never stops at the `--until` of a backfill."""
         begun = self._transfer.window(website)
         window = Window(self._since, None) if begun is None else replace(begun, until=None)

@@ -21,7 +21,14 @@ from analytics import sources
 from analytics.errors import SourceUnavailable
 from analytics.ingest.events import EARLIEST, LATEST, ConversationEvent, utc_text
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import HISTORIES, HistoryName, HistoryRow, Position, Website, Window
+from analytics.ingest.history.reader import (
+    HISTORIES,
+    HistoryName,
+    HistoryRow,
+    HistoryWebsite,
+    Position,
+    Window,
+)
 from analytics.ingest.history.watermarks import (
     Watermark,
     Watermarks,
@@ -145,12 +152,12 @@ class Transfer:
         self._sleep = sleep
         self._seen: dict[tuple[str, HistoryName], set[Position]] = {}
 
-    def window(self, website: Website) -> Window | None:
+    def window(self, website: HistoryWebsite) -> Window | None:
         """Reads the window of a website; None when nothing was moved yet."""
         mark = self._watermarks.find(website.id, "conversation")
         return None if mark is None else mark.window
 
-    def ahead(self, website: Website) -> int:
+    def ahead(self, website: HistoryWebsite) -> int:
         """Counts the rows of a website after its watermarks.
 
         Raises:
@@ -161,7 +168,7 @@ class Transfer:
             self._postgres, website, {name: mark.position for name, mark in found.items()}
         )
 
-    def run(self, website: Website, window: Window) -> None:
+    def run(self, website: HistoryWebsite, window: Window) -> None:
         """Moves everything that is there now and not yet moved. May be called again after any error.
 
         Args:
@@ -177,7 +184,7 @@ class Transfer:
         for name, mark in marks.items():
             self._pass(website, name, mark)
 
-    def _begun(self, website: Website, name: HistoryName, window: Window) -> Watermark:
+    def _begun(self, website: HistoryWebsite, name: HistoryName, window: Window) -> Watermark:
         found = self._watermarks.find(website.id, name)
         if found is None:
             is_known = sources.has_conversation_events(
@@ -205,7 +212,7 @@ class Transfer:
         mark = replace(found, window=window) if is_narrower else restarted(found, window)
         return self._watermarks.put(website.id, name, mark)
 
-    def _pass(self, website: Website, name: HistoryName, mark: Watermark) -> None:
+    def _pass(self, website: HistoryWebsite, name: HistoryName, mark: Watermark) -> None:
         # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.
         now = history.server_time(self._postgres)
         ceiling = Position(now, "")
@@ -231,7 +238,7 @@ class Transfer:
         seen = self._seen.get((website.id, name), set())
         self._seen[website.id, name] = {position for position in seen if position.at >= mark.horizon}
 
-    def _batches(self, website: Website, name: HistoryName, mark: Watermark) -> Iterator[_Batch]:
+    def _batches(self, website: HistoryWebsite, name: HistoryName, mark: Watermark) -> Iterator[_Batch]:
         batch, seen = _Batch(), self._seen.get((website.id, name), set())
         for row in history.read_events(self._postgres, website, name, mark.start):
             if row.position in seen:
@@ -246,7 +253,7 @@ class Transfer:
         if batch.positions:
             yield batch
 
-    def _missing(self, website: Website, batch: _Batch) -> list[ConversationEvent]:
+    def _missing(self, website: HistoryWebsite, batch: _Batch) -> list[ConversationEvent]:
         """Finds the events of a batch that Tinybird does not have, each once."""
         stored = self._stored(website, batch.uncertain) if batch.uncertain else set()
         wanted = {_key(event): event for event in (*batch.certain, *batch.uncertain)}
@@ -255,7 +262,9 @@ class Transfer:
         batch.counts.sent.update(event.event_type for event in missing)
         return missing
 
-    def _stored(self, website: Website, events: Sequence[ConversationEvent]) -> set[tuple[str, str, str]]:
+    def _stored(
+        self, website: HistoryWebsite, events: Sequence[ConversationEvent]
+    ) -> set[tuple[str, str, str]]:
         ids = sorted({event.conversation_id for event in events})
         instants = [event.timestamp for event in events]
         date_from, date_to = utc_text(min(instants)), utc_text(max(instants) + timedelta(seconds=1))
@@ -291,7 +300,7 @@ class Transfer:
 
     def _landed(
         self,
-        website: Website,
+        website: HistoryWebsite,
         name: HistoryName,
         mark: Watermark,
         batch: _Batch,

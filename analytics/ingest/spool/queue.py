@@ -45,8 +45,8 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Part of a batch that comes from one segment.
+class BatchPart:
+    """The part of a batch from one segment.
 
     Attributes:
         segment: Which.
@@ -71,7 +71,7 @@ class Batch:
 
     body: bytes
     damaged: list[DamagedLine]
-    parts: list[Part]
+    parts: list[BatchPart]
 
 
 class Queue:
@@ -147,7 +147,7 @@ class Queue:
         """Takes the next events to send, of as many segments as fit; None when none can be read."""
         bodies: list[bytes] = []
         damaged: list[DamagedLine] = []
-        parts: list[Part] = []
+        parts: list[BatchPart] = []
         room_bytes, room_events = BATCH_BYTES, BATCH_EVENTS
         for segment in self._waiting():
             if parts and (room_bytes < LONGEST_LINE_BYTES or room_events <= 0):
@@ -163,7 +163,7 @@ class Queue:
             self.unusable.discard(segment.path)
             body, bad = sound_lines(data) if segment.is_adopted else (data, [])
             events = data.count(b"\n") + (not data.endswith(b"\n"))
-            parts.append(Part(segment, len(data), 0 if segment in self._adopted else events))
+            parts.append(BatchPart(segment, len(data), 0 if segment in self._adopted else events))
             bodies.append(body)
             damaged.extend(bad)
             room_bytes, room_events = room_bytes - len(data), room_events - events

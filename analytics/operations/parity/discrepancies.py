@@ -14,7 +14,7 @@ from typing import Final
 from analytics import sources
 from analytics.ingest.events import EARLIEST, LATEST, utc_text
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import Website
+from analytics.ingest.history.reader import HistoryWebsite
 from analytics.kpis.declarations import EVENT_TYPES, Event
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.postgres_kpis import KnownConversation
@@ -74,7 +74,7 @@ class Discrepancies:
         self,
         tinybird: Tinybird,
         postgres: Postgres,
-        website: Website,
+        website: HistoryWebsite,
         date_from: str,
         date_to: str,
         now: float,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analytics import sources
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import Website
+from analytics.ingest.history.reader import HistoryWebsite
 from analytics.kpis.declarations import EVENT_TYPES, KPIS, PeriodFigures
 from analytics.kpis.metrics import estimate_of
 from analytics.kpis.satisfaction import Scores, satisfaction_index
@@ -67,7 +67,7 @@ class Report:
         periods: The period asked for, and the one before.
     """
 
-    website: Website
+    website: HistoryWebsite
     tolerance: float
     periods: tuple[PeriodReport, ...]
 
@@ -80,7 +80,7 @@ class Report:
 def parity(
     tinybird: Tinybird,
     postgres: Postgres,
-    website: Website,
+    website: HistoryWebsite,
     period: Period,
     now: datetime,
     tolerance: float,
@@ -172,7 +172,7 @@ def _scores(rated: Answer[pd.DataFrame], period: str) -> tuple[Scores, Scores]:
 def _visitors(
     tinybird: Tinybird,
     postgres: Postgres,
-    website: Website,
+    website: HistoryWebsite,
     span: Period,
     now: datetime,
     tolerance: float,

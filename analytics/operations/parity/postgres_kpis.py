@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from analytics.ingest.history.reader import Website
+from analytics.ingest.history.reader import HistoryWebsite
 from analytics.kpis.declarations import Event
 from analytics.kpis.satisfaction import Scores
 from analytics.kpis.totals import ConversationTotals
@@ -168,7 +168,7 @@ class KnownVisitor:
     is_test: bool
 
 
-def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) -> Numbers:
+def numbers(postgres: Postgres, website: HistoryWebsite, date_from: str, date_to: str) -> Numbers:
     """Reads the KPIs of one period from Postgres.
 
     Raises:
@@ -191,7 +191,7 @@ def numbers(postgres: Postgres, website: Website, date_from: str, date_to: str) 
     return Numbers(totals, _scores(row[15:18]), _scores(row[18:21]))
 
 
-def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to: str) -> int:
+def visitors_seen(postgres: Postgres, website: HistoryWebsite, date_from: str, date_to: str) -> int:
     """Counts visitors seen from `date_from` on and made before `date_to`, which must be about now.
 
     Postgres keeps nothing but each visitor's newest visit: of a period that ended long ago it cannot tell.
@@ -206,7 +206,7 @@ def visitors_seen(postgres: Postgres, website: Website, date_from: str, date_to:
 
 
 def durations(
-    postgres: Postgres, website: Website, kind: Event, date_from: str, date_to: str
+    postgres: Postgres, website: HistoryWebsite, kind: Event, date_from: str, date_to: str
 ) -> dict[str, float | None]:
     """Reads the conversations that Postgres counts for a kind, with their seconds.
 
@@ -220,7 +220,7 @@ def durations(
     return {row[0]: row[1] for row in rows}
 
 
-def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownConversation]:
+def known(postgres: Postgres, website: HistoryWebsite, ids: Sequence[str]) -> dict[str, KnownConversation]:
     """Reads conversations by id; those that Postgres does not have are absent.
 
     Raises:
@@ -232,7 +232,9 @@ def known(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str,
     return {row[0]: KnownConversation(*row) for row in rows}
 
 
-def known_visitors(postgres: Postgres, website: Website, ids: Sequence[str]) -> dict[str, KnownVisitor]:
+def known_visitors(
+    postgres: Postgres, website: HistoryWebsite, ids: Sequence[str]
+) -> dict[str, KnownVisitor]:
     """Reads visitors by id; those that Postgres does not have are absent.
 
     Raises:
@@ -245,7 +247,7 @@ def known_visitors(postgres: Postgres, website: Website, ids: Sequence[str]) -> 
 
 
 def _rows(
-    postgres: Postgres, name: str, statement: str, website: Website, **params: Parameter
+    postgres: Postgres, name: str, statement: str, website: HistoryWebsite, **params: Parameter
 ) -> Iterator[Sequence[Any]]:
     """The rows of a statement of this module, typed as it selects them."""
     own: dict[str, Parameter] = {"website_id": website.id, "organization_id": website.organization_id}

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from analytics.errors import ConfigError
 from analytics.ingest.history import reader as history
-from analytics.ingest.history.reader import START, HistoryRow, Position, Website, Window, conversation_row
+from analytics.ingest.history.reader import (
+    START,
+    HistoryRow,
+    HistoryWebsite,
+    Position,
+    Window,
+    conversation_row,
+)
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
 from tests.product_database import Product
@@ -23,24 +30,26 @@ instants = (
 
 
 @pytest.fixture
-def website(product: Product) -> Website:
+def website(product: Product) -> HistoryWebsite:
     """The product's website."""
-    return Website(product.website_id, product.website_id, product.organization_id)
+    return HistoryWebsite(product.website_id, product.website_id, product.organization_id)
 
 
-def conversations(stack: LocalStack, website: Website, after: Position = START) -> list[HistoryRow]:
+def conversations(stack: LocalStack, website: HistoryWebsite, after: Position = START) -> list[HistoryRow]:
     """What its conversations say."""
     with Postgres(stack.database_url) as postgres:
         return list(history.read_events(postgres, website, "conversation", after))
 
 
-def feedback(stack: LocalStack, website: Website) -> list[HistoryRow]:
+def feedback(stack: LocalStack, website: HistoryWebsite) -> list[HistoryRow]:
     """What its feedback says."""
     with Postgres(stack.database_url) as postgres:
         return list(history.read_events(postgres, website, "feedback", START))
 
 
-def test_a_whole_life_is_five_events(local_stack: LocalStack, product: Product, website: Website) -> None:
+def test_a_whole_life_is_five_events(
+    local_stack: LocalStack, product: Product, website: HistoryWebsite
+) -> None:
     """Start, response, escalation and a resolution by the AI, each at its time with the seconds since the start."""
     conversation_id = product.add_conversation(
         AT,
@@ -66,7 +75,7 @@ def test_a_whole_life_is_five_events(local_stack: LocalStack, product: Product, 
 
 
 def test_the_products_own_resolution_time_wins(
-    local_stack: LocalStack, product: Product, website: Website
+    local_stack: LocalStack, product: Product, website: HistoryWebsite
 ) -> None:
     """resolution_time is taken before the difference, also when it is 0."""
     for seconds in (None, 0, 45):
@@ -77,7 +86,9 @@ def test_the_products_own_resolution_time_wins(
     assert durations == [90, 0, 45]
 
 
-def test_what_counts_nowhere_is_not_read(local_stack: LocalStack, product: Product, website: Website) -> None:
+def test_what_counts_nowhere_is_not_read(
+    local_stack: LocalStack, product: Product, website: HistoryWebsite
+) -> None:
     """Soft-deleted conversations, visitors and feedback, test visitors and other websites."""
     kept = product.add_conversation(AT)
     deleted = product.add_conversation(AT, deleted_at=AT)
@@ -97,7 +108,7 @@ def test_what_counts_nowhere_is_not_read(local_stack: LocalStack, product: Produ
 
 
 def test_feedback_without_a_conversation_is_skipped_and_counted(
-    local_stack: LocalStack, product: Product, website: Website
+    local_stack: LocalStack, product: Product, website: HistoryWebsite
 ) -> None:
     """The event counts conversations, so it needs one; a visitor is taken from the conversation when it has none."""
     conversation = product.add_conversation(AT)
@@ -116,7 +127,7 @@ def test_feedback_without_a_conversation_is_skipped_and_counted(
 
 
 def test_rows_come_in_the_order_of_their_position_and_only_those_after_one(
-    local_stack: LocalStack, product: Product, website: Website
+    local_stack: LocalStack, product: Product, website: HistoryWebsite
 ) -> None:
     """By updated_at and then id; a position is a row, to the microsecond."""
     tick = timedelta(microseconds=1)
@@ -131,7 +142,7 @@ def test_rows_come_in_the_order_of_their_position_and_only_those_after_one(
 
 
 def test_a_row_of_the_future_is_read_last(
-    local_stack: LocalStack, product: Product, website: Website
+    local_stack: LocalStack, product: Product, website: HistoryWebsite
 ) -> None:
     """Also one whose updated_at is infinite, which no datetime is."""
     rows = [product.add_conversation(AT) for _ in range(3)]
@@ -148,7 +159,7 @@ def test_a_row_of_the_future_is_read_last(
     product.connection.execute("DELETE FROM conversation WHERE id = ANY(%s)", (rows,))
 
 
-def test_more_rows_than_one_fetch(local_stack: LocalStack, product: Product, website: Website) -> None:
+def test_more_rows_than_one_fetch(local_stack: LocalStack, product: Product, website: HistoryWebsite) -> None:
     """The parts of a stream follow each other without a gap."""
     product.connection.execute(
         "INSERT INTO conversation (id, organization_id, website_id, visitor_id, started_at, created_at, updated_at) "
@@ -178,7 +189,7 @@ def test_more_rows_than_one_fetch(local_stack: LocalStack, product: Product, web
 def test_a_row_that_makes_no_valid_event_says_why(
     local_stack: LocalStack,
     product: Product,
-    website: Website,
+    website: HistoryWebsite,
     columns: dict[str, datetime | str | None],
     reason: str,
 ) -> None:
@@ -239,7 +250,7 @@ def test_websites_come_in_one_order_without_deleted_ones(local_stack: LocalStack
             history.websites(postgres, [second, deleted, "no-such-shop"])
 
 
-def test_rows_ahead_are_counted(local_stack: LocalStack, product: Product, website: Website) -> None:
+def test_rows_ahead_are_counted(local_stack: LocalStack, product: Product, website: HistoryWebsite) -> None:
     """Both histories together, after their positions."""
     for _ in range(3):
         product.add_conversation(AT, updated_at=AT)

@@ -16,7 +16,7 @@ from analytics.ingest.deletes.removal import Removal
 from analytics.ingest.history import reader as rows
 from analytics.ingest.history import transfer as module
 from analytics.ingest.history.backfill import backfill, lines, retries
-from analytics.ingest.history.reader import Website, Window
+from analytics.ingest.history.reader import HistoryWebsite, Window
 from analytics.ingest.history.sync import sync
 from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import Watermark, Watermarks
@@ -65,10 +65,10 @@ class Mover:
     asked: list[str] = field(default_factory=list)
 
     @property
-    def website(self) -> Website:
+    def website(self) -> HistoryWebsite:
         """The website."""
         product = self.history.product
-        return Website(product.website_id, product.website_id, product.organization_id)
+        return HistoryWebsite(product.website_id, product.website_id, product.organization_id)
 
     def move(
         self, window: Window | None = None, overlap_seconds: float = 300.0, rounds: int = 1
@@ -462,7 +462,7 @@ def test_a_backfill_also_moves_what_changes_meanwhile(mover: Mover) -> None:
     with mover.transfer() as (transfer, attempts):
         run = transfer.run
 
-        def run_and_change(website: Website, window: Window) -> None:
+        def run_and_change(website: HistoryWebsite, window: Window) -> None:
             run(website, window)
             if not added:
                 added.append(mover.history.product.add_conversation(FIRST, updated_at=datetime.now(UTC)))

@@ -95,7 +95,7 @@ def test_the_expected_columns_are_all_that_is_read(local_stack: LocalStack, prod
         f'GRANT SELECT ({", ".join(columns)}) ON "{table}" TO {{role}}'
         for table, columns in examined.TABLES.items()
     ]
-    website = history.Website(product.website_id, product.website_id, product.organization_id)
+    website = history.HistoryWebsite(product.website_id, product.website_id, product.organization_id)
     span = "2026-11-01 00:00:00", "2026-11-08 00:00:00"
     bounds = sources.Bounds(*span, *span)
     with role(local_stack, *grants, tables="") as url, Postgres(url) as postgres:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from analytics import sources
-from analytics.ingest.history.reader import Website
+from analytics.ingest.history.reader import HistoryWebsite
 from analytics.operations.parity import discrepancies
 from analytics.operations.parity import parity as module
 from analytics.operations.parity.parity import Report, parity
@@ -56,7 +56,7 @@ def history(local_stack: LocalStack, product: Product, tmp_path: Path) -> Histor
 def compare(history: History) -> Iterator[Callable[..., Report]]:
     """Compares both sides, for the last seven days."""
     product, stack = history.product, history.stack
-    website = Website(product.website_id, product.website_id, product.organization_id)
+    website = HistoryWebsite(product.website_id, product.website_id, product.organization_id)
 
     def compared(tolerance: float = 0.01) -> Report:
         now = datetime.now(UTC)
@@ -133,7 +133,7 @@ def test_ratings_in_conversations_of_test_and_deleted_visitors_count_on_neither_
 
 def test_nothing_on_either_side_is_equal(local_stack: LocalStack, product: Product) -> None:
     """A website without conversations has zeros and no medians, twice."""
-    website = Website(product.website_id, product.website_id, product.organization_id)
+    website = HistoryWebsite(product.website_id, product.website_id, product.organization_id)
     now = datetime.now(UTC)
     period = resolve(Range.parse(RANGE), now, parse_timezone("Asia/Kolkata"))
     with (
@@ -150,7 +150,7 @@ def test_a_period_without_a_second_has_no_visitor_to_expire(
     local_stack: LocalStack, product: Product
 ) -> None:
     """The first second of a day: nothing to compare, and not because something is too old."""
-    website = Website(product.website_id, product.website_id, product.organization_id)
+    website = HistoryWebsite(product.website_id, product.website_id, product.organization_id)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     period = resolve(Range.parse("today"), midnight, parse_timezone("UTC"))
     with (
