@@ -65,9 +65,6 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     past = series[series["period"] == "previous"].reset_index(drop=True)
     axis = time_axis.labels_of(now["bucket_start"], past["bucket_start"], bucket)
     highest = value_axis.highest_of(now, past, median)
-    labels = axis.now
-    is_open = ~now["is_complete"].astype(bool)
-    leads_to_open = timeseries.leads_to(is_open)
     before = _before(now, past) if past[median].notna().any() else None
     figure = go.Figure()
     if before:
@@ -87,39 +84,13 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         said = [
             [value, formatting.counted(n, NOUNS[measure])] for value, n in zip(text, now["n"], strict=True)
         ]
-        figure.add_trace(
-            go.Scatter(
-                x=labels,
-                y=now[column].mask(is_open),
-                mode="lines+markers",
-                yaxis=yaxis,
-                line={"color": colours.accent, "width": width},
-                marker={"size": timeseries.marker_sizes(now[column], 5), "color": colours.accent},
-                customdata=said,
-                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} · %{{customdata[1]}}<extra></extra>",
-                cliponaxis=False,
-            )
+        hover = (
+            f"<b>%{{customdata[0]}}</b> {words} · %{{customdata[1]}}",
+            f"<b>%{{customdata[0]}}</b> {words} so far · %{{customdata[1]}}",
         )
-        figure.add_trace(
-            go.Scatter(
-                x=labels,
-                y=now[column].where(leads_to_open),
-                mode="lines",
-                yaxis=yaxis,
-                hoverinfo="skip",
-                line={"color": colours.accent, "width": width, "dash": "dash"},
-            )
-        )
-        figure.add_trace(
-            go.Scatter(
-                x=labels,
-                y=now[column].where(is_open),
-                mode="markers",
-                yaxis=yaxis,
-                marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
-                customdata=said,
-                hovertemplate=f"<b>%{{customdata[0]}}</b> {words} so far · %{{customdata[1]}}<extra></extra>",
-                cliponaxis=False,
+        figure.add_traces(
+            timeseries.current_lines(
+                now, column, axis.now, said, colours, hover=hover, width=width, yaxis=yaxis
             )
         )
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)

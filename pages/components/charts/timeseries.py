@@ -51,7 +51,8 @@ def draw_series(
         previous = None
     if previous:
         figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours, highest))
-    figure.add_traces(_current(now_rows, metric, labels.now, colours))
+    said = _texts(now_rows, metric)
+    figure.add_traces(current_lines(now_rows, metric.column, labels.now, said, colours))
     axis = labels.all if previous else labels.now
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric.kind, highest)
@@ -122,18 +123,39 @@ def _past(
     )
 
 
-def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Palette) -> list[go.Scatter]:
-    """Finished buckets as a solid line; unfinished ones as open markers on a dashed line."""
-    values, is_open = rows[metric.column], ~rows["is_complete"].astype(bool)
-    leads_to_open = leads_to(is_open)
-    text = _texts(rows, metric)
+def current_lines(
+    rows: pd.DataFrame,
+    column: str,
+    labels: list[str],
+    said: Sequence[object],
+    colours: Palette,
+    *,
+    hover: tuple[str, str] = ("<b>%{customdata}</b>", "<b>%{customdata}</b> so far"),
+    width: float = 2.25,
+    yaxis: str = "y",
+) -> list[go.Scatter]:
+    """Make the lines of the current period: finished buckets solid; unfinished ones open markers that a dashed line leads to.
+
+    Args:
+        rows: The buckets of the period.
+        column: The column with the values.
+        labels: Place of each bucket on the time axis.
+        said: Data of each bucket for the hover text.
+        colours: Colours of the theme.
+        hover: Template of the hover text of a finished and of an unfinished bucket.
+        width: Width of the line in pixels.
+        yaxis: Plotly's name of the value axis.
+    """
+    values, is_open = rows[column], ~rows["is_complete"].astype(bool)
+    finished, unfinished = (
+        {"x": labels, "yaxis": yaxis, "customdata": said, "hovertemplate": f"{text}<extra></extra>"}
+        for text in hover
+    )
     solid = go.Scatter(
-        x=labels,
+        **finished,
         y=values.mask(is_open),
-        customdata=text,
-        hovertemplate="<b>%{customdata}</b><extra></extra>",
         mode="lines+markers",
-        line={"color": colours.accent, "width": 2.25},
+        line={"color": colours.accent, "width": width},
         marker={"size": marker_sizes(values, 5), "color": colours.accent},
         cliponaxis=False,
     )
@@ -141,21 +163,20 @@ def _current(rows: pd.DataFrame, metric: Metric, labels: list[str], colours: Pal
         return [solid]
     dashed = go.Scatter(
         x=labels,
-        y=values.where(leads_to_open),
+        y=values.where(is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)),
+        yaxis=yaxis,
         mode="lines",
         hoverinfo="skip",
-        line={"color": colours.accent, "width": 2, "dash": "dash"},
+        line={"color": colours.accent, "width": min(width, 2), "dash": "dash"},
     )
-    unfinished = go.Scatter(
-        x=labels,
+    markers = go.Scatter(
+        **unfinished,
         y=values.where(is_open),
-        customdata=text,
-        hovertemplate="<b>%{customdata}</b> so far<extra></extra>",
         mode="markers",
         cliponaxis=False,
         marker={"size": 8, "color": colours.surface, "line": {"color": colours.accent, "width": 2}},
     )
-    return [solid, dashed, unfinished]
+    return [solid, dashed, markers]
 
 
 def _texts(rows: pd.DataFrame, metric: Metric) -> list[str]:
@@ -191,11 +212,6 @@ def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
         return [size_px] * len(values)
     is_joined = known.shift(1, fill_value=False) | known.shift(-1, fill_value=False)
     return [size_px if alone else 0 for alone in known & ~is_joined]
-
-
-def leads_to(is_open: pd.Series) -> pd.Series:
-    """Mask of the buckets on the dashed line: the unfinished ones and their neighbours."""
-    return is_open | is_open.shift(-1, fill_value=False) | is_open.shift(1, fill_value=False)
 
 
 def style(figure: go.Figure, colours: Palette, kind: Kind, highest: float) -> None:
