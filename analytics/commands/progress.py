@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
-
-LINE_SECONDS: Final = 10.0
 
 
 class Progress:
@@ -22,12 +20,14 @@ class Progress:
         total: How many steps there are; more may come.
         label: What goes on.
         unit: What a step is, in the plural.
+        line_seconds: Time between two lines, at least.
     """
 
-    def __init__(self, total: int, label: str, unit: str) -> None:
+    def __init__(self, total: int, label: str, unit: str, line_seconds: float = 10.0) -> None:
         self._total = total
         self._label = label
         self._unit = unit
+        self._line_seconds = line_seconds
         self._done = 0
         self._began = self._said = time.monotonic()
         self._bar: ProgressBar[str] | None = None
@@ -56,7 +56,7 @@ class Progress:
         rate = self._done / max(now - self._began, 1e-9)
         if self._bar is not None:
             self._bar.update(steps, f"{rate:,.0f} {self._unit}/s")
-        elif now - self._said >= LINE_SECONDS:
+        elif now - self._said >= self._line_seconds:
             self._said = now
             left = (self._total - self._done) / rate
             self.say(

@@ -158,7 +158,7 @@ def _run(order: PurgeRequest, session: _Session) -> None:
     about = f"{order.reason}, asked for by {order.by}"
     event = Event("purge", who=audit.system_user(), website=order.website_id, reason=about)
     with _ended_by_sigterm(), audit.written(event) as going:
-        with purge_lines.progress() as tell:
+        with purge_lines.ProgressLine() as tell:
             purger = Purger(
                 session.tinybird,
                 session.settings.tinybird_host,

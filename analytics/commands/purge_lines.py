@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC
-from typing import Final
+from typing import Final, Self
 
 import click
 
@@ -96,18 +95,8 @@ def show_spool(settings: Settings) -> None:
         )
 
 
-@contextmanager
-def progress() -> Iterator[_ProgressLine]:
-    """Shows the progress of a purge, inside `with`."""
-    teller = _ProgressLine()
-    try:
-        yield teller
-    finally:
-        teller.end()
-
-
-class _ProgressLine:
-    """Progress of a purge: one line that changes on a terminal, else a line every 30 seconds."""
+class ProgressLine:
+    """Progress of a purge, inside `with`: one line that changes on a terminal, else a line every 30 seconds."""
 
     def __init__(self) -> None:
         self._is_terminal = sys.stdout.isatty()
@@ -116,6 +105,7 @@ class _ProgressLine:
         self._is_open = False
 
     def __call__(self, progress: PurgeProgress) -> None:
+        """Shows how far it is."""
         doing = {"deletes": "deleting", "waits": "waits for another delete job, before deleting"}[
             progress.what
         ]
@@ -129,8 +119,10 @@ class _ProgressLine:
             self._printed, self._next_seconds = key, progress.seconds + PLAIN_LINE_SECONDS
             click.echo(text)
 
-    def end(self) -> None:
-        """Ends the line that changes."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         if self._is_open:
             click.echo()
 

@@ -35,6 +35,7 @@ from analytics.ingest.spool.dead_letters import Resent, resend
 from analytics.ingest.spool.delivery import EXIT_SECONDS, Delivery, usable
 from analytics.ingest.spool.delivery import Counters as Counters
 from analytics.ingest.spool.process import PerProcess
+from analytics.ingest.spool.settings import DEFAULT, SpoolSettings
 from analytics.settings import load_emitter_settings
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import ndjson_line
@@ -81,6 +82,7 @@ class Emitter:
         admin_token: To find out which events Tinybird quarantined; without it whole batches are kept aside.
         max_spool_bytes: What the directory may take, what is kept aside included; events past that are dropped.
         is_durable: True survives a power cut as well: each call then waits for the disk.
+        settings: Times and limits of sending.
 
     Raises:
         ConfigError: An address, token or directory cannot be used.
@@ -95,6 +97,7 @@ class Emitter:
         admin_token: str | None = None,
         max_spool_bytes: int = spool.MAX_SPOOL_BYTES,
         is_durable: bool = False,
+        settings: SpoolSettings = DEFAULT,
     ) -> None:
         if not append_token:
             raise ConfigError(
@@ -113,6 +116,7 @@ class Emitter:
                 is_durable=is_durable,
                 is_sending=not self._is_closed,
                 tinybird=tinybird,
+                settings=settings,
             )
 
         self._is_closed = False

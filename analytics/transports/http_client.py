@@ -14,15 +14,14 @@ import httpx2
 from analytics.settings.loopback import is_loopback
 
 LONGEST_ANSWER_SECONDS: Final = 30.0
-"""Time for the body of an answer to arrive, from the end of its headers."""
 
 
 class BoundedBody(httpx2.SyncByteStream):
-    """Body of an answer. Raises `httpx2.ReadTimeout` at the first part after `LONGEST_ANSWER_SECONDS`."""
+    """Body of an answer. Raises `httpx2.ReadTimeout` at the first part after `longest_seconds`."""
 
-    def __init__(self, parts: httpx2.SyncByteStream) -> None:
+    def __init__(self, parts: httpx2.SyncByteStream, longest_seconds: float) -> None:
         self._parts = parts
-        self._ends_at = time.monotonic() + LONGEST_ANSWER_SECONDS
+        self._ends_at = time.monotonic() + longest_seconds
 
     def __iter__(self) -> Iterator[bytes]:
         for part in self._parts:
@@ -36,7 +35,10 @@ class BoundedBody(httpx2.SyncByteStream):
 
 
 def bounded_client(
-    host: str, timeout: httpx2.Timeout, transport: httpx2.BaseTransport | None = None
+    host: str,
+    timeout: httpx2.Timeout,
+    transport: httpx2.BaseTransport | None = None,
+    longest_answer_seconds: float = LONGEST_ANSWER_SECONDS,
 ) -> httpx2.Client:
     """Makes a client of one server with bounded bodies. It follows no redirect.
 
@@ -46,6 +48,7 @@ def bounded_client(
         host: Base URL.
         timeout: Timeouts for connecting and for the next bytes.
         transport: Replaces the network in tests.
+        longest_answer_seconds: Time for the body of an answer to arrive, from the end of its headers.
 
     Raises:
         httpx2.InvalidURL: The base URL cannot be read.
@@ -53,10 +56,10 @@ def bounded_client(
     if transport is None and is_loopback(httpx2.URL(host).host):
         transport = httpx2.HTTPTransport()
     client = httpx2.Client(base_url=host, timeout=timeout, transport=transport)
-    client.event_hooks["response"].append(_bound_body)  # runs before the body is read
+
+    def bound_body(response: httpx2.Response) -> None:
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            response.stream = BoundedBody(response.stream, longest_answer_seconds)
+
+    client.event_hooks["response"].append(bound_body)  # runs before the body is read
     return client
-
-
-def _bound_body(response: httpx2.Response) -> None:
-    if isinstance(response.stream, httpx2.SyncByteStream):
-        response.stream = BoundedBody(response.stream)

@@ -39,12 +39,6 @@ T = TypeVar("T")
 
 Parameter = str | int | float | bool | datetime | Sequence[str] | None
 
-FETCH_ROWS: Final = 2000
-"""Rows of one step of a stream, which are in memory together."""
-
-RECYCLE_SECONDS: Final = 1800
-"""A pooled connection is replaced at this age."""
-
 _LIMIT: Final = text(
     "SELECT set_config('statement_timeout', :statement, true), "
     "set_config('idle_in_transaction_session_timeout', :idle, true)"
@@ -58,7 +52,7 @@ _CHECK_URL: Final = "Check DATABASE_URL and that Postgres runs, then try again."
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Time limits in seconds.
+    """Limits; times are in seconds.
 
     Attributes:
         connect: Opening a connection; whole seconds, for each host of the address.
@@ -69,6 +63,8 @@ class Limits:
         read: A whole read, measured on this side, whatever server and network do.
         step: A step of a stream; the first one may have to sort a large table. The server stops it.
         idle: The time between two steps of a stream; the server ends it. Between two statements of a read: `read`.
+        recycle: A pooled connection is replaced at this age.
+        fetch_rows: Rows of one step of a stream, which are in memory together.
         hanging: After a new connection hangs, reads fail at once for this time instead of waiting for the server.
     """
 
@@ -79,6 +75,8 @@ class Limits:
     read: float = 10.0
     step: float = 120.0
     idle: float = 600.0
+    recycle: int = 1800
+    fetch_rows: int = 2000
     hanging: float = 10.0
 
 
@@ -105,7 +103,7 @@ class Postgres:
 
     Args:
         url: `postgresql://…`, with its password.
-        limits: Time limits.
+        limits: Limits.
 
     Raises:
         ConfigError: The address cannot be read.
@@ -166,7 +164,7 @@ class Postgres:
     def stream(
         self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> Iterator[Sequence[Sequence[Value]]]:
-        """Reads the rows of a statement, `FETCH_ROWS` at a time, in constant memory.
+        """Reads the rows of a statement, `fetch_rows` of the limits at a time, in constant memory.
 
         All rows come from one read-only transaction with a server-side cursor, which ends with the iteration. Values are
         in the order of the columns.
@@ -181,7 +179,7 @@ class Postgres:
         """
         seconds = self._limits.step + self._limits.read
         connection, result = self._answered(name, seconds, lambda: self._cursor(name, statement, params))
-        parts = iter(result.partitions(FETCH_ROWS))
+        parts = iter(result.partitions(self._limits.fetch_rows))
         is_at_end = False
         try:
             while (part := self._answered(name, seconds, lambda: next(parts, None))) is not None:
@@ -200,7 +198,9 @@ class Postgres:
         connection = self._connected(name)
         try:
             _limit(connection, self._limits.step, self._limits.idle)
-            streaming = connection.execution_options(stream_results=True, max_row_buffer=FETCH_ROWS)
+            streaming = connection.execution_options(
+                stream_results=True, max_row_buffer=self._limits.fetch_rows
+            )
             return connection, streaming.execute(text(statement), dict(params))
         except BaseException:
             connection.close()
@@ -260,7 +260,7 @@ def _engine(url: str, limits: Limits) -> Engine:
             pool_size=5,
             max_overflow=5,
             pool_timeout=limits.pool,
-            pool_recycle=RECYCLE_SECONDS,
+            pool_recycle=limits.recycle,
             hide_parameters=True,
             execution_options={"postgresql_readonly": True},
             connect_args={

@@ -10,7 +10,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal, Self, TypeVar
@@ -21,7 +21,7 @@ import httpx2
 from analytics.errors import ConfigError, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.telemetry import timed
-from analytics.transports.http_client import bounded_client
+from analytics.transports.http_client import LONGEST_ANSWER_SECONDS, bounded_client
 from analytics.transports.redaction import scrubbed
 from analytics.transports.retrying import Retries
 from analytics.transports.throttled_log import ThrottledLog
@@ -29,14 +29,12 @@ from analytics.transports.tinybird_messages import (
     Ingested,
     Parameter,
     PipeAnswer,
-    Row,
     ahead_seconds,
     error_text,
     events_body,
     ingested,
     json_object,
     mismatch,
-    ndjson_batches,
     pipe_answer,
     query_text,
     refusal,
@@ -82,7 +80,8 @@ class Tinybird:
         admin_token: Deletes rows and runs SQL; None where neither is done.
         transport: Replaces the network in tests.
         on_query: Called with the time and the pipe for each query sent, also for retries; counts the daily budget.
-        timeout: Timeouts for connecting and for the next bytes of an answer; `bounded_client` bounds the whole answer.
+        timeout: Timeouts for connecting and for the next bytes of an answer.
+        longest_answer_seconds: Bounds the whole body of an answer.
         sleep: Waits between attempts.
         monotonic: Clock for `DOWN_SECONDS`.
 
@@ -101,6 +100,7 @@ class Tinybird:
         transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
         timeout: httpx2.Timeout = TIMEOUT,
+        longest_answer_seconds: float = LONGEST_ANSWER_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,7 +110,7 @@ class Tinybird:
             "admin": admin_token,
         }
         try:
-            self._client = bounded_client(host, timeout, transport)
+            self._client = bounded_client(host, timeout, transport, longest_answer_seconds)
         except httpx2.InvalidURL:
             raise _unusable_host() from None
         self._refusals = ThrottledLog(_LOG, logging.WARNING)
@@ -214,24 +214,6 @@ class Tinybird:
         if down is not None and self._monotonic() < down[0]:
             raise SourceUnavailable(down[1].message, down[1].remedy, source="tinybird", resource=resource)
 
-    def send_events(self, datasource: str, rows: Sequence[Row], *, wait: bool = False) -> Ingested:
-        """Sends events, in as many requests as the size limit needs. Never retries: a row could count twice.
-
-        Args:
-            datasource: Data source of the events.
-            rows: One mapping per event; an empty sequence sends nothing.
-            wait: True returns only when the rows can be queried.
-
-        Raises:
-            ValueError: A single event is larger than a request may be.
-            ConfigError: There is no append token.
-            SourceError: As for `query_pipe`; requests before the failing one have arrived.
-        """
-        sent = [self.post_batch(datasource, body, wait=wait) for body in ndjson_batches(rows)]
-        return Ingested(
-            sum(each.successful_rows for each in sent), sum(each.quarantined_rows for each in sent)
-        )
-
     def post_batch(
         self,
         datasource: str,
@@ -241,7 +223,7 @@ class Tinybird:
         gzip_level: int | None = None,
         timeout_seconds: float | None = None,
     ) -> Ingested:
-        """Sends one body of newline-delimited JSON in one request. Never retries, as `send_events`.
+        """Sends one body of newline-delimited JSON in one request. Never retries: a row could count twice.
 
         Args:
             datasource: Data source of the events.
@@ -251,7 +233,8 @@ class Tinybird:
             timeout_seconds: Timeout for the answer; None means the client's.
 
         Raises:
-            ConfigError, SourceError: As for `send_events`.
+            ConfigError: There is no append token.
+            SourceError: As for `query_pipe`.
         """
         content, headers = events_body(body, gzip_level)
         response = self._request(

@@ -37,7 +37,6 @@ from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
 from analytics.scope.selection import Selection
 from analytics.sources import VisitorFilters
-from analytics.transports import tinybird
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
@@ -50,7 +49,7 @@ class Traffic:
     Attributes:
         asked: How often each pipe and query was asked for.
         requests: Name and parameters of each request to a pipe, in order.
-        is_tinybird_down: True refuses every connection to Tinybird.
+        is_tinybird_down: True makes Tinybird answer 503.
         is_postgres_down: True refuses every read of Postgres.
     """
 
@@ -77,7 +76,9 @@ def traffic(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> T
         traffic.asked[name] += 1
         traffic.requests.append((name, dict(request.url.params)))
         if traffic.is_tinybird_down:
-            raise httpx2.ConnectError("cut off")
+            return httpx2.Response(
+                503
+            )  # unlike no answer at all, it does not make the next reads fail at once
         return send(self, request)
 
     def counted_read(
@@ -88,8 +89,6 @@ def traffic(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> T
             raise SourceUnavailable("Postgres cannot be reached.", source="postgres", resource=name)
         return read(self, name, statement, params)
 
-    # A server that comes back is asked at once; the pause before that has its own tests in `test_tinybird`.
-    monkeypatch.setattr(tinybird, "DOWN_SECONDS", 0.0)
     monkeypatch.setattr(httpx2.HTTPTransport, "handle_request", counted_send)
     monkeypatch.setattr(Postgres, "read", counted_read)
     return traffic

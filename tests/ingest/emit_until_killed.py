@@ -14,21 +14,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from analytics.ingest.emitter import Emitter
-from analytics.ingest.spool import queue, sender
+from analytics.ingest.spool.settings import SpoolSettings
 
 
 def main(host: str, token: str, spool: str, website: str, accepted: str, rounds: str, seed: str) -> None:
     """Runs the rounds."""
     chance = random.Random(int(seed))  # noqa: S311  # a repeatable test, not a secret
     for number in range(int(rounds)):
-        queue.SEGMENT_BYTES = chance.choice([2_000, 50_000, 8_000_000])  # type: ignore[misc]
-        queue.BATCH_EVENTS = chance.choice([7, 500, 20_000])  # type: ignore[misc]
-        sender.LINGER_SECONDS = chance.choice([0.01, 0.1])  # type: ignore[misc]
+        settings = SpoolSettings(
+            segment_bytes=chance.choice([2_000, 50_000, 8_000_000]),
+            batch_events=chance.choice([7, 500, 20_000]),
+            linger_seconds=chance.choice([0.01, 0.1]),
+        )
         pause = chance.choice([0.0, 0.0002, 0.002])
         ready, is_ready = os.pipe()
         child = os.fork()
         if child == 0:
-            emitter = Emitter(host, token, Path(spool))
+            emitter = Emitter(host, token, Path(spool), settings=settings)
             os.write(is_ready, b"1")
             _emit(emitter, website, accepted, f"{seed}-{number}", pause)
         os.read(ready, 1)  # on a busy machine making an emitter takes longer than the pause

@@ -13,7 +13,7 @@ from analytics.errors import ConfigError
 from analytics.ingest.emitter import Conversation, Counters, Emitter
 from analytics.ingest.events import InvalidEvent
 from analytics.ingest.events.descriptions import MAX_PAGE_URL_CHARACTERS
-from analytics.ingest.spool import directory as spool
+from analytics.ingest.spool.settings import SpoolSettings
 from tests.conftest import LocalStack
 from tests.ingest.stored import Stored
 
@@ -268,11 +268,13 @@ def test_the_bound_is_kept_and_said(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 
 def test_confirmed_events_do_not_fill_a_small_spool(
-    local_stack: LocalStack, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
 ) -> None:
     """Three times what the bound allows goes through it, as long as each part is confirmed before the next."""
-    monkeypatch.setattr(spool, "REFRESH_SECONDS", 0.0)
-    with Emitter(local_stack.host, local_stack.append_token, tmp_path, max_spool_bytes=20_000) as emitter:
+    settings = SpoolSettings(refresh_seconds=0.0)
+    with Emitter(
+        local_stack.host, local_stack.append_token, tmp_path, max_spool_bytes=20_000, settings=settings
+    ) as emitter:
         for part in range(5):
             for number in range(40):
                 assert emitter.page_view(website_id=stored.website_id, visitor_id=f"v{part}-{number}")

@@ -35,7 +35,7 @@ def test_nothing_can_be_sent_over_them() -> None:
         load_settings(UNREACHABLE | {"TINYBIRD_APPEND_TOKEN": "p.append"})
     )
     with pytest.raises(ConfigError, match="TINYBIRD_APPEND_TOKEN"):
-        connections.tinybird.send_events("visitor_events", [{"website_id": "w"}])
+        connections.tinybird.post_batch("visitor_events", b"{}\n", wait=False)
     connections.close()
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import httpx2
 import pytest
@@ -30,14 +31,19 @@ class Trickle(httpx2.SyncByteStream):
         self.is_closed = True
 
 
-def test_an_answer_that_trickles_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_trickles_in_is_given_up() -> None:
     """However often something of it comes: the connection is closed, and Tinybird is unavailable."""
     whole, late = Trickle(), Trickle()
-    answers = [httpx2.Response(200, stream=late), httpx2.Response(200, stream=whole)]
-    transport = httpx2.MockTransport(lambda _request: answers.pop())
-    with Tinybird("https://api.example.com", "read", "append", transport=transport) as client:
-        assert client.post_batch("visitor_events", b"{}", wait=False).successful_rows == 1
-        monkeypatch.setattr("analytics.transports.http_client.LONGEST_ANSWER_SECONDS", 0.0)
-        with pytest.raises(SourceUnavailable, match="does not answer"):
-            client.post_batch("visitor_events", b"{}", wait=False)
+    for stream, seconds in ((whole, 30.0), (late, 0.0)):
+        answer = httpx2.Response(200, stream=stream)
+        client = Tinybird(
+            "https://api.example.com",
+            "read",
+            "append",
+            transport=httpx2.MockTransport(lambda _request, answer=answer: answer),
+            longest_answer_seconds=seconds,
+        )
+        expected = nullcontext() if seconds else pytest.raises(SourceUnavailable, match="does not answer")
+        with client, expected:
+            assert client.post_batch("visitor_events", b"{}", wait=False).successful_rows == 1
     assert (late.sent, late.is_closed, whole.is_closed) == (1, True, True)

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,8 +20,7 @@ from analytics.ingest.history.backfill import retries
 from analytics.ingest.history.reader import HistoryWebsite, Window
 from analytics.ingest.history.transfer import Transfer, TransferCounts
 from analytics.ingest.history.watermarks import Watermarks
-from analytics.ingest.spool import sender
-from analytics.transports import postgres
+from analytics.ingest.spool.settings import SpoolSettings
 from analytics.transports.postgres import Limits, Postgres
 from analytics.transports.postgres_connection import KEEPALIVE, BoundedConnection
 from analytics.transports.tinybird import DOWN_SECONDS, Tinybird
@@ -143,15 +143,12 @@ def test_idle_connections_are_replaced_for_all_readers_at_once(
     assert pool(client).checkedout() == 0
 
 
-def test_a_pooled_connection_is_replaced_at_an_age(
-    local_stack: LocalStack, path: SilentProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pooled_connection_is_replaced_at_an_age(local_stack: LocalStack, path: SilentProxy) -> None:
     """A gateway that forgets old connections meets none; a young one is used again."""
     url = path.through(local_stack.database_url)
-    for age_seconds, is_kept in ((postgres.RECYCLE_SECONDS, True), (0, False)):
-        monkeypatch.setattr(postgres, "RECYCLE_SECONDS", age_seconds)
+    for age_seconds, is_kept in ((SHORT.recycle, True), (0, False)):
         before = path.opened
-        with Postgres(url, SHORT) as client:
+        with Postgres(url, replace(SHORT, recycle=age_seconds)) as client:
             for _ in range(3):
                 client.read("one", "SELECT 1 AS one", {})
         assert (path.opened - before == 1) == is_kept
@@ -161,7 +158,7 @@ def test_a_stream_ends_with_an_error_and_the_next_one_works(client: Postgres, pa
     """Between two steps; its place in the pool is free again, its connection is closed."""
     statement = "SELECT n, repeat('x', 500) FROM generate_series(1, 100000) AS n"
     stream = client.stream("history", statement, {})
-    assert len(next(stream)) == postgres.FETCH_ROWS
+    assert len(next(stream)) == SHORT.fetch_rows
     path.drop()
     with pytest.raises(SourceUnavailable, match="does not answer: history"):
         list(stream)
@@ -212,10 +209,8 @@ def test_a_backfill_goes_on_after_a_dropped_path(
     path: SilentProxy,
     product: Product,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The stream is given up, the next attempt goes on behind the watermark, and each event is there once."""
-    monkeypatch.setattr(postgres, "FETCH_ROWS", 20)
     history = History(local_stack, product, tmp_path)
     history.fill(200)
     website = HistoryWebsite(product.website_id, product.website_id, product.organization_id)
@@ -227,7 +222,7 @@ def test_a_backfill_goes_on_after_a_dropped_path(
 
     with (
         Tinybird(local_stack.host, local_stack.read_token, local_stack.append_token) as tinybird,
-        Postgres(path.through(local_stack.database_url), SHORT) as client,
+        Postgres(path.through(local_stack.database_url), replace(SHORT, fetch_rows=20)) as client,
         Watermarks(tmp_path, local_stack.host) as watermarks,
     ):
         transfer = Transfer(
@@ -389,12 +384,12 @@ def test_http_reads_work_again(
         until(lambda: web.given_up == dropped)
 
 
-def test_an_emitter_delivers_again(
-    local_stack: LocalStack, web: SilentProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_emitter_delivers_again(local_stack: LocalStack, web: SilentProxy, tmp_path: Path) -> None:
     """Its pooled connection is gone: given up when no answer comes, and the events go over a new one."""
-    monkeypatch.setattr(sender, "ANSWER_SECONDS", 1.0)
-    with Emitter(web.through(local_stack.host), local_stack.append_token, tmp_path) as emitter:
+    settings = SpoolSettings(answer_seconds=1.0)
+    with Emitter(
+        web.through(local_stack.host), local_stack.append_token, tmp_path, settings=settings
+    ) as emitter:
         assert emitter.page_view(website_id="dropped", visitor_id="v1")
         assert emitter.flush(30)
         web.drop()

@@ -28,10 +28,11 @@ from analytics.transports.tinybird import (
     MAX_TOTAL_WAIT_SECONDS,
     Tinybird,
 )
-from analytics.transports.tinybird_messages import Ingested, Json
+from analytics.transports.tinybird_messages import Ingested, Json, ndjson_line
 
 READ, APPEND, ADMIN = "p.read-token", "p.append-token", "p.admin-token"
 HOST = "https://api.example.com"
+EVENT = b'{"event_type":"seen"}\n'
 GOOD = {
     "meta": [{"name": "n", "type": "UInt64"}],
     "data": [{"n": 1}],
@@ -417,7 +418,7 @@ def test_one_answer_ends_the_window() -> None:
     with server.client() as client:
         with pytest.raises(SourceUnavailable):
             client.query_pipe("inbox_analytics", {})
-        client.send_events("visitor_events", [{"event_type": "seen"}])
+        client.post_batch("visitor_events", EVENT, wait=False)
         assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
 
 
@@ -495,11 +496,12 @@ def test_a_compressed_answer_is_read() -> None:
 
 
 def test_events_are_sent_as_ndjson_with_the_append_token() -> None:
-    """Name and wait in the query, one event a line, the counts added up."""
+    """Name and wait in the query, the body as it is."""
     server = Recorder(httpx2.Response(202, json={"successful_rows": 2, "quarantined_rows": 1}))
     rows: list[dict[str, Json]] = [{"event_type": "seen"}, {"event_type": "page_view"}, {"event_type": 7}]
+    body = b"".join(map(ndjson_line, rows))
     with server.client() as client:
-        assert client.send_events("visitor_events", rows, wait=True) == Ingested(2, 1)
+        assert client.post_batch("visitor_events", body, wait=True) == Ingested(2, 1)
     (request,) = server.requests
     assert request.method == "POST"
     assert request.url.path == "/v0/events"
@@ -509,35 +511,12 @@ def test_events_are_sent_as_ndjson_with_the_append_token() -> None:
     assert server.queries == []
 
 
-def test_no_events_are_no_request() -> None:
-    """An empty batch costs nothing."""
-    server = Recorder(ok())
-    with server.client() as client:
-        assert client.send_events("visitor_events", []) == Ingested(0, 0)
-    assert server.requests == []
-
-
-def test_a_large_batch_is_sent_in_parts_and_added_up() -> None:
-    """25 MB in three requests."""
-
-    def counted(request: httpx2.Request) -> httpx2.Response:
-        return httpx2.Response(
-            202, json={"successful_rows": len(request.content.splitlines()), "quarantined_rows": 0}
-        )
-
-    server = Recorder(counted)
-    rows: list[dict[str, Json]] = [{"page_url": "x" * 1_000_000}] * 25
-    with server.client() as client:
-        assert client.send_events("visitor_events", rows) == Ingested(25, 0)
-    assert len(server.requests) == 3
-
-
 @pytest.mark.parametrize("response", [refused(503), refused(429), httpx2.ReadTimeout("slow")])
 def test_sending_is_never_repeated(response: httpx2.Response | Exception) -> None:
     """A row that arrived before the answer got lost would count twice."""
     server = Recorder(response)
     with server.client() as client, pytest.raises(SourceUnavailable):
-        client.send_events("visitor_events", [{"event_type": "seen"}])
+        client.post_batch("visitor_events", EVENT, wait=False)
     assert len(server.requests) == 1
 
 
@@ -582,7 +561,7 @@ def test_a_missing_token_is_named_by_its_variable() -> None:
     server = Recorder(ok())
     with server.client(append=None, admin=None) as client:
         with pytest.raises(ConfigError, match="TINYBIRD_APPEND_TOKEN"):
-            client.send_events("visitor_events", [{"a": 1}])
+            client.post_batch("visitor_events", EVENT, wait=False)
         with pytest.raises(ConfigError, match="TINYBIRD_ADMIN_TOKEN"):
             client.manage("POST", "/v0/datasources/visitor_events/delete", "admin", "visitor_events")
     assert server.requests == []
@@ -601,7 +580,7 @@ def test_a_client_is_what_the_settings_say() -> None:
     )
     with Tinybird.from_settings(settings, transport=httpx2.MockTransport(server)) as client:
         client.query_pipe("inbox_analytics", {})
-        client.send_events("visitor_events", [{"a": 1}])
+        client.post_batch("visitor_events", EVENT, wait=False)
     assert [request.headers["Authorization"] for request in server.requests] == [
         f"Bearer {READ}",
         f"Bearer {APPEND}",
@@ -629,7 +608,7 @@ def test_the_real_server_takes_what_is_sent(stack_environment: object) -> None:
         "page_url": "https://shop.example/?q='",
     }
     with Tinybird.from_settings(load_settings()) as client:
-        assert client.send_events("visitor_events", [event], wait=True) == Ingested(1, 0)
+        assert client.post_batch("visitor_events", ndjson_line(event), wait=True) == Ingested(1, 0)
         assert [
             row["visitor_id"] for row in client.query_pipe("active_visitors", {"website_id": website_id}).rows
         ] == ["v1"]

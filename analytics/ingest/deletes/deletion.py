@@ -41,7 +41,6 @@ class RowsOf(NamedTuple):
 
     Attributes:
         website_id: Whose; rows of another website are never meant.
-        column: Which column holds the id.
         id: The website's, visitor's or conversation's.
     """
 

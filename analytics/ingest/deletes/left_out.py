@@ -37,10 +37,7 @@ ORDER BY conversation.website_id, conversation.id
 
 
 def deleted_websites(postgres: Postgres, grace_days: int) -> Iterator[RowsOf]:
-    """Reads the websites that were deleted more than so many days ago, by id.
-
-    Raises:
-        SourceError: As `Postgres.stream`.
+    """Reads the websites that were deleted more than so many days ago, by id. Raises as `Postgres.stream`.
 
     Source: Postgres `website`.
     """

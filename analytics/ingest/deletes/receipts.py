@@ -33,11 +33,9 @@ class DatasourcePurge(BaseModel):
     """State of a purge in one data source.
 
     Attributes:
-        datasource: Which one.
         rows_found: Rows of the website before the first delete.
         rows_deleted: Rows that the jobs say they deleted, with those that arrived meanwhile; None once it cannot be known:
             a job did not say, failed, or may have been started without an answer.
-        jobs: Ids of the delete jobs, oldest first.
         is_starting: Whether a job was asked for and the answer has not been seen.
         running_job: The job that was started last, as long as its end has not been seen; None otherwise.
     """
@@ -56,18 +54,13 @@ class Purge(BaseModel):
     """One purge: the journal of an unfinished one, the receipt of a finished one.
 
     Attributes:
-        website_id: Whose rows.
         website: What Postgres knew about it, as a person reads it.
-        reason: Why it was purged.
-        by: Who asked for it.
         continued_by: Who else asked for it to be continued, in that order.
         host: The Tinybird API address, without a token.
-        started_at: When it began.
         finished_at: When no row was left; None while it is not finished.
         rows_left: Rows counted at the end: 0; None while it is not finished.
         quarantined_rows: Rows of the website that Tinybird had quarantined when it began, which a purge does not
             delete; None when they could not be read.
-        datasources: What became of each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -34,14 +34,9 @@ class Job(BaseModel):
     """One delete job: in the journal while it runs, a receipt once it has ended.
 
     Attributes:
-        datasource: Where.
-        rows_of: Whose rows.
-        rows_found: How many there were before.
-        started_at: When it was asked for.
         job_id: As Tinybird calls it; None as long as its answer has not been seen.
         ended_at: When its end was seen; None before.
         rows_deleted: How many it says it deleted; None when it does not say.
-        error: Why it failed; empty otherwise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,7 +56,6 @@ class Journal(BaseModel):
 
     Attributes:
         looked: The day on which each data source was last looked at, by its name and the websites chosen.
-        running: The job under way; None when there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,13 +70,9 @@ class Removal:
 
     Attributes:
         tinybird: With an admin token; without one nothing is removed, which is said once.
-        postgres: What counts nowhere.
         host: Tinybird's address: each workspace has its own journal.
-        directory: The state directory.
         grace_days: Days after which the rows of a deleted website go.
-        say: Called with a sentence that a person should read.
         is_stopped: Asked between questions; True ends a step early, with nothing lost.
-        now: The clock.
         most_characters: About how long the condition of a job, and of a question, may be.
     """
 
@@ -100,9 +90,7 @@ class Removal:
     def step(self, website_ids: Sequence[str], scope: Sequence[str] = ()) -> bool:
         """Does what can be done now without waiting for a job; True when nothing is left to do today.
 
-        Args:
-            website_ids: Whose visitors and conversations.
-            scope: The slugs chosen; none means all websites, and then rows of deleted ones go as well.
+        With a `scope` of slugs, rows of deleted websites stay.
 
         Raises:
             ConfigError: The journal cannot be kept.
@@ -167,11 +155,8 @@ class Removal:
     def _start(self, before: Journal, looked: Journal, datasource: str, found: list[RowsOf]) -> None:
         """Starts the job for what was found.
 
-        Args:
-            before: The journal without the look, which is kept until Tinybird's answer is seen: a kill starts the job again.
-            looked: The journal with it.
-            datasource: Where.
-            found: Whose rows.
+        `before` is the journal until Tinybird's answer is seen, so that a kill starts the job again; `looked` is the one
+        after it.
         """
         condition = deletion.condition_of_all(found)
         job = Job(

@@ -61,7 +61,6 @@ class InvalidEvent(AnalyticsError):
     """An event that may not be sent. The value itself is in no text: it may be a visitor's.
 
     Attributes:
-        field: Which argument or field.
         reason: What is wrong with it, in plain words.
     """
 
@@ -121,8 +120,6 @@ class VisitorEvent(_Event):
 
     Attributes:
         timestamp: When; aware. Written in UTC, cut to whole seconds.
-        website_id: Whose website.
-        visitor_id: Who.
         event_type: `seen` or `page_view`.
         session_id: Which visit: 1 to 100 visible ASCII characters; None when it is not known.
         country_code: ISO 3166-1 alpha-2, folded to capital letters; empty for what is no country (XX, T1, EU and such), None
@@ -199,10 +196,6 @@ class ConversationEvent(_Event):
 
     Attributes:
         timestamp: When; aware. Written in UTC, cut to whole seconds.
-        website_id: Whose website.
-        visitor_id: With whom.
-        event_type: What happened.
-        conversation_id: To which conversation.
         duration_seconds: Since the conversation's start, for the types in `DURATION_EVENT_TYPES`; 0 for all others.
 
     Raises:
@@ -235,14 +228,7 @@ class ConversationEvent(_Event):
         ... ).row()["duration_seconds"]
         95.5
         """
-        return {
-            "timestamp": utc_text(self.timestamp),
-            "website_id": self.website_id,
-            "visitor_id": self.visitor_id,
-            "event_type": self.event_type,
-            "conversation_id": self.conversation_id,
-            "duration_seconds": self.duration_seconds,
-        }
+        return {**self.__dict__, "timestamp": utc_text(self.timestamp)}
 
 
 Event = VisitorEvent | ConversationEvent

@@ -29,10 +29,7 @@ def retries(
 ) -> Retries:
     """Makes the retry policy of backfill and sync.
 
-    Args:
-        total_seconds: How long without progress; None means for ever.
-        say: Called with the reason of each pause.
-        sleep: Waits.
+    `total_seconds` without progress end it; None means never.
     """
     return Retries(
         FIRST_PAUSE_SECONDS,
@@ -71,11 +68,6 @@ def backfill(transfer: Transfer, windows: Sequence[tuple[HistoryWebsite, Window]
 
     Each is read twice: once as it is, and once more for what changed while the first read went on.
 
-    Args:
-        transfer: What moves it.
-        windows: Whose, and which events of each.
-        retries: How long to wait for a source that is unavailable.
-
     Raises:
         SourceError: A source says no, or stays unavailable.
         ConfigError: As `Transfer.run`.
@@ -96,12 +88,8 @@ def counted(
 
     Events that Tinybird already has are among them where they would be looked up.
 
-    Args:
-        postgres: Where rows come from.
-        website: Whose history.
-        window: Which events.
-        state: State directory and Tinybird host; None counts as if nothing had been moved yet.
-        on_rows: Called after every 1,000 rows, with their number.
+    Counts from the watermarks in `state` (state directory and Tinybird host); None counts as if nothing had been moved yet.
+    Calls `on_rows` after every 1,000 rows.
 
     Raises:
         SourceError: As `Postgres.stream`.

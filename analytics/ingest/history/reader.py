@@ -29,7 +29,6 @@ class HistoryWebsite:
     """A website whose history is read.
 
     Attributes:
-        id: In Postgres and Tinybird.
         slug: Its name on the command line.
         organization_id: Rows of other organizations do not belong to the website.
     """
@@ -44,7 +43,6 @@ class Position(NamedTuple):
 
     Attributes:
         at: `updated_at` or `created_at`, seconds since 1970; minus infinity before the first row.
-        id: The row's.
     """
 
     at: float
@@ -91,7 +89,6 @@ class HistoryRow:
     """Events of one row of Postgres.
 
     Attributes:
-        position: The row's.
         events: In the order of a conversation's life.
         skipped: Why an event that the row seems to hold cannot be one; each a phrase without any value of the row.
     """
@@ -155,9 +152,7 @@ SELECT
 def websites(postgres: Postgres, slugs: Sequence[str] = ()) -> list[HistoryWebsite]:
     """Reads the websites that are not deleted, by id.
 
-    Args:
-        postgres: Where to ask.
-        slugs: Only these; none means all.
+    No `slugs` mean all websites.
 
     Raises:
         ConfigError: A slug is no website's; every such slug is named.
@@ -201,16 +196,7 @@ def rows_ahead(postgres: Postgres, website: HistoryWebsite, after: dict[HistoryN
 def read_events(
     postgres: Postgres, website: HistoryWebsite, history: HistoryName, after: Position
 ) -> Iterator[HistoryRow]:
-    """Reads the events of each row after a position, in order, as a stream.
-
-    Args:
-        postgres: Where to ask.
-        website: Whose history.
-        history: Which of the two.
-        after: The last row that is not wanted.
-
-    Raises:
-        SourceError: As `Postgres.stream`.
+    """Reads the events of each row after a position, in order, as a stream. Raises as `Postgres.stream`.
 
     Source: Postgres `conversation`, `feedback`, `visitor`.
     """

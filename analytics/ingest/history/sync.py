@@ -44,17 +44,9 @@ def sync(
     those chosen that is deleted meanwhile is left out, which is said once, and does not keep the others. Where not all
     events of a website are wanted, which ones is said once.
 
-    Args:
-        transfer: What moves it.
-        removal: What removes rows that count nowhere any more.
-        postgres: Where the websites are.
-        retries: How long to wait for a source that is unavailable.
-        stop: Ends the round between two batches, with nothing lost.
-        say: Called with a sentence that a person should read.
-        slugs: Only these websites; none means all.
-        since: Earliest event for a website without a watermark; None means everything.
-        interval_seconds: Pause between rounds; None means a single round.
-        is_moving: False removes only, for a product that emits its events itself.
+    No `slugs` mean all websites; a `since` of None everything, an `interval_seconds` of None a single round. `is_moving`
+    False removes only, for a product that emits its events itself. `stop` ends the round between two batches, with nothing
+    lost.
 
     Raises:
         SourceError: A source says no, or stays unavailable for longer than `retries` waits.

@@ -59,7 +59,6 @@ class TransferCounts:
     """Counts of rows read and events sent.
 
     Attributes:
-        rows: Rows read, conversations and feedback.
         sent: Events that Tinybird has answered for, by type; with those that it kept aside.
         present: Events that were looked up and found there.
         skipped: Events that could not be one, by reason.
@@ -91,10 +90,8 @@ class _Batch:
     """Rows that are sent together.
 
     Attributes:
-        positions: Theirs, in order.
         certain: Events that were never sent.
         uncertain: Events that may have been.
-        counts: Of these rows.
     """
 
     positions: list[Position] = field(default_factory=list)
@@ -122,6 +119,7 @@ class Transfer:
         is_stopped: Asked between batches; True ends the run early, with nothing lost.
         overlap_seconds: How far behind the newest row one reads again, for transactions that commit late.
         batch_events: About how many events a batch has.
+        answer_seconds: How long Tinybird may take for a batch.
         settle_seconds: How long a batch in doubt is given to arrive before it is looked up.
         sleep: Waits.
     """
@@ -138,6 +136,7 @@ class Transfer:
         overlap_seconds: float = OVERLAP_SECONDS,
         settle_seconds: float = SETTLE_SECONDS,
         batch_events: int = BATCH_EVENTS,
+        answer_seconds: float = ANSWER_SECONDS,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._tinybird = tinybird
@@ -149,6 +148,7 @@ class Transfer:
         self._overlap_seconds = overlap_seconds
         self._settle_seconds = settle_seconds
         self._batch_events = batch_events
+        self._answer_seconds = answer_seconds
         self._sleep = sleep
         self._seen: dict[tuple[str, HistoryName], set[Position]] = {}
 
@@ -158,11 +158,7 @@ class Transfer:
         return None if mark is None else mark.window
 
     def ahead(self, website: HistoryWebsite) -> int:
-        """Counts the rows of a website after its watermarks.
-
-        Raises:
-            SourceError: As `Postgres.stream`.
-        """
+        """Counts the rows of a website after its watermarks. Raises as `Postgres.stream`."""
         found = {name: self._watermarks.find(website.id, name) or Watermark() for name in HISTORIES}
         return history.rows_ahead(
             self._postgres, website, {name: mark.position for name, mark in found.items()}
@@ -285,7 +281,7 @@ class Transfer:
                 body,
                 wait=True,
                 gzip_level=GZIP_LEVEL,
-                timeout_seconds=ANSWER_SECONDS,
+                timeout_seconds=self._answer_seconds,
             )
             counted += answer.successful_rows + answer.quarantined_rows
             quarantined += answer.quarantined_rows

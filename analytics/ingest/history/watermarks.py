@@ -46,7 +46,6 @@ class Watermark:
         checked_from: Rows from here on may have been sent before and are looked up; seconds since 1970.
         horizon: Rows before this are settled: no transaction that commits late will add one. Those from here on are
             read again.
-        window: Which events were wanted.
         doubt: The last row of a batch that was never confirmed; None when there is none.
         doubted: When that batch left, by this machine's clock, seconds since 1970; None when there is none.
     """
@@ -66,10 +65,6 @@ class Watermark:
 
 class Watermarks:
     """Watermarks of one Tinybird host, locked against other processes. Close it when done.
-
-    Args:
-        directory: Where they are kept; made if missing.
-        host: Base URL of Tinybird.
 
     Raises:
         ConfigError: Another process works on them, or the directory or file cannot be used.
@@ -117,12 +112,7 @@ class Watermarks:
         return mark
 
     def restart(self, website_id: str, window: Window) -> None:
-        """Resets a website to the start; what is in doubt stays so, and is looked up before anything is sent.
-
-        Args:
-            website_id: Which one.
-            window: Which events are wanted from now on.
-        """
+        """Resets a website to the start; what is in doubt stays so, and is looked up before anything is sent."""
         for name in HISTORIES:
             found = self.find(website_id, name)
             if found is not None and found.doubt is not None:
@@ -144,10 +134,7 @@ def doubted(mark: Watermark, last: Position, now: float) -> Watermark:
 def confirmed(mark: Watermark, last: Position, ceiling: Position) -> Watermark:
     """Moves the watermark to `last`, which is in Tinybird; it never goes back.
 
-    Args:
-        mark: As it was.
-        last: The last row of the batch.
-        ceiling: It does not pass this, whatever `last` is.
+    It does not pass `ceiling`, whatever `last` is.
     """
     remains = mark.doubt is not None and mark.doubt > last
     return replace(

@@ -29,11 +29,7 @@ _one_user: Final = PerProcess(threading.Lock(), threading.Lock)
 
 
 class ChangeCounts:
-    """Counts what one process changes, and adds it to the file of its spool. Safe to share between threads.
-
-    Args:
-        directory: The spool.
-    """
+    """Counts what one process changes, and adds it to the file of its spool. Safe to share between threads."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
@@ -43,11 +39,7 @@ class ChangeCounts:
         self._saved_at = float("-inf")
 
     def note(self, changes: Mapping[str, str]) -> None:
-        """Counts the changes to the values of one event.
-
-        Args:
-            changes: What was done, by field.
-        """
+        """Counts the changes to the values of one event."""
         if not changes:
             return
         with self._lock:

@@ -35,7 +35,6 @@ class Refusal:
         events: How many are concerned. The file holds more of them when it is not known which ones they are.
         reason: In plain words, for staff: it may name columns.
         status: The HTTP status; None when no answer is the cause.
-        refused_at: When, ISO 8601, UTC.
     """
 
     kind: RefusalKind
@@ -74,15 +73,6 @@ def keep(
 ) -> None:
     """Keeps events aside.
 
-    Args:
-        spool: The spool's directory.
-        datasource: Where they belong.
-        kind: As `Refusal`.
-        lines: The events, each with its newline.
-        events: As `Refusal`.
-        reason: As `Refusal`.
-        status: As `Refusal`.
-
     Raises:
         OSError: The disk does not take them.
     """
@@ -117,9 +107,7 @@ def keep_damaged(spool: Path, datasource: str, damaged: Sequence[DamagedLine]) -
 def refusals(spool: Path, unreadable: set[Path] | None = None) -> Iterator[tuple[Path, Refusal]]:
     """Lists the dead letters, oldest first per data source. A file without a readable first line counts as one damaged event.
 
-    Args:
-        spool: The spool's directory.
-        unreadable: Gets the files and folders that this process may not read; they are left out.
+    Files and folders that this process may not read are left out, and added to `unreadable`.
     """
     unknown = set[Path]() if unreadable is None else unreadable
     for path in (file for folder in _listed(spool / FOLDER, unknown) for file in _listed(folder, unknown)):

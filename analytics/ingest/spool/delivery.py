@@ -23,6 +23,7 @@ from analytics.ingest.spool.process import at_end
 from analytics.ingest.spool.queue import Queue
 from analytics.ingest.spool.segment import HEADER_BYTES
 from analytics.ingest.spool.sender import Sender
+from analytics.ingest.spool.settings import DEFAULT, SpoolSettings
 from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird import Tinybird
 
@@ -42,12 +43,9 @@ class Counters:
     """Counts since the process started or forked, and the contents of the spool.
 
     Attributes:
-        accepted: Events that were put on the disk.
         repeated: Heartbeats that were not, because the same visitor's was less than a minute before.
         dropped: Events that the disk or the spool's bound did not take.
         sent: Events that Tinybird has confirmed, those adopted from other processes included.
-        retried: Requests that had to be repeated.
-        refused: Events that this process has kept aside.
         spooled: Events that wait in the directory, of all processes.
         oldest: The timestamp of the longest waiting one; None when none waits.
         lost: Accepted events whose file was cut or deleted from outside before they were sent.
@@ -73,22 +71,14 @@ class Counters:
 class Delivery:
     """Writes events to the spool and sends what waits in it. Safe to share between threads, of no use to another process.
 
-    Args:
-        connect: Makes a client, at the first request where `tinybird` is None.
-        directory: The spool, as `usable` returns it.
-        max_bytes: What the directory may take, refused events included.
-        is_durable: True waits for the disk with every write.
-        is_sending: False only writes: what is written waits for another process.
-        tinybird: A client that is made already.
+    `connect` makes a client at the first request where `tinybird` is None. `is_sending` False only writes: what is written
+    waits for another process.
 
     Attributes:
-        directory: The spool.
         changed: Counts of descriptive values that were cut or emptied.
         heartbeats: Which heartbeats were sent a moment ago. Use it while holding `lock`.
-        dropped: Events that could not be written.
         repeated: Events that its user did not write, because they said nothing new.
         left_out: Events of test visitors, which its user did not write.
-        lock: For its user.
     """
 
     def __init__(
@@ -100,6 +90,7 @@ class Delivery:
         is_durable: bool,
         is_sending: bool = True,
         tinybird: Tinybird | None = None,
+        settings: SpoolSettings = DEFAULT,
     ) -> None:
         self.directory = directory
         self.changed = ChangeCounts(directory)
@@ -109,12 +100,13 @@ class Delivery:
         self._connect = connect
         self._tinybird = tinybird
         self._connecting = threading.Lock()
-        self._size_limit = SizeLimit(directory, max_bytes)
+        self._size_limit = SizeLimit(directory, max_bytes, settings)
         self._queues = {
-            name: Queue(directory, name, max_bytes=max_bytes, is_durable=is_durable) for name in DATASOURCES
+            name: Queue(directory, name, max_bytes=max_bytes, is_durable=is_durable, settings=settings)
+            for name in DATASOURCES
         }
         self._senders = {
-            name: Sender(queue, directory, self._size_limit, self._client, self._let_go)
+            name: Sender(queue, directory, self._size_limit, self._client, settings, self._let_go)
             for name, queue in self._queues.items()
         }
         self._counting = threading.Lock()
@@ -196,9 +188,7 @@ class Delivery:
     def flush(self, timeout_seconds: float, *, waits_for_retries: bool = True) -> bool:
         """Sends at once; True when all that this process accepted before is confirmed or kept aside in time.
 
-        Args:
-            timeout_seconds: How long to wait.
-            waits_for_retries: False gives up as soon as a queue is known to fail.
+        `waits_for_retries` False gives up as soon as a queue is known to fail.
         """
         deadline = time.monotonic() + timeout_seconds
         marks = {name: queue.accepted for name, queue in self._queues.items()}

@@ -21,12 +21,12 @@ from analytics.ingest.events import ConversationEvent, VisitorEvent
 from analytics.ingest.spool import changed_values as changed
 from analytics.ingest.spool.dead_letters import FOLDER, refusals
 from analytics.ingest.spool.segment import SUFFIX, waiting_in
+from analytics.ingest.spool.settings import DEFAULT, SpoolSettings
 
 DATASOURCES: Final = (VisitorEvent.DATASOURCE, ConversationEvent.DATASOURCE)
 MAX_SPOOL_BYTES: Final = 1 << 30
 """A gigabyte is some three million events, those kept aside included; more is dropped, and said so."""
 
-REFRESH_SECONDS: Final = 1.0
 STALE_SECONDS: Final = 5.0
 """While the sender waits for an answer, the caller looks how full the directory is, this often."""
 
@@ -127,9 +127,10 @@ class SizeLimit:
     as they write in between.
     """
 
-    def __init__(self, directory: Path, max_bytes: int) -> None:
+    def __init__(self, directory: Path, max_bytes: int, settings: SpoolSettings = DEFAULT) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
+        self._refresh_seconds = settings.refresh_seconds
         self._lock = threading.Lock()
         self._known_bytes = 0
         self._looked_at = float("-inf")
@@ -138,7 +139,7 @@ class SizeLimit:
         """Whether so many more bytes may be written, as far as is known; an unreadable directory is no error here."""
         age = time.monotonic() - self._looked_at
         is_full = self._known_bytes + added_bytes > self._max_bytes
-        if age > STALE_SECONDS or (is_full and age > REFRESH_SECONDS):
+        if age > STALE_SECONDS or (is_full and age > self._refresh_seconds):
             self.look()
             return self._known_bytes + added_bytes <= self._max_bytes
         return not is_full
@@ -150,6 +151,6 @@ class SizeLimit:
     def look(self) -> None:
         """Measures what can be read of the directory, at most once a second."""
         with self._lock:
-            if time.monotonic() - self._looked_at > REFRESH_SECONDS:
+            if time.monotonic() - self._looked_at > self._refresh_seconds:
                 self._looked_at = time.monotonic()
                 self._known_bytes = _size_bytes(self._directory, set())

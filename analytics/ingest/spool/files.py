@@ -10,16 +10,19 @@ from typing import Final
 NEW_SUFFIX: Final = ".new"
 """Ending of a file that is being written; a kill leaves it, and the next write replaces it."""
 
+OWNER_ONLY: Final = 0o600
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file, all of it or nothing; once this returns it survives a power cut.
+
+def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
+    """Writes a file, all of it or nothing; once this returns it survives a power cut. `mode` as of `os.open`.
 
     Raises:
         OSError: The disk does not take it; what was there before stays.
     """
     new = path.with_name(path.name + NEW_SUFFIX)
     try:
-        with new.open("wb") as file:
+        new.unlink(missing_ok=True)  # it may have been made with another mode
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

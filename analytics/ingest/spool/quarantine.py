@@ -37,7 +37,6 @@ class Quarantined:
 
     Attributes:
         lines: They, each with its newline; the whole batch when it is not known which ones.
-        reason: Why, as far as it is known.
     """
 
     lines: bytes
@@ -45,14 +44,7 @@ class Quarantined:
 
 
 def quarantined_lines(tinybird: Tinybird, datasource: str, body: bytes, count: int) -> Quarantined:
-    """Finds the quarantined events of a batch that Tinybird has just answered.
-
-    Args:
-        tinybird: Asked for the quarantine when it has an admin token.
-        datasource: Where the batch went.
-        body: The batch.
-        count: How many events of it Tinybird says are in quarantine.
-    """
+    """Finds the quarantined events of a batch that Tinybird has just answered."""
     lines = body.splitlines(keepends=True)
     is_all = count >= len(lines)
     unknown = f"{count} of these {len(lines)} events; which ones only an admin token tells"

@@ -16,8 +16,8 @@ from analytics.ingest.spool.dead_letters import FOLDER
 from analytics.ingest.spool.directory import MAX_SPOOL_BYTES, segments
 from analytics.ingest.spool.files import NEW_SUFFIX
 from analytics.ingest.spool.segment import HEADER_BYTES, DamagedLine, Segment, sound_lines
+from analytics.ingest.spool.settings import DEFAULT, SpoolSettings
 
-SEGMENT_BYTES: Final = 8_000_000
 SEGMENTS: Final = 8
 """A small spool has at least as many files, so that what is confirmed can be deleted while events go on coming."""
 
@@ -30,14 +30,9 @@ KEPT_SHARE: Final = 64
 BATCH_BYTES: Final = 2_000_000
 """A fifth of what a request may carry: more is not faster, and this much is sent twice when an answer gets lost."""
 
-BATCH_EVENTS: Final = 20_000
 LONGEST_LINE_BYTES: Final = 100_000
 """No event is longer: its longest text, fully escaped, takes half of this."""
 
-MAX_ADOPTED: Final = 256
-"""Segments of other processes held open at once."""
-
-SCAN_SECONDS: Final = 1.0
 ABANDONED_SECONDS: Final = 60.0
 """A file that has been about to become a segment for longer will never be one."""
 
@@ -49,8 +44,6 @@ class BatchPart:
     """The part of a batch from one segment.
 
     Attributes:
-        segment: Which.
-        length_bytes: How much of it.
         own_events: How many lines that is; 0 when another process has accepted them.
     """
 
@@ -66,7 +59,6 @@ class Batch:
     Attributes:
         body: The events, each with its newline; empty when all of them are damaged.
         damaged: Lines between them that are no events.
-        parts: Where they are from.
     """
 
     body: bytes
@@ -78,23 +70,28 @@ class Queue:
     """Events of one data source. `append` is safe from any thread; `take`, `confirm` and `adopt` belong to one sender.
 
     Attributes:
-        datasource: Where the events belong.
         lock: Held while a segment is appended to or exchanged.
-        accepted: Events that this process has appended.
         progress: Notified when `confirmed` grows.
         lost: Events of this process that were on the disk and are gone: their file was cut or deleted from outside.
         unusable: Segments that this process may not open or read.
     """
 
     def __init__(
-        self, spool: Path, datasource: str, *, max_bytes: int = MAX_SPOOL_BYTES, is_durable: bool = False
+        self,
+        spool: Path,
+        datasource: str,
+        *,
+        max_bytes: int = MAX_SPOOL_BYTES,
+        is_durable: bool = False,
+        settings: SpoolSettings = DEFAULT,
     ) -> None:
         self.datasource = datasource
         self._spool = spool
         self._max_bytes = max_bytes
         self._kept_bytes = min(KEPT_BYTES, max_bytes // KEPT_SHARE)
         self._is_durable = is_durable
-        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS)
+        self._settings = settings
+        self._segment_bytes = min(settings.segment_bytes, max_bytes // SEGMENTS)
         self.lock = threading.Lock()
         self.progress = threading.Condition()
         self.accepted = self.lost = 0
@@ -148,7 +145,7 @@ class Queue:
         bodies: list[bytes] = []
         damaged: list[DamagedLine] = []
         parts: list[BatchPart] = []
-        room_bytes, room_events = BATCH_BYTES, BATCH_EVENTS
+        room_bytes, room_events = BATCH_BYTES, self._settings.batch_events
         for segment in self._waiting():
             if parts and (room_bytes < LONGEST_LINE_BYTES or room_events <= 0):
                 break
@@ -197,7 +194,7 @@ class Queue:
             OSError: The directory cannot be read.
         """
         is_more = self._left_behind and not self._adopted
-        if time.monotonic() - self._scanned_at < SCAN_SECONDS and not is_more:
+        if time.monotonic() - self._scanned_at < self._settings.scan_seconds and not is_more:
             return
         self._scanned_at, self._left_behind = time.monotonic(), False
         with self.lock:
@@ -206,7 +203,7 @@ class Queue:
         found = segments(self._spool, self.datasource)
         self.unusable.intersection_update(found)
         for path in found:
-            if len(self._adopted) >= MAX_ADOPTED:
+            if len(self._adopted) >= self._settings.max_adopted:
                 self._left_behind = True
                 break
             if path in own:

@@ -28,12 +28,7 @@ _CHUNK_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class DamagedLine:
-    """A line that is no event, as a crash or a fault of the disk leaves it.
-
-    Attributes:
-        line: Its bytes.
-        reason: What is wrong with it.
-    """
+    """A line that is no event, as a crash or a fault of the disk leaves it."""
 
     line: bytes
     reason: str
@@ -43,11 +38,9 @@ class Segment:
     """A file that this process owns. One thread appends, one reads and acknowledges.
 
     Attributes:
-        path: Where it is.
         size_bytes: Its length, the confirmed part included.
         acknowledged_bytes: Offset of the first event that is not confirmed.
         is_adopted: Written by another process, or cut under this one: every line of it is checked.
-        appended: Events that this process has put into it.
         confirmed: How many of those are confirmed.
     """
 
@@ -77,9 +70,7 @@ class Segment:
     def create(cls, directory: Path, *, is_durable: bool = False) -> Segment:
         """Makes a new, empty file, owned before another process can adopt it.
 
-        Args:
-            directory: Made if missing.
-            is_durable: True also survives a power cut.
+        `is_durable` also survives a power cut.
 
         Raises:
             OSError: It cannot be made.
@@ -147,10 +138,7 @@ class Segment:
     def append(self, lines: bytes, events: int = 1, *, is_durable: bool = False) -> None:
         """Adds whole lines: all of them, or none when this raises.
 
-        Args:
-            lines: Events, each with its newline.
-            events: How many they are.
-            is_durable: True returns only when they would survive a power cut.
+        `is_durable` returns only when they would survive a power cut.
 
         Raises:
             OSError: The disk does not take them.
@@ -195,9 +183,7 @@ class Segment:
     def acknowledge(self, length_bytes: int, events: int = 0) -> None:
         """Notes that the next `length_bytes` of events are confirmed.
 
-        Args:
-            length_bytes: How much.
-            events: How many of those this process has appended.
+        `events` counts those that this process has appended.
 
         Raises:
             OSError: It could not be written; it counts in this process all the same.

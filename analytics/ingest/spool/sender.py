@@ -30,25 +30,15 @@ from analytics.ingest.spool.directory import SizeLimit
 from analytics.ingest.spool.process import can_run_threads
 from analytics.ingest.spool.quarantine import Quarantined, quarantined_lines
 from analytics.ingest.spool.queue import Batch, Queue
+from analytics.ingest.spool.settings import DEFAULT, SpoolSettings
 from analytics.numbers import in_words
 from analytics.transports.retrying import Retries, asked_seconds
 from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Ingested
 
-LINGER_SECONDS: Final = 0.1
-"""How long events gather before they are sent: a queue makes at most ten requests a second."""
-
-SCAN_SECONDS: Final = 1.0
-FIRST_BACKOFF_SECONDS: Final = 0.5
-MAX_BACKOFF_SECONDS: Final = 30.0
-MISCONFIGURED_SECONDS: Final = 60.0
-ANSWER_SECONDS: Final = 30.0
 BYTES_PER_SECOND: Final = 20_000_000
 """What the Events API takes per data source."""
-
-MAX_PARTS: Final = 100
-"""Requests that a refused batch may be tried in, looking for the events that are to blame."""
 
 GZIP_LEVEL: Final = 1
 
@@ -79,17 +69,9 @@ def failure_kind(error: AnalyticsError) -> FailureKind:
 class Sender:
     """Thread that sends one queue, started by the first `wake` or `send_now`.
 
-    Args:
-        queue: What it sends.
-        spool: Where refused events are kept aside.
-        size_limit: Measures the directory now and then.
-        tinybird: The client, which other senders share.
-        on_end: Called by the thread as it ends, which may be after its last request has been waited for in vain.
+    `on_end` is called by the thread as it ends, which may be after its last request has been waited for in vain.
 
     Attributes:
-        sent: Events confirmed.
-        retried: Requests that had to be repeated.
-        refused: Events kept aside.
         failure: Why the last request failed; None when it did not.
     """
 
@@ -99,12 +81,14 @@ class Sender:
         spool: Path,
         size_limit: SizeLimit,
         tinybird: Callable[[], Tinybird],
+        settings: SpoolSettings = DEFAULT,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._queue = queue
         self._spool = spool
         self._size_limit = size_limit
         self._tinybird = tinybird
+        self._settings = settings
         self._on_end = on_end
         self._has_ended = False
         self.sent = self.retried = self.refused = 0
@@ -116,11 +100,11 @@ class Sender:
         self._starting = threading.Lock()
         self._undelivered, self._disk = ThrottledLog(_LOG), ThrottledLog(_LOG)
         self._retries = Retries(
-            FIRST_BACKOFF_SECONDS,
-            MAX_BACKOFF_SECONDS,
+            settings.first_backoff_seconds,
+            settings.max_backoff_seconds,
             is_spread=True,
             is_transient=lambda error: failure_kind(error) != "refused",
-            least_seconds=_least_seconds,
+            least_seconds=self._least_seconds,
             on_pause=self._failed,
             sleep=self._stop.wait,
         )
@@ -175,13 +159,13 @@ class Sender:
 
     def _run(self) -> None:
         # A process that ends right after its first event leaves it to others: it would end before the answer.
-        self._now.wait(LINGER_SECONDS)
+        self._now.wait(self._settings.linger_seconds)
         while not self._stop.is_set():
             try:
                 self._send_next()
             except OSError as error:
                 self._log_disk_error(error)
-                self._stop.wait(SCAN_SECONDS)
+                self._stop.wait(self._settings.scan_seconds)
             except UNEXPECTED as error:
                 self._stop.wait(self._unexpected(error))
         # `stop` may not have waited for an answer that was slow.
@@ -195,15 +179,15 @@ class Sender:
         Raises:
             OSError: The disk does not give it, or its confirmation could not be noted.
         """
-        self._stop.wait(min(LINGER_SECONDS, max(0.0, self._not_before - time.monotonic())))
+        self._stop.wait(min(self._settings.linger_seconds, max(0.0, self._not_before - time.monotonic())))
         self._wake.clear()
         self._queue.adopt()
         self._size_limit.look()
         batch = self._queue.take()
         if batch is None:
             self._now.clear()
-            if self._wake.wait(SCAN_SECONDS):
-                self._now.wait(LINGER_SECONDS)
+            if self._wake.wait(self._settings.scan_seconds):
+                self._now.wait(self._settings.linger_seconds)
         elif self._deliver(batch):
             self._unexpected_count = 0
             self._queue.confirm(batch)
@@ -234,7 +218,7 @@ class Sender:
                 return False
             if isinstance(answer, SourceRejected):
                 tried += 1
-                halves = _halves(part) if tried < MAX_PARTS else []
+                halves = _halves(part) if tried < self._settings.max_parts else []
                 parts.extend(halves)
                 reason = f"{answer.message} {answer.said}".strip()
                 if not halves and not self._keep("refused", part, part.count(b"\n"), reason, answer.status):
@@ -259,10 +243,18 @@ class Sender:
     def _posted(self, body: bytes) -> Ingested | None:
         if self._stop.wait(max(0.0, self._not_before - time.monotonic())):
             return None
-        self._not_before = time.monotonic() + max(LINGER_SECONDS, len(body) / BYTES_PER_SECOND)
+        self._not_before = time.monotonic() + max(self._settings.linger_seconds, len(body) / BYTES_PER_SECOND)
         return self._tinybird().post_batch(
-            self._queue.datasource, body, wait=True, gzip_level=GZIP_LEVEL, timeout_seconds=ANSWER_SECONDS
+            self._queue.datasource,
+            body,
+            wait=True,
+            gzip_level=GZIP_LEVEL,
+            timeout_seconds=self._settings.answer_seconds,
         )
+
+    def _least_seconds(self, error: AnalyticsError) -> float:
+        is_misconfigured = failure_kind(error) == "misconfigured"
+        return self._settings.misconfigured_seconds if is_misconfigured else asked_seconds(error)
 
     def _failed(self, error: AnalyticsError, seconds: float) -> None:
         self.failure = error
@@ -316,7 +308,7 @@ class Sender:
                     f"What Tinybird refused of {self._queue.datasource} cannot be kept aside ({error.strerror or error}).",
                     f"Let this process write to {refused.FOLDER}/ in the spool directory.",
                 )
-                self._stop.wait(SCAN_SECONDS)
+                self._stop.wait(self._settings.scan_seconds)
             else:
                 self.failure = None
                 self.refused += events
@@ -331,10 +323,6 @@ def _place(error: Exception) -> str:
     """Place and type of an error, without its text, which may contain anything."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {where.name}, {Path(where.filename).name}:{where.lineno}"
-
-
-def _least_seconds(error: AnalyticsError) -> float:
-    return MISCONFIGURED_SECONDS if failure_kind(error) == "misconfigured" else asked_seconds(error)
 
 
 def _halves(body: bytes) -> list[bytes]:

@@ -12,9 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import click
-import httpx2
 import psycopg
 
+from analytics.errors import SourceError
 from analytics.local.demo.load import OWNER_URL, ensure_demo
 from analytics.local.stack.failure import StackFailure
 from analytics.local.stack.start_signal import wait_for_start
@@ -60,10 +60,9 @@ def main(arguments: list[str]) -> int:
         record = loading.result()
     except StackFailure as error:
         return _fail(error.message, error.remedy)
-    except httpx2.HTTPStatusError as error:
-        return _fail(f"Tinybird refused the demo data: {error.response.text[:300]}", "See logs/tinybird.log.")
-    except httpx2.HTTPError as error:
-        return _fail(f"Tinybird went away while the demo data was made ({error}).", "See logs/tinybird.log.")
+    except SourceError as error:
+        why = f"{error.message} {error.said}".strip()
+        return _fail(f"Tinybird did not take the demo data: {why}", "See logs/tinybird.log.")
     except psycopg.Error as error:
         return _fail(f"Postgres refused the demo data: {str(error).strip()}", "See logs/postgres.log.")
     except OSError as error:

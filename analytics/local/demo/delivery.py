@@ -4,18 +4,18 @@ Events go to the public events endpoint with the append token, rows to the table
 """
 
 import time
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
-import httpx2
 import psycopg
 from psycopg import sql
 
+from analytics.errors import AnalyticsError, SourceError
+from analytics.ingest.deletes import deletion
 from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.stack.failure import StackFailure
-from analytics.transports.tinybird_messages import retry_after_seconds
+from analytics.transports.retrying import Retries
+from analytics.transports.tinybird import Tinybird
 
 BATCH_BYTES: Final = 6_000_000
 JOB_SECONDS: Final = 60.0
@@ -32,70 +32,50 @@ _ON_CONFLICT: Final = {
 }
 
 
-class EventsEndpoint:
-    """The events endpoint of one Tinybird; a context manager."""
+def open_tinybird(environment: Mapping[str, str]) -> Tinybird:
+    """Makes a client with the tokens to append and to delete. A context manager."""
+    tokens = environment["TINYBIRD_APPEND_TOKEN"], environment["TINYBIRD_ADMIN_TOKEN"]
+    return Tinybird(environment["TINYBIRD_HOST"], "", *tokens)
 
-    def __init__(self, environment: Mapping[str, str], timeout_seconds: float = 30.0) -> None:
-        """Reads address and tokens; sends nothing yet."""
-        host = environment["TINYBIRD_HOST"]
-        self._client = httpx2.Client(base_url=host, timeout=timeout_seconds, trust_env=False)
-        self._append = {"Authorization": f"Bearer {environment['TINYBIRD_APPEND_TOKEN']}"}
-        self._admin = {"Authorization": f"Bearer {environment['TINYBIRD_ADMIN_TOKEN']}"}
 
-    def __enter__(self) -> Self:
-        return self
+def send_lines(tinybird: Tinybird, datasource: str, lines: list[str], timeout_seconds: float = 30.0) -> None:
+    """Sends lines of NDJSON and waits until they can be read; asks again while Tinybird has too much to do.
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._client.close()
-
-    def send(self, datasource: str, lines: list[str]) -> None:
-        """Sends lines of NDJSON and waits until they can be read.
-
-        Raises:
-            httpx2.HTTPError: The endpoint could not be reached or refused the batch.
-            StackFailure: It quarantined a row.
-        """
-        body = "".join(lines).encode()
-        headers = self._append | {"Content-Type": "application/x-ndjson"}
-        query = {"name": datasource, "wait": "true"}
-        answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
-        while answer.status_code == RATE_LIMITED:
-            time.sleep(retry_after_seconds(answer.headers.get("Retry-After"), datetime.now(UTC)) or 1.0)
-            answer = self._client.post("/v0/events", params=query, headers=headers, content=body)
-        answer.raise_for_status()
-        refused = answer.json()["quarantined_rows"]
-        if refused:
-            raise StackFailure(
-                f"{refused} of {len(lines)} demo events do not fit {datasource}.",
-                f"The reasons are in {datasource}_quarantine.",
-            )
-
-    def delete(self, datasource: str, website_ids: list[str]) -> None:
-        """Deletes all events of some websites and waits until they are gone.
-
-        Raises:
-            httpx2.HTTPError: The endpoint could not be reached or refused.
-            StackFailure: The job failed or took too long.
-        """
-        ids = ", ".join(f"'{website_id}'" for website_id in website_ids)
-        condition = {"delete_condition": f"website_id IN ({ids})"}
-        answer = self._client.post(
-            f"/v0/datasources/{datasource}/delete", data=condition, headers=self._admin
+    Raises:
+        SourceError: Tinybird could not be reached or refused the batch.
+        StackFailure: It quarantined a row.
+    """
+    body = "".join(lines).encode()
+    retries = Retries(1.0, 1.0, is_transient=_is_rate_limited)
+    answer = retries.run(
+        lambda: tinybird.post_batch(datasource, body, wait=True, timeout_seconds=timeout_seconds)
+    )
+    if answer.quarantined_rows:
+        raise StackFailure(
+            f"{answer.quarantined_rows} of {len(lines)} demo events do not fit {datasource}.",
+            f"The reasons are in {datasource}_quarantine.",
         )
-        answer.raise_for_status()
-        job = answer.json()["job_id"]
-        deadline = time.monotonic() + JOB_SECONDS
-        while time.monotonic() < deadline:
-            status = (
-                self._client.get(f"/v0/jobs/{job}", headers=self._admin).raise_for_status().json()["status"]
-            )
-            if status == "done":
-                return
-            if status == "error":
-                break
-            time.sleep(0.1)
+
+
+def _is_rate_limited(error: AnalyticsError) -> bool:
+    return isinstance(error, SourceError) and error.status == RATE_LIMITED
+
+
+def delete_websites(tinybird: Tinybird, datasource: str, website_ids: Iterable[str]) -> None:
+    """Deletes all events of some websites and waits until they are gone.
+
+    Raises:
+        SourceError: Tinybird could not be reached or refused.
+        StackFailure: The job failed or took too long.
+    """
+    condition = deletion.condition_of_all(deletion.RowsOf(each, "website_id", each) for each in website_ids)
+    job_id = deletion.start(tinybird, datasource, condition)
+    deadline = time.monotonic() + JOB_SECONDS
+    while (job := deletion.job(tinybird, datasource, job_id)).status == "working":
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    if job.status != "done":
         raise StackFailure(
             f"The old demo events in {datasource} could not be deleted.", "Delete the data directory."
         )

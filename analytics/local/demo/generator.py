@@ -11,16 +11,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 import click
-import httpx2
 import psycopg
 
+from analytics.errors import SourceError
 from analytics.local.demo.content.organizations import DAY
-from analytics.local.demo.delivery import EventsEndpoint
+from analytics.local.demo.delivery import open_tinybird, send_lines
 from analytics.local.demo.history import History
 from analytics.local.demo.load import advance, connect
 from analytics.local.stack.demo_record import DemoRecord
@@ -49,16 +50,17 @@ class Generator:
         """Adds everything up to `now`, at most a day at a time.
 
         Raises:
-            httpx2.HTTPError: Tinybird is away.
+            SourceError: Tinybird is away.
             psycopg.Error: Postgres is away.
         """
         with (
-            EventsEndpoint(self._environment, REQUEST_SECONDS) as events,
+            open_tinybird(self._environment) as tinybird,
             connect(self._environment) as connection,
         ):
+            send = partial(send_lines, tinybird, timeout_seconds=REQUEST_SECONDS)
             while self.record.until < now:
                 until = min(now, self.record.until + LONGEST_STEP_SECONDS)
-                advance(events, connection, self._history, self.record.until, until)
+                advance(send, connection, self._history, self.record.until, until)
                 self.record = self.record.reaching(until).write(self._directory)
 
     def run(
@@ -73,7 +75,7 @@ class Generator:
         while not stop.is_set():
             try:
                 self.step(int(clock()))
-            except (httpx2.HTTPError, psycopg.Error) as error:
+            except (SourceError, psycopg.Error) as error:
                 if failures == 0:
                     say(f"waiting: {type(error).__name__}: {str(error).strip()}")
                 failures += 1

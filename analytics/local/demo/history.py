@@ -31,10 +31,7 @@ class History:
     """The demo of one seed and anchor.
 
     Attributes:
-        seed: What the demo is drawn from.
         anchor: The instant that habits and ages count from: when the demo was first made.
-        identity: Identifiers of organizations, websites and people.
-        websites: The days of each website.
     """
 
     def __init__(self, seed: int, anchor: int) -> None:

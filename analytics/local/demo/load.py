@@ -7,28 +7,39 @@ and people are ever deleted; rows added beside them stay.
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
+from analytics.ingest.deletes.deletion import DATASOURCES
 from analytics.local.demo.content.days import CONVERSATION_DAYS
 from analytics.local.demo.content.organizations import DAY, identity
 from analytics.local.demo.content.postgres_copy import Rows
-from analytics.local.demo.delivery import Batches, EventsEndpoint, copy_rows, merge_rows
+from analytics.local.demo.delivery import (
+    Batches,
+    copy_rows,
+    delete_websites,
+    merge_rows,
+    open_tinybird,
+    send_lines,
+)
 from analytics.local.demo.history import History
 from analytics.local.stack.demo_record import VERSION, DemoRecord
 
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 """The setting that holds the address of Postgres for the owner of the tables."""
-DATASOURCES: Final = ("conversation_metrics", "visitor_events")
 OWNED_TABLES: Final = ("feedback", "conversation", "visitor", "website", "subscription", "member")
 ROWS_WEIGHT: Final = 0.2
 """How much of the work of a load the rows of Postgres are, for the progress shown."""
 
 Settings = Callable[[], Mapping[str, str]]
 """Addresses and tokens of the whole stack; waits until Postgres runs."""
+
+Send = Callable[[str, list[str]], None]
+"""Sends lines to a data source."""
 
 Progress = Callable[[float], None]
 """Called with the share of the work done, 0..1, from any thread."""
@@ -44,16 +55,11 @@ def ensure_demo(
 ) -> DemoRecord:
     """Makes the demo data, or what is missing of it up to `now`; returns the new record.
 
-    Args:
-        directory: The data directory, for its record.
-        environment: Address and tokens of Tinybird.
-        settings: The same and the address of Postgres; called after a new demo has begun.
-        seed: For a new demo; one that is there keeps its own.
-        now: UTC seconds.
-        progress: Called with the share done.
+    `settings` holds `environment` and the address of Postgres; it is called after a new demo has begun. `seed` is for a new
+    demo: one that is there keeps its own.
 
     Raises:
-        httpx2.HTTPError: Tinybird could not be reached or refused something.
+        SourceError: Tinybird could not be reached or refused something.
         psycopg.Error: Postgres could not be reached or refused something.
         StackFailure: A row did not fit.
     """
@@ -67,14 +73,12 @@ def ensure_demo(
     return record.reaching(now).write(directory)
 
 
-def advance(
-    events: EventsEndpoint, connection: psycopg.Connection, history: History, since: int, until: int
-) -> None:
+def advance(send: Send, connection: psycopg.Connection, history: History, since: int, until: int) -> None:
     """Adds all rows and events of a span: rows first, so that no event names an unknown visitor."""
     with connection.transaction():
         for rows in history.activity_rows(since, until):
             merge_rows(connection, rows)
-    batches = Batches(events.send)
+    batches = Batches(send)
     for part in history.event_chunks(since, until):
         batches.add(part.datasource, part.lines())
     batches.flush_all()
@@ -94,10 +98,10 @@ def _catch_up(
 ) -> DemoRecord:
     history = History(record.seed, record.anchor)
     missing = now - record.until
-    with EventsEndpoint(environment) as events, connect(environment) as connection:
+    with open_tinybird(environment) as tinybird, connect(environment) as connection:
         while record.until < now:
             until = min(record.until + DAY, now)
-            advance(events, connection, history, record.until, until)
+            advance(partial(send_lines, tinybird), connection, history, record.until, until)
             record = record.reaching(until).write(directory)
             progress(1 - (now - until) / missing)
     return record
@@ -137,12 +141,12 @@ def _add_rows(settings: Settings, rows: list[Rows], progress: Progress) -> None:
 def _make_events(environment: Mapping[str, str], history: History, progress: Progress) -> None:
     """Sends one batch while the next is being made."""
     parts = history.event_chunks(history.start, history.anchor)
-    with EventsEndpoint(environment) as events, ThreadPoolExecutor(max_workers=2) as pool:
+    with open_tinybird(environment) as tinybird, ThreadPoolExecutor(max_workers=2) as pool:
         slots = threading.Semaphore(3)
 
         def send(datasource: str, lines: list[str]) -> None:
             try:
-                events.send(datasource, lines)
+                send_lines(tinybird, datasource, lines)
             finally:
                 slots.release()
 
@@ -163,9 +167,9 @@ def _make_events(environment: Mapping[str, str], history: History, progress: Pro
 
 def _delete(environment: Mapping[str, str], record: DemoRecord) -> None:
     made = identity(record.seed, record.anchor)
-    with EventsEndpoint(environment) as events:
+    with open_tinybird(environment) as tinybird:
         for datasource in DATASOURCES:
-            events.delete(datasource, list(made.websites.values()))
+            delete_websites(tinybird, datasource, made.websites.values())
     organizations, people = [list(made.organizations.values())], [list(made.people.values())]
     with connect(environment) as connection:
         # A cascade would look for the conversations of each visitor, without an index: a minute.

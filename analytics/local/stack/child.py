@@ -54,16 +54,9 @@ class Child:
     ) -> None:
         """Starts the program; returns at once.
 
-        Args:
-            name: What the supervisor calls it.
-            program: The program and its arguments.
-            log: File its output is appended to; None shares this process's output.
-            environment: The whole environment; None hands on this process's own.
-            directory: Working directory; None keeps this process's own.
-            user: Account to run under; None keeps this process's own. Only root may name one.
-            stop_signal: What asks the program to end, at `stop` and when this process goes.
-            keep_open: File descriptors the program inherits.
-            follow: How the program notices that this process has gone.
+        None as `log` shares this process's output; as `environment`, `directory` and `user` it keeps this process's own.
+        Only root may name a user. `stop_signal` asks the program to end, at `stop` and when this process goes; it inherits
+        the file descriptors `keep_open`.
         """
         self.name = name
         self.log = log

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from analytics.local.private_file import write_private
+from analytics.ingest.spool.files import OWNER_ONLY, write_whole
 
 VERSION = 3
 """Of the demo data. A directory that holds another version gets new demo data."""
@@ -16,11 +16,9 @@ class DemoRecord:
     """The demo that a data directory holds.
 
     Attributes:
-        seed: What the demo is drawn from.
         anchor: When it was first made, UTC seconds.
         until: Up to when it is complete, UTC seconds.
         is_complete: False while it is being made; the next start deletes such a demo and makes it again.
-        version: Of the demo data.
     """
 
     seed: int
@@ -40,7 +38,7 @@ class DemoRecord:
 
     def write(self, directory: Path) -> Self:
         """Writes the record in one step; returns itself."""
-        write_private(_path(directory), json.dumps(asdict(self)))
+        write_whole(_path(directory), json.dumps(asdict(self)).encode(), OWNER_ONLY)
         return self
 
     def reaching(self, until: int) -> Self:

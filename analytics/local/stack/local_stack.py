@@ -5,7 +5,6 @@ Layout of the directory: `env` (only while the stack runs), `lock`, `tokens.json
 """
 
 import errno
-import fcntl
 import http.client
 import os
 import socket
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from analytics import ROOT
-from analytics.local.private_file import write_private
+from analytics.ingest.spool.files import OWNER_ONLY, lock, write_whole
 from analytics.local.stack.child import Child
 from analytics.local.stack.demo_record import DemoRecord
 from analytics.local.stack.failure import StackFailure
@@ -41,9 +40,7 @@ class LocalStack:
     """Tinybird and Postgres for one data directory; a context manager that holds the directory's lock.
 
     Attributes:
-        directory: The data directory, absolute.
         address: Where the Tinybird-compatible server answers, such as `http://127.0.0.1:7181`.
-        postgres: The embedded PostgreSQL.
     """
 
     def __init__(
@@ -51,12 +48,9 @@ class LocalStack:
     ) -> None:
         """Makes the directory, takes its lock and binds the port; starts nothing yet.
 
-        Args:
-            directory: The data directory; made if missing.
-            host: Address to listen on.
-            port: Port to listen on; 0 takes any free one.
-            is_demo: Whether it is to hold demo data, which the dashboard then says. One that does already stays so.
-            web_origins: Origins of web pages whose scripts may use the Tinybird server; each needs a token as well.
+        Port 0 takes any free one. `is_demo` says whether it is to hold demo data, which the dashboard then says; one that
+        does already stays so. Scripts of the web pages of `web_origins` may use the Tinybird server; each needs a token as
+        well.
 
         Raises:
             StackFailure: The directory cannot be written or is in use, or the port is taken.
@@ -151,7 +145,8 @@ class LocalStack:
     def write_env(self) -> Path:
         """Writes `env`, readable by its owner alone, in one step; returns where it is."""
         path = self.directory / "env"
-        write_private(path, "".join(f"{name}={value}\n" for name, value in self.environment.items()))
+        lines = "".join(f"{name}={value}\n" for name, value in self.environment.items())
+        write_whole(path, lines.encode(), OWNER_ONLY)
         return path
 
     def _forget_env(self) -> None:
@@ -271,12 +266,8 @@ class _Locks:
 def _take(descriptor: int, seconds: float) -> bool:
     """Takes the lock on an open file, waiting up to `seconds`; False when it is still taken then."""
     deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
+    while not lock(descriptor):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -16,14 +16,14 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
-from analytics.local.private_file import write_private
+from analytics.ingest.spool.files import OWNER_ONLY, write_whole
 from analytics.local.stack.child import Child, watched
 from analytics.local.stack.failure import StackFailure
 
@@ -65,7 +65,6 @@ class Postgres:
 
     Attributes:
         directory: Holds `data` (the cluster) and `credentials.json`; made on first start.
-        log: Where the server writes its log.
         port: TCP port on loopback; 0 before `start`.
         binaries: Where the server's programs are; set by `prepare`.
     """
@@ -180,7 +179,7 @@ class Postgres:
         unfinished.mkdir(mode=0o700)
         credentials = Credentials(owner=secrets.token_urlsafe(24), reader=secrets.token_urlsafe(24))
         password_file = unfinished / "password"
-        write_private(password_file, credentials.owner)
+        write_whole(password_file, credentials.owner.encode(), OWNER_ONLY)
         if self._user is not None:
             account = pwd.getpwnam(self._user)
             for path in (unfinished, password_file):
@@ -210,10 +209,7 @@ class Postgres:
                 f"The reason is at the end of {self.log}.",
             )
         password_file.unlink()
-        write_private(
-            unfinished / "credentials.json",
-            json.dumps({"owner": credentials.owner, "reader": credentials.reader}),
-        )
+        write_whole(unfinished / "credentials.json", json.dumps(asdict(credentials)).encode(), OWNER_ONLY)
         unfinished.rename(self.directory)
 
     def _forget_dead_server(self) -> None:

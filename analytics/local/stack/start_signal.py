@@ -10,11 +10,7 @@ from analytics.local.stack.child import Child
 
 
 class StartSignal:
-    """A pipe on which one waiting child gets its start message.
-
-    Attributes:
-        child: The child, started and waiting.
-    """
+    """A pipe on which one waiting child gets its start message."""
 
     def __init__(self, start: Callable[[int], Child]) -> None:
         """Starts the child with the file descriptor that it reads; the child has to inherit it."""

@@ -20,20 +20,12 @@ APP: Final = ROOT / "asgi_app.py"
 
 
 class WebApp:
-    """The Streamlit app on one port.
-
-    Attributes:
-        address: What to open in a browser.
-    """
+    """The Streamlit app on one port."""
 
     def __init__(self, host: str, port: int, app: Path = APP, *, is_reloading: bool = False) -> None:
         """Checks that the app is there and the port is free; starts nothing yet.
 
-        Args:
-            host: Address to listen on.
-            port: Port to listen on; 0 takes any free one.
-            app: What Streamlit runs.
-            is_reloading: Whether it watches its sources, for development.
+        Port 0 takes any free one. `is_reloading` watches the app's sources, for development.
 
         Raises:
             StackFailure: It is not.

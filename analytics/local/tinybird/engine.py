@@ -21,7 +21,7 @@ from analytics.local.tinybird.query.sql_guard import RefusedSql, SqlGuard
 from analytics.local.tinybird.storage.appender import Appender, Counts
 from analytics.local.tinybird.storage.bodies import Format
 from analytics.local.tinybird.storage.clickhouse import DATABASE, NO_SETTINGS, ClickHouse, Limits, Readers
-from analytics.local.tinybird.storage.jobs import Job, Jobs
+from analytics.local.tinybird.storage.jobs import Jobs
 from analytics.local.tinybird.storage.query_error import QueryError
 from analytics.local.tinybird.storage.rows import RowReader
 from analytics.local.tinybird.storage.tables import ensure_tables
@@ -128,12 +128,7 @@ class Engine:
     ) -> tuple[Counts, Future[Counts]]:
         """Counts of the rows read from the body, and a future for the counts of stored rows.
 
-        Args:
-            datasource: Its name.
-            body: What was sent.
-            format_: What it is.
-            import_id: What the quarantine calls this request; made up when None.
-            delimiter: What stands between two fields of CSV.
+        `import_id` is the quarantine's name of this request; made up when None.
 
         Raises:
             InvalidBody: the body holds no rows.
@@ -194,10 +189,6 @@ class Engine:
         """How many rows a checked condition holds for. Raises `QueryError`."""
         sql = f"SELECT count() FROM {DATABASE}.`{datasource}` WHERE {condition}"  # noqa: S608  # checked; see above
         return int(self._clickhouse.sql.run(sql, {}, "TSV"))
-
-    def start_delete(self, datasource: str, condition: str) -> Job:
-        """A job that deletes the rows a checked condition holds for. Raises `JobRunning`."""
-        return self.jobs.start_delete(datasource, condition)
 
     def sizes(self) -> dict[str, Size]:
         """Rows and bytes of every table, quarantines included, by name."""

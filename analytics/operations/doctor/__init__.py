@@ -34,11 +34,7 @@ _FOR_TINYBIRD: Final = ("TINYBIRD_HOST", "TINYBIRD_READ_TOKEN")
 
 
 def examine(environ: Mapping[str, str]) -> Report:
-    """Checks this environment, area by area. A failed check is a finding, never an exception.
-
-    Args:
-        environ: The environment, as `load_settings` reads it.
-    """
+    """Checks this environment, area by area. A failed check is a finding, never an exception."""
     began = datetime.now(UTC)
     wrong = problems_of(environ)
     present = present_variables(environ)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -31,7 +31,6 @@ class Finding:
     """One check and its result.
 
     Attributes:
-        area: What kind of thing.
         subject: Which one: a variable, a pipe, a table, an event type.
         level: ok | warning (works, and should be changed) | problem (does not work) | not checked.
         message: What was found, a phrase; no token, no password, no text of a visitor.
@@ -50,7 +49,6 @@ class Report:
     """Everything that was found.
 
     Attributes:
-        checked_at: When it began, UTC.
         findings: In the order of the checks.
     """
 
@@ -78,6 +76,19 @@ def not_checked(area: Area, subject: str, reason: str) -> Finding:
     'not checked, because Tinybird cannot be reached'
     """
     return Finding(area, subject, "not checked", f"not checked, because {reason.rstrip('.')}")
+
+
+def differences(
+    expected: Mapping[str, str], declared: Mapping[str, str], does_fit: Callable[[str], bool]
+) -> list[str]:
+    """Says which expected columns are missing, and which have a type that does not fit; both map names to types."""
+    missing = [f"has no column {name}" for name in expected if name not in declared]
+    mistyped = [
+        f"column {name} is {declared[name]}, not {kind}"
+        for name, kind in expected.items()
+        if name in declared and not does_fit(name)
+    ]
+    return missing + mistyped
 
 
 def listed(names: Iterable[str]) -> str:

@@ -91,13 +91,7 @@ def postgres_clock(postgres: Postgres) -> Finding:
 
 
 def events(tinybird: Tinybird, postgres: Postgres | None, *, may_query: bool) -> tuple[Finding, ...]:
-    """Checks the age of each event type's newest event, over all websites.
-
-    Args:
-        tinybird: Where.
-        postgres: Names the websites when SQL may not be asked; None when it cannot be asked either.
-        may_query: Whether there is an admin token that works.
-    """
+    """Checks the age of each event type's newest event, over all websites."""
     now = datetime.now(UTC)
     try:
         if may_query:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from analytics.errors import AnalyticsError, SourceError
 from analytics.health.source_health import SLOW_SECONDS
-from analytics.operations.doctor.finding import Finding, failed, listed
+from analytics.operations.doctor.finding import Finding, differences, failed, listed
 from analytics.operations.purge import database
 from analytics.operations.purge.database import FoundTable
 from analytics.transports.postgres import Postgres
@@ -84,14 +84,9 @@ def _table(name: str, found: FoundTable, role: str) -> Finding:
     expected = TABLES[name]
     if not found.columns:
         return Finding("postgres", name, "problem", "there is no such table on the search path", _SCHEMA)
-    missing = [f"has no column {column}" for column in expected if column not in found.columns]
-    mistyped = [
-        f"column {column} is {found.columns[column].type_name}, not {kind}"
-        for column, kind in expected.items()
-        if column in found.columns and not _fits(kind, found.columns[column])
-    ]
-    if missing or mistyped:
-        return Finding("postgres", name, "problem", listed(missing + mistyped), _SCHEMA)
+    types = {column: each.type_name for column, each in found.columns.items()}
+    if wrong := differences(expected, types, lambda column: _fits(expected[column], found.columns[column])):
+        return Finding("postgres", name, "problem", listed(wrong), _SCHEMA)
     hidden = [column for column in expected if not found.columns[column].is_readable]
     if hidden:
         what = "may not be read" if len(hidden) == len(expected) else f"may not be read: {listed(hidden)}"

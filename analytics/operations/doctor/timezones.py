@@ -36,9 +36,7 @@ _SECONDS: Final = TypeAdapter(list[int])
 def compared(tinybird: Tinybird, *, may_query: bool) -> Finding:
     """Compares the offsets of all timezones in the engine with ours; ok where nothing has to be done.
 
-    Args:
-        tinybird: Where.
-        may_query: Whether there is an admin token that works.
+    `may_query` says whether there is an admin token that works.
     """
     if not may_query:
         return not_checked("clocks", _SUBJECT, "SQL needs TINYBIRD_ADMIN_TOKEN")
@@ -59,9 +57,7 @@ def judged(theirs: Mapping[str, Sequence[int]], instants: Sequence[datetime]) ->
 
     A database is the older one where it goes on as a year before and the other does not.
 
-    Args:
-        theirs: Seconds east of UTC by timezone, one for each instant.
-        instants: When, aware.
+    `theirs` holds seconds east of UTC by timezone, one for each instant.
     """
     differing, ours_is_older, theirs_is_older = [], 0, 0
     for name, offsets in theirs.items():

@@ -36,13 +36,7 @@ _WORDS: Final[dict[WebsiteState, str]] = {
 
 
 def sending(tinybird: Tinybird, postgres: Postgres | None, *, may_read: bool) -> tuple[Finding, ...]:
-    """Makes a warning per website that stopped, at most `MOST_NAMED`, and a line that counts all.
-
-    Args:
-        tinybird: Where to ask.
-        postgres: Says which websites are active; None when it cannot be asked.
-        may_read: Whether the read token is any good.
-    """
+    """Makes a warning per website that stopped, at most `MOST_NAMED`, and a line that counts all."""
     if not may_read:
         return (not_checked(_AREA, "all", "TINYBIRD_READ_TOKEN has a problem"),)
     if postgres is None:

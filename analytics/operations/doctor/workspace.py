@@ -18,7 +18,7 @@ from analytics.errors import AnalyticsError, SchemaMismatch, SourceError, Source
 from analytics.health.source_health import SLOW_SECONDS
 from analytics.ingest.deletes.deletion import DATASOURCES, is_busy
 from analytics.ingest.events import ConversationEvent, VisitorEvent, utc_text
-from analytics.operations.doctor.finding import Finding, failed, listed, not_checked
+from analytics.operations.doctor.finding import Finding, differences, failed, listed, not_checked
 from analytics.schemas import Dtype, Schema
 from analytics.transports.tinybird import TOKEN_VARIABLES, Tinybird, TokenKind
 
@@ -106,9 +106,7 @@ def reached(tinybird: Tinybird) -> Finding:
 def pipes(tinybird: Tinybird, *, may_read: bool) -> tuple[Finding, ...]:
     """Checks each pipe of this version: deployed, readable, with its columns. One query each.
 
-    Args:
-        tinybird: Where.
-        may_read: Whether the read token is any good; asked with another one, every pipe would be a problem of its own.
+    `may_read` is False where the read token has a problem: every pipe would be one too.
     """
     if not may_read:
         return (not_checked("pipes", "all", "TINYBIRD_READ_TOKEN has a problem"),)
@@ -130,7 +128,7 @@ def _pipe(tinybird: Tinybird, schema: Schema) -> Finding:
         if error.status == 404:
             return Finding("pipes", name, "problem", "not deployed", _DEPLOY)
         if error.status in {401, 403}:
-            return Finding("pipes", name, "problem", _refused_text(), _DEPLOY)
+            return Finding("pipes", name, "problem", "TINYBIRD_READ_TOKEN may not read it", _DEPLOY)
         return failed("pipes", name, error)
     except SourceError as error:
         return failed("pipes", name, error)
@@ -141,26 +139,14 @@ def _pipe(tinybird: Tinybird, schema: Schema) -> Finding:
     return Finding("pipes", name, "ok", f"deployed, {len(schema.columns)} columns as expected")
 
 
-def _refused_text() -> str:
-    return "TINYBIRD_READ_TOKEN may not read it"
-
-
 def _differences(expected: Mapping[str, Dtype], declared: Mapping[str, str]) -> list[str]:
-    missing = [f"has no column {name}" for name in expected if name not in declared]
-    mistyped = [
-        f"column {name} is {declared[name]}, not {dtype}"
-        for name, dtype in expected.items()
-        if name in declared and not fits(dtype, declared[name])
-    ]
-    return missing + mistyped
+    return differences(expected, declared, lambda name: fits(expected[name], declared[name]))
 
 
 def datasources(tinybird: Tinybird, tokens: Iterable[TokenKind]) -> tuple[Finding, ...]:
     """Checks each data source: deployed, with the columns that events are sent with.
 
-    Args:
-        tinybird: Where.
-        tokens: Those that are set and valid; one that may append or administer sees the data sources.
+    `tokens` are those that are set and valid; one that may append or administer sees the data sources.
     """
     kind: TokenKind | None = next((each for each in ("admin", "append") if each in set(tokens)), None)
     if kind is None:
@@ -201,10 +187,7 @@ def _columns_by_datasource(listing: object) -> dict[str, dict[str, str]]:
 def tokens(tinybird: Tinybird, is_set: Mapping[TokenKind, bool], *, is_local: bool) -> tuple[Finding, ...]:
     """Checks each token: it may do what it is for, and nothing else.
 
-    Args:
-        tinybird: Where.
-        is_set: Which tokens are set.
-        is_local: Whether this is the local stack, which holds no other data.
+    On the local stack, which holds no other data, an admin token that deletes is right.
     """
     checks: Mapping[TokenKind, Callable[[], Finding]] = {
         "read": lambda: _read_token(tinybird),

@@ -47,7 +47,6 @@ class Stored:
 
     Attributes:
         at: Seconds since 1970 of the one that counts.
-        seconds: Its duration.
         times: At how many different instants it is stored.
     """
 
@@ -59,15 +58,8 @@ class Stored:
 class Discrepancies:
     """Finds causes in one period of one website.
 
-    Args:
-        tinybird: One side.
-        postgres: The other.
-        website: Whose conversations.
-        date_from: Start of the period, UTC text, inclusive.
-        date_to: Its end, exclusive.
-        now: Clock of Postgres, seconds since 1970.
-        purged_at: When the website's rows were last purged from Tinybird, seconds since 1970; None for never.
-        removed: Conversations whose rows a sync has removed, because they were deleted or of a test visitor then.
+    Instants are seconds since 1970, `now` by Postgres' clock; the period is `[date_from, date_to)`, UTC text. `removed` are
+    conversations whose rows a sync has removed, because they were deleted or of a test visitor then.
     """
 
     def __init__(
@@ -186,13 +178,7 @@ class Discrepancies:
 
 
 def why_only_stored(kind: Event, known: KnownConversation | None, now: float) -> str:
-    """Explains why Tinybird counts a conversation and Postgres does not.
-
-    Args:
-        kind: For what.
-        known: What Postgres has of it; None means nothing.
-        now: Seconds since 1970.
-    """
+    """Explains why Tinybird counts a conversation and Postgres does not."""
     if known is None:
         return "deleted row: not in Postgres any more"
     if not known.is_own:
@@ -231,14 +217,9 @@ def why_only_counted(
 ) -> str:
     """Explains why Postgres counts a conversation and Tinybird does not.
 
-    Args:
-        kind: For what.
-        known: What Postgres has of it; None when only feedback names it.
-        now: Seconds since 1970.
-        is_anywhere: Whether Tinybird has such an event of it at another time.
-        is_peoples: Whether Tinybird has an `ai_resolved` of it and a later resolution by a person.
-        purged_at: When the website's rows were last purged, seconds since 1970; None for never.
-        is_removed: Whether a sync has removed its rows.
+    `known` is None when only feedback names it. `is_anywhere`: Tinybird has such an event of it at another time.
+    `is_peoples`: Tinybird has an `ai_resolved` of it and a later resolution by a person. `is_removed`: a sync has removed
+    its rows.
     """
     at = None if known is None else _instant(kind, known)
     if known is not None and kind != "feedback":

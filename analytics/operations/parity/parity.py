@@ -38,7 +38,6 @@ class PeriodReport:
     """Comparison of one period.
 
     Attributes:
-        name: Which.
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
         compared: One for each of `tolerance.QUANTITIES`, in order.
@@ -62,7 +61,6 @@ class Report:
     """Comparison of both periods.
 
     Attributes:
-        website: Whose numbers.
         tolerance: 0..1: how far apart two numbers may be.
         periods: The period asked for, and the one before.
     """
@@ -89,15 +87,8 @@ def parity(
 ) -> Report:
     """Compare both sides of every KPI, for a period cut at now and for the one before it.
 
-    Args:
-        tinybird: One side.
-        postgres: The other.
-        website: Whose numbers.
-        period: Which; nothing after `now` is compared, because it is still coming in.
-        now: The moment, aware.
-        tolerance: 0..1, as `tolerance.verdict` takes it.
-        purged_at: When the website's rows were last purged from Tinybird, as far as receipts tell; None for never.
-        removed: Conversations whose rows a sync has removed, as far as receipts tell.
+    Nothing after `now` is compared, because it is still coming in. `purged_at` and `removed` say what was removed from
+    Tinybird, as far as receipts tell.
 
     Raises:
         SourceError: A source does not answer, or says no.

@@ -169,10 +169,7 @@ class KnownVisitor:
 
 
 def numbers(postgres: Postgres, website: HistoryWebsite, date_from: str, date_to: str) -> Numbers:
-    """Reads the KPIs of one period from Postgres.
-
-    Raises:
-        SourceError: As `Postgres.stream`.
+    """Reads the KPIs of one period from Postgres. Raises as `Postgres.stream`.
 
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
@@ -196,8 +193,7 @@ def visitors_seen(postgres: Postgres, website: HistoryWebsite, date_from: str, d
 
     Postgres keeps nothing but each visitor's newest visit: of a period that ended long ago it cannot tell.
 
-    Raises:
-        SourceError: As `Postgres.stream`.
+    Raises as `Postgres.stream`.
 
     Source: Postgres `visitor`.
     """
@@ -208,10 +204,7 @@ def visitors_seen(postgres: Postgres, website: HistoryWebsite, date_from: str, d
 def durations(
     postgres: Postgres, website: HistoryWebsite, kind: Event, date_from: str, date_to: str
 ) -> dict[str, float | None]:
-    """Reads the conversations that Postgres counts for a kind, with their seconds.
-
-    Raises:
-        SourceError: As `Postgres.stream`.
+    """Reads the conversations that Postgres counts for a kind, with their seconds. Raises as `Postgres.stream`.
 
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
@@ -221,10 +214,7 @@ def durations(
 
 
 def known(postgres: Postgres, website: HistoryWebsite, ids: Sequence[str]) -> dict[str, KnownConversation]:
-    """Reads conversations by id; those that Postgres does not have are absent.
-
-    Raises:
-        SourceError: As `Postgres.stream`.
+    """Reads conversations by id; those that Postgres does not have are absent. Raises as `Postgres.stream`.
 
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
@@ -235,10 +225,7 @@ def known(postgres: Postgres, website: HistoryWebsite, ids: Sequence[str]) -> di
 def known_visitors(
     postgres: Postgres, website: HistoryWebsite, ids: Sequence[str]
 ) -> dict[str, KnownVisitor]:
-    """Reads visitors by id; those that Postgres does not have are absent.
-
-    Raises:
-        SourceError: As `Postgres.stream`.
+    """Reads visitors by id; those that Postgres does not have are absent. Raises as `Postgres.stream`.
 
     Source: Postgres `visitor`.
     """

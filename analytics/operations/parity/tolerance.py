@@ -29,8 +29,6 @@ class Quantity:
     """KPI that both sides can compute.
 
     Attributes:
-        name: As the pipes call it.
-        unit: Of its values.
         events: The conversation events that it is made of; empty when it is made of none.
     """
 
@@ -60,9 +58,7 @@ class Cause:
     """Cause of a difference, found on single rows.
 
     Attributes:
-        text: What was found, in plain words.
         count: In how many conversations or visitors.
-        examples: A few of their ids.
     """
 
     text: str
@@ -75,13 +71,11 @@ class Compared:
     """One quantity of one period.
 
     Attributes:
-        quantity: Which.
         tinybird: What the pipes say; None when there is nothing to say (a median of nothing).
         postgres: What Postgres says; None likewise, or when Postgres cannot know.
         verdict: `one-sided` when one of the two cannot be known; it counts as neither within nor outside.
         causes: Why they differ by more than the tolerance, most frequent first; empty when they do not, when no cause was
             found, or when no row was looked at, which the note says.
-        note: What limits the comparison; empty when nothing does.
     """
 
     quantity: Quantity

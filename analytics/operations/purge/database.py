@@ -16,13 +16,7 @@ class KnownWebsite:
     """A website as Postgres knows it, deleted ones included.
 
     Attributes:
-        id: website.id.
         slug: Unique; untrusted text, as name, domain and organization_name.
-        name: As its owner wrote it.
-        domain: Of the site.
-        organization_id: Whose it is.
-        organization_name: Whose it is, in words.
-        deleted_at: When it was deleted, UTC; None when it is not.
         subscriptions: All of its organization, by their id.
     """
 
@@ -69,7 +63,6 @@ class Role:
     """Role that DATABASE_URL signs in with.
 
     Attributes:
-        name: The role.
         is_superuser: Whether no grant holds it.
         may_create: Whether it may create tables in a schema on its search path.
     """
@@ -121,12 +114,9 @@ SELECT id, slug FROM website WHERE deleted_at IS NULL AND status = 'active' ORDE
 def websites(postgres: Postgres, named: str | None = None) -> tuple[KnownWebsite, ...]:
     """Reads websites, deleted ones included, by id.
 
-    Args:
-        postgres: Where they are.
-        named: Only those whose id or slug this is: none, one, or two of which each has one of both. None means all.
+    `named` is an id or slug: none, one, or two websites of which each has one of both. None means all.
 
-    Raises:
-        SourceError: As `Postgres.read`.
+    Raises as `Postgres.read`.
 
     Source: Postgres `website`, `organization`, `subscription`.
     """
@@ -156,10 +146,7 @@ def websites(postgres: Postgres, named: str | None = None) -> tuple[KnownWebsite
 
 
 def server_now(postgres: Postgres) -> datetime:
-    """Reads Postgres' clock, UTC.
-
-    Raises:
-        SourceError: As `Postgres.read`.
+    """Reads Postgres' clock, UTC. Raises as `Postgres.read`.
 
     Source: `clock_timestamp()`.
     """
@@ -170,10 +157,7 @@ def server_now(postgres: Postgres) -> datetime:
 
 
 def role(postgres: Postgres) -> Role:
-    """Reads the role, and what it may do beyond the tables.
-
-    Raises:
-        SourceError: As `Postgres.read`.
+    """Reads the role, and what it may do beyond the tables. Raises as `Postgres.read`.
 
     Source: Postgres' catalog.
     """
@@ -182,10 +166,7 @@ def role(postgres: Postgres) -> Role:
 
 
 def tables(postgres: Postgres, names: Sequence[str]) -> dict[str, FoundTable]:
-    """Reads each of the tables as the role sees it; one without columns does not exist.
-
-    Raises:
-        SourceError: As `Postgres.read`.
+    """Reads each of the tables as the role sees it; one without columns does not exist. Raises as `Postgres.read`.
 
     Source: Postgres' catalog, which does not hide what may not be read.
     """
@@ -205,8 +186,7 @@ def tables(postgres: Postgres, names: Sequence[str]) -> dict[str, FoundTable]:
 def active_websites(postgres: Postgres, most: int) -> dict[str, str]:
     """Reads the slugs of at most so many active websites by id, newest first. A slug is untrusted text.
 
-    Raises:
-        SourceError: As `Postgres.read`.
+    Raises as `Postgres.read`.
 
     Source: Postgres `website`.
     """

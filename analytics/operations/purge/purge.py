@@ -46,7 +46,6 @@ class Holdings:
     """Number of a website's rows in Tinybird.
 
     Attributes:
-        rows: Rows by data source.
         quarantined_rows: Rows that did not fit and are kept apart; None when they cannot be read.
     """
 
@@ -64,7 +63,6 @@ class PurgeProgress:
     """Progress of a purge.
 
     Attributes:
-        datasource: Where.
         what: deletes | waits (for another delete job of the workspace).
         rows: How many rows are to go.
         seconds: Since this step began.
@@ -78,14 +76,7 @@ class PurgeProgress:
 
 @dataclass(frozen=True, slots=True)
 class PurgeRequest:
-    """Request for a purge.
-
-    Attributes:
-        website_id: Whose rows.
-        website: What Postgres knows about it, for the receipt.
-        reason: Why, for the receipt.
-        by: Who, for the receipt.
-    """
+    """Request for a purge."""
 
     website_id: str
     website: str
@@ -100,10 +91,7 @@ class Purger:
     Attributes:
         tinybird: With an admin token.
         host: Its address, for the receipt.
-        ledger: Where journal and receipts stand.
-        on_progress: Called at every poll.
         settle_seconds: As `SETTLE_SECONDS`.
-        sleep: Waits.
     """
 
     tinybird: Tinybird

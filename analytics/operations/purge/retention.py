@@ -60,11 +60,8 @@ def departures(
 ) -> tuple[Departure, ...]:
     """Lists the websites that have left, longest ago first, those without a date last; then those not in Postgres.
 
-    Args:
-        websites: Every website of Postgres, deleted ones included.
-        rows: Rows by data source and website id.
-        now: What the grace is counted to, aware.
-        grace_days: Rows are due once so many whole days have passed; 0 makes them due at once.
+    `rows` are by data source and website id. They are due once `grace_days` whole days have passed; 0 makes them due at
+    once.
     """
     known = {website.id: website for website in websites}
     left = [

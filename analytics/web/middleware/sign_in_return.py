@@ -37,9 +37,6 @@ STREAMLIT_LOGGER: Final = "streamlit.web.server.starlette.starlette_auth_routes"
 MINUTES: Final = 15
 """Time for a person to sign in at the provider."""
 
-PROVIDER_SECONDS: Final = 20.0
-"""Time limit for all requests to the provider of one sign-in or sign-out; each wait for the next bytes ends after 5 s."""
-
 LONGEST_QUERY: Final = 1500
 """Characters; a cookie has room for 4,096 bytes, and the state takes about 1,000."""
 
@@ -83,10 +80,15 @@ class SignInReturn:
         base: Path prefix of the addresses that the app receives; empty, or with a leading and no trailing slash.
         public_url: Address of the dashboard in browsers, without a trailing slash.
         pages: Names of the pages in addresses.
+        provider_seconds: Time limit for all requests to the provider of one sign-in or sign-out; each wait for the next
+            bytes ends after 5 s.
     """
 
-    def __init__(self, app: ASGIApp, base: str, public_url: str, pages: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, base: str, public_url: str, pages: Collection[str], provider_seconds: float = 20.0
+    ) -> None:
         self.app, self.base, self.public_url, self.pages = app, base, public_url, frozenset(pages)
+        self._provider_seconds = provider_seconds
         self.callback_path = f"{urlsplit(public_url).path}{CALLBACK}"
         logger = logging.getLogger(STREAMLIT_LOGGER)
         if _note_failure not in logger.filters:
@@ -172,12 +174,12 @@ class SignInReturn:
     async def _answer(self, scope: Scope, receive: Receive, answer: _Replaced, too_slow: Message) -> None:
         """Calls Streamlit, which requests the provider, with a time limit for the whole."""
         try:
-            async with asyncio.timeout(PROVIDER_SECONDS):
+            async with asyncio.timeout(self._provider_seconds):
                 await self.app(scope, receive, answer)
         except TimeoutError:
             if answer.is_started:
                 raise
-            _log.warning("The identity provider did not answer within %g s.", PROVIDER_SECONDS)
+            _log.warning("The identity provider did not answer within %g s.", self._provider_seconds)
             await answer.send(too_slow)
             await answer.send({"type": "http.response.body", "body": b""})
 

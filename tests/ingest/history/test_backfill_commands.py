@@ -241,12 +241,9 @@ def test_a_terminal_shows_a_bar_with_rate_and_time_left(history: History) -> Non
     assert re.search(rb"Moving history  \[#+-*\]  \d+/\d+  00:00:\d\d  [\d,]+ rows/s", shown)
 
 
-def test_without_a_terminal_a_line_says_how_far_it_is(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_terminal_a_line_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Done, total, rate and time left; more steps than were foreseen raise the total."""
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
-    with progress.Progress(10, "Moving", "rows") as shown:
+    with progress.Progress(10, "Moving", "rows", line_seconds=0.0) as shown:
         shown.advance(4)
         shown.advance(8)
     first, second = capsys.readouterr().err.splitlines()

@@ -14,7 +14,6 @@ import pytest
 from analytics.errors import ConfigError, SchemaMismatch, SourceUnavailable
 from analytics.ingest.deletes.removal import Removal
 from analytics.ingest.history import reader as rows
-from analytics.ingest.history import transfer as module
 from analytics.ingest.history.backfill import backfill, lines, retries
 from analytics.ingest.history.reader import HistoryWebsite, Window
 from analytics.ingest.history.sync import sync
@@ -63,6 +62,7 @@ class Mover:
     said: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    answer_seconds: float = 30.0
 
     @property
     def website(self) -> HistoryWebsite:
@@ -128,6 +128,7 @@ class _Open:
             overlap_seconds=overlap_seconds,
             settle_seconds=SETTLE_SECONDS,
             batch_events=100,
+            answer_seconds=mover.answer_seconds,
             sleep=mover.sleep,
         )
 
@@ -164,11 +165,9 @@ def test_everything_is_moved_once(mover: Mover) -> None:
 @pytest.mark.parametrize(
     "behaviour", ["busy", "broken", "reset", "reset after", "lost", "forgetful", "slow"], ids=str
 )
-def test_a_batch_without_a_good_answer_is_sent_once(
-    mover: Mover, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_without_a_good_answer_is_sent_once(mover: Mover, behaviour: Behaviour) -> None:
     """Whether Tinybird stored it or not is looked up; nothing is missing and nothing is there twice."""
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 1.5)
+    mover.answer_seconds = 1.5
     for met in ("ok", behaviour, "ok", behaviour, behaviour):
         mover.proxy.plan.put(met)
 

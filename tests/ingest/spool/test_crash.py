@@ -14,8 +14,8 @@ import pytest
 from analytics.ingest.emitter import Emitter
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool import directory as spool
-from analytics.ingest.spool import queue, sender
 from analytics.ingest.spool.segment import HEADER_BYTES
+from analytics.ingest.spool.settings import SpoolSettings
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import RETRY_AFTER_SECONDS, Behaviour, Proxy, misbehaving
 from tests.ingest.stored import Stored
@@ -23,6 +23,15 @@ from tests.local.tinybird_server import TOKENS, running
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 DRAIN_SECONDS = 60.0
+QUICK = SpoolSettings(
+    first_backoff_seconds=0.05,
+    max_backoff_seconds=0.2,
+    misconfigured_seconds=0.3,
+    answer_seconds=1.5,
+    linger_seconds=0.02,
+    batch_events=50,
+)
+"""The same waits, in fractions of their time."""
 
 
 @pytest.fixture
@@ -30,17 +39,6 @@ def proxy(local_stack: LocalStack) -> Iterator[Proxy]:
     """A proxy in front of the local stack."""
     with misbehaving(local_stack.host) as running_proxy:
         yield running_proxy
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same waits, in fractions of their time."""
-    monkeypatch.setattr(sender, "FIRST_BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr(sender, "MAX_BACKOFF_SECONDS", 0.2)
-    monkeypatch.setattr(sender, "MISCONFIGURED_SECONDS", 0.3)
-    monkeypatch.setattr(sender, "ANSWER_SECONDS", 1.5)
-    monkeypatch.setattr(sender, "LINGER_SECONDS", 0.02)
-    monkeypatch.setattr(queue, "BATCH_EVENTS", 50)
 
 
 def drained(emitter: Emitter, directory: Path) -> bool:
@@ -115,14 +113,13 @@ def test_kill_9_at_random_moments_loses_nothing(
         pytest.param(["busy", "reset", "broken", "slow", "garbled", "lost"], id="everything"),
     ],
 )
-@pytest.mark.usefixtures("quick")
 def test_no_answer_loses_an_event(
     local_stack: LocalStack, stored: Stored, proxy: Proxy, tmp_path: Path, behaviours: list[Behaviour]
 ) -> None:
     """Whatever the first requests meet, all events arrive, and none is kept aside."""
     for behaviour in behaviours:
         proxy.plan.put(behaviour)
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         accepted = emit(emitter, stored.website_id, range(200))
         assert emitter.flush(DRAIN_SECONDS)
         counters = emitter.counters()
@@ -134,13 +131,12 @@ def test_no_answer_loses_an_event(
     assert {behaviour for *_, behaviour in proxy.seen} == {*behaviours, "ok"}
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     local_stack: LocalStack, stored: Stored, proxy: Proxy, tmp_path: Path
 ) -> None:
     """429 with `Retry-After`: no request comes earlier; the other queue goes on meanwhile."""
     proxy.plan.put("busy")
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         emit(emitter, stored.website_id, range(10))
         while not proxy.met("busy"):
             time.sleep(0.01)
@@ -155,7 +151,6 @@ def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(
     assert len(stored.ids("conversation_metrics", "conversation_id")) == 10
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_server_that_is_down_for_longer_than_the_batches(tmp_path: Path) -> None:
     """Events of two outages of a killed server, each across a restart of the emitter, all arrive."""
     data, directory, accepted = tmp_path / "data", tmp_path / "spool", set[str]()
@@ -163,12 +158,12 @@ def test_a_server_that_is_down_for_longer_than_the_batches(tmp_path: Path) -> No
     website = f"site-{uuid4().hex}"
     with misbehaving("http://127.0.0.1:9") as proxy:
         for outage in range(2):
-            with Emitter(proxy.host, TOKENS.append, directory) as emitter:
+            with Emitter(proxy.host, TOKENS.append, directory, settings=QUICK) as emitter:
                 accepted |= emit(emitter, website, range(outage * 1000, outage * 1000 + 500))
                 assert not emitter.flush(0.5)
                 assert emitter.failure is not None
                 assert spool.status(directory).spooled == 500
-            with Emitter(proxy.host, TOKENS.append, directory) as emitter:
+            with Emitter(proxy.host, TOKENS.append, directory, settings=QUICK) as emitter:
                 accepted |= emit(emitter, website, range(outage * 1000 + 500, outage * 1000 + 1000))
                 with running(data, ROOT / "tinybird") as server:
                     proxy.upstream = server.host
@@ -261,7 +256,6 @@ def test_a_spool_file_cut_in_the_middle_loses_the_cut_line_alone(
     assert status.refused == is_cut
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_file_cut_under_a_living_emitter_loses_nothing_that_comes_later(
     local_stack: LocalStack,
     stored: Stored,
@@ -271,7 +265,7 @@ def test_a_file_cut_under_a_living_emitter_loses_nothing_that_comes_later(
 ) -> None:
     """Events before the cut and after it arrive; the emitter says how many are gone, and goes on in another file."""
     proxy.standing = "broken"
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         emit(emitter, stored.website_id, range(100))
         (segment,) = spool.segments(tmp_path)
         lines = segment.read_bytes()[HEADER_BYTES:].splitlines(keepends=True)
@@ -288,13 +282,12 @@ def test_a_file_cut_under_a_living_emitter_loses_nothing_that_comes_later(
     assert set(stored.ids("visitor_events")) == kept
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_file_deleted_under_a_living_emitter(
     local_stack: LocalStack, stored: Stored, tmp_path: Path, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Later events are on the disk at once, in another file; the others are sent as long as the process lives."""
     proxy.standing = "broken"
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         emit(emitter, stored.website_id, range(10))
         (segment,) = spool.segments(tmp_path)
         segment.unlink()
@@ -307,12 +300,11 @@ def test_a_file_deleted_under_a_living_emitter(
     assert set(stored.ids("visitor_events")) == {f"v{number}" for number in range(20)}
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_deleted_file_that_was_not_sent_is_counted_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When the emitter releases a file that no other process can read."""
-    emitter = Emitter("http://127.0.0.1:9", "token", tmp_path)
+    emitter = Emitter("http://127.0.0.1:9", "token", tmp_path, settings=QUICK)
     emit(emitter, "w", range(10))
     (segment,) = spool.segments(tmp_path)
     segment.unlink()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,21 +20,21 @@ from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool import delivery, heartbeats, queue, sender
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.heartbeats import MIN_INTERVAL, Heartbeats
+from analytics.ingest.spool.settings import SpoolSettings
 from analytics.transports.tinybird import Tinybird
 from tests.conftest import ROOT, LocalStack
 from tests.ingest.misbehaving import NARROW_EVENTS, Proxy, misbehaving
 from tests.ingest.program import run
 from tests.ingest.stored import Stored
 
+QUICK = SpoolSettings(linger_seconds=0.02, misconfigured_seconds=0.2)
 NOWHERE = "http://127.0.0.1:9"
 FLUSH_SECONDS = 30.0
 
 
 @pytest.fixture
-def proxy(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy in front of the local stack, and short waits."""
-    monkeypatch.setattr(sender, "LINGER_SECONDS", 0.02)
-    monkeypatch.setattr(sender, "MISCONFIGURED_SECONDS", 0.2)
+def proxy(local_stack: LocalStack) -> Iterator[Proxy]:
+    """A proxy in front of the local stack."""
     with misbehaving(local_stack.host) as running:
         yield running
 
@@ -97,12 +98,12 @@ class Recorder:
         if threading.current_thread().name.startswith("send "):
             print(name)
 sys.meta_path.insert(0, Recorder())
-from analytics.ingest.spool import sender
 from analytics.ingest.emitter import Emitter
+from analytics.ingest.spool.settings import SpoolSettings
 proxy, host, append_token, admin_token, directory, website = sys.argv[1:]
-sender.FIRST_BACKOFF_SECONDS = sender.MISCONFIGURED_SECONDS = 0.05
+quick = SpoolSettings(first_backoff_seconds=0.05, misconfigured_seconds=0.05)
 for address, admin in ((host, admin_token), (proxy, None)):
-    with Emitter(address, append_token, Path(directory), admin_token=admin) as emitter:
+    with Emitter(address, append_token, Path(directory), admin_token=admin, settings=quick) as emitter:
         assert emitter.page_view(website_id=website, visitor_id="v")
         deadline = time.monotonic() + 30
         while emitter.counters().spooled and time.monotonic() < deadline:
@@ -187,7 +188,7 @@ def test_one_event_that_is_refused_takes_no_other_along(
 ) -> None:
     """400 because of one of 64: that one is kept aside with the reason, and can be sent again."""
     proxy.standing = "picky"
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         for number in range(64):
             url = "https://x.example/poison" if number == 41 else None
             emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}", page_url=url)
@@ -211,7 +212,7 @@ def test_a_batch_that_is_too_large_is_sent_in_parts(
 ) -> None:
     """413: all arrive, and nothing is kept aside."""
     proxy.standing = "narrow"
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         for number in range(20):
             emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}")
         assert emitter.flush(FLUSH_SECONDS)
@@ -225,16 +226,15 @@ def test_looking_for_the_refused_ends(
     stored: Stored,
     proxy: Proxy,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where every event is refused, no more than `MAX_PARTS` are split, and all are kept."""
-    monkeypatch.setattr(sender, "MAX_PARTS", 8)
+    """Where every event is refused, no more than `max_parts` are split, and all are kept."""
+    settings = replace(QUICK, max_parts=8)
     with Emitter(NOWHERE, local_stack.append_token, tmp_path) as emitter:
         for number in range(200):
             url = "https://x.example/poison"
             emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}", page_url=url)
     proxy.standing = "picky"
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=settings) as emitter:
         assert emptied(emitter)
     assert spool.status(tmp_path).refused == 200
     assert 8 < len(proxy.seen) < 2 * 8
@@ -293,7 +293,9 @@ def test_a_quarantined_row_with_a_list_for_an_id_is_sent_once(
     line = json.dumps({**event, "conversation_id": "c", "duration_seconds": "long"})
     (folder / "1.ndjson").write_text("0" * 18 + f"21\n{line}\n")
     admin = local_stack.admin_token
-    with Emitter(proxy.host, local_stack.append_token, tmp_path, admin_token=admin) as emitter:
+    with Emitter(
+        proxy.host, local_stack.append_token, tmp_path, admin_token=admin, settings=QUICK
+    ) as emitter:
         assert emptied(emitter)
         assert (emitter.counters().spooled, emitter.counters().refused) == (0, 1)
     assert proxy.met("ok") == 1
@@ -354,7 +356,7 @@ def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
     proxy: Proxy, local_stack: LocalStack, stored: Stored, tmp_path: Path
 ) -> None:
     """`close` does not wait for it; the next emitter delivers what is left, in the same process too."""
-    first = Emitter(proxy.host, local_stack.append_token, tmp_path)
+    first = Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK)
     proxy.standing = "lost"
     first.page_view(website_id=stored.website_id, visitor_id="v1")
     deadline = time.monotonic() + FLUSH_SECONDS
@@ -364,7 +366,7 @@ def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
     assert not first.close(0.1)
     proxy.standing = "ok"
     proxy.released.set()
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as second:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as second:
         assert emptied(second)
     assert set(stored.ids("visitor_events")) == {"v1", "v2"}
 
@@ -404,15 +406,14 @@ def test_a_file_that_cannot_be_opened_stops_no_other(
     local_stack: LocalStack,
     stored: Stored,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """It is said once and counted; events from before and after it are delivered."""
-    monkeypatch.setattr(queue, "SCAN_SECONDS", 0.02)
+    settings = SpoolSettings(scan_seconds=0.02)
     with Emitter(NOWHERE, "token", tmp_path) as writer:
         writer.page_view(website_id=stored.website_id, visitor_id="left")
     (tmp_path / "visitor_events" / "0.ndjson").mkdir()
-    with Emitter(local_stack.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(local_stack.host, local_stack.append_token, tmp_path, settings=settings) as emitter:
         for number in range(3):
             assert emitter.page_view(website_id=stored.website_id, visitor_id=f"v{number}")
             assert emitter.flush(FLUSH_SECONDS)
@@ -427,7 +428,7 @@ def test_what_tinybird_did_not_confirm_is_kept_aside(
 ) -> None:
     """It says it has stored one event fewer: the batch is kept, one event counts as refused."""
     proxy.plan.put("forgetful")
-    with Emitter(proxy.host, local_stack.append_token, tmp_path) as emitter:
+    with Emitter(proxy.host, local_stack.append_token, tmp_path, settings=QUICK) as emitter:
         for number in range(5):
             emitter.escalated(website_id=stored.website_id, visitor_id="v", conversation_id=f"c{number}")
         assert emitter.flush(FLUSH_SECONDS)
@@ -438,7 +439,7 @@ def test_a_wrong_token_is_said_and_throws_nothing_away(
     local_stack: LocalStack, tmp_path: Path, proxy: Proxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The remedy names the variable; the events stay, the token is in no text."""
-    with Emitter(proxy.host, "p.wrong-token", tmp_path) as emitter:
+    with Emitter(proxy.host, "p.wrong-token", tmp_path, settings=QUICK) as emitter:
         emitter.page_view(website_id="w", visitor_id="v")
         assert not emitter.flush(0.5)
         assert "TINYBIRD_APPEND_TOKEN" in str(emitter.failure)

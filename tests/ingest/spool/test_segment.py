@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.ingest.spool import queue
 from analytics.ingest.spool.queue import Queue
 from analytics.ingest.spool.segment import HEADER_BYTES, Segment, sound_lines, waiting_in
+from analytics.ingest.spool.settings import SpoolSettings
 
 NAME = "visitor_events"
 lines = st.lists(
@@ -170,17 +170,14 @@ def test_a_file_without_a_lock_is_not_a_segment_yet(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["1.new"]
 
 
-def test_a_batch_holds_many_small_files_and_no_more_events_than_it_may(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_holds_many_small_files_and_no_more_events_than_it_may(tmp_path: Path) -> None:
     """Five files of four events in batches of six: none is lost, none comes twice."""
-    monkeypatch.setattr(queue, "BATCH_EVENTS", 6)
     everything = []
     for number in range(5):
         bodies = [b'{"n":"%d-%s"}\n' % (number, b"x" * length) for length in (500, 1, 1, 1)]
         everything += bodies
         written(tmp_path, bodies)
-    way = Queue(tmp_path, NAME, is_durable=False)
+    way = Queue(tmp_path, NAME, settings=SpoolSettings(batch_events=6))
     way.adopt()
     found: list[bytes] = []
     while (batch := way.take()) is not None:
@@ -191,13 +188,12 @@ def test_a_batch_holds_many_small_files_and_no_more_events_than_it_may(
     assert sorted(found) == sorted(everything)
 
 
-def test_more_files_than_are_held_open_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_files_than_are_held_open_at_once(tmp_path: Path) -> None:
     """A thousand short lives do not take a thousand file descriptors; the rest follows at once."""
-    monkeypatch.setattr(queue, "MAX_ADOPTED", 3)
     bodies = [b'{"n":%d}\n' % number for number in range(10)]
     for body in bodies:
         written(tmp_path, [body])
-    way, found = Queue(tmp_path, NAME, is_durable=False), b""
+    way, found = Queue(tmp_path, NAME, settings=SpoolSettings(max_adopted=3)), b""
     for _ in range(4):
         way.adopt()
         while (batch := way.take()) is not None:

@@ -137,7 +137,7 @@ def test_it_waits_for_a_server_that_is_away_and_goes_on(
     thread.start()
     _wait_for(lambda: clock.reads >= 4)
     assert len(said) == 1
-    assert said[0].startswith("waiting: ConnectError")
+    assert said[0].startswith("waiting: SourceUnavailable")
     away["TINYBIRD_HOST"] = reachable
     _wait_for(lambda: len(said) == 2)
     stop.set()

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from analytics.web.middleware import sign_in_return
 from analytics.web.middleware.sign_in_return import SignInReturn, own_page
 from tests.web.asgi_requests import send_request
 
@@ -90,18 +89,15 @@ def test_under_a_prefix_only_what_is_under_it_is_ours(referer: str, page: str) -
         ("/auth/logout", "/?sign-in=signed-out"),
     ],
 )
-def test_a_provider_that_never_ends_its_answer_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, route: str, led_to: str
-) -> None:
+def test_a_provider_that_never_ends_its_answer_is_given_up(route: str, led_to: str) -> None:
     """The browser is led back with a sentence; signing out deletes its cookies all the same."""
 
     async def waiting(_scope: Scope, _receive: Receive, _send: Send) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(sign_in_return, "PROVIDER_SECONDS", 0.01)
     public = "https://inbox.example.com/team"
     answer = send_request(
-        SignInReturn(waiting, "/team", public, PAGES),
+        SignInReturn(waiting, "/team", public, PAGES, provider_seconds=0.01),
         f"/team{route}",
         at="https://inbox.example.com",
         headers={"Referer": f"{public}/live?place=2", "Cookie": "_streamlit_user=x"},

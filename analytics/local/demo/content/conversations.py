@@ -37,11 +37,8 @@ class Conversations:
     """Conversations as columns, in order of start; instants that never come are `NEVER`.
 
     Attributes:
-        id: nanoid.
         feedback_id: ULID, for the feedback if there is any.
         started: Instant of the visitor's first words.
-        answered: First response.
-        answer_is_ai: True when the AI agent gave it.
         escalated: The AI agent handed over to a person.
         resolved: First time it was resolved.
         reopened: The visitor came back to it.
@@ -65,7 +62,6 @@ class Conversations:
     feedback_id: Bytes
     started: Seconds
     answered: Seconds
-    answer_is_ai: Flags
     escalated: Seconds
     resolved: Seconds
     reopened: Seconds
@@ -95,13 +91,8 @@ def conversations(
 ) -> Conversations:
     """One conversation per instant of `started`.
 
-    Args:
-        random: Source of everything drawn.
-        website: Its habits.
-        schedule: Its team's working hours.
-        started: Sorted instants of one day.
-        days_from_anchor: Position of the day on the website's trends.
-        week: Three standard normal numbers that this week's conversations share: how fast, how well, how able.
+    `started` are sorted instants of one day. `week` are three standard normal numbers that the week's conversations share:
+    how fast, how well, how able.
     """
     count = len(started)
 
@@ -170,7 +161,6 @@ def conversations(
         feedback_id=ulids(random, np.where(is_rated, rated, started)),
         started=started,
         answered=answered,
-        answer_is_ai=is_ai_first,
         escalated=escalated,
         resolved=resolved,
         reopened=reopened,

@@ -43,8 +43,6 @@ class Newcomers:
     """People on their first visit, as columns in order of arrival.
 
     Attributes:
-        id: ULID.
-        created: Start of the first visit.
         place: Index into the cities, or `NOWHERE`.
         device: Index into `DEVICES`.
         browser: Index into `BROWSERS`.
@@ -64,8 +62,6 @@ class Visits:
     """Visits of one day, as columns.
 
     Attributes:
-        start: First instant.
-        seconds: How long it lasts.
         page_count: How many pages are opened, at least one.
         person_day: The day the person was a newcomer.
         person_index: Which of that day's newcomers.
@@ -89,7 +85,6 @@ class VisitEvents:
     """Events of visits, as columns in order of time within each visit.
 
     Attributes:
-        timestamp: When.
         visit: Index into the visits.
         event_type: `SEEN` or `PAGE_VIEW`.
         page: Index into the website's pages: the page being looked at.

@@ -41,12 +41,11 @@ class WebsiteProfile:
     """One website and the habits of its visitors and its team.
 
     Attributes:
-        number: Position in `WEBSITES`; part of every random seed.
+        number: Its own; part of every random seed.
         hours: Which daily and weekly schedule it has, on the clock of `timezone`.
         opened_days: When it was created, in days from the anchor.
         country_shares: Share of the visitors per country; the rest of the world gets what is left.
         pages: Paths with how often they are visited, most visited first.
-        topics: What its conversations are about.
         conversations_a_day: How many start on an average day.
         sessions_a_day: How many visits without a conversation there are on an average day.
         ai_first_ratio: Share of conversations the AI agent answers first.
@@ -56,7 +55,6 @@ class WebsiteProfile:
         human_hours: Median working hours a person needs to resolve.
         satisfaction: Mean of the hidden satisfaction at the anchor; 0 gives about 4.2 stars.
         satisfaction_a_quarter: How much that changes in a quarter of a year.
-        is_german: Whether visitors write German.
     """
 
     number: int
@@ -292,13 +290,4 @@ PILOT_LEDGER = WebsiteProfile(
     human_hours=Trend(4.5, 0.35),
     satisfaction=-0.35,
     satisfaction_a_quarter=-0.25,
-)
-
-WEBSITES: Final = (
-    NORTHWIND_SHOP,
-    NORTHWIND_GERMANY,
-    NORTHWIND_TRADE,
-    TEA_AND_CRUMB,
-    TEA_CLASSES,
-    PILOT_LEDGER,
 )

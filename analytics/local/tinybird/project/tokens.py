@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from analytics.local.private_file import write_private
+from analytics.ingest.spool.files import OWNER_ONLY, write_whole
 
 Role = Literal["read", "append", "admin"]
 
@@ -65,7 +65,7 @@ def load_tokens(data_dir: Path) -> Tokens:
     except FileNotFoundError:
         tokens = Tokens(*(f"p.{secrets.token_urlsafe(32)}" for _ in range(3)))
         data_dir.mkdir(parents=True, exist_ok=True)
-        write_private(path, json.dumps(asdict(tokens), indent=2))
+        write_whole(path, json.dumps(asdict(tokens), indent=2).encode(), OWNER_ONLY)
         return tokens
 
 

@@ -42,8 +42,6 @@ class Composed:
     """A query ready to run.
 
     Attributes:
-        sql: The text.
-        parameters: The values of its placeholders.
         tables: Every table it may read, with its database.
         format: The FORMAT that a client's SELECT named; None without one.
     """
@@ -116,11 +114,7 @@ class Composer:
     ) -> Composed:
         """The query for a client's own SELECT over data sources and pipes.
 
-        Args:
-            sql: The SELECT; a leading `%` makes it a template.
-            arguments: Parameters, for it and for the pipes it reads.
-            may_read: Whether the client may read a data source or pipe.
-            underscore: The pipe that `_` stands for.
+        A leading `%` makes `sql` a template. `underscore` is the pipe that `_` stands for.
 
         Raises:
             PipeError: a missing or bad parameter.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 from analytics.local.tinybird.query.expressions import Function
 from analytics.local.tinybird.query.parameters import (
@@ -24,17 +25,19 @@ from analytics.local.tinybird.query.parameters import (
     quote_identifier,
 )
 
+_DESCRIPTIONS: Final = frozenset({"description", "required", "format", "example", "enum"})
+
 
 def functions_for(binder: Binder) -> Mapping[str, Function]:
     """Every function that a template may call, by name; `binder` takes the values of `sql_and`."""
-    table: dict[str, Function] = {type_: partial(_typed, type_) for type_ in TYPES}
-    table |= {
+    parameters: dict[str, Function] = {
+        **{type_: partial(_typed, type_) for type_ in TYPES},
         "Array": partial(_array, binder),
         "JSON": _json,
-        "column": _column,
         "columns": partial(_columns, binder),
-        "symbol": _symbol,
-        "table": _symbol,
+        **dict.fromkeys(("column", "symbol", "table"), _column),
+    }
+    return {name: _described(function) for name, function in parameters.items()} | {
         "defined": _defined,
         "error": _error,
         "custom_error": _custom_error,
@@ -53,7 +56,6 @@ def functions_for(binder: Binder) -> Mapping[str, Function]:
         "float": lambda value: float(_given(value)),
         "list": partial(_items, binder),
     }
-    return table
 
 
 def _given(value: object) -> str:
@@ -70,42 +72,30 @@ def _value_or_default(value: object, default: object) -> object:
     return Argument(value.name, default) if isinstance(default, str) else default
 
 
-def _typed(
-    type_: str,
-    value: object,
-    default: object = ABSENT,
-    *,
-    description: str = "",
-    required: bool | None = None,
-    format: str = "",
-    example: object = None,
-    enum: object = None,
-) -> object:
+def _described(function: Function) -> Function:
+    """The function without the keywords that only describe a parameter."""
+
+    def call(*arguments: object, **keywords: object) -> object:
+        return function(
+            *arguments, **{name: each for name, each in keywords.items() if name not in _DESCRIPTIONS}
+        )
+
+    return call
+
+
+def _typed(type_: str, value: object, default: object = ABSENT) -> object:
     if isinstance(value, Undefined) and default is ABSENT and type_ == "Boolean":
         return 0
     return convert(_value_or_default(value, default), type_)
 
 
-def _array(
-    binder: Binder,
-    value: object,
-    type_: object = "String",
-    default: object = ABSENT,
-    *,
-    description: str = "",
-    required: bool | None = None,
-    format: str = "",
-    example: object = None,
-    enum: object = None,
-) -> list[object]:
+def _array(binder: Binder, value: object, type_: object = "String", default: object = ABSENT) -> list[object]:
     if not isinstance(type_, str) or type_ not in TYPES:
         raise PipeError(f"Array of {str(type_)[:80]}: unknown type")
     return convert_items(_value_or_default(value, default), type_, binder.work)
 
 
-def _json(
-    value: object, default: object = ABSENT, *, description: str = "", required: bool | None = None
-) -> object:
+def _json(value: object, default: object = ABSENT) -> object:
     text = _value_or_default(value, default)
     try:
         return json.loads(str(text))
@@ -114,28 +104,13 @@ def _json(
         raise PipeError(f"Error validating the value{named} to type JSON") from None
 
 
-def _column(
-    value: object, default: object = ABSENT, *, description: str = "", required: bool | None = None
-) -> Sql:
+def _column(value: object, default: object = ABSENT) -> Sql:
     return quote_identifier(str(_value_or_default(value, default)))
 
 
-def _columns(
-    binder: Binder,
-    value: object,
-    default: object = ABSENT,
-    *,
-    description: str = "",
-    required: bool | None = None,
-) -> Sql:
+def _columns(binder: Binder, value: object, default: object = ABSENT) -> Sql:
     names = convert_items(_value_or_default(value, default), "String", binder.work)
     return Sql(",".join(quote_identifier(str(name).strip()) for name in names))
-
-
-def _symbol(
-    value: object, default: object = ABSENT, *, description: str = "", required: bool | None = None
-) -> Sql:
-    return quote_identifier(str(_value_or_default(value, default)))
 
 
 def _defined(value: object = None) -> bool:

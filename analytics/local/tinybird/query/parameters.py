@@ -136,10 +136,6 @@ class Binder:
     def render(self, value: object, what: str) -> str:
         """The SQL that stands for `value`.
 
-        Args:
-            value: What an expression gave.
-            what: The expression, for the error.
-
         Raises:
             PipeError: the value has no SQL form (nothing, a dictionary, an infinite number).
         """

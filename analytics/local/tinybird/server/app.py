@@ -34,12 +34,7 @@ def create_app(
 ) -> Starlette:
     """The server for one project, its tables in `data_dir/tinybird` open. The app's shutdown closes them.
 
-    Args:
-        project_dir: Where the datafiles are.
-        data_dir: Where the rows are kept.
-        tokens: The tokens it accepts.
-        limits: Limits of one query.
-        web_origins: Origins of web pages, such as `http://localhost:3000`, whose scripts a browser lets read answers.
+    `web_origins` are origins of web pages, such as `http://localhost:3000`, whose scripts a browser lets read answers.
 
     Raises:
         DatafileError: a datafile that cannot be run, or that the rows already kept cannot follow; names the file.

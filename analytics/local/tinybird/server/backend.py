@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,67 +20,55 @@ from analytics.local.tinybird.server.route_rules import role_of
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_MOST_WAITING = 256
 
+class Pool:
+    """Threads for one kind of work, and how many calls wait for them."""
 
-class _Pool:
-    """Threads for one kind of query, and how many of them wait."""
-
-    def __init__(self, name: str) -> None:
-        self._waiting = 0
-        self._threads = ThreadPoolExecutor(16, thread_name_prefix=name)
+    def __init__(self, name: str, threads: int, most_waiting: float) -> None:
+        self._waiting, self._most_waiting = 0, most_waiting
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
     def close(self) -> None:
+        """Ends the running work, and drops what waits."""
         self._threads.shutdown(cancel_futures=True)
 
-    async def run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= _MOST_WAITING:
+    async def run(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
+        """Runs blocking work in a thread.
+
+        Raises:
+            HTTPException: 429 when too much waits already; otherwise what `function` raises.
+        """
+        if self._waiting >= self._most_waiting:
             raise HTTPException(429, "Too many queries are waiting", headers={"Retry-After": "1"})
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            call = partial(function, *arguments, **keywords)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
         finally:
             self._waiting -= 1
 
 
 class Backend:
-    """Runs blocking work in threads: pipes, clients' SQL and reading events in separate pools.
+    """What the routes share.
 
     Attributes:
-        engine: Runs the work; closed with this.
-        tokens: The tokens that the server accepts.
+        queries: Threads for pipes and everything else but what follows.
+        selects: Threads for clients' SQL.
+        events: Threads that read events.
     """
 
     def __init__(self, engine: Engine, tokens: Tokens) -> None:
         self.engine = engine
         self.tokens = tokens
-        self._queries = _Pool("query")
-        self._selects = _Pool("select")
-        self._event_threads = ThreadPoolExecutor(4, thread_name_prefix="events")
+        self.queries = Pool("query", 16, 256)
+        self.selects = Pool("select", 16, 256)
+        self.events = Pool("events", 4, math.inf)
 
     def close(self) -> None:
         """Waits for running work, writes queued rows, closes the tables."""
-        self._queries.close()
-        self._selects.close()
-        self._event_threads.shutdown()
+        for pool in (self.queries, self.selects, self.events):
+            pool.close()
         self.engine.close()
-
-    async def query(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """Runs a query in a thread.
-
-        Raises:
-            HTTPException: 429 when too many wait already; otherwise what `function` raises.
-        """
-        return await self._queries.run(partial(function, *arguments, **keywords))
-
-    async def select(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """Runs a client's own SQL in a thread apart from those of pipes. Raises as `query`."""
-        return await self._selects.run(partial(function, *arguments, **keywords))
-
-    async def read_events(self, function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-        """Runs the reading of events in a thread. Raises what `function` raises."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._event_threads, partial(function, *arguments, **keywords))
 
     def role(self, request: Request) -> Role:
         """The role of the request's token. Raises as `role_of`."""

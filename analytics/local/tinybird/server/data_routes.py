@@ -79,7 +79,7 @@ class DataRoutes:
         body = await body_of(request)
         if not body.strip():
             raise HTTPException(400, "The body holds no events")
-        counts, stored = await self._backend.read_events(self._backend.engine.append, name, body, format_)
+        counts, stored = await self._backend.events.run(self._backend.engine.append, name, body, format_)
         if waits:
             counts = await asyncio.wrap_future(stored)
         answer = {"successful_rows": counts.successful_rows, "quarantined_rows": counts.quarantined_rows}
@@ -114,7 +114,7 @@ class DataRoutes:
         settings = query_settings(fields)
         engine = self._backend.engine
         return _answer(
-            await self._backend.query(engine.query_pipe, pipe, arguments_of(fields), format_, settings),
+            await self._backend.queries.run(engine.query_pipe, pipe, arguments_of(fields), format_, settings),
             format_,
         )
 
@@ -123,14 +123,16 @@ class DataRoutes:
         if len(query) > _LONGEST_SQL:
             raise HTTPException(413, f"The query is longer than {_LONGEST_SQL} characters")
         may_read = partial(engine.project.may, role, "READ")
-        composed = await self._backend.select(
+        composed = await self._backend.selects.run(
             engine.compose_select, query, arguments_of(fields), may_read, pipe
         )
         wanted = composed.format or format_
         format_ = next((known for known in _MEDIA_TYPES if known.lower() == wanted.lower()), "")
         if not format_:
             raise HTTPException(400, f"FORMAT {wanted[:40]} is not supported: use {', '.join(_MEDIA_TYPES)}")
-        return _answer(await self._backend.select(engine.query_select, composed, format_, settings), format_)
+        return _answer(
+            await self._backend.selects.run(engine.query_select, composed, format_, settings), format_
+        )
 
 
 def _answer(content: bytes, format_: str) -> Response:

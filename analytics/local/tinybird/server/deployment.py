@@ -45,7 +45,6 @@ class Checked:
     """The outcome of a check.
 
     Attributes:
-        errors: Everything that is wrong, by file.
         changes: File names that are `new`, `changed` or `deleted` beside the datafiles that the server runs.
     """
 

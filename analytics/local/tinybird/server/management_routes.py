@@ -90,7 +90,7 @@ class ManagementRoutes:
         if kind_of(request) != "multipart/form-data":
             raise HTTPException(400, "The body is no form: send each datafile as a file of its own")
         files = await files_of(await form_of(request, LARGEST_FILES_BYTES))
-        checked = await self._backend.query(check, files, self._backend.engine)
+        checked = await self._backend.queries.run(check, files, self._backend.engine)
         return JSONResponse(catalog.check_info(checked))
 
     async def deployments(self, request: Request) -> Response:

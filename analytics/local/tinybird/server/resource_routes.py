@@ -95,7 +95,7 @@ class ResourceRoutes:
         """Every data source that the token has a scope on; `attrs` names the fields to send."""
         role, engine, fields = self._backend.role(request), self._backend.engine, query_of(request)
         only(fields, {"attrs"})
-        sizes = await self._backend.query(engine.sizes)
+        sizes = await self._backend.queries.run(engine.sizes)
         visible = [each for each in engine.project.datasources.values() if self._backend.sees(role, each)]
         infos = [catalog.datasource_info(each, sizes) for each in visible]
         return JSONResponse({"datasources": [catalog.narrowed_datasource(info, fields) for info in infos]})
@@ -106,7 +106,9 @@ class ResourceRoutes:
         only(fields, {"attrs", "format", "include_workspace_names"})
         if _wants_datafile(fields, "datasource"):
             return datafile(datasource.path)
-        info = catalog.datasource_info(datasource, await self._backend.query(self._backend.engine.sizes))
+        info = catalog.datasource_info(
+            datasource, await self._backend.queries.run(self._backend.engine.sizes)
+        )
         return JSONResponse(catalog.narrowed_datasource(info, fields))
 
     async def datasource_file(self, request: Request) -> Response:
@@ -153,7 +155,7 @@ class ResourceRoutes:
         if file is None:
             file = await body_of(request, MAX_INFLATED_BYTES)
         job = await self._imported(datasource, file, fields)
-        sizes = await self._backend.query(self._backend.engine.sizes)
+        sizes = await self._backend.queries.run(self._backend.engine.sizes)
         return JSONResponse(
             {
                 **catalog.import_info(job),
@@ -178,7 +180,7 @@ class ResourceRoutes:
         job = Job("import", datasource.name)
         engine = self._backend.engine
         async with self._imports:
-            _, stored = await self._backend.read_events(
+            _, stored = await self._backend.events.run(
                 engine.append, datasource.name, body, format_, job.id, delimiter
             )
             counts = await asyncio.wrap_future(stored)
@@ -195,7 +197,7 @@ class ResourceRoutes:
         of_quarantine = name.endswith(QUARANTINE) and name not in self._backend.engine.project.datasources
         datasource = self._backend.datasource(name.removesuffix(QUARANTINE) if of_quarantine else name)
         table = datasource.name + (QUARANTINE if of_quarantine else "")
-        await self._backend.query(self._backend.engine.truncate, table)
+        await self._backend.queries.run(self._backend.engine.truncate, table)
         return Response(status_code=205)
 
     async def delete(self, request: Request) -> Response:
@@ -208,11 +210,11 @@ class ResourceRoutes:
         condition = fields.get("delete_condition", "")
         if not condition.strip():
             raise HTTPException(400, "The parameter 'delete_condition' is missing")
-        checked = await self._backend.query(engine.check_condition, datasource.name, condition)
+        checked = await self._backend.queries.run(engine.check_condition, datasource.name, condition)
         if is_true(fields, "dry_run"):
-            rows = await self._backend.query(engine.count, datasource.name, checked)
+            rows = await self._backend.queries.run(engine.count, datasource.name, checked)
             return JSONResponse({"rows_to_be_deleted": rows})
-        job = engine.start_delete(datasource.name, checked)
+        job = engine.jobs.start_delete(datasource.name, checked)
         info = catalog.job_info(job, host_of(request))
         return JSONResponse({**info, "job": dict(info), "delete_id": job.id}, 201)
 

@@ -17,7 +17,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -177,17 +177,15 @@ class Readers:
         self._own = threading.local()
         self._executor = ThreadPoolExecutor(limits.readers, thread_name_prefix=f"clickhouse-{name}")
 
-    def submit(
-        self, sql: str, parameters: Mapping[str, str], format_: str, settings: Mapping[str, str] = NO_SETTINGS
-    ) -> Future[bytes]:
-        """Queues a query; the future gives the answer's bytes or raises `QueryError`."""
-        return self._executor.submit(self._run, sql, dict(parameters), format_, dict(settings))
-
     def run(
         self, sql: str, parameters: Mapping[str, str], format_: str, settings: Mapping[str, str] = NO_SETTINGS
     ) -> bytes:
-        """`submit`, waited for."""
-        return self.submit(sql, parameters, format_, settings).result()
+        """Runs a query in one of the threads.
+
+        Raises:
+            QueryError: ClickHouse refused it.
+        """
+        return self._executor.submit(self._run, sql, dict(parameters), format_, dict(settings)).result()
 
     def close(self) -> None:
         """Drops queued queries, waits for running ones."""

@@ -50,8 +50,7 @@ def as_text(value: Value) -> str | None:
 def converter(type_: str) -> Callable[[Value], Value]:
     """A function that converts a JSON value to what ClickHouse reads for `type_`, or raises one of `UNFIT`.
 
-    Args:
-        type_: A type without `Nullable` and `LowCardinality`.
+    `type_` is without `Nullable` and `LowCardinality`.
     """
     if type_.startswith("Array("):
         inner = converter(bare(type_.removeprefix("Array(").removesuffix(")")))

@@ -71,11 +71,6 @@ class RowReader:
     def read(self, body: bytes, format_: Format, delimiter: str = ",") -> Batch:
         """The rows of a body: one JSON object a line, one JSON object or array of objects, CSV or Parquet.
 
-        Args:
-            body: What was sent.
-            format_: What it is.
-            delimiter: What stands between two fields of CSV.
-
         Raises:
             InvalidBody: the body is not what `format_` says.
             TooManyRows: more than one request may hold.

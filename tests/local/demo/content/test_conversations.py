@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.local.demo.content.comments import HOSTILE, comment
-from analytics.local.demo.content.websites import HOSTILE_PAGES, WEBSITES
+from analytics.local.demo.content.websites import HOSTILE_PAGES
 from analytics.local.demo.history import History
 from tests.local.demo.reading import ANCHOR, Event, Record, moment, website_id
 
@@ -36,7 +36,7 @@ def test_conversations_follow_the_day_and_the_week(
     weekend_ratio: tuple[float, float],
 ) -> None:
     """Busy by day and quiet by night on the website's own clock; an office has few at weekends, a shop nearly as many."""
-    zone = ZoneInfo(next(website.timezone for website in WEBSITES if website.slug == slug))
+    zone = ZoneInfo(next(each.website.timezone for each in history.websites if each.website.slug == slug))
     key = website_id(history, slug)
     starts = [
         moment(row["started_at"]).astimezone(zone)
