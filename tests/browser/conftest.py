@@ -123,7 +123,7 @@ def _add_quiet_websites(owner_url: str) -> list[str]:
 
 @pytest.fixture
 def quiet_website(demo: Demo) -> str:
-    """Id and slug of a website that nobody else sends events for, asks for, or has asked for."""
+    """Id and slug of a website that no other test sends events for or reads."""
     return next(demo.quiet_websites)
 
 

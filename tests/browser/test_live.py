@@ -49,7 +49,7 @@ def test_an_event_reaches_globe_and_list_letter_for_letter_within_20_seconds(
     expect(page.locator(".st-key-panel-visitors")).to_contain_text(
         f"{city}, FR", timeout=20_000, use_inner_text=False
     )
-    # Nobody else is in the middle of the Atlantic: what is drawn there is this visitor.
+    # No other visitor is in the middle of the Atlantic: the dot there is this one.
     assert any(globe.is_near(colour, globe.ACCENT) for colour in globe.colours(globe.picture(page)))
     assert page.evaluate("window.hacked") is None
 
@@ -104,7 +104,7 @@ def test_the_busiest_places_are_buttons_for_the_keyboard(
 def test_a_hidden_tab_asks_for_nothing(window: Callable[..., Window], demo: Demo, quiet_website: str) -> None:
     """Streamlit's timers go on in a hidden tab; here they stop, and what is seen again is fresh at once."""
     page = window(f"/live?website={quiet_website}", script=QUICK_TIMERS).page
-    expect(page.locator(".st-key-panel-visitors")).to_contain_text("Nobody in the last")
+    expect(page.locator(".st-key-panel-visitors")).to_contain_text("No visitors in the last")
     page.wait_for_function("before => window.asked > before", arg=page.evaluate("window.asked"))
     page.evaluate(HIDE, True)
     page.evaluate(UNTIL_NOTHING_IS_ASKED)

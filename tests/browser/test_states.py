@@ -138,7 +138,7 @@ def test_a_slash_after_a_page_leads_to_the_page(demo: Demo, web_app: Callable[..
 def test_a_mistake_of_ours_is_said_in_our_words(
     window: Callable[..., Window], web_app: Callable[..., str], tmp_path: Path
 ) -> None:
-    """An error that nobody foresaw shows what to do, nothing of itself, and not what Streamlit would say."""
+    """An unexpected exception shows what to do, no part of itself, and not Streamlit's own text."""
     shutil.copy(ROOT / "asgi_app.py", tmp_path)
     (tmp_path / "app.py").write_text("raise RuntimeError('secret-of-the-house')\n")
     for name in (".streamlit", "static"):

@@ -47,7 +47,7 @@ def quarantined_lines(tinybird: Tinybird, datasource: str, body: bytes, count: i
     """Finds the quarantined events of a batch that Tinybird has just answered."""
     lines = body.splitlines(keepends=True)
     is_all = count >= len(lines)
-    unknown = f"{count} of these {len(lines)} events; which ones only an admin token tells"
+    unknown = f"{count} of these {len(lines)} events; only an admin token shows which ones"
     said = "Tinybird quarantined " + (f"all {count} events" if is_all else unknown)
     if not tinybird.has_admin_token:
         return Quarantined(body, said)
