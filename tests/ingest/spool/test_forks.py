@@ -30,7 +30,7 @@ WAYS = ["os", "c", "c that tells Python"]
 _START = """
 import ctypes, os, signal, socket, sys, threading, time
 from pathlib import Path
-from analytics.ingest.spool import sender
+from analytics.ingest.spool.settings import SpoolSettings
 from analytics.ingest.emitter import Emitter
 
 def fork():
@@ -46,17 +46,28 @@ def emit(name, count=1):
         assert emitter.page_view(website_id=website, visitor_id=f"{name}-{number}")
 
 def wait_for_requests():
-    # Python itself hangs in a child of C when another thread is about to run: each of them waits for its answer.
     assert emitter.escalated(website_id=website, visitor_id="v", conversation_id="c")
-    for _ in range(2):
-        connection, _ = silent.accept()
-        assert connection.recv(1)
-        connections.append(connection)
-    time.sleep(0.2)
+    wait_for_reads()
+
+# Python itself hangs in a child of C if another thread wanted its lock: so each waits for an answer, in a call of `recv`.
+def note(frame, event, called):
+    if event == "c_call" and called.__name__ == "recv":
+        receiving.add((os.getpid(), threading.get_native_id()))
+
+def wait_for_reads():
+    while sum(pid == os.getpid() for pid, _ in receiving) < 2:
+        time.sleep(0.01)
+
+receiving = set()
+threading.setprofile(note)
+sys.setswitchinterval(60)  # no other thread's turn between the note and the call
 
 WAY, host, token, directory, website = sys.argv[1:]
-silent, connections = socket.create_server(("127.0.0.1", 0)), []
-emitter = Emitter(host or f"http://127.0.0.1:{silent.getsockname()[1]}", token, Path(directory))
+silent = socket.create_server(("127.0.0.1", 0))
+address = host or f"http://127.0.0.1:{silent.getsockname()[1]}"
+emitter = Emitter(address, token, Path(directory))
+# Its child has ended before it sends, on a busy machine too, and waits for no answer as it dies.
+slow = Emitter(address, token, Path(directory), settings=SpoolSettings(linger_seconds=10.0))
 """
 SILENT = ""
 """In place of a host: a server that takes requests and never answers."""
@@ -103,7 +114,7 @@ for child in range(4):
     pid = fork()
     if pid == 0:
         if child % 2 == 0:
-            sender.LINGER_SECONDS = 10.0  # no busy machine makes it send, and die before the answer
+            emitter = slow
         emit(f"child{child}", 200)
         if child % 2:
             os._exit(0 if emitter.flush(20) else 1)
@@ -173,7 +184,7 @@ _CHILD_SENDS = (
 emit("parent")
 assert emitter.escalated(website_id=website, visitor_id="v", conversation_id="c")
 sys.stdin.readline()  # until each of its threads waits for an answer
-time.sleep(0.2)
+wait_for_reads()
 pid = fork()
 if pid == 0:
     emit("child", 10)
@@ -507,7 +518,7 @@ def test_a_celery_child_sends_its_last_events(
 _DIES_AT_ONCE = (
     _START
     + """
-sender.LINGER_SECONDS = 10.0  # ten events are emitted in a tenth of a second, unless the machine is busy
+emitter = slow
 for child in range(10):
     pid = fork()
     if pid == 0:
