@@ -4,10 +4,6 @@ A page opens its view once (`open_view`: access checked, dates clamped to the ti
 reads a website. The function checks access again, then calls an inner cached function whose parameters are its whole
 key: two viewers of one website share an entry, two periods never do. Failures are raised, never cached; the last good
 value is kept beside the cache and comes back marked stale.
-
-Raised by every function that takes a view, unless its docstring says otherwise: `AccessDenied` where the website is not
-there or no longer the viewer's, `SourceError` where a source could not be read and there is no last good value. Functions
-for staff raise `AccessDenied` for other viewers.
 """
 
 from analytics.cached.access import (

@@ -45,6 +45,10 @@ def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd
         view: The opened view.
         selection: Filter of the rows; each filter does not apply to its own dimension.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `conversation_breakdown`.
     """
     resolved = readable(view)
@@ -61,6 +65,10 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
     Args:
         view: The opened view.
         selection: As `conversation_breakdown`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
 
     Source: `conversation_breakdown`.
     """
@@ -82,6 +90,10 @@ def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[p
     Args:
         view: The opened view.
         selection: Which conversations; one belongs to a period by what happened to it there.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
 
     Source: `kpi_timeseries`.
     """
@@ -123,6 +135,10 @@ def conversation_list(
         selection: Which conversations.
         page: From 1; past the end, the last one is given.
         sort: Their order, the same over all pages. What has no such time or rating comes last.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
 
     Source: `conversation_list`, and Postgres `conversation`, `visitor`, `feedback`.
     """

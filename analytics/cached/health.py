@@ -44,6 +44,10 @@ PROBE_TTL: Final = timedelta(seconds=30)
 def newest_event(view: OpenedView, now: datetime) -> Reading[datetime | None]:
     """When the newest event of any kind happened, UTC; None when there was none in the last 30 days.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `data_freshness`.
     """
     website_id = readable(view, now).website.id
@@ -74,6 +78,9 @@ def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[Sour
         viewer: Staff.
         source: Which source.
         now: When a failure happened; whether the viewer may look depends on it.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
 
     Source: the list of pipes, or `SELECT 1`.
     """
@@ -138,6 +145,10 @@ def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
 
     `rows` is None without an admin token, which reading quarantines needs.
 
+    Raises:
+        AccessDenied: The viewer is not staff.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `quarantined_rows`.
     """
     staff(viewer, now)
@@ -164,7 +175,11 @@ def every_quarantined(viewer: Viewer, now: datetime) -> Whole:
 
 
 def query_use(viewer: Viewer, now: datetime) -> Reading[QueryUse]:
-    """Today's Tinybird queries of this process, in all and by pipe, beside the daily budget."""
+    """Today's Tinybird queries of this process, in all and by pipe, beside the daily budget.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+    """
     staff(viewer, now)
     budget = connections().budget
     spent = budget.spent_by_pipe(now)
@@ -194,7 +209,11 @@ def spool_status(directory: str) -> SpoolStatus:
 
 
 def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
-    """Share of requests that caches answered since this process started; columns as `health.cache_savings`."""
+    """Share of requests that caches answered since this process started; columns as `health.cache_savings`.
+
+    Raises:
+        AccessDenied: The viewer is not staff.
+    """
     staff(viewer, now)
     return Reading(health.cache_savings(last_good.counter.counts()), now)
 

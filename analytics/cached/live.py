@@ -44,6 +44,10 @@ def active_visitors(
         latitude, longitude (float, degrees): 0, 0 means no place.
         last_seen (datetime, UTC)
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `active_visitors`.
     """
     website_id = readable(view, now).website.id
@@ -57,6 +61,10 @@ def active_visitors(
 
 def every_active_visitor(view: OpenedView, minutes: int, now: datetime, place: Cell | None = None) -> Whole:
     """All visitors seen in the last minutes, newest first, for a file; as `active_visitors`, which it is while it has all.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read.
 
     Source: `active_visitors`.
     """
@@ -79,6 +87,10 @@ def visitor_locations(view: OpenedView, minutes: int, now: datetime) -> Reading[
         city, country_code (string): untrusted text.
         visitors (int): a visitor counts once, at the newest place.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `visitor_locations`.
     """
     website_id = readable(view, now).website.id
@@ -96,6 +108,10 @@ def visitor_activity(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
         visitors (int): distinct visitors seen in that minute.
         newest_event (datetime, UTC): the same on every row; NaT when the window has none.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `visitor_activity`.
     """
     website_id = readable(view, now).website.id
@@ -105,6 +121,10 @@ def visitor_activity(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
 
 def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[RightNow]:
     """How many visitors are on the website, and where most of them are. Shares the read of `visitor_locations`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
 
     Source: `visitor_locations`.
     """
@@ -116,6 +136,10 @@ def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[t
     """Visitors by place for the globe, clustered for each of `cells.LEVELS`, farthest view first.
 
     Every level has all visitors with a place; columns as `cells.clusters`. Shares the read of `visitor_locations`.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
 
     Source: `visitor_locations`.
     """

@@ -70,6 +70,10 @@ def left_out(view: OpenedView) -> Reading[dict[str, int]]:
 
     They are in the number until `sync` removes them. Read for who asks: a query to each source.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: A source could not be read and there is no last good value.
+
     Source: Postgres `conversation`, `visitor`; `conversation_events`.
     """
     resolved = readable(view)
@@ -108,6 +112,10 @@ def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
             of `previous` when visitors are not comparable.
 
     An empty period has no rows.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
     """
     resolved = readable(view)
     with ThreadPoolExecutor(max_workers=2) as pool:

@@ -48,6 +48,10 @@ def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:
 
     Zero-filled; no rows for an empty period. Shares the cards' read.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read and there is no last good value.
+
     Source: Postgres `feedback` and `conversation`.
     """
     resolved = readable(view)
@@ -74,6 +78,10 @@ def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading
         rating: Only this rating, 1 to 5; None for all.
         limit: At most so many rows.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read and there is no last good value.
+
     Source: Postgres `feedback`.
     """
     resolved = readable(view)
@@ -90,6 +98,10 @@ def every_comment(view: OpenedView, rating: int | None) -> Whole:
     Args:
         view: The website and the period.
         rating: Only this rating, 1 to 5; None for all.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read.
 
     Source: Postgres `feedback`.
     """

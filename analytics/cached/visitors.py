@@ -42,6 +42,10 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
 
     Where visitor data does not reach the period at all, totals are None and `values` has no rows; no query is sent.
 
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
     Source: `visitor_breakdown`.
     """
     resolved = readable(view)
@@ -62,6 +66,10 @@ def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Di
         view: The opened view.
         filters: Filter of the visitors.
         dimension: Which values.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read.
 
     Source: `visitor_breakdown`.
     """
@@ -110,6 +118,10 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
             and sessions do not add up.
 
     Where visitor data does not reach the period at all there are no rows; no query is sent.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
 
     Source: `visitor_timeseries`.
     """

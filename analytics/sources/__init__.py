@@ -2,8 +2,7 @@
 
 Staff commands have SQL of their own: `ingest.history` (backfill, sync), `ingest.deletes`, and `operations` (doctor, parity,
 purge). Periods are UTC texts, `YYYY-MM-DD hh:mm:ss`, the end exclusive. Callers check access and clamp to the tier first;
-no function here does. Each raises `SourceError` as its transport (`Tinybird.query_pipe`, `Postgres.read`), or
-`SchemaMismatch`. It reads the pipe of its own name where its docstring names no other source.
+no function here does.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer

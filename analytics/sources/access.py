@@ -31,6 +31,9 @@ def user_by_email(postgres: Postgres, email: str) -> Answer[User | None]:
         postgres: The client.
         email: In lower case.
 
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
     Source: Postgres `user`.
     """
     answer = sql_frame(postgres, schemas.USER_BY_EMAIL, _USER_BY_EMAIL, {"email": email})
@@ -73,6 +76,9 @@ def websites_for_viewer(
     """The websites that the user may open, by name: all for staff, those of their organizations for others.
 
     Includes inactive websites, not deleted ones. The user's current row decides whether they are staff.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
 
     Source: Postgres `website`, `organization`, `subscription`, `member`, `user`.
     """

@@ -30,6 +30,11 @@ def conversation_breakdown(
         bounds: The period; the one before is not read.
         offsets: From UTC in the period, for the hours of the week.
         selection: Filter of the rows; each filter does not apply to its own dimension.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_breakdown`.
     """
     params = _params(website_id, bounds, offsets, selection)
     return pipe_frame(tinybird, schemas.CONVERSATION_BREAKDOWN, params)
@@ -60,6 +65,11 @@ def conversation_list(
             `MOST_ID_CHARACTERS`.
         limit: Rows of a page.
         offset: Rows before it.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_list`.
     """
     params = _params(website_id, bounds, offsets, selection) | {"limit": limit, "offset": offset}
     if sort != DEFAULT_SORT:
@@ -88,6 +98,11 @@ def conversation_events(
         date_from: Start, UTC text, inclusive.
         date_to: End, UTC text, exclusive.
         conversation_ids: Only these, together at most 100,000 characters; None means all, an empty sequence none.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `conversation_events`.
     """
     schema = schemas.CONVERSATION_EVENTS
     if conversation_ids is not None and not conversation_ids:
@@ -107,6 +122,9 @@ def conversation_events(
 
 def has_conversation_events(tinybird: Tinybird, website_id: str, date_from: str, date_to: str) -> bool:
     """Whether a website has any stored event in a window.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `conversation_events`.
     """
@@ -155,6 +173,9 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
         website_id: Whose conversations; an id of another website has no row.
         ids: Ids of the conversations.
 
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
     Source: Postgres `conversation`, `visitor`, `feedback`, `user`, `website`.
     """
     params = {"website_id": website_id, "ids": list(ids)}
@@ -196,6 +217,9 @@ def rated_conversations(
     Only Tinybird has the events themselves. Ratings and left-out rows are as in `conversations_by_id`. At most
     `MOST_RATED` + 1 rows; the last one shows that there are more.
 
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
     Source: Postgres `conversation`, `visitor`, `feedback`.
     """
     params: dict[str, SqlParameter] = {
@@ -235,6 +259,9 @@ def left_out_events(
 
     Columns as `conversation_events`; no rows without such events. Of more than `MOST_LEFT_OUT` conversations, those that
     changed last are looked up.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe` and `Postgres.read`, or `SchemaMismatch`.
 
     Source: Postgres `conversation`, `visitor`; `conversation_events`.
     """

@@ -42,7 +42,13 @@ _QUARANTINED: Final = """
 
 
 def data_freshness(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
-    """One row per data source and event type: the newest event (NaT when none in 30 days) and how many."""
+    """One row per data source and event type: the newest event (NaT when none in 30 days) and how many.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `data_freshness`.
+    """
     return pipe_frame(tinybird, schemas.DATA_FRESHNESS, {"website_id": website_id})
 
 
@@ -53,6 +59,11 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
         tinybird: The client.
         website_id: The website.
         day_starts: Where the days start, oldest first, the last one being today: Unix seconds, separated by commas.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `event_volume`.
     """
     params: dict[str, PipeParameter] = {"website_id": website_id, "day_starts": day_starts}
     return pipe_frame(tinybird, schemas.EVENT_VOLUME, params)
@@ -62,6 +73,11 @@ def website_freshness(tinybird: Tinybird, limit: int = MOST_WEBSITES) -> Answer[
     """One row per website with an event in the last 30 days, at most `limit`, most overdue by their usual gap first.
 
     Covers all websites: for staff only.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `website_freshness`.
     """
     return pipe_frame(tinybird, schemas.WEBSITE_FRESHNESS, {"limit": limit})
 
@@ -99,6 +115,9 @@ def _quarantine_of(tinybird: Tinybird, datasource: str, limit: int) -> Answer[pd
 def tinybird_probe(tinybird: Tinybird) -> Answer[float]:
     """Measures how fast Tinybird answers, in seconds, retries included. Costs no query of the plan.
 
+    Raises:
+        SourceError: The source does not answer, or refuses.
+
     Source: the list of pipes.
     """
     began = time.perf_counter()
@@ -108,6 +127,9 @@ def tinybird_probe(tinybird: Tinybird) -> Answer[float]:
 
 def postgres_probe(postgres: Postgres) -> Answer[float]:
     """Measures the smallest statement, in seconds.
+
+    Raises:
+        SourceError: The source does not answer, or refuses.
 
     Source: `SELECT 1`.
     """

@@ -33,6 +33,11 @@ def active_visitors(
         minutes: Length of the window that ends now.
         bounds: South and west (inclusive), north and east (exclusive) of where they are, degrees; None for anywhere.
         limit: At most so many rows, up to 100,000.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `active_visitors`.
     """
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
@@ -45,12 +50,24 @@ def active_visitors(
 
 
 def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
-    """One row per place with visitors in the last minutes, most visitors first, and one for those without a place."""
+    """One row per place with visitors in the last minutes, most visitors first, and one for those without a place.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_locations`.
+    """
     return pipe_frame(tinybird, schemas.VISITOR_LOCATIONS, {"website_id": website_id, "minutes": minutes})
 
 
 def visitor_activity(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:
-    """One row per minute of the last `ACTIVITY_MINUTES`, oldest first, zero-filled."""
+    """One row per minute of the last `ACTIVITY_MINUTES`, oldest first, zero-filled.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_activity`.
+    """
     return pipe_frame(
         tinybird, schemas.VISITOR_ACTIVITY, {"website_id": website_id, "minutes": ACTIVITY_MINUTES}
     )

@@ -17,7 +17,13 @@ from analytics.transports.tinybird_messages import Parameter
 
 
 def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
-    """The conversation totals of both periods, in one call. An empty period has zero counts and None medians."""
+    """The conversation totals of both periods, in one call. An empty period has zero counts and None medians.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `inbox_analytics`.
+    """
     name = schemas.INBOX_ANALYTICS.resource
     answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
     frame = schemas.INBOX_ANALYTICS.periods((column["name"] for column in answer.meta), answer.rows)
@@ -29,7 +35,13 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
-    """Distinct visitors of both periods, in one call; 0 without visitors."""
+    """Distinct visitors of both periods, in one call; 0 without visitors.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `unique_visitors`.
+    """
     name = schemas.UNIQUE_VISITORS.resource
     answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
     frame = schemas.UNIQUE_VISITORS.periods((column["name"] for column in answer.meta), answer.rows)
@@ -55,6 +67,11 @@ def kpi_timeseries(
         buckets: Where the buckets of both periods start.
         selection: Which conversations; does not apply to visitors.
         offsets: Offsets of both periods; needed when the selection has an hour of the week.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `kpi_timeseries`.
     """
     params: dict[str, Parameter] = {
         "website_id": website_id,
@@ -138,6 +155,9 @@ def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) ->
     Quarters of an hour add up to the buckets of every timezone, so that cards and charts share one read. Only quarters with
     a rating or sentiment have a row. Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test
     visitors are left out.
+
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
 
     Source: Postgres `feedback`, `conversation`, `visitor`, `website`.
     """

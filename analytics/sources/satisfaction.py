@@ -57,6 +57,9 @@ def latest_comments(
         limit: At most so many rows; `total` counts all that match.
         offset: Rows to skip.
 
+    Raises:
+        SourceError: As `Postgres.read`, or `SchemaMismatch`.
+
     Source: Postgres `feedback`, `conversation`, `visitor`, `website`.
     """
     params = {

@@ -69,6 +69,11 @@ def visitor_breakdown(
         dimension: Only the values of this one; None for all.
         limit: At most so many values of each dimension.
         offset: Values of each dimension to skip.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_breakdown`.
     """
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
@@ -85,7 +90,13 @@ def visitor_breakdown(
 def visitor_timeseries(
     tinybird: Tinybird, website_id: str, bounds: Bounds, buckets: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:
-    """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period."""
+    """One row per (period, bucket), zero-filled, as in `schemas.VISITOR_TIMESERIES`; no rows for an empty period.
+
+    Raises:
+        SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
+
+    Source: `visitor_timeseries`.
+    """
     params: dict[str, PipeParameter] = {
         "website_id": website_id,
         **bounds.params(),

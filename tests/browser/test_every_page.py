@@ -16,9 +16,7 @@ PATHS = {
     title: "/" if number == 0 else f"/{path.removeprefix('pages/').removesuffix('.py')}"
     for number, (path, title, _) in enumerate(sidebar.PAGES)
 }
-BREAKPOINTS_PX = (1180, 900, 768, 640, 480)
-"""Where static/style.css changes the layout; each layout is tightest just above its own."""
-WIDTHS_PX = sorted({*range(1600, 399, -100), 360, *(edge + 1 for edge in BREAKPOINTS_PX)}, reverse=True)
+WIDTHS_PX = range(1600, 399, -50)
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 MOST_SHIFTED = 0.1
 """Cumulative layout shift; the usual bar of what a reader does not notice."""
