@@ -80,6 +80,13 @@ def test_commands_and_options_exist(path: Path) -> None:
                 assert word in options | {"--help"}, words
 
 
+def test_every_command_is_documented() -> None:
+    """Each is written as code in a document, after the program's name."""
+    written = "\n".join(code(path) for path in DOCUMENTS)
+    names = cli.commands.list_commands(click.Context(cli.commands))
+    assert [name for name in names if not re.search(rf"inbox-analytics +{name}\b", written)] == []
+
+
 @every_document
 def test_files_and_folders_exist(path: Path) -> None:
     """Each that is written as code; a name in capitals stands for one to be chosen."""

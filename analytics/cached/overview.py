@@ -105,6 +105,7 @@ def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
         median_response_seconds, p90_response_seconds, median_resolution_seconds, p90_resolution_seconds (float,
             seconds): NaN when there was none, p90 below 10.
         ai_handled_ratio (float, 0..1): NaN when nothing was resolved.
+        escalated_ratio (float, 0..1): NaN when nothing was started.
         satisfaction_index (float, 0..100): NaN when all components are missing, or Postgres could not be read
             (then `failures` says so).
         satisfaction_missing (string): components that count as the neutral 50 in it, such as `rating, sentiment`.

@@ -1,7 +1,7 @@
 """The KPIs, each declared once: texts, unit, sources, and the function that computes its value. Pure.
 
-Cards, chart, wall, Explain, parity, exports and the README's table loop over `KPIS`. To add a KPI, add an entry here and
-its row in the README; a count that the pipes do not have yet also needs a field of `totals.ConversationTotals`.
+Cards, chart, wall, Explain, parity, exports and the README's table loop over `KPIS`. docs/architecture.md lists what else a
+new KPI needs.
 """
 
 from __future__ import annotations

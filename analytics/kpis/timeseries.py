@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -15,6 +16,7 @@ from analytics.kpis.metrics import estimate_of
 from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex, Scores, satisfaction_index
 from analytics.kpis.totals import ConversationTotals
 from analytics.readings import Reading
+from analytics.schemas.overview import CONVERSATION_COUNTS
 from analytics.scope import clock, comparison
 from analytics.scope.clock import Bucket
 from analytics.scope.periods import Period
@@ -22,7 +24,7 @@ from analytics.scope.views import ResolvedView
 
 Which = Literal["current", "previous"]
 
-COUNTS: Final = ("started", "responded", "resolved", "ai_resolved", "escalated", "feedback")
+COUNTS: Final = tuple(column.name for column in CONVERSATION_COUNTS)
 COLUMNS: Final = (
     "period",
     "bucket_index",
@@ -159,7 +161,7 @@ def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: 
 def _totals(row: Mapping[Hashable, Any]) -> ConversationTotals:
     """The totals of one bucket, as far as the pipe has them by bucket."""
     values: dict[str, Any] = {name: int(row[name]) for name in COUNTS}
-    for name in ("median_response_seconds", "median_resolution_seconds", "ai_handled_ratio"):
+    for name in {each.name for each in fields(ConversationTotals)} & row.keys() - values.keys():
         values[name] = None if pd.isna(row[name]) else float(row[name])
     return ConversationTotals(**values)
 

@@ -27,7 +27,7 @@ class Funnel:
     resolved_unanswered: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationTotals:
     """One row of the `inbox_analytics` pipe: the conversations of one period. All zero and None without a row.
 

@@ -2,7 +2,7 @@
 
 from analytics.schemas.schema import PERIOD, Column, Schema, pipe
 
-_CONVERSATION_COUNTS = tuple(
+CONVERSATION_COUNTS = tuple(
     Column(name, "int", meaning)
     for name, meaning in (
         ("started", "distinct conversations started"),
@@ -13,12 +13,14 @@ _CONVERSATION_COUNTS = tuple(
         ("feedback", "distinct conversations with feedback"),
     )
 )
+"""The counts that `inbox_analytics` has per period and `kpi_timeseries` per bucket."""
+
 _AI_HANDLED_RATIO = Column("ai_handled_ratio", "float", "ai_resolved / resolved, 0..1", is_nullable=True)
 
 INBOX_ANALYTICS = pipe(
     "inbox_analytics",
     PERIOD,
-    *_CONVERSATION_COUNTS,
+    *CONVERSATION_COUNTS,
     *(
         Column(name, "float", "seconds; intervals are null below 6 values, p90 below 10", is_nullable=True)
         for name in (
@@ -58,7 +60,7 @@ KPI_TIMESERIES = pipe(
     PERIOD,
     Column("bucket_start", "datetime", "first instant of the bucket inside the period, UTC"),
     Column("bucket_index", "int", "0-based within its period"),
-    *_CONVERSATION_COUNTS,
+    *CONVERSATION_COUNTS,
     *(
         Column(f"{level}_{time}_seconds", "float", "seconds", is_nullable=True)
         for time in ("response", "resolution")

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from analytics.errors import ConfigError
-from analytics.ingest.emitter import Conversation, Counters, Emitter
-from analytics.ingest.events import InvalidEvent
+from analytics.ingest.emitter import Conversation, Counters, Emitter, Visit
+from analytics.ingest.events import InvalidEvent, VisitorEvent
 from analytics.ingest.events.descriptions import MAX_PAGE_URL_CHARACTERS
 from analytics.ingest.spool.settings import SpoolSettings
 from tests.conftest import LocalStack
@@ -376,3 +376,8 @@ def test_an_unusable_environment_is_said_at_the_start(
         Emitter.from_environment({**environ, variable: value})
     assert word in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+def test_the_emitter_takes_every_field_of_a_visitor_event() -> None:
+    """All but the type, which the method says, and the time, which is `at`."""
+    assert set(Visit.__annotations__) == VisitorEvent.model_fields.keys() - {"event_type", "timestamp"}

@@ -21,29 +21,29 @@ from analytics.scope.views import ResolvedView, View, resolve
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 TOTALS = ConversationTotals(
-    10,
-    8,
-    6,
-    3,
-    1,
-    2,
-    60.0,
-    90.0,
-    600.0,
-    900.0,
-    50.0,
-    70.0,
-    500.0,
-    700.0,
-    0.5,
-    200.0,
-    2000.0,
+    started=10,
+    responded=8,
+    resolved=6,
+    ai_resolved=3,
+    escalated=1,
+    feedback=2,
+    median_response_seconds=60.0,
+    p90_response_seconds=90.0,
+    median_resolution_seconds=600.0,
+    p90_resolution_seconds=900.0,
+    median_response_low_seconds=50.0,
+    median_response_high_seconds=70.0,
+    median_resolution_low_seconds=500.0,
+    median_resolution_high_seconds=700.0,
+    ai_handled_ratio=0.5,
+    mean_response_seconds=200.0,
+    mean_resolution_seconds=2000.0,
     started_responded=7,
     started_resolved=5,
     started_ai_resolved=2,
     started_resolved_unanswered=1,
 )
-EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None, None, None)
+EMPTY = ConversationTotals()
 TINYBIRD_DOWN = SourceUnavailable("Down.", source="tinybird", resource="inbox_analytics")
 POSTGRES_DOWN = SourceUnavailable("Down.", source="postgres", resource="rating_and_sentiment")
 

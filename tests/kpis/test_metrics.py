@@ -34,7 +34,7 @@ TOTALS = ConversationTotals(
     mean_response_seconds=200.0,
     mean_resolution_seconds=5000.0,
 )
-EMPTY = ConversationTotals(0, 0, 0, 0, 0, 0, None, None, None, None, None, None, None, None, None, None, None)
+EMPTY = ConversationTotals()
 SLOWER = replace(
     TOTALS,
     median_response_seconds=240.0,

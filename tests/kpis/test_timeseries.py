@@ -10,7 +10,7 @@ import pytest
 
 from analytics import sources
 from analytics.errors import SourceUnavailable
-from analytics.kpis.timeseries import COLUMNS, joined
+from analytics.kpis.timeseries import COLUMNS, COUNTS, joined
 from analytics.readings import Reading
 from analytics.schemas import KPI_TIMESERIES, RATING_AND_SENTIMENT
 from analytics.scope.access import Viewer, Website
@@ -44,7 +44,7 @@ def rows(
     *buckets: tuple[str, str], visitors: float | None = 5, median: float | None = None
 ) -> Reading[pd.DataFrame]:
     """Pipe rows for (period, bucket start) pairs, nothing happening in them."""
-    counts = dict.fromkeys(("started", "responded", "resolved", "ai_resolved", "escalated", "feedback"), 0)
+    counts = dict.fromkeys(COUNTS, 0)
     seen = {"current": -1, "previous": -1}
     answer = []
     for period, start in buckets:

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics.ingest.events.descriptions import MAX_PAGE_URL_CHARACTERS
+from analytics.kpis.visitor_breakdown import DIMENSIONS
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 
 VISITORS = "pages/visitors.py"
@@ -58,7 +59,7 @@ def totals_of(page: AppTest) -> dict[str, str]:
 
 
 def test_data_shows_totals_map_and_ranked_rows(run_page: RunPage, three_visitors: Site) -> None:
-    """Three visitors: the numbers, the course, the map and five rankings."""
+    """Three visitors: the numbers, the course, the map and the rankings."""
     page = run_page(VISITORS, website=three_visitors.slug)
     assert not page.exception
     assert totals_of(page) == {"Unique visitors": "3", "Sessions": "3", "Page views": "1"}
@@ -68,7 +69,7 @@ def test_data_shows_totals_map_and_ranked_rows(run_page: RunPage, three_visitors
     assert set(rows_of(page, "browser")) == {"Firefox", "Safari", SCRIPT}
     assert set(rows_of(page, "page")) == {"/pricing?plan=[pro](x)", "/", "javascript:alert(1)"}
     assert len(page.get("plotly_chart")) == 2
-    lists = {f"visitors-by-{dimension}" for dimension in ("country", "city", "device", "browser", "page")}
+    lists = {f"visitors-by-{dimension.one}" for dimension in DIMENSIONS.values()}
     assert offered(page) == lists | {"visitors-over-time"}
 
 
@@ -152,7 +153,7 @@ def test_a_filter_without_matches_says_what_to_do(
     assert not page.exception
     assert not page.error
     assert totals_of(page)["Unique visitors"] == "0"
-    assert text_of(page).count("No visitor matches these filters") == 6
+    assert text_of(page).count("No visitor matches these filters") == len(DIMENSIONS) + 1
 
 
 def test_a_period_without_visitors_says_what_to_do(run_page: RunPage, site: Site) -> None:
@@ -160,7 +161,7 @@ def test_a_period_without_visitors_says_what_to_do(run_page: RunPage, site: Site
     page = run_page(VISITORS, website=site.slug)
     assert not page.exception
     assert totals_of(page)["Unique visitors"] == "0"
-    assert text_of(page).count("No visitors in this period") == 6
+    assert text_of(page).count("No visitors in this period") == len(DIMENSIONS) + 1
 
 
 def test_a_range_before_the_reach_has_no_numbers(run_page: RunPage, make_site: Callable[..., Site]) -> None:
@@ -217,7 +218,7 @@ def test_tinybird_down_shows_an_error_in_each_panel(
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
     page = run_page(VISITORS, website=three_visitors.slug, country_code="FR")
     assert not page.exception
-    assert len(page.error) == 7
+    assert len(page.error) == len(DIMENSIONS) + 2
     assert page.title[0].value == "Visitors"
     assert page.button(key="chip-country_code")
 

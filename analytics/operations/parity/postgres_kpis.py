@@ -14,6 +14,7 @@ from analytics.ingest.history.reader import HistoryWebsite
 from analytics.kpis.declarations import Event
 from analytics.kpis.satisfaction import Scores
 from analytics.kpis.totals import ConversationTotals
+from analytics.schemas.overview import CONVERSATION_COUNTS
 from analytics.transports.postgres import Parameter, Postgres
 
 _SPAN: Final = "CAST(:date_from AS timestamp) AT TIME ZONE 'UTC' AS starts, CAST(:date_to AS timestamp) AT TIME ZONE 'UTC' AS ends"
@@ -175,17 +176,19 @@ def numbers(postgres: Postgres, website: HistoryWebsite, date_from: str, date_to
     """
     (row,) = _rows(postgres, "parity_kpis", _KPIS, website, date_from=date_from, date_to=date_to)
     counts = (
-        *("started", "responded", "resolved", "ai_resolved", "escalated", "feedback"),
+        *(column.name for column in CONVERSATION_COUNTS),
         *("started_responded", "started_resolved", "started_ai_resolved"),
     )
     durations = (
         *("median_response_seconds", "p90_response_seconds", "mean_response_seconds"),
         *("median_resolution_seconds", "p90_resolution_seconds", "mean_resolution_seconds"),
     )
-    values: dict[str, Any] = dict(zip((*counts, *durations), row[:15], strict=True))
+    names = (*counts, *durations)
+    values: dict[str, Any] = dict(zip(names, row[: len(names)], strict=True))
     ratio = values["ai_resolved"] / values["resolved"] if values["resolved"] else None
     totals = ConversationTotals(**values, ai_handled_ratio=ratio)
-    return Numbers(totals, _scores(row[15:18]), _scores(row[18:21]))
+    rated = row[len(names) :]
+    return Numbers(totals, _scores(rated[:3]), _scores(rated[3:]))
 
 
 def visitors_seen(postgres: Postgres, website: HistoryWebsite, date_from: str, date_to: str) -> int:

@@ -60,15 +60,8 @@ anything = (
         ["\ud83d", "%", "%c3", "\u00c3", "SS\u200b", "\u00df", "x" * 9_000, "e" + "\u0301" * 9_000, 10**400]
     )
 )
-DESCRIPTIVE = (
-    "session_id",
-    "country_code",
-    "city",
-    "latitude",
-    "longitude",
-    "device_type",
-    "browser",
-    "page_url",
+DESCRIPTIVE = sorted(
+    VisitorEvent.model_fields.keys() - {"timestamp", "website_id", "visitor_id", "event_type"}
 )
 
 
