@@ -15,21 +15,18 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
-# Three workers on two cores: many a test waits, for a server to start or a page to be drawn. A file stays on one
-# worker, since its tests share fixtures; with pytest 9.2 the mark for other groups has no effect (pytest-xdist 3.8).
-PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
-
+# Three workers on two cores: many a test waits, for a server to start or a page to be drawn.
 test: install $(TINYBIRD_CLI)
 	@.ci/programs
-	$(PYTEST) -n 3 $(ARGS)
+	$(BIN)/pytest -n 3 $(ARGS)
 
 # Pure code and transports: starts no program.
 test-fast: install
-	$(PYTEST) -n 2 -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 -m "not slow" $(ARGS)
 
 # Lines and branches that the fast tests run; all of them in the packages of pure code.
 coverage: install
-	$(PYTEST) -n 2 -m "not slow" --cov --cov-report=
+	$(BIN)/pytest -n 2 -m "not slow" --cov --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include="analytics/scope/*,analytics/kpis/*,analytics/geo/*" --fail-under=100
 
