@@ -8,7 +8,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from analytics import sources
+from analytics import schemas, sources
 from analytics.cached.reading import (
     LIVE_TTL,
     MAX_ENTRIES,
@@ -175,7 +175,8 @@ def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.Da
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
 def _visitor_clusters(website_id: str, minutes: int, tick: int) -> Answer[tuple[pd.DataFrame, ...]]:
     seen = _visitor_locations(website_id, minutes, tick)
-    return Answer(cells.zoom_levels(seen.value), seen.read_at)
+    with sources.computing_from(schemas.VISITOR_LOCATIONS):
+        return Answer(cells.zoom_levels(seen.value), seen.read_at)
 
 
 @st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)

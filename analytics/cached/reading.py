@@ -10,11 +10,14 @@ import streamlit as st
 
 from analytics.errors import SourceError
 from analytics.readings import Answer, LastGood, Reading
+from analytics.schemas import Schema
 from analytics.settings import load_settings
+from analytics.sources import computing_from
 from analytics.transports.connections import Connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
+U = TypeVar("U")
 
 KPI_TTL: Final = timedelta(minutes=5)
 """Periods that include now change every 5 minutes anyway; closed ones may still receive late events."""
@@ -56,3 +59,29 @@ def attempt(
         return last_good.read(key, lambda: ask(*args, **kwargs))
     except SourceError as error:
         return error
+
+
+def computed(
+    key: Hashable, ask: Callable[[], Answer[T]], compute: Callable[[T], U], schema: Schema
+) -> Reading[U]:
+    """Reads an answer and computes a value; an answer that cannot be computed from never replaces the last good one.
+
+    Args:
+        key: Key of the last good answer.
+        ask: Reads the source, or its cache.
+        compute: Makes the value; must not change the answer.
+        schema: What was read.
+
+    Raises:
+        SourceError: The source failed, or its answer could not be computed from, and there is no last good answer.
+    """
+    fresh: list[U] = []
+
+    def usable() -> Answer[T]:
+        answer = ask()
+        with computing_from(schema):
+            fresh.append(compute(answer.value))
+        return answer
+
+    reading = last_good.read(key, usable)
+    return reading.with_value(fresh[0] if fresh else compute(reading.value))

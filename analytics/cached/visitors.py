@@ -11,8 +11,8 @@ from analytics import schemas, sources
 from analytics.cached.reading import (
     KPI_TTL,
     MAX_ENTRIES,
+    computed,
     connections,
-    last_good,
 )
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
@@ -52,11 +52,12 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
     if resolved.visitor_period.is_empty:
         return Reading(breakdown(None, resolved), resolved.now)
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
-    reading = last_good.read(
+    return computed(
         (resolved.last_good_key("visitor_breakdown", resolved.visitor_period), filters),
         lambda: _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
+        lambda rows: breakdown(rows, resolved),
+        schemas.VISITOR_BREAKDOWN,
     )
-    return reading.with_value(breakdown(reading.value, resolved))
 
 
 def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: DimensionName) -> Whole:
@@ -130,11 +131,12 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
         return Reading(series(schemas.VISITOR_TIMESERIES.empty(), resolved), resolved.now)
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     buckets = Buckets.of(resolved.visitors_bucket, resolved.visitor_period, resolved.visitors_before)
-    reading = last_good.read(
+    return computed(
         (resolved.last_good_key("visitor_timeseries", resolved.visitor_period), filters),
         lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
+        lambda rows: series(rows, resolved),
+        schemas.VISITOR_TIMESERIES,
     )
-    return reading.with_value(series(reading.value, resolved))
 
 
 @st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)

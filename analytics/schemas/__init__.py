@@ -1,6 +1,6 @@
-"""Schemas of all pipes and queries: column, type, unit, nullable. Answers are checked on arrival.
+"""Schemas of all pipes and queries: columns, types, ranges, grain, promised rows. Answers are checked on arrival.
 
-An answer that lacks a column or has a wrong type raises `SchemaMismatch` with its name; it never becomes an empty frame.
+An answer that breaks one of these rules raises `SchemaMismatch` with the rule; it never becomes a frame with wrong numbers.
 Other columns are ignored, so that an older dashboard can read a newer pipe.
 """
 
@@ -17,5 +17,5 @@ from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_R
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
 from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS
 from analytics.schemas.satisfaction import LATEST_COMMENTS
-from analytics.schemas.schema import Column, Dtype, Schema
+from analytics.schemas.schema import Always, Column, Dtype, Part, Schema
 from analytics.schemas.visitors import VISITOR_BREAKDOWN, VISITOR_TIMESERIES

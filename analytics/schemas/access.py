@@ -14,6 +14,7 @@ USER_BY_EMAIL = Schema(
         Column("is_banned", "bool", "takes all access away"),
         Column("ban_expires", "datetime", "UTC; null for a ban without an end", is_nullable=True),
     ),
+    grain=("id",),
 )
 
 WEBSITES_FOR_VIEWER = Schema(
@@ -32,3 +33,4 @@ WEBSITES_FOR_VIEWER = Schema(
         Column("current_period_end", "datetime", "of the same subscription, UTC", is_nullable=True),
     ),
 )
+"""Has no grain: a row per website and subscription, and two subscriptions may be equal; they then count once."""

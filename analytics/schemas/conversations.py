@@ -1,6 +1,6 @@
 """Schemas of the page Conversations: counts by band, hour and outcome, the list, and its columns from Postgres."""
 
-from analytics.schemas.schema import Column, Schema, pipe
+from analytics.schemas.schema import Column, Part, Schema, pipe
 
 _MEDIANS = tuple(
     Column(name, "float", "seconds", is_nullable=True)
@@ -15,6 +15,8 @@ CONVERSATION_BREAKDOWN = pipe(
     *_MEDIANS,
     Column("responded", "int", "of these, those with a first response in the period"),
     Column("resolved", "int", "of these, those resolved in the period"),
+    grain=("dimension", "key"),
+    parts=(Part("responded", "conversations"), Part("resolved", "conversations")),
 )
 
 CONVERSATION_LIST = pipe(
@@ -24,11 +26,13 @@ CONVERSATION_LIST = pipe(
     Column("started_at", "datetime", "its start, UTC; null when before the period", is_nullable=True),
     Column("response_seconds", "float", "seconds", is_nullable=True),
     Column("resolution_seconds", "float", "seconds", is_nullable=True),
-    Column("is_resolved", "int", "1 when resolved in the period, by AI or people"),
-    Column("is_ai_resolved", "int", "1 when the last resolution was the AI agent's"),
-    Column("is_escalated", "int", "1 when escalated in the period"),
+    Column("is_resolved", "int", "1 when resolved in the period, by AI or people", most=1),
+    Column("is_ai_resolved", "int", "1 when the last resolution was the AI agent's", most=1),
+    Column("is_escalated", "int", "1 when escalated in the period", most=1),
     Column("total", "int", "conversations on all pages"),
     Column("total_started_before", "int", "of these, those that started before the period"),
+    grain=("conversation_id",),
+    parts=(Part("is_ai_resolved", "is_resolved"), Part("total_started_before", "total")),
 )
 
 CONVERSATION_EVENTS = pipe(
@@ -36,12 +40,14 @@ CONVERSATION_EVENTS = pipe(
     Column("conversation_id", "string", "the conversation"),
     Column("timestamp", "datetime", "when, UTC, whole seconds"),
     Column("event_type", "string", "conversation_started, first_response and so on"),
-    Column("duration_seconds", "float", "seconds since the conversation's start; 0 without one"),
+    Column("duration_seconds", "float", "seconds since the conversation's start; 0 without one", least=None),
     Column("events", "int", "rows stored, duplicates included"),
+    grain=("conversation_id", "timestamp", "event_type"),
 )
+"""Durations are as they were sent and have no range: `sync` and parity also read events that are wrong."""
 
 LEFT_OUT_CONVERSATIONS = Schema(
-    "postgres", "left_out_conversations", (Column("id", "string", "the conversation"),)
+    "postgres", "left_out_conversations", (Column("id", "string", "the conversation"),), grain=("id",)
 )
 
 RATED_CONVERSATIONS = Schema(
@@ -49,8 +55,9 @@ RATED_CONVERSATIONS = Schema(
     "rated_conversations",
     (
         Column("id", "string", "the conversation"),
-        Column("rating", "int", "1 to 5, of the newest feedback"),
+        Column("rating", "int", "1 to 5, of the newest feedback", least=1, most=5),
     ),
+    grain=("id",),
 )
 
 CONVERSATIONS_BY_ID = Schema(
@@ -65,8 +72,9 @@ CONVERSATIONS_BY_ID = Schema(
         Column("resolved_by", "string", "name of the person who resolved it", is_nullable=True),
         Column("topic", "string", "of the newest feedback that has one; untrusted text", is_nullable=True),
         Column("sentiment", "string", "positive, neutral or negative", is_nullable=True),
-        Column("rating", "float", "1 to 5, of the newest feedback", is_nullable=True),
+        Column("rating", "float", "1 to 5, of the newest feedback", is_nullable=True, least=1, most=5),
         Column("city", "string", "untrusted text", is_nullable=True),
         Column("country_code", "string", "ISO 3166 alpha-2", is_nullable=True),
     ),
+    grain=("id",),
 )

@@ -1,6 +1,22 @@
 """Schemas of Data health and of the header: freshness, volume, quarantine."""
 
-from analytics.schemas.schema import Column, pipe
+from analytics.schemas.schema import Always, Column, Part, pipe
+
+_EVENT_TYPES = Always(
+    "event_type",
+    frozenset(
+        {
+            "ai_resolved",
+            "conversation_resolved",
+            "conversation_started",
+            "escalated",
+            "feedback_submitted",
+            "first_response",
+            "page_view",
+            "seen",
+        }
+    ),
+)
 
 DATA_FRESHNESS = pipe(
     "data_freshness",
@@ -9,6 +25,8 @@ DATA_FRESHNESS = pipe(
     Column("newest_event", "datetime", "UTC, within the last 30 days", is_nullable=True),
     Column("events", "int", "rows in the last 30 days"),
     Column("ahead", "int", "rows dated more than a minute in the future"),
+    grain=("datasource", "event_type"),
+    always=_EVENT_TYPES,
 )
 
 EVENT_VOLUME = pipe(
@@ -18,6 +36,8 @@ EVENT_VOLUME = pipe(
     Column("day_start", "datetime", "first instant of the day, UTC"),
     Column("events", "int", "rows on that day"),
     Column("longest_quiet_seconds", "float", "between two events of the type", is_nullable=True),
+    grain=("datasource", "event_type", "day_start"),
+    always=_EVENT_TYPES,
 )
 
 WEBSITE_FRESHNESS = pipe(
@@ -28,6 +48,7 @@ WEBSITE_FRESHNESS = pipe(
     Column("ahead", "int", "rows dated more than a minute in the future"),
     Column("usual_gap_seconds", "float", "second longest time between two events", is_nullable=True),
     Column("websites", "int", "websites with an event, the same in each row"),
+    grain=("website_id",),
 )
 
 QUARANTINED_ROWS = pipe(
@@ -39,4 +60,6 @@ QUARANTINED_ROWS = pipe(
     Column("newest", "datetime", "when the newest such row arrived, UTC"),
     Column("quarantined", "int", "rows with this reason in the last 30 days"),
     Column("total", "int", "rows of the data source in the last 30 days, the same in each of its rows"),
+    grain=("datasource", "error_columns", "reason"),
+    parts=(Part("quarantined", "total"),),
 )

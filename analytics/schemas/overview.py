@@ -1,6 +1,6 @@
 """Schemas of the page Overview: totals, series, visitors, scores of ratings and sentiment."""
 
-from analytics.schemas.schema import PERIOD, Column, Schema, pipe
+from analytics.schemas.schema import BOTH_PERIODS, PERIOD, Column, Part, Schema, pipe
 
 CONVERSATION_COUNTS = tuple(
     Column(name, "int", meaning)
@@ -15,7 +15,12 @@ CONVERSATION_COUNTS = tuple(
 )
 """The counts that `inbox_analytics` has per period and `kpi_timeseries` per bucket."""
 
-_AI_HANDLED_RATIO = Column("ai_handled_ratio", "float", "ai_resolved / resolved, 0..1", is_nullable=True)
+_AI_HANDLED_RATIO = Column(
+    "ai_handled_ratio", "float", "ai_resolved / resolved, 0..1", is_nullable=True, most=1
+)
+_TIMES = ("response", "resolution")
+_AI_RESOLVED = Part("ai_resolved", "resolved")
+_LEVELS = tuple(Part(f"median_{time}_seconds", f"p90_{time}_seconds") for time in _TIMES)
 
 INBOX_ANALYTICS = pipe(
     "inbox_analytics",
@@ -47,12 +52,33 @@ INBOX_ANALYTICS = pipe(
     *(
         Column(f"median_{time}_other_mix_{end}seconds", "float", "at the other row's mix", is_nullable=True)
         for end in ("", "low_", "high_")
-        for time in ("response", "resolution")
+        for time in _TIMES
     ),
+    grain=("period",),
+    parts=(
+        _AI_RESOLVED,
+        Part("started_responded", "started"),
+        Part("started_resolved", "started_responded"),
+        Part("started_ai_resolved", "started_resolved"),
+        Part("started_resolved_unanswered", "started"),
+        Part("responded_ai_resolved", "responded"),
+        *_LEVELS,
+        *(Part(f"median_{time}_low_seconds", f"median_{time}_seconds") for time in _TIMES),
+        *(Part(f"median_{time}_seconds", f"median_{time}_high_seconds") for time in _TIMES),
+        *(
+            Part(f"median_{time}_other_mix_low_seconds", f"median_{time}_other_mix_high_seconds")
+            for time in _TIMES
+        ),
+    ),
+    always=BOTH_PERIODS,
 )
 
 UNIQUE_VISITORS = pipe(
-    "unique_visitors", PERIOD, Column("unique_visitors", "int", "distinct visitors seen in the period")
+    "unique_visitors",
+    PERIOD,
+    Column("unique_visitors", "int", "distinct visitors seen in the period"),
+    grain=("period",),
+    always=BOTH_PERIODS,
 )
 
 KPI_TIMESERIES = pipe(
@@ -63,11 +89,13 @@ KPI_TIMESERIES = pipe(
     *CONVERSATION_COUNTS,
     *(
         Column(f"{level}_{time}_seconds", "float", "seconds", is_nullable=True)
-        for time in ("response", "resolution")
+        for time in _TIMES
         for level in ("median", "p90")
     ),
     _AI_HANDLED_RATIO,
     Column("unique_visitors", "float", "distinct visitors per bucket; does not add up", is_nullable=True),
+    grain=("period", "bucket_index"),
+    parts=(_AI_RESOLVED, *_LEVELS),
 )
 
 RATING_AND_SENTIMENT = Schema(
@@ -87,5 +115,11 @@ RATING_AND_SENTIMENT = Schema(
             Column(f"{mood}_count", "int", f"{mood} ones among the rated conversations")
             for mood in ("negative", "neutral", "positive")
         ),
+    ),
+    grain=("period", "slot_start"),
+    parts=tuple(
+        Part(f"{kind}_{column}", f"{kind}_count", times)
+        for kind in ("rating", "sentiment")
+        for column, times in (("total", 100), ("total_of_squares", 10_000))
     ),
 )

@@ -1,4 +1,8 @@
-"""Schema of a pipe or query: columns with type, unit and nullability. Makes typed frames and refuses other answers. Pure."""
+"""Schema of a pipe or query: columns with type, unit, range and nullability, and the rules of its rows. Pure.
+
+Makes typed frames. An answer that breaks a rule is refused, because a wrong number is worse than none; the error names the
+rule and never a value of the rows.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import pandas as pd
 
@@ -33,67 +37,125 @@ class Column:
             says.
         meaning: One phrase, with the unit if any.
         is_nullable: True when a value may be "not observable" (NaN, NaT; never 0). Such a count is a `float`.
+        least: Smallest number, inclusive; None for no bound.
+        most: Largest number, inclusive; None for no bound.
+        values: The only values; None for any.
     """
 
     name: str
     dtype: Dtype
     meaning: str
     is_nullable: bool = False
+    least: float | None = 0
+    most: float | None = None
+    values: frozenset[str] | None = None
+
+
+class Part(NamedTuple):
+    """A column that is never larger than another one of its row, where both are known.
+
+    Attributes:
+        name: The column.
+        whole: The other one.
+        times: The column is never larger than this multiple of the other one.
+    """
+
+    name: str
+    whole: str
+    times: float = 1
+
+
+class Always(NamedTuple):
+    """Values that a column has in every answer, also for a website without data.
+
+    Attributes:
+        column: The column.
+        values: Each of them is in at least one row.
+    """
+
+    column: str
+    values: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The columns of a pipe or query.
+    """The columns of a pipe or query, and what holds for its rows.
 
     Attributes:
         source: Which source.
         resource: Name of the pipe or query.
         columns: In order.
+        grain: Columns that together identify a row; empty where equal rows are possible.
+        parts: Columns that are never larger than others.
+        always: What every answer has; None where an answer without rows is possible.
     """
 
     source: Source
     resource: str
     columns: tuple[Column, ...]
+    grain: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    always: Always | None = None
 
-    def frame(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    def frame(
+        self, names: Iterable[str], rows: Sequence[Mapping[str, object]], *, is_rest: bool = False
+    ) -> pd.DataFrame:
         """Makes a typed frame with exactly the columns of this schema; no rows give an empty frame with these columns.
 
         Args:
             names: Columns that the answer declares, also when it has no rows.
             rows: The rows of the answer.
+            is_rest: True when the request skips rows: those of `always` may be among them.
 
         Raises:
-            SchemaMismatch: A column is missing, is null without being nullable, or has another type.
+            SchemaMismatch: A column is missing, is null without being nullable, has another type or is out of its range, a
+                row is there twice, a part is larger than its whole, or a row of `always` is missing.
         """
         declared = set(names)
         missing = [column.name for column in self.columns if column.name not in declared]
         if missing:
             raise self.mismatch(f"it has no {', '.join(missing)}")
-        return pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
+        frame = pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
+        if self.grain and frame.duplicated(list(self.grain)).any():
+            raise self.mismatch(f"it has two rows with the same {', '.join(self.grain)}")
+        for part, whole, times in self.parts:
+            if (frame[part] > times * frame[whole]).any():
+                raise self.mismatch(f"{part} is larger than {f'{times:g} times ' * (times != 1)}{whole}")
+        if self.always and not is_rest and not self.always.values.issubset(frame[self.always.column]):
+            raise self.mismatch(f"it has no row for one of the promised values of {self.always.column}")
+        return frame
 
     def empty(self) -> pd.DataFrame:
         """Makes a frame without rows."""
-        return self.frame((column.name for column in self.columns), [])
+        return self.frame((column.name for column in self.columns), [], is_rest=True)
 
     def periods(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-        """Makes a frame indexed by period from an answer with one row each for `current` and `previous`.
+        """Makes a frame indexed by period from an answer with one row for each, as grain and `always` say.
 
         Raises:
-            SchemaMismatch: As for `frame`, or there is not exactly one row for each period.
+            SchemaMismatch: As for `frame`.
         """
-        frame = self.frame(names, rows)
-        if sorted(frame["period"]) != sorted(PERIODS):
-            raise self.mismatch("it does not have exactly one row for each of the two periods")
-        return frame.set_index("period")
+        return self.frame(names, rows).set_index("period")
 
     def _series(self, column: Column, rows: Sequence[Mapping[str, object]]) -> pd.Series:
-        values = [row.get(column.name) for row in rows]
+        try:
+            values = [row[column.name] for row in rows]
+        except KeyError:
+            raise self.mismatch(f"{column.name} is declared, but missing in a row") from None
         if not column.is_nullable and any(value is None for value in values):
             raise self.mismatch(f"{column.name} is empty in a row")
         try:
-            return _typed(column.dtype, values)
+            series = _typed(column.dtype, values)
         except (ValueError, TypeError, OverflowError):
             raise self.mismatch(f"{column.name} is not of type {column.dtype}") from None
+        if column.dtype in {"int", "float"}:
+            if column.least is not None and (series < column.least).any():
+                raise self.mismatch(f"{column.name} is below {column.least:g}")
+            if column.most is not None and (series > column.most).any():
+                raise self.mismatch(f"{column.name} is above {column.most:g}")
+        if column.values is not None and not series.isin(column.values).all():
+            raise self.mismatch(f"{column.name} has another value than {', '.join(sorted(column.values))}")
+        return series
 
     def mismatch(self, found: str) -> SchemaMismatch:
         """Makes the error for an answer that does not match; `found` says what is wrong."""
@@ -149,9 +211,16 @@ def _counts(value: object) -> tuple[int, ...]:
     return counts
 
 
-def pipe(name: str, *columns: Column) -> Schema:
+def pipe(
+    name: str,
+    *columns: Column,
+    grain: tuple[str, ...] = (),
+    parts: tuple[Part, ...] = (),
+    always: Always | None = None,
+) -> Schema:
     """Makes the schema of a Tinybird pipe."""
-    return Schema("tinybird", name, columns)
+    return Schema("tinybird", name, columns, grain, parts, always)
 
 
-PERIOD = Column("period", "string", "current or previous")
+PERIOD = Column("period", "string", "current or previous", values=PERIODS)
+BOTH_PERIODS = Always("period", PERIODS)

@@ -1,6 +1,6 @@
 """Schemas of the page Visitors: counts by dimension and over time."""
 
-from analytics.schemas.schema import PERIOD, Column, pipe
+from analytics.schemas.schema import PERIOD, Always, Column, pipe
 
 VISITOR_BREAKDOWN = pipe(
     "visitor_breakdown",
@@ -19,6 +19,8 @@ VISITOR_BREAKDOWN = pipe(
     Column("previous_visitors_by_day", "counts", "the same in the period before"),
     Column("previous_sessions_by_day", "counts", "the same in the period before; of the total alone"),
     Column("previous_page_views_by_day", "counts", "the same in the period before; of the total alone"),
+    grain=("dimension", "value", "country_code"),
+    always=Always("dimension", frozenset({"total"})),
 )
 
 VISITOR_TIMESERIES = pipe(
@@ -29,4 +31,5 @@ VISITOR_TIMESERIES = pipe(
     Column("visitors", "float", "distinct visitors per bucket; do not add up", is_nullable=True),
     Column("sessions", "float", "distinct sessions per bucket; do not add up", is_nullable=True),
     Column("page_views", "float", "page views", is_nullable=True),
+    grain=("period", "bucket_index"),
 )

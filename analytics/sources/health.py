@@ -11,7 +11,7 @@ import pandas as pd
 from analytics import schemas
 from analytics.errors import SourceRejected
 from analytics.readings import Answer
-from analytics.sources.query import pipe_frame
+from analytics.sources.query import check_starts, pipe_frame
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter as PipeParameter
@@ -66,7 +66,11 @@ def event_volume(tinybird: Tinybird, website_id: str, day_starts: str) -> Answer
     Source: `event_volume`.
     """
     params: dict[str, PipeParameter] = {"website_id": website_id, "day_starts": day_starts}
-    return pipe_frame(tinybird, schemas.EVENT_VOLUME, params)
+    schema = schemas.EVENT_VOLUME
+    answer = pipe_frame(tinybird, schema, params)
+    for _, rows in answer.value.groupby(["datasource", "event_type"]):
+        check_starts(schema, rows["day_start"].sort_values(), day_starts)
+    return answer
 
 
 def website_freshness(tinybird: Tinybird, limit: int = MOST_WEBSITES) -> Answer[pd.DataFrame]:

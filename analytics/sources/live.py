@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import pandas as pd
@@ -68,6 +69,9 @@ def visitor_activity(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame
 
     Source: `visitor_activity`.
     """
-    return pipe_frame(
-        tinybird, schemas.VISITOR_ACTIVITY, {"website_id": website_id, "minutes": ACTIVITY_MINUTES}
-    )
+    schema = schemas.VISITOR_ACTIVITY
+    answer = pipe_frame(tinybird, schema, {"website_id": website_id, "minutes": ACTIVITY_MINUTES})
+    minutes = answer.value["minute"]
+    if len(minutes) != ACTIVITY_MINUTES or (minutes.diff().iloc[1:] != timedelta(minutes=1)).any():
+        raise schema.mismatch(f"it does not have a row for each of the last {ACTIVITY_MINUTES} minutes")
+    return answer

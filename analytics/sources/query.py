@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 import pandas as pd
 
@@ -20,6 +23,11 @@ from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter as PipeParameter
 from analytics.transports.tinybird_messages import PipeAnswer
+
+UNUSABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What pandas and plain Python raise when values are not as the code expects; others are defects of their own."""
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +106,29 @@ class Offsets:
         return {"offset_starts": self.starts, "offset_seconds": self.seconds}
 
 
+@contextmanager
+def computing_from(schema: Schema) -> Iterator[None]:
+    """Turns an exception of the block, which computes from an answer, into a failure of the answer's source.
+
+    The log gets its type and place, not its text, which may contain values of the rows.
+
+    Raises:
+        SchemaMismatch: The block raised one of `UNUSABLE`.
+    """
+    try:
+        yield
+    except UNUSABLE as error:
+        place, kind = traceback.extract_tb(error.__traceback__)[-1], type(error).__name__
+        _LOG.error("%s in %s:%s with an answer of %s", kind, place.filename, place.lineno, schema.resource)
+        raise schema.mismatch(f"its values cannot be used ({kind})") from None
+
+
 def pipe_frame(
-    tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter]
+    tinybird: Tinybird, schema: Schema, params: Mapping[str, PipeParameter], *, is_rest: bool = False
 ) -> Answer[pd.DataFrame]:
-    """Reads the rows of a pipe and checks them against its schema."""
+    """Reads the rows of a pipe and checks them against its schema; `is_rest` as in `Schema.frame`."""
     answer = tinybird.query_pipe(schema.resource, params)
-    frame = schema.frame((column["name"] for column in answer.meta), answer.rows)
+    frame = schema.frame((column["name"] for column in answer.meta), answer.rows, is_rest=is_rest)
     return Answer(frame, answer.read_at, sent_query(schema, answer))
 
 
@@ -122,9 +147,18 @@ def series_frame(
     answer = pipe_frame(tinybird, schema, params)
     for which, expected in (("current", buckets.starts), ("previous", buckets.prev_starts)):
         rows = answer.value[answer.value["period"] == which].sort_values("bucket_index")
-        if clock.unix_seconds(start.to_pydatetime() for start in rows["bucket_start"]) != expected:
-            raise schema.mismatch("it has other buckets than the requested ones")
+        check_starts(schema, rows["bucket_start"], expected)
     return answer
+
+
+def check_starts(schema: Schema, starts: pd.Series, expected: str) -> None:
+    """Checks that rows start at the requested instants, in order.
+
+    Raises:
+        SchemaMismatch: Others are there, or one is missing.
+    """
+    if clock.unix_seconds(start.to_pydatetime() for start in starts) != expected:
+        raise schema.mismatch("it has other buckets than the requested ones")
 
 
 def sql_frame(

@@ -84,7 +84,7 @@ def visitor_breakdown(
         "limit": limit,
         "offset": offset or None,
     }
-    return pipe_frame(tinybird, schemas.VISITOR_BREAKDOWN, params)
+    return pipe_frame(tinybird, schemas.VISITOR_BREAKDOWN, params, is_rest=offset > 0)
 
 
 def visitor_timeseries(

@@ -168,11 +168,13 @@ def pipe_answer(
     """Decodes the answer of a pipe and adds the parameters that were sent.
 
     Raises:
-        SchemaMismatch: `data` or `meta` is missing or has another form.
+        SchemaMismatch: `data` or `meta` is missing or has another form, or `rows` is another number than there are.
     """
     rows, meta = answer.get("data"), answer.get("meta")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise mismatch(name, "it has no rows under `data`")
+    if answer.get("rows", len(rows)) != len(rows):
+        raise mismatch(name, "it has another number of rows than it says")
     if not isinstance(meta, list) or not all(
         isinstance(column, dict)
         and isinstance(column.get("name"), str)

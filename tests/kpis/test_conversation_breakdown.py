@@ -18,7 +18,8 @@ OPEN = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=
 
 def frame(schema: Schema, *rows: dict[str, object]) -> pd.DataFrame:
     """Rows as they arrive; columns that are not given are null."""
-    return schema.frame([column.name for column in schema.columns], rows)
+    names = [column.name for column in schema.columns]
+    return schema.frame(names, [dict.fromkeys(names) | row for row in rows])
 
 
 def breakdown(*rows: tuple[str, str, int]) -> pd.DataFrame:

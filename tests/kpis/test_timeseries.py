@@ -61,7 +61,8 @@ def rows(
                 "unique_visitors": visitors,
             }
         )
-    return Reading(KPI_TIMESERIES.frame([column.name for column in KPI_TIMESERIES.columns], answer), NOW)
+    names = [column.name for column in KPI_TIMESERIES.columns]
+    return Reading(KPI_TIMESERIES.frame(names, [dict.fromkeys(names) | each for each in answer]), NOW)
 
 
 def ratings(*slots: tuple[str, str, float]) -> Reading[pd.DataFrame]:

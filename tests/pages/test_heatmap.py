@@ -30,6 +30,7 @@ def hours(
             "responded": responded,
             "resolved": 0,
             "median_response_seconds": median,
+            "median_resolution_seconds": None,
         }
         for key, started, responded, median in cells
     ]

@@ -89,6 +89,14 @@ def test_an_aware_instant_is_turned_to_utc() -> None:
     assert SCHEMA.frame(NAMES, [{**ROW, "at": at}])["at"][0] == at.astimezone(UTC)
 
 
+@pytest.mark.parametrize("missing", NAMES)
+def test_a_column_that_is_declared_is_in_every_row(missing: str) -> None:
+    """Also one that may be null: what was not sent is no "not observable"."""
+    row = {name: value for name, value in ROW.items() if name != missing}
+    with pytest.raises(SchemaMismatch, match=f"{missing} is declared, but missing in a row"):
+        SCHEMA.frame(NAMES, [ROW, row])
+
+
 @pytest.mark.parametrize(
     "periods",
     [[], ["current"], ["current", "current"], ["current", "previous", "previous"], ["now", "then"]],
@@ -97,5 +105,179 @@ def test_an_aware_instant_is_turned_to_utc() -> None:
 def test_two_periods_are_promised_once_each(periods: list[str]) -> None:
     """A missing or doubled row would silently compare with itself."""
     rows = [{"period": period, "unique_visitors": 1} for period in periods]
-    with pytest.raises(SchemaMismatch, match="two periods"):
+    with pytest.raises(SchemaMismatch, match="period"):
         schemas.UNIQUE_VISITORS.periods(("period", "unique_visitors"), rows)
+
+
+ALL = {name: schema for name, schema in vars(schemas).items() if isinstance(schema, Schema)}
+NUMBERS = [
+    pytest.param(schema, column, id=f"{schema.resource}.{column.name}")
+    for schema in ALL.values()
+    for column in schema.columns
+    if column.dtype in {"int", "float"}
+]
+WITHOUT_GRAIN = {schemas.WEBSITES_FOR_VIEWER, schemas.LATEST_COMMENTS}
+"""Equal rows are possible: equal subscriptions of one website count once, and two equal comments are two."""
+
+MAY_BE_EMPTY = {
+    "active_visitors": "no visitor right now",
+    "conversation_breakdown": "no conversation in the period",
+    "conversation_events": "no event in the window, and past the last page",
+    "conversation_list": "no conversation in the period, and past the last page",
+    "conversations_by_id": "all of them deleted",
+    "kpi_timeseries": "a period of no length; the requested buckets are checked by the source",
+    "latest_comments": "no comment in the period",
+    "left_out_conversations": "none deleted",
+    "quarantined_rows": "none quarantined",
+    "rated_conversations": "none rated",
+    "rating_and_sentiment": "none rated in both periods",
+    "user_by_email": "no such user",
+    "visitor_activity": "never; the requested minutes are checked by the source",
+    "visitor_locations": "no visitor right now",
+    "visitor_timeseries": "a period of no length; the requested buckets are checked by the source",
+    "website_freshness": "no website sends",
+    "websites_for_viewer": "no website",
+}
+"""Schemas that promise no row, and when an answer without rows is right."""
+
+HAVE_NO_LEAST = {
+    ("active_visitors", "latitude"),
+    ("active_visitors", "longitude"),
+    ("conversation_events", "duration_seconds"),
+}
+"""Numbers that are shown or compared as they were sent."""
+
+SAMPLES = {
+    "string": "a",
+    "int": 1,
+    "float": 1.0,
+    "bool": True,
+    "datetime": "2026-11-10 12:00:00",
+    "counts": [1],
+}
+SECRET = "secret-7f3a"
+
+
+def rows_of(schema: Schema) -> list[dict[str, object]]:
+    """The fewest rows that a schema accepts, at least one; texts hold a secret that no error may repeat."""
+    row: dict[str, object] = {
+        column.name: SECRET if column.dtype == "string" else SAMPLES[column.dtype]
+        for column in schema.columns
+    }
+    for column in schema.columns:
+        if column.values is not None:
+            row[column.name] = min(column.values)
+    if schema.always is None:
+        return [row]
+    return [{**row, schema.always.column: value} for value in sorted(schema.always.values)]
+
+
+def frame_of(schema: Schema, rows: list[dict[str, object]]) -> pd.DataFrame:
+    """The frame of an answer that declares every column."""
+    return schema.frame([column.name for column in schema.columns], rows)
+
+
+def refused(schema: Schema, rows: list[dict[str, object]], rule: str) -> None:
+    """Asserts that the answer is refused by that rule, in words that repeat nothing of the rows."""
+    with pytest.raises(SchemaMismatch, match=rule) as caught:
+        frame_of(schema, rows)
+    assert (caught.value.source, caught.value.resource) == (schema.source, schema.resource)
+    assert SECRET not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("schema", ALL.values(), ids=ALL)
+def test_every_schema_takes_its_fewest_rows(schema: Schema) -> None:
+    """So what the other tests change is what is refused."""
+    rows = rows_of(schema)
+    assert len(frame_of(schema, rows)) == len(rows)
+
+
+@pytest.mark.parametrize(("schema", "column"), NUMBERS)
+def test_no_number_of_any_schema_is_negative_or_infinite(schema: Schema, column: Column) -> None:
+    """Negative, NaN, infinite, as text as well; what may be negative is listed here."""
+    for value in (float("nan"), float("inf"), float("-inf"), "nan", "inf", 10**400):
+        first, *rest = rows_of(schema)
+        refused(schema, [{**first, column.name: value}, *rest], rf"\b{column.name} is not of type")
+    first, *rest = rows_of(schema)
+    rows = [{**first, column.name: -1}, *rest]
+    if (schema.resource, column.name) in HAVE_NO_LEAST:
+        assert frame_of(schema, rows)[column.name].iloc[0] == -1
+    elif column.least is not None and column.least < 0:
+        refused(schema, [{**first, column.name: column.least - 1}, *rest], f"{column.name} is below")
+    else:
+        refused(schema, rows, rf"\b{column.name} is (below|not of type int)")
+
+
+BOUNDED = [each for each in NUMBERS if each.values[1].most is not None]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("schema", "column"), BOUNDED)
+def test_no_number_is_out_of_its_scale(schema: Schema, column: Column) -> None:
+    """Ratios, ratings, marks and coordinates; the ends themselves are inside."""
+    assert column.most is not None
+    first, *rest = rows_of(schema)
+    frame_of(schema, [{**first, column.name: int(column.most)}, *rest])
+    over = int(column.most) + 1 if column.dtype == "int" else column.most + 0.001
+    refused(schema, [{**first, column.name: over}, *rest], f"{column.name} is above")
+
+
+def test_the_scales_are_those_of_the_contract() -> None:
+    """Each bounded number, so that none is lost unseen."""
+    assert {(each.id, each.values[1].least, each.values[1].most) for each in BOUNDED} == {  # type: ignore[union-attr]
+        ("conversation_list.is_ai_resolved", 0, 1),
+        ("conversation_list.is_escalated", 0, 1),
+        ("conversation_list.is_resolved", 0, 1),
+        ("conversations_by_id.rating", 1, 5),
+        ("inbox_analytics.ai_handled_ratio", 0, 1),
+        ("kpi_timeseries.ai_handled_ratio", 0, 1),
+        ("latest_comments.rating", 1, 5),
+        ("rated_conversations.rating", 1, 5),
+        ("visitor_locations.latitude", -90, 90),
+        ("visitor_locations.longitude", -180, 180),
+    }
+
+
+@pytest.mark.parametrize("schema", ALL.values(), ids=ALL)
+def test_no_row_is_there_twice(schema: Schema) -> None:
+    """The grain is unique, whatever the other columns say."""
+    rows = rows_of(schema)
+    if schema in WITHOUT_GRAIN:
+        assert len(frame_of(schema, rows * 2)) == 2 * len(rows)
+    else:
+        refused(schema, rows * 2, "it has two rows with the same")
+
+
+@pytest.mark.parametrize("schema", ALL.values(), ids=ALL)
+def test_no_promised_row_is_missing(schema: Schema) -> None:
+    """None of them, nor all; where an answer without rows is right, it says when."""
+    rows = rows_of(schema)
+    assert (schema.always is None) == (schema.resource in MAY_BE_EMPTY)
+    if schema.always is None:
+        assert frame_of(schema, []).empty
+        return
+    refused(schema, [], "it has no row for one of the promised values")
+    for index in range(len(rows)):
+        refused(schema, rows[:index] + rows[index + 1 :], "it has no row for one of the promised values")
+
+
+@pytest.mark.parametrize("schema", ALL.values(), ids=ALL)
+def test_no_part_is_larger_than_its_whole(schema: Schema) -> None:
+    """Where one of the two is not known, nothing is."""
+    for name, whole, times in schema.parts:
+        first, *rest = rows_of(schema)
+        others = {part.whole: 2 for part in schema.parts if part.name == name}
+        is_mark = any(column.name == name and column.most == 1 for column in schema.columns)
+        broken = first | others | ({whole: 0} if is_mark else {name: times + 1, whole: 1})
+        refused(schema, [broken, *rest], f"{name} is larger than .*{whole}")
+        if any(column.name == whole and column.is_nullable for column in schema.columns):
+            frame_of(schema, [broken | {whole: None}, *rest])
+
+
+def test_the_fewest_rows_are_not_asked_of_the_rest() -> None:
+    """A request that skips rows skips those as well; all other rules hold."""
+    schema = schemas.VISITOR_BREAKDOWN
+    (row,) = rows_of(schema)
+    names = [column.name for column in schema.columns]
+    assert schema.frame(names, [], is_rest=True).empty
+    with pytest.raises(SchemaMismatch, match="two rows"):
+        schema.frame(names, [row, row], is_rest=True)

@@ -1,0 +1,122 @@
+"""After a good answer, one that cannot be true leaves the numbers as they were, marked stale: on every page."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from analytics.transports import tinybird_messages
+from tests.pages.conftest import RunPage, Site, text_of
+
+Fault = Callable[[dict[str, Any]], None]
+
+
+def negative(body: dict[str, Any]) -> None:
+    """Every number of every row is below 0."""
+    body["data"] = [
+        {name: -value - 1 if isinstance(value, int | float) else value for name, value in row.items()}
+        for row in body["data"]
+    ]
+
+
+def twice(body: dict[str, Any]) -> None:
+    """Every row is there twice, and the count of rows says so."""
+    body["data"] *= 2
+    body["rows"] = len(body["data"])
+
+
+def empty(body: dict[str, Any]) -> None:
+    """There are no rows, and the count of rows says so."""
+    body["data"], body["rows"] = [], 0
+
+
+def cut(body: dict[str, Any]) -> None:
+    """There are no rows, and the count of rows says that there are."""
+    body["data"] = []
+
+
+def without_nullable(body: dict[str, Any]) -> None:
+    """What may be null is declared and not sent."""
+    gone = {column["name"] for column in body["meta"] if "Nullable" in column["type"]}
+    body["data"] = [{name: value for name, value in row.items() if name not in gone} for row in body["data"]]
+
+
+OVERVIEW, CONVERSATIONS, VISITORS, LIVE = (
+    "pages/overview.py",
+    "pages/conversations.py",
+    "pages/visitors.py",
+    "pages/live.py",
+)
+CASES = [
+    *(
+        (page, fault)
+        for page in (OVERVIEW, CONVERSATIONS, VISITORS, LIVE)
+        for fault in (negative, twice, cut)
+    ),
+    (OVERVIEW, empty),
+    (VISITORS, empty),
+    (OVERVIEW, without_nullable),
+    (CONVERSATIONS, without_nullable),
+]
+
+
+@pytest.fixture
+def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fault], None]:
+    """Called with a fault: every answer of a pipe has it from then on, and nothing fresh is kept."""
+    decode = tinybird_messages.json_object
+
+    def begin(fault: Fault) -> None:
+        def changed(content: bytes, name: str) -> dict[str, object]:
+            body = decode(content, name)
+            if isinstance(body.get("data"), list):
+                fault(body)
+            return body
+
+        monkeypatch.setattr("analytics.transports.tinybird.json_object", changed)
+        st.cache_data.clear()
+
+    return begin
+
+
+def _numbers(page: AppTest) -> Mapping[str, str]:
+    return {metric.label: str(metric.value) for metric in page.metric}
+
+
+@pytest.mark.parametrize(("path", "fault"), CASES, ids=lambda each: getattr(each, "__name__", each))
+def test_an_answer_that_cannot_be_true_leaves_the_last_good_one(
+    run_page: RunPage,
+    three_conversations: Site,
+    two_visitors: Site,
+    faulty: Callable[[Fault], None],
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    fault: Fault,
+) -> None:
+    """No wrong number, no zero, no "mistake in the dashboard"; no id of a row in the log."""
+    assert three_conversations == two_visitors
+    query = {"website": two_visitors.slug, "tz": "UTC"}
+    before = _numbers(run_page(path, **query))
+    faulty(fault)
+    page = run_page(path, **query)
+    words = text_of(page)
+    assert not page.exception
+    assert "error in the dashboard" not in words
+    assert "Stale: read at" in words
+    assert _numbers(page) == before
+    assert not re.search(r"No .* in this period|Nobody in the last", words)
+    assert f"{two_visitors.id}-" not in caplog.text
+
+
+@pytest.mark.parametrize("fault", [negative, empty, cut], ids=lambda fault: fault.__name__)
+def test_without_a_good_answer_there_is_an_error_and_no_number(
+    run_page: RunPage, three_conversations: Site, faulty: Callable[[Fault], None], fault: Fault
+) -> None:
+    """The card names the source; its numbers are absent, never 0."""
+    faulty(fault)
+    page = run_page(OVERVIEW, website=three_conversations.slug, tz="UTC")
+    assert not page.exception
+    assert not page.metric
+    assert "Tinybird's answer is not as expected" in text_of(page)
