@@ -18,7 +18,7 @@ from analytics.numbers import LARGEST, in_words, measure, whole_number
 from analytics.operations.doctor import flow
 from analytics.schemas.schema import Column, Dtype, pipe
 from analytics.sources import Bounds
-from analytics.transports.tinybird import MAX_TOTAL_WAIT_SECONDS, Tinybird
+from analytics.transports.tinybird import READ_SECONDS, Tinybird
 from analytics.transports.tinybird_messages import (
     LARGEST_SKEW_SECONDS,
     LONGEST_RETRY_AFTER_SECONDS,
@@ -247,7 +247,7 @@ def test_a_retry_after_never_makes_a_read_wait_for_long(header: str) -> None:
     with answering({}, {"Retry-After": header}, 429) as tinybird:
         with pytest.raises(SourceUnavailable) as raised:
             tinybird.query_pipe("made_up", {})
-        assert sum(tinybird.slept) <= MAX_TOTAL_WAIT_SECONDS  # type: ignore[attr-defined]
+        assert sum(tinybird.slept) <= READ_SECONDS  # type: ignore[attr-defined]
     asked = raised.value.retry_after_seconds
     assert asked is None or asked == LONGEST_RETRY_AFTER_SECONDS
     assert raised.value.remedy == f"Try again in {'a moment' if asked is None else '5 minutes'}."
@@ -305,7 +305,7 @@ def http(length: bytes, status: bytes = b"200") -> bytes:
 )
 def test_a_length_or_status_that_is_none_is_an_error_of_ours(raw: Raw) -> None:
     """Whatever httpx2 makes of it."""
-    client = Tinybird(raw.host, "read", sleep=lambda _: None, timeout=httpx2.Timeout(1.0))
+    client = Tinybird(raw.host, "read", sleep=lambda _: None, read_seconds=1.0)
     with client, pytest.raises(SourceError) as raised:
         client.query_pipe("made_up", {})
     assert not isinstance(raised.value, SourceRejected)

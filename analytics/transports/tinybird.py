@@ -18,10 +18,10 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from analytics.errors import ConfigError, SourceError, SourceUnavailable
+from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.telemetry import timed
-from analytics.transports.http_client import LONGEST_ANSWER_SECONDS, bounded_client
+from analytics.transports.http_client import AnswerTooLarge, HttpAnswer, bounded_answer, bounded_client
 from analytics.transports.redaction import scrubbed
 from analytics.transports.retrying import Retries
 from analytics.transports.throttled_log import ThrottledLog
@@ -46,11 +46,19 @@ T = TypeVar("T")
 MAX_ATTEMPTS: Final = 3
 """A read is retried at most twice."""
 
-MAX_TOTAL_WAIT_SECONDS: Final = 10.0
-"""No retry starts later than this after the start of the first attempt, whatever `Retry-After` asks."""
+READ_SECONDS: Final = 10.0
+"""A read as a whole, from the first attempt to the last byte, retries and what `Retry-After` asks included. Tinybird stops
+a query of a pipe after as long."""
 
+SENDING_SECONDS: Final = 30.0
+"""On top of the wait for an answer, for whatever is no read: a batch of 10 MB over a slow line."""
+
+CONNECT_SECONDS: Final = 3.0
 FIRST_BACKOFF_SECONDS: Final = 0.25
-TIMEOUT: Final = httpx2.Timeout(10.0, connect=3.0)
+
+MOST_ANSWER_BYTES: Final = 40_000_000
+"""As sent and inflated. The largest a deployed pipe gives is Live's: 1,000 visitors, whose page addresses may have 8,192
+characters of four bytes, are 34 MB; 50,000 rows of `conversation_events` are 12 MB."""
 
 MAX_ADDRESS_CHARACTERS: Final = 4000
 """Longer parameters are sent as the body of a POST, because proxies limit addresses to about twice this length."""
@@ -80,8 +88,8 @@ class Tinybird:
         admin_token: Deletes rows and runs SQL; None where neither is done.
         transport: Replaces the network in tests.
         on_query: Called with the time and the pipe for each query sent, also for retries; counts the daily budget.
-        timeout: Timeouts for connecting and for the next bytes of an answer.
-        longest_answer_seconds: Bounds the whole body of an answer.
+        read_seconds: Bounds a read as a whole, retries included.
+        most_answer_bytes: Bounds the body of an answer, as sent and inflated.
         sleep: Waits between attempts.
         monotonic: Clock for `DOWN_SECONDS`.
 
@@ -99,8 +107,8 @@ class Tinybird:
         *,
         transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
-        timeout: httpx2.Timeout = TIMEOUT,
-        longest_answer_seconds: float = LONGEST_ANSWER_SECONDS,
+        read_seconds: float = READ_SECONDS,
+        most_answer_bytes: int = MOST_ANSWER_BYTES,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -110,11 +118,13 @@ class Tinybird:
             "admin": admin_token,
         }
         try:
-            self._client = bounded_client(host, timeout, transport, longest_answer_seconds)
+            self._client = bounded_client(host, transport)
         except httpx2.InvalidURL:
             raise _unusable_host() from None
         self._refusals = ThrottledLog(_LOG, logging.WARNING)
         self._on_query = on_query
+        self._read_seconds = read_seconds
+        self._most_answer_bytes = most_answer_bytes
         self._sleep = sleep
         self._monotonic = monotonic
         self._down: tuple[float, SourceUnavailable] | None = None
@@ -161,9 +171,9 @@ class Tinybird:
             params: Its parameters; None means "not given" and is left out.
 
         Raises:
-            SourceUnavailable: Network, timeout, 429 or 5xx, after the retries.
+            SourceUnavailable: Network, deadline, 429 or 5xx, after the retries.
             SourceRejected: Wrong token, no such pipe, bad parameter.
-            SchemaMismatch: The answer is not the JSON of a pipe.
+            SchemaMismatch: The answer is not the JSON of a pipe, or too large.
         """
         return self._queried(name, f"/v0/pipes/{_checked_name(name)}.json", "read", query_text(params))
 
@@ -190,11 +200,11 @@ class Tinybird:
         self._raise_if_down(name)
         began = self._monotonic()
 
-        def attempt() -> PipeAnswer:
+        def attempt(seconds: float) -> PipeAnswer:
             if self._on_query is not None and self._tokens[token]:
                 self._on_query(datetime.now(UTC), name)
-            response = self._asked(path, token, name, params)
-            return pipe_answer(json_object(response.content, name), name, datetime.now(UTC), params)
+            answer = self._asked(path, token, name, params, seconds)
+            return pipe_answer(json_object(answer.content, name), name, datetime.now(UTC), params)
 
         try:
             return self._retried(attempt)
@@ -203,11 +213,14 @@ class Tinybird:
                 self._down = self._monotonic() + DOWN_SECONDS, error
             raise
 
-    def _asked(self, path: str, token: TokenKind, name: str, params: Mapping[str, str]) -> httpx2.Response:
+    def _asked(
+        self, path: str, token: TokenKind, name: str, params: Mapping[str, str], seconds: float
+    ) -> HttpAnswer:
         body = urlencode(params)
         if len(body) <= MAX_ADDRESS_CHARACTERS:
-            return self._request("GET", path, token, name, params=params)
-        return self._request("POST", path, token, name, content=body.encode(), headers=_FORM)
+            return self._request("GET", path, token, name, seconds=seconds, params=params)
+        content = body.encode()
+        return self._request("POST", path, token, name, seconds=seconds, content=content, headers=_FORM)
 
     def _raise_if_down(self, resource: str) -> None:
         down = self._down
@@ -221,7 +234,7 @@ class Tinybird:
         *,
         wait: bool,
         gzip_level: int | None = None,
-        timeout_seconds: float | None = None,
+        timeout_seconds: float = READ_SECONDS,
     ) -> Ingested:
         """Sends one body of newline-delimited JSON in one request. Never retries: a row could count twice.
 
@@ -230,24 +243,25 @@ class Tinybird:
             body: At most `tinybird_messages.MAX_REQUEST_BYTES`.
             wait: True returns only when the rows can be queried.
             gzip_level: Compression of the body, 1 (fast) to 9 (small); None sends it uncompressed.
-            timeout_seconds: Timeout for the answer; None means the client's.
+            timeout_seconds: Timeout for the next bytes; the whole request takes at most `SENDING_SECONDS` longer.
 
         Raises:
             ConfigError: There is no append token.
             SourceError: As for `query_pipe`.
         """
         content, headers = events_body(body, gzip_level)
-        response = self._request(
+        answer = self._request(
             "POST",
             "/v0/events",
             "append",
             datasource,
+            seconds=timeout_seconds + SENDING_SECONDS,
+            wait_seconds=timeout_seconds,
             params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
             content=content,
             headers=headers,
-            timeout=None if timeout_seconds is None else httpx2.Timeout(timeout_seconds, connect=3.0),
         )
-        return ingested(response.content, datasource)
+        return ingested(answer.content, datasource)
 
     def manage(
         self,
@@ -274,24 +288,36 @@ class Tinybird:
         """
         body = None if form is None else urlencode(form).encode()
 
-        def attempt() -> dict[str, object]:
-            asked = self._request(method, path, token, resource, params=params, content=body, headers=_FORM)
-            return json_object(asked.content, resource)
+        def attempt(seconds: float) -> dict[str, object]:
+            answer = self._request(
+                method,
+                path,
+                token,
+                resource,
+                seconds=seconds,
+                params=params,
+                content=body,
+                headers=_FORM,
+            )
+            return json_object(answer.content, resource)
 
-        return self._retried(attempt) if method == "GET" else attempt()
+        return self._retried(attempt) if method == "GET" else attempt(READ_SECONDS + SENDING_SECONDS)
 
     def readable(self, text: str) -> str:
         """Makes one short printable line of a text from Tinybird, without this client's tokens and other secrets."""
         return scrubbed(text, [secret for secret in self._tokens.values() if secret])
 
-    def _retried(self, attempt: Callable[[], T]) -> T:
+    def _retried(self, attempt: Callable[[float], T]) -> T:
+        """Calls with the seconds that are left of the read."""
+        ends_at = self._monotonic() + self._read_seconds
         retries = Retries(
             FIRST_BACKOFF_SECONDS,
             most_calls=MAX_ATTEMPTS,
-            total_seconds=MAX_TOTAL_WAIT_SECONDS,
+            total_seconds=self._read_seconds,
             sleep=self._sleep,
+            monotonic=self._monotonic,
         )
-        return retries.run(attempt)
+        return retries.run(lambda: attempt(ends_at - self._monotonic()))
 
     def _request(
         self,
@@ -300,11 +326,12 @@ class Tinybird:
         token: TokenKind,
         resource: str,
         *,
+        seconds: float,
+        wait_seconds: float = READ_SECONDS,
         params: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: httpx2.Timeout | None = None,
-    ) -> httpx2.Response:
+    ) -> HttpAnswer:
         secret = self._tokens[token]
         if not secret:
             raise ConfigError(
@@ -313,13 +340,16 @@ class Tinybird:
         unavailable = partial(SourceUnavailable, source="tinybird", resource=resource)
         asked_at = datetime.now(UTC)
         try:
-            response = self._client.request(
+            answer = bounded_answer(
+                self._client,
                 method,
                 path,
+                seconds=seconds,
+                timeout=httpx2.Timeout(wait_seconds, connect=CONNECT_SECONDS),
+                most_bytes=self._most_answer_bytes,
                 params=params,
                 content=content,
                 headers={**(headers or {}), "Authorization": f"Bearer {secret}"},
-                timeout=httpx2.USE_CLIENT_DEFAULT if timeout is None else timeout,
             )
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol):
             raise _unusable_host() from None
@@ -331,22 +361,29 @@ class Tinybird:
             raise unavailable("Tinybird cannot be reached.", _CHECK_HOST) from None
         except httpx2.DecodingError:
             raise mismatch(resource, "it cannot be decoded") from None
+        except AnswerTooLarge:
+            raise SchemaMismatch(
+                f"Tinybird's answer is larger than {self._most_answer_bytes // 1_000_000} MB.",
+                "Choose a shorter range.",
+                source="tinybird",
+                resource=resource,
+            ) from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.CookieConflict) as error:
             raise unavailable(
                 f"The connection to Tinybird broke ({type(error).__name__}).", _CHECK_HOST
             ) from None
         self._answered_at, self._down = self._monotonic(), None
-        self.ahead_seconds = ahead_seconds(response.headers.get("Date"), asked_at, datetime.now(UTC))
-        if response.status_code not in {200, 201, 202}:
-            raise self._refused(response, token, resource)
-        return response
+        self.ahead_seconds = ahead_seconds(answer.headers.get("Date"), asked_at, datetime.now(UTC))
+        if answer.status_code not in {200, 201, 202}:
+            raise self._refused(answer, token, resource)
+        return answer
 
-    def _refused(self, response: httpx2.Response, token: TokenKind, resource: str) -> SourceError:
-        status, said = response.status_code, self.readable(error_text(response.content))
+    def _refused(self, answer: HttpAnswer, token: TokenKind, resource: str) -> SourceError:
+        status, said = answer.status_code, self.readable(error_text(answer.content))
         # The message for viewers names no pipe and no column; the log names both for operators.
         words = f"Tinybird refused {resource} with status {status}: {said or 'no reason given'}"
         self._refusals.write(words, (resource, status))
-        asked = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+        asked = retry_after_seconds(answer.headers.get("Retry-After"), datetime.now(UTC))
         return refusal(resource, status, said, TOKEN_VARIABLES[token], asked)
 
 

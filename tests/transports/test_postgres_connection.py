@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx2
 import psycopg
 import pytest
 from sqlalchemy.pool import QueuePool
@@ -361,7 +360,7 @@ def test_http_reads_work_again(
     with Tinybird(
         web.through(local_stack.host),
         local_stack.read_token,
-        timeout=httpx2.Timeout(1.0),
+        read_seconds=1.0,
         sleep=lambda _: None,
         monotonic=lambda: now,
     ) as client:

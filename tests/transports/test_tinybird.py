@@ -25,7 +25,7 @@ from analytics.transports.redaction import LONGEST
 from analytics.transports.tinybird import (
     DOWN_SECONDS,
     MAX_ATTEMPTS,
-    MAX_TOTAL_WAIT_SECONDS,
+    READ_SECONDS,
     Tinybird,
 )
 from analytics.transports.tinybird_messages import Ingested, Json, ndjson_line
@@ -426,7 +426,7 @@ def test_a_server_that_hangs_holds_only_the_first_reader() -> None:
     """Over a real socket: it takes the connection and says nothing; the second reader is answered at once."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with Tinybird(host, READ, sleep=lambda _: None, timeout=httpx2.Timeout(0.2)) as client:
+        with Tinybird(host, READ, sleep=lambda _: None, read_seconds=0.2) as client:
             with pytest.raises(SourceUnavailable, match="does not answer"):
                 client.query_pipe("inbox_analytics", {})
             silent.close()
@@ -464,7 +464,7 @@ def test_retry_after_is_honoured() -> None:
 
 def test_a_retry_after_beyond_the_bound_is_not_waited_for() -> None:
     """A page never hangs for a minute: it shows the error now."""
-    server = Recorder(refused(429, **{"Retry-After": str(MAX_TOTAL_WAIT_SECONDS + 1)}))
+    server = Recorder(refused(429, **{"Retry-After": str(READ_SECONDS + 1)}))
     assert failure(server).status == 429
     assert server.slept == []
     assert len(server.requests) == 1
