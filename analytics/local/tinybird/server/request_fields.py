@@ -6,8 +6,8 @@ Tinybird nor the pipe knows are ignored, as on Tinybird.
 
 from __future__ import annotations
 
+import asyncio
 import json
-import zlib
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl
@@ -18,9 +18,18 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from analytics.local.tinybird.query.parameters import Repeated
+from analytics.transports.gzip_body import BadGzip, InflatedTooLarge, inflated
 
 MAX_BODY_BYTES: Final = 10 * 1024 * 1024
 MAX_INFLATED_BYTES: Final = 64 * 1024 * 1024
+BODY_SECONDS: Final = 60.0
+"""Time for a body to arrive: 64 MB over 10 Mbit/s."""
+
+MOST_FIELDS: Final = 10_000
+"""Parameters of a request. Pipes have some twenty."""
+
+MOST_VALUES: Final = 100_000
+"""Values of one JSON list. As text, ids may have as many characters."""
 
 LABELS: Final = frozenset({"token", "from", "cli_version", "debug", "release_replacements", "__tb__client"})
 """Parameters that every address takes and that change no answer here: there is one release, and jobs say all."""
@@ -35,47 +44,48 @@ async def body_of(request: Request, largest: int = MAX_BODY_BYTES) -> bytes:
     """The request's body of at most `largest` bytes, inflated if it says gzip.
 
     Raises:
-        HTTPException: 413 past the limits, 400 for a broken gzip stream or another encoding.
+        HTTPException: 413 past the limits, 408 when it does not arrive in time, 400 for a broken gzip stream or another
+            encoding.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > largest:
         raise HTTPException(413, _too_large(largest))
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _received(request, largest)
+    except TimeoutError:
+        late = f"The body did not arrive within {BODY_SECONDS:g} seconds"
+        raise HTTPException(408, late, {"Connection": "close"}) from None
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return body
+    if encoding != "gzip":
+        raise HTTPException(400, f"Content-Encoding {encoding[:40]!r} is not supported: use gzip or none")
+    return await inflated_body(body)
+
+
+async def _received(request: Request, largest: int) -> bytes:
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > largest:
             raise HTTPException(413, _too_large(largest))
         parts.append(part)
-    body = b"".join(parts)
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding in {"", "identity"}:
-        return body
-    if encoding != "gzip":
-        raise HTTPException(400, f"Content-Encoding {encoding[:40]!r} is not supported: use gzip or none")
-    return inflated(body)
+    return b"".join(parts)
 
 
-def inflated(body: bytes) -> bytes:
-    """The content of a gzip file, of at most `MAX_INFLATED_BYTES`.
+async def inflated_body(body: bytes) -> bytes:
+    """The content of a gzip file, of at most `MAX_INFLATED_BYTES`. Other requests go on meanwhile.
 
     Raises:
-        HTTPException: 413 past the limit, 400 for a broken stream.
+        HTTPException: 413 past the limit, 400 for a broken stream or one of too many members.
     """
-    parts, size = [], 0
-    while body:
-        stream = zlib.decompressobj(wbits=31)
-        try:
-            part = stream.decompress(body, MAX_INFLATED_BYTES - size + 1)
-        except zlib.error:
-            raise HTTPException(400, "the body is not the gzip that Content-Encoding says") from None
-        size += len(part)
-        if size > MAX_INFLATED_BYTES:
-            raise HTTPException(413, _too_large(MAX_INFLATED_BYTES))
-        if not stream.eof:
-            raise HTTPException(400, "the gzip stream ends too early")
-        parts.append(part)
-        body = stream.unused_data
-    return b"".join(parts)
+    try:
+        return await asyncio.to_thread(inflated, body, MAX_INFLATED_BYTES)
+    except InflatedTooLarge:
+        raise HTTPException(413, _too_large(MAX_INFLATED_BYTES)) from None
+    except BadGzip as error:
+        raise HTTPException(400, str(error)) from None
 
 
 def _too_large(limit: int) -> str:
@@ -122,16 +132,21 @@ async def fields_of(request: Request) -> dict[str, str]:
         form = await form_of(request)
         return fields | _joined(_text_parts(form))
     body = await body_of(request)
+    return fields | await asyncio.to_thread(_body_fields, body, kind)
+
+
+def _body_fields(body: bytes, kind: str) -> dict[str, str]:
     if kind == "application/json":
-        return fields | _json_fields(body)
+        return _json_fields(body)
     text = _decoded(body)
     if kind == "application/x-www-form-urlencoded":
+        _refuse_many(text.count("&") + 1)
         form_fields = _joined(parse_qsl(text, keep_blank_values=True))
         is_sql = any(
             character.isspace() for character in next(iter(form_fields), "")
         )  # curl --data "SELECT 1"
-        return fields | ({"q": text} if is_sql else form_fields)
-    return fields | ({"q": text} if text.strip() else {})
+        return {"q": text} if is_sql else form_fields
+    return {"q": text} if text.strip() else {}
 
 
 def _text_parts(form: FormData) -> Iterator[tuple[str, str]]:
@@ -142,7 +157,12 @@ def _text_parts(form: FormData) -> Iterator[tuple[str, str]]:
 
 
 def query_of(request: Request) -> dict[str, str]:
-    """The query string's fields; a name that is sent several times is a `Repeated`."""
+    """The query string's fields; a name that is sent several times is a `Repeated`.
+
+    Raises:
+        HTTPException: 413 for more than `MOST_FIELDS`.
+    """
+    _refuse_many(request.url.query.count("&") + 1)
     return _joined(request.query_params.multi_items())
 
 
@@ -152,10 +172,15 @@ def _joined(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     >>> _joined([("ids", "a"), ("n", "1"), ("ids", "b")])
     {'ids': 'a,b', 'n': '1'}
     """
-    joined: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     for name, value in pairs:
-        joined[name] = Repeated(f"{joined[name]},{value}") if name in joined else value
-    return joined
+        values.setdefault(name, []).append(value)
+    return {name: each[0] if len(each) == 1 else Repeated(",".join(each)) for name, each in values.items()}
+
+
+def _refuse_many(count: int, most: int = MOST_FIELDS) -> None:
+    if count > most:
+        raise HTTPException(413, f"The request has more than {most:,} parameters or values")
 
 
 def _json_fields(body: bytes) -> dict[str, str]:
@@ -164,6 +189,7 @@ def _json_fields(body: bytes) -> dict[str, str]:
     try:
         sent = json.loads(_decoded(body), object_pairs_hook=_without_repeats)
         if isinstance(sent, dict):
+            _refuse_many(len(sent))
             return {name: _as_text(value) for name, value in sent.items() if value is not None}
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON, or is nested too deeply") from None
@@ -171,15 +197,17 @@ def _json_fields(body: bytes) -> dict[str, str]:
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        name = next(name for name in fields if sum(name == other for other, _ in pairs) > 1)
-        raise _repeated(name)
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise _repeated(name)
+        fields[name] = value
     return fields
 
 
 def _as_text(value: object) -> str:
     if isinstance(value, list):
+        _refuse_many(len(value), MOST_VALUES)
         text = ",".join(_as_text(item) for item in value)
         return Repeated(text) if len(value) > 1 else text
     return value if isinstance(value, str) else json.dumps(value)

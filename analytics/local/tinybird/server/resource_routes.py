@@ -19,7 +19,7 @@ from analytics.local.tinybird.server.request_fields import (
     body_of,
     fields_of,
     form_of,
-    inflated,
+    inflated_body,
     is_true,
     kind_of,
     only,
@@ -174,7 +174,7 @@ class ResourceRoutes:
         if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
             raise HTTPException(400, "The parameter 'dialect_delimiter' is one character of ASCII")
         if body.startswith(_GZIP):
-            body = inflated(body)
+            body = await inflated_body(body)
         if not body.strip():
             raise HTTPException(400, "The body holds no rows")
         job = Job("import", datasource.name)
