@@ -18,26 +18,11 @@ from analytics.scope.comparison import BEFORE, OFF
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
 from analytics.scope.views import ResolvedView, View, resolve
+from tests.kpis.test_totals import TOTALS as WITHOUT_FUNNEL
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
-TOTALS = ConversationTotals(
-    started=10,
-    responded=8,
-    resolved=6,
-    ai_resolved=3,
-    escalated=1,
-    feedback=2,
-    median_response_seconds=60.0,
-    p90_response_seconds=90.0,
-    median_resolution_seconds=600.0,
-    p90_resolution_seconds=900.0,
-    median_response_low_seconds=50.0,
-    median_response_high_seconds=70.0,
-    median_resolution_low_seconds=500.0,
-    median_resolution_high_seconds=700.0,
-    ai_handled_ratio=0.5,
-    mean_response_seconds=200.0,
-    mean_resolution_seconds=2000.0,
+TOTALS = replace(
+    WITHOUT_FUNNEL,
     started_responded=7,
     started_resolved=5,
     started_ai_resolved=2,
