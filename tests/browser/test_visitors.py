@@ -134,3 +134,12 @@ def test_what_a_visitor_wrote_is_no_icon_and_no_markup(window: Callable[..., Win
         expect(button).to_be_visible()
         assert ":material/home: :red[x] **b**" in button.inner_text().replace("\u2060", "")
         expect(button.locator("[data-testid=stIconMaterial], a, strong, .katex")).to_have_count(0)
+
+
+def test_a_phone_shows_two_totals_to_a_row(window: Callable[..., Window]) -> None:
+    """At 360 px, as on Overview; the third has a row of its own."""
+    page = window("/visitors", width=360, height=844).page
+    cards = page.locator(".st-key-total-grid [data-testid=stMetric]")
+    expect(cards).to_have_count(3)
+    tops = [box["y"] for card in cards.all() if (box := card.bounding_box())]
+    assert tops[0] == tops[1] < tops[2]
