@@ -96,6 +96,20 @@ class Server:
         datasource: str,
         body: bytes | str | Sequence[Row],
         *,
+        headers: Mapping[str, str] | None = None,
+        **params: str,
+    ) -> httpx2.Response:
+        """Posts events as `try_send` does, again after each 429; they must be taken."""
+        while (answer := self.try_send(datasource, body, headers=headers, **params)).status_code == 429:
+            time.sleep(float(answer.headers["Retry-After"]))
+        assert answer.is_success, answer.text
+        return answer
+
+    def try_send(
+        self,
+        datasource: str,
+        body: bytes | str | Sequence[Row],
+        *,
         token: str = TOKENS.append,
         headers: Mapping[str, str] | None = None,
         **params: str,

@@ -169,7 +169,7 @@ def test_requests_that_cannot_be_taken_are_refused_as_json(
 
 def test_an_unknown_data_source_is_a_404_for_the_admin(server: Server) -> None:
     """Only the admin learns that a data source does not exist; other tokens get 403."""
-    assert server.send("nothing", "{}", token=TOKENS.admin).status_code == 404
+    assert server.try_send("nothing", "{}", token=TOKENS.admin).status_code == 404
 
 
 def test_more_than_a_hundred_requests_a_second_are_turned_away(server: Server) -> None:
@@ -177,7 +177,7 @@ def test_more_than_a_hundred_requests_a_second_are_turned_away(server: Server) -
     row = json.dumps({"at": int(time.time()), "name": "flood"})
     seen = []
     for _ in range(400):
-        answer = server.send("expiring", row, wait="false")
+        answer = server.try_send("expiring", row, wait="false")
         seen.append(answer)
         if answer.status_code == 429:
             break
@@ -196,8 +196,7 @@ def test_expired_rows_disappear(server: Server) -> None:
     name = uuid4().hex
     rows = [{"at": int(time.time()) - 7200, "name": name}, {"at": int(time.time()), "name": name}]
     deadline = time.monotonic() + 60
-    while server.send("expiring", rows).status_code == 429:
-        time.sleep(0.1)
+    server.send("expiring", rows)
     while server.rows(f"SELECT count() AS n FROM expiring WHERE name = '{name}'") != [{"n": 1}]:
         assert time.monotonic() < deadline
         time.sleep(0.25)
@@ -209,5 +208,5 @@ def test_a_request_full_of_bad_rows_costs_little_memory() -> None:
         server.send("readings", [_reading("first")])
         before = _most_memory(server)
         assert server.send("readings", b"{}\n" * 200_000).json()["quarantined_rows"] == 200_000
-        assert server.send("readings", b"{}\n" * 1_000_000).status_code == 413
+        assert server.try_send("readings", b"{}\n" * 1_000_000).status_code == 413
         assert _most_memory(server) - before < 400_000_000

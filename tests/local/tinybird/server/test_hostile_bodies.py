@@ -112,11 +112,11 @@ def other_requests(server: Server) -> Iterator[list[float]]:
         asking.join()
 
 
-def _connected(server: Server, *headers: str) -> socket.socket:
-    """A connection on which an append request has begun."""
+def _connected(server: Server, path: str, *headers: str) -> socket.socket:
+    """A connection on which a request with a body has begun."""
     url = urlsplit(server.host)
     connection = socket.create_connection((url.hostname or "", url.port or 0), timeout=30)
-    head = [f"POST {EVENTS} HTTP/1.1", "Host: x", f"Authorization: Bearer {TOKENS.append}", *headers]
+    head = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {TOKENS.admin}", *headers]
     connection.sendall("\r\n".join([*head, "", ""]).encode())
     return connection
 
@@ -124,7 +124,7 @@ def _connected(server: Server, *headers: str) -> socket.socket:
 def test_chunks_without_an_end_are_refused_at_the_limit(server: Server) -> None:
     """While the client goes on sending."""
     sent = 0
-    with _connected(server, "Transfer-Encoding: chunked") as connection:
+    with _connected(server, EVENTS, "Transfer-Encoding: chunked") as connection:
         while sent < 3 * LARGEST and not select.select([connection], [], [], 0)[0]:
             connection.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
             sent += 0x10000
@@ -135,7 +135,7 @@ def test_a_body_shorter_than_its_length_holds_up_no_other_request(server: Server
     """Hundreds of them wait; the next request is answered at once."""
     with ExitStack() as stack:
         for _ in range(100):
-            stack.enter_context(_connected(server, "Content-Length: 1000")).sendall(b"{}")
+            stack.enter_context(_connected(server, SQL, "Content-Length: 1000")).sendall(b"{}")
         began = time.monotonic()
         assert server.rows("SELECT 1 AS n") == [{"n": 1}]
         assert time.monotonic() - began < OTHER_SECONDS
