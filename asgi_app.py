@@ -134,7 +134,7 @@ def not_found(app: ASGIApp) -> ASGIApp:
             return
         is_page, is_document = name in {"", "index.html", *PAGES}, False
 
-        async def pass_on(message: Message) -> None:
+        async def forward(message: Message) -> None:
             nonlocal is_document
             if message["type"] == "http.response.start":
                 kind = dict(message["headers"]).get(b"content-type", b"")
@@ -143,7 +143,7 @@ def not_found(app: ASGIApp) -> ASGIApp:
             if not is_document:
                 await send(message)
 
-        await app(scope, receive, pass_on)
+        await app(scope, receive, forward)
         if is_document:
             # Relative, so that it works behind a proxy that serves the app under a prefix.
             root = "../" * (path.count("/") - 1) or "./"

@@ -44,9 +44,9 @@ def draw_index() -> None:
 
 
 @st.fragment(parallel=True)
-def draw_course() -> None:
+def draw_over_time() -> None:
     """Draw the index over time, with the previous period."""
-    with panel("course", "Index over time"):
+    with panel("over-time", "Index over time"):
         series = note_staleness(cached.kpi_timeseries(page.view), page.timezone)
         if series.failures:
             raise series.failures[0]
@@ -58,7 +58,7 @@ def draw_course() -> None:
                 resolved.bucket,
                 current=days,
                 previous=before if is_compared else None,
-                key="course-chart",
+                key="over-time-chart",
             )
             if words := satisfaction_index.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
@@ -98,7 +98,7 @@ def draw_comments() -> None:
 
 draw_index()
 begin.offer_comparable(resolved.comparability)
-draw_course()
+draw_over_time()
 with st.grid(2, min_column_width=380, gap="xsmall", key="answers") as grid:
     for asked, chosen in ((rating_bars.RATINGS, rating), (rating_bars.SENTIMENT, None)):
         with grid.cell():

@@ -42,9 +42,9 @@ def draw_totals() -> None:
 
 
 @st.fragment(parallel=True)
-def draw_course() -> None:
+def draw_over_time() -> None:
     """Draw one count over time, with the previous period."""
-    with panel("course", border=True):
+    with panel("over-time", border=True):
         count = visitor_breakdown.count_switch()
         metric = TOTALS[count]
         reading = note_staleness(cached.visitor_timeseries(page.view, chosen), page.timezone)
@@ -58,7 +58,7 @@ def draw_course() -> None:
             resolved.visitors_bucket,
             current=periods.days_label(*resolved.visitor_period.local_days()),
             previous=periods.days_label(*before.local_days()) if before else None,
-            key="course-chart",
+            key="over-time-chart",
         )
         name, title = f"{count.replace('_', '-')}-over-time", f"{metric.title} over time"
         export.offer(page, name, tables.visitor_series, chosen, chart=title, only=chips)
@@ -108,7 +108,7 @@ def draw_dimension(dimension: Dimension) -> None:
 
 draw_totals()
 visitor_breakdown.draw_reach(resolved)
-draw_course()
+draw_over_time()
 draw_countries()
 with st.grid(2, min_column_width=330, gap="xsmall", key="dimensions") as grid:
     for each in RANKED:

@@ -2,7 +2,7 @@
 // Streamlit draws the globe and keeps its view in the browser; this script reads and sets the view through deck.gl.
 const TICK_MS = 80, TURN_MS = 900, STEP = 0.7, STEEPEST = 75, RADIUS = 256
 const IDLE_MS = 30_000, LEFT_ALONE_MS = 120_000, DEGREES_PER_SECOND = 0.8, ANEW_MS = 60_000
-const helms = new WeakMap(), boxes = new WeakSet()
+const controls = new WeakMap(), boxes = new WeakSet()
 const said = number => number.toLocaleString('en')
 const isStill = () => matchMedia('(prefers-reduced-motion: reduce)').matches
 const hasWebgl = (() => {
@@ -12,9 +12,9 @@ const hasWebgl = (() => {
 })()
 
 export default function (component) {
-  let helm = helms.get(component.parentElement)
-  if (!helm?.ticking) helms.set(component.parentElement, helm = new Helm(component.parentElement))
-  helm.update(component)
+  let shown = controls.get(component.parentElement)
+  if (!shown?.ticking) controls.set(component.parentElement, shown = new GlobeControls(component.parentElement))
+  shown.update(component)
 }
 
 /** The deck.gl instance of a canvas, from its React component; undefined without one. */
@@ -30,7 +30,7 @@ function deckOf(canvas) {
 /** The zoom that the globe would have at the equator: deck.gl lowers the zoom towards the poles. */
 const shrunk = latitude => Math.log2(Math.cos(Math.min(Math.abs(latitude), 85.05) * Math.PI / 180))
 
-class Helm {
+class GlobeControls {
   constructor(root) {
     this.root = root
     this.panel = (root.host ?? root).closest('.st-key-globe')

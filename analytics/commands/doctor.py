@@ -56,7 +56,7 @@ def _show(report: Report) -> None:
             f"{finding.level:<11}", fg=_COLOURS[finding.level], bold=finding.level == "problem"
         )
         click.echo(
-            f"{level}  {finding.area:<{area_width}}  {finding.subject:<{subject_width}}  {_said(finding)}"
+            f"{level}  {finding.area:<{area_width}}  {finding.subject:<{subject_width}}  {_text(finding)}"
         )
     counts = {level: sum(finding.level == level for finding in report.findings) for level in _COLOURS}
     click.echo(
@@ -65,5 +65,5 @@ def _show(report: Report) -> None:
     )
 
 
-def _said(finding: Finding) -> str:
+def _text(finding: Finding) -> str:
     return f"{finding.message} → {finding.remedy}" if finding.remedy else finding.message

@@ -29,7 +29,7 @@ class Progress:
         self._unit = unit
         self._line_seconds = line_seconds
         self._done = 0
-        self._began = self._said = time.monotonic()
+        self._began = self._line_at = time.monotonic()
         self._bar: ProgressBar[str] | None = None
         self._open = ExitStack()
 
@@ -56,8 +56,8 @@ class Progress:
         rate = self._done / max(now - self._began, 1e-9)
         if self._bar is not None:
             self._bar.update(steps, f"{rate:,.0f} {self._unit}/s")
-        elif now - self._said >= self._line_seconds:
-            self._said = now
+        elif now - self._line_at >= self._line_seconds:
+            self._line_at = now
             left = (self._total - self._done) / rate
             self.say(
                 f"{self._label}: {self._done:,} of {self._total:,} {self._unit}, {rate:,.0f}/s, {left:.0f} s left"

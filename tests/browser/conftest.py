@@ -232,7 +232,7 @@ def windows(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Windo
         errors: list[str] = []
         page.on("request", lambda request: None if _is_own(request.url, at) else foreign.append(request.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda said: errors.append(_said(said)) if said.type == "error" else None)
+        page.on("console", lambda said: errors.append(_console_text(said)) if said.type == "error" else None)
         opened.append(Window(page, foreign, errors))
         page.goto(at + path)
         return opened[-1]
@@ -253,7 +253,7 @@ def window(visitor: BrowserContext, demo: Demo) -> Iterator[Callable[..., Window
         yield open_window
 
 
-def _said(message: ConsoleMessage) -> str:
+def _console_text(message: ConsoleMessage) -> str:
     return f"{message.text} ({message.location['url']})"
 
 

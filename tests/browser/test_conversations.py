@@ -46,7 +46,7 @@ def _query(page: Page) -> dict[str, list[str]]:
 
 
 def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
-    """Both distributions, the course over time, who resolved, the week and the list, without an error."""
+    """Both distributions, the percentiles over time, who resolved, the week and the list, without an error."""
     opened = window(PATH)
     page = opened.page
     expect(page.get_by_text("answered within 15 minutes")).to_be_visible()

@@ -202,7 +202,7 @@ def test_who_may_not_look_reads_why(
     expect(page.locator("body")).not_to_contain_text("Shop")
 
 
-def test_what_ends_while_somebody_looks_ends_within_a_minute(
+def test_access_that_ends_closes_an_open_page_within_a_minute(
     browser: Callable[..., BrowserContext], deployment: Deployment, person: Callable[..., tuple[str, str]]
 ) -> None:
     """A ban on Live and on the wall, a membership on Overview, a demotion on Data health, a sign-out in another tab, age.

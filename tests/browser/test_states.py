@@ -61,7 +61,7 @@ def test_without_tinybird_each_page_says_so_and_offers_to_try_again(
         expect(opened.page.get_by_role("button", name="Try again").first).to_be_visible()
 
 
-def test_without_postgres_nobody_is_let_in_and_the_page_says_why(
+def test_without_postgres_access_is_refused_and_the_page_says_why(
     window: Callable[..., Window], web_app: Callable[..., str]
 ) -> None:
     """Who may see what is in Postgres: one message, a way to try again, and not a number."""

@@ -126,7 +126,7 @@ def test_flow_shares_its_ages_with_the_header(product: Product, viewer: Viewer, 
     assert _spent(viewer, now) == {"data_freshness": 1, "event_volume": 2}
 
 
-def test_quarantine_is_read_once_for_everybody(product: Product, viewer: Viewer, now: datetime) -> None:
+def test_quarantine_is_read_once_for_all_viewers(product: Product, viewer: Viewer, now: datetime) -> None:
     """One statement per data source, then none for a while."""
     cached.quarantine(viewer, now)
     email = f"second.{product.key}@example.com"

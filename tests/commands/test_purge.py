@@ -296,7 +296,7 @@ def test_retention_lists_and_purges_those_past_their_grace(run: Run, held: str, 
     assert held not in run("retention").stdout
 
 
-def test_retention_leaves_everybody_else_alone(run: Run, held: str, product: Product) -> None:
+def test_retention_leaves_other_websites_alone(run: Run, held: str, product: Product) -> None:
     """A free organization holds rows and is neither listed nor purged."""
     product.add_subscription("free", "active")
     ended = run("retention", "--yes")

@@ -1,4 +1,4 @@
-"""Who the visitors are: totals, shares, verdicts and the course over time, by hand."""
+"""Who the visitors are: totals, shares, verdicts and the series, by hand."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -165,7 +165,7 @@ def series_rows(view: ResolvedView) -> pd.DataFrame:
     return schemas.VISITOR_TIMESERIES.frame(found[0], found)
 
 
-def test_the_course_lays_the_period_before_under_this_one() -> None:
+def test_the_series_lays_the_period_before_under_this_one() -> None:
     """Local days, each previous one drawn where the same day of this period stands; today is not over."""
     view = resolved()
     found = visitor_breakdown.series(series_rows(view), view)
@@ -178,7 +178,7 @@ def test_the_course_lays_the_period_before_under_this_one() -> None:
     assert found["sessions"].isna().all()
 
 
-def test_the_course_has_no_period_before_where_none_is_compared() -> None:
+def test_the_series_has_no_period_before_where_none_is_compared() -> None:
     """Switched off or out of reach, this period stands alone."""
     for view in (resolved(is_compared=False), resolved("30d")):
         assert set(visitor_breakdown.series(series_rows(view), view)["period"]) == {"current"}

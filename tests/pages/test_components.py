@@ -233,27 +233,27 @@ def test_the_90th_percentile_has_an_axis_of_its_own(monkeypatch: pytest.MonkeyPa
     assert all(name in names for name in ("Median", "90th percentile", "Median, 16–17 Nov"))
 
 
-def test_a_course_starts_at_zero_and_names_each_value() -> None:
+def test_a_sparkline_starts_at_zero_and_names_each_value() -> None:
     """A wobble of 3 % is 3 % of the height; a bucket without a value has no bar, and one that is not whole says so."""
     series = hourly({0: 97.0, 1: 100.0, 3: 0.0, 4: 50.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
-    course = sparkline.course_of(series, KPIS["median_response"], "hour")
-    assert [point.value for point in course] == [97.0, 100.0, None, 0.0, 50.0]
-    html = sparkline._html(course, "Response", "#123456")
+    points = sparkline.points_of(series, KPIS["median_response"], "hour")
+    assert [point.value for point in points] == [97.0, 100.0, None, 0.0, 50.0]
+    html = sparkline._html(points, "Response", "#123456")
     assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0", "50.0"]
     *over, running = re.findall(r'title="([^"]+)"', html)
     assert over == [
         f"{point.label}: {point.text}" if point.value is not None else f"{point.label}: no value"
-        for point in course[:4]
+        for point in points[:4]
     ]
-    assert running == f"{course[4].label}, in part: 50 s"
+    assert running == f"{points[4].label}, in part: 50 s"
     assert html.count('class="part"') == 1
     assert "1 m 40 s" in html
 
 
-def test_without_a_value_there_is_no_course() -> None:
+def test_without_a_value_there_is_no_sparkline() -> None:
     """Neither without a series, nor where all of its values are missing."""
-    assert sparkline.course_of(None, KPIS["median_response"], "hour") == ()
-    assert sparkline.course_of(hourly({}), KPIS["median_response"], "hour") == ()
+    assert sparkline.points_of(None, KPIS["median_response"], "hour") == ()
+    assert sparkline.points_of(hourly({}), KPIS["median_response"], "hour") == ()
 
 
 @pytest.mark.parametrize("draw", ["series", "percentiles"])

@@ -237,8 +237,8 @@ def test_the_headline_says_whether_it_changed_and_leads_to_its_rows(
     assert _table(page)["Conversation"] == ["a", "b", "c"]
 
 
-def test_the_course_follows_the_filter(run_page: RunPage, three_conversations: Site) -> None:
-    """What is drawn over time is what is listed: a band without conversations has no course."""
+def test_the_percentiles_follow_the_filter(run_page: RunPage, three_conversations: Site) -> None:
+    """What is drawn over time is what is listed: a band without conversations has no percentiles."""
     drawn = {}
     for band in ("band:0", "band:4"):
         page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", response=band)
@@ -247,7 +247,7 @@ def test_the_course_follows_the_filter(run_page: RunPage, three_conversations: S
     assert "No first responses in this period" in text_of(page)
 
 
-def test_the_course_says_where_it_has_no_90th_percentile(
+def test_the_percentile_chart_says_where_it_has_no_90th_percentile(
     run_page: RunPage, three_conversations: Site, send_events: SendEvents
 ) -> None:
     """Three answers a day have a median and no 90th percentile; ten have both."""

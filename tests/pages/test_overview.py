@@ -65,16 +65,16 @@ def test_a_run_opens_its_view_once(
     assert len(opened) == 1
 
 
-def test_a_course_of_a_single_value_is_drawn(run_page: RunPage, three_conversations: Site) -> None:
-    """All of it happened on one of seven days; what has no value has no course."""
+def test_a_sparkline_of_a_single_value_is_drawn(run_page: RunPage, three_conversations: Site) -> None:
+    """All of it happened on one of seven days; what has no value has no sparkline."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC", range="7d")
-    courses = [
+    sparklines = [
         element.proto.body for element in page.get("html") if 'class="sparkline"' in element.proto.body
     ]
     for title, value in (("Median response", "20 s"), ("Median resolution", "15 m")):
-        (course,) = [each for each in courses if f'aria-label="{title} over time' in each]
-        assert course.count("<i ") == 1
-        assert f': {value}"><i style="height:100.0%"' in course
+        (sparkline,) = [each for each in sparklines if f'aria-label="{title} over time' in each]
+        assert sparkline.count("<i ") == 1
+        assert f': {value}"><i style="height:100.0%"' in sparkline
 
 
 def test_funnel_counts_every_step(run_page: RunPage, three_conversations: Site) -> None:

@@ -59,7 +59,7 @@ def totals_of(page: AppTest) -> dict[str, str]:
 
 
 def test_data_shows_totals_map_and_ranked_rows(run_page: RunPage, three_visitors: Site) -> None:
-    """Three visitors: the numbers, the course, the map and the rankings."""
+    """Three visitors: the numbers, the series, the map and the rankings."""
     page = run_page(VISITORS, website=three_visitors.slug)
     assert not page.exception
     assert totals_of(page) == {"Unique visitors": "3", "Sessions": "3", "Page views": "1"}

@@ -96,16 +96,16 @@ class _Windows:
         self._transfer = transfer
         self._since = since
         self._say = say
-        self._said: set[str] = set()
+        self._announced: set[str] = set()
 
     def of(self, website: HistoryWebsite) -> Window:
         """The window from before without its end: a sync never stops at the `--until` of a backfill."""
         begun = self._transfer.window(website)
         window = Window(self._since, None) if begun is None else replace(begun, until=None)
-        if window.since is not None and website.id not in self._said:
+        if window.since is not None and website.id not in self._announced:
             before = "" if begun is None else ", as before; `backfill --restart` forgets that"
             self._say(f"{website.slug}: {window.text}{before}.")
-        self._said.add(website.id)
+        self._announced.add(website.id)
         return window
 
 

@@ -78,11 +78,11 @@ def follow_by_pipe(death_signal: int, program: list[str]) -> int:
         close_fds=False,  # those that the caller meant to be inherited are the only inheritable ones
     )
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def forward(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, pass_on)
+        signal.signal(number, forward)
 
     def watch() -> None:
         while os.read(0, 1024):

@@ -125,7 +125,7 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
                 "size": NUMBER_PX,
                 "color": [_legible(fill, colours) for fill in fills],
             },
-            hovertext=[_said(row, shown) for _, row in hours.iterrows()],
+            hovertext=[_hover_text(row, shown) for _, row in hours.iterrows()],
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
@@ -247,7 +247,7 @@ def _average(value: float) -> str:
     return formatting.rounded(value, 1, lowest=0)
 
 
-def _said(row: pd.Series, shown: Shown) -> str:
+def _hover_text(row: pd.Series, shown: Shown) -> str:
     """The hover text of a cell: average, n, the total time of this hour in the period, and the median."""
     head = f"<b>{cell_label(int(row['weekday']), int(row['hour']))}</b>"
     if not row["hours_in_period"]:

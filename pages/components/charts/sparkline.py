@@ -41,7 +41,7 @@ class Point:
         return f"{self.label}, in part" if self.is_part else self.label
 
 
-def course_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tuple[Point, ...]:
+def points_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tuple[Point, ...]:
     """The points of a metric, one per bucket of the current period; empty without any value.
 
     Args:
@@ -63,21 +63,21 @@ def course_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tu
     )
 
 
-def draw(course: tuple[Point, ...], title: str) -> None:
+def draw(points: tuple[Point, ...], title: str) -> None:
     """Draw a sparkline; nothing without points.
 
     Args:
-        course: From `course_of`.
+        points: From `points_of`.
         title: Title of the number.
     """
-    if course:
-        st.html(_html(course, title, palette().accent))
+    if points:
+        st.html(_html(points, title, palette().accent))
 
 
-def _html(course: tuple[Point, ...], title: str, colour: str) -> str:
-    known = [point for point in course if point.value is not None]
+def _html(points: tuple[Point, ...], title: str, colour: str) -> str:
+    known = [point for point in points if point.value is not None]
     highest = max((point.value for point in known if point.value is not None), default=0.0)
-    bars = "".join(_bar(point, highest) for point in course)
+    bars = "".join(_bar(point, highest) for point in points)
     last = known[-1]
     top = max(known, key=lambda point: point.value or 0.0)
     alt = f"{title} over time: highest {top.text} on {top.when}, last {last.text} on {last.when}"

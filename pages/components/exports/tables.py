@@ -175,7 +175,7 @@ def satisfaction_components(view: OpenedView) -> Table:
 
 def satisfaction_series(view: OpenedView) -> Table:
     """The index over time, both periods, with the components missing in each bucket."""
-    series = satisfaction_index.course_table(cached.kpi_timeseries(view).value)
+    series = satisfaction_index.index_table(cached.kpi_timeseries(view).value)
     return _of_conversations(view.resolved, _buckets(series), IN_EACH_BUCKET)
 
 

@@ -75,8 +75,8 @@ def draw_kpi(
     key = declared.key
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
-            course = sparkline.course_of(series, declared, bucket)
-            draw_card(board.kpis[key], course, board.queries[key], view)
+            points = sparkline.points_of(series, declared, bucket)
+            draw_card(board.kpis[key], points, board.queries[key], view)
         else:
             st.markdown(declared.title)
             failure(board.errors[key], key)
@@ -84,7 +84,7 @@ def draw_kpi(
 
 def draw_card(
     kpi: Kpi,
-    course: tuple[sparkline.Point, ...],
+    points: tuple[sparkline.Point, ...],
     queries: Sequence[SentQuery],
     view: OpenedView | None = None,
 ) -> None:
@@ -94,7 +94,7 @@ def draw_card(
 
     Args:
         kpi: The KPI.
-        course: Points from `sparkline.course_of`; empty draws no sparkline.
+        points: Points from `sparkline.points_of`; empty draws no sparkline.
         queries: The queries that were sent for it.
         view: The opened view, for the query of Explain; None sends none.
     """
@@ -112,7 +112,7 @@ def draw_card(
             else changes.verdict_text(delta.verdict, metric.kind) or None,
             delta_arrow=changes.arrow(change),
         )
-        sparkline.draw(course, metric.title)
+        sparkline.draw(points, metric.title)
     if stands_on := _stands_on(kpi):
         st.caption(" · ".join(stands_on))
     changes.draw_range(delta, metric.key)

@@ -82,7 +82,7 @@ def draw_globe(
             if clock is None:
                 st.html(globe.legend(colours, globe.most_of(levels)))
         _component(
-            key=f"helm-{key}",
+            key=f"globe-controls-{key}",
             data=data_of(levels, chosen, key, clock=clock),
             default={"has_webgl": True},
             on_has_webgl_change=lambda: None,
@@ -93,7 +93,7 @@ def draw_globe(
 
 def has_webgl(key: str) -> bool:
     """Whether the browser can draw the globe; True until it reports otherwise."""
-    state = st.session_state.get(f"helm-{key}")
+    state = st.session_state.get(f"globe-controls-{key}")
     return bool(state.get("has_webgl", True)) if isinstance(state, Mapping) else True
 
 
@@ -131,6 +131,6 @@ def _place(cluster: Mapping[Hashable, object]) -> Place:
 
 def _choose(key: str) -> None:
     """Filter by the clicked place, or remove the filter if it is the chosen one."""
-    cell = st.session_state[f"helm-{key}"].get("place")
+    cell = st.session_state[f"globe-controls-{key}"].get("place")
     if isinstance(cell, str):
         filters.write_toggled("place", cell)

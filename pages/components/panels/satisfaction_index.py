@@ -158,7 +158,7 @@ def missing_words(missing: str) -> str:
     return ", ".join(title for name, title in NAMES.items() if name in missing.split(", "))
 
 
-def course_table(series: pd.DataFrame) -> pd.DataFrame:
+def index_table(series: pd.DataFrame) -> pd.DataFrame:
     """The index over time as a table, both periods, with the components missing in each bucket."""
     names = [
         "period",

@@ -30,6 +30,6 @@ _watch = st.components.v2.component("tab_visibility", js=SCRIPT)
 
 def is_hidden() -> bool:
     """Whether the tab is in the background; the page is rerun when that changes."""
-    with st.container(key="attention"):
+    with st.container(key="visibility"):
         result = _watch(key="tab-visibility", default={"hidden": False}, on_hidden_change=lambda: None)
     return bool(result.get("hidden", False))

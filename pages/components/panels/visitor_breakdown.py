@@ -88,8 +88,8 @@ def draw_totals(
     with st.grid(len(TOTALS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
         for name, kpi in reading.value.totals.items():
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
-                course = sparkline.course_of(series, kpi.metric, resolved.visitors_bucket)
-                kpi_cards.draw_card(kpi, course, reading.queries)
+                points = sparkline.points_of(series, kpi.metric, resolved.visitors_bucket)
+                kpi_cards.draw_card(kpi, points, reading.queries)
 
 
 def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:

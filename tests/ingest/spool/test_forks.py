@@ -388,16 +388,16 @@ sys.modules["uwsgi"] = uwsgi
     + """
 def threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("send ")]
-def told(word):
+def report(word):
     print(word, flush=True)
     sys.stdin.readline()
 emit("before", 20)
 assert not threads()
-told("written")
+report("written")
 emit("later", 20)
 assert not threads()
 uwsgi.has_threads = 0
-told("written")
+report("written")
 pid = fork()
 if pid == 0:
     worker = 1

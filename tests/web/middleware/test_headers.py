@@ -18,7 +18,7 @@ PUBLIC = "https://stats.example.com"
 DOCUMENT = "<html><head><script>\n  one < two\n</script><script src='a.js'></script></head></html>"
 
 
-def _said(policy: str) -> dict[str, list[str]]:
+def _directives(policy: str) -> dict[str, list[str]]:
     return {name: values for name, *values in (part.split() for part in policy.split(";"))}
 
 
@@ -85,12 +85,12 @@ def test_only_https_is_demanded_for_later(public_url: str | None, is_https: bool
     """Only if the public address is https: over http this header would lock out all users."""
     found = send_request(served(public_url), at=public_url or LOCAL)
     assert ("Strict-Transport-Security" in found.headers) is is_https
-    assert ("upgrade-insecure-requests" in _said(found.headers["Content-Security-Policy"])) is is_https
+    assert ("upgrade-insecure-requests" in _directives(found.headers["Content-Security-Policy"])) is is_https
 
 
 def test_no_text_becomes_a_script() -> None:
     """Neither evaluated nor written into a page, but for the inline scripts of our own documents."""
-    said = _said(content_security_policy(script_hashes([DOCUMENT]), PUBLIC))
+    said = _directives(content_security_policy(script_hashes([DOCUMENT]), PUBLIC))
     digest = base64.b64encode(hashlib.sha256(b"\n  one < two\n").digest()).decode()
     assert f"'sha256-{digest}'" in said["script-src"]
     assert not {"'unsafe-eval'", "'unsafe-inline'", "data:", "*", "https:"} & set(said["script-src"])
@@ -118,7 +118,9 @@ def test_nothing_names_another_host() -> None:
 )
 def test_only_our_own_websocket_may_be_opened(public_url: str | None, at: str, sockets: list[str]) -> None:
     """The public one, and this machine's own under the name that it was asked by."""
-    allowed = _said(send_request(served(public_url), at=at).headers["Content-Security-Policy"])["connect-src"]
+    allowed = _directives(send_request(served(public_url), at=at).headers["Content-Security-Policy"])[
+        "connect-src"
+    ]
     assert [source for source in allowed if source.startswith("ws")] == sockets
 
 
