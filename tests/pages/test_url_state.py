@@ -1,6 +1,7 @@
 """A second click may come before the browser has heard what the first one wrote; its request has the old address."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import get_args
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from analytics.scope.selection import HandledBy, Measure, Sort, Status
 from pages.components.page import conversation_filters, url_state
 from pages.components.panels import conversation_list
-from tests.pages.conftest import RunPage, Site, query_of, text_of
+from tests.pages.conftest import RunPage, Site, query_of, source_of, text_of
 
 CONVERSATIONS = "pages/conversations.py"
 
@@ -73,13 +74,13 @@ def test_a_step_back_counts(
     assert not [chip for chip in page.button if chip.key == "chip-handled"]
 
 
-def test_an_old_address_is_no_late_one(
-    run_page: RunPage, three_conversations: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_address_is_no_late_one(run_page: RunPage, three_conversations: Site) -> None:
     """After some time no request is on its way any more: the address was gone to."""
-    monkeypatch.setattr("pages.components.page.url_state.LATE_SECONDS", 0.0)
     page, before = _opened(run_page, three_conversations)
     page.button(key="choose-handled-ai").click().run()
+    known = page.session_state["url"]
+    long_ago = [(at - url_state.LATE_SECONDS, address) for at, address in known.replaced]
+    page.session_state["url"] = replace(known, replaced=tuple(long_ago))
     _late(page, before)
     page.run()
     assert query_of(page) == before
@@ -96,6 +97,29 @@ def test_a_link_to_another_page_that_was_drawn_before_the_change_keeps_the_chang
     page.switch_page("pages/satisfaction.py").run()
     assert query_of(page) == before | {"range": "last-week"}
     assert page.button_group(key="range_widget").value == "last-week"
+
+
+def test_parameters_of_an_old_link_are_named_once_and_removed_by_the_next_change(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """One notice for all of them, as text; they filter nothing."""
+    known = {"website": three_conversations.slug, "tz": "UTC"}
+    page = run_page(CONVERSATIONS, **known, country="DE", utm_source="<b>mail</b>")
+    notice = "This link's “country=DE&utm_source=<b>mail</b>” is not known here and was ignored."
+    assert text_of(page).count(notice) == text_of(page).count("was ignored") == 1
+    assert r"\<b\>mail" in source_of(page)
+    assert not [chip for chip in page.button if str(chip.key).startswith("chip-")]
+    page.button(key="choose-handled-ai").click().run()
+    assert query_of(page) == known | {"handled": "ai"}
+    assert "was ignored" not in text_of(page)
+
+
+def test_the_notice_about_an_old_link_has_a_button(run_page: RunPage, three_conversations: Site) -> None:
+    """It removes what is not known, and nothing else."""
+    page = run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", handled="ai", device="mobile")
+    page.button(key="ignored-unknown").click().run()
+    assert query_of(page) == {"website": three_conversations.slug, "tz": "UTC", "handled": "ai"}
+    assert "was ignored" not in text_of(page)
 
 
 def test_the_link_to_the_page_itself_has_all_of_its_address(

@@ -121,6 +121,7 @@ def begin_page(
         chosen, websites = website.asked_for(viewer, websites, now)
         if chosen is None:
             website.draw_missing(title, viewer, websites)
+        url_state.note_unknown(notices)
         view = cached.open_view(sidebar.read(viewer, chosen, now, notices))
     except AnalyticsError as error:
         st.title(title, anchor=False)

@@ -51,7 +51,7 @@ WORDS: Final[Mapping[str, str]] = {
     "sort": "sort order",
     "rating": "filter",
 }
-"""The name of every parameter in notices; a copied link has no other parameters."""
+"""The name of every parameter in notices; the next `change` and a copied link have no other parameters."""
 # Longer than any valid value. Longer text is cut before parsing; it is invalid anyway.
 LONGEST_VALUE: Final = 200
 # How long an outdated request may arrive late: longer than any run of a page on a busy server.
@@ -81,7 +81,7 @@ class _Known:
 
 
 class Ignored(str):
-    """A notice about an invalid parameter.
+    """A notice about an ignored parameter.
 
     Attributes:
         parameter: Name of the parameter.
@@ -89,6 +89,13 @@ class Ignored(str):
 
     __slots__ = ("parameter",)
     parameter: str
+
+    @classmethod
+    def of(cls, parameter: str, text: str) -> "Ignored":
+        """Make the notice about one parameter."""
+        notice = cls(text)
+        notice.parameter = parameter
+        return notice
 
 
 def value(name: str, longest: int = LONGEST_VALUE) -> str | None:
@@ -115,12 +122,19 @@ def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -
         return parse(text)
     except ValueError:
         shown = formatting.markdown(text, limit=40)
-        notice = Ignored(
-            f"This link has a {WORDS.get(name, 'filter')} we do not know (“{shown}”). It was ignored."
-        )
-        notice.parameter = name
-        notices.append(notice)
+        word = WORDS.get(name, "filter")
+        text = f"This link has a {word} we do not know (“{shown}”). It was ignored."
+        notices.append(Ignored.of(name, text))
         return default
+
+
+def note_unknown(notices: list[str]) -> None:
+    """Append a notice about parameters that no page has, as an old link may; the next `change` removes them."""
+    with _lock:
+        unknown = [f"{name}={text}" for name, text in _settle().now.query.items() if name not in WORDS]
+    if unknown:
+        shown = formatting.markdown("&".join(unknown), limit=80)
+        notices.append(Ignored.of("unknown", f"This link's “{shown}” is not known here and was ignored."))
 
 
 def show(notices: Sequence[str], *, is_small: bool = False) -> None:
@@ -155,15 +169,14 @@ def write(name: str, value: str | None) -> None:
 
 
 def change(values: Mapping[str, str | None]) -> None:
-    """Write several values into the URL as one step of the browser's history; None removes a parameter."""
+    """Write several values into the URL as one step of the browser's history; None removes a parameter.
+
+    Parameters that no page has are removed as well.
+    """
     with _lock:
         known = _settle()
-        query = dict(known.now.query)
-        for name, text in values.items():
-            if text is None:
-                query.pop(name, None)
-            else:
-                query[name] = text
+        asked = {**known.now.query, **values}
+        query = {name: text for name, text in asked.items() if text is not None and name in WORDS}
         if query != known.now.query:
             st.query_params.from_dict(query)
             replaced = (*_late(known), (time.monotonic(), known.now))

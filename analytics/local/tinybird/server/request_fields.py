@@ -40,8 +40,8 @@ _DEPLOYMENTS: Final = ("__tb__deployment", "__tb__semver", "__tb__min_deployment
 _QUERY_NAMES: Final = frozenset({"q", "pipeline", "playground", "explain"})
 
 
-async def body_of(request: Request, largest: int = MAX_BODY_BYTES) -> bytes:
-    """The request's body of at most `largest` bytes, inflated if it says gzip.
+async def body_of(request: Request, largest: int = MAX_BODY_BYTES, seconds: float = BODY_SECONDS) -> bytes:
+    """The request's body of at most `largest` bytes, arrived within `seconds`, inflated if it says gzip.
 
     Raises:
         HTTPException: 413 past the limits, 408 when it does not arrive in time, 400 for a broken gzip stream or another
@@ -51,10 +51,10 @@ async def body_of(request: Request, largest: int = MAX_BODY_BYTES) -> bytes:
     if declared.isdigit() and int(declared) > largest:
         raise HTTPException(413, _too_large(largest))
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             body = await _received(request, largest)
     except TimeoutError:
-        late = f"The body did not arrive within {BODY_SECONDS:g} seconds"
+        late = f"The body did not arrive within {seconds:g} seconds"
         raise HTTPException(408, late, {"Connection": "close"}) from None
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding in {"", "identity"}:
