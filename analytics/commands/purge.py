@@ -15,6 +15,7 @@ from typing import Final
 import click
 
 from analytics.commands import purge_lines
+from analytics.commands.options import FiniteRange
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused, total
@@ -36,6 +37,14 @@ yes_option = click.option("--yes", is_flag=True, help="Delete; without it nothin
 by_option = click.option(
     "--by", default=None, help="Who asks for it, for the receipt.  [default: the system's user]"
 )
+settle_option = click.option(
+    "--settle",
+    "settle_seconds",
+    type=FiniteRange(min=0, max=600),
+    default=SETTLE_SECONDS,
+    show_default=True,
+    help="Seconds until accepted rows can be counted: a count of zero is repeated after them.",
+)
 
 
 @click.command()
@@ -45,8 +54,11 @@ by_option = click.option(
     "--id", "is_id", is_flag=True, help="WEBSITE is an id, whatever slugs there are; Postgres may be down."
 )
 @by_option
+@settle_option
 @click.option("--receipts", "shows_receipts", is_flag=True, help="List the purges that were finished.")
-def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_receipts: bool) -> None:
+def purge(
+    website: str | None, yes: bool, is_id: bool, by: str | None, settle_seconds: float, shows_receipts: bool
+) -> None:
     """Delete a website's rows from Tinybird when a customer leaves.
 
     WEBSITE is a slug or an id, also of a website that Postgres does not know any more. Without --yes the rows are only
@@ -55,7 +67,7 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
     if shows_receipts:
         purge_lines.show_receipts(Ledger(load_settings().state_dir).receipts())
         return
-    with _opened(by) as session:
+    with _opened(by, settle_seconds) as session:
         unfinished = session.ledger.unfinished()
         if website is None:
             _continue_all(unfinished, session, yes=yes)
@@ -92,13 +104,14 @@ def purge(website: str | None, yes: bool, is_id: bool, by: str | None, shows_rec
 )
 @yes_option
 @by_option
-def retention_command(grace_days: int | None, yes: bool, by: str | None) -> None:
+@settle_option
+def retention_command(grace_days: int | None, yes: bool, by: str | None, settle_seconds: float) -> None:
     """List the websites that have left and hold rows, and purge those past their grace days with --yes.
 
     Left are websites that were deleted, and those of an organization whose paid subscription was canceled and has
     ended. Organizations on the free plan stay.
     """
-    with _opened(by) as session:
+    with _opened(by, settle_seconds) as session:
         grace = session.settings.grace_days if grace_days is None else grace_days
         rows = {name: deletion.rows_by_website(session.tinybird, name) for name in deletion.DATASOURCES}
         left = retention.departures(database.websites(session.postgres), rows, datetime.now(UTC), grace)
@@ -122,10 +135,11 @@ class _Session:
     tinybird: Tinybird
     postgres: Postgres
     who: str
+    settle_seconds: float
 
 
 @contextmanager
-def _opened(by: str | None) -> Iterator[_Session]:
+def _opened(by: str | None, settle_seconds: float) -> Iterator[_Session]:
     """Opens both sources.
 
     Raises:
@@ -139,7 +153,7 @@ def _opened(by: str | None) -> Iterator[_Session]:
                 "TINYBIRD_ADMIN_TOKEN is missing: counting and deleting rows needs it.",
                 "Set it to a workspace admin token for this command only (`tb --cloud token ls`).",
             )
-        yield _Session(settings, Ledger(settings.state_dir), tinybird, postgres, who)
+        yield _Session(settings, Ledger(settings.state_dir), tinybird, postgres, who, settle_seconds)
 
 
 def _purge_departed(departure: Departure, grace_days: int, session: _Session) -> None:
@@ -164,7 +178,7 @@ def _run(order: PurgeRequest, session: _Session) -> None:
                 session.settings.tinybird_host,
                 session.ledger,
                 on_progress=tell,
-                settle_seconds=SETTLE_SECONDS,
+                settle_seconds=session.settle_seconds,
             )
             done, path = purger.run(order)
         deleted = total(tuple(each.rows_deleted for each in done.datasources))

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from analytics.commands import purge
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge
 from analytics.ingest.emitter import Emitter
@@ -29,13 +28,12 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(local_stack: LocalStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(local_stack: LocalStack, tmp_path: Path) -> Run:
     """Runs the command line on the local stack with a state directory of its own; it does not wait long to count again."""
-    monkeypatch.setattr(purge, "SETTLE_SECONDS", 0.05)
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
         environ = environment(local_stack, INBOX_ANALYTICS_STATE_DIR=str(tmp_path), **changed)
-        return command_line.run(environ, *arguments)
+        return command_line.run(environ, *arguments, "--settle", "0.05")
 
     return run
 
