@@ -65,13 +65,7 @@ def _two_units(large: int, large_unit: str, small: int, small_unit: str) -> str:
 
 
 def rounded(value: float, decimals: int, *, lowest: float = -math.inf, highest: float = math.inf) -> str:
-    """A rounded number that never reads as exactly `lowest` or `highest` unless it is: `< 0.1` instead of 0.
-
-    Args:
-        value: The number.
-        decimals: Decimals at most; `.0` is left out.
-        lowest: A value above it is never shown as equal to it.
-        highest: A value below it is never shown as equal to it.
+    """A number without trailing `.0` that never reads as `lowest` or `highest` unless it is: `< 0.1` instead of 0.
 
     >>> [rounded(value, 1, lowest=0, highest=100) for value in (-0.0, 0.04, 0.06, 63.4, 99.94, 99.96, 100)]
     ['0', '< 0.1', '0.1', '63.4', '99.9', '> 99.9', '100']

@@ -22,16 +22,9 @@ def add_bar(
     marker: dict[str, object] | None = None,
     hover: str | None = None,
 ) -> None:
-    """Add a bar on its track.
+    """Add a bar on its track: filled to `share` (0..1), its middle and thickness in pixels.
 
-    Args:
-        figure: The figure.
-        share: Filled part of the track, 0..1.
-        middle: Distance of the bar's middle from the top, in pixels.
-        thickness: Thickness in pixels.
-        colours: The viewer's theme.
-        marker: Plotly marker; None for the accent colour.
-        hover: Text on hover; None for none.
+    `middle` counts from the top. Without a `marker` the bar has the accent colour.
     """
     place = {"y": [middle], "width": thickness, "orientation": "h"}
     track = {"color": colours.grid, "opacity": 0.55, "cornerradius": 3}

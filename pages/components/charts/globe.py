@@ -64,12 +64,8 @@ def draw_globe(
     The globe opens on the busiest place. Initial view and key then stay the same, so that a refresh changes the dots but
     never the viewer's camera.
 
-    Args:
-        levels: `cached.visitor_clusters`, farthest zoom first. Empty ones draw a globe without dots.
-        now: Time that the night side is drawn for.
-        key: Key of the chart, the same across refreshes.
-        chosen: The cell that the page is filtered by, drawn with a ring.
-        colours: Colours; None for the viewer's theme.
+    `levels` is `cached.visitor_clusters`; empty ones draw a globe without dots. `now` decides the night side. `chosen`
+    is drawn with a ring. `colours` None takes the viewer's theme.
     """
     chart = f"{key}-{st.session_state.get(f'losses-{key}', 0)}"
     with st.container(key="globe-view"):
@@ -171,12 +167,7 @@ def whereabouts(chosen: Cell, levels: Sequence[pd.DataFrame]) -> tuple[float, fl
 
 
 def legend(colours: Palette, most: int) -> str:
-    """The legend as HTML: dots from one visitor to the most, with their size and colour, and the night side.
-
-    Args:
-        colours: Colours of the globe.
-        most: From `most_of`.
-    """
+    """The legend as HTML: dots from one visitor to `most`, with their size and colour, and the night side."""
     dots = "".join(
         f'<span><i style="width:{2 * radius_px(step, most):.0f}px;height:{2 * radius_px(step, most):.0f}px;'
         f'background:rgb{tuple(colour_of(step, is_dark=colours.is_dark)[:3])}"></i>{formatting.count(step)}</span>'

@@ -47,12 +47,9 @@ def draw_header() -> Shown:
 
 
 def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> None:
-    """Draw the week; a click on a cell selects its hour, a second click removes the filter.
+    """Draw `conversation_breakdown.hours`; a click on a cell selects its hour, a second click removes the filter.
 
-    Args:
-        hours: `analytics.kpis.conversation_breakdown.hours`, with at least one conversation.
-        shown: The value shown as colour.
-        chosen: The selected hour; None without one.
+    There is at least one conversation.
     """
     clicked_points = plot.draw(
         figure(hours, shown, chosen, palette()),
@@ -75,12 +72,6 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
 
     Cells below `FEW` values do not set the colour scale and never get its strongest colour. An hour outside the period has no
     colour, an hour without conversations the palest.
-
-    Args:
-        hours: `analytics.kpis.conversation_breakdown.hours`.
-        shown: The value shown as colour.
-        chosen: The selected hour, drawn with an outline.
-        colours: The viewer's theme.
     """
     values, n = hours[_VALUE[shown]], hours[_COUNT[shown]]
     is_few = (n > 0) & (n < FEW)

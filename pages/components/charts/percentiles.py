@@ -36,12 +36,7 @@ def title(measure: Measure, bucket: Bucket) -> str:
 
 
 def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """The columns to draw: buckets, number of observations, p50 and p90 of response or resolution time.
-
-    Args:
-        series: `cached.conversation_timeseries`.
-        measure: Response or resolution.
-    """
+    """The columns of `cached.conversation_timeseries` to draw: buckets, number of observations, p50 and p90."""
     names = {
         "responded" if measure == "response" else "resolved": "n",
         f"median_{measure}_seconds": "p50_seconds",
@@ -52,12 +47,9 @@ def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 
 def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> None:
-    """Draw median and 90th percentile over time; unfinished buckets as open markers.
+    """Draw median and 90th percentile of `columns_of` over time; unfinished buckets as open markers.
 
-    Args:
-        series: From `columns_of`; the median of the previous period is drawn under the current one.
-        measure: Response or resolution.
-        bucket: Bucket of the series.
+    The median of the previous period is drawn under the current one.
     """
     colours = palette()
     median, p90 = "p50_seconds", "p90_seconds"

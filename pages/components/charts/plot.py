@@ -49,12 +49,7 @@ class _Event(TypedDict):
 def draw(figure: go.Figure, height_px: int, *, key: str, alt: str, is_clickable: bool = False) -> list[Point]:
     """Draw a chart; returns the clicked points, empty without a click.
 
-    Args:
-        figure: The chart; its layout overrides the template's.
-        height_px: Height in pixels.
-        key: Key of the chart; a new key forgets an old click.
-        alt: Text alternative.
-        is_clickable: Whether a click reruns the page.
+    The chart's layout overrides the template's. A new key forgets an old click; `is_clickable` reruns the page at one.
     """
     figure.update_layout(template=TEMPLATE)
     event = st.plotly_chart(

@@ -103,17 +103,10 @@ def table(frame: pd.DataFrame, answers: Answers) -> pd.DataFrame:
 def draw_answers(
     frame: pd.DataFrame, answers: Answers, bucket: Bucket, longer: Range | None, chosen: str | None = None
 ) -> str | None:
-    """Draw the counts as stacked bars, one per bucket, under title and n; the unfinished bucket hatched.
+    """Draw the counts as stacked bars, one per bucket, under title and n; returns the clicked level.
 
-    Args:
-        frame: `cached.satisfaction_distributions`.
-        answers: The question, which names the columns.
-        bucket: Bucket of the bars.
-        longer: A longer range that may have answers, offered in the empty state; None for no button.
-        chosen: Value of the filtered level; the others are drawn pale. None without a filter.
-
-    Returns:
-        The value of the level that was just clicked; None without a click.
+    `frame` is `cached.satisfaction_distributions`. Levels other than `chosen` are drawn pale; None draws all alike.
+    Without answers, `longer` is offered. Returns None without a click.
     """
     n = total(frame, answers)
     st.markdown(f"**{answers.title}** :gray[· {formatting.count(n)}]")

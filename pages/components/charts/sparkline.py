@@ -42,13 +42,7 @@ class Point:
 
 
 def points_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tuple[Point, ...]:
-    """The points of a metric, one per bucket of the current period; empty without any value.
-
-    Args:
-        series: `cached.kpi_timeseries` or `cached.visitor_timeseries`; None gives no points.
-        metric: Names the column and the kind of value.
-        bucket: Bucket of the series.
-    """
+    """The points of a metric, one per bucket of the current period; empty without a series or any value."""
     if series is None:
         return ()
     rows = series[series["period"] == "current"]
@@ -64,12 +58,7 @@ def points_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tu
 
 
 def draw(points: tuple[Point, ...], title: str) -> None:
-    """Draw a sparkline; nothing without points.
-
-    Args:
-        points: From `points_of`.
-        title: Title of the number.
-    """
+    """Draw a sparkline; nothing without points."""
     if points:
         st.html(_html(points, title, palette().accent))
 

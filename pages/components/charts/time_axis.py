@@ -37,10 +37,7 @@ def labels_of(now_starts: pd.Series, past_starts: pd.Series, bucket: Bucket) -> 
     A bucket that only one period has gets its own position: an hour that a clock change repeats or skips, the last days of
     a longer month.
 
-    Args:
-        now_starts: Starts of the current period's buckets, in its timezone.
-        past_starts: The same for the previous period; may be empty.
-        bucket: Hour, day or week.
+    Starts are in the periods' timezone; the previous period may have none.
     """
     now = bucket_labels(now_starts, bucket)
     if not len(now_starts) or not len(past_starts):
@@ -87,12 +84,7 @@ def lay_time_axis(
 ) -> None:
     """Lay out the time axis of a chart: labels for some of the buckets, in two short lines that fit on a phone.
 
-    Args:
-        figure: The chart.
-        starts: Starts of the current period's buckets.
-        bucket: Hour, day or week.
-        colours: The viewer's theme.
-        categories: All labels from left to right; None for those of `starts`.
+    `categories` are all labels from left to right; None for those of `starts`, the current period's buckets.
     """
     labels = bucket_labels(starts, bucket)
     step = max(1, -(-len(labels) // TICK_COUNT))

@@ -29,15 +29,9 @@ _TAGS = re.compile("<[^>]*>")
 def draw_series(
     series: pd.DataFrame, metric: Metric, bucket: Bucket, *, current: str, previous: str | None, key: str
 ) -> None:
-    """Draw a metric over time, with the previous period.
+    """Draw a metric over time.
 
-    Args:
-        series: `cached.kpi_timeseries`; rows of the previous period are drawn if `previous` is given.
-        metric: Names the column and the kind of value.
-        bucket: Bucket of the series; decides the labels on the time axis.
-        current: Label of the current period, such as "16–22 Nov".
-        previous: Label of the previous period; None draws the current period alone.
-        key: Key of the chart, the same across reruns.
+    `current` and `previous` are the labels of the periods, such as "16–22 Nov"; None draws the current period alone.
     """
     colours = palette()
     now_rows = series[series["period"] == "current"].reset_index(drop=True)
@@ -61,12 +55,7 @@ def draw_series(
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
-    """Draw visitors per minute as thin bars, the current minute lighter.
-
-    Args:
-        activity: `cached.visitor_activity`; its last minute is not finished.
-        key: Key of the chart, the same across refreshes.
-    """
+    """Draw `cached.visitor_activity` as thin bars, the current minute, which is not finished, lighter."""
     colours = palette()
     visitors = activity["visitors"]
     minutes_ago = list(range(len(activity) - 1, -1, -1))
@@ -136,15 +125,8 @@ def current_lines(
 ) -> list[go.Scatter]:
     """Make the lines of the current period: finished buckets solid; unfinished ones open markers that a dashed line leads to.
 
-    Args:
-        rows: The buckets of the period.
-        column: The column with the values.
-        labels: Place of each bucket on the time axis.
-        said: Data of each bucket for the hover text.
-        colours: Colours of the theme.
-        hover: Template of the hover text of a finished and of an unfinished bucket.
-        width: Width of the line in pixels.
-        yaxis: Plotly's name of the value axis.
+    `labels` are places on the time axis, `said` is the data of the hover texts; `hover` has their templates, for finished
+    and unfinished buckets.
     """
     values, is_open = rows[column], ~rows["is_complete"].astype(bool)
     finished, unfinished = (
@@ -200,9 +182,7 @@ def _cut_axis(figure: go.Figure, metric: Metric, now_rows: pd.DataFrame, past_ro
 def marker_sizes(values: pd.Series, size_px: int) -> list[int]:
     """The size of each value's marker: in a short series all have one, in a long one only values without a line to them.
 
-    Args:
-        values: In the order of the axis; NaN is a gap.
-        size_px: Size of a marker; 0 means none.
+    NaN is a gap; a size of 0 means none.
 
     >>> marker_sizes(pd.Series([1.0, None, 2.0, 3.0] + [None] * 50), 5)[:4]
     [5, 0, 0, 0]
@@ -243,10 +223,7 @@ def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str
 def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
     """Write the names of lines or bars above the plot, in as many lines as the narrowest phone needs.
 
-    Args:
-        figure: The chart; its top margin grows with the lines.
-        names: Names with their symbols, as Plotly markup.
-        font: Plotly font attributes of the text.
+    The top margin grows with the lines. Names are Plotly markup; `font` are its attributes.
     """
     lines: list[list[str]] = [[]]
     for name in names:

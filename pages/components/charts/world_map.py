@@ -28,9 +28,7 @@ INVISIBLE: Final = {"marker": {"opacity": 0}}
 def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
     """Draw visitors per country; returns the code of the country that was clicked, None without a click.
 
-    Args:
-        values: the rows of the dimension `country` of `cached.visitor_breakdown`.
-        key: identity of the chart; with another key an old click is forgotten.
+    `values` are the rows of the countries in `cached.visitor_breakdown`. With another key an old click is forgotten.
     """
     colours = palette()
     columns = values["value"], values["visitors"], values["visitors_ratio"]

@@ -89,15 +89,7 @@ def request(
     only: dict[str, str],
     page: str = "",
 ) -> str:
-    """The request for a file, as JSON.
-
-    Args:
-        view: The opened view of the page.
-        read: One of `FILES`.
-        arguments: Its arguments after the view.
-        only: The filters as text.
-        page: Title of the page.
-    """
+    """The request for a file, as JSON: one of `FILES` with its arguments after the view, and the filters as text."""
     return Request(
         file=read.__name__,
         website=view.website_id,
@@ -117,10 +109,7 @@ def answer(asked: bytes | str, identity: Identity | None = None, now: datetime |
 
     Writes an audit line when the file has been sent or refused.
 
-    Args:
-        asked: JSON from `request`. Untrusted.
-        identity: The signed-in identity; None without a sign-in, as in demo mode.
-        now: The current time; None reads the clock.
+    `asked` is JSON from `request`, untrusted. No identity means no sign-in, as in demo mode.
 
     Raises:
         ValueError: The request is malformed, or names a file or an argument that does not exist.

@@ -131,9 +131,7 @@ def in_words(delta: Delta) -> str | None:
 def draw_range(delta: Delta, key: str) -> None:
     """Draw the 95 % range of a change, and on hover why it may be chance; nothing without a range.
 
-    Args:
-        delta: The change.
-        key: Key of the number, unique on the page; style.css hides the range in narrow cards, where Explain shows it.
+    The key is unique on the page; style.css hides the range in narrow cards, where Explain shows it.
     """
     if words := range_text(delta):
         is_doubtful = delta.verdict == "within_noise" and delta.reason

@@ -13,11 +13,8 @@ from pages.components.metrics import changes, median_mix
 def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | None = None) -> None:
     """Draw the button that opens the explanation of one number; style.css puts it beside the number's name.
 
-    Args:
-        kpi: The KPI; its key is unique on the page.
-        queries: The queries that were sent for it.
-        left_out: Counts the conversations in it that are deleted or tests, called only while this is open; None if the
-            KPI counts no conversations.
+    `left_out` counts the conversations in it that are deleted or tests, and is called only while this is open; None if
+    the KPI counts no conversations.
     """
     metric, delta = kpi.metric, kpi.delta
     # The content is always drawn; opening draws it again, with the queries that are only sent then.

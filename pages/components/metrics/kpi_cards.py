@@ -50,11 +50,7 @@ def draw_cards(
 ) -> None:
     """Draw the cards of Overview in one row, two per row on a phone.
 
-    Args:
-        board: The KPIs; a KPI whose source failed shows the error in its own card.
-        series: `cached.kpi_timeseries` for the sparklines; None draws none.
-        bucket: Bucket of the series.
-        view: As for `draw_card`.
+    A KPI whose source failed shows the error in its own card. Without a series there are no sparklines.
     """
     with st.grid(
         len(ON_OVERVIEW), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
@@ -92,11 +88,7 @@ def draw_card(
 
     Green and red mean better or worse for the people who write in; a change in visitors has no colour.
 
-    Args:
-        kpi: The KPI.
-        points: Points from `sparkline.points_of`; empty draws no sparkline.
-        queries: The queries that were sent for it.
-        view: The opened view, for the query of Explain; None sends none.
+    No points draw no sparkline. `view` is for the query of Explain; None sends none.
     """
     metric, delta = kpi.metric, kpi.delta
     change = changes.change_text(delta)
@@ -123,13 +115,11 @@ def draw_card(
 
 
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
-    """The KPIs as a table with exact values: one row per KPI, one column per statistic and unit.
+    """The KPIs with exact values: one row per KPI whose source answered, one column per statistic and unit.
 
     Without a comparison there are no columns for changes.
 
-    Args:
-        board: The KPIs; a KPI whose source failed has no row.
-        visitors_since: Start of the visitor count, if later than the start of the period.
+    `visitors_since` is the start of the visitor count, if later than that of the period.
     """
     rows: list[dict[tuple[str, str], object]] = []
     for kpi in board.kpis.values():

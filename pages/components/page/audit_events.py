@@ -30,10 +30,7 @@ def looks_at(view: View) -> None:
 def refusal(reason: str, *, who: str | None = None, website: str | None = None) -> None:
     """Write the audit line of a refusal.
 
-    Args:
-        reason: The text that the viewer reads.
-        who: Email address without access; None for the session's viewer.
-        website: The website that was refused; None for the one that the session shows. Untrusted.
+    `who` is an address without access, `website` the refused one, untrusted; None for those of the session.
     """
     seen: Event = st.session_state.get(_LOOKS, Event("refusal"))
     _write_once(

@@ -91,11 +91,8 @@ def begin_page(
 ) -> Page:
     """Configure the page, check access, draw sidebar and header; on failure draw a message and stop the run.
 
-    Args:
-        title: The page's name.
-        data: What its dates apply to: visitor data does not reach as far back.
-        has_age: Whether the header shows when data was read and how old the newest event is.
-        has_range: Whether the header shows dates and the sidebar offers them; the Live page always shows now.
+    Visitor `data` does not reach as far back. `has_age` shows when data was read and how old the newest event is;
+    `has_range` shows dates and offers them in the sidebar: the Live page always shows now.
     """
     st.set_page_config(
         page_title=f"{title} · Inbox Analytics",
@@ -180,15 +177,7 @@ def page_link(
     icon: str | None = ":material/arrow_forward:",
     help: str | None = None,
 ) -> None:
-    """Draw a link to another page that keeps website, range, comparison and timezone.
-
-    Args:
-        path: The page.
-        label: Markdown.
-        query: Other parameters of the page.
-        icon: Before the label; None for none.
-        help: Text on hover.
-    """
+    """Draw a link to another page that keeps website, range, comparison and timezone, with the parameters of `query`."""
     st.page_link(path, label=label, icon=icon, help=help, query_params=url_state.shared() | dict(query))
 
 

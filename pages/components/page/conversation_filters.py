@@ -119,12 +119,7 @@ def band_end(seconds: float) -> str:
 
 
 def draw_filters(selection: Selection, notices: list[str]) -> None:
-    """Draw notices about invalid parameters, a chip for each filter, and the filter menu.
-
-    Args:
-        selection: The selection in the URL.
-        notices: From `read_selection`.
-    """
+    """Draw the notices of `read_selection`, a chip for each filter, and the filter menu."""
     url_state.show(notices)
     with st.container(horizontal=True, vertical_alignment="center", key="narrow"):
         filters.chips(in_words(selection))

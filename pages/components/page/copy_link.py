@@ -21,12 +21,7 @@ _button = st.components.v2.component(
 
 
 def offer(view: OpenedView, *, has_range: bool) -> None:
-    """Draw the button.
-
-    Args:
-        view: The opened view of the page.
-        has_range: Whether the page has dates.
-    """
+    """Draw the button; the link fixes dates only where the page has a range."""
     resolved = view.resolved
     fixed = {"website": resolved.website.slug, "tz": resolved.period.timezone.key}
     if has_range:

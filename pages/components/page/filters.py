@@ -35,14 +35,7 @@ def write_toggled(name: str, value: str) -> None:
 
 
 def choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
-    """Draw a button that sets a filter, or removes it while it is set.
-
-    Args:
-        label: Text of the button.
-        name: URL parameter.
-        value: Value of the filter.
-        is_chosen: Whether the filter has this value now.
-    """
+    """Draw a button that sets the filter `name` to `value`, or removes it while it is set."""
     if st.button(
         label,
         key=f"choose-{name}-{value}",
@@ -54,11 +47,7 @@ def choose(label: str, name: str, value: str, *, is_chosen: bool) -> None:
 
 
 def chips(shown: Mapping[str, str]) -> None:
-    """Draw one chip per filter that is set; a click removes it.
-
-    Args:
-        shown: Text of each filter by URL parameter; untrusted. Nothing is drawn if empty.
-    """
+    """Draw one chip per filter that is set, by URL parameter; a click removes it. The texts are untrusted."""
     place = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="chips")
     if not shown:
         return

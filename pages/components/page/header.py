@@ -20,15 +20,7 @@ Data = Literal["conversations", "visitors"]
 
 
 def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: bool) -> DeltaGenerator:
-    """Draw the header; returns the container for the page's own controls.
-
-    Args:
-        title: The page's name.
-        view: The opened view of the page.
-        data: What the dates apply to.
-        has_range: Whether the header shows dates.
-        has_age: Whether it shows when the data was read and how old the newest event is.
-    """
+    """Draw the header; returns the container for the page's own controls."""
     resolved = view.resolved
     facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
     if has_range:

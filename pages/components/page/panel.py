@@ -28,10 +28,7 @@ def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterato
     first load, and a later run keeps the old content until the new is ready. An `AnalyticsError` becomes a message with
     a button to try again; other panels are not affected.
 
-    Args:
-        key: Key of the card, unique on the page.
-        title: Heading of the card.
-        border: Whether the card has a border.
+    The key is unique on the page.
     """
     with panel_run(key) as ended, st.container(border=border, key=f"panel-{key}", height="stretch"):
         if title:
@@ -105,10 +102,7 @@ def note_staleness(reading: Reading[T], timezone: str) -> Reading[T]:
 def empty(what: str, remedy: str, longer: Range | None = None) -> None:
     """Draw the empty state of a panel, whose source answered without rows: what is missing, and what to do.
 
-    Args:
-        what: What is missing; with `longer`, unique on the page.
-        remedy: What to do.
-        longer: A longer range that may have data, offered by a button; None for no button.
+    With `longer`, a longer range that a button offers, `what` is unique on the page.
     """
     with st.container(horizontal_alignment="center"):
         st.space("medium")

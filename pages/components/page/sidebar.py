@@ -44,14 +44,7 @@ BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
 
 
 def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) -> View:
-    """Read the view from the URL; invalid values fall back to the default, with a notice.
-
-    Args:
-        viewer: The signed-in viewer.
-        website: The website that the page shows.
-        now: Time of this run, timezone-aware.
-        notices: Notices about fallbacks are appended here.
-    """
+    """Read the view from the URL; invalid values fall back to the default, with a notice appended to `notices`."""
     browser = _browser_timezone()
     timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
     if browser is None and url_state.value("tz") is None:
@@ -65,13 +58,7 @@ def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) ->
 
 
 def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> None:
-    """Draw the sidebar with the values that the page shows, which may differ from the URL after a fallback.
-
-    Args:
-        view: The opened view of the page.
-        websites: The websites that the viewer may open.
-        has_range: Whether the page has dates to choose.
-    """
+    """Draw the sidebar with the values that the page shows, which may differ from the URL after a fallback."""
     viewer, resolved = view.asked.viewer, view.resolved
     with st.sidebar:
         _navigation(viewer)
@@ -85,12 +72,7 @@ def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> N
 
 
 def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
-    """Draw the sidebar of a page without a website: navigation, the choice of a website, the signed-in viewer.
-
-    Args:
-        viewer: The signed-in viewer.
-        websites: The websites that the viewer may open.
-    """
+    """Draw the sidebar of a page without a website: navigation, the choice of a website, the signed-in viewer."""
     with st.sidebar:
         _navigation(viewer)
         _website_control(None, websites)

@@ -77,12 +77,7 @@ def viewer(now: datetime) -> Viewer:
 
 @st.fragment(run_every=WATCH_SECONDS, parallel=True)
 def watch(viewer: Viewer, drawn: Sequence[Website]) -> None:
-    """Rerun the whole page when the viewer's access changes, so that no data stays on screen that they may not see.
-
-    Args:
-        viewer: The viewer of the page's run.
-        drawn: The websites that the page offers.
-    """
+    """Rerun the whole page when the viewer's access changes, so that no data stays on screen that they may not see."""
     try:
         if cached.has_changed(viewer, drawn, datetime.now(UTC)):
             st.rerun()

@@ -11,27 +11,12 @@ K = TypeVar("K", bound=str)
 
 
 def chosen(name: str, options: Mapping[K, object], default: K, notices: list[str]) -> K:
-    """Read the chosen option from the URL; the default, with a notice, for an unknown one.
-
-    Args:
-        name: The URL parameter.
-        options: The valid options.
-        default: The option for an absent parameter.
-        notices: A notice about a fallback is appended here.
-    """
+    """Read the chosen option from the URL; the default, with a notice appended, for an unknown one."""
     return url_state.read(name, default, url_state.choice(options), notices)
 
 
 def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) -> None:
-    """Draw the buttons.
-
-    Args:
-        name: The URL parameter.
-        label: What is chosen, for screen readers.
-        options: Texts of the buttons by option.
-        shown: The chosen option, from `chosen`.
-        default: The option that the URL leaves out.
-    """
+    """Draw the buttons; `label` says to screen readers what is chosen. The URL leaves out the default."""
     key = f"{name}_widget"
     st.session_state[key] = shown
     st.segmented_control(
@@ -48,15 +33,7 @@ def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) 
 
 
 def draw_titled(name: str, label: str, options: Mapping[K, str], default: K, title: Callable[[K], str]) -> K:
-    """Draw a panel's title with the buttons at its right; returns the chosen option.
-
-    Args:
-        name: The URL parameter.
-        label: What is chosen, for screen readers.
-        options: Texts of the buttons by option.
-        default: The option that the URL leaves out.
-        title: The panel's title for an option.
-    """
+    """Draw the title of the chosen option with the buttons at its right, as `draw`; returns the option."""
     notices: list[str] = []
     shown = chosen(name, options, default, notices)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

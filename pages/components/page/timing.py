@@ -42,8 +42,7 @@ def panel_run(key: str) -> Iterator[Callable[[str], None]]:
     The time starts with the page's run when the panel is drawn for the first time in it, and with the panel when its own
     timer or button draws it again.
 
-    Args:
-        key: Key of the panel, unique on its page.
+    The key is unique on its page.
     """
     began, run, seen = time.monotonic(), st.session_state.get(RUN), f"drawn-in-{key}"
     if run is not None and st.session_state.get(seen) != run:

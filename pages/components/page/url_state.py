@@ -107,14 +107,7 @@ def value(name: str, longest: int = LONGEST_VALUE) -> str | None:
 
 
 def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -> T:
-    """Read and parse a URL parameter.
-
-    Args:
-        name: The parameter.
-        default: The value for an absent or invalid parameter.
-        parse: Text to value; raises ValueError if the text is invalid.
-        notices: A notice for the viewer about a fallback is appended here; for `show`.
-    """
+    """Read and parse a URL parameter; the default, with a notice for `show`, where `parse` raises ValueError."""
     text = value(name)
     if text is None:
         return default
@@ -138,13 +131,9 @@ def note_unknown(notices: list[str]) -> None:
 
 
 def show(notices: Sequence[str], *, is_small: bool = False) -> None:
-    """Draw notices, with a button that removes the ignored parameter from the URL.
+    """Draw the notices of `read`, small ones inside a panel, with a button that removes the ignored parameter.
 
     Draws its container even without notices: the browser matches the elements below it by position.
-
-    Args:
-        notices: From `read`.
-        is_small: Whether they are inside a panel rather than at the top of the page.
     """
     place = st.container()
     for notice in notices:
@@ -184,13 +173,7 @@ def change(values: Mapping[str, str | None]) -> None:
 
 
 def follow(name: str, widget_key: str, text: Callable[[T], str | None]) -> Callable[[], None]:
-    """A callback for `on_change` that writes the widget's value into the URL.
-
-    Args:
-        name: The parameter.
-        widget_key: The widget's key in the session state.
-        text: Value to text; None for the default, which the URL leaves out.
-    """
+    """A callback for `on_change` that writes the widget's value into the URL; `text` gives None for the default."""
 
     def changed() -> None:
         write(name, text(st.session_state[widget_key]))

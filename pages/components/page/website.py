@@ -23,15 +23,9 @@ OFFERED: Final = 12
 def asked_for(
     viewer: Viewer, websites: tuple[Website, ...], now: datetime
 ) -> tuple[Website | None, tuple[Website, ...]]:
-    """The website in the URL; the first one if the URL has none; None if the viewer has no access to it.
+    """The website in the URL, the first one if it has none, None without access; and those that the viewer may open.
 
-    Args:
-        viewer: The signed-in viewer.
-        websites: The websites that the viewer may open, possibly cached; read again if the requested one is missing.
-        now: The current time.
-
-    Returns:
-        The website, and those that the viewer may open.
+    `websites` may be cached: they are read again if the requested one is missing.
 
     Raises:
         AccessDenied: The viewer may not look at anything.
@@ -46,13 +40,7 @@ def asked_for(
 
 
 def draw_missing(title: str, viewer: Viewer, websites: Sequence[Website]) -> NoReturn:
-    """Draw the page for a URL whose website the viewer may not open, and end the run.
-
-    Args:
-        title: The page's name.
-        viewer: The signed-in viewer.
-        websites: The websites that the viewer may open.
-    """
+    """Draw the page for a URL whose website the viewer may not open, and end the run."""
     audit_events.refusal(
         "This website does not exist or is not open to the viewer.", website=url_state.value("website")
     )

@@ -49,14 +49,7 @@ def rating_switch(chosen: str | None) -> None:
 
 
 def draw_comments(comments: pd.DataFrame, website: Website, timezone: str, page: int) -> None:
-    """Draw the comments, newest first, and a button for more.
-
-    Args:
-        comments: `cached.latest_comments`, with rows.
-        website: Their website, for the links to conversations.
-        timezone: IANA name of the timezone that times are shown in.
-        page: Number of pages shown.
-    """
+    """Draw `cached.latest_comments`, newest first, with links to conversations, and a button for more."""
     with st.grid("auto", min_column_width=COLUMN_MIN_WIDTH_PX, gap="small", key="comments"):
         for row in comments.itertuples(index=False):
             topic = row.topic if isinstance(row.topic, str) else ""

@@ -91,13 +91,7 @@ def _follow_head(key: str) -> None:
 
 
 def draw_list(listing: Listing, website: Website, timezone: str) -> None:
-    """Draw one page of conversations.
-
-    Args:
-        listing: `cached.conversation_list`; not empty.
-        website: Their website, for the links into the product.
-        timezone: IANA name of the timezone that starts are shown in.
-    """
+    """Draw one page of `cached.conversation_list`, which is not empty, with links into the product."""
     rows = listing.rows
     started = rows["started_at"].fillna(rows["first_event_at"])
     ids = [str(name) for name in rows["conversation_id"]]
@@ -194,14 +188,7 @@ def _columns(sort: Sort, timezone: str) -> dict[str, ColumnConfig]:
 
 
 def note_differences(reading: Reading[Listing], asked: Sort, page: int, selection: Selection) -> None:
-    """Draw notes where the rows are not as requested or expected: another page, spam included, Postgres not readable.
-
-    Args:
-        reading: The listing that is drawn.
-        asked: The requested order.
-        page: The requested page.
-        selection: The requested conversations.
-    """
+    """Draw notes where the rows are not as requested or expected: another page, spam included, Postgres not readable."""
     listing = reading.value
     if listing.page < page:
         st.caption(f"There is no page {formatting.count(page)}. This is the last one.")

@@ -52,8 +52,7 @@ def table(funnel: Funnel) -> pd.DataFrame:
 def draw(funnel: Funnel) -> None:
     """Draw the steps from left to right with the losses between them, and who resolved as one split bar.
 
-    Args:
-        funnel: With at least one conversation started.
+    At least one conversation started.
     """
     by_people = funnel.resolved - funnel.ai_resolved
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="funnel-steps"):

@@ -67,14 +67,8 @@ def draw_globe(
 ) -> None:
     """Draw the globe if the browser has WebGL, its legend, and the row of buttons and places under it.
 
-    Args:
-        levels: `cached.visitor_clusters`, as for `globe.draw_globe`.
-        now: Time that the night side is drawn for.
-        chosen: The cell that the page is filtered by; the globe turns to it when it changes.
-        key: Key of the globe.
-        colours: Colours of the globe.
-        clock: Timezone of the clock in wall mode, where the globe turns by itself while unused and no place can be chosen;
-            None outside wall mode.
+    The globe turns to `chosen` when it changes. `clock` is the timezone of the clock in wall mode, where the globe
+    turns by itself while unused and no place can be chosen; None outside wall mode.
     """
     with st.container(key="globe", gap="xsmall"):
         if has_webgl(key):

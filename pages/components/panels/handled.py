@@ -15,12 +15,7 @@ from pages.components.page.conversation_filters import HANDLED
 
 
 def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
-    """Draw AI-resolved and human-handled with share, count and both medians; a click on a name selects it.
-
-    Args:
-        handled: `analytics.kpis.conversation_breakdown.handled`; its rows are in the order of `HANDLED`.
-        chosen: The selected one; None for neither.
-    """
+    """Draw each row of `conversation_breakdown.handled` with share, count and medians; a click on a name selects it."""
     cells = zip(
         HANDLED,
         handled["share_ratio"],
@@ -52,12 +47,8 @@ def draw_escalations(
 ) -> None:
     """Draw the escalation rate as a KPI or, with other filters, of the selected conversations; a click selects them.
 
-    Args:
-        board: `cached.kpis`.
-        series: `cached.conversation_timeseries` for the sparkline; None draws none.
-        selected: Escalated and all among the selected conversations; the escalation filter is not applied.
-        selection: The selection; the KPI is drawn if it has no filter other than escalation.
-        view: The opened view.
+    The KPI is drawn if the selection has no filter other than escalation. `selected` are escalated and all among the
+    selected conversations, without that filter. `series` is for the sparkline; None draws none.
     """
     declared, (escalated, total) = KPIS["escalated"], selected
     is_narrowed = replace(selection, is_escalated=False) != EVERYTHING

@@ -23,23 +23,14 @@ SHORT = 9
 
 
 def window_switch(notices: list[str]) -> int:
-    """Draw the switch between the last 5, 10 and 30 minutes; returns the chosen minutes from the URL.
-
-    Args:
-        notices: A notice about a fallback is appended here.
-    """
+    """Draw the switch between the last 5, 10 and 30 minutes; returns the chosen minutes from the URL."""
     chosen = switch.chosen("window", WINDOWS, DEFAULT_WINDOW, notices)
     switch.draw("window", "Visitors seen in the last", WINDOWS, chosen, DEFAULT_WINDOW)
     return int(chosen)
 
 
 def draw_count(present: RightNow, minutes: int) -> None:
-    """Draw the number of visitors.
-
-    Args:
-        present: `cached.right_now` for the window.
-        minutes: Length of the window.
-    """
+    """Draw `cached.right_now` of the window as a number."""
     count, people = formatting.counted(present.visitors, "visitors").split()
     st.markdown(f"### {count} :gray[{people} in the last {minutes} minutes]", anchors=False)
 
@@ -65,12 +56,7 @@ def draw_unplaced(present: RightNow) -> None:
 
 
 def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
-    """Draw the newest visitors as a table: place, page, device, last seen.
-
-    Args:
-        visitors: `cached.active_visitors`, newest first.
-        now: Time that "ago" is relative to.
-    """
+    """Draw `cached.active_visitors`, newest first, as a table: place, page, device, last seen before `now`."""
     newest = visitors.head(LISTED)
     table = pd.DataFrame(
         {

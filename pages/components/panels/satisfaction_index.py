@@ -70,10 +70,7 @@ def headline(attribution: Attribution) -> str | None:
 def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> None:
     """Draw one bar of 100 points with the points gained and, paler, lost by each component; a row of text for each.
 
-    Args:
-        attribution: The components of the index.
-        before: Label of the previous period, such as "9–15 Nov"; None without a comparison.
-        key: Key of the chart, the same across reruns.
+    `before` is the label of the previous period; None without a comparison.
     """
     colours = palette()
     figure = go.Figure()
@@ -118,12 +115,7 @@ def best_response(attribution: Attribution) -> str | None:
 
 
 def table(attribution: Attribution, *, is_compared: bool) -> pd.DataFrame:
-    """The components as a table, one per row: score (0..100), points of the index, and change.
-
-    Args:
-        attribution: The components of the index.
-        is_compared: Whether the rows contain the previous period.
-    """
+    """The components as a table, one per row: score (0..100), points of the index, and its change if `is_compared`."""
     rows: list[dict[str, object]] = []
     for part in attribution.parts:
         component, previous = part.component, part.previous
@@ -174,9 +166,7 @@ def index_table(series: pd.DataFrame) -> pd.DataFrame:
 def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
     """In how many buckets of the current period each component is missing, as a sentence; None if none is missing.
 
-    Args:
-        series: `cached.kpi_timeseries`; buckets without an index are left out.
-        bucket: Hour, day or week.
+    Buckets without an index are left out.
     """
     rows = series[(series["period"] == "current") & series["satisfaction_index"].notna()]
     named = rows["satisfaction_missing"].str.split(", ").explode()

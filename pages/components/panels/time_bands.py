@@ -43,12 +43,7 @@ def draw_headline(
 
     A click on one of the two counts under it selects their conversations.
 
-    Args:
-        bands: `analytics.kpis.conversation_breakdown.bands`, with at least one conversation.
-        before: The same for the previous period; None without a comparison.
-        measure: Response or resolution.
-        selection: The selection.
-        comparability: Whether the periods may be compared.
+    `bands` and `before` are `conversation_breakdown.bands` of the two periods; None is no comparison.
     """
     band = HEADLINE_BAND[measure]
     row, total = bands.iloc[band], int(bands["conversations"].sum())
@@ -80,12 +75,7 @@ def draw_bands(
 ) -> None:
     """Draw one bar per band; a click on a row selects the band, a second click removes the filter.
 
-    Args:
-        bands: `analytics.kpis.conversation_breakdown.bands`, with at least one conversation.
-        before: The same for the previous period, marked beside each bar; None without a comparison.
-        measure: Response or resolution.
-        chosen: The filter on these times; None without one.
-        previous: The previous period.
+    `bands` and `before` as in `draw_headline`; the latter is marked beside each bar.
     """
     colours = palette()
     index = chosen.number if chosen is not None and chosen.kind == "band" else None

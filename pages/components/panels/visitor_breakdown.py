@@ -78,13 +78,7 @@ def draw_reach(resolved: ResolvedView) -> None:
 def draw_totals(
     reading: Reading[VisitorBreakdown], series: pd.DataFrame | None, resolved: ResolvedView
 ) -> None:
-    """Draw the cards of visitors, sessions and page views.
-
-    Args:
-        reading: `cached.visitor_breakdown`.
-        series: `cached.visitor_timeseries` for the sparklines; None draws none.
-        resolved: The resolved view, for the bucket of the series.
-    """
+    """Draw the cards of `cached.visitor_breakdown`: visitors, sessions, page views; None draws no sparklines."""
     with st.grid(len(TOTALS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
         for name, kpi in reading.value.totals.items():
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
@@ -96,10 +90,6 @@ def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the values of a dimension as ranked rows: name, a bar behind it, visitors, share, change.
 
     A row is a button that filters the page by its value, by mouse or keyboard.
-
-    Args:
-        visitors: `cached.visitor_breakdown`.
-        dimension: The dimension.
     """
     values = visitors.of(dimension.name)
     shown = values.head(_limit(dimension.name))

@@ -55,11 +55,7 @@ def refresh_seconds(live: float | None) -> float | None:
 def draw_present(name: str, present: RightNow, minutes: int, activity: pd.DataFrame | None) -> None:
     """Draw the website, the large number, and the last half hour as bars.
 
-    Args:
-        name: Name of the website; untrusted text.
-        present: `cached.right_now`.
-        minutes: Length of the window.
-        activity: `cached.visitor_activity`; None draws no bars.
+    The name is untrusted text. Without an activity there are no bars.
     """
     count, people = formatting.counted(present.visitors, "visitors").split()
     st.html(
