@@ -29,7 +29,7 @@ def draw_kpis() -> None:
     with panel("kpis", border=False):
         board = note_staleness(cached.kpis(page.view), page.timezone)
         series = kpi_cards.series_if_read(lambda: cached.kpi_timeseries(page.view))
-        kpi_cards.draw_cards(board.value, series, resolved.bucket, page.view)
+        kpi_cards.draw_cards(board.value, series, page.view)
         export.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=export.CARDS)
 
 

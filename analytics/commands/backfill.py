@@ -7,9 +7,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import reduce, wraps
-from types import FrameType
-from typing import Final, TypedDict
+from functools import reduce
+from typing import Final, TypedDict, Unpack
 
 import click
 
@@ -80,14 +79,8 @@ class Pace(TypedDict):
 
 
 def _transfer_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that backfill and sync share: websites as they are, the rest as `pace`."""
-
-    @wraps(command)
-    def wrapped(overlap_seconds: float, settle_seconds: float, batch_events: int, **options: object) -> None:
-        pace = Pace(overlap_seconds=overlap_seconds, settle_seconds=settle_seconds, batch_events=batch_events)
-        command(pace=pace, **options)
-
-    return reduce(lambda decorated, option: option(decorated), reversed(_SHARED), wrapped)
+    """Adds the options that backfill and sync share."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_SHARED), command)
 
 
 @click.command()
@@ -112,7 +105,7 @@ def backfill(
     until: datetime | None,
     is_dry: bool,
     is_restarting: bool,
-    pace: Pace,
+    **pace: Unpack[Pace],
 ) -> None:
     """Move conversations and feedback from Postgres into Tinybird, once.
 
@@ -178,7 +171,7 @@ def sync(
     interval_seconds: float,
     is_once: bool,
     is_removing_only: bool,
-    pace: Pace,
+    **pace: Unpack[Pace],
 ) -> None:
     """Keep moving what changes in Postgres into Tinybird, until SIGTERM or Ctrl-C.
 
@@ -187,12 +180,8 @@ def sync(
     """
     settings = load_settings()
     counts, stop = TransferCounts(), threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, lambda *_: stop.set())
 
     def landed(batch: TransferCounts) -> None:
         counts.add(batch)

@@ -7,14 +7,14 @@ import signal
 import sys
 from importlib import import_module
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Final, NoReturn
 
 import click
 
 from analytics import ROOT
 from analytics.errors import AnalyticsError
-from analytics.settings import Settings, load_settings
+from analytics.settings import load_settings
 from analytics.settings.demo_mode import require_listening_here
 from analytics.web import logs, request_id, server
 from analytics.web.middleware.requests import Requests
@@ -51,12 +51,15 @@ def serve(**options: str | None) -> None:
     """
     # Until there is a server nothing has to be stopped; process 1 would not even be ended by these.
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, _end)
+        signal.signal(each, lambda *_: os._exit(0))
     # One check for both ways: what an option says is what the variable says.
     os.environ.update({f"INBOX_ANALYTICS_{name.upper()}": value for name, value in options.items() if value})
     try:
         settings = load_settings()
-        _check(settings)
+        if settings.demo:
+            require_listening_here(settings.address)
+            # Checked again by asgi_app.py, and where the demo viewer is let in.
+            os.environ["STREAMLIT_SERVER_ADDRESS"] = settings.address
         with server.bind(settings.address, settings.port) as listener:
             logs.set_up(settings.log or ("text" if sys.stderr.isatty() else "json"))
             module = _module()
@@ -65,18 +68,6 @@ def serve(**options: str | None) -> None:
             server.run(Requests(app, settings.trusted_proxies), listener, module.PUBLIC_URL or "the demo")
     except AnalyticsError as error:
         _refuse(str(error))
-
-
-def _check(settings: Settings) -> None:
-    """Checks that the dashboard can be served safely.
-
-    Raises:
-        ConfigError: The dashboard cannot be served safely like this.
-    """
-    if settings.demo:
-        require_listening_here(settings.address)
-        # Checked again by asgi_app.py, and where the demo viewer is let in.
-        os.environ["STREAMLIT_SERVER_ADDRESS"] = settings.address
 
 
 def _module() -> ModuleType:
@@ -94,7 +85,3 @@ def _module() -> ModuleType:
 def _refuse(sentence: str) -> NoReturn:
     click.echo(f"Error: {sentence}", err=True)
     sys.exit(WRONG)
-
-
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    os._exit(0)

@@ -12,7 +12,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Literal, TextIO
+from typing import Final, Literal
 
 from analytics.transports.redaction import without_secrets
 from analytics.web import request_id
@@ -76,18 +76,13 @@ class _OneWayOut(logging.Logger):
         logging.getLogger().callHandlers(record)
 
 
-def set_up(chosen: Format, stream: TextIO | None = None) -> None:
-    """Sends log records, warnings and uncaught exceptions, also of threads, through one handler.
-
-    Args:
-        chosen: Format of the lines.
-        stream: Destination; None means standard error.
-    """
+def set_up(chosen: Format) -> None:
+    """Sends log records, warnings and uncaught exceptions, also of threads, to standard error through one handler."""
     logging.setLoggerClass(_OneWayOut)
     for each in logging.getLogger().manager.loggerDict.values():
         if isinstance(each, logging.Logger):
             each.__class__ = _OneWayOut
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if chosen == "json" else Text())
     root = logging.getLogger()
     root.handlers[:] = [handler]

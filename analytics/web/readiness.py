@@ -46,7 +46,6 @@ class Readiness:
     Args:
         probes: By source, a function that sends a small request and raises on failure. Called in its own daemon thread, so
             that a hanging probe delays neither pages nor the end of the process.
-        every_seconds: Least time between two probes of a source.
         wait_seconds: How long a source may take.
         clock: Monotonic clock, seconds.
     """
@@ -55,12 +54,10 @@ class Readiness:
         self,
         probes: Mapping[Source, Callable[[], object]],
         *,
-        every_seconds: float = PROBE_EVERY_SECONDS,
         wait_seconds: float = WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._probes = dict(probes)
-        self._every_seconds = every_seconds
         self._wait_seconds = wait_seconds
         self._clock = clock
         self._last: dict[Source, _Probe] = {}
@@ -83,7 +80,7 @@ class Readiness:
     def _probe(self, source: Source) -> _Probe:
         """The last probe of the source; starts a new one when the last has ended and is old enough."""
         last, now = self._last.get(source), self._clock()
-        if last is not None and (not last.reason.done() or now - last.began < self._every_seconds):
+        if last is not None and (not last.reason.done() or now - last.began < PROBE_EVERY_SECONDS):
             return last
         probe = self._last[source] = _Probe(now, Future())
         threading.Thread(

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import click
@@ -90,12 +89,8 @@ def main(arguments: list[str]) -> int:
     """Runs until SIGTERM; returns the exit code."""
     directory = Path(arguments[0])
     stop = threading.Event()
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, lambda *_: stop.set())
     record = DemoRecord.read(directory)
     if record is None or not record.is_complete:
         _say(f"{directory} holds no complete demo data")

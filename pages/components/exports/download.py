@@ -104,12 +104,10 @@ def request(
     ).model_dump_json()
 
 
-def answer(asked: bytes | str, identity: Identity | None = None, now: datetime | None = None) -> File:
+def answer(asked: bytes | str, identity: Identity | None = None) -> File:
     """The requested file; its first rows are read here, so that most errors are raised here.
 
-    Writes an audit line when the file has been sent or refused.
-
-    `asked` is JSON from `request`, untrusted. No identity means no sign-in, as in demo mode.
+    Writes an audit line when the file has been sent or refused. `asked` is JSON from `request`, untrusted. No identity means no sign-in, as in demo mode.
 
     Raises:
         ValueError: The request is malformed, or names a file or an argument that does not exist.
@@ -127,7 +125,7 @@ def answer(asked: bytes | str, identity: Identity | None = None, now: datetime |
         file=wanted.file,
         range=wanted.range,
     )
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     try:
         viewer = cached.viewer_for(identity, now)
         event = replace(event, who=viewer.email)

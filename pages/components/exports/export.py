@@ -93,9 +93,5 @@ def offer_canvas(page: Page, name: str, canvas: str, caption: str, *readings: Re
 
 
 def _offer_picture(page: Page, name: str, of: str, file: str, caption: str) -> None:
-    data = {"of": of, "title": _title(page), "caption": caption, "file": file}
+    data = {"of": of, "title": formatting.website_name(page.website), "caption": caption, "file": file}
     _picture(key=f"picture-{name}", width="content", data=data)
-
-
-def _title(page: Page) -> str:
-    return formatting.plain(page.website.name) or page.website.slug

@@ -17,7 +17,6 @@ from analytics.errors import AnalyticsError
 from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.verdicts import Unit, Verdict
-from analytics.scope.clock import Bucket
 from pages.components import formatting
 from pages.components.charts import sparkline
 from pages.components.metrics import changes, explain, median_mix
@@ -42,12 +41,7 @@ def series_if_read(read: Callable[[], Reading[pd.DataFrame]]) -> pd.DataFrame | 
         return None
 
 
-def draw_cards(
-    board: KpiBoard,
-    series: pd.DataFrame | None,
-    bucket: Bucket,
-    view: OpenedView | None = None,
-) -> None:
+def draw_cards(board: KpiBoard, series: pd.DataFrame | None, view: OpenedView) -> None:
     """Draw the cards of Overview in one row, two per row on a phone.
 
     A KPI whose source failed shows the error in its own card. Without a series there are no sparklines.
@@ -57,21 +51,17 @@ def draw_cards(
     ) as grid:
         for declared in ON_OVERVIEW:
             with grid.cell():
-                draw_kpi(board, declared, series, bucket, view)
+                draw_kpi(board, declared, series, view)
 
 
 def draw_kpi(
-    board: KpiBoard,
-    declared: KpiDeclaration,
-    series: pd.DataFrame | None,
-    bucket: Bucket,
-    view: OpenedView | None = None,
+    board: KpiBoard, declared: KpiDeclaration, series: pd.DataFrame | None, view: OpenedView
 ) -> None:
     """Draw the card of one KPI of the board, or its error; arguments as for `draw_cards`."""
     key = declared.key
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
-            points = sparkline.points_of(series, declared, bucket)
+            points = sparkline.points_of(series, declared, view.resolved.bucket)
             draw_card(board.kpis[key], points, board.queries[key], view)
         else:
             st.markdown(declared.title)
@@ -86,9 +76,8 @@ def draw_card(
 ) -> None:
     """Draw one KPI: value, change, verdict, number of observations, and the button Explain.
 
-    Green and red mean better or worse for the people who write in; a change in visitors has no colour.
-
-    No points draw no sparkline. `view` is for the query of Explain; None sends none.
+    Green and red mean better or worse for the people who write in; a change in visitors has no colour. No points draw no
+    sparkline. `view` is for the query of Explain; None sends none.
     """
     metric, delta = kpi.metric, kpi.delta
     change = changes.change_text(delta)
@@ -117,9 +106,7 @@ def draw_card(
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
     """The KPIs with exact values: one row per KPI whose source answered, one column per statistic and unit.
 
-    Without a comparison there are no columns for changes.
-
-    `visitors_since` is the start of the visitor count, if later than that of the period.
+    Without a comparison there are no columns for changes. `visitors_since` is the start of the visitor count, if later than that of the period.
     """
     rows: list[dict[tuple[str, str], object]] = []
     for kpi in board.kpis.values():

@@ -138,7 +138,7 @@ def _draw_filter(selection: Selection) -> None:
         for measure, title in MEASURES.items():
             times = selection.of(measure)
             options = (*every, *([times] if times else []))
-            words = {str(each): _capital(times_words(each)) for each in options}
+            words = {str(each): times_words(each).capitalize() for each in options}
             _choice(measure, f"{title} time", times, words)
         _choice(
             "cell",
@@ -165,10 +165,6 @@ def _choice(
         key=key,
         on_change=lambda: url_state.change({name: st.session_state[key], "page": None}),
     )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def cell_label(weekday: int, hour: int) -> str:

@@ -55,7 +55,7 @@ def draw_escalations(
     if is_narrowed:
         st.markdown(f"**{declared.title}**")
     else:
-        kpi_cards.draw_kpi(board, declared, series, view.resolved.bucket, view)
+        kpi_cards.draw_kpi(board, declared, series, view)
     with st.container(gap=None, key="escalations"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             filters.choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
