@@ -95,15 +95,9 @@ def located(locations: pd.DataFrame) -> pd.DataFrame:
 
 
 def zoom_levels(locations: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
-    """Clusters the visitors for each of `LEVELS`, farthest view first; all levels have the same sum of visitors.
+    """Clusters `schemas.VISITOR_LOCATIONS` for each of `LEVELS`, farthest first; all have the same sum of visitors.
 
     The cells of a level grow until it has at most its number of clusters.
-
-    Args:
-        locations: As in `schemas.VISITOR_LOCATIONS`.
-
-    Returns:
-        As `clusters`, one frame per level.
     """
     places = located(locations)
     levels = []
@@ -115,17 +109,13 @@ def zoom_levels(locations: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
 
 
 def clusters(places: pd.DataFrame, size: float) -> pd.DataFrame:
-    """Merges the places of each cell: one row per cell with visitors, most visitors first; no places give no rows.
+    """Merges the places of `located`: one row per cell with visitors, most visitors first; no places give no rows.
 
     Columns:
         latitude, longitude (float, degrees): average of its visitors.
         city, country_code (string): of its place with most visitors; untrusted text.
         visitors (int), places (int)
         cell (string): as `Cell.parse` takes it.
-
-    Args:
-        places: As `located` returns them.
-        size: One of `CELL_SIZES`.
     """
     if places.empty:
         return pd.DataFrame({name: [] for name in CLUSTER_COLUMNS})
@@ -207,16 +197,11 @@ def _is_number(text: str) -> bool:
 
 
 def fullest_view(clusters: pd.DataFrame, steepest: float) -> tuple[float, float] | None:
-    """First view of the globe: the busiest place when half of all visitors are on its side, else the fullest side.
+    """Middle of the first view: the busiest place when half of all visitors are on its side, else the fullest side.
 
     None without visitors.
 
-    Args:
-        clusters: As `clusters` returns them.
-        steepest: Latitude that the view does not pass; a place nearer to a pole is viewed from there.
-
-    Returns:
-        Latitude and longitude in degrees.
+    Latitude, at most `steepest`, and longitude in degrees; a place nearer to a pole is viewed from there.
 
     >>> spread = pd.DataFrame({"latitude": [-33, 52, 48, 50], "longitude": [151, 0, 2, 14], "visitors": [2, 1, 1, 1]})
     >>> fullest_view(spread, 40.0), fullest_view(spread.head(2), 40.0), fullest_view(spread.head(0), 40.0)

@@ -27,11 +27,7 @@ class RightNow:
 
 
 def right_now(locations: pd.DataFrame) -> RightNow:
-    """Counts the visitors and names the cities with most of them; 0 and no city without visitors.
-
-    Args:
-        locations: As in `schemas.VISITOR_LOCATIONS`.
-    """
+    """Counts `schemas.VISITOR_LOCATIONS` and names the cities with most of them; 0 and no city without visitors."""
     named = locations[locations["city"] != ""]
     cities: pd.DataFrame = named.groupby(["city", "country_code"])["visitors"].sum().reset_index()
     # By count, then by name, so that equal counts always give the same cities.

@@ -16,9 +16,6 @@ NAUTICAL_TWILIGHT_DEGREES = -12.0
 def subsolar_point(now: datetime) -> tuple[float, float]:
     """Latitude and longitude, in degrees, of the place where the sun is in the zenith.
 
-    Args:
-        now: an aware instant.
-
     >>> latitude, longitude = subsolar_point(datetime(2026, 6, 21, 12, tzinfo=UTC))
     >>> round(latitude, 1), abs(longitude) < 1
     (23.4, True)

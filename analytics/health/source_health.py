@@ -93,11 +93,7 @@ class QueryUse:
 
 
 def source_health(probes: Sequence[Probe]) -> SourceHealth:
-    """Judges a source by its last probes: the newest one decides whether it answers, the median whether it is slow.
-
-    Args:
-        probes: At least one, of one source, oldest first.
-    """
+    """Judges a source by its last probes, oldest first: the newest for whether it answers, the median for its speed."""
     last = probes[-1]
     seconds = [probe.seconds for probe in probes if probe.seconds is not None]
     middle = median(seconds) if seconds else None
@@ -113,12 +109,7 @@ def _state(last: Probe, middle: float, answers: int) -> SourceState:
 
 
 def flow_state(age_seconds: float | None, longest_quiet_seconds: float | None, events: int) -> FlowState:
-    """Judges the age of the newest event against the longest quiet time.
-
-    Args:
-        age_seconds: Age of the newest event; None when there is none.
-        longest_quiet_seconds: The longest time between two events of the type in 30 days; None when not known.
-        events: Number of events in 30 days.
+    """Judges the age of the newest event against the longest time between two events in 30 days; None is not known.
 
     >>> flow_state(3_600, 1_800, 500), flow_state(3_600, 7_200, 500), flow_state(3_600, 1_800, 5)
     ('unusual', 'usual', 'unknown')
@@ -189,13 +180,7 @@ def event_flow(freshness: pd.DataFrame, volume: pd.DataFrame | None, as_of: date
 def query_use(
     spent: Mapping[str, int], daily_limit: int | None, live_refresh_seconds: float | None
 ) -> QueryUse:
-    """Sums up today's queries by pipe.
-
-    Args:
-        spent: Queries of today by pipe.
-        daily_limit: As in `QueryBudget`.
-        live_refresh_seconds: As in `QueryBudget`.
-    """
+    """Sums up today's queries by pipe."""
     total = sum(spent.values())
     ordered = sorted(spent.items(), key=lambda item: (-item[1], item[0]))
     by_pipe = pd.DataFrame(

@@ -22,12 +22,7 @@ LEAST_STOPPED_SECONDS: Final = 3_600.0
 
 
 def website_state(age_seconds: float | None, usual_gap_seconds: float | None, events: int) -> WebsiteState:
-    """Judges whether a website sends events as usual.
-
-    Args:
-        age_seconds: Age of its newest event; None when there is none in 30 days.
-        usual_gap_seconds: The second longest time between two events in 30 days; None when not known.
-        events: Number of events in 30 days.
+    """Judges whether a website sends as usual, by its second longest gap and its events in 30 days; None: not known.
 
     >>> website_state(600, 300, 500), website_state(1_000, 300, 500), website_state(4_000, 300, 500)
     ('usual', 'quiet', 'stopped')

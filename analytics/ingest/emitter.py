@@ -132,10 +132,6 @@ class Emitter:
     ) -> Emitter:
         """Makes an emitter from TINYBIRD_HOST, TINYBIRD_APPEND_TOKEN and INBOX_ANALYTICS_SPOOL_DIR.
 
-        Args:
-            environ: Variables to read; None means the process's own.
-            is_durable: As for the class.
-
         Raises:
             ConfigError: One of them is missing or unusable.
         """

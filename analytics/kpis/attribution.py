@@ -58,13 +58,7 @@ class Attribution:
 
 
 def attributed(kpi: Kpi, current: SatisfactionIndex, previous: SatisfactionIndex | None) -> Attribution:
-    """Compute the parts of the index's change.
-
-    Args:
-        kpi: The index on the board; without a change there are no parts.
-        current: The index of the period shown.
-        previous: The index of the previous period; None when it was not read.
-    """
+    """Compute the parts of the index's change; their changes are None without one, or when `previous` was not read."""
     if kpi.delta.change is None or previous is None:
         return Attribution(
             kpi, tuple(ComponentChange(each, None, None, None, None) for each in current.components)

@@ -148,14 +148,9 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 def in_time(
     current: pd.DataFrame, previous: pd.DataFrame | None, band: int, comparability: Comparability, of: str
 ) -> Delta:
-    """The change of the share of conversations up to the end of a band; more is better.
+    """The change of the share of conversations up to the end of a band, from `bands`; more is better.
 
-    Args:
-        current: `bands` of the period shown.
-        previous: `bands` of the previous period; None when it was not read.
-        band: Last band that counts.
-        comparability: Whether the periods may be compared.
-        of: Noun of the observations, plural.
+    `previous` is None when it was not read; `of` is the noun of the observations, plural.
     """
 
     def share(rows: pd.DataFrame) -> Estimate:

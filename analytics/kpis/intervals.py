@@ -112,11 +112,6 @@ def bounded_mean(n: int, total: float, total_of_squares: float) -> Interval | No
     interval of zero width. Student's t widens the interval of few values; that of a single value is the whole scale. The
     ends are cut to the scale.
 
-    Args:
-        n: Number of values.
-        total: Their sum.
-        total_of_squares: The sum of their squares.
-
     >>> bounded_mean(0, 0.0, 0.0) is None
     True
     >>> interval = bounded_mean(3, 300.0, 30_000.0)
@@ -136,12 +131,6 @@ def bounded_mean(n: int, total: float, total_of_squares: float) -> Interval | No
 def difference(now: float, now_interval: Interval, before: float, before_interval: Interval) -> Interval:
     """The interval of `now - before`, by MOVER.
 
-    Args:
-        now: The value of the period shown.
-        now_interval: Its interval.
-        before: The value of the previous period, in the same unit.
-        before_interval: Its interval.
-
     >>> interval = difference(10.0, Interval(7.0, 14.0), 12.0, Interval(8.0, 16.0))
     >>> interval.low, round(interval.high, 2)
     (-7.0, 3.66)
@@ -157,13 +146,8 @@ def relative_difference(
 ) -> Interval:
     """The interval of the relative change `(now - before) / before`, by MOVER on the logarithms.
 
-    Zero has no logarithm: if a value or an end is 0, the interval of the plain difference is divided by `before`.
-
-    Args:
-        now: The value of the period shown, not negative.
-        now_interval: Its interval.
-        before: The value of the previous period, above 0.
-        before_interval: Its interval.
+    Zero has no logarithm: if a value or an end is 0, the interval of the plain difference is divided by `before`,
+    which is above 0.
 
     >>> interval = relative_difference(50.0, Interval(40.0, 60.0), 100.0, Interval(80.0, 125.0))
     >>> round(interval.low, 2), round(interval.high, 2)

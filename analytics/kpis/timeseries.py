@@ -142,14 +142,7 @@ def aligned(starts: pd.Series, shown: Period, compared: Period, bucket: Bucket) 
 
 
 def is_complete(start: datetime, end: datetime, resolved: ResolvedView, period: Period) -> bool:
-    """False for a bucket that the period cuts or that is not over yet.
-
-    Args:
-        start: First instant of the bucket inside the period.
-        end: First instant after it.
-        resolved: For the kind of bucket, and now.
-        period: The current or the previous period.
-    """
+    """False for a bucket that the period cuts or that is not over yet."""
     zone = period.timezone
     return (
         clock.floor_to_bucket(start, resolved.bucket, zone, period.week_start) == start

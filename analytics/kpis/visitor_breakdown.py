@@ -140,23 +140,13 @@ class VisitorBreakdown:
         return self.values[self.values["dimension"] == dimension].reset_index(drop=True)
 
     def differs(self, low: float, high: float) -> bool:
-        """True when the change of all visitors lies outside the interval of a value's change.
-
-        Args:
-            low: Lower end of the interval, relative; NaN when not known.
-            high: Upper end.
-        """
+        """True when the change of all visitors lies outside the interval of a value's change; NaN ends are not known."""
         change = self.totals["visitors"].delta.change
         return change is not None and (change < low or change > high)
 
 
 def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreakdown:
-    """Compute totals and shares of a view.
-
-    Args:
-        rows: As in `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period.
-        resolved: The periods, and whether they may be compared.
-    """
+    """Compute totals and shares of `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period."""
     if rows is None:
         nothing = {name: _total(None, metric, resolved) for name, metric in TOTALS.items()}
         return VisitorBreakdown(nothing, pd.DataFrame(columns=list(VALUE_COLUMNS)))
@@ -189,12 +179,7 @@ def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreak
 
 
 def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
-    """One row per (period, bucket), sorted by both, with `SERIES_COLUMNS`; see `cached.visitor_timeseries`.
-
-    Args:
-        rows: As in `schemas.VISITOR_TIMESERIES`.
-        resolved: The periods.
-    """
+    """One row per (period, bucket) of `schemas.VISITOR_TIMESERIES`, sorted, with `SERIES_COLUMNS`."""
     sides = ("current",) if resolved.visitors_before is None else ("current", "previous")
     parts = [_side(rows[rows["period"] == which], resolved, which) for which in sides]
     return pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)

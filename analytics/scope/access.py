@@ -127,12 +127,7 @@ class Website:
 
 
 def require_recent(identity: Identity, now: datetime, longest: timedelta) -> None:
-    """Checks that a sign-in is not too old.
-
-    Args:
-        identity: The sign-in; without a time it is never too old.
-        now: The current time, aware.
-        longest: How long a sign-in is valid.
+    """Checks that a sign-in is not older than `longest`; one without a time is never too old.
 
     Raises:
         NotSignedIn: It is older, or further in the future than `CLOCK_DIFFERENCE`.
@@ -142,12 +137,7 @@ def require_recent(identity: Identity, now: datetime, longest: timedelta) -> Non
 
 
 def viewer_from_user(user: User | None, identity: Identity, now: datetime) -> Viewer:
-    """Checks a signed-in user and makes the viewer.
-
-    Args:
-        user: The row with the signed-in e-mail; None when there is none.
-        identity: The sign-in.
-        now: The current time, for bans that expire.
+    """Checks the row with the signed-in e-mail, None without one, and makes the viewer; bans may expire.
 
     Raises:
         AccessDenied: No such user, e-mail not verified, or banned.

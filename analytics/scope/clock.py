@@ -140,11 +140,6 @@ def local_midnight(day: date, timezone: ZoneInfo) -> datetime:
 def day_starts(now: datetime, days: int, timezone: ZoneInfo) -> tuple[datetime, ...]:
     """The first instants of the last local days, UTC, oldest first; the last one is the start of today.
 
-    Args:
-        now: The current time, aware.
-        days: Number of days, at least 1.
-        timezone: Timezone of the days.
-
     >>> [f"{start:%d %b %H:%M}" for start in day_starts(datetime(2026, 10, 26, 9, tzinfo=UTC), 3, ZoneInfo("Europe/London"))]
     ['23 Oct 23:00', '24 Oct 23:00', '26 Oct 00:00']
     """
@@ -168,10 +163,6 @@ def instant_of(reading: datetime, timezone: ZoneInfo) -> datetime:
     """The instant of a local time, UTC.
 
     If the local time occurs twice, the first instant; if the clock skips it, the end of the gap.
-
-    Args:
-        reading: Local time; naive.
-        timezone: Timezone of the local time.
 
     >>> instant_of(datetime(2026, 3, 29, 1, 30), ZoneInfo("Europe/London")).isoformat()
     '2026-03-29T01:00:00+00:00'

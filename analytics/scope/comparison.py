@@ -92,11 +92,7 @@ def compared_days(
 ) -> tuple[date, date]:
     """First and last day of the compared period, both inclusive; not cut to the elapsed part of a running period.
 
-    Args:
-        comparison: The comparison; `off` gives the period before.
-        selected: The range shown.
-        period: The range resolved to a period, its start not clamped.
-        now: The current time.
+    The start of the period is not clamped. `off` gives the period before.
 
     >>> now = datetime.fromisoformat("2026-11-26T12:00:00+00:00")
     >>> for text in ("last-month", "7d"):
@@ -127,11 +123,7 @@ def latest_start(selected: Range, period: Period, now: datetime) -> date:
 def compared_period(comparison: Comparison, selected: Range, period: Period, now: datetime) -> Period | None:
     """The period to compare with; None if the chosen days do not end before the range begins.
 
-    Args:
-        comparison: The comparison; `off` gives the period before.
-        selected: The range shown.
-        period: The range resolved to a period, its start not clamped.
-        now: The current time.
+    Arguments as for `compared_days`.
 
     >>> london = ZoneInfo("Europe/London")
     >>> now = datetime.fromisoformat("2026-10-26T09:32:00+00:00")
@@ -188,12 +180,6 @@ def aligned_starts(
 
     Hours and days are matched by day number and local time. Weeks are matched by week number, because the two periods need
     not begin on the same weekday. If the compared period is longer, its last buckets are placed after the period shown.
-
-    Args:
-        starts: Starts of the compared period's buckets, oldest first.
-        shown: The period shown.
-        compared: The compared period.
-        bucket: Hour, day or week.
     """
     zone = shown.timezone
     if bucket != "week":
@@ -207,11 +193,6 @@ def aligned_starts(
 
 def difference(shown: Period, compared: Period, bucket: Bucket) -> str | None:
     """Describes how two periods differ in length and weekdays; None when they do not.
-
-    Args:
-        shown: The period shown.
-        compared: The compared period.
-        bucket: The bucket that both are drawn in.
 
     >>> at = [datetime.fromisoformat(f"2026-{day}T00:00:00+00:00") for day in ("10-01", "11-01", "09-01", "10-01")]
     >>> october, september = Period(at[0], at[1], ZoneInfo("UTC")), Period(at[2], at[3], ZoneInfo("UTC"))

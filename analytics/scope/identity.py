@@ -35,11 +35,9 @@ class Identity:
 
 
 def identity_from_claims(claims: Mapping[str, object], verified_issuers: Collection[str] = ()) -> Identity:
-    """Checks the claims of a provider and makes the identity.
+    """Checks the claims of an ID token with valid signature, audience and issuer, and makes the identity.
 
-    Args:
-        claims: Claims of an ID token whose signature, audience and issuer were checked.
-        verified_issuers: Issuers whose addresses count as verified without `email_verified`.
+    Addresses of `verified_issuers` count as verified without `email_verified`.
 
     Raises:
         NotSignedIn: The claims have no time of the sign-in.

@@ -197,10 +197,6 @@ class Range:
     def dates_on(self, today: date, week_start: WeekStart = "monday") -> tuple[date, date]:
         """First and last day, both inclusive; the last one may lie in the future.
 
-        Args:
-            today: The local day of now.
-            week_start: The day that weeks begin with.
-
         >>> [f"{day:%a %d %b}" for day in Range.parse("last-week").dates_on(date(2026, 11, 26))]
         ['Mon 16 Nov', 'Sun 22 Nov']
         >>> [f"{day:%d %b}" for day in Range.parse("this-month").dates_on(date(2026, 11, 26))]
@@ -320,12 +316,6 @@ def resolve(selected: Range, now: datetime, timezone: ZoneInfo, week_start: Week
     """Resolves a range to its period at `now`.
 
     A range that has not begun, or began less than one step of the grid ago, gives an empty period at its start.
-
-    Args:
-        selected: The range of the URL.
-        now: The current time, aware.
-        timezone: Timezone of the days.
-        week_start: The day that weeks begin with.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
     >>> resolve(Range(days=7), now, ZoneInfo("Asia/Kolkata")).utc_bounds()

@@ -145,11 +145,6 @@ def clamp(period: Period, earliest: datetime, reason: str) -> Clamped:
 
     The cut is on the 5-minute grid at or after `earliest`, so that two viewers share a cache entry and no data before the
     limit is read. A period wholly before the limit becomes empty, at its own end.
-
-    Args:
-        period: The requested period.
-        earliest: The limit.
-        reason: Text for a cut period.
     """
     limit = ceil_to_grid(earliest)
     if period.start >= earliest:
@@ -166,13 +161,6 @@ def longest_comparable_days(
     N days and the N before them start at local midnight 2 N - 1 days ago, so the result is half the reach: 10 days on
     free, 45 on paid, 15 for visitors. If a 25-hour day lies in between, it can be one less in the last hour of a day.
     The same weekdays are whole weeks back, so the result is not larger. None for chosen days: they are fixed.
-
-    Args:
-        earliest: The limit.
-        reach_days: Days that the limit reaches back.
-        now: End of the range.
-        timezone: Timezone of the days.
-        kind: The comparison.
 
     >>> now = datetime(2026, 11, 10, 14, 32, tzinfo=ZoneInfo("UTC"))
     >>> longest_comparable_days(earliest_conversations("free", now), 21, now, ZoneInfo("Europe/London"))
@@ -191,15 +179,7 @@ def longest_comparable_days(
 def comparable(
     before: Period, earliest: datetime, reach_days: int, now: datetime, kind: Comparison = BEFORE
 ) -> Comparable:
-    """Checks whether the compared period may be read completely.
-
-    Args:
-        before: The compared period, uncut.
-        earliest: The limit.
-        reach_days: Days that the limit reaches back, for the reason.
-        now: End of the longest comparable range.
-        kind: The comparison.
-    """
+    """Checks whether the compared period may be read completely."""
     longest = longest_comparable_days(earliest, reach_days, now, before.timezone, kind)
     if before.start >= earliest:
         return Comparable(is_ok=True, reason=None, longest_days=longest)
@@ -222,10 +202,6 @@ def offered_ranges(
 
 def longer_range(days: int, reach_days: int) -> Range | None:
     """The next longer of 7, 30 and 90 days within the data's reach, or the reach itself; None if `days` is the longest.
-
-    Args:
-        days: Days that are shown.
-        reach_days: Days that data reaches back.
 
     >>> str(longer_range(1, 21)), str(longer_range(14, 21)), str(longer_range(7, 90)), longer_range(90, 90)
     ('7d', '21d', '30d', None)

@@ -174,10 +174,7 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
     Falls back, with a notice: an unknown timezone to UTC, a range without readable data to the last 7 days, a bucket that is
     not offered to the default. Chosen days that do not end before the range begins are not compared, with a notice.
 
-    Args:
-        view: The requested view; timezone, range and comparison may come from a tampered URL.
-        website: The website of that id, after the access check.
-        week_start: The day that weeks begin with.
+    Timezone, range and comparison may come from a tampered URL. The website is that of the view, after the access check.
     """
     notices: list[str] = []
     try:

@@ -282,10 +282,7 @@ class EmitterSettings:
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Reads and checks the settings of this process.
-
-    Args:
-        environ: Variables to read, blank ones counting as absent; None means the process's own.
+    """Reads and checks the settings of this process, or those in `environ`; blank ones count as absent.
 
     Raises:
         ConfigError: One or more variables are missing or unusable. The message names each with what it should be, and
@@ -303,10 +300,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def load_emitter_settings(environ: Mapping[str, str] | None = None) -> EmitterSettings:
-    """Reads and checks the settings of a process that only emits events.
-
-    Args:
-        environ: As for `load_settings`.
+    """Reads and checks the settings of a process that only emits events, as `load_settings`.
 
     Raises:
         ConfigError: As for `load_settings`.

@@ -49,9 +49,6 @@ def is_postgres_here(address: str) -> bool:
 
     A host that the address leaves out comes from `PGHOST`, `PGHOSTADDR` or the service that `PGSERVICE` names, as in libpq.
     An address that names a service itself is never accepted: libpq reads that service only when it connects.
-
-    Args:
-        address: `postgresql://…`, as SQLAlchemy reads it.
     """
     try:
         url = make_url(address).set(drivername="postgresql+psycopg")
@@ -75,10 +72,7 @@ def is_postgres_here(address: str) -> bool:
 
 
 def require_listening_here(address: str | None) -> None:
-    """Checks that a web server on `address` can be reached from this machine only.
-
-    Args:
-        address: The host that it listens on; None or empty means all addresses, as in Streamlit.
+    """Checks that a web server on `address` is for this machine only; None or empty means all addresses.
 
     Raises:
         ConfigError: Other machines may reach it.

@@ -38,13 +38,7 @@ def checked_template(template: str) -> str:
 
 
 def conversation_address(template: str, *, conversation_id: str, website_id: str, website_slug: str) -> str:
-    """Fills the template for one conversation. Every value is encoded, so that none changes other parts of the address.
-
-    Args:
-        template: As `checked_template` returns it.
-        conversation_id: As producers send it; untrusted text.
-        website_id: The website of the conversation.
-        website_slug: Its short name in addresses.
+    """Fills the checked template for a conversation. Every value is encoded: none changes another part of it.
 
     >>> template = "https://inbox.example/{website}/c?id={id}"
     >>> conversation_address(template, conversation_id="a/../b&c", website_id="w1", website_slug="tea shop")

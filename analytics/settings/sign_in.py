@@ -36,11 +36,7 @@ _FIELDS: Final = ("oidc_metadata_url", "oidc_client_id", "oidc_client_secret", "
 
 
 def auth_section(settings: Settings, from_file: Mapping[str, object]) -> dict[str, object]:
-    """The checked section `[auth]` for Streamlit; empty in the demo, which has no sign-in.
-
-    Args:
-        settings: The settings of this deployment.
-        from_file: The section of `secrets.toml`; empty where there is none.
+    """The checked section `[auth]` of `secrets.toml` for Streamlit; empty in the demo, which has no sign-in.
 
     Raises:
         ConfigError: Sign-in is not configured, not complete, or not safe. The message names every problem and no value.

@@ -60,12 +60,7 @@ class Event:
 
 
 def write(event: Event, now: datetime | None = None) -> None:
-    """Writes one event as a line. Safe to call from several threads.
-
-    Args:
-        event: The event; the id of the current request is added.
-        now: Time of the event; None means now.
-    """
+    """Writes one event as a line, with the id of the current request. Safe to call from several threads."""
     line = _line(event, now or datetime.now(UTC))
     with _LOCK:
         sys.stdout.write(line)

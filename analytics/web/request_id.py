@@ -32,11 +32,7 @@ def add_lookup(lookup: Callable[[], str | None]) -> None:
 
 
 def begin(proposed: str | None) -> str:
-    """Sets the id of this context and returns it.
-
-    Args:
-        proposed: Id from a trusted proxy, used when it has up to 64 letters, digits and `._:-` only; None without one.
-    """
+    """Sets the id of this context and returns it: `proposed`, if it has up to 64 letters, digits and `._:-` only."""
     chosen = proposed if proposed is not None and _USABLE.fullmatch(proposed) else uuid.uuid4().hex
     _current.set(chosen)
     return chosen

@@ -33,12 +33,9 @@ logger = logging.getLogger(__name__)
 
 
 def bind(address: str, port: int, *, is_listening: bool = False) -> socket.socket:
-    """Binds a socket. `::` accepts IPv4 too.
+    """Binds a socket, of any free port if `port` is 0. `::` accepts IPv4 too.
 
-    Args:
-        address: IP address of this machine.
-        port: 0 takes any free one.
-        is_listening: True also listens; False leaves that to `run`, so that no request waits before.
+    `is_listening` False leaves listening to `run`, so that no request waits before.
 
     Raises:
         ConfigError: The port is taken or not allowed, or the address is not one of this machine.
@@ -59,12 +56,7 @@ def bind(address: str, port: int, *, is_listening: bool = False) -> socket.socke
 
 
 def run(app: ASGIApp, listener: socket.socket, where: str) -> None:
-    """Serves an app on a socket until SIGTERM or SIGINT, then stops gracefully; a second signal ends the process at once.
-
-    Args:
-        app: The ASGI app.
-        listener: From `bind`.
-        where: Address for the log.
+    """Serves an app on a socket of `bind` until SIGTERM or SIGINT, then stops gracefully; a second signal ends at once.
 
     Raises:
         AnalyticsError: The app refused to start, or another program has taken the port in the meantime.

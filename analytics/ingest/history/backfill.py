@@ -42,12 +42,7 @@ def retries(
 
 
 def wanted(before: Window | None, asked: Window, slug: str) -> Window:
-    """Joins the window that is asked for with the one from before; what is asked wins.
-
-    Args:
-        before: What was wanted so far; None when nothing was moved yet.
-        asked: What is asked now; None at an end means that it was not named.
-        slug: The website's, for the error.
+    """Joins the window that is asked for with the one from before, None at first; what is asked wins.
 
     Raises:
         ConfigError: The named end and the one from before leave nothing.

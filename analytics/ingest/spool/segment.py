@@ -158,8 +158,7 @@ class Segment:
 
         Empty when all are confirmed, or when the file was cut from outside.
 
-        Args:
-            limit_bytes: No more than this; a longer line comes in parts, which are damage.
+        A line longer than `limit_bytes` comes in parts, which are damage.
 
         Raises:
             OSError: The disk does not give them.

@@ -85,9 +85,7 @@ class Postgres:
     def prepare(self, keep_open: Sequence[int] = ()) -> None:
         """Makes the cluster if there is none; a half-made one is thrown away and made again.
 
-        Args:
-            keep_open: File descriptors that whatever makes it inherits, so that it is noticed when this process is
-                killed meanwhile.
+        What makes it inherits `keep_open`, so that it is noticed when this process is killed meanwhile.
 
         Raises:
             StackFailure: The cluster is of another version or has gone, or `initdb` failed.

@@ -125,12 +125,9 @@ class AnswerHeaders:
 
 
 def content_security_policy(hashes: Iterable[str], public_url: str | None, host: str = "") -> str:
-    """Builds the Content-Security-Policy of a response.
+    """Builds the Content-Security-Policy of a response; `hashes` are those of `script_hashes`.
 
-    Args:
-        hashes: Hashes of the inline scripts, from `script_hashes`.
-        public_url: Address of the dashboard in browsers; None where it is not set.
-        host: Host header of the request; its WebSocket is allowed too when it names this machine.
+    The WebSocket of `host`, the request's Host header, is allowed too when it names this machine.
     """
     is_https = public_url is not None and urlsplit(public_url).scheme == "https"
     sockets = [_socket_of(public_url)] if public_url is not None else []

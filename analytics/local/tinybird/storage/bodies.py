@@ -48,11 +48,7 @@ class Malformed:
 def events_of(body: bytes, format_: Format, read_array: ReadArray) -> Iterator[list[object]]:
     """The events of a body, some hundred at a time; a line that cannot be read is a `Malformed`.
 
-    Args:
-        body: What was sent.
-        format_: How events are put together in it: ndjson or json.
-        read_array: What lines are tried with before they are read one by one. Lines that it cannot read all of are
-            JSON values, as Python has them.
+    `read_array` is tried with many lines before they are read one by one, as JSON values as Python has them.
 
     Raises:
         InvalidBody: `format_` is json and the body is not.
