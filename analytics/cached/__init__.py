@@ -1,9 +1,9 @@
 """The cached module: what pages call, one function per thing a page shows.
 
 A page opens its view once (`open_view`: access checked, dates clamped to the tier) and hands it to every function that
-reads a website. The function checks access again, then calls an inner cached function whose parameters are its whole
-key: two viewers of one website share an entry, two periods never do. Failures are raised, never cached; the last good
-value is kept beside the cache and comes back marked stale.
+reads a website. The function checks access again, then asks a `Question`, whose arguments are its whole
+key: two viewers of one website share an entry, two periods never do. Failures are raised, never kept as data; while a
+source fails, the last good value comes back marked stale (`SharedReads`).
 """
 
 from analytics.cached.access import (
@@ -47,13 +47,14 @@ from analytics.cached.live import (
 )
 from analytics.cached.operations import measured, probe
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
-from analytics.cached.reading import clear
+from analytics.cached.reading import clear, try_again
 from analytics.cached.satisfaction import (
     every_comment,
     latest_comments,
     satisfaction_attribution,
     satisfaction_distributions,
 )
+from analytics.cached.shared.waits import Unsettled, waiting_together
 from analytics.cached.view import OpenedView, open_view
 from analytics.cached.visitors import (
     LISTED_VALUES,

@@ -10,13 +10,8 @@ from typing import Final
 import streamlit as st
 
 from analytics import sources
-from analytics.cached.reading import (
-    ACCESS_TRUST,
-    ACCESS_TTL,
-    MAX_ENTRIES,
-    connections,
-    last_good,
-)
+from analytics.cached.reading import ACCESS_TRUST, ACCESS_TTL, connections, reads
+from analytics.cached.shared.question import question
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.readings import Answer
 from analytics.scope import access
@@ -107,9 +102,9 @@ def viewer_for(identity: Identity | None, now: datetime) -> Viewer:
     if identity in _ended:
         raise NotSignedIn("You have signed out.", "Sign in again to go on.")
     access.require_recent(identity, now, settings.longest_sign_in)
-    reading = last_good.read(
+    reading = reads.read(
         ("user_by_email", identity.email),
-        lambda: _user_by_email(identity.email),
+        _user_by_email(identity.email),
         not_before=now - ACCESS_TRUST,
     )
     return access.viewer_from_user(reading.value, identity, now)
@@ -165,9 +160,9 @@ def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
         SourceError: Postgres is down, and has been for too long to trust what was known.
     """
     user_id = admitted(viewer, now).user_id
-    reading = last_good.read(
+    reading = reads.read(
         ("websites_for_viewer", user_id),
-        lambda: _websites_for_viewer(user_id),
+        _websites_for_viewer(user_id),
         not_before=now - ACCESS_TRUST,
     )
     return tuple(website.at(now) for website in reading.value)
@@ -188,7 +183,7 @@ def websites_anew(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
         if is_due:
             _looked[user_id] = now
     if is_due:
-        _websites_for_viewer.clear(user_id)
+        reads.renew(_websites_for_viewer(user_id))
     return websites(viewer, now)
 
 
@@ -201,11 +196,11 @@ def week_start() -> WeekStart:
     return load_settings().week_start
 
 
-@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=MAX_ENTRIES)
+@question("postgres", ACCESS_TTL)
 def _user_by_email(email: str) -> Answer[User | None]:
     return sources.user_by_email(connections().postgres, email)
 
 
-@st.cache_data(show_spinner=False, ttl=ACCESS_TTL, max_entries=MAX_ENTRIES)
+@question("postgres", ACCESS_TTL)
 def _websites_for_viewer(user_id: str) -> Answer[tuple[OwnedWebsite, ...]]:
     return sources.websites_for_viewer(connections().postgres, user_id, access.STAFF_ROLE)

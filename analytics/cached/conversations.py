@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import pandas as pd
-import streamlit as st
 
-from analytics import sources
+from analytics import schemas, sources
 from analytics.cached.overview import kpi_timeseries_of
-from analytics.cached.reading import (
-    KPI_TTL,
-    MAX_ENTRIES,
-    attempt,
-    connections,
-    last_good,
-)
+from analytics.cached.reading import KPI_TTL, connections, reads, usable
+from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
 from analytics.errors import SourceError
@@ -54,9 +48,7 @@ def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd
     resolved = readable(view)
     bounds, offsets = _period(resolved)
     key = resolved.last_good_key("conversation_breakdown", resolved.period), selection
-    return last_good.read(
-        key, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
-    )
+    return reads.read(key, _conversation_breakdown(resolved.website.id, bounds, offsets, selection))
 
 
 def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame] | None:
@@ -77,9 +69,7 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
         return None
     bounds, offsets = Bounds.of(resolved.before, None), Offsets.of(resolved.before)
     key = resolved.last_good_key("conversation_breakdown", resolved.before), selection
-    return last_good.read(
-        key, lambda: _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
-    )
+    return reads.read(key, _conversation_breakdown(resolved.website.id, bounds, offsets, selection))
 
 
 def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
@@ -98,9 +88,7 @@ def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[p
     Source: `kpi_timeseries`.
     """
     resolved = readable(view)
-    rows = kpi_timeseries_of(resolved, selection)
-    if isinstance(rows, SourceError):
-        raise rows
+    rows = kpi_timeseries_of(resolved, selection).reading()
     series = timeseries.kpi_timeseries(rows.value, None, resolved)
     return rows.with_value(series[list(timeseries.CONVERSATION_COLUMNS)])
 
@@ -157,7 +145,7 @@ def conversation_list(
     if not ids:
         return reading.with_value(Listing(conversations.listed(reading.value, None), 0, 1, 0, sort, ratings))
     key = "conversations_by_id", resolved.website.id, ids
-    known = attempt(key, _conversations_by_id, resolved.website.id, ids)
+    known = reads.ask(key, _conversations_by_id(resolved.website.id, ids)).outcome()
     if isinstance(known, SourceError):
         listing = Listing(conversations.listed(reading.value, None), total, page, before, sort, ratings)
         return Reading(listing, reading.as_of, reading.is_stale, reading.stale_reason, (known,))
@@ -220,9 +208,10 @@ def _rows(
     bounds, offsets = _period(resolved)
     key = resolved.last_good_key("conversation_list", resolved.period), selection, page, sort
     by_id = tuple(ratings.by_id.items()) if ratings else ()
-    return last_good.read(
+    return reads.read(
         key,
-        lambda: _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id),
+        _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id),
+        check=usable(lambda rows: conversations.listed(rows, None), schemas.CONVERSATION_LIST),
     )
 
 
@@ -230,7 +219,7 @@ def _ratings(resolved: ResolvedView) -> Ratings | SourceError:
     """What the list of the period is sorted by; read once for all of its pages."""
     bounds, _ = _period(resolved)
     key = resolved.last_good_key("rated_conversations", resolved.period)
-    rated = attempt(key, _rated_conversations, resolved.website.id, bounds)
+    rated = reads.ask(key, _rated_conversations(resolved.website.id, bounds)).outcome()
     if isinstance(rated, SourceError):
         return rated
     return Ratings.of(rated.value, sources.MOST_RATED, sources.MOST_ID_CHARACTERS)
@@ -240,14 +229,14 @@ def _first(rows: pd.DataFrame, column: str) -> int:
     return int(rows[column].iloc[0]) if len(rows) else 0
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _conversation_breakdown(
     website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
 ) -> Answer[pd.DataFrame]:
     return sources.conversation_breakdown(connections().tinybird, website_id, bounds, offsets, selection)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _conversation_list(
     website_id: str,
     bounds: Bounds,
@@ -270,11 +259,11 @@ def _conversation_list(
     )
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("postgres", KPI_TTL)
 def _rated_conversations(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
     return sources.rated_conversations(connections().postgres, website_id, bounds.date_from, bounds.date_to)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("postgres", KPI_TTL)
 def _conversations_by_id(website_id: str, ids: tuple[str, ...]) -> Answer[pd.DataFrame]:
     return sources.conversations_by_id(connections().postgres, website_id, ids)

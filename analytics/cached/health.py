@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,14 +12,8 @@ import streamlit as st
 
 from analytics import schemas, sources
 from analytics.cached.access import staff, websites
-from analytics.cached.reading import (
-    FRESHNESS_TTL,
-    KPI_TTL,
-    MAX_ENTRIES,
-    attempt,
-    connections,
-    last_good,
-)
+from analytics.cached.reading import FRESHNESS_TTL, KPI_TTL, connections, reads
+from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.errors import Source, SourceError
@@ -51,7 +44,7 @@ def newest_event(view: OpenedView, now: datetime) -> Reading[datetime | None]:
     Source: `data_freshness`.
     """
     website_id = readable(view, now).website.id
-    seen = last_good.read(("data_freshness", website_id), lambda: _data_freshness(website_id))
+    seen = reads.read(("data_freshness", website_id), _data_freshness(website_id))
     newest = seen.value["newest_event"].max()
     value = None if pd.isna(newest) else newest.to_pydatetime()
     return seen.with_value(value)
@@ -64,7 +57,7 @@ SPOOL_TTL: Final = timedelta(seconds=10)
 """Counting a full spool reads a gigabyte."""
 
 
-@st.cache_data(show_spinner=False, ttl=FRESHNESS_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", FRESHNESS_TTL)
 def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(connections().tinybird, website_id)
 
@@ -85,11 +78,14 @@ def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[Sour
     Source: the list of pipes, or `SELECT 1`.
     """
     staff(viewer, now)
-    try:
-        answer = _probe(source)
-        probe = Probe(source, answer.read_at, answer.value)
-    except SourceError as error:
-        probe = Probe(source, now, None, error)
+    question = _postgres_probe() if source == "postgres" else _tinybird_probe()
+    seen = reads.ask(("probe", source), question).outcome()
+    if isinstance(seen, SourceError):
+        probe = Probe(source, now, None, seen)
+    elif seen.stale_reason is not None:
+        probe = Probe(source, now, None, seen.stale_reason)
+    else:
+        probe = Probe(source, seen.as_of, seen.value)
     return Reading(health.source_health(connections().probes.note(probe)), probe.at)
 
 
@@ -110,15 +106,10 @@ def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     """
     staff(view.asked.viewer, now)
     website_id, zone = readable(view, now).website.id, view.resolved.period.timezone
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        fresh = pool.submit(attempt, ("data_freshness", website_id), _data_freshness, website_id)
-        days = clock.day_starts(now, VOLUME_DAYS, zone)
-        key = ("event_volume", website_id, zone.key)
-        volume = pool.submit(attempt, key, _event_volume, website_id, clock.unix_seconds(days))
-    seen, counted = fresh.result(), volume.result()
-    if isinstance(seen, SourceError):
-        raise seen
-    seen = _checked(seen)
+    fresh = reads.ask(("data_freshness", website_id), _data_freshness(website_id))
+    days = clock.unix_seconds(clock.day_starts(now, VOLUME_DAYS, zone))
+    volume = reads.ask(("event_volume", website_id, zone.key), _event_volume(website_id, days))
+    seen, counted = _checked(fresh.reading()), volume.outcome()
     if isinstance(counted, SourceError):
         return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(counted,))
     return seen.with_value(health.event_flow(seen.value, counted.value, seen.as_of))
@@ -136,7 +127,7 @@ def website_states(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
     Source: `website_freshness`, Postgres `website`.
     """
     staff(viewer, now)
-    seen = _checked(last_good.read("website_freshness", lambda: _website_freshness("all")))
+    seen = _checked(reads.read("website_freshness", _website_freshness()))
     return seen.with_value(website_flow.website_flow(seen.value, websites(viewer, now), seen.as_of))
 
 
@@ -154,7 +145,7 @@ def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:
     staff(viewer, now)
     if not connections().tinybird.has_admin_token:
         return Reading(Quarantine(None, schemas.QUARANTINED_ROWS.empty()), now)
-    seen = _checked(last_good.read("quarantined_rows", lambda: _quarantined_rows("all")))
+    seen = _checked(reads.read("quarantined_rows", _quarantined_rows()))
     total = int(seen.value.groupby("datasource")["total"].first().sum())
     return seen.with_value(Quarantine(total, seen.value))
 
@@ -215,7 +206,7 @@ def cache_savings(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
         AccessDenied: The viewer is not staff.
     """
     staff(viewer, now)
-    return Reading(health.cache_savings(last_good.counter.counts()), now)
+    return Reading(health.cache_savings(reads.counter.counts()), now)
 
 
 def _checked(reading: Reading[T]) -> Reading[T]:
@@ -224,25 +215,26 @@ def _checked(reading: Reading[T]) -> Reading[T]:
     return reading if failure is None else replace(reading, is_stale=True, stale_reason=failure)
 
 
-@st.cache_data(show_spinner=False, ttl=PROBE_TTL, max_entries=MAX_ENTRIES)
-def _probe(source: Source) -> Answer[float]:
-    if source == "postgres":
-        return sources.postgres_probe(connections().postgres)
+@question("postgres", PROBE_TTL)
+def _postgres_probe() -> Answer[float]:
+    return sources.postgres_probe(connections().postgres)
+
+
+@question("tinybird", PROBE_TTL)
+def _tinybird_probe() -> Answer[float]:
     return sources.tinybird_probe(connections().tinybird)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _event_volume(website_id: str, day_starts: str) -> Answer[pd.DataFrame]:
     return sources.event_volume(connections().tinybird, website_id, day_starts)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
-def _website_freshness(of: str) -> Answer[pd.DataFrame]:
-    del of  # only part of the key: all viewers share one answer
+@question("tinybird", KPI_TTL)
+def _website_freshness() -> Answer[pd.DataFrame]:
     return sources.website_freshness(connections().tinybird)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=1)
-def _quarantined_rows(of: str) -> Answer[pd.DataFrame]:
-    del of  # only part of the key: all viewers share one answer
+@question("tinybird", KPI_TTL)
+def _quarantined_rows() -> Answer[pd.DataFrame]:
     return sources.quarantined_rows(connections().tinybird)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 import pandas as pd
-import streamlit as st
 
 from analytics import schemas, sources
-from analytics.cached.reading import (
-    LIVE_TTL,
-    MAX_ENTRIES,
-    connections,
-    last_good,
-)
+from analytics.cached.reading import LIVE_TTL, connections, reads, usable
+from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.geo import cells, live_visitors
@@ -53,9 +50,9 @@ def active_visitors(
     website_id = readable(view, now).website.id
     tick = connections().budget.live_tick(now)
     bounds = place.bounds if place else None
-    return last_good.read(
+    return reads.read(
         ("active_visitors", website_id, minutes, bounds),
-        lambda: _active_visitors(website_id, minutes, bounds, tick),
+        _active_visitors(website_id, minutes, bounds, tick),
     )
 
 
@@ -93,11 +90,8 @@ def visitor_locations(view: OpenedView, minutes: int, now: datetime) -> Reading[
 
     Source: `visitor_locations`.
     """
-    website_id = readable(view, now).website.id
-    tick = connections().budget.live_tick(now)
-    return last_good.read(
-        ("visitor_locations", website_id, minutes), lambda: _visitor_locations(website_id, minutes, tick)
-    )
+    seen = _located(view, minutes, now)
+    return seen.with_value(seen.value.places.copy(deep=False))
 
 
 def visitor_activity(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
@@ -116,7 +110,7 @@ def visitor_activity(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     """
     website_id = readable(view, now).website.id
     tick = connections().budget.live_tick(now)
-    return last_good.read(("visitor_activity", website_id), lambda: _visitor_activity(website_id, tick))
+    return reads.read(("visitor_activity", website_id), _visitor_activity(website_id, tick))
 
 
 def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[RightNow]:
@@ -128,8 +122,8 @@ def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[Righ
 
     Source: `visitor_locations`.
     """
-    seen = visitor_locations(view, minutes, now)
-    return seen.with_value(live_visitors.right_now(seen.value))
+    seen = _located(view, minutes, now)
+    return seen.with_value(live_visitors.right_now(seen.value.places))
 
 
 def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[tuple[pd.DataFrame, ...]]:
@@ -143,11 +137,9 @@ def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[t
 
     Source: `visitor_locations`.
     """
-    website_id = readable(view, now).website.id
-    tick = connections().budget.live_tick(now)
-    return last_good.read(
-        ("visitor_clusters", website_id, minutes), lambda: _visitor_clusters(website_id, minutes, tick)
-    )
+    seen = _located(view, minutes, now)
+    with sources.computing_from(schemas.VISITOR_LOCATIONS):
+        return seen.with_value(seen.value.levels)
 
 
 def live_refresh_seconds(now: datetime) -> float | None:
@@ -158,7 +150,27 @@ def live_refresh_seconds(now: datetime) -> float | None:
     return connections().budget.live_refresh_seconds(now)
 
 
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
+@dataclass(frozen=True)
+class _Located:
+    """Visitors by place; clustered once for all viewers, when the first globe wants it."""
+
+    places: pd.DataFrame
+
+    @cached_property
+    def levels(self) -> tuple[pd.DataFrame, ...]:
+        return cells.zoom_levels(self.places)
+
+
+def _located(view: OpenedView, minutes: int, now: datetime) -> Reading[_Located]:
+    website_id = readable(view, now).website.id
+    return reads.read(
+        ("visitor_locations", website_id, minutes),
+        _visitor_locations(website_id, minutes, connections().budget.live_tick(now)),
+        check=usable(lambda seen: live_visitors.right_now(seen.places), schemas.VISITOR_LOCATIONS),
+    )
+
+
+@question("tinybird", LIVE_TTL)
 def _active_visitors(
     website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None, tick: int
 ) -> Answer[pd.DataFrame]:
@@ -166,20 +178,14 @@ def _active_visitors(
     return sources.active_visitors(connections().tinybird, website_id, minutes, bounds)
 
 
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
-def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[pd.DataFrame]:
+@question("tinybird", LIVE_TTL)
+def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[_Located]:
     del tick  # only part of the key
-    return sources.visitor_locations(connections().tinybird, website_id, minutes)
+    seen = sources.visitor_locations(connections().tinybird, website_id, minutes)
+    return Answer(_Located(seen.value), seen.read_at)
 
 
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
-def _visitor_clusters(website_id: str, minutes: int, tick: int) -> Answer[tuple[pd.DataFrame, ...]]:
-    seen = _visitor_locations(website_id, minutes, tick)
-    with sources.computing_from(schemas.VISITOR_LOCATIONS):
-        return Answer(cells.zoom_levels(seen.value), seen.read_at)
-
-
-@st.cache_data(show_spinner=False, ttl=LIVE_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", LIVE_TTL)
 def _visitor_activity(website_id: str, tick: int) -> Answer[pd.DataFrame]:
     del tick  # only part of the key
     return sources.visitor_activity(connections().tinybird, website_id)

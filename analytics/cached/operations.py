@@ -7,7 +7,7 @@ from datetime import datetime
 
 from analytics import sources, telemetry
 from analytics.cached.health import spool_status
-from analytics.cached.reading import connections, last_good
+from analytics.cached.reading import connections, reads
 from analytics.errors import ConfigError, Source
 from analytics.settings import load_settings
 from analytics.telemetry import Labels, Metric
@@ -37,7 +37,7 @@ def measured(now: datetime) -> Mapping[Metric, Mapping[Labels, float]]:
     Raises:
         ConfigError: A setting is missing.
     """
-    budget, counts = connections().budget, last_good.counter.counts()
+    budget, counts = connections().budget, reads.counter.counts()
     spent = budget.spent(now)
     values: dict[Metric, dict[Labels, float]] = {
         telemetry.QUERIES_SPENT: {(): float(spent)},

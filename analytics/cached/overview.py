@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pandas as pd
-import streamlit as st
 
-from analytics import sources
-from analytics.cached.reading import (
-    KPI_TTL,
-    MAX_ENTRIES,
-    attempt,
-    connections,
-    last_good,
-)
+from analytics import schemas, sources
+from analytics.cached.reading import KPI_TTL, connections, reads, usable
+from analytics.cached.shared.question import question
+from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
-from analytics.errors import SourceError
 from analytics.kpis import timeseries
 from analytics.kpis.board import board
 from analytics.kpis.declarations import KPIS, types_of
@@ -43,20 +36,22 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
     resolved = readable(view)
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     visitors = series = None
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        conversations = pool.submit(inbox_analytics_of, resolved)
-        scores = pool.submit(rating_and_sentiment_of, resolved)
-        if not resolved.visitor_period.is_empty:
-            key = resolved.last_good_key("unique_visitors", resolved.visitor_period)
-            visitors = pool.submit(attempt, key, _unique_visitors, resolved.website.id, bounds)
-        if are_visitor_days_compared(resolved):
-            series = pool.submit(kpi_timeseries_of, replace(resolved, bucket="day"), EVERYTHING)
+    conversations = reads.ask(
+        resolved.last_good_key("inbox_analytics", resolved.period),
+        _inbox_analytics(resolved.website.id, Bounds.of(resolved.period, resolved.before)),
+    )
+    scores = rating_and_sentiment_of(resolved)
+    if not resolved.visitor_period.is_empty:
+        key = resolved.last_good_key("unique_visitors", resolved.visitor_period)
+        visitors = reads.ask(key, _unique_visitors(resolved.website.id, bounds))
+    if are_visitor_days_compared(resolved):
+        series = kpi_timeseries_of(replace(resolved, bucket="day"), EVERYTHING)
     return board(
         resolved,
-        conversations.result(),
-        None if visitors is None else visitors.result(),
-        scores.result(),
-        None if series is None else series.result(),
+        conversations.outcome(),
+        None if visitors is None else visitors.outcome(),
+        scores.outcome(),
+        None if series is None else series.outcome(),
     )
 
 
@@ -77,10 +72,8 @@ def left_out(view: OpenedView) -> Reading[dict[str, int]]:
     Source: Postgres `conversation`, `visitor`; `conversation_events`.
     """
     resolved = readable(view)
-    reading = last_good.read(
-        resolved.last_good_key("left_out", resolved.period),
-        lambda: _left_out(resolved.website.id, *resolved.period.utc_bounds()),
-    )
+    key = resolved.last_good_key("left_out", resolved.period)
+    reading = reads.read(key, _left_out(resolved.website.id, *resolved.period.utc_bounds()))
     events = reading.value
     return reading.with_value(
         {
@@ -119,59 +112,54 @@ def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
         SourceError: Tinybird could not be read and there is no last good value.
     """
     resolved = readable(view)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        rows = pool.submit(kpi_timeseries_of, resolved, EVERYTHING)
-        scores = pool.submit(rating_and_sentiment_of, resolved)
-    return timeseries.joined(resolved, rows.result(), scores.result())
+    rows, scores = kpi_timeseries_of(resolved, EVERYTHING), rating_and_sentiment_of(resolved)
+    return timeseries.joined(resolved, rows.outcome(), scores.outcome())
 
 
-def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame] | SourceError:
-    """The pipe's buckets of a view, or the failure as a value: one read for all who need it."""
+def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Asked[pd.DataFrame]:
+    """The pipe's buckets of a view: one read for all who need it."""
     bounds = Bounds.of(resolved.period, resolved.before)
     key = resolved.last_good_key("kpi_timeseries", resolved.period), selection
     buckets = Buckets.of(resolved.bucket, resolved.period, resolved.before)
     offsets = Offsets.of(resolved.previous, resolved.period) if selection.hour_of_week else None
-    return attempt(key, _kpi_timeseries, resolved.website.id, bounds, buckets, selection, offsets)
+    return reads.ask(
+        key,
+        _kpi_timeseries(resolved.website.id, bounds, buckets, selection, offsets),
+        check=usable(lambda rows: timeseries.kpi_timeseries(rows, None, resolved), schemas.KPI_TIMESERIES),
+    )
 
 
-def inbox_analytics_of(resolved: ResolvedView) -> Reading[ConversationPeriods] | SourceError:
-    """The conversation totals of both periods of a view, or the failure as a value: one read for all who need it."""
+def rating_and_sentiment_of(resolved: ResolvedView) -> Asked[pd.DataFrame]:
+    """The scores of both periods: one read for cards and charts."""
     bounds = Bounds.of(resolved.period, resolved.before)
-    key = resolved.last_good_key("inbox_analytics", resolved.period)
-    return attempt(key, _inbox_analytics, resolved.website.id, bounds)
+    key = resolved.last_good_key("rating_and_sentiment", resolved.period)
+    return reads.ask(key, _rating_and_sentiment(resolved.website.id, bounds))
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _inbox_analytics(website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
     return sources.inbox_analytics(connections().tinybird, website_id, bounds)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _left_out(website_id: str, date_from: str, date_to: str) -> Answer[pd.DataFrame]:
     return sources.left_out_events(
         connections().tinybird, connections().postgres, website_id, date_from, date_to
     )
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
     return sources.unique_visitors(connections().tinybird, website_id, bounds)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _kpi_timeseries(
     website_id: str, bounds: Bounds, buckets: Buckets, selection: Selection, offsets: Offsets | None
 ) -> Answer[pd.DataFrame]:
     return sources.kpi_timeseries(connections().tinybird, website_id, bounds, buckets, selection, offsets)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("postgres", KPI_TTL)
 def _rating_and_sentiment(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
     return sources.rating_and_sentiment(connections().postgres, website_id, bounds)
-
-
-def rating_and_sentiment_of(resolved: ResolvedView) -> Reading[pd.DataFrame] | SourceError:
-    """The scores of both periods, in one read for cards and charts; the failure as a value."""
-    bounds = Bounds.of(resolved.period, resolved.before)
-    key = resolved.last_good_key("rating_and_sentiment", resolved.period)
-    return attempt(key, _rating_and_sentiment, resolved.website.id, bounds)

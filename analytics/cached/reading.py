@@ -1,21 +1,21 @@
-"""Shared by all cached functions: connections, last good values, cache lifetimes."""
+"""Shared by all cached functions: the connections, the reads, how long answers are fresh."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from datetime import timedelta
-from typing import Final, ParamSpec, TypeVar
+from typing import Final, TypeVar
 
 import streamlit as st
 
-from analytics.errors import SourceError
-from analytics.readings import Answer, LastGood, Reading
+from analytics.cached.shared.question import Question
+from analytics.cached.shared.reads import SharedReads
+from analytics.readings import Reading
 from analytics.schemas import Schema
 from analytics.settings import load_settings
 from analytics.sources import computing_from
 from analytics.transports.connections import Connections
 
-P = ParamSpec("P")
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -33,16 +33,14 @@ FRESHNESS_TTL: Final = timedelta(minutes=2)
 LIVE_TTL: Final = timedelta(minutes=10)
 """Live keys contain the tick and are not used after it; this only frees their memory."""
 
-MAX_ENTRIES: Final = 512
-
-last_good = LastGood()
+reads = SharedReads()
 
 
 def clear() -> None:
-    """Removes all cached and last good values and closes both connections."""
+    """Removes all fresh and last good values and closes both connections."""
     st.cache_data.clear()
     st.cache_resource.clear()
-    last_good.clear()
+    reads.clear()
 
 
 @st.cache_resource(show_spinner=False, on_release=Connections.close)
@@ -51,37 +49,37 @@ def connections() -> Connections:
     return Connections.from_settings(load_settings())
 
 
-def attempt(
-    key: Hashable, ask: Callable[P, Answer[T]], *args: P.args, **kwargs: P.kwargs
-) -> Reading[T] | SourceError:
-    """Returns the reading, or the error as a value, so that one of several reads can fail alone."""
-    try:
-        return last_good.read(key, lambda: ask(*args, **kwargs))
-    except SourceError as error:
-        return error
+def try_again() -> None:
+    """Lets everything that failed be asked again now, at most once a second: somebody wants to know."""
+    reads.allow()
 
 
-def computed(
-    key: Hashable, ask: Callable[[], Answer[T]], compute: Callable[[T], U], schema: Schema
-) -> Reading[U]:
+def usable(compute: Callable[[T], object], schema: Schema) -> Callable[[T], None]:
+    """Makes the check of a question whose answer a value is computed from: what breaks then is the source's failure.
+
+    Args:
+        compute: Computes from the answer; must not change it.
+        schema: What is read.
+    """
+
+    def check(value: T) -> None:
+        with computing_from(schema):
+            compute(value)
+
+    return check
+
+
+def computed(key: Hashable, question: Question[T], compute: Callable[[T], U], schema: Schema) -> Reading[U]:
     """Reads an answer and computes a value; an answer that cannot be computed from never replaces the last good one.
 
     Args:
         key: Key of the last good answer.
-        ask: Reads the source, or its cache.
+        question: What to ask.
         compute: Makes the value; must not change the answer.
-        schema: What was read.
+        schema: What is read.
 
     Raises:
         SourceError: The source failed, or its answer could not be computed from, and there is no last good answer.
     """
-    fresh: list[U] = []
-
-    def usable() -> Answer[T]:
-        answer = ask()
-        with computing_from(schema):
-            fresh.append(compute(answer.value))
-        return answer
-
-    reading = last_good.read(key, usable)
-    return reading.with_value(fresh[0] if fresh else compute(reading.value))
+    reading = reads.read(key, question, check=usable(compute, schema))
+    return reading.with_value(compute(reading.value))

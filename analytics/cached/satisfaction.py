@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
-import streamlit as st
 
 from analytics import sources
 from analytics.cached.overview import kpis, rating_and_sentiment_of
-from analytics.cached.reading import KPI_TTL, MAX_ENTRIES, connections, last_good
+from analytics.cached.reading import KPI_TTL, connections, reads
+from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, whole
-from analytics.errors import SourceError
 from analytics.kpis.attribution import Attribution, attributed
 from analytics.kpis.rating_counts import distributions
 from analytics.readings import Answer, Reading
@@ -55,9 +54,7 @@ def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:
     Source: Postgres `feedback` and `conversation`.
     """
     resolved = readable(view)
-    scores = rating_and_sentiment_of(resolved)
-    if isinstance(scores, SourceError):
-        raise scores
+    scores = rating_and_sentiment_of(resolved).reading()
     return scores.with_value(distributions(scores.value, resolved))
 
 
@@ -86,9 +83,9 @@ def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading
     """
     resolved = readable(view)
     date_from, date_to = resolved.period.utc_bounds()
-    return last_good.read(
+    return reads.read(
         (resolved.last_good_key("latest_comments", resolved.period), rating, limit),
-        lambda: _latest_comments(resolved.website.id, date_from, date_to, rating, limit),
+        _latest_comments(resolved.website.id, date_from, date_to, rating, limit),
     )
 
 
@@ -116,7 +113,7 @@ def every_comment(view: OpenedView, rating: int | None) -> Whole:
     return whole(ask, "created_at", "comment")
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("postgres", KPI_TTL)
 def _latest_comments(
     website_id: str, date_from: str, date_to: str, rating: int | None, limit: int
 ) -> Answer[pd.DataFrame]:

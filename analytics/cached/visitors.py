@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 import pandas as pd
-import streamlit as st
 
 from analytics import schemas, sources
-from analytics.cached.reading import (
-    KPI_TTL,
-    MAX_ENTRIES,
-    computed,
-    connections,
-)
+from analytics.cached.reading import KPI_TTL, computed, connections
+from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
 from analytics.kpis.visitor_breakdown import DimensionName, VisitorBreakdown, breakdown, series
@@ -54,7 +49,7 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     return computed(
         (resolved.last_good_key("visitor_breakdown", resolved.visitor_period), filters),
-        lambda: _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
+        _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
         lambda rows: breakdown(rows, resolved),
         schemas.VISITOR_BREAKDOWN,
     )
@@ -133,13 +128,13 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
     buckets = Buckets.of(resolved.visitors_bucket, resolved.visitor_period, resolved.visitors_before)
     return computed(
         (resolved.last_good_key("visitor_timeseries", resolved.visitor_period), filters),
-        lambda: _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
+        _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
         lambda rows: series(rows, resolved),
         schemas.VISITOR_TIMESERIES,
     )
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _visitor_breakdown(
     website_id: str, bounds: Bounds, days: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:
@@ -153,7 +148,7 @@ def _days_of(resolved: ResolvedView) -> Buckets:
     return Buckets.of("day", resolved.visitor_period, resolved.visitors_before)
 
 
-@st.cache_data(show_spinner=False, ttl=KPI_TTL, max_entries=MAX_ENTRIES)
+@question("tinybird", KPI_TTL)
 def _visitor_timeseries(
     website_id: str, bounds: Bounds, buckets: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:

@@ -217,6 +217,19 @@ def moment(at: datetime, now: datetime, timezone: str) -> str:
     return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local.day} {local:%b, %H:%M}"
 
 
+def since(at: datetime, now: datetime, timezone: str) -> str:
+    """The local time of day of an instant, with the date unless it is today, and how long ago it was.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    >>> since(datetime(2026, 11, 26, 11, 52, tzinfo=UTC), now, "UTC"), since(datetime(2026, 11, 24, 9, 5, tzinfo=UTC), now, "UTC")
+    ('11:52, 8 min ago', '24 Nov, 09:05, 2 d ago')
+    """
+    local, today = (each.astimezone(parse_timezone(timezone)) for each in (at, now))
+    day = "" if local.date() == today.date() else f"{local.day} {local:%b}, "
+    return f"{day}{local:%H:%M}, {ago(now - at)}"
+
+
 def page_path(url: str) -> str:
     """The path and query of a page's URL; text that is not a URL is returned unchanged.
 

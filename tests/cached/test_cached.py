@@ -20,8 +20,8 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import cached
 from analytics.cached import OpenedView, View, Viewer
-from analytics.cached import access as cached_access
 from analytics.cached import view as cached_view
+from analytics.cached.reading import reads
 from analytics.errors import (
     AccessDenied,
     ConfigError,
@@ -396,8 +396,7 @@ def test_what_is_taken_away_is_noticed_by_the_next_read(
     for ask in everything(opened, now):
         ask()
     product.connection.execute(change, (view.viewer.user_id,))
-    for cache in (cached_access._user_by_email, cached_access._websites_for_viewer):
-        cache.clear()
+    reads.expire()
     for ask in everything(opened, now):
         with pytest.raises(AccessDenied):
             ask()
@@ -414,14 +413,14 @@ def test_a_page_is_another_one_when_any_of_its_websites_goes(
     assert not cached.has_changed(viewer, drawn, now)
     for column, value in (("deleted_at", now), ("name", "Another"), ("deleted_at", None)):
         product.update("website", other, **{column: value})
-        st.cache_data.clear()
+        reads.expire()
         assert cached.has_changed(viewer, drawn, now)
     drawn = cached.websites(viewer, now)
     product.update("user", viewer.user_id, role="admin")
-    st.cache_data.clear()
+    reads.expire()
     assert cached.has_changed(viewer, drawn, now)
     product.update("user", viewer.user_id, role=None, banned=True)
-    st.cache_data.clear()
+    reads.expire()
     assert cached.has_changed(viewer, drawn, now)
 
 
@@ -432,7 +431,7 @@ def test_an_account_that_takes_over_an_address_gets_no_session_of_the_one_before
     del traffic
     product.connection.execute("UPDATE \"user\" SET email = 'old.' || email WHERE id = %s", (viewer.user_id,))
     product.add_user(viewer.email)
-    st.cache_data.clear()
+    reads.expire()
     with pytest.raises(AccessDenied, match="another account"):
         cached.websites(viewer, now)
 
@@ -533,7 +532,7 @@ def test_a_closed_range_out_of_visitor_reach_asks_for_no_visitors(
 
 
 def test_a_failure_is_not_cached(traffic: Traffic, view: View) -> None:
-    """The next run asks again and gets its numbers."""
+    """A run after the pause asks again and gets its numbers."""
     cached.open_view(view)
     traffic.is_tinybird_down = True
     with pytest.raises(SourceUnavailable):
@@ -541,6 +540,7 @@ def test_a_failure_is_not_cached(traffic: Traffic, view: View) -> None:
     with pytest.raises(SourceUnavailable):
         cached.kpi_timeseries(cached.open_view(view))
     traffic.is_tinybird_down = False
+    reads.expire()
     assert cached.kpis(cached.open_view(view)).value.errors == {}
     assert not cached.kpi_timeseries(cached.open_view(view)).is_stale
 
@@ -576,13 +576,14 @@ def test_live_data_is_served_stale_and_recovers(
     opened = cached.open_view(view)
     other = replace(view, website_id=product.add_website(f"other-{product.key}"))
     LIVE[name](opened, now)
-    st.cache_data.clear()
+    reads.expire()
     traffic.is_tinybird_down = True
     reading = LIVE[name](opened, now)
     assert getattr(reading, "is_stale") is True  # noqa: B009  # the readings differ in their value's type
     with pytest.raises(SourceUnavailable):
         LIVE[name](cached.open_view(other), now)
     traffic.is_tinybird_down = False
+    reads.expire()
     reading = LIVE[name](opened, now)
     assert getattr(reading, "is_stale") is False  # noqa: B009
 
@@ -605,7 +606,7 @@ def test_access_is_not_trusted_forever_without_postgres(
     """What was known about access is used for a quarter of an hour, then nothing opens."""
     email = f"ann.{product.key}@example.com"
     cached.websites(viewer, now)
-    st.cache_data.clear()
+    reads.expire()
     traffic.is_postgres_down = True
     soon, late = now + timedelta(minutes=14), now + timedelta(minutes=16)
     assert cached.viewer_for(Identity(email, None), soon) == viewer

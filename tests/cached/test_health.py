@@ -11,6 +11,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.cached import OpenedView, View, Viewer
+from analytics.cached.reading import reads
 from analytics.errors import AccessDenied, ConfigError, Source
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.ingest.spool.segment import Segment
@@ -88,7 +89,7 @@ def test_probing_costs_no_query_and_is_shared_for_half_a_minute(
     for _ in range(3):
         seen = cached.source_health(viewer, source, now).value
         assert (seen.state, seen.probes) == ("ok", 1)
-    st.cache_data.clear()
+    reads.expire()
     assert cached.source_health(viewer, source, now).value.probes == 2
     assert _spent(viewer, now) == {}
 
@@ -172,7 +173,7 @@ def test_staff_is_what_the_users_row_says_now(
     cached.query_use(replace(viewer, is_staff=False), now)
     with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
         connection.execute('UPDATE "user" SET role = NULL WHERE id = %s', (viewer.user_id,))
-    st.cache_data.clear()
+    reads.expire()
     with pytest.raises(AccessDenied):
         cached.query_use(viewer, now)
 

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.cached import health, reading
+from analytics.cached import reading
 from analytics.ingest.spool import dead_letters as refused
 from analytics.ingest.spool.changed_values import ChangeCounts
 from analytics.ingest.spool.segment import Segment
@@ -149,7 +149,7 @@ def test_what_was_read_before_an_outage_is_not_called_good(
     """The last known ages stand with the time they were read at; whether data flow now is not known."""
     page = run_page(HEALTH, website=seen_now.slug)
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
-    st.cache_data.clear()
+    reading.reads.expire()
     st.cache_resource.clear()
     page.run()
     assert not page.exception
@@ -378,7 +378,7 @@ def test_nothing_is_called_good_once_a_check_has_failed(
     assert "not known now" not in {before[name][1] for name in ("Newest event", "Stopped websites")}
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
     reading.connections.clear()
-    health._probe.clear()
+    reading.reads.expire()
     run_page(HEALTH, website=seen_now.slug)
     page = run_page(HEALTH, website=seen_now.slug)
     after = _cards(page)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from analytics.cached.reading import reads
 from analytics.transports import tinybird_messages
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 
@@ -77,7 +77,7 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fault], None]:
             return body
 
         monkeypatch.setattr("analytics.transports.tinybird.json_object", changed)
-        st.cache_data.clear()
+        reads.expire()
 
     return begin
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics.cached.reading import reads
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, text_of
 from tests.product_database import Product
@@ -335,7 +336,7 @@ def _forget_fresh() -> None:
     """Drops what is cached and the connections, but not the last good values."""
     import streamlit as st
 
-    st.cache_data.clear()
+    reads.expire()
     st.cache_resource.clear()
 
 

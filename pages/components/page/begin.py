@@ -108,22 +108,24 @@ def begin_page(
         st.session_state["page"] = title
     now = datetime.now(UTC)
     notices: list[str] = []
-    try:
-        viewer = sign_in.viewer(now)
-        websites = cached.websites(viewer, now)
-        if not websites:
-            sign_in.refuse(
-                "No website yet", "Ask an owner of your organization to invite you, then reload this page."
-            )
-        chosen, websites = website.asked_for(viewer, websites, now)
-        if chosen is None:
-            website.draw_missing(title, viewer, websites)
-        url_state.note_unknown(notices)
-        view = cached.open_view(sidebar.read(viewer, chosen, now, notices))
-    except AnalyticsError as error:
-        st.title(title, anchor=False)
-        failure(error, "page")
-        end_page()
+    with cached.waiting_together() as waits:
+        try:
+            viewer = sign_in.viewer(now)
+            websites = cached.websites(viewer, now)
+            if not websites:
+                sign_in.refuse(
+                    "No website yet",
+                    "Ask an owner of your organization to invite you, then reload this page.",
+                )
+            chosen, websites = website.asked_for(viewer, websites, now)
+            if chosen is None:
+                website.draw_missing(title, viewer, websites)
+            url_state.note_unknown(notices)
+            view = cached.open_view(sidebar.read(viewer, chosen, now, notices))
+        except AnalyticsError as error:
+            st.title(title, anchor=False)
+            failure(error, "page")
+            end_page(waits.unsettled)
     resolved = view.resolved
     sidebar.draw(view, websites, has_range=has_range)
     audit_events.looks_at(view.asked)

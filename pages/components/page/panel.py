@@ -3,13 +3,16 @@
 The only place where pages handle errors. Catches `AnalyticsError` alone: any other exception is a defect and must be seen.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn, TypeVar
+from datetime import UTC, datetime
+from typing import Final, NoReturn, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from analytics import cached
 from analytics.cached import Reading
 from analytics.errors import AccessDenied, AnalyticsError
 from analytics.scope.periods import Range
@@ -19,6 +22,12 @@ from pages.components.page.timing import panel_run
 
 T = TypeVar("T")
 
+RENEWAL_SECONDS: Final = 2.0
+"""How soon a page notices that a read which failed or was late has something newer."""
+
+AGE_SECONDS: Final = 60.0
+"""How often the age of what is shown is written anew."""
+
 
 @contextmanager
 def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterator[None]:
@@ -26,7 +35,8 @@ def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterato
 
     Nothing moves while it loads: `static/style.css` reserves the height by the card's key, a skeleton fills it during the
     first load, and a later run keeps the old content until the new is ready. An `AnalyticsError` becomes a message with
-    a button to try again; other panels are not affected.
+    a button to try again; other panels are not affected. While something on it is stale or missing, the page is drawn
+    again as soon as that changes.
 
     The key is unique on the page.
     """
@@ -34,14 +44,16 @@ def panel(key: str, title: str | None = None, *, border: bool = True) -> Iterato
         if title:
             st.markdown(f"**{title}**")
         drawn = f"drawn-{key}"
-        try:
-            with _unchanged() if st.session_state.get(drawn) else st.skeleton(height="stretch"):
-                yield
-            st.session_state[drawn] = True
-            ended("drawn")
-        except AnalyticsError as error:
-            ended("failed")
-            failure(error, key)
+        with cached.waiting_together() as waits:
+            try:
+                with _unchanged() if st.session_state.get(drawn) else st.skeleton(height="stretch"):
+                    yield
+                st.session_state[drawn] = True
+                ended("drawn")
+            except AnalyticsError as error:
+                ended("failed")
+                failure(error, key)
+        follow(waits.unsettled)
 
 
 @contextmanager
@@ -57,8 +69,30 @@ def forget_drawn() -> None:
         del st.session_state[name]
 
 
-def end_page() -> NoReturn:
-    """End the run and remove all fragments.
+def follow(unsettled: Sequence[cached.Unsettled]) -> None:
+    """Draw the page again as soon as one of these reads has something newer, or its age is another; draws nothing itself.
+
+    Args:
+        unsettled: Reads that gave no fresh answer.
+    """
+    if not unsettled:
+        return
+    drawn_at = time.monotonic()
+    is_drawn = False
+
+    @st.fragment(run_every=RENEWAL_SECONDS)
+    def look() -> None:
+        nonlocal is_drawn
+        has_changed = is_drawn and any(each.has_changed() for each in unsettled)
+        if has_changed or time.monotonic() - drawn_at > AGE_SECONDS:
+            st.rerun()
+        is_drawn = True
+
+    look()
+
+
+def end_page(unsettled: Sequence[cached.Unsettled] = ()) -> NoReturn:
+    """End the run and remove all fragments; the page is drawn again when one of these reads has something newer.
 
     `st.stop` alone keeps the fragments of the previous page in Streamlit's store. A timer that fires late would still run
     them and draw into containers that no longer exist, which the browser takes for the end of the app.
@@ -66,6 +100,7 @@ def end_page() -> NoReturn:
     context = get_script_run_ctx()
     if context is not None:
         context.fragment_storage.clear()
+    follow(unsettled)
     st.stop()
 
 
@@ -78,7 +113,7 @@ def failure(error: AnalyticsError, key: str) -> None:
         title=formatting.markdown(error.message, limit=2000),
         icon=":material/cloud_off:",
     )
-    st.button("Try again", key=f"retry-{key}", icon=":material/refresh:")
+    st.button("Try again", key=f"retry-{key}", icon=":material/refresh:", on_click=cached.try_again)
 
 
 def defect() -> None:
@@ -95,7 +130,9 @@ def note_staleness(reading: Reading[T], timezone: str) -> Reading[T]:
     """Draw a note if the reading is the last good value because its source does not answer; returns the reading."""
     if reading.is_stale:
         why = f" {formatting.markdown(reading.stale_reason.message)}" if reading.stale_reason else ""
-        st.caption(f":material/history: Stale: read at {formatting.clock(reading.as_of, timezone)}.{why}")
+        st.caption(
+            f":material/history: From {formatting.since(reading.as_of, datetime.now(UTC), timezone)}.{why}"
+        )
     return reading
 
 

@@ -1,0 +1,90 @@
+"""Circuit breaker of one source: a source that fails or is silent is left alone, but for one probe after each pause.
+
+State in memory, times on a monotonic clock that callers give. Not thread-safe: `SharedReads` holds its lock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+from analytics.errors import SourceError, SourceUnavailable
+
+PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
+"""Pauses after the first, second ... failure in a row; the last one repeats. A source that is back is noticed within it."""
+
+FEWEST_FAILURES: Final = 2
+"""Different questions that must fail, with no answer to another between them, until the source counts as failing."""
+
+TOO_MANY_REQUESTS: Final = 429
+
+
+def pause_seconds(failures: int, error: SourceError) -> float:
+    """Seconds until the next try: growing with the failures in a row, never shorter than `Retry-After` asks."""
+    asked = (isinstance(error, SourceUnavailable) and error.retry_after_seconds) or 0.0
+    return max(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1], asked)
+
+
+@dataclass(slots=True)
+class CircuitBreaker:
+    """Whether a source may be asked.
+
+    Attributes:
+        error: Why it is left alone; None while it works.
+        is_silent: True when the reason is a missing answer, which may still come.
+    """
+
+    error: SourceError | None = None
+    is_silent: bool = False
+    _tries: int = 0
+    _until: float = -math.inf
+    _answered_at: float = -math.inf
+    _failing: set[Hashable] = field(default_factory=set)
+
+    def blocks(self, now: float) -> bool:
+        """Whether a question has to wait: the source is left alone, and this is not the moment of a probe."""
+        return self.error is not None and now < self._until
+
+    def asked(self, now: float) -> None:
+        """Notes that a question is sent; while the source is left alone it is the probe, and the next pause begins."""
+        if self.error is not None:
+            self._tries += 1
+            self._until = now + pause_seconds(self._tries, self.error)
+
+    def answered(self, now: float) -> None:
+        """Notes any answer of the source: it works."""
+        self.error, self.is_silent, self._tries, self._answered_at = None, False, 0, now
+        self._failing.clear()
+
+    def failed(self, question: Hashable, error: SourceError, asked_at: float, now: float) -> None:
+        """Notes a failure. What is wrong with one question alone leaves the source open to others.
+
+        Args:
+            question: Which question failed.
+            error: How; only `SourceUnavailable` counts.
+            asked_at: When it was sent.
+            now: When it failed.
+        """
+        if not isinstance(error, SourceUnavailable) or self._answered_at > asked_at:
+            return
+        self._failing.add(question)
+        is_limit = error.status == TOO_MANY_REQUESTS
+        if self.error is not None or is_limit or len(self._failing) >= FEWEST_FAILURES:
+            self._open(error, now, is_silent=False)
+
+    def silent(self, error: SourceError, asked_at: float, now: float) -> None:
+        """Notes a question without an answer for too long, unless the source has answered another one since."""
+        if self.error is None and self._answered_at <= asked_at:
+            self._open(error, now, is_silent=True)
+
+    def allow(self, now: float, after: float) -> None:
+        """Ends the pause at once, but not earlier than `after` seconds after its beginning."""
+        if self.error is not None:
+            begun = self._until - pause_seconds(self._tries, self.error)
+            self._until = min(self._until, max(now, begun + after))
+
+    def _open(self, error: SourceError, now: float, *, is_silent: bool) -> None:
+        self.error, self.is_silent, self._tries = error, is_silent, max(self._tries, 1)
+        self._until = max(self._until, now + pause_seconds(self._tries, error))

@@ -1,0 +1,394 @@
+"""Reads of the sources, shared by all sessions: fresh answers, last good answers, reads in progress, failures.
+
+A question is asked once at a time, in a thread of its source, however many viewers want its answer. Nobody waits longer
+than `waits.FIRST_WAIT_SECONDS`: then they get the last good answer marked stale, or an error that says that the answer is still to
+come. A failure is shared by everybody who asks the same, and by all questions of a source that fails (`CircuitBreaker`). See
+"When a source fails" in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Generic, TypeVar, cast
+
+import pandas as pd
+
+from analytics.cached.shared import waits
+from analytics.cached.shared.circuit_breaker import CircuitBreaker, pause_seconds
+from analytics.cached.shared.question import Question
+from analytics.errors import Source, SourceError, SourceUnavailable
+from analytics.health.cache_counts import CacheCounter
+from analytics.readings import Answer, Reading
+
+T = TypeVar("T")
+
+STALE_WAIT_SECONDS: Final = 0.4
+"""How long a reader with a last good answer waits. A source that works answers within it, so that no stale mark flickers."""
+
+LOOK_SECONDS: Final = 0.25
+"""How often a reader who waits for a silent source looks whether it may be probed."""
+
+READERS: Final[dict[Source, int]] = {"tinybird": 16, "postgres": 6}
+"""Reads of a source at the same time. With the probes they leave one of Postgres' ten connections to files."""
+
+PROBES: Final = 3
+"""Probes of a source at the same time; a hanging one ends after 10 s, a new one begins after at most 5."""
+
+ENTRIES: Final = 1024
+"""Most answers, and most failures, that are kept; the least recently used goes first."""
+
+SOURCE_NAMES: Final[dict[Source, str]] = {"tinybird": "Tinybird", "postgres": "Postgres"}
+
+
+@dataclass(slots=True)
+class _Run:
+    """A read in progress, or ended."""
+
+    source: Source
+    began: float
+    is_probe: bool
+    sent_at: float | None = None
+    outcome: Answer[object] | BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: Answer[object]
+    fresh_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: SourceError
+    in_a_row: int
+    at: float
+    until: float
+
+
+@dataclass(slots=True)
+class Asked(Generic[T]):
+    """A question that was asked; `reading` waits for its answer."""
+
+    reads: SharedReads
+    key: Hashable
+    question: Question[T]
+    check: Callable[[T], object] | None
+    not_before: datetime | None
+    began: float
+    given: tuple[object, ...] = ()
+
+    def reading(self) -> Reading[T]:
+        """Waits for the answer; gives the last good one marked stale when it fails, or takes too long.
+
+        Raises:
+            SourceError: There is no usable last good answer.
+        """
+        return self.reads.wait(self)
+
+    def outcome(self) -> Reading[T] | SourceError:
+        """The reading, or the error as a value, so that one of several reads can fail alone."""
+        try:
+            return self.reading()
+        except SourceError as error:
+            return error
+
+    def has_changed(self) -> bool:
+        """Whether `reading` would give something else now. Asks again where that is due; never waits."""
+        return self.reads.look(self) != self.given
+
+
+class SharedReads:
+    """Answers, reads in progress and failures. Thread-safe, bounded, in memory.
+
+    Args:
+        entries: Most answers that are kept.
+        monotonic: Clock, seconds.
+
+    Attributes:
+        counter: Requests and reads, by the name of the question.
+    """
+
+    _kept: OrderedDict[Question[object], _Kept]
+    _newest: OrderedDict[Hashable, Question[object]]
+    _failures: OrderedDict[Question[object], _Failure]
+    _running: dict[Question[object], _Run]
+    _breakers: dict[Source, CircuitBreaker]
+
+    def __init__(self, entries: int = ENTRIES, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.counter = CacheCounter()
+        self._entries = entries
+        self._monotonic = monotonic
+        self._changed = threading.Condition()
+        self._threads = {
+            (source, is_probe): ThreadPoolExecutor(PROBES if is_probe else count, f"read-{source}")
+            for source, count in READERS.items()
+            for is_probe in (False, True)
+        }
+        self._forget()
+
+    def ask(
+        self,
+        key: Hashable,
+        question: Question[T],
+        *,
+        check: Callable[[T], object] | None = None,
+        not_before: datetime | None = None,
+    ) -> Asked[T]:
+        """Asks, unless an answer is fresh, on its way, or the last failure too recent. Never waits.
+
+        Args:
+            key: Key of the last good answer, such as `ResolvedView.last_good_key`. One key, one type of value.
+            question: What to ask.
+            check: Raises a `SourceError` when an answer cannot be used; such an answer is not kept.
+            not_before: A last good answer that was read earlier is not used; None uses any.
+        """
+        asked = Asked(self, key, question, check, not_before, self._monotonic())
+        with self._changed:
+            if self._fresh(asked) is None:
+                self._started(asked)
+        return asked
+
+    def read(
+        self,
+        key: Hashable,
+        question: Question[T],
+        *,
+        check: Callable[[T], object] | None = None,
+        not_before: datetime | None = None,
+    ) -> Reading[T]:
+        """Asks and waits for the answer: `ask` and `Asked.reading`.
+
+        Raises:
+            SourceError: As `Asked.reading`.
+        """
+        return self.ask(key, question, check=check, not_before=not_before).reading()
+
+    def wait(self, asked: Asked[T]) -> Reading[T]:
+        """What `Asked.reading` gives."""
+        with self._changed:
+            outcome = self._waited(asked)
+            kept = self._usable(asked)
+            asked.given = _in_short(outcome, kept)
+        name = asked.question.name
+        if isinstance(outcome, Answer):
+            self.counter.answered(name, outcome.read_at)
+            return Reading(_own(outcome.value), outcome.read_at, queries=outcome.queries)
+        waits.note(asked)
+        self.counter.failed(name, is_stale=kept is not None)
+        if kept is None:
+            raise outcome
+        return Reading(
+            _own(kept.value), kept.read_at, is_stale=True, stale_reason=outcome, queries=kept.queries
+        )
+
+    def look(self, asked: Asked[T]) -> tuple[object, ...]:
+        """What `wait` would give now, in short. Asks where that is due."""
+        with self._changed:
+            fresh = self._fresh(asked)
+            if fresh is None:
+                self._started(asked)
+            return _in_short(fresh or self._reason(asked), self._usable(asked))
+
+    def renew(self, question: Question[object]) -> None:
+        """Makes an answer a last good one: it is asked for again when it is wanted."""
+        with self._changed:
+            if (kept := self._kept.get(question)) is not None:
+                self._kept[question] = replace(kept, fresh_until=0)
+
+    def expire(self) -> None:
+        """Makes every answer a last good one and forgets failures: everything is asked again when it is wanted."""
+        with self._changed:
+            self._kept = OrderedDict(
+                (each, replace(kept, fresh_until=0)) for each, kept in self._kept.items()
+            )
+            self._failures.clear()
+            self._breakers = {source: CircuitBreaker() for source in READERS}
+
+    def allow(self, after: float = 1.0) -> None:
+        """Ends the pauses after failures for a viewer who wants to try again; each lasts at least `after` seconds."""
+        with self._changed:
+            now = self._monotonic()
+            for question, failure in self._failures.items():
+                until = min(failure.until, failure.at + after)
+                self._failures[question] = replace(failure, until=until)
+            for breaker in self._breakers.values():
+                breaker.allow(now, after)
+
+    def clear(self) -> None:
+        """Removes all answers, failures and counts; what is being read is not kept."""
+        with self._changed:
+            self._forget()
+        self.counter.clear()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def _forget(self) -> None:
+        self._kept, self._newest = OrderedDict(), OrderedDict()
+        self._failures, self._running = OrderedDict(), {}
+        self._breakers = {source: CircuitBreaker() for source in READERS}
+
+    def _fresh(self, asked: Asked[T]) -> Answer[T] | None:
+        kept = self._kept.get(asked.question)
+        if kept is None or self._monotonic() >= kept.fresh_until:
+            return None
+        self._use(asked)
+        return cast("Answer[T]", kept.answer)  # one key, one type: the contract of `ask`
+
+    def _usable(self, asked: Asked[T]) -> Answer[T] | None:
+        kept = self._kept.get(self._newest.get(asked.key, asked.question))
+        if kept is None or (asked.not_before is not None and kept.answer.read_at < asked.not_before):
+            return None
+        return cast("Answer[T]", kept.answer)
+
+    def _use(self, asked: Asked[T]) -> None:
+        """Makes the answer of this question the newest of its key."""
+        self._newest[asked.key] = asked.question
+        self._newest.move_to_end(asked.key)
+        self._kept.move_to_end(asked.question)
+
+    def _keep(self, asked: Asked[T], answer: Answer[T], now: float) -> None:
+        self._kept[asked.question] = _Kept(answer, now + asked.question.fresh_for.total_seconds())
+        self._use(asked)
+        while len(self._newest) > self._entries:
+            self._newest.popitem(last=False)
+        last_good = set(self._newest.values())
+        for each in [each for each, kept in self._kept.items() if now >= kept.fresh_until]:
+            if each not in last_good:
+                del self._kept[each]
+        while len(self._kept) > self._entries:
+            self._kept.popitem(last=False)
+
+    def _waited(self, asked: Asked[T]) -> Answer[T] | SourceError:
+        """Waits for the answer: what comes, or why this reader waits no longer."""
+        patience = waits.FIRST_WAIT_SECONDS if self._usable(asked) is None else STALE_WAIT_SECONDS
+        run: _Run | None = None
+        while (fresh := self._fresh(asked)) is None:
+            run = run or self._started(asked)
+            if run is not None and run.outcome is not None:
+                if isinstance(run.outcome, Answer | SourceError):
+                    return cast("Answer[T] | SourceError", run.outcome)
+                raise run.outcome
+            if run is None and not self._may_come(asked):
+                return self._reason(asked)
+            left = (
+                min(
+                    (asked.began if run is None else run.began) + patience,
+                    waits.end(),
+                )
+                - self._monotonic()
+            )
+            if left <= 0:
+                return self._reason(asked)
+            self._changed.wait(min(left, LOOK_SECONDS))
+        return fresh
+
+    def _may_come(self, asked: Asked[T]) -> bool:
+        """Whether a question that may not be asked now is worth waiting for: its source is silent, not failing."""
+        breaker = self._breakers[asked.question.source]
+        return breaker.is_silent and asked.question not in self._failures
+
+    def _reason(self, asked: Asked[T]) -> SourceError:
+        """Why there is no fresh answer: what went wrong the last time, or that nothing has come yet."""
+        failure = self._failures.get(asked.question)
+        if failure is not None:
+            return failure.error
+        error = self._breakers[asked.question.source].error
+        if error is None:
+            return _not_yet(asked.question)
+        known = type(error)(error.message, error.remedy, source=error.source, resource=asked.question.name)
+        known.status, known.said = error.status, error.said
+        return known
+
+    def _started(self, asked: Asked[T]) -> _Run | None:
+        """The read in progress, begun now where that may be; None while the question or its source is left alone."""
+        question = asked.question
+        run = self._running.get(question)
+        if run is not None:
+            return run
+        now = self._monotonic()
+        self._note_silence(question.source, now)
+        breaker, failure = self._breakers[question.source], self._failures.get(question)
+        if breaker.blocks(now) or (failure is not None and now < failure.until):
+            return None
+        run = self._running[question] = _Run(question.source, now, is_probe=breaker.error is not None)
+        breaker.asked(now)
+        self._threads[question.source, run.is_probe].submit(self._run, asked, run, self._running)
+        return run
+
+    def _note_silence(self, source: Source, now: float) -> None:
+        """Leaves a source alone that has answered nothing since a question that has waited for long."""
+        for question, run in self._running.items():
+            if (
+                run.source == source
+                and run.sent_at is not None
+                and now - run.sent_at >= waits.FIRST_WAIT_SECONDS
+            ):
+                self._breakers[source].silent(_not_yet(question), run.sent_at, now)
+
+    def _run(self, asked: Asked[T], run: _Run, running: dict[Question[object], _Run]) -> None:
+        """Asks, in a thread of the source, and keeps what comes."""
+        outcome: Answer[T] | BaseException | None = None
+        with self._changed:
+            if not run.is_probe and self._breakers[run.source].error is not None:
+                outcome = self._reason(asked)  # it waited for a thread until its source was found to fail
+            else:
+                run.sent_at = self._monotonic()
+        if outcome is None:
+            try:
+                outcome = asked.question.ask(*asked.question.args)
+                if asked.check is not None:
+                    asked.check(outcome.value)
+            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+                outcome = error
+        with self._changed:
+            run.outcome = outcome
+            if running is self._running:
+                del running[asked.question]
+                if run.sent_at is not None:
+                    self._settle(asked, outcome, run.sent_at)
+            self._changed.notify_all()
+
+    def _settle(self, asked: Asked[T], outcome: Answer[T] | BaseException, sent_at: float) -> None:
+        now, question = self._monotonic(), asked.question
+        breaker = self._breakers[question.source]
+        if isinstance(outcome, SourceError):
+            before = self._failures.pop(question, None)
+            in_a_row = before.in_a_row + 1 if before else 1
+            until = now + pause_seconds(in_a_row, outcome)
+            self._failures[question] = _Failure(outcome, in_a_row, now, until)
+            if len(self._failures) > self._entries:
+                self._failures.popitem(last=False)
+        elif isinstance(outcome, Answer):
+            self._failures.pop(question, None)
+            self._keep(asked, outcome, now)
+        if isinstance(outcome, SourceUnavailable):
+            breaker.failed(question, outcome, sent_at, now)
+        elif isinstance(outcome, Answer | SourceError):
+            breaker.answered(now)
+
+
+def _not_yet(question: Question[object]) -> SourceUnavailable:
+    return SourceUnavailable(
+        f"{SOURCE_NAMES[question.source]} has not answered yet.",
+        "The answer appears here as soon as it comes.",
+        source=question.source,
+        resource=question.name,
+    )
+
+
+def _in_short(outcome: Answer[T] | SourceError, kept: Answer[T] | None) -> tuple[object, ...]:
+    if isinstance(outcome, Answer):
+        return (outcome.read_at,)
+    return (kept and kept.read_at, type(outcome), outcome.message)
+
+
+def _own(value: T) -> T:
+    """A value that a page may change: a copy of a frame, which shares its memory until one of them is written to."""
+    return cast("T", value.copy(deep=False)) if isinstance(value, pd.DataFrame) else value

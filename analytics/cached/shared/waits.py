@@ -1,0 +1,61 @@
+"""How long reads wait for their answers, alone and together, and which of them are not settled."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+FIRST_WAIT_SECONDS: Final = 2.0
+"""How long a reader waits for an answer that nothing else can stand in for: first content takes at most 3 s."""
+
+
+class Unsettled(Protocol):
+    """A read that gave no fresh answer."""
+
+    def has_changed(self) -> bool:
+        """Whether it would give something else now. Asks again where that is due; never waits."""
+
+
+@dataclass(slots=True)
+class Waits:
+    """The reads of a block.
+
+    Attributes:
+        until: When they have waited long enough, on the monotonic clock.
+        unsettled: Those that gave no fresh answer: something newer may come soon.
+    """
+
+    until: float
+    unsettled: list[Unsettled] = field(default_factory=list)
+
+
+_waits: ContextVar[Waits | None] = ContextVar("_waits", default=None)
+
+
+@contextmanager
+def waiting_together() -> Iterator[Waits]:
+    """Bounds the waits of all reads of the block together by `FIRST_WAIT_SECONDS`, and collects the unsettled ones."""
+    waits = Waits(time.monotonic() + FIRST_WAIT_SECONDS)
+    token = _waits.set(waits)
+    try:
+        yield waits
+    finally:
+        _waits.reset(token)
+
+
+def end() -> float:
+    """When the reads of this block have waited long enough; never outside of one."""
+    waits = _waits.get()
+    return math.inf if waits is None else waits.until
+
+
+def note(unsettled: Unsettled) -> None:
+    """Notes a read that gave no fresh answer."""
+    waits = _waits.get()
+    if waits is not None:
+        waits.unsettled.append(unsettled)

@@ -1,0 +1,392 @@
+"""Shared reads: fresh, stale or raised; asked once at a time; nobody waits for long; failures are shared."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from analytics.cached.shared import reads as shared
+from analytics.cached.shared import waits
+from analytics.cached.shared.question import Question, question
+from analytics.cached.shared.reads import SharedReads
+from analytics.cached.shared.waits import waiting_together
+from analytics.errors import (
+    AccessDenied,
+    SchemaMismatch,
+    Source,
+    SourceError,
+    SourceRejected,
+    SourceUnavailable,
+)
+from analytics.health.cache_counts import CacheCounts
+from analytics.readings import Answer, Reading
+
+AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
+FRESH_SECONDS = 300
+
+
+class Site:
+    """A source whose answers a test decides, and the clock.
+
+    Attributes:
+        asked: Arguments of what was sent, in order.
+        answers: What each question gets; an exception is raised.
+        held: Questions that wait until the test lets them go on.
+        now: Seconds on the clock of the reads; None for the real one.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answers: dict[str, object] = {}
+        self.held: dict[str, threading.Event] = {}
+        self.now = 0.0
+
+    def of(self, name: str, source: Source = "tinybird") -> Question[object]:
+        """A question that is asked of this source."""
+
+        def ask(name: str) -> Answer[object]:
+            self.asked.append(name)
+            if name in self.held:
+                assert self.held[name].wait(30)
+            answer = self.answers.get(name, name)
+            if isinstance(answer, Exception):
+                raise answer
+            return Answer(answer, AT)
+
+        return Question("pipe", (name,), source, timedelta(seconds=FRESH_SECONDS), ask)
+
+    @contextmanager
+    def holding(self, *names: str) -> Iterator[None]:
+        """No answer to these questions inside the block."""
+        self.held |= {name: threading.Event() for name in names}
+        try:
+            yield
+        finally:
+            for name in names:
+                self.held.pop(name).set()
+
+
+@pytest.fixture
+def site() -> Site:
+    """A source that answers each question with its own name."""
+    return Site()
+
+
+@pytest.fixture
+def reads(site: Site) -> SharedReads:
+    """Reads on the test's clock."""
+    return SharedReads(monotonic=lambda: site.now)
+
+
+@pytest.fixture
+def real_time() -> SharedReads:
+    """Reads on the real clock, for whoever waits."""
+    return SharedReads()
+
+
+def down(
+    status: int | None = 503, after: float | None = None, source: Source = "tinybird"
+) -> SourceUnavailable:
+    """A failure of a source."""
+    error = SourceUnavailable("Down.", "Wait.", source=source, resource="pipe", status=status)
+    error.retry_after_seconds = after
+    return error
+
+
+def outcome(reads: SharedReads, question: Question[object], key: str = "") -> Reading[object] | SourceError:
+    """The reading or its error."""
+    return reads.ask(key or question.args, question).outcome()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Waits for a state that another thread brings about."""
+    ends_at = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < ends_at
+        time.sleep(0.005)
+
+
+def test_a_question_is_its_name_and_arguments() -> None:
+    """Calling the decorated function asks nothing; what it would ask is its key."""
+
+    @question("postgres", timedelta(minutes=1))
+    def _rated(website_id: str, limit: int) -> Answer[int]:
+        raise AssertionError
+
+    assert _rated("w1", 5) == _rated("w1", 5) != _rated("w1", 6)
+    assert (_rated("w1", 5).name, _rated("w1", 5).source) == ("rated", "postgres")
+    with pytest.raises(TypeError, match="by position"):
+        _rated("w1", limit=5)
+
+
+def test_an_answer_is_fresh_for_its_time_and_asked_for_once(site: Site, reads: SharedReads) -> None:
+    """Afterwards it is asked for again; other arguments are another question."""
+    assert reads.read("k", site.of("a")) == Reading("a", AT)
+    site.now = FRESH_SECONDS - 1
+    assert reads.read("k", site.of("a")) == Reading("a", AT)
+    assert site.asked == ["a"]
+    site.now = FRESH_SECONDS
+    reads.read("k", site.of("a"))
+    reads.read("k", site.of("b"))
+    assert site.asked == ["a", "a", "b"]
+
+
+def test_a_failure_serves_the_last_good_value_marked_stale(site: Site, reads: SharedReads) -> None:
+    """The old value, its own time, and why it is old; also when the question has moved on."""
+    reads.read("k", site.of("9:00"))
+    site.answers["9:05"] = down()
+    reading = reads.read("k", site.of("9:05"))
+    assert (reading.value, reading.as_of, reading.is_stale) == ("9:00", AT, True)
+    assert isinstance(reading.stale_reason, SourceUnavailable)
+
+
+def test_without_a_last_good_value_the_failure_is_raised(site: Site, reads: SharedReads) -> None:
+    """Never an empty value; another key's value does not help."""
+    reads.read("other", site.of("a"))
+    site.answers["b"] = down()
+    with pytest.raises(SourceUnavailable):
+        reads.read("k", site.of("b"))
+
+
+@pytest.mark.parametrize("error", [AccessDenied("No."), ZeroDivisionError("A defect.")])
+def test_only_failures_of_a_source_are_bridged(site: Site, reads: SharedReads, error: Exception) -> None:
+    """Being denied is an answer, and a defect must be seen; neither is remembered."""
+    reads.read("k", site.of("a"))
+    reads.expire()
+    site.answers["a"] = error
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            reads.read("k", site.of("a"))
+    assert site.asked == ["a"] * 3
+
+
+def test_an_answer_that_cannot_be_used_is_a_failure(site: Site, reads: SharedReads) -> None:
+    """It never takes the place of the last good one."""
+    reads.read("k", site.of("a"))
+    reads.expire()
+
+    def check(_value: object) -> None:
+        raise SchemaMismatch("Implausible.", source="tinybird", resource="pipe")
+
+    reading = reads.read("k", site.of("a"), check=check)
+    assert (reading.is_stale, str(reading.stale_reason)) == (True, "Implausible.")
+
+
+@pytest.mark.parametrize(("age", "is_served"), [(timedelta(0), True), (timedelta(seconds=1), False)])
+def test_a_kept_answer_can_be_too_old(
+    site: Site, reads: SharedReads, age: timedelta, is_served: bool
+) -> None:
+    """What decides access is trusted for a while only."""
+    reads.read("k", site.of("a"))
+    reads.expire()
+    site.answers["a"] = down()
+    if is_served:
+        assert reads.read("k", site.of("a"), not_before=AT + age).is_stale
+    else:
+        with pytest.raises(SourceUnavailable):
+            reads.read("k", site.of("a"), not_before=AT + age)
+
+
+def test_the_one_longest_not_wanted_goes_first(site: Site) -> None:
+    """Bounded memory; reading counts as use."""
+    reads = SharedReads(entries=2)
+    for name in ("a", "b", "a", "c"):
+        reads.read(name, site.of(name))
+    assert len(reads) == 2
+    reads.expire()
+    site.answers = dict.fromkeys("ab", down())
+    assert reads.read("a", site.of("a")).is_stale
+    with pytest.raises(SourceUnavailable):
+        reads.read("b", site.of("b"))
+
+
+def test_a_page_that_changes_its_frame_changes_no_other_copy(site: Site, reads: SharedReads) -> None:
+    """Not the one that is kept, nor that of another viewer."""
+    site.answers["a"] = pd.DataFrame({"n": [1]})
+    for changed in (99, 98):
+        frame = reads.read("k", site.of("a")).value
+        assert isinstance(frame, pd.DataFrame)
+        assert frame["n"].tolist() == [1]
+        frame.loc[0, "n"] = changed
+
+
+def test_many_viewers_ask_once(site: Site, real_time: SharedReads) -> None:
+    """Twenty at the same moment, one read, twenty answers."""
+    with ThreadPoolExecutor(20) as viewers:
+        with site.holding("a"):
+            waiting = [viewers.submit(real_time.read, "k", site.of("a")) for _ in range(20)]
+            until(lambda: site.asked == ["a"])
+        assert {each.result().value for each in waiting} == {"a"}
+    assert site.asked == ["a"]
+
+
+def test_a_hanging_question_holds_up_nobody_else(site: Site, real_time: SharedReads) -> None:
+    """Another question of the same source is answered; who waits gets an error in time, later readers at once."""
+    with site.holding("a"):
+        began = time.monotonic()
+        error = outcome(real_time, site.of("a"))
+        assert waits.FIRST_WAIT_SECONDS <= time.monotonic() - began < waits.FIRST_WAIT_SECONDS + 1
+        assert isinstance(error, SourceUnavailable)
+        assert error.message == "Tinybird has not answered yet."
+        assert outcome(real_time, site.of("b")) == Reading("b", AT)
+        began = time.monotonic()
+        assert isinstance(outcome(real_time, site.of("a")), SourceUnavailable)
+        assert time.monotonic() - began < shared.STALE_WAIT_SECONDS
+    until(lambda: outcome(real_time, site.of("a")) == Reading("a", AT))
+    assert site.asked == ["a", "b"]
+
+
+def test_a_last_good_value_is_shown_before_the_answer_comes(site: Site, real_time: SharedReads) -> None:
+    """Soon, with the reason; the answer takes its place when it comes, and whoever looks is told."""
+    real_time.read("k", site.of("9:00"))
+    with site.holding("9:05"):
+        asked = real_time.ask("k", site.of("9:05"))
+        began = time.monotonic()
+        reading = asked.reading()
+        assert time.monotonic() - began < waits.FIRST_WAIT_SECONDS
+        assert (reading.value, reading.is_stale) == ("9:00", True)
+        assert not asked.has_changed()
+    until(asked.has_changed)
+    assert asked.reading() == Reading("9:05", AT)
+
+
+def test_the_reads_of_a_block_wait_together(site: Site, real_time: SharedReads) -> None:
+    """Three that hang cost no more than one, and are those to look after."""
+    real_time.read("ok", site.of("ok"))
+    with site.holding("a", "b", "c"), waiting_together() as block:
+        began = time.monotonic()
+        for name in ("a", "ok", "b", "c"):
+            outcome(real_time, site.of(name), key=name)
+        assert time.monotonic() - began < waits.FIRST_WAIT_SECONDS + 1
+    assert len(block.unsettled) == 3
+
+
+def test_a_failure_is_shared_until_its_pause_is_over(site: Site, reads: SharedReads) -> None:
+    """Whoever asks the same gets the failure without a request; the pauses grow, and end with an answer."""
+    site.answers["a"] = SourceRejected("No.", source="tinybird", resource="pipe", status=403)
+    sent = []
+    for second in range(25):
+        site.now = second
+        assert isinstance(outcome(reads, site.of("a")), SourceRejected)
+        sent.append(len(site.asked))
+    assert [second for second in range(25) if second == 0 or sent[second] > sent[second - 1]] == [
+        0, 1, 3, 7, 12, 17, 22,
+    ]  # fmt: skip
+    del site.answers["a"]
+    site.now = 27
+    assert outcome(reads, site.of("a")) == Reading("a", AT)
+
+
+def test_a_source_that_fails_is_left_alone_but_for_a_probe(site: Site, reads: SharedReads) -> None:
+    """Two questions fail: no third one is sent until the pause is over, then one; its answer opens the source again."""
+    site.answers = dict.fromkeys("abcde", down())
+    for name in "abcde":
+        assert isinstance(outcome(reads, site.of(name)), SourceUnavailable)
+    assert site.asked == ["a", "b"]
+    site.now = 1
+    for name in "cde":
+        outcome(reads, site.of(name))
+    assert site.asked == ["a", "b", "c"]
+    site.answers = {}
+    site.now = 3
+    for name in "dce":
+        assert outcome(reads, site.of(name)) == Reading(name, AT)
+
+
+def test_a_question_that_fails_alone_leaves_the_source_open(site: Site, reads: SharedReads) -> None:
+    """One broken pipe is not an outage."""
+    site.answers["a"] = down()
+    outcome(reads, site.of("a"))
+    assert outcome(reads, site.of("b")) == Reading("b", AT)
+    site.now = 1
+    outcome(reads, site.of("a"))
+    assert outcome(reads, site.of("c")) == Reading("c", AT)
+
+
+def test_the_other_source_is_not_concerned(site: Site, reads: SharedReads) -> None:
+    """Tinybird fails, Postgres is asked."""
+    site.answers = {"a": down(429), "b": down(429)}
+    outcome(reads, site.of("a"))
+    assert outcome(reads, site.of("c", "postgres")) == Reading("c", AT)
+
+
+def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads) -> None:
+    """One answer 429 is enough: nothing is sent until the time is over."""
+    site.answers["a"] = down(429, after=7)
+    outcome(reads, site.of("a"))
+    for site.now in (1, 3, 6.9):
+        assert isinstance(outcome(reads, site.of("b")), SourceUnavailable)
+    assert site.asked == ["a"]
+    site.now = 7
+    assert outcome(reads, site.of("b")) == Reading("b", AT)
+
+
+def test_a_silent_source_gets_one_probe_at_a_time(site: Site, real_time: SharedReads) -> None:
+    """New questions are not sent, and its readers wait as long as others; the first answer opens it again."""
+    with site.holding("a"), ThreadPoolExecutor(4) as viewers:
+        outcome(real_time, site.of("a"))
+        with site.holding("b", "c", "d"):
+            errors = list(viewers.map(lambda name: outcome(real_time, site.of(name)), "bcd"))
+            assert all(isinstance(error, SourceUnavailable) for error in errors)
+            assert len(site.asked) <= 3
+        until(lambda: all(isinstance(outcome(real_time, site.of(name)), Reading) for name in "bcd"))
+
+
+def test_a_viewer_may_end_the_pauses_once_a_second(site: Site, reads: SharedReads) -> None:
+    """The button asks again, but is no hammer."""
+    site.answers["a"] = down()
+    for site.now in (0, 1, 3):
+        outcome(reads, site.of("a"))
+    assert len(site.asked) == 3
+    site.now = 3.5
+    reads.allow()
+    outcome(reads, site.of("a"))
+    assert len(site.asked) == 3
+    site.now = 4
+    outcome(reads, site.of("a"))
+    assert len(site.asked) == 4
+
+
+def test_looking_asks_again_when_the_pause_is_over(site: Site, reads: SharedReads) -> None:
+    """A page that is only looked at recovers."""
+    site.answers["a"] = down()
+    asked = reads.ask("k", site.of("a"))
+    asked.outcome()
+    assert not asked.has_changed()
+    site.answers = {}
+    assert not asked.has_changed()
+    site.now = 1
+    until(asked.has_changed)
+    assert site.asked == ["a", "a"]
+
+
+def test_cleared_is_forgotten(site: Site, reads: SharedReads) -> None:
+    """After clearing, a failure has nothing to fall back on, and what is still being read is not kept."""
+    reads.read("k", site.of("a"))
+    with site.holding("b"):
+        asked = reads.ask("b", site.of("b"))
+        reads.clear()
+    until(lambda: isinstance(asked.outcome(), Reading))
+    site.answers["a"] = down()
+    with pytest.raises(SourceUnavailable):
+        reads.read("k", site.of("a"))
+
+
+def test_requests_and_reads_are_counted_by_name(site: Site, reads: SharedReads) -> None:
+    """Of all arguments together; a failure as one, stale or not."""
+    reads.read("k", site.of("a"))
+    reads.read("k", site.of("a"))
+    reads.expire()
+    site.answers = dict.fromkeys("ab", down())
+    reads.read("k", site.of("a"))
+    assert reads.counter.counts() == {"pipe": CacheCounts(asked=3, read=1, failed=1, stale=1)}
+    with pytest.raises(SourceUnavailable):
+        reads.read("other", site.of("b"))
+    assert reads.counter.counts() == {"pipe": CacheCounts(asked=4, read=1, failed=2, stale=1)}
+    reads.clear()
+    assert reads.counter.counts() == {}
