@@ -21,6 +21,8 @@ import pytest
 import streamlit.config
 
 from analytics import cached
+from analytics.cached.reading import reads
+from analytics.cached.shared.waits import Patience
 from tests.product_database import Product
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -29,6 +31,8 @@ hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=Tr
 hypothesis.settings.load_profile("repeatable")
 
 START_SECONDS: Final = 60.0
+PATIENT: Final = Patience(30, 30)
+"""Waits for an answer that no busy machine outlasts."""
 STOP_SECONDS: Final = 30.0
 
 
@@ -108,7 +112,7 @@ def listens_on_this_machine() -> None:
 
 @pytest.fixture(autouse=True)
 def scrubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the settings of the shell, or what another test has cached.
+    """No test sees the settings of the shell, or what another test has cached, and none is too slow for its readers.
 
     AppTest leaves its script behind as the main module, which multiprocessing would run in every child.
     """
@@ -116,6 +120,7 @@ def scrubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(("TINYBIRD_", "DATABASE_URL", "INBOX_ANALYTICS_", "PG")):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(reads, "patience", PATIENT)
     cached.clear()
     yield
     cached.clear()

@@ -47,14 +47,14 @@ from analytics.cached.live import (
 )
 from analytics.cached.operations import measured, probe
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
-from analytics.cached.reading import clear, try_again
+from analytics.cached.reading import clear, try_again, waiting_together
 from analytics.cached.satisfaction import (
     every_comment,
     latest_comments,
     satisfaction_attribution,
     satisfaction_distributions,
 )
-from analytics.cached.shared.waits import Unsettled, waiting_together
+from analytics.cached.shared.waits import Unsettled
 from analytics.cached.view import OpenedView, open_view
 from analytics.cached.visitors import (
     LISTED_VALUES,

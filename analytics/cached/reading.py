@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final, TypeVar
 
 import streamlit as st
 
+from analytics.cached.shared import waits
 from analytics.cached.shared.question import Question
 from analytics.cached.shared.reads import SharedReads
+from analytics.cached.shared.waits import Waits
 from analytics.readings import Reading
 from analytics.schemas import Schema
 from analytics.settings import load_settings
@@ -47,6 +50,11 @@ def clear() -> None:
 def connections() -> Connections:
     """The connections, shared by all sessions of this process."""
     return Connections.from_settings(load_settings())
+
+
+def waiting_together() -> AbstractContextManager[Waits]:
+    """Bounds the waits of all reads of a block, such as a panel, together, and collects those that are not settled."""
+    return waits.waiting_together(reads.patience.first_seconds)
 
 
 def try_again() -> None:

@@ -716,7 +716,6 @@ def test_inside_a_running_app_nothing_warns(
     """Threads without a script context are no reason to log: pages stay quiet."""
 
     def script(view: "OpenedView") -> None:
-        import streamlit as st
 
         from analytics import cached
 

@@ -155,7 +155,7 @@ def test_what_was_read_before_an_outage_is_not_called_good(
     assert not page.exception
     for card in ("Newest event", "Stopped websites"):
         assert _cards(page)[card][1] == "not known now"
-    assert "Stale: read at" in text_of(page)
+    assert "Stale: from" in text_of(page)
 
 
 def test_every_panel_renews_itself() -> None:
@@ -384,7 +384,7 @@ def test_nothing_is_called_good_once_a_check_has_failed(
     after = _cards(page)
     assert after["Tinybird"][1] == "unreachable"
     assert {after[name][1] for name in ("Newest event", "Stopped websites")} == {"not known now"}
-    assert text_of(page).count("Stale: read at") >= 4
+    assert text_of(page).count("Stale: from") >= 4
 
 
 def test_a_refused_token_is_not_called_an_outage(

@@ -121,7 +121,7 @@ def test_an_answer_that_cannot_be_true_leaves_the_last_good_one(
     words = text_of(page)
     assert not page.exception
     assert "error in the dashboard" not in words
-    assert "Stale: read at" in words
+    assert "Stale: from" in words
     assert _numbers(page) == _numbers(before)
     assert _empty_states(page) == _empty_states(before)
     assert f"{busy.id}-" not in caplog.text

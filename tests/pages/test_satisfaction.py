@@ -326,7 +326,7 @@ def test_postgres_down_after_a_good_read_shows_the_last_good_values(
     page.run()
     assert not page.exception
     words = text_of(page)
-    assert "Stale: read at" in words
+    assert "Stale: from" in words
     assert "Quick!" in words
     assert page.metric[0].value == "87.5"
     assert "hunter2" not in words

@@ -1,7 +1,7 @@
 """Reads of the sources, shared by all sessions: fresh answers, last good answers, reads in progress, failures.
 
 A question is asked once at a time, in a thread of its source, however many viewers want its answer. Nobody waits longer
-than `waits.FIRST_WAIT_SECONDS`: then they get the last good answer marked stale, or an error that says that the answer is still to
+than `Patience` says: then they get the last good answer marked stale, or an error that says that the answer is still to
 come. A failure is shared by everybody who asks the same, and by all questions of a source that fails (`CircuitBreaker`). See
 "When a source fails" in docs/architecture.md.
 """
@@ -12,9 +12,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Final, Generic, TypeVar, cast
 
 import pandas as pd
@@ -22,17 +23,17 @@ import pandas as pd
 from analytics.cached.shared import waits
 from analytics.cached.shared.circuit_breaker import CircuitBreaker, pause_seconds
 from analytics.cached.shared.question import Question
+from analytics.cached.shared.waits import Patience
 from analytics.errors import Source, SourceError, SourceUnavailable
 from analytics.health.cache_counts import CacheCounter
 from analytics.readings import Answer, Reading
 
 T = TypeVar("T")
 
-STALE_WAIT_SECONDS: Final = 0.4
-"""How long a reader with a last good answer waits. A source that works answers within it, so that no stale mark flickers."""
+PATIENCE: Final = Patience()
 
 LOOK_SECONDS: Final = 0.25
-"""How often a reader who waits for a silent source looks whether it may be probed."""
+"""How often a reader who waits for a silent source looks whether a probe is due."""
 
 READERS: Final[dict[Source, int]] = {"tinybird": 16, "postgres": 6}
 """Reads of a source at the same time. With the probes they leave one of Postgres' ten connections to files."""
@@ -107,10 +108,12 @@ class SharedReads:
     """Answers, reads in progress and failures. Thread-safe, bounded, in memory.
 
     Args:
+        patience: How long readers wait.
         entries: Most answers that are kept.
         monotonic: Clock, seconds.
 
     Attributes:
+        patience: How long readers wait.
         counter: Requests and reads, by the name of the question.
     """
 
@@ -120,7 +123,13 @@ class SharedReads:
     _running: dict[Question[object], _Run]
     _breakers: dict[Source, CircuitBreaker]
 
-    def __init__(self, entries: int = ENTRIES, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        patience: Patience = PATIENCE,
+        entries: int = ENTRIES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.patience = patience
         self.counter = CacheCounter()
         self._entries = entries
         self._monotonic = monotonic
@@ -140,7 +149,7 @@ class SharedReads:
         check: Callable[[T], object] | None = None,
         not_before: datetime | None = None,
     ) -> Asked[T]:
-        """Asks, unless an answer is fresh, on its way, or the last failure too recent. Never waits.
+        """Asks, unless an answer is fresh or on its way, or the last failure too recent. Never waits.
 
         Args:
             key: Key of the last good answer, such as `ResolvedView.last_good_key`. One key, one type of value.
@@ -162,11 +171,7 @@ class SharedReads:
         check: Callable[[T], object] | None = None,
         not_before: datetime | None = None,
     ) -> Reading[T]:
-        """Asks and waits for the answer: `ask` and `Asked.reading`.
-
-        Raises:
-            SourceError: As `Asked.reading`.
-        """
+        """Asks and waits: `ask` and `Asked.reading`. Raises as the latter."""
         return self.ask(key, question, check=check, not_before=not_before).reading()
 
     def wait(self, asked: Asked[T]) -> Reading[T]:
@@ -253,7 +258,7 @@ class SharedReads:
         self._newest.move_to_end(asked.key)
         self._kept.move_to_end(asked.question)
 
-    def _keep(self, asked: Asked[T], answer: Answer[T], now: float) -> None:
+    def _keep(self, asked: Asked[T], answer: Answer[object], now: float) -> None:
         self._kept[asked.question] = _Kept(answer, now + asked.question.fresh_for.total_seconds())
         self._use(asked)
         while len(self._newest) > self._entries:
@@ -267,7 +272,8 @@ class SharedReads:
 
     def _waited(self, asked: Asked[T]) -> Answer[T] | SourceError:
         """Waits for the answer: what comes, or why this reader waits no longer."""
-        patience = waits.FIRST_WAIT_SECONDS if self._usable(asked) is None else STALE_WAIT_SECONDS
+        has_none = self._usable(asked) is None
+        patience = self.patience.first_seconds if has_none else self.patience.stale_seconds
         run: _Run | None = None
         while (fresh := self._fresh(asked)) is None:
             run = run or self._started(asked)
@@ -319,7 +325,8 @@ class SharedReads:
             return None
         run = self._running[question] = _Run(question.source, now, is_probe=breaker.error is not None)
         breaker.asked(now)
-        self._threads[question.source, run.is_probe].submit(self._run, asked, run, self._running)
+        future = self._threads[question.source, run.is_probe].submit(self._answer, asked, run)
+        future.add_done_callback(partial(self._end, asked, run, self._running))
         return run
 
     def _note_silence(self, source: Source, now: float) -> None:
@@ -328,34 +335,33 @@ class SharedReads:
             if (
                 run.source == source
                 and run.sent_at is not None
-                and now - run.sent_at >= waits.FIRST_WAIT_SECONDS
+                and now - run.sent_at >= self.patience.first_seconds
             ):
                 self._breakers[source].silent(_not_yet(question), run.sent_at, now)
 
-    def _run(self, asked: Asked[T], run: _Run, running: dict[Question[object], _Run]) -> None:
-        """Asks, in a thread of the source, and keeps what comes."""
-        outcome: Answer[T] | BaseException | None = None
+    def _answer(self, asked: Asked[T], run: _Run) -> Answer[T]:
+        """Asks, in a thread of the source."""
         with self._changed:
             if not run.is_probe and self._breakers[run.source].error is not None:
-                outcome = self._reason(asked)  # it waited for a thread until its source was found to fail
-            else:
-                run.sent_at = self._monotonic()
-        if outcome is None:
-            try:
-                outcome = asked.question.ask(*asked.question.args)
-                if asked.check is not None:
-                    asked.check(outcome.value)
-            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
-                outcome = error
+                raise self._reason(asked)  # it waited for a thread until its source was found to fail
+            run.sent_at = self._monotonic()
+        answer = asked.question.ask(*asked.question.args)
+        if asked.check is not None:
+            asked.check(answer.value)
+        return answer
+
+    def _end(
+        self, asked: Asked[T], run: _Run, running: dict[Question[object], _Run], future: Future[Answer[T]]
+    ) -> None:
         with self._changed:
-            run.outcome = outcome
+            run.outcome = future.exception() or future.result()
             if running is self._running:
                 del running[asked.question]
                 if run.sent_at is not None:
-                    self._settle(asked, outcome, run.sent_at)
+                    self._settle(asked, run.outcome, run.sent_at)
             self._changed.notify_all()
 
-    def _settle(self, asked: Asked[T], outcome: Answer[T] | BaseException, sent_at: float) -> None:
+    def _settle(self, asked: Asked[T], outcome: Answer[object] | BaseException, sent_at: float) -> None:
         now, question = self._monotonic(), asked.question
         breaker = self._breakers[question.source]
         if isinstance(outcome, SourceError):

@@ -8,10 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Protocol
 
-FIRST_WAIT_SECONDS: Final = 2.0
-"""How long a reader waits for an answer that nothing else can stand in for: first content takes at most 3 s."""
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long readers wait.
+
+    Attributes:
+        first_seconds: For an answer that nothing else can stand in for: first content takes at most 3 s.
+        stale_seconds: With a last good answer. A source that works answers within it, so that no stale mark flickers.
+    """
+
+    first_seconds: float = 2.0
+    stale_seconds: float = 0.4
 
 
 class Unsettled(Protocol):
@@ -38,9 +48,9 @@ _waits: ContextVar[Waits | None] = ContextVar("_waits", default=None)
 
 
 @contextmanager
-def waiting_together() -> Iterator[Waits]:
-    """Bounds the waits of all reads of the block together by `FIRST_WAIT_SECONDS`, and collects the unsettled ones."""
-    waits = Waits(time.monotonic() + FIRST_WAIT_SECONDS)
+def waiting_together(seconds: float) -> Iterator[Waits]:
+    """Bounds the waits of all reads of the block together, and collects the unsettled ones."""
+    waits = Waits(time.monotonic() + seconds)
     token = _waits.set(waits)
     try:
         yield waits

@@ -131,7 +131,7 @@ def note_staleness(reading: Reading[T], timezone: str) -> Reading[T]:
     if reading.is_stale:
         why = f" {formatting.markdown(reading.stale_reason.message)}" if reading.stale_reason else ""
         st.caption(
-            f":material/history: From {formatting.since(reading.as_of, datetime.now(UTC), timezone)}.{why}"
+            f":material/history: Stale: from {formatting.since(reading.as_of, datetime.now(UTC), timezone)}.{why}"
         )
     return reading
 
