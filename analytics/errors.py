@@ -7,6 +7,7 @@ AnalyticsError                the only exception that a panel catches
 │   └── NotSignedIn           not signed in, or too long ago; signing in again may help
 └── SourceError               Tinybird or Postgres failed
     ├── SourceUnavailable     network, timeout, 429, 5xx; a retry may work
+    │   └── NotYetAnswered    it takes longer than a reader waits; the answer may still come
     ├── SourceRejected        the source refused the request (other 4xx, bad SQL); a retry will not help
     └── SchemaMismatch        the answer does not match its schema
 ```
@@ -92,6 +93,10 @@ class SourceUnavailable(SourceError):
     """
 
     retry_after_seconds: float | None = None
+
+
+class NotYetAnswered(SourceUnavailable):
+    """The source takes longer than a reader waits; the read goes on."""
 
 
 class SourceRejected(SourceError):

@@ -24,7 +24,7 @@ from analytics.cached.shared import waits
 from analytics.cached.shared.circuit_breaker import CircuitBreaker, pause_seconds
 from analytics.cached.shared.question import Question
 from analytics.cached.shared.waits import Patience
-from analytics.errors import Source, SourceError, SourceUnavailable
+from analytics.errors import NotYetAnswered, Source, SourceError, SourceUnavailable
 from analytics.health.cache_counts import CacheCounter
 from analytics.readings import Answer, Reading
 
@@ -83,6 +83,7 @@ class Asked(Generic[T]):
     not_before: datetime | None
     began: float
     given: tuple[object, ...] = ()
+    is_late: bool = False
 
     def reading(self) -> Reading[T]:
         """Waits for the answer; gives the last good one marked stale when it fails, or takes too long.
@@ -108,7 +109,6 @@ class SharedReads:
     """Answers, reads in progress and failures. Thread-safe, bounded, in memory.
 
     Args:
-        patience: How long readers wait.
         entries: Most answers that are kept.
         monotonic: Clock, seconds.
 
@@ -179,7 +179,7 @@ class SharedReads:
         with self._changed:
             outcome = self._waited(asked)
             kept = self._usable(asked)
-            asked.given = _in_short(outcome, kept)
+            asked.given, asked.is_late = _in_short(outcome, kept), isinstance(outcome, NotYetAnswered)
         name = asked.question.name
         if isinstance(outcome, Answer):
             self.counter.answered(name, outcome.read_at)
@@ -380,8 +380,8 @@ class SharedReads:
             breaker.answered(now)
 
 
-def _not_yet(question: Question[object]) -> SourceUnavailable:
-    return SourceUnavailable(
+def _not_yet(question: Question[object]) -> NotYetAnswered:
+    return NotYetAnswered(
         f"{SOURCE_NAMES[question.source]} has not answered yet.",
         "The answer appears here as soon as it comes.",
         source=question.source,

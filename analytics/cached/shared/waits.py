@@ -20,12 +20,18 @@ class Patience:
         stale_seconds: With a last good answer. A source that works answers within it, so that no stale mark flickers.
     """
 
-    first_seconds: float = 2.0
+    first_seconds: float = 2.5
     stale_seconds: float = 0.4
 
 
 class Unsettled(Protocol):
-    """A read that gave no fresh answer."""
+    """A read that gave no fresh answer.
+
+    Attributes:
+        is_late: True when its answer may still come.
+    """
+
+    is_late: bool
 
     def has_changed(self) -> bool:
         """Whether it would give something else now. Asks again where that is due; never waits."""

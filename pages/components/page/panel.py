@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from typing import Final, NoReturn, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analytics import cached
 from analytics.cached import Reading
-from analytics.errors import AccessDenied, AnalyticsError
+from analytics.errors import AccessDenied, AnalyticsError, NotYetAnswered
 from analytics.scope.periods import Range
 from pages.components import formatting
 from pages.components.page import audit_events, url_state
@@ -22,8 +23,8 @@ from pages.components.page.timing import panel_run
 
 T = TypeVar("T")
 
-RENEWAL_SECONDS: Final = 2.0
-"""How soon a page notices that a read which failed or was late has something newer."""
+LATE_SECONDS, FAILED_SECONDS = 1.0, 3.0
+"""How soon a page notices that a late answer has come, and that a read which failed works again."""
 
 AGE_SECONDS: Final = 60.0
 """How often the age of what is shown is written anew."""
@@ -80,7 +81,7 @@ def follow(unsettled: Sequence[cached.Unsettled]) -> None:
     drawn_at = time.monotonic()
     is_drawn = False
 
-    @st.fragment(run_every=RENEWAL_SECONDS)
+    @st.fragment(run_every=LATE_SECONDS if any(each.is_late for each in unsettled) else FAILED_SECONDS)
     def look() -> None:
         nonlocal is_drawn
         has_changed = is_drawn and any(each.has_changed() for each in unsettled)
@@ -105,7 +106,10 @@ def end_page(unsettled: Sequence[cached.Unsettled] = ()) -> NoReturn:
 
 
 def failure(error: AnalyticsError, key: str) -> None:
-    """Draw an error: what happened, what to do, and a button to try again."""
+    """Draw an error: what happened, what to do, and a button to try again; for an answer that may still come, what comes."""
+    if isinstance(error, NotYetAnswered):
+        _draw_in_place(":material/hourglass_top:", error.message, error.remedy)
+        return
     if isinstance(error, AccessDenied):
         audit_events.refusal(error.message)
     st.error(
@@ -141,10 +145,7 @@ def empty(what: str, remedy: str, longer: Range | None = None) -> None:
 
     With `longer`, a longer range that a button offers, `what` is unique on the page.
     """
-    with st.container(horizontal_alignment="center"):
-        st.space("medium")
-        st.markdown(f":gray[:material/inbox:]  **{what}**", text_alignment="center")
-        st.caption(remedy, text_alignment="center")
+    with _draw_in_place(":material/inbox:", what, remedy):
         if longer is not None:
             st.button(
                 f"Show the {longer.label[0].lower()}{longer.label[1:]}",
@@ -153,4 +154,14 @@ def empty(what: str, remedy: str, longer: Range | None = None) -> None:
                 on_click=url_state.write,
                 args=("range", str(longer)),
             )
+
+
+def _draw_in_place(icon: str, what: str, remedy: str) -> DeltaGenerator:
+    """Draw what stands in place of a panel's content; returns the container for a button."""
+    with st.container(horizontal_alignment="center"):
         st.space("medium")
+        st.markdown(f":gray[{icon}]  **{what}**", text_alignment="center")
+        st.caption(remedy, text_alignment="center")
+        place = st.container(horizontal_alignment="center")
+        st.space("medium")
+    return place
