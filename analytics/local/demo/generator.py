@@ -52,10 +52,7 @@ class Generator:
             SourceError: Tinybird is away.
             psycopg.Error: Postgres is away.
         """
-        with (
-            open_tinybird(self._environment) as tinybird,
-            connect(self._environment) as connection,
-        ):
+        with open_tinybird(self._environment) as tinybird, connect(self._environment) as connection:
             send = partial(send_lines, tinybird, timeout_seconds=REQUEST_SECONDS)
             while self.record.until < now:
                 until = min(now, self.record.until + LONGEST_STEP_SECONDS)

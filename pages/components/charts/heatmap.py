@@ -112,10 +112,7 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
             insidetextanchor="middle",
             textangle=0,
             constraintext="none",
-            insidetextfont={
-                "size": NUMBER_PX,
-                "color": [_legible(fill, colours) for fill in fills],
-            },
+            insidetextfont={"size": NUMBER_PX, "color": [_legible(fill, colours) for fill in fills]},
             hovertext=[_hover_text(row, shown) for _, row in hours.iterrows()],
             hovertemplate="%{hovertext}<extra></extra>",
         )
@@ -142,10 +139,7 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
             y1=places[chosen.weekday] + 0.5,
             line={"color": colours.text, "width": 2},
         )
-    drawn.update_layout(
-        barmode="overlay",
-        margin={"t": 24},
-    )
+    drawn.update_layout(barmode="overlay", margin={"t": 24})
     drawn.update_xaxes(
         tickvals=[*range(0, 24, 3), TOTAL_X],
         ticktext=[*(f"{hour:02}:00" for hour in range(0, 24, 3)), "Total"],

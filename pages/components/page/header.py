@@ -35,11 +35,7 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="header-title"):
             st.title(title, anchor=False, width="content")
             if cached.is_demo():
-                st.badge(
-                    "Demo data",
-                    color="orange",
-                    help="Sample data; new events keep arriving.",
-                )
+                st.badge("Demo data", color="orange", help="Sample data; new events keep arriving.")
             st.space("stretch")
             toolbar = st.container(width="content")
             copy_link.offer(view, has_range=has_range)
@@ -81,10 +77,7 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
     try:
         newest = cached.newest_event(view, now)
         read = cached.kpis(view).as_of if has_range else newest.as_of
-        words = [
-            f"As of {formatting.clock(read, view.resolved.period.timezone.key)}",
-            _newest(newest, now),
-        ]
+        words = [f"As of {formatting.clock(read, view.resolved.period.timezone.key)}", _newest(newest, now)]
     except AnalyticsError as error:
         words = [formatting.markdown(error.message)]
     st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")

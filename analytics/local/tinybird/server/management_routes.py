@@ -81,10 +81,7 @@ class ManagementRoutes:
         """Checks the datafiles of the form with `check=true`; a deployment itself is refused."""
         self._backend.admin(request)
         fields = query_of(request)
-        only(
-            fields,
-            {"check", "auto_promote", "allow_destructive_operations", "validate_forward_workspace"},
-        )
+        only(fields, {"check", "auto_promote", "allow_destructive_operations", "validate_forward_workspace"})
         if not is_true(fields, "check"):
             raise HTTPException(501, _NOT_DEPLOYED)
         if kind_of(request) != "multipart/form-data":
