@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -107,10 +107,11 @@ class _Batch:
         return max(len(self.certain) + len(self.uncertain), len(self.positions)) >= events
 
 
+@dataclass
 class Transfer:
     """Moves the history of websites. For one thread at a time.
 
-    Args:
+    Attributes:
         tinybird: Where events go, and are looked up.
         postgres: Where rows come from.
         watermarks: How far it is.
@@ -118,59 +119,43 @@ class Transfer:
         say: Called with a sentence that a person should read.
         is_stopped: Asked between batches; True ends the run early, with nothing lost.
         overlap_seconds: How far behind the newest row one reads again, for transactions that commit late.
+        settle_seconds: How long a batch in doubt is given to arrive before it is looked up.
         batch_events: About how many events a batch has.
         answer_seconds: How long Tinybird may take for a batch.
-        settle_seconds: How long a batch in doubt is given to arrive before it is looked up.
         sleep: Waits.
     """
 
-    def __init__(
-        self,
-        tinybird: Tinybird,
-        postgres: Postgres,
-        watermarks: Watermarks,
-        *,
-        on_batch: Callable[[TransferCounts], None],
-        say: Callable[[str], None],
-        is_stopped: Callable[[], bool] = lambda: False,
-        overlap_seconds: float = OVERLAP_SECONDS,
-        settle_seconds: float = SETTLE_SECONDS,
-        batch_events: int = BATCH_EVENTS,
-        answer_seconds: float = ANSWER_SECONDS,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        self._tinybird = tinybird
-        self._postgres = postgres
-        self._watermarks = watermarks
-        self._on_batch = on_batch
-        self._say = say
-        self._is_stopped = is_stopped
-        self._overlap_seconds = overlap_seconds
-        self._settle_seconds = settle_seconds
-        self._batch_events = batch_events
-        self._answer_seconds = answer_seconds
-        self._sleep = sleep
-        self._seen: dict[tuple[str, HistoryName], set[Position]] = {}
+    tinybird: Tinybird
+    postgres: Postgres
+    watermarks: Watermarks
+    _: KW_ONLY
+    on_batch: Callable[[TransferCounts], None]
+    say: Callable[[str], None]
+    is_stopped: Callable[[], bool] = lambda: False
+    overlap_seconds: float = OVERLAP_SECONDS
+    settle_seconds: float = SETTLE_SECONDS
+    batch_events: int = BATCH_EVENTS
+    answer_seconds: float = ANSWER_SECONDS
+    sleep: Callable[[float], object] = time.sleep
+    _seen: dict[tuple[str, HistoryName], set[Position]] = field(default_factory=dict, init=False)
 
     def window(self, website: HistoryWebsite) -> Window | None:
         """Reads the window of a website; None when nothing was moved yet."""
-        mark = self._watermarks.find(website.id, "conversation")
+        mark = self.watermarks.find(website.id, "conversation")
         return None if mark is None else mark.window
 
     def ahead(self, website: HistoryWebsite) -> int:
         """Counts the rows of a website after its watermarks. Raises as `Postgres.stream`."""
-        found = {name: self._watermarks.find(website.id, name) or Watermark() for name in HISTORIES}
+        found = {name: self.watermarks.find(website.id, name) or Watermark() for name in HISTORIES}
         return history.rows_ahead(
-            self._postgres, website, {name: mark.position for name, mark in found.items()}
+            self.postgres, website, {name: mark.position for name, mark in found.items()}
         )
 
     def run(self, website: HistoryWebsite, window: Window) -> None:
         """Moves everything that is there now and not yet moved. May be called again after any error.
 
-        Args:
-            website: Whose history.
-            window: Which events, whatever an earlier run was given. What reaches beyond that of the earlier run starts over,
-                with every event looked up; what was sent outside of it stays, and does not follow its rows any more.
+        What of the window reaches beyond that of an earlier run starts over, with every event looked up; what was sent
+        outside of it stays, and does not follow its rows any more.
 
         Raises:
             SourceError: A source does not answer or says no; what was confirmed stays.
@@ -181,41 +166,41 @@ class Transfer:
             self._pass(website, name, mark)
 
     def _begun(self, website: HistoryWebsite, name: HistoryName, window: Window) -> Watermark:
-        found = self._watermarks.find(website.id, name)
+        found = self.watermarks.find(website.id, name)
         if found is None:
             is_known = sources.has_conversation_events(
-                self._tinybird,
+                self.tinybird,
                 website.id,
                 utc_text(window.since or EARLIEST),
                 utc_text(window.until or LATEST - timedelta(seconds=1)),
             )
             if is_known and name == HISTORIES[0]:
-                self._say(
+                self.say(
                     f"{website.slug}: Tinybird has events of it already; each is looked up before it is sent."
                 )
-            horizon = history.server_time(self._postgres) - self._overlap_seconds
+            horizon = history.server_time(self.postgres) - self.overlap_seconds
             begins = -math.inf if is_known else horizon
             mark = Watermark(checked_from=begins, horizon=horizon, window=window)
-            return self._watermarks.put(website.id, name, mark)
+            return self.watermarks.put(website.id, name, mark)
         if window == found.window:
             return found
         is_narrower = found.window.holds(window)
         if name == HISTORIES[0]:
             then = "" if is_narrower else "; starting over, and looking up what is there"
-            self._say(
+            self.say(
                 f"{website.slug}: {window.text} are wanted now, and {found.window.text} were before{then}."
             )
         mark = replace(found, window=window) if is_narrower else restarted(found, window)
-        return self._watermarks.put(website.id, name, mark)
+        return self.watermarks.put(website.id, name, mark)
 
     def _pass(self, website: HistoryWebsite, name: HistoryName, mark: Watermark) -> None:
         # A row dated ahead of now moves no watermark past now: all that changes until then would be left out.
-        now = history.server_time(self._postgres)
+        now = history.server_time(self.postgres)
         ceiling = Position(now, "")
         if mark.doubted is not None:
             waited = time.time() - mark.doubted
-            self._sleep(min(self._settle_seconds, max(0.0, self._settle_seconds - waited)))
-        if self._is_stopped():  # perhaps while it settled: what is in doubt cannot be looked up yet
+            self.sleep(min(self.settle_seconds, max(0.0, self.settle_seconds - waited)))
+        if self.is_stopped():  # perhaps while it settled: what is in doubt cannot be looked up yet
             return
         flight: tuple[_Batch, Position, Future[int]] | None = None
         with ThreadPoolExecutor(1, "backfill-send") as sender:
@@ -223,27 +208,27 @@ class Transfer:
                 missing = self._missing(website, batch)
                 if flight is not None:
                     mark = self._landed(website, name, mark, *flight)
-                mark = self._watermarks.put(website.id, name, doubted(mark, batch.last, time.time()))
+                mark = self.watermarks.put(website.id, name, doubted(mark, batch.last, time.time()))
                 flight = batch, ceiling, sender.submit(self._send, missing)
-                if self._is_stopped():
+                if self.is_stopped():
                     self._landed(website, name, mark, *flight)
                     return
             if flight is not None:
                 mark = self._landed(website, name, mark, *flight)
-        mark = self._watermarks.put(website.id, name, completed(mark, now - self._overlap_seconds))
+        mark = self.watermarks.put(website.id, name, completed(mark, now - self.overlap_seconds))
         seen = self._seen.get((website.id, name), set())
         self._seen[website.id, name] = {position for position in seen if position.at >= mark.horizon}
 
     def _batches(self, website: HistoryWebsite, name: HistoryName, mark: Watermark) -> Iterator[_Batch]:
         batch, seen = _Batch(), self._seen.get((website.id, name), set())
-        for row in history.read_events(self._postgres, website, name, mark.start):
+        for row in history.read_events(self.postgres, website, name, mark.start):
             if row.position in seen:
                 continue
             is_certain = row.position.at < mark.checked_from and (
                 mark.doubt is None or row.position > mark.doubt
             )
             _put(batch, row, mark.window, is_certain=is_certain)
-            if batch.is_full(self._batch_events):
+            if batch.is_full(self.batch_events):
                 yield batch
                 batch = _Batch()
         if batch.positions:
@@ -267,7 +252,7 @@ class Transfer:
         stored: set[tuple[str, str, str]] = set()
         for first in range(0, len(ids), IDS_A_QUESTION):
             asked = ids[first : first + IDS_A_QUESTION]
-            frame = sources.conversation_events(self._tinybird, website.id, date_from, date_to, asked).value
+            frame = sources.conversation_events(self.tinybird, website.id, date_from, date_to, asked).value
             at = frame["timestamp"].dt.strftime("%Y-%m-%d %H:%M:%S")
             stored.update(zip(frame["conversation_id"], frame["event_type"], at, strict=True))
         return stored
@@ -276,12 +261,12 @@ class Transfer:
         """Sends events and returns how many were quarantined, once all others can be queried."""
         counted = quarantined = 0
         for body in ndjson_batches([event.row() for event in events]):
-            answer = self._tinybird.post_batch(
+            answer = self.tinybird.post_batch(
                 ConversationEvent.DATASOURCE,
                 body,
                 wait=True,
                 gzip_level=GZIP_LEVEL,
-                timeout_seconds=self._answer_seconds,
+                timeout_seconds=self.answer_seconds,
             )
             counted += answer.successful_rows + answer.quarantined_rows
             quarantined += answer.quarantined_rows
@@ -304,12 +289,12 @@ class Transfer:
         sent: Future[int],
     ) -> Watermark:
         batch.counts.quarantined = sent.result()
-        mark = self._watermarks.put(website.id, name, confirmed(mark, batch.last, ceiling))
+        mark = self.watermarks.put(website.id, name, confirmed(mark, batch.last, ceiling))
         seen = self._seen.setdefault((website.id, name), set())
         # What is read again next time: remembered, it need not be looked up. Past the limit it is looked up.
         again = [position for position in batch.positions if position.at >= mark.horizon]
         seen.update(again[: max(0, REMEMBERED_ROWS - len(seen))])
-        self._on_batch(batch.counts)
+        self.on_batch(batch.counts)
         return mark
 
 

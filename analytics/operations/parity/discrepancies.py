@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from analytics import sources
@@ -55,6 +56,7 @@ class Stored:
     times: int
 
 
+@dataclass
 class Discrepancies:
     """Finds causes in one period of one website.
 
@@ -62,26 +64,15 @@ class Discrepancies:
     conversations whose rows a sync has removed, because they were deleted or of a test visitor then.
     """
 
-    def __init__(
-        self,
-        tinybird: Tinybird,
-        postgres: Postgres,
-        website: HistoryWebsite,
-        date_from: str,
-        date_to: str,
-        now: float,
-        purged_at: float | None,
-        removed: Container[str] = (),
-    ) -> None:
-        self._purged_at = purged_at
-        self._removed = removed
-        self._tinybird = tinybird
-        self._postgres = postgres
-        self._website = website
-        self._span = date_from, date_to
-        self._now = now
-        self._in_tinybird: dict[Event, dict[str, Stored]] | None = None
-        self._found: dict[Event, tuple[Cause, ...]] = {}
+    tinybird: Tinybird
+    postgres: Postgres
+    website: HistoryWebsite
+    date_from: str
+    date_to: str
+    now: float
+    purged_at: float | None
+    removed: Container[str]
+    _found: dict[Event, tuple[Cause, ...]] = field(default_factory=dict, init=False)
 
     def causes(self, kind: Event) -> tuple[Cause, ...]:
         """Finds why conversations of a kind are counted or timed differently; empty when no row differs.
@@ -99,11 +90,11 @@ class Discrepancies:
         Raises:
             SourceError: A source does not answer, or says no.
         """
-        frame = sources.active_visitors(self._tinybird, self._website.id, LAST_DAY_MINUTES).value
+        frame = sources.active_visitors(self.tinybird, self.website.id, LAST_DAY_MINUTES).value
         ids = [str(visitor) for visitor in frame["visitor_id"]]
         counted: dict[str, list[str]] = defaultdict(list)
         for some in _chunks(ids):
-            found = product.known_visitors(self._postgres, self._website, some)
+            found = product.known_visitors(self.postgres, self.website, some)
             for visitor_id in some:
                 visitor = found.get(visitor_id)
                 if visitor is None:
@@ -117,8 +108,8 @@ class Discrepancies:
         return causes(counted)
 
     def _looked_for(self, kind: Event) -> tuple[Cause, ...]:
-        stored = self._tinybird_rows()[kind]
-        counted = product.durations(self._postgres, self._website, kind, *self._span)
+        stored = self._in_tinybird[kind]
+        counted = product.durations(self.postgres, self.website, kind, self.date_from, self.date_to)
         only_stored = sorted(stored.keys() - counted.keys())
         only_counted = sorted(counted.keys() - stored.keys())
         found: dict[str, list[str]] = defaultdict(list)
@@ -136,13 +127,12 @@ class Discrepancies:
                 found[again if event.times > 1 else "another duration is stored"].append(conversation_id)
         return causes(found)
 
-    def _tinybird_rows(self) -> dict[Event, dict[str, Stored]]:
-        if self._in_tinybird is None:
-            self._in_tinybird = _by_kind(self._events(*self._span, None))
-        return self._in_tinybird
+    @cached_property
+    def _in_tinybird(self) -> dict[Event, dict[str, Stored]]:
+        return _by_kind(self._events(self.date_from, self.date_to, None))
 
     def _events(self, date_from: str, date_to: str, ids: Sequence[str] | None) -> _Events:
-        frame = sources.conversation_events(self._tinybird, self._website.id, date_from, date_to, ids).value
+        frame = sources.conversation_events(self.tinybird, self.website.id, date_from, date_to, ids).value
         instants = frame["timestamp"].astype("int64") / 1e6
         by_type: _Events = defaultdict(list)
         for conversation_id, event_type, at, seconds in zip(
@@ -154,8 +144,8 @@ class Discrepancies:
     def _reasons_only_stored(self, kind: Event, ids: Sequence[str]) -> Callable[[str], str]:
         known: dict[str, KnownConversation] = {}
         for some in _chunks(ids):
-            known |= product.known(self._postgres, self._website, some)
-        return lambda conversation_id: why_only_stored(kind, known.get(conversation_id), self._now)
+            known |= product.known(self.postgres, self.website, some)
+        return lambda conversation_id: why_only_stored(kind, known.get(conversation_id), self.now)
 
     def _reasons_only_counted(self, kind: Event, ids: Sequence[str]) -> Callable[[str], str]:
         anywhere: set[str] = set()
@@ -165,15 +155,15 @@ class Discrepancies:
             events = self._events(*_ALWAYS, some)
             anywhere |= _by_kind(events)[kind].keys()
             by_ai |= {conversation_id for conversation_id, *_ in events["ai_resolved"]}
-            known |= product.known(self._postgres, self._website, some)
+            known |= product.known(self.postgres, self.website, some)
         return lambda conversation_id: why_only_counted(
             kind,
             known.get(conversation_id),
-            self._now,
+            self.now,
             is_anywhere=conversation_id in anywhere,
             is_peoples=kind == "ai_resolved" and conversation_id in by_ai - anywhere,
-            purged_at=self._purged_at,
-            is_removed=conversation_id in self._removed,
+            purged_at=self.purged_at,
+            is_removed=conversation_id in self.removed,
         )
 
 

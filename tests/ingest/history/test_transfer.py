@@ -414,7 +414,7 @@ def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> No
     owner = mover.history.product.connection
     dropped: list[object] = []
     with mover.transfer() as (transfer, attempts):
-        landed = transfer._on_batch
+        landed = transfer.on_batch
 
         def drop(counts: TransferCounts) -> None:
             landed(counts)
@@ -426,7 +426,7 @@ def test_a_postgres_that_drops_the_connection_is_asked_again(mover: Mover) -> No
                     ).fetchall()
                 )
 
-        transfer._on_batch = drop
+        transfer.on_batch = drop
         attempts.run(lambda: transfer.run(mover.website, Window()))
 
     assert dropped
