@@ -195,7 +195,7 @@ def test_every_url_parameter_has_its_word() -> None:
         name
         for path in sorted((ROOT / "pages").rglob("*.py"))
         for name in re.findall(
-            r'(?:url_state\.(?:read|write|follow|value)|switch\.(?:chosen|draw_titled)|\bread)\(\s*"([a-z]+)"',
+            r'(?:url_state\.(?:read|write|follow|value)|switch\.draw_titled|\bread)\(\s*"([a-z]+)"',
             path.read_text("utf-8"),
         )
     }

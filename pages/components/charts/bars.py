@@ -42,13 +42,12 @@ def write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px:
     """Write a line of text, its bottom `bottom` pixels from the top: at the left, or `right_px` from the right edge."""
     figure.add_annotation(
         text=text,
-        xref="paper",
         x=0 if right_px is None else 1,
         xanchor="left" if right_px is None else "right",
         xshift=-(right_px or 0),
         y=bottom,
+        yref="y",
         yanchor="bottom",
-        showarrow=False,
         borderpad=0,
         font={"color": colour, "size": FONT_PX},
     )

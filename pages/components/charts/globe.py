@@ -145,10 +145,8 @@ def name_of(cluster: Mapping[Hashable, object], longest: int = LONGEST_NAMES[0])
 
 def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
     """The name of the chosen cell from its current visitors; its coordinates without visitors."""
-    for level in levels:
-        found = level[level["cell"] == str(chosen)]
-        if len(found):
-            return name_of(found.iloc[0].to_dict())
+    if (cluster := _cluster(chosen, levels)) is not None:
+        return name_of(cluster.to_dict())
     latitude, longitude = chosen.middle
     return (
         f"around {abs(latitude):.1f}° {'N' if latitude >= 0 else 'S'}, "
@@ -158,12 +156,15 @@ def place_name(levels: Sequence[pd.DataFrame], chosen: Cell) -> str:
 
 def whereabouts(chosen: Cell, levels: Sequence[pd.DataFrame]) -> tuple[float, float, int]:
     """Latitude, longitude and number of a cell's visitors; the cell's middle and 0 without visitors."""
-    for level in levels:
-        found = level[level["cell"] == str(chosen)]
-        if len(found):
-            here = found.iloc[0]
-            return float(here["latitude"]), float(here["longitude"]), int(here["visitors"])
+    if (cluster := _cluster(chosen, levels)) is not None:
+        return float(cluster["latitude"]), float(cluster["longitude"]), int(cluster["visitors"])
     return *chosen.middle, 0
+
+
+def _cluster(chosen: Cell, levels: Sequence[pd.DataFrame]) -> pd.Series | None:
+    """The cell's row in the first level that has it."""
+    found = (level[level["cell"] == str(chosen)] for level in levels)
+    return next((rows.iloc[0] for rows in found if len(rows)), None)
 
 
 def legend(colours: Palette, most: int) -> str:

@@ -121,13 +121,10 @@ def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours
     drawn.add_annotation(
         text=_scale(values, top, shown),
         x=1,
-        xref="paper",
         xanchor="right",
         y=1,
-        yref="paper",
         yanchor="bottom",
         yshift=6,
-        showarrow=False,
         font={"color": colours.muted, "size": 12},
     )
     if chosen is not None:

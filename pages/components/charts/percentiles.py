@@ -131,11 +131,8 @@ def _name_lines(figure: go.Figure, colours: Palette, before: str | None) -> None
     timeseries.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in medians])
     figure.add_annotation(
         text=f'<span style="color:{colours.accent}">──  90th percentile</span>',
-        xref="paper",
-        yref="paper",
         x=0,
         y=P90_DOMAIN[1] + 0.02,
         xanchor="left",
         yanchor="bottom",
-        showarrow=False,
     )

@@ -18,6 +18,7 @@ TEMPLATE: Final = go.layout.Template(
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
         "xaxis": {"fixedrange": True, "zeroline": False, "showgrid": False},
         "yaxis": {"fixedrange": True, "zeroline": False},
+        "annotationdefaults": {"xref": "paper", "yref": "paper", "showarrow": False},
     }
 )
 CONFIG: Final = {

@@ -82,14 +82,11 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
     # A tick label would be centred under the last bar, beyond the edge, so that Plotly leaves it out.
     figure.add_annotation(
         text="now",
-        xref="paper",
-        yref="paper",
         x=1,
         y=0,
         yshift=-6,
         xanchor="right",
         yanchor="top",
-        showarrow=False,
         font={"color": colours.muted, "size": 11},
     )
     figure.update_yaxes(visible=False, rangemode="tozero")
@@ -233,13 +230,10 @@ def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
         lines[-1].append(name)
     figure.add_annotation(
         text="<br>".join("   ".join(line) for line in lines),
-        xref="paper",
-        yref="paper",
         x=0,
         y=1.02,
         xanchor="left",
         yanchor="bottom",
-        showarrow=False,
         align="left",
         font=font,
     )

@@ -106,7 +106,8 @@ def draw_card(
 def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
     """The KPIs with exact values: one row per KPI whose source answered, one column per statistic and unit.
 
-    Without a comparison there are no columns for changes. `visitors_since` is the start of the visitor count, if later than that of the period.
+    Without a comparison there are no columns for changes. `visitors_since` is the start of the visitor count, if later than
+    that of the period.
     """
     rows: list[dict[tuple[str, str], object]] = []
     for kpi in board.kpis.values():

@@ -10,11 +10,6 @@ from pages.components.page import url_state
 K = TypeVar("K", bound=str)
 
 
-def chosen(name: str, options: Mapping[K, object], default: K, notices: list[str]) -> K:
-    """Read the chosen option from the URL; the default, with a notice appended, for an unknown one."""
-    return url_state.read(name, default, url_state.choice(options), notices)
-
-
 def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) -> None:
     """Draw the buttons; `label` says to screen readers what is chosen. The URL leaves out the default."""
     key = f"{name}_widget"
@@ -35,7 +30,7 @@ def draw(name: str, label: str, options: Mapping[K, str], shown: K, default: K) 
 def draw_titled(name: str, label: str, options: Mapping[K, str], default: K, title: Callable[[K], str]) -> K:
     """Draw the title of the chosen option with the buttons at its right, as `draw`; returns the option."""
     notices: list[str] = []
-    shown = chosen(name, options, default, notices)
+    shown = url_state.read(name, default, url_state.choice(options), notices)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{title(shown)}**", width="content")
         draw(name, label, options, shown, default)

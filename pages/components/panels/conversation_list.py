@@ -220,7 +220,7 @@ def page_words(listing: Listing) -> str:
     if listing.page_count > 1:
         which = f"{formatting.count(first)}–{formatting.count(first + len(listing.rows) - 1)} of {total}"
     else:
-        which = f"{total} {'conversation' if listing.total == 1 else 'conversations'}"
+        which = formatting.counted(listing.total, "conversations")
     earlier = formatting.count(listing.started_before)
     before = "started earlier" if listing.total == 1 else f"{earlier} of them started earlier"
     return f"{which} active in this period" + (f", {before}" if listing.started_before else "")

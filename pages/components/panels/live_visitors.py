@@ -13,7 +13,7 @@ from analytics.cached import Reading, RightNow
 from analytics.geo import countries
 from analytics.scope.clock import parse_timezone
 from pages.components import formatting
-from pages.components.page import switch
+from pages.components.page import switch, url_state
 
 T = TypeVar("T")
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}
@@ -24,7 +24,7 @@ SHORT = 9
 
 def window_switch(notices: list[str]) -> int:
     """Draw the switch between the last 5, 10 and 30 minutes; returns the chosen minutes from the URL."""
-    chosen = switch.chosen("window", WINDOWS, DEFAULT_WINDOW, notices)
+    chosen = url_state.read("window", DEFAULT_WINDOW, url_state.choice(WINDOWS), notices)
     switch.draw("window", "Visitors seen in the last", WINDOWS, chosen, DEFAULT_WINDOW)
     return int(chosen)
 

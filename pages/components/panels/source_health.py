@@ -65,7 +65,7 @@ def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
     )
     if source.p95_seconds is not None:
         st.caption(f"95 % within {latency(source.p95_seconds)}")
-    checks = f"{source.probes} {'check' if source.probes == 1 else 'checks'}"
+    checks = formatting.counted(source.probes, "checks")
     st.caption(f"{checks}, last {formatting.clock_seconds(source.checked_at, timezone)}")
     if source.error is not None:
         st.caption(f"{formatting.markdown(source.error.message)} {formatting.markdown(source.error.remedy)}")

@@ -213,13 +213,11 @@ def _cell(
     figure.add_annotation(
         text=text,
         x=1,
-        xref="paper",
         xanchor="right",
         xshift=right,
         y=y,
         yref=yref,
         yanchor=anchor,
-        showarrow=False,
         font={"color": colour, "size": 12 if anchor == "bottom" else 13},
     )
 
