@@ -36,7 +36,7 @@ class Connections:
         """
         budget = QueryBudget(settings.tinybird_daily_queries)
         reading = settings.model_copy(update={"tinybird_append_token": None})
-        tinybird = Tinybird.from_settings(reading, on_query=budget.spend)
+        tinybird = Tinybird.from_settings(reading, on_query=budget.spend, is_hasty=True)
         return cls(tinybird, Postgres.from_settings(settings), budget, ProbeLog())
 
     def close(self) -> None:

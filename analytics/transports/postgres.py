@@ -9,7 +9,6 @@ Waits on a silently dropped connection are bounded: see `analytics.transports.po
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from sqlalchemy import create_engine, event, exc, text
 from sqlalchemy.engine import URL, Connection, CursorResult, Dialect, Engine, make_url
 
 from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
-from analytics.numbers import in_words
 from analytics.settings import Settings
 from analytics.telemetry import timed
 from analytics.transports.postgres_connection import (
@@ -40,10 +38,11 @@ T = TypeVar("T")
 Parameter = str | int | float | bool | datetime | Sequence[str] | None
 
 _LIMIT: Final = text(
-    "SELECT set_config('statement_timeout', :statement, true), "
+    "SELECT set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true), "
     "set_config('idle_in_transaction_session_timeout', :idle, true)"
 )
 _CANCELED: Final = "57014"
+_LOCKED: Final = "55P03"
 _IDLE_FOR_TOO_LONG: Final = "25P03"
 _MISSING_PRIVILEGE: Final = "42501"
 _MISSING_OBJECTS: Final = frozenset({"42P01", "42703", "3F000", "42883"})
@@ -60,24 +59,24 @@ class Limits:
             waits this long when the network dropped it while it was idle.
         pool: Waiting for a connection while all are in use.
         statement: A statement of a read; the server stops it.
+        lock: A read's wait for a table that another program has locked; the server ends it.
         read: A whole read, measured on this side, whatever server and network do.
         step: A step of a stream; the first one may have to sort a large table. The server stops it.
         idle: The time between two steps of a stream; the server ends it. Between two statements of a read: `read`.
         recycle: A pooled connection is replaced at this age.
         fetch_rows: Rows of one step of a stream, which are in memory together.
-        hanging: After a new connection hangs, reads fail at once for this time instead of waiting for the server.
     """
 
     connect: int = 3
     ping: float = 3.0
     pool: float = 5.0
     statement: float = 8.0
+    lock: float = 4.0
     read: float = 10.0
     step: float = 120.0
     idle: float = 600.0
     recycle: int = 1800
     fetch_rows: int = 2000
-    hanging: float = 10.0
 
 
 LIMITS: Final = Limits()
@@ -112,7 +111,6 @@ class Postgres:
     def __init__(self, url: str, limits: Limits = LIMITS) -> None:
         self._limits = limits
         self._engine = _engine(url, limits)
-        self._hangs_until = self._answered_at = 0.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Postgres:
@@ -143,13 +141,6 @@ class Postgres:
             SourceRejected: Postgres refused the statement, for a missing grant or an unusable value.
             SchemaMismatch: A table or column does not exist.
         """
-        if time.monotonic() < self._hangs_until:
-            raise SourceUnavailable(
-                f"Postgres does not answer; it is tried again after {in_words(self._limits.hanging)}.",
-                _CHECK_URL,
-                source="postgres",
-                resource=name,
-            )
         rows, columns = self._answered(name, self._limits.read, lambda: self._rows(name, statement, params))
         try:
             return QueryAnswer([_with_utc(row) for row in rows], columns, datetime.now(UTC))
@@ -197,7 +188,7 @@ class Postgres:
     ) -> tuple[Connection, CursorResult[tuple[Value, ...]]]:
         connection = self._connected(name)
         try:
-            _limit(connection, self._limits.step, self._limits.idle)
+            _limit(connection, self._limits.step, self._limits.step, self._limits.idle)
             streaming = connection.execution_options(
                 stream_results=True, max_row_buffer=self._limits.fetch_rows
             )
@@ -210,7 +201,7 @@ class Postgres:
         self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
         with self._connected(name) as connection:
-            _limit(connection, self._limits.statement, self._limits.read)
+            _limit(connection, self._limits.statement, self._limits.lock, self._limits.read)
             result = connection.execute(text(statement), dict(params))
             columns = tuple(result.keys())
             return [dict(row) for row in result.mappings()], columns
@@ -227,27 +218,18 @@ class Postgres:
             ) from None
 
     def _answered(self, name: str, seconds: float, call: Callable[[], T]) -> T:
-        """Runs a call of the driver within a time limit, translates its errors and notes a server that hangs."""
-        began = time.monotonic()
+        """Runs a call of the driver within a time limit and translates its errors."""
         try:
             with answered_within(seconds):
-                answer = call()
+                return call()
         except (exc.SQLAlchemyError, psycopg.Error) as error:
-            original = _original(error)
-            is_silent = isinstance(original, ServerSilentError)
-            is_new = isinstance(original, psycopg.errors.ConnectionTimeout) or (
-                isinstance(original, ServerSilentError) and not original.has_answered
-            )
-            if is_new and self._answered_at < began:
-                self._hangs_until = time.monotonic() + self._limits.hanging
+            is_silent = isinstance(_original(error), ServerSilentError)
             raise (_unanswered(name, seconds) if is_silent else translated(error, name)) from None
-        self._answered_at = time.monotonic()
-        return answer
 
 
-def _limit(connection: Connection, statement_seconds: float, idle_seconds: float) -> None:
-    """Sets the server's own timeouts for this transaction: for a statement, and for a reader that is gone."""
-    limits = {"statement": statement_seconds, "idle": idle_seconds}
+def _limit(connection: Connection, statement: float, lock: float, idle: float) -> None:
+    """Sets the server's own timeouts for this transaction, in seconds: for a statement, a lock, a reader that is gone."""
+    limits = {"statement": statement, "lock": lock, "idle": idle}
     connection.execute(_LIMIT, {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()})
 
 
@@ -281,14 +263,7 @@ def _engine(url: str, limits: Limits) -> Engine:
     def connect(
         _dialect: Dialect, _record: object, args: list[Any], params: dict[str, Any]
     ) -> BoundedConnection:
-        began = time.monotonic()
-        try:
-            connection = BoundedConnection.connect(*args, **params)
-        except psycopg.OperationalError:
-            if time.monotonic() - began < limits.connect:
-                raise
-            # Also when resolving the host name took that long, which psycopg does not time.
-            raise psycopg.errors.ConnectionTimeout("connecting took too long") from None
+        connection = BoundedConnection.connect(*args, **params)
         connection.ping_seconds = limits.ping
         return connection
 
@@ -333,6 +308,13 @@ def translated(error: exc.SQLAlchemyError | psycopg.Error, name: str) -> SourceE
         return SourceUnavailable(
             f"Postgres did not finish {name} in time.",
             "Try again, or choose a shorter range.",
+            source="postgres",
+            resource=name,
+        )
+    if sqlstate == _LOCKED:
+        return SourceUnavailable(
+            f"Postgres cannot read a table for {name}: another program has locked it.",
+            "It is free again when that program is done, often after a migration.",
             source="postgres",
             resource=name,
         )

@@ -35,13 +35,7 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 class ServerSilentError(psycopg.OperationalError):
-    """The server sent no complete answer in time; the connection is closed.
-
-    Attributes:
-        has_answered: True when this connection had an answer before, so the network dropped it; False when the server hangs.
-    """
-
-    has_answered = False
+    """The server sent no complete answer in time; the connection is closed."""
 
 
 @contextmanager
@@ -62,7 +56,6 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
     """
 
     ping_seconds = LONGEST_WAIT_SECONDS
-    _has_answered = False
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:  # noqa: ANN401  # more of them in newer versions
         """Waits for the server; psycopg calls this for every message exchange."""
@@ -71,9 +64,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
         ends_at = now + LONGEST_WAIT_SECONDS if deadline is None else deadline
         if self.autocommit:
             ends_at = min(ends_at, now + self.ping_seconds)
-        answer = super().wait(self._until(ends_at, gen), *args, **kwargs)
-        self._has_answered = True
-        return answer
+        return super().wait(self._until(ends_at, gen), *args, **kwargs)
 
     def _until(self, ends_at: float, gen: PQGen[T]) -> PQGen[T]:
         """Forwards the waits of psycopg until the deadline; psycopg returns at least every 0.1 s."""
@@ -85,9 +76,7 @@ class BoundedConnection(psycopg.Connection[tuple[Any, ...]]):
                 if time.monotonic() >= ends_at:
                     gen.close()
                     self.close()
-                    silence = ServerSilentError("the server does not answer")
-                    silence.has_answered = self._has_answered
-                    raise silence
+                    raise ServerSilentError("the server does not answer")
         except StopIteration as end:
             result: T = end.value
             return result

@@ -7,7 +7,6 @@ pipe's `defined(x)` true. Every failure is translated into one of `analytics.err
 from __future__ import annotations
 
 import logging
-import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -18,12 +17,12 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceUnavailable
+from analytics.errors import AnalyticsError, ConfigError, SchemaMismatch, SourceError, SourceUnavailable
 from analytics.settings import Settings
 from analytics.telemetry import timed
 from analytics.transports.http_client import AnswerTooLarge, HttpAnswer, bounded_answer, bounded_client
 from analytics.transports.redaction import scrubbed
-from analytics.transports.retrying import Retries
+from analytics.transports.retrying import Retries, is_unavailable
 from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird_messages import (
     Ingested,
@@ -46,6 +45,11 @@ T = TypeVar("T")
 MAX_ATTEMPTS: Final = 3
 """A read is retried at most twice."""
 
+HASTY_ATTEMPTS: Final = 2
+"""Attempts where the caller has pauses of its own: a connection that breaks is no failure yet."""
+
+TOO_MANY_REQUESTS: Final = 429
+
 READ_SECONDS: Final = 10.0
 """A read as a whole, from the first attempt to the last byte, retries and what `Retry-After` asks included. Tinybird stops
 a query of a pipe after as long."""
@@ -62,9 +66,6 @@ characters of four bytes, are 34 MB; 50,000 rows of `conversation_events` are 12
 
 MAX_ADDRESS_CHARACTERS: Final = 4000
 """Longer parameters are sent as the body of a POST, because proxies limit addresses to about twice this length."""
-
-DOWN_SECONDS: Final = 10.0
-"""After no answer, reads fail at once for this time instead of waiting for the server."""
 
 _LOG = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -87,11 +88,12 @@ class Tinybird:
         append_token: Sends events; None where no events are sent.
         admin_token: Deletes rows and runs SQL; None where neither is done.
         transport: Replaces the network in tests.
-        on_query: Called with the time and the pipe for each query sent, also for retries; counts the daily budget.
+        on_query: Called with the time and the pipe for each query that was answered; counts the daily budget.
+        is_hasty: True retries once, and never after 429: the caller has pauses of its own.
         read_seconds: Bounds a read as a whole, retries included.
         most_answer_bytes: Bounds the body of an answer, as sent and inflated.
         sleep: Waits between attempts.
-        monotonic: Clock for `DOWN_SECONDS`.
+        monotonic: Clock of the deadline.
 
     Attributes:
         ahead_seconds: Clock skew by the newest answer's `Date` (whole seconds), positive when the server is ahead; None
@@ -107,6 +109,7 @@ class Tinybird:
         *,
         transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
+        is_hasty: bool = False,
         read_seconds: float = READ_SECONDS,
         most_answer_bytes: int = MOST_ANSWER_BYTES,
         sleep: Callable[[float], None] = time.sleep,
@@ -123,12 +126,11 @@ class Tinybird:
             raise _unusable_host() from None
         self._refusals = ThrottledLog(_LOG, logging.WARNING)
         self._on_query = on_query
+        self._is_hasty = is_hasty
         self._read_seconds = read_seconds
         self._most_answer_bytes = most_answer_bytes
         self._sleep = sleep
         self._monotonic = monotonic
-        self._down: tuple[float, SourceUnavailable] | None = None
-        self._answered_at = -math.inf
         self.ahead_seconds: float | None = None
 
     @classmethod
@@ -138,6 +140,7 @@ class Tinybird:
         *,
         transport: httpx2.BaseTransport | None = None,
         on_query: Callable[[datetime, str], None] | None = None,
+        is_hasty: bool = False,
     ) -> Tinybird:
         """Makes the client from the settings."""
         append, admin = settings.tinybird_append_token, settings.tinybird_admin_token
@@ -148,6 +151,7 @@ class Tinybird:
             None if admin is None else admin.get_secret_value(),
             transport=transport,
             on_query=on_query,
+            is_hasty=is_hasty,
         )
 
     def close(self) -> None:
@@ -161,10 +165,7 @@ class Tinybird:
         self.close()
 
     def query_pipe(self, name: str, params: Mapping[str, Parameter]) -> PipeAnswer:
-        """Reads the rows of a pipe's endpoint. Retries at most twice when Tinybird is unavailable.
-
-        When Tinybird could not be reached or did not answer, further reads fail at once for `DOWN_SECONDS`, so that only
-        the first reader waits. Any answer to another request, also 429 or 500, ends that time.
+        """Reads the rows of a pipe's endpoint. Retries when Tinybird is unavailable.
 
         Args:
             name: The pipe.
@@ -197,21 +198,13 @@ class Tinybird:
 
     @timed("tinybird")
     def _queried(self, name: str, path: str, token: TokenKind, params: Mapping[str, str]) -> PipeAnswer:
-        self._raise_if_down(name)
-        began = self._monotonic()
-
         def attempt(seconds: float) -> PipeAnswer:
-            if self._on_query is not None and self._tokens[token]:
-                self._on_query(datetime.now(UTC), name)
-            answer = self._asked(path, token, name, params, seconds)
-            return pipe_answer(json_object(answer.content, name), name, datetime.now(UTC), params)
+            answer, now = self._asked(path, token, name, params, seconds), datetime.now(UTC)
+            if self._on_query is not None:
+                self._on_query(now, name)
+            return pipe_answer(json_object(answer.content, name), name, now, params)
 
-        try:
-            return self._retried(attempt)
-        except SourceUnavailable as error:
-            if error.status is None and self._answered_at <= began:
-                self._down = self._monotonic() + DOWN_SECONDS, error
-            raise
+        return self._retried(attempt)
 
     def _asked(
         self, path: str, token: TokenKind, name: str, params: Mapping[str, str], seconds: float
@@ -221,11 +214,6 @@ class Tinybird:
             return self._request("GET", path, token, name, seconds=seconds, params=params)
         content = body.encode()
         return self._request("POST", path, token, name, seconds=seconds, content=content, headers=_FORM)
-
-    def _raise_if_down(self, resource: str) -> None:
-        down = self._down
-        if down is not None and self._monotonic() < down[0]:
-            raise SourceUnavailable(down[1].message, down[1].remedy, source="tinybird", resource=resource)
 
     def post_batch(
         self,
@@ -312,12 +300,17 @@ class Tinybird:
         ends_at = self._monotonic() + self._read_seconds
         retries = Retries(
             FIRST_BACKOFF_SECONDS,
-            most_calls=MAX_ATTEMPTS,
+            most_calls=HASTY_ATTEMPTS if self._is_hasty else MAX_ATTEMPTS,
             total_seconds=self._read_seconds,
+            is_transient=self._may_pass,
             sleep=self._sleep,
             monotonic=self._monotonic,
         )
         return retries.run(lambda: attempt(ends_at - self._monotonic()))
+
+    def _may_pass(self, error: AnalyticsError) -> bool:
+        is_limit = isinstance(error, SourceUnavailable) and error.status == TOO_MANY_REQUESTS
+        return is_unavailable(error) and not (self._is_hasty and is_limit)
 
     def _request(
         self,
@@ -372,7 +365,6 @@ class Tinybird:
             raise unavailable(
                 f"The connection to Tinybird broke ({type(error).__name__}).", _CHECK_HOST
             ) from None
-        self._answered_at, self._down = self._monotonic(), None
         self.ahead_seconds = ahead_seconds(answer.headers.get("Date"), asked_at, datetime.now(UTC))
         if answer.status_code not in {200, 201, 202}:
             raise self._refused(answer, token, resource)

@@ -244,19 +244,28 @@ def test_the_states_that_matter(sqlstate: str, kind: type[SourceError]) -> None:
     assert type(translated(psycopg.errors.lookup(sqlstate)("x"), "made_up")) is kind
 
 
-def test_a_server_that_hangs_is_given_up_and_not_asked_again_at_once() -> None:
-    """A port that accepts and says nothing: the first read ends by the timeout, the next one without a connection."""
+def test_a_server_that_hangs_is_given_up() -> None:
+    """A port that accepts and says nothing: the read ends by the timeout, without the password in its text."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://reader:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/inbox"
-        with Postgres(url, Limits(connect=2)) as client:
-            for _ in range(2):
-                with pytest.raises(SourceUnavailable) as raised:
-                    client.read("anything", "SELECT 1", {})
-                assert PASSWORD not in str(raised.value)
-        silent.accept()[0].close()
-        silent.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            silent.accept()
+        with Postgres(url, Limits(connect=2)) as client, pytest.raises(SourceUnavailable) as raised:
+            client.read("anything", "SELECT 1", {})
+        assert PASSWORD not in str(raised.value)
+
+
+def test_a_locked_table_is_waited_for_briefly(local_stack: LocalStack) -> None:
+    """Another program's lock, as of a migration, ends a read soon and says so; other tables are read."""
+    with (
+        psycopg.connect(local_stack.owner_url) as migration,
+        Postgres(local_stack.database_url, Limits(lock=0.2)) as client,
+    ):
+        migration.execute("CREATE TEMP TABLE own (n int)")
+        migration.execute("LOCK TABLE feedback IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(SourceUnavailable, match="another program has locked it"):
+            client.read("made_up", "SELECT count(*) FROM feedback", {})
+        assert client.read("made_up", "SELECT count(*) >= 0 AS is_read FROM website", {}).rows == [
+            {"is_read": True}
+        ]
 
 
 def test_a_stream_gives_every_row_in_order_and_in_parts(local_stack: LocalStack) -> None:

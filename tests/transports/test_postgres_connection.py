@@ -22,15 +22,14 @@ from analytics.ingest.history.watermarks import Watermarks
 from analytics.ingest.spool.settings import SpoolSettings
 from analytics.transports.postgres import Limits, Postgres
 from analytics.transports.postgres_connection import KEEPALIVE, BoundedConnection
-from analytics.transports.tinybird import DOWN_SECONDS, Tinybird
+from analytics.transports.tinybird import Tinybird
 from tests.conftest import LocalStack
 from tests.ingest.history_stack import History
 from tests.product_database import Product
 from tests.silent_proxy import THREAD_NAME, SilentProxy, silent_proxy
 
 POOLED, MOST = 5, 10
-SHORT = Limits(connect=2, ping=0.5, pool=5.0, statement=10.0, read=3.0, step=0.5, hanging=60.0)
-"""A hanging server is left alone for longer than a test takes: where reads work again, none was taken for one."""
+SHORT = Limits(connect=2, ping=0.5, pool=5.0, statement=10.0, read=3.0, step=0.5)
 
 PERIOD = {"website_id": "w", "date_from": "2026-11-01 00:00:00", "date_to": "2026-11-02 00:00:00"}
 
@@ -243,15 +242,11 @@ def test_a_backfill_goes_on_after_a_dropped_path(
     assert set(stored.values()) == {1}
 
 
-def test_a_new_connection_that_hears_nothing_says_that_the_server_hangs(
-    client: Postgres, path: SilentProxy
-) -> None:
-    """Then readers get the error at once, without another connection, until the pause is over."""
+def test_a_new_connection_that_hears_nothing_is_given_up(client: Postgres, path: SilentProxy) -> None:
+    """It keeps no place in the pool."""
     path.is_holding = True
     with pytest.raises(SourceUnavailable):
         client.read("first", "SELECT 1", {})
-    with pytest.raises(SourceUnavailable, match="it is tried again after 60 seconds"):
-        client.read("second", "SELECT 1", {})
     assert path.opened == 1
     assert pool(client).checkedout() == 0
 
@@ -268,24 +263,6 @@ def test_an_answer_that_libpq_cannot_read_is_no_refusal(
     path.rewrite = (b"", b"")
     assert client.read("third", "SELECT 1 AS one", {}).rows == [{"one": 1}]
     assert pool(client).checkedout() == 0
-
-
-def test_a_connection_that_fails_slowly_is_not_tried_again_at_once(
-    client: Postgres, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A resolver that does not answer holds the first reader, and no other."""
-    tried: list[str] = []
-
-    def unresolved(*_args: str, **params: object) -> BoundedConnection:
-        tried.append(str(params["host"]))
-        time.sleep(2.1)
-        raise psycopg.OperationalError("failed to resolve host")
-
-    monkeypatch.setattr(BoundedConnection, "connect", unresolved)
-    for _ in range(3):
-        with pytest.raises(SourceUnavailable):
-            client.read("one", "SELECT 1", {})
-    assert tried == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(
@@ -356,13 +333,11 @@ def test_http_reads_work_again(
     local_stack: LocalStack, web: SilentProxy, count: int, *, is_idle: bool
 ) -> None:
     """Pooled connections, or those of reads on their way: closed after the timeout, and new ones are made."""
-    now = 0.0
     with Tinybird(
         web.through(local_stack.host),
         local_stack.read_token,
         read_seconds=1.0,
         sleep=lambda _: None,
-        monotonic=lambda: now,
     ) as client:
         if is_idle:
             for thread in side_by_side(count, lambda: client.query_pipe("unique_visitors", PERIOD))[0]:
@@ -378,7 +353,6 @@ def test_http_reads_work_again(
         if not is_idle:
             dropped = web.opened
         web.is_holding = False
-        now = DOWN_SECONDS
         assert len(client.query_pipe("unique_visitors", PERIOD).rows) == 2
         until(lambda: web.given_up == dropped)
 

@@ -23,7 +23,6 @@ from analytics.errors import (
 from analytics.settings import load_settings
 from analytics.transports.redaction import LONGEST
 from analytics.transports.tinybird import (
-    DOWN_SECONDS,
     MAX_ATTEMPTS,
     READ_SECONDS,
     Tinybird,
@@ -65,7 +64,9 @@ class Recorder:
         self.slept.append(seconds)
         self.now += seconds
 
-    def client(self, append: str | None = APPEND, admin: str | None = ADMIN) -> Tinybird:
+    def client(
+        self, append: str | None = APPEND, admin: str | None = ADMIN, *, is_hasty: bool = False
+    ) -> Tinybird:
         """A client that talks to this server."""
         return Tinybird(
             HOST,
@@ -74,6 +75,7 @@ class Recorder:
             admin,
             transport=httpx2.MockTransport(self),
             on_query=lambda at, pipe: self.queries.append((at, pipe)),
+            is_hasty=is_hasty,
             sleep=self.sleep,
             monotonic=lambda: self.now,
         )
@@ -353,85 +355,22 @@ def test_an_unreachable_server_names_the_variable() -> None:
 
 
 def test_a_read_is_tried_at_most_twice_more() -> None:
-    """Three attempts, a growing pause, then the last error; each attempt is a query of the budget."""
+    """Three attempts, a growing pause, then the last error; none is a query of the budget, which counts answers."""
     server = Recorder(refused(503))
     assert failure(server).status == 503
     assert len(server.requests) == MAX_ATTEMPTS == 3
     assert server.slept == [0.25, 0.5]
-    assert len(server.queries) == 3
+    assert server.queries == []
 
 
-@pytest.mark.parametrize(
-    "down", [httpx2.ReadTimeout("slow"), httpx2.ConnectError("no"), httpx2.ReadError("broke")]
-)
-def test_a_server_that_does_not_answer_is_left_alone_for_a_while(down: Exception) -> None:
-    """The next reads fail at once with the same words and cost no query; after the window it is asked again."""
-    server = Recorder(*[down] * MAX_ATTEMPTS, ok())
-    with server.client() as client:
-        with pytest.raises(SourceUnavailable) as first:
-            client.query_pipe("inbox_analytics", {})
-        server.now += DOWN_SECONDS - 0.001
-        with pytest.raises(SourceUnavailable) as second:
-            client.query_pipe("unique_visitors", {})
-        assert (second.value.message, second.value.remedy) == (first.value.message, first.value.remedy)
-        assert second.value.resource == "unique_visitors"
-        assert len(server.requests) == len(server.queries) == MAX_ATTEMPTS
-        server.now += 0.002
-        assert client.query_pipe("unique_visitors", {}).rows == [{"n": 1}]
-
-
-@pytest.mark.parametrize("status", [400, 403, 404, 408, 429, 500, 503])
-def test_a_server_that_refuses_is_asked_on(status: int) -> None:
-    """It is there: the next read may be another matter."""
-    server = Recorder(*[refused(status)] * (MAX_ATTEMPTS if status in {429, 500, 503} else 1), ok())
-    with server.client() as client:
-        with pytest.raises(SourceError):
-            client.query_pipe("inbox_analytics", {})
-        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
-
-
-def test_a_slow_pipe_does_not_stop_the_others() -> None:
-    """While one read waits in vain another is answered, so the server is not down."""
-    server = Recorder(ok())
-    client = server.client()
-
-    def slow(_request: httpx2.Request) -> httpx2.Response:
-        server.now += 5
-        server.responses = [ok()]
-        client.query_pipe("unique_visitors", {})
-        server.responses = [httpx2.ReadTimeout("slow")]
-        server.now += 5
-        raise httpx2.ReadTimeout("slow")
-
-    server.responses = [slow]
-    with client:
-        with pytest.raises(SourceUnavailable):
-            client.query_pipe("inbox_analytics", {})
-        server.responses = [ok()]
-        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
-
-
-def test_one_answer_ends_the_window() -> None:
-    """An event that arrives shows that the server is back, so pipes are asked again before the window ends."""
-    sent = httpx2.Response(202, json={"successful_rows": 1, "quarantined_rows": 0})
-    server = Recorder(*[httpx2.ConnectError("no")] * MAX_ATTEMPTS, sent, ok())
-    with server.client() as client:
-        with pytest.raises(SourceUnavailable):
-            client.query_pipe("inbox_analytics", {})
-        client.post_batch("visitor_events", EVENT, wait=False)
-        assert client.query_pipe("inbox_analytics", {}).rows == [{"n": 1}]
-
-
-def test_a_server_that_hangs_holds_only_the_first_reader() -> None:
-    """Over a real socket: it takes the connection and says nothing; the second reader is answered at once."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with Tinybird(host, READ, sleep=lambda _: None, read_seconds=0.2) as client:
-            with pytest.raises(SourceUnavailable, match="does not answer"):
-                client.query_pipe("inbox_analytics", {})
-            silent.close()
-            with pytest.raises(SourceUnavailable, match="does not answer"):
-                client.query_pipe("inbox_analytics", {})
+@pytest.mark.parametrize(("status", "requests"), [(503, 2), (429, 1)])
+def test_a_hasty_client_leaves_the_pauses_to_its_caller(status: int, requests: int) -> None:
+    """One more attempt, none after 429, whatever `Retry-After` asks; the error has it for the caller."""
+    server = Recorder(refused(status, **{"Retry-After": "0"} if status == 503 else {"Retry-After": "2"}))
+    with server.client(is_hasty=True) as client, pytest.raises(SourceUnavailable) as caught:
+        client.query_pipe("inbox_analytics", {})
+    assert (len(server.requests), server.queries) == (requests, [])
+    assert (caught.value.retry_after_seconds == 2) == (status == 429)
 
 
 @pytest.mark.parametrize(
