@@ -134,31 +134,27 @@ def test_the_entry_stays_short() -> None:
     assert len((ROOT / "app.py").read_text().splitlines()) <= ENTRY_LINES
 
 
-def cached_functions() -> list[ast.FunctionDef]:
-    """The functions in cached/ that Streamlit caches."""
+def questions() -> list[ast.FunctionDef]:
+    """The functions in cached/ that ask a source."""
     return [
         node
         for path in python_files(ANALYTICS / "cached")
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef)
-        and any("cache_data" in ast.unparse(decorator) for decorator in node.decorator_list)
+        and any(ast.unparse(decorator).startswith("question(") for decorator in node.decorator_list)
     ]
 
 
-@pytest.mark.parametrize("function", cached_functions(), ids=lambda function: function.name)
-def test_parameters_are_the_whole_key(function: ast.FunctionDef) -> None:
-    """No parameter that Streamlit leaves out of the key, no session state, no clock; and entries are bounded."""
-    arguments = [argument.arg for argument in function.args.args + function.args.kwonlyargs]
-    assert arguments
-    assert not [name for name in arguments if name.startswith("_")]
+@pytest.mark.parametrize("function", questions(), ids=lambda function: function.name)
+def test_arguments_are_the_whole_key(function: ast.FunctionDef) -> None:
+    """A question depends on nothing else: no session state, no clock, no default that a caller could forget."""
     assert function.args.vararg is None
     assert function.args.kwarg is None
+    assert not function.args.kwonlyargs
+    assert not function.args.defaults
     text = ast.unparse(function)
     assert "session_state" not in text
     assert "now(" not in text
-    (decorator,) = function.decorator_list
-    assert isinstance(decorator, ast.Call)
-    assert {"ttl", "max_entries", "show_spinner"} <= {str(keyword.arg) for keyword in decorator.keywords}
 
 
 def test_importing_a_module_does_nothing() -> None:

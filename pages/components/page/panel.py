@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analytics import cached
 from analytics.cached import Reading
-from analytics.errors import AccessDenied, AnalyticsError, NotYetAnswered
+from analytics.errors import AccessDenied, AnalyticsError, NotYetAnswered, SourceError
 from analytics.scope.periods import Range
 from pages.components import formatting
 from pages.components.page import audit_events, url_state
@@ -117,7 +117,10 @@ def failure(error: AnalyticsError, key: str) -> None:
         title=formatting.markdown(error.message, limit=2000),
         icon=":material/cloud_off:",
     )
-    st.button("Try again", key=f"retry-{key}", icon=":material/refresh:", on_click=cached.try_again)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button("Try again", key=f"retry-{key}", icon=":material/refresh:", on_click=cached.try_again)
+        if isinstance(error, SourceError):
+            st.caption("Tried again by itself every few seconds", width="content")
 
 
 def defect() -> None:
