@@ -104,20 +104,7 @@ SPOOL_OLDEST: Final = Metric(
     "inbox_analytics_spool_oldest_seconds", "gauge", (), "Age of the oldest waiting event; 0 when none waits."
 )
 
-METRICS: Final = (
-    PAGE_SECONDS,
-    PANEL_SECONDS,
-    SOURCE_SECONDS,
-    SOURCE_ROWS,
-    CACHE_ASKS,
-    STALE_ANSWERS,
-    DEFECTS,
-    SESSIONS,
-    QUERIES_SPENT,
-    QUERIES_LEFT,
-    SPOOL_EVENTS,
-    SPOOL_OLDEST,
-)
+METRICS: Final = tuple(each for each in globals().values() if isinstance(each, Metric))
 """Every metric, in the order of the text."""
 
 

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
 from analytics import ROOT
@@ -170,14 +171,17 @@ class LocalStack:
         return child
 
     def _is_server_ready(self) -> bool:
-        request = urllib.request.Request(  # noqa: S310 - the address is this stack's own
-            f"{self.address}/v0/datasources", headers={"Authorization": f"Bearer {self.tokens.admin}"}
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - as above
-                return bool(answer.status == 200)
-        except (OSError, http.client.HTTPException):  # URLError is an OSError
-            return False
+        return answers(f"{self.address}/v0/datasources", {"Authorization": f"Bearer {self.tokens.admin}"})
+
+
+def answers(address: str, headers: Mapping[str, str] = MappingProxyType({})) -> bool:
+    """True when a server of this stack answers with status 200."""
+    request = urllib.request.Request(address, headers=dict(headers))  # noqa: S310 - the stack's own address
+    try:
+        with urllib.request.urlopen(request, timeout=2) as answer:  # noqa: S310 - as above
+            return bool(answer.status == 200)
+    except (OSError, http.client.HTTPException):  # URLError is an OSError
+        return False
 
 
 def listen(host: str, port: int) -> socket.socket:

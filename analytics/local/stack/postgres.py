@@ -110,7 +110,9 @@ class Postgres:
 
     def start(self, keep_open: Sequence[int] = ()) -> Child:
         """Starts the server on a free port; it may take a moment until it answers (`is_ready`)."""
-        self._forget_dead_server()
+        # A server that was killed leaves its number, which another program may have by now. The caller holds the stack's
+        # lock, which a living server of this cluster would hold too.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         self.port = _free_port()
         settings = [f"--{name}={value}" for name, value in (SETTINGS | {"port": str(self.port)}).items()]
         return Child(
@@ -209,13 +211,6 @@ class Postgres:
         password_file.unlink()
         write_whole(unfinished / "credentials.json", json.dumps(asdict(credentials)).encode(), OWNER_ONLY)
         unfinished.rename(self.directory)
-
-    def _forget_dead_server(self) -> None:
-        """Removes the pid file of a server that was killed: its number may belong to another program by now.
-
-        The caller holds the stack's lock, which a living server of this cluster would be holding too.
-        """
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _binaries() -> Path:

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Self
 
 from analytics.local.stack.child import KILL_AFTER_SECONDS, Child
@@ -39,12 +39,7 @@ class Supervisor:
             self._previous[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for child in reversed(self.children):
             child.stop(0 if self._signals_seen > 1 else KILL_AFTER_SECONDS)
         for number, handler in self._previous.items():

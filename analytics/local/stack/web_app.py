@@ -4,16 +4,14 @@ The app loads its libraries while the demo data is made and serves when that is 
 shows numbers of half the data, and the first page does not wait for libraries.
 """
 
-import http.client
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Final
 
 from analytics import ROOT
 from analytics.local.stack.child import Child
 from analytics.local.stack.failure import StackFailure
-from analytics.local.stack.local_stack import LocalStack, listen
+from analytics.local.stack.local_stack import LocalStack, answers, listen
 from analytics.local.stack.start_signal import StartSignal
 
 APP: Final = ROOT / "asgi_app.py"
@@ -69,8 +67,4 @@ class WebApp:
     def is_ready(self) -> bool:
         """True when the server answers."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        try:
-            with urllib.request.urlopen(f"http://{host}:{self._port}/_stcore/health", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (OSError, http.client.HTTPException):  # URLError is an OSError
-            return False
+        return answers(f"http://{host}:{self._port}/_stcore/health")

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -96,10 +96,8 @@ def _log(scope: Scope, status: int, length: int, seconds: float) -> None:
 def _client(scope: Scope) -> str | None:
     """IP address of the client; None without a valid one, since a proxy may forward any text."""
     client = scope.get("client")
-    try:
-        return None if client is None else str(ip_address(client[0].partition("%")[0]))
-    except ValueError:
-        return None
+    address = client and _address(client[0].partition("%")[0])
+    return str(address) if address else None
 
 
 def shown_path(scope: Scope) -> str:
@@ -108,21 +106,20 @@ def shown_path(scope: Scope) -> str:
 
 
 def _is_within(host: str, networks: Sequence[Network]) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
+    address = _address(host)
+    return address is not None and any(address in network for network in networks)
 
 
 def _take_off_mapping(scope: Scope) -> None:
     """Replaces an IPv4-mapped IPv6 address of the client, from a socket for both, by its IPv4 address."""
     client = scope.get("client")
-    if client is None:
-        return
-    try:
-        address = ip_address(client[0])
-    except ValueError:
-        return
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+    address = client and _address(client[0])
+    if client and isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         scope["client"] = (str(address.ipv4_mapped), client[1])
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

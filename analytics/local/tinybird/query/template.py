@@ -16,7 +16,7 @@ from tornado import template as tornado
 
 from analytics.local.tinybird.query.expressions import Evaluator, TemplateSyntaxError, parse_expression
 from analytics.local.tinybird.query.functions import functions_for
-from analytics.local.tinybird.query.parameters import TYPES, Binder, PipeError, Undefined
+from analytics.local.tinybird.query.parameters import TYPES, Binder, PipeError, Undefined, missing
 from analytics.local.tinybird.query.work_limit import TooMuchWork
 
 _LONGEST_SOURCE = 200_000
@@ -142,7 +142,7 @@ class _Rendering:
     def _items(self, expression: ast.expr) -> list[object]:
         items = self._evaluator.value(expression)
         if isinstance(items, Undefined):
-            raise PipeError(f"Required parameter '{items.name}' is not defined: send a value for it")
+            raise missing(items.name)
         if not isinstance(items, list):
             raise PipeError(f"{ast.unparse(expression)[:120]!r} is no array: split_to_array() makes one")
         return items
