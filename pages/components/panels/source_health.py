@@ -56,14 +56,16 @@ def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
     source = reading.value
     st.metric(
         NAMES[source.source],
-        latency(source.median_seconds),
+        latency(source.median_seconds if source.error is None else None),
         source.state,
         delta_color=STATES[source.state],
         delta_arrow="off",
         help="Median time of the checks of the last hour, one every half minute while this page is open; retries "
         "included. A check costs no query of the plan.",
     )
-    if source.p95_seconds is not None:
+    if source.error is not None and source.median_seconds is not None:
+        st.caption(f"{latency(source.median_seconds)} while it answered")
+    elif source.p95_seconds is not None:
         st.caption(f"95 % within {latency(source.p95_seconds)}")
     checks = formatting.counted(source.probes, "checks")
     st.caption(f"{checks}, last {formatting.clock_seconds(source.checked_at, timezone)}")
