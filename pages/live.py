@@ -49,7 +49,7 @@ def draw_live() -> None:
             words = visitors.in_words(present.value, minutes)
             export.offer_canvas(page, "globe", globe.CANVAS, words, seen, present)
         with right:
-            visitors.draw_count(present.value, minutes)
+            visitors.draw_count(note_staleness(present, page.timezone).value, minutes)
             with panel("activity", border=False):
                 activity = cached.visitor_activity(page.view, now)
                 timeseries.draw_minutes(activity.value, key="minutes")
