@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import fields
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import pandas as pd
@@ -18,7 +19,6 @@ from analytics.kpis.totals import ConversationTotals
 from analytics.readings import Reading
 from analytics.schemas.overview import CONVERSATION_COUNTS
 from analytics.scope import clock, comparison
-from analytics.scope.clock import Bucket
 from analytics.scope.periods import Period
 from analytics.scope.views import ResolvedView
 
@@ -100,27 +100,15 @@ def _side(
     rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView, which: Which
 ) -> pd.DataFrame:
     period = resolved.period if which == "current" else resolved.previous
-    zone = period.timezone
     part = rows[rows["period"] == which].sort_values("bucket_index", ignore_index=True)
     starts = part["bucket_start"]
-    ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
     indexes = _indexes(part, scores, which)
     figures = [
         PeriodFigures(_totals(row), index, _visitors(row["unique_visitors"]))
         for row, index in zip(part.to_dict("records"), indexes, strict=True)
     ]
-    edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
     are_visitors_shown = which == "current" or resolved.visitors_comparability.is_shown
-    part = part.assign(
-        bucket_start=_local(starts, zone.key),
-        bucket_end=_local(ends, zone.key),
-        aligned_start=_local(
-            aligned(starts, resolved.period, period, resolved.bucket) if which == "previous" else starts,
-            zone.key,
-        ),
-        is_complete=pd.Series(
-            [is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
-        ),
+    part = with_edges(part, resolved.period, period, resolved).assign(
         satisfaction_missing=pd.Series([", ".join(index.missing) for index in indexes], dtype="str"),
         **{
             kpi.column: pd.Series([estimate_of(kpi.measure(each)).value for each in figures], dtype="float64")
@@ -133,11 +121,22 @@ def _side(
     return part[list(COLUMNS)]
 
 
-def aligned(starts: pd.Series, shown: Period, compared: Period, bucket: Bucket) -> pd.Series:
-    """Positions of the compared period's buckets on the time axis, UTC; see `comparison.aligned_starts`."""
+def with_edges(part: pd.DataFrame, shown: Period, period: Period, resolved: ResolvedView) -> pd.DataFrame:
+    """The buckets of a period with their edges, their places beside the period shown, and whether they are complete."""
+    starts, zone = part["bucket_start"], period.timezone.key
     instants = [start.to_pydatetime() for start in starts]
-    return pd.Series(
-        comparison.aligned_starts(instants, shown, compared, bucket), dtype="datetime64[us, UTC]"
+    edges = pairwise([*instants, period.end])
+    places = starts
+    if period is not shown:
+        aligned = comparison.aligned_starts(instants, shown, period, resolved.bucket)
+        places = pd.Series(aligned, dtype="datetime64[us, UTC]")
+    return part.assign(
+        bucket_start=starts.dt.tz_convert(zone),
+        bucket_end=starts.shift(-1).fillna(pd.Timestamp(period.end)).dt.tz_convert(zone),
+        aligned_start=places.dt.tz_convert(zone),
+        is_complete=pd.Series(
+            [is_complete(start, end, resolved, period) for start, end in edges], dtype="bool"
+        ),
     )
 
 
@@ -186,8 +185,3 @@ def _indexes(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> l
             )
         )
     return indexes
-
-
-def _local(instants: pd.Series, zone: str) -> pd.Series:
-    local: pd.Series = instants.dt.tz_convert(zone)
-    return local

@@ -19,40 +19,27 @@ from analytics.scope.views import ResolvedView
 TotalKey = Literal["visitors", "sessions", "page_views"]
 DimensionName = Literal["country_code", "page_url", "city", "device_type", "browser"]
 
+_DEFINITIONS: Final[dict[TotalKey, tuple[str, str]]] = {
+    "visitors": (
+        "Unique visitors",
+        "Different visitors seen on the website; one who comes back counts once.",
+    ),
+    "sessions": ("Sessions", "Visits of those visitors; one who comes back later begins another."),
+    "page_views": ("Page views", "Pages opened; a page opened twice counts twice."),
+}
 TOTALS: Final[dict[TotalKey, Metric]] = {
-    "visitors": Metric(
-        key="visitors",
-        title="Unique visitors",
-        label="Visitors",
-        definition="Different visitors seen on the website; one who comes back counts once.",
+    key: Metric(
+        key=key,
+        title=title,
+        label=key.replace("_", " ").capitalize(),
+        definition=definition,
         kind="count",
         direction="higher",
-        column="visitors",
-        n_of="visitors",
+        column=key,
+        n_of=key.replace("_", " "),
         nothing="No visitor data",
-    ),
-    "sessions": Metric(
-        key="sessions",
-        title="Sessions",
-        label="Sessions",
-        definition="Visits of those visitors; one who comes back later begins another.",
-        kind="count",
-        direction="higher",
-        column="sessions",
-        n_of="sessions",
-        nothing="No visitor data",
-    ),
-    "page_views": Metric(
-        key="page_views",
-        title="Page views",
-        label="Page views",
-        definition="Pages opened; a page opened twice counts twice.",
-        kind="count",
-        direction="higher",
-        column="page_views",
-        n_of="page views",
-        nothing="No visitor data",
-    ),
+    )
+    for key, (title, definition) in _DEFINITIONS.items()
 }
 """The counts of a website's visitors, in the order of the cards."""
 
@@ -213,21 +200,6 @@ def _count(row: Mapping[Hashable, Any], metric: Metric, prefix: str, length: tim
 
 def _side(rows: pd.DataFrame, resolved: ResolvedView, which: str) -> pd.DataFrame:
     period = resolved.visitor_period if which == "current" else resolved.previous
-    drawn = replace(resolved, bucket=resolved.visitors_bucket)
-    zone = period.timezone
     part = rows.sort_values("bucket_index", ignore_index=True)
-    starts = part["bucket_start"]
-    ends = starts.shift(-1).fillna(pd.Timestamp(period.end))
-    edges = [(start.to_pydatetime(), end.to_pydatetime()) for start, end in zip(starts, ends, strict=True)]
-    aligned = starts
-    if which == "previous":
-        aligned = timeseries.aligned(starts, resolved.visitor_period, period, resolved.visitors_bucket)
-    part = part.assign(
-        bucket_start=starts.dt.tz_convert(zone.key),
-        bucket_end=ends.dt.tz_convert(zone.key),
-        aligned_start=aligned.dt.tz_convert(zone.key),
-        is_complete=pd.Series(
-            [timeseries.is_complete(start, end, drawn, period) for start, end in edges], dtype="bool"
-        ),
-    )
-    return part[list(SERIES_COLUMNS)]
+    drawn = replace(resolved, bucket=resolved.visitors_bucket)
+    return timeseries.with_edges(part, resolved.visitor_period, period, drawn)[list(SERIES_COLUMNS)]
