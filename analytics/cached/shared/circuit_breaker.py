@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from analytics.errors import SourceError, SourceUnavailable
+from analytics.transports.retrying import asked_seconds
 
 PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
 """Pauses after the first, second ... failure in a row; the last one repeats. A source that is back is noticed within it."""
@@ -23,8 +24,7 @@ TOO_MANY_REQUESTS: Final = 429
 
 def pause_seconds(failures: int, error: SourceError) -> float:
     """Seconds until the next try: growing with the failures in a row, never shorter than `Retry-After` asks."""
-    asked = (isinstance(error, SourceUnavailable) and error.retry_after_seconds) or 0.0
-    return max(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1], asked)
+    return max(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1], asked_seconds(error))
 
 
 @dataclass(slots=True)
@@ -79,11 +79,11 @@ class CircuitBreaker:
         if self.error is None and self._answered_at <= asked_at:
             self._open(error, now, is_silent=True)
 
-    def allow(self, now: float, after: float) -> None:
-        """Ends the pause at once, but not earlier than `after` seconds after its beginning."""
+    def allow(self, seconds: float) -> None:
+        """Ends the pause `seconds` after its beginning, or when `Retry-After` lets it."""
         if self.error is not None:
             begun = self._until - pause_seconds(self._tries, self.error)
-            self._until = min(self._until, max(now, begun + after))
+            self._until = min(self._until, begun + max(seconds, asked_seconds(self.error)))
 
     def _open(self, error: SourceError, now: float, *, is_silent: bool) -> None:
         self.error, self.is_silent, self._tries = error, is_silent, max(self._tries, 1)

@@ -27,6 +27,7 @@ from analytics.cached.shared.waits import Patience
 from analytics.errors import NotYetAnswered, Source, SourceError, SourceUnavailable
 from analytics.health.cache_counts import CacheCounter
 from analytics.readings import Answer, Reading
+from analytics.transports.retrying import asked_seconds
 
 T = TypeVar("T")
 
@@ -215,15 +216,14 @@ class SharedReads:
             self._failures.clear()
             self._breakers = {source: CircuitBreaker() for source in READERS}
 
-    def allow(self, after: float = 1.0) -> None:
-        """Ends the pauses after failures for a viewer who wants to try again; each lasts at least `after` seconds."""
+    def allow(self, seconds: float = 1.0) -> None:
+        """Ends the pauses after failures for a viewer who wants to try again: `seconds` after their beginning."""
         with self._changed:
-            now = self._monotonic()
             for question, failure in self._failures.items():
-                until = min(failure.until, failure.at + after)
-                self._failures[question] = replace(failure, until=until)
+                allowed = failure.at + max(seconds, asked_seconds(failure.error))
+                self._failures[question] = replace(failure, until=min(failure.until, allowed))
             for breaker in self._breakers.values():
-                breaker.allow(now, after)
+                breaker.allow(seconds)
 
     def clear(self) -> None:
         """Removes all answers, failures and counts; what is being read is not kept."""

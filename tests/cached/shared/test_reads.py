@@ -316,11 +316,12 @@ def test_the_other_source_is_not_concerned(site: Site, reads: SharedReads) -> No
 
 
 def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads) -> None:
-    """One answer 429 is enough: nothing is sent until the time is over."""
+    """One answer 429 is enough: nothing is sent until the time is over, whoever tries again."""
     site.answers["a"] = down(429, after=7)
     outcome(reads, site.of("a"))
     for site.now in (1, 3, 6.9):
         assert isinstance(outcome(reads, site.of("b")), SourceUnavailable)
+        reads.allow()
     assert site.asked == ["a"]
     site.now = 7
     assert outcome(reads, site.of("b")) == Reading("b", AT)
