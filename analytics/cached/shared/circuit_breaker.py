@@ -5,6 +5,7 @@ State in memory, times on a monotonic clock that callers give. Not thread-safe: 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Final
 
 from analytics.errors import SourceError, SourceUnavailable
 from analytics.transports.retrying import asked_seconds
+
+_LOG = logging.getLogger(__name__)
 
 PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
 """Pauses after the first, second ... failure in a row; the last one repeats. A source that is back is noticed within it."""
@@ -55,6 +58,8 @@ class CircuitBreaker:
 
     def answered(self, now: float) -> None:
         """Notes any answer of the source: it works."""
+        if self.error is not None:
+            _LOG.warning("%s answers again", self.error.source)
         self.error, self.is_silent, self._tries, self._answered_at = None, False, 0, now
         self._failing.clear()
 
@@ -86,5 +91,9 @@ class CircuitBreaker:
             self._until = min(self._until, begun + max(seconds, asked_seconds(self.error)))
 
     def _open(self, error: SourceError, now: float, *, is_silent: bool) -> None:
+        if self.error is None:
+            _LOG.warning(
+                "%s is left alone but for a probe every few seconds: %s", error.source, error.message
+            )
         self.error, self.is_silent, self._tries = error, is_silent, max(self._tries, 1)
         self._until = max(self._until, now + pause_seconds(self._tries, error))
