@@ -12,7 +12,7 @@ import streamlit as st
 from analytics.kpis.attribution import Attribution, ComponentChange, rounded_parts
 from analytics.kpis.satisfaction import Component, ComponentName
 from pages.components import formatting
-from pages.components.charts import bars
+from pages.components.charts import plot
 from pages.components.metrics.changes import VERDICTS
 from pages.components.theme_colors import Palette, palette
 
@@ -36,6 +36,7 @@ _ONE: dict[ComponentName, str] = {
 }
 _BAR_PX, _SUM_PX, _ROW_PX = 34, 26, 44
 _CHANGE_COLUMN_PX = 52
+_FONT_PX = 13
 _BEST: Final = 100.0
 
 
@@ -79,14 +80,17 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     for part in attribution.parts:
         _draw_slot(figure, part, left, colours)
         left += part.component.weight
-    bars.write(figure, sum_sentence(attribution), _BAR_PX + _SUM_PX - 4, colours.text)
+    _write(figure, sum_sentence(attribution), _BAR_PX + _SUM_PX - 4, colours.text)
     if is_compared:
-        bars.write(figure, "change", _BAR_PX + _SUM_PX - 4, colours.muted, right_px=0)
+        _write(figure, "change", _BAR_PX + _SUM_PX - 4, colours.muted, right_px=0)
     top = _BAR_PX + _SUM_PX
     for part in attribution.parts:
         _write_part(figure, part, top, attribution, colours)
         top += _ROW_PX
-    bars.draw(figure, top, key=key, alt=_alt(attribution))
+    figure.update_layout(barmode="overlay", hoverlabel_align="left")
+    figure.update_xaxes(visible=False, range=[0, 1])
+    figure.update_yaxes(visible=False, range=[top, 0])
+    plot.draw(figure, top, key=key, alt=_alt(attribution))
     notes = ["Pale: points lost."]
     if is_compared and before:
         notes.append(f"Dotted line: {before}. Changes are points of the index, grey where not clear.")
@@ -213,13 +217,28 @@ def _write_part(
     component = part.component
     is_compared = part.shown_change is not None
     full = f"{component.weight * 100:.0f}"
-    bars.write(figure, f"<b>{NAMES[component.name]}</b>", top + 20, colours.text)
+    _write(figure, f"<b>{NAMES[component.name]}</b>", top + 20, colours.text)
     adds = f"<b>{component.contribution:.1f}</b> of {full}"
-    bars.write(figure, adds, top + 20, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
-    bars.write(figure, _rests_on(component, attribution), top + 38, colours.muted)
+    _write(figure, adds, top + 20, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
+    _write(figure, _rests_on(component, attribution), top + 38, colours.muted)
     if part.shown_change is not None:
         colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
-        bars.write(figure, formatting.signed(part.shown_change, "").strip(), top + 20, colour, right_px=0)
+        _write(figure, formatting.signed(part.shown_change, "").strip(), top + 20, colour, right_px=0)
+
+
+def _write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px: int | None = None) -> None:
+    """Write a line of text, its bottom `bottom` pixels from the top: at the left, or `right_px` from the right edge."""
+    figure.add_annotation(
+        text=text,
+        x=0 if right_px is None else 1,
+        xanchor="left" if right_px is None else "right",
+        xshift=-(right_px or 0),
+        y=bottom,
+        yref="y",
+        yanchor="bottom",
+        borderpad=0,
+        font={"color": colour, "size": _FONT_PX},
+    )
 
 
 def _rests_on(component: Component, attribution: Attribution) -> str:
