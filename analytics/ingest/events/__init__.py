@@ -231,9 +231,6 @@ class ConversationEvent(_Event):
         return {**self.__dict__, "timestamp": utc_text(self.timestamp)}
 
 
-Event = VisitorEvent | ConversationEvent
-
-
 def utc_text(at: datetime) -> str:
     """Writes an aware instant for a DateTime column, cut to whole seconds.
 
