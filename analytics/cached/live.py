@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import LIVE_TTL, connections, reads, usable
-from analytics.cached.shared.question import question
+from analytics.cached.reading import connections, reads, usable
+from analytics.cached.shared.question import Question, question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.geo import cells, live_visitors
 from analytics.geo.cells import Cell
 from analytics.geo.live_visitors import RightNow
 from analytics.readings import Answer, Reading
+
+T = TypeVar("T")
+
+NEVER: Final = timedelta(0)
+"""Fresh for no time, until `_renewed` says how long."""
 
 LISTED_VISITORS: Final = sources.ACTIVE_VISITORS_LIMIT
 """How many visitors a list holds."""
@@ -48,12 +53,9 @@ def active_visitors(
     Source: `active_visitors`.
     """
     website_id = readable(view, now).website.id
-    tick = connections().budget.live_tick(now)
     bounds = place.bounds if place else None
-    return reads.read(
-        ("active_visitors", website_id, minutes, bounds),
-        _active_visitors(website_id, minutes, bounds, tick),
-    )
+    question = _renewed(_active_visitors(website_id, minutes, bounds), now)
+    return reads.read(question, question)
 
 
 def every_active_visitor(view: OpenedView, minutes: int, now: datetime, place: Cell | None = None) -> Whole:
@@ -109,8 +111,8 @@ def visitor_activity(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     Source: `visitor_activity`.
     """
     website_id = readable(view, now).website.id
-    tick = connections().budget.live_tick(now)
-    return reads.read(("visitor_activity", website_id), _visitor_activity(website_id, tick))
+    question = _renewed(_visitor_activity(website_id), now)
+    return reads.read(question, question)
 
 
 def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[RightNow]:
@@ -123,7 +125,7 @@ def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[Righ
     Source: `visitor_locations`.
     """
     seen = _located(view, minutes, now)
-    return seen.with_value(live_visitors.right_now(seen.value.places))
+    return seen.with_value(_right_now(seen.value))
 
 
 def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[tuple[pd.DataFrame, ...]]:
@@ -162,30 +164,32 @@ class _Located:
 
 
 def _located(view: OpenedView, minutes: int, now: datetime) -> Reading[_Located]:
-    website_id = readable(view, now).website.id
-    return reads.read(
-        ("visitor_locations", website_id, minutes),
-        _visitor_locations(website_id, minutes, connections().budget.live_tick(now)),
-        check=usable(lambda seen: live_visitors.right_now(seen.places), schemas.VISITOR_LOCATIONS),
-    )
+    question = _renewed(_visitor_locations(readable(view, now).website.id, minutes), now)
+    return reads.read(question, question, check=usable(_right_now, schemas.VISITOR_LOCATIONS))
 
 
-@question("tinybird", LIVE_TTL)
+def _right_now(seen: _Located) -> RightNow:
+    return live_visitors.right_now(seen.places)
+
+
+def _renewed(asked: Question[T], now: datetime) -> Question[T]:
+    """The question, whose answer is fresh for as long as the query budget asks."""
+    return replace(asked, fresh_for=connections().budget.live_fresh_for(now))
+
+
+@question("tinybird", NEVER)
 def _active_visitors(
-    website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None, tick: int
+    website_id: str, minutes: int, bounds: tuple[float, float, float, float] | None
 ) -> Answer[pd.DataFrame]:
-    del tick  # only part of the key
     return sources.active_visitors(connections().tinybird, website_id, minutes, bounds)
 
 
-@question("tinybird", LIVE_TTL)
-def _visitor_locations(website_id: str, minutes: int, tick: int) -> Answer[_Located]:
-    del tick  # only part of the key
+@question("tinybird", NEVER)
+def _visitor_locations(website_id: str, minutes: int) -> Answer[_Located]:
     seen = sources.visitor_locations(connections().tinybird, website_id, minutes)
     return Answer(_Located(seen.value), seen.read_at)
 
 
-@question("tinybird", LIVE_TTL)
-def _visitor_activity(website_id: str, tick: int) -> Answer[pd.DataFrame]:
-    del tick  # only part of the key
+@question("tinybird", NEVER)
+def _visitor_activity(website_id: str) -> Answer[pd.DataFrame]:
     return sources.visitor_activity(connections().tinybird, website_id)

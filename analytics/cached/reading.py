@@ -33,9 +33,6 @@ ACCESS_TRUST: Final = timedelta(minutes=15)
 """How long the last known access is used while Postgres is down."""
 
 FRESHNESS_TTL: Final = timedelta(minutes=2)
-LIVE_TTL: Final = timedelta(minutes=10)
-"""Live keys contain the tick and are not used after it; this only frees their memory."""
-
 reads = SharedReads()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 LIVE_REFRESH_SECONDS: Final = 15.0
@@ -17,7 +17,7 @@ LIVE_REFRESH_SECONDS: Final = 15.0
 LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.5, 15.0), (0.7, 30.0), (0.8, 60.0), (0.9, 300.0))
 """(share of the budget spent, seconds between two reads below that share); above the last share polling pauses."""
 
-UNLIMITED_TICK_SECONDS: Final = 4.0
+UNLIMITED_FRESH_SECONDS: Final = 4.0
 """How long viewers share a live read where queries are unlimited."""
 
 PAUSED_REFRESH_SECONDS: Final = 300.0
@@ -72,16 +72,15 @@ class QueryBudget:
         share = self.spent(now) / self.daily_limit
         return next((seconds for below, seconds in LIVE_STEPS if share < below), None)
 
-    def live_tick(self, now: datetime) -> int:
-        """Number of the live interval that `now` is in; viewers in the same interval share one read.
+    def live_fresh_for(self, now: datetime) -> timedelta:
+        """How long a live read is fresh, for all viewers.
 
-        An interval is a second shorter than the page's timer, so that two runs of the timer never share one. Without a
-        limit intervals are short, because sharing saves nothing and shorter ones are fresher.
+        A second less than the page's timer, so that each of its runs reads. Without a limit it is short, because sharing
+        saves nothing.
         """
         if self.daily_limit is None:
-            return int(now.timestamp() // UNLIMITED_TICK_SECONDS)
-        seconds = self.live_refresh_seconds(now) or PAUSED_REFRESH_SECONDS
-        return int(now.timestamp() // (seconds - 1))
+            return timedelta(seconds=UNLIMITED_FRESH_SECONDS)
+        return timedelta(seconds=(self.live_refresh_seconds(now) or PAUSED_REFRESH_SECONDS) - 1)
 
     def _turn_to(self, now: datetime) -> None:
         today = now.astimezone(UTC).date()

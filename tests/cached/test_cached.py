@@ -14,7 +14,6 @@ from uuid import uuid4
 import httpx2
 import pandas as pd
 import pytest
-import streamlit as st
 import streamlit.config
 from streamlit.testing.v1 import AppTest
 
@@ -267,12 +266,13 @@ def test_live_reads_are_shared_by_viewers_and_not_by_websites(
 
 @pytest.mark.parametrize("name", [name for name in LIVE if name != "data_freshness"])
 def test_a_live_read_is_as_old_as_the_refresh_at_most(
-    traffic: Traffic, view: View, now: datetime, name: str
+    traffic: Traffic, view: View, now: datetime, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every run of the 15-second timer reads anew; runs in between share."""
-    opened = cached.open_view(view)
-    for number in range(4):
-        LIVE[name](opened, now + timedelta(seconds=15 * number))
+    opened, second = cached.open_view(view), 0
+    monkeypatch.setattr(reads, "_monotonic", lambda: float(second))
+    for second in range(0, 60, 15):
+        LIVE[name](opened, now + timedelta(seconds=second))
     assert traffic.of(name) == 4
     LIVE[name](opened, now + timedelta(seconds=45))
     assert traffic.of(name) == 4
@@ -682,8 +682,9 @@ def test_live_polling_slows_down_with_the_budget(
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
     cached.clear()
     noon = now.replace(hour=12)
-    waits, opened = [], cached.open_view(view)
-    for second in range(0, 3600, 5):
+    waits, opened, second = [], cached.open_view(view), 0
+    monkeypatch.setattr(reads, "_monotonic", lambda: float(second))
+    for second in range(0, 3600, 5):  # the clock
         waits.append(cached.live_refresh_seconds(noon))
         cached.visitor_activity(opened, noon + timedelta(seconds=second))
     assert list(dict.fromkeys(waits)) == [15.0, 30.0, 60.0, 300.0]
@@ -716,6 +717,7 @@ def test_inside_a_running_app_nothing_warns(
     """Threads without a script context are no reason to log: pages stay quiet."""
 
     def script(view: "OpenedView") -> None:
+        import streamlit as st
 
         from analytics import cached
 
