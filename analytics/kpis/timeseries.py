@@ -25,13 +25,11 @@ from analytics.scope.views import ResolvedView
 Which = Literal["current", "previous"]
 
 COUNTS: Final = tuple(column.name for column in CONVERSATION_COUNTS)
+BUCKETS: Final = ("period", "bucket_index", "bucket_start", "bucket_end", "aligned_start", "is_complete")
+"""The columns of a bucket, as `with_edges` makes them."""
+
 COLUMNS: Final = (
-    "period",
-    "bucket_index",
-    "bucket_start",
-    "bucket_end",
-    "aligned_start",
-    "is_complete",
+    *BUCKETS,
     *COUNTS,
     *(kpi.column for kpi in KPIS.values()),
     "p90_response_seconds",

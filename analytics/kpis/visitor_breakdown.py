@@ -93,15 +93,7 @@ VALUE_COLUMNS: Final = (
     "reason",
     "is_twofold",
 )
-SERIES_COLUMNS: Final = (
-    "period",
-    "bucket_index",
-    "bucket_start",
-    "bucket_end",
-    "aligned_start",
-    "is_complete",
-    *TOTALS,
-)
+SERIES_COLUMNS: Final = (*timeseries.BUCKETS, *TOTALS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,15 +156,9 @@ def missing_words(missing: str) -> str:
 
 def index_table(series: pd.DataFrame) -> pd.DataFrame:
     """The index over time as a table, both periods, with the components missing in each bucket."""
-    names = [
-        "period",
-        "bucket_start",
-        "bucket_end",
-        "is_complete",
-        "satisfaction_index",
-        "satisfaction_missing",
-    ]
-    return series[names].assign(satisfaction_missing=series["satisfaction_missing"].map(missing_words))
+    edges = ["period", "bucket_start", "bucket_end", "is_complete"]
+    shown = series[[*edges, "satisfaction_index", "satisfaction_missing"]]
+    return shown.assign(satisfaction_missing=series["satisfaction_missing"].map(missing_words))
 
 
 def missing_sentence(series: pd.DataFrame, bucket: str) -> str | None:
