@@ -25,23 +25,9 @@ PAGE_ROWS: Final = 25
 """Conversations on one page of the list."""
 
 LISTED_COLUMNS: Final = (
-    "conversation_id",
-    "started_at",
-    "first_event_at",
-    "response_seconds",
-    "resolution_seconds",
-    "handled_by",
-    "resolved_by",
-    "is_escalated",
-    "is_known",
-    "status",
-    "is_waiting",
-    "topic",
-    "sentiment",
-    "rating",
-    "city",
-    "country_code",
-    "country",
+    *("conversation_id", "started_at", "first_event_at", "response_seconds", "resolution_seconds"),
+    *("handled_by", "resolved_by", "is_escalated", "is_known", "status", "is_waiting"),
+    *("topic", "sentiment", "rating", "city", "country_code", "country"),
 )
 
 

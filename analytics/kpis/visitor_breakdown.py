@@ -77,21 +77,9 @@ DIMENSIONS: Final[dict[DimensionName, Dimension]] = {
 """In the order of their panels."""
 
 VALUE_COLUMNS: Final = (
-    "dimension",
-    "value",
-    "country_code",
-    "country",
-    "visitors",
-    "visitors_ratio",
-    "sessions",
-    "page_views",
-    "previous_visitors",
-    "change_ratio",
-    "change_low_ratio",
-    "change_high_ratio",
-    "verdict",
-    "reason",
-    "is_twofold",
+    *("dimension", "value", "country_code", "country"),
+    *("visitors", "visitors_ratio", "sessions", "page_views", "previous_visitors"),
+    *("change_ratio", "change_low_ratio", "change_high_ratio", "verdict", "reason", "is_twofold"),
 )
 SERIES_COLUMNS: Final = (*timeseries.BUCKETS, *TOTALS)
 

@@ -22,22 +22,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from analytics.settings import loopback
 
 _UNUSED: Final = (
-    "accelerometer",
-    "autoplay",
-    "camera",
-    "display-capture",
-    "encrypted-media",
-    "geolocation",
-    "gyroscope",
-    "magnetometer",
-    "microphone",
-    "midi",
-    "payment",
-    "publickey-credentials-get",
-    "screen-wake-lock",
-    "serial",
-    "usb",
-    "xr-spatial-tracking",
+    *("accelerometer", "gyroscope", "magnetometer", "geolocation", "serial", "usb", "midi"),
+    *("camera", "microphone", "autoplay", "encrypted-media", "display-capture", "screen-wake-lock"),
+    *("payment", "publickey-credentials-get", "xr-spatial-tracking"),
 )
 """Browser features that no page uses."""
 

@@ -80,25 +80,9 @@ def _shown(node: ast.expr) -> str:
 
 
 _ALLOWED = (
-    ast.Constant,
-    ast.Name,
-    ast.Load,
-    ast.Call,
-    ast.keyword,
-    ast.Attribute,
-    ast.Subscript,
-    ast.List,
-    ast.Tuple,
-    ast.Dict,
-    ast.Compare,
-    ast.cmpop,
-    ast.BoolOp,
-    ast.boolop,
-    ast.UnaryOp,
-    ast.unaryop,
-    ast.BinOp,
-    ast.operator,
-    ast.IfExp,
+    *(ast.Constant, ast.Name, ast.Load, ast.List, ast.Tuple, ast.Dict),
+    *(ast.Call, ast.keyword, ast.Attribute, ast.Subscript, ast.IfExp),
+    *(ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.operator),
 )
 
 
