@@ -170,16 +170,24 @@ def stack_environment(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(scope="session")
-def send_events(local_stack: LocalStack) -> Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]:
+def stack_client(local_stack: LocalStack) -> Iterator[httpx2.Client]:
+    """HTTP client of the local stack's Tinybird: a new one for each request would cost 30 ms."""
+    with httpx2.Client(base_url=local_stack.host, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def send_events(
+    local_stack: LocalStack, stack_client: httpx2.Client
+) -> Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]:
     """Sends rows to a data source and returns the answer once they can be queried."""
 
     def send(datasource: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        response = httpx2.post(
-            f"{local_stack.host}/v0/events",
+        response = stack_client.post(
+            "/v0/events",
             params={"name": datasource, "wait": "true"},
             headers={"Authorization": f"Bearer {local_stack.append_token}"},
             content="\n".join(json.dumps(row) for row in rows),
-            timeout=30,
         )
         response.raise_for_status()
         answer: dict[str, Any] = response.json()
@@ -189,15 +197,14 @@ def send_events(local_stack: LocalStack) -> Callable[[str, Sequence[Mapping[str,
 
 
 @pytest.fixture(scope="session")
-def query_pipe(local_stack: LocalStack) -> Callable[..., list[dict[str, Any]]]:
+def query_pipe(local_stack: LocalStack, stack_client: httpx2.Client) -> Callable[..., list[dict[str, Any]]]:
     """Asks a pipe directly, past everything that the dashboard does."""
 
     def query(name: str, **params: str | int) -> list[dict[str, Any]]:
-        response = httpx2.get(
-            f"{local_stack.host}/v0/pipes/{name}.json",
+        response = stack_client.get(
+            f"/v0/pipes/{name}.json",
             params=params,
             headers={"Authorization": f"Bearer {local_stack.read_token}"},
-            timeout=30,
         )
         response.raise_for_status()
         rows: list[dict[str, Any]] = response.json()["data"]
