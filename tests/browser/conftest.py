@@ -54,6 +54,10 @@ SIGN_IN = {
 """Variables of a web app that asks people to sign in, at a provider that is not there."""
 
 BARE_GLOBE = """{
+  for (const name of ['drawArrays', 'drawElements', 'drawArraysInstanced', 'drawElementsInstanced']) {
+    const draw = WebGL2RenderingContext.prototype[name]
+    WebGL2RenderingContext.prototype[name] = function (...what) { if (window.outlines) draw.apply(this, what) }
+  }
   const real = window.fetch
   window.fetch = (what, ...how) => {
     const [layer] = /(countries|borders)(?=\\.geojson$)/.exec(String(what?.url ?? what)) ?? []
@@ -61,9 +65,10 @@ BARE_GLOBE = """{
       ? Promise.resolve(Response.json({type: 'FeatureCollection', features: []})) : real(what, ...how)
   }
 }"""
+SPHERE = "window.outlines = []"
 LAND = "window.outlines = ['countries']"
 OUTLINES = "window.outlines = ['countries', 'borders']"
-"""Scripts for a window whose globe has land, or land and borders: see `new_visitor`."""
+"""Scripts for a window whose globe is drawn: without land, with it, with borders too. See `new_visitor`."""
 
 VIOLATIONS = """addEventListener('securitypolicyviolation', found =>
   console.error(`Against the policy: ${found.effectiveDirective} ${found.blockedURI} ${found.sourceFile}`))"""
@@ -185,28 +190,29 @@ class Window:
     errors: list[str]
 
 
-def new_visitor(chromium: Browser, *, scheme: str = "light") -> BrowserContext:
+def new_visitor(chromium: Browser) -> BrowserContext:
     """A browser with cookies and a cache of its own, without what costs much and shows nothing.
 
-    Animations take a third of a page's processor time. Without a graphics card the globe's land and its 22,000 border lines
-    take nearly all of every frame, a second and more: a window has them where it runs `LAND` or `OUTLINES`.
+    Animations take a third of a page's processor time. Without a graphics card a frame of the globe takes a third of a second,
+    with land and its 22,000 border lines a second and more: a window draws it where it runs `SPHERE`, `LAND` or `OUTLINES`.
     """
-    context = chromium.new_context(
-        timezone_id="Europe/London",
-        color_scheme="dark" if scheme == "dark" else "light",
-        reduced_motion="reduce",
-    )
+    context = chromium.new_context(timezone_id="Europe/London", reduced_motion="reduce")
     context.add_init_script(VIOLATIONS)
     context.add_init_script(BARE_GLOBE)
+    return context
+
+
+def lasting_visitor(chromium: Browser, url: str) -> BrowserContext:
+    """A visitor of a web app whose first window stays open, so that the process of the site does: see `CHROMIUM_FLAGS`."""
+    context = new_visitor(chromium)
+    context.new_page().goto(f"{url}/_stcore/health")
     return context
 
 
 @pytest.fixture(scope="package")
 def visitor(chromium: Browser, demo: Demo) -> Iterator[BrowserContext]:
     """One browser that has Streamlit's own files in its cache: reading them anew was half of a page's time."""
-    context = new_visitor(chromium)
-    # A window that stays, so that the process of this site does: see `CHROMIUM_FLAGS`.
-    context.new_page().goto(f"{demo.url}/_stcore/health")
+    context = lasting_visitor(chromium, demo.url)
     yield context
     context.close()
 

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from pages.components.charts.globe import LATITUDE, LONGITUDE, NIGHT_ALPHA_LIGHT, RAMP_LIGHT
 from pages.components.theme_colors import palette, rgba
 from tests.browser import globe_view as globe
-from tests.browser.conftest import LAND, OUTLINES, Demo, Window
+from tests.browser.conftest import LAND, OUTLINES, SPHERE, Demo, Window
 
 
 def _grounds(role: str) -> list[tuple[int, ...]]:
@@ -79,7 +79,7 @@ def test_hovering_a_dot_names_the_place(
 ) -> None:
     """The globe opens on the busiest place; the tooltip finds its dot at every width, though the globe is scaled."""
     globe.send_visitor(demo, quiet_website, "Middle <b>of</b> the view", LATITUDE, LONGITUDE, count=12)
-    page = window(f"/live?website={quiet_website}&window=30", height=900).page
+    page = window(f"/live?website={quiet_website}&window=30", height=900, script=SPHERE).page
     for width in (1440, 1280, 900):
         page.mouse.move(5, 5)
         page.set_viewport_size({"width": width, "height": 900})
@@ -93,7 +93,7 @@ def test_a_click_on_a_dot_filters_the_list_and_another_takes_it_away(
 ) -> None:
     """The dot in the middle is clicked: address, chip and list say its place, the view stays; then again, and again."""
     globe.send_visitor(demo, quiet_website, "Clicktown", LATITUDE, LONGITUDE, count=12)
-    page = window(f"/live?website={quiet_website}&window=30").page
+    page = window(f"/live?website={quiet_website}&window=30", script=SPHERE).page
     globe.wait_until_drawn(page)
     before = globe.view(page)
     chip = page.locator(".st-key-chip-place")
@@ -125,7 +125,7 @@ def test_dots_come_apart_as_one_zooms(window: Callable[..., Window], demo: Demo,
     towns = {"Easttown": (LONGITUDE, LATITUDE), "Northtown": (LONGITUDE, LATITUDE + 0.2)}
     for name, (longitude, latitude) in towns.items():
         globe.send_visitor(demo, quiet_website, name, latitude, longitude, count=6)
-    page = window(f"/live?website={quiet_website}&window=30", height=700).page
+    page = window(f"/live?website={quiet_website}&window=30", height=700, script=SPHERE).page
     globe.wait_until_drawn(page)
     globe.point_at(page, globe.middle(page), "and 1 more place")
     zoom = globe.view(page)["zoom"]

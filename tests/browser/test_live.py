@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from pages.components.theme_colors import palette
 from tests.browser import globe_view as globe
-from tests.browser.conftest import Demo, Window
+from tests.browser.conftest import SPHERE, Demo, Window
 
 HIDE = """is_hidden => {
   Object.defineProperty(document, 'hidden', {configurable: true, get: () => is_hidden})
@@ -42,7 +42,7 @@ def test_an_event_reaches_globe_and_list_letter_for_letter_within_20_seconds(
     window: Callable[..., Window], demo: Demo, quiet_website: str
 ) -> None:
     """An event posted while the page is open shows up without a reload or a click; a city that is a script runs nowhere."""
-    page = window(f"/live?website={quiet_website}").page
+    page = window(f"/live?website={quiet_website}", script=SPHERE).page
     globe.wait_until_drawn(page)
     city = f"{uuid4().hex[:6]} <img src=x onerror=window.hacked=1>"
     globe.send_visitor(demo, quiet_website, city, 10.0, -20.0)
@@ -120,7 +120,7 @@ def test_the_wall_fills_the_screen_and_leads_back(window: Callable[..., Window])
 
     There, ten minutes chosen are ten minutes in the heading and in the URL.
     """
-    page = window("/live?wall=1", width=1920, height=1080).page
+    page = window("/live?wall=1", width=1920, height=1080, script=SPHERE).page
     picture = globe.picture(page)
     assert picture.getpixel((3, 3)) == (11, 13, 18)
     expect(page.locator(".wall-now")).to_be_visible()
@@ -140,7 +140,7 @@ def test_the_wall_fills_the_screen_and_leads_back(window: Callable[..., Window])
 
 def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..., Window]) -> None:
     """At 390 px the globe is square, within the screen, and nothing scrolls sideways; a finger on it scrolls the page."""
-    page = window("/live", width=390, height=844).page
+    page = window("/live", width=390, height=844, script=SPHERE).page
     globe.wait_until_drawn(page)
     left, top, width, height = globe.box(page)
     assert left >= 0

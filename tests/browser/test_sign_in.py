@@ -7,6 +7,7 @@ gone through request by request, and the browser gets the cookies.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from uuid import uuid4
 
 import psycopg
@@ -14,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
-from tests.browser.conftest import new_visitor
+from tests.browser.conftest import lasting_visitor
 from tests.conftest import LocalStack
 from tests.oidc_provider import Provider, provider
 from tests.product_database import Product
@@ -70,8 +71,19 @@ def person(deployment: Deployment) -> Callable[..., tuple[str, str]]:
     return add
 
 
+@pytest.fixture(scope="module")
+def idle(deployment: Deployment) -> Iterator[list[BrowserContext]]:
+    """Browsers without cookies that no test uses; they have Streamlit's own files in their caches."""
+    contexts: list[BrowserContext] = []
+    yield contexts
+    for context in contexts:
+        context.close()
+
+
 @pytest.fixture
-def browser(chromium: Browser, deployment: Deployment) -> Iterator[Callable[..., BrowserContext]]:
+def browser(
+    chromium: Browser, deployment: Deployment, idle: list[BrowserContext]
+) -> Iterator[Callable[..., BrowserContext]]:
     """Opens browsers that share nothing, signed in or not; none of them meets an error of ours."""
     opened: list[BrowserContext] = []
     errors: list[str] = []
@@ -87,8 +99,8 @@ def browser(chromium: Browser, deployment: Deployment) -> Iterator[Callable[...,
             ),
         )
 
-    def open_browser(email: str | None = None, *, scheme: str = "light") -> BrowserContext:
-        context = new_visitor(chromium, scheme=scheme)
+    def open_browser(email: str | None = None) -> BrowserContext:
+        context = idle.pop() if idle else lasting_visitor(chromium, deployment.url)
         context.on("page", note)
         opened.append(context)
         if email is not None:
@@ -105,13 +117,20 @@ def browser(chromium: Browser, deployment: Deployment) -> Iterator[Callable[...,
 
     yield open_browser
     for context in opened:
-        context.close()
+        context.remove_listener("page", note)
+        first, *others = context.pages
+        for page in others:
+            page.close()
+        first.evaluate("localStorage.clear()")
+        context.clear_cookies()
+        idle.append(context)
     assert errors == []
 
 
-def opened(context: BrowserContext, address: str) -> Page:
+def opened(context: BrowserContext, address: str, *, scheme: Literal["light", "dark"] = "light") -> Page:
     """A new tab there."""
     page = context.new_page()
+    page.emulate_media(color_scheme=scheme)
     page.goto(address)
     return page
 
@@ -266,7 +285,7 @@ def test_why_it_did_not_work_is_said_once(
     browser: Callable[..., BrowserContext], deployment: Deployment
 ) -> None:
     """The address keeps nothing of it, and a made-up reason says nothing."""
-    page = opened(browser(scheme="dark"), f"{deployment.url}/live?sign-in=unreachable&window=15")
+    page = opened(browser(), f"{deployment.url}/live?sign-in=unreachable&window=15", scheme="dark")
     heading(page, "The identity provider cannot be reached")
     expect(page).to_have_url(f"{deployment.url}/live?window=15")
     page.reload()
