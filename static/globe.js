@@ -12,8 +12,6 @@ const hasWebgl = (() => {
 })()
 
 export default function (component) {
-  // A run that begins meanwhile may have taken the card away already.
-  if (!component.parentElement.isConnected && !component.parentElement.host?.isConnected) return
   let shown = controls.get(component.parentElement)
   if (!shown?.ticking) controls.set(component.parentElement, shown = new GlobeControls(component.parentElement))
   shown.update(component)

@@ -37,13 +37,14 @@ class CircuitBreaker:
     Attributes:
         error: Why it is left alone; None while it works.
         is_silent: True when the reason is a missing answer, which may still come.
+        answered_at: When the source last answered anything.
     """
 
     error: SourceError | None = None
     is_silent: bool = False
+    answered_at: float = -math.inf
     _tries: int = 0
     _until: float = -math.inf
-    _answered_at: float = -math.inf
     _failing: set[Hashable] = field(default_factory=set)
 
     def blocks(self, now: float) -> bool:
@@ -60,7 +61,7 @@ class CircuitBreaker:
         """Notes any answer of the source: it works."""
         if self.error is not None:
             _LOG.warning("%s answers again", self.error.source)
-        self.error, self.is_silent, self._tries, self._answered_at = None, False, 0, now
+        self.error, self.is_silent, self._tries, self.answered_at = None, False, 0, now
         self._failing.clear()
 
     def failed(self, question: Hashable, error: SourceError, asked_at: float, now: float) -> None:
@@ -72,7 +73,7 @@ class CircuitBreaker:
             asked_at: When it was sent.
             now: When it failed.
         """
-        if not isinstance(error, SourceUnavailable) or self._answered_at > asked_at:
+        if not isinstance(error, SourceUnavailable) or self.answered_at > asked_at:
             return
         self._failing.add(question)
         is_limit = error.status == TOO_MANY_REQUESTS
@@ -81,7 +82,7 @@ class CircuitBreaker:
 
     def silent(self, error: SourceError, asked_at: float, now: float) -> None:
         """Notes a question without an answer for too long, unless the source has answered another one since."""
-        if self.error is None and self._answered_at <= asked_at:
+        if self.error is None and self.answered_at <= asked_at:
             self._open(error, now, is_silent=True)
 
     def allow(self, seconds: float) -> None:

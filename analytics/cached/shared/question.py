@@ -6,14 +6,16 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
-from typing import Generic, ParamSpec, TypeVar
+from typing import Final, Generic, ParamSpec, TypeVar
 
-from analytics.errors import Source
+from analytics.errors import NotYetAnswered, Source
 from analytics.readings import Answer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+SOURCE_NAMES: Final[dict[Source, str]] = {"tinybird": "Tinybird", "postgres": "Postgres"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,13 @@ def question(
         return made
 
     return decorate
+
+
+def not_yet(question: Question[object]) -> NotYetAnswered:
+    """The error for a reader who waits no longer."""
+    return NotYetAnswered(
+        f"{SOURCE_NAMES[question.source]} has not answered yet.",
+        "The answer appears here as soon as it comes.",
+        source=question.source,
+        resource=question.name,
+    )

@@ -22,7 +22,7 @@ import pandas as pd
 
 from analytics.cached.shared import waits
 from analytics.cached.shared.circuit_breaker import CircuitBreaker, pause_seconds
-from analytics.cached.shared.question import Question
+from analytics.cached.shared.question import Question, not_yet
 from analytics.cached.shared.waits import Patience
 from analytics.errors import NotYetAnswered, Source, SourceError, SourceUnavailable
 from analytics.health.cache_counts import CacheCounter
@@ -44,8 +44,6 @@ PROBES: Final = 3
 
 ENTRIES: Final = 1024
 """Most answers, and most failures, that are kept; the least recently used goes first."""
-
-SOURCE_NAMES: Final[dict[Source, str]] = {"tinybird": "Tinybird", "postgres": "Postgres"}
 
 
 @dataclass(slots=True)
@@ -107,11 +105,7 @@ class Asked(Generic[T]):
 
 
 class SharedReads:
-    """Answers, reads in progress and failures. Thread-safe, bounded, in memory.
-
-    Args:
-        entries: Most answers that are kept.
-        monotonic: Clock, seconds.
+    """Answers, reads in progress and failures. Thread-safe, bounded by `entries`, in memory.
 
     Attributes:
         patience: How long readers wait.
@@ -204,8 +198,8 @@ class SharedReads:
     def renew(self, question: Question[object]) -> None:
         """Makes an answer a last good one: it is asked for again when it is wanted."""
         with self._changed:
-            if (kept := self._kept.get(question)) is not None:
-                self._kept[question] = replace(kept, fresh_until=0)
+            if question in self._kept:
+                self._kept[question] = replace(self._kept[question], fresh_until=0)
 
     def expire(self) -> None:
         """Makes every answer a last good one and forgets failures: everything is asked again when it is wanted."""
@@ -272,8 +266,10 @@ class SharedReads:
 
     def _waited(self, asked: Asked[T]) -> Answer[T] | SourceError:
         """Waits for the answer: what comes, or why this reader waits no longer."""
-        has_none = self._usable(asked) is None
-        patience = self.patience.first_seconds if has_none else self.patience.stale_seconds
+        if self._usable(asked) is None:
+            patience = self.patience.first_seconds
+        else:
+            patience = 0 if self._is_late(asked.question.source) else self.patience.stale_seconds
         run: _Run | None = None
         while (fresh := self._fresh(asked)) is None:
             run = run or self._started(asked)
@@ -307,7 +303,7 @@ class SharedReads:
             return failure.error
         error = self._breakers[asked.question.source].error
         if error is None:
-            return _not_yet(asked.question)
+            return not_yet(asked.question)
         known = type(error)(error.message, error.remedy, source=error.source, resource=asked.question.name)
         known.status, known.said = error.status, error.said
         return known
@@ -329,6 +325,16 @@ class SharedReads:
         future.add_done_callback(partial(self._end, asked, run, self._running))
         return run
 
+    def _is_late(self, source: Source) -> bool:
+        """Whether a reader has waited in vain already, and the source has answered nothing since."""
+        since = self._monotonic() - self.patience.stale_seconds
+        return any(
+            run.source == source
+            and run.sent_at is not None
+            and self._breakers[source].answered_at <= run.sent_at < since
+            for run in self._running.values()
+        )
+
     def _note_silence(self, source: Source, now: float) -> None:
         """Leaves a source alone that has answered nothing since a question that has waited for long."""
         for question, run in self._running.items():
@@ -337,7 +343,7 @@ class SharedReads:
                 and run.sent_at is not None
                 and now - run.sent_at >= self.patience.first_seconds
             ):
-                self._breakers[source].silent(_not_yet(question), run.sent_at, now)
+                self._breakers[source].silent(not_yet(question), run.sent_at, now)
 
     def _answer(self, asked: Asked[T], run: _Run) -> Answer[T]:
         """Asks, in a thread of the source."""
@@ -378,15 +384,6 @@ class SharedReads:
             breaker.failed(question, outcome, sent_at, now)
         elif isinstance(outcome, Answer | SourceError):
             breaker.answered(now)
-
-
-def _not_yet(question: Question[object]) -> NotYetAnswered:
-    return NotYetAnswered(
-        f"{SOURCE_NAMES[question.source]} has not answered yet.",
-        "The answer appears here as soon as it comes.",
-        source=question.source,
-        resource=question.name,
-    )
 
 
 def _in_short(outcome: Answer[T] | SourceError, kept: Answer[T] | None) -> tuple[object, ...]:

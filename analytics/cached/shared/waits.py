@@ -17,11 +17,12 @@ class Patience:
 
     Attributes:
         first_seconds: For an answer that nothing else can stand in for: first content takes at most 3 s.
-        stale_seconds: With a last good answer. A source that works answers within it, so that no stale mark flickers.
+        stale_seconds: With a last good answer, once for all questions to a source that is late. A source that works answers
+            within it, so that no stale mark flickers.
     """
 
     first_seconds: float = 2.5
-    stale_seconds: float = 0.4
+    stale_seconds: float = 1.0
 
 
 class Unsettled(Protocol):

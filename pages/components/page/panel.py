@@ -135,11 +135,11 @@ def defect() -> None:
 
 def note_staleness(reading: Reading[T], timezone: str) -> Reading[T]:
     """Draw a note if the reading is the last good value because its source does not answer; returns the reading."""
-    if reading.is_stale:
-        why = f" {formatting.markdown(reading.stale_reason.message)}" if reading.stale_reason else ""
-        st.caption(
-            f":material/history: Stale: from {formatting.since(reading.as_of, datetime.now(UTC), timezone)}.{why}"
-        )
+    with st.container():  # Always there: elements below keep their position, and a globe its view.
+        if reading.stale_reason is not None:
+            age = formatting.since(reading.as_of, datetime.now(UTC), timezone)
+            why = formatting.markdown(reading.stale_reason.message)
+            st.caption(f":material/history: Stale: from {age}. {why}")
     return reading
 
 

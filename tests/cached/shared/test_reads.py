@@ -256,6 +256,21 @@ def test_a_last_good_value_is_shown_before_the_answer_comes(site: Site, real_tim
     assert asked.reading() == Reading("9:05", AT)
 
 
+def test_a_late_source_is_waited_for_once(site: Site, real_time: SharedReads) -> None:
+    """The next reader with a last good answer of it gets that at once."""
+    for name in "ab":
+        real_time.read(name, site.of(name))
+    real_time.expire()
+    with site.holding("a", "b"):
+        began = time.monotonic()
+        assert real_time.read("a", site.of("a")).is_stale
+        waited = time.monotonic() - began
+        began = time.monotonic()
+        assert real_time.read("b", site.of("b")).is_stale
+        assert time.monotonic() - began < shared.PATIENCE.stale_seconds <= waited
+    until(lambda: real_time.read("b", site.of("b")) == Reading("b", AT))
+
+
 def test_the_reads_of_a_block_wait_together(site: Site, real_time: SharedReads) -> None:
     """Three that hang cost no more than one, and are those to look after."""
     real_time.read("ok", site.of("ok"))
