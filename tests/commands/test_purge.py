@@ -137,8 +137,9 @@ def test_a_purge_that_is_interrupted_says_so(
         local_stack, INBOX_ANALYTICS_STATE_DIR=str(tmp_path / "state")
     )
     program = [sys.executable, "-m", "analytics.cli", "purge", held, "--yes", "--by", "Ann"]
+    program += ["--settle", "600"]
     process = subprocess.Popen(program, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    # It counts twice, 5 s apart, after its journal is there.
+    # It counts twice, ten minutes apart, after its journal is there.
     while not list((tmp_path / "state").rglob("*.json")):
         assert process.poll() is None
         time.sleep(0.02)
