@@ -8,7 +8,7 @@ import pandas as pd
 
 from analytics import schemas, sources
 from analytics.cached.overview import kpi_timeseries_of
-from analytics.cached.reading import KPI_TTL, connections, reads, usable
+from analytics.cached.reading import KPI_TTL, connections, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
@@ -26,10 +26,10 @@ LAST_PAGE: Final = 40_000
 
 
 def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
-    """Conversations of the period by dimension and key; no rows when there is none.
+    """Conversations of the period by dimension and key; the row of `total` alone when there is none.
 
     Columns:
-        dimension (string): `response_band`, `resolution_band`, `hour_of_week`, `handled_by`, `escalation`.
+        dimension (string): `response_band`, `resolution_band`, `hour_of_week`, `handled_by`, `escalation`, `total`.
         key (string): see the pipe.
         conversations (int): a conversation counts once per dimension.
         median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
@@ -45,10 +45,7 @@ def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd
 
     Source: `conversation_breakdown`.
     """
-    resolved = readable(view)
-    bounds, offsets = _period(resolved)
-    key = resolved.last_good_key("conversation_breakdown", resolved.period), selection
-    return reads.read(key, _conversation_breakdown(resolved.website.id, bounds, offsets, selection))
+    return _breakdown(readable(view), selection)
 
 
 def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame] | None:
@@ -178,7 +175,7 @@ def every_conversation(view: OpenedView, selection: Selection, sort: Sort = DEFA
         raise ratings
 
     def ask(offset: int) -> pd.DataFrame:
-        return sources.conversation_list(
+        rows = sources.conversation_list(
             connections().tinybird,
             resolved.website.id,
             bounds,
@@ -189,6 +186,8 @@ def every_conversation(view: OpenedView, selection: Selection, sort: Sort = DEFA
             limit=PAGE_ROWS,
             offset=offset,
         ).value
+        _check_none_is_lost(resolved, selection, rows, offset)
+        return rows
 
     def listed(rows: pd.DataFrame) -> pd.DataFrame:
         ids = [str(name) for name in rows["conversation_id"]]
@@ -202,17 +201,38 @@ def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
     return Bounds.of(resolved.period, None), Offsets.of(resolved.period)
 
 
+def _breakdown(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame]:
+    bounds, offsets = _period(resolved)
+    key = resolved.last_good_key("conversation_breakdown", resolved.period), selection
+    return reads.read(key, _conversation_breakdown(resolved.website.id, bounds, offsets, selection))
+
+
+def _check_none_is_lost(
+    resolved: ResolvedView, selection: Selection, rows: pd.DataFrame, offset: int
+) -> None:
+    """Checks that a list has rows after `offset` where `conversation_breakdown`, which the page reads too, counts some.
+
+    Raises:
+        SourceError: They are missing, or could not be counted.
+    """
+    if rows.empty and conversations.total_of(_breakdown(resolved, selection).value) > offset:
+        raise schemas.CONVERSATION_LIST.mismatch("it has no rows where conversation_breakdown counts some")
+
+
 def _rows(
     resolved: ResolvedView, selection: Selection, page: int, sort: Sort, ratings: Ratings | None
 ) -> Reading[pd.DataFrame]:
     bounds, offsets = _period(resolved)
     key = resolved.last_good_key("conversation_list", resolved.period), selection, page, sort
     by_id = tuple(ratings.by_id.items()) if ratings else ()
-    return reads.read(
-        key,
-        _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id),
-        check=usable(lambda rows: conversations.listed(rows, None), schemas.CONVERSATION_LIST),
-    )
+
+    def check(rows: pd.DataFrame) -> None:
+        with sources.computing_from(schemas.CONVERSATION_LIST):
+            conversations.listed(rows, None)
+        _check_none_is_lost(resolved, selection, rows, (page - 1) * conversations.PAGE_ROWS)
+
+    question = _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id)
+    return reads.read(key, question, check=check)
 
 
 def _ratings(resolved: ResolvedView) -> Ratings | SourceError:

@@ -236,6 +236,11 @@ def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
     return int(rows.get("escalated", 0)), int(rows.sum())
 
 
+def total_of(breakdown: pd.DataFrame) -> int:
+    """Number of conversations in the selection: the total of their list."""
+    return int(breakdown.loc[breakdown["dimension"] == "total", "conversations"].sum())
+
+
 def listed(rows: pd.DataFrame, known: pd.DataFrame | None) -> pd.DataFrame:
     """Join the list of the pipe with the rows of Postgres, in the pipe's order; see `cached.conversation_list`.
 

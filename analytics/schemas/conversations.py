@@ -1,6 +1,6 @@
 """Schemas of the page Conversations: counts by band, hour and outcome, the list, and its columns from Postgres."""
 
-from analytics.schemas.schema import Column, Part, Schema, pipe
+from analytics.schemas.schema import Always, Column, Part, Schema, pipe
 
 _MEDIANS = tuple(
     Column(name, "float", "seconds", is_nullable=True)
@@ -9,14 +9,17 @@ _MEDIANS = tuple(
 
 CONVERSATION_BREAKDOWN = pipe(
     "conversation_breakdown",
-    Column("dimension", "string", "response_band, resolution_band, hour_of_week, handled_by or escalation"),
-    Column("key", "string", "which value of the dimension"),
+    Column(
+        "dimension", "string", "response_band, resolution_band, hour_of_week, handled_by, escalation or total"
+    ),
+    Column("key", "string", "which value of the dimension; empty for total"),
     Column("conversations", "int", "distinct conversations"),
     *_MEDIANS,
     Column("responded", "int", "of these, those with a first response in the period"),
     Column("resolved", "int", "of these, those resolved in the period"),
     grain=("dimension", "key"),
     parts=(Part("responded", "conversations"), Part("resolved", "conversations")),
+    always=Always("dimension", frozenset({"total"})),
 )
 
 CONVERSATION_LIST = pipe(

@@ -39,7 +39,7 @@ VISITOR_LOCATIONS = pipe(
     ),
     Column("city", "string", "untrusted text, may be empty"),
     Column("country_code", "string", "ISO 3166 alpha-2 in capital letters, empty when not known"),
-    Column("visitors", "int", "visitors at this place", least=1),
+    Column("visitors", "int", "visitors at this place; may be 0 for those without a place"),
     grain=("latitude", "longitude", "city", "country_code"),
 )
 

@@ -1,6 +1,6 @@
 """Schemas of the page Overview: totals, series, visitors, scores of ratings and sentiment."""
 
-from analytics.schemas.schema import BOTH_PERIODS, PERIOD, Column, Part, Schema, pipe
+from analytics.schemas.schema import BOTH_PERIODS, PERIOD, PERIOD_BOUNDS, Column, Part, Schema, pipe
 
 CONVERSATION_COUNTS = tuple(
     Column(name, "int", meaning)
@@ -25,6 +25,7 @@ _LEVELS = tuple(Part(f"median_{time}_seconds", f"p90_{time}_seconds") for time i
 INBOX_ANALYTICS = pipe(
     "inbox_analytics",
     PERIOD,
+    *PERIOD_BOUNDS,
     *CONVERSATION_COUNTS,
     *(
         Column(name, "float", "seconds; intervals are null below 6 values, p90 below 10", is_nullable=True)
@@ -76,6 +77,7 @@ INBOX_ANALYTICS = pipe(
 UNIQUE_VISITORS = pipe(
     "unique_visitors",
     PERIOD,
+    *PERIOD_BOUNDS,
     Column("unique_visitors", "int", "distinct visitors seen in the period"),
     grain=("period",),
     always=BOTH_PERIODS,

@@ -129,14 +129,6 @@ class Schema:
         """Makes a frame without rows."""
         return self.frame((column.name for column in self.columns), [], is_rest=True)
 
-    def periods(self, names: Iterable[str], rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-        """Makes a frame indexed by period from an answer with one row for each, as grain and `always` say.
-
-        Raises:
-            SchemaMismatch: As for `frame`.
-        """
-        return self.frame(names, rows).set_index("period")
-
     def _series(self, column: Column, rows: Sequence[Mapping[str, object]]) -> pd.Series:
         try:
             values = [row[column.name] for row in rows]
@@ -223,4 +215,8 @@ def pipe(
 
 
 PERIOD = Column("period", "string", "current or previous", values=PERIODS)
+PERIOD_BOUNDS = (
+    Column("starts_at", "datetime", "start of the period as it was requested, inclusive, UTC"),
+    Column("ends_at", "datetime", "end of the period as it was requested, exclusive, UTC"),
+)
 BOTH_PERIODS = Always("period", PERIODS)

@@ -22,7 +22,7 @@ from analytics.transports.tinybird_messages import Parameter as PipeParameter
 def conversation_breakdown(
     tinybird: Tinybird, website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
 ) -> Answer[pd.DataFrame]:
-    """One row per dimension and key with a conversation; no rows when there is none.
+    """One row per dimension and key with a conversation, and the row of the dimension `total`, also with 0.
 
     Args:
         tinybird: The client.
@@ -52,7 +52,7 @@ def conversation_list(
     limit: int,
     offset: int,
 ) -> Answer[pd.DataFrame]:
-    """One page of the selected conversations, in a total order; no rows past the last page.
+    """One page of the selected conversations, in a total order; no rows past the last page, else as many as `total` says.
 
     Args:
         tinybird: The client.
@@ -76,7 +76,10 @@ def conversation_list(
         params["sort"] = sort
     if ratings:
         params |= {"rated_ids": tuple(ratings), "ratings": tuple(map(str, ratings.values()))}
-    return pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
+    answer = pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
+    if ((answer.value["total"] - offset).clip(upper=limit) != len(answer.value)).any():
+        raise schemas.CONVERSATION_LIST.mismatch("it has more or fewer rows than total says")
+    return answer
 
 
 EVENTS_A_PAGE: Final = 50_000

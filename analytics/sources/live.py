@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -51,14 +52,21 @@ def active_visitors(
 
 
 def visitor_locations(tinybird: Tinybird, website_id: str, minutes: int) -> Answer[pd.DataFrame]:
-    """One row per place with visitors in the last minutes, most visitors first, and one for those without a place.
+    """One row per place with visitors in the last minutes, most visitors first; those without a place are one of them.
+
+    No rows without visitors: the pipe's row of those without a place, which is in every answer, is left out when it is 0.
 
     Raises:
         SourceError: As `Tinybird.query_pipe`, or `SchemaMismatch`.
 
     Source: `visitor_locations`.
     """
-    return pipe_frame(tinybird, schemas.VISITOR_LOCATIONS, {"website_id": website_id, "minutes": minutes})
+    schema = schemas.VISITOR_LOCATIONS
+    answer = pipe_frame(tinybird, schema, {"website_id": website_id, "minutes": minutes})
+    rows = answer.value
+    if rows["latitude"].isna().sum() != 1:
+        raise schema.mismatch("it does not have one row for the visitors without a place")
+    return replace(answer, value=rows[rows["visitors"] > 0].reset_index(drop=True))
 
 
 def visitor_activity(tinybird: Tinybird, website_id: str) -> Answer[pd.DataFrame]:

@@ -15,7 +15,7 @@ from analytics.sources.query import (
     Buckets,
     Offsets,
     computing_from,
-    sent_query,
+    period_frame,
     series_frame,
     sql_frame,
 )
@@ -32,12 +32,10 @@ def inbox_analytics(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
     Source: `inbox_analytics`.
     """
-    name = schemas.INBOX_ANALYTICS.resource
-    answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
-    frame = schemas.INBOX_ANALYTICS.periods((column["name"] for column in answer.meta), answer.rows)
+    answer = period_frame(tinybird, schemas.INBOX_ANALYTICS, website_id, bounds)
     with computing_from(schemas.INBOX_ANALYTICS):
-        totals = ConversationPeriods(_totals(frame, "current"), _totals(frame, "previous"))
-    return Answer(totals, answer.read_at, sent_query(schemas.INBOX_ANALYTICS, answer))
+        totals = ConversationPeriods(_totals(answer.value, "current"), _totals(answer.value, "previous"))
+    return Answer(totals, answer.read_at, answer.queries)
 
 
 def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
@@ -48,12 +46,10 @@ def unique_visitors(tinybird: Tinybird, website_id: str, bounds: Bounds) -> Answ
 
     Source: `unique_visitors`.
     """
-    name = schemas.UNIQUE_VISITORS.resource
-    answer = tinybird.query_pipe(name, {"website_id": website_id, **bounds.params()})
-    frame = schemas.UNIQUE_VISITORS.periods((column["name"] for column in answer.meta), answer.rows)
-    counts = frame["unique_visitors"]
+    answer = period_frame(tinybird, schemas.UNIQUE_VISITORS, website_id, bounds)
+    counts = answer.value["unique_visitors"]
     visitors = VisitorPeriods(int(counts["current"]), int(counts["previous"]))
-    return Answer(visitors, answer.read_at, sent_query(schemas.UNIQUE_VISITORS, answer))
+    return Answer(visitors, answer.read_at, answer.queries)
 
 
 def kpi_timeseries(

@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Final, cast
 
@@ -149,6 +149,16 @@ def series_frame(
         rows = answer.value[answer.value["period"] == which].sort_values("bucket_index")
         check_starts(schema, rows["bucket_start"], expected)
     return answer
+
+
+def period_frame(tinybird: Tinybird, schema: Schema, website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
+    """Reads a pipe with a row per period, checks that they are the requested periods, and makes them the index."""
+    answer = pipe_frame(tinybird, schema, {"website_id": website_id, **bounds.params()})
+    rows = answer.value.set_index("period")
+    edges = rows[["starts_at", "ends_at"]].map(lambda at: f"{at:%Y-%m-%d %H:%M:%S}")
+    if [*edges.loc["current"], *edges.loc["previous"]] != list(bounds.params().values()):
+        raise schema.mismatch("it has other periods than the requested ones")
+    return replace(answer, value=rows.drop(columns=["starts_at", "ends_at"]))
 
 
 def check_starts(schema: Schema, starts: pd.Series, expected: str) -> None:

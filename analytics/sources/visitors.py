@@ -84,7 +84,12 @@ def visitor_breakdown(
         "limit": limit,
         "offset": offset or None,
     }
-    return pipe_frame(tinybird, schemas.VISITOR_BREAKDOWN, params, is_rest=offset > 0)
+    schema = schemas.VISITOR_BREAKDOWN
+    answer = pipe_frame(tinybird, schema, params, is_rest=offset > 0)
+    for column, starts in (("visitors_by_day", days.starts), ("previous_visitors_by_day", days.prev_starts)):
+        if (answer.value[column].map(len) != starts.count(",") + 1).any():
+            raise schema.mismatch("it has other days than the requested ones")
+    return answer
 
 
 def visitor_timeseries(

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from analytics import cached
+from analytics import cached, schemas, sources
 from analytics.cached import View
-from analytics.errors import SourceError
+from analytics.cached.reading import reads
+from analytics.errors import SchemaMismatch, SourceError
+from analytics.readings import Answer
 from analytics.scope.comparison import OFF
 from analytics.scope.periods import Range
 from analytics.scope.selection import HourOfWeek, Selection, Sort, Times
@@ -212,3 +214,29 @@ def test_the_last_good_page_comes_back_stale(
     assert cached.conversation_breakdown(cached.open_view(later), Selection()).is_stale
     with pytest.raises(SourceError):
         cached.conversation_breakdown(cached.open_view(later), Selection(handled_by="ai"))
+
+
+def test_rows_that_were_lost_are_not_an_empty_page(
+    many: Product,
+    view: View,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The breakdown counts thirty: the last good page stays, without one there is an error, and so for a file."""
+    assert many.website_id == view.website_id
+    opened = cached.open_view(view)
+    good = cached.conversation_list(opened, Selection(), 1).value
+    nothing = Answer(schemas.CONVERSATION_LIST.empty(), view.now)
+    monkeypatch.setattr(sources, "conversation_list", lambda *_, **__: nothing)
+    reads.expire()
+    kept = cached.conversation_list(opened, Selection(), 1)
+    assert (kept.is_stale, kept.value.total, len(kept.value.rows)) == (True, good.total, 25)
+    for ask in (
+        lambda: cached.conversation_list(opened, Selection(), 2),
+        lambda: cached.conversation_list(opened, Selection(), 1, "slowest_response"),
+        lambda: cached.every_conversation(opened, Selection()),
+    ):
+        with pytest.raises(SchemaMismatch, match="conversation_breakdown counts some"):
+            ask()
+    empty = cached.conversation_list(opened, Selection(handled_by="ai"), 1)
+    assert (empty.is_stale, empty.value.total) == (False, 0)
+    assert cached.every_conversation(opened, Selection(handled_by="ai")).total == 0

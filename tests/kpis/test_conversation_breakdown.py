@@ -17,9 +17,9 @@ OPEN = Comparability(is_compared=True, comparable=Comparable(is_ok=True, reason=
 
 
 def frame(schema: Schema, *rows: dict[str, object]) -> pd.DataFrame:
-    """Rows as they arrive; columns that are not given are null."""
+    """Some rows of an answer; columns that are not given are null."""
     names = [column.name for column in schema.columns]
-    return schema.frame(names, [dict.fromkeys(names) | row for row in rows])
+    return schema.frame(names, [dict.fromkeys(names) | row for row in rows], is_rest=True)
 
 
 def breakdown(*rows: tuple[str, str, int]) -> pd.DataFrame:

@@ -34,7 +34,8 @@ def hours(
         }
         for key, started, responded, median in cells
     ]
-    frame = CONVERSATION_BREAKDOWN.frame([column.name for column in CONVERSATION_BREAKDOWN.columns], rows)
+    names = [column.name for column in CONVERSATION_BREAKDOWN.columns]
+    frame = CONVERSATION_BREAKDOWN.frame(names, rows, is_rest=True)
     period = Period(MONDAY, MONDAY + timedelta(days=days), parse_timezone("UTC"), week_start)
     return conversation_breakdown.hours(frame, period)
 

@@ -66,6 +66,7 @@ def test_every_dimension_counts_a_conversation_once(week: LocalWebsite) -> None:
         ("resolution_band", "5", 1, 7200, 172800, 1, 1),
         ("response_band", "0", 1, 60, 600, 1, 1),
         ("response_band", "3", 1, 7200, 172800, 1, 1),
+        ("total", "", 4, 3630, 50400, 2, 3),
     ]
 
 
@@ -94,7 +95,7 @@ def test_upper_ends_of_bands_are_inside(website: LocalWebsite, seconds: int, ban
 
     seen = counts(website.ask("conversation_breakdown", **PERIOD))
 
-    assert seen["response_band", str(band)] == seen["resolution_band", str(band)] == 1
+    assert seen["response_band", str(band)] == seen["resolution_band", str(band)] == seen["total", ""] == 1
     assert len([key for key in seen if key[0].endswith("_band")]) == 2
 
 
@@ -144,6 +145,7 @@ def test_a_conversation_resolved_twice_has_its_last_duration(website: LocalWebsi
         ("handled_by", "human"): 1,
         ("resolution_band", "0"): 1,
         ("resolution_band", "3"): 1,
+        ("total", ""): 2,
     }
 
 
@@ -159,6 +161,7 @@ def test_a_filter_leaves_its_own_dimension_whole(week: LocalWebsite) -> None:
         ("resolution_band", "5"): 1,
         ("response_band", "0"): 1,
         ("response_band", "3"): 1,
+        ("total", ""): 1,
     }
     assert {key: n for key, n in seen.items() if key[0] == "response_band"} == {
         key: n for key, n in everything.items() if key[0] == "response_band"
@@ -181,7 +184,7 @@ def test_each_filter_narrows_the_others(
     """Only keys of conversations that pass remain in the other dimensions."""
     rows = week.ask("conversation_breakdown", **PERIOD, **chosen)
 
-    assert {row["key"] for row in rows if row["dimension"] != own} == others
+    assert {row["key"] for row in rows if row["dimension"] not in {own, "total"}} == others
 
 
 @pytest.mark.parametrize(
@@ -266,13 +269,47 @@ def test_the_period_is_half_open(website: LocalWebsite) -> None:
     assert counts(website.ask("conversation_breakdown", **PERIOD)) == {
         ("escalation", "none"): 1,
         ("hour_of_week", "1-0"): 1,
+        ("total", ""): 1,
     }
 
 
-def test_nothing_gives_no_rows(website: LocalWebsite) -> None:
-    """An empty period, and one of no length."""
-    assert website.ask("conversation_breakdown", **PERIOD) == []
-    assert (
-        website.ask("conversation_breakdown", date_from=PERIOD["date_from"], date_to=PERIOD["date_from"])
-        == []
+def test_nothing_gives_the_total_alone(week: LocalWebsite, website: LocalWebsite) -> None:
+    """An empty period, one of no length, and filters that no conversation passes: an answer is never without rows."""
+    assert week is website
+    first, last = PERIOD.values()
+    nothing: tuple[dict[str, str | int], ...] = (
+        {"date_from": last, "date_to": "2026-11-17 00:00:00"},
+        {"date_from": first, "date_to": first},
+        {**PERIOD, "status": "open", "response_longer": 90_000_000},
     )
+    for asked in nothing:
+        rows = [row for row in website.ask("conversation_breakdown", **asked) if row["dimension"] == "total"]
+        assert [tuple(row.values()) for row in rows] == [("total", "", 0, None, None, 0, 0)]
+    assert len(website.ask("conversation_breakdown", **nothing[0])) == 1
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {},
+        {"response_band": 0},
+        {"resolution_within": 60_000, "escalation": "none"},
+        {"weekday": 1, "hour": 9},
+        {"handled_by": "human"},
+        {"status": "open"},
+        {"handled_by": "ai", "escalation": "escalated"},
+    ],
+    ids=str,
+)
+def test_the_total_is_that_of_the_list(week: LocalWebsite, chosen: dict[str, str | int]) -> None:
+    """Every filter applies to it: an empty list can be told from a lost one."""
+    (total,) = (
+        row["conversations"]
+        for row in week.ask("conversation_breakdown", **PERIOD, **chosen)
+        if row["dimension"] == "total"
+    )
+
+    listed = week.ask("conversation_list", **PERIOD, **chosen)
+
+    assert total == len(listed)
+    assert {row["total"] for row in listed} <= {total}

@@ -81,18 +81,13 @@ def test_filters_narrow_together(
 
 def test_the_list_has_as_many_rows_as_the_breakdown_says(week: LocalWebsite) -> None:
     """A number can be followed to its rows: each key's count is the total of the list filtered by it."""
-    names = {
-        "response_band": "response_band",
-        "resolution_band": "resolution_band",
-        "handled_by": "handled_by",
-    }
     rows = week.ask("conversation_breakdown", **PERIOD)
     for row in rows:
         if row["dimension"] == "hour_of_week":
             weekday, hour = row["key"].split("-")
             chosen: dict[str, str | int] = {"weekday": weekday, "hour": hour}
         else:
-            chosen = {names.get(row["dimension"], "escalation"): row["key"]}
+            chosen = {row["dimension"]: row["key"]} if row["key"] else {}
         assert len(ids(week, **chosen)) == row["conversations"], row
 
 
@@ -112,3 +107,19 @@ def test_conversations_of_one_second_keep_their_order(website: LocalWebsite) -> 
 def test_nothing_gives_no_rows(website: LocalWebsite) -> None:
     """An empty period is an empty answer."""
     assert website.ask("conversation_list", **PERIOD) == []
+
+
+@pytest.mark.parametrize("seconds", [-5, 4e9])
+def test_an_impossible_duration_costs_its_event_alone(week: LocalWebsite, seconds: float) -> None:
+    """What the emitter refuses and another producer sends is in no number; the conversations beside it stay."""
+    asked = ("inbox_analytics", "conversation_breakdown", "conversation_list", "kpi_timeseries")
+    before = [week.ask(pipe, **PERIOD) for pipe in asked]
+    week.conversations(
+        ("2026-11-12 08:00:00", "first_response", "a", seconds),
+        ("2026-11-12 09:00:00", "ai_resolved", "c", seconds),
+        ("2026-11-12 09:00:00", "conversation_resolved", "only this", seconds),
+    )
+
+    assert [week.ask(pipe, **PERIOD) for pipe in asked] == before
+    stored = week.ask("conversation_events", **PERIOD)
+    assert [row["duration_seconds"] for row in stored].count(seconds) == 3

@@ -40,8 +40,21 @@ def test_rows_and_columns_are_those_of_the_contract(website: LocalWebsite) -> No
 
     assert [row["period"] for row in rows] == ["current", "previous"]
     assert [list(row) for row in rows] == [
-        ["period", *COUNTS, *MEASURES, *FUNNEL, "responded_ai_resolved", *MIX]
+        ["period", "starts_at", "ends_at", *COUNTS, *MEASURES, *FUNNEL, "responded_ai_resolved", *MIX]
     ] * 2
+
+
+def test_the_bounds_that_were_asked_come_back(website: LocalWebsite) -> None:
+    """Those given, and those of the default: a caller can tell one period from the other."""
+    days = [f"2026-11-{day:02} 00:00:00" for day in (4, 6, 8, 10, 12)]
+    given = {**PERIOD, "prev_date_from": days[0], "prev_date_to": days[1]}
+
+    answers = [website.ask("inbox_analytics", **period) for period in (PERIOD, given)]
+
+    assert [[(row["starts_at"], row["ends_at"]) for row in rows] for rows in answers] == [
+        [(days[3], days[4]), (days[2], days[3])],
+        [(days[3], days[4]), (days[0], days[1])],
+    ]
 
 
 def test_empty_period_has_zero_counts_and_null_measures(website: LocalWebsite) -> None:
