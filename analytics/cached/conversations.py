@@ -216,7 +216,7 @@ def _check_none_is_lost(
         SourceError: They are missing, or could not be counted.
     """
     if rows.empty and conversations.total_of(_breakdown(resolved, selection).value) > offset:
-        raise schemas.CONVERSATION_LIST.mismatch("it has no rows where conversation_breakdown counts some")
+        raise schemas.CONVERSATION_LIST.impossible("it has no rows where conversation_breakdown counts some")
 
 
 def _rows(

@@ -63,7 +63,7 @@ def active_visitors(
             # The shared count may be older than the rows: who is there a moment after them is missing in them.
             and len(sources.visitor_locations(connections().tinybird, website_id, minutes).value)
         ):
-            raise schemas.ACTIVE_VISITORS.mismatch("it has no rows where visitor_locations counts some")
+            raise schemas.ACTIVE_VISITORS.impossible("it has no rows where visitor_locations counts some")
 
     question = _renewed(_active_visitors(website_id, minutes, bounds), now)
     return reads.read(question, question, check=check)

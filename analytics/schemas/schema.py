@@ -117,10 +117,10 @@ class Schema:
             raise self.mismatch(f"it has no {', '.join(missing)}")
         frame = pd.DataFrame({column.name: self._series(column, rows) for column in self.columns})
         if self.grain and frame.duplicated(list(self.grain)).any():
-            raise self.mismatch(f"it has two rows with the same {', '.join(self.grain)}")
+            raise self.impossible(f"it has two rows with the same {', '.join(self.grain)}")
         for part, whole, times in self.parts:
             if (frame[part] > times * frame[whole]).any():
-                raise self.mismatch(f"{part} is larger than {f'{times:g} times ' * (times != 1)}{whole}")
+                raise self.impossible(f"{part} is larger than {f'{times:g} times ' * (times != 1)}{whole}")
         if self.always and not is_rest and not self.always.values.issubset(frame[self.always.column]):
             raise self.mismatch(f"it has no row for one of the promised values of {self.always.column}")
         return frame
@@ -136,32 +136,42 @@ class Schema:
             raise self.mismatch(f"{column.name} is declared, but missing in a row") from None
         if not column.is_nullable and any(value is None for value in values):
             raise self.mismatch(f"{column.name} is empty in a row")
+        is_number = column.dtype in {"int", "float"}
         try:
             series = _typed(column.dtype, values)
         except (ValueError, TypeError, OverflowError):
-            raise self.mismatch(f"{column.name} is not of type {column.dtype}") from None
-        if column.dtype in {"int", "float"}:
+            error = self.impossible if is_number else self.mismatch  # such as a negative count, or infinity
+            raise error(f"{column.name} is not of type {column.dtype}") from None
+        if is_number:
             if column.least is not None and (series < column.least).any():
-                raise self.mismatch(f"{column.name} is below {column.least:g}")
+                raise self.impossible(f"{column.name} is below {column.least:g}")
             if column.most is not None and (series > column.most).any():
-                raise self.mismatch(f"{column.name} is above {column.most:g}")
+                raise self.impossible(f"{column.name} is above {column.most:g}")
         if column.values is not None and not series.isin(column.values).all():
-            raise self.mismatch(f"{column.name} has another value than {', '.join(sorted(column.values))}")
+            raise self.impossible(f"{column.name} has another value than {', '.join(sorted(column.values))}")
         return series
 
     def mismatch(self, found: str) -> SchemaMismatch:
-        """Makes the error for an answer that does not match; `found` says what is wrong."""
-        owner, remedy = (
-            ("Tinybird", "The deployed pipe is not this dashboard's: deploy the tinybird/ project.")
-            if self.source == "tinybird"
-            else ("Postgres", "The database's schema is not the one this dashboard was written for.")
+        """Makes the error for an answer that has another form than this one; `found` says what is wrong."""
+        return self._error(
+            found,
+            tinybird="The deployed pipe is not this dashboard's: deploy the tinybird/ project.",
+            postgres="The database's schema is not the one this dashboard was written for.",
         )
-        return SchemaMismatch(
-            f"{owner}'s answer is not as expected: {found}.",
-            remedy,
-            source=self.source,
-            resource=self.resource,
+
+    def impossible(self, found: str) -> SchemaMismatch:
+        """Makes the error for an answer of the right form whose values cannot be true; `found` says what is wrong."""
+        return self._error(
+            found,
+            tinybird="`inbox-analytics doctor` checks what is deployed, `inbox-analytics parity` compares the numbers "
+            "with Postgres.",
+            postgres="Look at the rows behind it in the database.",
         )
+
+    def _error(self, found: str, *, tinybird: str, postgres: str) -> SchemaMismatch:
+        owner, remedy = ("Tinybird", tinybird) if self.source == "tinybird" else ("Postgres", postgres)
+        message = f"{owner}'s answer is not as expected: {found}."
+        return SchemaMismatch(message, remedy, source=self.source, resource=self.resource)
 
 
 def _typed(dtype: Dtype, values: list[object]) -> pd.Series:

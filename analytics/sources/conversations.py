@@ -78,7 +78,7 @@ def conversation_list(
         params |= {"rated_ids": tuple(ratings), "ratings": tuple(map(str, ratings.values()))}
     answer = pipe_frame(tinybird, schemas.CONVERSATION_LIST, params)
     if ((answer.value["total"] - offset).clip(upper=limit) != len(answer.value)).any():
-        raise schemas.CONVERSATION_LIST.mismatch("it has more or fewer rows than total says")
+        raise schemas.CONVERSATION_LIST.impossible("it has more or fewer rows than total says")
     return answer
 
 

@@ -120,7 +120,7 @@ def computing_from(schema: Schema) -> Iterator[None]:
     except UNUSABLE as error:
         place, kind = traceback.extract_tb(error.__traceback__)[-1], type(error).__name__
         _LOG.error("%s in %s:%s with an answer of %s", kind, place.filename, place.lineno, schema.resource)
-        raise schema.mismatch(f"its values cannot be used ({kind})") from None
+        raise schema.impossible(f"its values cannot be used ({kind})") from None
 
 
 def pipe_frame(

@@ -109,6 +109,21 @@ def test_two_periods_are_promised_once_each(periods: list[str]) -> None:
         frame_of(schemas.UNIQUE_VISITORS, [{**first, "period": period} for period in periods])
 
 
+@pytest.mark.parametrize("schema", [schemas.INBOX_ANALYTICS, schemas.LATEST_COMMENTS], ids=["pipe", "query"])
+def test_what_to_do_about_a_value_is_not_what_to_do_about_a_column(schema: Schema) -> None:
+    """Deploying the pipe again changes no value, and a missing column is in no row."""
+    with pytest.raises(SchemaMismatch) as missing:
+        schema.frame([], [])
+    (first, *rest), number = rows_of(schema), schema.columns[-1].name
+    with pytest.raises(SchemaMismatch) as impossible:
+        frame_of(schema, [{**first, number: -1}, *rest])
+    remedies = missing.value.remedy, impossible.value.remedy
+    if schema.source == "tinybird":
+        assert ["deploy the" in remedy for remedy in remedies] == [True, False]
+        assert "inbox-analytics parity" in remedies[1]
+    assert len(set(remedies)) == 2
+
+
 ALL = {name: schema for name, schema in vars(schemas).items() if isinstance(schema, Schema)}
 NUMBERS = [
     pytest.param(schema, column, id=f"{schema.resource}.{column.name}")

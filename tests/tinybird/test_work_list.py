@@ -128,6 +128,7 @@ def test_limits_leave_the_bands_of_their_own_time_whole(week: LocalWebsite) -> N
         ("hour_of_week", "4-8"): 2,
         ("hour_of_week", "7-23"): 1,
         ("resolution_band", "2"): 1,
+        ("total", ""): 3,
     }
 
 
