@@ -53,6 +53,16 @@ SLOW_MODULES: Final = frozenset(
 """Modules that start programs, draw whole pages or simulate: a test file that imports from one of them is slow."""
 
 SLOW_FIXTURES: Final = frozenset({"chromium", "demo", "local_stack", "server"})
+BEGIN_WITH: Final = (
+    "tests/test_access_matrix.py",  # waits most of its minutes: the others have the processors meanwhile
+    "tests/browser/test_every_page.py",
+    "tests/browser/",
+    "tests/pages/",
+    "tests/operations/",
+    "tests/local/",
+)
+"""The files that take longest: one that begins last would run alone."""
+
 SLOW_FOLDERS: Final = ("tests/browser/", "tests/local/", "tests/pages/")
 
 
@@ -63,11 +73,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow tests, and begin with the browser tests: they take longest."""
+    """Mark slow tests, and sort files by `BEGIN_WITH`."""
     for item in items:
         if item.nodeid.startswith(SLOW_FOLDERS) or (isinstance(item, pytest.Function) and _is_slow(item)):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/browser/"))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    turns = (turn for turn, path in enumerate(BEGIN_WITH) if item.nodeid.startswith(path))
+    return next(turns, len(BEGIN_WITH))
 
 
 def _is_slow(item: pytest.Function) -> bool:
