@@ -165,6 +165,21 @@ def test_tables_leave_by_the_safe_button_alone(shown: Shown) -> None:
     expect(shown.page.locator("[class*=st-key-csv-]").first).to_be_visible()
 
 
+BUTTON = "[class*=st-key-csv-] button"
+CHART = ".js-plotly-plot .main-svg"
+DRAWN = {
+    "Overview": (CHART, ".sparkline i", BUTTON),
+    "Live": (".st-key-globe-view canvas", CHART, "[data-testid=stDataFrame] canvas", BUTTON),
+}
+
+
+@pytest.mark.parametrize("shown", DRAWN, indirect=True)
+def test_every_kind_of_drawing_is_there(shown: Shown) -> None:
+    """Charts, sparklines, tables, the globe, and the buttons, whose scripts are loaded under the content security policy."""
+    for kind in DRAWN[shown.title]:
+        expect(shown.page.locator(kind).first).to_be_attached()
+
+
 CHOICES = {
     "Overview": ("metric", "Response", "Resolution"),
     "Live": ("window", "5 min", "30 min"),

@@ -3,15 +3,15 @@
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from PIL import Image, ImageChops, ImageFilter
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from analytics.kpis.declarations import KPIS, KpiKey
 from pages.components import formatting
-from tests.browser.conftest import Window
+from tests.browser.conftest import Demo, Window, windows
 from tests.browser.test_every_page import settled
 
 
@@ -76,11 +76,18 @@ def download(page: Page, name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, "")))
 
 
-def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
+@pytest.fixture(scope="module")
+def overview(visitor: BrowserContext, demo: Demo) -> Iterator[Page]:
+    """Overview, opened once for the tests that only save its files."""
+    with windows(visitor, demo) as open_window:
+        page = open_window("/?range=7d&tz=Europe/London").page
+        settled(page)
+        yield page
+
+
+def test_cards_and_their_export_are_one(overview: Page) -> None:
     """Every number of the file, said as the card says it, is the card's; the file names website, days and timezone."""
-    page = window("/?range=7d&tz=Europe/London").page
-    settled(page)
-    rows = {row["kpi"]: row for row in download(page, "kpis")}
+    rows = {row["kpi"]: row for row in download(overview, "kpis")}
     said: dict[KpiKey, tuple[str, Callable[[float], str]]] = {
         "median_response": ("value_seconds", formatting.duration),
         "median_resolution": ("value_seconds", formatting.duration),
@@ -88,21 +95,23 @@ def test_cards_and_their_export_are_one(window: Callable[..., Window]) -> None:
         "satisfaction_index": ("value_points", formatting.score),
         "unique_visitors": ("value_visitors", formatting.count),
     }
-    shown = {key: page.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]").inner_text() for key in said}
+    shown = {
+        key: overview.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]").inner_text() for key in said
+    }
     written = {key: text(float(rows[KPIS[key].title][column])) for key, (column, text) in said.items()}
     assert written == shown
     (about,) = {(row["website"], row["period_start (Europe/London)"][11:]) for row in rows.values()}
     assert about == ("Northwind Outdoor", "00:00:00")
 
 
-def test_chart_funnel_and_cards_count_the_same(window: Callable[..., Window]) -> None:
+def test_chart_funnel_and_cards_count_the_same(overview: Page) -> None:
     """The funnel starts with what the exported series adds up to; what goes on is at most the n of the cards."""
-    page = window("/?range=7d&tz=Europe/London").page
-    settled(page)
-    steps = {row["step"]: int(row["conversations"]) for row in download(page, "funnel")}
-    series = [row for row in download(page, "median-response-over-time") if row["period"] == "This period"]
+    steps = {row["step"]: int(row["conversations"]) for row in download(overview, "funnel")}
+    series = [
+        row for row in download(overview, "median-response-over-time") if row["period"] == "This period"
+    ]
     assert sum(int(row["started_count"]) for row in series) == steps["Started"]
-    n = {row["kpi"]: int(row["n"]) for row in download(page, "kpis")}
+    n = {row["kpi"]: int(row["n"]) for row in download(overview, "kpis")}
     assert steps["Started"] >= steps["Responded"] >= steps["Resolved"] >= steps["of these by AI"] > 0
     assert steps["Responded"] <= n["Median response"]
     assert steps["Resolved"] <= n["Median resolution"]

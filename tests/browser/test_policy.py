@@ -1,40 +1,14 @@
 """The content security policy in a browser: everything is drawn under it, and what it forbids does not run.
 
 That nothing is against it holds in every browser test: the fixture `window` says so, of each page in light and dark,
-of clicks, pictures and files.
+of clicks, pictures and files. `test_every_page` looks for each kind of drawing.
 """
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SIGN_IN, Window
-from tests.browser.test_every_page import settled
-
-CHART, SPARKLINE = ".js-plotly-plot .main-svg", ".sparkline i"
-TABLE, GLOBE, BUTTON = (
-    "[data-testid=stDataFrame] canvas",
-    ".st-key-globe-view canvas",
-    "[class*=st-key-csv-] button",
-)
-
-
-@pytest.mark.parametrize(
-    ("path", "drawn"),
-    [
-        ("/", (CHART, SPARKLINE, BUTTON)),
-        ("/live", (GLOBE, CHART, TABLE, BUTTON)),
-    ],
-)
-def test_every_kind_of_drawing_is_there(
-    window: Callable[..., Window], path: str, drawn: tuple[str, ...]
-) -> None:
-    """Charts, sparklines, tables, the globe with its dots and night, and the buttons, whose scripts are loaded."""
-    page = window(path).page
-    for kind in drawn:
-        expect(page.locator(kind).first).to_be_attached()
-    settled(page)
 
 
 def test_the_page_to_sign_in_is_drawn(window: Callable[..., Window], web_app: Callable[..., str]) -> None:
