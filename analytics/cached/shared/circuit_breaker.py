@@ -45,6 +45,7 @@ class CircuitBreaker:
     answered_at: float = -math.inf
     _tries: int = 0
     _until: float = -math.inf
+    _silent_until: float = -math.inf
     _failing: set[Hashable] = field(default_factory=set)
 
     def blocks(self, now: float) -> bool:
@@ -61,8 +62,14 @@ class CircuitBreaker:
         """Notes any answer of the source: it works."""
         if self.error is not None:
             _LOG.warning("%s answers again", self.error.source)
+        if self.is_silent:
+            self._silent_until = now
         self.error, self.is_silent, self._tries, self.answered_at = None, False, 0, now
         self._failing.clear()
+
+    def was_silent_since(self, asked_at: float) -> bool:
+        """Whether a silence has ended since a question was sent: what has no answer by now may never get one."""
+        return asked_at < self._silent_until
 
     def failed(self, question: Hashable, error: SourceError, asked_at: float, now: float) -> None:
         """Notes a failure. What is wrong with one question alone leaves the source open to others.

@@ -279,13 +279,8 @@ class SharedReads:
                 raise run.outcome
             if run is None and not self._may_come(asked):
                 return self._reason(asked)
-            left = (
-                min(
-                    (asked.began if run is None else run.began) + patience,
-                    waits.end(),
-                )
-                - self._monotonic()
-            )
+            began = asked.began if run is None else run.began
+            left = min(began + patience, waits.end()) - self._monotonic()
             if left <= 0:
                 return self._reason(asked)
             self._changed.wait(min(left, LOOK_SECONDS))
@@ -310,13 +305,12 @@ class SharedReads:
 
     def _started(self, asked: Asked[T]) -> _Run | None:
         """The read in progress, begun now where that may be; None while the question or its source is left alone."""
-        question = asked.question
-        run = self._running.get(question)
-        if run is not None:
-            return run
-        now = self._monotonic()
-        self._note_silence(question.source, now)
+        now, question = self._monotonic(), asked.question
         breaker, failure = self._breakers[question.source], self._failures.get(question)
+        run = self._running.get(question)
+        if run is not None and not self._may_be_lost(run, now):
+            return run
+        self._note_silence(question.source, now)
         if breaker.blocks(now) or (failure is not None and now < failure.until):
             return None
         run = self._running[question] = _Run(question.source, now, is_probe=breaker.error is not None)
@@ -338,12 +332,14 @@ class SharedReads:
     def _note_silence(self, source: Source, now: float) -> None:
         """Leaves a source alone that has answered nothing since a question that has waited for long."""
         for question, run in self._running.items():
-            if (
-                run.source == source
-                and run.sent_at is not None
-                and now - run.sent_at >= self.patience.first_seconds
-            ):
-                self._breakers[source].silent(not_yet(question), run.sent_at, now)
+            sent_at = run.sent_at
+            if run.source == source and sent_at is not None and now - sent_at >= self.patience.first_seconds:
+                self._breakers[source].silent(not_yet(question), sent_at, now)
+
+    def _may_be_lost(self, run: _Run, now: float) -> bool:
+        """Whether an answer has taken long, and the source was silent and has answered others since."""
+        is_overdue = run.sent_at is not None and now - run.sent_at >= 2 * self.patience.first_seconds
+        return is_overdue and self._breakers[run.source].was_silent_since(run.sent_at or 0)
 
     def _answer(self, asked: Asked[T], run: _Run) -> Answer[T]:
         """Asks, in a thread of the source."""
@@ -362,8 +358,10 @@ class SharedReads:
         with self._changed:
             run.outcome = future.exception() or future.result()
             if running is self._running:
-                del running[asked.question]
-                if run.sent_at is not None:
+                is_newest = running.get(asked.question) is run
+                if is_newest:
+                    del running[asked.question]
+                if run.sent_at is not None and (is_newest or isinstance(run.outcome, Answer)):
                     self._settle(asked, run.outcome, run.sent_at)
             self._changed.notify_all()
 

@@ -23,7 +23,7 @@ from pages.components.page.timing import panel_run
 
 T = TypeVar("T")
 
-LATE_SECONDS, FAILED_SECONDS = 1.0, 3.0
+LATE_SECONDS, FAILED_SECONDS = 1.0, 2.0
 """How soon a page notices that a late answer has come, and that a read which failed works again."""
 
 AGE_SECONDS: Final = 60.0

@@ -354,6 +354,24 @@ def test_a_silent_source_gets_one_probe_at_a_time(site: Site, real_time: SharedR
         until(lambda: all(isinstance(outcome(real_time, site.of(name)), Reading) for name in "bcd"))
 
 
+def test_what_was_sent_into_a_silence_is_asked_anew_after_it(site: Site, reads: SharedReads) -> None:
+    """Its connection may be gone; not before it has taken twice as long as readers wait, nor while the silence lasts."""
+    with site.holding("a"):
+        lost = reads.ask("a", site.of("a"))
+        until(lambda: site.asked == ["a"])
+        site.now = PATIENT.first_seconds
+        reads.ask("b", site.of("b"))
+        site.now += 1
+        reads.ask("a", site.of("a"))
+        assert site.asked == ["a"]
+        assert outcome(reads, site.of("b")) == Reading("b", AT)
+        reads.ask("a", site.of("a"))
+        site.now = 2 * PATIENT.first_seconds
+        again = reads.ask("a", site.of("a"))
+        until(lambda: site.asked == ["a", "b", "a"])
+    assert again.reading() == lost.reading() == Reading("a", AT)
+
+
 def test_a_viewer_may_end_the_pauses_once_a_second(site: Site, reads: SharedReads) -> None:
     """The button asks again, but is no hammer."""
     site.answers["a"] = down()
