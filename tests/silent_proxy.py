@@ -1,7 +1,12 @@
-"""A TCP proxy that drops connections in silence: it goes on taking what both ends say, and passes nothing on."""
+"""A TCP proxy that drops connections in silence: it goes on taking what both ends say, and passes nothing on.
+
+It can refuse, cut and delay as well.
+"""
 
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +15,7 @@ from urllib.parse import urlsplit
 
 THREAD_NAME: Final = "silent proxy"
 UNIX_NAME: Final = ".s.PGSQL.5432"
+_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class SilentProxy:
@@ -22,6 +28,8 @@ class SilentProxy:
         unheard: What the client said on dropped connections.
         is_holding: True drops what is opened from now on, too.
         rewrite: What the server's bytes are replaced by, of the same length; (old, new).
+        is_cutting: True resets a connection in the middle of what the server says next.
+        delay_seconds: How long everything that the server says takes.
     """
 
     def __init__(self, target: str, directory: Path | None = None) -> None:
@@ -36,9 +44,11 @@ class SilentProxy:
         self.unheard = b""
         self.is_holding = False
         self.rewrite = (b"", b"")
+        self.is_cutting = False
+        self.delay_seconds = 0.0
         self._epoch = 0
         self._ends: list[socket.socket] = []
-        threading.Thread(target=self._accept, name=THREAD_NAME, daemon=True).start()
+        self._start()
 
     def through(self, url: str) -> str:
         """The same address, past this proxy."""
@@ -51,16 +61,27 @@ class SilentProxy:
 
     def close(self) -> None:
         """Stops listening and ends all connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends `accept`, which would hold the port open
         self._listener.close()
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
+        self._ends.clear()
 
-    def _accept(self) -> None:
+    def listen(self) -> None:
+        """Listens again after `close`, on the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._accept, args=(self._listener,), name=THREAD_NAME, daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                client, _ = self._listener.accept()
+                client, _ = listener.accept()
                 server = socket.create_connection(self._target)
                 self._ends += [client, server]
                 self.opened += 1
@@ -84,6 +105,12 @@ class SilentProxy:
     def _to_client(self, client: socket.socket, server: socket.socket, born: int) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
+                if self.is_cutting:
+                    client.sendall(data[: len(data) // 2])
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    client.close()
+                if self.delay_seconds:
+                    time.sleep(self.delay_seconds)
                 if born == self._epoch:
                     client.sendall(data.replace(*self.rewrite) if self.rewrite[0] else data)
             if born == self._epoch:
