@@ -1,0 +1,164 @@
+"""The real app in a process of its own, on the local stack, with a proxy that fails as asked in front of each source."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tests.faults.http_proxy import HttpProxy, http_proxy
+from tests.faults.postgres import PostgresFaults, postgres_faults
+
+ROOT: Final = Path(__file__).parents[1]
+START_SECONDS: Final = 180.0
+
+PROGRAM: Final = """
+import gc, json, os, sys, threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+def obey():
+    for line in sys.stdin:
+        from analytics.cached import clear
+        from analytics.cached.reading import reads
+        word = line.strip()
+        if word == "clear":
+            clear()
+        elif word == "remember":
+            kept, newest = reads._kept, reads._newest
+        elif word == "recall":
+            at = datetime.now(UTC)
+            reads._newest.update(newest)
+            for question, each in kept.items():
+                reads._kept[question] = replace(each, answer=replace(each.answer, read_at=at))
+            reads.expire()
+        elif word == "expire":
+            reads.expire()
+        gc.collect()
+        status = dict(each.split(":", 1) for each in Path("/proc/self/status").read_text().splitlines())
+        links = []
+        for each in os.listdir("/proc/self/fd"):
+            try:
+                links.append(os.readlink(f"/proc/self/fd/{each}"))
+            except OSError:
+                pass
+        print(json.dumps({
+            "threads": threading.active_count(),
+            "connections": sum(each.startswith("socket:") for each in links),
+            "files": len(links),
+            "memory": int(status["VmRSS"].split()[0]) // 1024,
+        }), flush=True)
+
+threading.Thread(target=obey, daemon=True).start()
+from analytics.cli import main
+sys.argv = ["inbox-analytics", "serve"]
+main()
+"""
+"""`inbox-analytics serve`, which obeys words on its standard input and answers with what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The running app.
+
+    Attributes:
+        address: Host and port.
+        tinybird: In front of Tinybird.
+        postgres: In front of Postgres.
+        log: What it writes.
+        process: Its process.
+    """
+
+    address: str
+    tinybird: HttpProxy
+    postgres: PostgresFaults
+    log: Path
+    process: subprocess.Popen[str]
+
+    def say(self, word: str) -> Mapping[str, int]:
+        """Makes the app do something with its answers; returns its threads, connections, files and memory in MB.
+
+        Args:
+            word: `clear` forgets all, `expire` makes all stale, `remember` and `recall` keep those of a moment, any
+                other does nothing.
+        """
+        if self.process.stdin is None or self.process.stdout is None:
+            raise ValueError("The app was started without pipes.")
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+        held: Mapping[str, int] = json.loads(self.process.stdout.readline())
+        return held
+
+
+@contextmanager
+def faulty_app() -> Iterator[App]:
+    """The app with demo data, in a directory that is deleted afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
+        _stack(Path(directory)) as env,
+        http_proxy(env["TINYBIRD_HOST"]) as tinybird,
+        postgres_faults(env["DATABASE_URL"], env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as postgres,
+        _served(Path(directory) / "app.log", env, tinybird, postgres) as app,
+    ):
+        yield app
+
+
+@contextmanager
+def _stack(directory: Path) -> Iterator[Mapping[str, str]]:
+    program = [sys.executable, "-m", "analytics.cli", "local", "--port", "0", "--data-dir", str(directory)]
+    process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        ends_at = time.monotonic() + START_SECONDS
+        while not (directory / "env").exists():
+            if process.poll() is not None or time.monotonic() > ends_at:
+                raise click.ClickException("The local stack did not start.")
+            time.sleep(0.1)
+        yield dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines() if line)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+@contextmanager
+def _served(
+    log: Path, env: Mapping[str, str], tinybird: HttpProxy, postgres: PostgresFaults
+) -> Iterator[App]:
+    own = {
+        "TINYBIRD_HOST": tinybird.url,
+        "DATABASE_URL": postgres.url,
+        "INBOX_ANALYTICS_DEMO": "1",
+        "INBOX_ANALYTICS_PORT": "0",
+    }
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            cwd=ROOT,
+            env={**os.environ, **env, **own},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+        )
+    try:
+        ends_at = time.monotonic() + START_SECONDS
+        while not (found := re.search(r" on (\S+:\d+) as process", log.read_text())):
+            if process.poll() is not None or time.monotonic() > ends_at:
+                raise click.ClickException(f"The app did not start:\n{log.read_text()}")
+            time.sleep(0.1)
+        yield App(found[1], tinybird, postgres, log, process)
+    finally:
+        process.kill()
+        process.wait()

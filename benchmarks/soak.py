@@ -1,0 +1,125 @@
+"""Twenty viewers on the real app while faults come and go: `make soak`, for `SOAK_SECONDS` (1,800).
+
+Prints the pages drawn, wrong numbers, mistakes in the dashboard, and what the app holds at the end, after a pause without
+viewers, beside the beginning: threads, connections, files, memory.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import click
+import numpy as np
+from websockets.exceptions import WebSocketException
+
+from benchmarks.faults import PAGES, Numbers, numbers_of, opened
+from benchmarks.faulty_stack import App, faulty_app
+from benchmarks.viewer import Viewer
+from tests.faults import http_proxy, postgres
+from tests.faults.http_proxy import HttpProxy
+from tests.faults.postgres import PostgresFaults
+
+SETTLE_SECONDS: Final = 90.0
+"""Streamlit forgets a session that lost its browser after 60 s (`disconnectedSessionTTL`)."""
+
+FAULT_SECONDS, PAUSE_SECONDS = 8.0, 12.0
+UNNOTICED: Final = frozenset({"swapped periods", "empty"})
+"""Faults after which a page may show other numbers: see benchmarks/faults.py."""
+
+GROWTH_MB: Final = 60
+"""Memory that a running app may have more at the end: caches, and what the allocator keeps."""
+
+
+@click.command()
+@click.option("--seconds", default=int(os.environ.get("SOAK_SECONDS", "1800")), show_default=True)
+@click.option("--viewers", default=20, show_default=True)
+def main(seconds: int, viewers: int) -> None:
+    """Run on a stack of its own, with demo data, in a directory that is deleted afterwards."""
+    with faulty_app() as app:
+        healthy = {page: numbers_of(opened(app, page, is_fresh=True)) for page in PAGES}
+        _look_around(app, healthy, viewers, 20.0, seed=0)  # libraries, pools and threads are there
+        time.sleep(SETTLE_SECONDS)
+        before = app.say("held")
+        counts = _soak(app, healthy, viewers, float(seconds))
+        time.sleep(SETTLE_SECONDS)
+        after = app.say("held")
+    for name, count in sorted(counts.items()):
+        click.echo(f"{name:24}{count:8,}")
+    for name, held in before.items():
+        click.echo(f"{name:24}{held:8,} at the beginning, {after[name]:,} at the end")
+    is_level = all(after[name] <= before[name] for name in ("connections", "files"))
+    is_well = is_level and after["memory"] <= before["memory"] + GROWTH_MB
+    sys.exit(0 if is_well and not counts["wrong numbers"] and not counts["defects"] else 1)
+
+
+def _soak(app: App, healthy: Numbers, viewers: int, seconds: float) -> Counter[str]:
+    ends_at = time.monotonic() + seconds
+    faults: list[tuple[HttpProxy | PostgresFaults, str]] = [
+        *((app.tinybird, name) for name in http_proxy.FAULTS if name not in UNNOTICED),
+        *((app.postgres, name) for name in postgres.FAULTS),
+    ]
+    order = [faults[each] for each in np.random.default_rng(1).permutation(len(faults))]
+    with ThreadPoolExecutor(1) as looking:
+        looked = looking.submit(_look_around, app, healthy, viewers, seconds, seed=2)
+        for proxy, name in itertools.cycle(order):
+            if (left := ends_at - time.monotonic()) <= 0:
+                break
+            proxy.begin(name)
+            time.sleep(min(FAULT_SECONDS, left))
+            proxy.end()
+            time.sleep(max(0.0, min(PAUSE_SECONDS, ends_at - time.monotonic())))
+        return looked.result()
+
+
+def _look_around(app: App, healthy: Numbers, viewers: int, seconds: float, *, seed: int) -> Counter[str]:
+    total: Counter[str] = Counter()
+    with ThreadPoolExecutor(viewers) as tabs:
+        chances = np.random.default_rng(seed).spawn(viewers)
+        for each in [tabs.submit(_view, app, healthy, seconds, chance) for chance in chances]:
+            total.update(each.result())
+    return total
+
+
+def _view(app: App, healthy: Numbers, seconds: float, chance: np.random.Generator) -> Counter[str]:
+    """One person: opens a page, looks at it for a while with its timers, goes to another, sometimes in a new tab."""
+    counts: Counter[str] = Counter({"wrong numbers": 0, "defects": 0})
+    ends_at = time.monotonic() + seconds
+    tab: Viewer | None = None
+    while time.monotonic() < ends_at:
+        page = PAGES[chance.integers(len(PAGES))]
+        try:
+            if tab is None:
+                tab = Viewer(app.address, page)
+            else:
+                tab.go(page)
+            tab.look(min(chance.uniform(2, 15), max(0.0, ends_at - time.monotonic())))
+        except (WebSocketException, OSError):
+            counts["connections lost"] += 1
+            tab = None
+            continue
+        counts["pages drawn"] += tab.is_settled()
+        counts["parts drawn again"] += tab.runs
+        counts["defects"] += tab.defects()
+        tab.runs = 0
+        wrong = {
+            label: value for label, value in numbers_of(tab).items() if healthy[page].get(label) != value
+        }
+        if wrong:
+            counts["wrong numbers"] += len(wrong)
+            click.echo(f"{page}: {wrong}", err=True)
+        if chance.random() < 0.3:
+            tab.close()
+            tab = None
+    if tab is not None:
+        tab.close()
+    return counts
+
+
+if __name__ == "__main__":
+    main()
