@@ -225,7 +225,8 @@ PARTS = [
 def test_a_part_is_never_larger_than_its_whole(part: str, whole: str, period: str) -> None:
     """No share is beyond 100 %, whatever a server sends: in either period."""
     schema = schemas.INBOX_ANALYTICS
-    counts = {column.name: 5 if column.dtype == "int" else None for column in schema.columns}
+    values: dict[str, object] = {"int": 5, "datetime": "2026-11-01 00:00:00"}
+    counts = {column.name: values.get(column.dtype) for column in schema.columns}
     both = [{**counts, "period": name} for name in ("current", "previous")]
     meta = [{"name": column.name, "type": "UInt64"} for column in schema.columns]
     bounds = Bounds(*["2026-11-01 00:00:00"] * 4)
