@@ -22,6 +22,7 @@ Dtype = Literal["string", "int", "float", "bool", "datetime", "counts"]
 YEARS: Final = (1900, 2299)
 """Years that ClickHouse can store; a time outside cannot be shown in every timezone."""
 
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 PERIODS: frozenset[str] = frozenset({"current", "previous"})
 
@@ -176,7 +177,7 @@ class Schema:
 
 def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
     if dtype == "string":
-        if not all(value is None or isinstance(value, str) for value in values):
+        if not all(value is None or _is_text(value) for value in values):
             raise ValueError(dtype)
         return pd.Series(values, dtype="str")
     if dtype == "datetime":
@@ -197,6 +198,11 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
     if any(found is None and value is not None for found, value in zip(numbers, values, strict=True)):
         raise ValueError(dtype)
     return pd.Series(numbers, dtype="int64" if dtype == "int" else "float64")
+
+
+def _is_text(value: object) -> bool:
+    """Whether a page can be sent with it: half of a surrogate pair has no UTF-8."""
+    return isinstance(value, str) and _SURROGATE.search(value) is None
 
 
 def _is_instant(value: object) -> bool:

@@ -53,9 +53,10 @@ def without_nullable(body: dict[str, Any]) -> None:
     body["data"] = [{name: value for name, value in row.items() if name not in gone} for row in body["data"]]
 
 
-OVERVIEW, CONVERSATIONS, VISITORS, LIVE = (
+OVERVIEW, CONVERSATIONS, SATISFACTION, VISITORS, LIVE = (
     "pages/overview.py",
     "pages/conversations.py",
+    "pages/satisfaction.py",
     "pages/visitors.py",
     "pages/live.py",
 )
@@ -66,7 +67,7 @@ CASES = [
         for fault in (negative, twice, cut)
     ),
     *((page, empty) for page in (OVERVIEW, CONVERSATIONS, VISITORS, LIVE)),
-    *((page, swapped) for page in (OVERVIEW, CONVERSATIONS, VISITORS)),
+    *((page, swapped) for page in (OVERVIEW, CONVERSATIONS, SATISFACTION, VISITORS)),
     (OVERVIEW, without_nullable),
     (CONVERSATIONS, without_nullable),
 ]

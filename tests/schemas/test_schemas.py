@@ -61,6 +61,7 @@ def test_a_missing_column_is_named(missing: str, rows: list[dict[str, object]]) 
     [
         pytest.param("name", 5, id="number for text"),
         pytest.param("name", None, id="null text"),
+        pytest.param("name", "a\ud800", id="half a character"),
         pytest.param("n", None, id="null count"),
         pytest.param("n", "many", id="text for a count"),
         pytest.param("n", 1.5, id="fraction for a count"),
