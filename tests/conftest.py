@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -19,6 +20,7 @@ import hypothesis
 import psycopg
 import pytest
 import streamlit.config
+from streamlit.components.v2 import manifest_scanner
 
 from analytics import cached
 from analytics.cached.reading import reads
@@ -123,6 +125,15 @@ class LocalStack:
 def listens_on_this_machine() -> None:
     """The demo lets people in only where the web server is reached from this machine alone; here there is none."""
     streamlit.config.set_option("server.address", "127.0.0.1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components() -> Iterator[None]:
+    """Each run of an `AppTest` would read the metadata of all installed packages, a third of its time; here it is read once."""
+    scan = cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture(autouse=True)
