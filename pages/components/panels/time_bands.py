@@ -187,8 +187,9 @@ def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool]) -
     """Write share, count and cumulative share in columns right of the bars."""
     colours = palette()
     heads = zip(("Share", "Count", "By then"), COLUMNS_PX, strict=True)
-    for text, right in heads:
-        _cell(figure, text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom")
+    written = [
+        _cell(text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom") for text, right in heads
+    ]
     cells = zip(
         bands["share_ratio"],
         bands["conversations"],
@@ -203,23 +204,25 @@ def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool]) -
             (formatting.count(n), colours.muted),
             (formatting.MISSING if isinf(end) else formatting.rate(ratio), colours.muted),
         )
-        for (text, colour), right in zip(values, COLUMNS_PX, strict=True):
-            _cell(figure, text, right, y=label, yref="y", colour=colour, anchor="middle")
+        written += [
+            _cell(text, right, y=label, yref="y", colour=colour, anchor="middle")
+            for (text, colour), right in zip(values, COLUMNS_PX, strict=True)
+        ]
+    # All at once: for each that is added on its own, Plotly copies and checks those before.
+    figure.update_layout(annotations=written)
 
 
-def _cell(
-    figure: go.Figure, text: str, right: int, *, y: float | str, yref: str, colour: str, anchor: str
-) -> None:
-    figure.add_annotation(
-        text=text,
-        x=1,
-        xanchor="right",
-        xshift=right,
-        y=y,
-        yref=yref,
-        yanchor=anchor,
-        font={"color": colour, "size": 12 if anchor == "bottom" else 13},
-    )
+def _cell(text: str, right: int, *, y: float | str, yref: str, colour: str, anchor: str) -> dict[str, object]:
+    return {
+        "text": text,
+        "x": 1,
+        "xanchor": "right",
+        "xshift": right,
+        "y": y,
+        "yref": yref,
+        "yanchor": anchor,
+        "font": {"color": colour, "size": 12 if anchor == "bottom" else 13},
+    }
 
 
 def _up_to(longest: float, ratio: float, measure: Measure) -> str:
