@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import click
@@ -60,7 +61,7 @@ def _measure(app: App, source: str, fault: str, healthy: Numbers) -> bool:
             cell, is_right = _cell(viewer, healthy[page], app.tinybird.requests - before)
             cells.append(cell)
             is_well &= is_right
-        watched = Viewer(app.address, "overview")
+        watched = Viewer(app.address, "overview", closed_days())
         watched.look(PAGE_SECONDS, watched.is_settled)
         proxy.end()
         began = time.monotonic()
@@ -73,9 +74,15 @@ def _measure(app: App, source: str, fault: str, healthy: Numbers) -> bool:
     return is_well
 
 
+def closed_days() -> str:
+    """The query of a page over the ten days up to yesterday, whose numbers do not move."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    return f"range={yesterday - timedelta(days=9)}..{yesterday}"
+
+
 def opened(app: App, page: str, *, is_fresh: bool = False) -> Viewer:
     """Opens a page in a tab and closes it once the page has settled, or is fresh."""
-    viewer = Viewer(app.address, page)
+    viewer = Viewer(app.address, page, closed_days())
     viewer.look(PAGE_SECONDS, viewer.is_fresh if is_fresh else viewer.is_settled)
     viewer.close()
     return viewer
@@ -88,7 +95,11 @@ def numbers_of(viewer: Viewer) -> Mapping[str, str]:
 
 def _cell(viewer: Viewer, healthy: Mapping[str, str], requests: int) -> tuple[str, bool]:
     numbers = numbers_of(viewer)
-    wrong = [f"{label}={value}" for label, value in numbers.items() if healthy.get(label) != value]
+    wrong = [
+        f"{label}={value}, not {healthy.get(label)}"
+        for label, value in numbers.items()
+        if healthy.get(label) != value
+    ]
     counts = {
         "E": viewer.errors() - viewer.defects(),
         "S": viewer.stale(),

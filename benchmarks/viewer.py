@@ -62,7 +62,7 @@ class Viewer:
         self._socket = connect(
             f"ws://{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
         )
-        self._query, self._page, self._page_hash = query, page, ""
+        self._query, self._page, self._page_hash, self._left = query, page, "", ""
         self.elements: dict[tuple[int, ...], Element] = {}
         self._timers: dict[str, tuple[float, float]] = {}
         self._run, self._fragments, self._is_running = "", frozenset[str](), False
@@ -77,10 +77,11 @@ class Viewer:
         self._socket.close()
 
     def go(self, page: str) -> None:
-        """Opens another page in this tab."""
-        self._page, self._page_hash = page, ""
+        """Opens another page in this tab; what still comes of the old one is left out."""
+        self._page, self._left, self._page_hash = page, self._page_hash, ""
         self.elements.clear()
         self._timers.clear()
+        self._is_running = True
         self._began, self.first_seconds, self.settled_seconds = time.monotonic(), None, None
         self._ask()
 
@@ -161,6 +162,10 @@ class Viewer:
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
+        if self._left:
+            if kind != "new_session" or message.new_session.page_script_hash == self._left:
+                return
+            self._left = ""
         if kind == "new_session":
             run = message.metadata.run
             self._run, self._fragments = run.script_run_id, frozenset(run.fragment_ids)
