@@ -52,6 +52,10 @@ PLACE: Final = """([longitude, latitude]) => {
   const deck = (DECK)(), [x, y] = deck.getViewports()[0].project([longitude, latitude])
   return [box.x + x * box.width / deck.width, box.y + y * box.height / deck.height]
 }""".replace("DECK", DECK)
+UNHURRIED: Final = """() => {
+  for (const each of (DECK)().eventManager.manager.recognizers) if ('taps' in each.options) each.options.time = 60_000
+}""".replace("DECK", DECK)
+"""On a busy machine more than a quarter of a second passes while deck.gl looks what was pressed: it takes that for a long press."""
 
 View = dict[str, float]
 """A view as deck.gl has it: longitude, latitude, zoom."""
@@ -151,6 +155,7 @@ def point_at(page: Page, spot: tuple[float, float], said: str) -> None:
 
 def click(page: Page, spot: tuple[float, float]) -> None:
     """Clicks there. The browser gets press and release in one message: for deck.gl a long press is no click."""
+    page.evaluate(UNHURRIED)
     x, y = spot
     session = page.context.new_cdp_session(page)
     tap = {"x": x, "y": y, "duration": 1, "tapCount": 1, "gestureSourceType": "mouse"}
