@@ -346,7 +346,11 @@ def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads) -> None
 def test_a_silent_source_gets_one_probe_at_a_time(site: Site, real_time: SharedReads) -> None:
     """New questions are not sent, and its readers wait as long as others; the first answer opens it again."""
     with site.holding("a"), ThreadPoolExecutor(4) as viewers:
-        outcome(real_time, site.of("a"))
+        asked = real_time.ask("a", site.of("a"))
+        until(lambda: site.asked == ["a"])
+        is_silent_at = time.monotonic() + shared.PATIENCE.first_seconds
+        asked.outcome()
+        until(lambda: time.monotonic() > is_silent_at)
         with site.holding("b", "c", "d"):
             errors = list(viewers.map(lambda name: outcome(real_time, site.of(name)), "bcd"))
             assert all(isinstance(error, SourceUnavailable) for error in errors)
