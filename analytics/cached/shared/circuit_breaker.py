@@ -62,7 +62,6 @@ class CircuitBreaker:
         """Notes any answer of the source: it works."""
         if self.error is not None:
             _LOG.warning("%s answers again", self.error.source)
-        if self.is_silent:
             self._silent_until = now
         self.error, self.is_silent, self._tries, self.answered_at = None, False, 0, now
         self._failing.clear()

@@ -307,10 +307,10 @@ class SharedReads:
         """The read in progress, begun now where that may be; None while the question or its source is left alone."""
         now, question = self._monotonic(), asked.question
         breaker, failure = self._breakers[question.source], self._failures.get(question)
+        self._note_silence(question.source, now)
         run = self._running.get(question)
         if run is not None and not self._may_be_lost(run, now):
             return run
-        self._note_silence(question.source, now)
         if breaker.blocks(now) or (failure is not None and now < failure.until):
             return None
         run = self._running[question] = _Run(question.source, now, is_probe=breaker.error is not None)
@@ -337,9 +337,11 @@ class SharedReads:
                 self._breakers[source].silent(not_yet(question), sent_at, now)
 
     def _may_be_lost(self, run: _Run, now: float) -> bool:
-        """Whether an answer has taken long, and the source was silent and has answered others since."""
-        is_overdue = run.sent_at is not None and now - run.sent_at >= 2 * self.patience.first_seconds
-        return is_overdue and self._breakers[run.source].was_silent_since(run.sent_at or 0)
+        """Whether an answer has taken long: of a source that was silent since, or that a probe is due of."""
+        breaker, sent_at = self._breakers[run.source], run.sent_at
+        if sent_at is None or now - sent_at < 2 * self.patience.first_seconds:
+            return False
+        return breaker.was_silent_since(sent_at) or (breaker.error is not None and not breaker.blocks(now))
 
     def _answer(self, asked: Asked[T], run: _Run) -> Answer[T]:
         """Asks, in a thread of the source."""

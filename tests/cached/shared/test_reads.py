@@ -376,6 +376,20 @@ def test_what_was_sent_into_a_silence_is_asked_anew_after_it(site: Site, reads: 
     assert again.reading() == lost.reading() == Reading("a", AT)
 
 
+def test_a_question_that_hangs_is_its_own_probe(site: Site, reads: SharedReads) -> None:
+    """Where nothing else is asked, the end of the silence would not be noticed before the deadline of the read."""
+    with site.holding("a"):
+        reads.ask("a", site.of("a"))
+        until(lambda: site.asked == ["a"])
+        for site.now in (PATIENT.first_seconds, 2 * PATIENT.first_seconds - 1, 2 * PATIENT.first_seconds):
+            reads.ask("a", site.of("a"))
+        until(lambda: site.asked == ["a", "a"])
+        site.now += 1
+        reads.ask("a", site.of("a"))
+    assert outcome(reads, site.of("a")) == Reading("a", AT)
+    assert site.asked == ["a", "a"]
+
+
 def test_a_viewer_may_end_the_pauses_once_a_second(site: Site, reads: SharedReads) -> None:
     """The button asks again, but is no hammer."""
     site.answers["a"] = down()
