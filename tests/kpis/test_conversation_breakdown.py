@@ -180,6 +180,12 @@ ROWS = frame(
 )
 
 
+def test_the_total_is_that_of_the_list_of_the_selection() -> None:
+    """Not the sum of a dimension, which its own filter does not narrow."""
+    rows = breakdown(("escalation", "escalated", 2), ("escalation", "none", 8), ("total", "", 3))
+    assert conversation_breakdown.total_of(rows) == 3
+
+
 def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
     """Joined by id; a conversation that Postgres does not show stays, marked."""
     known = frame(
