@@ -19,9 +19,10 @@ URL, because a page may show their text.
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 Source = Literal["tinybird", "postgres"]
+SOURCE_NAMES: Final[dict[Source, str]] = {"tinybird": "Tinybird", "postgres": "Postgres"}
 
 
 class AnalyticsError(Exception):

@@ -55,7 +55,7 @@ def waiting_together() -> AbstractContextManager[Waits]:
 
 
 def try_again() -> None:
-    """Lets everything that failed be asked again now, at most once a second: somebody wants to know."""
+    """Lets everything that failed be asked again now, at most once a second: a viewer wants to know."""
     reads.allow()
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -47,8 +48,6 @@ MAX_ATTEMPTS: Final = 3
 
 HASTY_ATTEMPTS: Final = 2
 """Attempts where the caller has pauses of its own: a connection that breaks is no failure yet."""
-
-TOO_MANY_REQUESTS: Final = 429
 
 READ_SECONDS: Final = 10.0
 """A read as a whole, from the first attempt to the last byte, retries and what `Retry-After` asks included. Tinybird stops
@@ -309,7 +308,7 @@ class Tinybird:
         return retries.run(lambda: attempt(ends_at - self._monotonic()))
 
     def _may_pass(self, error: AnalyticsError) -> bool:
-        is_limit = isinstance(error, SourceUnavailable) and error.status == TOO_MANY_REQUESTS
+        is_limit = isinstance(error, SourceUnavailable) and error.status == HTTPStatus.TOO_MANY_REQUESTS
         return is_unavailable(error) and not (self._is_hasty and is_limit)
 
     def _request(

@@ -15,14 +15,14 @@ from tests.sources.test_sources import visit
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Answer[pd.DataFrame]:  # noqa: F811
+def no_visitors(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Answer[pd.DataFrame]:  # noqa: F811
     """The answer of `active_visitors` from now on: no rows."""
     answer = Answer(schemas.ACTIVE_VISITORS.empty(), now)
     monkeypatch.setattr(sources, "active_visitors", lambda *_: answer)
     return answer
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("no_visitors")
 def test_visitors_that_were_lost_are_an_error(
     view: View,  # noqa: F811
     now: datetime,  # noqa: F811
@@ -37,7 +37,7 @@ def test_visitors_that_were_lost_are_an_error(
 def test_visitors_who_left_since_they_were_counted_are_not(
     view: View,  # noqa: F811
     now: datetime,  # noqa: F811
-    nobody: Answer[pd.DataFrame],
+    no_visitors: Answer[pd.DataFrame],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The count that panels share is some seconds old; a new one decides."""
@@ -50,5 +50,5 @@ def test_visitors_who_left_since_they_were_counted_are_not(
     opened = cached.open_view(view)
     assert cached.right_now(opened, now, 10).value.visitors == 1
     reading = cached.active_visitors(opened, 10, now)
-    assert (len(reading.value), reading.is_stale) == (len(nobody.value), False)
+    assert (len(reading.value), reading.is_stale) == (len(no_visitors.value), False)
     assert next(counts, None) is None

@@ -117,5 +117,5 @@ def test_window_is_five_minutes_by_default(website: LocalWebsite) -> None:
 
 
 def test_without_visitors_there_is_one_row(website: LocalWebsite) -> None:
-    """An empty window has nobody without a place: an answer is never without rows."""
+    """An empty window has no visitor without a place: an answer is never without rows."""
     assert [(*row.values(),) for row in website.ask("visitor_locations")] == [(None, None, "", "", 0)]

@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Final
 
 from analytics.errors import SourceError, SourceUnavailable
@@ -21,8 +22,6 @@ PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
 
 FEWEST_FAILURES: Final = 2
 """Different questions that must fail, with no answer to another between them, until the source counts as failing."""
-
-TOO_MANY_REQUESTS: Final = 429
 
 
 def pause_seconds(failures: int, error: SourceError) -> float:
@@ -70,19 +69,19 @@ class CircuitBreaker:
         """Whether a silence has ended since a question was sent: what has no answer by now may never get one."""
         return asked_at < self._silent_until
 
-    def failed(self, question: Hashable, error: SourceError, asked_at: float, now: float) -> None:
+    def failed(self, question: Hashable, error: SourceUnavailable, asked_at: float, now: float) -> None:
         """Notes a failure. What is wrong with one question alone leaves the source open to others.
 
         Args:
             question: Which question failed.
-            error: How; only `SourceUnavailable` counts.
+            error: How.
             asked_at: When it was sent.
             now: When it failed.
         """
-        if not isinstance(error, SourceUnavailable) or self.answered_at > asked_at:
+        if self.answered_at > asked_at:
             return
         self._failing.add(question)
-        is_limit = error.status == TOO_MANY_REQUESTS
+        is_limit = error.status == HTTPStatus.TOO_MANY_REQUESTS
         if self.error is not None or is_limit or len(self._failing) >= FEWEST_FAILURES:
             self._open(error, now, is_silent=False)
 

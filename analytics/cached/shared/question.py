@@ -6,16 +6,14 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
-from typing import Final, Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
-from analytics.errors import NotYetAnswered, Source
+from analytics.errors import SOURCE_NAMES, NotYetAnswered, Source
 from analytics.readings import Answer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-
-SOURCE_NAMES: Final[dict[Source, str]] = {"tinybird": "Tinybird", "postgres": "Postgres"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Reads of the sources, shared by all sessions: fresh answers, last good answers, reads in progress, failures.
 
-A question is asked once at a time, in a thread of its source, however many viewers want its answer. Nobody waits longer
-than `Patience` says: then they get the last good answer marked stale, or an error that says that the answer is still to
-come. A failure is shared by everybody who asks the same, and by all questions of a source that fails (`CircuitBreaker`). See
+A question is asked once at a time, in a thread of its source, however many viewers want its answer. No viewer waits
+longer than `Patience` says: then they get the last good answer marked stale, or an error that says that the answer is still to
+come. A failure is shared by all viewers who ask the same, and by all questions of a source that fails (`CircuitBreaker`). See
 "When a source fails" in docs/architecture.md.
 """
 

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics.cached import Reading, SpoolStatus, Viewer
+from analytics.errors import SOURCE_NAMES
 from analytics.health.source_health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
 from pages.components import formatting
 from pages.components.page import audit_events, begin
@@ -20,7 +21,6 @@ from pages.components.theme_colors import palette
 CARD_MIN_WIDTH_PX = 148
 Colour = Literal["green", "orange", "red", "gray"]
 
-NAMES: Final = {"tinybird": "Tinybird", "postgres": "Postgres"}
 STATES: Final[dict[SourceState, Colour]] = {
     "ok": "green",
     "slow": "orange",
@@ -55,7 +55,7 @@ def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
     """Draw the card of a source: whether and how fast it answers, and what to do if it does not."""
     source = reading.value
     st.metric(
-        NAMES[source.source],
+        SOURCE_NAMES[source.source],
         latency(source.median_seconds if source.error is None else None),
         source.state,
         delta_color=STATES[source.state],

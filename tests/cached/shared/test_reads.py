@@ -1,4 +1,4 @@
-"""Shared reads: fresh, stale or raised; asked once at a time; nobody waits for long; failures are shared."""
+"""Shared reads: fresh, stale or raised; asked once at a time; no reader waits for long; failures are shared."""
 
 import threading
 import time
@@ -86,7 +86,7 @@ def reads(site: Site) -> SharedReads:
 
 @pytest.fixture
 def real_time() -> SharedReads:
-    """Reads on the real clock, for whoever waits."""
+    """Reads on the real clock, for tests that wait."""
     return SharedReads()
 
 
@@ -243,7 +243,7 @@ def test_a_hanging_question_holds_up_nobody_else(site: Site, real_time: SharedRe
 
 
 def test_a_last_good_value_is_shown_before_the_answer_comes(site: Site, real_time: SharedReads) -> None:
-    """Soon, with the reason; the answer takes its place when it comes, and whoever looks is told."""
+    """Soon, with the reason; the answer takes its place when it comes, and a page that looks is told."""
     real_time.read("k", site.of("9:00"))
     with site.holding("9:05"):
         asked = real_time.ask("k", site.of("9:05"))
@@ -283,7 +283,7 @@ def test_the_reads_of_a_block_wait_together(site: Site, real_time: SharedReads) 
 
 
 def test_a_failure_is_shared_until_its_pause_is_over(site: Site, reads: SharedReads) -> None:
-    """Whoever asks the same gets the failure without a request; the pauses grow, and end with an answer."""
+    """A reader who asks the same gets the failure without a request; the pauses grow, and end with an answer."""
     site.answers["a"] = SourceRejected("No.", source="tinybird", resource="pipe", status=403)
     sent = []
     for second in range(25):
@@ -332,7 +332,7 @@ def test_the_other_source_is_not_concerned(site: Site, reads: SharedReads) -> No
 
 
 def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads) -> None:
-    """One answer 429 is enough: nothing is sent until the time is over, whoever tries again."""
+    """One answer 429 is enough: nothing is sent until the time is over, also after "Try again"."""
     site.answers["a"] = down(429, after=7)
     outcome(reads, site.of("a"))
     for site.now in (1, 3, 6.9):

@@ -34,4 +34,4 @@ def test_pages_under_a_fault(
     healthy.remember()
     check(healthy, PAGES[number % 3 :: 3], is_warm=True)
     product_postgres.end()
-    wait_until_fresh(healthy, "satisfaction")
+    assert wait_until_fresh(healthy, "satisfaction").numbers == healthy.pages["satisfaction"].numbers

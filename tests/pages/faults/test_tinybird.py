@@ -40,4 +40,4 @@ def test_pages_under_a_fault(
         assert page.is_stale or (fault == "swapped periods" and name in WITHOUT_PERIODS), name
         assert page.lines <= healthy.pages[name].lines
     tinybird.end()
-    wait_until_fresh(healthy, "satisfaction")
+    assert wait_until_fresh(healthy, "satisfaction").numbers == healthy.pages["satisfaction"].numbers
