@@ -1,5 +1,6 @@
 """What holds on every page: no error, nothing cut off at any width, nothing that jumps, accessible."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from pages.components.page import sidebar
 from tests.browser.conftest import SIGN_IN, Demo, Window, windows
@@ -197,6 +198,27 @@ def is_chosen(page: Page, widget: str, choice: str) -> None:
         expect(place.get_by_role("radio", name=choice, exact=True)).to_be_checked()
 
 
+ADD_TO_A_CHART = """() => {
+  const chart = document.querySelector('.js-plotly-plot .main-svg')
+  const added = chart.appendChild(document.createElementNS(chart.namespaceURI, 'g'))
+  chart.getBoundingClientRect()
+  added.remove()
+}"""
+MOST_RESTYLED = 100
+
+
+@pytest.mark.parametrize("shown", ["Overview", "Conversations", "Satisfaction", "Visitors"], indirect=True)
+def test_a_chart_that_draws_leaves_the_rest_of_the_page_alone(shown: Shown, chromium: Browser) -> None:
+    """Where a style sheet ties the page to what is in it, each of a chart's hundreds of texts restyles thousands of elements."""
+    settled(shown.page)
+    chromium.start_tracing(page=shown.page, categories=["devtools.timeline"])
+    shown.page.evaluate(ADD_TO_A_CHART)
+    events = json.loads(chromium.stop_tracing())["traceEvents"]
+    restyled = [each["args"].get("elementCount", 0) for each in events if each["name"] == "UpdateLayoutTree"]
+    assert restyled
+    assert max(restyled) < MOST_RESTYLED
+
+
 @pytest.mark.parametrize("title", CHOICES)
 def test_reload_keeps_and_back_restores(window: Callable[..., Window], title: str) -> None:
     """What is chosen is in the address: reloading shows it again, going back shows what stood before it."""
@@ -233,6 +255,7 @@ def test_the_visitors_stand_uncut_beside_the_globe(shown: Shown) -> None:
 def test_a_phone_is_told_where_a_table_goes_on(window: Callable[..., Window]) -> None:
     """The two tables of Data health wider than 390 px say so; the others are not, and a desk needs no word."""
     page = window("/data_health", width=390, height=844).page
+    settled(page)
     hint = page.get_by_text("Swipe the table for more columns.")
     expect(hint).to_have_count(2)
     expect(hint.first).to_be_visible()

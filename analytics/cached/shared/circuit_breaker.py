@@ -17,16 +17,16 @@ from analytics.transports.retrying import asked_seconds
 
 _LOG = logging.getLogger(__name__)
 
-PAUSES_SECONDS: Final = (1.0, 2.0, 4.0, 5.0)
+PAUSES_SECONDS: Final = (1.0, 2.0, 4.0)
 """Pauses after the first, second ... failure in a row; the last one repeats. A source that is back is noticed within it."""
 
 FEWEST_FAILURES: Final = 2
 """Different questions that must fail, with no answer to another between them, until the source counts as failing."""
 
 
-def pause_seconds(failures: int, error: SourceError) -> float:
-    """Seconds until the next try: growing with the failures in a row, never shorter than `Retry-After` asks."""
-    return max(PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1], asked_seconds(error))
+def pause_seconds(failures: int) -> float:
+    """Seconds until the next try, unless `Retry-After` asks for more: growing with the failures in a row."""
+    return PAUSES_SECONDS[min(failures, len(PAUSES_SECONDS)) - 1]
 
 
 @dataclass(slots=True)
@@ -43,7 +43,9 @@ class CircuitBreaker:
     is_silent: bool = False
     answered_at: float = -math.inf
     _tries: int = 0
+    _paused_at: float = -math.inf
     _until: float = -math.inf
+    _earliest: float = -math.inf
     _silent_until: float = -math.inf
     _failing: set[Hashable] = field(default_factory=set)
 
@@ -55,15 +57,21 @@ class CircuitBreaker:
         """Notes that a question is sent; while the source is left alone it is the probe, and the next pause begins."""
         if self.error is not None:
             self._tries += 1
-            self._until = now + pause_seconds(self._tries, self.error)
+            self._paused_at, self._until = now, now + pause_seconds(self._tries)
 
-    def answered(self, now: float) -> None:
-        """Notes any answer of the source: it works."""
+    def answered(self, now: float) -> bool:
+        """Notes any answer of the source: it works.
+
+        Returns:
+            Whether this ends an outage that a probe has met before, so that what failed meanwhile may work again.
+        """
+        has_recovered = self._tries > 1
         if self.error is not None:
             _LOG.warning("%s answers again", self.error.source)
             self._silent_until = now
         self.error, self.is_silent, self._tries, self.answered_at = None, False, 0, now
         self._failing.clear()
+        return has_recovered
 
     def was_silent_since(self, asked_at: float) -> bool:
         """Whether a silence has ended since a question was sent: what has no answer by now may never get one."""
@@ -93,8 +101,7 @@ class CircuitBreaker:
     def allow(self, seconds: float) -> None:
         """Ends the pause `seconds` after its beginning, or when `Retry-After` lets it."""
         if self.error is not None:
-            begun = self._until - pause_seconds(self._tries, self.error)
-            self._until = min(self._until, begun + max(seconds, asked_seconds(self.error)))
+            self._until = min(self._until, max(self._paused_at + seconds, self._earliest))
 
     def _open(self, error: SourceError, now: float, *, is_silent: bool) -> None:
         if self.error is None:
@@ -102,4 +109,5 @@ class CircuitBreaker:
                 "%s is left alone but for a probe every few seconds: %s", error.source, error.message
             )
         self.error, self.is_silent, self._tries = error, is_silent, max(self._tries, 1)
-        self._until = max(self._until, now + pause_seconds(self._tries, error))
+        self._paused_at, self._earliest = now, now + asked_seconds(error)
+        self._until = max(self._until, self._earliest, now + pause_seconds(self._tries))

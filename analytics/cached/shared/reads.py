@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, Generic, TypeVar, cast
@@ -40,7 +40,7 @@ READERS: Final[dict[Source, int]] = {"tinybird": 16, "postgres": 6}
 """Reads of a source at the same time. With the probes they leave one of Postgres' ten connections to files."""
 
 PROBES: Final = 3
-"""Probes of a source at the same time; a hanging one ends after 10 s, a new one begins after at most 5."""
+"""Probes of a source at the same time; a hanging one ends after 10 s, a new one begins after at most 4."""
 
 ENTRIES: Final = 1024
 """Most answers, and most failures, that are kept; the least recently used goes first."""
@@ -57,13 +57,13 @@ class _Run:
     outcome: Answer[object] | BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kept:
     answer: Answer[object]
     fresh_until: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Failure:
     error: SourceError
     in_a_row: int
@@ -199,24 +199,21 @@ class SharedReads:
         """Makes an answer a last good one: it is asked for again when it is wanted."""
         with self._changed:
             if question in self._kept:
-                self._kept[question] = replace(self._kept[question], fresh_until=0)
+                self._kept[question].fresh_until = 0
 
     def expire(self) -> None:
         """Makes every answer a last good one and forgets failures: everything is asked again when it is wanted."""
         with self._changed:
-            self._kept = OrderedDict(
-                (each, replace(kept, fresh_until=0)) for each, kept in self._kept.items()
-            )
+            for kept in self._kept.values():
+                kept.fresh_until = 0
             self._failures.clear()
             self._breakers = {source: CircuitBreaker() for source in READERS}
 
     def allow(self, seconds: float = 1.0) -> None:
         """Ends the pauses after failures for a viewer who wants to try again: `seconds` after their beginning."""
         with self._changed:
-            for question, failure in self._failures.items():
-                allowed = failure.at + max(seconds, asked_seconds(failure.error))
-                self._failures[question] = replace(failure, until=min(failure.until, allowed))
-            for breaker in self._breakers.values():
+            for source, breaker in self._breakers.items():
+                self._shorten_pauses(source, seconds)
                 breaker.allow(seconds)
 
     def clear(self) -> None:
@@ -370,20 +367,26 @@ class SharedReads:
     def _settle(self, asked: Asked[T], outcome: Answer[object] | BaseException, sent_at: float) -> None:
         now, question = self._monotonic(), asked.question
         breaker = self._breakers[question.source]
+        before = self._failures.pop(question, None)
         if isinstance(outcome, SourceError):
-            before = self._failures.pop(question, None)
             in_a_row = before.in_a_row + 1 if before else 1
-            until = now + pause_seconds(in_a_row, outcome)
+            until = now + max(pause_seconds(in_a_row), asked_seconds(outcome))
             self._failures[question] = _Failure(outcome, in_a_row, now, until)
             if len(self._failures) > self._entries:
                 self._failures.popitem(last=False)
         elif isinstance(outcome, Answer):
-            self._failures.pop(question, None)
             self._keep(asked, outcome, now)
         if isinstance(outcome, SourceUnavailable):
             breaker.failed(question, outcome, sent_at, now)
         elif isinstance(outcome, Answer | SourceError):
-            breaker.answered(now)
+            if breaker.answered(now):
+                self._shorten_pauses(question.source, 0)
+
+    def _shorten_pauses(self, source: Source, seconds: float) -> None:
+        for question, failure in self._failures.items():
+            if question.source == source:
+                allowed = failure.at + max(seconds, asked_seconds(failure.error))
+                failure.until = min(failure.until, allowed)
 
 
 def _in_short(outcome: Answer[T] | SourceError, kept: Answer[T] | None) -> tuple[object, ...]:
