@@ -62,7 +62,7 @@ class Viewer:
         self._socket = connect(
             f"ws://{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
         )
-        self._query, self._page, self._page_hash, self._left = query, page, "", ""
+        self._query, self._page, self._page_hash, self._is_there = query, _url_path(page), "", False
         self.elements: dict[tuple[int, ...], Element] = {}
         self._timers: dict[str, tuple[float, float]] = {}
         self._run, self._fragments, self._is_running = "", frozenset[str](), False
@@ -78,7 +78,7 @@ class Viewer:
 
     def go(self, page: str) -> None:
         """Opens another page in this tab; what still comes of the old one is left out."""
-        self._page, self._left, self._page_hash = page, self._page_hash, ""
+        self._page, self._page_hash, self._is_there = _url_path(page), "", False
         self.elements.clear()
         self._timers.clear()
         self._is_running = True
@@ -162,17 +162,19 @@ class Viewer:
 
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
-        if self._left:
-            if kind != "new_session" or message.new_session.page_script_hash == self._left:
-                return
-            self._left = ""
-        if kind == "new_session":
+        if kind == "navigation":
+            pages = {each.page_script_hash: each.url_pathname for each in message.navigation.app_pages}
+            self._is_there = pages[message.navigation.page_script_hash] == self._page
+            self._page_hash = message.navigation.page_script_hash if self._is_there else ""
+        elif kind == "new_session":
             run = message.metadata.run
             self._run, self._fragments = run.script_run_id, frozenset(run.fragment_ids)
-            self._page_hash, self._is_running = message.new_session.page_script_hash, True
+            self._is_running = True
             self.runs += 1
             if not self._fragments:
                 self._timers.clear()
+        elif not self._is_there:
+            return
         elif kind == "delta":
             self._draw(tuple(message.metadata.delta_path), message.delta)
         elif kind == "auto_rerun":
@@ -215,3 +217,7 @@ class Viewer:
         self.elements[path] = Element(kind, label, text, self._run, delta.fragment_id)
         if self.first_seconds is None and (kind in CHARTS or CONTENT.search(text)):
             self.first_seconds = time.monotonic() - self._began
+
+
+def _url_path(page: str) -> str:
+    return "" if page == "overview" else page

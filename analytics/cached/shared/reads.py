@@ -378,9 +378,8 @@ class SharedReads:
             self._keep(asked, outcome, now)
         if isinstance(outcome, SourceUnavailable):
             breaker.failed(question, outcome, sent_at, now)
-        elif isinstance(outcome, Answer | SourceError):
-            if breaker.answered(now):
-                self._shorten_pauses(question.source, 0)
+        elif isinstance(outcome, Answer | SourceError) and breaker.answered(now):
+            self._shorten_pauses(question.source, 0)
 
     def _shorten_pauses(self, source: Source, seconds: float) -> None:
         for question, failure in self._failures.items():
