@@ -181,7 +181,8 @@ def conversations_by_id(postgres: Postgres, website_id: str, ids: Sequence[str])
 
     Source: Postgres `conversation`, `visitor`, `feedback`, `user`, `website`.
     """
-    params = {"website_id": website_id, "ids": list(ids)}
+    # Postgres refuses a statement with a NUL character, which no text there can hold.
+    params = {"website_id": website_id, "ids": [each for each in ids if "\0" not in each]}
     return sql_frame(postgres, schemas.CONVERSATIONS_BY_ID, _CONVERSATIONS_BY_ID, params)
 
 

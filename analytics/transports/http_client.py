@@ -118,6 +118,8 @@ def bounded_answer(
     with _deadline(seconds):
         response = client.send(request, stream=True)
         try:
+            if int(response.headers.get("Content-Length", 0)) > most_bytes:
+                raise AnswerTooLarge
             parts, size = [], 0
             for part in cast("httpx2.SyncByteStream", response.stream):
                 size += len(part)

@@ -108,6 +108,7 @@ def test_what_is_deleted_or_a_test_is_not_known(
         known(owner, website, "gone", deleted="conversation"),
         known(owner, website, "left", deleted="visitor"),
         "unknown'; DROP TABLE conversation; --",
+        "unknown\0",
     ]
     seen = sources.conversations_by_id(postgres, website, ids).value
     assert seen["id"].tolist() == sorted(ids[:2])
