@@ -104,10 +104,12 @@ class CircuitBreaker:
             self._until = min(self._until, max(self._paused_at + seconds, self._earliest))
 
     def _open(self, error: SourceError, now: float, *, is_silent: bool) -> None:
+        """Begins a pause, or goes on with the one that began with the last probe, however many more reads fail meanwhile."""
+        self._earliest = now + asked_seconds(error)
         if self.error is None:
             _LOG.warning(
                 "%s is left alone but for a probe every few seconds: %s", error.source, error.message
             )
-        self.error, self.is_silent, self._tries = error, is_silent, max(self._tries, 1)
-        self._paused_at, self._earliest = now, now + asked_seconds(error)
-        self._until = max(self._until, self._earliest, now + pause_seconds(self._tries))
+            self._tries, self._paused_at, self._until = 1, now, now + pause_seconds(1)
+        self.error, self.is_silent = error, is_silent
+        self._until = max(self._until, self._earliest)

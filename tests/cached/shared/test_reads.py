@@ -326,6 +326,20 @@ def test_the_end_of_an_outage_ends_the_pauses_of_its_questions(site: Site, reads
     assert outcome(reads, site.of("a")) == Reading("a", AT)
 
 
+def test_what_fails_late_does_not_lengthen_the_pause(site: Site, reads: SharedReads) -> None:
+    """Reads that hung when the outage began end one after the other, each of them long after its end may have come."""
+    site.answers = dict.fromkeys("abc", down())
+    with site.holding("c"):
+        reads.ask("c", site.of("c"))
+        until(lambda: site.asked == ["c"])
+        for name in "ab":
+            outcome(reads, site.of(name))
+        site.now = 0.9
+    assert isinstance(outcome(reads, site.of("c")), SourceUnavailable)
+    site.now = 1
+    assert outcome(reads, site.of("d")) == Reading("d", AT)
+
+
 def test_a_probe_that_is_told_to_wait_waits_from_then(site: Site, reads: SharedReads) -> None:
     """What an earlier answer asked for is over."""
     site.answers = {"a": down(429, after=60), "b": down(429, after=5)}
