@@ -90,6 +90,7 @@ class Tinybird:
         on_query: Called with the time and the pipe for each query that was answered; counts the daily budget.
         is_hasty: True retries once, and never after 429: the caller has pauses of its own.
         read_seconds: Bounds a read as a whole, retries included.
+        sending_seconds: Bounds whatever is no read, on top of the wait for its answer.
         most_answer_bytes: Bounds the body of an answer, as sent and inflated.
         sleep: Waits between attempts.
         monotonic: Clock of the deadline.
@@ -110,6 +111,7 @@ class Tinybird:
         on_query: Callable[[datetime, str], None] | None = None,
         is_hasty: bool = False,
         read_seconds: float = READ_SECONDS,
+        sending_seconds: float = SENDING_SECONDS,
         most_answer_bytes: int = MOST_ANSWER_BYTES,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
@@ -127,6 +129,7 @@ class Tinybird:
         self._on_query = on_query
         self._is_hasty = is_hasty
         self._read_seconds = read_seconds
+        self._sending_seconds = sending_seconds
         self._most_answer_bytes = most_answer_bytes
         self._sleep = sleep
         self._monotonic = monotonic
@@ -230,7 +233,7 @@ class Tinybird:
             body: At most `tinybird_messages.MAX_REQUEST_BYTES`.
             wait: True returns only when the rows can be queried.
             gzip_level: Compression of the body, 1 (fast) to 9 (small); None sends it uncompressed.
-            timeout_seconds: Timeout for the next bytes; the whole request takes at most `SENDING_SECONDS` longer.
+            timeout_seconds: Timeout for the next bytes; the whole request takes at most `sending_seconds` longer.
 
         Raises:
             ConfigError: There is no append token.
@@ -242,7 +245,7 @@ class Tinybird:
             "/v0/events",
             "append",
             datasource,
-            seconds=timeout_seconds + SENDING_SECONDS,
+            seconds=timeout_seconds + self._sending_seconds,
             wait_seconds=timeout_seconds,
             params={"name": _checked_name(datasource), "wait": "true" if wait else "false"},
             content=content,
@@ -288,7 +291,7 @@ class Tinybird:
             )
             return json_object(answer.content, resource)
 
-        return self._retried(attempt) if method == "GET" else attempt(READ_SECONDS + SENDING_SECONDS)
+        return self._retried(attempt) if method == "GET" else attempt(READ_SECONDS + self._sending_seconds)
 
     def readable(self, text: str) -> str:
         """Makes one short printable line of a text from Tinybird, without this client's tokens and other secrets."""

@@ -158,11 +158,13 @@ def test_retries_share_the_deadline() -> None:
         assert server.requests == 2
 
 
-def test_the_time_of_a_batch_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_a_batch_is_its_own() -> None:
     """Longer than that of a read, and over at its end, whatever trickles."""
-    monkeypatch.setattr("analytics.transports.tinybird.SENDING_SECONDS", 0.5)
     slow = trickles(GOOD * 100, with_length(b"", len(GOOD) * 100))
-    with misbehaving(slow) as server, Tinybird(server.host, "", "append", read_seconds=0.1) as client:
+    with (
+        misbehaving(slow) as server,
+        Tinybird(server.host, "", "append", read_seconds=0.1, sending_seconds=0.5) as client,
+    ):
         began = time.monotonic()
         with pytest.raises(SourceUnavailable, match="does not answer"):
             client.post_batch("visitor_events", b"{}", wait=True, timeout_seconds=0.5)
