@@ -23,7 +23,7 @@ from analytics.settings import Settings
 from analytics.telemetry import timed
 from analytics.transports.http_client import AnswerTooLarge, HttpAnswer, bounded_answer, bounded_client
 from analytics.transports.redaction import scrubbed
-from analytics.transports.retrying import Retries, is_unavailable
+from analytics.transports.retrying import Retries, asked_seconds, is_unavailable
 from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird_messages import (
     Ingested,
@@ -88,7 +88,7 @@ class Tinybird:
         admin_token: Deletes rows and runs SQL; None where neither is done.
         transport: Replaces the network in tests.
         on_query: Called with the time and the pipe for each query that was answered; counts the daily budget.
-        is_hasty: True retries once, and never after 429: the caller has pauses of its own.
+        is_hasty: True retries once, and never after 429 or `Retry-After`: the caller has pauses of its own.
         read_seconds: Bounds a read as a whole, retries included.
         sending_seconds: Bounds whatever is no read, on top of the wait for its answer.
         most_answer_bytes: Bounds the body of an answer, as sent and inflated.
@@ -312,7 +312,7 @@ class Tinybird:
 
     def _may_pass(self, error: AnalyticsError) -> bool:
         is_limit = isinstance(error, SourceUnavailable) and error.status == HTTPStatus.TOO_MANY_REQUESTS
-        return is_unavailable(error) and not (self._is_hasty and is_limit)
+        return is_unavailable(error) and not (self._is_hasty and (is_limit or asked_seconds(error) > 0))
 
     def _request(
         self,

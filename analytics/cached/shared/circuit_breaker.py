@@ -70,6 +70,7 @@ class CircuitBreaker:
             _LOG.warning("%s answers again", self.error.source)
             self._silent_until = now
         self.error, self.is_silent, self._tries, self.answered_at = None, False, 0, now
+        self._earliest = -math.inf
         self._failing.clear()
         return has_recovered
 
@@ -88,8 +89,9 @@ class CircuitBreaker:
         """
         if self.answered_at > asked_at:
             return
-        self._failing.add(question)
-        is_limit = error.status == HTTPStatus.TOO_MANY_REQUESTS
+        if self.error is None:
+            self._failing.add(question)
+        is_limit = error.status == HTTPStatus.TOO_MANY_REQUESTS or asked_seconds(error) > 0
         if self.error is not None or is_limit or len(self._failing) >= FEWEST_FAILURES:
             self._open(error, now, is_silent=False)
 
@@ -105,7 +107,7 @@ class CircuitBreaker:
 
     def _open(self, error: SourceError, now: float, *, is_silent: bool) -> None:
         """Begins a pause, or goes on with the one that began with the last probe, however many more reads fail meanwhile."""
-        self._earliest = now + asked_seconds(error)
+        self._earliest = max(self._earliest, now + asked_seconds(error))
         if self.error is None:
             _LOG.warning(
                 "%s is left alone but for a probe every few seconds: %s", error.source, error.message

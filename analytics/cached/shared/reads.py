@@ -13,16 +13,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, Generic, TypeVar, cast
 
-import pandas as pd
-
 from analytics.cached.shared import waits
 from analytics.cached.shared.circuit_breaker import CircuitBreaker, pause_seconds
 from analytics.cached.shared.question import Question, not_yet
+from analytics.cached.shared.state import Failure, Kept, Run, in_short, own
 from analytics.cached.shared.waits import Patience
 from analytics.errors import NotYetAnswered, Source, SourceError, SourceUnavailable
 from analytics.health.cache_counts import CacheCounter
@@ -39,36 +39,14 @@ LOOK_SECONDS: Final = 0.25
 READERS: Final[dict[Source, int]] = {"tinybird": 16, "postgres": 6}
 """Reads of a source at the same time. With the probes they leave one of Postgres' ten connections to files."""
 
+ALIKE: Final[dict[Source, int]] = {"tinybird": 8, "postgres": 2}
+"""Reads of one pipe or query at the same time: a slow pipe or a locked table leaves threads to the others."""
+
 PROBES: Final = 3
 """Probes of a source at the same time; a hanging one ends after 10 s, a new one begins after at most 4."""
 
 ENTRIES: Final = 1024
 """Most answers, and most failures, that are kept; the least recently used goes first."""
-
-
-@dataclass(slots=True)
-class _Run:
-    """A read in progress, or ended."""
-
-    source: Source
-    began: float
-    is_probe: bool
-    sent_at: float | None = None
-    outcome: Answer[object] | BaseException | None = None
-
-
-@dataclass(slots=True)
-class _Kept:
-    answer: Answer[object]
-    fresh_until: float
-
-
-@dataclass(slots=True)
-class _Failure:
-    error: SourceError
-    in_a_row: int
-    at: float
-    until: float
 
 
 @dataclass(slots=True)
@@ -112,10 +90,10 @@ class SharedReads:
         counter: Requests and reads, by the name of the question.
     """
 
-    _kept: OrderedDict[Question[object], _Kept]
+    _kept: OrderedDict[Question[object], Kept]
     _newest: OrderedDict[Hashable, Question[object]]
-    _failures: OrderedDict[Question[object], _Failure]
-    _running: dict[Question[object], _Run]
+    _failures: OrderedDict[Question[object], Failure]
+    _running: dict[Question[object], Run]
     _breakers: dict[Source, CircuitBreaker]
 
     def __init__(
@@ -174,17 +152,19 @@ class SharedReads:
         with self._changed:
             outcome = self._waited(asked)
             kept = self._usable(asked)
-            asked.given, asked.is_late = _in_short(outcome, kept), isinstance(outcome, NotYetAnswered)
+            asked.given, asked.is_late = in_short(outcome, kept), isinstance(outcome, NotYetAnswered)
         name = asked.question.name
         if isinstance(outcome, Answer):
             self.counter.answered(name, outcome.read_at)
-            return Reading(_own(outcome.value), outcome.read_at, queries=outcome.queries)
+            return Reading(own(outcome.value), outcome.read_at, queries=outcome.queries)
         waits.note(asked)
         self.counter.failed(name, is_stale=kept is not None)
         if kept is None:
-            raise outcome
+            raise copy(
+                outcome
+            )  # the stored one would keep the frames, and with them the pages, of all its readers
         return Reading(
-            _own(kept.value), kept.read_at, is_stale=True, stale_reason=outcome, queries=kept.queries
+            own(kept.value), kept.read_at, is_stale=True, stale_reason=outcome, queries=kept.queries
         )
 
     def look(self, asked: Asked[T]) -> tuple[object, ...]:
@@ -193,7 +173,7 @@ class SharedReads:
             fresh = self._fresh(asked)
             if fresh is None:
                 self._started(asked)
-            return _in_short(fresh or self._reason(asked), self._usable(asked))
+            return in_short(fresh or self._reason(asked), self._usable(asked))
 
     def renew(self, question: Question[object]) -> None:
         """Makes an answer a last good one: it is asked for again when it is wanted."""
@@ -250,7 +230,7 @@ class SharedReads:
         self._kept.move_to_end(asked.question)
 
     def _keep(self, asked: Asked[T], answer: Answer[object], now: float) -> None:
-        self._kept[asked.question] = _Kept(answer, now + asked.question.fresh_for.total_seconds())
+        self._kept[asked.question] = Kept(answer, now + asked.question.fresh_for.total_seconds())
         self._use(asked)
         while len(self._newest) > self._entries:
             self._newest.popitem(last=False)
@@ -267,7 +247,7 @@ class SharedReads:
             patience = self.patience.first_seconds
         else:
             patience = 0 if self._is_late(asked.question.source) else self.patience.stale_seconds
-        run: _Run | None = None
+        run: Run | None = None
         while (fresh := self._fresh(asked)) is None:
             run = run or self._started(asked)
             if run is not None and run.outcome is not None:
@@ -284,9 +264,15 @@ class SharedReads:
         return fresh
 
     def _may_come(self, asked: Asked[T]) -> bool:
-        """Whether a question that may not be asked now is worth waiting for: its source is silent, not failing."""
+        """Whether a question that may not be asked now is worth waiting for: its source is silent or busy, not failing."""
         breaker = self._breakers[asked.question.source]
-        return breaker.is_silent and asked.question not in self._failures
+        is_busy = breaker.error is None and self._is_crowded(asked.question)
+        return (breaker.is_silent or is_busy) and asked.question not in self._failures
+
+    def _is_crowded(self, question: Question[object]) -> bool:
+        """Whether as many questions of this name are in progress as may be."""
+        alike = sum((each.source, each.name) == (question.source, question.name) for each in self._running)
+        return alike >= ALIKE[question.source]
 
     def _reason(self, asked: Asked[T]) -> SourceError:
         """Why there is no fresh answer: what went wrong the last time, or that nothing has come yet."""
@@ -300,7 +286,7 @@ class SharedReads:
         known.status, known.said = error.status, error.said
         return known
 
-    def _started(self, asked: Asked[T]) -> _Run | None:
+    def _started(self, asked: Asked[T]) -> Run | None:
         """The read in progress, begun now where that may be; None while the question or its source is left alone."""
         now, question = self._monotonic(), asked.question
         breaker, failure = self._breakers[question.source], self._failures.get(question)
@@ -308,11 +294,12 @@ class SharedReads:
         run = self._running.get(question)
         if run is not None and not self._may_be_lost(run, now):
             return run
-        if breaker.blocks(now) or (failure is not None and now < failure.until):
+        if breaker.blocks(now) or (failure is not None and now < failure.until) or self._is_crowded(question):
             return None
-        run = self._running[question] = _Run(question.source, now, is_probe=breaker.error is not None)
-        breaker.asked(now)
+        run = Run(question.source, now, is_probe=breaker.error is not None)
         future = self._threads[question.source, run.is_probe].submit(self._answer, asked, run)
+        self._running[question] = run
+        breaker.asked(now)
         future.add_done_callback(partial(self._end, asked, run, self._running))
         return run
 
@@ -333,14 +320,14 @@ class SharedReads:
             if run.source == source and sent_at is not None and now - sent_at >= self.patience.first_seconds:
                 self._breakers[source].silent(not_yet(question), sent_at, now)
 
-    def _may_be_lost(self, run: _Run, now: float) -> bool:
+    def _may_be_lost(self, run: Run, now: float) -> bool:
         """Whether an answer has taken long: of a source that was silent since, or that a probe is due of."""
         breaker, sent_at = self._breakers[run.source], run.sent_at
         if sent_at is None or now - sent_at < 2 * self.patience.first_seconds:
             return False
         return breaker.was_silent_since(sent_at) or (breaker.error is not None and not breaker.blocks(now))
 
-    def _answer(self, asked: Asked[T], run: _Run) -> Answer[T]:
+    def _answer(self, asked: Asked[T], run: Run) -> Answer[T]:
         """Asks, in a thread of the source."""
         with self._changed:
             if not run.is_probe and self._breakers[run.source].error is not None:
@@ -352,7 +339,7 @@ class SharedReads:
         return answer
 
     def _end(
-        self, asked: Asked[T], run: _Run, running: dict[Question[object], _Run], future: Future[Answer[T]]
+        self, asked: Asked[T], run: Run, running: dict[Question[object], Run], future: Future[Answer[T]]
     ) -> None:
         with self._changed:
             run.outcome = future.exception() or future.result()
@@ -367,11 +354,13 @@ class SharedReads:
     def _settle(self, asked: Asked[T], outcome: Answer[object] | BaseException, sent_at: float) -> None:
         now, question = self._monotonic(), asked.question
         breaker = self._breakers[question.source]
+        if isinstance(outcome, SourceError):
+            outcome = copy(outcome)  # without its frames, which hold the answer
         before = self._failures.pop(question, None)
         if isinstance(outcome, SourceError):
             in_a_row = before.in_a_row + 1 if before else 1
             until = now + max(pause_seconds(in_a_row), asked_seconds(outcome))
-            self._failures[question] = _Failure(outcome, in_a_row, now, until)
+            self._failures[question] = Failure(outcome, in_a_row, now, until)
             if len(self._failures) > self._entries:
                 self._failures.popitem(last=False)
         elif isinstance(outcome, Answer):
@@ -386,14 +375,3 @@ class SharedReads:
             if question.source == source:
                 allowed = failure.at + max(seconds, asked_seconds(failure.error))
                 failure.until = min(failure.until, allowed)
-
-
-def _in_short(outcome: Answer[T] | SourceError, kept: Answer[T] | None) -> tuple[object, ...]:
-    if isinstance(outcome, Answer):
-        return (outcome.read_at,)
-    return (kept and kept.read_at, type(outcome), outcome.message)
-
-
-def _own(value: T) -> T:
-    """A value that a page may change: a copy of a frame, which shares its memory until one of them is written to."""
-    return cast("T", value.copy(deep=False)) if isinstance(value, pd.DataFrame) else value

@@ -1,10 +1,13 @@
 """Shared reads: fresh, stale or raised; asked once at a time; no reader waits for long; failures are shared."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -366,9 +369,10 @@ def test_the_other_source_is_not_concerned(site: Site, reads: SharedReads) -> No
     assert outcome(reads, site.of("c", "postgres")) == Reading("c", AT)
 
 
-def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads) -> None:
-    """One answer 429 is enough: nothing is sent until the time is over, also after "Try again"."""
-    site.answers["a"] = down(429, after=7)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads, status: int) -> None:
+    """One such answer is enough: nothing is sent until the time is over, also after "Try again"."""
+    site.answers["a"] = down(status, after=7)
     outcome(reads, site.of("a"))
     for site.now in (1, 3, 6.9):
         assert isinstance(outcome(reads, site.of("b")), SourceUnavailable)
@@ -376,6 +380,70 @@ def test_retry_after_holds_for_everybody(site: Site, reads: SharedReads) -> None
     assert site.asked == ["a"]
     site.now = 7
     assert outcome(reads, site.of("b")) == Reading("b", AT)
+
+
+def test_a_later_failure_does_not_shorten_retry_after(site: Site, reads: SharedReads) -> None:
+    """A read that was sent before fails without it; "Try again" still has to wait."""
+    site.answers = {"a": down(500), "b": down(429, after=60)}
+    with site.holding("a"):
+        reads.ask("a", site.of("a"))
+        until(lambda: site.asked == ["a"])
+        outcome(reads, site.of("b"))
+    outcome(reads, site.of("a"))
+    site.now = 5
+    reads.allow()
+    assert isinstance(outcome(reads, site.of("c")), SourceUnavailable)
+    assert site.asked == ["a", "b"]
+
+
+def test_a_locked_table_leaves_threads_to_the_others(site: Site, real_time: SharedReads) -> None:
+    """Many questions of one query hang; another query is answered, and they are once they can be."""
+    hanging = "abcdefgh"
+    assert len(hanging) > shared.READERS["postgres"]
+    with site.holding(*hanging):
+        for name in hanging:
+            real_time.ask(name, site.of(name, "postgres"))
+        until(lambda: len(site.asked) == shared.ALIKE["postgres"])
+        other = replace(site.of("other", "postgres"), name="another")
+        assert outcome(real_time, other) == Reading("other", AT)
+    until(
+        lambda: (
+            [outcome(real_time, site.of(name, "postgres")) for name in hanging]
+            == [Reading(name, AT) for name in hanging]
+        )
+    )
+
+
+def test_a_failure_keeps_no_page_in_memory(site: Site, reads: SharedReads) -> None:
+    """An exception that is raised anew keeps the frames of all who raised it, and what stands in them."""
+    site.answers["a"] = down()
+    pages = weakref.WeakSet[Site]()
+
+    def draw() -> None:
+        page = Site()
+        pages.add(page)
+        with pytest.raises(SourceUnavailable):
+            reads.read("k", site.of("a"))
+
+    for _ in range(20):
+        draw()
+    gc.collect()
+    assert len(pages) == 0
+
+
+def test_a_question_that_found_no_thread_is_asked_again(
+    site: Site, reads: SharedReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses a new thread once."""
+
+    def refuse(*_arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", refuse)
+        with pytest.raises(RuntimeError):
+            reads.read("k", site.of("a"))
+    assert reads.read("k", site.of("a")) == Reading("a", AT)
 
 
 def test_a_silent_source_gets_one_probe_at_a_time(site: Site, real_time: SharedReads) -> None:
