@@ -66,3 +66,9 @@ class Reading(Generic[T_co]):
     def with_value(self, value: T) -> Reading[T]:
         """A derived value with the same age and freshness."""
         return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures, self.queries)
+
+
+def stalest(first: Reading[object], *others: Reading[object] | None) -> Reading[object]:
+    """Of the readings that a panel joins, the one that is stale since longest; the first if none is."""
+    stale = [each for each in (first, *others) if each is not None and each.is_stale]
+    return min(stale, key=lambda each: each.as_of) if stale else first

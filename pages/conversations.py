@@ -7,6 +7,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.kpis import conversation_breakdown as conversations
+from analytics.readings import stalest
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
 from pages.components.exports import export, tables
@@ -59,10 +60,12 @@ def draw_outcomes() -> None:
     with panel("outcomes", "Who resolved", border=False):
         reading = cached.conversation_breakdown(page.view, selection)
         series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
-        note_staleness(reading, page.timezone)
+        board = cached.kpis(page.view)
+        note_staleness(stalest(reading, board, series), page.timezone)
         handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
         escalated = conversations.escalated_of(reading.value)
-        handled.draw_escalations(cached.kpis(page.view).value, series, escalated, selection, page.view)
+        drawn = None if series is None else series.value
+        handled.draw_escalations(board.value, drawn, escalated, selection, page.view)
         export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.geo.cells import Cell
+from analytics.readings import stalest
 from pages.components.charts import globe, timeseries
 from pages.components.exports import export
 from pages.components.exports.tables import live_visitors, visitor_minutes
@@ -96,11 +97,14 @@ def draw_wall() -> None:
             draw_globe(seen.value, now, None, key=key, colours=dark, clock=page.timezone)
         with right:
             with panel("wall-now", border=False):
-                activity = cached.visitor_activity(page.view, now).value
-                wall.draw_present(page.website.name, present.value, minutes, activity)
+                activity = cached.visitor_activity(page.view, now)
+                wall.draw_present(page.website.name, present.value, minutes, activity.value)
                 wall.draw_places(present.value)
+                note_staleness(stalest(present, seen, activity), page.timezone)
             with panel("wall-kpis", border=False):
-                wall.draw_kpis(cached.kpis(cached.open_view(page.view.asked.of_today(now))).value)
+                board = cached.kpis(cached.open_view(page.view.asked.of_today(now)))
+                wall.draw_kpis(board.value)
+                note_staleness(board, page.timezone)
             visitors.draw_age(seen, page.timezone, begin.refresh_sentence(every))
 
 

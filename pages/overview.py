@@ -10,6 +10,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.kpis.declarations import KPIS
+from analytics.readings import stalest
 from analytics.scope import periods
 from pages.components import formatting
 from pages.components.charts import timeseries
@@ -27,9 +28,10 @@ resolved = page.resolved
 def draw_kpis() -> None:
     """Draw the KPI cards; without sparklines if the series cannot be read."""
     with panel("kpis", border=False):
-        board = note_staleness(cached.kpis(page.view), page.timezone)
+        board = cached.kpis(page.view)
         series = kpi_cards.series_if_read(lambda: cached.kpi_timeseries(page.view))
-        kpi_cards.draw_cards(board.value, series, page.view)
+        note_staleness(stalest(board, series), page.timezone)
+        kpi_cards.draw_cards(board.value, None if series is None else series.value, page.view)
         export.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=export.CARDS)
 
 

@@ -7,6 +7,7 @@ import streamlit as st
 
 from analytics import cached
 from analytics.kpis.visitor_breakdown import DIMENSIONS, TOTALS, Dimension
+from analytics.readings import stalest
 from analytics.scope import periods
 from pages.components.charts import timeseries, world_map
 from pages.components.exports import export, tables
@@ -36,9 +37,10 @@ def no_visitors(longer: periods.Range | None = None) -> None:
 def draw_totals() -> None:
     """Draw the cards of totals; without sparklines if the series cannot be read."""
     with panel("totals", border=False):
-        reading = note_staleness(cached.visitor_breakdown(page.view, chosen), page.timezone)
+        reading = cached.visitor_breakdown(page.view, chosen)
         series = kpi_cards.series_if_read(lambda: cached.visitor_timeseries(page.view, chosen))
-        visitor_breakdown.draw_totals(reading, series, resolved)
+        note_staleness(stalest(reading, series), page.timezone)
+        visitor_breakdown.draw_totals(reading, None if series is None else series.value, resolved)
 
 
 @st.fragment(parallel=True)

@@ -81,7 +81,8 @@ def board(
         previous.index if is_index_read and resolved.comparability.is_shown else None,
         queries,
     )
-    return _reading(value, conversations, visitors, scores)
+    days = series if isinstance(series, Reading) else None
+    return _reading(value, conversations, visitors, scores, days)
 
 
 def _figures(

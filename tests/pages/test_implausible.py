@@ -9,6 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics.cached.reading import reads
+from analytics.cached.shared.reads import Asked, SharedReads
+from analytics.cached.shared.state import Run
+from analytics.errors import SourceUnavailable
+from analytics.readings import Answer
 from analytics.transports import tinybird_messages
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 
@@ -146,3 +150,40 @@ def test_without_a_good_answer_there_is_an_error_and_no_number(
     assert not page.exception
     assert not page.metric
     assert "Tinybird's answer is not as expected" in text_of(page)
+
+
+UNMARKED = {"user_by_email", "websites_for_viewer", "data_freshness"}
+"""The viewer's access, which is trusted for a time of its own, and the newest event, whose age the header shows."""
+
+OF_HEADER = {"inbox_analytics", "rating_and_sentiment", "unique_visitors", "kpi_timeseries"}
+"""On Visitors they are read for the time in the header alone."""
+
+
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [
+        *((page, {}) for page in (OVERVIEW, CONVERSATIONS, SATISFACTION, VISITORS, LIVE)),
+        (LIVE, {"wall": "1"}),
+    ],
+)
+def test_whatever_fails_alone_is_marked_where_it_is_shown(
+    page: str, query: dict[str, str], busy: Site, run_page: RunPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A panel may join several answers: one of them is enough to make it old."""
+    run_page(page, website=busy.slug, **query)
+    read = {name for name, counts in reads.counter.counts().items() if counts.read}
+    shown = read - UNMARKED - (OF_HEADER if page == VISITORS else set())
+    assert shown
+    answer = SharedReads._answer
+
+    for name in sorted(shown):
+
+        def fail(self: SharedReads, asked: Asked[Any], run: Run, name: str = name) -> Answer[Any]:
+            if asked.question.name == name:
+                raise SourceUnavailable("Down.", source=asked.question.source, resource=name)
+            return answer(self, asked, run)
+
+        reads.expire()
+        with monkeypatch.context() as patch:
+            patch.setattr(SharedReads, "_answer", fail)
+            assert "Stale: from" in text_of(run_page(page, website=busy.slug, **query)), name

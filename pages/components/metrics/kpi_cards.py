@@ -33,10 +33,10 @@ CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points",
 _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
 
 
-def series_if_read(read: Callable[[], Reading[pd.DataFrame]]) -> pd.DataFrame | None:
+def series_if_read(read: Callable[[], Reading[pd.DataFrame]]) -> Reading[pd.DataFrame] | None:
     """Read the series of the sparklines; None if it cannot be read: the cards then have no sparklines."""
     try:
-        return read().value
+        return read()
     except AnalyticsError:
         return None
 
