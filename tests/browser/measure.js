@@ -87,6 +87,13 @@
     }
   })
 
+  /* Controls that reach below their place, where the next element covers them. */
+  for (const button of main.querySelectorAll('[data-testid=stElementContainer] button')) {
+    const place = button.closest('[data-testid=stElementContainer]').getBoundingClientRect()
+    if (button.checkVisibility() && place.height && button.getBoundingClientRect().bottom > place.bottom + 3)
+      say('below its place', button, button.textContent)
+  }
+
   /* Pictures and bars too narrow to compare anything. */
   for (const area of document.querySelectorAll('.js-plotly-plot .nsewdrag, [data-testid=stProgress]')) {
     const width = area.getBoundingClientRect().width
