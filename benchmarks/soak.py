@@ -30,6 +30,9 @@ SETTLE_SECONDS: Final = 75.0
 """Streamlit forgets a session that lost its browser after 60 s (`disconnectedSessionTTL`)."""
 
 FAULT_SECONDS, PAUSE_SECONDS = 8.0, 12.0
+LOOK_SECONDS: Final = (10.0, 40.0)
+"""How long a person looks at a page. Twenty who left sooner than it is drawn would only measure a server without room."""
+
 NONE_WANTED: Final = ("wrong numbers", "defects")
 GROWTH_MB: Final = 60
 """Memory that a running app may have more at the end: caches, and what the allocator keeps."""
@@ -127,7 +130,7 @@ def _view(app: App, healthy: Numbers, seconds: float, chance: np.random.Generato
                 tab = Viewer(app.address, page, closed_days())
             else:
                 tab.go(page)
-            tab.look(min(chance.uniform(2, 15), max(0.0, ends_at - time.monotonic())))
+            tab.look(min(chance.uniform(*LOOK_SECONDS), max(0.0, ends_at - time.monotonic())))
         except (WebSocketException, OSError):
             counts["connections lost"] += 1
             tab = None

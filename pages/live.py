@@ -13,8 +13,7 @@ from analytics import cached
 from analytics.geo.cells import Cell
 from analytics.readings import stalest
 from pages.components.charts import globe, timeseries
-from pages.components.exports import export
-from pages.components.exports.tables import live_visitors, visitor_minutes
+from pages.components.exports import export, tables
 from pages.components.page import begin, filters, url_state
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import live_visitors as visitors
@@ -52,12 +51,11 @@ def draw_live() -> None:
         with right:
             visitors.draw_count(note_staleness(present, page.timezone).value, minutes)
             with panel("activity", border=False):
-                activity = cached.visitor_activity(page.view, now)
+                activity = note_staleness(cached.visitor_activity(page.view, now), page.timezone)
                 timeseries.draw_minutes(activity.value, key="minutes")
-                note_staleness(activity, page.timezone)
                 days = visitors.days_of(now, len(activity.value), page.timezone)
                 name, title = "visitors-by-minute", "Visitors per minute"
-                export.offer(page, name, visitor_minutes, chart=title, days=days, now=now)
+                export.offer(page, name, tables.visitor_minutes, chart=title, days=days, now=now)
             chips = {"place": globe.place_name(seen.value, place)} if place else {}
             filters.chips(chips)
             draw_list(now, place, chips)
@@ -71,7 +69,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
             visitors.draw_list(reading.value, now)
             only = {"Seen": f"in the last {minutes} minutes"} | chips
             asked, days = (minutes, place and str(place)), visitors.days_of(now, minutes, page.timezone)
-            export.offer(page, "live-visitors", live_visitors, *asked, only=only, days=days, now=now)
+            export.offer(page, "live-visitors", tables.live_visitors, *asked, only=only, days=days, now=now)
         elif place:
             empty("No visitors there now", "Remove the filter to see all visitors.")
         else:
@@ -102,9 +100,8 @@ def draw_wall() -> None:
                 wall.draw_places(present.value)
                 note_staleness(stalest(present, seen, activity), page.timezone)
             with panel("wall-kpis", border=False):
-                board = cached.kpis(cached.open_view(page.view.asked.of_today(now)))
-                wall.draw_kpis(board.value)
-                note_staleness(board, page.timezone)
+                today = cached.open_view(page.view.asked.of_today(now))
+                wall.draw_kpis(note_staleness(cached.kpis(today), page.timezone).value)
             visitors.draw_age(seen, page.timezone, begin.refresh_sentence(every))
 
 
