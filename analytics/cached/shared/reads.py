@@ -160,9 +160,8 @@ class SharedReads:
         waits.note(asked)
         self.counter.failed(name, is_stale=kept is not None)
         if kept is None:
-            raise copy(
-                outcome
-            )  # the stored one would keep the frames, and with them the pages, of all its readers
+            # The stored one would keep the frames, and with them the pages, of all its readers.
+            raise copy(outcome)
         return Reading(
             own(kept.value), kept.read_at, is_stale=True, stale_reason=outcome, queries=kept.queries
         )
