@@ -68,7 +68,7 @@
         if (tops.size < 2) continue
         const size = parseFloat(getComputedStyle(element).fontSize)
         const isAddress = word[0].length > 24 || /[\/.@_&=?]/.test(word[0].slice(1, -1))
-        if (!isAddress || parts.some((part, n) => n < parts.length - 1 && part.width < 3 * size))
+        if (!isAddress || parts.some((part, n) => n < parts.length - 1 && part.width < 2 * size))
           say(`word broken into ${tops.size} lines`, element, word[0])
       }
   }
