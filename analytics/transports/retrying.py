@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TypeVar, cast
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
@@ -31,6 +32,12 @@ def is_unavailable(error: AnalyticsError) -> bool:
 def asked_seconds(error: AnalyticsError) -> float:
     """Seconds that the source asked to wait with `Retry-After`; 0 when it did not."""
     return (isinstance(error, SourceUnavailable) and error.retry_after_seconds) or 0.0
+
+
+def asks_to_wait(error: AnalyticsError) -> bool:
+    """Whether the source says that it is asked too much: by 429, or by `Retry-After`."""
+    is_limit = isinstance(error, SourceUnavailable) and error.status == HTTPStatus.TOO_MANY_REQUESTS
+    return is_limit or asked_seconds(error) > 0
 
 
 @dataclass(slots=True)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from http import HTTPStatus
 from typing import Final, Literal, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -23,7 +22,7 @@ from analytics.settings import Settings
 from analytics.telemetry import timed
 from analytics.transports.http_client import AnswerTooLarge, HttpAnswer, bounded_answer, bounded_client
 from analytics.transports.redaction import scrubbed
-from analytics.transports.retrying import Retries, asked_seconds, is_unavailable
+from analytics.transports.retrying import Retries, asks_to_wait, is_unavailable
 from analytics.transports.throttled_log import ThrottledLog
 from analytics.transports.tinybird_messages import (
     Ingested,
@@ -311,8 +310,7 @@ class Tinybird:
         return retries.run(lambda: attempt(ends_at - self._monotonic()))
 
     def _may_pass(self, error: AnalyticsError) -> bool:
-        is_limit = isinstance(error, SourceUnavailable) and error.status == HTTPStatus.TOO_MANY_REQUESTS
-        return is_unavailable(error) and not (self._is_hasty and (is_limit or asked_seconds(error) > 0))
+        return is_unavailable(error) and not (self._is_hasty and asks_to_wait(error))
 
     def _request(
         self,

@@ -9,11 +9,10 @@ import logging
 import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Final
 
 from analytics.errors import SourceError, SourceUnavailable
-from analytics.transports.retrying import asked_seconds
+from analytics.transports.retrying import asked_seconds, asks_to_wait
 
 _LOG = logging.getLogger(__name__)
 
@@ -91,8 +90,7 @@ class CircuitBreaker:
             return
         if self.error is None:
             self._failing.add(question)
-        is_limit = error.status == HTTPStatus.TOO_MANY_REQUESTS or asked_seconds(error) > 0
-        if self.error is not None or is_limit or len(self._failing) >= FEWEST_FAILURES:
+        if self.error is not None or asks_to_wait(error) or len(self._failing) >= FEWEST_FAILURES:
             self._open(error, now, is_silent=False)
 
     def silent(self, error: SourceError, asked_at: float, now: float) -> None:
