@@ -16,7 +16,7 @@ from analytics.cached.reading import FRESHNESS_TTL, KPI_TTL, connections, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
-from analytics.errors import Source, SourceError
+from analytics.errors import NotYetAnswered, Source, SourceError
 from analytics.health import source_health as health
 from analytics.health import website_flow
 from analytics.health.probe_log import Probe
@@ -80,13 +80,15 @@ def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[Sour
     staff(viewer, now)
     question = _postgres_probe() if source == "postgres" else _tinybird_probe()
     seen = reads.ask(("probe", source), question).outcome()
-    if isinstance(seen, SourceError):
-        probe = Probe(source, now, None, seen)
-    elif seen.stale_reason is not None:
-        probe = Probe(source, now, None, seen.stale_reason)
+    error = seen if isinstance(seen, SourceError) else seen.stale_reason
+    log = connections().probes
+    if isinstance(error, NotYetAnswered):  # neither an answer nor a failure
+        probes = (*log.kept(source), Probe(source, now, None, error))
+    elif isinstance(seen, SourceError) or error is not None:
+        probes = log.note(Probe(source, now, None, error))
     else:
-        probe = Probe(source, seen.as_of, seen.value)
-    return Reading(health.source_health(connections().probes.note(probe)), probe.at)
+        probes = log.note(Probe(source, seen.as_of, seen.value))
+    return Reading(health.source_health(probes), probes[-1].at)
 
 
 def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:

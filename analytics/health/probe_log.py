@@ -39,12 +39,21 @@ class ProbeLog:
         self._lock = threading.Lock()
 
     def note(self, probe: Probe) -> tuple[Probe, ...]:
-        """Adds a probe, unless it is the newest one again, and returns all kept probes of its source, oldest first."""
+        """Adds a probe, unless it is the newest one again, and returns all kept probes of its source, oldest first.
+
+        A failure takes the place of the failure before it: an outage drops no answer times, however many look at it.
+        """
         with self._lock:
             kept = self._probes.setdefault(probe.source, deque(maxlen=KEPT_PROBES))
-            if not kept or kept[-1].at != probe.at:
-                kept.append(probe)
+            if kept and (kept[-1].at == probe.at or (kept[-1].error is not None and probe.error is not None)):
+                kept.pop()
+            kept.append(probe)
             return tuple(kept)
+
+    def kept(self, source: Source) -> tuple[Probe, ...]:
+        """The kept probes of a source, oldest first."""
+        with self._lock:
+            return tuple(self._probes.get(source, ()))
 
     def failure(self, source: Source, since: datetime) -> SourceError | None:
         """The error of the source's last probe; None when that succeeded or is not newer than `since`."""

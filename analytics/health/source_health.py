@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from analytics.errors import Source, SourceError, SourceRejected
+from analytics.errors import NotYetAnswered, Source, SourceError, SourceRejected
 from analytics.health.cache_counts import CacheCounts
 from analytics.health.probe_log import Probe
 
@@ -45,7 +45,8 @@ class SourceHealth:
 
     Attributes:
         source: Which source.
-        state: ok | slow (it answers, the median is above `SLOW_SECONDS`) | refused (it rejects the probe) | unreachable.
+        state: ok | slow (the median is above `SLOW_SECONDS`, or the last probe has no answer yet) | refused (it rejects
+            the probe) | unreachable.
         checked_at: When it was last probed, UTC.
         median_seconds: Median answer time of the answered probes; None when none was answered.
         p95_seconds: Their 95th percentile; None below `ENOUGH_FOR_P95` answers.
@@ -103,6 +104,8 @@ def source_health(probes: Sequence[Probe]) -> SourceHealth:
 
 
 def _state(last: Probe, middle: float, answers: int) -> SourceState:
+    if isinstance(last.error, NotYetAnswered):
+        return "slow"
     if last.error is not None:
         return "refused" if isinstance(last.error, SourceRejected) else "unreachable"
     return "slow" if answers >= ENOUGH_PROBES and middle > SLOW_SECONDS[last.source] else "ok"

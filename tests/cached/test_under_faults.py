@@ -181,3 +181,21 @@ def _open_files() -> int:
     gc.collect()
     time.sleep(0.05)
     return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_check_without_an_answer_yet_is_slow_not_unreachable(
+    tinybird: HttpProxy, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer times stay, and what is no failure is not kept as one."""
+    now = datetime.now(UTC)
+    email = f"staff.{product.key}@example.com"
+    product.add_user(email, is_member=False, role="admin")
+    viewer = cached.viewer_for(Identity(email, None), now)
+    answered = cached.source_health(viewer, "tinybird", now).value
+    assert (answered.state, answered.probes) == ("ok", 1)
+    reads.expire()
+    monkeypatch.setattr(reads, "patience", Patience(0.3, 0.05))
+    tinybird.begin("hang")
+    late = cached.source_health(viewer, "tinybird", now).value
+    assert (late.state, late.median_seconds) == ("slow", answered.median_seconds)
+    assert [each.error for each in connections().probes.kept("tinybird")] == [None]

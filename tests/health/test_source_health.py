@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from analytics.errors import Source, SourceRejected, SourceUnavailable
+from analytics.errors import NotYetAnswered, Source, SourceRejected, SourceUnavailable
 from analytics.health import source_health
 from analytics.health.cache_counts import CacheCounts
 from analytics.health.probe_log import KEPT_PROBES, Probe, ProbeLog
@@ -13,6 +13,7 @@ from analytics.health.source_health import FlowState, SourceState
 
 AT = datetime(2026, 11, 10, 12, tzinfo=UTC)
 DOWN = SourceUnavailable("Down.", source="tinybird", resource="data_freshness")
+LATE = NotYetAnswered("Not yet.", source="tinybird", resource="data_freshness")
 REFUSED = SourceRejected("No.", source="tinybird", resource="data_freshness", status=403)
 
 
@@ -39,6 +40,7 @@ def probe(
         ),
         pytest.param([probe(0, 0.04), probe(1, None, error=DOWN)], "unreachable", 0.04, id="went away"),
         pytest.param([probe(0, None, error=DOWN)], "unreachable", None, id="never there"),
+        pytest.param([probe(0, 0.04), probe(1, None, error=LATE)], "slow", 0.04, id="not yet"),
         pytest.param([probe(0, None, error=DOWN), probe(1, 0.04)], "ok", 0.04, id="came back"),
     ],
 )
@@ -67,6 +69,18 @@ def test_a_probe_that_a_cache_repeats_counts_once() -> None:
         kept = log.note(probe(second, 0.1))
     assert len(kept) == KEPT_PROBES
     assert kept[-1] == probe(KEPT_PROBES + 4, 0.1)
+
+
+def test_an_outage_is_one_failure_however_many_look() -> None:
+    """It drops no answer times; the newest error counts, and the next failure is one of its own."""
+    log = ProbeLog()
+    log.note(probe(0, 0.1))
+    for second in range(1, KEPT_PROBES + 5):
+        log.note(probe(second, None, error=DOWN))
+    assert log.kept("tinybird") == (probe(0, 0.1), probe(KEPT_PROBES + 4, None, error=DOWN))
+    log.note(probe(500, 0.2))
+    assert [each.seconds for each in log.note(probe(501, None, error=DOWN))] == [0.1, None, 0.2, None]
+    assert log.kept("postgres") == ()
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,8 @@ class SharedReads:
             self.counter.answered(name, outcome.read_at)
             return Reading(own(outcome.value), outcome.read_at, queries=outcome.queries)
         waits.note(asked)
-        self.counter.failed(name, is_stale=kept is not None)
+        if not asked.is_late:
+            self.counter.failed(name, is_stale=kept is not None)
         if kept is None:
             # The stored one would keep the frames, and with them the pages, of all its readers.
             raise copy(outcome)

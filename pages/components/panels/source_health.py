@@ -54,16 +54,17 @@ def require_staff(viewer: Viewer) -> None:
 def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
     """Draw the card of a source: whether and how fast it answers, and what to do if it does not."""
     source = reading.value
+    is_down = source.state in ("refused", "unreachable")
     st.metric(
         SOURCE_NAMES[source.source],
-        latency(source.median_seconds if source.error is None else None),
+        latency(None if is_down else source.median_seconds),
         source.state,
         delta_color=STATES[source.state],
         delta_arrow="off",
         help="Median time of the checks of the last hour, one every half minute while this page is open; retries "
         "included. A check costs no query of the plan.",
     )
-    if source.error is not None and source.median_seconds is not None:
+    if is_down and source.median_seconds is not None:
         st.caption(f"{latency(source.median_seconds)} while it answered")
     elif source.p95_seconds is not None:
         st.caption(f"95 % within {latency(source.p95_seconds)}")
@@ -236,7 +237,8 @@ def draw_savings(savings: pd.DataFrame) -> None:
             "From cache": _percent(savings["saved_ratio"]),
         }
     )
-    if not savings["failed"].any():
+    has_failures = bool(savings["failed"].any())
+    if not has_failures:
         table = table.drop(columns="Failed")
     columns = {
         "Pipe or query": st.column_config.TextColumn(width=118),
@@ -250,6 +252,7 @@ def draw_savings(savings: pd.DataFrame) -> None:
         table,
         columns,
         f"{len(table)} pipes and queries: requests, queries sent, failures, share served from the cache",
+        is_wide=has_failures,
     )
 
 

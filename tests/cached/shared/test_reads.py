@@ -241,6 +241,9 @@ def test_a_hanging_question_holds_up_nobody_else(site: Site, real_time: SharedRe
         began = time.monotonic()
         assert isinstance(outcome(real_time, site.of("a")), SourceUnavailable)
         assert time.monotonic() - began < shared.PATIENCE.first_seconds
+        assert real_time.counter.counts().get(site.of("a").name, CacheCounts()).failed == 0, (
+            "late, not failed"
+        )
     until(lambda: outcome(real_time, site.of("a")) == Reading("a", AT))
 
 
