@@ -21,6 +21,8 @@ import psycopg
 import pytest
 import streamlit.config
 from streamlit.components.v2 import manifest_scanner
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from analytics import cached
 from analytics.cached.reading import reads
@@ -65,7 +67,31 @@ BEGIN_WITH: Final = (
 )
 """The files that take longest: one that begins last would run alone."""
 
+BROWSERS: Final = {
+    f"tests/browser/test_{name}.py": group
+    for group, names in {
+        "browser": "every_page overview satisfaction data_health exports policy",
+        "second browser": "globe conversations visitors live states sign_in files",
+    }.items()
+    for name in names.split()
+}
+"""Files that share a worker. A worker that opens pages has a demo and a browser of its own, and two of those are enough for two
+processors: a third made the same tests take half as long again."""
+
 SLOW_FOLDERS: Final = ("tests/browser/", "tests/local/", "tests/pages/")
+
+
+class FilesAndBrowsers(LoadFileScheduling):  # type: ignore[misc]  # published without type information
+    """Gives each worker whole files, and the files of a browser to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path: str = super()._split_scope(nodeid)
+        return BROWSERS.get(path, path)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndBrowsers:
+    """Which tests a worker gets."""
+    return FilesAndBrowsers(config, log)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
