@@ -15,7 +15,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
 
-# Three workers on two cores: many a test waits, for a server to start or a page to be drawn.
+# Three workers on two cores: two open browsers, and many of the third one's tests wait for a server to start.
 test: install $(TINYBIRD_CLI)
 	@.ci/programs
 	$(BIN)/pytest -n 3 $(ARGS)

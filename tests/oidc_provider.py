@@ -39,7 +39,7 @@ class Provider:
 
     def sign_in(self, address: str, sub: str) -> str:
         """Signs a person in where a browser was led to; the address that the browser is led back to."""
-        answer = httpx2.post(address, data={"sub": sub})
+        answer = httpx2.post(address, data={"sub": sub}, timeout=30)
         assert answer.status_code == 302, answer.text
         return str(answer.headers["location"])
 

@@ -36,7 +36,7 @@ class Tab:
 
     def get(self, address: str, **headers: str) -> httpx2.Response:
         """Asks with the browser's cookies, and keeps those of the answer."""
-        answer = httpx2.get(address, headers=headers, cookies=self.jar)
+        answer = httpx2.get(address, headers=headers, cookies=self.jar, timeout=30)
         self.jar.extract_cookies(answer)
         return answer
 
