@@ -8,7 +8,7 @@ import pandas as pd
 
 from analytics import schemas, sources
 from analytics.cached.overview import kpi_timeseries_of
-from analytics.cached.reading import KPI_TTL, connections, reads
+from analytics.cached.reading import KPI_TTL, connections, once, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
@@ -86,7 +86,8 @@ def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[p
     """
     resolved = readable(view)
     rows = kpi_timeseries_of(resolved, selection).reading()
-    series = timeseries.kpi_timeseries(rows.value, None, resolved)
+    key = "conversation_timeseries", selection, rows.as_of
+    series = once(resolved, key, lambda: timeseries.kpi_timeseries(rows.value, None, resolved))
     return rows.with_value(series[list(timeseries.CONVERSATION_COLUMNS)])
 
 

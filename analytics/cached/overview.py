@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import KPI_TTL, connections, reads, usable
+from analytics.cached.reading import KPI_TTL, connections, once, reads, usable
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
@@ -113,7 +113,11 @@ def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
     """
     resolved = readable(view)
     rows, scores = kpi_timeseries_of(resolved, EVERYTHING), rating_and_sentiment_of(resolved)
-    return timeseries.joined(resolved, rows.outcome(), scores.outcome())
+    seen = rows.outcome(), scores.outcome()
+    key = "kpi_timeseries", *(each.as_of if isinstance(each, Reading) else None for each in seen)
+    return timeseries.joined(
+        resolved, *seen, lambda *parts: once(resolved, key, lambda: timeseries.kpi_timeseries(*parts))
+    )
 
 
 def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Asked[pd.DataFrame]:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import streamlit as st
 
 from analytics.cached.shared import waits
 from analytics.cached.shared.question import Question
 from analytics.cached.shared.reads import SharedReads
+from analytics.cached.shared.state import own
 from analytics.cached.shared.waits import Waits
 from analytics.readings import Reading
 from analytics.schemas import Schema
+from analytics.scope import periods
+from analytics.scope.views import ResolvedView
 from analytics.settings import load_settings
 from analytics.sources import computing_from
 from analytics.transports.connections import Connections
@@ -33,6 +37,10 @@ ACCESS_TRUST: Final = timedelta(minutes=15)
 """How long the last known access is used while Postgres is down."""
 
 FRESHNESS_TTL: Final = timedelta(minutes=2)
+
+RESULTS: Final = 256
+"""Values computed from answers that are kept; the least recently used goes first."""
+
 reads = SharedReads()
 
 
@@ -74,10 +82,35 @@ def usable(compute: Callable[[T], object], schema: Schema) -> Callable[[T], None
     return check
 
 
-def computed(key: Hashable, question: Question[T], compute: Callable[[T], U], schema: Schema) -> Reading[U]:
+def once(resolved: ResolvedView, key: Hashable, compute: Callable[[], U]) -> U:
+    """A value that is computed from answers, once for all panels and viewers who want it. Nobody may change it but a frame.
+
+    Args:
+        resolved: The view that it is computed for; its moment counts to the 5-minute grid, as in the bounds of the answers.
+        key: Everything else that it depends on: its name, and when its answers were read.
+        compute: Makes the value; must not change the answers.
+    """
+    view = replace(resolved, now=periods.ceil_to_grid(resolved.now))
+    return own(cast("U", _result(repr((view, key)), compute)))
+
+
+@st.cache_resource(max_entries=RESULTS, show_spinner=False)
+def _result(key: str, _compute: Callable[[], object]) -> object:
+    del key
+    return _compute()
+
+
+def computed(
+    resolved: ResolvedView,
+    key: Hashable,
+    question: Question[T],
+    compute: Callable[[T, ResolvedView], U],
+    schema: Schema,
+) -> Reading[U]:
     """Reads an answer and computes a value; an answer that cannot be computed from never replaces the last good one.
 
     Args:
+        resolved: The view that it is computed for.
         key: Key of the last good answer.
         question: What to ask.
         compute: Makes the value; must not change the answer.
@@ -86,5 +119,6 @@ def computed(key: Hashable, question: Question[T], compute: Callable[[T], U], sc
     Raises:
         SourceError: The source failed, or its answer could not be computed from, and there is no last good answer.
     """
-    reading = reads.read(key, question, check=usable(compute, schema))
-    return reading.with_value(compute(reading.value))
+    reading = reads.read(key, question, check=usable(lambda value: compute(value, resolved), schema))
+    value = once(resolved, (key, reading.as_of), lambda: compute(reading.value, resolved))
+    return reading.with_value(value)

@@ -48,9 +48,10 @@ def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[Visi
         return Reading(breakdown(None, resolved), resolved.now)
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     return computed(
+        resolved,
         (resolved.last_good_key("visitor_breakdown", resolved.visitor_period), filters),
         _visitor_breakdown(resolved.website.id, bounds, _days_of(resolved), filters),
-        lambda rows: breakdown(rows, resolved),
+        breakdown,
         schemas.VISITOR_BREAKDOWN,
     )
 
@@ -127,9 +128,10 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
     bounds = Bounds.of(resolved.visitor_period, resolved.visitors_before)
     buckets = Buckets.of(resolved.visitors_bucket, resolved.visitor_period, resolved.visitors_before)
     return computed(
+        resolved,
         (resolved.last_good_key("visitor_timeseries", resolved.visitor_period), filters),
         _visitor_timeseries(resolved.website.id, bounds, buckets, filters),
-        lambda rows: series(rows, resolved),
+        series,
         schemas.VISITOR_TIMESERIES,
     )
 

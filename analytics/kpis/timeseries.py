@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from itertools import pairwise
@@ -49,18 +49,26 @@ def joined(
     resolved: ResolvedView,
     rows: Reading[pd.DataFrame] | SourceError,
     scores: Reading[pd.DataFrame] | SourceError,
+    series: Callable[[pd.DataFrame, pd.DataFrame | None, ResolvedView], pd.DataFrame] | None = None,
 ) -> Reading[pd.DataFrame]:
     """Build the series of a view from its two reads; see `cached.kpi_timeseries` for the columns.
 
     Without scores the satisfaction column is NaN and `failures` has the reason. Without a comparison there are no rows of the
     previous period.
 
+    Args:
+        resolved: The view.
+        rows: As in `schemas.KPI_TIMESERIES`.
+        scores: As in `schemas.RATING_AND_SENTIMENT`.
+        series: `kpi_timeseries`, or what knows its results.
+
     Raises:
         SourceError: The pipe could not be read.
     """
     if isinstance(rows, SourceError):
         raise rows
-    frame = kpi_timeseries(rows.value, None if isinstance(scores, SourceError) else scores.value, resolved)
+    known = None if isinstance(scores, SourceError) else scores.value
+    frame = (series or kpi_timeseries)(rows.value, known, resolved)
     if isinstance(scores, SourceError):
         return Reading(frame, rows.as_of, rows.is_stale, rows.stale_reason, failures=(scores,))
     return Reading(

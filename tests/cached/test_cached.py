@@ -219,6 +219,22 @@ def test_timezones_with_the_same_midnights_share_what_is_read(traffic: Traffic, 
     assert [str(frame["bucket_start"].dt.tz) for frame in frames] == list(zones)
 
 
+def test_a_value_is_computed_once_for_all_panels_and_viewers(view: View) -> None:
+    """Until another answer comes, or the view is another; a frame may be changed by who got it."""
+    first = cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).value
+    moment_later = replace(view, now=view.now + timedelta(microseconds=1))
+    assert cached.visitor_breakdown(cached.open_view(moment_later), VisitorFilters()).value is first
+    elsewhere = replace(view, timezone="Europe/Lisbon")
+    assert cached.visitor_breakdown(cached.open_view(elsewhere), VisitorFilters()).value is not first
+    reads.expire()
+    assert cached.visitor_breakdown(cached.open_view(view), VisitorFilters()).value is not first
+
+    series = cached.kpi_timeseries(cached.open_view(view)).value
+    assert len(series)
+    series["started"] = -1
+    assert (cached.kpi_timeseries(cached.open_view(view)).value["started"] >= 0).all()
+
+
 def test_the_current_and_the_period_before_are_not_the_same_numbers(
     product: Product, view: View, send_events: Callable[..., object]
 ) -> None:
