@@ -9,7 +9,6 @@ The document names the server's address because the frontend would otherwise der
 `/live` directly would cost two requests with 404 and half a second.
 """
 
-import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -198,18 +197,12 @@ def measured() -> Mapping[Metric, Mapping[Labels, float]]:
 
 
 def load_pages() -> None:
-    """Imports the modules of all pages, and exempts everything loaded from garbage collection.
-
-    Streamlit collects garbage after every run of a page. Walking over all modules, which stay for as long as the process runs,
-    took up to a third of a page's processor time.
-    """
+    """Imports the modules of all pages, for which the first viewer would wait a second."""
     # Imported here, as above.
     import pages.components
 
     for module in walk_packages(pages.components.__path__, f"{pages.components.__name__}."):
         import_module(module.name)
-    gc.collect()
-    gc.freeze()
 
 
 @asynccontextmanager
