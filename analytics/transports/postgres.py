@@ -81,6 +81,9 @@ class Limits:
 
 LIMITS: Final = Limits()
 
+POOLED: Final = 5
+"""Connections that stay open once so many were in use."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
@@ -239,7 +242,7 @@ def _engine(url: str, limits: Limits) -> Engine:
         engine = create_engine(
             address,
             pool_pre_ping=True,
-            pool_size=5,
+            pool_size=POOLED,
             max_overflow=5,
             pool_timeout=limits.pool,
             pool_recycle=limits.recycle,
