@@ -80,15 +80,13 @@ def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[Sour
     staff(viewer, now)
     question = _postgres_probe() if source == "postgres" else _tinybird_probe()
     seen = reads.ask(("probe", source), question).outcome()
-    error = seen if isinstance(seen, SourceError) else seen.stale_reason
-    log = connections().probes
-    if isinstance(error, NotYetAnswered):  # neither an answer nor a failure
-        probes = (*log.kept(source), Probe(source, now, None, error))
-    elif isinstance(seen, SourceError) or error is not None:
-        probes = log.note(Probe(source, now, None, error))
+    if isinstance(seen, Reading) and seen.stale_reason is None:
+        probe = Probe(source, seen.as_of, seen.value)
     else:
-        probes = log.note(Probe(source, seen.as_of, seen.value))
-    return Reading(health.source_health(probes), probes[-1].at)
+        probe = Probe(source, now, None, seen if isinstance(seen, SourceError) else seen.stale_reason)
+    log = connections().probes
+    is_late = isinstance(probe.error, NotYetAnswered)  # neither an answer nor a failure
+    return Reading(health.source_health((*log.kept(source), probe) if is_late else log.note(probe)), probe.at)
 
 
 def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:

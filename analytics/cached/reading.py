@@ -83,7 +83,9 @@ def usable(compute: Callable[[T], object], schema: Schema) -> Callable[[T], None
 
 
 def once(resolved: ResolvedView, key: Hashable, compute: Callable[[], U]) -> U:
-    """A value that is computed from answers, once for all panels and viewers who want it. Nobody may change it but a frame.
+    """A value that is computed from answers, once for all panels and viewers who want it.
+
+    Do not change it, unless it is a frame: each caller gets a copy of that.
 
     Args:
         resolved: The view that it is computed for; its moment counts to the 5-minute grid, as in the bounds of the answers.
