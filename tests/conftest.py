@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -104,6 +105,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid.startswith(SLOW_FOLDERS) or (isinstance(item, pytest.Function) and _is_slow(item)):
             item.add_marker(pytest.mark.slow)
     items.sort(key=_turn)
+
+
+def pytest_runtest_setup() -> None:
+    """No test begins around midnight UTC: a date read before is another after, and a new day has no data for 5 minutes."""
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(minutes=2)).replace(hour=0, minute=0, second=0, microsecond=0)
+    time.sleep(max(0.0, (midnight + timedelta(minutes=5) - now).total_seconds()))
 
 
 def _turn(item: pytest.Item) -> int:
