@@ -22,8 +22,6 @@ import psycopg
 import pytest
 import streamlit.config
 from streamlit.components.v2 import manifest_scanner
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 from analytics import cached
 from analytics.cached.reading import reads
@@ -78,30 +76,17 @@ browser of its own, and two of those are enough for two processors: a third made
 SLOW_FOLDERS: Final = ("tests/browser/", "tests/local/", "tests/pages/")
 
 
-class FilesAndBrowsers(LoadFileScheduling):  # type: ignore[misc]  # published without type information
-    """Gives each worker whole files, and all files of a browser to one worker."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path: str = super()._split_scope(nodeid)
-        if path.startswith("tests/browser/"):
-            return "first browser" if path in FIRST_BROWSER else "second browser"
-        return path
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndBrowsers:
-    """Which tests a worker gets."""
-    return FilesAndBrowsers(config, log)
-
-
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Skip folders whose tests are all slow when slow tests are not wanted: importing them takes seconds."""
     folder = f"{collection_path.relative_to(ROOT)}/"
     return True if config.option.markexpr == "not slow" and folder in SLOW_FOLDERS else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow tests, and sort files by `BEGIN_WITH`."""
+    """Mark slow tests, give each worker whole files and each browser its own, and sort files by `BEGIN_WITH`."""
     for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item.nodeid.partition("::")[0])))
         if item.nodeid.startswith(SLOW_FOLDERS) or (isinstance(item, pytest.Function) and _is_slow(item)):
             item.add_marker(pytest.mark.slow)
     items.sort(key=_turn)
@@ -112,6 +97,12 @@ def pytest_runtest_setup() -> None:
     now = datetime.now(UTC)
     midnight = (now + timedelta(minutes=2)).replace(hour=0, minute=0, second=0, microsecond=0)
     time.sleep(max(0.0, (midnight + timedelta(minutes=5) - now).total_seconds()))
+
+
+def _group(path: str) -> str:
+    if path.startswith("tests/browser/"):
+        return "first browser" if path in FIRST_BROWSER else "second browser"
+    return path
 
 
 def _turn(item: pytest.Item) -> int:

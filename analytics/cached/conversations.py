@@ -147,8 +147,10 @@ def conversation_list(
     if isinstance(known, SourceError):
         listing = Listing(conversations.listed(reading.value, None), total, page, before, sort, ratings)
         return Reading(listing, reading.as_of, reading.is_stale, reading.stale_reason, (known,))
+    names = "listed", selection, page, sort, reading.as_of, known.as_of
+    listed = once(resolved, names, lambda: conversations.listed(reading.value, known.value))
     return Reading(
-        Listing(conversations.listed(reading.value, known.value), total, page, before, sort, ratings),
+        Listing(listed, total, page, before, sort, ratings),
         min(reading.as_of, known.as_of),
         reading.is_stale or known.is_stale,
         reading.stale_reason or known.stale_reason,

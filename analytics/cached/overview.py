@@ -11,6 +11,7 @@ from analytics.cached.reading import KPI_TTL, connections, once, reads, usable
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
+from analytics.errors import SourceError
 from analytics.kpis import timeseries
 from analytics.kpis.board import board
 from analytics.kpis.declarations import KPIS, types_of
@@ -46,13 +47,16 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
         visitors = reads.ask(key, _unique_visitors(resolved.website.id, bounds))
     if are_visitor_days_compared(resolved):
         series = kpi_timeseries_of(replace(resolved, bucket="day"), EVERYTHING)
-    return board(
-        resolved,
+    seen = (
         conversations.outcome(),
         None if visitors is None else visitors.outcome(),
         scores.outcome(),
         None if series is None else series.outcome(),
     )
+    if any(isinstance(each, SourceError) for each in seen):
+        return board(resolved, *seen)
+    key = "board", *((each.as_of, each.stale_reason) for each in seen if isinstance(each, Reading))
+    return once(resolved, key, lambda: board(resolved, *seen))
 
 
 def are_visitor_days_compared(resolved: ResolvedView) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -288,9 +289,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         ConfigError: One or more variables are missing or unusable. The message names each with what it should be, and
             no value, because it may be a secret.
     """
-    variables = os.environ if environ is None else environ
+    present = present_variables(os.environ if environ is None else environ)
+    return _checked(frozenset(present.items()))
+
+
+# Pages ask several times in each run, and the same environment has the same settings.
+@lru_cache(maxsize=1)
+def _checked(present: frozenset[tuple[str, str]]) -> Settings:
     try:
-        return Settings.model_validate(present_variables(variables))
+        return Settings.model_validate(dict(present))
     except ValidationError as error:
         problems = _problems(error)
     raise ConfigError(

@@ -3,9 +3,11 @@
 Pages run in `AppTest` against the real server and the real Postgres; only what is down in a test is really down.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -171,6 +173,13 @@ def source_of(page: AppTest) -> str:
 def text_of(page: AppTest) -> str:
     """What the page says as a viewer reads it: escapes taken away."""
     return source_of(page).replace("\\", "").replace("\u2060", "")
+
+
+def explanations(page: AppTest) -> list[dict[str, str]]:
+    """What each Explain of the page says beside its text: name and value of each row."""
+    tables = (each.proto.body for each in page.get("html") if 'class="facts"' in each.proto.body)
+    row = re.compile(r'<th scope="row">(.*?)</th><td>(.*?)</td>')
+    return [{unescape(name): unescape(text) for name, text in row.findall(table)} for table in tables]
 
 
 def offered(page: AppTest) -> set[str]:

@@ -18,7 +18,7 @@ from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Estimate
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
 from pages.components.metrics import explain
 from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, Site
+from tests.pages.conftest import RunPage, Site, explanations
 
 KPI = Kpi(
     KPIS["median_response"],
@@ -167,12 +167,12 @@ def test_a_partial_count_has_its_start_in_the_explanation_too(
     assert not page.exception
     start = datetime.now(UTC) - timedelta(days=30)
     since = f"since {start.day} {start:%b}"
-    explained = [table.value["value"].to_dict() for table in page.table]
+    tables = explanations(page)
     if page_path == "app.py":
-        assert explained[-1] == {"Value": f"0 {since}"}
-        assert not [text for each in explained[:-1] for text in each.values() if since in text]
+        assert tables[-1] == {"Value": f"0 {since}"}
+        assert not [text for each in tables[:-1] for text in each.values() if since in text]
     else:
-        assert explained == [{"Value": f"0 {since}"}] * 3
+        assert tables == [{"Value": f"0 {since}"}] * 3
 
 
 def test_copied_link_has_the_dates_themselves(run_page: RunPage, three_conversations: Site) -> None:

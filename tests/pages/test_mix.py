@@ -13,7 +13,7 @@ from analytics.kpis.metrics import Kpi
 from analytics.scope.tiers import Comparability
 from pages.components.metrics import median_mix
 from tests.kpis.test_metrics import OFF, OPEN, SHUT, TOTALS, kpi_of
-from tests.pages.conftest import RunPage, SendEvents, Site, text_of
+from tests.pages.conftest import RunPage, SendEvents, Site, explanations, text_of
 
 Verdict = Literal["better", "worse", "within_noise"]
 SHIFT = Split(0.0, -0.98, 0.75, 0.25, is_shift_real=True)
@@ -120,14 +120,13 @@ def test_a_median_that_moves_by_the_mix_alone_says_so(run_page: RunPage, more_ai
     assert values["Median resolution"] == values["Median response"] == ("10 s", "−99 %")
     said = "AI and people, each alone: no change. Because more is handled by AI: −99 %"
     assert [caption.value.replace("\\", "") for caption in page.caption].count(said) == 2
-    explained = [table.value.to_dict() for table in page.table]
-    assert str(explained).count("More handled by AI: AI 25.0 % before, 75.0 % now") == 2
+    assert str(explanations(page)).count("More handled by AI: AI 25.0 % before, 75.0 % now") == 2
 
 
 def test_explain_withholds_what_few_values_cannot_say(run_page: RunPage, three_conversations: Site) -> None:
     """Three answers have no 90th percentile; one of the three conversations is still open."""
     page = run_page("app.py", website=three_conversations.slug, tz="UTC")
-    response, resolution = (table.value.iloc[:, 0].to_dict() for table in page.table[:2])
+    response, resolution = explanations(page)[:2]
     assert response["90 % within (p90)"] == resolution["90 % within (p90)"] == "not shown below 10 values"
     assert resolution["Started in this period, open at its end"] == "1"
     assert "Started in this period, open at its end" not in response
@@ -137,4 +136,4 @@ def test_with_comparison_off_nothing_is_said_of_the_mix(run_page: RunPage, more_
     """Neither on the card nor in Explain."""
     page = run_page("app.py", website=more_ai.slug, tz="UTC", range="7d", compare="off")
     assert "handled by AI: " not in text_of(page)
-    assert "AI and people, each alone" not in str([table.value.to_dict() for table in page.table])
+    assert "AI and people, each alone" not in str(explanations(page))

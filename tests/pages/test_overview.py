@@ -15,7 +15,7 @@ from analytics.scope.access import Website
 from analytics.scope.weeks import WeekStart
 from pages.components.page import sidebar
 from pages.components.panels import funnel
-from tests.pages.conftest import RunPage, SendEvents, Site, query_of, source_of, text_of
+from tests.pages.conftest import RunPage, SendEvents, Site, explanations, query_of, source_of, text_of
 
 ENTRIES = ["app.py", "pages/overview.py"]
 
@@ -251,7 +251,7 @@ def test_comparison_can_be_switched_off(run_page: RunPage, three_conversations: 
     for trace in ("Not comparable", " vs ", "between ", "eriod before", "clear change"):
         assert trace not in words, trace
     assert {metric.delta for metric in page.metric} == {""}
-    assert not [table for table in page.table if any("before" in str(cell) for cell in table.value.index)]
+    assert "before" not in str([list(table) for table in explanations(page)])
 
 
 @pytest.mark.parametrize("path", ["overview", "conversations", "satisfaction", "visitors"])

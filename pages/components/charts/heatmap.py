@@ -67,6 +67,7 @@ def draw_week(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None) -> N
             filters.toggle("cell", str(clicked))
 
 
+@plot.kept
 def figure(hours: pd.DataFrame, shown: Shown, chosen: HourOfWeek | None, colours: Palette) -> go.Figure:
     """The week as 168 bars, one per hour: the value as colour, its n as text, hatched below `FEW` values.
 

@@ -20,6 +20,7 @@ DEFAULT_MEASURE: Measure = "response"
 HEIGHT_PX = 340
 # The 90th percentile is often ten times the median: on a shared axis the median would be a flat line.
 MEDIAN_DOMAIN, P90_DOMAIN = (0.45, 1.0), (0.0, 0.31)
+MEDIAN, P90 = "p50_seconds", "p90_seconds"
 NOUNS: dict[Measure, str] = {"response": "responses", "resolution": "resolved"}
 
 
@@ -51,31 +52,43 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
 
     The median of the previous period is drawn under the current one.
     """
-    colours = palette()
-    median, p90 = "p50_seconds", "p90_seconds"
+    now = series[series["period"] == "current"]
+    medians = now[MEDIAN].dropna()
+    plot.draw(
+        _percentiles(series, NOUNS[measure], bucket, palette()),
+        HEIGHT_PX,
+        key=f"percentiles-{measure}",
+        alt=f"{MEASURES[measure]} time: median {formatting.duration(float(medians.iloc[-1]))} in the last {bucket}"
+        if len(medians)
+        else f"{MEASURES[measure]} time: no values",
+    )
+    if (now[MEDIAN].notna() & now[P90].isna()).any():
+        st.caption(f"The 90th percentile is shown where the {bucket} has 10 values or more.")
+
+
+@plot.kept
+def _percentiles(series: pd.DataFrame, noun: str, bucket: Bucket, colours: Palette) -> go.Figure:
     now = series[series["period"] == "current"].reset_index(drop=True)
     past = series[series["period"] == "previous"].reset_index(drop=True)
     axis = time_axis.labels_of(now["bucket_start"], past["bucket_start"], bucket)
-    highest = value_axis.highest_of(now, past, median)
-    before = _before(now, past) if past[median].notna().any() else None
+    highest = value_axis.highest_of(now, past, MEDIAN)
+    before = _before(now, past) if past[MEDIAN].notna().any() else None
     figure = go.Figure()
     if before:
         figure.add_trace(
             go.Scatter(
                 x=axis.past,
-                y=value_axis.up_to(past[median], highest),
+                y=value_axis.up_to(past[MEDIAN], highest),
                 mode="lines+markers",
-                marker={"size": timeseries.marker_sizes(past[median], 3), "color": colours.muted},
+                marker={"size": timeseries.marker_sizes(past[MEDIAN], 3), "color": colours.muted},
                 line={"color": colours.muted, "width": 1.5, "dash": "dot"},
-                customdata=[formatting.duration(value) for value in past[median]],
+                customdata=[formatting.duration(value) for value in past[MEDIAN]],
                 hovertemplate=f"%{{customdata}} median, {before}<extra></extra>",
             )
         )
-    for column, words, yaxis, width in ((p90, "90th percentile", "y2", 1.75), (median, "median", "y", 2.25)):
+    for column, words, yaxis, width in ((P90, "90th percentile", "y2", 1.75), (MEDIAN, "median", "y", 2.25)):
         text = [formatting.duration(value) for value in now[column]]
-        said = [
-            [value, formatting.counted(n, NOUNS[measure])] for value, n in zip(text, now["n"], strict=True)
-        ]
+        said = [[value, formatting.counted(n, noun)] for value, n in zip(text, now["n"], strict=True)]
         hover = (
             f"<b>%{{customdata[0]}}</b> {words} · %{{customdata[1]}}",
             f"<b>%{{customdata[0]}}</b> {words} so far · %{{customdata[1]}}",
@@ -88,7 +101,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
     figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
     timeseries.style(figure, colours, "duration", highest)
-    slowest = value_axis.highest_of(now, now, p90)
+    slowest = value_axis.highest_of(now, now, P90)
     ticks = value_axis.duration_ticks(slowest, most=3)
     figure.update_layout(
         xaxis={"anchor": "y2"},
@@ -101,17 +114,7 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
         },
     )
     _name_lines(figure, colours, before)
-    plot.draw(
-        figure,
-        HEIGHT_PX,
-        key=f"percentiles-{measure}",
-        alt=f"{MEASURES[measure]} time: median "
-        f"{formatting.duration(float(now[median].dropna().iloc[-1]))} in the last {bucket}"
-        if now[median].notna().any()
-        else f"{MEASURES[measure]} time: no values",
-    )
-    if (now[median].notna() & now[p90].isna()).any():
-        st.caption(f"The 90th percentile is shown where the {bucket} has 10 values or more.")
+    return figure
 
 
 def _before(now: pd.DataFrame, past: pd.DataFrame) -> str:

@@ -5,10 +5,17 @@ Owns the template. The hover box has Streamlit's colours: its theme overrides th
 
 from __future__ import annotations
 
-from typing import Final, TypedDict, cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypedDict, cast
 
 import plotly.graph_objects as go
 import streamlit as st
+
+from analytics.kpis.attribution import Attribution
+from analytics.kpis.declarations import KpiDeclaration
+
+P = ParamSpec("P")
 
 TEMPLATE: Final = go.layout.Template(
     layout={
@@ -29,6 +36,8 @@ CONFIG: Final = {
     # Plotly asks for its own outlines, world_110m.json, also where a map has others; from this host it gets none.
     "topojsonURL": "app/static/",
 }
+FIGURES: Final = 256
+"""Figures that are kept; the least recently used goes first."""
 
 
 class Point(TypedDict):
@@ -47,12 +56,27 @@ class _Event(TypedDict):
     selection: _Points
 
 
+def kept(build: Callable[P, go.Figure]) -> Callable[P, go.Figure]:
+    """Builds a figure once for all panels and viewers with the same arguments; do not change it.
+
+    Plotly checks each property that it is given, which takes longer than all else that a chart needs.
+    """
+
+    @st.cache_resource(
+        max_entries=FIGURES, show_spinner=False, hash_funcs={Attribution: repr, KpiDeclaration: repr}
+    )
+    @wraps(build)
+    def figure(*args: P.args, **kwargs: P.kwargs) -> go.Figure:
+        return build(*args, **kwargs).update_layout(template=TEMPLATE)
+
+    return figure
+
+
 def draw(figure: go.Figure, height_px: int, *, key: str, alt: str, is_clickable: bool = False) -> list[Point]:
     """Draw a chart; returns the clicked points, empty without a click.
 
-    The chart's layout overrides the template's. A new key forgets an old click; `is_clickable` reruns the page at one.
+    `figure` is a `kept` one. A new key forgets an old click; `is_clickable` reruns the page at one.
     """
-    figure.update_layout(template=TEMPLATE)
     event = st.plotly_chart(
         figure,
         key=key,

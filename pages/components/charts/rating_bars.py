@@ -113,7 +113,22 @@ def draw_answers(
     if not n:
         empty(*answers.empty, longer)
         return None
-    colours, levels = palette(), answers.levels
+    # One key per filter, so that an old click is forgotten.
+    clicked = plot.draw(
+        _stacked(frame, answers, bucket, chosen, palette()),
+        HEIGHT_PX,
+        key=f"{answers.name}-chart-{chosen or 'all'}",
+        alt=_alt(frame, answers),
+        is_clickable=answers.is_clickable,
+    )
+    return answers.levels[clicked[0]["curve_number"]].value if clicked else None
+
+
+@plot.kept
+def _stacked(
+    frame: pd.DataFrame, answers: Answers, bucket: Bucket, chosen: str | None, colours: Palette
+) -> go.Figure:
+    levels = answers.levels
     labels = time_axis.bucket_labels(frame["bucket_start"], bucket)
     sums = frame[[level.column for level in levels]].sum(axis=1)
     figure = go.Figure(
@@ -125,15 +140,7 @@ def draw_answers(
     time_axis.lay_time_axis(figure, frame["bucket_start"], bucket, colours)
     _style(figure, len(frame), colours)
     _name_levels(figure, frame, answers, colours, chosen)
-    # One key per filter, so that an old click is forgotten.
-    clicked = plot.draw(
-        figure,
-        HEIGHT_PX,
-        key=f"{answers.name}-chart-{chosen or 'all'}",
-        alt=_alt(frame, answers),
-        is_clickable=answers.is_clickable,
-    )
-    return levels[clicked[0]["curve_number"]].value if clicked else None
+    return figure
 
 
 def total(frame: pd.DataFrame, answers: Answers) -> int:

@@ -45,7 +45,7 @@ def points_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tu
     """The points of a metric, one per bucket of the current period; empty without a series or any value."""
     if series is None:
         return ()
-    rows = series[series["period"] == "current"]
+    rows = series.loc[series["period"] == "current", ["bucket_start", "is_complete", metric.column]]
     values = [None if pd.isna(value) else float(value) for value in rows[metric.column]]
     if all(value is None for value in values):
         return ()

@@ -33,7 +33,25 @@ def draw_series(
 
     `current` and `previous` are the labels of the periods, such as "16–22 Nov"; None draws the current period alone.
     """
-    colours = palette()
+    columns = ["period", "bucket_start", "is_complete", metric.column]
+    drawn = series[columns if metric.n_column is None else [*columns, metric.n_column]]
+    plot.draw(
+        _series(drawn, metric, bucket, current, previous, palette()),
+        HEIGHT_PX,
+        key=key,
+        alt=_alt(drawn[drawn["period"] == "current"], metric, current),
+    )
+
+
+@plot.kept
+def _series(
+    series: pd.DataFrame,
+    metric: Metric,
+    bucket: Bucket,
+    current: str,
+    previous: str | None,
+    colours: Palette,
+) -> go.Figure:
     now_rows = series[series["period"] == "current"].reset_index(drop=True)
     past_rows = (
         series[series["period"] == "previous"].reset_index(drop=True) if previous else now_rows.iloc[:0]
@@ -51,22 +69,27 @@ def draw_series(
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric.kind, highest)
     _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
-    plot.draw(figure, HEIGHT_PX, key=key, alt=_alt(now_rows, metric, current))
+    return figure
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
     """Draw `cached.visitor_activity` as thin bars, the current minute, which is not finished, lighter."""
-    colours = palette()
     visitors = activity["visitors"]
-    minutes_ago = list(range(len(activity) - 1, -1, -1))
+    alt = f"Visitors per minute over the last {len(activity)} minutes, at most {formatting.count(visitors.max())}"
+    plot.draw(_minutes(visitors, palette()), 96, key=key, alt=alt)
+
+
+@plot.kept
+def _minutes(visitors: pd.Series, colours: Palette) -> go.Figure:
+    minutes_ago = list(range(len(visitors) - 1, -1, -1))
     figure = go.Figure(
         go.Bar(
-            x=list(range(len(activity))),
+            x=list(range(len(visitors))),
             y=visitors,
             customdata=[f"{ago} min ago" if ago else "this minute so far" for ago in minutes_ago],
             marker={
                 "color": colours.accent,
-                "opacity": [1.0] * (len(activity) - 1) + [0.45],
+                "opacity": [1.0] * (len(visitors) - 1) + [0.45],
                 "cornerradius": 2,
             },
             hovertemplate="%{customdata}: %{y:,}<extra></extra>",
@@ -90,8 +113,7 @@ def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
         font={"color": colours.muted, "size": 11},
     )
     figure.update_yaxes(visible=False, rangemode="tozero")
-    alt = f"Visitors per minute over the last {len(activity)} minutes, at most {formatting.count(visitors.max())}"
-    plot.draw(figure, 96, key=key, alt=alt)
+    return figure
 
 
 def _past(

@@ -14,7 +14,7 @@ from analytics.geo import countries
 from analytics.geo.countries import Country
 from pages.components import formatting
 from pages.components.charts import plot
-from pages.components.theme_colors import palette, rgba
+from pages.components.theme_colors import Palette, palette, rgba
 
 HEIGHT_PX: Final = 270
 PALEST: Final = 0.22
@@ -30,7 +30,13 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
 
     `values` are the rows of the countries in `cached.visitor_breakdown`. With another key an old click is forgotten.
     """
-    colours = palette()
+    columns = values[["value", "visitors", "visitors_ratio"]]
+    points = plot.draw(_world(columns, palette()), HEIGHT_PX, key=key, alt=_alt(values), is_clickable=True)
+    return points[0]["customdata"][0] if points else None
+
+
+@plot.kept
+def _world(values: pd.DataFrame, colours: Palette) -> go.Figure:
     columns = values["value"], values["visitors"], values["visitors_ratio"]
     found = {code: (count, share) for code, count, share in zip(*columns, strict=True) if code and count}
     seen = [country for country in countries.countries() if country.code in found]
@@ -72,8 +78,7 @@ def draw_world(values: pd.DataFrame, *, key: str) -> str | None:
     figure.update_geos(
         visible=False, bgcolor="rgba(0,0,0,0)", projection_type="equal earth", lataxis_range=(-57, 84)
     )
-    points = plot.draw(figure, HEIGHT_PX, key=key, alt=_alt(values), is_clickable=True)
-    return points[0]["customdata"][0] if points else None
+    return figure
 
 
 def _pointed_at(seen: list[Country], found: Mapping[str, tuple[int, float]]) -> dict[str, object]:

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import chain
 from types import GenericAlias
 from typing import Final, cast, get_type_hints
@@ -176,6 +177,7 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
     return File(chain([next(lines)], lines), table.total, table.is_cut)
 
 
+@cache
 def _types(read: Callable[..., Table]) -> TypeAdapter[tuple[object, ...]]:
     """Build a validator for a file's arguments after the view, by their types; an unknown filter field is an error."""
     hints = get_type_hints(read)

@@ -73,9 +73,24 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
 
     `before` is the label of the previous period; None without a comparison.
     """
-    colours = palette()
-    figure = go.Figure()
     is_compared = any(part.change is not None for part in attribution.parts)
+    plot.draw(
+        _parts(attribution, palette(), is_compared=is_compared),
+        _BAR_PX + _SUM_PX + _ROW_PX * len(attribution.parts),
+        key=key,
+        alt=_alt(attribution),
+    )
+    notes = ["Pale: points lost."]
+    if is_compared and before:
+        notes.append(f"Dotted line: {before}. Changes are points of the index, grey where not clear.")
+    if words := best_response(attribution):
+        notes.append(words)
+    st.caption(" ".join(notes))
+
+
+@plot.kept
+def _parts(attribution: Attribution, colours: Palette, *, is_compared: bool) -> go.Figure:
+    figure = go.Figure()
     left = 0.0
     for part in attribution.parts:
         _draw_slot(figure, part, left, colours)
@@ -90,13 +105,7 @@ def draw_parts(attribution: Attribution, before: str | None, *, key: str) -> Non
     figure.update_layout(barmode="overlay", hoverlabel_align="left")
     figure.update_xaxes(visible=False, range=[0, 1])
     figure.update_yaxes(visible=False, range=[top, 0])
-    plot.draw(figure, top, key=key, alt=_alt(attribution))
-    notes = ["Pale: points lost."]
-    if is_compared and before:
-        notes.append(f"Dotted line: {before}. Changes are points of the index, grey where not clear.")
-    if words := best_response(attribution):
-        notes.append(words)
-    st.caption(" ".join(notes))
+    return figure
 
 
 def sum_sentence(attribution: Attribution) -> str:

@@ -20,7 +20,7 @@ from pages.components.charts import plot
 from pages.components.metrics import changes
 from pages.components.page import filters
 from pages.components.page.conversation_filters import band_end, band_label
-from pages.components.theme_colors import palette
+from pages.components.theme_colors import Palette, palette
 
 HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
 """Last band that the headline counts: up to 15 minutes to answer, up to 4 hours to resolve."""
@@ -77,8 +77,33 @@ def draw_bands(
 
     `bands` and `before` as in `draw_headline`; the latter is marked beside each bar.
     """
-    colours = palette()
+    points = plot.draw(
+        _bars(bands, before, measure, chosen, palette()),
+        ROW_PX * BAND_COUNT + HEAD_PX,
+        key=f"bands-{measure}-{chosen}",
+        is_clickable=True,
+        alt=f"{NOUNS[measure].capitalize()} by time: "
+        + ", ".join(
+            f"{band_label(band)} {formatting.rate(share)}" for band, share in enumerate(bands["share_ratio"])
+        ),
+    )
+    if before is not None:
+        st.caption(f"Grey marks: {periods.days_label(*previous.local_days())}.")
+    clicked = points[0]["point_index"] if points else None
     index = chosen.number if chosen is not None and chosen.kind == "band" else None
+    # An empty band has no conversations to select, so a click on it can only remove a filter.
+    if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
+        filters.toggle(measure, str(Times("band", clicked)))
+
+
+@plot.kept
+def _bars(
+    bands: pd.DataFrame,
+    before: pd.DataFrame | None,
+    measure: Measure,
+    chosen: Times | None,
+    colours: Palette,
+) -> go.Figure:
     is_shown = [_is_among(band, chosen) for band in range(BAND_COUNT)]
     labels = [band_label(band) for band in range(BAND_COUNT)]
     shares = bands["share_ratio"]
@@ -135,7 +160,7 @@ def draw_bands(
         selected={"marker": {"opacity": 1}} if all(is_shown) else None,
         unselected={"marker": {"opacity": 1}} if all(is_shown) else None,
     )
-    _columns(figure, bands, is_shown)
+    _columns(figure, bands, is_shown, colours)
     figure.update_layout(
         barmode="overlay",
         bargap=0.42,
@@ -150,20 +175,7 @@ def draw_bands(
         tickfont={"color": colours.text, "size": 13},
         automargin=False,
     )
-    points = plot.draw(
-        figure,
-        ROW_PX * BAND_COUNT + HEAD_PX,
-        key=f"bands-{measure}-{chosen}",
-        is_clickable=True,
-        alt=f"{NOUNS[measure].capitalize()} by time: "
-        + ", ".join(f"{label} {formatting.rate(share)}" for label, share in zip(labels, shares, strict=True)),
-    )
-    if before is not None:
-        st.caption(f"Grey marks: {periods.days_label(*previous.local_days())}.")
-    clicked = points[0]["point_index"] if points else None
-    # An empty band has no conversations to select, so a click on it can only remove a filter.
-    if clicked is not None and (bands["conversations"].iloc[clicked] or clicked == index):
-        filters.toggle(measure, str(Times("band", clicked)))
+    return figure
 
 
 def _is_among(band: int, chosen: Times | None) -> bool:
@@ -183,9 +195,8 @@ def _is_among(band: int, chosen: Times | None) -> bool:
     return band == BAND_COUNT - 1 or BAND_SECONDS[band] > chosen.number
 
 
-def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool]) -> None:
+def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool], colours: Palette) -> None:
     """Write share, count and cumulative share in columns right of the bars."""
-    colours = palette()
     heads = zip(("Share", "Count", "By then"), COLUMNS_PX, strict=True)
     written = [
         _cell(text, right, y=1, yref="paper", colour=colours.muted, anchor="bottom") for text, right in heads
