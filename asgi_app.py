@@ -48,6 +48,7 @@ from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
 from analytics.transports.connections import Connections
 from analytics.web import audit, metrics, readiness, request_id
 from analytics.web.audit import Event
+from analytics.web.middleware.compressed import CompressedFiles
 from analytics.web.middleware.cookies import SecureCookies, SmallCookies
 from analytics.web.middleware.document import our_document
 from analytics.web.middleware.headers import AnswerHeaders
@@ -322,6 +323,7 @@ app = st.App(
         Middleware(PageMessages, kind_of=kind_of),
         Middleware(not_found),
         Middleware(metrics.count_sessions),
+        Middleware(CompressedFiles, directory=Path(get_static_dir()) / "static", path=f"{BASE}/static"),
     ],
     lifespan=lifespan,
     on_script_error=on_script_error,

@@ -1,0 +1,61 @@
+"""Streamlit's own files are sent compressed to who takes it; everything else as the application sends it."""
+
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from analytics.web.middleware.compressed import CompressedFiles
+from tests.web.asgi_requests import send_request
+
+SCRIPT = "export const a = 1\n" * 1000
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> CompressedFiles:
+    """A directory with a script, a font and a file beside it that is not served."""
+    directory = tmp_path / "served"
+    (directory / "js").mkdir(parents=True)
+    (directory / "js" / "a.123.js").write_text(SCRIPT)
+    (directory / "font.woff2").write_bytes(b"w" * 1000)
+    (tmp_path / "secret.js").write_text("no")
+    inner = Starlette(routes=[Mount("/base/static", StaticFiles(directory=directory))])
+    return CompressedFiles(inner, directory, "/base/static")
+
+
+def test_a_script_is_sent_compressed_and_kept_by_the_browser(app: CompressedFiles) -> None:
+    """Its text is the same."""
+    found = send_request(app, "/base/static/js/a.123.js", headers={"Accept-Encoding": "gzip, br"})
+    assert found.status_code == 200
+    assert found.text == SCRIPT
+    assert int(found.headers["Content-Length"]) < len(SCRIPT) / 10
+    assert found.headers["Content-Encoding"] == "gzip"
+    assert found.headers["Vary"] == "Accept-Encoding"
+    assert "immutable" in found.headers["Cache-Control"]
+    assert "javascript" in found.headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "headers"),
+    [
+        ("/base/static/js/a.123.js", "GET", {"Accept-Encoding": "identity"}),
+        ("/base/static/js/a.123.js", "GET", {"Range": "bytes=0-9"}),
+        ("/base/static/js/a.123.js", "HEAD", {}),
+        ("/base/static/font.woff2", "GET", {}),
+        ("/base/static/js/b.js", "GET", {}),
+        ("/base/static/../secret.js", "GET", {}),
+        ("/base/static/%2e%2e/secret.js", "GET", {}),
+        ("/base/static/js//a.123.js", "GET", {}),
+        ("/static/js/a.123.js", "GET", {}),
+    ],
+)
+def test_anything_else_is_as_the_application_sends_it(
+    app: CompressedFiles, path: str, method: str, headers: dict[str, str]
+) -> None:
+    """A part of a file, what is compressed already, an unknown name, a way out of the directory, another base."""
+    headers = {"Accept-Encoding": "gzip"} | headers
+    found, alone = (send_request(each, path, method, headers=headers) for each in (app, app._app))
+    assert "Content-Encoding" not in found.headers
+    assert (found.status_code, found.content) == (alone.status_code, alone.content)
