@@ -62,6 +62,7 @@ def kept(build: Callable[P, go.Figure]) -> Callable[P, go.Figure]:
     Plotly checks each property that it is given, which takes longer than all else that a chart needs.
     """
 
+    # By their text: Streamlit would look into the functions that a KPI consists of.
     @st.cache_resource(
         max_entries=FIGURES, show_spinner=False, hash_funcs={Attribution: repr, KpiDeclaration: repr}
     )
