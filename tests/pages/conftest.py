@@ -4,6 +4,7 @@ Pages run in `AppTest` against the real server and the real Postgres; only what 
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,15 @@ from tests.conftest import ROOT, LocalStack
 SendEvents = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 RunPage = Callable[..., AppTest]
 PAGE_SECONDS = 30
+RENEWAL_SECONDS = 300.0
+"""A page renews itself at each step of this grid."""
+
+
+def pytest_runtest_setup() -> None:
+    """No page test begins in the last seconds of a step: its page would be drawn twice."""
+    left = RENEWAL_SECONDS - time.time() % RENEWAL_SECONDS
+    if left < 5:
+        time.sleep(left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Figures are built once for all viewers, and again for other arguments."""
 
+from datetime import UTC, datetime, timedelta
+
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -8,15 +10,30 @@ from plotly.basedatatypes import BaseFigure
 from analytics.kpis.declarations import KPIS, KpiDeclaration
 from pages.components.charts import plot
 from pages.components.theme_colors import Palette, palette
-from tests.pages.conftest import RunPage, Site
+from tests.pages.conftest import RunPage, SendEvents, Site
 
 
-@pytest.mark.usefixtures("two_visitors", "three_conversations")
+@pytest.fixture
+def busy(three_conversations: Site, send_events: SendEvents) -> Site:
+    """Three conversations and a visitor, all of yesterday."""
+    site = three_conversations
+    visit = {
+        "timestamp": (datetime.now(UTC) - timedelta(days=1)).isoformat(),
+        "website_id": site.id,
+        "visitor_id": "v",
+        "session_id": "s",
+        "event_type": "seen",
+        "country_code": "FR",
+    }
+    assert send_events("visitor_events", [visit]) == {"successful_rows": 1, "quarantined_rows": 0}
+    return site
+
+
 @pytest.mark.parametrize(
     "path", ["app.py", "pages/conversations.py", "pages/satisfaction.py", "pages/visitors.py"]
 )
 def test_a_page_that_is_drawn_again_builds_no_figure(
-    path: str, run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch
+    path: str, run_page: RunPage, busy: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither for the viewer who drew it nor for another one; both see the same charts."""
     built = 0
@@ -28,14 +45,14 @@ def test_a_page_that_is_drawn_again_builds_no_figure(
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(BaseFigure, "__init__", counted)
-    page = run_page(path, website=site.slug, range="7d", tz="UTC")
+    page = run_page(path, website=busy.slug, range="7d", tz="UTC")
     assert not page.exception
     charts = [each.proto.spec for each in page.get("plotly_chart")]
     assert charts
     assert built
     built = 0
     page.run()
-    other = run_page(path, website=site.slug, range="7d", tz="UTC")
+    other = run_page(path, website=busy.slug, range="7d", tz="UTC")
     assert not built
     for again in (page, other):
         assert [each.proto.spec for each in again.get("plotly_chart")] == charts
