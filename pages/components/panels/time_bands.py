@@ -29,7 +29,7 @@ DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
 NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
 ROW_PX, HEAD_PX = 34, 22
 COLUMNS_PX = (54, 97, 151)
-LABEL_PX = 85
+LABEL_PX = 90
 
 
 def draw_headline(
