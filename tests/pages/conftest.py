@@ -17,20 +17,19 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
+from analytics.scope import periods
 from tests.conftest import ROOT, LocalStack
 
 SendEvents = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
 RunPage = Callable[..., AppTest]
 PAGE_SECONDS = 30
-RENEWAL_SECONDS = 300.0
-"""A page renews itself at each step of this grid."""
 
 
 def pytest_runtest_setup() -> None:
-    """No page test begins in the last seconds of a step: its page would be drawn twice."""
-    left = RENEWAL_SECONDS - time.time() % RENEWAL_SECONDS
-    if left < 5:
-        time.sleep(left)
+    """No page test begins in the last seconds of a step of the grid: its page would be drawn twice."""
+    now = datetime.now(UTC)
+    if (left := periods.ceil_to_grid(now) - now) < timedelta(seconds=5):
+        time.sleep(left.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
