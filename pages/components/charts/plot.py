@@ -36,8 +36,8 @@ CONFIG: Final = {
     # Plotly asks for its own outlines, world_110m.json, also where a map has others; from this host it gets none.
     "topojsonURL": "app/static/",
 }
-FIGURES: Final = 256
-"""Figures that are kept; the least recently used goes first."""
+FIGURES: Final = 32
+"""Figures that are kept of each kind; the least recently used goes first."""
 
 
 class Point(TypedDict):
