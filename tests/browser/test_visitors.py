@@ -76,8 +76,8 @@ def test_a_click_on_the_map_filters_by_country(window: Callable[..., Window]) ->
 
 
 def _click_on_map(page: Page, place: tuple[float, float]) -> None:
-    """Click where the map has a longitude and latitude."""
-    plot = page.locator(".st-key-panel-countries .js-plotly-plot")
+    """Click where the map has a longitude and latitude, on the map without a filter: each filter has one of its own."""
+    plot = page.locator(".st-key-world--None .js-plotly-plot")
     expect(plot).to_be_visible()
     settled(page)
     plot.scroll_into_view_if_needed()

@@ -28,7 +28,7 @@ HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
 DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
 NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
 ROW_PX, HEAD_PX = 34, 22
-COLUMNS_PX = (54, 97, 151)
+COLUMNS_PX = (52, 94, 146)
 LABEL_PX = 90
 
 
