@@ -28,8 +28,8 @@ HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}
 DONE: dict[Measure, str] = {"response": "answered", "resolution": "resolved"}
 NOUNS: dict[Measure, str] = {"response": "first responses", "resolution": "resolved conversations"}
 ROW_PX, HEAD_PX = 34, 22
-COLUMNS_PX = (52, 94, 146)
-LABEL_PX = 90
+COLUMNS_PX = (50, 93, 148)
+LABEL_PX = 85
 
 
 def draw_headline(
@@ -170,7 +170,7 @@ def _bars(
     figure.update_yaxes(
         autorange="reversed",
         showgrid=False,
-        ticksuffix="  ",
+        ticksuffix=" ",
         ticks="",
         tickfont={"color": colours.text, "size": 13},
         automargin=False,
@@ -211,19 +211,21 @@ def _columns(figure: go.Figure, bands: pd.DataFrame, is_shown: Sequence[bool], c
     for band, (share, n, end, ratio) in enumerate(cells):
         label, is_faded = band_label(band), not is_shown[band]
         values = (
-            (f"<b>{formatting.rate(share)}</b>", colours.muted if is_faded else colours.text),
-            (formatting.count(n), colours.muted),
-            (formatting.MISSING if isinf(end) else formatting.rate(ratio), colours.muted),
+            (f"<b>{formatting.rate(share)}</b>", colours.muted if is_faded else colours.text, 13),
+            (formatting.count(n), colours.muted, 12),
+            (formatting.MISSING if isinf(end) else formatting.rate(ratio), colours.muted, 12),
         )
         written += [
-            _cell(text, right, y=label, yref="y", colour=colour, anchor="middle")
-            for (text, colour), right in zip(values, COLUMNS_PX, strict=True)
+            _cell(text, right, y=label, yref="y", colour=colour, anchor="middle", size=size)
+            for (text, colour, size), right in zip(values, COLUMNS_PX, strict=True)
         ]
     # All at once: for each that is added on its own, Plotly copies and checks those before.
     figure.update_layout(annotations=written)
 
 
-def _cell(text: str, right: int, *, y: float | str, yref: str, colour: str, anchor: str) -> dict[str, object]:
+def _cell(
+    text: str, right: int, *, y: float | str, yref: str, colour: str, anchor: str, size: int = 12
+) -> dict[str, object]:
     return {
         "text": text,
         "x": 1,
@@ -232,7 +234,7 @@ def _cell(text: str, right: int, *, y: float | str, yref: str, colour: str, anch
         "y": y,
         "yref": yref,
         "yanchor": anchor,
-        "font": {"color": colour, "size": 12 if anchor == "bottom" else 13},
+        "font": {"color": colour, "size": size},
     }
 
 
