@@ -9,6 +9,7 @@ The document names the server's address because the frontend would otherwise der
 `/live` directly would cost two requests with 404 and half a second.
 """
 
+import asyncio
 import gc
 import os
 import sys
@@ -211,12 +212,20 @@ def load_pages() -> None:
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Loads what pages need before anybody opens one; serves metrics on their separate port while the app runs."""
     load_pages()
-    # Python collects garbage when objects have grown by a quarter. A quarter of all modules is a hundred megabytes of old runs;
-    # without what is loaded and stays, it is little, and soon looked through.
     gc.collect()
+    # What is loaded stays: looking through it each time would take most of a collection.
     gc.freeze()
+    collecting = asyncio.create_task(collect_garbage(every_seconds=60))
     with metrics.second_port(load_settings(), measured):
         yield
+    collecting.cancel()
+
+
+async def collect_garbage(every_seconds: float) -> None:
+    """Frees closed sessions; Python counts objects, and in half an hour lets 100 MB of their messages gather."""
+    while True:
+        await asyncio.sleep(every_seconds)
+        gc.collect()
 
 
 def at(name: str, endpoint: Callable[[Request], object]) -> list[Route]:
