@@ -1,12 +1,14 @@
 """What the web server answers beside the pages, in this process."""
 
 import asyncio
+import gc
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -300,3 +302,27 @@ def test_the_demo_starts_on_this_machine_alone(
     assert ended.returncode != 0
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_closed_sessions_are_freed_however_few_their_objects_are() -> None:
+    """What refers to itself, as a session does, goes without Python's own collector."""
+
+    class Session:
+        def __init__(self) -> None:
+            self.itself = self
+
+    async def served() -> bool:
+        closed = weakref.ref(Session())
+        collecting = asyncio.create_task(import_module("asgi_app").collect_garbage(every_seconds=0.001))
+        for _ in range(1000):
+            await asyncio.sleep(0.005)
+            if closed() is None:
+                break
+        collecting.cancel()
+        return closed() is None
+
+    gc.disable()
+    try:
+        assert asyncio.run(served())
+    finally:
+        gc.enable()

@@ -6,11 +6,13 @@ Their names change with their content, so each file is compressed once in a proc
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable, Mapping
 from functools import cache
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
 
+import brotli
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -19,9 +21,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _SUFFIXES: Final = frozenset({".css", ".js", ".json", ".svg", ".wasm"})
 """Fonts and pictures are compressed already."""
 
+_COMPRESS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    # Quality 5 takes as long as gzip; 11 takes a minute for all files of a page, and saves a tenth more.
+    "br": lambda content: brotli.compress(content, quality=5),
+    "gzip": lambda content: gzip.compress(content, mtime=0),
+}
+"""The best first. Browsers take Brotli over HTTPS and from localhost alone."""
+
 
 class CompressedFiles:
-    """ASGI middleware that answers requests for files of a directory with gzip, where the browser takes it."""
+    """ASGI middleware that answers requests for files of a directory compressed, where the browser takes it."""
 
     def __init__(self, app: ASGIApp, directory: Path, path: str) -> None:
         """Finds the files.
@@ -43,19 +52,21 @@ class CompressedFiles:
         file = (
             self._files.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
         )
-        asked = Headers(scope=scope) if file else {}
-        if file is None or "gzip" not in asked.get("accept-encoding", "") or "range" in asked:
+        asked = Headers(raw=scope.get("headers", []))
+        taken = {each.strip() for each in asked.get("accept-encoding", "").split(",")}
+        encoding = next((each for each in _COMPRESS if each in taken), None)
+        if file is None or encoding is None or "range" in asked:
             await self._app(scope, receive, send)
             return
         headers = {
-            "Content-Encoding": "gzip",
+            "Content-Encoding": encoding,
             "Vary": "Accept-Encoding",
             "Cache-Control": "public, immutable, max-age=31536000",
         }
-        body = await run_in_threadpool(_compressed, file)
+        body = await run_in_threadpool(_compressed, file, encoding)
         await Response(body, headers=headers, media_type=guess_type(file.name)[0])(scope, receive, send)
 
 
 @cache
-def _compressed(file: Path) -> bytes:
-    return gzip.compress(file.read_bytes(), mtime=0)
+def _compressed(file: Path, encoding: str) -> bytes:
+    return _COMPRESS[encoding](file.read_bytes())

@@ -25,13 +25,18 @@ def app(tmp_path: Path) -> CompressedFiles:
     return CompressedFiles(inner, directory, "/base/static")
 
 
-def test_a_script_is_sent_compressed_and_kept_by_the_browser(app: CompressedFiles) -> None:
+@pytest.mark.parametrize(
+    ("taken", "encoding"), [("gzip, deflate, br, zstd", "br"), ("br", "br"), ("gzip, deflate", "gzip")]
+)
+def test_a_script_is_sent_compressed_and_kept_by_the_browser(
+    app: CompressedFiles, taken: str, encoding: str
+) -> None:
     """Its text is the same."""
-    found = send_request(app, "/base/static/js/a.123.js", headers={"Accept-Encoding": "gzip, br"})
+    found = send_request(app, "/base/static/js/a.123.js", headers={"Accept-Encoding": taken})
     assert found.status_code == 200
     assert found.text == SCRIPT
     assert int(found.headers["Content-Length"]) < len(SCRIPT) / 10
-    assert found.headers["Content-Encoding"] == "gzip"
+    assert found.headers["Content-Encoding"] == encoding
     assert found.headers["Vary"] == "Accept-Encoding"
     assert "immutable" in found.headers["Cache-Control"]
     assert "javascript" in found.headers["Content-Type"]
@@ -41,6 +46,8 @@ def test_a_script_is_sent_compressed_and_kept_by_the_browser(app: CompressedFile
     ("path", "method", "headers"),
     [
         ("/base/static/js/a.123.js", "GET", {"Accept-Encoding": "identity"}),
+        ("/base/static/js/a.123.js", "GET", {"Accept-Encoding": ""}),
+        ("/base/static/js/a.123.js", "GET", {"Accept-Encoding": "bread, gzipped"}),
         ("/base/static/js/a.123.js", "GET", {"Range": "bytes=0-9"}),
         ("/base/static/js/a.123.js", "HEAD", {}),
         ("/base/static/font.woff2", "GET", {}),
