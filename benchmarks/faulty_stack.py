@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,11 +17,9 @@ from typing import Final
 
 import click
 
+from benchmarks.stack import ROOT, START_SECONDS, local_stack
 from tests.faults.http_proxy import HttpProxy, http_proxy
 from tests.faults.postgres import PostgresFaults, postgres_faults
-
-ROOT: Final = Path(__file__).parents[1]
-START_SECONDS: Final = 180.0
 
 PROGRAM: Final = """
 import gc, json, os, sys, threading
@@ -109,28 +106,12 @@ def faulty_app() -> Iterator[App]:
     """The app with demo data, in a directory that is deleted afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
-        _stack(Path(directory)) as env,
+        local_stack(Path(directory)) as env,
         http_proxy(env["TINYBIRD_HOST"]) as tinybird,
         postgres_faults(env["DATABASE_URL"], env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as postgres,
         _served(Path(directory) / "app.log", env, tinybird, postgres) as app,
     ):
         yield app
-
-
-@contextmanager
-def _stack(directory: Path) -> Iterator[Mapping[str, str]]:
-    program = [sys.executable, "-m", "analytics.cli", "local", "--port", "0", "--data-dir", str(directory)]
-    process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        ends_at = time.monotonic() + START_SECONDS
-        while not (directory / "env").exists():
-            if process.poll() is not None or time.monotonic() > ends_at:
-                raise click.ClickException("The local stack did not start.")
-            time.sleep(0.1)
-        yield dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines() if line)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 @contextmanager

@@ -85,6 +85,13 @@ class Viewer:
         self._began, self.first_seconds, self.settled_seconds = time.monotonic(), None, None
         self._ask()
 
+    def again(self, query: str | None = None) -> None:
+        """Draws the page again, with other parameters if given."""
+        self._query = self._query if query is None else query
+        self._is_running = True
+        self._began, self.settled_seconds = time.monotonic(), None
+        self._ask()
+
     def look(self, seconds: float, until: Callable[[], bool] = lambda: False) -> bool:
         """Takes what comes and obeys the page's timers; whether the condition came true in time."""
         ends_at = time.monotonic() + seconds

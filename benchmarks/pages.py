@@ -1,0 +1,290 @@
+"""How fast pages open and change, beside a bare Streamlit page in the same run: `python -m benchmarks.pages`.
+
+Both apps run at once, each in a process of its own, on a local stack with demo data; repeats alternate between them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import click
+import httpx2
+from playwright.sync_api import Browser, Page, sync_playwright
+from websockets.exceptions import WebSocketException
+
+from benchmarks.faults import PAGES
+from benchmarks.rows import Row, say
+from benchmarks.stack import local_stack
+from benchmarks.viewer import Viewer
+from tests.web_apps import free_port, wait_for
+
+ROOT: Final = Path(__file__).parents[1]
+WEBSITE: Final = "website=northwind-outdoor"
+RANGES: Final = ("7d", "10d")
+BARE: Final = "a bare page"
+TOKEN: Final = "of-the-benchmark"  # noqa: S105 - of a server that lives for minutes, on loopback
+CHANGE_SECONDS: Final = 10.0
+"""How often each session changes its range of dates."""
+RUN_SECONDS: Final = 60.0
+"""A run that has not ended by then is lost."""
+CONFIRMING_SECONDS: Final = 75.0
+"""Streamlit forgets a session that lost its browser after 60 s."""
+TICKS: Final = os.sysconf("SC_CLK_TCK")
+CHROMIUM: Final = ("chromium-headless-shell", "chromium", "google-chrome")
+
+KPIS: Final = "[data-testid=stMetricValue]"
+STILL: Final = """() => document.querySelector('[data-test-script-state=notRunning]')
+  && !document.querySelector('[data-testid=stSkeleton]')
+  && [...document.querySelectorAll('[data-testid=stPlotlyChart]')].every(chart => chart.querySelector('.main-svg .xtick'))"""
+"""Whether a page is whole: its run has ended, and each of its charts has its axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A running web app.
+
+    Attributes:
+        address: Host and port.
+        pid: Its process.
+    """
+
+    address: str
+    pid: int
+
+    def processor_seconds(self) -> float:
+        """Processor time of the process since it started."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory_mb(self) -> float:
+        """Resident memory."""
+        status = dict(
+            line.split(":", 1) for line in Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        )
+        return int(status["VmRSS"].split()[0]) / 1024
+
+    def reads(self) -> float:
+        """How often the sources were read since the process started."""
+        url, headers = f"http://{self.address}/metrics", {"Authorization": f"Bearer {TOKEN}"}
+        text = httpx2.get(url, headers=headers, timeout=10).raise_for_status().text
+        counts = [
+            line for line in text.splitlines() if line.startswith("inbox_analytics_source_seconds_count")
+        ]
+        return sum(float(line.rpartition(" ")[2]) for line in counts)
+
+
+@click.command()
+@click.option(
+    "--repeats", default=7, show_default=True, help="How often each page is opened and drawn again."
+)
+@click.option("--opened", default=200, show_default=True, help="Sessions that are opened and closed.")
+def main(repeats: int, opened: int) -> None:
+    """Measure in a directory that is deleted afterwards."""
+    with (
+        tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
+        local_stack(Path(directory)) as env,
+        _served("asgi_app.py", {**env, "INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}, Path(directory)) as ours,
+        _served("benchmarks/bare_page.py", {}, Path(directory)) as bare,
+    ):
+        rows = chain(
+            _upstream_calls(ours),
+            _opens(ours, bare, repeats),
+            _runs(ours, bare, repeats),
+            _sessions(ours),
+            _memory(ours, opened),
+        )
+        for row in rows:
+            say(row)
+
+
+@contextmanager
+def _served(script: str, env: Mapping[str, str], directory: Path) -> Iterator[App]:
+    port, log = free_port(), directory / f"{Path(script).stem}.log"
+    program = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*program, "--server.address", "127.0.0.1"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}", log, process, log)
+        yield App(f"localhost:{port}", process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _upstream_calls(ours: App) -> Iterator[Row]:
+    """Reads of the sources for one viewer of a website, then for twenty of another, each at once and with nothing cached."""
+    reads = []
+    for website, viewers in (("northwind-outdoor", 1), ("tea-classes", 20)):
+        before = ours.reads()
+        with ThreadPoolExecutor(viewers) as tabs:
+            for tab in [tabs.submit(_opened, ours, "overview", f"website={website}") for _ in range(viewers)]:
+                tab.result().close()
+        reads.append(ours.reads() - before)
+    yield Row("reads of the sources, 20 viewers of Overview", reads[1], "", 1.0, reads[0], "1 viewer")
+
+
+def _opens(ours: App, bare: App, repeats: int) -> Iterator[Row]:
+    """Cold opens in a browser without a cache, of a server that is warm."""
+    firsts: dict[App, list[float]] = {ours: [], bare: []}
+    wholes: dict[App, list[float]] = {ours: [], bare: []}
+    megabytes = []
+    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        for _ in range(repeats):
+            for app in (bare, ours):
+                first, whole, received = _opened_cold(browser, app)
+                firsts[app].append(first)
+                wholes[app].append(whole)
+                if app is ours:
+                    megabytes.append(received)
+        browser.close()
+    for what, seconds, aim in (("first KPI", firsts, 1.3), ("whole of Overview", wholes, 1.8)):
+        medians = [statistics.median(seconds[app]) for app in (ours, bare)]
+        yield Row(f"cold open to the {what}", medians[0], "s", aim, medians[1], BARE)
+    yield Row("bytes of a cold open", statistics.median(megabytes), "MB", 2.6)
+
+
+def _opened_cold(browser: Browser, app: App) -> tuple[float, float, float]:
+    """Seconds until the first KPI and until the page is whole, and the megabytes that came."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page, received = context.new_page(), [0.0]
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+    began = time.perf_counter()
+    page.goto(f"http://{app.address}/?{WEBSITE}", wait_until="commit")
+    first = _seconds_until(page, began, lambda: page.locator(KPIS).first.wait_for())
+    page.locator(KPIS).nth(4).wait_for()
+    whole = _seconds_until(page, began, lambda: page.wait_for_function(STILL))
+    page.wait_for_timeout(500)
+    context.close()
+    return first, whole, sum(received) / 1e6
+
+
+def _seconds_until(page: Page, began: float, wait: Callable[[], object]) -> float:
+    page.set_default_timeout(RUN_SECONDS * 1000)
+    wait()
+    return time.perf_counter() - began
+
+
+def _runs(ours: App, bare: App, repeats: int) -> Iterator[Row]:
+    """Pages that are drawn again, warm, and a change of the range of dates."""
+    yardstick = _opened(bare, "overview")
+    for page in PAGES:
+        viewer = _opened(ours, page, WEBSITE)
+        costs: list[tuple[float, float]] = []
+        for _ in range(repeats):
+            costs.append((_cost(ours, viewer), _cost(bare, yardstick)))
+        cost, beside = (statistics.median(each) for each in zip(*costs, strict=True))
+        yield Row(f"processor time of a warm rerun, {page}", cost, "s", 0.12)
+        viewer.close()
+    yield Row("processor time of a warm rerun, bare page", beside, "s", 0.12)
+    viewer = _opened(ours, "overview", WEBSITE)
+    for name in RANGES:
+        _changed(viewer, name)
+    waits = []
+    for repeat in range(repeats * 2):
+        waits.append((_changed(viewer, RANGES[repeat % 2]), _drawn_again(yardstick)))
+    seconds, beside = (statistics.median(each) for each in zip(*waits, strict=True))
+    yield Row("range change, warm", seconds, "s", 2.0, beside, "rerun of " + BARE)
+    viewer.close()
+    yardstick.close()
+
+
+def _sessions(ours: App) -> Iterator[Row]:
+    """Sessions on the same website, a range change each every 10 s."""
+    alone = 0.0
+    for count in (1, 10, 30, 50):
+        with ThreadPoolExecutor(count) as tabs:
+            began = time.monotonic()
+            visits = [
+                tabs.submit(_visit, ours, began + each * CHANGE_SECONDS / count) for each in range(count)
+            ]
+            waits = sorted(wait for visit in visits for wait in visit.result())
+        p95 = waits[int(len(waits) * 0.95) - 1] if len(waits) > 1 else waits[0]
+        if count == 1:
+            alone = p95
+        yield Row(f"range change, p95 of {count} sessions", p95, "s", 3.0, alone, "1 session")
+        yield Row(f"lost runs of {count} sessions", sum(wait >= RUN_SECONDS for wait in waits), "", 0.5)
+
+
+def _visit(app: App, begins_at: float, rounds: int = 4) -> Sequence[float]:
+    """Seconds of each range change; a lost one counts as `RUN_SECONDS`."""
+    viewer = _opened(app, "overview", WEBSITE)
+    waits = []
+    for turn in range(rounds):
+        viewer.look(begins_at + (turn + 1) * CHANGE_SECONDS - time.monotonic())
+        try:
+            waits.append(_changed(viewer, RANGES[turn % 2]))
+        except WebSocketException:
+            waits.append(RUN_SECONDS)
+    viewer.close()
+    return waits
+
+
+def _memory(ours: App, opened: int) -> Iterator[Row]:
+    """Memory of sessions that are open, and after many were opened and closed."""
+    _opened(ours, "overview", WEBSITE).close()
+    time.sleep(CONFIRMING_SECONDS)
+    before, more = ours.memory_mb(), 50
+    tabs = [_opened(ours, "overview", WEBSITE) for _ in range(more)]
+    yield Row(f"memory of a session, mean of {more}", (ours.memory_mb() - before) / more, "MB", 3.0)
+    for tab in tabs:
+        tab.close()
+    with ThreadPoolExecutor(10) as pool:
+        for tab in pool.map(lambda _: _opened(ours, "overview", WEBSITE), range(opened)):
+            tab.close()
+    time.sleep(CONFIRMING_SECONDS)
+    _opened(ours, "overview", WEBSITE).close()
+    yield Row(
+        f"memory after {opened:,} sessions more", ours.memory_mb(), "MB", 1.1, before, "the memory before"
+    )
+
+
+def _opened(app: App, page: str, query: str = "") -> Viewer:
+    viewer = Viewer(app.address, page, query)
+    viewer.look(RUN_SECONDS, viewer.is_settled)
+    return viewer
+
+
+def _drawn_again(viewer: Viewer) -> float:
+    viewer.again()
+    viewer.look(RUN_SECONDS, viewer.is_settled)
+    return RUN_SECONDS if viewer.settled_seconds is None else viewer.settled_seconds
+
+
+def _changed(viewer: Viewer, name: str) -> float:
+    viewer.again(f"{WEBSITE}&range={name}")
+    viewer.look(RUN_SECONDS, viewer.is_settled)
+    return RUN_SECONDS if viewer.settled_seconds is None else viewer.settled_seconds
+
+
+def _cost(app: App, viewer: Viewer) -> float:
+    before = app.processor_seconds()
+    _drawn_again(viewer)
+    time.sleep(0.15)  # what goes on after the last message: the server still sends and cleans up
+    return app.processor_seconds() - before
+
+
+if __name__ == "__main__":
+    main()
