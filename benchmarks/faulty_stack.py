@@ -22,7 +22,7 @@ from tests.faults.http_proxy import HttpProxy, http_proxy
 from tests.faults.postgres import PostgresFaults, postgres_faults
 
 PROGRAM: Final = """
-import gc, json, os, sys, threading
+import ctypes, gc, json, os, sys, threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +45,7 @@ def obey():
         elif word == "expire":
             reads.expire()
         gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what is free is not held
         status = dict(each.split(":", 1) for each in Path("/proc/self/status").read_text().splitlines())
         links = []
         for each in os.listdir("/proc/self/fd"):

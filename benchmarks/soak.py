@@ -36,7 +36,7 @@ LOOK_SECONDS: Final = (10.0, 40.0)
 
 NONE_WANTED: Final = ("wrong numbers", "defects")
 GROWTH_MB: Final = 60
-"""Memory that a running app may have more at the end: caches, and what the allocator keeps."""
+"""Memory that a running app may hold more at the end: what its caches keep."""
 
 SECONDS_OF_A_PAGE: Final = 60.0
 """A viewer who sees fewer than one page in this time has waited too long for the run to say anything."""
