@@ -10,7 +10,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test test-fast coverage soak check install production audit sbom screenshots lock clean
+.PHONY: run test test-fast coverage bench soak check install production audit sbom screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
@@ -29,6 +29,12 @@ coverage: install
 	$(BIN)/pytest -n 2 -m "not slow" --cov --cov-report=
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include="analytics/scope/*,analytics/kpis/*,analytics/geo/*" --fail-under=100
+
+# Pages beside a bare Streamlit page, pipes beside the Postgres queries that they replace: a line per figure, with its aim.
+bench: install
+	@.ci/programs
+	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.pipes
 
 # Twenty viewers on the real app while faults come and go, for half an hour: SOAK_SECONDS=180 make soak.
 soak: install

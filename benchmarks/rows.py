@@ -43,9 +43,9 @@ class Row:
         """One line.
 
         >>> print(str(Row("open", 3.0, "s", aim=1.3, yardstick=1.5, beside="a bare page"))[62:])
-           3.000 s    2.00 x a bare page (1.500 s), aim 1.3 x: missed
+           3.000 s     2.00 x a bare page (1.500 s), aim 1.3 x: missed
         >>> print(str(Row("bytes", 2.5, "MB", aim=2.6))[62:])
-           2.500 MB   0.96 of the aim, 2.6 MB: met
+           2.500 MB    0.96 of the aim, 2.6 MB: met
         """
         verdict = "met" if self.is_met else "missed"
         value = f"{self.what:<{WIDTH}}{self.measured:8.3f} {self.unit:<3}"
