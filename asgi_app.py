@@ -215,10 +215,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     gc.collect()
     # What is loaded stays: looking through it each time would take most of a collection.
     gc.freeze()
-    collecting = asyncio.create_task(collect_garbage(every_seconds=60))
     with metrics.second_port(load_settings(), measured):
+        collecting = asyncio.create_task(collect_garbage(every_seconds=60))
         yield
-    collecting.cancel()
+        collecting.cancel()
 
 
 async def collect_garbage(every_seconds: float) -> None:

@@ -6,6 +6,7 @@ Their names change with their content, so each file is compressed once in a proc
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from mimetypes import guess_type
@@ -14,12 +15,14 @@ from typing import Final
 
 import brotli
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SUFFIXES: Final = frozenset({".css", ".js", ".json", ".svg", ".wasm"})
 """Fonts and pictures are compressed already."""
+
+_REFUSED: Final = re.compile(r"q=0(\.0*)?")
 
 _COMPRESS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     # Quality 5 takes as long as gzip; 11 takes a minute for all files of a page, and saves a tenth more.
@@ -53,10 +56,13 @@ class CompressedFiles:
             self._files.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
         )
         asked = Headers(raw=scope.get("headers", []))
-        taken = {each.strip() for each in asked.get("accept-encoding", "").split(",")}
+        taken = _taken(asked.get("accept-encoding", ""))
         encoding = next((each for each in _COMPRESS if each in taken), None)
-        if file is None or encoding is None or "range" in asked:
+        if file is None:
             await self._app(scope, receive, send)
+            return
+        if encoding is None or "range" in asked:
+            await self._app(scope, receive, _varying(send))
             return
         headers = {
             "Content-Encoding": encoding,
@@ -65,6 +71,27 @@ class CompressedFiles:
         }
         body = await run_in_threadpool(_compressed, file, encoding)
         await Response(body, headers=headers, media_type=guess_type(file.name)[0])(scope, receive, send)
+
+
+def _taken(accept_encoding: str) -> set[str]:
+    """The encodings that a browser takes.
+
+    >>> sorted(_taken("gzip;q=0.8, BR, zstd;q=0"))
+    ['br', 'gzip']
+    """
+    encodings = (each.partition(";") for each in accept_encoding.lower().split(","))
+    return {name.strip() for name, _, quality in encodings if not _REFUSED.fullmatch(quality.strip())}
+
+
+def _varying(send: Send) -> Send:
+    """Says to caches in between that another browser gets this file compressed."""
+
+    async def vary(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
+        await send(message)
+
+    return vary
 
 
 @cache

@@ -26,7 +26,8 @@ def app(tmp_path: Path) -> CompressedFiles:
 
 
 @pytest.mark.parametrize(
-    ("taken", "encoding"), [("gzip, deflate, br, zstd", "br"), ("br", "br"), ("gzip, deflate", "gzip")]
+    ("taken", "encoding"),
+    [("gzip, deflate, br, zstd", "br"), ("BR;q=0.5", "br"), ("gzip, deflate, br;q=0", "gzip")],
 )
 def test_a_script_is_sent_compressed_and_kept_by_the_browser(
     app: CompressedFiles, taken: str, encoding: str
@@ -65,4 +66,6 @@ def test_anything_else_is_as_the_application_sends_it(
     headers = {"Accept-Encoding": "gzip"} | headers
     found, alone = (send_request(each, path, method, headers=headers) for each in (app, app._app))
     assert "Content-Encoding" not in found.headers
+    is_known = path == "/base/static/js/a.123.js" and method == "GET"
+    assert found.headers.get("Vary") == ("Accept-Encoding" if is_known else None)
     assert (found.status_code, found.content) == (alone.status_code, alone.content)
