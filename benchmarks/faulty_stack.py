@@ -27,6 +27,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+class Mallinfo(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Mallinfo
+
 def obey():
     for line in sys.stdin:
         from analytics.cached import clear
@@ -45,7 +54,7 @@ def obey():
         elif word == "expire":
             reads.expire()
         gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)  # what is free is not held
+        used = libc.mallinfo2()
         status = dict(each.split(":", 1) for each in Path("/proc/self/status").read_text().splitlines())
         links = []
         for each in os.listdir("/proc/self/fd"):
@@ -58,7 +67,9 @@ def obey():
             "threads": threading.active_count(),
             "connections": sum(each.startswith("socket:") and each[8:-1] in tcp for each in links),
             "files": len(links),
-            "memory": int(status["VmRSS"].split()[0]) // 1024,
+            "objects": sys.getallocatedblocks(),
+            "memory": (used.uordblks + used.hblkhd) // 2**20,
+            "resident": int(status["VmRSS"].split()[0]) // 1024,
         }), flush=True)
 
 threading.Thread(target=obey, daemon=True).start()
@@ -88,7 +99,10 @@ class App:
     process: subprocess.Popen[str]
 
     def say(self, word: str) -> Mapping[str, int]:
-        """Makes the app do something with its answers; returns its threads, connections, files and memory in MB.
+        """Makes the app do something with its answers; returns what it holds.
+
+        That is threads, connections, files, Python's objects (by their blocks), and MB: what is allocated beside those, and
+        what is resident, with what the allocator keeps for later.
 
         Args:
             word: `clear` forgets all, `expire` makes all stale, `remember` and `recall` keep those of a moment, any
