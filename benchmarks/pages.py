@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 import click
@@ -27,21 +28,19 @@ from websockets.exceptions import WebSocketException
 
 from benchmarks.faults import PAGES
 from benchmarks.rows import Row, say
-from benchmarks.stack import local_stack
+from benchmarks.soak import SETTLE_SECONDS
+from benchmarks.stack import ROOT, local_stack
 from benchmarks.viewer import Viewer
 from tests.web_apps import free_port, wait_for
 
-ROOT: Final = Path(__file__).parents[1]
 WEBSITE: Final = "website=northwind-outdoor"
 RANGES: Final = ("7d", "10d")
 BARE: Final = "a bare page"
-TOKEN: Final = "of-the-benchmark"  # noqa: S105 - of a server that lives for minutes, on loopback
+TOKEN: Final = token_hex(16)
 CHANGE_SECONDS: Final = 10.0
 """How often each session changes its range of dates."""
 RUN_SECONDS: Final = 60.0
 """A run that has not ended by then is lost."""
-CONFIRMING_SECONDS: Final = 75.0
-"""Streamlit forgets a session that lost its browser after 60 s."""
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 CHROMIUM: Final = ("chromium-headless-shell", "chromium", "google-chrome")
 
@@ -241,7 +240,7 @@ def _visit(app: App, begins_at: float, rounds: int = 4) -> Sequence[float]:
 def _memory(ours: App, opened: int) -> Iterator[Row]:
     """Memory of sessions that are open, and after many were opened and closed."""
     _opened(ours, "overview", WEBSITE).close()
-    time.sleep(CONFIRMING_SECONDS)
+    time.sleep(SETTLE_SECONDS)
     before, more = ours.memory_mb(), 50
     tabs = [_opened(ours, "overview", WEBSITE) for _ in range(more)]
     yield Row(f"memory of a session, mean of {more}", (ours.memory_mb() - before) / more, "MB", 3.0)
@@ -250,7 +249,7 @@ def _memory(ours: App, opened: int) -> Iterator[Row]:
     with ThreadPoolExecutor(10) as pool:
         for tab in pool.map(lambda _: _opened(ours, "overview", WEBSITE), range(opened)):
             tab.close()
-    time.sleep(CONFIRMING_SECONDS)
+    time.sleep(SETTLE_SECONDS)
     _opened(ours, "overview", WEBSITE).close()
     yield Row(
         f"memory after {opened:,} sessions more", ours.memory_mb(), "MB", 1.1, before, "the memory before"
@@ -263,16 +262,15 @@ def _opened(app: App, page: str, query: str = "") -> Viewer:
     return viewer
 
 
-def _drawn_again(viewer: Viewer) -> float:
-    viewer.again()
+def _drawn_again(viewer: Viewer, query: str | None = None) -> float:
+    """Seconds that it takes; a lost run counts as `RUN_SECONDS`."""
+    viewer.again(query)
     viewer.look(RUN_SECONDS, viewer.is_settled)
     return RUN_SECONDS if viewer.settled_seconds is None else viewer.settled_seconds
 
 
 def _changed(viewer: Viewer, name: str) -> float:
-    viewer.again(f"{WEBSITE}&range={name}")
-    viewer.look(RUN_SECONDS, viewer.is_settled)
-    return RUN_SECONDS if viewer.settled_seconds is None else viewer.settled_seconds
+    return _drawn_again(viewer, f"{WEBSITE}&range={name}")
 
 
 def _cost(app: App, viewer: Viewer) -> float:

@@ -55,12 +55,12 @@ class CompressedFiles:
         file = (
             self._files.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
         )
-        asked = Headers(raw=scope.get("headers", []))
-        taken = _taken(asked.get("accept-encoding", ""))
-        encoding = next((each for each in _COMPRESS if each in taken), None)
         if file is None:
             await self._app(scope, receive, send)
             return
+        asked = Headers(scope=scope)
+        taken = _taken(asked.get("accept-encoding", ""))
+        encoding = next((each for each in _COMPRESS if each in taken), None)
         if encoding is None or "range" in asked:
             await self._app(scope, receive, _varying(send))
             return
