@@ -154,10 +154,10 @@ def test_a_part_that_cannot_be_loaded_is_said_in_our_words(demo: Demo, chromium:
     page = chromium.new_page()
     page.route("**/static/js/Metric.*", lambda route: route.abort())
     page.goto(f"{demo.url}/visitors?website=northwind-outdoor")
-    failed = page.locator(".stAlertContainer")
-    expect(failed.first).to_be_visible()
-    said = failed.first.evaluate("node => getComputedStyle(node.firstElementChild, '::after').content")
-    assert "Reload the page" in said
+    said = """() => [...document.querySelectorAll(".stAlertContainer > :first-child")].some(
+        node => getComputedStyle(node, "::after").content.includes("Reload the page")
+    )"""
+    page.wait_for_function(said)
     words = page.locator("body").inner_text()
     assert not [word for word in ("Failed to", "TypeError", ".js", "Streamlit") if word in words]
     page.close()

@@ -122,6 +122,15 @@ def test_the_notice_about_an_old_link_has_a_button(run_page: RunPage, three_conv
     assert "was ignored" not in text_of(page)
 
 
+def test_a_page_that_names_its_website_in_the_address_keeps_the_notice(
+    run_page: RunPage, three_conversations: Site
+) -> None:
+    """No click of the viewer did that, so the next drawing has the notice still."""
+    page = run_page(CONVERSATIONS, tz="UTC", device="mobile")
+    assert query_of(page) == {"website": three_conversations.slug, "tz": "UTC", "device": "mobile"}
+    assert "was ignored" in text_of(page.run())
+
+
 def test_the_link_to_the_page_itself_has_all_of_its_address(
     run_page: RunPage, three_conversations: Site
 ) -> None:

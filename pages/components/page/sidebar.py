@@ -53,7 +53,7 @@ def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) ->
     compared = url_state.read("compare", BEFORE, Comparison.parse, notices)
     bucket = url_state.read("bucket", None, url_state.choice(BUCKETS), notices)
     if url_state.value("website") is None:
-        url_state.write("website", website.slug)
+        url_state.change({"website": website.slug}, keeps_unknown=True)
     return View(viewer, website.id, selected, timezone, now, compared, bucket)
 
 

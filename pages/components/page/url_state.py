@@ -149,15 +149,20 @@ def write(name: str, value: str | None) -> None:
     change({name: value})
 
 
-def change(values: Mapping[str, str | None]) -> None:
+def change(values: Mapping[str, str | None], *, keeps_unknown: bool = False) -> None:
     """Write several values into the URL as one step of the browser's history; None removes a parameter.
 
-    Parameters that no page has are removed as well.
+    Parameters that no page has are removed as well, unless the page changes the URL without a click: then the notice about
+    them has to stay.
     """
     with _lock:
         known = _settle()
         asked = {**known.now.query, **values}
-        query = {name: text for name, text in asked.items() if text is not None and name in WORDS}
+        query = {
+            name: text
+            for name, text in asked.items()
+            if text is not None and (keeps_unknown or name in WORDS)
+        }
         if query != known.now.query:
             st.query_params.from_dict(query)
             replaced = (*_late(known), (time.monotonic(), known.now))

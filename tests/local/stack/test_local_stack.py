@@ -62,9 +62,9 @@ class Command:
         return self.output.read_text()
 
     def wait_until_up(self) -> dict[str, str]:
-        """The settings it writes when everything answers."""
+        """The settings it writes when everything answers; it has said all when this returns."""
         env = self.home / "data" / "env"
-        wait_for(lambda: env.exists() or self.process.poll() is not None)
+        wait_for(lambda: "Ctrl-C stops" in self.text or self.process.poll() is not None)
         assert self.process.poll() is None, self.text
         return dict(line.split("=", 1) for line in env.read_text().splitlines())
 
