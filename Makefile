@@ -30,11 +30,14 @@ coverage: install
 	$(BIN)/coverage report
 	$(BIN)/coverage report --include="analytics/scope/*,analytics/kpis/*,analytics/geo/*" --fail-under=100
 
-# Pages beside a bare Streamlit page, pipes beside the Postgres queries that they replace: a line per figure, with its aim.
+# Each figure beside what was measured next to it in the same run, with its aim.
 bench: install
 	@.ci/programs
+	$(BIN)/python -m benchmarks.first_page
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.pipes
+	$(BIN)/python -m benchmarks.local_stack
+	$(BIN)/python -m benchmarks.emitter
 
 # Twenty viewers on the real app while faults come and go, for half an hour: SOAK_SECONDS=180 make soak.
 soak: install

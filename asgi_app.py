@@ -337,7 +337,12 @@ app = st.App(
         Middleware(PageMessages, kind_of=kind_of),
         Middleware(not_found),
         Middleware(metrics.count_sessions),
-        Middleware(CompressedFiles, directory=Path(get_static_dir()) / "static", path=f"{BASE}/static"),
+        Middleware(
+            CompressedFiles,
+            directory=Path(get_static_dir()) / "static",
+            path=f"{BASE}/static",
+            preambles={"PlotlyChart.": (STATIC / "charts_after_cards.js").read_text(encoding="utf-8")},
+        ),
     ],
     lifespan=lifespan,
     on_script_error=on_script_error,

@@ -1,4 +1,4 @@
-"""How fast history moves: `python benchmarks/backfill.py`, with `--conversations 2000000` for the whole aim.
+"""How fast history moves: `python -m benchmarks.backfill`, with `--conversations 2000000` for the whole aim.
 
 Fills an empty local stack with conversations and feedback, moves a tenth of them and then all with the real command,
 and prints conversations per second and peak memory of each, beside a bare loop that reads the same rows from Postgres
@@ -10,14 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 import psycopg
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.stack import ROOT, local_stack
+
 AIM_CONVERSATIONS, AIM_SECONDS = 2_000_000, 600
 CHUNK = 200_000
 
@@ -56,13 +56,16 @@ FROM conversation WHERE website_id = 'large' ORDER BY updated_at, id
 @click.option("--conversations", default=200_000, show_default=True, help="How many to move.")
 def main(conversations: int) -> None:
     """Measure in a directory that is deleted afterwards."""
-    with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory, _stack(Path(directory)) as env:
-        with psycopg.connect(env["INBOX_ANALYTICS_LOCAL_OWNER_URL"], autocommit=True) as owner:
+    with (
+        tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
+        local_stack(Path(directory), "--no-demo-data") as stack,
+    ):
+        with psycopg.connect(stack.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"], autocommit=True) as owner:
             _fill(owner, "small", conversations // 10)
             _fill(owner, "large", conversations)
             owner.execute("ANALYZE")
-        bare = _bare_loop(env["DATABASE_URL"])
-        environment = {**os.environ, **env, "INBOX_ANALYTICS_STATE_DIR": f"{directory}/state"}
+        bare = _bare_loop(stack.env["DATABASE_URL"])
+        environment = {**os.environ, **stack.env, "INBOX_ANALYTICS_STATE_DIR": f"{directory}/state"}
         small_seconds, small_mb = _move("small", environment)
         large_seconds, large_mb = _move("large", environment)
     rate = conversations / large_seconds
@@ -74,22 +77,6 @@ def main(conversations: int) -> None:
     click.echo(
         f"{AIM_CONVERSATIONS:,} at this rate     {AIM_CONVERSATIONS / rate:10.0f} s   of the {AIM_SECONDS} that are the aim"
     )
-
-
-@contextmanager
-def _stack(directory: Path) -> Iterator[dict[str, str]]:
-    """An empty local stack: its variables."""
-    program = [sys.executable, "-m", "analytics.cli", "local", "--no-demo-data", "--port", "0"]
-    process = subprocess.Popen([*program, "--data-dir", str(directory)], cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while not (directory / "env").exists():
-            if process.poll() is not None:
-                raise click.ClickException("The local stack did not start.")
-            time.sleep(0.02)
-        yield dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines())
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _fill(owner: psycopg.Connection[tuple[object, ...]], website: str, conversations: int) -> None:

@@ -121,10 +121,10 @@ def faulty_app() -> Iterator[App]:
     """The app with demo data, in a directory that is deleted afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
-        local_stack(Path(directory)) as env,
-        http_proxy(env["TINYBIRD_HOST"]) as tinybird,
-        postgres_faults(env["DATABASE_URL"], env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as postgres,
-        _served(Path(directory) / "app.log", env, tinybird, postgres) as app,
+        local_stack(Path(directory)) as stack,
+        http_proxy(stack.env["TINYBIRD_HOST"]) as tinybird,
+        postgres_faults(stack.env["DATABASE_URL"], stack.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"]) as postgres,
+        _served(Path(directory) / "app.log", stack.env, tinybird, postgres) as app,
     ):
         yield app
 

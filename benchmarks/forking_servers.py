@@ -25,7 +25,7 @@ from typing import Final
 import click
 import httpx2
 
-from benchmarks.emitter import stack
+from benchmarks.stack import local_stack
 
 ROOT: Final = Path(__file__).parents[1]
 BIN: Final = Path(sys.executable).parent
@@ -143,9 +143,12 @@ def cases(events: int) -> Iterator[Case]:
 @click.option("--only", default="", help="Only cases with this in their name.")
 def main(events: int, only: str) -> None:
     """Run every server and count what arrives."""
-    with tempfile.TemporaryDirectory(prefix="inbox-servers-") as directory, stack(directory) as env:
+    with (
+        tempfile.TemporaryDirectory(prefix="inbox-servers-") as directory,
+        local_stack(Path(directory), "--no-demo-data") as stack,
+    ):
         results = [
-            _run(case, number, events, Path(directory), env)
+            _run(case, number, events, Path(directory), stack.env)
             for number, case in enumerate(cases(events))
             if only in case.name
         ]

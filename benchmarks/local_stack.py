@@ -1,29 +1,32 @@
-"""What the local stack costs, each figure beside something run in the same minute: `python benchmarks/local_stack.py`.
+"""What the local stack costs: `python -m benchmarks.local_stack`.
 
-Prints how long a start takes, the memory it idles at, events per second through the public endpoint beside the same
-rows put into ClickHouse directly, and the latency of each pipe beside the smallest query the server answers.
+Prints how long a start takes, its memory at rest and after many visitors, sending events over HTTP beside an insert of
+the same rows into ClickHouse, and the latency of each pipe beside the smallest answer of the server.
 """
 
 import json
 import os
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 import click
 import httpx2
 from chdb import session
 
 from analytics.scope import clock
+from benchmarks.rows import Row, say
+from benchmarks.stack import local_stack
 
-ROOT = Path(__file__).parents[1]
+START_SECONDS: Final = 8.0
+MEMORY_MB: Final = 1024.0
+INGEST_AIM: Final = 0.8
+"""Least share of the rate of a bare insert."""
+
 PIPES: Mapping[str, Mapping[str, object]] = {
     "inbox_analytics": {"days": 30},
     "unique_visitors": {"days": 30},
@@ -47,44 +50,32 @@ PIPES: Mapping[str, Mapping[str, object]] = {
 def main(events: int, queries: int) -> None:
     """Measure a local stack with demo data, in a directory that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory:
-        with _stack(Path(directory)) as (first_start, _env, _process):
-            pass
-        with _stack(Path(directory)) as (second_start, env, process):
-            click.echo(f"first start, demo data made   {first_start:8.1f} s")
-            click.echo(
-                f"second start                  {second_start:8.1f} s   {second_start / first_start:.2f} of the first"
-            )
+        for start in ("first start, demo data made", "second start"):
+            with local_stack(Path(directory)) as stack:
+                say(Row(f"local stack, {start}", stack.start_seconds, "s", START_SECONDS))
+        with (
+            local_stack(Path(directory)) as stack,
+            httpx2.Client(base_url=stack.env["TINYBIRD_HOST"], timeout=60) as client,
+        ):
             time.sleep(5)
-            click.echo(
-                f"memory at rest                {_memory_mb(process.pid):8.0f} MB  of the 1024 it may use"
-            )
-            client = httpx2.Client(base_url=env["TINYBIRD_HOST"], timeout=60)
-            _measure_pipes(client, env, queries)
+            say(Row("local stack, memory at rest", _memory_mb(stack.pid), "MB", MEMORY_MB))
+            _measure_pipes(client, stack.env, queries)
             rows = [_event(number) for number in range(events)]
-            through_endpoint = events / _seconds(lambda: _send(client, env["TINYBIRD_APPEND_TOKEN"], rows))
-        directly = events / _seconds(lambda: _insert_directly(Path(directory) / "direct", rows))
-        click.echo(f"events through the endpoint   {through_endpoint:8,.0f} /s")
-        click.echo(
-            f"the same rows, ClickHouse only{directly:8,.0f} /s  endpoint at {through_endpoint / directly:.2f} of it"
+            seconds = _seconds(lambda: _send(client, stack.env["TINYBIRD_APPEND_TOKEN"], rows))
+            _measure_pipes(client, stack.env, queries)
+            what = f"local stack, memory after {events:,} visitors"
+            say(Row(what, _memory_mb(stack.pid), "MB", MEMORY_MB))
+        directly = _seconds(lambda: _insert_directly(Path(directory) / "direct", rows))
+        say(
+            Row(
+                f"{events:,} events over HTTP",
+                seconds,
+                "s",
+                1 / INGEST_AIM,
+                directly,
+                "an insert into ClickHouse",
+            )
         )
-
-
-@contextmanager
-def _stack(directory: Path) -> Iterator[tuple[float, dict[str, str], subprocess.Popen[bytes]]]:
-    """A running stack: seconds until it answered, its variables, its process."""
-    started = time.monotonic()
-    program = [sys.executable, "-m", "analytics.cli", "local", "--port", "0", "--data-dir", str(directory)]
-    process = subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        while not (directory / "env").exists():
-            if process.poll() is not None:
-                raise click.ClickException("The local stack did not start.")
-            time.sleep(0.02)
-        env = dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines())
-        yield time.monotonic() - started, env, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 def _measure_pipes(client: httpx2.Client, env: Mapping[str, str], queries: int) -> None:

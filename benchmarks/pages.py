@@ -6,7 +6,6 @@ Both apps run at once, each in a process of its own, on a local stack with demo 
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -31,7 +30,7 @@ from benchmarks.rows import Row, say
 from benchmarks.soak import SETTLE_SECONDS
 from benchmarks.stack import ROOT, local_stack
 from benchmarks.viewer import Viewer
-from tests.web_apps import free_port, wait_for
+from tests.web_apps import chromium_path, free_port, wait_for
 
 WEBSITE: Final = "website=northwind-outdoor"
 RANGES: Final = ("7d", "10d")
@@ -42,7 +41,6 @@ CHANGE_SECONDS: Final = 10.0
 RUN_SECONDS: Final = 60.0
 """A run that has not ended by then is lost."""
 TICKS: Final = os.sysconf("SC_CLK_TCK")
-CHROMIUM: Final = ("chromium-headless-shell", "chromium", "google-chrome")
 
 KPIS: Final = "[data-testid=stMetricValue]"
 STILL: Final = """() => document.querySelector('[data-test-script-state=notRunning]')
@@ -94,8 +92,10 @@ def main(repeats: int, opened: int) -> None:
     """Measure in a directory that is deleted afterwards."""
     with (
         tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
-        local_stack(Path(directory)) as env,
-        _served("asgi_app.py", {**env, "INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}, Path(directory)) as ours,
+        local_stack(Path(directory)) as stack,
+        _served(
+            "asgi_app.py", {**stack.env, "INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}, Path(directory)
+        ) as ours,
         _served("benchmarks/bare_page.py", {}, Path(directory)) as bare,
     ):
         rows = chain(
@@ -146,9 +146,8 @@ def _opens(ours: App, bare: App, repeats: int) -> Iterator[Row]:
     firsts: dict[App, list[float]] = {ours: [], bare: []}
     wholes: dict[App, list[float]] = {ours: [], bare: []}
     megabytes = []
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         for _ in range(repeats):
             for app in (bare, ours):
                 first, whole, received = _opened_cold(browser, app)

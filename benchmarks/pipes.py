@@ -114,13 +114,13 @@ def main(conversations: int, repeats: int) -> None:
         directory = Path(name)
         _fill_tinybird(directory / "tinybird", project, EVENTS.format(**made_of))
         on_engine = _on_engine(directory / "tinybird", project, now, repeats)
-        with local_stack(directory, "--no-demo-data") as env, httpx2.Client(timeout=60) as client:
-            with psycopg.connect(env["INBOX_ANALYTICS_LOCAL_OWNER_URL"], autocommit=True) as owner:
+        with local_stack(directory, "--no-demo-data") as stack, httpx2.Client(timeout=60) as client:
+            with psycopg.connect(stack.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"], autocommit=True) as owner:
                 for statement in (*OWNERS.split(";"), CONVERSATIONS):
                     owner.execute(SQL(statement.format(**made_of)))
                 owner.execute("VACUUM ANALYZE conversation")
-            with psycopg.connect(env["DATABASE_URL"], autocommit=True) as postgres:
-                _measure(client, env, postgres, now, repeats, on_engine)
+            with psycopg.connect(stack.env["DATABASE_URL"], autocommit=True) as postgres:
+                _measure(client, stack.env, postgres, now, repeats, on_engine)
 
 
 def _fill_tinybird(directory: Path, project: Project, events: str) -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,20 +18,37 @@ ROOT: Final = Path(__file__).parents[1]
 START_SECONDS: Final = 180.0
 
 
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running local stack.
+
+    Attributes:
+        env: The variables of its `env` file.
+        pid: Its process.
+        start_seconds: How long it took until it answered.
+    """
+
+    env: Mapping[str, str]
+    pid: int
+    start_seconds: float
+
+
 @contextmanager
-def local_stack(directory: Path, *options: str) -> Iterator[Mapping[str, str]]:
-    """A running local stack, with demo data unless the options of `inbox-analytics local` say otherwise; its variables."""
+def local_stack(directory: Path, *options: str) -> Iterator[Stack]:
+    """A running local stack, with demo data unless the options of `inbox-analytics local` say otherwise."""
     program = [sys.executable, "-m", "analytics.cli", "local", "--port", "0", "--data-dir", str(directory)]
     process = subprocess.Popen(
         [*program, *options], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        ends_at = time.monotonic() + START_SECONDS
+        began = time.monotonic()
         while not (directory / "env").exists():
-            if process.poll() is not None or time.monotonic() > ends_at:
+            if process.poll() is not None or time.monotonic() > began + START_SECONDS:
                 raise click.ClickException("The local stack did not start.")
-            time.sleep(0.1)
-        yield dict(line.split("=", 1) for line in (directory / "env").read_text().splitlines() if line)
+            time.sleep(0.02)
+        seconds = time.monotonic() - began
+        lines = (directory / "env").read_text().splitlines()
+        yield Stack(dict(line.split("=", 1) for line in lines if line), process.pid, seconds)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()

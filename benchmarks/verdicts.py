@@ -1,4 +1,4 @@
-"""How often the verdict is wrong, and how often it misses: `python benchmarks/verdicts.py`.
+"""How often the verdict is wrong, and how often it misses: `python -m benchmarks.verdicts`.
 
 Draws two periods of a website from the same rules and asks `analytics.kpis.verdicts` about each KPI: a change called real is
 a false alarm (aim: 2 to 7 %). Then the second period is given a real change, and the share called real is the power,

@@ -5,7 +5,6 @@ in which no other test could run one.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.web_apps import free_port, wait_for
+from tests.web_apps import chromium_path, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 QUIET_WEBSITES = 16
@@ -167,12 +166,9 @@ def web_app(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Headless Chromium with software WebGL; its headless shell costs a sixth less than the whole browser."""
-    named = ("chromium-headless-shell", "chromium", "google-chrome")
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, named)), None)
+    """Headless Chromium with software WebGL."""
     with sync_playwright() as playwright:
-        # Without a path it is the one that Playwright installed.
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 

@@ -35,13 +35,14 @@ _COMPRESS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
 class CompressedFiles:
     """ASGI middleware that answers requests for files of a directory compressed, where the browser takes it."""
 
-    def __init__(self, app: ASGIApp, directory: Path, path: str) -> None:
+    def __init__(self, app: ASGIApp, directory: Path, path: str, preambles: Mapping[str, str]) -> None:
         """Finds the files.
 
         Args:
             app: The application within; it answers everything else, also a request for a part of a file.
             directory: The files; a name never gets another content.
             path: Where the application serves the directory, without a trailing slash.
+            preambles: Scripts that run before a file, by the beginning of its name.
         """
         self._app = app
         self._files = {
@@ -49,6 +50,7 @@ class CompressedFiles:
             for file in directory.rglob("*")
             if file.suffix in _SUFFIXES
         }
+        self._preambles = preambles
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers as the application does, only smaller."""
@@ -69,7 +71,8 @@ class CompressedFiles:
             "Vary": "Accept-Encoding",
             "Cache-Control": "public, immutable, max-age=31536000",
         }
-        body = await run_in_threadpool(_compressed, file, encoding)
+        preamble = next((text for name, text in self._preambles.items() if file.name.startswith(name)), "")
+        body = await run_in_threadpool(_compressed, file, preamble, encoding)
         await Response(body, headers=headers, media_type=guess_type(file.name)[0])(scope, receive, send)
 
 
@@ -95,5 +98,5 @@ def _varying(send: Send) -> Send:
 
 
 @cache
-def _compressed(file: Path, encoding: str) -> bytes:
-    return _COMPRESS[encoding](file.read_bytes())
+def _compressed(file: Path, preamble: str, encoding: str) -> bytes:
+    return _COMPRESS[encoding](preamble.encode() + file.read_bytes())

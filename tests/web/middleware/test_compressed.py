@@ -19,10 +19,11 @@ def app(tmp_path: Path) -> CompressedFiles:
     directory = tmp_path / "served"
     (directory / "js").mkdir(parents=True)
     (directory / "js" / "a.123.js").write_text(SCRIPT)
+    (directory / "js" / "late.123.js").write_text(SCRIPT)
     (directory / "font.woff2").write_bytes(b"w" * 1000)
     (tmp_path / "secret.js").write_text("no")
     inner = Starlette(routes=[Mount("/base/static", StaticFiles(directory=directory))])
-    return CompressedFiles(inner, directory, "/base/static")
+    return CompressedFiles(inner, directory, "/base/static", {"late.": "await 1\n"})
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,12 @@ def test_a_script_is_sent_compressed_and_kept_by_the_browser(
     assert found.headers["Vary"] == "Accept-Encoding"
     assert "immutable" in found.headers["Cache-Control"]
     assert "javascript" in found.headers["Content-Type"]
+
+
+def test_a_script_may_run_before_a_file(app: CompressedFiles) -> None:
+    """In the same module, at its beginning."""
+    found = send_request(app, "/base/static/js/late.123.js", headers={"Accept-Encoding": "gzip"})
+    assert found.text == f"await 1\n{SCRIPT}"
 
 
 @pytest.mark.parametrize(
