@@ -67,8 +67,8 @@ SELECT 'c' || n, 'o', '{website}', 'v', started,
   CASE WHEN resolved < 0.48 THEN 'ai' END,
   CASE WHEN escalated < 0.10 THEN started + interval '30 seconds' END,
   started, started
-FROM drawn"""
-"""Drawn from the same distributions."""
+FROM drawn ORDER BY started"""
+"""Drawn from the same distributions; in the order of time, as a product writes them."""
 
 OWNERS: Final = """
 INSERT INTO organization (id, name, slug, created_at) VALUES ('o', 'o', 'o', now());

@@ -12,7 +12,7 @@ import streamlit as st
 
 from analytics import schemas, sources
 from analytics.cached.access import staff, websites
-from analytics.cached.reading import FRESHNESS_TTL, KPI_TTL, connections, reads
+from analytics.cached.reading import FRESHNESS_TTL, KPI_TTL, connections, once_for, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
@@ -112,7 +112,9 @@ def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     seen, counted = _checked(fresh.reading()), volume.outcome()
     if isinstance(counted, SourceError):
         return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(counted,))
-    return seen.with_value(health.event_flow(seen.value, counted.value, seen.as_of))
+    key = ("event_flow", website_id, zone.key, seen.as_of, counted.as_of)
+    flow = once_for(key, lambda: health.event_flow(seen.value, counted.value, seen.as_of))
+    return seen.with_value(flow)
 
 
 def website_states(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
@@ -128,7 +130,9 @@ def website_states(viewer: Viewer, now: datetime) -> Reading[pd.DataFrame]:
     """
     staff(viewer, now)
     seen = _checked(reads.read("website_freshness", _website_freshness()))
-    return seen.with_value(website_flow.website_flow(seen.value, websites(viewer, now), seen.as_of))
+    judged = websites(viewer, now)
+    key = ("website_states", seen.as_of, *judged)
+    return seen.with_value(once_for(key, lambda: website_flow.website_flow(seen.value, judged, seen.as_of)))
 
 
 def quarantine(viewer: Viewer, now: datetime) -> Reading[Quarantine]:

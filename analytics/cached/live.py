@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, TypeVar
 
 import pandas as pd
@@ -136,7 +137,7 @@ def right_now(view: OpenedView, now: datetime, minutes: int = 5) -> Reading[Righ
     Source: `visitor_locations`.
     """
     seen = _seen(view, minutes, now)
-    return seen.with_value(_right_now(seen.value))
+    return seen.with_value(seen.value.right_now)
 
 
 def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[tuple[pd.DataFrame, ...]]:
@@ -165,9 +166,13 @@ def live_refresh_seconds(now: datetime) -> float | None:
 
 @dataclass(frozen=True)
 class _Located:
-    """Visitors by place; clustered once for all viewers, when the first globe wants it."""
+    """Visitors by place; summed up and clustered once for all viewers, when the first one wants it."""
 
     places: pd.DataFrame
+
+    @cached_property
+    def right_now(self) -> RightNow:
+        return live_visitors.right_now(self.places)
 
     @cached_property
     def levels(self) -> tuple[pd.DataFrame, ...]:
@@ -180,11 +185,7 @@ def _seen(view: OpenedView, minutes: int, now: datetime) -> Reading[_Located]:
 
 def _located(website_id: str, minutes: int, now: datetime) -> Reading[_Located]:
     question = _renewed(_visitor_locations(website_id, minutes), now)
-    return reads.read(question, question, check=usable(_right_now, schemas.VISITOR_LOCATIONS))
-
-
-def _right_now(seen: _Located) -> RightNow:
-    return live_visitors.right_now(seen.places)
+    return reads.read(question, question, check=usable(attrgetter("right_now"), schemas.VISITOR_LOCATIONS))
 
 
 def _renewed(asked: Question[T], now: datetime) -> Question[T]:

@@ -92,8 +92,12 @@ def once(resolved: ResolvedView, key: Hashable, compute: Callable[[], U]) -> U:
         key: Everything else that it depends on: its name, and when its answers were read.
         compute: Makes the value; must not change the answers.
     """
-    view = replace(resolved, now=periods.ceil_to_grid(resolved.now))
-    return own(cast("U", _result(repr((view, key)), compute)))
+    return once_for((replace(resolved, now=periods.ceil_to_grid(resolved.now)), key), compute)
+
+
+def once_for(key: Hashable, compute: Callable[[], U]) -> U:
+    """As `once`, for a value that does not depend on a view."""
+    return own(cast("U", _result(repr(key), compute)))
 
 
 @st.cache_resource(max_entries=RESULTS, show_spinner=False)

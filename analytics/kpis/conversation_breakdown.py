@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from math import inf
+from itertools import accumulate
+from math import inf, nan
 from typing import Final
 
 import pandas as pd
@@ -117,16 +118,15 @@ def bands(breakdown: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """
     rows = breakdown[breakdown["dimension"] == f"{measure}_band"]
     found = {str(key): int(n) for key, n in zip(rows["key"], rows["conversations"], strict=True)}
-    counts = pd.Series([found.get(str(band), 0) for band in range(BAND_COUNT)], dtype="int64")
-    total = int(counts.sum())
-    shares = counts / total if total else pd.Series([float("nan")] * BAND_COUNT)
+    counts = [found.get(str(band), 0) for band in range(BAND_COUNT)]
+    total = sum(counts)
     return pd.DataFrame(
         {
             "band": range(BAND_COUNT),
             "longest_seconds": [*BAND_SECONDS, inf],
             "conversations": counts,
-            "share_ratio": shares,
-            "cumulative_ratio": counts.cumsum() / total if total else shares,
+            "share_ratio": [count / total if total else nan for count in counts],
+            "cumulative_ratio": [count / total if total else nan for count in accumulate(counts)],
         }
     )
 

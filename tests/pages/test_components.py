@@ -236,7 +236,7 @@ def test_the_90th_percentile_has_an_axis_of_its_own(monkeypatch: pytest.MonkeyPa
 def test_a_sparkline_starts_at_zero_and_names_each_value() -> None:
     """A wobble of 3 % is 3 % of the height; a bucket without a value has no bar, and one that is not whole says so."""
     series = hourly({0: 97.0, 1: 100.0, 3: 0.0, 4: 50.0}).iloc[:5].assign(is_complete=[True] * 4 + [False])
-    points = sparkline.points_of(series, KPIS["median_response"], "hour")
+    points = sparkline.points_of(series, [KPIS["median_response"]], "hour")["median_response"]
     assert [point.value for point in points] == [97.0, 100.0, None, 0.0, 50.0]
     html = sparkline._html(points, "Response", "#123456")
     assert re.findall(r"height:([\d.]+)%", html) == ["97.0", "100.0", "0.0", "50.0"]
@@ -252,8 +252,8 @@ def test_a_sparkline_starts_at_zero_and_names_each_value() -> None:
 
 def test_without_a_value_there_is_no_sparkline() -> None:
     """Neither without a series, nor where all of its values are missing."""
-    assert sparkline.points_of(None, KPIS["median_response"], "hour") == ()
-    assert sparkline.points_of(hourly({}), KPIS["median_response"], "hour") == ()
+    for series in (None, hourly({})):
+        assert sparkline.points_of(series, [KPIS["median_response"]], "hour") == {"median_response": ()}
 
 
 @pytest.mark.parametrize("draw", ["series", "percentiles"])

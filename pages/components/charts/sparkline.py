@@ -4,6 +4,7 @@ Owns the look of a sparkline. A bucket without a value has no bar, a value of ze
 partly in the period, such as the current one, is an outline.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -41,20 +42,24 @@ class Point:
         return f"{self.label}, in part" if self.is_part else self.label
 
 
-def points_of(series: pd.DataFrame | None, metric: Metric, bucket: Bucket) -> tuple[Point, ...]:
-    """The points of a metric, one per bucket of the current period; empty without a series or any value."""
+def points_of(
+    series: pd.DataFrame | None, metrics: Iterable[Metric], bucket: Bucket
+) -> dict[str, tuple[Point, ...]]:
+    """The points of each metric by its key, one per bucket of the current period; none without a series or any value."""
     if series is None:
-        return ()
-    rows = series.loc[series["period"] == "current", ["bucket_start", "is_complete", metric.column]]
-    values = [None if pd.isna(value) else float(value) for value in rows[metric.column]]
-    if all(value is None for value in values):
-        return ()
+        return {metric.key: () for metric in metrics}
+    rows = series[series["period"] == "current"]
     labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
-    is_part = ~rows["is_complete"].astype(bool)
-    return tuple(
-        Point(label, value, formatting.value_of(metric.kind, value), part)
-        for label, value, part in zip(labels, values, is_part, strict=True)
-    )
+    are_complete = rows["is_complete"].tolist()
+    points = {}
+    for metric in metrics:
+        values = [None if pd.isna(value) else float(value) for value in rows[metric.column].tolist()]
+        points[metric.key] = tuple(
+            Point(label, value, formatting.value_of(metric.kind, value), not is_complete)
+            for label, value, is_complete in zip(labels, values, are_complete, strict=True)
+            if any(each is not None for each in values)
+        )
+    return points
 
 
 def draw(points: tuple[Point, ...], title: str) -> None:

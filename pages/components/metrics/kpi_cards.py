@@ -46,22 +46,22 @@ def draw_cards(board: KpiBoard, series: pd.DataFrame | None, view: OpenedView) -
 
     A KPI whose source failed shows the error in its own card. Without a series there are no sparklines.
     """
+    points = sparkline.points_of(series, ON_OVERVIEW, view.resolved.bucket)
     with st.grid(
         len(ON_OVERVIEW), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
     ) as grid:
         for declared in ON_OVERVIEW:
             with grid.cell():
-                draw_kpi(board, declared, series, view)
+                draw_kpi(board, declared, points[declared.key], view)
 
 
 def draw_kpi(
-    board: KpiBoard, declared: KpiDeclaration, series: pd.DataFrame | None, view: OpenedView
+    board: KpiBoard, declared: KpiDeclaration, points: tuple[sparkline.Point, ...], view: OpenedView
 ) -> None:
-    """Draw the card of one KPI of the board, or its error; arguments as for `draw_cards`."""
+    """Draw the card of one KPI of the board, or its error; arguments as for `draw_card`."""
     key = declared.key
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
-            points = sparkline.points_of(series, declared, view.resolved.bucket)
             draw_card(board.kpis[key], points, board.queries[key], view)
         else:
             st.markdown(declared.title)

@@ -9,6 +9,7 @@ from analytics.cached import KpiBoard, OpenedView
 from analytics.kpis.declarations import KPIS
 from analytics.scope.selection import EVERYTHING, HandledBy, Selection
 from pages.components import formatting
+from pages.components.charts import sparkline
 from pages.components.metrics import kpi_cards
 from pages.components.page import filters
 from pages.components.page.conversation_filters import HANDLED
@@ -55,7 +56,8 @@ def draw_escalations(
     if is_narrowed:
         st.markdown(f"**{declared.title}**")
     else:
-        kpi_cards.draw_kpi(board, declared, series, view)
+        points = sparkline.points_of(series, [declared], view.resolved.bucket)
+        kpi_cards.draw_kpi(board, declared, points[declared.key], view)
     with st.container(gap=None, key="escalations"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             filters.choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)

@@ -79,11 +79,11 @@ def draw_totals(
     reading: Reading[VisitorBreakdown], series: pd.DataFrame | None, resolved: ResolvedView
 ) -> None:
     """Draw the cards of `cached.visitor_breakdown`: visitors, sessions, page views; None draws no sparklines."""
+    points = sparkline.points_of(series, TOTALS.values(), resolved.visitors_bucket)
     with st.grid(len(TOTALS), min_column_width=180, gap="xsmall", border=True, key="total-grid") as grid:
         for name, kpi in reading.value.totals.items():
             with grid.cell(), st.container(gap="xsmall", key=f"total-{name}"):
-                points = sparkline.points_of(series, kpi.metric, resolved.visitors_bucket)
-                kpi_cards.draw_card(kpi, points, reading.queries)
+                kpi_cards.draw_card(kpi, points[name], reading.queries)
 
 
 def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
