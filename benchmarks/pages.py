@@ -210,9 +210,11 @@ def _sessions(ours: App) -> Iterator[Row]:
     alone = 0.0
     for count in (1, 10, 30, 50):
         with ThreadPoolExecutor(count) as tabs:
+            opened = list(tabs.map(lambda _: _opened(ours, "overview", WEBSITE), range(count)))
             began = time.monotonic()
             visits = [
-                tabs.submit(_visit, ours, began + each * CHANGE_SECONDS / count) for each in range(count)
+                tabs.submit(_visit, viewer, began + each * CHANGE_SECONDS / count)
+                for each, viewer in enumerate(opened)
             ]
             waits = sorted(wait for visit in visits for wait in visit.result())
         p95 = waits[int(len(waits) * 0.95)]
@@ -222,9 +224,8 @@ def _sessions(ours: App) -> Iterator[Row]:
         yield Row(f"lost runs of {count} sessions", sum(wait >= RUN_SECONDS for wait in waits), "", 0.5)
 
 
-def _visit(app: App, begins_at: float, rounds: int = 4) -> Sequence[float]:
+def _visit(viewer: Viewer, begins_at: float, rounds: int = 4) -> Sequence[float]:
     """Seconds of each range change; a lost one counts as `RUN_SECONDS`."""
-    viewer = _opened(app, "overview", WEBSITE)
     waits = []
     for turn in range(rounds):
         viewer.look(begins_at + (turn + 1) * CHANGE_SECONDS - time.monotonic())
