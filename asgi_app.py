@@ -67,6 +67,7 @@ OURS = our_document(
     (STATIC / "document.js").read_text(encoding="utf-8"),
     "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("document.css", "style.css")),
 )
+PREAMBLES = {"PlotlyChart.": (STATIC / "charts_after_cards.js").read_text(encoding="utf-8")}
 NOT_FOUND = (STATIC / "not-found.html").read_text(encoding="utf-8")
 
 
@@ -341,7 +342,7 @@ app = st.App(
             CompressedFiles,
             directory=Path(get_static_dir()) / "static",
             path=f"{BASE}/static",
-            preambles={"PlotlyChart.": (STATIC / "charts_after_cards.js").read_text(encoding="utf-8")},
+            preambles=PREAMBLES,
         ),
     ],
     lifespan=lifespan,

@@ -2,8 +2,9 @@
 // The cards of a page are painted first.
 {
   const LONGEST_MS = 1000, STEP_MS = 20
-  const cardsAreMissing = () =>
-    [...document.querySelectorAll('[class*=st-key-kpi-]')].some(card => !card.querySelector('[data-testid=stMetricValue]'))
+  const isLoading = cards =>
+    cards.querySelector('[data-testid=stSkeleton]') || !cards.querySelector('[data-testid=stMetricValue], [data-testid=stAlert]')
+  const cardsAreMissing = () => [...document.querySelectorAll('.st-key-panel-kpis, .st-key-panel-totals')].some(isLoading)
   const pause = ms => new Promise(done => setTimeout(done, ms))
   const ends = performance.now() + LONGEST_MS
   while (cardsAreMissing() && performance.now() < ends) await pause(STEP_MS)

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import streamlit as st
+from streamlit.file_util import get_static_dir
 
 from analytics.errors import AccessDenied
 from analytics.web.middleware.headers import script_hashes
@@ -147,6 +148,15 @@ def test_every_answer_says_what_a_browser_may_do_with_it(path: str, status: int 
     assert found.headers["X-Content-Type-Options"] == "nosniff"
     assert found.headers["Cache-Control"]
     assert not [name for name in found.headers if name.startswith("access-control")]
+
+
+def test_a_script_of_ours_runs_before_plotly() -> None:
+    """In the one file of the frontend that has Plotly's code, whatever a new version of Streamlit calls it."""
+    module = import_module("asgi_app")
+    ((name, script),) = module.PREAMBLES.items()
+    (plotly,) = Path(get_static_dir(), "static", "js").glob(f"{name}*")
+    assert plotly.stat().st_size > 1_000_000
+    assert answer("GET", f"/static/js/{plotly.name}").text == script + plotly.read_text()
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,11 @@ def test_probing_costs_no_query_and_is_shared_for_half_a_minute(
 def test_the_state_of_all_websites_is_one_query(product: Product, viewer: Viewer, now: datetime) -> None:
     """Shared by all viewers, for any number of websites; a website without events is included."""
     states = cached.website_states(viewer, now).value
-    product.add_website(f"other-{product.key}")
-    cached.website_states(viewer, now + timedelta(minutes=2))
-    assert _spent(viewer, now) == {"website_freshness": 1}
     assert states.set_index("website_id")["state"][product.website_id] == "none"
+    other = product.add_website(f"other-{product.key}")
+    cached.websites_anew(viewer, now)
+    assert other in set(cached.website_states(viewer, now + timedelta(minutes=2)).value["website_id"])
+    assert _spent(viewer, now) == {"website_freshness": 1}
 
 
 def test_a_source_that_is_down_is_a_value_with_its_remedy(

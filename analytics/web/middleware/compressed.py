@@ -9,6 +9,7 @@ import gzip
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from hashlib import sha256
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Final
@@ -42,7 +43,7 @@ class CompressedFiles:
             app: The application within; it answers everything else, also a request for a part of a file.
             directory: The files; a name never gets another content.
             path: Where the application serves the directory, without a trailing slash.
-            preambles: Scripts that run before a file, by the beginning of its name.
+            preambles: Scripts that run before a file where it is sent compressed, by the beginning of its name.
         """
         self._app = app
         self._files = {
@@ -66,13 +67,20 @@ class CompressedFiles:
         if encoding is None or "range" in asked:
             await self._app(scope, receive, _varying(send))
             return
+        preamble = next((text for name, text in self._preambles.items() if file.name.startswith(name)), "")
+        body = await run_in_threadpool(_compressed, file, preamble, encoding)
         headers = {
             "Content-Encoding": encoding,
             "Vary": "Accept-Encoding",
             "Cache-Control": "public, immutable, max-age=31536000",
         }
-        preamble = next((text for name, text in self._preambles.items() if file.name.startswith(name)), "")
-        body = await run_in_threadpool(_compressed, file, preamble, encoding)
+        if preamble:
+            # Its name does not change with the preamble.
+            tag = f'"{sha256(preamble.encode()).hexdigest()[:16]}-{encoding}"'
+            headers |= {"Cache-Control": "public, max-age=3600", "ETag": tag}
+            if tag in asked.get("if-none-match", ""):
+                await Response(status_code=304, headers=headers)(scope, receive, send)
+                return
         await Response(body, headers=headers, media_type=guess_type(file.name)[0])(scope, receive, send)
 
 

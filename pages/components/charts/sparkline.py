@@ -54,10 +54,11 @@ def points_of(
     points = {}
     for metric in metrics:
         values = [None if pd.isna(value) else float(value) for value in rows[metric.column].tolist()]
+        has_value = any(value is not None for value in values)
         points[metric.key] = tuple(
             Point(label, value, formatting.value_of(metric.kind, value), not is_complete)
             for label, value, is_complete in zip(labels, values, are_complete, strict=True)
-            if any(each is not None for each in values)
+            if has_value
         )
     return points
 

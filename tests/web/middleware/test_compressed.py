@@ -45,9 +45,15 @@ def test_a_script_is_sent_compressed_and_kept_by_the_browser(
 
 
 def test_a_script_may_run_before_a_file(app: CompressedFiles) -> None:
-    """In the same module, at its beginning."""
-    found = send_request(app, "/base/static/js/late.123.js", headers={"Accept-Encoding": "gzip"})
+    """In the same module, at its beginning; as its name does not change with that, a browser soon asks again."""
+    path, taken = "/base/static/js/late.123.js", {"Accept-Encoding": "gzip"}
+    found = send_request(app, path, headers=taken)
     assert found.text == f"await 1\n{SCRIPT}"
+    assert "immutable" not in found.headers["Cache-Control"]
+    for tag, status in ((found.headers["ETag"], 304), ('"another"', 200)):
+        again = send_request(app, path, headers=taken | {"If-None-Match": tag})
+        assert (again.status_code, again.headers["ETag"]) == (status, found.headers["ETag"])
+        assert bool(again.content) == (status == 200)
 
 
 @pytest.mark.parametrize(
