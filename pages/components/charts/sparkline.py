@@ -4,7 +4,7 @@ Owns the look of a sparkline. A bucket without a value has no bar, a value of ze
 partly in the period, such as the current one, is an outline.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from html import escape
 
@@ -43,23 +43,22 @@ class Point:
 
 
 def points_of(
-    series: pd.DataFrame | None, metrics: Iterable[Metric], bucket: Bucket
+    series: pd.DataFrame | None, metrics: Collection[Metric], bucket: Bucket
 ) -> dict[str, tuple[Point, ...]]:
     """The points of each metric by its key, one per bucket of the current period; none without a series or any value."""
+    points: dict[str, tuple[Point, ...]] = {metric.key: () for metric in metrics}
     if series is None:
-        return {metric.key: () for metric in metrics}
+        return points
     rows = series[series["period"] == "current"]
     labels = time_axis.bucket_labels(rows["bucket_start"], bucket)
     are_complete = rows["is_complete"].tolist()
-    points = {}
     for metric in metrics:
         values = [None if pd.isna(value) else float(value) for value in rows[metric.column].tolist()]
-        has_value = any(value is not None for value in values)
-        points[metric.key] = tuple(
-            Point(label, value, formatting.value_of(metric.kind, value), not is_complete)
-            for label, value, is_complete in zip(labels, values, are_complete, strict=True)
-            if has_value
-        )
+        if any(value is not None for value in values):
+            points[metric.key] = tuple(
+                Point(label, value, formatting.value_of(metric.kind, value), not is_complete)
+                for label, value, is_complete in zip(labels, values, are_complete, strict=True)
+            )
     return points
 
 
