@@ -47,9 +47,10 @@ def obey():
             kept, newest = reads._kept, reads._newest
         elif word == "recall":
             at = datetime.now(UTC)
-            reads._newest.update(newest)
-            for question, each in kept.items():
-                reads._kept[question] = replace(each, answer=replace(each.answer, read_at=at))
+            with reads._changed:
+                reads._newest.update(newest)
+                for question, each in kept.items():
+                    reads._kept[question] = replace(each, answer=replace(each.answer, read_at=at))
             reads.expire()
         elif word == "expire":
             reads.expire()

@@ -22,8 +22,10 @@ from tests.web_apps import chromium_path, free_port, wait_for
 ROOT = Path(__file__).parents[2]
 QUIET_WEBSITES = 16
 STOP_SECONDS = 90  # on a machine that is busy with other tests
-# What is waited for is there in a second or two; a machine that is busy with other tests may take much longer.
-expect.set_options(timeout=60_000)
+WAIT_MS = 60_000
+"""How long anything is waited for: it is there in a second or two, but a machine that is busy with other tests takes longer."""
+
+expect.set_options(timeout=WAIT_MS)
 CHROMIUM_FLAGS = [
     "--font-render-hinting=none",  # the headless shell would hint, and text be wider on the page than in a picture
     "--no-sandbox",
@@ -195,6 +197,7 @@ def new_visitor(chromium: Browser) -> BrowserContext:
     with land and its 22,000 border lines a second and more: a window draws it where it runs `SPHERE`, `LAND` or `OUTLINES`.
     """
     context = chromium.new_context(timezone_id="Europe/London", reduced_motion="reduce")
+    context.set_default_timeout(WAIT_MS)
     context.add_init_script(VIOLATIONS)
     context.add_init_script(BARE_GLOBE)
     return context

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, Demo, Window
+from tests.browser.conftest import ROOT, Demo, Window, new_visitor
 from tests.browser.test_every_page import PATHS, settled
 
 NOWHERE = "http://127.0.0.1:9"
@@ -98,14 +98,14 @@ def test_the_free_plan_says_how_far_it_reaches(window: Callable[..., Window], ti
 
 def test_an_address_that_leads_nowhere_says_so(demo: Demo, chromium: Browser) -> None:
     """It leads to Overview; what Streamlit answers at its own addresses stays as it is."""
-    page = chromium.new_page()
+    page = new_visitor(chromium).new_page()
     answer = page.goto(f"{demo.url}/a/nothing-here")
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
     page.get_by_role("link", name="Open Overview").click()
     expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
-    page.close()
+    page.context.close()
     assert httpx2.get(f"{demo.url}/_stcore/health").text == "ok"
     assert httpx2.get(f"{demo.url}/app/static/style.css").is_success
     assert httpx2.get(f"{demo.url}/live").is_success
@@ -151,7 +151,7 @@ def test_a_mistake_of_ours_is_said_in_our_words(
 
 def test_a_part_that_cannot_be_loaded_is_said_in_our_words(demo: Demo, chromium: Browser) -> None:
     """A server that was updated, or a connection that breaks, while the frontend loads its parts one by one."""
-    page = chromium.new_page()
+    page = new_visitor(chromium).new_page()
     page.route("**/static/js/Metric.*", lambda route: route.abort())
     page.goto(f"{demo.url}/visitors?website=northwind-outdoor")
     said = """() => [...document.querySelectorAll(".stAlertContainer > :first-child")].some(
@@ -160,4 +160,4 @@ def test_a_part_that_cannot_be_loaded_is_said_in_our_words(demo: Demo, chromium:
     page.wait_for_function(said)
     words = page.locator("body").inner_text()
     assert not [word for word in ("Failed to", "TypeError", ".js", "Streamlit") if word in words]
-    page.close()
+    page.context.close()

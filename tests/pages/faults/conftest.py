@@ -100,8 +100,9 @@ class Healthy:
     def remember(self) -> None:
         """Makes those answers the last good ones, as of a moment ago."""
         kept, newest = self.kept
-        reads._kept.update(kept)  # type: ignore[arg-type]
-        reads._newest.update(newest)  # type: ignore[arg-type]
+        with reads._changed:  # an answer that comes in between removes what is stale and not the newest
+            reads._kept.update(kept)  # type: ignore[arg-type]
+            reads._newest.update(newest)  # type: ignore[arg-type]
         reads.expire()
 
 
@@ -126,7 +127,8 @@ def healthy(local_stack: LocalStack, send_events: SendEvents) -> Iterator[Health
             patch.setattr(reads, "patience", PATIENT)
             cached.clear()
             pages = {name: Shown.of(shown(name, website)) for name in PAGES}
-            kept = dict(reads._kept), dict(reads._newest)
+            with reads._changed:
+                kept = dict(reads._kept), dict(reads._newest)
             cached.clear()
         yield Healthy(email, website, pages, heartbeat, kept)  # type: ignore[arg-type]
         connection.execute("DELETE FROM organization WHERE id = %s", (product.organization_id,))
