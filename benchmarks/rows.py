@@ -46,9 +46,13 @@ class Row:
            3.000 s     2.00 x a bare page (1.500 s), aim 1.3 x: missed
         >>> print(str(Row("bytes", 2.5, "MB", aim=2.6))[62:])
            2.500 MB    0.96 of the aim, 2.6 MB: met
+        >>> print(str(Row("calls", 1.0, "", aim=0.0))[62:])
+           1.000     aim 0: missed
         """
         verdict = "met" if self.is_met else "missed"
         value = f"{self.what:<{WIDTH}}{self.measured:8.3f} {self.unit:<3}"
+        if not self.aim:
+            return f"{value} aim 0: {verdict}"
         if self.yardstick is None:
             return f"{value}{self.measured / self.aim:7.2f} of the aim, {self.aim:g} {self.unit}: {verdict}"
         ratio = self.measured / self.yardstick

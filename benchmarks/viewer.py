@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -51,6 +52,8 @@ class Element:
 class Viewer:
     """One browser tab on a page.
 
+    Its timers run on `clock`, in seconds.
+
     Attributes:
         elements: What the page shows, by path.
         first_seconds: From the request to the first card, chart or error; None before.
@@ -58,11 +61,14 @@ class Viewer:
         runs: How often the page, or a part of it, was drawn.
     """
 
-    def __init__(self, address: str, page: str, query: str = "") -> None:
+    def __init__(
+        self, address: str, page: str, query: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._socket = connect(
             f"ws://{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
         )
         self._query, self._page, self._page_hash, self._is_there = query, _url_path(page), "", False
+        self._clock = clock
         self.elements: dict[tuple[int, ...], Element] = {}
         self._timers: dict[str, tuple[float, float]] = {}
         self._run, self._fragments, self._is_running = "", frozenset[str](), False
@@ -105,6 +111,14 @@ class Viewer:
             message.ParseFromString(data if isinstance(data, bytes) else data.encode())
             self._take(message)
         return is_so
+
+    def due(self) -> float:
+        """When the page's next timer is due, on the clock; now while the page is being drawn."""
+        return (
+            self._clock()
+            if self._is_running
+            else min((due for _, due in self._timers.values()), default=math.inf)
+        )
 
     def is_settled(self) -> bool:
         """Whether the page's first run has ended."""
@@ -159,7 +173,7 @@ class Viewer:
         """Runs the fragment whose time has come, as the frontend does, which sends nothing while the page runs."""
         if self._is_running:
             return
-        now = time.monotonic()
+        now = self._clock()
         for fragment, (interval, due) in self._timers.items():
             if now >= due:
                 self._timers[fragment] = interval, now + interval
@@ -186,7 +200,7 @@ class Viewer:
             self._draw(tuple(message.metadata.delta_path), message.delta)
         elif kind == "auto_rerun":
             interval = message.auto_rerun.interval
-            self._timers[message.auto_rerun.fragment_id] = interval, time.monotonic() + interval
+            self._timers[message.auto_rerun.fragment_id] = interval, self._clock() + interval
         elif kind == "stop_auto_rerun":
             for fragment in message.stop_auto_rerun.fragment_ids:
                 self._timers.pop(fragment, None)
@@ -194,9 +208,9 @@ class Viewer:
             self._finish(message.script_finished)
 
     def _finish(self, status: int) -> None:
-        self._is_running = False
         if status == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-            return
+            return  # the next run begins at once
+        self._is_running = False
         is_all = not self._fragments
         self.elements = {
             path: each

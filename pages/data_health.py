@@ -1,8 +1,8 @@
 """Data health (staff): do both sources answer, does every website send events, and how many queries were used?
 
 Sources: `cached.source_health`, `website_states`, `event_flow`, `quarantine`, `query_use`, `cache_savings`, `spooled_events`.
-Freshness: sources 30 s, events 2 min, websites, volume and quarantine 5 min, this process's counters immediate. Every panel
-refreshes on a timer.
+Freshness: sources 30 s, events 2 min and their volume 5 min, or as often as a limit of queries allows, websites and quarantine
+5 min, this process's counters immediate. Every panel refreshes on a timer.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def draw_flow() -> None:
         reading = note_staleness(cached.event_flow(page.view, now), zone)
         for failure in reading.failures:
             st.caption(f"Rows per day are missing. {formatting.markdown(failure.message)}")
-        health.draw_flow(reading.value, now)
+        health.draw_flow(reading, zone)
         export.offer(page, "events-by-type", tables.events_by_type, days=last_30_days)
 
 

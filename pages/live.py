@@ -100,8 +100,8 @@ def draw_wall() -> None:
                 wall.draw_places(present.value)
                 note_staleness(stalest(present, seen, activity), page.timezone)
             with panel("wall-kpis", border=False):
-                today = cached.open_view(page.view.asked.of_today(now))
-                wall.draw_kpis(note_staleness(cached.kpis(today), page.timezone).value)
+                today = cached.today(page.view, now)
+                wall.draw_kpis(note_staleness(cached.kpis(today), page.timezone).value, today.resolved.period)
             visitors.draw_age(seen, page.timezone, begin.refresh_sentence(every))
 
 

@@ -20,6 +20,7 @@ from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel
 
+LONGEST_NOW_SECONDS = 60.0
 page = begin.begin_page("Overview")
 resolved = page.resolved
 
@@ -78,7 +79,10 @@ def draw_funnel() -> None:
             empty("No conversations started", "Choose a longer range.", page.longer)
 
 
-@st.fragment(parallel=True, run_every=cached.live_refresh_seconds(resolved.now))
+every = cached.count_refresh_seconds(resolved.now)
+
+
+@st.fragment(parallel=True, run_every=every)
 def draw_right_now() -> None:
     """Draw the number of visitors in the last five minutes and a link to Live."""
     now = datetime.now(UTC)
@@ -87,8 +91,10 @@ def draw_right_now() -> None:
         places = [
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
         ]
+        is_kept_current = every is not None and every <= LONGEST_NOW_SECONDS
+        when = "right now" if is_kept_current else f"at {formatting.clock(reading.as_of, page.timezone)}"
         st.markdown(
-            f":green[●] **{formatting.counted(reading.value.visitors, 'visitors')} right now**"
+            f":green[●] **{formatting.counted(reading.value.visitors, 'visitors')} {when}**"
             + "".join(f" · :gray[{place}]" for place in places)
         )
         note_staleness(reading, page.timezone)

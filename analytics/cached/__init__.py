@@ -38,6 +38,7 @@ from analytics.cached.health import (
 )
 from analytics.cached.live import (
     active_visitors,
+    count_refresh_seconds,
     every_active_visitor,
     live_refresh_seconds,
     right_now,
@@ -55,7 +56,7 @@ from analytics.cached.satisfaction import (
     satisfaction_distributions,
 )
 from analytics.cached.shared.waits import Unsettled
-from analytics.cached.view import OpenedView, open_view
+from analytics.cached.view import OpenedView, next_read, open_view, today
 from analytics.cached.visitors import (
     LISTED_VALUES,
     every_visitor_value,

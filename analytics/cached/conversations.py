@@ -8,7 +8,7 @@ import pandas as pd
 
 from analytics import schemas, sources
 from analytics.cached.overview import kpi_timeseries_of
-from analytics.cached.reading import KPI_TTL, connections, once, reads
+from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
@@ -252,14 +252,14 @@ def _first(rows: pd.DataFrame, column: str) -> int:
     return int(rows[column].iloc[0]) if len(rows) else 0
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _conversation_breakdown(
     website_id: str, bounds: Bounds, offsets: Offsets, selection: Selection
 ) -> Answer[pd.DataFrame]:
     return sources.conversation_breakdown(connections().tinybird, website_id, bounds, offsets, selection)
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _conversation_list(
     website_id: str,
     bounds: Bounds,

@@ -164,6 +164,11 @@ def live_refresh_seconds(now: datetime) -> float | None:
     return connections().budget.live_refresh_seconds(now)
 
 
+def count_refresh_seconds(now: datetime) -> float | None:
+    """How long a page waits between two reads of the visitors right now that it shows beside its numbers; None while paused."""
+    return connections().budget.count_refresh_seconds(now)
+
+
 @dataclass(frozen=True)
 class _Located:
     """Visitors by place; summed up and clustered once for all viewers, when the first one wants it."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import KPI_TTL, connections, once, reads, usable
+from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, reads, usable
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
@@ -144,24 +144,24 @@ def rating_and_sentiment_of(resolved: ResolvedView) -> Asked[pd.DataFrame]:
     return reads.ask(key, _rating_and_sentiment(resolved.website.id, bounds))
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _inbox_analytics(website_id: str, bounds: Bounds) -> Answer[ConversationPeriods]:
     return sources.inbox_analytics(connections().tinybird, website_id, bounds)
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _left_out(website_id: str, date_from: str, date_to: str) -> Answer[pd.DataFrame]:
     return sources.left_out_events(
         connections().tinybird, connections().postgres, website_id, date_from, date_to
     )
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _unique_visitors(website_id: str, bounds: Bounds) -> Answer[VisitorPeriods]:
     return sources.unique_visitors(connections().tinybird, website_id, bounds)
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _kpi_timeseries(
     website_id: str, bounds: Bounds, buckets: Buckets, selection: Selection, offsets: Offsets | None
 ) -> Answer[pd.DataFrame]:

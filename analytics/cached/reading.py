@@ -57,6 +57,16 @@ def connections() -> Connections:
     return Connections.from_settings(load_settings())
 
 
+def numbers_ttl() -> timedelta:
+    """How long answers for the KPIs are fresh: `KPI_TTL`, longer where few queries a day make open pages read less often."""
+    return max(KPI_TTL, timedelta(seconds=connections().budget.page_refresh_seconds))
+
+
+def freshness_ttl() -> timedelta:
+    """How long the newest events are fresh: `FRESHNESS_TTL`, or as long as the KPIs where queries are limited."""
+    return FRESHNESS_TTL if connections().budget.daily_limit is None else numbers_ttl()
+
+
 def waiting_together() -> AbstractContextManager[Waits]:
     """Bounds the waits of all reads of a block, such as a panel, together, and collects those that are not settled."""
     return waits.waiting_together(reads.patience.first_seconds)

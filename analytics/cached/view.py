@@ -6,11 +6,12 @@ A page opens it once per run and hands it to every function here that reads a we
 from __future__ import annotations
 
 from dataclasses import InitVar, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
 from analytics.cached.access import websites, week_start
-from analytics.scope import access, views
+from analytics.cached.reading import connections
+from analytics.scope import access, clock, periods, views
 from analytics.scope.access import Viewer, Website
 from analytics.scope.views import ResolvedView, View
 
@@ -54,6 +55,25 @@ def open_view(asked: View) -> OpenedView:
     """
     website = _website(asked.viewer, asked.website_id, asked.now)
     return OpenedView(asked, views.resolve(asked, website, week_start()), _KEY)
+
+
+def next_read(view: OpenedView) -> datetime:
+    """When an open page reads its numbers again: at the next step of the grid, later where few queries a day are included."""
+    every = timedelta(seconds=connections().budget.page_refresh_seconds)
+    return periods.ceil_to_grid(periods.floor_to_grid(view.resolved.now) + every)
+
+
+def today(view: OpenedView, now: datetime) -> OpenedView:
+    """The website's day so far, without a comparison, up to when the page was opened or pages that nobody uses last read.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres is down.
+    """
+    zone, every = view.resolved.period.timezone, connections().budget.page_refresh_seconds
+    begins = clock.local_midnight(clock.local_day(now, zone), zone)
+    step = datetime.fromtimestamp(now.timestamp() // every * every, UTC)
+    return open_view(view.asked.of_today(max(begins, step, view.asked.now)))
 
 
 def readable(view: OpenedView, now: datetime | None = None) -> ResolvedView:

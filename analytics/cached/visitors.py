@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import KPI_TTL, computed, connections
+from analytics.cached.reading import computed, connections, numbers_ttl
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
@@ -136,7 +136,7 @@ def visitor_timeseries(view: OpenedView, filters: VisitorFilters) -> Reading[pd.
     )
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _visitor_breakdown(
     website_id: str, bounds: Bounds, days: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:
@@ -150,7 +150,7 @@ def _days_of(resolved: ResolvedView) -> Buckets:
     return Buckets.of("day", resolved.visitor_period, resolved.visitors_before)
 
 
-@question("tinybird", KPI_TTL)
+@question("tinybird", numbers_ttl)
 def _visitor_timeseries(
     website_id: str, bounds: Bounds, buckets: Buckets, filters: VisitorFilters
 ) -> Answer[pd.DataFrame]:

@@ -1,7 +1,7 @@
-"""Counts the day's Tinybird queries and derives how often the live page polls. In memory, thread-safe.
+"""Counts the day's Tinybird queries and derives how often open pages read again. In memory, thread-safe.
 
-Tinybird's free plan includes 1,000 queries a day. Live polling slows down as they are spent and pauses at 90 %: the last
-tenth is kept for the other pages. Counts are of this process, per UTC day.
+Tinybird's free plan includes 1,000 queries a day. Live polling slows down as they are spent and pauses at half of them: the
+rest is kept for the other pages, which read again every hour while nobody uses them. Counts are of this process, per UTC day.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 LIVE_REFRESH_SECONDS: Final = 15.0
 """Seconds between two reads of the live page while the budget allows."""
 
-LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.5, 15.0), (0.7, 30.0), (0.8, 60.0), (0.9, 300.0))
+LIVE_STEPS: Final[tuple[tuple[float, float], ...]] = ((0.2, 15.0), (0.3, 30.0), (0.4, 60.0), (0.5, 300.0))
 """(share of the budget spent, seconds between two reads below that share); above the last share polling pauses."""
 
 UNLIMITED_FRESH_SECONDS: Final = 4.0
@@ -22,6 +22,12 @@ UNLIMITED_FRESH_SECONDS: Final = 4.0
 
 PAUSED_REFRESH_SECONDS: Final = 300.0
 """How long viewers share a live read while polling pauses: a page that is opened then still reads."""
+
+PAGE_REFRESH_SECONDS: Final = 300.0
+"""Seconds until an open page reads its numbers again where queries are unlimited: a step of the grid that periods end on."""
+
+SECONDS_TIMES_QUERIES: Final = 3600.0 * 1000
+"""With a limit, the pages' seconds times the queries of a day: an hour for 1,000, half an hour for 2,000."""
 
 
 class QueryBudget:
@@ -60,7 +66,7 @@ class QueryBudget:
 
         >>> budget = QueryBudget(daily_limit=10)
         >>> now = datetime(2026, 11, 10, 12, tzinfo=UTC)
-        >>> for _ in range(5):
+        >>> for _ in range(2):
         ...     budget.spend(now, "active_visitors")
         >>> budget.live_refresh_seconds(now)
         30.0
@@ -71,6 +77,29 @@ class QueryBudget:
             return LIVE_REFRESH_SECONDS
         share = self.spent(now) / self.daily_limit
         return next((seconds for below, seconds in LIVE_STEPS if share < below), None)
+
+    @property
+    def page_refresh_seconds(self) -> float:
+        """Seconds until an open page that nobody uses reads its numbers again; what people choose is read at once.
+
+        >>> [QueryBudget(limit).page_refresh_seconds for limit in (None, 100_000, 2_000, 1_000)]
+        [300.0, 300.0, 1800.0, 3600.0]
+        """
+        if self.daily_limit is None:
+            return PAGE_REFRESH_SECONDS
+        return max(PAGE_REFRESH_SECONDS, SECONDS_TIMES_QUERIES / self.daily_limit)
+
+    def count_refresh_seconds(self, now: datetime) -> float | None:
+        """Seconds between two reads of the visitors right now that a page shows beside its numbers; None while polling pauses.
+
+        As the live page; with a limit twice for each time that the page reads its numbers.
+
+        >>> now = datetime(2026, 11, 10, 12, tzinfo=UTC)
+        >>> [QueryBudget(limit).count_refresh_seconds(now) for limit in (None, 1_000)]
+        [15.0, 1800.0]
+        """
+        live = self.live_refresh_seconds(now)
+        return live if live is None or self.daily_limit is None else max(live, self.page_refresh_seconds / 2)
 
     def live_fresh_for(self, now: datetime) -> timedelta:
         """How long a live read is fresh, for all viewers.

@@ -17,6 +17,7 @@ from analytics.scope.clock import parse_timezone
 
 LONGEST_NAME = 60
 MISSING = "–"
+AGE_HOLDS = timedelta(minutes=3)
 MINUS = "−"
 
 _MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&^=])")
@@ -215,6 +216,17 @@ def moment(at: datetime, now: datetime, timezone: str) -> str:
     """
     local, today = (each.astimezone(parse_timezone(timezone)) for each in (at, now))
     return f"{local:%H:%M:%S}" if local.date() == today.date() else f"{local.day} {local:%b, %H:%M}"
+
+
+def when(at: datetime, read_at: datetime, now: datetime, timezone: str) -> str:
+    """How long ago an event was that is called the newest; its time of day if it was read too long ago to be that still.
+
+    >>> from datetime import UTC
+    >>> at, read_at = datetime(2026, 11, 26, 11, 52, tzinfo=UTC), datetime(2026, 11, 26, 11, 53, tzinfo=UTC)
+    >>> [when(at, read_at, read_at + timedelta(minutes=passed), "UTC") for passed in (1, 4)]
+    ['2 min ago', '11:52:00']
+    """
+    return ago(now - at) if now - read_at <= AGE_HOLDS else moment(at, now, timezone)
 
 
 def since(at: datetime, now: datetime, timezone: str) -> str:

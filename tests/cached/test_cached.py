@@ -31,6 +31,7 @@ from analytics.errors import (
 )
 from analytics.geo.cells import Cell
 from analytics.kpis.declarations import KPIS
+from analytics.scope import periods
 from analytics.scope.comparison import OFF
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
@@ -694,7 +695,7 @@ def test_a_missing_environment_is_a_configuration_error(now: datetime) -> None:
 def test_live_polling_slows_down_with_the_budget(
     traffic: Traffic, view: View, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred queries a day, asked every 5 s for an hour: never more than the steps allow, a tenth stays."""
+    """A hundred queries a day, asked every 5 s for an hour: never more than the steps allow, half stays."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "100")
     cached.clear()
     noon = now.replace(hour=12)
@@ -704,7 +705,32 @@ def test_live_polling_slows_down_with_the_budget(
         waits.append(cached.live_refresh_seconds(noon))
         cached.visitor_activity(opened, noon + timedelta(seconds=second))
     assert list(dict.fromkeys(waits)) == [15.0, 30.0, 60.0, 300.0]
-    assert 80 < traffic.of("visitor_activity") <= 90
+    assert 40 < traffic.of("visitor_activity") <= 50
+
+
+@pytest.mark.parametrize(
+    ("queries", "reads_anew"), [("unlimited", [5, 10]), ("1000", [60, 120]), ("2000", [30, 60])]
+)
+def test_an_open_page_reads_less_often_where_queries_are_limited(
+    traffic: Traffic, view: View, monkeypatch: pytest.MonkeyPatch, queries: str, reads_anew: list[int]
+) -> None:
+    """When it reads again is when its answers are no longer fresh; in between nothing is asked."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
+    cached.clear()
+    clock = {"minute": 0.0}
+    monkeypatch.setattr(reads, "_monotonic", lambda: clock["minute"] * 60)
+    opened = cached.open_view(view)
+    due = cached.next_read(opened) - periods.floor_to_grid(view.now)
+    assert due == timedelta(minutes=reads_anew[0])
+    counts = []
+    for at in (0, *reads_anew):
+        for clock["minute"] in (at + 0.1, at + 0.9 * reads_anew[0]):
+            cached.kpis(opened)
+            cached.newest_event(opened, view.now)
+        counts.append(traffic.of("inbox_analytics"))
+    assert counts == [1, 2, 3]
+    if queries != "unlimited":
+        assert traffic.of("data_freshness") == 3
 
 
 def test_reads_run_side_by_side(view: View, traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:

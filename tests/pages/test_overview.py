@@ -156,7 +156,24 @@ def test_an_empty_website_says_so_and_shows_no_zeros_as_times(run_page: RunPage,
     words = text_of(page)
     assert "No responses in this period." in words
     assert "No conversations started" in words
-    assert "0 visitors right now" in words
+    assert "0 visitors at " in words
+
+
+@pytest.mark.parametrize("queries", ["1000", "unlimited"])
+def test_where_queries_are_limited_times_are_said_instead_of_ages(
+    run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch, queries: str
+) -> None:
+    """What is read twice an hour is not called right now, and the header says when numbers are read again."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
+    page = run_page("app.py", website=site.slug, tz="UTC")
+    words = text_of(page)
+    (header,) = (each for each in page.markdown if "As of " in each.value)
+    if queries == "unlimited":
+        assert "0 visitors right now" in words
+        assert not header.proto.help
+    else:
+        assert re.search(r"0 visitors at \d\d:\d\d", words)
+        assert re.match(r"Numbers are read again at \d\d:\d[05], or as soon as you choose", header.proto.help)
 
 
 def test_tinybird_down_leaves_the_page_standing(

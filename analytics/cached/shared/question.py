@@ -36,13 +36,13 @@ class Question(Generic[T_co]):
 
 
 def question(
-    source: Source, fresh_for: timedelta
+    source: Source, fresh_for: timedelta | Callable[[], timedelta]
 ) -> Callable[[Callable[P, Answer[T]]], Callable[P, Question[T]]]:
     """Decorates a function that asks a source: called, it returns the question and asks nothing yet.
 
     Args:
         source: What it asks.
-        fresh_for: How long an answer is fresh.
+        fresh_for: How long an answer is fresh, or what says it when the question is made.
     """
 
     def decorate(function: Callable[P, Answer[T]]) -> Callable[P, Question[T]]:
@@ -52,7 +52,8 @@ def question(
         def made(*args: P.args, **kwargs: P.kwargs) -> Question[T]:
             if kwargs:
                 raise TypeError("The arguments of a question are its key: give them by position.")
-            return Question(name, args, source, fresh_for, function)
+            lasts = fresh_for if isinstance(fresh_for, timedelta) else fresh_for()
+            return Question(name, args, source, lasts, function)
 
         return made
 

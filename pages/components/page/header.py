@@ -1,6 +1,6 @@
 """The header of a page: title, controls, and one line with website, dates, comparison and age of the data."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 import streamlit as st
@@ -16,6 +16,9 @@ from pages.components import formatting
 from pages.components.page import copy_link
 
 RENEWAL_SECONDS = 30
+OFTEN = timedelta(minutes=5)
+"""Numbers that are read this often need no word about it."""
+
 Data = Literal["conversations", "visitors"]
 
 
@@ -69,23 +72,32 @@ def compared(resolved: ResolvedView, data: Data) -> Period | None:
 def _as_of(view: OpenedView, *, has_range: bool) -> None:
     """Draw when the data was read and how old the newest event is.
 
-    Refreshed by a timer; reruns the whole page at each step of the 5-minute grid, so that an open page stays current.
+    Refreshed by a timer; reruns the whole page when its numbers are due to be read again, so that an open page stays current.
     """
-    now = datetime.now(UTC)
-    if periods.floor_to_grid(now) != periods.floor_to_grid(view.resolved.now):
+    now, due, zone = datetime.now(UTC), cached.next_read(view), view.resolved.period.timezone.key
+    if now >= due:
         st.rerun()
     try:
         newest = cached.newest_event(view, now)
         read = cached.kpis(view).as_of if has_range else newest.as_of
-        words = [f"As of {formatting.clock(read, view.resolved.period.timezone.key)}", _newest(newest, now)]
+        words = [f"As of {formatting.clock(read, zone)}", _newest(newest, now, zone)]
     except AnalyticsError as error:
         words = [formatting.markdown(error.message)]
-    st.markdown(f":gray[:small[{' · '.join(words)}]]", width="content")
+    is_often = due - view.resolved.now <= OFTEN
+    st.markdown(
+        f":gray[:small[{' · '.join(words)}]]",
+        width="content",
+        help=None
+        if is_often
+        else f"Numbers are read again at {formatting.clock(due, zone)}, or as soon as you choose something: Tinybird includes a "
+        "limited number of queries a day.",
+    )
 
 
-def _newest(reading: cached.Reading[datetime | None], now: datetime) -> str:
-    """The age of the newest event as text; "(stale)" if its source does not answer, so that there may be a newer one."""
+def _newest(reading: cached.Reading[datetime | None], now: datetime, timezone: str) -> str:
+    """When the newest event was; "(stale)" if its source does not answer, so that there may be a newer one."""
     if reading.value is None:
         return "no events in the last 30 days"
-    age = formatting.ago(now - reading.value)
-    return f"newest event {age}" + (" (stale)" if reading.is_stale else "")
+    if reading.is_stale:
+        return f"newest event {formatting.ago(now - reading.value)} (stale)"
+    return f"newest event {formatting.when(reading.value, reading.as_of, now, timezone)}"

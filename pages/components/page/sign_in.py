@@ -79,10 +79,13 @@ def viewer(now: datetime) -> Viewer:
 def watch(viewer: Viewer, drawn: Sequence[Website]) -> None:
     """Rerun the whole page when the viewer's access changes, so that no data stays on screen that they may not see."""
     try:
-        if cached.has_changed(viewer, drawn, datetime.now(UTC)):
-            st.rerun()
+        is_due = cached.has_changed(viewer, drawn, datetime.now(UTC))
     except AnalyticsError:
-        return  # Postgres is down: the last known access stays valid for a while, and the panels say so.
+        is_due = (
+            True  # Postgres has been down for longer than the last known access is valid: the page says so.
+        )
+    if is_due:
+        st.rerun()
 
 
 def _identity() -> Identity | None:

@@ -85,11 +85,11 @@ def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) ->
     """
     flow = note_staleness(reading, timezone).value
     seen = flow.dropna(subset=["age_seconds"]).sort_values("age_seconds")
-    unusual = int((flow["state"] == "unusual").sum())
+    newest, unusual = seen["newest_event"].max(), int((flow["state"] == "unusual").sum())
     verdict, colour = _verdict(unusual, is_any=bool(len(seen)), is_stale=reading.is_stale)
     st.metric(
         "Newest event",
-        ago_text((now - seen["newest_event"].iloc[0]).total_seconds()) if len(seen) else formatting.MISSING,
+        formatting.when(newest, reading.as_of, now, timezone) if len(seen) else formatting.MISSING,
         verdict,
         delta_color=colour,
         delta_arrow="off",
@@ -98,7 +98,7 @@ def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) ->
     )
     if len(seen):
         name = formatting.markdown(event_name(seen["event_type"].iloc[0]))
-        st.caption(f"{name}, {formatting.moment(seen['newest_event'].iloc[0], now, timezone)}")
+        st.caption(f"{name}, {formatting.moment(newest, now, timezone)}")
     else:
         st.caption("Check that the chat product sends events for this website.")
 
@@ -147,18 +147,21 @@ def draw_queries_card(use: QueryUse) -> None:
     st.caption(f"Live {begin.refresh_sentence(use.live_refresh_seconds)}")
 
 
-def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
+def draw_flow(reading: Reading[pd.DataFrame], timezone: str) -> None:
     """Draw the table of event types: newest event, whether its age is unusual, rows, and rows per day over 30 days.
+
+    Ages are those when it was read, which a note below says.
 
     A note above it gives the number of events dated in the future.
     """
+    flow = reading.value
     ahead = int(flow["ahead"].sum())
     if ahead:
         st.warning(future_sentence(ahead), icon=":material/schedule:")
     table = pd.DataFrame(
         {
             "Event": [event_name(event) for event in flow["event_type"]],
-            "Newest": [ago_text((now - newest).total_seconds()) for newest in flow["newest_event"]],
+            "Newest": [ago_text((reading.as_of - newest).total_seconds()) for newest in flow["newest_event"]],
             "State": [FLOWS[state] for state in flow["state"]],
             "Rows": flow["events"],
             "Per day": flow["events_per_day"],
@@ -188,6 +191,7 @@ def draw_flow(flow: pd.DataFrame, now: datetime) -> None:
         f"{len(table)} event types: newest event, state, rows and rows per day",
         is_wide=True,
     )
+    st.caption(f"As of {formatting.clock_seconds(reading.as_of, timezone)}.")
 
 
 def future_sentence(events: int) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics.cached import KpiBoard, RightNow
+from analytics.scope.periods import Period
 from pages.components import ASSETS, formatting
 from pages.components.page import url_state
 
@@ -75,13 +76,14 @@ def draw_places(present: RightNow) -> None:
     st.html(f'<div class="wall-places">{rows}</div>')
 
 
-def draw_kpis(board: KpiBoard) -> None:
-    """Draw today's KPIs, without those whose source failed."""
+def draw_kpis(board: KpiBoard, period: Period) -> None:
+    """Draw today's KPIs, without those whose source failed, and until when they count."""
+    until = formatting.clock(period.end, period.timezone.key)
     cells = "".join(
         f"<div><b>{escape(formatting.value_of(kpi.metric.kind, kpi.value))}</b><span>{kpi.metric.title}</span></div>"
         for kpi in board.kpis.values()
     )
-    st.html(f'<div class="wall-label">Today</div><div class="wall-kpis">{cells}</div>')
+    st.html(f'<div class="wall-label">Today until {until}</div><div class="wall-kpis">{cells}</div>')
 
 
 def _bars(activity: pd.DataFrame) -> str:

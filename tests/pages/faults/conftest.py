@@ -197,6 +197,7 @@ def _use(patch: pytest.MonkeyPatch, stack: LocalStack, email: str) -> None:
     patch.setenv("TINYBIRD_READ_TOKEN", stack.read_token)
     patch.setenv("TINYBIRD_ADMIN_TOKEN", stack.admin_token)
     patch.setenv("DATABASE_URL", stack.database_url)
+    patch.setenv("TINYBIRD_DAILY_QUERIES", "unlimited")
     patch.setenv("INBOX_ANALYTICS_DEMO", "1")
     patch.setenv("INBOX_ANALYTICS_DEMO_EMAIL", email)
 
