@@ -35,6 +35,7 @@ bench: install
 	@.ci/programs
 	$(BIN)/python -m benchmarks.first_page
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.globe
 	$(BIN)/python -m benchmarks.quota
 	$(BIN)/python -m benchmarks.pipes
 	$(BIN)/python -m benchmarks.local_stack

@@ -93,10 +93,8 @@ def main(repeats: int, opened: int) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
         local_stack(Path(directory)) as stack,
-        _served(
-            "asgi_app.py", {**stack.env, "INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}, Path(directory)
-        ) as ours,
-        _served("benchmarks/bare_page.py", {}, Path(directory)) as bare,
+        served("asgi_app.py", {**stack.env, "INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}, Path(directory)) as ours,
+        served("benchmarks/bare_page.py", {}, Path(directory)) as bare,
     ):
         rows = chain(
             _upstream_calls(ours),
@@ -110,7 +108,8 @@ def main(repeats: int, opened: int) -> None:
 
 
 @contextmanager
-def _served(script: str, env: Mapping[str, str], directory: Path) -> Iterator[App]:
+def served(script: str, env: Mapping[str, str], directory: Path) -> Iterator[App]:
+    """Runs a web app on a free port; its log goes into the directory."""
     port, log = free_port(), directory / f"{Path(script).stem}.log"
     program = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)]
     with log.open("w") as output:

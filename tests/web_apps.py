@@ -16,6 +16,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 90
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
+SOFTWARE_WEBGL = (
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--ignore-gpu-blocklist",
+)
+"""Flags of Chromium: WebGL without a graphics card."""
 
 
 def chromium_path() -> str | None:

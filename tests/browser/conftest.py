@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.web_apps import chromium_path, free_port, wait_for
+from tests.web_apps import SOFTWARE_WEBGL, chromium_path, free_port, wait_for
 
 ROOT = Path(__file__).parents[2]
 QUIET_WEBSITES = 16
@@ -34,11 +34,7 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # WebGL without a graphics card, for the globe.
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
+    *SOFTWARE_WEBGL,  # for the globe
     # ... and for the globe alone: drawing the rest of the page that way took half of a page's time.
     "--disable-gpu-compositing",
     # Windows of one visitor share a process: what it has compiled of Streamlit's frontend is a third of a page's time.
@@ -63,7 +59,7 @@ BARE_GLOBE = """{
   }
   const real = window.fetch
   window.fetch = (what, ...how) => {
-    const [layer] = /(countries|borders)(?=\\.geojson$)/.exec(String(what?.url ?? what)) ?? []
+    const [, layer] = /(countries|borders)(_far)?\\.geojson$/.exec(String(what?.url ?? what)) ?? []
     return layer && !window.outlines?.includes(layer)
       ? Promise.resolve(Response.json({type: 'FeatureCollection', features: []})) : real(what, ...how)
   }

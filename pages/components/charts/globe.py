@@ -237,8 +237,16 @@ def _world(colours: Palette) -> list[pdk.Layer]:
         _outlines("ocean", "ocean", stroked=False, get_fill_color=colours.rgba("ocean")),
         _outlines("land", "countries", stroked=False, get_fill_color=colours.rgba("land")),
         _outlines(
+            "borders-far",
+            "borders_far",
+            stroked=False,
+            get_fill_color=colours.rgba("border"),
+            visible_max_zoom=LEVEL_ENDS[0],
+        ),
+        _outlines(
             "borders",
             "borders",
+            visible_min_zoom=LEVEL_ENDS[0],
             filled=False,
             get_line_color=colours.rgba("border"),
             get_line_width=0.7,
