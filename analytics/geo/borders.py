@@ -130,8 +130,7 @@ def _crosses_itself(ring: Sequence[Point]) -> bool:
 
 def _cross(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
     return all(
-        _area(*line, points[0]) * _area(*line, points[1]) < 0
-        for line, points in ((one, other), (other, one))
+        _area(*line, points[0]) * _area(*line, points[1]) < 0 for line, points in ((one, other), (other, one))
     )
 
 
