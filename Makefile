@@ -10,7 +10,7 @@ PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 NEW_ENOUGH := import sys; sys.exit("Inbox Analytics needs Python 3.11 or newer; make PYTHON=/path/to/python3 ... takes another one." if sys.version_info < (3, 11) else 0)
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header
 
-.PHONY: run test test-fast coverage bench soak check install production audit sbom screenshots lock clean
+.PHONY: run test test-fast coverage bench bench-full soak check install production audit sbom screenshots lock clean
 
 run: install
 	@$(BIN)/inbox-analytics demo $(ARGS)
@@ -36,10 +36,17 @@ bench: install
 	$(BIN)/python -m benchmarks.first_page
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.globe
-	$(BIN)/python -m benchmarks.quota
 	$(BIN)/python -m benchmarks.pipes
 	$(BIN)/python -m benchmarks.local_stack
 	$(BIN)/python -m benchmarks.emitter
+
+# The large sizes, and days that pass on a clock that is set: an hour.
+bench-full: install
+	@.ci/programs
+	$(BIN)/python -m benchmarks.pages --opened 1000
+	$(BIN)/python -m benchmarks.quota
+	$(BIN)/python -m benchmarks.quota --ten-hours 8
+	$(BIN)/python -m benchmarks.growth
 
 # Twenty viewers on the real app while faults come and go, for half an hour: SOAK_SECONDS=180 make soak.
 soak: install

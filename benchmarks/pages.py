@@ -28,7 +28,7 @@ from websockets.exceptions import WebSocketException
 from benchmarks.faults import PAGES
 from benchmarks.rows import Row, say
 from benchmarks.soak import SETTLE_SECONDS
-from benchmarks.stack import ROOT, local_stack
+from benchmarks.stack import ROOT, local_stack, processor_seconds
 from benchmarks.viewer import Viewer
 from tests.web_apps import chromium_path, free_port, wait_for
 
@@ -40,7 +40,6 @@ CHANGE_SECONDS: Final = 10.0
 """How often each session changes its range of dates."""
 RUN_SECONDS: Final = 60.0
 """A run that has not ended by then is lost."""
-TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 KPIS: Final = "[data-testid=stMetricValue]"
 STILL: Final = """() => document.querySelector('[data-test-script-state=notRunning]')
@@ -60,11 +59,6 @@ class App:
 
     address: str
     pid: int
-
-    def processor_seconds(self) -> float:
-        """Processor time of the process since it started."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
 
     def memory_mb(self) -> float:
         """Resident memory."""
@@ -273,10 +267,10 @@ def _changed(viewer: Viewer, name: str) -> float:
 
 
 def _cost(app: App, viewer: Viewer) -> float:
-    before = app.processor_seconds()
+    before = processor_seconds(app.pid)
     _drawn_again(viewer)
     time.sleep(0.15)  # what goes on after the last message: the server still sends and cleans up
-    return app.processor_seconds() - before
+    return processor_seconds(app.pid) - before
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def _on_engine(directory: Path, project: Project, now: datetime, repeats: int) -
     engine = Engine(project, directory, LIMITS)
     try:
         pipe = project.pipes["inbox_analytics"]
-        return _median(lambda: engine.query_pipe(pipe, _parameters(now, 30), "JSON"), repeats)
+        return _median(lambda: engine.query_pipe(pipe, parameters(now, 30), "JSON"), repeats)
     finally:
         engine.close()
 
@@ -154,8 +154,8 @@ def _measure(
             f"{env['TINYBIRD_HOST']}/v0/pipes/{pipe}.json",
             {"Authorization": f"Bearer {env['TINYBIRD_READ_TOKEN']}"},
         )
-        parameters = _parameters(now, days) | (_buckets(now, days) if pipe == "kpi_timeseries" else {})
-        return client.get(url, params=parameters, headers=headers).raise_for_status()
+        asked = parameters(now, days) | (_buckets(now, days) if pipe == "kpi_timeseries" else {})
+        return client.get(url, params=asked, headers=headers).raise_for_status()
 
     for days in RANGES_DAYS:
         kpis, series, replaced = _medians(
@@ -184,7 +184,8 @@ def _replaced(postgres: psycopg.Connection[tuple[object, ...]], now: datetime, d
             postgres.execute(SQL(query), (ends - timedelta(days=days), ends)).fetchall()
 
 
-def _parameters(now: datetime, days: int) -> dict[str, str]:
+def parameters(now: datetime, days: int) -> dict[str, str]:
+    """The parameters of a pipe for the last days of the website."""
     return {
         "website_id": WEBSITE,
         "date_from": f"{now - timedelta(days=days):%Y-%m-%d %H:%M:%S}",

@@ -25,7 +25,7 @@ import click
 import psycopg
 
 from benchmarks.rows import Row, say
-from benchmarks.stack import ROOT, START_SECONDS, local_stack
+from benchmarks.stack import ROOT, START_SECONDS, local_stack, processor_seconds
 from benchmarks.viewer import Viewer
 
 PROGRAM: Final = """
@@ -145,8 +145,14 @@ def main(ten_hours: float) -> None:
             seen_before = _again(day, day.opened("overview", f"website={WEBSITE}"))
             say(Row("queries of ranges seen before, also in a new browser", seen_before, "", 0.0))
         with app(log, stack.env) as day:
-            spent = day.watch([day.opened("overview", f"website={WEBSITE}")], DAY_HOURS).total()
+            viewer = day.opened("overview", f"website={WEBSITE}")
+            before = processor_seconds(day.process.pid)
+            spent = day.watch([viewer], DAY_HOURS).total()
+            seconds = processor_seconds(day.process.pid) - before
             say(Row(f"queries of an open Overview in {DAY_HOURS:g} h", spent, "", OVERVIEW_AIM))
+            click.echo(
+                f"  it takes {seconds:.0f} s of processor time, 1,000 of them {seconds / DAY_HOURS / 3.6:.1f} processors"
+            )
         costs = []
         for viewers in (1, 20):
             with app(log, stack.env) as day:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from typing import Final
 import click
 
 ROOT: Final = Path(__file__).parents[1]
+TICKS: Final = os.sysconf("SC_CLK_TCK")
 START_SECONDS: Final = 180.0
 
 
@@ -31,6 +33,12 @@ class Stack:
     env: Mapping[str, str]
     pid: int
     start_seconds: float
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time of a process since it started."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Conversations: how long do people wait, when do they wait, who answers, and which conversations make up a number?
 
-Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`. Freshness: five minutes.
+Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`. Freshness: see `cached.next_read`.
 """
 
 import streamlit as st

@@ -1,7 +1,6 @@
 """Live: who is on the website now, and where?
 
-Sources: `cached.visitor_clusters`, `cached.right_now`, `cached.visitor_activity`, `cached.active_visitors`; on the
-wall `cached.kpis`.
+Sources: `cached.visitor_clusters`, `right_now`, `visitor_activity`, `active_visitors`; on the wall `kpis`.
 Freshness: 15 seconds, longer as the day's query budget is used up; on the wall one minute. Paused in a hidden tab.
 """
 
@@ -77,8 +76,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
                 f"No visitors in the last {minutes} minutes",
                 "Visitors appear here within seconds. A longer window may show earlier ones.",
             )
-        newest = visitors.newest_of(reading.value)
-        count = min(len(reading.value), visitors.LISTED)
+        newest, count = visitors.newest_of(reading.value), min(len(reading.value), visitors.LISTED)
         visitors.draw_age(reading, page.timezone, begin.refresh_sentence(refresh), newest, count)
 
 
@@ -107,8 +105,10 @@ def draw_wall() -> None:
 
 @st.fragment(run_every=60 if every or refresh is None else None)
 def keep_pace() -> None:
-    """Rerun the page when the refresh interval changes: longer as the query budget is used up, reset at the next day."""
-    if cached.live_refresh_seconds(datetime.now(UTC)) != refresh:
+    """Rerun the page when the refresh interval changes; a wall that is paused also when today's numbers are due."""
+    now = datetime.now(UTC)
+    is_due = is_wall and every is None and now >= cached.next_read(page.view)
+    if is_due or cached.live_refresh_seconds(now) != refresh:
         st.rerun()
 
 

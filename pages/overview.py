@@ -1,7 +1,7 @@
 """Overview: did the five KPIs change, how did they develop over time, and how many visitors are here now?
 
 Sources: `cached.kpis`, `cached.kpi_timeseries`, `cached.right_now`, `cached.newest_event`.
-Freshness: five minutes; visitors right now, as often as the query budget allows.
+Freshness: five minutes and visitors right now 15 seconds; an hour for both where queries are limited.
 """
 
 from datetime import UTC, datetime

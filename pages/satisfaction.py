@@ -1,7 +1,7 @@
 """Satisfaction: what is the index, which component changed it, how did visitors rate, and what did they write?
 
 Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.satisfaction_distributions`,
-`cached.latest_comments`. Freshness: five minutes.
+`cached.latest_comments`. Freshness: see `cached.next_read`.
 """
 
 import streamlit as st

@@ -1,6 +1,6 @@
 """Visitors: how many, from which countries, with which devices, and on which pages?
 
-Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`. Freshness: five minutes.
+Sources: `cached.visitor_breakdown`, `cached.visitor_timeseries`. Freshness: see `cached.next_read`.
 """
 
 import streamlit as st

@@ -8,7 +8,7 @@ import pandas as pd
 
 from analytics import schemas, sources
 from analytics.cached.overview import kpi_timeseries_of
-from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, reads
+from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, read_since, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
@@ -66,7 +66,8 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
         return None
     bounds, offsets = Bounds.of(resolved.before, None), Offsets.of(resolved.before)
     key = resolved.last_good_key("conversation_breakdown", resolved.before), selection
-    return reads.read(key, _conversation_breakdown(resolved.website.id, bounds, offsets, selection))
+    question = _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
+    return reads.read(key, question, since=read_since(resolved))
 
 
 def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
@@ -207,7 +208,8 @@ def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
 def _breakdown(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame]:
     bounds, offsets = _period(resolved)
     key = resolved.last_good_key("conversation_breakdown", resolved.period), selection
-    return reads.read(key, _conversation_breakdown(resolved.website.id, bounds, offsets, selection))
+    question = _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
+    return reads.read(key, question, since=read_since(resolved))
 
 
 def _check_none_is_lost(
@@ -235,7 +237,7 @@ def _rows(
         _check_none_is_lost(resolved, selection, rows, (page - 1) * conversations.PAGE_ROWS)
 
     question = _conversation_list(resolved.website.id, bounds, offsets, selection, page, sort, by_id)
-    return reads.read(key, question, check=check)
+    return reads.read(key, question, check=check, since=read_since(resolved))
 
 
 def _ratings(resolved: ResolvedView) -> Ratings | SourceError:

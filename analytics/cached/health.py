@@ -12,8 +12,16 @@ import streamlit as st
 
 from analytics import schemas, sources
 from analytics.cached.access import staff, websites
-from analytics.cached.reading import KPI_TTL, connections, freshness_ttl, numbers_ttl, once_for, reads
-from analytics.cached.shared.question import Question, question
+from analytics.cached.reading import (
+    KPI_TTL,
+    connections,
+    freshness_ttl,
+    numbers_ttl,
+    once_for,
+    read_since,
+    reads,
+)
+from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.errors import NotYetAnswered, Source, SourceError
@@ -24,7 +32,7 @@ from analytics.health.source_health import Quarantine, QueryUse, SourceHealth
 from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.readings import Answer, Reading
-from analytics.scope import clock, periods
+from analytics.scope import clock
 from analytics.scope.access import Viewer
 from analytics.settings import load_settings
 
@@ -43,8 +51,8 @@ def newest_event(view: OpenedView, now: datetime) -> Reading[datetime | None]:
 
     Source: `data_freshness`.
     """
-    website_id = readable(view, now).website.id
-    seen = reads.read(("data_freshness", website_id), _freshness_for(view, website_id))
+    website_id, since = readable(view, now).website.id, read_since(view.resolved)
+    seen = reads.read(("data_freshness", website_id), _data_freshness(website_id), since=since)
     newest = seen.value["newest_event"].max()
     value = None if pd.isna(newest) else newest.to_pydatetime()
     return seen.with_value(value)
@@ -57,14 +65,8 @@ SPOOL_TTL: Final = timedelta(seconds=10)
 """Counting a full spool reads a gigabyte."""
 
 
-def _freshness_for(view: OpenedView, website_id: str) -> Question[pd.DataFrame]:
-    """Where queries are limited, one read for all viewers whose numbers are of the same step of the grid."""
-    is_limited = connections().budget.daily_limit is not None
-    return _data_freshness(website_id, periods.floor_to_grid(view.resolved.now) if is_limited else None)
-
-
 @question("tinybird", freshness_ttl)
-def _data_freshness(website_id: str, _step: datetime | None) -> Answer[pd.DataFrame]:
+def _data_freshness(website_id: str) -> Answer[pd.DataFrame]:
     return sources.data_freshness(connections().tinybird, website_id)
 
 
@@ -112,9 +114,10 @@ def event_flow(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
     """
     staff(view.asked.viewer, now)
     website_id, zone = readable(view, now).website.id, view.resolved.period.timezone
-    fresh = reads.ask(("data_freshness", website_id), _freshness_for(view, website_id))
+    since = read_since(view.resolved)
+    fresh = reads.ask(("data_freshness", website_id), _data_freshness(website_id), since=since)
     days = clock.unix_seconds(clock.day_starts(now, VOLUME_DAYS, zone))
-    volume = reads.ask(("event_volume", website_id, zone.key), _event_volume(website_id, days))
+    volume = reads.ask(("event_volume", website_id, zone.key), _event_volume(website_id, days), since=since)
     seen, counted = _checked(fresh.reading()), volume.outcome()
     if isinstance(counted, SourceError):
         return replace(seen.with_value(health.event_flow(seen.value, None, seen.as_of)), failures=(counted,))

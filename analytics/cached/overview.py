@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, reads, usable
+from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, read_since, reads, usable
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
@@ -40,11 +40,13 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
     conversations = reads.ask(
         resolved.last_good_key("inbox_analytics", resolved.period),
         _inbox_analytics(resolved.website.id, Bounds.of(resolved.period, resolved.before)),
+        since=read_since(resolved),
     )
     scores = rating_and_sentiment_of(resolved)
     if not resolved.visitor_period.is_empty:
         key = resolved.last_good_key("unique_visitors", resolved.visitor_period)
-        visitors = reads.ask(key, _unique_visitors(resolved.website.id, bounds))
+        question = _unique_visitors(resolved.website.id, bounds)
+        visitors = reads.ask(key, question, since=read_since(resolved))
     if are_visitor_days_compared(resolved):
         series = kpi_timeseries_of(replace(resolved, bucket="day"), EVERYTHING)
     seen = (
@@ -77,7 +79,8 @@ def left_out(view: OpenedView) -> Reading[dict[str, int]]:
     """
     resolved = readable(view)
     key = resolved.last_good_key("left_out", resolved.period)
-    reading = reads.read(key, _left_out(resolved.website.id, *resolved.period.utc_bounds()))
+    question = _left_out(resolved.website.id, *resolved.period.utc_bounds())
+    reading = reads.read(key, question, since=read_since(resolved))
     events = reading.value
     return reading.with_value(
         {
@@ -134,6 +137,7 @@ def kpi_timeseries_of(resolved: ResolvedView, selection: Selection) -> Asked[pd.
         key,
         _kpi_timeseries(resolved.website.id, bounds, buckets, selection, offsets),
         check=usable(lambda rows: timeseries.kpi_timeseries(rows, None, resolved), schemas.KPI_TIMESERIES),
+        since=read_since(resolved),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar, cast
 
 import streamlit as st
@@ -63,8 +63,14 @@ def numbers_ttl() -> timedelta:
 
 
 def freshness_ttl() -> timedelta:
-    """How long the newest events are fresh: `FRESHNESS_TTL`, or as long as the KPIs where queries are limited."""
-    return FRESHNESS_TTL if connections().budget.daily_limit is None else numbers_ttl()
+    """How long the newest events are fresh: `FRESHNESS_TTL`, or as long as the KPIs where those last longer than usual."""
+    lasts = numbers_ttl()
+    return FRESHNESS_TTL if lasts <= KPI_TTL else lasts
+
+
+def read_since(resolved: ResolvedView) -> datetime | None:
+    """From when on an answer is fresh for a view: its step of the grid, where answers last longer; None from any time."""
+    return None if numbers_ttl() <= KPI_TTL else periods.floor_to_grid(resolved.now)
 
 
 def waiting_together() -> AbstractContextManager[Waits]:
@@ -135,6 +141,7 @@ def computed(
     Raises:
         SourceError: The source failed, or its answer could not be computed from, and there is no last good answer.
     """
-    reading = reads.read(key, question, check=usable(lambda value: compute(value, resolved), schema))
+    check: Callable[[T], None] = usable(lambda value: compute(value, resolved), schema)
+    reading = reads.read(key, question, check=check, since=read_since(resolved))
     value = once(resolved, (key, reading.as_of), lambda: compute(reading.value, resolved))
     return reading.with_value(value)

@@ -58,22 +58,37 @@ def open_view(asked: View) -> OpenedView:
 
 
 def next_read(view: OpenedView) -> datetime:
-    """When an open page reads its numbers again: at the next step of the grid, later where few queries a day are included."""
-    every = timedelta(seconds=connections().budget.page_refresh_seconds)
-    return periods.ceil_to_grid(periods.floor_to_grid(view.resolved.now) + every)
+    """When an open page that nobody uses reads its numbers again: at the same times for all viewers of a website.
+
+    That is at the steps of the grid, or less often where few queries a day are included; always when a day has its first
+    numbers.
+    """
+    now, zone = view.resolved.now, view.resolved.period.timezone
+    day = clock.local_day(now, zone)
+    first = (clock.local_midnight(each, zone) + periods.GRID for each in (day, day + timedelta(days=1)))
+    return min(_step(now) + _every(), *(at for at in first if at > now))
 
 
 def today(view: OpenedView, now: datetime) -> OpenedView:
-    """The website's day so far, without a comparison, up to when the page was opened or pages that nobody uses last read.
+    """The website's day so far, without a comparison, up to when the page was opened or open pages last read their numbers.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Postgres is down.
     """
-    zone, every = view.resolved.period.timezone, connections().budget.page_refresh_seconds
+    zone = readable(view, now).period.timezone
     begins = clock.local_midnight(clock.local_day(now, zone), zone)
-    step = datetime.fromtimestamp(now.timestamp() // every * every, UTC)
-    return open_view(view.asked.of_today(max(begins, step, view.asked.now)))
+    last = max(_step(now), view.asked.now)
+    return open_view(view.asked.of_today(last if last >= begins + periods.GRID else now))
+
+
+def _every() -> timedelta:
+    return timedelta(seconds=connections().budget.page_refresh_seconds)
+
+
+def _step(now: datetime) -> datetime:
+    seconds = _every().total_seconds()
+    return datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
 
 
 def readable(view: OpenedView, now: datetime | None = None) -> ResolvedView:

@@ -28,7 +28,7 @@ MOST_SEGMENTS: Final = 16
 """Longest part of a line that becomes one polygon: whether it crosses itself is looked for between all pairs of its sides."""
 
 _SHARPEST_TURN: Final = -0.5
-"""Cosine of the angle at a point above which a polygon ends there."""
+"""Cosine of the change of direction below which a polygon ends at a point."""
 
 
 def polygons() -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from typing import Final
 
 LIVE_REFRESH_SECONDS: Final = 15.0
@@ -26,8 +27,8 @@ PAUSED_REFRESH_SECONDS: Final = 300.0
 PAGE_REFRESH_SECONDS: Final = 300.0
 """Seconds until an open page reads its numbers again where queries are unlimited: a step of the grid that periods end on."""
 
-SECONDS_TIMES_QUERIES: Final = 3600.0 * 1000
-"""With a limit, the pages' seconds times the queries of a day: an hour for 1,000, half an hour for 2,000."""
+SLOWEST_PAGE_REFRESH_SECONDS: Final = 3600.0
+"""The same for 1,000 queries a day and less; with more of them it is less, in proportion."""
 
 
 class QueryBudget:
@@ -80,26 +81,24 @@ class QueryBudget:
 
     @property
     def page_refresh_seconds(self) -> float:
-        """Seconds until an open page that nobody uses reads its numbers again; what people choose is read at once.
+        """Seconds between two reads of the numbers of an open page that nobody uses, whole steps of the 5-minute grid.
 
-        >>> [QueryBudget(limit).page_refresh_seconds for limit in (None, 100_000, 2_000, 1_000)]
-        [300.0, 300.0, 1800.0, 3600.0]
+        >>> [QueryBudget(limit).page_refresh_seconds for limit in (None, 100_000, 5_000, 1_000, 10)]
+        [300.0, 300.0, 900.0, 3600.0, 3600.0]
         """
         if self.daily_limit is None:
             return PAGE_REFRESH_SECONDS
-        return max(PAGE_REFRESH_SECONDS, SECONDS_TIMES_QUERIES / self.daily_limit)
+        steps = ceil(SLOWEST_PAGE_REFRESH_SECONDS * 1000 / self.daily_limit / PAGE_REFRESH_SECONDS)
+        return min(steps * PAGE_REFRESH_SECONDS, SLOWEST_PAGE_REFRESH_SECONDS)
 
     def count_refresh_seconds(self, now: datetime) -> float | None:
-        """Seconds between two reads of the visitors right now that a page shows beside its numbers; None while polling pauses.
-
-        As the live page; with a limit twice for each time that the page reads its numbers.
+        """Seconds between two reads of the visitors right now that a page shows beside its numbers; None with them.
 
         >>> now = datetime(2026, 11, 10, 12, tzinfo=UTC)
         >>> [QueryBudget(limit).count_refresh_seconds(now) for limit in (None, 1_000)]
-        [15.0, 1800.0]
+        [15.0, None]
         """
-        live = self.live_refresh_seconds(now)
-        return live if live is None or self.daily_limit is None else max(live, self.page_refresh_seconds / 2)
+        return self.live_refresh_seconds(now) if self.daily_limit is None else None
 
     def live_fresh_for(self, now: datetime) -> timedelta:
         """How long a live read is fresh, for all viewers.

@@ -8,7 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import httpx2
@@ -31,7 +31,6 @@ from analytics.errors import (
 )
 from analytics.geo.cells import Cell
 from analytics.kpis.declarations import KPIS
-from analytics.scope import periods
 from analytics.scope.comparison import OFF
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
@@ -176,7 +175,7 @@ def changes(view: View, product: Product) -> dict[str, View]:
         "website": replace(view, website_id=other),
         "range": replace(view, range=Range(days=10)),
         "timezone": replace(view, timezone="America/Santiago"),
-        "now": replace(view, now=view.now + timedelta(minutes=5)),
+        "now": replace(view, now=view.now - timedelta(minutes=5)),
     }
 
 
@@ -708,29 +707,68 @@ def test_live_polling_slows_down_with_the_budget(
     assert 40 < traffic.of("visitor_activity") <= 50
 
 
+NOON = datetime(2026, 11, 10, 12, 7, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("queries", "reads_anew"), [("unlimited", [5, 10]), ("1000", [60, 120]), ("2000", [30, 60])]
+    ("queries", "timezone", "at", "due"),
+    [
+        ("unlimited", "UTC", "12:07:30", "12:10"),
+        ("1000", "UTC", "12:07:30", "13:00"),
+        ("200", "UTC", "13:00:00", "14:00"),
+        ("5000", "UTC", "12:07:30", "12:15"),
+        ("1000", "Asia/Kolkata", "18:10:00", "18:35"),
+        ("1000", "Asia/Kolkata", "18:32:00", "18:35"),
+    ],
 )
-def test_an_open_page_reads_less_often_where_queries_are_limited(
-    traffic: Traffic, view: View, monkeypatch: pytest.MonkeyPatch, queries: str, reads_anew: list[int]
+def test_open_pages_read_again_together(
+    view: View, monkeypatch: pytest.MonkeyPatch, queries: str, timezone: str, at: str, due: str
 ) -> None:
-    """When it reads again is when its answers are no longer fresh; in between nothing is asked."""
+    """At the same times whenever they were opened, at least every hour, and when a local day has its first numbers."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
+    cached.clear()
+    now = datetime.fromisoformat(f"2026-11-10T{at}+00:00")
+    opened = cached.open_view(replace(view, now=now, timezone=timezone))
+    assert f"{cached.next_read(opened):%H:%M}" == due
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [("12:30", "12:05"), ("13:20", "13:00"), ("18:32", "18:30"), ("18:58", "18:55"), ("19:40", "19:00")],
+)
+def test_the_wall_has_the_numbers_of_its_day(
+    view: View, monkeypatch: pytest.MonkeyPatch, at: str, until: str
+) -> None:
+    """Up to when pages read last, but for the first hour of a local day, which begins at 18:30 UTC here."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "1000")
+    cached.clear()
+    opened = cached.open_view(replace(view, now=NOON, timezone="Asia/Kolkata"))
+    period = cached.today(opened, datetime.fromisoformat(f"2026-11-10T{at}+00:00")).resolved.period
+    assert f"{period.end:%H:%M}" == until
+    assert period.local_days()[0] == date(2026, 11, 11 if at > "18:30" else 10)
+
+
+@pytest.mark.parametrize(("queries", "minutes"), [("unlimited", 5), ("1000", 60), ("5000", 15)])
+def test_nothing_is_asked_between_two_reads_of_an_open_page(
+    traffic: Traffic, view: View, monkeypatch: pytest.MonkeyPatch, queries: str, minutes: int
+) -> None:
+    """Its answers are fresh for as long; what somebody chooses later is of a later step, and read at once."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
     cached.clear()
     clock = {"minute": 0.0}
     monkeypatch.setattr(reads, "_monotonic", lambda: clock["minute"] * 60)
     opened = cached.open_view(view)
-    due = cached.next_read(opened) - periods.floor_to_grid(view.now)
-    assert due == timedelta(minutes=reads_anew[0])
     counts = []
-    for at in (0, *reads_anew):
-        for clock["minute"] in (at + 0.1, at + 0.9 * reads_anew[0]):
+    for at in (0, minutes, 2 * minutes):
+        for clock["minute"] in (at + 0.1, at + 0.9 * minutes):
             cached.kpis(opened)
             cached.newest_event(opened, view.now)
         counts.append(traffic.of("inbox_analytics"))
     assert counts == [1, 2, 3]
     if queries != "unlimited":
         assert traffic.of("data_freshness") == 3
+        cached.newest_event(cached.open_view(replace(view, now=view.now + timedelta(minutes=6))), view.now)
+        assert traffic.of("data_freshness") == 4
 
 
 def test_reads_run_side_by_side(view: View, traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:

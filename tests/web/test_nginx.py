@@ -152,7 +152,7 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
 
 
 def test_two_processes_over_tls(directory: Path) -> None:
-    """Pages, addresses without a page, a page's socket; each browser stays with one process."""
+    """Pages, addresses without a page, a page's socket; each browser stays with one process, and goes on without it."""
     with site(directory, "", 2) as behind:
         from_plain = httpx2.get(f"http://localhost:{behind.plain}/live?range=7d")
         assert from_plain.headers["Location"] == f"{behind.url}/live?range=7d"
@@ -169,6 +169,10 @@ def test_two_processes_over_tls(directory: Path) -> None:
         assert behind.warnings() == []
         (line,) = served_by[0].lines(found.headers["X-Request-ID"])
         assert (line["path"], line["client"]) == ("/live", "127.0.0.1")
+        served_by[0].stop()
+        behind.visit()
+        (other,) = (each for each in behind.processes if each is not served_by[0])
+        assert other.lines('"WEBSOCKET"')
 
 
 @pytest.mark.parametrize("upstream", ["http://inbox_analytics;", "http://inbox_analytics/;"])

@@ -58,6 +58,7 @@ class Asked(Generic[T]):
     question: Question[T]
     check: Callable[[T], object] | None
     not_before: datetime | None
+    since: datetime | None
     began: float
     given: tuple[object, ...] = ()
     is_late: bool = False
@@ -121,6 +122,7 @@ class SharedReads:
         *,
         check: Callable[[T], object] | None = None,
         not_before: datetime | None = None,
+        since: datetime | None = None,
     ) -> Asked[T]:
         """Asks, unless an answer is fresh or on its way, or the last failure too recent. Never waits.
 
@@ -129,8 +131,9 @@ class SharedReads:
             question: What to ask.
             check: Raises a `SourceError` when an answer cannot be used; such an answer is not kept.
             not_before: A last good answer that was read earlier is not used; None uses any.
+            since: An answer that was read earlier is not fresh, only a last good one; None takes any.
         """
-        asked = Asked(self, key, question, check, not_before, self._monotonic())
+        asked = Asked(self, key, question, check, not_before, since, self._monotonic())
         with self._changed:
             if self._fresh(asked) is None:
                 self._started(asked)
@@ -143,9 +146,10 @@ class SharedReads:
         *,
         check: Callable[[T], object] | None = None,
         not_before: datetime | None = None,
+        since: datetime | None = None,
     ) -> Reading[T]:
         """Asks and waits: `ask` and `Asked.reading`. Raises as the latter."""
-        return self.ask(key, question, check=check, not_before=not_before).reading()
+        return self.ask(key, question, check=check, not_before=not_before, since=since).reading()
 
     def wait(self, asked: Asked[T]) -> Reading[T]:
         """What `Asked.reading` gives."""
@@ -213,6 +217,8 @@ class SharedReads:
     def _fresh(self, asked: Asked[T]) -> Answer[T] | None:
         kept = self._kept.get(asked.question)
         if kept is None or self._monotonic() >= kept.fresh_until:
+            return None
+        if asked.since is not None and kept.answer.read_at < asked.since:
             return None
         self._use(asked)
         return cast("Answer[T]", kept.answer)  # one key, one type: the contract of `ask`

@@ -93,12 +93,12 @@ def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) ->
         verdict,
         delta_color=colour,
         delta_arrow="off",
-        help="Age of the website's newest event of any type. A type is quiet longer than usual when its newest event "
+        help="The website's newest event of any type. A type is quiet longer than usual when its newest event "
         "is older than one and a half times its longest gap of 30 days.",
     )
     if len(seen):
         name = formatting.markdown(event_name(seen["event_type"].iloc[0]))
-        st.caption(f"{name}, {formatting.moment(newest, now, timezone)}")
+        st.caption(f"{name}, as of {formatting.clock(reading.as_of, timezone)}")
     else:
         st.caption("Check that the chat product sends events for this website.")
 

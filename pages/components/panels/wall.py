@@ -49,7 +49,7 @@ def dress() -> None:
 
 
 def refresh_seconds(live: float | None) -> float | None:
-    """The refresh interval of wall mode: that of Live, at least a minute; None once the day's queries are used up."""
+    """The refresh interval of wall mode: that of Live, at least a minute; None while it is paused."""
     return None if live is None else max(REFRESH_SECONDS, live)
 
 
