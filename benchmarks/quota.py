@@ -128,7 +128,7 @@ class App:
 
 @click.command()
 @click.option(
-    "--ten-hours", default=0.0, help="Ten websites too, each on Overview and on Live, for so many hours."
+    "--ten-hours", default=0.0, help="Instead, ten websites for so many hours, each on Overview and on Live."
 )
 def main(ten_hours: float) -> None:
     """Print what open pages cost, each beside its aim or beside one viewer."""
@@ -177,6 +177,7 @@ def _again(day: App, viewer: Viewer) -> int:
     spent = []
     for _ in range(2):
         for days in (30, 7):
+            day.go_to(day.now + 20)
             viewer.again(f"website={WEBSITE}&range={days}d")
             day.settle(viewer)
         spent.append(day.go_to(day.now).total())

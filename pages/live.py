@@ -107,7 +107,7 @@ def draw_wall() -> None:
 def keep_pace() -> None:
     """Rerun the page when the refresh interval changes; a wall that is paused also when today's numbers are due."""
     now = datetime.now(UTC)
-    is_due = is_wall and every is None and now >= cached.next_read(page.view)
+    is_due = is_wall and not every and now >= cached.next_read(page.view)
     if is_due or cached.live_refresh_seconds(now) != refresh:
         st.rerun()
 

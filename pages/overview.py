@@ -1,7 +1,7 @@
 """Overview: did the five KPIs change, how did they develop over time, and how many visitors are here now?
 
 Sources: `cached.kpis`, `cached.kpi_timeseries`, `cached.right_now`, `cached.newest_event`.
-Freshness: five minutes and visitors right now 15 seconds; an hour for both where queries are limited.
+Freshness: five minutes and visitors right now 15 seconds; both later where queries are limited.
 """
 
 from datetime import UTC, datetime
@@ -20,7 +20,6 @@ from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel
 
-LONGEST_NOW_SECONDS = 60.0
 page = begin.begin_page("Overview")
 resolved = page.resolved
 
@@ -87,14 +86,13 @@ def draw_right_now() -> None:
     """Draw the number of visitors in the last five minutes and a link to Live."""
     now = datetime.now(UTC)
     with panel("right-now"), st.container(horizontal=True, vertical_alignment="center"):
-        reading = cached.right_now(page.view, now)
+        reading = cached.right_now_of_step(page.view, now)
         places = [
             f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
         ]
-        is_kept_current = every is not None and every <= LONGEST_NOW_SECONDS
-        when = "right now" if is_kept_current else f"at {formatting.clock(reading.as_of, page.timezone)}"
+        when = f"at {formatting.clock(reading.as_of, page.timezone)}" if every is None else "right now"
         st.markdown(
-            f":green[●] **{formatting.counted(reading.value.visitors, 'visitors')} {when}**"
+            f":{'gray' if every is None else 'green'}[●] **{formatting.counted(reading.value.visitors, 'visitors')} {when}**"
             + "".join(f" · :gray[{place}]" for place in places)
         )
         note_staleness(reading, page.timezone)

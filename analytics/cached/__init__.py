@@ -42,13 +42,14 @@ from analytics.cached.live import (
     every_active_visitor,
     live_refresh_seconds,
     right_now,
+    right_now_of_step,
     visitor_activity,
     visitor_clusters,
     visitor_locations,
 )
 from analytics.cached.operations import measured, probe
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
-from analytics.cached.reading import clear, try_again, waiting_together
+from analytics.cached.reading import clear, numbers_ttl, try_again, waiting_together
 from analytics.cached.satisfaction import (
     every_comment,
     latest_comments,

@@ -163,7 +163,7 @@ def test_an_empty_website_says_so_and_shows_no_zeros_as_times(run_page: RunPage,
 def test_where_queries_are_limited_times_are_said_instead_of_ages(
     run_page: RunPage, site: Site, monkeypatch: pytest.MonkeyPatch, queries: str
 ) -> None:
-    """What is read twice an hour is not called right now, and the header says when numbers are read again."""
+    """What is read once an hour is not called right now, and the header says when numbers are read again."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
     page = run_page("app.py", website=site.slug, tz="UTC")
     words = text_of(page)

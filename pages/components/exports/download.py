@@ -32,7 +32,7 @@ from pages.components.exports.tables import FILES, Table
 from pages.components.page import filters
 
 AS_DRAWN: Final = timedelta(minutes=15)
-"""A page younger than this gets the data that it shows; an older page gets current data."""
+"""A page younger than this, or than its numbers stand, gets the data that it shows; an older one gets current data."""
 
 LONGEST_REQUEST: Final = 100_000
 """Bytes."""
@@ -150,18 +150,23 @@ def _audited(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
 
 def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
     read = FILES[wanted.file]
-    is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= AS_DRAWN
+    stands = max(AS_DRAWN, cached.numbers_ttl() + timedelta(minutes=1))
+    is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= stands
     arguments = _types(read).validate_python(wanted.arguments)
     asked = View(
         viewer=viewer,
         website_id=wanted.website,
         range=Range.parse(wanted.range),
         timezone=wanted.timezone,
-        now=wanted.drawn_at if is_young else now,
+        now=now,
         comparison=Comparison.parse(wanted.compare),
         bucket=wanted.bucket,
     )
     view = cached.open_view(asked)
+    if is_young:
+        drawn = cached.open_view(replace(asked, now=wanted.drawn_at))
+        # The plan of now, whatever it was when the page was drawn.
+        view = drawn if drawn.resolved.website == view.resolved.website else view
     resolved = view.resolved
     table = read(view, *arguments)
     about = About(

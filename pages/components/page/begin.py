@@ -187,8 +187,8 @@ def refresh_sentence(seconds: float | None) -> str:
     """The refresh interval of a live panel as text; None means paused.
 
     >>> refresh_sentence(15.0), refresh_sentence(60.0), refresh_sentence(None)
-    ('refreshes every 15 s', 'refreshes every minute', "paused until midnight UTC: the queries left today are for other pages")
+    ('refreshes every 15 s', 'refreshes every minute', 'paused until midnight UTC: the queries left are for other pages')
     """
     if seconds is None:
-        return "paused until midnight UTC: the queries left today are for other pages"
+        return "paused until midnight UTC: the queries left are for other pages"
     return "refreshes every minute" if seconds == 60 else f"refreshes every {formatting.duration(seconds)}"

@@ -83,7 +83,7 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
         words = [f"As of {formatting.clock(read, zone)}", _newest(newest, now, zone)]
     except AnalyticsError as error:
         words = [formatting.markdown(error.message)]
-    is_often = due - view.resolved.now <= OFTEN
+    is_often = cached.numbers_ttl() <= OFTEN
     st.markdown(
         f":gray[:small[{' · '.join(words)}]]",
         width="content",
