@@ -26,6 +26,7 @@ def _bars(page: Page, measure: str = "response") -> Locator:
 
 def _click_band(page: Page, index: int) -> None:
     """Clicks on the track of a band, right of its bar: the whole row is the target."""
+    settled(page)
     box = _bars(page).nth(index).bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from pages.components.theme_colors import palette
 from tests.browser import globe_view as globe
 from tests.browser.conftest import SPHERE, Demo, Window
+from tests.browser.test_every_page import settled
 
 HIDE = """is_hidden => {
   Object.defineProperty(document, 'hidden', {configurable: true, get: () => is_hidden})
@@ -142,6 +143,7 @@ def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..
     """At 390 px the globe is square, within the screen, and nothing scrolls sideways; a finger on it scrolls the page."""
     page = window("/live", width=390, height=844, script=SPHERE).page
     globe.wait_until_drawn(page)
+    settled(page)
     left, top, width, height = globe.box(page)
     assert left >= 0
     assert left + width <= 390

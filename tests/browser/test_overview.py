@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from pages.components import formatting
 from pages.components.theme_colors import palette
 from tests.browser.conftest import Demo, Window
+from tests.browser.test_every_page import settled
 
 TITLES = ("Median response", "Median resolution", "Handled by AI", "Satisfaction", "Unique visitors")
 CHART_POINTS = ".js-plotly-plot .scatterlayer .trace path.js-line"
@@ -183,6 +184,7 @@ def test_a_phone_shows_two_cards_to_a_row(window: Callable[..., Window]) -> None
     page = window("/", width=390, height=844).page
     cards = page.locator("[class*=st-key-kpi-] [data-testid=stMetric]")
     expect(cards).to_have_count(5)
+    settled(page)
     lefts = page.evaluate(
         "[...document.querySelectorAll('[class*=st-key-kpi-] [data-testid=stMetric]')]"
         ".map(card => Math.round(card.getBoundingClientRect().left))"

@@ -141,5 +141,6 @@ def test_a_phone_shows_two_totals_to_a_row(window: Callable[..., Window]) -> Non
     page = window("/visitors", width=360, height=844).page
     cards = page.locator(".st-key-total-grid [data-testid=stMetric]")
     expect(cards).to_have_count(3)
-    tops = [box["y"] for card in cards.all() if (box := card.bounding_box())]
+    settled(page)
+    tops = cards.evaluate_all("cards => cards.map(card => card.getBoundingClientRect().top)")
     assert tops[0] == tops[1] < tops[2]
