@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import click
-
-from benchmarks.stack import ROOT, START_SECONDS, local_stack
+from benchmarks.stack import Process, answer, local_stack, started
 from tests.faults.http_proxy import HttpProxy, http_proxy
 from tests.faults.postgres import PostgresFaults, postgres_faults
 
@@ -97,7 +90,7 @@ class App:
     tinybird: HttpProxy
     postgres: PostgresFaults
     log: Path
-    process: subprocess.Popen[str]
+    process: Process
 
     def say(self, word: str) -> Mapping[str, int]:
         """Makes the app do something with its answers; returns what it holds.
@@ -109,11 +102,7 @@ class App:
             word: `clear` forgets all, `expire` makes all stale, `remember` and `recall` keep those of a moment, any
                 other does nothing.
         """
-        if self.process.stdin is None or self.process.stdout is None:
-            raise ValueError("The app was started without pipes.")
-        self.process.stdin.write(f"{word}\n")
-        self.process.stdin.flush()
-        held: Mapping[str, int] = json.loads(self.process.stdout.readline())
+        held: Mapping[str, int] = json.loads(answer(self.process, word))
         return held
 
 
@@ -134,29 +123,6 @@ def faulty_app() -> Iterator[App]:
 def _served(
     log: Path, env: Mapping[str, str], tinybird: HttpProxy, postgres: PostgresFaults
 ) -> Iterator[App]:
-    own = {
-        "TINYBIRD_HOST": tinybird.url,
-        "DATABASE_URL": postgres.url,
-        "INBOX_ANALYTICS_DEMO": "1",
-        "INBOX_ANALYTICS_PORT": "0",
-    }
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM],
-            cwd=ROOT,
-            env={**os.environ, **env, **own},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-        )
-    try:
-        ends_at = time.monotonic() + START_SECONDS
-        while not (found := re.search(r" on (\S+:\d+) as process", log.read_text())):
-            if process.poll() is not None or time.monotonic() > ends_at:
-                raise click.ClickException(f"The app did not start:\n{log.read_text()}")
-            time.sleep(0.1)
-        yield App(found[1], tinybird, postgres, log, process)
-    finally:
-        process.kill()
-        process.wait()
+    own = {"TINYBIRD_HOST": tinybird.url, "DATABASE_URL": postgres.url}
+    with started(PROGRAM, log, {**env, **own}) as (address, process):
+        yield App(address, tinybird, postgres, log, process)

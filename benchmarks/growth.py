@@ -130,45 +130,33 @@ def _asked(engine: Engine, project: Project, pipe: str, asked: Mapping[str, str]
 
 def _recent(tables: session.Session, now: datetime) -> None:
     first = now - timedelta(days=RECENT_DAYS)
-    tables.query(
-        EVENTS.format(
-            first=int(first.timestamp()),
-            seconds=RECENT_DAYS * 86_400,
-            conversations=CONVERSATIONS,
-            website=WEBSITE,
-        )
-    )
+    tables.query(EVENTS.format(**_span(first, RECENT_DAYS), conversations=CONVERSATIONS, website=WEBSITE))
 
 
 def _history(tables: session.Session, now: datetime, rows: int) -> None:
-    first, days = now - timedelta(days=DAYS), DAYS - RECENT_DAYS
-    for begin in range(0, rows, CHUNK):
-        tables.query(
-            HISTORY.format(
-                first=int(first.timestamp()),
-                seconds=days * 86_400,
-                website=WEBSITE,
-                websites=WEBSITES,
-                begin=begin,
-                count=min(CHUNK, rows - begin),
-            )
-        )
+    made_of = _span(now - timedelta(days=DAYS), DAYS - RECENT_DAYS)
+    _insert(tables, HISTORY, rows, made_of | {"website": WEBSITE, "websites": WEBSITES})
     tables.query("OPTIMIZE TABLE tinybird.conversation_metrics FINAL")
 
 
 def _visitors(tables: session.Session, now: datetime, rows: int) -> None:
-    first = now - timedelta(days=29)
-    for begin in range(0, rows, CHUNK):
-        tables.query(
-            VISITORS.format(
-                first=int(first.timestamp()),
-                seconds=29 * 86_400,
-                websites=max(rows // 100_000, 10),
-                begin=begin,
-                count=min(CHUNK, rows - begin),
-            )
-        )
+    made_of = _span(now - timedelta(days=29), 29)
+    _insert(tables, VISITORS, rows, made_of | {"websites": max(rows // 100_000, 10)})
     tables.query("OPTIMIZE TABLE tinybird.visitor_events FINAL")
+
+
+def _span(first: datetime, days: int) -> dict[str, object]:
+    return {"first": int(first.timestamp()), "seconds": days * 86_400}
+
+
+def _insert(
+    tables: session.Session,
+    statement: str,
+    rows: int,
+    made_of: Mapping[str, object],
+) -> None:
+    for begin in range(0, rows, CHUNK):
+        tables.query(statement.format(**made_of, begin=begin, count=min(CHUNK, rows - begin)))
 
 
 def _say_by_day(tables: session.Session) -> None:

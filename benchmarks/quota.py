@@ -7,10 +7,7 @@ next timer of a page is due. Viewers are `Viewer`, which obeys the page's timers
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,7 +22,7 @@ import click
 import psycopg
 
 from benchmarks.rows import Row, say
-from benchmarks.stack import ROOT, START_SECONDS, local_stack, processor_seconds
+from benchmarks.stack import Process, answer, local_stack, processor_seconds, started
 from benchmarks.viewer import Viewer
 
 PROGRAM: Final = """
@@ -86,20 +83,16 @@ class App:
     """
 
     address: str
-    process: subprocess.Popen[str]
+    process: Process
     ahead: float
     now: float = 0.0
     _began: float = field(default_factory=time.monotonic)
 
     def go_to(self, now: float) -> Counter[str]:
         """Sets the clock; returns the queries of the day by pipe."""
-        if self.process.stdin is None or self.process.stdout is None:
-            raise ValueError("The app was started without pipes.")
         self.now = now
         passed = time.monotonic() - self._began
-        self.process.stdin.write(f"{self.ahead + now - passed}\n")
-        self.process.stdin.flush()
-        return Counter(json.loads(self.process.stdout.readline()))
+        return Counter(json.loads(answer(self.process, f"{self.ahead + now - passed}")))
 
     def opened(self, page: str, query: str) -> Viewer:
         """A page in a new tab, once it is drawn."""
@@ -216,31 +209,9 @@ def app(log: Path, env: Mapping[str, str]) -> Iterator[App]:
     now = datetime.now(UTC)
     morning = (now + timedelta(days=1)).replace(hour=8, minute=0, second=30, microsecond=0)
     ahead = (morning - now).total_seconds()
-    own = {
-        "INBOX_ANALYTICS_DEMO": "1",
-        "INBOX_ANALYTICS_PORT": "0",
-        "TINYBIRD_DAILY_QUERIES": str(DAILY_QUERIES),
-    }
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(ahead)],
-            cwd=ROOT,
-            env={**os.environ, **env, **own},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            text=True,
-        )
-    try:
-        ends_at = time.monotonic() + START_SECONDS
-        while not (found := re.search(r" on (\S+:\d+) as process", log.read_text())):
-            if process.poll() is not None or time.monotonic() > ends_at:
-                raise click.ClickException(f"The app did not start:\n{log.read_text()}")
-            time.sleep(0.1)
-        yield App(found[1], process, ahead)
-    finally:
-        process.kill()
-        process.wait()
+    limit = {"TINYBIRD_DAILY_QUERIES": str(DAILY_QUERIES)}
+    with started(PROGRAM, log, {**env, **limit}, str(ahead)) as (address, process):
+        yield App(address, process, ahead)
 
 
 if __name__ == "__main__":

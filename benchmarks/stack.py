@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ ROOT: Final = Path(__file__).parents[1]
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 START_SECONDS: Final = 180.0
 
+Process = subprocess.Popen[str]
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:
@@ -33,6 +36,46 @@ class Stack:
     env: Mapping[str, str]
     pid: int
     start_seconds: float
+
+
+@contextmanager
+def started(
+    program: str, log: Path, env: Mapping[str, str], *arguments: str
+) -> Iterator[tuple[str, Process]]:
+    """The text of a Python program that runs `inbox-analytics serve` for the demo's viewer: its address, and its process.
+
+    The program may read words from its standard input; its standard error is the log.
+    """
+    own = {"INBOX_ANALYTICS_DEMO": "1", "INBOX_ANALYTICS_PORT": "0"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            cwd=ROOT,
+            env={**os.environ, **env, **own},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+        )
+    try:
+        ends_at = time.monotonic() + START_SECONDS
+        while not (found := re.search(r" on (\S+:\d+) as process", log.read_text())):
+            if process.poll() is not None or time.monotonic() > ends_at:
+                raise click.ClickException(f"The app did not start:\n{log.read_text()}")
+            time.sleep(0.1)
+        yield found[1], process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answer(process: Process, word: str) -> str:
+    """Gives a program that was `started` a word; returns the line that it answers with."""
+    if process.stdin is None or process.stdout is None:
+        raise ValueError("The program was started without pipes.")
+    process.stdin.write(f"{word}\n")
+    process.stdin.flush()
+    return process.stdout.readline()
 
 
 def processor_seconds(pid: int) -> float:

@@ -58,7 +58,7 @@ def open_view(asked: View) -> OpenedView:
 
 
 def next_read(view: OpenedView) -> datetime:
-    """When an open page that nobody uses reads its numbers again: at the same times for all viewers of a website.
+    """When an open but idle page reads its numbers again: at the same times for all viewers of a website.
 
     That is at the steps of the grid, or less often where few queries a day are included; always when a day has its first
     numbers.

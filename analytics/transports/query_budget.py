@@ -1,7 +1,7 @@
 """Counts the day's Tinybird queries and derives how often open pages read again. In memory, thread-safe.
 
 Tinybird's free plan includes 1,000 queries a day. Live polling slows down as they are spent and pauses at half of them: the
-rest is kept for the other pages, which read again every hour while nobody uses them. Counts are of this process, per UTC day.
+rest is kept for the other pages, which read again every hour while they are idle. Counts are of this process, per UTC day.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class QueryBudget:
 
     @property
     def page_refresh_seconds(self) -> float:
-        """Seconds between two reads of the numbers of an open page that nobody uses, whole steps of the 5-minute grid.
+        """Seconds between two reads of the numbers of an open but idle page, whole steps of the 5-minute grid.
 
         >>> [QueryBudget(limit).page_refresh_seconds for limit in (None, 100_000, 5_000, 1_000, 10)]
         [300.0, 300.0, 900.0, 3600.0, 3600.0]

@@ -752,7 +752,7 @@ def test_the_wall_has_the_numbers_of_its_day(
 def test_nothing_is_asked_between_two_reads_of_an_open_page(
     traffic: Traffic, view: View, monkeypatch: pytest.MonkeyPatch, queries: str, minutes: int
 ) -> None:
-    """Its answers are fresh for as long; what somebody chooses later is of a later step, and read at once."""
+    """Its answers are fresh for as long; what a viewer chooses later is of a later step, and read at once."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
     cached.clear()
     clock = {"minute": 0.0}
