@@ -71,7 +71,7 @@ def draw_countries() -> None:
     """Draw the map, and the countries as rows beside it."""
     with panel("countries", border=True):
         reading = note_staleness(cached.visitor_breakdown(page.view, chosen), page.timezone)
-        values = reading.value.of(COUNTRY.name)
+        values = reading.value.values[COUNTRY.name]
         if not len(values):
             no_visitors()
             return
@@ -95,7 +95,7 @@ def draw_dimension(dimension: Dimension) -> None:
     """Draw the ranked rows of one dimension."""
     with panel(dimension.one, border=True):
         reading = note_staleness(cached.visitor_breakdown(page.view, chosen), page.timezone)
-        values = reading.value.of(dimension.name)
+        values = reading.value.values[dimension.name]
         if len(values):
             visitor_breakdown.draw_values(reading.value, dimension)
             with visitor_breakdown.footer():

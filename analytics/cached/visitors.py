@@ -23,7 +23,7 @@ LISTED_VALUES: Final = sources.BREAKDOWN_LIMIT
 def visitor_breakdown(view: OpenedView, filters: VisitorFilters) -> Reading[VisitorBreakdown]:
     """Visitors, sessions and page views of a view, and who they are.
 
-    `values` has one row per (dimension, value) with a visitor or page view in the period, most visitors first:
+    `values` has, for each dimension, one row per value with a visitor or page view in the period, most visitors first:
         dimension (string): one of `DimensionName`.
         value (string): untrusted text; empty where not known.
         country_code (string): of a country or city, two capital letters or empty; empty otherwise.
@@ -70,7 +70,7 @@ def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Di
 
     Source: `visitor_breakdown`.
     """
-    listed = visitor_breakdown(view, filters).value.of(dimension)
+    listed = visitor_breakdown(view, filters).value.values[dimension]
     if len(listed) < LISTED_VALUES:
         return at_once(listed)
     resolved = readable(view)
@@ -97,7 +97,7 @@ def every_visitor_value(view: OpenedView, filters: VisitorFilters, dimension: Di
 
     return mapped(
         whole(ask, "value", "country_code", has_total=False),
-        lambda rows: breakdown(pd.concat([total, rows], ignore_index=True), resolved).values,
+        lambda rows: breakdown(pd.concat([total, rows], ignore_index=True), resolved).values[dimension],
     )
 
 

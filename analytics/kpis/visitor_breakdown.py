@@ -90,21 +90,17 @@ class VisitorBreakdown:
 
     Attributes:
         totals: Visitors, sessions and page views.
-        values: One row per (dimension, value) with a visitor or page view in the period, most visitors first; see
-            `cached.visitor_breakdown` for the columns.
+        values: For each dimension one row per value with a visitor or page view in the period, most visitors first; see
+            `cached.visitor_breakdown` for the columns. Do not change them.
     """
 
     totals: Mapping[TotalKey, Kpi]
-    values: pd.DataFrame
+    values: Mapping[DimensionName, pd.DataFrame]
 
     @property
     def is_empty(self) -> bool:
         """True without visitors, sessions and page views."""
         return not any(total.value for total in self.totals.values())
-
-    def of(self, dimension: DimensionName) -> pd.DataFrame:
-        """The values of one dimension, most visitors first."""
-        return self.values[self.values["dimension"] == dimension].reset_index(drop=True)
 
     def differs(self, low: float, high: float) -> bool:
         """True when the change of all visitors lies outside the interval of a value's change; NaN ends are not known."""
@@ -116,7 +112,7 @@ def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreak
     """Compute totals and shares of `schemas.VISITOR_BREAKDOWN`; None when visitor data does not reach the period."""
     if rows is None:
         nothing = {name: _total(None, metric, resolved) for name, metric in TOTALS.items()}
-        return VisitorBreakdown(nothing, pd.DataFrame(columns=list(VALUE_COLUMNS)))
+        return VisitorBreakdown(nothing, _by_dimension(pd.DataFrame(columns=list(VALUE_COLUMNS))))
     is_read = resolved.visitors_comparability.is_shown
     total = rows[rows["dimension"] == "total"].to_dict("records")[0]
     totals = {name: _total(total, metric, resolved) for name, metric in TOTALS.items()}
@@ -142,7 +138,11 @@ def breakdown(rows: pd.DataFrame | None, resolved: ResolvedView) -> VisitorBreak
         reason=pd.Series([delta.reason for delta in deltas], dtype="str"),
         is_twofold=pd.Series([delta.is_twofold for delta in deltas], dtype="bool"),
     )
-    return VisitorBreakdown(totals, values[list(VALUE_COLUMNS)])
+    return VisitorBreakdown(totals, _by_dimension(values[list(VALUE_COLUMNS)]))
+
+
+def _by_dimension(values: pd.DataFrame) -> dict[DimensionName, pd.DataFrame]:
+    return {name: values[values["dimension"] == name].reset_index(drop=True) for name in DIMENSIONS}
 
 
 def series(rows: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:

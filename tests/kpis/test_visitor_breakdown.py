@@ -50,7 +50,7 @@ def test_totals_and_shares_are_those_of_the_rows() -> None:
         "page_views": 900,
     }
     assert found.totals["visitors"].previous_value == 300
-    values = found.of("country_code")
+    values = found.values["country_code"]
     assert list(values["value"]) == ["FR"]
     assert list(values["visitors_ratio"]) == [0.75]
     assert list(values["change_ratio"]) == [1.0]
@@ -76,8 +76,8 @@ def test_nothing_is_compared_when_it_is_switched_off_or_out_of_reach() -> None:
         found = visitor_breakdown.breakdown(answer, view)
         assert found.totals["visitors"].previous is None
         assert found.totals["visitors"].delta.verdict == verdict
-        assert found.of("country_code")["previous_visitors"].isna().all()
-        assert found.of("country_code")["change_ratio"].isna().all()
+        assert found.values["country_code"]["previous_visitors"].isna().all()
+        assert found.values["country_code"]["change_ratio"].isna().all()
 
 
 def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
@@ -85,11 +85,11 @@ def test_an_empty_period_is_empty_and_out_of_reach_is_unknown() -> None:
     empty = visitor_breakdown.breakdown(rows(("total", "", 0, 0, 0, 0, 0, 0)), resolved())
     assert empty.is_empty
     assert empty.totals["visitors"].value == 0
-    assert len(empty.of("page_url")) == 0
+    assert len(empty.values["page_url"]) == 0
     unknown = visitor_breakdown.breakdown(None, resolved())
     assert unknown.is_empty
     assert unknown.totals["visitors"].value is None
-    assert len(unknown.of("country_code")) == 0
+    assert len(unknown.values["country_code"]) == 0
 
 
 def test_shares_without_visitors_are_unknown() -> None:
@@ -97,7 +97,7 @@ def test_shares_without_visitors_are_unknown() -> None:
     found = visitor_breakdown.breakdown(
         rows(("total", "", 0, 0, 3, 0, 0, 0), ("page_url", "/", 0, 0, 3, 0, 0, 0)), resolved()
     )
-    assert found.of("page_url")["visitors_ratio"].isna().all()
+    assert found.values["page_url"]["visitors_ratio"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_totals_and_rows_have_the_same_verdict(current: int, previous: int, verd
     )
     assert {total.delta.verdict for total in found.totals.values()} == {verdict}
     if current:
-        assert list(found.of("country_code")["verdict"]) == [verdict]
+        assert list(found.values["country_code"]["verdict"]) == [verdict]
 
 
 def test_rows_are_judged_by_their_own_days() -> None:
@@ -131,7 +131,7 @@ def test_rows_are_judged_by_their_own_days() -> None:
     answer = rows(TOTAL, *(("country_code", name, 6300, 0, 0, 7000, 0, 0) for name in ("FR", "DE")))
     answer["visitors_by_day"] = [(), tuple(steady), tuple(wild)]
     answer["previous_visitors_by_day"] = [(), counts, counts]
-    assert list(visitor_breakdown.breakdown(answer, resolved()).of("country_code")["verdict"]) == [
+    assert list(visitor_breakdown.breakdown(answer, resolved()).values["country_code"]["verdict"]) == [
         "worse",
         "within_noise",
     ]
@@ -208,4 +208,6 @@ def test_a_country_has_its_name_in_page_and_file() -> None:
         ],
     )
     values = visitor_breakdown.breakdown(answer, resolved()).values
-    assert values["country"].tolist() == ["Namibia", "Kosovo", "ZZ", "Unknown", "Namibia", ""]
+    assert values["country_code"]["country"].tolist() == ["Namibia", "Kosovo", "ZZ", "Unknown"]
+    assert values["city"]["country"].tolist() == ["Namibia"]
+    assert values["device_type"]["country"].tolist() == [""]

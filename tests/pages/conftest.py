@@ -17,6 +17,8 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
+from analytics.kpis.declarations import KPIS
+from analytics.kpis.visitor_breakdown import TOTALS
 from analytics.scope import periods
 from tests.conftest import ROOT, LocalStack
 
@@ -182,6 +184,13 @@ def source_of(page: AppTest) -> str:
 def text_of(page: AppTest) -> str:
     """What the page says as a viewer reads it: escapes taken away."""
     return source_of(page).replace("\\", "").replace("\u2060", "")
+
+
+def open_explanations(page: AppTest) -> AppTest:
+    """Opens the explanation of every number of a page."""
+    for key in (*KPIS, *TOTALS):
+        page.session_state[f"explain-{key}"] = True
+    return page.run()
 
 
 def explanations(page: AppTest) -> list[dict[str, str]]:

@@ -169,6 +169,6 @@ def test_overview_visitors_and_rows_agree_on_a_verdict(
     assert card == found.totals["visitors"].delta
     assert card.verdict == verdict
     assert found.totals["sessions"].delta.verdict == verdict
-    (row,) = found.of("country_code").to_dict("records")
+    (row,) = found.values["country_code"].to_dict("records")
     assert (row["verdict"], row["change_ratio"]) == (card.verdict, card.change)
     assert (row["change_low_ratio"], row["change_high_ratio"]) == (card.low, card.high)

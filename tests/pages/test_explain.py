@@ -18,7 +18,7 @@ from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Estimate
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
 from pages.components.metrics import explain
 from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, Site, explanations
+from tests.pages.conftest import RunPage, Site, explanations, open_explanations
 
 KPI = Kpi(
     KPIS["median_response"],
@@ -58,7 +58,7 @@ def test_what_does_not_exist_is_left_out() -> None:
 
 def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conversations: Site) -> None:
     """Satisfaction and visitors name both of their sources; the dates are those of the view, in UTC."""
-    page = run_page("app.py", website=three_conversations.slug, tz="UTC")
+    page = open_explanations(run_page("app.py", website=three_conversations.slug, tz="UTC"))
     assert not page.exception
     asked = [code.value for code in page.code]
     first = (datetime.now(UTC) - timedelta(days=6)).date()
@@ -139,7 +139,7 @@ def test_explain_prints_what_was_sent(
 ) -> None:
     """All parameters of a query that was sent, and no query that was not."""
     site = make_site(plan=plan)
-    page = run_page(page_path, website=site.slug, **query)
+    page = open_explanations(run_page(page_path, website=site.slug, **query))
     assert not page.exception
     explained = queries_of(page)
     assert [query for query in explained if query not in sent] == []
@@ -149,7 +149,8 @@ def test_explain_prints_what_was_sent(
 
 def test_the_cards_of_visitors_name_theirs(run_page: RunPage, two_visitors: Site) -> None:
     """Visitors, sessions and page views: one pipe, with the filters of the page among its parameters."""
-    page = run_page("pages/visitors.py", website=two_visitors.slug, tz="UTC", country_code="FR")
+    query = {"website": two_visitors.slug, "tz": "UTC", "country_code": "FR"}
+    page = open_explanations(run_page("pages/visitors.py", **query))
     asked = [code.value for code in page.code if code.value.startswith("website_id")]
     assert len(asked) == 3
     assert all("country_code=FR" in text for text in asked)

@@ -15,7 +15,16 @@ from analytics.scope.access import Website
 from analytics.scope.weeks import WeekStart
 from pages.components.page import sidebar
 from pages.components.panels import funnel
-from tests.pages.conftest import RunPage, SendEvents, Site, explanations, query_of, source_of, text_of
+from tests.pages.conftest import (
+    RunPage,
+    SendEvents,
+    Site,
+    explanations,
+    open_explanations,
+    query_of,
+    source_of,
+    text_of,
+)
 
 ENTRIES = ["app.py", "pages/overview.py"]
 
@@ -276,7 +285,8 @@ def test_with_comparison_off_no_page_shows_the_period_before(
     path: str, run_page: RunPage, three_conversations: Site
 ) -> None:
     """No change, no value and no question of it: neither on a card nor in an explanation, a chart or its text."""
-    page = run_page(f"pages/{path}.py", website=three_conversations.slug, compare="off", tz="UTC")
+    query = {"website": three_conversations.slug, "compare": "off", "tz": "UTC"}
+    page = open_explanations(run_page(f"pages/{path}.py", **query))
     assert not page.exception
     words = text_of(page)
     for said in ("Not comparable", " vs ", "between ", "eriod before", "clear change", "no change"):
@@ -287,6 +297,7 @@ def test_with_comparison_off_no_page_shows_the_period_before(
         for code in page.code
         if "=" in code.value
     ]
+    assert asked
     assert all(each.get("prev_date_from") == each.get("prev_date_to") for each in asked)
     first = (datetime.now(UTC) - timedelta(days=6)).date().isoformat()
     for chart in page.get("plotly_chart"):

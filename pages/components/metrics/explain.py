@@ -18,7 +18,7 @@ def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | N
     the KPI counts no conversations.
     """
     metric, delta = kpi.metric, kpi.delta
-    # The content is always drawn; opening draws it again, with the queries that are only sent then.
+    # While it is closed only its first lines are drawn: the rest, of all cards, is a tenth of the elements of Overview.
     opened = st.popover(
         f"Explain {metric.title}",
         icon=":material/help:",
@@ -31,18 +31,12 @@ def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | N
         st.html(_table(facts(kpi)))
         if delta.reason:
             st.caption(f"{_VERDICTS[delta.verdict]}: {delta.reason}.")
-        if opened.open and left_out is not None:
-            _draw_left_out(left_out)
-        st.caption(_IN_CHARTS)
-        for query in queries:
-            st.caption(
-                f"From the {query.source} `{query.name}`, times in UTC, up to but not including the end:"
-            )
-            st.code(
-                "\n".join(f"{name}={value}" for name, value in query.params.items()),
-                language=None,
-                wrap_lines=True,
-            )
+        if opened.open:
+            if left_out is not None:
+                _draw_left_out(left_out)
+            st.caption(_IN_CHARTS)
+            for query in queries:
+                _draw_query(query)
 
 
 _IN_CHARTS = (
@@ -58,6 +52,13 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>' for name, text in rows
     )
     return f'<table class="facts">{cells}</table>'
+
+
+def _draw_query(query: SentQuery) -> None:
+    st.caption(f"From the {query.source} `{query.name}`, times in UTC, up to but not including the end:")
+    st.code(
+        "\n".join(f"{name}={value}" for name, value in query.params.items()), language=None, wrap_lines=True
+    )
 
 
 def _draw_left_out(left_out: Callable[[], int]) -> None:

@@ -91,7 +91,7 @@ def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
 
     A row is a button that filters the page by its value, by mouse or keyboard.
     """
-    values = visitors.of(dimension.name)
+    values = visitors.values[dimension.name]
     shown = values.head(_limit(dimension.name))
     colours = palette()
     most = float(shown["visitors"].max()) if len(shown) else 0.0
@@ -119,7 +119,7 @@ def footer() -> DeltaGenerator:
 
 def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     """Draw the button that shows more rows, if there are more."""
-    count, limit = len(visitors.of(dimension.name)), _limit(dimension.name)
+    count, limit = len(visitors.values[dimension.name]), _limit(dimension.name)
     if count > limit:
         st.button(
             f"Show {min(MORE_ROWS, count - limit)} more {dimension.many if count - limit > 1 else dimension.one}",
