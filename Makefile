@@ -40,13 +40,14 @@ bench: install
 	$(BIN)/python -m benchmarks.local_stack
 	$(BIN)/python -m benchmarks.emitter
 
-# The large sizes, and days that pass on a clock that is set: an hour.
+# The large sizes, an hour of use, and days that pass on a clock that is set: two hours.
 bench-full: install
 	@.ci/programs
 	$(BIN)/python -m benchmarks.pages --opened 1000
 	$(BIN)/python -m benchmarks.quota
 	$(BIN)/python -m benchmarks.quota --ten-hours 8
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.local_stack --minutes 60
 
 # Twenty viewers on the real app while faults come and go, for half an hour: SOAK_SECONDS=180 make soak.
 soak: install

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from benchmarks.stack import local_stack
 START_SECONDS: Final = {"first start, demo data made": 8.0, "second start": 2.0}
 """Most that a start may take."""
 MEMORY_MB: Final = 1024.0
+ASK_SECONDS: Final = 5.0
 INGEST_AIM: Final = 0.8
 """Least share of the rate of a bare insert."""
 
@@ -48,7 +50,10 @@ PIPES: Mapping[str, Mapping[str, object]] = {
 @click.command()
 @click.option("--events", default=100_000, show_default=True, help="How many events to send.")
 @click.option("--queries", default=40, show_default=True, help="How often each pipe is asked.")
-def main(events: int, queries: int) -> None:
+@click.option(
+    "--minutes", default=0, show_default=True, help="How long all pipes are asked every 5 s after that."
+)
+def main(events: int, queries: int, minutes: int) -> None:
     """Measure a local stack with demo data, in a directory that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory:
         for start, aim in START_SECONDS.items():
@@ -63,8 +68,11 @@ def main(events: int, queries: int) -> None:
             website = _busiest_website(client, stack.env["TINYBIRD_ADMIN_TOKEN"])
             rows = [_event(number) for number in range(events)]
             seconds = _seconds(lambda: _send(client, stack.env["TINYBIRD_APPEND_TOKEN"], rows))
-            _measure_pipes(client, stack.env, website, queries)
-            what = f"local stack, memory after {events:,} visitors"
+            asks = _asks(client, stack.env, website)
+            _measure_pipes(client, asks, queries)
+            _use(asks, minutes)
+            used = f" and {minutes} minutes of use" if minutes else ""
+            what = f"local stack, memory after {events:,} visitors{used}"
             say(Row(what, _memory_mb(stack.pid), "MB", MEMORY_MB))
         directly = _insert_directly(Path(directory) / "direct", rows)
         say(
@@ -84,28 +92,44 @@ def _busiest_website(client: httpx2.Client, token: str) -> str:
     return client.get("/v0/sql", params={"q": query}, headers=_bearer(token)).text.strip()
 
 
-def _measure_pipes(client: httpx2.Client, env: Mapping[str, str], website: str, queries: int) -> None:
+def _asks(
+    client: httpx2.Client, env: Mapping[str, str], website: str
+) -> Mapping[str, Callable[[], httpx2.Response]]:
+    """Asks each pipe, by its name, about the days that end now."""
+    return {
+        pipe: partial(_ask, client, env["TINYBIRD_READ_TOKEN"], pipe, website, options)
+        for pipe, options in PIPES.items()
+    }
+
+
+def _ask(
+    client: httpx2.Client, token: str, pipe: str, website: str, options: Mapping[str, object]
+) -> httpx2.Response:
+    now, parameters = datetime.now(UTC), {"website_id": website}
+    if days := options.get("days"):
+        first = now - timedelta(days=int(str(days)))
+        parameters |= {"date_from": f"{first:%Y-%m-%d %H:%M:%S}", "date_to": f"{now:%Y-%m-%d %H:%M:%S}"}
+    if starts := options.get("starts"):
+        parameters[str(starts)] = clock.unix_seconds(clock.day_starts(now, 30, clock.parse_timezone("UTC")))
+    return client.get(f"/v0/pipes/{pipe}.json", params=parameters, headers=_bearer(token)).raise_for_status()
+
+
+def _measure_pipes(
+    client: httpx2.Client, asks: Mapping[str, Callable[[], httpx2.Response]], queries: int
+) -> None:
     smallest = _median_ms(lambda: client.get("/v0/health"), queries)
     click.echo(f"smallest answer of the server {smallest:8.1f} ms")
-    now = datetime.now(UTC)
-    for pipe, options in PIPES.items():
-        parameters = {"website_id": website}
-        if days := options.get("days"):
-            first = now - timedelta(days=int(str(days)))
-            parameters |= {"date_from": f"{first:%Y-%m-%d %H:%M:%S}", "date_to": f"{now:%Y-%m-%d %H:%M:%S}"}
-        if starts := options.get("starts"):
-            parameters[str(starts)] = clock.unix_seconds(
-                clock.day_starts(now, 30, clock.parse_timezone("UTC"))
-            )
-        url, headers = f"/v0/pipes/{pipe}.json", _bearer(env["TINYBIRD_READ_TOKEN"])
-
-        def ask(
-            url: str = url, parameters: dict[str, str] = parameters, headers: dict[str, str] = headers
-        ) -> object:
-            return client.get(url, params=parameters, headers=headers).raise_for_status()
-
+    for pipe, ask in asks.items():
         median = _median_ms(ask, queries)
         click.echo(f"{pipe:<30}{median:8.1f} ms  {median / smallest:.0f} times the smallest")
+
+
+def _use(asks: Mapping[str, Callable[[], httpx2.Response]], minutes: int) -> None:
+    ends_at = time.monotonic() + minutes * 60
+    while time.monotonic() < ends_at:
+        for ask in asks.values():
+            ask()
+        time.sleep(ASK_SECONDS)
 
 
 def _median_ms(call: Callable[[], object], times: int) -> float:

@@ -10,10 +10,13 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics import cached
+from analytics.cached import OpenedView
 from analytics.scope import views
 from analytics.scope.access import Website
+from analytics.scope.views import View
 from analytics.scope.weeks import WeekStart
-from pages.components.page import sidebar
+from pages.components.page import header, sidebar
 from pages.components.panels import funnel
 from tests.pages.conftest import (
     RunPage,
@@ -176,13 +179,13 @@ def test_where_queries_are_limited_times_are_said_instead_of_ages(
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", queries)
     page = run_page("app.py", website=site.slug, tz="UTC")
     words = text_of(page)
-    (header,) = (each for each in page.markdown if "As of " in each.value)
+    (line,) = (each for each in page.markdown if "As of " in each.value)
     if queries == "unlimited":
         assert "0 visitors right now" in words
-        assert not header.proto.help
+        assert not line.proto.help
     else:
         assert re.search(r"0 visitors at \d\d:\d\d", words)
-        assert re.match(r"Numbers are read again at \d\d:\d[05], or as soon as you choose", header.proto.help)
+        assert re.match(r"Numbers are read again at \d\d:\d[05], or as soon as you choose", line.proto.help)
 
 
 def test_tinybird_down_leaves_the_page_standing(
@@ -378,3 +381,31 @@ def test_a_corrupt_url_falls_back_with_a_notice(
     assert not page.exception
     assert "It was ignored." in text_of(page)
     assert len(page.metric) == 5
+
+
+@pytest.mark.parametrize(("late_seconds", "is_drawn_again"), [(10, False), (31, True)])
+def test_an_open_page_is_drawn_again_after_a_delay_of_its_own(
+    run_page: RunPage,
+    three_conversations: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    late_seconds: int,
+    is_drawn_again: bool,
+) -> None:
+    """Each session waits another while after the time at which all of them are due."""
+    page = run_page("app.py", website=three_conversations.slug)
+    assert 0 <= page.session_state["delay-seconds"] < header.SPREAD_SECONDS
+    page.session_state["delay-seconds"] = 30
+    due = [datetime.now(UTC) - timedelta(seconds=late_seconds)]
+    when = cached.next_read
+    monkeypatch.setattr(cached, "next_read", lambda view: due.pop() if due else when(view))
+    opened: list[View] = []
+    opens = cached.open_view
+
+    def open_counted(asked: View) -> OpenedView:
+        opened.append(asked)
+        return opens(asked)
+
+    monkeypatch.setattr(cached, "open_view", open_counted)
+    page.run()
+    assert not page.exception
+    assert len(opened) == (2 if is_drawn_again else 1)

@@ -1,6 +1,7 @@
 """The header of a page: title, controls, and one line with website, dates, comparison and age of the data."""
 
 from datetime import UTC, date, datetime, timedelta
+from secrets import randbelow
 from typing import Literal
 
 import streamlit as st
@@ -16,6 +17,9 @@ from pages.components import formatting
 from pages.components.page import copy_link
 
 RENEWAL_SECONDS = 30
+SPREAD_SECONDS = 60
+"""Within which open pages are drawn again when their numbers are due: all of them at once would keep other viewers waiting."""
+
 OFTEN = timedelta(minutes=5)
 """Numbers that are read this often need no word about it."""
 
@@ -75,7 +79,9 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
     Refreshed by a timer; reruns the whole page when its numbers are due to be read again, so that an open page stays current.
     """
     now, due, zone = datetime.now(UTC), cached.next_read(view), view.resolved.period.timezone.key
-    if now >= due:
+    if now >= due + timedelta(
+        seconds=st.session_state.setdefault("delay-seconds", randbelow(SPREAD_SECONDS))
+    ):
         st.rerun()
     try:
         newest = cached.newest_event(view, now)
