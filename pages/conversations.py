@@ -6,7 +6,6 @@ Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `co
 import streamlit as st
 
 from analytics import cached
-from analytics.kpis import conversation_breakdown as conversations
 from analytics.readings import stalest
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
@@ -28,8 +27,8 @@ def draw_distribution(measure: Measure) -> None:
     with panel(f"bands-{measure}", title := f"{conversation_filters.MEASURES[measure]} time", border=False):
         reading = note_staleness(cached.conversation_breakdown(page.view, selection), page.timezone)
         before = cached.conversation_breakdown_before(page.view, selection)
-        bands = conversations.bands(reading.value, measure)
-        bands_before = None if before is None else conversations.bands(before.value, measure)
+        bands = reading.value.bands[measure]
+        bands_before = None if before is None else before.value.bands[measure]
         if not bands["conversations"].sum():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
@@ -62,10 +61,9 @@ def draw_outcomes() -> None:
         series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
         board = cached.kpis(page.view)
         note_staleness(stalest(reading, board, series), page.timezone)
-        handled.draw_handled(conversations.handled(reading.value), selection.handled_by)
-        escalated = conversations.escalated_of(reading.value)
+        handled.draw_handled(reading.value.handled, selection.handled_by)
         drawn = None if series is None else series.value
-        handled.draw_escalations(board.value, drawn, escalated, selection, page.view)
+        handled.draw_escalations(board.value, drawn, reading.value.escalated, selection, page.view)
         export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 
@@ -75,7 +73,7 @@ def draw_week() -> None:
     with panel("week"):
         shown = heatmap.draw_header()
         reading = note_staleness(cached.conversation_breakdown(page.view, selection), page.timezone)
-        hours = conversations.hours(reading.value, page.resolved.period)
+        hours = reading.value.hours
         if hours["conversations"].sum():
             heatmap.draw_week(hours, shown, selection.hour_of_week)
             st.caption(heatmap.footnote(shown, page.timezone))

@@ -8,15 +8,24 @@ import pandas as pd
 
 from analytics import schemas, sources
 from analytics.cached.overview import kpi_timeseries_of
-from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, read_since, reads
+from analytics.cached.reading import (
+    KPI_TTL,
+    computed,
+    connections,
+    numbers_ttl,
+    once,
+    read_since,
+    reads,
+)
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
 from analytics.errors import SourceError
 from analytics.kpis import conversation_breakdown as conversations
 from analytics.kpis import timeseries
-from analytics.kpis.conversation_breakdown import Listing, Ratings
+from analytics.kpis.conversation_breakdown import ConversationBreakdown, Listing, Ratings
 from analytics.readings import Answer, Reading
+from analytics.scope.periods import Period
 from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
 from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Offsets
@@ -25,19 +34,12 @@ LAST_PAGE: Final = 40_000
 """No list is longer: the pipe skips at most a million rows."""
 
 
-def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
-    """Conversations of the period by dimension and key; the row of `total` alone when there is none.
-
-    Columns:
-        dimension (string): `response_band`, `resolution_band`, `hour_of_week`, `handled_by`, `escalation`, `total`.
-        key (string): see the pipe.
-        conversations (int): a conversation counts once per dimension.
-        median_response_seconds, median_resolution_seconds (float, seconds): NaN when there was none.
-        responded, resolved (int): of the conversations, those behind each median.
+def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[ConversationBreakdown]:
+    """Conversations of the period by time, hour and outcome; zeros where there is none.
 
     Args:
         view: The opened view.
-        selection: Filter of the rows; each filter does not apply to its own dimension.
+        selection: Filter of the conversations; each filter does not apply to its own dimension.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -45,10 +47,13 @@ def conversation_breakdown(view: OpenedView, selection: Selection) -> Reading[pd
 
     Source: `conversation_breakdown`.
     """
-    return _breakdown(readable(view), selection)
+    resolved = readable(view)
+    return _breakdown(resolved, resolved.period, selection)
 
 
-def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame] | None:
+def conversation_breakdown_before(
+    view: OpenedView, selection: Selection
+) -> Reading[ConversationBreakdown] | None:
     """The same for the period before; None where conversations are not compared: nothing of it is read then.
 
     Args:
@@ -62,12 +67,7 @@ def conversation_breakdown_before(view: OpenedView, selection: Selection) -> Rea
     Source: `conversation_breakdown`.
     """
     resolved = readable(view)
-    if resolved.before is None:
-        return None
-    bounds, offsets = Bounds.of(resolved.before, None), Offsets.of(resolved.before)
-    key = resolved.last_good_key("conversation_breakdown", resolved.before), selection
-    question = _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
-    return reads.read(key, question, since=read_since(resolved))
+    return None if resolved.before is None else _breakdown(resolved, resolved.before, selection)
 
 
 def conversation_timeseries(view: OpenedView, selection: Selection) -> Reading[pd.DataFrame]:
@@ -205,11 +205,17 @@ def _period(resolved: ResolvedView) -> tuple[Bounds, Offsets]:
     return Bounds.of(resolved.period, None), Offsets.of(resolved.period)
 
 
-def _breakdown(resolved: ResolvedView, selection: Selection) -> Reading[pd.DataFrame]:
-    bounds, offsets = _period(resolved)
-    key = resolved.last_good_key("conversation_breakdown", resolved.period), selection
-    question = _conversation_breakdown(resolved.website.id, bounds, offsets, selection)
-    return reads.read(key, question, since=read_since(resolved))
+def _breakdown(
+    resolved: ResolvedView, period: Period, selection: Selection
+) -> Reading[ConversationBreakdown]:
+    bounds, offsets = Bounds.of(period, None), Offsets.of(period)
+    return computed(
+        resolved,
+        (resolved.last_good_key("conversation_breakdown", period), selection),
+        _conversation_breakdown(resolved.website.id, bounds, offsets, selection),
+        lambda rows, _: conversations.breakdown(rows, period),
+        schemas.CONVERSATION_BREAKDOWN,
+    )
 
 
 def _check_none_is_lost(
@@ -220,7 +226,7 @@ def _check_none_is_lost(
     Raises:
         SourceError: They are missing, or could not be counted.
     """
-    if rows.empty and conversations.total_of(_breakdown(resolved, selection).value) > offset:
+    if rows.empty and _breakdown(resolved, resolved.period, selection).value.total > offset:
         raise schemas.CONVERSATION_LIST.impossible("it has no rows where conversation_breakdown counts some")
 
 

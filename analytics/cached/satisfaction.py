@@ -8,7 +8,7 @@ import pandas as pd
 
 from analytics import sources
 from analytics.cached.overview import kpis, rating_and_sentiment_of
-from analytics.cached.reading import KPI_TTL, connections, reads
+from analytics.cached.reading import KPI_TTL, connections, once, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, whole
@@ -55,7 +55,8 @@ def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:
     """
     resolved = readable(view)
     scores = rating_and_sentiment_of(resolved).reading()
-    return scores.with_value(distributions(scores.value, resolved))
+    key = "satisfaction_distributions", scores.as_of
+    return scores.with_value(once(resolved, key, lambda: distributions(scores.value, resolved)))
 
 
 def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading[pd.DataFrame]:

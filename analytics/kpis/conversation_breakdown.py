@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate
 from math import inf, nan
-from typing import Final
+from typing import Final, get_args
 
 import pandas as pd
 
@@ -91,6 +91,36 @@ class Listing:
     def page_count(self) -> int:
         """Number of pages; 1 when there are no conversations."""
         return last_page(self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationBreakdown:
+    """The conversations of a period by time, hour and outcome. Do not change the frames: all viewers share them.
+
+    Attributes:
+        bands: Response and resolution times; see `bands`.
+        hours: By hour of the week; see `hours`.
+        handled: By who resolved them; see `handled`.
+        escalated: Number of escalated conversations, and of all conversations, in the selection.
+        total: Number of conversations in the selection: the total of their list.
+    """
+
+    bands: Mapping[Measure, pd.DataFrame]
+    hours: pd.DataFrame
+    handled: pd.DataFrame
+    escalated: tuple[int, int]
+    total: int
+
+
+def breakdown(rows: pd.DataFrame, period: Period) -> ConversationBreakdown:
+    """Prepare the rows of `schemas.CONVERSATION_BREAKDOWN` for a period."""
+    return ConversationBreakdown(
+        {measure: bands(rows, measure) for measure in get_args(Measure)},
+        hours(rows, period),
+        handled(rows),
+        escalated_of(rows),
+        total_of(rows),
+    )
 
 
 def last_page(total: int) -> int:
@@ -231,13 +261,13 @@ def handled(breakdown: pd.DataFrame) -> pd.DataFrame:
 
 
 def escalated_of(breakdown: pd.DataFrame) -> tuple[int, int]:
-    """Number of escalated conversations, and of all conversations, in the selection."""
+    """Number of escalated conversations, and of all conversations, in the selection; arguments as for `handled`."""
     rows = breakdown[breakdown["dimension"] == "escalation"].set_index("key")["conversations"]
     return int(rows.get("escalated", 0)), int(rows.sum())
 
 
 def total_of(breakdown: pd.DataFrame) -> int:
-    """Number of conversations in the selection: the total of their list."""
+    """Number of conversations in the selection; arguments as for `handled`."""
     return int(breakdown.loc[breakdown["dimension"] == "total", "conversations"].sum())
 
 

@@ -102,7 +102,7 @@ def test_the_list_shows_what_postgres_knows_of_each(run_page: RunPage, known: Si
     assert table["Conversation"] == ["a", "b", "c"]
     assert table["Status"] == ["Resolved", "Deleted, test", "Deleted, test"]
     assert table["Resolved by"] == ["AI agent", "People", "–"]
-    assert table["Response"] == [10, 20, 60]
+    assert table["Response"] == ["10 s", "20 s", "1 m"]
     assert table["Topic"] == ["–"] * 3
     assert table["Rating"] == ["5 of 5", "–", "–"]
     started = page.dataframe[0].value["Started"].dtype

@@ -145,7 +145,7 @@ def _stacked(
 
 def total(frame: pd.DataFrame, answers: Answers) -> int:
     """The number of answers in one chart; with 0 it is not drawn."""
-    return int(frame[[level.column for level in answers.levels]].to_numpy().sum())
+    return sum(int(frame[level.column].sum()) for level in answers.levels)
 
 
 def _bars(

@@ -15,7 +15,6 @@ from analytics import cached
 from analytics.cached import OpenedView, VisitorFilters, Whole
 from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
-from analytics.kpis import conversation_breakdown
 from analytics.kpis.attribution import Attribution
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.timeseries import COUNTS
@@ -90,13 +89,13 @@ def funnel_steps(view: OpenedView) -> Table:
 
 def bands(view: OpenedView, measure: Measure, selection: Selection) -> Table:
     """Response or resolution times by band."""
-    rows = conversation_breakdown.bands(cached.conversation_breakdown(view, selection).value, measure)
+    rows = cached.conversation_breakdown(view, selection).value.bands[measure]
     named = rows.assign(band=[band_label(band) for band in range(BAND_COUNT)])
     before = cached.conversation_breakdown_before(view, selection)
     if before is None:
         return _of_now(view.resolved, named)
     compared = ["conversations", "share_ratio", "cumulative_ratio"]
-    previous = conversation_breakdown.bands(before.value, measure)[compared].add_prefix("previous_")
+    previous = before.value.bands[measure][compared].add_prefix("previous_")
     return _of_conversations(view.resolved, pd.concat([named, previous], axis=1))
 
 
@@ -110,14 +109,14 @@ def percentiles_over_time(view: OpenedView, measure: Measure, selection: Selecti
 
 def handled(view: OpenedView, selection: Selection) -> Table:
     """AI-resolved and human-handled conversations."""
-    rows = conversation_breakdown.handled(cached.conversation_breakdown(view, selection).value)
+    rows = cached.conversation_breakdown(view, selection).value.handled
     return _of_now(view.resolved, rows.assign(handled_by=rows["handled_by"].map(HANDLED)))
 
 
 def hours(view: OpenedView, selection: Selection) -> Table:
     """Conversations by hour of the week."""
     resolved = view.resolved
-    rows = conversation_breakdown.hours(cached.conversation_breakdown(view, selection).value, resolved.period)
+    rows = cached.conversation_breakdown(view, selection).value.hours
     named = rows.assign(weekday=[WEEKDAYS[day - 1] for day in rows["weekday"]])
     return _of_now(resolved, named)
 

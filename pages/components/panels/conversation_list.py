@@ -113,8 +113,8 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
                 _resolver(who, name)
                 for who, name in zip(rows["handled_by"], rows["resolved_by"], strict=True)
             ],
-            "Response": rows["response_seconds"],
-            "Resolution": rows["resolution_seconds"],
+            "Response": [formatting.duration(seconds) for seconds in rows["response_seconds"]],
+            "Resolution": [formatting.duration(seconds) for seconds in rows["resolution_seconds"]],
             "Rating": [
                 formatting.MISSING if pd.isna(rating) else f"{rating:.0f} of 5" for rating in rows["rating"]
             ],
@@ -133,7 +133,7 @@ def draw_list(listing: Listing, website: Website, timezone: str) -> None:
     # One key per order and page, so that an old click is not applied to new rows.
     key = f"{_TABLE}-{listing.sort}-{listing.page}"
     st.dataframe(
-        table.style.format(dict.fromkeys(("Response", "Resolution"), _duration)),
+        table,
         hide_index=True,
         height="content",
         placeholder=formatting.MISSING,
@@ -173,11 +173,17 @@ def _columns(sort: Sort, timezone: str) -> dict[str, ColumnConfig]:
             help="As it is now. “Deleted, test”: the conversation was deleted, or is a test visitor's",
         ),
         "Resolved by": config.TextColumn(width=112, help="Who resolved it last in this period"),
-        "Response": config.Column(
-            head("Response"), width=88, help="Time to the first response. Click to sort: slowest first."
+        "Response": config.TextColumn(
+            head("Response"),
+            width=88,
+            alignment="right",
+            help="Time to the first response. Click to sort: slowest first.",
         ),
-        "Resolution": config.Column(
-            head("Resolution"), width=96, help="Time until it was resolved. Click to sort: slowest first."
+        "Resolution": config.TextColumn(
+            head("Resolution"),
+            width=96,
+            alignment="right",
+            help="Time until it was resolved. Click to sort: slowest first.",
         ),
         "Rating": config.TextColumn(
             head("Rating"), width=72, help="Of the newest feedback. Click to sort: lowest first."
@@ -283,10 +289,6 @@ def _resolver(who: object, name: object) -> str:
     """The text for who resolved it: the AI agent, the person's name, or "People" if the name is not known."""
     person = formatting.in_table(formatting.plain(_text(name), 60))
     return person if who == "human" and person else HANDLED.get(who, formatting.MISSING)  # type: ignore[call-overload]
-
-
-def _duration(seconds: object) -> str:
-    return formatting.duration(seconds if isinstance(seconds, float) else None)
 
 
 def _text(value: object) -> str:

@@ -101,8 +101,10 @@ def data_of(
     return {
         "home": {"latitude": view.latitude, "longitude": view.longitude, "zoom": view.zoom},
         "dots": [
-            [round(float(dot[0]), 2), round(float(dot[1]), 2), int(dot[2])]
-            for dot in nearest[["longitude", "latitude", "visitors"]].to_numpy().tolist()
+            [round(float(east), 2), round(float(north), 2), int(visitors)]
+            for east, north, visitors in zip(
+                nearest["longitude"], nearest["latitude"], nearest["visitors"], strict=True
+            )
         ],
         "places": []
         if clock

@@ -3,7 +3,7 @@
 Owns the layout of a ranked row and the URL parameters of the filters. Every value is untrusted text.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from html import escape
 
 import pandas as pd
@@ -92,13 +92,13 @@ def draw_values(visitors: VisitorBreakdown, dimension: Dimension) -> None:
     A row is a button that filters the page by its value, by mouse or keyboard.
     """
     values = visitors.values[dimension.name]
-    shown = values.head(_limit(dimension.name))
+    shown = values.head(_limit(dimension.name)).to_dict("records")
     colours = palette()
-    most = float(shown["visitors"].max()) if len(shown) else 0.0
+    most = max((int(row["visitors"]) for row in shown), default=0)
     is_compared = bool(values["previous_visitors"].notna().any())
     with st.container(gap=None, key=f"values-{dimension.one}"):
         _heading(dimension, visitors.totals["visitors"].delta if is_compared else None)
-        for number, row in enumerate(shown.to_dict("records")):
+        for number, row in enumerate(shown):
             width = 100 * int(row["visitors"]) / most if most else 0.0
             key = f"value-{dimension.one}-{number}"
             with st.container(horizontal=True, gap="small", vertical_alignment="center", key=key):
@@ -220,11 +220,10 @@ def _why(row: Mapping[Hashable, object]) -> str:
     return ", ".join(part for part in (moved, reason) if part)
 
 
-def _doubt(values: pd.DataFrame) -> str | None:
+def _doubt(rows: Iterable[Mapping[Hashable, object]]) -> str | None:
     """Why rows that at least doubled or halved are grey, from the first such row; None without one."""
-    grey = values[values["is_twofold"] & (values["verdict"] == "within_noise")]
-    if not len(grey):
-        return None
-    row = grey.to_dict("records")[0]
-    change = changes.written(float(str(row["change_ratio"])), "relative")
-    return f"{change} may be chance: {row['reason']}."
+    for row in rows:
+        if row["is_twofold"] and row["verdict"] == "within_noise":
+            change = changes.written(float(str(row["change_ratio"])), "relative")
+            return f"{change} may be chance: {row['reason']}."
+    return None
