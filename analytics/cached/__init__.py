@@ -46,6 +46,7 @@ from analytics.cached.live import (
     visitor_activity,
     visitor_clusters,
     visitor_locations,
+    visitor_pages,
 )
 from analytics.cached.operations import measured, probe
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
@@ -63,6 +64,14 @@ from analytics.cached.visitors import (
     every_visitor_value,
     visitor_breakdown,
     visitor_timeseries,
+)
+from analytics.cached.waiting import (
+    LISTED_WAITING,
+    WAITING_REFRESH_SECONDS,
+    backlog,
+    every_waiting,
+    still_waiting,
+    waiting_now,
 )
 from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow

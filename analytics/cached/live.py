@@ -28,6 +28,12 @@ NEVER: Final = timedelta(0)
 RIGHT_NOW_MINUTES: Final = 5
 """How long ago a visitor who is there now may have been seen."""
 
+PAGES_MINUTES: Final = 30
+"""How long ago a visitor whose page is shown may have been seen."""
+
+PAGES_TTL: Final = timedelta(seconds=29)
+"""How long the visitors' pages are fresh where queries are unlimited."""
+
 LISTED_VISITORS: Final = sources.ACTIVE_VISITORS_LIMIT
 """How many visitors a list holds."""
 
@@ -174,6 +180,23 @@ def visitor_clusters(view: OpenedView, minutes: int, now: datetime) -> Reading[t
     seen = _seen(view, minutes, now)
     with sources.computing_from(schemas.VISITOR_LOCATIONS):
         return seen.with_value(seen.value.levels)
+
+
+def visitor_pages(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
+    """Visitors of the last half hour with their pages, for a list of people who wait; columns as `active_visitors`.
+
+    Read as often as such a list; where queries are limited, as often as the numbers.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Tinybird could not be read and there is no last good value.
+
+    Source: `active_visitors`.
+    """
+    asked = _active_visitors(readable(view, now).website.id, PAGES_MINUTES, None)
+    is_limited = connections().budget.daily_limit is not None
+    question = replace(asked, fresh_for=numbers_ttl() if is_limited else PAGES_TTL)
+    return reads.read(question, question)
 
 
 def live_refresh_seconds(now: datetime) -> float | None:

@@ -11,6 +11,7 @@ from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, re
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
+from analytics.cached.waiting import still_waiting_of
 from analytics.errors import SourceError
 from analytics.kpis import timeseries
 from analytics.kpis.board import board
@@ -42,7 +43,7 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
         _inbox_analytics(resolved.website.id, Bounds.of(resolved.period, resolved.before)),
         since=read_since(resolved),
     )
-    scores = rating_and_sentiment_of(resolved)
+    scores, still_waiting = rating_and_sentiment_of(resolved), still_waiting_of(resolved)
     if not resolved.visitor_period.is_empty:
         key = resolved.last_good_key("unique_visitors", resolved.visitor_period)
         question = _unique_visitors(resolved.website.id, bounds)
@@ -54,6 +55,7 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
         None if visitors is None else visitors.outcome(),
         scores.outcome(),
         None if series is None else series.outcome(),
+        still_waiting.outcome(),
     )
     if any(isinstance(each, SourceError) for each in seen):
         return board(resolved, *seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pandas as pd
@@ -24,6 +25,7 @@ def board(
     visitors: Reading[VisitorPeriods] | SourceError | None,
     scores: Reading[pd.DataFrame] | SourceError,
     series: Reading[pd.DataFrame] | SourceError | None = None,
+    still_waiting: Reading[int] | SourceError | None = None,
 ) -> Reading[KpiBoard]:
     """Build the board; a KPI fails only if one of its own sources failed.
 
@@ -36,6 +38,7 @@ def board(
         scores: Rating and sentiment, as in `schemas.RATING_AND_SENTIMENT`.
         series: Visitors by day, as in `schemas.KPI_TIMESERIES`, for the spread between days. None when the period has too few
             days; the verdict on visitors is then the more cautious one for few days.
+        still_waiting: Conversations of the period without an answer now. No KPI needs it: an error leaves it out.
 
     Raises:
         SourceError: No KPI could be read; the conversations' error.
@@ -72,6 +75,9 @@ def board(
             )
         else:
             kpis[key] = compared_kpi(declared, *sides, resolved.comparability)
+    if isinstance(still_waiting, Reading) and "median_response" in kpis:
+        kpis["median_response"] = replace(kpis["median_response"], still_waiting=still_waiting.value)
+        queries["median_response"] += still_waiting.queries
     is_index_read = "satisfaction_index" in kpis
     value = KpiBoard(
         kpis,
@@ -82,7 +88,7 @@ def board(
         queries,
     )
     days = series if isinstance(series, Reading) else None
-    return _reading(value, conversations, visitors, scores, days)
+    return _reading(value, conversations, visitors, scores, days, still_waiting)
 
 
 def _figures(

@@ -34,6 +34,8 @@ class Kpi:
         note: A note to show with the value; None without one.
         since: First local day that was counted, if later than the start of the period; else None.
         split: For the two medians, the change split into own part and mix part; None without a change.
+        still_waiting: For the median response, how many conversations started in the period are open and never answered now:
+            they are missing from it. None where they are not counted.
     """
 
     metric: Metric
@@ -44,6 +46,7 @@ class Kpi:
     note: str | None = None
     since: date | None = None
     split: Split | None = None
+    still_waiting: int | None = None
 
     @property
     def value(self) -> float | None:

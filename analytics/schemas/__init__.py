@@ -19,3 +19,4 @@ from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_A
 from analytics.schemas.satisfaction import LATEST_COMMENTS
 from analytics.schemas.schema import Always, Column, Dtype, Part, Schema
 from analytics.schemas.visitors import VISITOR_BREAKDOWN, VISITOR_TIMESERIES
+from analytics.schemas.waiting import BACKLOG, STILL_WAITING, WAITING_CONVERSATIONS

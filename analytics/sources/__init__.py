@@ -43,3 +43,4 @@ from analytics.sources.visitors import (
     visitor_breakdown,
     visitor_timeseries,
 )
+from analytics.sources.waiting import Waits, backlog, still_waiting, waiting_conversations

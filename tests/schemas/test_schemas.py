@@ -137,6 +137,7 @@ WITHOUT_GRAIN = {schemas.WEBSITES_FOR_VIEWER, schemas.LATEST_COMMENTS}
 
 MAY_BE_EMPTY = {
     "active_visitors": "no visitor right now",
+    "backlog": "no conversation at all",
     "conversation_events": "no event in the window, and past the last page",
     "conversation_list": "no conversation in the period, and past the last page",
     "conversations_by_id": "all of them deleted",
@@ -146,10 +147,12 @@ MAY_BE_EMPTY = {
     "quarantined_rows": "none quarantined",
     "rated_conversations": "none rated",
     "rating_and_sentiment": "none rated in both periods",
+    "still_waiting": "never; the one row of a count is checked by the source",
     "user_by_email": "no such user",
     "visitor_activity": "never; the requested minutes are checked by the source",
     "visitor_locations": "never; the row of visitors without a place is checked by the source",
     "visitor_timeseries": "a period of no length; the requested buckets are checked by the source",
+    "waiting_conversations": "none waits",
     "website_freshness": "no website sends",
     "websites_for_viewer": "no website",
 }
