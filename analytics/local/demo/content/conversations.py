@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.local.demo.content.identifiers import Bytes, Seconds, nanoids, ulids
+from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.schedule import HOUR, Floats, Schedule
 from analytics.local.demo.content.visitors import Flags, Indexes
 from analytics.local.demo.content.websites import WebsiteProfile
@@ -43,6 +44,7 @@ class Conversations:
         resolved: First time it was resolved.
         reopened: The visitor came back to it.
         resolved_again: Second time it was resolved; only after `reopened`.
+        closed: The team put it away without an answer or a resolution: as spam, or, once answered, for silence. No event tells.
         is_resolved_by_ai: Who resolved it, both times.
         resolver: Which member of the team, as a number to be taken modulo the team's size.
         has_resolution_time: The product stored the duration besides the instants.
@@ -66,6 +68,7 @@ class Conversations:
     resolved: Seconds
     reopened: Seconds
     resolved_again: Seconds
+    closed: Seconds
     is_resolved_by_ai: Flags
     resolver: Indexes
     has_resolution_time: Flags
@@ -156,6 +159,11 @@ def conversations(
     confidence: Floats = random.beta(6, 1.8, count).clip(0.3, 0.99).round(3)
     confidence[chance(0.12)] = np.nan
 
+    # From a number that was drawn already: another draw would change all numbers drawn after it.
+    silence = np.where(is_answered, 2 * DAY, DAY) + (np.abs(tone) * 1000 % 1 * 6 * DAY).astype(np.int64)
+    is_left = (resolved == NEVER) & ~is_spam
+    closed = np.where(is_left, np.where(is_answered, answered, started) + silence, NEVER)
+
     return Conversations(
         id=nanoids(random, count),
         feedback_id=ulids(random, np.where(is_rated, rated, started)),
@@ -165,6 +173,7 @@ def conversations(
         resolved=resolved,
         reopened=reopened,
         resolved_again=resolved_again,
+        closed=closed,
         is_resolved_by_ai=is_ai,
         resolver=random.integers(0, 1 << 30, count),
         has_resolution_time=chance(0.7),

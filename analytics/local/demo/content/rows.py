@@ -84,7 +84,9 @@ def conversation_rows(days: Days, day: int, since: int, until: int) -> list[str]
     is_rated = (talk.sentiment > 0) & (talk.answered <= until)
     deleted = np.where(talk.is_deleted, talk.started + DELETED_AFTER_SECONDS, NEVER)
     updated = np.max([np.where(at <= until, at, 0) for at in (*_instants(talk), deleted)], axis=0)
-    status = np.where(talk.is_spam, "spam", np.where(is_resolved, "resolved", "open"))
+    is_closed = talk.closed <= until
+    is_spam = talk.is_spam | (is_closed & (talk.answered == NEVER))
+    status = np.where(is_spam, "spam", np.where(is_resolved | is_closed, "resolved", "open"))
     columns = zip(
         texts(talk.id),
         visitor_id,
@@ -150,7 +152,15 @@ def _owner(days: Days) -> str:
 
 
 def _instants(talk: Conversations) -> tuple[Seconds, ...]:
-    return talk.started, talk.answered, talk.escalated, talk.resolved, talk.reopened, talk.resolved_again
+    return (
+        talk.started,
+        talk.answered,
+        talk.escalated,
+        talk.resolved,
+        talk.reopened,
+        talk.resolved_again,
+        talk.closed,
+    )
 
 
 def _has_news(talk: Conversations, since: int, until: int) -> Flags:
