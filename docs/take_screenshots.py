@@ -21,6 +21,7 @@ CHROMIUM_FLAGS = [
 PAGES = {
     "overview": "/",
     "conversations": "/conversations",
+    "waiting": "/waiting",
     "satisfaction": "/satisfaction",
     "visitors": "/visitors",
     "live": "/live",

@@ -1,6 +1,6 @@
 """Conversations: how long do people wait, when do they wait, who answers, and which conversations make up a number?
 
-Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`. Freshness: see `cached.next_read`.
+Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`, `still_waiting`; see `next_read`.
 """
 
 import streamlit as st
@@ -13,7 +13,7 @@ from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin, conversation_filters, filters
 from pages.components.page.panel import empty, note_staleness, panel
-from pages.components.panels import conversation_list, handled, time_bands
+from pages.components.panels import conversation_list, handled, time_bands, waiting
 
 page = begin.begin_page("Conversations")
 selection, notices = conversation_filters.read_selection()
@@ -49,6 +49,7 @@ def draw_percentiles() -> None:
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
         percentiles.draw_percentiles(series, measure, page.resolved.bucket)
+        waiting.note_still_waiting(page.view, measure, selection)
         name, title = f"{measure}-over-time", percentiles.title(measure, page.resolved.bucket)
         export.offer(page, name, tables.percentiles_over_time, measure, selection, chart=title, only=chosen)
 

@@ -1,7 +1,7 @@
 """Overview: did the five KPIs change, how did they develop over time, and how many visitors are here now?
 
-Sources: `cached.kpis`, `cached.kpi_timeseries`, `cached.right_now`, `cached.newest_event`.
-Freshness: five minutes and visitors right now 15 seconds; both later where queries are limited.
+Sources: `cached.kpis`, `kpi_timeseries`, `right_now`, `newest_event`, `waiting_now`. Freshness: five minutes and visitors right
+now 15 seconds, both later where queries are limited; who waits 30 seconds, paused in a hidden tab.
 """
 
 from datetime import UTC, datetime
@@ -12,13 +12,12 @@ from analytics import cached
 from analytics.kpis.declarations import KPIS
 from analytics.readings import stalest
 from analytics.scope import periods
-from pages.components import formatting
 from pages.components.charts import timeseries
 from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
-from pages.components.panels import funnel
+from pages.components.panels import funnel, live_visitors, tab_visibility, waiting
 
 page = begin.begin_page("Overview")
 resolved = page.resolved
@@ -87,21 +86,34 @@ def draw_right_now() -> None:
     now = datetime.now(UTC)
     with panel("right-now"), st.container(horizontal=True, vertical_alignment="center"):
         reading = cached.right_now_of_step(page.view, now)
-        places = [
-            f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]
-        ]
-        when = f"at {formatting.clock(reading.as_of, page.timezone)}" if every is None else "right now"
-        st.markdown(
-            f":{'gray' if every is None else 'green'}[●] **{formatting.counted(reading.value.visitors, 'visitors')} {when}**"
-            + "".join(f" · :gray[{place}]" for place in places)
-        )
+        live_visitors.draw_summary(reading, page.timezone, is_live=every is not None)
         note_staleness(reading, page.timezone)
         st.space("stretch")
         begin.page_link("pages/live.py", "Open live view")
+
+
+@st.fragment(parallel=True)
+def draw_waiting() -> None:
+    """Draw how many conversations wait for an answer and the longest wait; no timer while the tab is hidden."""
+    timer = None if tab_visibility.is_hidden() else cached.WAITING_REFRESH_SECONDS
+
+    @st.fragment(run_every=timer)
+    def draw() -> None:
+        with panel("waiting-now"), st.container(horizontal=True, vertical_alignment="center"):
+            reading = cached.waiting_now(page.view, datetime.now(UTC))
+            waiting.draw_summary(reading, page.timezone)
+            note_staleness(reading, page.timezone)
+            st.space("stretch")
+            begin.page_link("pages/waiting.py", "Open waiting")
+
+    draw()
 
 
 draw_kpis()
 begin.offer_comparable(resolved.comparability)
 draw_main_chart()
 draw_funnel()
-draw_right_now()
+with st.grid(2, min_column_width=waiting.SUMMARY_MIN_WIDTH_PX, gap="xsmall", key="now") as grid:
+    for draw_now in (draw_right_now, draw_waiting):
+        with grid.cell():
+            draw_now()

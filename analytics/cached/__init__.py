@@ -66,7 +66,7 @@ from analytics.cached.visitors import (
     visitor_timeseries,
 )
 from analytics.cached.waiting import (
-    LISTED_WAITING,
+    SINCE,
     WAITING_REFRESH_SECONDS,
     backlog,
     every_waiting,
@@ -76,7 +76,9 @@ from analytics.cached.waiting import (
 from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
+from analytics.kpis.backlog import BacklogOverTime
 from analytics.kpis.metrics import Kpi, KpiBoard
+from analytics.kpis.waiting import Waiting, WaitingNow, Waits
 from analytics.readings import Reading, SentQuery
 from analytics.scope.access import Viewer
 from analytics.scope.views import ResolvedView, View

@@ -12,16 +12,15 @@ from analytics.cached.reading import KPI_TTL, connections, reads, usable
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
-from analytics.cached.whole import PAGE_ROWS, Whole, mapped, whole
+from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
 from analytics.kpis import backlog as backlogs
 from analytics.kpis import waiting as waits
 from analytics.kpis.backlog import BacklogOverTime
-from analytics.kpis.waiting import WaitingNow
+from analytics.kpis.waiting import WaitingNow, Waits
 from analytics.readings import Answer, Reading, stalest
 from analytics.scope import periods, tiers
 from analytics.scope.periods import Period
 from analytics.scope.views import ResolvedView
-from analytics.sources import Waits
 
 WAITING_REFRESH_SECONDS: Final = 30.0
 """Seconds between two reads of who waits, while a page that shows it is open and visible."""
@@ -75,7 +74,7 @@ def waiting_now(view: OpenedView, now: datetime) -> Reading[WaitingNow]:
 
 
 def every_waiting(view: OpenedView, waits_for: Waits, now: datetime) -> Whole:
-    """All conversations that wait for the same, longest wait first, for a file; rows as `waiting_now`, waits up to `now`.
+    """All conversations that wait for the same, longest wait first, for a file; the list of `waiting_now` while that has all.
 
     Args:
         view: The website, and who looks.
@@ -88,14 +87,19 @@ def every_waiting(view: OpenedView, waits_for: Waits, now: datetime) -> Whole:
 
     Source: Postgres `conversation`, `visitor`, `website`.
     """
+    found = waiting_now(view, now).value.of(waits_for)
+    if found.total <= len(found.rows):
+        return at_once(found.rows)
     resolved = readable(view, now)
 
     def ask(offset: int) -> pd.DataFrame:
-        return sources.waiting_conversations(
+        answer = sources.waiting_conversations(
             connections().postgres, resolved.website.id, _reach(resolved, now), waits_for, PAGE_ROWS, offset
-        ).value
+        )
+        rows = waits.listed(answer.value, SINCE[waits_for], answer.read_at)
+        return rows.assign(total=answer.value["total"])
 
-    return mapped(whole(ask, "id"), lambda rows: waits.listed(rows, SINCE[waits_for], now))
+    return mapped(whole(ask, "conversation_id"), lambda rows: rows.drop(columns="total"))
 
 
 def still_waiting(view: OpenedView) -> Reading[int]:

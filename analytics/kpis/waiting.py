@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import pandas as pd
 
 from analytics.geo import countries
 from analytics.geo.country_codes import folded
+
+Waits = Literal["answer", "resolution"]
+"""What a conversation waits for: its first answer, or, once it was escalated, its resolution."""
 
 COLUMNS: Final = (
     *("conversation_id", "visitor_id", "started_at", "escalated_at", "wait_seconds", "is_answered"),
@@ -46,6 +49,15 @@ class WaitingNow:
 
     for_answer: Waiting
     for_resolution: Waiting
+
+    @property
+    def is_any(self) -> bool:
+        """True when one of the lists has rows."""
+        return bool(self.for_answer.total or self.for_resolution.total)
+
+    def of(self, waits_for: Waits) -> Waiting:
+        """One of the two lists."""
+        return self.for_answer if waits_for == "answer" else self.for_resolution
 
 
 def waiting(conversations: pd.DataFrame, since: str, now: datetime) -> Waiting:

@@ -43,4 +43,4 @@ from analytics.sources.visitors import (
     visitor_breakdown,
     visitor_timeseries,
 )
-from analytics.sources.waiting import Waits, backlog, still_waiting, waiting_conversations
+from analytics.sources.waiting import backlog, still_waiting, waiting_conversations

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import pandas as pd
 
 from analytics import schemas
+from analytics.kpis.waiting import Waits
 from analytics.readings import Answer
 from analytics.sources.query import sql_frame
 from analytics.transports.postgres import Parameter as SqlParameter
 from analytics.transports.postgres import Postgres
-
-Waits = Literal["answer", "resolution"]
-"""What a conversation waits for: its first answer, or, once it was escalated, its resolution."""
 
 _WAITING_CONVERSATIONS: Final = """
 SELECT conversation.id, conversation.visitor_id, conversation.started_at, conversation.first_response_at,

@@ -57,15 +57,16 @@ def test_what_does_not_exist_is_left_out() -> None:
 
 
 def test_each_card_names_its_pipe_and_parameters(run_page: RunPage, three_conversations: Site) -> None:
-    """Satisfaction and visitors name both of their sources; the dates are those of the view, in UTC."""
+    """Satisfaction and visitors name both of their sources, the median response also who still waits; the dates are those of the view, in UTC."""
     page = open_explanations(run_page("app.py", website=three_conversations.slug, tz="UTC"))
     assert not page.exception
     asked = [code.value for code in page.code]
     first = (datetime.now(UTC) - timedelta(days=6)).date()
-    assert len([text for text in asked if f"website_id={three_conversations.id}" in text]) == 7
+    assert len([text for text in asked if f"website_id={three_conversations.id}" in text]) == 8
     assert all(f"date_from={first} 00:00:00" in text for text in asked if text.startswith("website_id"))
     captions = " ".join(caption.value for caption in page.caption)
-    assert {"inbox_analytics", "unique_visitors", "rating_and_sentiment"} <= set(captions.split("`"))
+    names = {"inbox_analytics", "unique_visitors", "rating_and_sentiment", "still_waiting"}
+    assert names <= set(captions.split("`"))
 
 
 Sent = list[tuple[str, dict[str, str]]]

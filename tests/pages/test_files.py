@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "handled": (EVERYTHING,),
     "hours": (EVERYTHING,),
     "conversation_list": (EVERYTHING, "newest"),
+    "waiting_list": ("answer",),
     "visitor_series": (VisitorFilters(),),
     "visitor_values": ("city", VisitorFilters()),
     "answers_over_time": ("ratings",),

@@ -8,7 +8,7 @@ import pytest
 
 from analytics import sources
 from analytics.errors import SchemaMismatch
-from analytics.sources import Waits
+from analytics.kpis.waiting import Waits
 from analytics.transports.postgres import Postgres, QueryAnswer
 from tests.conftest import LocalStack
 from tests.product_database import Product

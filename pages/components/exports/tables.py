@@ -12,13 +12,14 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics import cached
-from analytics.cached import OpenedView, VisitorFilters, Whole
+from analytics.cached import OpenedView, VisitorFilters, Waits, Whole
 from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
 from analytics.kpis.attribution import Attribution
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.timeseries import COUNTS
 from analytics.kpis.visitor_breakdown import DIMENSIONS, DimensionName
+from analytics.scope import tiers
 from analytics.scope.clock import day_starts
 from analytics.scope.periods import Period
 from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
@@ -27,7 +28,15 @@ from pages.components import formatting
 from pages.components.charts import percentiles, rating_bars
 from pages.components.metrics import changes, kpi_cards
 from pages.components.page.conversation_filters import HANDLED, WEEKDAYS, band_label
-from pages.components.panels import comments, funnel, satisfaction_index, source_health, website_health
+from pages.components.panels import (
+    backlog,
+    comments,
+    funnel,
+    satisfaction_index,
+    source_health,
+    waiting,
+    website_health,
+)
 from pages.components.panels import conversation_list as work_list
 from pages.components.panels import live_visitors as visitors
 
@@ -126,6 +135,25 @@ def conversation_list(view: OpenedView, selection: Selection, sort: Sort) -> Tab
     resolved = view.resolved
     whole = cached.every_conversation(view, selection, sort)
     return _of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
+
+
+def waiting_list(view: OpenedView, waits_for: Waits) -> Table:
+    """Every conversation that waits for an answer, or escalated one for a resolution, longest wait first."""
+    resolved, now = view.resolved, view.resolved.now
+    whole = cached.every_waiting(view, waits_for, now)
+    pages = waiting.pages_of(view, now)
+    return _of_list(
+        resolved,
+        whole,
+        lambda rows: waiting.in_words(rows, resolved.website, pages),
+        period=(tiers.earliest_conversations(resolved.website.tier, now), now),
+        note=f"{waiting.reach_sentence(resolved.website)} {waiting.pages_note(pages)}".strip(),
+    )
+
+
+def backlog_series(view: OpenedView) -> Table:
+    """Open conversations at the end of each bucket, and how many started and were resolved in it."""
+    return _of_now(view.resolved, backlog.table(cached.backlog(view).value.series), backlog.LAST_STATE)
 
 
 def visitor_series(view: OpenedView, filters: VisitorFilters) -> Table:
@@ -268,6 +296,8 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         handled,
         hours,
         conversation_list,
+        waiting_list,
+        backlog_series,
         visitor_series,
         visitor_values,
         satisfaction_components,
@@ -291,9 +321,9 @@ WITH_BEFORE: Final[frozenset[Callable[..., Table]]] = frozenset(
 """Files whose chart shows the previous period."""
 
 
-def _of_now(resolved: ResolvedView, frame: pd.DataFrame) -> Table:
+def _of_now(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
     """A table without the previous period."""
-    return Table((frame,), _edges(resolved.period), total=len(frame))
+    return Table((frame,), _edges(resolved.period), total=len(frame), notes=notes)
 
 
 def _of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:

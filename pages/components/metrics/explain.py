@@ -35,8 +35,30 @@ def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | N
             if left_out is not None:
                 _draw_left_out(left_out)
             st.caption(_IN_CHARTS)
-            for query in queries:
-                _draw_query(query)
+            _draw_queries(queries)
+
+
+def draw_definition(
+    key: str, title: str, definition: str, rows: Iterable[tuple[str, str]], queries: Sequence[SentQuery]
+) -> None:
+    """Draw the button that opens the explanation of a number that is no KPI; `rows` are further facts, as (name, text).
+
+    The key is unique on the page.
+    """
+    with st.popover(f"Explain {title}", icon=":material/help:", type="tertiary", key=f"explain-{key}"):
+        st.markdown(f"**{title}**  \n{definition}")
+        st.html(_table(rows))
+        _draw_queries(queries)
+
+
+def _draw_queries(queries: Sequence[SentQuery]) -> None:
+    for query in queries:
+        st.caption(f"From the {query.source} `{query.name}`, times in UTC, up to but not including the end:")
+        st.code(
+            "\n".join(f"{name}={value}" for name, value in query.params.items()),
+            language=None,
+            wrap_lines=True,
+        )
 
 
 _IN_CHARTS = (
@@ -52,13 +74,6 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>' for name, text in rows
     )
     return f'<table class="facts">{cells}</table>'
-
-
-def _draw_query(query: SentQuery) -> None:
-    st.caption(f"From the {query.source} `{query.name}`, times in UTC, up to but not including the end:")
-    st.code(
-        "\n".join(f"{name}={value}" for name, value in query.params.items()), language=None, wrap_lines=True
-    )
 
 
 def _draw_left_out(left_out: Callable[[], int]) -> None:
@@ -105,6 +120,8 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
         found.append(("95 % interval", f"{low} to {high}"))
     if kind != "count":  # A count is its own number of observations.
         found.append(("Counted", counted(kpi)))
+    if kpi.still_waiting is not None:
+        found.append(("Still waiting, not counted", formatting.counted(kpi.still_waiting, "conversations")))
     if moved := changes.in_words(kpi.delta):
         found.append(("Change", moved))
     found += [(name, formatting.count(n)) for name, n in current.related]

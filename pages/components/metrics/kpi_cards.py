@@ -136,6 +136,7 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
                 ("interval_high", unit): current.interval and current.interval.high,
                 ("mean", unit): current.mean,
                 ("p90", unit): current.p90,
+                ("still_waiting", ""): kpi.still_waiting,
                 ("missing", ""): kpi.missing_reason,
             }
         )
@@ -155,12 +156,16 @@ def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFra
 
 
 def _stands_on(kpi: Kpi) -> list[str]:
-    """The previous value, and the number of observations of this one unless the value is that count itself."""
+    """The previous value, and the number of observations of this one unless the value is that count itself.
+
+    Beside it, how many conversations are not among them because they still wait.
+    """
     words = []
     if kpi.previous_value is not None:
         words.append(f"was {formatting.value_of(kpi.metric.kind, kpi.previous_value)}")
     if kpi.value is not None and kpi.metric.kind != "count":
-        words.append(explain.counted(kpi))
+        waiting = f" and {formatting.count(kpi.still_waiting)} still waiting" if kpi.still_waiting else ""
+        words.append(f"{explain.counted(kpi)}{waiting}")
     return words
 
 
@@ -170,4 +175,6 @@ def _notes(kpi: Kpi) -> list[str]:
     lines = changes.doubts(delta)
     if delta.verdict == "not_comparable" and kpi.value is not None:
         lines.append(f"Not comparable: {delta.reason}")
+    if kpi.value is None and kpi.still_waiting:
+        lines.append(f"{formatting.count(kpi.still_waiting)} still waiting")
     return [*lines, *(text for text in (median_mix.line(kpi), kpi.missing_reason, kpi.note) if text)]

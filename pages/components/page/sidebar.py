@@ -24,6 +24,7 @@ from pages.components.page import sign_in, url_state
 PAGES = (
     ("pages/overview.py", "Overview", ":material/monitoring:"),
     ("pages/conversations.py", "Conversations", ":material/forum:"),
+    ("pages/waiting.py", "Waiting", ":material/hourglass_empty:"),
     ("pages/satisfaction.py", "Satisfaction", ":material/sentiment_satisfied:"),
     ("pages/visitors.py", "Visitors", ":material/group:"),
     ("pages/live.py", "Live", ":material/public:"),

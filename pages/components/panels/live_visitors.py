@@ -35,6 +35,16 @@ def draw_count(present: RightNow, minutes: int) -> None:
     st.markdown(f"### {count} :gray[{people} in the last {minutes} minutes]", anchors=False)
 
 
+def draw_summary(reading: Reading[RightNow], timezone: str, *, is_live: bool) -> None:
+    """Draw the number of visitors and the places with most of them as one line; with the time if it is not live."""
+    places = [f"{formatting.markdown(city)} {formatting.count(n)}" for city, n in reading.value.places[:3]]
+    when = "right now" if is_live else f"at {formatting.clock(reading.as_of, timezone)}"
+    st.markdown(
+        f":{'green' if is_live else 'gray'}[●] **{formatting.counted(reading.value.visitors, 'visitors')} {when}**"
+        + "".join(f" · :gray[{place}]" for place in places)
+    )
+
+
 def in_words(present: RightNow, minutes: int) -> str:
     """The number of visitors and the window as plain text.
 
