@@ -14,7 +14,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -68,6 +68,8 @@ OURS = our_document(
     "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("document.css", "style.css")),
 )
 PREAMBLES = {"PlotlyChart.": (STATIC / "charts_after_cards.js").read_text(encoding="utf-8")}
+WORKBOOKS = asyncio.Semaphore(2)
+"""Workbooks made at a time; others wait. One of 100,000 rows takes some ten seconds of a processor, and pages stay quick."""
 NOT_FOUND = (STATIC / "not-found.html").read_text(encoding="utf-8")
 
 
@@ -77,7 +79,10 @@ async def document(_request: Request) -> HTMLResponse:
 
 
 class Export(HTTPEndpoint):
-    """Endpoint of the CSV button (static/export.js): streams the rows as they are read, or answers with an error text."""
+    """Endpoint of the buttons CSV, Excel and Export page (static/export_request.js): the file, or an error text.
+
+    The rows of a CSV are streamed as they are read. A workbook is complete before it is sent.
+    """
 
     async def post(self, request: Request) -> Response:
         """Answers with the file, or with an error text as JSON. Other methods get 405."""
@@ -99,7 +104,8 @@ class Export(HTTPEndpoint):
             audit.write(audit.failed(Event("export"), error))
             return _not_made(error)
         try:
-            file = await run_in_threadpool(download.answer, bytes(body), identity)
+            async with WORKBOOKS if download.is_workbook(bytes(body)) else nullcontext():
+                file = await run_in_threadpool(download.answer, bytes(body), identity)
         except AnalyticsError as error:
             return _not_made(error)
         except ValueError:
@@ -109,7 +115,7 @@ class Export(HTTPEndpoint):
             headers["X-Is-Cut"] = "1"
         if file.rows is not None:
             headers["X-Total-Rows"] = str(file.rows)
-        return StreamingResponse(file.lines, media_type="text/csv", headers=headers)
+        return StreamingResponse(file.lines, media_type=file.media_type, headers=headers)
 
 
 def _not_made(error: AnalyticsError) -> JSONResponse:

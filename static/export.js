@@ -1,61 +1,13 @@
-// The button that downloads all rows of its panel. The server makes the file at the click, and checks access then.
-const WAITING_SECONDS = 30, SAID_FROM_ROWS = 2000
-
+// The buttons that download all rows of their panel: as CSV, and as an Excel workbook of one table.
 export default function ({ data, parentElement }) {
+  // For "Export page", which asks for the tables of all panels.
+  parentElement.querySelector('button').getRootNode().host.dataset.table = data.request
   onClick(parentElement, async (button, say) => {
     button.disabled = true
-    say('Reading the rows.', false)
-    try {
-      const answer = await answered(data.request, say)
-      if (!answer.ok) return say(await reason(answer))
-      const { parts, rows } = await read(answer, say), isCut = answer.headers.has('X-Is-Cut')
-      download(new Blob(parts, { type: 'text/csv' }), data.file)
-      say(isCut ? `The file has the first ${said(rows)} rows: narrow the page down for the others.` : 'File saved.', isCut)
-    } catch (error) {
-      console.warn(error)
-      say('The connection broke before the file was whole: nothing is saved. Try again.')
-    } finally {
-      button.disabled = false
-    }
+    const isWorkbook = button.dataset.format === 'xlsx'
+    if (isWorkbook) say('Making the workbook.', false)
+    const body = isWorkbook ? `{"workbook":[${data.request}]}` : data.request
+    await save(body, `${data.file}.${button.dataset.format}`, say)
+    button.disabled = false
   })
-}
-
-/** The server's answer; waits for a server that is restarting. */
-async function answered(request, say) {
-  const until = Date.now() + WAITING_SECONDS * 1000
-  for (;;) {
-    try {
-      // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
-      const answer = await fetch('export', { method: 'POST', body: request, headers: { 'Content-Type': 'application/json' } })
-      if (![502, 504].includes(answer.status) || Date.now() > until) return answer
-    } catch (error) {
-      if (Date.now() > until) throw error
-    }
-    say('Waiting for the server.')
-    await new Promise(done => setTimeout(done, 500))
-  }
-}
-
-/** The parts of the file; shows the progress of a long download. */
-async function read(answer, say) {
-  const total = Number(answer.headers.get('X-Total-Rows')), reader = answer.body.getReader()
-  const parts = [], LINE_END = 10
-  // The first line holds the column names.
-  for (let rows = -1; ;) {
-    const { done, value } = await reader.read()
-    if (done) return { parts, rows }
-    parts.push(value)
-    for (const byte of value) rows += byte === LINE_END
-    if (Math.max(rows, total) > SAID_FROM_ROWS) say(total ? `${said(rows)} of ${said(total)} rows` : `${said(rows)} rows`)
-  }
-}
-
-const said = number => number.toLocaleString('en')
-
-async function reason(answer) {
-  try {
-    return (await answer.json()).message
-  } catch {
-    return `The server made no file (status ${answer.status}). Reload the page and try again.`
-  }
 }

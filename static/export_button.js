@@ -1,8 +1,7 @@
-// Shared code of the CSV and PNG buttons: prepended to the file of each, as one module.
+// Shared code of the buttons that save a file or copy a link: prepended to the file of each, as one module.
 
-/** Runs `save(button, say)` at each click on the button of a component; `say` shows the result. */
+/** Runs `save(button, say)` at each click on a button of a component; `say` shows the result. */
 function onClick(parentElement, save) {
-  const button = parentElement.querySelector('button')
   const status = parentElement.querySelector('[role=status]')
   // Success is announced to screen readers only; failure is also visible.
   const say = (text, isSeen = true) => {
@@ -10,7 +9,7 @@ function onClick(parentElement, save) {
     status.className = isSeen ? '' : 'heard'
   }
   // Called again whenever the data changes; the last handler replaces the others.
-  button.onclick = () => save(button, say)
+  for (const button of parentElement.querySelectorAll('button')) button.onclick = () => save(button, say)
 }
 
 function download(file, name) {

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from tests.browser.conftest import ROOT, Demo, new_visitor
 from tests.web_apps import free_port, wait_for
 
-BUTTON = ".st-key-csv-visitors-by-city button"
+BUTTON = ".st-key-csv-visitors-by-city button[data-format=csv]"
 STATUS = ".st-key-csv-visitors-by-city [role=status]"
 Serve = Callable[[], subprocess.Popen[bytes]]
 

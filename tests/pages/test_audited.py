@@ -156,6 +156,49 @@ def test_an_interrupted_file_is_audited_with_the_rows_sent(
     assert (line["outcome"], line["rows"]) == ("interrupted", None)
 
 
+def asked_for_both(site: Site) -> str:
+    """The request of a workbook with two tables."""
+    both = [json.loads(asked_for(site, name)) for name in ("kpis", "funnel_steps")]
+    return json.dumps({"workbook": both, "is_page": True})
+
+
+@pytest.mark.parametrize(("is_whole", "outcome"), [(True, "done"), (False, "interrupted")])
+def test_each_table_of_a_workbook_is_audited_with_its_rows(
+    is_whole: bool, outcome: str, three_conversations: Site, staff: str, lines: Lines
+) -> None:
+    """As its CSV would be; an interrupted workbook may still be read in part."""
+    del staff
+    file = download.answer(asked_for_both(three_conversations))
+    assert lines() == []
+    next(file.lines)
+    if is_whole:
+        list(file.lines)
+    else:
+        file.lines.close()  # type: ignore[attr-defined]  # a generator, as the server closes it
+    found = lines()
+    assert {(line["audit"], line["outcome"], line["page"]) for line in found} == {
+        ("export", outcome, "Overview")
+    }
+    assert {line["file"]: line["rows"] for line in found} == {"kpis": 6, "funnel_steps": 4}
+    assert {line["website"] for line in found} == {three_conversations.id}
+
+
+def test_each_table_of_a_refused_workbook_is_audited(
+    site: Site, staff: str, stack_environment: LocalStack, lines: Lines
+) -> None:
+    """Nothing was made."""
+    asked = asked_for_both(site)
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET banned = true WHERE id = %s', (staff,))
+    cached.clear()
+    lines()
+    with pytest.raises(errors.AccessDenied):
+        download.answer(asked, Identity("ann@example.com", None))
+    assert [(line["outcome"], line["file"], line["rows"], line["who"]) for line in lines()] == [
+        ("refused", name, None, "ann@example.com") for name in ("kpis", "funnel_steps")
+    ]
+
+
 @pytest.mark.parametrize("name", tables.FILES)
 def test_a_refused_file_is_audited(
     name: str, site: Site, staff: str, stack_environment: LocalStack, lines: Lines

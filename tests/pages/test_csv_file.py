@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pages.components.exports import csv_file
-from pages.components.exports.csv_file import About
+from pages.components.exports.cells import CELL_LIMIT, About
 
 DAYS = datetime(2026, 11, 15, 23, tzinfo=UTC), datetime(2026, 11, 22, 23, tzinfo=UTC)
 ABOUT = About("Shop", "Europe/Berlin", *DAYS)
@@ -126,13 +126,13 @@ def test_a_program_reads_the_file_without_options() -> None:
 
 def test_a_cell_has_no_more_characters_than_excel_takes() -> None:
     """Excel would put the others into the next row, where they could begin with a formula; Excel counts as UTF-16."""
-    longest, longer = "a" * csv_file.CELL_LIMIT, "a" * csv_file.CELL_LIMIT + "=1+1"
+    longest, longer = "a" * CELL_LIMIT, "a" * CELL_LIMIT + "=1+1"
     cells = [
         row["comment"] for row in rows(pd.DataFrame({"comment": [longest, longer, "\U0001f642" * 20_000]}))
     ]
     assert cells[0] == longest
     assert cells[1] == longest[:-1] + "…"
-    assert (len(cells[2].encode("utf-16-le")) // 2, cells[2][-2:]) == (csv_file.CELL_LIMIT, "\U0001f642…")
+    assert (len(cells[2].encode("utf-16-le")) // 2, cells[2][-2:]) == (CELL_LIMIT, "\U0001f642…")
 
 
 @pytest.mark.parametrize("count", [1, 5, 50])

@@ -1,18 +1,27 @@
 """Files as a click gets them: whole, named in full, and by the rights of that moment."""
 
+import csv
+import gc
 import io
 import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import get_args
+from uuid import uuid4
 
+import openpyxl
 import pandas as pd
 import psycopg
 import pytest
+from openpyxl.workbook import Workbook
 
 from analytics import cached, errors
 from analytics.kpis.declarations import Kind
 from analytics.kpis.verdicts import Unit, Verdict
+from analytics.kpis.visitor_breakdown import DIMENSIONS
+from analytics.scope import clock, periods
 from analytics.scope.access import Viewer, Website
 from analytics.scope.comparison import BEFORE, OFF
 from analytics.scope.identity import Identity
@@ -20,10 +29,12 @@ from analytics.scope.periods import Range
 from analytics.scope.selection import EVERYTHING
 from analytics.scope.views import View, resolve
 from analytics.sources import VisitorFilters
-from pages.components.exports import download, tables
+from pages.components.exports import download, tables, titles
+from pages.components.exports.workbook import ABOUT, NAME_LIMIT
 from pages.components.metrics import changes, kpi_cards
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
+from tests.pages.test_workbook import as_in_csv
 
 UNUSED_VIEWER = Viewer("not looked at", "", True, Identity("", None))
 ARGUMENTS: dict[str, tuple[object, ...]] = {
@@ -277,3 +288,168 @@ def test_a_request_for_what_there_is_not_is_refused(busy: Site, change: dict[str
     """Text from a browser: checked before anything is read."""
     with pytest.raises(ValueError, match=r"."):
         download.answer(json.dumps(json.loads(request(view_of(busy), "bands")) | change))
+
+
+def workbook_of(*requests: str, is_page: bool = False) -> str:
+    """What a click on Excel asks for, or one on Export page."""
+    return json.dumps({"workbook": [json.loads(each) for each in requests], "is_page": is_page})
+
+
+def opened(asked: str) -> Workbook:
+    """The answer, as another program reads it."""
+    file = download.answer(asked)
+    assert file.media_type == download.XLSX
+    return openpyxl.load_workbook(io.BytesIO(b"".join(file.lines)))
+
+
+def facts_of(book: Workbook) -> dict[object, object]:
+    """The lines at the top of the sheet About."""
+    lines = [[cell.value for cell in line[:2]] for line in book[ABOUT]]
+    return dict(lines[: lines.index([None, None])])
+
+
+# Counts of this process, which reading changes: a second file has other numbers.
+@pytest.mark.parametrize("name", sorted(set(tables.FILES) - {"caches", "queries"}))
+def test_a_workbook_has_the_cells_of_the_csv(busy: Site, name: str) -> None:
+    """Name by name and row by row, as another program reads both; what every row of the CSV repeats is on a sheet of its own."""
+    asked = request(view_of(busy), name, city="Oslo")
+    text = b"".join(download.answer(asked).lines).decode("utf-8-sig")
+    lines = list(csv.reader(io.StringIO(text, "")))
+    shared = lines[0].index("website")
+    book = opened(workbook_of(asked))
+    title = titles.title(name, ARGUMENTS.get(name, ()))
+    assert book.sheetnames == [title, ABOUT]
+    written = [[as_in_csv(cell) for cell in line] for line in book[title]]
+    assert len(written) == len(lines)
+    for cells, expected in zip(written, lines, strict=True):
+        for cell, wanted in zip(cells, expected[:shared], strict=True):
+            assert cell == wanted or float(cell) == pytest.approx(float(wanted), rel=1e-14)
+    facts = facts_of(book)
+    assert (facts["Website"], facts["Domain"]) == ("\u05d7\u05e0\u05d5\u05ea;=1", "acme.example")
+    assert (facts["Timezone"], facts["Filters"]) == ("Europe/Berlin", "City: Oslo")
+    values = [cell.value for line in book[ABOUT] for cell in line]
+    assert {"period_start (Europe/Berlin)", "period_end (Europe/Berlin)", "City: Oslo"} <= set(values)
+    assert len(lines) - 1 in values
+
+
+def test_a_workbook_of_a_page_has_a_sheet_per_table_after_what_they_are_about(busy: Site) -> None:
+    """In the order of the request; dates and comparison as the page says them, and when it was made in its timezone."""
+    view = view_of(busy)
+    names = ("kpis", "kpi_series", "funnel_steps", "conversation_list")
+    before = datetime.now(UTC)
+    requests = [
+        download.request(view, tables.FILES[name], ARGUMENTS.get(name, ()), {}, "Overview") for name in names
+    ]
+    book = opened(workbook_of(*requests, is_page=True))
+    assert book.sheetnames == [ABOUT, "KPIs", "KPIs over time", "Funnel", "Conversations"]
+    facts = facts_of(book)
+    made = facts.pop("Made (Europe/Berlin)")
+    assert isinstance(made, datetime)
+    assert abs(made.replace(tzinfo=clock.parse_timezone("Europe/Berlin")) - before) < timedelta(minutes=1)
+    resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
+    assert facts == {
+        "Website": "\u05d7\u05e0\u05d5\u05ea;=1",
+        "Domain": "acme.example",
+        "Page": "Overview",
+        "Dates": periods.days_label(*resolved.period.local_days()),
+        "Compared with": periods.days_label(*resolved.previous.local_days()),
+        "Timezone": "Europe/Berlin",
+        "Filters": "None",
+    }
+    assert book["Conversations"].max_row == 41
+
+
+def test_a_workbook_without_a_comparison_says_so(busy: Site) -> None:
+    """Because it is off, or because nothing in it is compared."""
+    off = opened(workbook_of(request(view_of(busy, is_compared=False), "kpis")))
+    assert facts_of(off)["Compared with"] == "Nothing: comparison is off"
+    assert (
+        facts_of(opened(workbook_of(request(view_of(busy), "hours"))))["Compared with"]
+        == "Nothing in this file"
+    )
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_workbook_past_the_limit_has_the_rows_of_the_csv_and_says_so(busy: Site) -> None:
+    """The newest 15 of 40; the browser is told how many."""
+    asked = workbook_of(request(view_of(busy), "conversation_list"))
+    file = download.answer(asked)
+    assert (file.rows, file.is_cut) == (15, True)
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(file.lines)))
+    assert [cell.value for cell in book["Conversations"]["A"][1:]] == [f"c2-{number}" for number in range(15)]
+    values = [cell.value for line in book[ABOUT] for cell in line]
+    assert "Only the first 15 of 40 rows: narrow the page down for the others." in values
+
+
+def test_every_table_has_a_name_that_fits_a_sheet() -> None:
+    """Also with its longest first argument."""
+    firsts: dict[str, tuple[str, ...]] = {
+        "bands": ("response", "resolution"),
+        "percentiles_over_time": ("response", "resolution"),
+        "visitor_values": tuple(DIMENSIONS),
+        "answers_over_time": ("ratings", "sentiment"),
+    }
+    named = [titles.title(name, (first,)) for name in tables.FILES for first in firsts.get(name, ("",))]
+    assert len(set(named)) == len(named)
+    assert [title for title in named if not 0 < len(title) <= NAME_LIMIT or title != title.strip()] == []
+
+
+@pytest.mark.parametrize("name", tables.FILES)
+def test_a_viewer_who_was_banned_meanwhile_gets_no_workbook(
+    busy: Site, name: str, staff: str, stack_environment: LocalStack
+) -> None:
+    """By the rights of the click, like a CSV."""
+    asked = workbook_of(request(view_of(busy), name), is_page=True)
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET banned = true WHERE id = %s', (staff,))
+    cached.clear()
+    with pytest.raises(errors.AccessDenied, match="suspended"):
+        download.answer(asked)
+
+
+def test_one_table_without_access_refuses_the_whole_workbook(
+    busy: Site, staff: str, stack_environment: LocalStack
+) -> None:
+    """A member asks for a table of staff beside one of their own."""
+    with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
+        connection.execute('UPDATE "user" SET role = NULL WHERE id = %s', (staff,))
+        connection.execute(
+            "INSERT INTO member (id, organization_id, user_id, role, created_at) VALUES (%s, %s, %s, 'member', now())",
+            (uuid4().hex, busy.organization_id, staff),
+        )
+    cached.clear()
+    kpis, queries = (request(view_of(busy), name) for name in ("kpis", "queries"))
+    assert opened(workbook_of(kpis))
+    with pytest.raises(errors.AccessDenied):
+        download.answer(workbook_of(kpis, queries, is_page=True))
+
+
+@pytest.mark.parametrize("field", ["website", "range", "timezone", "compare", "page"])
+def test_a_workbook_is_about_one_view(busy: Site, field: str) -> None:
+    """Its first sheet says one website and one timezone, so a request that mixes them is refused."""
+    asked = json.loads(workbook_of(request(view_of(busy), "kpis"), request(view_of(busy), "bands")))
+    asked["workbook"][1][field] = "other"
+    with pytest.raises(ValueError, match="one website, range, timezone and comparison"):
+        download.answer(json.dumps(asked))
+
+
+@pytest.mark.parametrize("count", [0, download.MOST_TABLES + 1])
+def test_a_workbook_has_a_number_of_tables_that_a_page_can_have(busy: Site, count: int) -> None:
+    """Neither none nor any."""
+    with pytest.raises(ValueError, match="workbook"):
+        download.answer(workbook_of(*[request(view_of(busy), "kpis")] * count))
+
+
+# The library's archive complains once more when it is collected.
+@pytest.mark.filterwarnings(
+    "ignore:(?s)Exception ignored in.*ZipFile:pytest.PytestUnraisableExceptionWarning"
+)
+def test_a_disk_without_room_is_a_sentence(busy: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a viewer reads names no path."""
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda: full)
+        with pytest.raises(errors.AnalyticsError, match="The server has no room for this file") as raised:
+            download.answer(workbook_of(request(view_of(busy), "kpis")))
+    assert "/dev" not in str(raised.value)
+    del raised
+    gc.collect()

@@ -1,33 +1,39 @@
-"""CSV downloads: the request that a click on CSV sends, and its answer. Access is checked when the request arrives.
+"""Downloads: the request that a click on CSV, Excel or Export page sends, and its answer. Access is checked when it arrives.
+
+A workbook is one or more of the tables that are CSV files otherwise, made by the same code from the same requests.
 
 The request is complete in itself, so it can be answered while its panel is redrawn, or by a server that started after the
 page was drawn. It grants no access: the viewer is looked up again, as on a page.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
 from types import GenericAlias
-from typing import Final, cast, get_type_hints
+from typing import IO, Final, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from analytics import cached
 from analytics.errors import AnalyticsError
+from analytics.scope import periods
 from analytics.scope.access import Viewer
-from analytics.scope.clock import Bucket
+from analytics.scope.clock import Bucket, local_day, parse_timezone
 from analytics.scope.comparison import Comparison
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
-from analytics.scope.views import View
+from analytics.scope.views import ResolvedView, View
 from analytics.web import audit
 from analytics.web.audit import Event
 from pages.components import formatting
-from pages.components.exports import csv_file
-from pages.components.exports.csv_file import About
+from pages.components.exports import cells, csv_file, titles, workbook
+from pages.components.exports.cells import About, Cell
 from pages.components.exports.tables import FILES, Table
 from pages.components.page import filters
 
@@ -37,9 +43,17 @@ AS_DRAWN: Final = timedelta(minutes=15)
 LONGEST_REQUEST: Final = 100_000
 """Bytes."""
 
+MOST_TABLES: Final = 20
+"""Most tables of a workbook; no page has as many."""
+
+CSV: Final = "text/csv"
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_PART_BYTES: Final = 2**18
+
 
 class Request(BaseModel):
-    """The request of a click on CSV.
+    """The request for one table; alone, that of a click on CSV.
 
     Attributes:
         file: One of `FILES`.
@@ -51,7 +65,7 @@ class Request(BaseModel):
         bucket: The chosen bucket; None for the period's default.
         only: The filters as text, by URL parameter.
         arguments: Arguments of the file's function after the view.
-        page: Title of the page, for the audit line.
+        page: Title of the page, for the audit line and the workbook.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,19 +82,59 @@ class Request(BaseModel):
     page: str = Field(default="", max_length=100)
 
 
+class Workbook(BaseModel):
+    """The request of a click on Excel or Export page.
+
+    Attributes:
+        workbook: The tables, all of one website with the same dates, timezone and comparison.
+        is_page: True if they are all tables of a page.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workbook: list[Request] = Field(min_length=1, max_length=MOST_TABLES)
+    is_page: bool = False
+
+    @model_validator(mode="after")
+    def _have_one_view(self) -> "Workbook":
+        views = {(each.website, each.range, each.timezone, each.compare, each.page) for each in self.workbook}
+        if len(views) > 1:
+            raise ValueError("The tables of a workbook have one website, range, timezone and comparison.")
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file whose rows are read while it is sent.
+    """A file. The rows of a CSV are read while it is sent; a workbook is complete.
 
     Attributes:
         lines: The content, in parts.
-        rows: Number of rows; None if not known before they are read.
+        rows: Number of rows of all tables; None if not known before they are read.
         is_cut: True if there are more rows than a file holds.
+        media_type: `CSV` or `XLSX`.
     """
 
     lines: Iterator[bytes]
     rows: int | None
     is_cut: bool
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A requested table.
+
+    Attributes:
+        resolved: The view it was read for.
+        table: The rows.
+        about: What they are about.
+        title: Its name as a sheet.
+    """
+
+    resolved: ResolvedView
+    table: Table
+    about: About
+    title: str
 
 
 def request(
@@ -105,36 +159,56 @@ def request(
     ).model_dump_json()
 
 
-def answer(asked: bytes | str, identity: Identity | None = None) -> File:
-    """The requested file; its first rows are read here, so that most errors are raised here.
+def is_workbook(asked: bytes) -> bool:
+    """Whether a request is for a workbook, which takes longer to make; also True for some malformed requests."""
+    return asked.lstrip().startswith(b'{"workbook"')
 
-    Writes an audit line when the file has been sent or refused. `asked` is JSON from `request`, untrusted. No identity means no sign-in, as in demo mode.
+
+def answer(asked: bytes | str, identity: Identity | None = None) -> File:
+    """The requested file; its first rows are read here, so that most errors are raised here. A workbook is made here.
+
+    Writes an audit line per table when the file has been sent or refused. `asked` is JSON from `request`, or that of a
+    `Workbook`, untrusted. No identity means no sign-in, as in demo mode.
 
     Raises:
         ValueError: The request is malformed, or names a file or an argument that does not exist.
         AccessDenied: The viewer may not read it now.
         SourceError: It cannot be read now.
+        AnalyticsError: The server has no room for the workbook.
     """
-    wanted = Request.model_validate_json(asked)
-    if wanted.file not in FILES:
+    wanted = _ASKED.validate_json(asked)
+    tables = wanted.workbook if isinstance(wanted, Workbook) else [wanted]
+    if not all(each.file in FILES for each in tables):
         raise ValueError("There is no such file.")
-    event = Event(
-        "export",
-        who=None if identity is None else identity.email,
-        website=wanted.website,
-        page=wanted.page or None,
-        file=wanted.file,
-        range=wanted.range,
-    )
+    events = [
+        Event(
+            "export",
+            who=None if identity is None else identity.email,
+            website=each.website,
+            page=each.page or None,
+            file=each.file,
+            range=each.range,
+        )
+        for each in tables
+    ]
     now = datetime.now(UTC)
     try:
         viewer = cached.viewer_for(identity, now)
-        event = replace(event, who=viewer.email)
-        file = _file(wanted, viewer, now)
+        events = [replace(event, who=viewer.email) for event in events]
+        made = [_made(each, viewer, now) for each in tables]
+        if isinstance(wanted, Workbook):
+            return _workbook(made, events, now, page=tables[0].page if wanted.is_page else "")
+        return _csv(made[0], events[0])
     except AnalyticsError as error:
-        audit.write(audit.failed(event, error))
+        for event in events:
+            audit.write(audit.failed(event, error))
         raise
-    return replace(file, lines=_audited(file.lines, event))
+
+
+def _csv(made: _Made, event: Event) -> File:
+    lines = csv_file.csv_lines(made.table.pages, made.about)
+    lines = chain([next(lines)], lines)
+    return File(_audited(lines, event), made.table.total, made.table.is_cut, CSV)
 
 
 def _audited(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
@@ -148,7 +222,86 @@ def _audited(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
             going.add(rows=part.count(b"\n"))  # A cell has no line break: `csv_file.neutral`.
 
 
-def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
+def _workbook(made: Sequence[_Made], events: Sequence[Event], now: datetime, *, page: str) -> File:
+    sheets = [workbook.Sheet(each.title, each.table.pages, each.about) for each in made]
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - `_parts` closes it
+    try:
+        # A page's workbook begins with what it is about; a single table is what a program reads first.
+        rows = workbook.write(file, sheets, _facts(made, now, page), is_about_first=bool(page))
+    except OSError as error:
+        file.close()
+        logging.getLogger(__name__).error("A workbook could not be written: %s", error)
+        raise AnalyticsError(
+            "The server has no room for this file.",
+            "Choose a shorter range or a filter, or take the CSV. If this stays, tell the people who run this dashboard.",
+        ) from error
+    except BaseException:
+        file.close()
+        raise
+    counted = [replace(event, rows=count) for event, count in zip(events, rows, strict=True)]
+    is_cut = any(each.table.is_cut for each in made)
+    return File(_audited_whole(_parts(file), counted), sum(rows), is_cut, XLSX)
+
+
+def _parts(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while part := file.read(_PART_BYTES):
+            yield part
+
+
+def _audited_whole(parts: Iterator[bytes], events: Sequence[Event]) -> Iterator[bytes]:
+    """Pass the parts on; at the end, also of an interrupted download, write an audit line per table with all of its rows."""
+    with ExitStack() as lines:
+        for event in events:
+            lines.enter_context(audit.written(event))
+        yield from parts
+
+
+def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
+    """What all tables have in common, by name."""
+    resolved, about = made[0].resolved, made[0].about
+    only = dict.fromkeys(text for each in made for text in each.about.only)
+    before = [each.about.previous for each in made if each.about.previous is not None]
+    comparable = resolved.comparability.comparable
+    if before:
+        compared = _days(before, about.timezone)
+    elif not resolved.is_compared:
+        compared = "Nothing: comparison is off"
+    elif not comparable.is_ok:
+        compared = f"Nothing: not comparable, {comparable.reason}"
+    else:
+        compared = "Nothing in this file"
+    return {
+        "Website": about.website,
+        "Domain": resolved.website.domain,
+        **({"Page": page} if page else {}),
+        "Dates": _days([(each.about.start, each.about.end) for each in made], about.timezone),
+        "Compared with": compared,
+        "Timezone": about.timezone,
+        "Filters": " · ".join(only) or "None",
+        cells.heading("Made", about.timezone): cells.local_time(now, about.timezone),
+    }
+
+
+def _days(edges: Sequence[tuple[datetime, datetime]], timezone: str) -> str:
+    """Periods as local days in words, each once."""
+    zone, moment = parse_timezone(timezone), timedelta(microseconds=1)
+    labels = (
+        periods.days_label(local_day(start, zone), local_day(max(start, end - moment), zone))
+        for start, end in edges
+    )
+    return "; ".join(dict.fromkeys(labels))
+
+
+def _made(wanted: Request, viewer: Viewer, now: datetime) -> _Made:
+    """Open the view and read the table.
+
+    Raises:
+        ValueError: An argument does not exist.
+        AccessDenied: The viewer may not read it now.
+        SourceError: It cannot be read now.
+    """
     read = FILES[wanted.file]
     stands = max(AS_DRAWN, cached.numbers_ttl() + timedelta(minutes=1))
     is_young = wanted.drawn_at.tzinfo is not None and timedelta(0) <= now - wanted.drawn_at <= stands
@@ -178,8 +331,10 @@ def _file(wanted: Request, viewer: Viewer, now: datetime) -> File:
         only=filters.in_words(wanted.only),
         note=" ".join(table.notes) or None,
     )
-    lines = csv_file.csv_lines(table.pages, about)
-    return File(chain([next(lines)], lines), table.total, table.is_cut)
+    return _Made(resolved, table, about, titles.title(wanted.file, arguments))
+
+
+_ASKED: Final[TypeAdapter[Request | Workbook]] = TypeAdapter(Request | Workbook)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Export: buttons that download all rows of a panel as CSV, and its chart or globe as PNG.
+"""Export: buttons that download all rows of a panel as CSV or Excel workbook, and its chart or globe as PNG.
 
 Owns the file names and the captions above pictures. `tables` and `download` own the content of files. A picture is
 made in the browser at the click (static/picture.js), as the viewer sees it; no request is sent.
@@ -21,15 +21,18 @@ from pages.components.page.begin import Page
 
 CHART, CARDS = ".js-plotly-plot", ".st-key-kpi-grid"
 
-_picture, _csv = (
-    st.components.v2.component(
+
+def _component(name: str, *scripts: str) -> Callable[..., object]:
+    return st.components.v2.component(
         name,
         html=(ASSETS / f"{name}.html").read_text("utf-8"),
         css=(ASSETS / "export.css").read_text("utf-8"),
-        js="".join((ASSETS / each).read_text("utf-8") for each in ("export_button.js", f"{name}.js")),
+        js="".join((ASSETS / f"{each}.js").read_text("utf-8") for each in scripts),
     )
-    for name in ("picture", "export")
-)
+
+
+_picture = _component("picture", "export_button", "picture")
+_table = _component("export", "export_button", "export_request", "export")
 
 
 def offer(
@@ -43,16 +46,16 @@ def offer(
     days: tuple[date, date] | None = None,
     now: datetime | None = None,
 ) -> None:
-    """Draw a button that downloads a table as CSV: all rows, with the panel's filters, dates and timezone, exact values.
+    """Draw buttons that download a table as CSV or Excel workbook: all rows, with filters, dates and timezone, exact values.
 
-    The file is made at the click, and access is checked then.
+    The file is made at the click, and access is checked then. The page's button for all tables finds this one by its request.
 
     Args:
         page: Gives website, range and timezone of the file and the picture.
         name: Name of the rows, such as `visitors-by-city`; part of the file's name.
         read: One of `tables.FILES`, which reads the panel's data.
         arguments: Its arguments after the view.
-        chart: Caption of the panel's chart, which a second button downloads as PNG; None for no such button.
+        chart: Caption of the panel's chart, which another button downloads as PNG; None for no such button.
         drawn: CSS selector of that chart, or of the cards.
         only: The filters of these rows, as for `filters.chips`; written into the file.
         days: First and last day that the rows cover; None for those of the page.
@@ -70,7 +73,7 @@ def offer(
             _offer_picture(page, name, drawn, f"{file}.png", about)
         view = replace(page.view.asked, now=now or page.resolved.now)
         asked = download.request(view, read, arguments, dict(only), st.session_state.get("page", ""))
-        _csv(key=f"csv-{name}", width="content", data={"request": asked, "file": f"{file}.csv"})
+        _table(key=f"csv-{name}", width="content", data={"request": asked, "file": file})
 
 
 def offer_canvas(page: Page, name: str, canvas: str, caption: str, *readings: Reading[object]) -> None:

@@ -1,0 +1,54 @@
+"""Names of the tables, as the sheets of a workbook have them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from analytics.kpis.visitor_breakdown import DIMENSIONS
+from pages.components.charts.rating_bars import RATINGS, SENTIMENT
+from pages.components.page.conversation_filters import MEASURES
+
+_TITLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "kpis": "KPIs",
+        "kpi_series": "KPIs over time",
+        "funnel_steps": "Funnel",
+        "bands": "{} time by band",
+        "percentiles_over_time": "{} time over time",
+        "handled": "Who resolved",
+        "hours": "Hour of the week",
+        "conversation_list": "Conversations",
+        "visitor_series": "Visitors over time",
+        "visitor_values": "Visitors by {}",
+        "satisfaction_components": "Satisfaction components",
+        "satisfaction_series": "Satisfaction over time",
+        "answers_over_time": "{}",
+        "comment_list": "Comments",
+        "visitor_minutes": "Visitors by minute",
+        "live_visitors": "Visitors now",
+        "events_by_type": "Events by type",
+        "websites": "Websites",
+        "queries": "Queries",
+        "caches": "Caches",
+        "quarantined": "Quarantined rows",
+    }
+)
+"""Title by name of the file's function; `{}` is the word for its first argument."""
+
+_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        **{str(measure): word for measure, word in MEASURES.items()},
+        **{str(name): dimension.one for name, dimension in DIMENSIONS.items()},
+        **{str(asked.name): asked.title for asked in (RATINGS, SENTIMENT)},
+    }
+)
+
+
+def title(file: str, arguments: Sequence[object]) -> str:
+    """The title of one of `tables.FILES` with its arguments after the view.
+
+    >>> title("kpis", ()), title("bands", ("response",)), title("visitor_values", ("country_code",))
+    ('KPIs', 'Response time by band', 'Visitors by country')
+    """
+    first = arguments[0] if arguments else None
+    return _TITLES[file].format(_WORDS.get(first, "") if isinstance(first, str) else "").strip()
