@@ -1,5 +1,5 @@
 // Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
-// frontend's when the server does not answer or a part of the page cannot be loaded.
+// frontend's when the server does not answer or a part of the page cannot be loaded. Prepares the page for print.
 
 // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
@@ -52,3 +52,42 @@ document.addEventListener('DOMContentLoaded', () => {
   }).observe(document.body, { childList: true })
   say()
 })
+
+// Print: each sheet names website and dates, and charts are as wide as the paper (style.css has the rest).
+{
+  const DRAWN_SECONDS = 3
+  const heading = new CSSStyleSheet()
+  document.adoptedStyleSheets.push(heading)
+  const escaped = text => [...text].map(each => `\\${each.codePointAt(0).toString(16)} `).join('')
+  const charts = () => document.querySelectorAll('.js-plotly-plot .main-svg')
+  addEventListener('beforeprint', () => {
+    const facts = document.querySelector('.st-key-header-facts p')?.textContent ?? ''
+    const printed = new Date().toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
+    const style = 'font: 8pt Inter, sans-serif; color: #6B7280;'
+    heading.replaceSync(`@page { @top-left { content: "${escaped(`${document.title.split(' · ')[0]} · ${facts}`)}"; ${style} }
+      @bottom-left { content: "${escaped(`Printed ${printed}`)}"; ${style} } } @page :first { @top-left { content: none; } }`)
+    const [red, green, blue] = getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\d+/g)
+    document.documentElement.classList.toggle('is-dark', Number(red) + Number(green) + Number(blue) < 384)
+    // A chart keeps the width of the screen; with this it is scaled to that of the paper.
+    for (const chart of charts()) chart.setAttribute('viewBox', `0 0 ${chart.getAttribute('width')} ${chart.getAttribute('height')}`)
+  })
+  addEventListener('afterprint', () => {
+    for (const chart of charts()) chart.removeAttribute('viewBox')
+  })
+
+  /** Opens the print dialog once the charts are drawn as wide as the paper, so that their text keeps its size. */
+  window.printPage = async () => {
+    const root = document.documentElement, until = Date.now() + DRAWN_SECONDS * 1000
+    root.classList.add('is-printing')
+    const width = document.querySelector('.stMainBlockContainer')?.clientWidth ?? Infinity
+    const isWide = () => [...charts()].some(chart => chart.clientWidth > width)
+    do await new Promise(done => setTimeout(done, 300)); while (isWide() && Date.now() < until)
+    window.print()
+    root.classList.remove('is-printing')
+  }
+  addEventListener('keydown', event => {
+    if (event.key.toLowerCase() !== 'p' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
+    event.preventDefault()
+    window.printPage()
+  })
+}

@@ -5,7 +5,9 @@ import io
 import re
 from collections.abc import Callable, Iterator
 
+import openpyxl
 import pytest
+from openpyxl.workbook import Workbook
 from PIL import Image, ImageChops, ImageFilter
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -71,7 +73,7 @@ def _apart(one: Image.Image, other: Image.Image) -> float:
 def download(page: Page, name: str) -> list[dict[str, str]]:
     """The rows of an export."""
     with page.expect_download() as coming:
-        page.locator(f".st-key-csv-{name} button").locator("visible=true").first.click()
+        page.locator(f".st-key-csv-{name} button[data-format=csv]").locator("visible=true").first.click()
     text = coming.value.path().read_bytes().decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, "")))
 
@@ -115,3 +117,71 @@ def test_chart_funnel_and_cards_count_the_same(overview: Page) -> None:
     assert steps["Started"] >= steps["Responded"] >= steps["Resolved"] >= steps["of these by AI"] > 0
     assert steps["Responded"] <= n["Median response"]
     assert steps["Resolved"] <= n["Median resolution"]
+
+
+def opened(page: Page, press: Callable[[], None]) -> tuple[str, Workbook]:
+    """The workbook of a click, and its name."""
+    with page.expect_download() as coming:
+        press()
+    name = coming.value.suggested_filename
+    return name, openpyxl.load_workbook(io.BytesIO(coming.value.path().read_bytes()))
+
+
+def test_a_workbook_has_the_numbers_of_the_csv(overview: Page) -> None:
+    """Typed: a program adds them up without reading text."""
+    rows = download(overview, "funnel")
+    name, book = opened(overview, overview.locator(".st-key-csv-funnel button[data-format=xlsx]").click)
+    assert re.fullmatch(r"northwind-outdoor-funnel-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.xlsx", name)
+    written = [[cell.value for cell in line[:2]] for line in book["Funnel"].iter_rows(min_row=2)]
+    assert written == [[row["step"], int(row["conversations"])] for row in rows]
+
+
+def test_one_click_gives_all_tables_of_the_page(overview: Page) -> None:
+    """A sheet per panel that offers a file, after one that says what the header of the page says."""
+    name, book = opened(overview, overview.get_by_role("button", name="Export page").click)
+    assert re.fullmatch(r"northwind-outdoor-overview-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.xlsx", name)
+    assert book.sheetnames == ["About", "KPIs", "KPIs over time", "Funnel"]
+    facts = dict([cell.value for cell in line[:2]] for line in book["About"].iter_rows(max_row=8))
+    shown = overview.locator(".st-key-header-facts p").first.inner_text()
+    assert shown.startswith(f"{facts['Website']} · Last 7 days · {facts['Dates']} · vs ")
+    assert (facts["Page"], facts["Timezone"]) == ("Overview", "Europe/London")
+    expect(overview.locator(".st-key-page-files [role=status]")).to_have_text("File saved.")
+
+
+PAPER = """() => {
+  const seen = element => element.checkVisibility() && element.getBoundingClientRect().width > 0
+  const main = document.querySelector('.stMainBlockContainer').getBoundingClientRect()
+  return {
+    width: main.width,
+    left: [...document.querySelectorAll('button, [data-testid=stSidebar]')].filter(seen).map(each => each.innerText).filter(Boolean),
+    cut: [...document.querySelectorAll('.main-svg')].filter(seen).filter(each => each.getBoundingClientRect().right > main.right + 1).length,
+    charts: document.querySelectorAll('.main-svg').length,
+    facts: document.querySelector('.st-key-header-facts p').innerText,
+    heading: document.adoptedStyleSheets.map(each => [...each.cssRules].map(rule => rule.cssText).join()).join(),
+  }
+}"""
+
+
+@pytest.mark.parametrize("is_drawn_anew", [True, False], ids=["button", "menu of the browser"])
+def test_paper_has_neither_controls_nor_cut_charts(
+    window: Callable[..., Window], is_drawn_anew: bool
+) -> None:
+    """On A4, which leaves 703 px: website and dates on the first page and in the heading of the others, in any window."""
+    page = window("/visitors?website=northwind-outdoor", width=1440).page
+    settled(page)
+    expect(page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
+    if is_drawn_anew:
+        page.evaluate("() => { window.printed = new Promise(done => { window.print = done }) }")
+        page.get_by_role("button", name="Print").click()
+        page.evaluate("() => window.printed")
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    paper = page.evaluate(PAPER)
+    assert paper["charts"] > 0
+    assert (round(paper["width"]), paper["cut"]) == (703, 0)
+    assert not {"CSV", "PNG", "Excel", "Print", "Export page", "Copy link"} & {
+        word.strip() for text in paper["left"] for word in text.split("\n")
+    }
+    assert paper["facts"].startswith("Northwind Outdoor · Last 7 days")
+    assert "Northwind Outdoor" in paper["heading"]
+    assert "@page" in paper["heading"]

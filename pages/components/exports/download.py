@@ -230,7 +230,7 @@ def _workbook(made: Sequence[_Made], events: Sequence[Event], now: datetime, *, 
         rows = workbook.write(file, sheets, _facts(made, now, page), is_about_first=bool(page))
     except OSError as error:
         file.close()
-        logging.getLogger(__name__).error("A workbook could not be written: %s", error)
+        logging.getLogger(__name__).warning("A workbook could not be written: %s", str(error))
         raise AnalyticsError(
             "The server has no room for this file.",
             "Choose a shorter range or a filter, or take the CSV. If this stays, tell the people who run this dashboard.",

@@ -10,11 +10,11 @@ from streamlit.delta_generator import DeltaGenerator
 from analytics import cached
 from analytics.cached import OpenedView
 from analytics.errors import AnalyticsError
-from analytics.scope import periods
+from analytics.scope import clock, periods
 from analytics.scope.periods import Period
 from analytics.scope.views import ResolvedView
 from pages.components import formatting
-from pages.components.page import copy_link
+from pages.components.page import copy_link, page_files
 
 RENEWAL_SECONDS = 30
 SPREAD_SECONDS = 60
@@ -45,6 +45,8 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
                 st.badge("Demo data", color="orange", help="Sample data; new events keep arriving.")
             st.space("stretch")
             toolbar = st.container(width="content")
+            first, last = days(resolved, data) if has_range else (_today(resolved),) * 2
+            page_files.offer(title, resolved.website, first, last)
             copy_link.offer(view, has_range=has_range)
         with st.container(
             horizontal=True,
@@ -65,6 +67,10 @@ def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:
     if data == "visitors" and not resolved.visitor_period.is_empty:
         return resolved.visitor_period.local_days()
     return resolved.period.local_days()
+
+
+def _today(resolved: ResolvedView) -> date:
+    return clock.local_day(resolved.now, resolved.period.timezone)
 
 
 def compared(resolved: ResolvedView, data: Data) -> Period | None:
