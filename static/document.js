@@ -86,7 +86,7 @@ document.addEventListener('DOMContentLoaded', () => {
     root.classList.remove('is-printing')
   }
   addEventListener('keydown', event => {
-    if (event.key.toLowerCase() !== 'p' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
+    if (event.key?.toLowerCase() !== 'p' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return
     event.preventDefault()
     window.printPage()
   })
