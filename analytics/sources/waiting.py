@@ -118,6 +118,9 @@ counted AS (
   JOIN visitor ON visitor.id = conversation.visitor_id
   WHERE conversation.status IN ('open', 'resolved')
     AND conversation.started_at < edges[cardinality(edges)]
+    -- What was over before the first edge counts nowhere: left out here, before its visitor is looked up.
+    AND (conversation.status = 'open' OR conversation.resolved_at IS NULL
+         OR conversation.resolved_at >= edges[1] OR conversation.started_at >= edges[1])
     AND conversation.deleted_at IS NULL AND website.deleted_at IS NULL
     AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
 ),

@@ -159,7 +159,7 @@ def test_no_page_breaks_wcag_aa(shown: Shown) -> None:
 def test_tables_leave_by_the_safe_button_alone(shown: Shown) -> None:
     """Streamlit's own download would hand a visitor's formula to a spreadsheet."""
     tables = shown.page.locator("[data-testid=stDataFrame]")
-    if shown.title in {"Conversations", "Live", "Data health"}:
+    if shown.title in {"Conversations", "Waiting", "Live", "Data health"}:
         expect(tables.first).to_be_visible()
         tables.first.hover()
     expect(shown.page.get_by_role("button", name="Download as CSV")).to_have_count(0)
@@ -207,7 +207,9 @@ ADD_TO_A_CHART = """() => {
 MOST_RESTYLED = 100
 
 
-@pytest.mark.parametrize("shown", ["Overview", "Conversations", "Satisfaction", "Visitors"], indirect=True)
+@pytest.mark.parametrize(
+    "shown", ["Overview", "Conversations", "Waiting", "Satisfaction", "Visitors"], indirect=True
+)
 def test_a_chart_that_draws_leaves_the_rest_of_the_page_alone(shown: Shown, chromium: Browser) -> None:
     """Where a style sheet ties the page to what is in it, each of a chart's hundreds of texts restyles thousands of elements."""
     settled(shown.page)
