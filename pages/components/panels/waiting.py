@@ -134,6 +134,10 @@ def draw_list(
         st.caption(f"The {len(table)} longest of {formatting.count(found.total)}; the CSV has all.")
     if isinstance(pages, SourceError):
         st.caption(f":material/cloud_off: {formatting.markdown(pages_note(pages))}")
+    elif pages is not None and pages.is_stale:
+        st.caption(
+            f":material/history: Pages are old. Stale: from {formatting.clock(pages.as_of, timezone)}."
+        )
     elif pages is not None and (reading.as_of - pages.as_of).total_seconds() > SAME_READ_SECONDS:
         st.caption(f"Pages as of {formatting.clock(pages.as_of, timezone)}.")
     return True

@@ -13,7 +13,7 @@ from tests.pages.faults.conftest import PAGES, SHORT, Healthy, check, wait_until
 LARGE: Final = frozenset({"100 MB", "inflating"})
 """Faults that take seconds of processor time on each page: they are tried on two."""
 
-WITHOUT_PERIODS: Final = frozenset({"live", "data_health"})
+WITHOUT_PERIODS: Final = frozenset({"waiting", "live", "data_health"})
 """Pages that nothing is wrong with when periods are exchanged."""
 
 
