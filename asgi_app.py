@@ -69,7 +69,7 @@ OURS = our_document(
 )
 PREAMBLES = {"PlotlyChart.": (STATIC / "charts_after_cards.js").read_text(encoding="utf-8")}
 WORKBOOKS = asyncio.Semaphore(2)
-"""Workbooks made at a time; others wait. One of 100,000 rows takes some ten seconds of a processor, and pages stay quick."""
+"""Workbooks made at a time; others wait, so that pages stay quick: one of 100,000 rows keeps a processor busy for a minute."""
 NOT_FOUND = (STATIC / "not-found.html").read_text(encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """What emitting costs, each figure beside something run in the same minute: `python -m benchmarks.emitter`.
 
 Prints the cost of a call on the caller's thread, delivered events per second beside a bare loop that posts the same
-batches, what the spool writes beside a plain file, and the memory that a million waiting events take.
+batches, what the spool writes beside a plain file, and the memory that many waiting events take.
 """
 
 import os
@@ -34,10 +34,8 @@ DELIVERED_AIM: Final = 0.7
 
 
 @click.command()
-@click.option("--events", default=300_000, show_default=True, help="How many are delivered.")
-@click.option(
-    "--waiting", default=1_000_000, show_default=True, help="How many wait while memory is measured."
-)
+@click.option("--events", default=150_000, show_default=True, help="How many are delivered.")
+@click.option("--waiting", default=200_000, show_default=True, help="How many wait while memory is measured.")
 @click.option("--calls", default=20_000, show_default=True, help="How many calls are timed one by one.")
 def main(events: int, waiting: int, calls: int) -> None:
     """Measure an emitter on a local stack of its own, in a directory that is deleted afterwards."""

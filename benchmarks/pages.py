@@ -88,7 +88,7 @@ class App:
 @click.option(
     "--repeats", default=7, show_default=True, help="How often each page is opened and drawn again."
 )
-@click.option("--opened", default=200, show_default=True, help="Sessions that are opened and closed.")
+@click.option("--opened", default=100, show_default=True, help="Sessions that are opened and closed.")
 def main(repeats: int, opened: int) -> None:
     """Measure in a directory that is deleted afterwards."""
     with (
@@ -219,7 +219,7 @@ def _sessions(ours: App) -> Iterator[Row]:
         yield Row(f"lost runs of {count} sessions", sum(wait >= RUN_SECONDS for wait in waits), "", 0.5)
 
 
-def _visit(viewer: Viewer, begins_at: float, rounds: int = 4) -> Sequence[float]:
+def _visit(viewer: Viewer, begins_at: float, rounds: int = 3) -> Sequence[float]:
     """Seconds of each range change; a lost one counts as `RUN_SECONDS`."""
     waits = []
     for turn in range(rounds):
