@@ -388,6 +388,7 @@ def test_every_table_has_a_name_that_fits_a_sheet() -> None:
         "percentiles_over_time": ("response", "resolution"),
         "visitor_values": tuple(DIMENSIONS),
         "answers_over_time": ("ratings", "sentiment"),
+        "waiting_list": ("answer", "resolution"),
     }
     named = [titles.title(name, (first,)) for name in tables.FILES for first in firsts.get(name, ("",))]
     assert len(set(named)) == len(named)

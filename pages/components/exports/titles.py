@@ -18,6 +18,8 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "handled": "Who resolved",
         "hours": "Hour of the week",
         "conversation_list": "Conversations",
+        "waiting_list": "{} awaited",
+        "backlog_series": "Backlog",
         "visitor_series": "Visitors over time",
         "visitor_values": "Visitors by {}",
         "satisfaction_components": "Satisfaction components",
@@ -40,6 +42,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         **{str(measure): word for measure, word in MEASURES.items()},
         **{str(name): dimension.one for name, dimension in DIMENSIONS.items()},
         **{str(asked.name): asked.title for asked in (RATINGS, SENTIMENT)},
+        "answer": "Answer",
     }
 )
 
