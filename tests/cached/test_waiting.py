@@ -227,3 +227,21 @@ def test_pages_are_read_as_often_as_the_queries_allow(
         for kept in cached_reading.reads._kept.values():
             kept.fresh_until -= MOMENT_SECONDS
     assert len(asked) == read_count
+
+
+def test_pages_that_last_for_an_hour_are_not_those_of_live(
+    view: View,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Live asks again a minute later, also for the same half hour."""
+    monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "1000")
+    cached.clear()
+    opened, asked, read = cached.open_view(view), [], sources.active_visitors
+    monkeypatch.setattr(
+        sources,
+        "active_visitors",
+        lambda *args: asked.append(args) or read(*args),  # type: ignore[func-returns-value]
+    )
+    cached.visitor_pages(opened, view.now)
+    cached.active_visitors(opened, 30, view.now)
+    assert len(asked) == 2

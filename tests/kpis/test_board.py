@@ -117,6 +117,17 @@ def test_a_source_that_is_down_is_no_missing_component() -> None:
     assert reading.value.errors["satisfaction_index"] is POSTGRES_DOWN
 
 
+@pytest.mark.parametrize("waiting", [None, POSTGRES_DOWN, Reading(12, NOW)])
+def test_those_who_still_wait_stand_beside_the_median_response_alone(
+    waiting: Reading[int] | SourceError | None,
+) -> None:
+    """No KPI needs them: where they could not be counted, all five are there."""
+    kpis = board(view(), CONVERSATIONS, VISITORS, SCORES, None, waiting).value.kpis
+    expected = waiting.value if isinstance(waiting, Reading) else None
+    assert kpis["median_response"].still_waiting == expected
+    assert {kpi.still_waiting for key, kpi in kpis.items() if key != "median_response"} == {None}
+
+
 @pytest.mark.parametrize(
     "visitors", [TINYBIRD_DOWN, None], ids=["visitors down too", "visitors out of reach"]
 )

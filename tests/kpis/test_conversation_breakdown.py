@@ -186,6 +186,26 @@ def test_the_total_is_that_of_the_list_of_the_selection() -> None:
     assert conversation_breakdown.total_of(rows) == 3
 
 
+def test_a_breakdown_has_all_parts_of_the_same_rows() -> None:
+    """Two answered within five minutes and one resolved by people, on a Monday at nine."""
+    rows = breakdown(
+        ("response_band", "0", 2),
+        ("resolution_band", "1", 1),
+        ("hour_of_week", "1-9", 2),
+        ("handled_by", "human", 1),
+        ("escalation", "none", 2),
+        ("total", "", 2),
+    )
+    found = conversation_breakdown.breakdown(rows, days("UTC", date(2026, 11, 2), 7))
+    assert {measure: bands["conversations"].tolist() for measure, bands in found.bands.items()} == {
+        "response": [2, 0, 0, 0, 0, 0],
+        "resolution": [0, 1, 0, 0, 0, 0],
+    }
+    assert found.hours.set_index(["weekday", "hour"])["conversations"][1, 9] == 2
+    assert found.handled["conversations"].tolist() == [0, 1]
+    assert (found.escalated, found.total) == ((0, 2), 2)
+
+
 def test_the_list_keeps_its_order_and_gains_what_postgres_knows() -> None:
     """Joined by id; a conversation that Postgres does not show stays, marked."""
     known = frame(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from analytics.kpis.waiting import COLUMNS, waiting, with_pages
+from analytics.kpis.waiting import COLUMNS, WaitingNow, waiting, with_pages
 from analytics.schemas import ACTIVE_VISITORS, WAITING_CONVERSATIONS
 
 NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
@@ -38,6 +38,19 @@ def test_the_total_and_the_longest_wait_are_those_of_all() -> None:
     """The first row waits longest."""
     found = waiting(conversations({}, {"started_at": NOW}), "started_at", NOW)
     assert (found.total, found.longest_seconds) == (9, 7200.0)
+
+
+def test_the_two_lists_are_named_by_what_is_waited_for() -> None:
+    """A conversation waits as soon as one of them has a row."""
+    some, none = (waiting(rows, "started_at", NOW) for rows in (conversations({}), conversations()))
+    found = WaitingNow(some, none)
+    assert found.of("answer") is some
+    assert found.of("resolution") is none
+    assert [each.is_any for each in (found, WaitingNow(none, some), WaitingNow(none, none))] == [
+        True,
+        True,
+        False,
+    ]
 
 
 def test_no_row_is_no_wait() -> None:

@@ -383,7 +383,7 @@ def test_a_corrupt_url_falls_back_with_a_notice(
     assert len(page.metric) == 5
 
 
-@pytest.mark.parametrize(("late_seconds", "is_drawn_again"), [(10, False), (31, True)])
+@pytest.mark.parametrize(("late_seconds", "is_drawn_again"), [(0, False), (60, True)])
 def test_an_open_page_is_drawn_again_after_a_delay_of_its_own(
     run_page: RunPage,
     three_conversations: Site,
@@ -391,10 +391,10 @@ def test_an_open_page_is_drawn_again_after_a_delay_of_its_own(
     late_seconds: int,
     is_drawn_again: bool,
 ) -> None:
-    """Each session waits another while after the time at which all of them are due."""
+    """Each session waits another while after the time at which all of them are due, and reads nothing until then."""
     page = run_page("app.py", website=three_conversations.slug)
     assert 0 <= page.session_state["delay-seconds"] < header.SPREAD_SECONDS
-    page.session_state["delay-seconds"] = 30
+    page.session_state["delay-seconds"] = 59
     due = [datetime.now(UTC) - timedelta(seconds=late_seconds)]
     when = cached.next_read
     monkeypatch.setattr(cached, "next_read", lambda view: due.pop() if due else when(view))
@@ -405,7 +405,16 @@ def test_an_open_page_is_drawn_again_after_a_delay_of_its_own(
         opened.append(asked)
         return opens(asked)
 
+    ages: list[datetime] = []
+    age = cached.newest_event
+
+    def age_counted(view: OpenedView, now: datetime) -> cached.Reading[datetime | None]:
+        ages.append(now)
+        return age(view, now)
+
     monkeypatch.setattr(cached, "open_view", open_counted)
+    monkeypatch.setattr(cached, "newest_event", age_counted)
     page.run()
     assert not page.exception
-    assert len(opened) == (2 if is_drawn_again else 1)
+    assert (len(opened), len(ages)) == ((2, 1) if is_drawn_again else (1, 0))
+    assert "As of " in text_of(page)

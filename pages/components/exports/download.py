@@ -160,8 +160,8 @@ def request(
 
 
 def is_workbook(asked: bytes) -> bool:
-    """Whether a request is for a workbook, which takes longer to make; also True for some malformed requests."""
-    return asked.lstrip().startswith(b'{"workbook"')
+    """Whether a request is for a workbook, which takes longer to make; also True for some that are not."""
+    return b"workbook" in asked or b"\\u" in asked
 
 
 def answer(asked: bytes | str, identity: Identity | None = None) -> File:

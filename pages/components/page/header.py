@@ -84,26 +84,34 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
 
     Refreshed by a timer; reruns the whole page when its numbers are due to be read again, so that an open page stays current.
     """
-    now, due, zone = datetime.now(UTC), cached.next_read(view), view.resolved.period.timezone.key
+    now, due = datetime.now(UTC), cached.next_read(view)
     if now >= due + timedelta(
         seconds=st.session_state.setdefault("delay-seconds", randbelow(SPREAD_SECONDS))
     ):
         st.rerun()
-    try:
-        newest = cached.newest_event(view, now)
-        read = cached.kpis(view).as_of if has_range else newest.as_of
-        words = [f"As of {formatting.clock(read, zone)}", _newest(newest, now, zone)]
-    except AnalyticsError as error:
-        words = [formatting.markdown(error.message)]
+    # Until its turn the page says what it said: a read would ask for the period that is over.
+    if now < due or "age" not in st.session_state:
+        st.session_state["age"] = _age(view, now, has_range=has_range)
     is_often = cached.numbers_ttl() <= OFTEN
     st.markdown(
-        f":gray[:small[{' · '.join(words)}]]",
+        f":gray[:small[{st.session_state['age']}]]",
         width="content",
         help=None
         if is_often
-        else f"Numbers are read again at {formatting.clock(due, zone)}, or as soon as you choose something: Tinybird includes a "
-        "limited number of queries a day.",
+        else f"Numbers are read again at {formatting.clock(due, view.resolved.period.timezone.key)}, or as soon as you choose "
+        "something: Tinybird includes a limited number of queries a day.",
     )
+
+
+def _age(view: OpenedView, now: datetime, *, has_range: bool) -> str:
+    """When the data was read and how old the newest event is, or why that is not known."""
+    zone = view.resolved.period.timezone.key
+    try:
+        newest = cached.newest_event(view, now)
+        read = cached.kpis(view).as_of if has_range else newest.as_of
+        return f"As of {formatting.clock(read, zone)} · {_newest(newest, now, zone)}"
+    except AnalyticsError as error:
+        return formatting.markdown(error.message)
 
 
 def _newest(reading: cached.Reading[datetime | None], now: datetime, timezone: str) -> str:
