@@ -1,4 +1,4 @@
-"""Waiting in a real browser: its lists are read anew while somebody looks, and rest in a hidden tab."""
+"""Waiting in a real browser: its lists are read anew while the tab is visible, and rest in a hidden tab."""
 
 from collections.abc import Callable
 
