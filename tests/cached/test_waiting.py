@@ -206,6 +206,18 @@ def test_medians_stand_without_the_count(reads: Reads, view: View) -> None:  # n
     assert found.failures
 
 
+def _asked_visitors(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """The arguments of each question about active visitors from now on."""
+    asked: list[tuple[object, ...]] = []
+    read = sources.active_visitors
+    monkeypatch.setattr(
+        sources,
+        "active_visitors",
+        lambda *args: asked.append(args) or read(*args),  # type: ignore[func-returns-value]
+    )
+    return asked
+
+
 @pytest.mark.parametrize(("daily_queries", "read_count"), [("unlimited", 2), ("1000", 1)])
 def test_pages_are_read_as_often_as_the_queries_allow(
     view: View,  # noqa: F811
@@ -216,12 +228,7 @@ def test_pages_are_read_as_often_as_the_queries_allow(
     """Twice within a minute: with a limit one query serves both, and for an hour."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", daily_queries)
     cached.clear()
-    opened, asked, read = cached.open_view(view), [], sources.active_visitors
-    monkeypatch.setattr(
-        sources,
-        "active_visitors",
-        lambda *args: asked.append(args) or read(*args),  # type: ignore[func-returns-value]
-    )
+    opened, asked = cached.open_view(view), _asked_visitors(monkeypatch)
     for _ in range(2):
         cached.visitor_pages(opened, view.now)
         for kept in cached_reading.reads._kept.values():
@@ -236,12 +243,7 @@ def test_pages_that_last_for_an_hour_are_not_those_of_live(
     """Live asks again a minute later, also for the same half hour."""
     monkeypatch.setenv("TINYBIRD_DAILY_QUERIES", "1000")
     cached.clear()
-    opened, asked, read = cached.open_view(view), [], sources.active_visitors
-    monkeypatch.setattr(
-        sources,
-        "active_visitors",
-        lambda *args: asked.append(args) or read(*args),  # type: ignore[func-returns-value]
-    )
+    opened, asked = cached.open_view(view), _asked_visitors(monkeypatch)
     cached.visitor_pages(opened, view.now)
     cached.active_visitors(opened, 30, view.now)
     assert len(asked) == 2
