@@ -196,7 +196,7 @@ def test_ages_are_shown_only_where_they_are_renewed() -> None:
     imports_of_list = [
         path.name
         for path in (ROOT / "pages").glob("*.py")
-        if "visitors.draw" in path.read_text(encoding="utf-8")
+        if "visitors.draw_list" in path.read_text(encoding="utf-8")
     ]
     assert imports_of_list == ["live.py"]
 

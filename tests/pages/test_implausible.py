@@ -155,7 +155,7 @@ def test_without_a_good_answer_there_is_an_error_and_no_number(
 UNMARKED = {"user_by_email", "websites_for_viewer", "data_freshness"}
 """The viewer's access, which is trusted for a time of its own, and the newest event, whose age the header shows."""
 
-OF_HEADER = {"inbox_analytics", "rating_and_sentiment", "unique_visitors", "kpi_timeseries"}
+OF_HEADER = {"inbox_analytics", "rating_and_sentiment", "unique_visitors", "kpi_timeseries", "still_waiting"}
 """On Visitors they are read for the time in the header alone."""
 
 
