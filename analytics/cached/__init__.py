@@ -54,6 +54,7 @@ from analytics.cached.reading import clear, numbers_ttl, try_again, waiting_toge
 from analytics.cached.satisfaction import (
     every_comment,
     latest_comments,
+    rated_share,
     satisfaction_attribution,
     satisfaction_distributions,
 )
@@ -78,7 +79,8 @@ from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.kpis.backlog import BacklogOverTime
 from analytics.kpis.metrics import Kpi, KpiBoard
-from analytics.kpis.waiting import Waiting, WaitingNow, Waits
+from analytics.kpis.satisfaction.rated_share import RatedShare
+from analytics.kpis.waiting import WaitingNow, Waits
 from analytics.readings import Reading, SentQuery
 from analytics.scope.access import Viewer
 from analytics.scope.views import ResolvedView, View

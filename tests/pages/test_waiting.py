@@ -12,7 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import cached
 from analytics.cached.reading import reads
-from tests.pages.conftest import RunPage, SendEvents, explanations, offered, query_of, source_of, text_of
+from tests.pages.conftest import (
+    RunPage,
+    SendEvents,
+    explanations,
+    offered,
+    open_explanations,
+    query_of,
+    source_of,
+    text_of,
+)
 from tests.pages.test_self_check import closed_days, exported
 from tests.product_database import Product
 
@@ -196,8 +205,8 @@ def test_without_a_comparison_nothing_of_the_period_before_is_shown(
     assert "Not comparable: data reaches back 21 days" in text_of(opened(run_page, inbox, range="21d"))
 
 
-def test_a_range_without_time_says_so(run_page: RunPage, inbox: Product) -> None:
-    """A bucket and a range are in the address, and a bad one is ignored with a notice."""
+def test_the_bucket_of_the_address_is_drawn(run_page: RunPage, inbox: Product) -> None:
+    """A bad one is ignored with a notice."""
     page = opened(run_page, inbox, range="4d", bucket="hour")
     assert "Backlog by hour" in text_of(page)
     assert query_of(page)["bucket"] == "hour"
@@ -206,7 +215,7 @@ def test_a_range_without_time_says_so(run_page: RunPage, inbox: Product) -> None
 
 def test_every_card_explains_itself(run_page: RunPage, inbox: Product) -> None:
     """With the query that was sent: its parameters are those of the list."""
-    page = opened(run_page, inbox)
+    page = open_explanations(opened(run_page, inbox))
     words = text_of(page)
     for name in ("waiting_conversations", "backlog"):
         assert f"Postgres query `{name}`" in words
@@ -286,7 +295,7 @@ def test_a_list_that_is_cut_says_so(
     with exported() as files:
         page = opened(run_page, inbox)
     assert len(page.dataframe[0].value) == 1
-    assert "The 1 longest of 2; the CSV has all." in text_of(page)
+    assert "The 1 longest of 2; the files have all." in text_of(page)
     assert len(files["waiting-for-answer"]) == 2
 
 

@@ -146,6 +146,7 @@ MAY_BE_EMPTY = {
     "left_out_conversations": "none deleted",
     "quarantined_rows": "none quarantined",
     "rated_conversations": "none rated",
+    "rated_share": "none resolved in both periods",
     "rating_and_sentiment": "none rated in both periods",
     "still_waiting": "never; the one row of a count is checked by the source",
     "user_by_email": "no such user",

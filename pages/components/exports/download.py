@@ -239,7 +239,7 @@ def _workbook(made: Sequence[_Made], events: Sequence[Event], now: datetime, *, 
         file.close()
         raise
     counted = [replace(event, rows=count) for event, count in zip(events, rows, strict=True)]
-    is_cut = any(each.table.is_cut for each in made)
+    is_cut = any(each.table.is_cut for each in made) or sum(rows) >= workbook.MOST_ROWS
     return File(_audited_whole(_parts(file), counted), sum(rows), is_cut, XLSX)
 
 

@@ -15,8 +15,8 @@ from analytics import cached
 from analytics.cached import OpenedView, VisitorFilters, Waits, Whole
 from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
-from analytics.kpis.attribution import Attribution
 from analytics.kpis.declarations import KPIS
+from analytics.kpis.satisfaction.attribution import Attribution
 from analytics.kpis.timeseries import COUNTS
 from analytics.kpis.visitor_breakdown import DIMENSIONS, DimensionName
 from analytics.scope import tiers
@@ -30,15 +30,14 @@ from pages.components.metrics import changes, kpi_cards
 from pages.components.page.conversation_filters import HANDLED, WEEKDAYS, band_label
 from pages.components.panels import (
     backlog,
-    comments,
     funnel,
-    satisfaction_index,
     source_health,
     waiting,
     website_health,
 )
 from pages.components.panels import conversation_list as work_list
 from pages.components.panels import live_visitors as visitors
+from pages.components.panels.satisfaction import comments, satisfaction_index
 
 Instants = tuple[datetime, datetime]
 
@@ -213,6 +212,13 @@ def answers_over_time(view: OpenedView, name: rating_bars.Name) -> Table:
     return _of_now(view.resolved, counts)
 
 
+def rated_share(view: OpenedView) -> Table:
+    """Resolved and rated conversations over time, by the AI agent and by people."""
+    series = cached.rated_share(view).value.series
+    counts = {name: f"{name}_count" for name in map(str, series) if name.endswith(("_resolved", "_rated"))}
+    return _of_conversations(view.resolved, _buckets(series.rename(columns=counts)))
+
+
 def comment_list(view: OpenedView, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
     """Every comment, newest first."""
     resolved = view.resolved
@@ -303,6 +309,7 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         satisfaction_components,
         satisfaction_series,
         answers_over_time,
+        rated_share,
         comment_list,
         visitor_minutes,
         live_visitors,

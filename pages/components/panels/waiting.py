@@ -131,7 +131,7 @@ def draw_list(
         f"{'escalated or not' if waits_for == 'answer' else 'answered or not'}, start",
     )
     if found.total > len(table):
-        st.caption(f"The {len(table)} longest of {formatting.count(found.total)}; the CSV has all.")
+        st.caption(f"The {len(table)} longest of {formatting.count(found.total)}; the files have all.")
     if isinstance(pages, SourceError):
         st.caption(f":material/cloud_off: {formatting.markdown(pages_note(pages))}")
     elif pages is not None and pages.is_stale:
