@@ -81,7 +81,7 @@ def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
 @st.fragment(parallel=True)
 def draw_rated() -> None:
     """Draw how many resolved conversations were rated, of the AI agent's and of people's."""
-    with panel("rated", title := "Rated by visitors"):
+    with panel("rated", title := "How many were rated"):
         reading = note_staleness(cached.rated_share(page.view), page.timezone)
         if rated_share.draw(reading, resolved.bucket, page.longer):
             export.offer(page, "rated-by-visitors", tables.rated_share, chart=title)

@@ -75,12 +75,12 @@ def test_both_lists_stand_longest_wait_first(run_page: RunPage, inbox: Product) 
     """Wait, place, page, sentiment, escalated or answered; totals are those of the lists."""
     page = opened(run_page, inbox)
     answer, resolution = (table.value for table in page.dataframe)
-    assert answer["Wait"].tolist() == ["1 d 2 h", "3 h"]
+    assert answer["Wait"].tolist() == [timedelta(hours=26), timedelta(hours=3)]
     assert answer["Place"].tolist() == [f"{HOSTILE}, DE", "Paris, FR"]
     assert answer["Page"].tolist() == ["–", "/pricing"]
     assert answer["Sentiment"].tolist() == ["Negative", "–"]
     assert answer["Escalated"].tolist() == ["No", "Yes"]
-    assert resolution["Wait"].tolist() == ["2 h", "1 h"]
+    assert resolution["Wait"].tolist() == [timedelta(hours=2), timedelta(hours=1)]
     assert resolution["Answered"].tolist() == ["No", "Yes"]
     shown = cards(page)
     assert (shown["Waiting for an answer"], shown["Escalated, not resolved"]) == ("2", "2")

@@ -44,6 +44,8 @@ def _lines(now: pd.DataFrame, bucket: Bucket, colours: Palette) -> go.Figure:
         figure.add_traces(timeseries.current_lines(now, metric.column, labels, said, line, hover=hover))
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours)
     timeseries.style(figure, colours, "ratio", highest)
+    # Few visitors rate: on an axis up to 100 % both lines would lie at its foot.
+    figure.update_yaxes(range=value_axis.axis_range(highest))
     names = [
         f'<span style="color:{getattr(colours, colour)}">━━  {METRICS[by].label}</span>'
         for by, colour in reversed(list(LINES.items()))

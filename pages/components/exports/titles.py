@@ -26,7 +26,7 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "satisfaction_components": "Satisfaction components",
         "satisfaction_series": "Satisfaction over time",
         "answers_over_time": "{}",
-        "rated_share": "Rated by visitors",
+        "rated_share": "How many were rated",
         "comment_list": "Comments",
         "visitor_minutes": "Visitors by minute",
         "live_visitors": "Visitors now",

@@ -13,11 +13,8 @@ from tests.pages.faults.conftest import PAGES, SHORT, Healthy, check, wait_until
 LARGE: Final = frozenset({"100 MB", "inflating"})
 """Faults that take seconds of processor time on each page: they are tried on two."""
 
-NOTHING_WRONG: Final = {
-    "swapped periods": frozenset({"waiting", "live", "data_health"}),
-    "empty": frozenset({"waiting"}),
-}
-"""Pages that a fault leaves right: without periods, or, of Tinybird, with a list of visitors that may be empty."""
+NOTHING_WRONG: Final = {"swapped periods": frozenset({"waiting", "live", "data_health"})}
+"""Pages that a fault leaves right: they have no periods."""
 
 
 @pytest.fixture
