@@ -275,16 +275,26 @@ def test_overview_without_anyone_waiting(run_page: RunPage, shop: Product) -> No
     assert "still waiting" not in words
 
 
-def test_conversations_say_who_is_in_no_median(
+def test_conversations_say_who_is_not_counted(
     run_page: RunPage, inbox: Product, send_events: SendEvents
 ) -> None:
-    """With the response times, not with the resolution times or a selection."""
+    """With the bands of response times and with their medians; not with the resolution times or a selection."""
     _answered(inbox, send_events)
     path = "pages/conversations.py"
-    words = "and 2 still waiting: conversations without an answer are in no median."
-    assert words in text_of(opened(run_page, inbox, path))
-    assert words not in text_of(opened(run_page, inbox, path, measure="resolution"))
+    words = "and 2 still waiting: conversations without an answer are not counted here."
+    assert text_of(opened(run_page, inbox, path)).count(words) == 2
+    assert text_of(opened(run_page, inbox, path, measure="resolution")).count(words) == 1
     assert words not in text_of(opened(run_page, inbox, path, escalated="yes"))
+
+
+def test_the_wall_says_who_still_waits_today(run_page: RunPage, shop: Product) -> None:
+    """Beside the median response alone."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    shop.add_conversation(midnight + timedelta(seconds=1))
+    page = opened(run_page, shop, "pages/live.py", wall="1")
+    html = "".join(each.proto.body for each in page.get("html"))
+    assert "<span>Median response, 1 still waiting</span>" in html
+    assert html.count("still waiting") == 1
 
 
 def test_a_list_that_is_cut_says_so(

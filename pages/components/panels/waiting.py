@@ -206,7 +206,7 @@ def note_still_waiting(view: OpenedView, measure: Measure, selection: Selection)
         return
     if count:
         st.caption(
-            f"and {formatting.count(count)} still waiting: conversations without an answer are in no median."
+            f"and {formatting.count(count)} still waiting: conversations without an answer are not counted here."
         )
 
 
