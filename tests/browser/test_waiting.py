@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Window
 from tests.browser.test_every_page import settled
-from tests.browser.test_live import HIDE, QUICK_TIMERS, UNTIL_NOTHING_IS_ASKED
+from tests.browser.test_live import HIDE, QUICK_TIMERS
 
 QUICK = QUICK_TIMERS.replace("15_000", "30_000")
 """The same for panels that are read anew every 30 s."""
@@ -22,7 +22,6 @@ def test_the_lists_are_read_anew_and_rest_in_a_hidden_tab(window: Callable[..., 
     page.wait_for_function(STILL_ASKING, arg=page.evaluate("window.asked"), timeout=10_000)
     page.evaluate(HIDE, True)
     expect(page.get_by_text("paused")).to_be_visible()
-    page.evaluate(UNTIL_NOTHING_IS_ASKED)
     page.evaluate(HIDE, False)
     expect(page.get_by_text("refreshes every 30 s")).to_be_visible()
 
