@@ -18,6 +18,7 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "handled": "Who resolved",
         "hours": "Hour of the week",
         "conversation_list": "Conversations",
+        "ai_and_people": "AI and people, {}",
         "waiting_list": "{} awaited",
         "backlog_series": "Backlog",
         "visitor_series": "Visitors over time",
@@ -43,6 +44,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         **{str(name): dimension.one for name, dimension in DIMENSIONS.items()},
         **{str(asked.name): asked.title for asked in (RATINGS, SENTIMENT)},
         "answer": "Answer",
+        **{part: part for part in ("cohort", "sides", "likeness")},
     }
 )
 
