@@ -19,7 +19,10 @@ from benchmarks.faulty_stack import App, faulty_app
 from benchmarks.viewer import Viewer
 from tests.faults import http_proxy, postgres
 
-PAGES: Final = ("overview", "conversations", "waiting", "satisfaction", "visitors", "live", "data_health")
+PAGES: Final = (
+    *("overview", "conversations", "ai_and_people", "waiting"),
+    *("satisfaction", "visitors", "live", "data_health"),
+)
 FIRST_AIM_SECONDS, RECOVERY_AIM_SECONDS = 3.0, 10.0
 PAGE_SECONDS: Final = 60.0
 CHANGING: Final = frozenset({"Tinybird", "Postgres", "Newest event", "Queries today", "Stopped websites"})

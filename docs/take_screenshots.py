@@ -21,6 +21,7 @@ CHROMIUM_FLAGS = [
 PAGES = {
     "overview": "/",
     "conversations": "/conversations",
+    "ai-and-people": "/ai_and_people",
     "waiting": "/waiting",
     "satisfaction": "/satisfaction",
     "visitors": "/visitors",

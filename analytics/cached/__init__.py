@@ -18,6 +18,7 @@ from analytics.cached.access import (
     websites_anew,
     week_start,
 )
+from analytics.cached.ai_and_people import likeness_of_sides, resolution_outcomes, side_by_side
 from analytics.cached.conversations import (
     conversation_breakdown,
     conversation_breakdown_before,
@@ -77,6 +78,9 @@ from analytics.cached.waiting import (
 from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
+from analytics.kpis.ai_and_people.likeness import Likeness
+from analytics.kpis.ai_and_people.outcomes import Cohorts
+from analytics.kpis.ai_and_people.sides import SideBySide
 from analytics.kpis.backlog import BacklogOverTime
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.satisfaction.rated_share import RatedShare

@@ -5,6 +5,12 @@ Other columns are ignored, so that an older dashboard can read a newer pipe.
 """
 
 from analytics.schemas.access import USER_BY_EMAIL, WEBSITES_FOR_VIEWER
+from analytics.schemas.ai_and_people import (
+    OPEN_CONVERSATIONS,
+    RATINGS_BY_SIDE,
+    RESOLUTION_OUTCOMES,
+    TRAITS_BY_SIDE,
+)
 from analytics.schemas.conversations import (
     CONVERSATION_BREAKDOWN,
     CONVERSATION_EVENTS,

@@ -6,6 +6,13 @@ no function here does.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer
+from analytics.sources.ai_and_people import (
+    MOST_OPEN,
+    open_conversations,
+    ratings_by_side,
+    resolution_outcomes,
+    traits_by_side,
+)
 from analytics.sources.conversations import (
     MOST_ID_CHARACTERS,
     MOST_RATED,

@@ -154,11 +154,24 @@ def series_frame(
 def period_frame(tinybird: Tinybird, schema: Schema, website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
     """Reads a pipe with a row per period, checks that they are the requested periods, and makes them the index."""
     answer = pipe_frame(tinybird, schema, {"website_id": website_id, **bounds.params()})
+    check_periods(schema, answer.value, bounds)
     rows = answer.value.set_index("period")
-    edges = rows[["starts_at", "ends_at"]].map(lambda at: f"{at:%Y-%m-%d %H:%M:%S}")
-    if [*edges.loc["current"], *edges.loc["previous"]] != list(bounds.params().values()):
-        raise schema.mismatch("it has other periods than the requested ones")
     return replace(answer, value=rows.drop(columns=["starts_at", "ends_at"]))
+
+
+def check_periods(schema: Schema, rows: pd.DataFrame, bounds: Bounds) -> None:
+    """Checks that rows are of the two requested periods.
+
+    Raises:
+        SchemaMismatch: Others are there, or one is missing.
+    """
+    edges = rows[["starts_at", "ends_at"]].map(lambda at: f"{at:%Y-%m-%d %H:%M:%S}")
+    found = set(zip(rows["period"], edges["starts_at"], edges["ends_at"], strict=True))
+    if found != {
+        ("current", bounds.date_from, bounds.date_to),
+        ("previous", bounds.prev_date_from, bounds.prev_date_to),
+    }:
+        raise schema.mismatch("it has other periods than the requested ones")
 
 
 def check_starts(schema: Schema, starts: pd.Series, expected: str) -> None:

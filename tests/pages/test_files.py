@@ -43,6 +43,7 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "handled": (EVERYTHING,),
     "hours": (EVERYTHING,),
     "conversation_list": (EVERYTHING, "newest"),
+    "ai_and_people": ("cohort",),
     "waiting_list": ("answer",),
     "visitor_series": (VisitorFilters(),),
     "visitor_values": ("city", VisitorFilters()),
@@ -388,6 +389,7 @@ def test_every_table_has_a_name_that_fits_a_sheet() -> None:
         "percentiles_over_time": ("response", "resolution"),
         "visitor_values": tuple(DIMENSIONS),
         "answers_over_time": ("ratings", "sentiment"),
+        "ai_and_people": ("cohort", "sides", "likeness"),
         "waiting_list": ("answer", "resolution"),
     }
     named = [titles.title(name, (first,)) for name in tables.FILES for first in firsts.get(name, ("",))]

@@ -39,6 +39,7 @@ COUPLED: Final = {
     "prev_date_from": "prev_date_to",
     "weekday": "hour",
     "rated_ids": "ratings",
+    "open_ids": "open_changes",
 }
 GOOD: Final = SAMPLES | {
     "prev_date_from": "2026-11-01 00:00:00",
@@ -47,6 +48,8 @@ GOOD: Final = SAMPLES | {
     "hour": "0",
     "rated_ids": "a",
     "ratings": "1",
+    "open_ids": "a",
+    "open_changes": "1794268800",
 }
 HOSTILE: Final = "x' OR '1'='1"
 

@@ -37,6 +37,7 @@ from pages.components.panels import (
 )
 from pages.components.panels import conversation_list as work_list
 from pages.components.panels import live_visitors as visitors
+from pages.components.panels.ai_and_people import cohort, sides
 from pages.components.panels.satisfaction import comments, satisfaction_index
 
 Instants = tuple[datetime, datetime]
@@ -74,7 +75,7 @@ def kpis(view: OpenedView) -> Table:
     resolved = view.resolved
     since = resolved.visitor_period.start if resolved.visitors_since else None
     return _of_conversations(
-        resolved, kpi_cards.table(cached.kpis(view).value, since), _visitors_note(resolved)
+        resolved, kpi_cards.table(cached.kpis(view).value.kpis.values(), since), _visitors_note(resolved)
     )
 
 
@@ -134,6 +135,15 @@ def conversation_list(view: OpenedView, selection: Selection, sort: Sort) -> Tab
     resolved = view.resolved
     whole = cached.every_conversation(view, selection, sort)
     return _of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
+
+
+def ai_and_people(view: OpenedView, part: Literal["cohort", "sides", "likeness"]) -> Table:
+    """The panels of AI and people: outcomes of the conversations, both sides compared, and whether they are alike."""
+    if part == "likeness":
+        return _of_now(view.resolved, sides.likeness_table(cached.likeness_of_sides(view).value))
+    if part == "sides":
+        return _of_conversations(view.resolved, sides.table(cached.side_by_side(view).value))
+    return _of_conversations(view.resolved, cohort.table(cached.resolution_outcomes(view).value))
 
 
 def waiting_list(view: OpenedView, waits_for: Waits) -> Table:
@@ -302,6 +312,7 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         handled,
         hours,
         conversation_list,
+        ai_and_people,
         waiting_list,
         backlog_series,
         visitor_series,

@@ -19,6 +19,7 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "handled": "Who resolved",
         "hours": "Hour of the week",
         "conversation_list": "Conversations",
+        "ai_and_people": "AI and people, {}",
         "waiting_list": "{}",
         "backlog_series": "Backlog",
         "visitor_series": "Visitors over time",
@@ -44,6 +45,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         **{str(measure): word for measure, word in MEASURES.items()},
         **{str(name): dimension.one for name, dimension in DIMENSIONS.items()},
         **{str(asked.name): asked.title for asked in (RATINGS, SENTIMENT)},
+        **{part: part for part in ("cohort", "sides", "likeness")},
     }
 )
 

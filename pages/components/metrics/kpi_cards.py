@@ -4,7 +4,7 @@ Owns the layout of a card, and the table of all KPIs. Texts come from `analytics
 verdicts from `analytics.kpis.metrics`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -103,14 +103,14 @@ def draw_card(
     explain.draw(kpi, queries, left_out)
 
 
-def table(board: KpiBoard, visitors_since: datetime | None = None) -> pd.DataFrame:
-    """The KPIs with exact values: one row per KPI whose source answered, one column per statistic and unit.
+def table(kpis: Iterable[Kpi], visitors_since: datetime | None = None) -> pd.DataFrame:
+    """KPIs with exact values: one row per KPI, one column per statistic and unit.
 
     Without a comparison there are no columns for changes. `visitors_since` is the start of the visitor count, if later than
     that of the period.
     """
     rows: list[dict[tuple[str, str], object]] = []
-    for kpi in board.kpis.values():
+    for kpi in kpis:
         metric, current, delta = kpi.metric, kpi.current, kpi.delta
         unit, change_unit = COLUMN_UNITS.get(metric.kind, metric.n_of), CHANGE_UNITS[delta.unit]
         compared = None if delta.verdict == "off" else delta

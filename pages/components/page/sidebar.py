@@ -24,6 +24,7 @@ from pages.components.page import sign_in, url_state
 PAGES = (
     ("pages/overview.py", "Overview", ":material/monitoring:"),
     ("pages/conversations.py", "Conversations", ":material/forum:"),
+    ("pages/ai_and_people.py", "AI and people", ":material/smart_toy:"),
     ("pages/waiting.py", "Waiting", ":material/hourglass_empty:"),
     ("pages/satisfaction.py", "Satisfaction", ":material/sentiment_satisfied:"),
     ("pages/visitors.py", "Visitors", ":material/group:"),

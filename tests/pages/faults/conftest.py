@@ -22,7 +22,10 @@ from tests.conftest import PATIENT, ROOT, LocalStack
 from tests.pages.conftest import PAGE_SECONDS, SendEvents, text_of
 from tests.product_database import Product
 
-PAGES: Final = ("overview", "conversations", "waiting", "satisfaction", "visitors", "live", "data_health")
+PAGES: Final = (
+    *("overview", "conversations", "ai_and_people", "waiting"),
+    *("satisfaction", "visitors", "live", "data_health"),
+)
 SHORT: Final = Patience(0.3, 0.1)
 """Waits for a source that does not answer, so that no test sits them out."""
 
