@@ -181,7 +181,9 @@ def test_no_blanket_except() -> None:
 def test_every_module_of_a_pure_package_has_its_tests() -> None:
     """Tests mirror the tree."""
     modules = [path for path in python_files(*(ANALYTICS / name for name in PURE)) if path.stem != "__init__"]
-    tests = {path: ROOT / "tests" / path.parent.name / f"test_{path.stem}.py" for path in modules}
+    tests = {
+        path: ROOT / "tests" / path.parent.relative_to(ANALYTICS) / f"test_{path.stem}.py" for path in modules
+    }
     assert short(path for path, test in tests.items() if not test.exists()) == []
 
 

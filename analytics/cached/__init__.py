@@ -18,6 +18,7 @@ from analytics.cached.access import (
     websites_anew,
     week_start,
 )
+from analytics.cached.all_websites import all_websites
 from analytics.cached.conversations import (
     conversation_breakdown,
     conversation_breakdown_before,
@@ -76,6 +77,7 @@ from analytics.cached.waiting import (
 from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
+from analytics.kpis.all_websites.rows import AllWebsites
 from analytics.kpis.backlog import BacklogOverTime
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.waiting import Waiting, WaitingNow, Waits

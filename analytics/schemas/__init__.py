@@ -5,6 +5,7 @@ Other columns are ignored, so that an older dashboard can read a newer pipe.
 """
 
 from analytics.schemas.access import USER_BY_EMAIL, WEBSITES_FOR_VIEWER
+from analytics.schemas.all_websites import WEBSITE_KPIS, WEBSITE_SCORES
 from analytics.schemas.conversations import (
     CONVERSATION_BREAKDOWN,
     CONVERSATION_EVENTS,

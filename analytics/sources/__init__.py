@@ -6,6 +6,7 @@ no function here does.
 """
 
 from analytics.sources.access import user_by_email, websites_for_viewer
+from analytics.sources.all_websites import website_kpis, website_scores
 from analytics.sources.conversations import (
     MOST_ID_CHARACTERS,
     MOST_RATED,

@@ -10,6 +10,7 @@ from pages.components.page.conversation_filters import MEASURES
 
 _TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "all_websites": "All websites",
         "kpis": "KPIs",
         "kpi_series": "KPIs over time",
         "funnel_steps": "Funnel",
