@@ -212,7 +212,7 @@ def demo(
             supervisor.wait_until(web_app.is_ready, "The web app", WEB_APP_SECONDS)
             env = stack.write_env()
             click.echo(f"\nInbox Analytics runs at {web_app.address}\n")
-            click.echo("  demo data  three organizations, six websites; a generator keeps it going")
+            click.echo("  demo data  four organizations, 66 websites; a generator keeps it going")
             click.echo(f"  Tinybird   {stack.address}")
             click.echo(f"  Postgres   127.0.0.1:{stack.postgres.port}")
             click.echo(f"  settings   {_shown(env)}")

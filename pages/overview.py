@@ -19,7 +19,7 @@ from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel, live_visitors, tab_visibility, waiting
 
-page = begin.begin_page("Overview")
+page = begin.begin_page("Overview", is_start=True)
 resolved = page.resolved
 
 

@@ -11,6 +11,7 @@ from analytics.schemas.ai_and_people import (
     RESOLUTION_OUTCOMES,
     TRAITS_BY_SIDE,
 )
+from analytics.schemas.all_websites import WEBSITE_KPIS, WEBSITE_SCORES
 from analytics.schemas.conversations import (
     CONVERSATION_BREAKDOWN,
     CONVERSATION_EVENTS,

@@ -5,7 +5,7 @@ same cache as its panel. Lists that a panel shows in part are complete here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -15,6 +15,7 @@ from analytics import cached
 from analytics.cached import OpenedView, VisitorFilters, Waits, Whole
 from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
+from analytics.kpis.all_websites.order import Order, WebsiteFilter
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.satisfaction.attribution import Attribution
 from analytics.kpis.timeseries import COUNTS
@@ -38,6 +39,7 @@ from pages.components.panels import (
 from pages.components.panels import conversation_list as work_list
 from pages.components.panels import live_visitors as visitors
 from pages.components.panels.ai_and_people import cohort, sides
+from pages.components.panels.all_websites import file as websites_file
 from pages.components.panels.satisfaction import comments, satisfaction_index
 
 Instants = tuple[datetime, datetime]
@@ -60,6 +62,7 @@ class Table:
         total: Number of rows; None if not known before they are read.
         notes: Notes for the reader.
         is_cut: True if there are more rows than a file holds.
+        of: What the rows are about, if not the view's website.
     """
 
     pages: Iterable[pd.DataFrame]
@@ -68,6 +71,13 @@ class Table:
     total: int | None = None
     notes: tuple[str, ...] = ()
     is_cut: bool = False
+    of: str | None = None
+
+
+def all_websites(view: OpenedView, only: WebsiteFilter, order: str) -> Table:
+    """The KPIs of every website that passes the filter, in the order of the page."""
+    frame, notes = websites_file.file(cached.all_websites(view).value, only, Order.parse(order))
+    return replace(_of_conversations(view.resolved, frame, *notes), of=websites_file.TITLE)
 
 
 def kpis(view: OpenedView) -> Table:
@@ -304,6 +314,7 @@ def quarantined(view: OpenedView) -> Table:
 FILES: Final[Mapping[str, Callable[..., Table]]] = {
     read.__name__: read
     for read in (
+        all_websites,
         kpis,
         kpi_series,
         funnel_steps,

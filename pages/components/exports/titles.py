@@ -11,6 +11,7 @@ from pages.components.panels.waiting import TITLES
 
 _TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "all_websites": "All websites",
         "kpis": "KPIs",
         "kpi_series": "KPIs over time",
         "funnel_steps": "Funnel",
