@@ -132,6 +132,7 @@ class LocalStack:
         admin_token: May do everything.
         database_url: Postgres, as the dashboard's read-only role.
         owner_url: Postgres, as the role that owns the tables.
+        store_url: Postgres, as the role that owns the dashboard's store.
         data_dir: Its data directory.
     """
 
@@ -141,6 +142,7 @@ class LocalStack:
     admin_token: str
     database_url: str
     owner_url: str
+    store_url: str
     data_dir: Path
 
 
@@ -287,5 +289,6 @@ def _stack(environment: Mapping[str, str], data_dir: Path) -> LocalStack:
         admin_token=environment["TINYBIRD_ADMIN_TOKEN"],
         database_url=environment["DATABASE_URL"],
         owner_url=environment["INBOX_ANALYTICS_LOCAL_OWNER_URL"],
+        store_url=environment["INBOX_ANALYTICS_STORE_URL"],
         data_dir=data_dir,
     )

@@ -25,6 +25,7 @@ from analytics.cached.conversations import (
     conversation_timeseries,
     every_conversation,
 )
+from analytics.cached.goals import goal_history, goal_results, has_store, may_edit_goals, save_goal
 from analytics.cached.health import (
     cache_savings,
     event_flow,
@@ -77,6 +78,8 @@ from analytics.cached.whole import Whole
 from analytics.geo.live_visitors import RightNow
 from analytics.ingest.spool.directory import SpoolStatus
 from analytics.kpis.backlog import BacklogOverTime
+from analytics.kpis.goals.definitions import GoalHistory
+from analytics.kpis.goals.results import GoalResult, GoalResults
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.waiting import Waiting, WaitingNow, Waits
 from analytics.readings import Reading, SentQuery

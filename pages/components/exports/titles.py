@@ -18,6 +18,7 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "handled": "Who resolved",
         "hours": "Hour of the week",
         "conversation_list": "Conversations",
+        "goals": "Goals",
         "waiting_list": "{} awaited",
         "backlog_series": "Backlog",
         "visitor_series": "Visitors over time",
