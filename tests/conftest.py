@@ -220,6 +220,13 @@ def stack_environment(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) 
     return local_stack
 
 
+@pytest.fixture
+def with_store(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
+    """The same, with the local stack's store of goals."""
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_URL", stack_environment.store_url)
+    return stack_environment
+
+
 @pytest.fixture(scope="session")
 def stack_client(local_stack: LocalStack) -> Iterator[httpx2.Client]:
     """HTTP client of the local stack's Tinybird: a new one for each request would cost 30 ms."""

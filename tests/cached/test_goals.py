@@ -16,18 +16,12 @@ from analytics.kpis.goals.definitions import Goal
 from analytics.scope.identity import Identity
 from analytics.store.store import Store
 from tests.cached.test_satisfaction import Reads, reads, view  # noqa: F401  # fixtures
-from tests.conftest import LocalStack
 from tests.product_database import Product
+
+pytestmark = pytest.mark.usefixtures("with_store")
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 FIVE, TEN = Goal(90.0, 300), Goal(95.0, 600)
-
-
-@pytest.fixture(autouse=True)
-def store(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The local stack's store, set as the process's store."""
-    monkeypatch.setenv("INBOX_ANALYTICS_STORE_URL", stack_environment.store_url)
-    return stack_environment.store_url
 
 
 def as_role(product: Product, view: View, role: str) -> View:  # noqa: F811

@@ -91,9 +91,9 @@ def card_line(result: GoalResult) -> str:
     newest = result.by_goal[-1]
     goal = newest.goal
     if newest.met_ratio is None:
-        return f"Goal: {sentence(goal, result.measure)}"
+        return f":gray[Goal: {sentence(goal, result.measure)}]"
     met = coloured(f"**{formatting.rate(newest.met_ratio)}**", newest)
-    return f"{met} within {time(goal.limit_seconds)}, goal {share(goal)} {verdict(newest)}"
+    return f"{met} :gray[within {time(goal.limit_seconds)}, goal {share(goal)} {verdict(newest)}]"
 
 
 def card_help(result: GoalResult) -> str:

@@ -107,7 +107,7 @@ def draw_card(
     if stands_on := _stands_on(kpi):
         st.caption(" · ".join(stands_on))
     if result is not None:
-        st.caption(goals.card_line(result), help=goals.card_help(result))
+        st.markdown(f":small[{goals.card_line(result)}]", help=goals.card_help(result))
     changes.draw_range(delta, metric.key)
     for line in _notes(kpi):
         st.caption(line)
