@@ -25,7 +25,14 @@ from analytics.cached.conversations import (
     conversation_timeseries,
     every_conversation,
 )
-from analytics.cached.goals import goal_history, goal_results, has_store, may_edit_goals, save_goal
+from analytics.cached.goals import (
+    goal_history,
+    goal_results,
+    has_store,
+    may_edit_goals,
+    save_goal,
+    website_goal_results,
+)
 from analytics.cached.health import (
     cache_savings,
     event_flow,

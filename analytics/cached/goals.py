@@ -6,7 +6,7 @@ resolution of each, also of those that were never answered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.access import admitted
+from analytics.cached.access import admitted, websites, week_start
 from analytics.cached.reading import (
     ACCESS_TRUST,
     ACCESS_TTL,
@@ -31,9 +31,9 @@ from analytics.cached.view import OpenedView, readable
 from analytics.errors import AccessDenied, Conflict
 from analytics.kpis.goals import definitions, results
 from analytics.kpis.goals.definitions import Goal, GoalHistory, GoalSpan, GoalVersion
-from analytics.kpis.goals.results import GoalResults
+from analytics.kpis.goals.results import GoalResult, GoalResults
 from analytics.readings import Answer, Reading, stalest
-from analytics.scope import access
+from analytics.scope import access, views
 from analytics.scope.periods import Period
 from analytics.scope.selection import Measure
 from analytics.scope.views import ResolvedView
@@ -63,7 +63,8 @@ def goal_history(view: OpenedView) -> Reading[GoalHistory]:
 
     Source: the store's `goal`.
     """
-    return _history(readable(view).website.id).reading()
+    reading = _histories((readable(view).website.id,)).reading()
+    return reading.with_value(reading.value[0])
 
 
 def goal_results(view: OpenedView) -> Reading[GoalResults]:
@@ -77,27 +78,65 @@ def goal_results(view: OpenedView) -> Reading[GoalResults]:
     Source: the store's `goal`; Postgres `conversation`, `visitor`, `website`.
     """
     resolved = readable(view)
-    history = _history(resolved.website.id).reading()
+    histories = _histories((resolved.website.id,)).reading()
+    history = histories.value[0]
     asked = [
-        (period, _counts(resolved, history.value, period))
+        (period, _counts(resolved, (history,), period))
         for period in (resolved.period, resolved.before)
         if period is not None
     ]
     counted = [(period, None if each is None else each.reading()) for period, each in asked]
     judged = [
-        results.results(history.value, period, schemas.GOAL_COUNTS.empty() if each is None else each.value)
+        results.results(history, period, schemas.GOAL_COUNTS.empty() if each is None else each.value)
         for period, each in counted
     ]
     found = [each for _, each in counted if each is not None]
-    value = GoalResults(history.value, judged[0], judged[1] if len(judged) > 1 else None)
-    read = stalest(history, *found)
+    value = GoalResults(history, judged[0], judged[1] if len(judged) > 1 else None)
+    read = stalest(histories, *found)
     return Reading(
         value,
-        min(each.as_of for each in (history, *found)),
+        min(each.as_of for each in (histories, *found)),
         read.is_stale,
         read.stale_reason,
         queries=tuple(query for each in found for query in each.queries),
     )
+
+
+def website_goal_results(view: OpenedView) -> Reading[Mapping[str, Mapping[Measure, GoalResult]]]:
+    """What the conversations of every website that the viewer may see did against its goals, each by its plan's dates.
+
+    By website id and measure; a website without a goal in the period has none. One read of the store, and one query for all
+    websites of a plan.
+
+    Args:
+        view: Who looks, and the dates; its own website does not matter.
+
+    Raises:
+        AccessDenied: The viewer may not look at anything.
+        ConfigError: No store is set.
+        SourceError: The store or Postgres could not be read and there is no last good value.
+
+    Source: the store's `goal`; Postgres `conversation`, `visitor`, `website`.
+    """
+    listed = websites(view.asked.viewer, readable(view).now)
+    histories = _histories(tuple(sorted(each.id for each in listed))).reading()
+    asked = []
+    for tier in sorted({each.tier for each in listed}):
+        of_tier = {each.id: each for each in listed if each.tier == tier}
+        resolved = views.resolve(view.asked, next(iter(of_tier.values())), week_start())
+        some = tuple(each for each in histories.value if each.website_id in of_tier)
+        asked.append((some, resolved.period, _counts(resolved, some, resolved.period)))
+    counted = [(some, period, None if each is None else each.reading()) for some, period, each in asked]
+    found = [each for _, _, each in counted if each is not None]
+    value = {
+        history.website_id: {} if each is None else results.results(history, period, each.value)
+        for some, period, each in counted
+        for history in some
+    }
+    read = stalest(histories, *found)
+    as_of = min(each.as_of for each in (histories, *found))
+    queries = tuple(query for each in found for query in each.queries)
+    return Reading(value, as_of, read.is_stale, read.stale_reason, queries=queries)
 
 
 def may_edit_goals(view: OpenedView, now: datetime) -> bool:
@@ -158,7 +197,7 @@ def save_goal(
         (history,) = needed(store()).goals([website_id]).value
         newest = history.newest(measure)
         saving.event = replace(saving.event, before=_in_words(measure, history.current(measure)))
-        reads.renew(_goals(website_id))
+        reads.renew(_goals((website_id,)))
         if _number(newest) != _number(seen):
             raise Conflict(
                 "Another person has changed this goal since you opened it.", "Your entries are kept."
@@ -166,7 +205,7 @@ def save_goal(
         needed(store()).add_goal(
             website_id, measure, _number(seen) + 1, goal, viewer.email, is_from_start=is_from_start
         )
-        reads.renew(_goals(website_id))
+        reads.renew(_goals((website_id,)))
 
 
 def _number(version: GoalVersion | None) -> int:
@@ -179,28 +218,29 @@ def _in_words(measure: Measure, goal: Goal | None) -> str:
     return f"{measure}: {goal.share_pct:g} % within {goal.limit_seconds} s"
 
 
-def _history(website_id: str) -> Asked[GoalHistory]:
+def _histories(website_ids: tuple[str, ...]) -> Asked[tuple[GoalHistory, ...]]:
     needed(store())
-    return reads.ask(("goals", website_id), _goals(website_id))
+    return reads.ask(("goals", website_ids), _goals(website_ids))
 
 
-def _counts(resolved: ResolvedView, history: GoalHistory, period: Period) -> Asked[pd.DataFrame] | None:
+def _counts(
+    resolved: ResolvedView, histories: Sequence[GoalHistory], period: Period
+) -> Asked[pd.DataFrame] | None:
     """Asks for the counts of a period; None where no goal was valid in it."""
-    spans = definitions.spans(history, period)
+    spans = tuple(span for history in histories for span in definitions.spans(history, period))
     if not spans:
         return None
-    versions = tuple((each.measure, each.version) for each in spans)
+    versions = tuple((each.website_id, each.measure, each.version) for each in spans)
     key = resolved.last_good_key("goal_counts", period), period == resolved.period, versions
     check: Callable[[pd.DataFrame], None] = usable(
-        lambda rows: results.results(history, period, rows), schemas.GOAL_COUNTS
+        lambda rows: [results.results(each, period, rows) for each in histories], schemas.GOAL_COUNTS
     )
     return reads.ask(key, _goal_counts(spans), check=check)
 
 
 @question("store", GOALS_TTL)
-def _goals(website_id: str) -> Answer[GoalHistory]:
-    answer = needed(store()).goals([website_id])
-    return Answer(answer.value[0], answer.read_at)
+def _goals(website_ids: tuple[str, ...]) -> Answer[tuple[GoalHistory, ...]]:
+    return needed(store()).goals(website_ids)
 
 
 @question("postgres", ACCESS_TTL)

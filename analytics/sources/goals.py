@@ -72,7 +72,7 @@ def goal_counts(postgres: Postgres, spans: Sequence[GoalSpan]) -> Answer[pd.Data
         "versions": [str(each.version) for each in spans],
         "starts": [f"{each.starts:%Y-%m-%d %H:%M:%S.%f%z}" for each in spans],
         "ends": [f"{each.ends:%Y-%m-%d %H:%M:%S.%f%z}" for each in spans],
-        "limits": [str(each.limit_seconds) for each in spans],
+        "limits": [str(each.goal.limit_seconds) for each in spans],
     }
     return sql_frame(postgres, schemas.GOAL_COUNTS, _GOAL_COUNTS, params)
 

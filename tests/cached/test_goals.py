@@ -62,6 +62,39 @@ def test_both_periods_are_judged(product: Product, view: View) -> None:  # noqa:
     assert "resolution" not in reading.value.current
 
 
+def test_every_website_of_a_viewer_is_judged_by_its_own_goal(
+    reads: Reads,  # noqa: F811
+    product: Product,
+    view: View,  # noqa: F811
+) -> None:
+    """One query for all of a plan; the numbers are those of each website alone, and none of a website of others."""
+    as_role(product, view, "owner")
+    second, at = product.add_website(f"second-{product.key}"), view.now - DAY
+    product.add_website(f"third-{product.key}")
+    for website, seconds in ((product.website_id, 60), (second, 60), (second, 900)):
+        answered = at + timedelta(seconds=seconds)
+        product.update(
+            "conversation", product.add_conversation(at, first_response_at=answered), website_id=website
+        )
+    for website in (product.website_id, second):
+        opened = cached.open_view(replace(view, website_id=website))
+        cached.save_goal(opened, "response", FIVE, None, view.now, is_from_start=True)
+    cached.clear()
+    opened = cached.open_view(view)
+    found = cached.website_goal_results(opened).value
+    assert reads["goal_counts"] == 1
+    assert {
+        website: {measure: (each.met, each.missed) for measure, each in of_website.items()}
+        for website, of_website in found.items()
+    } == {
+        product.website_id: {"response": (1, 0)},
+        second: {"response": (1, 1)},
+        f"third-{product.key}": {},
+    }
+    alone = cached.goal_results(opened).value.current["response"]
+    assert alone == found[product.website_id]["response"]
+
+
 def test_without_a_goal_postgres_is_not_asked(reads: Reads, view: View) -> None:  # noqa: F811
     """And there is no result."""
     assert cached.goal_results(cached.open_view(view)).value.current == {}

@@ -84,9 +84,9 @@ def test_a_period_has_a_span_for_each_goal_in_it() -> None:
         version(1, Goal(80.0, 14_400), START + 6 * DAY, "resolution"),
     )
     assert spans(found, PERIOD) == (
-        GoalSpan("w", "response", 1, START, START + 2 * DAY, 600),
-        GoalSpan("w", "response", 2, START + 2 * DAY, START + 5 * DAY, 300),
-        GoalSpan("w", "resolution", 1, START + 6 * DAY, START + 7 * DAY, 14_400),
+        GoalSpan("w", "response", 1, START, START + 2 * DAY, TEN),
+        GoalSpan("w", "response", 2, START + 2 * DAY, START + 5 * DAY, FIVE),
+        GoalSpan("w", "resolution", 1, START + 6 * DAY, START + 7 * DAY, Goal(80.0, 14_400)),
     )
     later = Period(START + 3 * DAY, START + 4 * DAY, ZoneInfo("UTC"))
     assert [(each.version, each.starts, each.ends) for each in spans(found, later)] == [

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from analytics import sources
-from analytics.kpis.goals.definitions import GoalSpan
+from analytics.kpis.goals.definitions import Goal, GoalSpan
 from analytics.scope.selection import Measure
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
@@ -32,7 +32,7 @@ def span(
     limit_seconds: int = 300,
 ) -> GoalSpan:
     """A goal of the product's website, valid for a day."""
-    return GoalSpan(product.website_id, measure, version, starts, ends, limit_seconds)
+    return GoalSpan(product.website_id, measure, version, starts, ends, Goal(90.0, limit_seconds))
 
 
 def counted(postgres: Postgres, *spans: GoalSpan) -> list[tuple[str, int, int, int, int]]:

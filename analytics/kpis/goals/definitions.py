@@ -107,7 +107,7 @@ class GoalSpan:
         version: Which version of the goal.
         starts: Start, aware, inclusive.
         ends: End, aware, exclusive.
-        limit_seconds: The time of the goal.
+        goal: The goal.
     """
 
     website_id: str
@@ -115,7 +115,7 @@ class GoalSpan:
     version: int
     starts: datetime
     ends: datetime
-    limit_seconds: int
+    goal: Goal
 
 
 def spans(history: GoalHistory, period: Period) -> tuple[GoalSpan, ...]:
@@ -130,8 +130,8 @@ def spans(history: GoalHistory, period: Period) -> tuple[GoalSpan, ...]:
         for version, until in zip(versions, nexts, strict=False):
             starts, ends = max(version.valid_from, period.start), min(until, period.end)
             if version.goal is not None and starts < ends:
-                limit = version.goal.limit_seconds
-                found.append(GoalSpan(history.website_id, measure, version.version, starts, ends, limit))
+                span = GoalSpan(history.website_id, measure, version.version, starts, ends, version.goal)
+                found.append(span)
     return tuple(found)
 
 

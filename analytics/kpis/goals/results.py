@@ -134,12 +134,10 @@ def results(history: GoalHistory, period: Period, counts: pd.DataFrame) -> dict[
     }
     nothing = {"met": 0, "missed": 0, "open": 0}
     parts: dict[Measure, list[GoalPart]] = {}
-    goals = {(each.measure, each.version): each.goal for each in history.versions}
     for span in spans(history, period):
-        goal, row = goals[span.measure, span.version], rows.get((span.measure, span.version), nothing)
-        if goal is not None:
-            part = GoalPart(goal, span.starts, int(row["met"]), int(row["missed"]), int(row["open"]))
-            parts.setdefault(span.measure, []).append(part)
+        row = rows.get((span.measure, span.version), nothing)
+        part = GoalPart(span.goal, span.starts, int(row["met"]), int(row["missed"]), int(row["open"]))
+        parts.setdefault(span.measure, []).append(part)
     return {measure: GoalResult(measure, tuple(each)) for measure, each in parts.items()}
 
 
