@@ -10,8 +10,7 @@ from analytics.readings import stalest
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
 from pages.components.exports import export, tables
-from pages.components.metrics import goal_panel, kpi_cards
-from pages.components.metrics.goals import limits_of
+from pages.components.metrics import goal_panel, goals, kpi_cards
 from pages.components.page import begin, conversation_filters, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import conversation_list, handled, time_bands, waiting
@@ -50,7 +49,7 @@ def draw_percentiles() -> None:
         if series["p50_seconds"].isna().all():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
-        limits = limits_of(page.view, measure, reading.value)
+        limits = goals.limits_of(page.view, measure, reading.value)
         percentiles.draw_percentiles(series, measure, page.resolved.bucket, limits)
         waiting.note_still_waiting(page.view, measure, selection)
         name, title = f"{measure}-over-time", percentiles.title(measure, page.resolved.bucket)

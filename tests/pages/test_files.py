@@ -31,7 +31,7 @@ from analytics.scope.selection import EVERYTHING
 from analytics.scope.views import View, resolve
 from analytics.sources import VisitorFilters
 from analytics.store.store import Store
-from pages.components.exports import download, tables, titles
+from pages.components.exports import download, table, tables, titles
 from pages.components.exports.workbook import ABOUT, NAME_LIMIT
 from pages.components.metrics import changes, kpi_cards
 from tests.conftest import LocalStack
@@ -85,7 +85,7 @@ def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, star
     at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
     view = View(UNUSED_VIEWER, "w", Range(days=1), timezone, at, comparison=OFF)
     resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
-    assert tables._last_days(resolved, 1) == (expected, at)
+    assert table.last_days(resolved, 1) == (expected, at)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_com
     assert not [column for column in frame.columns if "previous" in column or "change" in column]
     if "verdict" in frame.columns:
         assert set(frame["verdict"]) <= {""}
-    assert not (frame.map(str) == tables.PERIODS["previous"]).any(axis=None)
+    assert not (frame.map(str) == table.PERIODS["previous"]).any(axis=None)
     assert set(frame["website"]) <= {"\u05d7\u05e0\u05d5\u05ea;'=1"}
     assert set(frame["only"]) <= {"City: Oslo"}
 
@@ -179,7 +179,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are read seven rows at a time, and a file holds 15."""
     monkeypatch.setattr("analytics.cached.conversations.PAGE_ROWS", 7)
     monkeypatch.setattr("analytics.cached.whole.PAGE_ROWS", 7)
-    for module in ("analytics.cached.whole", "pages.components.exports.tables"):
+    for module in ("analytics.cached.whole", "pages.components.exports.table"):
         monkeypatch.setattr(f"{module}.ROW_LIMIT", 15)
 
 

@@ -34,7 +34,8 @@ from analytics.web.audit import Event
 from pages.components import formatting
 from pages.components.exports import cells, csv_file, titles, workbook
 from pages.components.exports.cells import About, Cell
-from pages.components.exports.tables import FILES, Table
+from pages.components.exports.table import Table
+from pages.components.exports.tables import FILES
 from pages.components.page import filters
 
 AS_DRAWN: Final = timedelta(minutes=15)
