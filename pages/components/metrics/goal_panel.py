@@ -105,7 +105,9 @@ def _draw_goal(view: OpenedView, measure: Measure, reading: Reading[GoalResults]
     if facts:
         st.caption(" · ".join(facts))
     if (newest := results.history.newest(measure)) is not None:
-        st.caption(_last_change(newest, timezone))
+        is_later = newest.goal != current.goal
+        from_then = ". It judges conversations that start from then on." if is_later else ""
+        st.caption(f"{_last_change(newest, timezone)}{from_then}")
 
 
 def _draw_card(
