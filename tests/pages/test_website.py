@@ -18,7 +18,10 @@ from tests.pages.conftest import RunPage, Site, offered, query_of, source_of, te
 
 PAGES = [
     f"pages/{name}.py"
-    for name in ("overview", "conversations", "waiting", "satisfaction", "visitors", "live", "data_health")
+    for name in (
+        *("overview", "conversations", "waiting", "satisfaction", "visitors", "live", "data_health"),
+        "all_websites",
+    )
 ]
 MISSING = "This website does not exist or is not open to you"
 
