@@ -106,13 +106,13 @@ ORGANIZATIONS = (
     ),
     # Last, so that the identifiers of the others stay what they are.
     Organization(
-        name="Lantern House Hotels",
-        slug="lantern-house",
+        name="Willow House Hotels",
+        slug="willow-house",
         joined_days=-30,
         subscriptions=(Subscription("pro", "active", -30, 335),),
         people=(
-            Person("Ines Duarte", "ines.duarte@lanternhouse.example", "owner"),
-            Person("Piet Vos", "piet.vos@lanternhouse.example", "member"),
+            Person("Ines Duarte", "ines.duarte@willowhouse.example", "owner"),
+            Person("Piet Vos", "piet.vos@willowhouse.example", "member"),
         ),
         websites=SMALL_WEBSITES,
     ),

@@ -92,9 +92,9 @@ def _website(index: int, town: str, country: str, timezone: str) -> WebsiteProfi
     step = _STEPS[index % len(_STEPS)]
     return WebsiteProfile(
         number=FIRST_NUMBER + index,
-        name=f"Lantern House {town}",
-        slug=f"lantern-{slug}",
-        domain=f"{slug}.lanternhouse.example",
+        name=f"Willow House {town}",
+        slug=f"willow-{slug}",
+        domain=f"{slug}.willowhouse.example",
         timezone=timezone,
         hours="shop",
         opened_days=-15 - index % 2,

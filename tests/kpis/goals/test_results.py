@@ -10,7 +10,7 @@ from analytics.kpis.goals.results import GoalPart, GoalResult, GoalResults, left
 from analytics.schemas import GOAL_COUNTS
 from analytics.scope.selection import Measure
 from analytics.scope.tiers import Comparability, Comparable
-from tests.goals.test_definitions import DAY, FIVE, PERIOD, START, TEN, history, version
+from tests.kpis.goals.test_definitions import DAY, FIVE, PERIOD, START, TEN, history, version
 
 COMPARED = Comparability(True, Comparable(True, None, 45))
 
