@@ -246,7 +246,7 @@ def _seconds_until_quiet(page: Page, act: Callable[[], object]) -> float:
 
 def _sessions(ours: App) -> Iterator[Row]:
     """Sessions on the same website, a range change each every 10 s."""
-    alone, first = 0.0, _opened(ours, "overview", WEBSITE)
+    alone, first = 0.0, open_tab(ours, "overview", WEBSITE)
     for name in RANGES:
         _changed(first, name)  # from now on cached
     first.close()
@@ -286,7 +286,7 @@ def _waiting(ours: App) -> Iterator[Row]:
         before = ours.reads()
         with ThreadPoolExecutor(viewers) as pool:
             query = f"website={website}"
-            tabs = list(pool.map(lambda _, query=query: _opened(ours, "waiting", query), range(viewers)))
+            tabs = list(pool.map(lambda _, query=query: open_tab(ours, "waiting", query), range(viewers)))
             list(pool.map(lambda tab: tab.look(cached.WAITING_REFRESH_SECONDS + 5), tabs))
         for tab in tabs:
             tab.close()
