@@ -155,6 +155,7 @@ MAY_BE_EMPTY = {
     "waiting_conversations": "none waits",
     "website_freshness": "no website sends",
     "websites_for_viewer": "no website",
+    "website_scores": "none rated in both periods",
 }
 """Schemas that promise no row, and when an answer without rows is right."""
 
@@ -172,6 +173,7 @@ SAMPLES = {
     "bool": True,
     "datetime": "2026-11-10 12:00:00",
     "counts": [1],
+    "measures": [None, 1.0],
 }
 SECRET = "secret-7f3a"
 
@@ -252,6 +254,7 @@ def test_the_scales_are_those_of_the_contract() -> None:
         ("rated_conversations.rating", 1, 5),
         ("visitor_locations.latitude", -90, 90),
         ("visitor_locations.longitude", -180, 180),
+        ("website_kpis.ai_handled_ratio", 0, 1),
     }
 
 
@@ -299,3 +302,13 @@ def test_the_fewest_rows_are_not_asked_of_the_rest() -> None:
     assert schema.frame(names, [], is_rest=True).empty
     with pytest.raises(SchemaMismatch, match="two rows"):
         schema.frame(names, [row, row], is_rest=True)
+
+
+@pytest.mark.parametrize("value", ["1", 1, [-1.0], ["a"], [float("nan")], [float("inf")], None])
+def test_numbers_of_a_list_are_measures_or_not_observable(value: object) -> None:
+    """A list of None and of numbers that are not negative, each as it is; nothing else."""
+    schema = schemas.WEBSITE_KPIS
+    name = "bucket_median_response_seconds"
+    rows = rows_of(schema)
+    assert frame_of(schema, rows)[name].tolist() == [(None, 1.0)] * 2
+    refused(schema, [{**row, name: value} for row in rows], f"{name} is")
