@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -94,8 +95,8 @@ def _key(row: WebsiteRow, column: str) -> tuple[float, str] | None:
     """What rows are compared by, smallest first; None without a value."""
     website = row.website
     texts = {
-        "website": website.name.casefold(),
-        "organization": website.organization_name.casefold(),
+        "website": _letters(website.name),
+        "organization": _letters(website.organization_name),
         "plan": website.tier,
     }
     if column in texts:
@@ -104,6 +105,16 @@ def _key(row: WebsiteRow, column: str) -> tuple[float, str] | None:
         return None if row.newest_event is None else (row.newest_event.timestamp(), "")
     number = _worst(row) if column == WORST_FIRST else _number(row, column)
     return None if number is None else (-number, "")
+
+
+def _letters(text: str) -> str:
+    """Text to sort by: without case and accents.
+
+    >>> _letters("Ávila"), _letters("Straße")
+    ('avila', 'strasse')
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
 
 
 def _worst(row: WebsiteRow) -> float | None:

@@ -31,9 +31,9 @@ _OPENED: Final = "opened-website"
 _CHANGE_SUFFIX, _TREND_SUFFIX, _N_SUFFIX = " change", " trend", " n"
 
 
-def draw_table(rows: Sequence[WebsiteRow], order: Order, as_of: datetime) -> None:
+def draw_table(rows: Sequence[WebsiteRow], order: Order, as_of: datetime, timezone: str) -> None:
     """Draw the rows; a click on a name opens the website, one on a column's head sorts by it."""
-    table = _table(rows, as_of)
+    table = _table(rows, as_of, timezone)
     # Shown on phones only, where the screen may end exactly between two columns.
     with st.container(key="swipe-all-websites"):
         st.caption("Swipe the table for more columns.")
@@ -59,7 +59,7 @@ def opened() -> str | None:
     return None if slug is None else str(slug)
 
 
-def _table(rows: Sequence[WebsiteRow], as_of: datetime) -> pd.DataFrame:
+def _table(rows: Sequence[WebsiteRow], as_of: datetime, timezone: str) -> pd.DataFrame:
     columns: dict[str, list[object]] = {
         "Website": [_name(row) for row in rows],
         WORST: [_worst_text(row.worst) for row in rows],
@@ -81,7 +81,7 @@ def _table(rows: Sequence[WebsiteRow], as_of: datetime) -> pd.DataFrame:
     columns["Organization"] = [
         formatting.in_table(formatting.plain(row.website.organization_name)) for row in rows
     ]
-    columns["Newest event"] = [_newest_text(row, as_of) for row in rows]
+    columns["Newest event"] = [_newest_text(row, as_of, timezone) for row in rows]
     table = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
     is_off = all(kpi.delta.verdict == "off" for row in rows for kpi in row.kpis.values())
     unseen = [WORST, *(name for name in table if str(name).endswith(_CHANGE_SUFFIX))] if is_off else []
@@ -235,7 +235,8 @@ def _change_text(kpi: Kpi | None) -> str:
     return f"{changes.change_text(kpi.delta)}{comma} {verdict}"
 
 
-def _newest_text(row: WebsiteRow, as_of: datetime) -> str:
+def _newest_text(row: WebsiteRow, as_of: datetime, timezone: str) -> str:
+    """The local time: an age would have to be renewed."""
     if row.newest_event is None:
         return "none in 30 days" if row.is_read else formatting.MISSING
-    return formatting.ago(as_of - row.newest_event)
+    return formatting.moment(row.newest_event, as_of, timezone)
