@@ -25,6 +25,7 @@ import httpx2
 from playwright.sync_api import Browser, Page, sync_playwright
 from websockets.exceptions import WebSocketException
 
+from analytics import cached
 from benchmarks.faults import PAGES
 from benchmarks.rows import Row, say
 from benchmarks.soak import SETTLE_SECONDS
@@ -114,6 +115,7 @@ def main(repeats: int, opened: int) -> None:
             _runs(ours, repeats),
             _changes(ours, bare, repeats),
             _sessions(ours),
+            _waiting(ours),
             _memory(ours, opened),
         )
         for row in rows:
@@ -237,12 +239,15 @@ def _seconds_until_quiet(page: Page, act: Callable[[], object]) -> float:
     began = page.evaluate("performance.now()")
     act()
     page.wait_for_function(f"(began) => window.lastChange > began && ({QUIET})()", arg=began)
-    return (page.evaluate("window.lastChange") - began) / 1000
+    return float(page.evaluate("window.lastChange") - began) / 1000
 
 
 def _sessions(ours: App) -> Iterator[Row]:
     """Sessions on the same website, a range change each every 10 s."""
-    alone = 0.0
+    alone, first = 0.0, _opened(ours, "overview", WEBSITE)
+    for name in RANGES:
+        _changed(first, name)  # from now on cached
+    first.close()
     for count in (1, 10, 30, 50):
         with ThreadPoolExecutor(count) as tabs:
             opened = list(tabs.map(lambda _: _opened(ours, "overview", WEBSITE), range(count)))
@@ -270,6 +275,21 @@ def _visit(viewer: Viewer, begins_at: float, rounds: int = 3) -> Sequence[float]
             waits.append(RUN_SECONDS)
     viewer.close()
     return waits
+
+
+def _waiting(ours: App) -> Iterator[Row]:
+    """Reads of the sources for one viewer of Waiting, then for fifty of another website, until the lists are read again."""
+    reads = []
+    for website, viewers in (("tea-classes", 1), ("northwind-outdoor", 50)):
+        before = ours.reads()
+        with ThreadPoolExecutor(viewers) as pool:
+            query = f"website={website}"
+            tabs = list(pool.map(lambda _, query=query: _opened(ours, "waiting", query), range(viewers)))
+            list(pool.map(lambda tab: tab.look(cached.WAITING_REFRESH_SECONDS + 5), tabs))
+        for tab in tabs:
+            tab.close()
+        reads.append(ours.reads() - before)
+    yield Row("reads of the sources, 50 viewers of Waiting", reads[1], "", 1.0, reads[0], "1 viewer")
 
 
 def _memory(ours: App, opened: int) -> Iterator[Row]:

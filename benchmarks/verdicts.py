@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.kpis.intervals import ArrivalCount, Interval, wilson
-from analytics.kpis.satisfaction import Scores, satisfaction_index
+from analytics.kpis.satisfaction.index import Scores, satisfaction_index
 from analytics.kpis.verdicts import Direction, Estimate, Unit, compared
 
 Floats = NDArray[np.float64]

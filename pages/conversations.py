@@ -34,6 +34,7 @@ def draw_distribution(measure: Measure) -> None:
             return
         time_bands.draw_headline(bands, bands_before, measure, selection, page.resolved.comparability)
         time_bands.draw_bands(bands, bands_before, measure, selection.of(measure), page.resolved.previous)
+        waiting.note_still_waiting(page.view, measure, selection)
         others = filters.without(measure, chosen)
         export.offer(page, f"{measure}-bands", tables.bands, measure, selection, chart=title, only=others)
 

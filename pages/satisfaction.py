@@ -1,7 +1,7 @@
-"""Satisfaction: what is the index, which component changed it, how did visitors rate, and what did they write?
+"""Satisfaction: what is the index, what changed it, how and how often did visitors rate, what did they write?
 
-Sources: `cached.satisfaction_attribution`, `cached.kpi_timeseries`, `cached.satisfaction_distributions`,
-`cached.latest_comments`. Freshness: see `cached.next_read`.
+Sources: `cached.satisfaction_attribution`, `kpi_timeseries`, `satisfaction_distributions`, `rated_share`, `latest_comments`.
+Freshness: see `cached.next_read`.
 """
 
 import streamlit as st
@@ -15,7 +15,7 @@ from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin, filters
 from pages.components.page.panel import empty, note_staleness, panel
-from pages.components.panels import comments, satisfaction_index
+from pages.components.panels.satisfaction import comments, rated_share, satisfaction_index
 
 page = begin.begin_page("Satisfaction")
 resolved = page.resolved
@@ -51,13 +51,12 @@ def draw_over_time() -> None:
         if series.failures:
             raise series.failures[0]
         if series.value["satisfaction_index"].notna().any():
-            is_compared = (series.value["period"] == "previous").any()
             timeseries.draw_series(
                 series.value,
                 KPIS["satisfaction_index"],
                 resolved.bucket,
                 current=days,
-                previous=before if is_compared else None,
+                previous=before if (series.value["period"] == "previous").any() else None,
                 key="over-time-chart",
             )
             if words := satisfaction_index.missing_sentence(series.value, resolved.bucket):
@@ -73,11 +72,19 @@ def draw_answers(asked: rating_bars.Answers, chosen: str | None) -> None:
     with panel(asked.name, border=True):
         counts = note_staleness(cached.satisfaction_distributions(page.view), page.timezone)
         clicked = rating_bars.draw_answers(counts.value, asked, resolved.bucket, page.longer, chosen)
-        is_drawn = rating_bars.total(counts.value, asked) > 0
-        title = asked.title if is_drawn else None
+        title = asked.title if rating_bars.total(counts.value, asked) > 0 else None
         export.offer(page, asked.name, tables.answers_over_time, asked.name, chart=title)
         if clicked:
             filters.toggle("rating", clicked)
+
+
+@st.fragment(parallel=True)
+def draw_rated() -> None:
+    """Draw how many resolved conversations were rated, of the AI agent's and of people's."""
+    with panel("rated", title := "How many were rated"):
+        reading = note_staleness(cached.rated_share(page.view), page.timezone)
+        if rated_share.draw(reading, resolved.bucket, page.longer):
+            export.offer(page, "rated-by-visitors", tables.rated_share, chart=title)
 
 
 @st.fragment(parallel=True)
@@ -86,9 +93,8 @@ def draw_comments() -> None:
     with panel("comments", border=False):
         pages = comments.read_page()
         stars = None if rating is None else int(rating)
-        latest = note_staleness(
-            cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS), page.timezone
-        )
+        latest = cached.latest_comments(page.view, stars, pages * comments.PAGE_ROWS)
+        note_staleness(latest, page.timezone)
         if len(latest.value):
             comments.draw_comments(latest.value, page.website, page.timezone, pages)
             export.offer(page, "comments", tables.comment_list, stars, only=chips)
@@ -103,6 +109,7 @@ with st.grid(2, min_column_width=380, gap="xsmall", key="answers") as grid:
     for asked, chosen in ((rating_bars.RATINGS, rating), (rating_bars.SENTIMENT, None)):
         with grid.cell():
             draw_answers(asked, chosen)
+draw_rated()
 with st.container(border=True, key="comments-card"):
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("**Latest comments**", width="content")

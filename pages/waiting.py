@@ -12,7 +12,7 @@ from analytics import cached
 from analytics.scope import periods
 from pages.components.charts import backlog as backlog_chart
 from pages.components.exports import export, tables
-from pages.components.page import begin
+from pages.components.page import begin, header
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import backlog, tab_visibility, waiting
 
@@ -56,8 +56,8 @@ def draw_backlog() -> None:
 
 @st.fragment(run_every=every)
 def keep_pace() -> None:
-    """Rerun the page when its period has another end."""
-    if datetime.now(UTC) >= periods.floor_to_grid(resolved.now) + periods.GRID:
+    """Rerun the page when its period has another end, after a delay of this session's own."""
+    if datetime.now(UTC) >= periods.floor_to_grid(resolved.now) + periods.GRID + header.own_delay():
         st.rerun()
 
 

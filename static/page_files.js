@@ -2,6 +2,7 @@
 const DRAWN_SECONDS = 30, SAID_SECONDS = 4
 // A skeleton, and "has not answered yet".
 const LOADING = ['[data-testid="stSkeletonElement"]', '[aria-label="hourglass_top icon"]'].map(each => `[class*="st-key-panel-"] ${each}`).join()
+const RUNNING = '.stApp:not([data-test-script-state=notRunning])'
 const FAILED = '[class*="st-key-retry-"]'
 
 export default function ({ data, parentElement }) {
@@ -27,10 +28,10 @@ export default function ({ data, parentElement }) {
   })
 }
 
-/** Waits until no panel is loading. */
+/** Waits until the page's run has ended and no panel is loading: while its dates change, panels are of two views. */
 async function drawn() {
   const until = Date.now() + DRAWN_SECONDS * 1000
-  while (document.querySelector(LOADING) && Date.now() < until)
+  while (document.querySelector(`${RUNNING},${LOADING}`) && Date.now() < until)
     await new Promise(done => setTimeout(done, 200))
 }
 

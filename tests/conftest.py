@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,11 +11,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import httpx2
 import hypothesis
@@ -92,11 +94,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-def pytest_runtest_setup() -> None:
-    """No test begins around midnight UTC: a date read before is another after, and a new day has no data for 5 minutes."""
-    now = datetime.now(UTC)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test begins around midnight: a date read before is another after, and a new day has no data for 5 minutes."""
+    time.sleep(max(_seconds_to_wait(datetime.now(ZoneInfo(zone))) for zone in _zones_of(item.path)))
+
+
+def _seconds_to_wait(now: datetime) -> float:
+    """From two minutes before a local midnight until five minutes after it; else 0."""
     midnight = (now + timedelta(minutes=2)).replace(hour=0, minute=0, second=0, microsecond=0)
-    time.sleep(max(0.0, (midnight + timedelta(minutes=5) - now).total_seconds()))
+    return max(0.0, (midnight + timedelta(minutes=5) - now).total_seconds())
+
+
+@cache
+def _zones_of(path: Path) -> frozenset[str]:
+    """The timezones whose days tests of a file may read: those of shared fixtures, and its own if it reads the clock."""
+    text = path.read_text("utf-8")
+    named = set(re.findall(r'"([A-Z][A-Za-z_/]+)"', text)) if "datetime.now(" in text else set()
+    return frozenset({"UTC", "Asia/Kolkata"} | (named & available_timezones()))
 
 
 def _group(path: str) -> str:

@@ -55,6 +55,7 @@ from analytics.cached.reading import clear, numbers_ttl, try_again, waiting_toge
 from analytics.cached.satisfaction import (
     every_comment,
     latest_comments,
+    rated_share,
     satisfaction_attribution,
     satisfaction_distributions,
 )
@@ -82,7 +83,8 @@ from analytics.kpis.ai_and_people.outcomes import Cohorts
 from analytics.kpis.ai_and_people.sides import SideBySide
 from analytics.kpis.backlog import BacklogOverTime
 from analytics.kpis.metrics import Kpi, KpiBoard
-from analytics.kpis.waiting import Waiting, WaitingNow, Waits
+from analytics.kpis.satisfaction.rated_share import RatedShare
+from analytics.kpis.waiting import WaitingNow, Waits
 from analytics.readings import Reading, SentQuery
 from analytics.scope.access import Viewer
 from analytics.scope.views import ResolvedView, View

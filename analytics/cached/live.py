@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -65,18 +66,8 @@ def active_visitors(
     website_id = readable(view, now).website.id
     bounds = place.bounds if place else None
 
-    def check(rows: pd.DataFrame) -> None:
-        if (
-            rows.empty
-            and place is None
-            and len(_located(website_id, minutes, now).value.places)
-            # The shared count may be older than the rows: who is there a moment after them is missing in them.
-            and len(sources.visitor_locations(connections().tinybird, website_id, minutes).value)
-        ):
-            raise schemas.ACTIVE_VISITORS.impossible("it has no rows where visitor_locations counts some")
-
     question = _renewed(_active_visitors(website_id, minutes, bounds), now)
-    return reads.read(question, question, check=check)
+    return reads.read(question, question, check=None if place else _not_missing(website_id, minutes, now))
 
 
 def every_active_visitor(view: OpenedView, minutes: int, now: datetime, place: Cell | None = None) -> Whole:
@@ -193,10 +184,11 @@ def visitor_pages(view: OpenedView, now: datetime) -> Reading[pd.DataFrame]:
 
     Source: `active_visitors`.
     """
-    asked = _visitor_pages(readable(view, now).website.id)
+    website_id = readable(view, now).website.id
+    asked = _visitor_pages(website_id)
     is_limited = connections().budget.daily_limit is not None
     question = replace(asked, name="active_visitors", fresh_for=numbers_ttl() if is_limited else PAGES_TTL)
-    return reads.read(question, question)
+    return reads.read(question, question, check=_not_missing(website_id, PAGES_MINUTES, now))
 
 
 def live_refresh_seconds(now: datetime) -> float | None:
@@ -213,6 +205,21 @@ def count_refresh_seconds(now: datetime) -> float | None:
     They are then read with the numbers.
     """
     return connections().budget.count_refresh_seconds(now)
+
+
+def _not_missing(website_id: str, minutes: int, now: datetime) -> Callable[[pd.DataFrame], None]:
+    """Makes the check of a list of visitors of all places: one without rows is wrong while others count some."""
+
+    def check(rows: pd.DataFrame) -> None:
+        if (
+            rows.empty
+            and len(_located(website_id, minutes, now).value.places)
+            # The shared count may be older than the rows: who is there a moment after them is missing in them.
+            and len(sources.visitor_locations(connections().tinybird, website_id, minutes).value)
+        ):
+            raise schemas.ACTIVE_VISITORS.impossible("it has no rows where visitor_locations counts some")
+
+    return check
 
 
 @dataclass(frozen=True)

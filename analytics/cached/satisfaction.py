@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pandas as pd
 
-from analytics import sources
+from analytics import schemas, sources
 from analytics.cached.overview import kpis, rating_and_sentiment_of
-from analytics.cached.reading import KPI_TTL, connections, once, reads
+from analytics.cached.reading import KPI_TTL, computed, connections, once, reads
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.cached.whole import PAGE_ROWS, Whole, whole
-from analytics.kpis.attribution import Attribution, attributed
-from analytics.kpis.rating_counts import distributions
+from analytics.kpis.satisfaction.attribution import Attribution, attributed
+from analytics.kpis.satisfaction.rated_share import RatedShare
+from analytics.kpis.satisfaction.rated_share import rated_share as rated_shares
+from analytics.kpis.satisfaction.rating_counts import distributions
 from analytics.readings import Answer, Reading
+from analytics.sources import Bounds
 
 
 def satisfaction_attribution(view: OpenedView) -> Reading[Attribution]:
@@ -57,6 +60,32 @@ def satisfaction_distributions(view: OpenedView) -> Reading[pd.DataFrame]:
     scores = rating_and_sentiment_of(resolved).reading()
     key = "satisfaction_distributions", scores.as_of
     return scores.with_value(once(resolved, key, lambda: distributions(scores.value, resolved)))
+
+
+def rated_share(view: OpenedView) -> Reading[RatedShare]:
+    """How many of the conversations resolved in the period the visitors rated: of all, of the AI agent's, of people's.
+
+    Columns of the series, one row per (period, bucket), sorted by both, zero-filled:
+        period, bucket_index, bucket_start, bucket_end, aligned_start, is_complete: as in `kpi_timeseries`.
+        all_resolved, ai_resolved, people_resolved (int): conversations resolved in the bucket.
+        all_rated, ai_rated, people_rated (int): those of them that were rated before the period ended.
+        all_rated_ratio, ai_rated_ratio, people_rated_ratio (float, 0..1): NaN when nothing was resolved.
+
+    Raises:
+        AccessDenied: The website is not the viewer's, or not there.
+        SourceError: Postgres could not be read and there is no last good value.
+
+    Source: Postgres `conversation`, `feedback`.
+    """
+    resolved = readable(view)
+    bounds = Bounds.of(resolved.period, resolved.before)
+    return computed(
+        resolved,
+        resolved.last_good_key("rated_share", resolved.period),
+        _rated_share(resolved.website.id, bounds),
+        rated_shares,
+        schemas.RATED_SHARE,
+    )
 
 
 def latest_comments(view: OpenedView, rating: int | None, limit: int) -> Reading[pd.DataFrame]:
@@ -112,6 +141,11 @@ def every_comment(view: OpenedView, rating: int | None) -> Whole:
         ).value
 
     return whole(ask, "created_at", "comment")
+
+
+@question("postgres", KPI_TTL)
+def _rated_share(website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:
+    return sources.rated_share(connections().postgres, website_id, bounds)
 
 
 @question("postgres", KPI_TTL)

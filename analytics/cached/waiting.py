@@ -12,7 +12,7 @@ from analytics.cached.reading import KPI_TTL, connections, reads, usable
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
-from analytics.cached.whole import PAGE_ROWS, Whole, at_once, mapped, whole
+from analytics.cached.whole import ROW_LIMIT, Whole, at_once
 from analytics.kpis import backlog as backlogs
 from analytics.kpis import waiting as waits
 from analytics.kpis.backlog import BacklogOverTime
@@ -91,15 +91,11 @@ def every_waiting(view: OpenedView, waits_for: Waits, now: datetime) -> Whole:
     if found.total <= len(found.rows):
         return at_once(found.rows)
     resolved = readable(view, now)
-
-    def ask(offset: int) -> pd.DataFrame:
-        answer = sources.waiting_conversations(
-            connections().postgres, resolved.website.id, _reach(resolved, now), waits_for, PAGE_ROWS, offset
-        )
-        rows = waits.listed(answer.value, SINCE[waits_for], answer.read_at)
-        return rows.assign(total=answer.value["total"])
-
-    return mapped(whole(ask, "conversation_id"), lambda rows: rows.drop(columns="total"))
+    # In one read: of rows read page by page, those behind one that is answered meanwhile would move and be left out.
+    answer = sources.waiting_conversations(
+        connections().postgres, resolved.website.id, _reach(resolved, now), waits_for, ROW_LIMIT
+    )
+    return at_once(waits.listed(answer.value, SINCE[waits_for], answer.read_at))
 
 
 def still_waiting(view: OpenedView) -> Reading[int]:

@@ -11,7 +11,7 @@ from analytics.errors import SourceError
 from analytics.kpis.declarations import KPIS, KpiKey, PeriodFigures, Source
 from analytics.kpis.intervals import ArrivalCount
 from analytics.kpis.metrics import Kpi, KpiBoard, compared_kpi
-from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex, satisfaction_index
+from analytics.kpis.satisfaction.index import NO_INDEX, SatisfactionIndex, satisfaction_index
 from analytics.kpis.timeseries import Which, scores_of
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.readings import Reading, SentQuery

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from analytics.kpis.intervals import ArrivalCount, wilson
-from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex
+from analytics.kpis.satisfaction.index import NO_INDEX, SatisfactionIndex
 from analytics.kpis.totals import ConversationTotals
 from analytics.kpis.verdicts import Direction, Estimate, Unit
 

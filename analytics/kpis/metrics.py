@@ -14,7 +14,7 @@ from analytics.errors import SourceError
 from analytics.kpis.declarations import KpiKey, Metric
 from analytics.kpis.intervals import ArrivalCount
 from analytics.kpis.median_mix import Split, split
-from analytics.kpis.satisfaction import SatisfactionIndex
+from analytics.kpis.satisfaction.index import SatisfactionIndex
 from analytics.kpis.totals import Funnel
 from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Estimate, verdict_on
 from analytics.readings import SentQuery

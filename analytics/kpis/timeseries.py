@@ -8,13 +8,14 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, Literal
 
+import numpy as np
 import pandas as pd
 
 from analytics.errors import SourceError
 from analytics.kpis.declarations import KPIS, PeriodFigures
 from analytics.kpis.intervals import ArrivalCount
 from analytics.kpis.metrics import estimate_of
-from analytics.kpis.satisfaction import NO_INDEX, SatisfactionIndex, Scores, satisfaction_index
+from analytics.kpis.satisfaction.index import NO_INDEX, SatisfactionIndex, Scores, satisfaction_index
 from analytics.kpis.totals import ConversationTotals
 from analytics.readings import Reading
 from analytics.schemas.overview import CONVERSATION_COUNTS
@@ -102,6 +103,17 @@ def scores_of(slots: pd.DataFrame, kind: Literal["rating", "sentiment"]) -> Scor
     )
 
 
+def slot_positions(starts: pd.Series, slots: pd.Series) -> np.ndarray:
+    """The position of the bucket that each quarter of an hour is in.
+
+    Args:
+        starts: First instants of the buckets, ascending.
+        slots: First instants of the quarters; one that begins before a clipped first bucket belongs to it, because the query
+            returns no earlier data.
+    """
+    return (starts.searchsorted(slots, side="right") - 1).clip(min=0)
+
+
 def _side(
     rows: pd.DataFrame, scores: pd.DataFrame | None, resolved: ResolvedView, which: Which
 ) -> pd.DataFrame:
@@ -173,8 +185,7 @@ def _indexes(part: pd.DataFrame, scores: pd.DataFrame | None, which: Which) -> l
     if scores is None:
         return [NO_INDEX] * len(part)
     slots = scores[scores["period"] == which]
-    # A slot that begins before a clipped first bucket belongs to it: the query returns no earlier data.
-    positions = (part["bucket_start"].searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
+    positions = slot_positions(part["bucket_start"], slots["slot_start"])
     indexes = []
     for position, row in part.iterrows():
         bucket = slots[positions == position]

@@ -22,7 +22,7 @@ from analytics.schemas.conversations import (
 from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_ROWS, WEBSITE_FRESHNESS
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
 from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS
-from analytics.schemas.satisfaction import LATEST_COMMENTS
+from analytics.schemas.satisfaction import LATEST_COMMENTS, RATED_SHARE
 from analytics.schemas.schema import Always, Column, Dtype, Part, Schema
 from analytics.schemas.visitors import VISITOR_BREAKDOWN, VISITOR_TIMESERIES
 from analytics.schemas.waiting import BACKLOG, STILL_WAITING, WAITING_CONVERSATIONS

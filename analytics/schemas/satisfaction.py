@@ -1,6 +1,6 @@
-"""Schemas of the page Satisfaction: comments of visitors. The index is read by Overview."""
+"""Schemas of the page Satisfaction: comments, and how many conversations were rated. The index is read by Overview."""
 
-from analytics.schemas.schema import Column, Schema
+from analytics.schemas.schema import PERIOD, Column, Part, Schema
 
 LATEST_COMMENTS = Schema(
     "postgres",
@@ -15,3 +15,19 @@ LATEST_COMMENTS = Schema(
     ),
 )
 """Has no grain: a visitor may send the same words twice within one moment."""
+
+RATED_SHARE = Schema(
+    "postgres",
+    "rated_share",
+    (
+        PERIOD,
+        Column("slot_start", "datetime", "start of a quarter of an hour, UTC"),
+        Column("ai_resolved", "int", "conversations that the AI agent resolved in the slot"),
+        Column("ai_rated", "int", "those of them that were rated before the end of the period"),
+        Column("people_resolved", "int", "conversations that people resolved in the slot"),
+        Column("people_rated", "int", "those of them that were rated before the end of the period"),
+    ),
+    grain=("period", "slot_start"),
+    parts=(Part("ai_rated", "ai_resolved"), Part("people_rated", "people_resolved")),
+)
+"""Quarters of an hour in which nothing was resolved have no row."""

@@ -43,7 +43,7 @@ from analytics.sources.live import (
 )
 from analytics.sources.overview import inbox_analytics, kpi_timeseries, rating_and_sentiment, unique_visitors
 from analytics.sources.query import Bounds, Buckets, Offsets, computing_from
-from analytics.sources.satisfaction import latest_comments
+from analytics.sources.satisfaction import latest_comments, rated_share
 from analytics.sources.visitors import (
     BREAKDOWN_LIMIT,
     VisitorFilters,

@@ -30,12 +30,12 @@ WHERE conversation.website_id = :website_id
   AND conversation.deleted_at IS NULL AND website.deleted_at IS NULL
   AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
 ORDER BY CASE :waits_for WHEN 'answer' THEN conversation.started_at ELSE conversation.escalated_at END, conversation.id
-LIMIT :limit OFFSET :offset
+LIMIT :limit
 """
 
 
 def waiting_conversations(
-    postgres: Postgres, website_id: str, date_from: str, waits_for: Waits, limit: int, offset: int = 0
+    postgres: Postgres, website_id: str, date_from: str, waits_for: Waits, limit: int
 ) -> Answer[pd.DataFrame]:
     """Open conversations that wait now, longest wait first: one row each, at most `limit`; no rows when none waits.
 
@@ -49,7 +49,6 @@ def waiting_conversations(
         date_from: Earliest start, UTC text, inclusive.
         waits_for: Which of the two.
         limit: At most so many rows; `total` counts all that match.
-        offset: Rows to skip.
 
     Raises:
         SourceError: As `Postgres.read`, or `SchemaMismatch`.
@@ -61,7 +60,6 @@ def waiting_conversations(
         "date_from": date_from,
         "waits_for": waits_for,
         "limit": limit,
-        "offset": offset,
     }
     return sql_frame(postgres, schemas.WAITING_CONVERSATIONS, _WAITING_CONVERSATIONS, params)
 

@@ -11,7 +11,7 @@ from analytics import cached
 from analytics.cached import OpenedView, View, Viewer
 from analytics.cached import view as cached_view
 from analytics.errors import AccessDenied, SourceUnavailable
-from analytics.kpis.rating_counts import COUNTS
+from analytics.kpis.satisfaction.rating_counts import COUNTS
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
@@ -108,6 +108,7 @@ def test_another_organizations_answers_cannot_be_read(view: View) -> None:
     for ask in (
         cached.satisfaction_attribution,
         cached.satisfaction_distributions,
+        cached.rated_share,
         lambda opened: cached.latest_comments(opened, None, 20),
     ):
         with pytest.raises(AccessDenied):
@@ -131,10 +132,12 @@ def test_the_last_good_answer_stands_in_marked_stale(reads: Reads, product: Prod
     product.add_feedback(view.now - timedelta(days=1), 4, comment="kept")
     cached.latest_comments(cached.open_view(view), None, 20)
     cached.satisfaction_distributions(cached.open_view(view))
+    cached.rated_share(cached.open_view(view))
     reads.is_down = True
     later = replace(view, now=view.now + timedelta(minutes=5))
     comments = cached.latest_comments(cached.open_view(later), None, 20)
     assert (comments.is_stale, comments.value["comment"].tolist()) == (True, ["kept"])
     assert cached.satisfaction_distributions(cached.open_view(later)).is_stale
+    assert cached.rated_share(cached.open_view(later)).is_stale
     with pytest.raises(SourceUnavailable):
         cached.latest_comments(cached.open_view(later), 5, 20)

@@ -78,10 +78,8 @@ def test_a_file_has_the_rows_that_a_list_cuts(
     view: View,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Three wait, two are listed; the file reads two a page."""
+    """Three wait, two are listed; the file has all three."""
     monkeypatch.setattr("analytics.cached.waiting.LISTED_WAITING", 2)
-    monkeypatch.setattr("analytics.cached.waiting.PAGE_ROWS", 2)
-    monkeypatch.setattr("analytics.cached.whole.PAGE_ROWS", 2)
     ids = [product.add_conversation(view.now - timedelta(hours=hours)) for hours in (3, 2, 1)]
     opened = cached.open_view(view)
     listed = cached.waiting_now(opened, view.now).value.for_answer

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analytics.kpis.backlog import COLUMNS, Backlog, edges, over_time, total
 from analytics.schemas import BACKLOG
-from tests.kpis.test_rating_counts import view
+from tests.kpis.satisfaction.test_rating_counts import view
 
 
 def changes(*rows: tuple[int, int, int]) -> pd.DataFrame:

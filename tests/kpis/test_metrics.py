@@ -7,7 +7,7 @@ import pytest
 from analytics.kpis.declarations import KPIS, KpiKey, PeriodFigures
 from analytics.kpis.intervals import ArrivalCount, Interval
 from analytics.kpis.metrics import Kpi, compared_kpi
-from analytics.kpis.satisfaction import SatisfactionIndex, Scores, satisfaction_index
+from analytics.kpis.satisfaction.index import SatisfactionIndex, Scores, satisfaction_index
 from analytics.kpis.totals import ConversationTotals
 from analytics.scope.tiers import Comparability, Comparable
 

@@ -172,6 +172,17 @@ def run_page() -> RunPage:
     return run
 
 
+WAITING = (
+    "waiting-answer",
+    "waiting-resolution",
+    "backlog-open",
+    "backlog-started",
+    "backlog-resolved",
+    "backlog-net",
+)
+"""The numbers of Waiting, by the key of their explanation."""
+
+
 def source_of(page: AppTest) -> str:
     """The Markdown of everything that the page says, in one string."""
     kinds = ("title", "markdown", "caption", "info", "error", "warning")
@@ -188,7 +199,7 @@ def text_of(page: AppTest) -> str:
 
 def open_explanations(page: AppTest) -> AppTest:
     """Opens the explanation of every number of a page."""
-    for key in (*KPIS, *TOTALS):
+    for key in (*KPIS, *TOTALS, *WAITING):
         page.session_state[f"explain-{key}"] = True
     return page.run()
 

@@ -93,7 +93,7 @@ def _run(run_page: RunPage, shop: Product, **query: str) -> AppTest:
 def test_the_index_and_its_parts_are_those_counted_by_hand(run_page: RunPage, rated: Product) -> None:
     """27.5 + 25 + 20 + 15 = 87.5 after 20 + 12.5 + 17 + 0 = 49.5: +38."""
     page = _run(run_page, rated)
-    (metric,) = page.metric
+    metric = page.metric[0]
     assert (metric.label, metric.value, metric.delta) == ("Satisfaction", "87.5", "+38.0 points")
     words = text_of(page)
     assert "account for" not in words, "five answers make no clear change"
@@ -159,6 +159,32 @@ def test_every_chart_and_list_offers_its_rows(run_page: RunPage, rated: Product)
         "sentiment",
         "comments",
     }
+
+
+def test_how_many_were_rated_is_said_of_all_of_ai_and_of_people(run_page: RunPage, shop: Product) -> None:
+    """One of two by the AI agent, one of one by people; the week before, none of one."""
+    by_ai = {"status": "resolved", "resolved_by_ai_agent_id": "agent"}
+    rated = [
+        shop.add_conversation(NOON, resolved_at=NOON, **by_ai),
+        shop.add_conversation(NOON, status="resolved", resolved_at=NOON),
+    ]
+    shop.add_conversation(NOON, resolved_at=NOON, **by_ai)
+    shop.add_conversation(BEFORE, resolved_at=BEFORE, **by_ai)
+    for conversation in rated:
+        shop.add_feedback(NOON, 5, conversation_id=conversation)
+    page = _run(run_page, shop)
+    cards = {metric.label: metric.value for metric in page.metric if "Rated" in metric.label}
+    assert cards == {
+        "Rated by visitors": "66.7 %",
+        "Rated, resolved by AI": "50.0 %",
+        "Rated, resolved by people": "100.0 %",
+    }
+    words = text_of(page)
+    assert "was 0.0 %" in words
+    assert "2 resolved conversations" in words
+    lines = _chart(page, "visitors rated")
+    assert "by the AI agent between 50.0 % and 50.0 %" in lines["alt"]
+    assert "rated-by-visitors" in offered(page)
 
 
 def test_an_empty_website_says_what_is_missing(run_page: RunPage, shop: Product) -> None:

@@ -6,13 +6,13 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
-from analytics.kpis.attribution import Attribution, ComponentChange
 from analytics.kpis.declarations import KPIS
 from analytics.kpis.intervals import Interval
 from analytics.kpis.metrics import Kpi
-from analytics.kpis.satisfaction import WEIGHTS, Component
+from analytics.kpis.satisfaction.attribution import Attribution, ComponentChange
+from analytics.kpis.satisfaction.index import WEIGHTS, Component
 from analytics.kpis.verdicts import Delta, Estimate, Verdict
-from pages.components.panels import satisfaction_index
+from pages.components.panels.satisfaction import satisfaction_index
 from pages.components.theme_colors import SCALES
 
 # What people without red or green cones see of linear red, green and blue (Machado, Oliveira and Fernandes, 2009).

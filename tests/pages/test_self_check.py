@@ -33,7 +33,7 @@ from analytics.kpis.visitor_breakdown import DIMENSIONS
 from analytics.scope import clock
 from pages.components import formatting
 from pages.components.exports import download, export
-from pages.components.exports.tables import Table
+from pages.components.exports.table import Table
 from pages.components.page import begin
 from pages.components.page.conversation_filters import band_label
 from pages.components.panels import funnel, source_health

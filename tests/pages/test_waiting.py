@@ -12,7 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import cached
 from analytics.cached.reading import reads
-from tests.pages.conftest import RunPage, SendEvents, explanations, offered, query_of, source_of, text_of
+from tests.pages.conftest import (
+    RunPage,
+    SendEvents,
+    explanations,
+    offered,
+    open_explanations,
+    query_of,
+    source_of,
+    text_of,
+)
 from tests.pages.test_self_check import closed_days, exported
 from tests.product_database import Product
 
@@ -66,12 +75,12 @@ def test_both_lists_stand_longest_wait_first(run_page: RunPage, inbox: Product) 
     """Wait, place, page, sentiment, escalated or answered; totals are those of the lists."""
     page = opened(run_page, inbox)
     answer, resolution = (table.value for table in page.dataframe)
-    assert answer["Wait"].tolist() == ["1 d 2 h", "3 h"]
+    assert answer["Wait"].tolist() == [timedelta(hours=26), timedelta(hours=3)]
     assert answer["Place"].tolist() == [f"{HOSTILE}, DE", "Paris, FR"]
     assert answer["Page"].tolist() == ["–", "/pricing"]
     assert answer["Sentiment"].tolist() == ["Negative", "–"]
     assert answer["Escalated"].tolist() == ["No", "Yes"]
-    assert resolution["Wait"].tolist() == ["2 h", "1 h"]
+    assert resolution["Wait"].tolist() == [timedelta(hours=2), timedelta(hours=1)]
     assert resolution["Answered"].tolist() == ["No", "Yes"]
     shown = cards(page)
     assert (shown["Waiting for an answer"], shown["Escalated, not resolved"]) == ("2", "2")
@@ -196,8 +205,8 @@ def test_without_a_comparison_nothing_of_the_period_before_is_shown(
     assert "Not comparable: data reaches back 21 days" in text_of(opened(run_page, inbox, range="21d"))
 
 
-def test_a_range_without_time_says_so(run_page: RunPage, inbox: Product) -> None:
-    """A bucket and a range are in the address, and a bad one is ignored with a notice."""
+def test_the_bucket_of_the_address_is_drawn(run_page: RunPage, inbox: Product) -> None:
+    """A bad one is ignored with a notice."""
     page = opened(run_page, inbox, range="4d", bucket="hour")
     assert "Backlog by hour" in text_of(page)
     assert query_of(page)["bucket"] == "hour"
@@ -206,7 +215,7 @@ def test_a_range_without_time_says_so(run_page: RunPage, inbox: Product) -> None
 
 def test_every_card_explains_itself(run_page: RunPage, inbox: Product) -> None:
     """With the query that was sent: its parameters are those of the list."""
-    page = opened(run_page, inbox)
+    page = open_explanations(opened(run_page, inbox))
     words = text_of(page)
     for name in ("waiting_conversations", "backlog"):
         assert f"Postgres query `{name}`" in words
@@ -266,16 +275,26 @@ def test_overview_without_anyone_waiting(run_page: RunPage, shop: Product) -> No
     assert "still waiting" not in words
 
 
-def test_conversations_say_who_is_in_no_median(
+def test_conversations_say_who_is_not_counted(
     run_page: RunPage, inbox: Product, send_events: SendEvents
 ) -> None:
-    """With the response times, not with the resolution times or a selection."""
+    """With the bands of response times and with their medians; not with the resolution times or a selection."""
     _answered(inbox, send_events)
     path = "pages/conversations.py"
-    words = "and 2 still waiting: conversations without an answer are in no median."
-    assert words in text_of(opened(run_page, inbox, path))
-    assert words not in text_of(opened(run_page, inbox, path, measure="resolution"))
+    words = "and 2 still waiting: conversations without an answer are not counted here."
+    assert text_of(opened(run_page, inbox, path)).count(words) == 2
+    assert text_of(opened(run_page, inbox, path, measure="resolution")).count(words) == 1
     assert words not in text_of(opened(run_page, inbox, path, escalated="yes"))
+
+
+def test_the_wall_says_who_still_waits_today(run_page: RunPage, shop: Product) -> None:
+    """Beside the median response alone."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    shop.add_conversation(midnight + timedelta(seconds=1))
+    page = opened(run_page, shop, "pages/live.py", wall="1")
+    html = "".join(each.proto.body for each in page.get("html"))
+    assert "<span>Median response, 1 still waiting</span>" in html
+    assert html.count("still waiting") == 1
 
 
 def test_a_list_that_is_cut_says_so(
@@ -286,7 +305,7 @@ def test_a_list_that_is_cut_says_so(
     with exported() as files:
         page = opened(run_page, inbox)
     assert len(page.dataframe[0].value) == 1
-    assert "The 1 longest of 2; the CSV has all." in text_of(page)
+    assert "The 1 longest of 2; the files have all." in text_of(page)
     assert len(files["waiting-for-answer"]) == 2
 
 

@@ -158,26 +158,25 @@ def test_markup_of_the_library_as_long_as_a_cell_is_not_lost() -> None:
     assert str(row(pd.DataFrame({"comment": [text]}))[0].value) == text[:-1] + "…"
 
 
-@pytest.mark.parametrize(("count", "is_full"), [(4, False), (5, True)])
-def test_rows_past_the_end_of_a_sheet_are_left_out_and_the_file_says_so(
-    count: int, is_full: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("counts", "written"), [((4, 2), [4, 2]), ((4, 3), [4, 2]), ((7, 1), [6, 0])])
+def test_rows_past_the_end_of_a_workbook_are_left_out_and_the_file_says_so(
+    counts: tuple[int, int], written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A sheet of five lines, one of them names; rows come in parts."""
-    monkeypatch.setattr(workbook, "SHEET_ROWS", 5)
-    file, frame = io.BytesIO(), pd.DataFrame({"n": range(count)})
-    sheet = Sheet("Table", (frame.iloc[:3], frame.iloc[3:]), ZONE)
-    assert workbook.write(file, [sheet], {}, is_about_first=False) == [4]
+    """Six rows in two tables, whose rows come in parts: each table has its names, and the note of a cut one says it."""
+    monkeypatch.setattr(workbook, "MOST_ROWS", 6)
+    file, frames = io.BytesIO(), [pd.DataFrame({"n": range(count)}) for count in counts]
+    sheets = [
+        Sheet(f"Table {number}", (frame.iloc[:1], frame.iloc[1:]), ZONE)
+        for number, frame in enumerate(frames)
+    ]
+    assert workbook.write(file, sheets, {}, is_about_first=False) == written
     book = opened(file.getvalue())
-    assert [cell.value for cell in book["Table"]["A"]] == ["n", 0, 1, 2, 3]
-    notes = {cell.value for line in book[ABOUT] for cell in line}
-    assert ("Only the first 4 rows: an Excel sheet holds no more." in notes) is is_full
-
-
-def test_a_full_sheet_is_that_of_excel() -> None:
-    """As XlsxWriter and openpyxl know it."""
-    from xlsxwriter.worksheet import Worksheet as Written
-
-    assert Written().xls_rowmax == workbook.SHEET_ROWS
+    for number, rows in enumerate(written):
+        assert [cell.value for cell in book[f"Table {number}"]["A"]] == ["n", *range(rows)]
+    notes = " ".join(str(cell.value) for line in book[ABOUT] for cell in line)
+    for count, rows in zip(counts, written, strict=True):
+        said = f"Only the first {rows} rows: the tables of a workbook have 6 rows at most. The CSV has more."
+        assert (said in notes) is (count > rows)
 
 
 @given(

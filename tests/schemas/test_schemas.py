@@ -147,6 +147,7 @@ MAY_BE_EMPTY = {
     "open_conversations": "none open",
     "quarantined_rows": "none quarantined",
     "rated_conversations": "none rated",
+    "rated_share": "none resolved in both periods",
     "rating_and_sentiment": "none rated in both periods",
     "ratings_by_side": "none rated",
     "still_waiting": "never; the one row of a count is checked by the source",

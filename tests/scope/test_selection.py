@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.kpis.satisfaction import RESPONSE_BANDS
+from analytics.kpis.satisfaction.index import RESPONSE_BANDS
 from analytics.scope.selection import (
     BAND_COUNT,
     BAND_SECONDS,

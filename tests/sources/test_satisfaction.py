@@ -10,7 +10,7 @@ from analytics import sources
 from analytics.sources import Bounds
 from analytics.transports.postgres import Postgres
 from tests.conftest import LocalStack
-from tests.product_database import Product
+from tests.product_database import Product, Value
 
 FROM, TO = "2026-11-03 00:00:00", "2026-11-10 00:00:00"
 WEEK = Bounds(FROM, TO, "2026-10-27 00:00:00", FROM)
@@ -178,3 +178,69 @@ def test_answers_are_counted_one_by_one(postgres: Postgres, product: Product) ->
     assert now[["negative_count", "neutral_count", "positive_count"]].to_numpy().tolist() == [[1, 2, 1]]
     assert now[["rating_count", "sentiment_count"]].to_numpy().tolist() == [[8, 4]]
     assert before[ratings].to_numpy().tolist() == [[0, 0, 0, 0, 1]]
+
+
+def resolve_one(product: Product, at: datetime, *, ai: bool = False, **columns: Value) -> str:
+    """A conversation that was resolved then, by the AI agent or by people."""
+    row: dict[str, Value] = {"status": "resolved", "resolved_at": at, **columns}
+    row["resolved_by_ai_agent_id" if ai else "resolved_by_user_id"] = "resolver"
+    return product.add_conversation(AT - timedelta(days=20), None, **row)
+
+
+def shares(postgres: Postgres, product: Product) -> list[tuple[object, ...]]:
+    """Period, slot, and resolved and rated ones of the AI agent and of people."""
+    rows = sources.rated_share(postgres, product.website_id, WEEK).value
+    return list(rows.itertuples(index=False, name=None))
+
+
+def test_rated_conversations_are_counted_where_they_were_resolved(
+    postgres: Postgres, product: Product
+) -> None:
+    """Two by the AI agent, one of them rated twice, which counts once; one by people, rated; one of the week before."""
+    rated = resolve_one(product, AT, ai=True)
+    resolve_one(product, AT + timedelta(minutes=7), ai=True)
+    by_people = resolve_one(product, AT + timedelta(minutes=8))
+    resolve_one(product, AT - timedelta(days=7))
+    for conversation, days in ((rated, 0), (rated, 2), (by_people, 1)):
+        product.add_feedback(AT + timedelta(days=days), 4, conversation_id=conversation)
+    slot = AT.replace(minute=0)
+    assert shares(postgres, product) == [
+        ("current", slot, 2, 1, 0, 0),
+        ("current", slot + timedelta(minutes=15), 0, 0, 1, 1),
+        ("previous", slot - timedelta(days=7), 0, 0, 1, 0),
+    ]
+
+
+@pytest.mark.parametrize("days", [0, 7])
+def test_a_rating_counts_if_it_was_given_before_its_period_ended(
+    postgres: Postgres, product: Product, days: int
+) -> None:
+    """The same time for both periods: a later rating would favour the one before."""
+    ends, back = END - timedelta(days=days), timedelta(days=days)
+    for late in (timedelta(microseconds=-1), timedelta(0)):
+        product.add_feedback(ends + late, 5, conversation_id=resolve_one(product, AT - back))
+    ((_, _, _, _, resolved, rated),) = shares(postgres, product)
+    assert (resolved, rated) == (2, 1)
+
+
+def test_what_is_deleted_open_spam_or_a_test_is_in_no_share(postgres: Postgres, product: Product) -> None:
+    """Of six one is left, and its only rating was deleted."""
+    product.add_feedback(
+        AT, 5, conversation_id=resolve_one(product, AT), deleted_at=AT + timedelta(minutes=1)
+    )
+    resolve_one(product, AT, status="open")
+    resolve_one(product, AT, status="spam")
+    resolve_one(product, AT, deleted_at=AT)
+    for visitor in (product.add_visitor(is_test=True), product.add_visitor(deleted_at=AT)):
+        resolve_one(product, AT, visitor_id=visitor)
+    ((_, _, _, _, resolved, rated),) = shares(postgres, product)
+    assert (resolved, rated) == (1, 0)
+
+
+def test_a_rating_of_another_website_rates_nothing_here(postgres: Postgres, product: Product) -> None:
+    """Also when it names a conversation of this one."""
+    elsewhere = product.add_website(f"other-{product.key}")
+    rating = product.add_feedback(AT, 5, conversation_id=resolve_one(product, AT))
+    product.update("feedback", rating, website_id=elsewhere)
+    ((_, _, _, _, resolved, rated),) = shares(postgres, product)
+    assert (resolved, rated) == (1, 0)

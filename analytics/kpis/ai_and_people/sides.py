@@ -12,7 +12,7 @@ from analytics.kpis.ai_and_people.outcomes import DURABLE_SHARE, SIDES, Cohorts,
 from analytics.kpis.declarations import Metric
 from analytics.kpis.intervals import Interval, bounded_mean
 from analytics.kpis.metrics import Kpi, compared_kpi
-from analytics.kpis.satisfaction import Scores
+from analytics.kpis.satisfaction.index import Scores
 from analytics.kpis.verdicts import NOTHING_MEASURED, Delta, Estimate, compared
 from analytics.scope.tiers import Comparability
 

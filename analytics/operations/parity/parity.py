@@ -14,7 +14,7 @@ from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import HistoryWebsite
 from analytics.kpis.declarations import EVENT_TYPES, KPIS, PeriodFigures
 from analytics.kpis.metrics import estimate_of
-from analytics.kpis.satisfaction import Scores, satisfaction_index
+from analytics.kpis.satisfaction.index import Scores, satisfaction_index
 from analytics.kpis.totals import ConversationTotals
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.discrepancies import Discrepancies

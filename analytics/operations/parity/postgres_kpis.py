@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from analytics.ingest.history.reader import HistoryWebsite
 from analytics.kpis.declarations import Event
-from analytics.kpis.satisfaction import Scores
+from analytics.kpis.satisfaction.index import Scores
 from analytics.kpis.totals import ConversationTotals
 from analytics.schemas.overview import CONVERSATION_COUNTS
 from analytics.transports.postgres import Parameter, Postgres

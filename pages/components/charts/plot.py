@@ -14,8 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.kpis.attribution import Attribution
 from analytics.kpis.declarations import KpiDeclaration
+from analytics.kpis.satisfaction.attribution import Attribution
 
 P = ParamSpec("P")
 

@@ -34,7 +34,8 @@ from analytics.web.audit import Event
 from pages.components import formatting
 from pages.components.exports import cells, csv_file, titles, workbook
 from pages.components.exports.cells import About, Cell
-from pages.components.exports.tables import FILES, Table
+from pages.components.exports.table import Table
+from pages.components.exports.tables import FILES
 from pages.components.page import filters
 
 AS_DRAWN: Final = timedelta(minutes=15)
@@ -239,7 +240,7 @@ def _workbook(made: Sequence[_Made], events: Sequence[Event], now: datetime, *, 
         file.close()
         raise
     counted = [replace(event, rows=count) for event, count in zip(events, rows, strict=True)]
-    is_cut = any(each.table.is_cut for each in made)
+    is_cut = any(each.table.is_cut for each in made) or sum(rows) >= workbook.MOST_ROWS
     return File(_audited_whole(_parts(file), counted), sum(rows), is_cut, XLSX)
 
 

@@ -16,6 +16,7 @@ from analytics.scope import periods
 from analytics.scope.clock import parse_timezone
 from pages.components import ASSETS, formatting
 from pages.components.exports import download, tables
+from pages.components.exports.table import Table
 from pages.components.page import filters
 from pages.components.page.begin import Page
 
@@ -38,7 +39,7 @@ _table = _component("export", "export_button", "export_request", "export")
 def offer(
     page: Page,
     name: str,
-    read: Callable[..., tables.Table],
+    read: Callable[..., Table],
     *arguments: object,
     chart: str | None = None,
     drawn: str = CHART,

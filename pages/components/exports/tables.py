@@ -4,9 +4,8 @@ A file is made at the click, and access is checked then. So each function takes 
 same cache as its panel. Lists that a panel shows in part are complete here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Final, Literal
 
 import pandas as pd
@@ -15,8 +14,8 @@ from analytics import cached
 from analytics.cached import OpenedView, VisitorFilters, Waits, Whole
 from analytics.cached.whole import ROW_LIMIT
 from analytics.geo.cells import Cell
-from analytics.kpis.attribution import Attribution
 from analytics.kpis.declarations import KPIS
+from analytics.kpis.satisfaction.attribution import Attribution
 from analytics.kpis.timeseries import COUNTS
 from analytics.kpis.visitor_breakdown import DIMENSIONS, DimensionName
 from analytics.scope import tiers
@@ -26,13 +25,12 @@ from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
 from analytics.scope.views import ResolvedView
 from pages.components import formatting
 from pages.components.charts import percentiles, rating_bars
+from pages.components.exports.table import Instants, Table
 from pages.components.metrics import changes, kpi_cards
 from pages.components.page.conversation_filters import HANDLED, WEEKDAYS, band_label
 from pages.components.panels import (
     backlog,
-    comments,
     funnel,
-    satisfaction_index,
     source_health,
     waiting,
     website_health,
@@ -40,35 +38,13 @@ from pages.components.panels import (
 from pages.components.panels import conversation_list as work_list
 from pages.components.panels import live_visitors as visitors
 from pages.components.panels.ai_and_people import cohort, sides
-
-Instants = tuple[datetime, datetime]
+from pages.components.panels.satisfaction import comments, satisfaction_index
 
 PERIODS: Final = {"current": "This period", "previous": "Period before"}
 IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
 SEEN_IN_EACH_BUCKET: Final = "A visitor or session of two buckets counts in both."
 OF_ALL_WEBSITES: Final = "The rows are about all websites."
 EVENT_DAYS: Final = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table with its period and notes.
-
-    Attributes:
-        pages: The rows, in parts; all have the same columns.
-        period: Start (inclusive) and end (exclusive).
-        previous: The same for the previous period, if the rows contain it.
-        total: Number of rows; None if not known before they are read.
-        notes: Notes for the reader.
-        is_cut: True if there are more rows than a file holds.
-    """
-
-    pages: Iterable[pd.DataFrame]
-    period: Instants
-    previous: Instants | None = None
-    total: int | None = None
-    notes: tuple[str, ...] = ()
-    is_cut: bool = False
 
 
 def kpis(view: OpenedView) -> Table:
@@ -223,6 +199,13 @@ def answers_over_time(view: OpenedView, name: rating_bars.Name) -> Table:
     return _of_now(view.resolved, counts)
 
 
+def rated_share(view: OpenedView) -> Table:
+    """Resolved and rated conversations over time, by the AI agent and by people."""
+    series = cached.rated_share(view).value.series
+    counts = {name: f"{name}_count" for name in map(str, series) if name.endswith(("_resolved", "_rated"))}
+    return _of_conversations(view.resolved, _buckets(series.rename(columns=counts)))
+
+
 def comment_list(view: OpenedView, rating: Literal[1, 2, 3, 4, 5] | None) -> Table:
     """Every comment, newest first."""
     resolved = view.resolved
@@ -314,6 +297,7 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
         satisfaction_components,
         satisfaction_series,
         answers_over_time,
+        rated_share,
         comment_list,
         visitor_minutes,
         live_visitors,

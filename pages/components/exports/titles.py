@@ -7,6 +7,7 @@ from typing import Final
 from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components.charts.rating_bars import RATINGS, SENTIMENT
 from pages.components.page.conversation_filters import MEASURES
+from pages.components.panels.waiting import TITLES
 
 _TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -19,13 +20,14 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "hours": "Hour of the week",
         "conversation_list": "Conversations",
         "ai_and_people": "AI and people, {}",
-        "waiting_list": "{} awaited",
+        "waiting_list": "{}",
         "backlog_series": "Backlog",
         "visitor_series": "Visitors over time",
         "visitor_values": "Visitors by {}",
         "satisfaction_components": "Satisfaction components",
         "satisfaction_series": "Satisfaction over time",
         "answers_over_time": "{}",
+        "rated_share": "How many were rated",
         "comment_list": "Comments",
         "visitor_minutes": "Visitors by minute",
         "live_visitors": "Visitors now",
@@ -43,10 +45,11 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         **{str(measure): word for measure, word in MEASURES.items()},
         **{str(name): dimension.one for name, dimension in DIMENSIONS.items()},
         **{str(asked.name): asked.title for asked in (RATINGS, SENTIMENT)},
-        "answer": "Answer",
         **{part: part for part in ("cohort", "sides", "likeness")},
     }
 )
+
+_WAITING: Final[Mapping[str, str]] = MappingProxyType({str(key): name for key, name in TITLES.items()})
 
 
 def title(file: str, arguments: Sequence[object]) -> str:
@@ -54,6 +57,9 @@ def title(file: str, arguments: Sequence[object]) -> str:
 
     >>> title("kpis", ()), title("bands", ("response",)), title("visitor_values", ("country_code",))
     ('KPIs', 'Response time by band', 'Visitors by country')
+    >>> title("waiting_list", ("resolution",))
+    'Escalated, not resolved'
     """
-    first = arguments[0] if arguments else None
-    return _TITLES[file].format(_WORDS.get(first, "") if isinstance(first, str) else "").strip()
+    first = str(arguments[0]) if arguments else ""
+    words = _WAITING if file == "waiting_list" else _WORDS
+    return _TITLES[file].format(words.get(first, "")).strip()

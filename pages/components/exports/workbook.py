@@ -23,8 +23,8 @@ from pages.components import formatting
 from pages.components.exports import cells
 from pages.components.exports.cells import CELL_LIMIT, About, Cell
 
-SHEET_ROWS: Final = 1_048_576
-"""Rows of a sheet of Excel, with the line of column names."""
+MOST_ROWS: Final = 200_000
+"""Most rows of all tables together: two minutes of processor time, and some 100 MB of disk while it is made."""
 
 NAME_LIMIT: Final = 31
 """Longest name of a sheet in UTF-16 code units."""
@@ -67,8 +67,8 @@ def write(
 
     Each table has its column names in a frozen first line with a filter. Cells are those of `cells.rows`: numbers are
     numbers, durations seconds, shares numbers from 0 to 1 that are shown in percent, and times are dates in the timezone
-    that their column names. Text longer than `CELL_LIMIT` is cut and ends with `…`; rows after `SHEET_ROWS` are left out.
-    The note of the table says both.
+    that their column names. Text longer than `CELL_LIMIT` is cut and ends with `…`; after `MOST_ROWS` of all
+    tables, rows are left out. The note of the table says both.
 
     Args:
         file: A binary file.
@@ -94,10 +94,10 @@ def write(
             styles = _Styles(book)
             about = book.add_worksheet(ABOUT) if is_about_first else None
             names = sheet_names(table.title for table in tables)
-            written = [
-                _write_table(book.add_worksheet(name), table, styles)
-                for name, table in zip(names, tables, strict=True)
-            ]
+            written = list[_Written]()
+            for name, table in zip(names, tables, strict=True):
+                left = MOST_ROWS - sum(each.rows for each in written)
+                written.append(_write_table(book.add_worksheet(name), table, styles, left))
             _write_about(about or book.add_worksheet(ABOUT), tables, names, written, facts, styles)
             book.close()
         except FileCreateError as error:
@@ -154,7 +154,7 @@ class _Written:
     Attributes:
         rows: Number of rows, without the line of column names.
         cut_cells: Number of texts that were cut.
-        is_full: True if rows were left out because the sheet holds no more.
+        is_full: True if rows were left out because the workbook holds no more.
         widths: Longest cell of each column, in characters.
     """
 
@@ -167,14 +167,16 @@ class _Written:
         """What is missing, as sentences; None if all was written."""
         words = []
         if self.is_full:
-            words.append(f"Only the first {formatting.count(self.rows)} rows: an Excel sheet holds no more.")
+            words.append(
+                f"Only the first {formatting.count(self.rows)} rows: the tables of a workbook have {formatting.count(MOST_ROWS)} rows at most. The CSV has more."
+            )
         if self.cut_cells:
             most = f"{formatting.count(CELL_LIMIT)} characters, the most that an Excel cell holds"
             words.append(f"{formatting.count(self.cut_cells)} cells were cut at {most}, and end with “…”.")
         return " ".join(words) or None
 
 
-def _write_table(sheet: Worksheet, table: Sheet, styles: _Styles) -> _Written:
+def _write_table(sheet: Worksheet, table: Sheet, styles: _Styles, most_rows: int) -> _Written:
     written, names = _Written(), list[str]()
     for page in table.pages:
         if not names:
@@ -182,7 +184,7 @@ def _write_table(sheet: Worksheet, table: Sheet, styles: _Styles) -> _Written:
             for column, name in enumerate(names):
                 _write_text(sheet, 0, column, name, styles.head, written)
         for row in cells.rows(page, table.about.timezone):
-            if written.rows + 1 >= SHEET_ROWS:
+            if written.rows >= most_rows:
                 written.is_full = True
                 break
             written.rows += 1

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import streamlit as st
+from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 from analytics.cached import Kpi, SentQuery
 from analytics.errors import SourceError
@@ -18,17 +19,8 @@ def draw(kpi: Kpi, queries: Sequence[SentQuery], left_out: Callable[[], int] | N
     the KPI counts no conversations.
     """
     metric, delta = kpi.metric, kpi.delta
-    # While it is closed only its first lines are drawn: the rest, of all cards, is a tenth of the elements of Overview.
-    opened = st.popover(
-        f"Explain {metric.title}",
-        icon=":material/help:",
-        type="tertiary",
-        key=f"explain-{metric.key}",
-        on_change="rerun",
-    )
+    opened = _draw_first_lines(metric.key, metric.title, metric.definition, facts(kpi))
     with opened:
-        st.markdown(f"**{metric.title}**  \n{metric.definition}")
-        st.html(_table(facts(kpi)))
         if delta.reason:
             st.caption(f"{_VERDICTS[delta.verdict]}: {delta.reason}.")
         if opened.open:
@@ -45,10 +37,30 @@ def draw_definition(
 
     The key is unique on the page.
     """
-    with st.popover(f"Explain {title}", icon=":material/help:", type="tertiary", key=f"explain-{key}"):
+    opened = _draw_first_lines(key, title, definition, rows)
+    if opened.open:
+        with opened:
+            _draw_queries(queries)
+
+
+def _draw_first_lines(
+    key: str, title: str, definition: str, rows: Iterable[tuple[str, str]]
+) -> PopoverContainer:
+    """Draw the button and what it shows at once; returns the popover.
+
+    While it is closed only this is drawn: the rest, of all cards, is a tenth of the elements of Overview.
+    """
+    opened = st.popover(
+        f"Explain {title}",
+        icon=":material/help:",
+        type="tertiary",
+        key=f"explain-{key}",
+        on_change="rerun",
+    )
+    with opened:
         st.markdown(f"**{title}**  \n{definition}")
         st.html(_table(rows))
-        _draw_queries(queries)
+    return opened
 
 
 def _draw_queries(queries: Sequence[SentQuery]) -> None:

@@ -78,6 +78,11 @@ def compared(resolved: ResolvedView, data: Data) -> Period | None:
     return resolved.before if data == "conversations" else resolved.visitors_before
 
 
+def own_delay() -> timedelta:
+    """How long after its numbers are due this session's page is drawn again; less than `SPREAD_SECONDS`."""
+    return timedelta(seconds=st.session_state.setdefault("delay-seconds", randbelow(SPREAD_SECONDS)))
+
+
 @st.fragment(run_every=RENEWAL_SECONDS, parallel=True)
 def _as_of(view: OpenedView, *, has_range: bool) -> None:
     """Draw when the data was read and how old the newest event is.
@@ -85,9 +90,7 @@ def _as_of(view: OpenedView, *, has_range: bool) -> None:
     Refreshed by a timer; reruns the whole page when its numbers are due to be read again, so that an open page stays current.
     """
     now, due = datetime.now(UTC), cached.next_read(view)
-    if now >= due + timedelta(
-        seconds=st.session_state.setdefault("delay-seconds", randbelow(SPREAD_SECONDS))
-    ):
+    if now >= due + own_delay():
         st.rerun()
     # Until its turn the page says what it said: a read would ask for the period that is over.
     if now < due or "age" not in st.session_state:

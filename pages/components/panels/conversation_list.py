@@ -234,7 +234,7 @@ def page_words(listing: Listing) -> str:
 
 def draw_pages(listing: Listing) -> None:
     """Draw the row numbers and the switch between pages; its value is the URL parameter `page`."""
-    limit = f"; the CSV has the first {formatting.count(ROW_LIMIT)}" if listing.total > ROW_LIMIT else ""
+    limit = f"; the files have the first {formatting.count(ROW_LIMIT)}" if listing.total > ROW_LIMIT else ""
     st.caption(f"{page_words(listing)}{limit}", width="content")
     if listing.page_count > 1:
         key = f"pages-{listing.sort}-{listing.page}-of-{listing.page_count}"

@@ -100,7 +100,7 @@ def draw_list(visitors: pd.DataFrame, now: datetime) -> None:
             alt=f"{len(table)} visitors, newest first: place, page, device and when they were last seen",
         )
     if len(visitors) > LISTED:
-        st.caption(f"The newest {LISTED} are listed; the CSV has all.")
+        st.caption(f"The newest {LISTED} are listed; the files have all.")
 
 
 def draw_age(

@@ -131,7 +131,8 @@ def draw_more(visitors: VisitorBreakdown, dimension: Dimension) -> None:
         )
     elif count >= cached.LISTED_VALUES:
         st.caption(
-            f"The {count} {dimension.many} with most visitors are listed; the CSV has all.", width="content"
+            f"The {count} {dimension.many} with most visitors are listed; the files have all.",
+            width="content",
         )
 
 

@@ -4,7 +4,7 @@ Owns how a waiting conversation is shown. City and page are untrusted text. `cac
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -97,7 +97,7 @@ def draw_list(
     rows = waits.with_pages(found.rows, pages.value if isinstance(pages, Reading) else None)
     table = pd.DataFrame(
         {
-            "Wait": [formatting.duration(float(seconds)) for seconds in rows["wait_seconds"]],
+            "Wait": [_in_two_units(float(seconds)) for seconds in rows["wait_seconds"]],
             "Link": _links(rows, website),
             "Place": [
                 formatting.in_table(formatting.place(_text(city), _text(country)))
@@ -131,7 +131,7 @@ def draw_list(
         f"{'escalated or not' if waits_for == 'answer' else 'answered or not'}, start",
     )
     if found.total > len(table):
-        st.caption(f"The {len(table)} longest of {formatting.count(found.total)}; the CSV has all.")
+        st.caption(f"The {len(table)} longest of {formatting.count(found.total)}; the files have all.")
     if isinstance(pages, SourceError):
         st.caption(f":material/cloud_off: {formatting.markdown(pages_note(pages))}")
     elif pages is not None and pages.is_stale:
@@ -206,7 +206,7 @@ def note_still_waiting(view: OpenedView, measure: Measure, selection: Selection)
         return
     if count:
         st.caption(
-            f"and {formatting.count(count)} still waiting: conversations without an answer are in no median."
+            f"and {formatting.count(count)} still waiting: conversations without an answer are not counted here."
         )
 
 
@@ -225,7 +225,13 @@ def _columns(waits_for: Waits, timezone: str) -> dict[str, ColumnConfig]:
     config = st.column_config
     since = "its start" if waits_for == "answer" else "it was escalated"
     return {
-        "Wait": config.TextColumn(width=78, help=f"Since {since}, when the list was read"),
+        # A number, so that its heading sorts by the wait and not by its letters.
+        "Wait": config.NumberColumn(
+            width=104,
+            format="localized",
+            alignment="left",
+            help=f"Since {since}, when the list was read",
+        ),
         "Link": config.LinkColumn(
             width=56, display_text="Open", help="Opens the conversation in the product"
         ),
@@ -245,6 +251,16 @@ def _links(rows: pd.DataFrame, website: Website) -> pd.Series:
     """The URL of each conversation in the product; empty without a template."""
     addresses = [cached.conversation_address(website, str(name)) for name in rows["conversation_id"]]
     return pd.Series(addresses, index=rows.index, dtype="str")
+
+
+def _in_two_units(seconds: float) -> timedelta:
+    """A wait, rounded as `formatting.duration` writes it.
+
+    >>> str(_in_two_units(98_765.4)), str(_in_two_units(7_890)), str(_in_two_units(61.2))
+    ('1 day, 3:00:00', '2:12:00', '0:01:01')
+    """
+    step = 3600 if seconds >= 86_400 else 60 if seconds >= 3600 else 1
+    return timedelta(seconds=round(seconds / step) * step)
 
 
 def _exactly(seconds: float) -> str:

@@ -6,7 +6,7 @@ import pytest
 from analytics.kpis.ai_and_people.outcomes import Cohort, Cohorts, Outcome
 from analytics.kpis.ai_and_people.sides import RATING, RESPONSE, mean_rating, ratings_of, side_by_side
 from analytics.kpis.intervals import Interval
-from analytics.kpis.satisfaction import Scores
+from analytics.kpis.satisfaction.index import Scores
 from analytics.schemas import RATINGS_BY_SIDE
 from analytics.scope.tiers import Comparability, Comparable
 

@@ -116,6 +116,7 @@ def test_the_expected_columns_are_all_that_is_read(local_stack: LocalStack, prod
         sources.websites_for_viewer(postgres, "u", "admin")
         sources.rating_and_sentiment(postgres, website.id, bounds)
         sources.latest_comments(postgres, website.id, *span, None, 10)
+        sources.rated_share(postgres, website.id, bounds)
         sources.conversations_by_id(postgres, website.id, ["c"])
         sources.rated_conversations(postgres, website.id, *span)
 

@@ -15,9 +15,9 @@ LARGE: Final = frozenset({"100 MB", "inflating"})
 
 NOTHING_WRONG: Final = {
     "swapped periods": frozenset({"waiting", "live", "data_health"}),
-    "empty": frozenset({"waiting"}),
+    "negative": frozenset({"waiting"}),
 }
-"""Pages that a fault leaves right: without periods, or, of Tinybird, with a list of visitors that may be empty."""
+"""Pages that a fault leaves right: they read no periods of Tinybird, or no numbers but coordinates."""
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Final
 
 import pandas as pd
 
-from analytics.kpis.timeseries import is_complete
+from analytics.kpis.timeseries import is_complete, slot_positions
 from analytics.scope.buckets import bucket_starts
 from analytics.scope.views import ResolvedView
 
@@ -41,8 +41,7 @@ def distributions(scores: pd.DataFrame, resolved: ResolvedView) -> pd.DataFrame:
     starts = pd.Series(edges[:-1], dtype="datetime64[us, UTC]")
     ends = pd.Series(edges[1:], dtype="datetime64[us, UTC]")
     slots = scores[scores["period"] == "current"]
-    # A slot that begins before a clipped first bucket belongs to it: the query returns no earlier data.
-    positions = (starts.searchsorted(slots["slot_start"], side="right") - 1).clip(min=0)
+    positions = slot_positions(starts, slots["slot_start"])
     counts = slots[list(COUNTS)].groupby(positions).sum().reindex(range(len(starts)), fill_value=0)
     frame = counts.reset_index(drop=True).assign(
         bucket_start=starts.dt.tz_convert(period.timezone.key),

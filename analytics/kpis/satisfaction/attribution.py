@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import floor
 
 from analytics.kpis.metrics import Kpi
-from analytics.kpis.satisfaction import Component, SatisfactionIndex
+from analytics.kpis.satisfaction.index import Component, SatisfactionIndex
 from analytics.kpis.verdicts import Estimate, Verdict, compared
 
 

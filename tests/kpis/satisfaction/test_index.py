@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.kpis.intervals import Interval
-from analytics.kpis.satisfaction import (
+from analytics.kpis.satisfaction.index import (
     WEIGHTS,
     SatisfactionIndex,
     Scores,

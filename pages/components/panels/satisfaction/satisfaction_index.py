@@ -1,6 +1,6 @@
 """The components of the satisfaction index: points gained and lost by each, and its contribution to the change.
 
-Owns texts and layout. Scores, weights, parts and verdicts are computed in `analytics.kpis.attribution`.
+Owns texts and layout. Scores, weights, parts and verdicts are computed in `analytics.kpis.satisfaction.attribution`.
 """
 
 from typing import Final
@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from analytics.kpis.attribution import Attribution, ComponentChange, rounded_parts
-from analytics.kpis.satisfaction import Component, ComponentName
+from analytics.kpis.satisfaction.attribution import Attribution, ComponentChange, rounded_parts
+from analytics.kpis.satisfaction.index import Component, ComponentName
 from pages.components import formatting
 from pages.components.charts import plot
 from pages.components.metrics.changes import VERDICTS

@@ -71,7 +71,7 @@ def draw_comments(comments: pd.DataFrame, website: Website, timezone: str, page:
             )
         elif shown < total:
             st.caption(
-                "Choose one rating or a shorter range to see the others here; the CSV has all.",
+                "Choose one rating or a shorter range to see the others here; the files have all.",
                 width="content",
             )
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from analytics.kpis.rating_counts import COLUMNS, COUNTS, distributions
+from analytics.kpis.satisfaction.rating_counts import COLUMNS, COUNTS, distributions
 from analytics.schemas import RATING_AND_SENTIMENT
 from analytics.scope.access import Viewer, Website
+from analytics.scope.comparison import BEFORE, Comparison
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
 from analytics.scope.views import ResolvedView, View, resolve
@@ -16,11 +17,13 @@ NOW = datetime(2026, 11, 10, 14, 32, tzinfo=UTC)
 NAMES = [column.name for column in RATING_AND_SENTIMENT.columns]
 
 
-def view(text: str, timezone: str = "UTC", *, now: datetime = NOW) -> ResolvedView:
+def view(
+    text: str, timezone: str = "UTC", *, now: datetime = NOW, comparison: Comparison = BEFORE
+) -> ResolvedView:
     """A view of a paid website."""
     website = Website("w1", "Shop", "shop", "shop.example", "o1", "Org", "paid")
     viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
-    return resolve(View(viewer, "w1", Range.parse(text), timezone, now), website)
+    return resolve(View(viewer, "w1", Range.parse(text), timezone, now, comparison), website)
 
 
 def slots(*given: tuple[str, str, str]) -> pd.DataFrame:

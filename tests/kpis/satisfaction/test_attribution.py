@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.kpis.attribution import Attribution, attributed, rounded_parts
 from analytics.kpis.intervals import Interval
-from analytics.kpis.satisfaction import SatisfactionIndex, Scores, satisfaction_index
+from analytics.kpis.satisfaction.attribution import Attribution, attributed, rounded_parts
+from analytics.kpis.satisfaction.index import SatisfactionIndex, Scores, satisfaction_index
 from analytics.scope.tiers import Comparability, Comparable
 from tests.kpis.test_metrics import kpi_of
 
