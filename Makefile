@@ -37,6 +37,7 @@ bench: install
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.globe
 	$(BIN)/python -m benchmarks.pipes
+	$(BIN)/python -m benchmarks.all_websites
 	$(BIN)/python -m benchmarks.local_stack
 	$(BIN)/python -m benchmarks.emitter
 

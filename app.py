@@ -9,6 +9,6 @@ import streamlit as st
 from pages.components.page import sidebar
 
 st.navigation(
-    [st.Page(path, title=title, default=path == sidebar.PAGES[0][0]) for path, title, _icon in sidebar.PAGES],
+    [st.Page(path, title=title, default=path == sidebar.DEFAULT) for path, title, _icon in sidebar.PAGES],
     position="hidden",
 ).run()

@@ -46,6 +46,7 @@ from analytics.errors import AccessDenied, AnalyticsError, ConfigError, Source
 from analytics.settings import load_settings
 from analytics.settings.demo_mode import require_listening_here
 from analytics.settings.sign_in import auth_section, public_url
+from analytics.store.store import Store
 from analytics.telemetry import DEFECTS, NUMBERS, Labels, Metric
 from analytics.transports.connections import Connections
 from analytics.web import audit, metrics, readiness, request_id
@@ -60,6 +61,7 @@ from analytics.web.middleware.refusals import Refusals, streamlit_options
 from analytics.web.middleware.sign_in_return import SignInReturn
 
 SOURCES: Final[tuple[Source, ...]] = ("tinybird", "postgres")
+"""Sources that pages need. The store, where one is set, is probed too: without it everything but goals works."""
 PAGES = sorted(path.stem for path in (Path(__file__).parent / "pages").glob("*.py"))
 STATIC = Path(__file__).parent / "static"
 OURS = our_document(
@@ -268,14 +270,19 @@ def auth_or_exit() -> dict[str, SecretsValue]:
             require_listening_here(address)
             config.set_option("server.address", address, "asgi_app.py")
         section = auth_section(settings, auth_of_file())
-        # Checks the addresses now instead of on every page; connects to neither source.
+        # Checks the addresses now instead of on every page; connects to no source.
         Connections.from_settings(settings).close()
+        if (store := Store.from_settings(settings)) is not None:
+            store.close()
     except AnalyticsError as error:
         sys.exit(str(error))
     return cast("dict[str, SecretsValue]", section)
 
 
-READINESS = readiness.Readiness({source: partial(probe, source) for source in SOURCES})
+STORE: Final[tuple[Source, ...]] = () if load_settings().store_url is None else ("store",)
+READINESS = readiness.Readiness(
+    {source: partial(probe, source) for source in (*SOURCES, *STORE)}, optional=STORE
+)
 
 
 def request_id_of_run() -> str | None:

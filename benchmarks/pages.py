@@ -149,7 +149,9 @@ def _upstream_calls(ours: App) -> Iterator[Row]:
     for website, viewers in (("northwind-outdoor", 1), ("tea-classes", 20)):
         before = ours.reads()
         with ThreadPoolExecutor(viewers) as tabs:
-            for tab in [tabs.submit(_opened, ours, "overview", f"website={website}") for _ in range(viewers)]:
+            for tab in [
+                tabs.submit(open_tab, ours, "overview", f"website={website}") for _ in range(viewers)
+            ]:
                 tab.result().close()
         reads.append(ours.reads() - before)
     yield Row("reads of the sources, 20 viewers of Overview", reads[1], "", 1.0, reads[0], "1 viewer")
@@ -197,8 +199,8 @@ def _opened_cold(browser: Browser, app: App) -> tuple[float, float, float]:
 def _runs(ours: App, repeats: int) -> Iterator[Row]:
     """Pages that are drawn again, warm."""
     for page in PAGES:
-        viewer = _opened(ours, page, WEBSITE)
-        cost = statistics.median(_cost(ours, viewer) for _ in range(repeats))
+        viewer = open_tab(ours, page, WEBSITE)
+        cost = statistics.median(rerun_cost(ours, viewer) for _ in range(repeats))
         yield Row(f"processor time of a warm rerun, {page}", cost, "s", 0.12)
         viewer.close()
 
@@ -244,13 +246,13 @@ def _seconds_until_quiet(page: Page, act: Callable[[], object]) -> float:
 
 def _sessions(ours: App) -> Iterator[Row]:
     """Sessions on the same website, a range change each every 10 s."""
-    alone, first = 0.0, _opened(ours, "overview", WEBSITE)
+    alone, first = 0.0, open_tab(ours, "overview", WEBSITE)
     for name in RANGES:
         _changed(first, name)  # from now on cached
     first.close()
     for count in (1, 10, 30, 50):
         with ThreadPoolExecutor(count) as tabs:
-            opened = list(tabs.map(lambda _: _opened(ours, "overview", WEBSITE), range(count)))
+            opened = list(tabs.map(lambda _: open_tab(ours, "overview", WEBSITE), range(count)))
             began = time.monotonic()
             visits = [
                 tabs.submit(_visit, viewer, began + each * CHANGE_SECONDS / count)
@@ -284,7 +286,7 @@ def _waiting(ours: App) -> Iterator[Row]:
         before = ours.reads()
         with ThreadPoolExecutor(viewers) as pool:
             query = f"website={website}"
-            tabs = list(pool.map(lambda _, query=query: _opened(ours, "waiting", query), range(viewers)))
+            tabs = list(pool.map(lambda _, query=query: open_tab(ours, "waiting", query), range(viewers)))
             list(pool.map(lambda tab: tab.look(cached.WAITING_REFRESH_SECONDS + 5), tabs))
         for tab in tabs:
             tab.close()
@@ -294,24 +296,25 @@ def _waiting(ours: App) -> Iterator[Row]:
 
 def _memory(ours: App, opened: int) -> Iterator[Row]:
     """Memory of sessions that are open, and after many were opened and closed."""
-    _opened(ours, "overview", WEBSITE).close()
+    open_tab(ours, "overview", WEBSITE).close()
     time.sleep(SETTLE_SECONDS)
     before, more = ours.memory_mb(), 50
-    tabs = [_opened(ours, "overview", WEBSITE) for _ in range(more)]
+    tabs = [open_tab(ours, "overview", WEBSITE) for _ in range(more)]
     yield Row(f"memory of a session, mean of {more}", (ours.memory_mb() - before) / more, "MB", 3.0)
     for tab in tabs:
         tab.close()
     with ThreadPoolExecutor(10) as pool:
-        for tab in pool.map(lambda _: _opened(ours, "overview", WEBSITE), range(opened)):
+        for tab in pool.map(lambda _: open_tab(ours, "overview", WEBSITE), range(opened)):
             tab.close()
     time.sleep(SETTLE_SECONDS)
-    _opened(ours, "overview", WEBSITE).close()
+    open_tab(ours, "overview", WEBSITE).close()
     yield Row(
         f"memory after {opened:,} sessions more", ours.memory_mb(), "MB", 1.1, before, "the memory before"
     )
 
 
-def _opened(app: App, page: str, query: str = "") -> Viewer:
+def open_tab(app: App, page: str, query: str = "") -> Viewer:
+    """A tab whose page has ended its run."""
     viewer = Viewer(app.address, page, query)
     viewer.look(RUN_SECONDS, viewer.is_settled)
     return viewer
@@ -328,7 +331,8 @@ def _changed(viewer: Viewer, name: str) -> float:
     return _drawn_again(viewer, f"{WEBSITE}&range={name}")
 
 
-def _cost(app: App, viewer: Viewer) -> float:
+def rerun_cost(app: App, viewer: Viewer) -> float:
+    """Processor seconds of the server until an open page is drawn again."""
     before = processor_seconds(app.pid)
     _drawn_again(viewer)
     time.sleep(0.15)  # what goes on after the last message: the server still sends and cleans up

@@ -154,11 +154,11 @@ def _measure(
             f"{env['TINYBIRD_HOST']}/v0/pipes/{pipe}.json",
             {"Authorization": f"Bearer {env['TINYBIRD_READ_TOKEN']}"},
         )
-        asked = parameters(now, days) | (_buckets(now, days) if pipe == "kpi_timeseries" else {})
+        asked = parameters(now, days) | (buckets(now, days) if pipe == "kpi_timeseries" else {})
         return client.get(url, params=asked, headers=headers).raise_for_status()
 
     for days in RANGES_DAYS:
-        kpis, series, replaced = _medians(
+        kpis, series, replaced = medians(
             (
                 partial(ask, "inbox_analytics", days),
                 partial(ask, "kpi_timeseries", days),
@@ -193,7 +193,8 @@ def parameters(now: datetime, days: int) -> dict[str, str]:
     }
 
 
-def _buckets(now: datetime, days: int) -> dict[str, str]:
+def buckets(now: datetime, days: int) -> dict[str, str]:
+    """Where the days of the last days, and of as many before them, start."""
     starts = [now - timedelta(days=days - each) for each in range(days)]
     before = [each - timedelta(days=days) for each in starts]
     return {
@@ -203,10 +204,10 @@ def _buckets(now: datetime, days: int) -> dict[str, str]:
 
 
 def _median(run: Callable[[], object], repeats: int) -> float:
-    return _medians((run,), repeats)[0]
+    return medians((run,), repeats)[0]
 
 
-def _medians(runs: Sequence[Callable[[], object]], repeats: int) -> Sequence[float]:
+def medians(runs: Sequence[Callable[[], object]], repeats: int) -> Sequence[float]:
     """Median seconds of each, after one run that is not counted; they take turns."""
     seconds: list[list[float]] = [[] for _ in runs]
     for repeat in range(repeats + 1):

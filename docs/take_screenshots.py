@@ -19,6 +19,7 @@ CHROMIUM_FLAGS = [
     "--ignore-gpu-blocklist",
 ]
 PAGES = {
+    "all-websites": "/all_websites",
     "overview": "/",
     "conversations": "/conversations",
     "ai-and-people": "/ai_and_people",

@@ -1,6 +1,6 @@
 """Conversations: how long do people wait, when do they wait, who answers, and which conversations make up a number?
 
-Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `kpis`, `conversation_list`, `still_waiting`; see `next_read`.
+Sources: `cached.conversation_breakdown`, `conversation_timeseries`, `goal_results`, `kpis`, `conversation_list`, `still_waiting`.
 """
 
 import streamlit as st
@@ -10,7 +10,7 @@ from analytics.readings import stalest
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
 from pages.components.exports import export, tables
-from pages.components.metrics import kpi_cards
+from pages.components.metrics import goal_panel, goals, kpi_cards
 from pages.components.page import begin, conversation_filters, filters
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import conversation_list, handled, time_bands, waiting
@@ -49,7 +49,8 @@ def draw_percentiles() -> None:
         if series["p50_seconds"].isna().all():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
-        percentiles.draw_percentiles(series, measure, page.resolved.bucket)
+        limits = goals.limits_of(page.view, measure, reading.value)
+        percentiles.draw_percentiles(series, measure, page.resolved.bucket, limits)
         waiting.note_still_waiting(page.view, measure, selection)
         name, title = f"{measure}-over-time", percentiles.title(measure, page.resolved.bucket)
         export.offer(page, name, tables.percentiles_over_time, measure, selection, chart=title, only=chosen)
@@ -64,8 +65,7 @@ def draw_outcomes() -> None:
         board = cached.kpis(page.view)
         note_staleness(stalest(reading, board, series), page.timezone)
         handled.draw_handled(reading.value.handled, selection.handled_by)
-        drawn = None if series is None else series.value
-        handled.draw_escalations(board.value, drawn, reading.value.escalated, selection, page.view)
+        handled.draw_escalations(board.value, series, reading.value.escalated, selection, page.view)
         export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
 
 
@@ -110,6 +110,7 @@ for column, each in zip(st.columns(2, gap="xsmall", border=True), conversation_f
     with column:
         draw_distribution(each)
 begin.offer_comparable(page.resolved.comparability)
+goal_panel.draw_panel(page.view, page.timezone, lambda: export.offer(page, "goals", tables.goals))
 columns = st.columns([2, 1], gap="xsmall", border=True)
 for column, draw in zip(columns, (draw_percentiles, draw_outcomes), strict=True):
     with column:

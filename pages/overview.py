@@ -14,12 +14,12 @@ from analytics.readings import stalest
 from analytics.scope import periods
 from pages.components.charts import timeseries
 from pages.components.exports import export, tables
-from pages.components.metrics import kpi_cards
+from pages.components.metrics import goals, kpi_cards
 from pages.components.page import begin, switch
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel, live_visitors, tab_visibility, waiting
 
-page = begin.begin_page("Overview")
+page = begin.begin_page("Overview", is_start=True)
 resolved = page.resolved
 
 
@@ -52,6 +52,7 @@ def draw_main_chart() -> None:
                 current=periods.days_label(*resolved.period.local_days()),
                 previous=periods.days_label(*resolved.previous.local_days()) if is_compared else None,
                 key="main-chart",
+                limits=goals.limits_of(page.view, goals.MEASURE_OF.get(chosen), series.value),
             )
         else:
             empty(

@@ -1,6 +1,6 @@
 """Waiting: who has no answer yet, which escalations are open, and does the backlog grow?
 
-Sources: `cached.waiting_now`, `cached.visitor_pages`, `cached.backlog`.
+Sources: `cached.waiting_now`, `cached.visitor_pages`, `cached.goal_history`, `cached.backlog`.
 Freshness: lists 30 seconds, paused in a hidden tab; the backlog five minutes.
 """
 
@@ -12,6 +12,7 @@ from analytics import cached
 from analytics.scope import periods
 from pages.components.charts import backlog as backlog_chart
 from pages.components.exports import export, tables
+from pages.components.metrics.goals import history_if_read
 from pages.components.page import begin, header
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import backlog, tab_visibility, waiting
@@ -28,13 +29,14 @@ def draw_waiting() -> None:
     with panel("waiting", border=False):
         reading = note_staleness(cached.waiting_now(page.view, now), page.timezone)
         pages = waiting.pages_of(page.view, now) if reading.value.is_any else None
-        waiting.draw_counts(reading, page.timezone)
+        history = history_if_read(page.view)
+        waiting.draw_counts(reading, history, page.timezone)
         width = waiting.CARD_MIN_WIDTH_PX
         with st.grid(2, min_column_width=width, gap="xsmall", border=True, key="waiting-lists") as grid:
             for waits_for, title in waiting.TITLES.items():
                 with grid.cell():
                     st.markdown(f"**{title}**")
-                    if waiting.draw_list(reading, waits_for, pages, page.website, page.timezone):
+                    if waiting.draw_list(reading, waits_for, pages, page.website, history, page.timezone):
                         name = f"waiting-for-{waits_for}"
                         export.offer(page, name, tables.waiting_list, waits_for, days=page.today, now=now)
         waiting.draw_age(reading, page.website, page.timezone, every)

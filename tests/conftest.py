@@ -146,6 +146,7 @@ class LocalStack:
         admin_token: May do everything.
         database_url: Postgres, as the dashboard's read-only role.
         owner_url: Postgres, as the role that owns the tables.
+        store_url: Postgres, as the role that owns the dashboard's store.
         data_dir: Its data directory.
     """
 
@@ -155,6 +156,7 @@ class LocalStack:
     admin_token: str
     database_url: str
     owner_url: str
+    store_url: str
     data_dir: Path
 
 
@@ -232,6 +234,13 @@ def stack_environment(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) 
     return local_stack
 
 
+@pytest.fixture
+def with_store(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
+    """The same, with the local stack's store of goals."""
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_URL", stack_environment.store_url)
+    return stack_environment
+
+
 @pytest.fixture(scope="session")
 def stack_client(local_stack: LocalStack) -> Iterator[httpx2.Client]:
     """HTTP client of the local stack's Tinybird: a new one for each request would cost 30 ms."""
@@ -301,5 +310,6 @@ def _stack(environment: Mapping[str, str], data_dir: Path) -> LocalStack:
         admin_token=environment["TINYBIRD_ADMIN_TOKEN"],
         database_url=environment["DATABASE_URL"],
         owner_url=environment["INBOX_ANALYTICS_LOCAL_OWNER_URL"],
+        store_url=environment["INBOX_ANALYTICS_STORE_URL"],
         data_dir=data_dir,
     )

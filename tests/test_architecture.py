@@ -23,8 +23,10 @@ LARGEST_FOLDER: Final = 15
 RUNS_ON_IMPORT: Final = {
     ("scope/clock.py", "zoneinfo.reset_tzpath(to=())"),
     ("scope/clock.py", "ZoneInfo.clear_cache()"),
+    ("store/migrations/env.py", "run()"),
 }
-"""Statements that act on import: with the timezones of the system every local day could be another one."""
+"""Statements that act on import: with the timezones of the system every local day could be another one; Alembic's entry point is
+imported in order to run."""
 
 PAGE_LINES, MODULE_LINES, ENTRY_LINES = 120, 400, 60
 

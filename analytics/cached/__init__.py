@@ -19,12 +19,21 @@ from analytics.cached.access import (
     week_start,
 )
 from analytics.cached.ai_and_people import likeness_of_sides, resolution_outcomes, side_by_side
+from analytics.cached.all_websites import all_websites
 from analytics.cached.conversations import (
     conversation_breakdown,
     conversation_breakdown_before,
     conversation_list,
     conversation_timeseries,
     every_conversation,
+)
+from analytics.cached.goals import (
+    goal_history,
+    goal_results,
+    has_store,
+    may_edit_goals,
+    save_goal,
+    website_goal_results,
 )
 from analytics.cached.health import (
     cache_savings,
@@ -81,7 +90,10 @@ from analytics.ingest.spool.directory import SpoolStatus
 from analytics.kpis.ai_and_people.likeness import Likeness
 from analytics.kpis.ai_and_people.outcomes import Cohorts
 from analytics.kpis.ai_and_people.sides import SideBySide
+from analytics.kpis.all_websites.rows import AllWebsites
 from analytics.kpis.backlog import BacklogOverTime
+from analytics.kpis.goals.definitions import GoalHistory
+from analytics.kpis.goals.results import GoalResult, GoalResults
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.satisfaction.rated_share import RatedShare
 from analytics.kpis.waiting import WaitingNow, Waits

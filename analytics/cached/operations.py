@@ -7,7 +7,7 @@ from datetime import datetime
 
 from analytics import sources, telemetry
 from analytics.cached.health import spool_status
-from analytics.cached.reading import connections, reads
+from analytics.cached.reading import connections, needed, reads, store
 from analytics.errors import ConfigError, Source
 from analytics.settings import load_settings
 from analytics.telemetry import Labels, Metric
@@ -20,10 +20,12 @@ def probe(source: Source) -> None:
         ConfigError: A setting is missing.
         SourceError: The source does not answer, or refuses.
 
-    Source: the list of pipes, or `SELECT 1`.
+    Source: the list of pipes, or `SELECT 1`, or the version of the store's tables.
     """
     if source == "postgres":
         sources.postgres_probe(connections().postgres)
+    elif source == "store":
+        needed(store()).check()
     else:
         sources.tinybird_probe(connections().tinybird)
 

@@ -14,9 +14,8 @@ from analytics.cached.view import OpenedView, readable
 from analytics.cached.waiting import still_waiting_of
 from analytics.errors import SourceError
 from analytics.kpis import timeseries
-from analytics.kpis.board import board
+from analytics.kpis.board import are_visitor_days_compared, board
 from analytics.kpis.declarations import KPIS, types_of
-from analytics.kpis.intervals import FEWEST_PAIRS
 from analytics.kpis.metrics import KpiBoard
 from analytics.kpis.totals import ConversationPeriods, VisitorPeriods
 from analytics.readings import Answer, Reading
@@ -61,11 +60,6 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
         return board(resolved, *seen)
     key = "board", *((each.as_of, each.stale_reason) for each in seen if isinstance(each, Reading))
     return once(resolved, key, lambda: board(resolved, *seen))
-
-
-def are_visitor_days_compared(resolved: ResolvedView) -> bool:
-    """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
-    return resolved.visitors_comparability.is_shown and resolved.visitor_period.day_count() >= FEWEST_PAIRS
 
 
 def left_out(view: OpenedView) -> Reading[dict[str, int]]:

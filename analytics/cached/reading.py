@@ -15,12 +15,15 @@ from analytics.cached.shared.question import Question
 from analytics.cached.shared.reads import SharedReads
 from analytics.cached.shared.state import own
 from analytics.cached.shared.waits import Waits
+from analytics.errors import ConfigError
 from analytics.readings import Reading
 from analytics.schemas import Schema
 from analytics.scope import periods
 from analytics.scope.views import ResolvedView
 from analytics.settings import load_settings
 from analytics.sources import computing_from
+from analytics.store import VARIABLE
+from analytics.store.store import Store
 from analytics.transports.connections import Connections
 
 T = TypeVar("T")
@@ -45,7 +48,7 @@ reads = SharedReads()
 
 
 def clear() -> None:
-    """Removes all fresh and last good values and closes both connections."""
+    """Removes all fresh and last good values and closes all connections."""
     st.cache_data.clear()
     st.cache_resource.clear()
     reads.clear()
@@ -55,6 +58,33 @@ def clear() -> None:
 def connections() -> Connections:
     """The connections, shared by all sessions of this process."""
     return Connections.from_settings(load_settings())
+
+
+def store() -> Store | None:
+    """The client of the dashboard's own store, shared by all sessions of this process; None where no store is set."""
+    settings = load_settings()
+    url = settings.store_url
+    return None if url is None else _store(url.get_secret_value(), settings.store_schema)
+
+
+@st.cache_resource(show_spinner=False, on_release=Store.close)
+def _store(url: str, schema: str) -> Store:
+    return Store(url, schema)
+
+
+def needed(found: Store | None) -> Store:
+    """The store, where there is one.
+
+    Raises:
+        ConfigError: No store is set.
+    """
+    if found is None:
+        raise ConfigError(
+            "Goals need a store, and none is set.",
+            f"Set {VARIABLE} to a Postgres in which the dashboard may have a schema of its own, then run "
+            "`inbox-analytics store migrate`.",
+        )
+    return found
 
 
 def numbers_ttl() -> timedelta:

@@ -23,7 +23,7 @@ FlowState = Literal["usual", "unusual", "unknown", "none"]
 ENOUGH_FOR_P95: Final = 20
 """Fewest answers for a 95th percentile; with fewer it would be the slowest answer."""
 
-SLOW_SECONDS: Final[Mapping[Source, float]] = {"tinybird": 1.0, "postgres": 0.5}
+SLOW_SECONDS: Final[Mapping[Source, float]] = {"tinybird": 1.0, "postgres": 0.5, "store": 0.5}
 """Median answer time above which a source is slow: a page reads several times from each, and people wait for the sum."""
 
 ENOUGH_PROBES: Final = 3

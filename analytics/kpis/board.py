@@ -8,14 +8,13 @@ from datetime import datetime
 import pandas as pd
 
 from analytics.errors import SourceError
-from analytics.kpis.declarations import KPIS, KpiKey, PeriodFigures, Source
-from analytics.kpis.intervals import ArrivalCount
+from analytics.kpis.declarations import KPIS, KpiDeclaration, KpiKey, PeriodFigures, Source
+from analytics.kpis.intervals import FEWEST_PAIRS, ArrivalCount
 from analytics.kpis.metrics import Kpi, KpiBoard, compared_kpi
-from analytics.kpis.satisfaction.index import NO_INDEX, SatisfactionIndex, satisfaction_index
+from analytics.kpis.satisfaction.index import NO_INDEX, SatisfactionIndex, Scores, satisfaction_index
 from analytics.kpis.timeseries import Which, scores_of
 from analytics.kpis.totals import ConversationPeriods, ConversationTotals, VisitorPeriods
 from analytics.readings import Reading, SentQuery
-from analytics.scope.periods import Period
 from analytics.scope.views import ResolvedView
 
 
@@ -62,19 +61,8 @@ def board(
         if failed := next((read for read in own if isinstance(read, SourceError)), None):
             errors[key] = failed
             continue
-        is_of_visitors = "visitors" in declared.sources
-        queries[key] = _queries(*own, series if is_of_visitors else None)
-        sides = declared.measure(current), declared.measure(previous)
-        if is_of_visitors:
-            kpis[key] = compared_kpi(
-                declared,
-                *sides,
-                resolved.visitors_comparability,
-                limit_note=resolved.visitors_note,
-                since=resolved.visitors_since if visitors else None,
-            )
-        else:
-            kpis[key] = compared_kpi(declared, *sides, resolved.comparability)
+        queries[key] = _queries(*own, series if "visitors" in declared.sources else None)
+        kpis[key] = kpi_of(declared, resolved, current, previous)
     if isinstance(still_waiting, Reading) and "median_response" in kpis:
         kpis["median_response"] = replace(kpis["median_response"], still_waiting=still_waiting.value)
         queries["median_response"] += still_waiting.queries
@@ -89,6 +77,55 @@ def board(
     )
     days = series if isinstance(series, Reading) else None
     return _reading(value, conversations, visitors, scores, days, still_waiting)
+
+
+def are_visitor_days_compared(resolved: ResolvedView) -> bool:
+    """True when the visitors of single days say how sure a change is: they are compared, and the days are enough."""
+    return resolved.visitors_comparability.is_shown and resolved.visitor_period.day_count() >= FEWEST_PAIRS
+
+
+def kpi_of(
+    declared: KpiDeclaration, resolved: ResolvedView, current: PeriodFigures, previous: PeriodFigures
+) -> Kpi:
+    """Compute a KPI from the figures of both periods.
+
+    Args:
+        declared: The KPI.
+        resolved: Whether the periods may be compared, and what visitor data covers.
+        current: The figures of the period shown.
+        previous: Those of the period before.
+    """
+    sides = declared.measure(current), declared.measure(previous)
+    if "visitors" not in declared.sources:
+        return compared_kpi(declared, *sides, resolved.comparability)
+    return compared_kpi(
+        declared,
+        *sides,
+        resolved.visitors_comparability,
+        limit_note=resolved.visitors_note,
+        since=None if current.visitors is None else resolved.visitors_since,
+    )
+
+
+def arrivals(
+    resolved: ResolvedView, which: Which, visitors: int, by_day: tuple[int, ...] = ()
+) -> ArrivalCount:
+    """The visitors of one period, with those of each day where they are known."""
+    period = resolved.visitor_period if which == "current" else resolved.previous
+    return ArrivalCount(visitors, period.duration.total_seconds() / 3600, by_day)
+
+
+def index_of(totals: ConversationTotals, rating: Scores, sentiment: Scores) -> SatisfactionIndex:
+    """The satisfaction index of a period, or of a bucket, from its conversations and scores."""
+    return satisfaction_index(
+        rating=rating,
+        sentiment=sentiment,
+        median_response_seconds=totals.median_response_seconds,
+        median_response_interval=totals.response_interval,
+        responded=totals.responded,
+        resolved=totals.resolved,
+        started=totals.started,
+    )
 
 
 def _figures(
@@ -107,9 +144,9 @@ def _figures(
         if isinstance(scores, Reading):
             index = _index(totals, scores.value, which)
     if isinstance(visitors, Reading):
-        days = series.value if isinstance(series, Reading) else None
+        days = _days(series.value, which) if isinstance(series, Reading) else ()
         seen = visitors.value.current if is_current else visitors.value.previous
-        count = _count(seen, resolved.visitor_period if is_current else resolved.previous, days, which)
+        count = arrivals(resolved, which, seen, days)
     return PeriodFigures(totals, index, count)
 
 
@@ -119,22 +156,11 @@ def _queries(*parts: Reading[object] | SourceError | None) -> tuple[SentQuery, .
 
 def _index(totals: ConversationTotals, scores: pd.DataFrame, which: Which) -> SatisfactionIndex:
     slots = scores[scores["period"] == which]
-    return satisfaction_index(
-        rating=scores_of(slots, "rating"),
-        sentiment=scores_of(slots, "sentiment"),
-        median_response_seconds=totals.median_response_seconds,
-        median_response_interval=totals.response_interval,
-        responded=totals.responded,
-        resolved=totals.resolved,
-        started=totals.started,
-    )
+    return index_of(totals, scores_of(slots, "rating"), scores_of(slots, "sentiment"))
 
 
-def _count(visitors: int, period: Period, series: pd.DataFrame | None, which: Which) -> ArrivalCount:
-    days: tuple[int, ...] = ()
-    if series is not None:
-        days = tuple(int(n) for n in series[series["period"] == which]["unique_visitors"].dropna())
-    return ArrivalCount(visitors, period.duration.total_seconds() / 3600, days)
+def _days(series: pd.DataFrame, which: Which) -> tuple[int, ...]:
+    return tuple(int(n) for n in series[series["period"] == which]["unique_visitors"].dropna())
 
 
 def _reading(value: KpiBoard, *parts: Reading[object] | SourceError | None) -> Reading[KpiBoard]:

@@ -11,6 +11,7 @@ from analytics.schemas.ai_and_people import (
     RESOLUTION_OUTCOMES,
     TRAITS_BY_SIDE,
 )
+from analytics.schemas.all_websites import WEBSITE_KPIS, WEBSITE_SCORES
 from analytics.schemas.conversations import (
     CONVERSATION_BREAKDOWN,
     CONVERSATION_EVENTS,
@@ -19,6 +20,7 @@ from analytics.schemas.conversations import (
     LEFT_OUT_CONVERSATIONS,
     RATED_CONVERSATIONS,
 )
+from analytics.schemas.goals import GOAL_COUNTS, MEMBER_ROLES
 from analytics.schemas.health import DATA_FRESHNESS, EVENT_VOLUME, QUARANTINED_ROWS, WEBSITE_FRESHNESS
 from analytics.schemas.live import ACTIVE_VISITORS, VISITOR_ACTIVITY, VISITOR_LOCATIONS
 from analytics.schemas.overview import INBOX_ANALYTICS, KPI_TIMESERIES, RATING_AND_SENTIMENT, UNIQUE_VISITORS

@@ -100,18 +100,29 @@ KPI_TIMESERIES = pipe(
     parts=(_AI_RESOLVED, *_LEVELS),
 )
 
+SCORES = (
+    Column("rating_count", "int", "ratings given in the row's time"),
+    Column("rating_total", "float", "sum of their scores, each 0 to 100"),
+    Column("rating_total_of_squares", "float", "sum of the squared scores"),
+    Column("sentiment_count", "int", "rated conversations started in that time"),
+    Column("sentiment_total", "float", "sum of their scores, each 0 to 100"),
+    Column("sentiment_total_of_squares", "float", "sum of the squared scores"),
+)
+"""Scores of ratings and sentiment as sums, so that rows add up."""
+
+SCORE_SUMS = tuple(
+    Part(f"{kind}_{column}", f"{kind}_count", times)
+    for kind in ("rating", "sentiment")
+    for column, times in (("total", 100), ("total_of_squares", 10_000))
+)
+
 RATING_AND_SENTIMENT = Schema(
     "postgres",
     "rating_and_sentiment",
     (
         PERIOD,
         Column("slot_start", "datetime", "start of a quarter of an hour, UTC"),
-        Column("rating_count", "int", "ratings given in the slot"),
-        Column("rating_total", "float", "sum of their scores, each 0 to 100"),
-        Column("rating_total_of_squares", "float", "sum of the squared scores"),
-        Column("sentiment_count", "int", "rated conversations started in the slot"),
-        Column("sentiment_total", "float", "sum of their scores, each 0 to 100"),
-        Column("sentiment_total_of_squares", "float", "sum of the squared scores"),
+        *SCORES,
         *(Column(f"rating_{stars}_count", "int", f"ratings of {stars} among them") for stars in range(1, 6)),
         *(
             Column(f"{mood}_count", "int", f"{mood} ones among the rated conversations")
@@ -119,9 +130,5 @@ RATING_AND_SENTIMENT = Schema(
         ),
     ),
     grain=("period", "slot_start"),
-    parts=tuple(
-        Part(f"{kind}_{column}", f"{kind}_count", times)
-        for kind in ("rating", "sentiment")
-        for column, times in (("total", 100), ("total_of_squares", 10_000))
-    ),
+    parts=SCORE_SUMS,
 )

@@ -17,7 +17,7 @@ import pandas as pd
 from analytics.errors import SchemaMismatch, Source
 from analytics.numbers import measure, whole_number
 
-Dtype = Literal["string", "int", "float", "bool", "datetime", "counts"]
+Dtype = Literal["string", "int", "float", "bool", "datetime", "counts", "measures"]
 
 YEARS: Final = (1900, 2299)
 """Years that ClickHouse can store; a time outside cannot be shown in every timezone."""
@@ -34,8 +34,8 @@ class Column:
     Attributes:
         name: Name in the answer.
         dtype: `int` is a count, never negative; it and `float` become int64 and float64, `datetime` aware UTC, `string`
-            pandas' string type, `counts` a tuple of counts in each row. Numbers are bounded as `analytics.numbers`
-            says.
+            pandas' string type, `counts` a tuple of counts in each row, `measures` a tuple of numbers, none of them negative,
+            or None for "not observable". Numbers are bounded as `analytics.numbers` says.
         meaning: One phrase, with the unit if any.
         is_nullable: True when a value may be "not observable" (NaN, NaT; never 0). Such a count is a `float`.
         least: Smallest number, inclusive; None for no bound.
@@ -191,8 +191,9 @@ def _typed(dtype: Dtype, values: list[object]) -> pd.Series:
         if not all(isinstance(value, bool) for value in values):
             raise ValueError(dtype)
         return pd.Series(values, dtype="bool")
-    if dtype == "counts":
-        return pd.Series([_counts(value) for value in values], dtype="object")
+    if dtype in {"counts", "measures"}:
+        tuples = _counts if dtype == "counts" else _measures
+        return pd.Series([tuples(value) for value in values], dtype="object")
     number = whole_number if dtype == "int" else measure
     numbers = [None if value is None else number(value) for value in values]
     if any(found is None and value is not None for found, value in zip(numbers, values, strict=True)):
@@ -217,6 +218,17 @@ def _counts(value: object) -> tuple[int, ...]:
     if len(counts) < len(found):
         raise ValueError("counts")
     return counts
+
+
+def _measures(value: object) -> tuple[float | None, ...]:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError("measures")
+    found = [None if each is None else measure(each) for each in value]
+    if any(
+        number is None or number < 0 for number, each in zip(found, value, strict=True) if each is not None
+    ):
+        raise ValueError("measures")
+    return tuple(found)
 
 
 def pipe(

@@ -6,7 +6,7 @@ reveal what exists.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +16,9 @@ from analytics.scope.identity import Identity
 from analytics.scope.tiers import Subscription, Tier, canceled_until, tier_from_subscriptions
 
 STAFF_ROLE: Final = "admin"
+
+EDITORS: Final = frozenset({"owner", "admin"})
+"""Roles of members who may change the goals of their organization's websites."""
 
 CLOCK_DIFFERENCE: Final = timedelta(minutes=15)
 """How far the clocks of the identity provider and of this server may differ."""
@@ -164,6 +167,20 @@ def require_staff(viewer: Viewer) -> None:
     """
     if not viewer.is_staff:
         raise AccessDenied("Data health is for the platform's staff.", "Choose another page in the sidebar.")
+
+
+def may_edit(viewer: Viewer, roles: Collection[str]) -> bool:
+    """Whether a viewer may change the goals of an organization's websites: staff, its owners and its admins.
+
+    Args:
+        viewer: The viewer.
+        roles: Their roles in that organization.
+
+    >>> ann = Viewer("u", "Ann", False, Identity("ann@example.com", None))
+    >>> may_edit(ann, {"member"}), may_edit(ann, {"member", "owner"}), may_edit(ann, ())
+    (False, True, False)
+    """
+    return viewer.is_staff or not EDITORS.isdisjoint(roles)
 
 
 def website_for(websites: Sequence[Website], website_id: str) -> Website:

@@ -44,12 +44,15 @@ _REMEDIES: Final = {
     "INBOX_ANALYTICS_SPOOL_DIR": "a directory on a local disk where events wait until they are sent",
     "DATABASE_URL": "the address of the product's Postgres, postgresql://user:password@host/database",
 }
+STORE_SCHEMA: Final = "inbox_analytics"
+"""Default schema of the store's tables."""
 PORT: Final = 8501
 """Default port of `serve`."""
 Network = IPv4Network | IPv6Network
 _NETLOC: Final = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?")
 _PLAIN_PATH: Final = re.compile(r"(/[A-Za-z0-9_-]+)*")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_SCHEMA_NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 _POSTGRES_SCHEMES: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 
 
@@ -139,6 +142,8 @@ class Settings(BaseModel):
         tinybird_daily_queries: Queries a day that the Tinybird plan includes; None for `unlimited`, as on the
             local stack.
         database_url: Postgres, with its password.
+        store_url: The dashboard's own store, a Postgres that it may write to, with its password; None for no store.
+        store_schema: Schema of the store's tables in that database.
         state_dir: Where the command line keeps watermarks, journals and receipts of purges.
         spool_dir: Where an emitter's events wait until they are sent; None where no events are emitted.
         grace_days: Days between the end of a subscription and its purge by `retention`.
@@ -175,6 +180,8 @@ class Settings(BaseModel):
         default=1000, ge=1
     )
     database_url: SecretStr
+    store_url: SecretStr | None = None
+    store_schema: str = STORE_SCHEMA
     state_dir: Path = Path(".inbox-analytics")
     spool_dir: Path | None = None
     grace_days: int = Field(default=30, ge=0, le=3650)
@@ -237,7 +244,8 @@ class Settings(BaseModel):
         from analytics.settings.demo_mode import is_http_here, is_postgres_here
 
         # An address that failed its own check is missing here; its problem is reported already.
-        host, database = info.data.get("tinybird_host"), info.data.get("database_url")
+        host, store = info.data.get("tinybird_host"), info.data.get("store_url")
+        database = info.data.get("database_url")
         elsewhere = "the demo runs on the local stack only; unset it where {} is another machine"
         if host is not None and not is_http_here(host):
             raise ValueError(elsewhere.format("TINYBIRD_HOST"))
@@ -245,6 +253,8 @@ class Settings(BaseModel):
             raise ValueError(
                 elsewhere.format("DATABASE_URL") + ", also by PGHOST, PGHOSTADDR or a service of libpq"
             )
+        if store is not None and not is_postgres_here(store.get_secret_value()):
+            raise ValueError(elsewhere.format("INBOX_ANALYTICS_STORE_URL"))
         return value
 
     @field_validator("metrics_token")
@@ -264,11 +274,20 @@ class Settings(BaseModel):
             raise ValueError("a token has neither spaces nor non-ASCII letters")
         return value
 
-    @field_validator("database_url")
+    @field_validator("database_url", "store_url")
     @classmethod
     def _database_is_postgres(cls, value: SecretStr) -> SecretStr:
         if urlsplit(value.get_secret_value()).scheme not in _POSTGRES_SCHEMES:
             raise ValueError("it must start with postgresql://")
+        return value
+
+    @field_validator("store_schema")
+    @classmethod
+    def _schema_needs_no_quotes(cls, value: str) -> str:
+        if not _SCHEMA_NAME.fullmatch(value):
+            raise ValueError(
+                "a schema may have up to 63 lower-case letters, digits and underscores, and not begin with pg_"
+            )
         return value
 
 

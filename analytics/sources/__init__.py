@@ -13,6 +13,7 @@ from analytics.sources.ai_and_people import (
     resolution_outcomes,
     traits_by_side,
 )
+from analytics.sources.all_websites import website_kpis, website_scores
 from analytics.sources.conversations import (
     MOST_ID_CHARACTERS,
     MOST_RATED,
@@ -24,6 +25,7 @@ from analytics.sources.conversations import (
     left_out_events,
     rated_conversations,
 )
+from analytics.sources.goals import goal_counts, member_roles
 from analytics.sources.health import (
     MOST_WEBSITES,
     QUARANTINED_REASONS,

@@ -85,7 +85,7 @@ def kpi_timeseries(
     return series_frame(tinybird, schemas.KPI_TIMESERIES, params, buckets)
 
 
-_RATING_AND_SENTIMENT: Final = """
+SCORED: Final = """
 WITH spans (period, starts, ends) AS (
   VALUES
     ('current', CAST(:date_from AS timestamp) AT TIME ZONE 'UTC', CAST(:date_to AS timestamp) AT TIME ZONE 'UTC'),
@@ -93,13 +93,13 @@ WITH spans (period, starts, ends) AS (
                  CAST(:prev_date_to AS timestamp) AT TIME ZONE 'UTC')
 ),
 scored AS (
-  SELECT spans.period, feedback.created_at AS at, (feedback.rating - 1) * CAST(25 AS double precision) AS rating,
+  SELECT spans.period, feedback.website_id, feedback.created_at AS at, (feedback.rating - 1) * CAST(25 AS double precision) AS rating,
          CAST(NULL AS double precision) AS sentiment, feedback.rating AS given, CAST(NULL AS text) AS mood
   FROM spans
   JOIN feedback ON feedback.created_at >= spans.starts AND feedback.created_at < spans.ends
   JOIN website ON website.id = feedback.website_id AND website.organization_id = feedback.organization_id
   LEFT JOIN conversation ON conversation.id = feedback.conversation_id
-  WHERE feedback.website_id = :website_id
+  WHERE feedback.website_id {websites}
     AND feedback.deleted_at IS NULL AND website.deleted_at IS NULL
     AND conversation.deleted_at IS NULL
     AND NOT EXISTS (
@@ -107,7 +107,7 @@ scored AS (
         AND (visitor.deleted_at IS NOT NULL OR visitor.is_test)
     )
   UNION ALL
-  SELECT spans.period, conversation.started_at, NULL,
+  SELECT spans.period, conversation.website_id, conversation.started_at, NULL,
          50 + CASE conversation.sentiment WHEN 'positive' THEN 50 WHEN 'negative' THEN -50 ELSE 0 END
             * CAST(LEAST(GREATEST(COALESCE(CAST(conversation.sentiment_confidence AS numeric), 1), 0), 1) AS double precision),
          NULL, conversation.sentiment
@@ -115,19 +115,33 @@ scored AS (
   JOIN conversation ON conversation.started_at >= spans.starts AND conversation.started_at < spans.ends
   JOIN website ON website.id = conversation.website_id AND website.organization_id = conversation.organization_id
   JOIN visitor ON visitor.id = conversation.visitor_id
-  WHERE conversation.website_id = :website_id
+  WHERE conversation.website_id {websites}
     AND conversation.sentiment IN ('positive', 'neutral', 'negative')
     AND conversation.deleted_at IS NULL AND website.deleted_at IS NULL
     AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
 )
-SELECT period,
-       date_bin(INTERVAL '15 minutes', at, TIMESTAMPTZ '2000-01-01 00:00:00+00') AS slot_start,
+"""
+"""Start of a statement: the rows `scored`, one per rating and per rated conversation in either period.
+
+`{websites}` compares the website's id. Soft-deleted rows (the feedback, its conversation, the visitor, the website) and test
+visitors are left out.
+"""
+
+SUMS_OF_SCORES: Final = """
        count(rating) AS rating_count,
        COALESCE(sum(rating), 0) AS rating_total,
        COALESCE(sum(rating * rating), 0) AS rating_total_of_squares,
        count(sentiment) AS sentiment_count,
        COALESCE(sum(sentiment), 0) AS sentiment_total,
-       COALESCE(sum(sentiment * sentiment), 0) AS sentiment_total_of_squares,
+       COALESCE(sum(sentiment * sentiment), 0) AS sentiment_total_of_squares
+"""
+"""The columns of `schemas.SCORES` over rows of `scored`."""
+
+_RATING_AND_SENTIMENT: Final = f"""
+{SCORED.format(websites="= :website_id")}
+SELECT period,
+       date_bin(INTERVAL '15 minutes', at, TIMESTAMPTZ '2000-01-01 00:00:00+00') AS slot_start,
+{SUMS_OF_SCORES},
        count(*) FILTER (WHERE given = 1) AS rating_1_count,
        count(*) FILTER (WHERE given = 2) AS rating_2_count,
        count(*) FILTER (WHERE given = 3) AS rating_3_count,
@@ -139,7 +153,7 @@ SELECT period,
 FROM scored
 GROUP BY period, slot_start
 ORDER BY period, slot_start
-"""
+"""  # noqa: S608 - joined from constants alone
 
 
 def rating_and_sentiment(postgres: Postgres, website_id: str, bounds: Bounds) -> Answer[pd.DataFrame]:

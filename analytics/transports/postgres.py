@@ -113,7 +113,7 @@ class Postgres:
 
     def __init__(self, url: str, limits: Limits = LIMITS) -> None:
         self._limits = limits
-        self._engine = _engine(url, limits)
+        self._engine = open_engine(url, limits)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Postgres:
@@ -191,7 +191,7 @@ class Postgres:
     ) -> tuple[Connection, CursorResult[tuple[Value, ...]]]:
         connection = self._connected(name)
         try:
-            _limit(connection, self._limits.step, self._limits.step, self._limits.idle)
+            set_timeouts(connection, self._limits.step, self._limits.step, self._limits.idle)
             streaming = connection.execution_options(
                 stream_results=True, max_row_buffer=self._limits.fetch_rows
             )
@@ -204,7 +204,7 @@ class Postgres:
         self, name: str, statement: str, params: Mapping[str, Parameter]
     ) -> tuple[list[dict[str, Value]], tuple[str, ...]]:
         with self._connected(name) as connection:
-            _limit(connection, self._limits.statement, self._limits.lock, self._limits.read)
+            set_timeouts(connection, self._limits.statement, self._limits.lock, self._limits.read)
             result = connection.execute(text(statement), dict(params))
             columns = tuple(result.keys())
             return [dict(row) for row in result.mappings()], columns
@@ -230,13 +230,26 @@ class Postgres:
             raise (_unanswered(name, seconds) if is_silent else translated(error, name)) from None
 
 
-def _limit(connection: Connection, statement: float, lock: float, idle: float) -> None:
+def set_timeouts(connection: Connection, statement: float, lock: float, idle: float) -> None:
     """Sets the server's own timeouts for this transaction, in seconds: for a statement, a lock, a reader that is gone."""
     limits = {"statement": statement, "lock": lock, "idle": idle}
     connection.execute(_LIMIT, {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items()})
 
 
-def _engine(url: str, limits: Limits) -> Engine:
+def open_engine(
+    url: str, limits: Limits, variable: str = "DATABASE_URL", *, is_read_only: bool = True
+) -> Engine:
+    """Makes the engine of an address; it connects on first use.
+
+    Args:
+        url: `postgresql://…`, with its password.
+        limits: Limits of its connections.
+        variable: The setting that holds the address, for the error.
+        is_read_only: Whether every transaction only reads.
+
+    Raises:
+        ConfigError: The address cannot be read.
+    """
     try:
         address = make_url(url).set(drivername="postgresql+psycopg")
         engine = create_engine(
@@ -247,7 +260,7 @@ def _engine(url: str, limits: Limits) -> Engine:
             pool_timeout=limits.pool,
             pool_recycle=limits.recycle,
             hide_parameters=True,
-            execution_options={"postgresql_readonly": True},
+            execution_options={"postgresql_readonly": is_read_only},
             connect_args={
                 **_keepalive(address),
                 "connect_timeout": limits.connect,
@@ -259,7 +272,7 @@ def _engine(url: str, limits: Limits) -> Engine:
         make_conninfo(**address.get_dialect()().create_connect_args(address)[1])
     except (exc.SQLAlchemyError, psycopg.Error, ValueError):
         raise ConfigError(
-            "DATABASE_URL cannot be read as an address.", "Use postgresql://user:password@host:port/database."
+            f"{variable} cannot be read as an address.", "Use postgresql://user:password@host:port/database."
         ) from None
 
     @event.listens_for(engine, "do_connect")

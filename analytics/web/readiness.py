@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -43,9 +43,13 @@ class _Probe:
 class Readiness:
     """Probes the sources. Safe to share between requests of one event loop.
 
+    Attributes:
+        optional: As given.
+
     Args:
         probes: By source, a function that sends a small request and raises on failure. Called in its own daemon thread, so
             that a hanging probe delays neither pages nor the end of the process.
+        optional: Sources that the app is ready without; their reasons are answered all the same.
         wait_seconds: How long a source may take.
         clock: Monotonic clock, seconds.
     """
@@ -54,10 +58,12 @@ class Readiness:
         self,
         probes: Mapping[Source, Callable[[], object]],
         *,
+        optional: Collection[Source] = (),
         wait_seconds: float = WAIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._probes = dict(probes)
+        self.optional = frozenset(optional)
         self._wait_seconds = wait_seconds
         self._clock = clock
         self._last: dict[Source, _Probe] = {}
@@ -107,11 +113,11 @@ async def livez(_request: Request) -> Response:
 
 
 def readyz(readiness: Readiness) -> Callable[[Request], object]:
-    """Makes the endpoint that answers within 2 s: 200 when every source answers, else 503 with the reasons."""
+    """Makes the endpoint that answers within 2 s: 200 when every needed source answers, else 503; always with the reasons."""
 
     async def answer(_request: Request) -> Response:
         reasons = await readiness.reasons()
-        is_ready = not any(reasons.values())
+        is_ready = not any(why for source, why in reasons.items() if source not in readiness.optional)
         text = {"ready": is_ready, "sources": {source: why or "ok" for source, why in reasons.items()}}
         return JSONResponse(text, 200 if is_ready else 503, headers=_NO_STORE)
 

@@ -14,9 +14,12 @@ from pages.components.page import sidebar
 from tests.browser.conftest import SIGN_IN, Demo, Window, windows
 
 PATHS = {
-    title: "/" if number == 0 else f"/{path.removeprefix('pages/').removesuffix('.py')}"
-    for number, (path, title, _) in enumerate(sidebar.PAGES)
+    title: "/" if path == sidebar.DEFAULT else f"/{path.removeprefix('pages/').removesuffix('.py')}"
+    for path, title, _ in sidebar.PAGES
 }
+WEBSITE = "website=northwind-outdoor"
+"""Without it, staff start on All websites."""
+
 WIDTHS_PX = range(1600, 399, -50)
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 MOST_SHIFTED = 0.1
@@ -130,7 +133,7 @@ class Shown:
 def shown(request: pytest.FixtureRequest, visitor: BrowserContext, demo: Demo) -> Iterator[Shown]:
     """Each page in turn; what went wrong on it fails the last of its tests."""
     with windows(visitor, demo) as open_window:
-        yield Shown(request.param, open_window(PATHS[request.param], width=WIDTHS_PX[0]).page)
+        yield Shown(request.param, open_window(f"{PATHS[request.param]}?{WEBSITE}", width=WIDTHS_PX[0]).page)
 
 
 def test_a_page_is_whole_at_every_width(shown: Shown) -> None:
@@ -225,7 +228,7 @@ def test_a_chart_that_draws_leaves_the_rest_of_the_page_alone(shown: Shown, chro
 def test_reload_keeps_and_back_restores(window: Callable[..., Window], title: str) -> None:
     """What is chosen is in the address: reloading shows it again, going back shows what stood before it."""
     widget, before, after = CHOICES[title]
-    page = window(f"{PATHS[title]}?website=northwind-outdoor").page
+    page = window(f"{PATHS[title]}?{WEBSITE}").page
     is_chosen(page, widget, before)
     address = page.url
     place = page.locator(f".st-key-{widget}_widget")
@@ -272,7 +275,7 @@ def test_a_phone_is_told_where_a_table_goes_on(window: Callable[..., Window]) ->
 @pytest.mark.parametrize("path", PATHS.values())
 def test_nothing_jumps_while_a_page_loads_on_a_phone(window: Callable[..., Window], path: str) -> None:
     """As on a desk."""
-    steady(window(path, width=390, height=844).page)
+    steady(window(f"{path}?{WEBSITE}", width=390, height=844).page)
 
 
 @pytest.mark.parametrize("path", ["/live?wall=1", "/"], ids=["wall", "sign in"])

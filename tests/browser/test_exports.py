@@ -20,7 +20,7 @@ from tests.browser.test_every_page import settled
 @pytest.mark.parametrize(
     ("path", "width", "scheme", "charts"),
     [
-        pytest.param("/", 1440, "light", 2, id="Overview"),
+        pytest.param("/?website=northwind-outdoor", 1440, "light", 2, id="Overview"),
         pytest.param("/conversations?response=band:0", 390, "dark", 4, id="Conversations"),
         pytest.param("/satisfaction", 1440, "dark", 4, id="Satisfaction"),
         pytest.param("/visitors?country_code=GB", 390, "light", 2, id="Visitors"),
@@ -82,7 +82,7 @@ def download(page: Page, name: str) -> list[dict[str, str]]:
 def overview(visitor: BrowserContext, demo: Demo) -> Iterator[Page]:
     """Overview, opened once for the tests that only save its files."""
     with windows(visitor, demo) as open_window:
-        page = open_window("/?range=7d&tz=Europe/London").page
+        page = open_window("/?website=northwind-outdoor&range=7d&tz=Europe/London").page
         settled(page)
         yield page
 

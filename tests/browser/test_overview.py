@@ -30,7 +30,7 @@ def _query(url: str) -> dict[str, list[str]]:
 
 def test_overview_shows_five_cards_a_chart_and_no_error(window: Callable[..., Window]) -> None:
     """Everything that the page promises is there, and nothing went wrong on the way."""
-    opened = window("/")
+    opened = window("/?website=northwind-outdoor")
     page = opened.page
     for title in TITLES:
         expect(page.get_by_text(title, exact=True).first).to_be_visible()
@@ -55,7 +55,7 @@ def test_cards_equal_a_direct_query_of_the_pipe(window: Callable[..., Window], d
     """A finished range reads the same on the page and from the pipe itself."""
     today = datetime.now(UTC).date()
     first, last = today - timedelta(days=7), today - timedelta(days=3)
-    page = window(f"/?range={first}..{last}&tz=UTC").page
+    page = window(f"/?website=northwind-outdoor&range={first}..{last}&tz=UTC").page
     shown = {key: _card(page, key) for key in ("median_response", "median_resolution", "ai_handled")}
     website = _query(page.url)["website"][0]
     website_id = _website_id(demo, website)
@@ -89,7 +89,7 @@ def _website_id(demo: Demo, slug: str) -> str:
 
 def test_the_address_restores_the_page_in_a_new_window(window: Callable[..., Window]) -> None:
     """Website, range, comparison, timezone and metric come back from the URL alone."""
-    page = window("/?range=10d&compare=off&tz=Asia/Kolkata&metric=ai_handled").page
+    page = window("/?website=northwind-outdoor&range=10d&compare=off&tz=Asia/Kolkata&metric=ai_handled").page
     shown = _card(page, "median_response")
     address = page.url
     again = window(address.removeprefix(address.split("/?")[0])).page
@@ -104,7 +104,7 @@ def test_a_range_changes_numbers_and_address_and_the_back_button_restores_it(
     window: Callable[..., Window],
 ) -> None:
     """Choosing a range writes it into the URL; going back in the browser's history goes back to what was shown."""
-    page = window("/").page
+    page = window("/?website=northwind-outdoor").page
     before = _card(page, "unique_visitors")
     page.get_by_role("radio", name="30 d", exact=True).click()
     expect(page.locator(".st-key-kpi-unique_visitors [data-testid=stMetricValue]")).not_to_have_text(before)
@@ -140,7 +140,9 @@ def test_a_tampered_address_falls_back_with_a_notice(window: Callable[..., Windo
 
     A copied link has what was understood, by one click, the dates fixed; where the browser refuses, the link stands there.
     """
-    page = window("/?range=soon&tz=Mars/Olympus&compare=maybe&metric=ai_handled&utm_source=mail").page
+    page = window(
+        "/?website=northwind-outdoor&range=soon&tz=Mars/Olympus&compare=maybe&metric=ai_handled&utm_source=mail"
+    ).page
     for word in ("range of dates", "timezone", "comparison"):
         expect(page.get_by_text(f"a {word} we do not know").first).to_be_visible()
     _card(page, "median_response")
@@ -181,7 +183,7 @@ def _days_of_a_week(timezone: str) -> tuple[date, date]:
 
 def test_a_phone_shows_two_cards_to_a_row(window: Callable[..., Window]) -> None:
     """At 390 px all five are nearly one screen."""
-    page = window("/", width=390, height=844).page
+    page = window("/?website=northwind-outdoor", width=390, height=844).page
     cards = page.locator("[class*=st-key-kpi-] [data-testid=stMetric]")
     expect(cards).to_have_count(5)
     settled(page)

@@ -126,6 +126,7 @@ def test_a_refused_page_for_staff_is_audited(
     assert "staff" in line["reason"]
 
 
+@pytest.mark.usefixtures("with_store")
 @pytest.mark.parametrize("name", tables.FILES)
 def test_a_file_is_audited_after_it_was_sent(
     name: str, three_conversations: Site, staff: str, lines: Lines

@@ -19,6 +19,7 @@ from openpyxl.workbook import Workbook
 
 from analytics import cached, errors
 from analytics.kpis.declarations import Kind
+from analytics.kpis.goals.definitions import Goal
 from analytics.kpis.verdicts import Unit, Verdict
 from analytics.kpis.visitor_breakdown import DIMENSIONS
 from analytics.scope import clock, periods
@@ -29,7 +30,8 @@ from analytics.scope.periods import Range
 from analytics.scope.selection import EVERYTHING
 from analytics.scope.views import View, resolve
 from analytics.sources import VisitorFilters
-from pages.components.exports import download, tables, titles
+from analytics.store.store import Store
+from pages.components.exports import download, table, tables, titles
 from pages.components.exports.workbook import ABOUT, NAME_LIMIT
 from pages.components.metrics import changes, kpi_cards
 from tests.conftest import LocalStack
@@ -83,13 +85,19 @@ def test_a_day_of_a_file_starts_where_the_day_does(timezone: str, now: str, star
     at, expected = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, start))
     view = View(UNUSED_VIEWER, "w", Range(days=1), timezone, at, comparison=OFF)
     resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
-    assert tables._last_days(resolved, 1) == (expected, at)
+    assert table.last_days(resolved, 1) == (expected, at)
 
 
 @pytest.fixture
-def busy(make_site: Callable[..., Site], send_events: SendEvents) -> Site:
-    """Two weeks: 40 conversations and 320 cities in each, all of it before today."""
+def busy(
+    make_site: Callable[..., Site],
+    send_events: SendEvents,
+    with_store: LocalStack,
+) -> Site:
+    """Two weeks: 40 conversations and 320 cities in each, all of it before today; and a goal."""
     site, now = make_site(name="\u05d7\u05e0\u05d5\u05ea;=1", plan="pro"), datetime.now(UTC)
+    with Store(with_store.store_url) as store:
+        store.add_goal(site.id, "response", 1, Goal(90.0, 300), "ann@example.com", is_from_start=True)
     conversations, visits = [], []
     for week in (2, 9):
         for number in range(40):
@@ -136,7 +144,7 @@ def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_com
     assert not [column for column in frame.columns if "previous" in column or "change" in column]
     if "verdict" in frame.columns:
         assert set(frame["verdict"]) <= {""}
-    assert not (frame.map(str) == tables.PERIODS["previous"]).any(axis=None)
+    assert not (frame.map(str) == table.PERIODS["previous"]).any(axis=None)
     assert set(frame["website"]) <= {"\u05d7\u05e0\u05d5\u05ea;'=1"}
     assert set(frame["only"]) <= {"City: Oslo"}
 
@@ -171,7 +179,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are read seven rows at a time, and a file holds 15."""
     monkeypatch.setattr("analytics.cached.conversations.PAGE_ROWS", 7)
     monkeypatch.setattr("analytics.cached.whole.PAGE_ROWS", 7)
-    for module in ("analytics.cached.whole", "pages.components.exports.tables"):
+    for module in ("analytics.cached.whole", "pages.components.exports.table"):
         monkeypatch.setattr(f"{module}.ROW_LIMIT", 15)
 
 

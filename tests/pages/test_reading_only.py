@@ -1,4 +1,4 @@
-"""The web app writes nowhere: not by what it calls, not by what its pages and buttons send, not by its tokens."""
+"""The web app writes nowhere but into its own store: not by what it calls, not by what pages and buttons send, not by tokens."""
 
 import ast
 from collections.abc import Iterator

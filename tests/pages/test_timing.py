@@ -1,7 +1,7 @@
 """Page runs and panels are counted where they happen, by page alone, whatever a URL holds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -31,8 +31,11 @@ def count(metric: telemetry.Metric, **labels: str) -> float:
 
 
 @pytest.mark.parametrize(("path", "title"), [(path, title) for path, title, _icon in sidebar.PAGES])
-def test_a_run_and_its_panels_are_counted(path: str, title: str, run_page: RunPage, site: Site) -> None:
+def test_a_run_and_its_panels_are_counted(
+    path: str, title: str, run_page: RunPage, site: Site, make_site: Callable[..., Site]
+) -> None:
     """One run, and at least one panel that was drawn; none failed."""
+    make_site()  # All websites is for viewers of several.
     at = run_page(path, website=site.slug)
     assert not at.exception
     assert count(telemetry.PAGE_SECONDS, page=title, outcome="begun") == 1

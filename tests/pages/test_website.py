@@ -27,6 +27,7 @@ PAGES = [
         "visitors",
         "live",
         "data_health",
+        "all_websites",
     )
 ]
 MISSING = "This website does not exist or is not open to you"

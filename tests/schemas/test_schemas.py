@@ -158,6 +158,8 @@ MAY_BE_EMPTY = {
     "visitor_timeseries": "a period of no length; the requested buckets are checked by the source",
     "waiting_conversations": "none waits",
     "website_freshness": "no website sends",
+    "website_kpis": "never; the two rows of each website are checked by the source",
+    "website_scores": "none rated on any of them",
     "websites_for_viewer": "no website",
 }
 """Schemas that promise no row, and when an answer without rows is right."""
@@ -176,6 +178,7 @@ SAMPLES = {
     "bool": True,
     "datetime": "2026-11-10 12:00:00",
     "counts": [1],
+    "measures": [1.0, None],
 }
 SECRET = "secret-7f3a"
 
@@ -252,6 +255,7 @@ def test_the_scales_are_those_of_the_contract() -> None:
         ("conversations_by_id.rating", 1, 5),
         ("inbox_analytics.ai_handled_ratio", 0, 1),
         ("kpi_timeseries.ai_handled_ratio", 0, 1),
+        ("website_kpis.ai_handled_ratio", 0, 1),
         ("latest_comments.rating", 1, 5),
         ("rated_conversations.rating", 1, 5),
         ("visitor_locations.latitude", -90, 90),

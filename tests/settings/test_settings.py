@@ -101,6 +101,15 @@ def test_every_missing_variable_is_named_at_once() -> None:
         pytest.param("TINYBIRD_READ_TOKEN", "two words", "not usable", id="token with a space"),
         pytest.param("TINYBIRD_READ_TOKEN", "tokén", "not usable", id="non-ASCII token"),
         pytest.param("DATABASE_URL", "mysql://u:p@h/d", "must start with postgresql://", id="other database"),
+        pytest.param(
+            "INBOX_ANALYTICS_STORE_URL", "file:store", "must start with postgresql://", id="no database"
+        ),
+        pytest.param(
+            "INBOX_ANALYTICS_STORE_SCHEMA", 'a"; DROP', "lower-case letters", id="schema to be quoted"
+        ),
+        pytest.param(
+            "INBOX_ANALYTICS_STORE_SCHEMA", "pg_store", "not begin with pg_", id="schema of the server"
+        ),
         pytest.param("TINYBIRD_DAILY_QUERIES", "0", "not usable", id="no budget"),
         pytest.param("TINYBIRD_DAILY_QUERIES", "many", "not usable", id="no number"),
         pytest.param(
@@ -128,9 +137,13 @@ def test_an_unusable_variable_is_named_without_its_value(name: str, value: str, 
 
 def test_secrets_are_hidden_from_every_repr() -> None:
     """A settings object in a log gives nothing away."""
-    settings = load_settings({**COMPLETE, "TINYBIRD_ADMIN_TOKEN": "p.admin-secret"})
+    store = {"INBOX_ANALYTICS_STORE_URL": "postgresql://writer:store-secret@db.example.com/store"}
+    settings = load_settings({**COMPLETE, **store, "TINYBIRD_ADMIN_TOKEN": "p.admin-secret"})
+    assert settings.store_url is not None
     for text in (repr(settings), str(settings), str(settings.model_dump())):
-        assert not {"p.read-secret", "pg-secret", "p.admin-secret"} & set(re.split(r"['/:@, ()=]", text))
+        assert not {"p.read-secret", "pg-secret", "store-secret", "p.admin-secret"} & set(
+            re.split(r"['/:@, ()=]", text)
+        )
 
 
 @pytest.mark.parametrize(
@@ -164,6 +177,10 @@ def test_the_demo_never_runs_on_another_machines_database() -> None:
     """Every viewer is staff in the demo: a local Tinybird beside the product's real Postgres is refused too."""
     with pytest.raises(ConfigError, match="DATABASE_URL is another machine"):
         load_settings({**LOCAL, "DATABASE_URL": COMPLETE["DATABASE_URL"], "INBOX_ANALYTICS_DEMO": "1"})
+    with pytest.raises(ConfigError, match="INBOX_ANALYTICS_STORE_URL is another machine"):
+        load_settings(
+            {**LOCAL, "INBOX_ANALYTICS_STORE_URL": COMPLETE["DATABASE_URL"], "INBOX_ANALYTICS_DEMO": "1"}
+        )
 
 
 @pytest.mark.parametrize(

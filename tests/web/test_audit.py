@@ -29,6 +29,8 @@ FIELDS = [
     "rows",
     "outcome",
     "reason",
+    "before",
+    "after",
     "request_id",
 ]
 AT = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
@@ -63,6 +65,8 @@ def test_a_line_says_when_who_what_and_how_it_ended() -> None:
             "rows": 5,
             "outcome": "done",
             "reason": None,
+            "before": None,
+            "after": None,
             "request_id": "r-1",
         }
     ]
@@ -75,7 +79,9 @@ def test_untrusted_text_stays_within_its_line(text: str) -> None:
     """One line of ASCII, of bounded length, with no control character, whatever each text holds."""
     out = io.StringIO()
     with redirect_stdout(out):
-        audit.write(Event("refusal", text, text, text, text, text, None, "refused", text, text), AT)
+        audit.write(
+            Event("refusal", text, text, text, text, text, None, "refused", text, text, text, text), AT
+        )
     line = out.getvalue()
     assert line.isascii()
     assert line.endswith("}\n")
@@ -170,6 +176,7 @@ KEEP = {
     "spool resend",
     "spool send",
     "spool status",
+    "store migrate",
 }
 
 
@@ -192,8 +199,8 @@ def test_rows_are_deleted_in_two_places_and_each_writes_a_line() -> None:
         if called & {"audit.write", "audit.written"}:
             writers.add(name)
     assert callers == {"operations/purge/purge.py", "ingest/deletes/removal.py"}
-    # `Purger` is run by `purge` and `retention`, in one place.
-    assert writers == {"commands/purge.py", "ingest/deletes/removal.py"}
+    # `Purger` is run by `purge` and `retention`, in one place. A goal is changed in one place, too.
+    assert writers == {"commands/purge.py", "ingest/deletes/removal.py", "cached/goals.py"}
     text = {path: path.read_text() for path in (ROOT / "analytics").rglob("*.py")}
     assert [path.name for path, code in text.items() if "Purger(" in code and "class Purger" not in code] == [
         "purge.py"

@@ -136,6 +136,25 @@ def test_a_source_that_hangs_keeps_no_answer_waiting(hanging: Source, sources: S
     assert answers(readiness)[0].status_code == 200
 
 
+def test_a_source_that_is_not_needed_is_named_and_leaves_the_app_ready() -> None:
+    """The store, without which everything but goals works: 200 with its reason; a needed source still decides."""
+
+    def fail() -> None:
+        raise SourceUnavailable("The dashboard's store cannot be reached.", source="store", resource="x")
+
+    probes: dict[Source, Callable[[], object]] = {
+        "tinybird": lambda: None,
+        "postgres": lambda: None,
+        "store": fail,
+    }
+    (found,) = answers(Readiness(probes, optional=["store"]))
+    assert (found.status_code, found.json()["ready"]) == (200, True)
+    assert found.json()["sources"]["store"] == "The dashboard's store cannot be reached."
+    probes["postgres"] = fail
+    (found,) = answers(Readiness(probes, optional=["store"]))
+    assert (found.status_code, found.json()["ready"]) == (503, False)
+
+
 def test_the_wait_is_one_for_all_that_ask() -> None:
     """Who asks while a source has been hanging for longer is answered at once: the event loop is never blocked."""
     clock, hangs = Clock(), threading.Event()
@@ -225,6 +244,17 @@ def test_a_source_that_is_no_use_is_not_ready(
         monkeypatch.setenv(name, value)
     with pytest.raises(AnalyticsError):
         cached.probe(source)
+
+
+def test_the_real_store_is_probed(stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tables are of this version; one that is away, or none, is an error."""
+    with pytest.raises(ConfigError):
+        cached.probe("store")
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_URL", stack_environment.store_url)
+    cached.probe("store")
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_SCHEMA", "no_such_schema")
+    with pytest.raises(AnalyticsError, match="store migrate"):
+        cached.probe("store")
 
 
 def test_a_read_token_may_list_pipes(local_stack: LocalStack) -> None:

@@ -36,10 +36,10 @@ PATIENCE: Final = Patience()
 LOOK_SECONDS: Final = 0.25
 """How often a reader who waits for a silent source looks whether a probe is due."""
 
-READERS: Final[dict[Source, int]] = {"tinybird": 16, "postgres": 6}
+READERS: Final[dict[Source, int]] = {"tinybird": 16, "postgres": 6, "store": 2}
 """Reads of a source at the same time. With the probes they leave one of Postgres' ten connections to files."""
 
-ALIKE: Final[dict[Source, int]] = {"tinybird": 8, "postgres": 2}
+ALIKE: Final[dict[Source, int]] = {"tinybird": 8, "postgres": 2, "store": 2}
 """Reads of one pipe or query at the same time: a slow pipe or a locked table leaves threads to the others."""
 
 PROBES: Final = 3

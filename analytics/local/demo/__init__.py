@@ -1,4 +1,4 @@
-"""The demo data: three organizations whose history is a pure function of a seed and an anchor instant.
+"""The demo data: four organizations whose history is a pure function of a seed and an anchor instant.
 
 `organizations` and `websites` say who there is, `schedule` when things happen, `cities` where; `visitors` and `conversations`
 make one day at a time; `history` cuts the days at two instants into rows; `load` brings rows to Postgres and

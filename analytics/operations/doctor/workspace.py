@@ -35,6 +35,7 @@ _FITS: Final[Mapping[Dtype, re.Pattern[str]]] = {
     "datetime": re.compile(r"Date(32|Time.*)?"),
     "bool": re.compile(r"Bool|UInt8"),
     "counts": re.compile(r"Array\(U?Int\d+\)"),
+    "measures": re.compile(r"Array\((Nullable\()?Float\d+\)?\)"),
 }
 _WRAPPED: Final = re.compile(r"(?:Nullable|LowCardinality)\((.*)\)")
 
@@ -117,6 +118,7 @@ def _pipe(tinybird: Tinybird, schema: Schema) -> Finding:
     name, now = schema.resource, datetime.now(UTC)
     params = {
         "website_id": NO_WEBSITE,
+        "website_ids": NO_WEBSITE,
         "date_from": utc_text(now - timedelta(days=1)),
         "date_to": utc_text(now),
         "day_starts": str(int(now.timestamp())),

@@ -47,15 +47,18 @@ def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     return series[[*buckets, *names]].rename(columns=names)
 
 
-def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> None:
+def draw_percentiles(
+    series: pd.DataFrame, measure: Measure, bucket: Bucket, limits: tuple[float | None, ...] = ()
+) -> None:
     """Draw median and 90th percentile of `columns_of` over time; unfinished buckets as open markers.
 
-    The median of the previous period is drawn under the current one.
+    The median of the previous period is drawn under the current one, the line of the goal beside the 90th percentile.
+    `limits` is the goal in each bucket of the current period, in seconds; empty without one.
     """
     now = series[series["period"] == "current"]
     medians = now[MEDIAN].dropna()
     plot.draw(
-        _percentiles(series, NOUNS[measure], bucket, palette()),
+        _percentiles(series, NOUNS[measure], bucket, limits, palette()),
         HEIGHT_PX,
         key=f"percentiles-{measure}",
         alt=f"{MEASURES[measure]} time: median {formatting.duration(float(medians.iloc[-1]))} in the last {bucket}"
@@ -67,7 +70,9 @@ def draw_percentiles(series: pd.DataFrame, measure: Measure, bucket: Bucket) -> 
 
 
 @plot.kept
-def _percentiles(series: pd.DataFrame, noun: str, bucket: Bucket, colours: Palette) -> go.Figure:
+def _percentiles(
+    series: pd.DataFrame, noun: str, bucket: Bucket, limits: tuple[float | None, ...], colours: Palette
+) -> go.Figure:
     now = series[series["period"] == "current"].reset_index(drop=True)
     past = series[series["period"] == "previous"].reset_index(drop=True)
     axis = time_axis.labels_of(now["bucket_start"], past["bucket_start"], bucket)
@@ -101,7 +106,9 @@ def _percentiles(series: pd.DataFrame, noun: str, bucket: Bucket, colours: Palet
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
     figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
     timeseries.style(figure, colours, "duration", highest)
-    slowest = value_axis.highest_of(now, now, P90)
+    slowest, goal = value_axis.with_goal(value_axis.highest_of(now, now, P90), limits, "duration")
+    if limits:
+        figure.add_trace(timeseries.goal_line(axis.now, limits, "duration", colours, "y2"))
     ticks = value_axis.duration_ticks(slowest, most=3)
     figure.update_layout(
         xaxis={"anchor": "y2"},
@@ -113,7 +120,7 @@ def _percentiles(series: pd.DataFrame, noun: str, bucket: Bucket, colours: Palet
             "range": value_axis.axis_range(slowest),
         },
     )
-    _name_lines(figure, colours, before)
+    _name_lines(figure, colours, before, goal)
     return figure
 
 
@@ -126,14 +133,15 @@ def _before(now: pd.DataFrame, past: pd.DataFrame) -> str:
     return formatting.without_year(first, last)
 
 
-def _name_lines(figure: go.Figure, colours: Palette, before: str | None) -> None:
+def _name_lines(figure: go.Figure, colours: Palette, before: str | None, goal: str) -> None:
     """Name the lines above their part of the plot, in their own colours: a legend without a box."""
     medians = [(colours.accent, "━━  Median")] + (
         [(colours.muted, f"┅┅  Median, {before}")] if before else []
     )
     timeseries.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in medians])
+    named = f'   <span style="color:{colours.text}">━·  {goal}</span>' if goal else ""
     figure.add_annotation(
-        text=f'<span style="color:{colours.accent}">──  90th percentile</span>',
+        text=f'<span style="color:{colours.accent}">──  90th percentile</span>{named}',
         x=0,
         y=P90_DOMAIN[1] + 0.02,
         xanchor="left",

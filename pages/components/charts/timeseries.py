@@ -27,16 +27,24 @@ _TAGS = re.compile("<[^>]*>")
 
 
 def draw_series(
-    series: pd.DataFrame, metric: Metric, bucket: Bucket, *, current: str, previous: str | None, key: str
+    series: pd.DataFrame,
+    metric: Metric,
+    bucket: Bucket,
+    *,
+    current: str,
+    previous: str | None,
+    key: str,
+    limits: tuple[float | None, ...] = (),
 ) -> None:
     """Draw a metric over time.
 
-    `current` and `previous` are the labels of the periods, such as "16–22 Nov"; None draws the current period alone.
+    `current` and `previous` are the labels of the periods, such as "16–22 Nov"; None draws the current period alone. `limits`
+    is the goal in each bucket of the current period, in the metric's unit; empty without one.
     """
     columns = ["period", "bucket_start", "is_complete", metric.column]
     drawn = series[columns if metric.n_column is None else [*columns, metric.n_column]]
     plot.draw(
-        _series(drawn, metric, bucket, current, previous, palette()),
+        _series(drawn, metric, bucket, current, previous, limits, palette()),
         HEIGHT_PX,
         key=key,
         alt=_alt(drawn[drawn["period"] == "current"], metric, current),
@@ -50,6 +58,7 @@ def _series(
     bucket: Bucket,
     current: str,
     previous: str | None,
+    limits: tuple[float | None, ...],
     colours: Palette,
 ) -> go.Figure:
     now_rows = series[series["period"] == "current"].reset_index(drop=True)
@@ -58,18 +67,39 @@ def _series(
     )
     labels = time_axis.labels_of(now_rows["bucket_start"], past_rows["bucket_start"], bucket)
     figure = go.Figure()
-    highest = value_axis.highest_of(now_rows, past_rows, metric.column)
+    highest, goal = value_axis.with_goal(
+        value_axis.highest_of(now_rows, past_rows, metric.column), limits, metric.kind
+    )
     if past_rows[metric.column].isna().all():
         previous = None
     if previous:
         figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours, highest))
+    if limits:
+        figure.add_trace(goal_line(labels.now, limits, metric.kind, colours))
     said = _texts(now_rows, metric)
     figure.add_traces(current_lines(now_rows, metric.column, labels.now, said, colours))
     axis = labels.all if previous else labels.now
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric.kind, highest)
-    _name_lines(figure, colours, current, previous, _cut_axis(figure, metric, now_rows, past_rows))
+    note = _cut_axis(figure, metric, now_rows, past_rows)
+    _name_lines(figure, colours, current, previous, goal, note)
     return figure
+
+
+def goal_line(
+    labels: list[str], limits: tuple[float | None, ...], kind: Kind, colours: Palette, yaxis: str = "y"
+) -> go.Scatter:
+    """Make the line of a goal: a step where it was changed, a gap without one. Above the axis it is not seen."""
+    return go.Scatter(
+        x=labels,
+        y=limits,
+        yaxis=yaxis,
+        mode="lines" if len(limits) > 1 else "markers",
+        line={"color": colours.text, "width": 1, "dash": "longdashdot", "shape": "hvh"},
+        marker={"symbol": "line-ew-open", "size": 24, "color": colours.text},
+        customdata=[formatting.value_of(kind, value) for value in limits],
+        hovertemplate="goal %{customdata}<extra></extra>",
+    )
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
@@ -232,9 +262,12 @@ def style(figure: go.Figure, colours: Palette, kind: Kind, highest: float) -> No
         figure.update_yaxes(tickformat=",d", range=value_axis.axis_range(highest))
 
 
-def _name_lines(figure: go.Figure, colours: Palette, current: str, previous: str | None, note: str) -> None:
-    """Name both lines above the plot in their own colours, as a legend without a box, followed by the note."""
+def _name_lines(
+    figure: go.Figure, colours: Palette, current: str, previous: str | None, goal: str, note: str
+) -> None:
+    """Name the lines above the plot in their own colours, as a legend without a box, followed by the note."""
     names = [(current, colours.accent, "━━")] + ([(previous, colours.muted, "┅┅")] if previous else [])
+    names += [(goal, colours.text, "━·")] if goal else []
     texts = [f'<span style="color:{colour}">{stroke}  {name}</span>' for name, colour, stroke in names]
     name_above(figure, texts + ([f'<span style="color:{colours.muted}">{note}</span>'] if note else []))
 

@@ -275,7 +275,7 @@ def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
         compared = "Nothing in this file"
     return {
         "Website": about.website,
-        "Domain": resolved.website.domain,
+        **({"Domain": resolved.website.domain} if made[0].table.of is None else {}),
         **({"Page": page} if page else {}),
         "Dates": _days([(each.about.start, each.about.end) for each in made], about.timezone),
         "Compared with": compared,
@@ -324,7 +324,7 @@ def _made(wanted: Request, viewer: Viewer, now: datetime) -> _Made:
     resolved = view.resolved
     table = read(view, *arguments)
     about = About(
-        website=formatting.plain(resolved.website.name) or resolved.website.slug,
+        website=table.of or formatting.plain(resolved.website.name) or resolved.website.slug,
         timezone=resolved.period.timezone.key,
         start=table.period[0],
         end=table.period[1],

@@ -63,7 +63,7 @@ def offer(
         now: Time of the read, for a panel that refreshes itself; None for the start of the page's run.
     """
     first, last = days or page.days
-    file = f"{page.website.slug}-{name}-{first}-{last}"
+    file = f"{page.file_prefix}-{name}-{first}-{last}"
     with st.container(horizontal=True, horizontal_alignment="right", key=f"export-{name}"):
         if chart:
             dates = periods.days_label(first, last)

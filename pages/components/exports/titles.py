@@ -11,6 +11,7 @@ from pages.components.panels.waiting import TITLES
 
 _TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "all_websites": "All websites",
         "kpis": "KPIs",
         "kpi_series": "KPIs over time",
         "funnel_steps": "Funnel",
@@ -20,6 +21,7 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "hours": "Hour of the week",
         "conversation_list": "Conversations",
         "ai_and_people": "AI and people, {}",
+        "goals": "Goals",
         "waiting_list": "{}",
         "backlog_series": "Backlog",
         "visitor_series": "Visitors over time",

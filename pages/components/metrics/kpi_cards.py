@@ -12,14 +12,14 @@ import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.cached import OpenedView, Reading, SentQuery
+from analytics.cached import GoalResult, OpenedView, Reading, SentQuery
 from analytics.errors import AnalyticsError
 from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
 from analytics.kpis.metrics import Kpi, KpiBoard
 from analytics.kpis.verdicts import Unit, Verdict
 from pages.components import formatting
 from pages.components.charts import sparkline
-from pages.components.metrics import changes, explain, median_mix
+from pages.components.metrics import changes, explain, goals, median_mix
 from pages.components.page.panel import failure
 
 CARD_MIN_WIDTH_PX = 120
@@ -44,25 +44,34 @@ def series_if_read(read: Callable[[], Reading[pd.DataFrame]]) -> Reading[pd.Data
 def draw_cards(board: KpiBoard, series: pd.DataFrame | None, view: OpenedView) -> None:
     """Draw the cards of Overview in one row, two per row on a phone.
 
-    A KPI whose source failed shows the error in its own card. Without a series there are no sparklines.
+    A KPI whose source failed shows the error in its own card. Without a series there are no sparklines, and without a store,
+    or while goals cannot be read, no goals.
     """
+    results = goals.results_if_read(view)
+    reached = {} if results is None else results.current
     points = sparkline.points_of(series, ON_OVERVIEW, view.resolved.bucket)
     with st.grid(
         len(ON_OVERVIEW), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
     ) as grid:
         for declared in ON_OVERVIEW:
             with grid.cell():
-                draw_kpi(board, declared, points[declared.key], view)
+                measure = goals.MEASURE_OF.get(declared.key)
+                result = None if measure is None else reached.get(measure)
+                draw_kpi(board, declared, points[declared.key], view, result)
 
 
 def draw_kpi(
-    board: KpiBoard, declared: KpiDeclaration, points: tuple[sparkline.Point, ...], view: OpenedView
+    board: KpiBoard,
+    declared: KpiDeclaration,
+    points: tuple[sparkline.Point, ...],
+    view: OpenedView,
+    result: GoalResult | None = None,
 ) -> None:
     """Draw the card of one KPI of the board, or its error; arguments as for `draw_card`."""
     key = declared.key
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
-            draw_card(board.kpis[key], points, board.queries[key], view)
+            draw_card(board.kpis[key], points, board.queries[key], view, result)
         else:
             st.markdown(declared.title)
             failure(board.errors[key], key)
@@ -73,8 +82,9 @@ def draw_card(
     points: tuple[sparkline.Point, ...],
     queries: Sequence[SentQuery],
     view: OpenedView | None = None,
+    result: GoalResult | None = None,
 ) -> None:
-    """Draw one KPI: value, change, verdict, number of observations, and the button Explain.
+    """Draw one KPI: value, change, verdict, number of observations, its goal where it has one, and the button Explain.
 
     Green and red mean better or worse for the people who write in; a change in visitors has no colour. No points draw no
     sparkline. `view` is for the query of Explain; None sends none.
@@ -96,6 +106,8 @@ def draw_card(
         sparkline.draw(points, metric.title)
     if stands_on := _stands_on(kpi):
         st.caption(" · ".join(stands_on))
+    if result is not None:
+        st.markdown(f":small[{goals.card_line(result)}]", help=goals.card_help(result))
     changes.draw_range(delta, metric.key)
     for line in _notes(kpi):
         st.caption(line)

@@ -3,8 +3,8 @@
 Does not rely on `app.py`: on a newly started server, a link to a page runs the page's file alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from types import MappingProxyType
 
@@ -15,7 +15,7 @@ from analytics import cached
 from analytics.cached import OpenedView
 from analytics.errors import AnalyticsError
 from analytics.scope import clock, tiers
-from analytics.scope.access import Website
+from analytics.scope.access import Viewer, Website
 from analytics.scope.comparison import WEEKDAYS
 from analytics.scope.periods import Period, Range
 from analytics.scope.tiers import Comparability
@@ -47,6 +47,8 @@ class Page:
         days: First and last day that the page's data covers.
         compared: The period that it is compared with; None without a comparison.
         data: What the dates apply to.
+        websites: Those that the viewer may see, by name.
+        has_website: False for a page of all websites: `website` is then the one that decides about the dates.
     """
 
     view: OpenedView
@@ -54,6 +56,8 @@ class Page:
     days: tuple[date, date]
     compared: Period | None
     data: Data
+    websites: tuple[Website, ...] = ()
+    has_website: bool = True
 
     @property
     def resolved(self) -> ResolvedView:
@@ -64,6 +68,11 @@ class Page:
     def website(self) -> Website:
         """The website that the page shows."""
         return self.resolved.website
+
+    @property
+    def file_prefix(self) -> str:
+        """First part of the names of the page's files."""
+        return header.file_prefix(self.resolved, is_of_all=not self.has_website)
 
     @property
     def timezone(self) -> str:
@@ -87,12 +96,20 @@ class Page:
 
 @timing.page_run
 def begin_page(
-    title: str, *, has_range: bool = True, has_age: bool = True, data: Data = "conversations"
+    title: str,
+    *,
+    has_range: bool = True,
+    has_age: bool = True,
+    has_website: bool = True,
+    is_start: bool = False,
+    data: Data = "conversations",
 ) -> Page:
     """Configure the page, check access, draw sidebar and header; on failure draw a message and stop the run.
 
     Visitor `data` does not reach as far back. `has_age` shows when data was read and how old the newest event is;
-    `has_range` shows dates and offers them in the sidebar: the Live page always shows now.
+    `has_range` shows dates and offers them in the sidebar: the Live page always shows now. A page without `has_website` is
+    about all websites: viewers with one get to Overview instead, and dates are offered by the plan that reaches back longest.
+    On the page that `is_start`, a URL without a website leads staff to All websites.
     """
     st.set_page_config(
         page_title=f"{title} · Inbox Analytics",
@@ -117,26 +134,46 @@ def begin_page(
                     "No website yet",
                     "Ask an owner of your organization to invite you, then reload this page.",
                 )
+            _lead_on(viewer, websites, has_website=has_website, is_start=is_start)
             chosen, websites = website.asked_for(viewer, websites, now)
             if chosen is None:
                 website.draw_missing(title, viewer, websites)
             url_state.note_unknown(notices)
-            view = cached.open_view(sidebar.read(viewer, chosen, now, notices))
+            asked = sidebar.read(viewer, chosen, now, notices)
+            if not has_website:
+                longest = max((chosen, *websites), key=lambda each: tiers.TIER_DAYS[each.tier])
+                asked = replace(asked, website_id=longest.id, bucket=None)
+            view = cached.open_view(asked)
         except AnalyticsError as error:
             st.title(title, anchor=False)
             failure(error, "page")
             end_page(waits.unsettled)
     resolved = view.resolved
-    sidebar.draw(view, websites, has_range=has_range)
+    sidebar.draw(view, websites, has_range=has_range, has_website=has_website)
     audit_events.looks_at(view.asked)
     sign_in.watch(viewer, websites)
-    toolbar = header.draw(title, view, data, has_range=has_range, has_age=has_age)
+    toolbar = header.draw(
+        title,
+        view,
+        data,
+        has_range=has_range,
+        has_age=has_age,
+        websites=None if has_website else len(websites),
+    )
     compared = header.compared(resolved, data) if has_range else None
     url_state.show((*notices, *(resolved.notices if has_range else ())))
     with st.container():  # Always there, so that elements below keep their position with and without a note.
         if compared is not None:
             _note_comparison(resolved)
-    return Page(view, toolbar, header.days(resolved, data), compared, data)
+    return Page(view, toolbar, header.days(resolved, data), compared, data, websites, has_website)
+
+
+def _lead_on(viewer: Viewer, websites: Sequence[Website], *, has_website: bool, is_start: bool) -> None:
+    """Switch to the page that is for this viewer, if it is not this one."""
+    if not has_website and len(websites) < 2:
+        st.switch_page(sidebar.DEFAULT, query_params=url_state.shared())
+    if is_start and viewer.is_staff and len(websites) > 1 and url_state.value("website") is None:
+        st.switch_page(sidebar.ALL_WEBSITES, query_params=url_state.shared())
 
 
 def _note_comparison(resolved: ResolvedView) -> None:

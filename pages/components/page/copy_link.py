@@ -20,10 +20,12 @@ _button = st.components.v2.component(
 )
 
 
-def offer(view: OpenedView, *, has_range: bool) -> None:
-    """Draw the button; the link fixes dates only where the page has a range."""
+def offer(view: OpenedView, *, has_range: bool, has_website: bool) -> None:
+    """Draw the button; the link fixes dates only where the page has a range, and the website where it has one."""
     resolved = view.resolved
-    fixed = {"website": resolved.website.slug, "tz": resolved.period.timezone.key}
+    fixed = {"tz": resolved.period.timezone.key}
+    if has_website:
+        fixed["website"] = resolved.website.slug
     if has_range:
         dates, against = resolved.fixed
         fixed["range"] = str(dates)

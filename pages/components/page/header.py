@@ -26,10 +26,24 @@ OFTEN = timedelta(minutes=5)
 Data = Literal["conversations", "visitors"]
 
 
-def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: bool) -> DeltaGenerator:
-    """Draw the header; returns the container for the page's own controls."""
+def draw(
+    title: str,
+    view: OpenedView,
+    data: Data,
+    *,
+    has_range: bool,
+    has_age: bool,
+    websites: int | None = None,
+) -> DeltaGenerator:
+    """Draw the header; returns the container for the page's own controls.
+
+    `websites` is the number of websites on a page of all of them; None on a page of one.
+    """
     resolved = view.resolved
-    facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
+    if websites is None:
+        facts = [f"**{formatting.markdown(formatting.website_name(resolved.website))}**"]
+    else:
+        facts = [f"**{formatting.counted(websites, 'websites')}**"]
     if has_range:
         covered = days(resolved, data)
         facts.append(periods.days_label(*covered))
@@ -46,8 +60,8 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
             st.space("stretch")
             toolbar = st.container(width="content")
             first, last = days(resolved, data) if has_range else (_today(resolved),) * 2
-            page_files.offer(title, resolved.website, first, last)
-            copy_link.offer(view, has_range=has_range)
+            page_files.offer(title, file_prefix(resolved, is_of_all=websites is not None), first, last)
+            copy_link.offer(view, has_range=has_range, has_website=websites is None)
         with st.container(
             horizontal=True,
             horizontal_alignment="distribute",
@@ -60,6 +74,11 @@ def draw(title: str, view: OpenedView, data: Data, *, has_range: bool, has_age: 
                 with st.container(width="content"):
                     _as_of(view, has_range=has_range)
     return toolbar
+
+
+def file_prefix(resolved: ResolvedView, *, is_of_all: bool) -> str:
+    """First part of the names of a page's files: the website, or `all`."""
+    return "all" if is_of_all else resolved.website.slug
 
 
 def days(resolved: ResolvedView, data: Data) -> tuple[date, date]:

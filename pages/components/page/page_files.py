@@ -7,7 +7,6 @@ from datetime import date
 
 import streamlit as st
 
-from analytics.scope.access import Website
 from pages.components import ASSETS
 
 _SCRIPTS = ("export_button.js", "export_request.js", "page_files.js")
@@ -21,7 +20,7 @@ _buttons = st.components.v2.component(
 )
 
 
-def offer(title: str, website: Website, first: date, last: date) -> None:
-    """Draw the buttons of the page with this title; its website and dates, both inclusive, name the workbook."""
+def offer(title: str, of: str, first: date, last: date) -> None:
+    """Draw the buttons of the page with this title; what it is about and its dates, both inclusive, name the workbook."""
     name = title.lower().replace(" ", "-")
-    _buttons(key="page-files", width="content", data={"file": f"{website.slug}-{name}-{first}-{last}.xlsx"})
+    _buttons(key="page-files", width="content", data={"file": f"{of}-{name}-{first}-{last}.xlsx"})

@@ -22,6 +22,7 @@ from pages.components import formatting
 from pages.components.page import sign_in, url_state
 
 PAGES = (
+    ("pages/all_websites.py", "All websites", ":material/view_list:"),
     ("pages/overview.py", "Overview", ":material/monitoring:"),
     ("pages/conversations.py", "Conversations", ":material/forum:"),
     ("pages/ai_and_people.py", "AI and people", ":material/smart_toy:"),
@@ -31,6 +32,12 @@ PAGES = (
     ("pages/live.py", "Live", ":material/public:"),
     ("pages/data_health.py", "Data health", ":material/monitor_heart:"),
 )
+DEFAULT = "pages/overview.py"
+"""The page at `/`."""
+
+ALL_WEBSITES = "pages/all_websites.py"
+"""The page for viewers of several websites; where staff start."""
+
 STAFF_ONLY = frozenset({"pages/data_health.py"})
 IN_REACH = ("today", "yesterday", "this-week", "last-week", "7d", "30d", "this-month", "last-month")
 """Ranges shown as buttons; the others are in the menu "More"."""
@@ -59,32 +66,34 @@ def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) ->
     return View(viewer, website.id, selected, timezone, now, compared, bucket)
 
 
-def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool) -> None:
+def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool, has_website: bool) -> None:
     """Draw the sidebar with the values that the page shows, which may differ from the URL after a fallback."""
     viewer, resolved = view.asked.viewer, view.resolved
     with st.sidebar:
-        _navigation(viewer)
-        _website_control(resolved.website, websites)
+        _navigation(viewer, websites)
+        if has_website:
+            _website_control(resolved.website, websites)
         if has_range:
             _range_control(resolved)
             _compare_control(resolved)
+        if has_range and has_website:
             _bucket_control(resolved)
         _timezone_control(resolved.period.timezone.key)
-        _signed_in(viewer, resolved.website)
+        _signed_in(viewer, resolved.website if has_website else None)
 
 
 def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
     """Draw the sidebar of a page without a website: navigation, the choice of a website, the signed-in viewer."""
     with st.sidebar:
-        _navigation(viewer)
+        _navigation(viewer, websites)
         _website_control(None, websites)
         _signed_in(viewer, None)
 
 
-def _navigation(viewer: Viewer) -> None:
+def _navigation(viewer: Viewer, websites: Sequence[Website]) -> None:
     with st.container(gap="xsmall", key="navigation"):
         for path, label, icon in PAGES:
-            if path in STAFF_ONLY and not viewer.is_staff:
+            if (path in STAFF_ONLY and not viewer.is_staff) or (path == ALL_WEBSITES and len(websites) < 2):
                 continue
             carried = url_state.everything() if label == st.session_state["page"] else url_state.shared()
             st.page_link(path, label=label, icon=icon, query_params=carried, width="stretch")

@@ -40,6 +40,9 @@ WORDS: Final[Mapping[str, str]] = {
     "wall": "wall mode",
     "place": "place",
     "sort": "sort order",
+    "name": "name",
+    "organization": "organization",
+    "plan": "plan",
     **dict.fromkeys(DIMENSIONS, "filter"),
     **dict.fromkeys(("response", "resolution", "cell", "handled", "escalated", "status", "rating"), "filter"),
 }

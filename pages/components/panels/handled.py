@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from analytics.cached import KpiBoard, OpenedView
+from analytics.cached import KpiBoard, OpenedView, Reading
 from analytics.kpis.declarations import KPIS
 from analytics.scope.selection import EVERYTHING, HandledBy, Selection
 from pages.components import formatting
@@ -41,7 +41,7 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
 
 def draw_escalations(
     board: KpiBoard,
-    series: pd.DataFrame | None,
+    series: Reading[pd.DataFrame] | None,
     selected: tuple[int, int],
     selection: Selection,
     view: OpenedView,
@@ -56,7 +56,8 @@ def draw_escalations(
     if is_narrowed:
         st.markdown(f"**{declared.title}**")
     else:
-        points = sparkline.points_of(series, [declared], view.resolved.bucket)
+        drawn = None if series is None else series.value
+        points = sparkline.points_of(drawn, [declared], view.resolved.bucket)
         kpi_cards.draw_kpi(board, declared, points[declared.key], view)
     with st.container(gap=None, key="escalations"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):

@@ -13,9 +13,10 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from analytics import cached
-from analytics.cached import OpenedView, Reading, WaitingNow, Waits
+from analytics.cached import GoalHistory, OpenedView, Reading, WaitingNow, Waits
 from analytics.errors import AnalyticsError, SourceError
 from analytics.kpis import waiting as waits
+from analytics.kpis.goals import results
 from analytics.scope import tiers
 from analytics.scope.access import Website
 from analytics.scope.clock import parse_timezone
@@ -24,6 +25,7 @@ from pages.components import formatting
 from pages.components.metrics import explain
 from pages.components.page.conversation_filters import SENTIMENTS
 from pages.components.page.panel import empty
+from pages.components.theme_colors import palette
 
 TITLES: Final[Mapping[Waits, str]] = MappingProxyType(
     {"answer": "Waiting for an answer", "resolution": "Escalated, not resolved"}
@@ -42,6 +44,14 @@ NONE: Final[Mapping[Waits, tuple[str, str]]] = MappingProxyType(
         "resolution": ("No escalation is open", "Every escalated conversation is resolved."),
     }
 )
+MEASURES_OF: Final[Mapping[Waits, Measure]] = MappingProxyType(
+    {"answer": "response", "resolution": "resolution"}
+)
+"""The goal that each list is about; both times begin at the start of the conversation."""
+
+GOAL_STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {"missed": "Missed", "soon": "Nearly missed", "open": "In time"}
+)
 COUNT_MIN_WIDTH_PX: Final = 140
 CARD_MIN_WIDTH_PX: Final = 520
 SUMMARY_MIN_WIDTH_PX: Final = 440
@@ -53,18 +63,20 @@ SAME_READ_SECONDS: Final = 60.0
 """Pages that were read so much earlier than the list have their own time."""
 
 
-def draw_counts(reading: Reading[WaitingNow], timezone: str) -> None:
-    """Draw the two cards: how many wait for an answer, and how many escalations are open."""
+def draw_counts(reading: Reading[WaitingNow], history: GoalHistory | None, timezone: str) -> None:
+    """Draw the two cards: how many wait for an answer, and how many escalations are open; with how many are past their goal."""
     with st.grid(
         2, min_column_width=COUNT_MIN_WIDTH_PX, gap="xsmall", border=True, key="waiting-counts"
     ) as grid:
         for waits_for in TITLES:
             with grid.cell():
-                _draw_count(reading, waits_for, timezone)
+                _draw_count(reading, waits_for, history, timezone)
 
 
-def _draw_count(reading: Reading[WaitingNow], waits_for: Waits, timezone: str) -> None:
-    """Draw how many wait, the longest wait with its start, and Explain."""
+def _draw_count(
+    reading: Reading[WaitingNow], waits_for: Waits, history: GoalHistory | None, timezone: str
+) -> None:
+    """Draw how many wait, the longest wait with its start, how many are past their goal or nearly, and Explain."""
     found, title = reading.value.of(waits_for), TITLES[waits_for]
     with st.container(gap="xsmall", key=f"total-{waits_for}"):
         st.metric(title, formatting.count(found.total))
@@ -74,6 +86,8 @@ def _draw_count(reading: Reading[WaitingNow], waits_for: Waits, timezone: str) -
         else:
             since = _moment(found.rows[cached.SINCE[waits_for]].iloc[0], reading.as_of, timezone)
             st.caption(f"longest {formatting.duration(longest)}, since {since}")
+            if late := _late(_left(found.rows, history, waits_for, reading.as_of)):
+                st.markdown(f":small[{late}]")
         facts = [("Longest wait", _exactly(longest))] if longest is not None else []
         queries = [each for each in reading.queries if each.params.get("waits_for") == waits_for]
         explain.draw_definition(f"waiting-{waits_for}", title, DEFINITIONS[waits_for], facts, queries)
@@ -84,20 +98,24 @@ def draw_list(
     waits_for: Waits,
     pages: Reading[pd.DataFrame] | SourceError | None,
     website: Website,
+    history: GoalHistory | None,
     timezone: str,
 ) -> bool:
     """Draw one of the lists of `cached.waiting_now`, longest wait first; returns whether it has rows.
 
-    `pages` are the visitors seen lately, or why they could not be read.
+    `pages` are the visitors seen lately, or why they could not be read. With goals, each row says in words and colour how much
+    time is left of its goal.
     """
     found = reading.value.of(waits_for)
     if not found.total:
         empty(*NONE[waits_for])
         return False
     rows = waits.with_pages(found.rows, pages.value if isinstance(pages, Reading) else None)
+    left = _left(rows, history, waits_for, reading.as_of)
     table = pd.DataFrame(
         {
             "Wait": [_in_two_units(float(seconds)) for seconds in rows["wait_seconds"]],
+            "Goal": [_left_in_words(each) for each in left["left_seconds"]],
             "Link": _links(rows, website),
             "Place": [
                 formatting.in_table(formatting.place(_text(city), _text(country)))
@@ -117,17 +135,21 @@ def draw_list(
     ).drop(columns="Answered" if waits_for == "answer" else "Escalated")
     if table["Link"].isna().all():
         table = table.drop(columns="Link")
+    has_goals = bool(left["goal_seconds"].notna().any())
+    if not has_goals:
+        table = table.drop(columns="Goal")
     # Shown on phones only, where the screen may end exactly between two columns.
     with st.container(key=f"swipe-{waits_for}"):
         st.caption("Swipe the table for more columns.")
     st.dataframe(
-        table,
+        table.style.apply(lambda _: _colours(left["goal_state"]), subset=["Goal"]) if has_goals else table,
         hide_index=True,
         height="content" if len(table) <= SHORT else TALL_PX,
         placeholder=formatting.MISSING,
         column_config=_columns(waits_for, timezone),
         key=f"waiting-list-{waits_for}",
-        alt=f"{formatting.counted(len(table), 'conversations')}, longest wait first: wait, place, page, sentiment, "
+        alt=f"{formatting.counted(len(table), 'conversations')}, longest wait first: wait, "
+        f"{'time left of the goal, ' if has_goals else ''}place, page, sentiment, "
         f"{'escalated or not' if waits_for == 'answer' else 'answered or not'}, start",
     )
     if found.total > len(table):
@@ -211,14 +233,58 @@ def note_still_waiting(view: OpenedView, measure: Measure, selection: Selection)
 
 
 def in_words(
-    rows: pd.DataFrame, website: Website, pages: Reading[pd.DataFrame] | SourceError
+    rows: pd.DataFrame,
+    website: Website,
+    pages: Reading[pd.DataFrame] | SourceError,
+    waits_for: Waits,
+    history: GoalHistory | None,
+    now: datetime,
 ) -> pd.DataFrame:
-    """A list as a table for a file; see `cached.waiting_now`. Has `link` only if a template is set."""
+    """A list as a table for a file; see `cached.waiting_now`.
+
+    Has `link` only if a template is set, and the columns of a goal only if there is a store.
+    """
     worded = waits.with_pages(rows, pages.value if isinstance(pages, Reading) else None).assign(
         sentiment=rows["sentiment"].map(SENTIMENTS), link=_links(rows, website)
     )
+    if history is not None:
+        left = _left(rows, history, waits_for, now)
+        worded = worded.join(left.assign(goal_state=left["goal_state"].map(GOAL_STATES)))
     unseen = ["visitor_id", *(["link"] if cached.conversation_address(website, "") is None else [])]
     return worded.drop(columns=unseen)
+
+
+def _left(rows: pd.DataFrame, history: GoalHistory | None, waits_for: Waits, now: datetime) -> pd.DataFrame:
+    """What each row has left of its goal, as `kpis.goals.results.left`; nothing without goals."""
+    return results.left(rows, history or GoalHistory(""), MEASURES_OF[waits_for], now)
+
+
+def _left_in_words(seconds: float) -> str:
+    """Time left of a goal.
+
+    >>> _left_in_words(72.0), _left_in_words(-180.0), _left_in_words(float("nan"))
+    ('1 m 12 s left', '3 m late', '–')
+    """
+    if pd.isna(seconds):
+        return formatting.MISSING
+    return f"{formatting.duration(-seconds)} late" if seconds < 0 else f"{formatting.duration(seconds)} left"
+
+
+def _late(left: pd.DataFrame) -> str:
+    """How many of the listed rows are past their goal, and how many nearly, as Markdown; empty if none is."""
+    counts = left["goal_state"].value_counts()
+    parts = (
+        (int(counts.get("missed", 0)), "red", "past the goal"),
+        (int(counts.get("soon", 0)), "orange", "nearly past it"),
+    )
+    return " · ".join(f":{colour}[{formatting.count(n)} {words}]" for n, colour, words in parts if n)
+
+
+def _colours(states: pd.Series) -> list[str]:
+    """The style of each cell: red when the goal was missed, orange shortly before."""
+    colours = palette()
+    styles = {"missed": f"color: {colours.worse}", "soon": f"color: {colours.scale[0]}"}
+    return [styles.get(_text(each), "") for each in states]
 
 
 def _columns(waits_for: Waits, timezone: str) -> dict[str, ColumnConfig]:
@@ -231,6 +297,9 @@ def _columns(waits_for: Waits, timezone: str) -> dict[str, ColumnConfig]:
             format="localized",
             alignment="left",
             help=f"Since {since}, when the list was read",
+        ),
+        "Goal": config.TextColumn(
+            width=104, help="Time left of the goal that was valid when the conversation started"
         ),
         "Link": config.LinkColumn(
             width=56, display_text="Open", help="Opens the conversation in the product"

@@ -183,15 +183,16 @@ def test_the_settings_are_private_and_complete(home: Path, env: dict[str, str]) 
     assert set(env) == {
         "TINYBIRD_HOST", "TINYBIRD_READ_TOKEN", "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN", "DATABASE_URL",
         "INBOX_ANALYTICS_LOCAL_OWNER_URL", "INBOX_ANALYTICS_DEMO", "TINYBIRD_DAILY_QUERIES",
+        "INBOX_ANALYTICS_STORE_URL",
     }  # fmt: skip
     assert env["INBOX_ANALYTICS_DEMO"] == "1"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads another process's environment")
 def test_the_web_app_cannot_write(demo: Command, env: dict[str, str]) -> None:
-    """It gets the reading role's address and the reading token, and no other credentials."""
+    """It gets the addresses of the reading role and of its own store, and the reading token, and no other credentials."""
     environment = Path(f"/proc/{demo.child('web_app_process')}/environ").read_text().split("\0")
-    for name in ("DATABASE_URL", "TINYBIRD_READ_TOKEN"):
+    for name in ("DATABASE_URL", "INBOX_ANALYTICS_STORE_URL", "TINYBIRD_READ_TOKEN"):
         assert f"{name}={env[name]}" in environment
     for name in ("INBOX_ANALYTICS_LOCAL_OWNER_URL", "TINYBIRD_APPEND_TOKEN", "TINYBIRD_ADMIN_TOKEN"):
         assert not any(env[name] in variable or variable.startswith(name) for variable in environment)

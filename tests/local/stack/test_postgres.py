@@ -1,5 +1,6 @@
 """The embedded PostgreSQL: its roles, its schema, its data after stops and crashes."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from analytics.kpis.goals.definitions import Goal
 from analytics.local.stack import postgres as postgres_module
 from analytics.local.stack.failure import StackFailure
 from analytics.local.stack.postgres import UNPRIVILEGED_USER, Postgres
+from analytics.store.store import Store
 
 TABLES = {
     "user", "organization", "member", "subscription", "website", "visitor", "conversation", "feedback",
@@ -101,6 +104,22 @@ def test_a_table_made_later_can_be_read_too(postgres: Postgres) -> None:
         assert connection.execute("SELECT a FROM later").fetchone() == (1,)
     with psycopg.connect(postgres.owner_url) as connection:
         connection.execute("DROP TABLE later")
+
+
+def test_the_store_is_made_and_migrated_once(postgres: Postgres) -> None:
+    """Also in a cluster of an earlier version, which has no password for it; goals survive another start."""
+    path = postgres.directory / "credentials.json"
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps({name: known[name] for name in ("owner", "reader")}))
+    for _ in range(2):
+        postgres.ensure_store()
+    with Store(postgres.store_url) as store:
+        store.check()
+        store.add_goal("w", "response", 1, Goal(90.0, 300), "ann@example.com")
+        postgres.ensure_store()
+        assert len(store.goals(["w"]).value[0].versions) == 1
+    assert json.loads(path.read_text())["owner"] == known["owner"]
+    assert path.stat().st_mode & 0o077 == 0
 
 
 def test_it_listens_on_loopback_and_wants_a_password(postgres: Postgres) -> None:

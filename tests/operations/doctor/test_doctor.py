@@ -34,6 +34,7 @@ def test_a_healthy_stack_has_no_problem(local_stack: LocalStack) -> None:
         "pipes",
         "data sources",
         "postgres",
+        "store",
         "clocks",
         "events",
         "websites",
@@ -95,6 +96,22 @@ def test_an_empty_environment_is_reported_variable_by_variable() -> None:
     assert {each.level for each in report.findings if each.area in {"pipes", "tokens", "events"}} == {
         "not checked"
     }
+
+
+def test_the_store_is_examined_where_one_is_set(local_stack: LocalStack) -> None:
+    """None is no problem; one that is not migrated, or away, is, with what to do."""
+    environ = environment(local_stack)
+    level, said = found(environ, "store")["tables"]
+    assert (level, "is not set: there are no goals" in said) == ("ok", True)
+    environ["INBOX_ANALYTICS_STORE_URL"] = local_stack.store_url
+    assert found(environ, "store")["tables"] == ("ok", "answers, and its tables are of this version ")
+    level, said = found({**environ, "INBOX_ANALYTICS_STORE_SCHEMA": "no_such_schema"}, "store")["tables"]
+    assert (level, "inbox-analytics store migrate" in said) == ("problem", True)
+    away = f"postgresql://a:{SECRET}@127.0.0.1:{closed_port()}/b"
+    level, said = found({**environ, "INBOX_ANALYTICS_STORE_URL": away}, "store")["tables"]
+    assert (level, "cannot be reached" in said, SECRET in said) == ("problem", True, False)
+    level, _ = found({**environ, "INBOX_ANALYTICS_STORE_URL": "mysql://a"}, "store")["tables"]
+    assert level == "not checked"
 
 
 def test_a_tinybird_that_is_down_is_one_problem(local_stack: LocalStack) -> None:

@@ -1,6 +1,6 @@
-"""The three organizations of the demo and their people. Pure.
+"""The four organizations of the demo and their people. Pure.
 
-Names, plans and roles are written down here, their websites in `websites`.
+Names, plans and roles are written down here, their websites in `websites` and `small_websites`.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from analytics.local.demo.content.identifiers import ulid
+from analytics.local.demo.content.small_websites import SMALL_WEBSITES
 from analytics.local.demo.content.websites import (
     NORTHWIND_GERMANY,
     NORTHWIND_SHOP,
@@ -102,6 +103,18 @@ ORGANIZATIONS = (
             Person("Dev Kapoor", "dev.kapoor@pilotledger.example", "member"),
         ),
         websites=(PILOT_LEDGER,),
+    ),
+    # Last, so that the identifiers of the others stay what they are.
+    Organization(
+        name="Willow House Hotels",
+        slug="willow-house",
+        joined_days=-30,
+        subscriptions=(Subscription("pro", "active", -30, 335),),
+        people=(
+            Person("Ines Duarte", "ines.duarte@willowhouse.example", "owner"),
+            Person("Piet Vos", "piet.vos@willowhouse.example", "member"),
+        ),
+        websites=SMALL_WEBSITES,
     ),
 )
 

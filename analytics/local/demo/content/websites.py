@@ -1,4 +1,4 @@
-"""The six websites: their volume, hours, quality of support and topics. Pure."""
+"""The six larger websites: their volume, hours, quality of support and topics. Pure."""
 
 from dataclasses import dataclass
 from typing import Final, Literal

@@ -1,0 +1,1 @@
+"""KPIs of many websites: `rows` builds a row per website, `order` filters and sorts them. Pure."""

@@ -1,0 +1,1 @@
+"""Goals of websites: what they are, and how conversations did against them."""

@@ -1,0 +1,1 @@
+"""One file per migration; `analytics.store.HEAD` names the newest one."""

@@ -1,0 +1,229 @@
+"""Goals: what share met each, who set it when, and the form that changes it. Who may not change it sees it without the form.
+
+Two people may save at once: the second one is shown the first one's change, keeps their entries, and can save again.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pandas as pd
+import streamlit as st
+
+from analytics import cached
+from analytics.cached import GoalHistory, GoalResult, GoalResults, OpenedView, Reading, SentQuery
+from analytics.errors import AnalyticsError, Conflict
+from analytics.kpis.declarations import Metric
+from analytics.kpis.goals.definitions import LONGEST_SECONDS, MEASURES, Goal, GoalVersion
+from analytics.kpis.metrics import compared_kpi
+from analytics.scope.selection import Measure
+from pages.components import formatting
+from pages.components.metrics import goals, kpi_cards
+from pages.components.metrics.goals import DONE, UNITS
+from pages.components.page.panel import empty, failure, note_staleness, panel
+
+NAMES: dict[Measure, str] = {"response": "answers", "resolution": "resolutions"}
+DEFAULTS: dict[Measure, Goal] = {"response": Goal(90.0, 300), "resolution": Goal(80.0, 4 * 3600)}
+"""What the form of a website without that goal begins with."""
+
+FROM_NOW = "Valid for conversations that start from now on; earlier ones keep the goal of their time."
+FIRST = "There was no goal before. Later changes never change how earlier conversations are judged."
+CARD_MIN_WIDTH_PX = 300
+JUDGED = (
+    "Conversations that started in the period, each judged by the goal that was valid then. Met: {done} within the time. "
+    "Missed: later, or not at all although the time has passed. Conversations that still have time are not in the share."
+)
+
+
+@st.fragment(parallel=True)
+def draw_panel(view: OpenedView, timezone: str, offer: Callable[[], None]) -> None:
+    """Draw the panel of both goals; `offer` draws the buttons of its file, where there is a result."""
+    with panel("goals", "Goals"):
+        if _draw(view, timezone):
+            offer()
+
+
+def _draw(view: OpenedView, timezone: str) -> bool:
+    """Draw both goals side by side; returns whether there is a result."""
+    if not cached.has_store():
+        empty(
+            "Goals need a store",
+            "Set INBOX_ANALYTICS_STORE_URL to a Postgres in which the dashboard may have a schema of its own, then run "
+            "`inbox-analytics store migrate`. All other numbers work without it.",
+        )
+        return False
+    reading = note_staleness(cached.goal_results(view), timezone)
+    may_edit = cached.may_edit_goals(view, datetime.now(UTC))
+    with st.grid(2, min_column_width=CARD_MIN_WIDTH_PX, gap="medium", key="goal-grid") as grid:
+        for measure in MEASURES:
+            with grid.cell(), st.container(gap="xsmall", key=f"kpi-{measure}_goal"):
+                _draw_goal(view, measure, reading, timezone)
+                if may_edit:
+                    _draw_form(view, measure, reading.value.history, timezone)
+    return bool(reading.value.current)
+
+
+def table(results: GoalResults) -> pd.DataFrame:
+    """The results for a file: one row per measure and goal that was valid in the period, oldest first."""
+    rows = [
+        {
+            "measure": measure,
+            "goal_share_ratio": part.goal.share_pct / 100,
+            "goal_seconds": part.goal.limit_seconds,
+            "valid_since": part.since,
+            "met_count": part.met,
+            "missed_count": part.missed,
+            "open_count": part.open,
+            "met_ratio": only.met_ratio,
+            "interval_low_ratio": only.interval and only.interval.low,
+            "interval_high_ratio": only.interval and only.interval.high,
+        }
+        for measure, result in results.current.items()
+        for part, only in zip(result.parts, result.by_goal, strict=True)
+    ]
+    frame = pd.DataFrame(rows, columns=None if rows else ["measure"])
+    return frame.assign(valid_since=pd.to_datetime(frame["valid_since"], utc=True)) if rows else frame
+
+
+def _draw_goal(view: OpenedView, measure: Measure, reading: Reading[GoalResults], timezone: str) -> None:
+    """Draw the share that met the goal as a card; without a goal in the period, what the goal is."""
+    results, queries = reading.value, reading.queries
+    current = results.current.get(measure)
+    if current is None:
+        st.markdown(f"**{DONE[measure].capitalize()} in time**")
+        newest = results.history.newest(measure)
+        words = "No goal is set." if newest is None else f"{_last_change(newest, timezone)}."
+        is_later = newest is not None and newest.goal is not None
+        st.caption(f"{words} No goal was valid in this period." if is_later else words)
+        return
+    _draw_card(view, results, current, queries)
+    for only in reversed(current.by_goal):
+        st.markdown(_judged_by(only, is_alone=len(current.parts) == 1))
+    facts = [f"95 % interval {goals.interval(current)}"] if current.judged else []
+    if current.open:
+        facts.append(f"{formatting.count(current.open)} still have time")
+    if facts:
+        st.caption(" · ".join(facts))
+    if (newest := results.history.newest(measure)) is not None:
+        is_later = newest.goal != current.goal
+        from_then = ". It judges conversations that start from then on." if is_later else ""
+        st.caption(f"{_last_change(newest, timezone)}{from_then}")
+
+
+def _draw_card(
+    view: OpenedView, results: GoalResults, current: GoalResult, queries: tuple[SentQuery, ...]
+) -> None:
+    measure, comparability = current.measure, view.resolved.comparability
+    within = f"within {goals.time(current.goal.limit_seconds)}" if current.has_one_time else "in time"
+    metric = Metric(
+        key=f"{measure}_goal",
+        title=f"{DONE[measure].capitalize()} {within}",
+        label="Goal",
+        definition=JUDGED.format(done=DONE[measure]),
+        kind="ratio",
+        direction="higher",
+        column="met_ratio",
+        n_of="conversations",
+        nothing="No conversations judged",
+    )
+    before = None if results.previous is None else results.previous.get(measure)
+    kpi = compared_kpi(metric, current.estimate, None if before is None else before.estimate, comparability)
+    delta = results.change(measure, comparability, metric.n_of)
+    kpi_cards.draw_card(replace(kpi, delta=delta), (), queries)
+
+
+def _judged_by(only: GoalResult, *, is_alone: bool) -> str:
+    """Whether one goal was reached, as Markdown; beside other goals of the period with its own share."""
+    if not only.judged:
+        return f"Goal {goals.sentence(only.goal, only.measure)}: none judged yet"
+    verdict = goals.coloured(f"**{goals.verdict(only)}**", only)
+    if is_alone:
+        return f"Goal {goals.share(only.goal)}: {verdict}"
+    share = f"{formatting.rate(only.met_ratio)} of {formatting.count(only.judged)}"
+    return f"Goal {goals.sentence(only.goal, only.measure)}: {share}, {verdict}"
+
+
+def _last_change(version: GoalVersion, timezone: str) -> str:
+    """What a goal was changed to, who did it, and when, as Markdown."""
+    at = formatting.since(version.set_at, datetime.now(UTC), timezone)
+    words = goals.sentence(version.goal, version.measure)
+    return f"{words[0].upper()}{words[1:]}: set by {formatting.markdown(version.set_by)}, {at}"
+
+
+def _draw_form(view: OpenedView, measure: Measure, history: GoalHistory, timezone: str) -> None:
+    """Draw the button that opens the form, and save what was entered."""
+    key = f"goal-{view.resolved.website.id}-{measure}"
+    newest = history.newest(measure)
+    # The version that the entries began with: a change since then is shown before it can be replaced.
+    seen: GoalVersion | None = st.session_state.setdefault(f"{key}-seen", newest)
+    goal = (None if seen is None else seen.goal) or DEFAULTS[measure]
+    number, unit = goals.split(goal.limit_seconds)
+    label = "Set a goal" if history.current(measure) is None else "Change the goal"
+    with st.popover(label, icon=":material/flag:", key=f"edit-{measure}-goal"):
+        with st.form(key, border=False):
+            st.markdown(f"**Goal for {NAMES[measure]}**")
+            share = st.number_input(
+                f"Share {DONE[measure]} in time, %", 0.1, 100.0, goal.share_pct, 1.0, "%g", key=f"{key}-share"
+            )
+            with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+                limit = st.number_input(
+                    "Within", 1, LONGEST_SECONDS, number, 1, key=f"{key}-number", width=130
+                )
+                words = st.selectbox(
+                    "Unit", list(UNITS), list(UNITS).index(unit), key=f"{key}-unit", width=130
+                )
+            is_from_start = newest is None and st.checkbox(
+                "Also judge earlier conversations", True, key=f"{key}-past"
+            )
+            st.caption(FROM_NOW if newest is not None else FIRST)
+            with st.container(horizontal=True, gap="small"):
+                is_saved = st.form_submit_button("Save", type="primary", key=f"{key}-save")
+                is_removed = history.current(measure) is not None and st.form_submit_button(
+                    "Remove the goal", key=f"{key}-remove"
+                )
+        entered = None if is_removed else (share, limit * UNITS[words])
+        if is_saved or is_removed:
+            _save(view, measure, entered, key, timezone, is_from_start=is_from_start and not is_removed)
+        elif said := st.session_state.pop(f"{key}-said", None):
+            st.success(said, icon=":material/check:")
+
+
+def _save(
+    view: OpenedView,
+    measure: Measure,
+    entered: tuple[float, int] | None,
+    key: str,
+    timezone: str,
+    *,
+    is_from_start: bool,
+) -> None:
+    """Save the entries, (share in percent, seconds) or None to remove the goal, and draw the page again; else say why not."""
+    try:
+        goal = None if entered is None else Goal(*entered)
+        cached.save_goal(
+            view,
+            measure,
+            goal,
+            st.session_state[f"{key}-seen"],
+            datetime.now(UTC),
+            is_from_start=is_from_start,
+        )
+    except ValueError as error:
+        st.error(str(error))
+        return
+    except Conflict as error:
+        newest = cached.goal_history(view).value.newest(measure)
+        st.session_state[f"{key}-seen"] = newest
+        theirs = "" if newest is None else f"{_last_change(newest, timezone)}. "
+        st.warning(
+            f"{theirs}Your entries are kept: save again to replace that change.",
+            title=error.message,
+            icon=":material/group:",
+        )
+        return
+    except AnalyticsError as error:
+        failure(error, key)
+        return
+    del st.session_state[f"{key}-seen"]
+    st.session_state[f"{key}-said"] = f"Saved: {goals.sentence(goal, measure)}."
+    st.rerun()

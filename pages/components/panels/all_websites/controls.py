@@ -1,0 +1,121 @@
+"""Above and below the table of all websites: the filters, the totals, what each plan's reach means, Explain.
+
+Names and organizations are untrusted text.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import streamlit as st
+
+from analytics.cached import AllWebsites, Reading
+from analytics.kpis.all_websites import rows as kpis
+from analytics.kpis.all_websites.order import Order, WebsiteFilter
+from analytics.kpis.all_websites.rows import Total, WebsiteRow
+from analytics.scope.access import Website
+from pages.components import formatting
+from pages.components.metrics import explain
+from pages.components.page import url_state
+from pages.components.panels.all_websites.file import PLANS, TITLE, notes
+
+TOTALS: Final[Mapping[Total, str]] = MappingProxyType(
+    {
+        "started": "Conversations started",
+        "responded": "Answered",
+        "resolved": "Resolved",
+        "ai_resolved": "Resolved by AI",
+        "unique_visitors": "Visitors",
+    }
+)
+TOTAL_MIN_WIDTH_PX: Final = 130
+DEFINITION: Final = (
+    "Each row has the numbers of the website's own Overview with the same dates, as far as its plan reaches. “Worst change” "
+    "is the KPI that became worse by most: of the changes that are not chance alone, the one with the largest factor, so that "
+    "a value that halved is as bad as one that doubled. Totals are sums of counts; medians and rates of websites do not add up."
+)
+
+
+def read_state(websites: Sequence[Website]) -> tuple[WebsiteFilter, Order, list[str]]:
+    """The filter and the order in the URL, and notices; an invalid parameter is ignored, with a notice."""
+    notices: list[str] = []
+    organizations = {website.organization_id: "" for website in websites}
+    only = WebsiteFilter(
+        name=url_state.value("name"),
+        organization_id=url_state.read("organization", None, url_state.choice(organizations), notices),
+        plan=url_state.read("plan", None, url_state.choice(PLANS), notices),
+    )
+    return only, url_state.read("sort", Order(), Order.parse, notices), notices
+
+
+def in_words(only: WebsiteFilter, websites: Sequence[Website]) -> dict[str, str]:
+    """Text of each filter by URL parameter."""
+    words = {"name": only.name} if only.name else {}
+    for website in websites:
+        if website.organization_id == only.organization_id:
+            words["organization"] = website.organization_name
+    return words | ({"plan": PLANS[only.plan]} if only.plan else {})
+
+
+def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list[str]) -> None:
+    """Draw the notices of `read_state` and the three filters."""
+    url_state.show(notices)
+    names = {
+        website.organization_id: formatting.plain(website.organization_name) or website.organization_id
+        for website in sorted(websites, key=lambda each: each.organization_name.casefold())
+    }
+    st.session_state["name_widget"] = only.name or ""
+    st.session_state["organization_widget"] = only.organization_id
+    st.session_state["plan_widget"] = only.plan
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="website-filters"):
+        st.text_input(
+            "Name or domain",
+            key="name_widget",
+            width=240,
+            max_chars=100,
+            placeholder="Part of a name",
+            on_change=url_state.follow("name", "name_widget", lambda text: str(text).strip() or None),
+        )
+        if len(names) > 1:
+            st.selectbox(
+                "Organization",
+                list(names),
+                format_func=lambda key: names.get(key, key),
+                key="organization_widget",
+                placeholder="All organizations",
+                filter_mode="contains",
+                width=240,
+                on_change=url_state.follow("organization", "organization_widget", lambda key: key),
+            )
+        if len({website.tier for website in websites}) > 1:
+            st.segmented_control(
+                "Plan",
+                list(PLANS),
+                format_func=lambda plan: PLANS.get(plan, plan),
+                key="plan_widget",
+                on_change=url_state.follow("plan", "plan_widget", lambda plan: plan),
+            )
+
+
+def draw_totals(rows: Sequence[WebsiteRow]) -> None:
+    """Draw the sums over the rows shown, each with that of the period before where all of them are compared."""
+    with st.grid(
+        len(TOTALS), min_column_width=TOTAL_MIN_WIDTH_PX, gap="xsmall", border=True, key="website-totals"
+    ) as grid:
+        for name, (now, before) in kpis.totals(rows).items():
+            with grid.cell(), st.container(gap="xsmall"):
+                st.metric(TOTALS[name], formatting.count(now))
+                st.caption("in this period" if before is None else f"was {formatting.count(before)}")
+
+
+def draw_notes(reading: Reading[AllWebsites], timezone: str) -> None:
+    """Draw what is missing, what each plan's reach means, when the numbers were read, and Explain."""
+    for failure in reading.failures:
+        st.caption(f":material/cloud_off: Some numbers are missing: {formatting.markdown(failure.message)}")
+    st.caption(
+        "A click on a name opens its Overview; one on a column's head sorts.  \n"
+        + " ".join(notes(reading.value))
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"As of {formatting.clock(reading.as_of, timezone)}", width="content")
+        explain.draw_definition("all-websites", TITLE, DEFINITION, [], list(reading.queries))

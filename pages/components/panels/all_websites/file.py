@@ -1,0 +1,83 @@
+"""The table of all websites as a file: exact values, in the order of the page. Texts are untrusted."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+
+from analytics.cached import AllWebsites
+from analytics.kpis.all_websites.order import Order, WebsiteFilter, selected
+from analytics.kpis.all_websites.rows import SHOWN
+from analytics.kpis.declarations import KpiDeclaration
+from analytics.kpis.metrics import Kpi
+from analytics.scope import tiers
+from analytics.scope.tiers import Tier
+from pages.components.metrics import changes
+from pages.components.metrics.kpi_cards import CHANGE_UNITS, COLUMN_UNITS
+
+TITLE: Final = "All websites"
+PLANS: Final[Mapping[Tier, str]] = MappingProxyType({"free": "Free", "paid": "Paid"})
+_NOT_KNOWN: Final = "n/a"
+
+
+def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.DataFrame, list[str]]:
+    """The rows shown, in their order, with exact values; and the notes.
+
+    Numbers are in the unit that ends the column's name. A trend has the value of each bucket, oldest first.
+    """
+    rows = selected(board.rows, only, order)
+    columns: dict[str, list[object]] = {
+        "name": [row.website.name for row in rows],
+        "domain": [row.website.domain for row in rows],
+        "organization": [row.website.organization_name for row in rows],
+        "plan": [row.website.tier for row in rows],
+    }
+    if any(kpi.delta.verdict != "off" for row in rows for kpi in row.kpis.values()):
+        columns["worst_change"] = [None if row.worst is None else row.worst.metric.title for row in rows]
+    for declared in SHOWN:
+        columns |= _file_columns(declared, [row.kpis.get(declared.key) for row in rows])
+        columns[f"{declared.key}_trend"] = [_trend_text(row.trends.get(declared.key, ())) for row in rows]
+    frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
+    newest = pd.to_datetime(pd.Series([row.newest_event for row in rows], dtype="object"), utc=True)
+    return frame.assign(newest_event=newest), notes(board)
+
+
+def _file_columns(declared: KpiDeclaration, found: Sequence[Kpi | None]) -> dict[str, list[object]]:
+    key, unit = declared.key, COLUMN_UNITS.get(declared.kind, "count")
+    change = CHANGE_UNITS[declared.unit]
+    columns: dict[str, list[object]] = {
+        f"{key}_{unit}": [kpi and kpi.value for kpi in found],
+        f"{key}_n": [kpi and kpi.current.n for kpi in found],
+    }
+    if all(kpi is None or kpi.delta.verdict == "off" for kpi in found):
+        return columns
+    return columns | {
+        f"{key}_previous_{unit}": [kpi and kpi.previous_value for kpi in found],
+        f"{key}_change_{change}": [kpi and kpi.delta.change for kpi in found],
+        f"{key}_change_low_{change}": [kpi and kpi.delta.low for kpi in found],
+        f"{key}_change_high_{change}": [kpi and kpi.delta.high for kpi in found],
+        f"{key}_verdict": [kpi and changes.verdict_text(kpi.delta.verdict, declared.kind) for kpi in found],
+        f"{key}_reason": [kpi and kpi.delta.reason for kpi in found],
+    }
+
+
+def _trend_text(values: Sequence[float | None]) -> str:
+    return " ".join(_NOT_KNOWN if value is None else f"{round(value, 4):g}" for value in values)
+
+
+def notes(board: AllWebsites) -> list[str]:
+    """What the reach of each plan means for these dates, a sentence or more per plan."""
+    lines = []
+    for tier, resolved in board.views.items():
+        said = [f"{PLANS[tier]} plan: data reaches back {tiers.TIER_DAYS[tier]} days."]
+        if tier != max(board.views, key=tiers.TIER_DAYS.__getitem__):
+            said += resolved.notices  # Those of the plan that reaches back longest stand above the page.
+        if not resolved.comparability.comparable.is_ok and resolved.is_compared:
+            said.append(f"Not compared: {resolved.comparability.comparable.reason}.")
+        elif not resolved.visitors_comparability.comparable.is_ok and resolved.is_compared:
+            said.append(f"Visitors are not compared: {resolved.visitors_comparability.comparable.reason}.")
+        if resolved.visitors_note and resolved.visitors_note not in said:
+            said.append(resolved.visitors_note)
+        lines.append(" ".join(said))
+    return lines

@@ -1,0 +1,38 @@
+"""Goals in a real browser: changed by keyboard alone, on a phone without a sideways scroll, and shown on the cards."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Window
+from tests.browser.test_every_page import settled
+
+
+def test_a_goal_is_changed_by_keyboard(window: Callable[..., Window]) -> None:
+    """Open, type, save; the card and the line say the new goal, and what was judged before keeps its goal."""
+    page = window("/conversations?website=tea-and-crumb&range=7d").page
+    settled(page)
+    panel = page.locator(".st-key-panel-goals")
+    expect(panel).to_contain_text("Goal 90 %")
+    panel.locator(".st-key-edit-response-goal button").focus()
+    page.keyboard.press("Enter")
+    within = page.get_by_label("Within")
+    within.fill("7")
+    within.press("Tab")
+    save = page.get_by_role("button", name="Save")
+    save.focus()
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("90 % answered within 7 minutes: set by demo")
+    expect(panel).to_contain_text("It judges conversations that start from then on.")
+    expect(panel).to_contain_text("Answered within 5 minutes")
+
+
+def test_a_phone_shows_goals_without_scrolling_sideways(window: Callable[..., Window]) -> None:
+    """At 360 px, with the form open."""
+    page = window("/conversations?website=northwind-outdoor&range=7d", width=360, height=800).page
+    settled(page)
+    button = page.locator(".st-key-edit-resolution-goal button")
+    button.scroll_into_view_if_needed()
+    button.click()
+    expect(page.get_by_role("button", name="Save")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
