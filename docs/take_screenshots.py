@@ -29,6 +29,9 @@ PAGES = {
     "live": "/live",
     "data-health": "/data_health",
 }
+QUERIES = {"ai-and-people": "&range=30d"}
+"""Parameters of a page: in the last 7 days no resolution is 7 days old."""
+
 WALL = (1920, 1080)
 
 
@@ -72,7 +75,7 @@ def main(url: str, website: str, timezone: str) -> None:
             ):
                 _take(
                     browser,
-                    f"{url}{address}?website={website}&tz={timezone}",
+                    f"{url}{address}?website={website}&tz={timezone}{QUERIES.get(name, '')}",
                     f"{name}-{variant}",
                     size,
                     scheme,

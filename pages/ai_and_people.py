@@ -39,8 +39,11 @@ def draw_durable() -> None:
     with panel("durable", "Resolved for good? Not resolved again, not open again, for 7 days"):
         reading = note_staleness(cached.side_by_side(page.view), page.timezone)
         outcomes = cached.resolution_outcomes(page.view).value
-        if not outcomes.current.ai.conversations + outcomes.current.people.conversations:
+        if outcomes.current.none.conversations == outcomes.current.started:
             empty("No conversation was resolved", "Choose a longer range.", page.longer)
+            return
+        if not outcomes.current.ai.known + outcomes.current.people.known:
+            empty(*cohort.not_judged_yet(outcomes.current), page.longer)
             return
         (durable,) = [row for row in reading.value if row.metric is DURABLE_SHARE]
         cohort.draw_durable(outcomes, durable, known_until(resolved), page.timezone, reading.queries)

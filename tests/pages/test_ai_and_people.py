@@ -119,7 +119,7 @@ def test_the_cohort_is_counted_by_hand(run_page: RunPage, inbox: Product) -> Non
     for name, n in (
         ("Resolved by AI", 5),
         ("By people, handed over", 2),
-        ("By people, without the AI handing over", 1),
+        ("By people directly", 1),
         ("Not resolved", 2),
     ):
         assert f"{name} <b>{n}</b>" in drawn(page)
@@ -177,20 +177,22 @@ def test_minutes_are_set_in_a_form_and_no_change_is_overwritten_unseen(
 
 
 def test_a_week_that_is_not_over_is_never_durable(run_page: RunPage, inbox: Product) -> None:
-    """In the last 7 days nothing is known yet: no share, and it says why."""
+    """In the last 7 days nothing is known yet: no share, but how many came back already, and a longer range."""
     page = opened(run_page, inbox, range="7d")
-    assert cards(page)["Durable, by the AI agent"] == "–"
-    assert "No resolution whose 7 days are over in this period." in text_of(page)
-    assert "Not known yet <b>2</b> <span>100.0 %</span>" in drawn(page)
+    assert "Durable, by the AI agent" not in cards(page)
+    words = text_of(page)
+    assert "**No resolution is 7 days old yet**" in words
+    assert "Of 2 resolutions by the AI agent, 1 came back already; of 0 by people, 0." in words
+    assert any(each.label == "Show the last 30 days" for each in page.button)
 
 
 def test_both_sides_stand_side_by_side(run_page: RunPage, inbox: Product) -> None:
     """Median resolution of 1 h and 5 h, mean ratings of 4.5 and 2.0; three values are too few for a clear difference."""
     table = drawn(opened(run_page, inbox))
-    assert "<b>1 h</b> <small>5 resolved conversations" in table
-    assert "<b>5 h</b> <small>3 resolved conversations" in table
-    assert "<b>4.5</b> <small>2 ratings" in table
-    assert "<b>2.0</b> <small>1 rating" in table
+    assert "<b>1 h</b> <small><span>5 resolved conversations" in table
+    assert "<b>5 h</b> <small><span>3 resolved conversations" in table
+    assert "<b>4.5</b> <small><span>2 ratings" in table
+    assert "<b>2.0</b> <small><span>1 rating</span>" in table
     assert "AI against people: −80 %, no clear difference" in table
 
 

@@ -13,8 +13,11 @@ from tests.pages.faults.conftest import PAGES, SHORT, Healthy, check, wait_until
 LARGE: Final = frozenset({"100 MB", "inflating"})
 """Faults that take seconds of processor time on each page: they are tried on two."""
 
-NOTHING_WRONG: Final = {"swapped periods": frozenset({"waiting", "live", "data_health"})}
-"""Pages that a fault leaves right: they have no periods."""
+NOTHING_WRONG: Final = {
+    "swapped periods": frozenset({"waiting", "live", "data_health"}),
+    "negative": frozenset({"waiting"}),
+}
+"""Pages that a fault leaves right: they read no periods of Tinybird, or no numbers but coordinates."""
 
 
 @pytest.fixture

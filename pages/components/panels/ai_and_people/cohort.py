@@ -52,7 +52,7 @@ def parts_of(cohort: Cohort) -> tuple[Part, ...]:
         ("Resolved by AI", cohort.ai.conversations, 1.0),
         ("By people, handed over", cohort.people.escalated, 0.55),
         (
-            "By people, without the AI handing over",
+            "By people directly",
             cohort.people.conversations - cohort.people.escalated,
             0.25,
         ),
@@ -80,6 +80,21 @@ def draw_durable(
             "More conversations are open than can be looked up: of those that changed longest ago, it is not known whether "
             "they are open again."
         )
+
+
+def not_judged_yet(cohort: Cohort) -> tuple[str, str]:
+    """Why there is no durable share yet, and what is known: a title and a sentence.
+
+    >>> not_judged_yet(Cohort(Outcome(9, came_back_early=2), Outcome(4), Outcome()))[1]
+    'Of 9 resolutions by the AI agent, 2 came back already; of 4 by people, 0. A longer range shows how many last.'
+    """
+    ai, people = cohort.ai, cohort.people
+    return (
+        "No resolution is 7 days old yet",
+        f"Of {formatting.counted(ai.conversations, 'resolutions')} by the AI agent, {formatting.count(ai.came_back_early)} "
+        f"came back already; of {formatting.count(people.conversations)} by people, "
+        f"{formatting.count(people.came_back_early)}. A longer range shows how many last.",
+    )
 
 
 def durable_parts(outcome: Outcome) -> tuple[Part, ...]:

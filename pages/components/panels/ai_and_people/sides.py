@@ -155,10 +155,10 @@ def _cell(kpi: Kpi) -> str:
     said = [explain.counted(kpi)] if kpi.value is not None else [kpi.metric.nothing]
     if kpi.delta.change is not None:
         word = changes.verdict_text(kpi.delta.verdict, kpi.metric.kind)
-        said.append(
-            f"was {formatting.value_of(kpi.metric.kind, kpi.previous_value)}, {changes.change_text(kpi.delta)} {word}"
-        )
-    return f"<b>{escape(value)}</b> <small>{escape(' · '.join(said))}</small>"
+        said.append(f"was {formatting.value_of(kpi.metric.kind, kpi.previous_value)}")
+        said.append(f"{changes.change_text(kpi.delta)} {word}")
+    words = " ".join(f"<span>{escape(each)}</span>" for each in said)
+    return f"<b>{escape(value)}</b> <small>{words}</small>"
 
 
 def _facts(rows: Sequence[SideBySide]) -> list[tuple[str, str]]:
