@@ -160,7 +160,6 @@ MAY_BE_EMPTY = {
     "visitor_timeseries": "a period of no length; the requested buckets are checked by the source",
     "waiting_conversations": "none waits",
     "website_freshness": "no website sends",
-    "website_kpis": "never; the two rows of each website are checked by the source",
     "website_scores": "none rated on any of them",
     "websites_for_viewer": "no website",
 }
@@ -180,7 +179,7 @@ SAMPLES = {
     "bool": True,
     "datetime": "2026-11-10 12:00:00",
     "counts": [1],
-    "measures": [1.0, None],
+    "measures": [None, 1.0],
 }
 SECRET = "secret-7f3a"
 
