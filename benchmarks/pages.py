@@ -239,7 +239,7 @@ def _seconds_until_quiet(page: Page, act: Callable[[], object]) -> float:
     began = page.evaluate("performance.now()")
     act()
     page.wait_for_function(f"(began) => window.lastChange > began && ({QUIET})()", arg=began)
-    return (page.evaluate("window.lastChange") - began) / 1000
+    return float((page.evaluate("window.lastChange") - began) / 1000)
 
 
 def _sessions(ours: App) -> Iterator[Row]:
