@@ -213,7 +213,7 @@ def test_an_interrupted_load_left_no_trace(
     history = History(record.seed, record.anchor)
     rows = {rows.table: len(rows.lines) for rows in history.activity_rows(history.start, record.anchor)}
     with psycopg.connect(env["DATABASE_URL"]) as connection:
-        for table, count in (rows | {"organization": 3, "website": 6}).items():
+        for table, count in (rows | {"organization": 4, "website": 66}).items():
             until = f"created_at <= to_timestamp({record.anchor})"
             assert connection.execute(f"SELECT count(*) FROM {table} WHERE {until}").fetchone() == (count,)
 
