@@ -1,6 +1,6 @@
 """AI and people: is the AI agent worth it? How many it resolves, whether that lasts, and how it compares with people.
 
-Sources: `cached.resolution_outcomes`, `cached.side_by_side`, `cached.likeness_of_sides`. Freshness: see `cached.next_read`.
+Sources: `cached.resolution_outcomes`, `time_saved`, `side_by_side`, `likeness_of_sides`. Freshness: see `cached.next_read`.
 """
 
 import streamlit as st
@@ -12,7 +12,7 @@ from pages.components import formatting
 from pages.components.exports import export, tables
 from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
-from pages.components.panels.ai_and_people import cohort, sides
+from pages.components.panels.ai_and_people import cohort, sides, time_saved
 
 page = begin.begin_page("AI and people")
 resolved = page.resolved
@@ -64,6 +64,18 @@ def draw_sides() -> None:
 
 
 @st.fragment(parallel=True)
+def draw_time_saved() -> None:
+    """Draw the time that people saved, as a range."""
+    with panel("time-saved", "Time saved"):
+        reading = note_staleness(cached.time_saved(page.view), page.timezone)
+        if reading.value.most:
+            time_saved.draw(reading.value, page.view, page.timezone)
+            export.offer(page, "ai-and-people-time-saved", tables.ai_and_people, "time_saved")
+        else:
+            empty("The AI resolved nothing that lasted", "Choose a longer range.", page.longer)
+
+
+@st.fragment(parallel=True)
 def draw_likeness() -> None:
     """Draw whether the two sides handled the same kind of conversations."""
     with panel("likeness", "Are the two groups alike?"):
@@ -83,5 +95,6 @@ def _note_failures(failures: tuple[SourceError, ...]) -> None:
 draw_cohort()
 begin.offer_comparable(resolved.comparability)
 draw_durable()
+draw_time_saved()
 draw_sides()
 draw_likeness()

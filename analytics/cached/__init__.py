@@ -18,7 +18,8 @@ from analytics.cached.access import (
     websites_anew,
     week_start,
 )
-from analytics.cached.ai_and_people import likeness_of_sides, resolution_outcomes, side_by_side
+from analytics.cached.ai_and_people.outcomes import likeness_of_sides, resolution_outcomes, side_by_side
+from analytics.cached.ai_and_people.time_saved import minutes_per_conversation, save_minutes, time_saved
 from analytics.cached.all_websites import all_websites
 from analytics.cached.conversations import (
     conversation_breakdown,
@@ -90,6 +91,7 @@ from analytics.ingest.spool.directory import SpoolStatus
 from analytics.kpis.ai_and_people.likeness import Likeness
 from analytics.kpis.ai_and_people.outcomes import Cohorts
 from analytics.kpis.ai_and_people.sides import SideBySide
+from analytics.kpis.ai_and_people.time_saved import Minutes, MinutesVersion, TimeSaved
 from analytics.kpis.all_websites.rows import AllWebsites
 from analytics.kpis.backlog import BacklogOverTime
 from analytics.kpis.goals.definitions import GoalHistory

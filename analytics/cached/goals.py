@@ -34,6 +34,7 @@ from analytics.kpis.goals.definitions import Goal, GoalHistory, GoalSpan, GoalVe
 from analytics.kpis.goals.results import GoalResult, GoalResults
 from analytics.readings import Answer, Reading, stalest
 from analytics.scope import access, views
+from analytics.scope.access import Viewer, Website
 from analytics.scope.periods import Period
 from analytics.scope.selection import Measure
 from analytics.scope.views import ResolvedView
@@ -187,13 +188,7 @@ def save_goal(
     website_id = website.id
     event = Event("goal", who=viewer.email, website=website_id, after=_in_words(measure, goal))
     with audit.written(event) as saving:
-        # Past the cache: a role may just have been taken away.
-        roles = sources.member_roles(connections().postgres, viewer.user_id, website.organization_id).value
-        if not access.may_edit(viewer, roles):
-            raise AccessDenied(
-                "Goals are changed by the owners and admins of the website's organization.",
-                "Ask one of them.",
-            )
+        check_editor(viewer, website, "Goals are")
         (history,) = needed(store()).goals([website_id]).value
         newest = history.newest(measure)
         saving.event = replace(saving.event, before=_in_words(measure, history.current(measure)))
@@ -206,6 +201,25 @@ def save_goal(
             website_id, measure, _number(seen) + 1, goal, viewer.email, is_from_start=is_from_start
         )
         reads.renew(_goals((website_id,)))
+
+
+def check_editor(viewer: Viewer, website: Website, what: str) -> None:
+    """Checks that the viewer may change settings of the website now, past the cache: a role may just have been taken away.
+
+    Args:
+        viewer: Who saves.
+        website: Of which website.
+        what: Names the settings in the error: "Goals are".
+
+    Raises:
+        AccessDenied: They may not.
+        SourceError: Postgres could not be read.
+    """
+    roles = sources.member_roles(connections().postgres, viewer.user_id, website.organization_id).value
+    if not access.may_edit(viewer, roles):
+        raise AccessDenied(
+            f"{what} changed by the owners and admins of the website's organization.", "Ask one of them."
+        )
 
 
 def _number(version: GoalVersion | None) -> int:

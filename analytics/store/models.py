@@ -45,3 +45,29 @@ class GoalRow(Base):
     valid_from: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     set_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     set_by: Mapped[str] = mapped_column(Text)
+
+
+class MinutesRow(Base):
+    """One version of how long a person works on a conversation of a website. Rows are only added.
+
+    Attributes:
+        website_id: `website.id` of the product.
+        version: From 1 for each website; two people who save at once add the same one, and the key refuses the second.
+        low_minutes: Fewest minutes.
+        high_minutes: Most minutes.
+        set_at: When it was saved.
+        set_by: E-mail address of the person who saved it.
+    """
+
+    __tablename__ = "minutes_per_conversation"
+    __table_args__ = (
+        CheckConstraint("version >= 1", name="minutes_version"),
+        CheckConstraint("low_minutes > 0 AND low_minutes <= high_minutes", name="minutes_range"),
+    )
+
+    website_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    low_minutes: Mapped[Decimal] = mapped_column(Numeric(4, 1))
+    high_minutes: Mapped[Decimal] = mapped_column(Numeric(4, 1))
+    set_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    set_by: Mapped[str] = mapped_column(Text)

@@ -13,12 +13,13 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from analytics.errors import Conflict, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
+from analytics.kpis.ai_and_people.time_saved import Minutes, MinutesVersion
 from analytics.kpis.goals.definitions import ALWAYS, Goal, GoalHistory, GoalVersion
 from analytics.readings import Answer
 from analytics.scope.selection import Measure
 from analytics.settings import STORE_SCHEMA, Settings
 from analytics.store import HEAD, VARIABLE
-from analytics.store.models import GoalRow
+from analytics.store.models import GoalRow, MinutesRow
 from analytics.transports import postgres
 from analytics.transports.postgres import LIMITS, Limits
 from analytics.transports.postgres_connection import answered_within
@@ -128,6 +129,51 @@ class Store:
         )
         self._run("add_goal", lambda session: session.add(row))
 
+    def minutes(self, website_id: str) -> Answer[MinutesVersion | None]:
+        """How long a person works on a conversation of the website, as set last; None where it was never set.
+
+        Raises:
+            SourceError: The store could not be read, or is not migrated.
+
+        Source: the store's `minutes_per_conversation`.
+        """
+        newest = (
+            select(MinutesRow)
+            .where(MinutesRow.website_id == website_id)
+            .order_by(MinutesRow.version.desc())
+            .limit(1)
+        )
+        row = self._run("minutes", lambda session: session.scalars(newest).first(), is_read_only=True)
+        if row is None:
+            return Answer(None, datetime.now(UTC))
+        minutes = Minutes(float(row.low_minutes), float(row.high_minutes))
+        found = MinutesVersion(row.version, minutes, row.set_at.astimezone(UTC), row.set_by)
+        return Answer(found, datetime.now(UTC))
+
+    def add_minutes(self, website_id: str, version: int, minutes: Minutes, set_by: str) -> None:
+        """Adds a version of how long a person works on a conversation of the website.
+
+        Args:
+            website_id: The website.
+            version: One more than the newest version that the person has seen.
+            minutes: The range.
+            set_by: E-mail address of the person.
+
+        Raises:
+            Conflict: There is such a version already: another person saved first.
+            SourceError: The store could not be written, or is not migrated.
+        """
+        low, high = (Decimal(str(each)) for each in (minutes.low, minutes.high))
+        row = MinutesRow(
+            website_id=website_id,
+            version=version,
+            low_minutes=low,
+            high_minutes=high,
+            set_at=func.now(),
+            set_by=set_by,
+        )
+        self._run("add_minutes", lambda session: session.add(row))
+
     def _run(self, name: str, work: Callable[[Session], T], *, is_read_only: bool = False) -> T:
         """Runs statements in one transaction within the limits, and translates what the driver raises."""
         limits = self._limits
@@ -143,7 +189,7 @@ class Store:
         except exc.IntegrityError as error:
             if isinstance(error.orig, psycopg.errors.UniqueViolation):
                 raise Conflict(
-                    "Another person changed this goal at the same time.",
+                    "Another person changed this at the same time.",
                     "Look at their change, then save again.",
                 ) from None
             raise _translated(error, name) from None

@@ -1,4 +1,4 @@
-"""Audit log: one line of JSON on standard output per sign-in, refusal, export, change of a goal and deletion of rows.
+"""Audit log: one line of JSON on standard output per sign-in, refusal, export, change of a setting and deletion of rows.
 
 Every line has the same fields; null means not applicable or not known. No line holds data of visitors, a token or the text
 of a query. Texts may be untrusted: JSON escapes them, so that none starts a new line, and they are cut to `LONGEST_TEXT`.
@@ -20,7 +20,7 @@ from typing import Final, Literal
 from analytics.errors import AccessDenied, AnalyticsError
 from analytics.web import request_id
 
-What = Literal["sign-in", "refusal", "export", "goal", "purge", "removal"]
+What = Literal["sign-in", "refusal", "export", "goal", "minutes", "purge", "removal"]
 Outcome = Literal["done", "refused", "failed", "interrupted"]
 
 LONGEST_TEXT: Final = 200
@@ -34,7 +34,7 @@ class Event:
     """One audited action.
 
     Attributes:
-        what: sign-in | refusal (of a page or panel) | export (of a file) | goal (a change) | purge (of a website's rows, also by `retention`) |
+        what: sign-in | refusal (of a page or panel) | export (of a file) | goal, minutes (a change of a setting) | purge (of a website's rows, also by `retention`) |
             removal (by `sync`, of rows that were deleted or marked as test in Postgres).
         who: E-mail address of the viewer; for a command the user of the operating system. None without a sign-in.
         website: Website id; the text in the address where the viewer may open no such website.

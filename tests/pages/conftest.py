@@ -17,8 +17,6 @@ import pytest
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from analytics.kpis.declarations import KPIS
-from analytics.kpis.visitor_breakdown import TOTALS
 from analytics.scope import periods
 from tests.conftest import ROOT, LocalStack
 
@@ -172,17 +170,6 @@ def run_page() -> RunPage:
     return run
 
 
-WAITING = (
-    "waiting-answer",
-    "waiting-resolution",
-    "backlog-open",
-    "backlog-started",
-    "backlog-resolved",
-    "backlog-net",
-)
-"""The numbers of Waiting, by the key of their explanation."""
-
-
 def source_of(page: AppTest) -> str:
     """The Markdown of everything that the page says, in one string."""
     kinds = ("title", "markdown", "caption", "info", "error", "warning")
@@ -199,8 +186,9 @@ def text_of(page: AppTest) -> str:
 
 def open_explanations(page: AppTest) -> AppTest:
     """Opens the explanation of every number of a page."""
-    for key in (*KPIS, *TOTALS, *WAITING):
-        page.session_state[f"explain-{key}"] = True
+    for popover in page.get("popover"):
+        if key := re.search(r"explain-.*", popover.proto.popover.id):
+            page.session_state[key.group()] = True
     return page.run()
 
 

@@ -10,8 +10,19 @@ from streamlit.testing.v1 import AppTest
 
 from analytics.cached.reading import reads
 from analytics.errors import SourceUnavailable
+from analytics.kpis.ai_and_people.time_saved import Minutes
+from analytics.store.store import Store
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
-from tests.pages.conftest import RunPage, SendEvents, explanations, offered, source_of, text_of
+from tests.conftest import LocalStack
+from tests.pages.conftest import (
+    RunPage,
+    SendEvents,
+    explanations,
+    offered,
+    open_explanations,
+    source_of,
+    text_of,
+)
 from tests.pages.test_self_check import exported
 from tests.product_database import Product
 
@@ -126,6 +137,45 @@ def test_durable_is_judged_where_7_days_are_over(run_page: RunPage, inbox: Produ
     assert "so their 7 days are not over. 1 of them came back already." in text_of(page)
 
 
+def test_time_saved_is_a_range_with_its_formula(run_page: RunPage, inbox: Product) -> None:
+    """Two lasted, three have not come back: 2 x 3 to 3 x 10 minutes. Without a store it says what to set."""
+    said = text_of(opened(run_page, inbox))
+    assert "## 6 to 30 minutes" in said
+    assert "2 to 3 conversations × 3 to 10 minutes each" in said
+    assert "an assumption: set INBOX_ANALYTICS_STORE_URL" in said
+
+
+def test_minutes_are_set_in_a_form_and_no_change_is_overwritten_unseen(
+    run_page: RunPage, inbox: Product, with_store: LocalStack
+) -> None:
+    """Staff set them; another person's change is shown, and the entries are kept. A range without order is refused."""
+    page = opened(run_page, inbox)
+    assert "assumption until they are set" in text_of(page)
+    key = f"minutes-{inbox.website_id}"
+
+    def enter(page: AppTest, low: float, high: float) -> AppTest:
+        page.number_input(key=f"{key}-At least, minutes").set_value(low)
+        page.number_input(key=f"{key}-At most, minutes").set_value(high)
+        return page.button(key=f"{key}-save").click().run()
+
+    page = enter(page, 9.0, 2.0)
+    assert [each.value.startswith("Enter at least") for each in page.error] == [True]
+    page = enter(page, 1.0, 2.0)
+    assert [each.value for each in page.success] == ["Saved: 1 to 2 minutes."]
+    assert "## 2 to 6 minutes" in text_of(page)
+    with Store(with_store.store_url) as store:
+        store.add_minutes(inbox.website_id, 2, Minutes(20, 40), "<b>bob</b>@example.com")
+    page = enter(page, 5.0, 6.0)
+    assert "Another person has changed this" in text_of(page)
+    assert "20 to 40 minutes: set by <b>bob</b>@example.com" in text_of(page)
+    assert page.number_input(key=f"{key}-At most, minutes").value == 6.0
+    page.button(key=f"{key}-save").click().run()
+    with Store(with_store.store_url) as store:
+        newest = store.minutes(inbox.website_id).value
+    assert newest is not None
+    assert (newest.version, newest.minutes) == (3, Minutes(5, 6))
+
+
 def test_a_week_that_is_not_over_is_never_durable(run_page: RunPage, inbox: Product) -> None:
     """In the last 7 days nothing is known yet: no share, but how many came back already, and a longer range."""
     page = opened(run_page, inbox, range="7d")
@@ -185,9 +235,13 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
         opened(run_page, inbox)
     assert offered(opened(run_page, inbox)) == {
         "ai-and-people-cohort",
+        "ai-and-people-time-saved",
         "ai-and-people",
         "ai-and-people-likeness",
     }
+    low, high = files["ai-and-people-time-saved"]
+    assert (low["conversations_count"], low["saved_seconds"]) == ("2", "360")
+    assert (high["conversations_count"], high["saved_seconds"]) == ("3", "1800")
     outcomes = {row["first_resolved_by"]: row for row in files["ai-and-people-cohort"]}
     counted = (
         "conversations_count",
@@ -210,18 +264,7 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
 
 def test_every_number_explains_itself(run_page: RunPage, inbox: Product) -> None:
     """Definition, n and the queries that were sent."""
-    page = opened(run_page, inbox)
-    for key in (
-        "first_resolved_by_ai",
-        "handed_over",
-        "not_resolved",
-        "durable-ai",
-        "durable-people",
-        "sides",
-    ):
-        page.session_state[f"explain-{key}"] = True
-    page.run()
-    assert not page.exception
+    page = open_explanations(opened(run_page, inbox))
     facts = explanations(page)
     assert any(each.get("Counted") == "10 started conversations" for each in facts)
     assert any("Median response, AI agent" in each for each in facts)
@@ -297,5 +340,5 @@ def test_without_tinybird_the_likeness_stands(
     """It is Postgres'; the other panels say what happened, each for itself."""
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
     page = opened(run_page, inbox)
-    assert len(page.error) == 3
+    assert len(page.error) == 4
     assert "**Channel**" in text_of(page)

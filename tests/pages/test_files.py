@@ -397,7 +397,7 @@ def test_every_table_has_a_name_that_fits_a_sheet() -> None:
         "percentiles_over_time": ("response", "resolution"),
         "visitor_values": tuple(DIMENSIONS),
         "answers_over_time": ("ratings", "sentiment"),
-        "ai_and_people": ("cohort", "sides", "likeness"),
+        "ai_and_people": ("cohort", "time_saved", "sides", "likeness"),
         "waiting_list": ("answer", "resolution"),
     }
     named = [titles.title(name, (first,)) for name in tables.FILES for first in firsts.get(name, ("",))]

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from analytics.errors import ConfigError, Conflict, SchemaMismatch, SourceRejected, SourceUnavailable
+from analytics.kpis.ai_and_people.time_saved import Minutes
 from analytics.kpis.goals.definitions import ALWAYS, Goal
 from analytics.settings import load_settings
 from analytics.store.store import Store
@@ -157,3 +158,16 @@ def test_there_is_a_store_where_one_is_set() -> None:
     made.close()
     with pytest.raises(ConfigError, match="INBOX_ANALYTICS_STORE_URL"):
         Store("postgresql://w@127.0.0.1/s?no_such_option=1")
+
+
+def test_minutes_have_versions_and_the_newest_counts(store: Store, website: str) -> None:
+    """None before; two people who save at once conflict; another website has none of it."""
+    assert store.minutes(website).value is None
+    store.add_minutes(website, 1, Minutes(3, 10), "ann@example.com")
+    store.add_minutes(website, 2, Minutes(2.5, 480), "bob@example.com")
+    with pytest.raises(Conflict, match="at the same time"):
+        store.add_minutes(website, 2, Minutes(1, 1), "ann@example.com")
+    found = store.minutes(website).value
+    assert found is not None
+    assert (found.version, found.minutes, found.set_by) == (2, Minutes(2.5, 480), "bob@example.com")
+    assert store.minutes(f"{website}-other").value is None

@@ -44,7 +44,7 @@ from pages.components.panels import (
 )
 from pages.components.panels import conversation_list as work_list
 from pages.components.panels import live_visitors as visitors
-from pages.components.panels.ai_and_people import cohort, sides
+from pages.components.panels.ai_and_people import cohort, sides, time_saved
 from pages.components.panels.all_websites import file as websites_file
 from pages.components.panels.satisfaction import comments, satisfaction_index
 
@@ -128,8 +128,10 @@ def conversation_list(view: OpenedView, selection: Selection, sort: Sort) -> Tab
     return of_list(resolved, whole, lambda rows: work_list.in_words(rows, resolved.website))
 
 
-def ai_and_people(view: OpenedView, part: Literal["cohort", "sides", "likeness"]) -> Table:
-    """The panels of AI and people: outcomes of the conversations, both sides compared, and whether they are alike."""
+def ai_and_people(view: OpenedView, part: Literal["cohort", "time_saved", "sides", "likeness"]) -> Table:
+    """The panels of AI and people: outcomes of the conversations, time saved, both sides compared, whether they are alike."""
+    if part == "time_saved":
+        return of_now(view.resolved, time_saved.table(cached.time_saved(view).value), time_saved.FORMULA)
     if part == "likeness":
         return of_now(view.resolved, sides.likeness_table(cached.likeness_of_sides(view).value))
     if part == "sides":

@@ -47,7 +47,7 @@ _WORDS: Final[Mapping[str, str]] = MappingProxyType(
         **{str(measure): word for measure, word in MEASURES.items()},
         **{str(name): dimension.one for name, dimension in DIMENSIONS.items()},
         **{str(asked.name): asked.title for asked in (RATINGS, SENTIMENT)},
-        **{part: part for part in ("cohort", "sides", "likeness")},
+        **{part: part.replace("_", " ") for part in ("cohort", "time_saved", "sides", "likeness")},
     }
 )
 

@@ -1,7 +1,4 @@
-"""Goals: what share met each, who set it when, and the form that changes it. Who may not change it sees it without the form.
-
-Two people may save at once: the second one is shown the first one's change, keeps their entries, and can save again.
-"""
+"""Goals: what share met each, who set it when, and the form that changes it. Who may not change it sees it without the form."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,15 +9,14 @@ import streamlit as st
 
 from analytics import cached
 from analytics.cached import GoalHistory, GoalResult, GoalResults, OpenedView, Reading, SentQuery
-from analytics.errors import AnalyticsError, Conflict
 from analytics.kpis.declarations import Metric
 from analytics.kpis.goals.definitions import LONGEST_SECONDS, MEASURES, Goal, GoalVersion
 from analytics.kpis.metrics import compared_kpi
 from analytics.scope.selection import Measure
 from pages.components import formatting
-from pages.components.metrics import goals, kpi_cards
+from pages.components.metrics import goals, kpi_cards, saving
 from pages.components.metrics.goals import DONE, UNITS
-from pages.components.page.panel import empty, failure, note_staleness, panel
+from pages.components.page.panel import empty, note_staleness, panel
 
 NAMES: dict[Measure, str] = {"response": "answers", "resolution": "resolutions"}
 DEFAULTS: dict[Measure, Goal] = {"response": Goal(90.0, 300), "resolution": Goal(80.0, 4 * 3600)}
@@ -154,8 +150,7 @@ def _draw_form(view: OpenedView, measure: Measure, history: GoalHistory, timezon
     """Draw the button that opens the form, and save what was entered."""
     key = f"goal-{view.resolved.website.id}-{measure}"
     newest = history.newest(measure)
-    # The version that the entries began with: a change since then is shown before it can be replaced.
-    seen: GoalVersion | None = st.session_state.setdefault(f"{key}-seen", newest)
+    seen = saving.seen(key, newest)
     goal = (None if seen is None else seen.goal) or DEFAULTS[measure]
     number, unit = goals.split(goal.limit_seconds)
     label = "Set a goal" if history.current(measure) is None else "Change the goal"
@@ -181,49 +176,20 @@ def _draw_form(view: OpenedView, measure: Measure, history: GoalHistory, timezon
                 is_removed = history.current(measure) is not None and st.form_submit_button(
                     "Remove the goal", key=f"{key}-remove"
                 )
-        entered = None if is_removed else (share, limit * UNITS[words])
         if is_saved or is_removed:
-            _save(view, measure, entered, key, timezone, is_from_start=is_from_start and not is_removed)
-        elif said := st.session_state.pop(f"{key}-said", None):
-            st.success(said, icon=":material/check:")
 
+            def entered() -> Goal | None:
+                return None if is_removed else Goal(share, limit * UNITS[words])
 
-def _save(
-    view: OpenedView,
-    measure: Measure,
-    entered: tuple[float, int] | None,
-    key: str,
-    timezone: str,
-    *,
-    is_from_start: bool,
-) -> None:
-    """Save the entries, (share in percent, seconds) or None to remove the goal, and draw the page again; else say why not."""
-    try:
-        goal = None if entered is None else Goal(*entered)
-        cached.save_goal(
-            view,
-            measure,
-            goal,
-            st.session_state[f"{key}-seen"],
-            datetime.now(UTC),
-            is_from_start=is_from_start,
-        )
-    except ValueError as error:
-        st.error(str(error))
-        return
-    except Conflict as error:
-        newest = cached.goal_history(view).value.newest(measure)
-        st.session_state[f"{key}-seen"] = newest
-        theirs = "" if newest is None else f"{_last_change(newest, timezone)}. "
-        st.warning(
-            f"{theirs}Your entries are kept: save again to replace that change.",
-            title=error.message,
-            icon=":material/group:",
-        )
-        return
-    except AnalyticsError as error:
-        failure(error, key)
-        return
-    del st.session_state[f"{key}-seen"]
-    st.session_state[f"{key}-said"] = f"Saved: {goals.sentence(goal, measure)}."
-    st.rerun()
+            is_past = is_from_start and not is_removed
+            saving.save(
+                key,
+                lambda: cached.save_goal(
+                    view, measure, entered(), seen, datetime.now(UTC), is_from_start=is_past
+                ),
+                lambda: cached.goal_history(view).value.newest(measure),
+                lambda version: _last_change(version, timezone),
+                lambda: f"Saved: {goals.sentence(entered(), measure)}.",
+            )
+        else:
+            saving.confirm(key)

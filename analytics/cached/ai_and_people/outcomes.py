@@ -1,4 +1,4 @@
-"""Values of the page AI and people."""
+"""Outcomes of conversations, both sides compared, and whether they are alike."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Values of the page AI and people."""
