@@ -279,12 +279,6 @@ def auth_or_exit() -> dict[str, SecretsValue]:
     return cast("dict[str, SecretsValue]", section)
 
 
-STORE: Final[tuple[Source, ...]] = () if load_settings().store_url is None else ("store",)
-READINESS = readiness.Readiness(
-    {source: partial(probe, source) for source in (*SOURCES, *STORE)}, optional=STORE
-)
-
-
 def request_id_of_run() -> str | None:
     """The request id of the WebSocket of the current run of a page; None outside a run.
 
@@ -322,6 +316,10 @@ def signing_in(section: dict[str, Any]) -> list[Middleware]:
 
 
 AUTH = auth_or_exit()
+STORE: Final[tuple[Source, ...]] = () if load_settings().store_url is None else ("store",)
+READINESS = readiness.Readiness(
+    {source: partial(probe, source) for source in (*SOURCES, *STORE)}, optional=STORE
+)
 PUBLIC_URL = public_url(AUTH) if AUTH else load_settings().public_url
 # Streamlit's own WebSocket checks depend on the deployment; all other options are in config.toml.
 for option, value in streamlit_options(PUBLIC_URL).items():

@@ -37,7 +37,7 @@ with panel("all-websites", border=False):
     rows = selected(reading.value.rows, only, order)
     if rows:
         controls.draw_totals(rows)
-        table.draw_table(rows, order, reading.as_of)
+        table.draw_table(rows, order, reading.as_of, page.timezone)
         words = controls.in_words(only, page.websites)
         export.offer(page, "websites", tables.all_websites, only, str(order), only=words)
     else:

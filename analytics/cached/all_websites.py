@@ -8,6 +8,7 @@ from datetime import datetime
 
 from analytics import sources
 from analytics.cached.access import websites, week_start
+from analytics.cached.goals import has_store, website_goal_results
 from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once_for, read_since, reads
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
@@ -15,11 +16,13 @@ from analytics.cached.view import OpenedView, readable
 from analytics.errors import SourceError
 from analytics.kpis.all_websites import rows
 from analytics.kpis.all_websites.rows import AllWebsites, ScoresByBucket, TierReads, WebsitePeriods
+from analytics.kpis.goals.results import GoalResult
 from analytics.readings import Answer, Reading
 from analytics.scope import periods, views
 from analytics.scope.access import Website
 from analytics.scope.buckets import bucket_starts
 from analytics.scope.periods import Period
+from analytics.scope.selection import Measure
 from analytics.scope.views import ResolvedView
 from analytics.sources import Bounds, Buckets
 
@@ -32,6 +35,8 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
     One call of a pipe and one query for all websites of a plan, shared by all viewers who see the same websites. The
     numbers of a website are those of `cached.kpis` and of `cached.kpi_timeseries` without a chosen bucket.
 
+    With a store, each row has what the website's conversations did against its goals (`website_goal_results`).
+
     A source that fails without a last good value leaves its KPIs out; its error is then in `failures`.
 
     Args:
@@ -41,7 +46,7 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
         AccessDenied: The viewer may not look at anything.
         SourceError: No website could be read.
 
-    Source: `website_kpis`; Postgres `feedback`, `conversation`, `visitor`, `website`.
+    Source: `website_kpis`; Postgres `feedback`, `conversation`, `visitor`, `website`; the store's `goal`.
     """
     now = readable(view).now
     of_tier: dict[str, list[Website]] = {}
@@ -56,22 +61,38 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
     failed = [each.periods for each in found if isinstance(each.periods, SourceError)]
     if len(failed) == len(found):
         raise failed[0]
-    readings = [each for each in outcomes if isinstance(each, Reading)]
+    readings: list[Reading[object]] = [each for each in outcomes if isinstance(each, Reading)]
     failures = tuple(dict.fromkeys(each for each in outcomes if isinstance(each, SourceError)))
     key = (
         "all_websites",
         tuple((replace(each.resolved, now=periods.ceil_to_grid(now)), each.websites) for each in found),
         tuple(each.as_of if isinstance(each, Reading) else None for each in outcomes),
     )
+    board = once_for(key, lambda: rows.board(found))
+    goals = _goals(view)
+    if isinstance(goals, SourceError):
+        failures = (*failures, goals)
+    elif goals is not None:
+        readings.append(goals)
+        judged = (replace(row, goals=goals.value.get(row.website.id, {})) for row in board.rows)
+        board = replace(board, rows=tuple(judged))
     stale = min((each for each in readings if each.is_stale), key=lambda each: each.as_of, default=None)
     return Reading(
-        once_for(key, lambda: rows.board(found)),
+        board,
         min(each.as_of for each in readings),
         stale is not None,
         None if stale is None else stale.stale_reason,
         failures,
         tuple(query for each in readings for query in each.queries),
     )
+
+
+def _goals(view: OpenedView) -> Reading[Mapping[str, Mapping[Measure, GoalResult]]] | SourceError | None:
+    """The results of goals, or why they cannot be read; None without a store."""
+    try:
+        return website_goal_results(view) if has_store() else None
+    except SourceError as error:
+        return error
 
 
 def _asked(view: OpenedView, listed: tuple[Website, ...]) -> _Reads:

@@ -19,6 +19,7 @@ WEBSITE_KPIS = pipe(
     ),
     grain=("website_id", "period"),
     parts=INBOX_ANALYTICS.parts,
+    always=INBOX_ANALYTICS.always,
 )
 
 WEBSITE_SCORES = Schema(

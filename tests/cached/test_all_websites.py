@@ -13,12 +13,15 @@ from analytics import cached
 from analytics.cached import View
 from analytics.errors import AccessDenied, SourceError, SourceUnavailable
 from analytics.kpis.all_websites.rows import SHOWN, WebsiteRow
+from analytics.kpis.goals.definitions import Goal
 from analytics.scope.comparison import BEFORE, OFF, WEEKDAYS, Comparison
 from analytics.scope.periods import Range
+from analytics.store.store import Store
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter as PipeParameter
 from analytics.transports.tinybird_messages import PipeAnswer
 from tests.cached.test_satisfaction import Reads, reads, view  # noqa: F401  # fixtures
+from tests.conftest import LocalStack
 from tests.product_database import Product
 
 SendEvents = Callable[[str, Sequence[Mapping[str, Any]]], dict[str, Any]]
@@ -265,3 +268,34 @@ def test_one_plan_that_fails_leaves_the_others(
         free: False,
     }
     assert len(reading.failures) == 1
+
+
+def test_goals_are_those_of_each_website(
+    view: View,  # noqa: F811
+    product: Product,
+    with_store: LocalStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on its own page; a website without a goal has none. A store that is away leaves the numbers, and says so."""
+    other = product.add_website(f"other-{product.key}")
+    at = cached.open_view(view).resolved.period.start
+    for seconds in (60, 60, 900):
+        product.add_conversation(at, first_response_at=at + timedelta(seconds=seconds))
+    with Store(with_store.store_url) as store:
+        store.add_goal(
+            product.website_id, "response", 1, Goal(90.0, 300), "ann@example.com", is_from_start=True
+        )
+    opened = cached.open_view(view)
+    goals = {row.website.id: row.goals for row in cached.all_websites(opened).value.rows}
+    assert (goals[product.website_id]["response"].met, goals[product.website_id]["response"].missed) == (2, 1)
+    assert goals[product.website_id] == cached.goal_results(opened).value.current
+    assert goals[other] == {}
+
+    def away(*_arguments: object) -> None:
+        raise SourceUnavailable("The dashboard's store cannot be reached.", source="store", resource="goals")
+
+    monkeypatch.setattr(Store, "goals", away)
+    cached.clear()
+    reading = cached.all_websites(opened)
+    assert [each.source for each in reading.failures] == ["store"]
+    assert all(row.is_read and not row.goals for row in reading.value.rows)

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from analytics import cached
 from analytics.cached.reading import reads
 from analytics.errors import SourceUnavailable
+from analytics.kpis.goals.definitions import Goal
+from analytics.store.store import Store
 from pages.components.page import sidebar
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
@@ -207,7 +209,15 @@ def test_a_member_of_one_website_gets_to_overview(
     page = opened(run_page, range="10d")
     assert title(page) == "Overview"
     assert query_of(page) == {"website": shops[0].slug, "range": "10d"}
-    assert _linked(page) == {"Overview", "Conversations", "Waiting", "Satisfaction", "Visitors", "Live"}
+    assert _linked(page) == {
+        "Overview",
+        "Conversations",
+        "AI and people",
+        "Waiting",
+        "Satisfaction",
+        "Visitors",
+        "Live",
+    }
 
 
 def _linked(page: AppTest) -> set[str]:
@@ -273,3 +283,21 @@ def test_the_file_has_the_rows_as_shown(run_page: RunPage, shops: tuple[Site, Si
     assert (first["website"], first["only"]) == ("All websites", "name: shop")
     assert "Free plan: data reaches back 21 days." in first["note"]
     assert (second["median_response_seconds"], second["newest_event"]) == ("", "")
+
+
+def test_goals_have_columns_where_one_is_set(
+    run_page: RunPage, shops: tuple[Site, Site], with_store: LocalStack
+) -> None:
+    """Words and a dash; none without a goal. The file has the exact goal."""
+    free, _ = shops
+    assert "Answered in time" not in opened(run_page, q="Shop").dataframe[0].value
+    with Store(with_store.store_url) as store:
+        store.add_goal(free.id, "response", 1, Goal(90.0, 300), "ann@example.com", is_from_start=True)
+    cached.clear()
+    with exported() as files:
+        page = opened(run_page, sort="response_goal")
+    table = page.dataframe[0].value.set_index("Plan")
+    assert table["Answered in time"].to_dict() == {"Free": "goal 90 % in 5 m: none judged yet", "Paid": "–"}
+    assert "Resolved in time" not in table
+    found = [(row["plan"], row["response_goal_seconds"]) for row in files["websites"]]
+    assert sorted(found) == [("free", "300"), ("paid", "")]

@@ -18,6 +18,7 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from analytics import cached, errors
+from analytics.kpis.all_websites.order import WebsiteFilter
 from analytics.kpis.declarations import Kind
 from analytics.kpis.goals.definitions import Goal
 from analytics.kpis.verdicts import Unit, Verdict
@@ -39,7 +40,10 @@ from tests.pages.conftest import SendEvents, Site
 from tests.pages.test_workbook import as_in_csv
 
 UNUSED_VIEWER = Viewer("not looked at", "", True, Identity("", None))
+ALL = "All websites"
+
 ARGUMENTS: dict[str, tuple[object, ...]] = {
+    "all_websites": (WebsiteFilter(), "worst"),
     "bands": ("response", EVERYTHING),
     "percentiles_over_time": ("response", EVERYTHING),
     "handled": (EVERYTHING,),
@@ -145,7 +149,7 @@ def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_com
     if "verdict" in frame.columns:
         assert set(frame["verdict"]) <= {""}
     assert not (frame.map(str) == table.PERIODS["previous"]).any(axis=None)
-    assert set(frame["website"]) <= {"\u05d7\u05e0\u05d5\u05ea;'=1"}
+    assert set(frame["website"]) <= {ALL if name == "all_websites" else "\u05d7\u05e0\u05d5\u05ea;'=1"}
     assert set(frame["only"]) <= {"City: Oslo"}
 
 
@@ -334,7 +338,8 @@ def test_a_workbook_has_the_cells_of_the_csv(busy: Site, name: str) -> None:
         for cell, wanted in zip(cells, expected[:shared], strict=True):
             assert cell == wanted or float(cell) == pytest.approx(float(wanted), rel=1e-14)
     facts = facts_of(book)
-    assert (facts["Website"], facts["Domain"]) == ("\u05d7\u05e0\u05d5\u05ea;=1", "acme.example")
+    one = ("\u05d7\u05e0\u05d5\u05ea;=1", "acme.example")
+    assert (facts["Website"], facts.get("Domain")) == ((ALL, None) if name == "all_websites" else one)
     assert (facts["Timezone"], facts["Filters"]) == ("Europe/Berlin", "City: Oslo")
     values = [cell.value for line in book[ABOUT] for cell in line]
     assert {"period_start (Europe/Berlin)", "period_end (Europe/Berlin)", "City: Oslo"} <= set(values)

@@ -129,6 +129,18 @@ def test_the_second_to_save_sees_the_change_and_keeps_the_entries(
     assert newest(stack_environment, shop) == (3, Goal(70.0, 3 * 3600))
 
 
+def test_filters_do_not_apply_and_the_panel_says_so(
+    run_page: RunPage, shop: Product, add_goal: Callable[..., None]
+) -> None:
+    """The same share with a filter; without one nothing is said."""
+    add_goal(FIVE)
+    said = "The filters of this page do not apply to goals."
+    assert said not in text_of(opened(run_page, shop))
+    page = opened(run_page, shop, response="band:0")
+    assert said in text_of(page)
+    assert {each.label: each.value for each in page.metric}["Answered within 5 minutes"] == "90.0 %"
+
+
 def test_a_time_past_all_plans_is_refused_and_nothing_is_lost(
     run_page: RunPage, shop: Product, add_goal: Callable[..., None], stack_environment: LocalStack
 ) -> None:

@@ -138,6 +138,8 @@ WITHOUT_GRAIN = {schemas.WEBSITES_FOR_VIEWER, schemas.LATEST_COMMENTS}
 MAY_BE_EMPTY = {
     "active_visitors": "no visitor right now",
     "backlog": "no conversation at all",
+    "goal_counts": "no conversation under a goal",
+    "member_roles": "no member of the organization",
     "conversation_events": "no event in the window, and past the last page",
     "conversation_list": "no conversation in the period, and past the last page",
     "conversations_by_id": "all of them deleted",
@@ -262,6 +264,7 @@ def test_the_scales_are_those_of_the_contract() -> None:
         ("rated_conversations.rating", 1, 5),
         ("visitor_locations.latitude", -90, 90),
         ("visitor_locations.longitude", -180, 180),
+        ("website_kpis.ai_handled_ratio", 0, 1),
     }
 
 
@@ -309,3 +312,13 @@ def test_the_fewest_rows_are_not_asked_of_the_rest() -> None:
     assert schema.frame(names, [], is_rest=True).empty
     with pytest.raises(SchemaMismatch, match="two rows"):
         schema.frame(names, [row, row], is_rest=True)
+
+
+@pytest.mark.parametrize("value", ["1", 1, [-1.0], ["a"], [float("nan")], [float("inf")], None])
+def test_numbers_of_a_list_are_measures_or_not_observable(value: object) -> None:
+    """A list of None and of numbers that are not negative, each as it is; nothing else."""
+    schema = schemas.WEBSITE_KPIS
+    name = "bucket_median_response_seconds"
+    rows = rows_of(schema)
+    assert frame_of(schema, rows)[name].tolist() == [(None, 1.0)] * 2
+    refused(schema, [{**row, name: value} for row in rows], f"{name} is")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from analytics.kpis.all_websites.rows import SHOWN, WebsiteRow, severity
+from analytics.kpis.goals.definitions import MEASURES
 from analytics.scope.access import Website
+from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
 
 Column = Literal["website", "organization", "plan", "newest_event", "worst"]
@@ -16,6 +19,7 @@ Column = Literal["website", "organization", "plan", "newest_event", "worst"]
 SORTS: Final[tuple[str, ...]] = (
     *get_args(Column),
     *(f"{kpi.key}{suffix}" for kpi in SHOWN for suffix in ("", "_change", "_n")),
+    *(f"{measure}_goal" for measure in MEASURES),
 )
 """The columns that rows can be sorted by."""
 
@@ -80,8 +84,8 @@ class WebsiteFilter:
 def selected(rows: Iterable[WebsiteRow], only: WebsiteFilter, order: Order) -> tuple[WebsiteRow, ...]:
     """The rows that pass the filter, in order; those without a value last, whatever the direction, equal ones by name.
 
-    The first direction of a column: names and plans from A, newest event oldest first, counts and n most first, other values
-    and changes worst first. `worst` has the real changes only, by `severity`.
+    The first direction of a column: names and plans from A, newest event oldest first, counts and n most first, goals missed by
+    most first, other values and changes worst first. `worst` has the real changes only, by `severity`.
     """
     shown = [row for row in rows if only.passes(row.website)]
     keys = {row.website.id: _key(row, order.column) for row in shown}
@@ -94,16 +98,37 @@ def _key(row: WebsiteRow, column: str) -> tuple[float, str] | None:
     """What rows are compared by, smallest first; None without a value."""
     website = row.website
     texts = {
-        "website": website.name.casefold(),
-        "organization": website.organization_name.casefold(),
+        "website": _letters(website.name),
+        "organization": _letters(website.organization_name),
         "plan": website.tier,
     }
     if column in texts:
         return 0.0, texts[column]
     if column == "newest_event":
         return None if row.newest_event is None else (row.newest_event.timestamp(), "")
+    if (measure := next((each for each in MEASURES if column == f"{each}_goal"), None)) is not None:
+        return _beyond_goal(row, measure)
     number = _worst(row) if column == WORST_FIRST else _number(row, column)
     return None if number is None else (-number, "")
+
+
+def _letters(text: str) -> str:
+    """Text to sort by: without case and accents.
+
+    >>> _letters("Ávila"), _letters("Straße")
+    ('avila', 'strasse')
+    """
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter)).casefold()
+
+
+def _beyond_goal(row: WebsiteRow, measure: Measure) -> tuple[float, str] | None:
+    """By how much the share is above that of the newest goal of the period; below 0 where it was missed."""
+    result = row.goals.get(measure)
+    newest = None if result is None else result.by_goal[-1]
+    if newest is None or newest.met_ratio is None:
+        return None
+    return newest.met_ratio - newest.goal.share_pct / 100, ""
 
 
 def _worst(row: WebsiteRow) -> float | None:

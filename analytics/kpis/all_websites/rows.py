@@ -6,7 +6,7 @@ A row has the numbers of the website's own Overview: both go through `board.kpi_
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf, log
 from typing import Final, Literal, get_args
@@ -14,6 +14,7 @@ from typing import Final, Literal, get_args
 from analytics.errors import SourceError
 from analytics.kpis.board import are_visitor_days_compared, arrivals, index_of, kpi_of
 from analytics.kpis.declarations import KPIS, KpiKey, PeriodFigures
+from analytics.kpis.goals.results import GoalResult
 from analytics.kpis.intervals import ArrivalCount
 from analytics.kpis.metrics import Kpi, estimate_of
 from analytics.kpis.satisfaction.index import NO_INDEX, Scores
@@ -22,6 +23,7 @@ from analytics.kpis.totals import ConversationTotals
 from analytics.readings import Reading
 from analytics.scope.access import Website
 from analytics.scope.buckets import bucket_starts
+from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
 from analytics.scope.views import ResolvedView
 
@@ -96,6 +98,7 @@ class WebsiteRow:
             could not be read.
         newest_event: UTC; None without an event in 30 days.
         is_read: False when the conversations could not be read.
+        goals: What the conversations did against the goals of the website; empty without one, or where goals are not read.
     """
 
     website: Website
@@ -104,6 +107,7 @@ class WebsiteRow:
     counts: Mapping[Total, tuple[int, int | None]]
     newest_event: datetime | None
     is_read: bool = True
+    goals: Mapping[Measure, GoalResult] = field(default_factory=dict)
 
     @property
     def worst(self) -> Kpi | None:

@@ -16,6 +16,7 @@ from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.metrics import goals, kpi_cards, saving
 from pages.components.metrics.goals import DONE, UNITS
+from pages.components.page import conversation_filters
 from pages.components.page.panel import empty, note_staleness, panel
 
 NAMES: dict[Measure, str] = {"response": "answers", "resolution": "resolutions"}
@@ -49,6 +50,9 @@ def _draw(view: OpenedView, timezone: str) -> bool:
         )
         return False
     reading = note_staleness(cached.goal_results(view), timezone)
+    selection, _ = conversation_filters.read_selection()
+    if not selection.is_everything:
+        st.caption("The filters of this page do not apply to goals.")
     may_edit = cached.may_edit_goals(view, datetime.now(UTC))
     with st.grid(2, min_column_width=CARD_MIN_WIDTH_PX, gap="medium", key="goal-grid") as grid:
         for measure in MEASURES:

@@ -8,6 +8,8 @@ import pytest
 from analytics.kpis.all_websites.order import SORTS, Order, WebsiteFilter, selected
 from analytics.kpis.all_websites.rows import WebsiteRow, board
 from analytics.kpis.declarations import KPIS
+from analytics.kpis.goals.definitions import Goal
+from analytics.kpis.goals.results import GoalPart, GoalResult
 from analytics.kpis.metrics import Kpi
 from analytics.kpis.verdicts import Delta, Estimate
 from analytics.scope.tiers import Tier
@@ -87,6 +89,23 @@ def test_rows_are_sorted_by_any_column(column: str, expected: list[str]) -> None
     if column == "plan":
         reverse = ["a", "c", "b"]  # equal ones stay in order
     assert names(selected(rows, WebsiteFilter(), Order(column, is_reversed=True))) == reverse
+
+
+def test_goals_are_sorted_by_how_far_they_were_missed() -> None:
+    """9 of 10 of 95 %, 5 of 10 of 90 %, 10 of 10 of 50 %; one that judged nothing, and one without a goal, last."""
+    counted = {"a": (95.0, 9, 1), "b": (90.0, 5, 5), "c": (50.0, 10, 0), "d": (90.0, 0, 0)}
+    rows = tuple(
+        replace(
+            row(name),
+            goals={"response": GoalResult("response", (GoalPart(Goal(share, 300), NOW, met, missed, 0),))},
+        )
+        for name, (share, met, missed) in counted.items()
+    )
+    rows = (*rows, row("e"))
+    assert names(selected(rows, WebsiteFilter(), Order("response_goal"))) == ["b", "a", "c", "d", "e"]
+    reverse = Order("response_goal", is_reversed=True)
+    assert names(selected(rows, WebsiteFilter(), reverse)) == ["c", "a", "b", "d", "e"]
+    assert names(selected(rows, WebsiteFilter(), Order("resolution_goal"))) == ["a", "b", "c", "d", "e"]
 
 
 def test_every_column_sorts() -> None:

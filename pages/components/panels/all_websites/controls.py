@@ -67,7 +67,10 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
     st.session_state["name_widget"] = only.name or ""
     st.session_state["organization_widget"] = only.organization_id
     st.session_state["plan_widget"] = only.plan
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="website-filters"):
+    has_plans = len({website.tier for website in websites}) > 1
+    # style.css reserves the height of as many filters, which stand below each other on a phone.
+    key = f"website-filters-{1 + (len(names) > 1) + has_plans}"
+    with st.container(horizontal=True, vertical_alignment="top", gap="small", key=key):
         st.text_input(
             "Name or domain",
             key="name_widget",
@@ -87,7 +90,7 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
                 width=240,
                 on_change=url_state.follow("organization", "organization_widget", lambda key: key),
             )
-        if len({website.tier for website in websites}) > 1:
+        if has_plans:
             st.segmented_control(
                 "Plan",
                 list(PLANS),

@@ -10,10 +10,13 @@ from analytics.cached import AllWebsites
 from analytics.kpis.all_websites.order import Order, WebsiteFilter, selected
 from analytics.kpis.all_websites.rows import SHOWN
 from analytics.kpis.declarations import KpiDeclaration
+from analytics.kpis.goals.definitions import MEASURES
+from analytics.kpis.goals.results import GoalResult
 from analytics.kpis.metrics import Kpi
 from analytics.scope import tiers
+from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
-from pages.components.metrics import changes
+from pages.components.metrics import changes, goals
 from pages.components.metrics.kpi_cards import CHANGE_UNITS, COLUMN_UNITS
 
 TITLE: Final = "All websites"
@@ -38,6 +41,9 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
     for declared in SHOWN:
         columns |= _file_columns(declared, [row.kpis.get(declared.key) for row in rows])
         columns[f"{declared.key}_trend"] = [_trend_text(row.trends.get(declared.key, ())) for row in rows]
+    for measure in MEASURES:
+        if any(measure in row.goals for row in rows):
+            columns |= _goal_columns(measure, [row.goals.get(measure) for row in rows])
     frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
     newest = pd.to_datetime(pd.Series([row.newest_event for row in rows], dtype="object"), utc=True)
     return frame.assign(newest_event=newest), notes(board)
@@ -59,6 +65,18 @@ def _file_columns(declared: KpiDeclaration, found: Sequence[Kpi | None]) -> dict
         f"{key}_change_high_{change}": [kpi and kpi.delta.high for kpi in found],
         f"{key}_verdict": [kpi and changes.verdict_text(kpi.delta.verdict, declared.kind) for kpi in found],
         f"{key}_reason": [kpi and kpi.delta.reason for kpi in found],
+    }
+
+
+def _goal_columns(measure: Measure, found: Sequence[GoalResult | None]) -> dict[str, list[object]]:
+    """The newest goal of the period, and what its conversations did against it."""
+    newest = [None if each is None else each.by_goal[-1] for each in found]
+    return {
+        f"{measure}_goal_share_ratio": [each and each.goal.share_pct / 100 for each in newest],
+        f"{measure}_goal_seconds": [each and each.goal.limit_seconds for each in newest],
+        f"{measure}_goal_met_ratio": [each and each.met_ratio for each in newest],
+        f"{measure}_goal_judged_count": [each and each.judged for each in newest],
+        f"{measure}_goal_verdict": [each and goals.verdict(each) for each in newest],
     }
 
 

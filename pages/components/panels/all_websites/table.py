@@ -14,9 +14,11 @@ from streamlit.elements.lib.column_types import ButtonColumnResult, ColumnConfig
 
 from analytics.kpis.all_websites.order import WORST_FIRST, Order
 from analytics.kpis.all_websites.rows import SHOWN, WebsiteRow
+from analytics.kpis.goals.results import GoalResult
 from analytics.kpis.metrics import Kpi
+from analytics.scope.selection import Measure
 from pages.components import formatting
-from pages.components.metrics import changes
+from pages.components.metrics import changes, goals
 from pages.components.page import url_state
 from pages.components.panels.all_websites.file import PLANS
 from pages.components.theme_colors import palette
@@ -27,13 +29,18 @@ TALL_PX: Final = 590
 
 WORST: Final = "Worst change"
 
+GOALS: Final[Mapping[Measure, str]] = MappingProxyType(
+    {"response": "Answered in time", "resolution": "Resolved in time"}
+)
+"""The column of each goal."""
+
 _OPENED: Final = "opened-website"
 _CHANGE_SUFFIX, _TREND_SUFFIX, _N_SUFFIX = " change", " trend", " n"
 
 
-def draw_table(rows: Sequence[WebsiteRow], order: Order, as_of: datetime) -> None:
+def draw_table(rows: Sequence[WebsiteRow], order: Order, as_of: datetime, timezone: str) -> None:
     """Draw the rows; a click on a name opens the website, one on a column's head sorts by it."""
-    table = _table(rows, as_of)
+    table = _table(rows, as_of, timezone)
     # Shown on phones only, where the screen may end exactly between two columns.
     with st.container(key="swipe-all-websites"):
         st.caption("Swipe the table for more columns.")
@@ -59,7 +66,7 @@ def opened() -> str | None:
     return None if slug is None else str(slug)
 
 
-def _table(rows: Sequence[WebsiteRow], as_of: datetime) -> pd.DataFrame:
+def _table(rows: Sequence[WebsiteRow], as_of: datetime, timezone: str) -> pd.DataFrame:
     columns: dict[str, list[object]] = {
         "Website": [_name(row) for row in rows],
         WORST: [_worst_text(row.worst) for row in rows],
@@ -77,11 +84,14 @@ def _table(rows: Sequence[WebsiteRow], as_of: datetime) -> pd.DataFrame:
         ]
         if declared.kind != "count":
             columns[f"{label}{_N_SUFFIX}"] = [kpi and kpi.current.n for kpi in found]
+    for measure, name in GOALS.items():
+        if any(measure in row.goals for row in rows):
+            columns[name] = [_goal_text(row.goals.get(measure)) for row in rows]
     columns["Plan"] = [PLANS[row.website.tier] for row in rows]
     columns["Organization"] = [
         formatting.in_table(formatting.plain(row.website.organization_name)) for row in rows
     ]
-    columns["Newest event"] = [_newest_text(row, as_of) for row in rows]
+    columns["Newest event"] = [_newest_text(row, as_of, timezone) for row in rows]
     table = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
     is_off = all(kpi.delta.verdict == "off" for row in rows for kpi in row.kpis.values())
     unseen = [WORST, *(name for name in table if str(name).endswith(_CHANGE_SUFFIX))] if is_off else []
@@ -103,6 +113,9 @@ def _colours(table: pd.DataFrame, rows: Sequence[WebsiteRow]) -> pd.DataFrame:
                 else ""
                 for kpi in found
             ]
+    for measure, name in GOALS.items():
+        if name in table:
+            css[name] = [_goal_colour(row.goals.get(measure)) for row in rows]
     return css
 
 
@@ -134,6 +147,13 @@ def _columns(
             labels["Newest event"], width=110, help="Click to sort: oldest first."
         ),
     }
+    for measure, name in GOALS.items():
+        columns[name] = config.TextColumn(
+            labels.get(name),
+            width=252,
+            help=f"Share of the started conversations that were {goals.DONE[measure]} within the time of the website's own goal, the "
+            "newest one of the period. Click to sort: missed by most first.",
+        )
     for declared in SHOWN:
         label = declared.label
         columns |= {
@@ -173,6 +193,7 @@ def _sorts() -> dict[str, str]:
         "Plan": "plan",
         "Organization": "organization",
         "Newest event": "newest_event",
+        **{name: f"{measure}_goal" for measure, name in GOALS.items()},
     }
     for declared in SHOWN:
         sorts |= {
@@ -235,7 +256,27 @@ def _change_text(kpi: Kpi | None) -> str:
     return f"{changes.change_text(kpi.delta)}{comma} {verdict}"
 
 
-def _newest_text(row: WebsiteRow, as_of: datetime) -> str:
+def _goal_text(result: GoalResult | None) -> str:
+    """The share that met the newest goal of the period, beside that goal and whether it was reached."""
+    if result is None:
+        return formatting.MISSING
+    newest = result.by_goal[-1]
+    goal = f"{goals.share(newest.goal)} in {formatting.duration(newest.goal.limit_seconds)}"
+    if newest.met_ratio is None:
+        return f"goal {goal}: none judged yet"
+    return f"{formatting.rate(newest.met_ratio)}, goal {goal} {goals.verdict(newest)}"
+
+
+def _goal_colour(result: GoalResult | None) -> str:
+    """Green or red where the verdict on the newest goal is clear, else grey, as CSS."""
+    colours, newest = palette(), None if result is None else result.by_goal[-1]
+    if newest is None or not newest.is_clear:
+        return f"color: {colours.muted}"
+    return f"color: {colours.better if newest.is_reached else colours.worse}"
+
+
+def _newest_text(row: WebsiteRow, as_of: datetime, timezone: str) -> str:
+    """The local time: an age would have to be renewed."""
     if row.newest_event is None:
         return "none in 30 days" if row.is_read else formatting.MISSING
-    return formatting.ago(as_of - row.newest_event)
+    return formatting.moment(row.newest_event, as_of, timezone)
