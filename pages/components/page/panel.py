@@ -150,13 +150,10 @@ def empty(what: str, remedy: str, longer: Range | None = None) -> None:
     """
     with _draw_in_place(":material/inbox:", what, remedy):
         if longer is not None:
-            st.button(
-                f"Show the {longer.label[0].lower()}{longer.label[1:]}",
-                key=f"longer-{what}",
-                icon=":material/date_range:",
-                on_click=url_state.write,
-                args=("range", str(longer)),
-            )
+            words, key = f"Show the {longer.label[0].lower()}{longer.label[1:]}", f"longer-{what}"
+            if st.button(words, key=key, icon=":material/date_range:"):
+                url_state.write("range", str(longer))
+                st.rerun()  # Of the whole page: a click in a fragment reruns that alone.
 
 
 def _draw_in_place(icon: str, what: str, remedy: str) -> DeltaGenerator:
