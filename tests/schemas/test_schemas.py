@@ -139,6 +139,7 @@ MAY_BE_EMPTY = {
     "active_visitors": "no visitor right now",
     "backlog": "no conversation at all",
     "goal_counts": "no conversation under a goal",
+    "member_roles": "no member of the organization",
     "conversation_events": "no event in the window, and past the last page",
     "conversation_list": "no conversation in the period, and past the last page",
     "conversations_by_id": "all of them deleted",
