@@ -115,7 +115,7 @@ def test_more_open_conversations_than_can_be_named_are_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two are open, one is named: that which changed last."""
-    monkeypatch.setattr("analytics.cached.ai_and_people._MOST", (1, 100_000))
+    monkeypatch.setattr("analytics.cached.ai_and_people.outcomes._MOST", (1, 100_000))
     at = view.now - 10 * DAY
     for days in (1, 2):
         add(at, status="open", updated_at=at + days * DAY)
