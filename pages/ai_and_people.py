@@ -70,6 +70,7 @@ def draw_time_saved() -> None:
         reading = note_staleness(cached.time_saved(page.view), page.timezone)
         if reading.value.most:
             time_saved.draw(reading.value, page.view, page.timezone)
+            _note_failures(reading.failures)
             export.offer(page, "ai-and-people-time-saved", tables.ai_and_people, "time_saved")
         else:
             empty("The AI resolved nothing that lasted", "Choose a longer range.", page.longer)

@@ -173,7 +173,7 @@ def save_goal(
     Args:
         view: The website, and who saves.
         measure: Of which time.
-        goal: The new goal; None removes it.
+        goal: The new goal; None removes it. One that is as it was adds no version.
         seen: The version that the person saw; None where there was none. If there is a newer one, nothing is saved.
         now: An aware instant.
         is_from_start: Whether a first goal also judges the conversations before it.
@@ -197,6 +197,8 @@ def save_goal(
             raise Conflict(
                 "Another person has changed this goal since you opened it.", "Your entries are kept."
             )
+        if goal == history.current(measure):
+            return  # A new version would begin to judge anew.
         needed(store()).add_goal(
             website_id, measure, _number(seen) + 1, goal, viewer.email, is_from_start=is_from_start
         )

@@ -9,9 +9,9 @@ GOAL_COUNTS = Schema(
         Column("website_id", "string", "the website"),
         Column("measure", "string", "of which time", values=frozenset({"response", "resolution"})),
         Column("version", "int", "which version of its goal", least=1),
-        Column("met", "int", "conversations answered or resolved within the time"),
-        Column("missed", "int", "conversations that took longer, or whose time has passed"),
-        Column("open", "int", "conversations whose time has not passed"),
+        Column("met", "int", "conversations whose time is over, answered or resolved within it"),
+        Column("missed", "int", "conversations whose time is over, answered or resolved later or not at all"),
+        Column("open", "int", "conversations whose time is not over, answered or not"),
     ),
     grain=("website_id", "measure", "version"),
 )

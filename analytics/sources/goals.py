@@ -40,9 +40,9 @@ judged AS (
     AND visitor.deleted_at IS NULL AND visitor.is_test IS NOT TRUE
 )
 SELECT website_id, measure, version,
-       count(*) FILTER (WHERE took_seconds <= limit_seconds) AS met,
-       count(*) FILTER (WHERE COALESCE(took_seconds, age_seconds) > limit_seconds) AS missed,
-       count(*) FILTER (WHERE took_seconds IS NULL AND age_seconds <= limit_seconds) AS open
+       count(*) FILTER (WHERE age_seconds > limit_seconds AND took_seconds <= limit_seconds) AS met,
+       count(*) FILTER (WHERE age_seconds > limit_seconds AND COALESCE(took_seconds, age_seconds) > limit_seconds) AS missed,
+       count(*) FILTER (WHERE age_seconds <= limit_seconds) AS open
 FROM judged
 GROUP BY website_id, measure, version
 ORDER BY website_id, measure, version
@@ -52,8 +52,9 @@ ORDER BY website_id, measure, version
 def goal_counts(postgres: Postgres, spans: Sequence[GoalSpan]) -> Answer[pd.DataFrame]:
     """What the conversations that started in each span did against its goal: one row per span with a conversation.
 
-    Met: the answer, or the last resolution, came within the time. Missed: it came later, or the time has passed without it.
-    Open: the time has not passed. Answered means `first_response_at`; a conversation that was reopened is not resolved. The
+    Each is judged once its time is over. Met: the answer, or the last resolution, came within the time. Missed: it came later,
+    or not at all. Open: the time is not over, answered or not: it is known early only of the fast ones, so that a share with
+    them would be too high. Answered means `first_response_at`; a conversation that was reopened is not resolved. The
     time to a resolution is `resolution_time`, else `resolved_at`, else the last change, since the start. Spam, soft-deleted
     rows and test visitors are left out, as are conversations without a start.
 

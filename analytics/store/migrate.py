@@ -7,11 +7,12 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.util.exc import CommandError
 from sqlalchemy import exc, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateSchema
 
-from analytics.errors import ConfigError, SourceError, SourceRejected, SourceUnavailable
+from analytics.errors import ConfigError, SchemaMismatch, SourceError, SourceRejected, SourceUnavailable
 from analytics.settings import STORE_SCHEMA
 from analytics.store import VARIABLE
 from analytics.transports import postgres
@@ -34,13 +35,20 @@ def migrate(url: str, schema: str = STORE_SCHEMA) -> tuple[str | None, str]:
 
     Raises:
         ConfigError: The address cannot be read.
-        SourceError: The store cannot be reached, or the role may not do this.
+        SourceError: The store cannot be reached, the role may not do this, or its tables are of a newer version.
     """
     engine = postgres.open_engine(url, LONGER, VARIABLE, is_read_only=False)
     try:
         with answered_within(LONGER.read), engine.begin() as connection:
             postgres.set_timeouts(connection, LONGER.statement, LONGER.lock, LONGER.read)
             return _migrated(connection, schema)
+    except CommandError:
+        raise SchemaMismatch(
+            f"The tables of the schema {schema} were made by a newer version of the dashboard.",
+            "Run the command with that version, or choose another schema.",
+            source="store",
+            resource="migrate",
+        ) from None
     except exc.SQLAlchemyError as error:
         kind = type(postgres.translated(error, "migrate"))
         message, remedy = (

@@ -40,7 +40,7 @@ def save(view: View, goal: Goal | None, *, is_from_start: bool = False) -> None:
 
 
 def test_both_periods_are_judged(product: Product, view: View) -> None:  # noqa: F811
-    """By the goal of their time: what was saved just now judges none of them. The unanswered one still has time."""
+    """By the goal of their time: what was saved just now judges none of them. One whose time is not over is open."""
     as_role(product, view, "owner")
     resolved = cached.open_view(view).resolved
     for seconds in (60, 120, 900):
@@ -50,14 +50,16 @@ def test_both_periods_are_judged(product: Product, view: View) -> None:  # noqa:
     before = resolved.period.start - DAY
     product.add_conversation(before, first_response_at=before + MINUTE)
     product.add_conversation(before)
-    save(view, Goal(90.0, 10 * 86_400), is_from_start=True)
+    lately = resolved.period.end - timedelta(hours=1)
+    product.add_conversation(lately, first_response_at=lately + MINUTE)
+    save(view, Goal(90.0, 86_400), is_from_start=True)
     save(view, FIVE)
     reading = cached.goal_results(cached.open_view(view))
-    assert reading.value.current["response"].goal.limit_seconds == 10 * 86_400
-    assert (reading.value.current["response"].met, reading.value.current["response"].open) == (3, 0)
+    assert reading.value.current["response"].goal.limit_seconds == 86_400
+    assert (reading.value.current["response"].met, reading.value.current["response"].open) == (3, 1)
     assert reading.value.previous is not None
-    assert (reading.value.previous["response"].met, reading.value.previous["response"].missed) == (1, 0)
-    assert reading.value.previous["response"].open == 1
+    assert (reading.value.previous["response"].met, reading.value.previous["response"].missed) == (1, 1)
+    assert reading.value.previous["response"].open == 0
     assert [query.name for query in reading.queries] == ["goal_counts", "goal_counts"]
     assert "resolution" not in reading.value.current
 
@@ -163,6 +165,15 @@ def test_the_second_to_save_sees_the_firsts_change(product: Product, view: View)
     assert newest.goal == FIVE
     cached.save_goal(opened, "response", None, newest, view.now)
     assert cached.goal_history(opened).value.current("response") is None
+
+
+def test_a_goal_saved_as_it_was_judges_on(product: Product, view: View) -> None:  # noqa: F811
+    """No new version: that would begin to judge anew."""
+    as_role(product, view, "owner")
+    save(view, TEN)
+    save(view, TEN)
+    (version,) = cached.goal_history(cached.open_view(view)).value.versions
+    assert version.version == 1
 
 
 def test_every_change_is_audited_with_before_and_after(product: Product, view: View) -> None:  # noqa: F811

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from analytics.errors import SourceRejected, SourceUnavailable
+from analytics.errors import SchemaMismatch, SourceRejected, SourceUnavailable
 from analytics.kpis.goals.definitions import Goal
 from analytics.store import HEAD
 from analytics.store.migrate import MIGRATIONS, migrate
@@ -55,6 +55,15 @@ def test_they_make_what_the_models_say(local_stack: LocalStack, schema: str) -> 
         store.add_goal("w", "response", 1, Goal(90.0, 300), "ann@example.com")
         assert migrate(local_stack.owner_url, schema) == (HEAD, HEAD)
         assert len(store.goals(["w"]).value[0].versions) == 1
+
+
+def test_tables_of_a_newer_version_are_left_alone(local_stack: LocalStack, schema: str) -> None:
+    """With words, and without a traceback."""
+    migrate(local_stack.owner_url, schema)
+    with psycopg.connect(local_stack.owner_url) as connection:
+        connection.execute(f"UPDATE {schema}.alembic_version SET version_num = '9999'")
+    with pytest.raises(SchemaMismatch, match="newer version"):
+        migrate(local_stack.owner_url, schema)
 
 
 def test_two_stores_in_one_database_keep_apart(local_stack: LocalStack, schema: str) -> None:

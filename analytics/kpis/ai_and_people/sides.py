@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -56,6 +56,12 @@ RATING: Final = Metric(
 )
 
 
+_NOT_COMPARED: Final = Delta(
+    None, "pp", "not_comparable", "which conversations are open again is known of now, not of then"
+)
+"""Of the durable share: older conversations have had more time to be resolved once more, so they would look better."""
+
+
 @dataclass(frozen=True, slots=True)
 class SideBySide:
     """One number of both sides.
@@ -96,7 +102,12 @@ def side_by_side(
         )
         return _compared(metric, now, before, comparability)
 
-    rows = (row(RESPONSE, _response), row(RESOLUTION, _resolution), row(DURABLE_SHARE, durable))
+    lasting = {side: durable(cohorts.current.of(side)) for side in SIDES}
+    durable_row = _compared(DURABLE_SHARE, lasting, {}, comparability)
+    if comparability.is_shown:
+        ai, people = (replace(each, delta=_NOT_COMPARED) for each in (durable_row.ai, durable_row.people))
+        durable_row = replace(durable_row, ai=ai, people=people)
+    rows = (row(RESPONSE, _response), row(RESOLUTION, _resolution), durable_row)
     if ratings is None:
         return rows
     now, before = ({side: mean_rating(scores) for side, scores in each.items()} for each in ratings)

@@ -1,7 +1,7 @@
 """How conversations did against the goals of their time. Pure.
 
-One met the goal if it was answered (or resolved) within the time, missed it if that took longer or if the time has passed
-without it, and is open while the time has not passed. Open ones are in no share.
+One is open until its time is over, answered or not; then it met the goal if it was answered (or resolved) within the time, and
+missed it if that took longer or never came. Open ones are in no share.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class GoalResult:
 
     @property
     def open(self) -> int:
-        """Conversations whose time has not passed; they are in no share."""
+        """Conversations whose time is not over, answered or not; they are in no share."""
         return sum(part.open for part in self.parts)
 
     @property

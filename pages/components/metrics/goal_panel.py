@@ -23,12 +23,17 @@ NAMES: dict[Measure, str] = {"response": "answers", "resolution": "resolutions"}
 DEFAULTS: dict[Measure, Goal] = {"response": Goal(90.0, 300), "resolution": Goal(80.0, 4 * 3600)}
 """What the form of a website without that goal begins with."""
 
+LATE = (
+    "Of the conversations that started in the period. Those without an answer or resolution in time count as missed; the bands "
+    "above count only what was answered or resolved."
+)
 FROM_NOW = "Valid for conversations that start from now on; earlier ones keep the goal of their time."
 FIRST = "There was no goal before. Later changes never change how earlier conversations are judged."
 CARD_MIN_WIDTH_PX = 300
 JUDGED = (
-    "Conversations that started in the period, each judged by the goal that was valid then. Met: {done} within the time. "
-    "Missed: later, or not at all although the time has passed. Conversations that still have time are not in the share."
+    "Conversations that started in the period, each judged by the goal that was valid then, once its time is over. Met: {done} "
+    "within the time. Missed: later, or not at all. Before that a conversation is not in the share, {done} or not: it is known "
+    "early only of the fast ones."
 )
 
 
@@ -60,6 +65,8 @@ def _draw(view: OpenedView, timezone: str) -> bool:
                 _draw_goal(view, measure, reading, timezone)
                 if may_edit:
                     _draw_form(view, measure, reading.value.history, timezone)
+    if reading.value.current:
+        st.caption(LATE)
     return bool(reading.value.current)
 
 
@@ -101,7 +108,7 @@ def _draw_goal(view: OpenedView, measure: Measure, reading: Reading[GoalResults]
         st.markdown(_judged_by(only, is_alone=len(current.parts) == 1))
     facts = [f"95 % interval {goals.interval(current)}"] if current.judged else []
     if current.open:
-        facts.append(f"{formatting.count(current.open)} still have time")
+        facts.append(f"{formatting.count(current.open)} not judged yet: their time is not over")
     if facts:
         st.caption(" · ".join(facts))
     if (newest := results.history.newest(measure)) is not None:

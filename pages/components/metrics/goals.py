@@ -103,7 +103,7 @@ def card_help(result: GoalResult) -> str:
         return "None is judged yet."
     when = "since the goal was changed" if len(result.parts) > 1 else "in the period"
     counted = f"{formatting.count(newest.met)} of {formatting.counted(newest.judged, 'conversations')} started {when}"
-    open_ones = f"; {formatting.count(newest.open)} more still have time" if newest.open else ""
+    open_ones = f"; {formatting.count(newest.open)} more are not judged yet" if newest.open else ""
     return f"{counted}, 95 % interval {interval(newest)}{open_ones}."
 
 

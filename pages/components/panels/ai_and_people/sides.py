@@ -52,7 +52,7 @@ def handed_over_sentence(cohorts: Cohorts) -> str | None:
         return None
     return (
         f"Of {formatting.counted(people.conversations, 'conversations')} that people resolved, the AI handed over "
-        f"{formatting.count(people.escalated)}: it had not resolved them."
+        f"{formatting.count(people.escalated)}: it had not resolved them, and often gave their first answer."
     )
 
 
