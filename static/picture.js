@@ -76,6 +76,8 @@ async function drawnAnew(shown, nodes) {
   const faces = svg('style'), text = shown.querySelector('.main-svg text, p')
   faces.textContent = text ? await facesOf(getComputedStyle(text).fontFamily) : ''
   whole.append(faces, ...nodes)
+  // Plotly's lines would keep their width in pixels: half of that on the page.
+  for (const line of whole.querySelectorAll('[style*="vector-effect"]')) line.style.vectorEffect = 'none'
   // Plotly refers to clips and patterns by the page's URL; in the image the references must be local.
   const source = new XMLSerializer().serializeToString(whole).replace(/url\((&quot;|["']?)[^)#]*#/g, 'url($1#')
   const image = new Image()

@@ -50,8 +50,8 @@ def test_every_panel_shows_data(window: Callable[..., Window]) -> None:
     """Both distributions, the percentiles over time, who resolved, the week and the list, without an error."""
     opened = window(PATH)
     page = opened.page
-    expect(page.get_by_text("answered within 15 minutes")).to_be_visible()
-    expect(page.get_by_text("resolved within 4 hours")).to_be_visible()
+    expect(page.get_by_text("answered within 15 minutes", exact=True)).to_be_visible()
+    expect(page.get_by_text("resolved within 4 hours", exact=True)).to_be_visible()
     _bars(page, "resolution")
     for key in ("percentiles", "week"):
         expect(page.locator(f".st-key-panel-{key} .js-plotly-plot").first).to_be_visible()

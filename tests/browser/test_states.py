@@ -97,14 +97,14 @@ def test_the_free_plan_says_how_far_it_reaches(window: Callable[..., Window], ti
 
 
 def test_an_address_that_leads_nowhere_says_so(demo: Demo, chromium: Browser) -> None:
-    """It leads to Overview; what Streamlit answers at its own addresses stays as it is."""
+    """It leads to the first page; what Streamlit answers at its own addresses stays as it is."""
     page = new_visitor(chromium).new_page()
     answer = page.goto(f"{demo.url}/a/nothing-here")
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
-    page.get_by_role("link", name="Open Overview").click()
-    expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
+    page.get_by_role("link", name="Open the dashboard").click()
+    expect(page.get_by_role("heading", name="All websites", level=1)).to_be_visible()
     page.context.close()
     assert httpx2.get(f"{demo.url}/_stcore/health").text == "ok"
     assert httpx2.get(f"{demo.url}/app/static/style.css").is_success
