@@ -42,4 +42,4 @@ with panel("all-websites", border=False):
         export.offer(page, "websites", tables.all_websites, only, str(order), only=words)
     else:
         empty("No website passes the filter", "Change or remove the filter above.")
-    controls.draw_notes(reading, page.timezone)
+    controls.draw_notes(reading, rows, page.timezone)

@@ -15,7 +15,9 @@ from analytics.errors import SourceUnavailable
 from analytics.kpis.goals.definitions import Goal
 from analytics.store.store import Store
 from pages.components.page import sidebar
+from pages.components.panels.all_websites import controls
 from tests.conftest import LocalStack
+from tests.kpis.all_websites.test_rows import row
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 from tests.pages.test_self_check import exported
 
@@ -104,7 +106,23 @@ def test_rows_and_totals_are_those_counted_by_hand(run_page: RunPage, shops: tup
         "Visitors": "0",
     }
     assert "was 20" in text_of(page)
+    assert "Of 1 change compared, fewer than one would be called worse by chance." in text_of(page)
     assert "2 websites" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (330, "Of 330 changes compared, some 8 would be called worse by chance."),
+        (40, "Of 40 changes compared, about one would be called worse by chance."),
+        (39, "Of 39 changes compared, fewer than one would be called worse by chance."),
+        (1, "Of 1 change compared, fewer than one would be called worse by chance."),
+    ],
+)
+def test_how_many_changes_chance_explains_is_said(count: int, expected: str) -> None:
+    """2.5 % of those compared; nothing without a comparison."""
+    assert controls.chance_sentence([row("a", median_response=("worse", 1, 2))] * count) == expected
+    assert controls.chance_sentence([row("a", median_response=("off", 1, 2))] * count) is None
 
 
 def test_untrusted_names_are_text(run_page: RunPage, shops: tuple[Site, Site]) -> None:

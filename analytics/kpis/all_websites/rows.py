@@ -30,6 +30,9 @@ from analytics.scope.views import ResolvedView
 SHOWN: Final = tuple(kpi for kpi in KPIS.values() if kpi.is_on_overview)
 """The KPIs of a row, in order."""
 
+WORSE_BY_CHANCE_RATIO: Final = 0.025
+"""Share of the comparisons without a true change that a test at 5 % calls worse; as many are called better."""
+
 Total = Literal["started", "responded", "resolved", "ai_resolved", "unique_visitors"]
 
 
@@ -111,7 +114,7 @@ class WebsiteRow:
 
     @property
     def worst(self) -> Kpi | None:
-        """The KPI that became worse by most, among the changes that are real; None without one."""
+        """The KPI with the largest `severity`, among the changes with the verdict worse; None without one."""
         worse = [kpi for kpi in self.kpis.values() if kpi.delta.verdict == "worse"]
         return max(worse, key=severity, default=None)
 
@@ -130,14 +133,38 @@ class AllWebsites:
 
 
 def severity(kpi: Kpi) -> float:
-    """How many times better the KPI was before, as a logarithm, so that halving is as bad as doubling; 0 without a change.
+    """By which factor the KPI changed at least, as a logarithm, so that halving is as bad as doubling; 0 without a change.
+
+    "At least" is the end of the change's 95 % interval that is nearest to no change, so that a large change of few conversations
+    does not come before a sure one of many; 0 where the interval contains no change. Without an interval, the estimate.
 
     One scale for all KPIs, whatever the unit of their change: the rate, whose change is in percentage points, too.
     """
-    now, before = kpi.value, kpi.previous_value
-    if kpi.delta.change is None or now is None or before is None or now == before:
+    delta, now, before = kpi.delta, kpi.value, kpi.previous_value
+    if delta.change is None or now is None or before is None:
+        return 0.0
+    if delta.low is None or delta.high is None:
+        return _factor(now, before)
+    nearest = max(delta.low, 0.0) if delta.change > 0 else min(delta.high, 0.0)
+    if delta.unit == "relative":
+        return _factor(1 + nearest, 1.0)
+    return _factor(before + nearest / (100 if delta.unit == "pp" else 1), before)
+
+
+def _factor(now: float, before: float) -> float:
+    if now == before:
         return 0.0
     return abs(log(now / before)) if now > 0 and before > 0 else inf
+
+
+def chance(rows: Iterable[WebsiteRow]) -> tuple[int, float]:
+    """How many changes of the rows were tested, and how many of them would be `worse` if nothing had changed.
+
+    A 95 % interval leaves no change out on the worse side in 2.5 % of such comparisons.
+    """
+    verdicts = [kpi.delta.verdict for row in rows for kpi in row.kpis.values()]
+    tested = sum(verdict in {"better", "worse", "within_noise"} for verdict in verdicts)
+    return tested, WORSE_BY_CHANCE_RATIO * tested
 
 
 def board(reads: Sequence[TierReads]) -> AllWebsites:

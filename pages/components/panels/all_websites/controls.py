@@ -31,8 +31,10 @@ TOTALS: Final[Mapping[Total, str]] = MappingProxyType(
 TOTAL_MIN_WIDTH_PX: Final = 130
 DEFINITION: Final = (
     "Each row has the numbers of the website's own Overview with the same dates, as far as its plan reaches. “Worst change” "
-    "is the KPI that became worse by most: of the changes that are not chance alone, the one with the largest factor, so that "
-    "a value that halved is as bad as one that doubled. Totals are sums of counts; medians and rates of websites do not add up."
+    "is the KPI that became worse by most: of the changes for the worse whose 95 % range leaves no change out, the one with the "
+    "largest factor, by the end of the range that is nearest to no change. A value that halved is as bad as one that doubled, and a "
+    "large change of few conversations does not come before a sure one of many. One of 40 changes is called worse by chance where "
+    "nothing changed. Totals are sums of counts; medians and rates of websites do not add up."
 )
 
 
@@ -111,14 +113,26 @@ def draw_totals(rows: Sequence[WebsiteRow]) -> None:
                 st.caption("in this period" if before is None else f"was {formatting.count(before)}")
 
 
-def draw_notes(reading: Reading[AllWebsites], timezone: str) -> None:
-    """Draw what is missing, what each plan's reach means, when the numbers were read, and Explain."""
+def draw_notes(reading: Reading[AllWebsites], rows: Sequence[WebsiteRow], timezone: str) -> None:
+    """Draw what is missing, how many of the rows' changes chance explains, each plan's reach, the time of the read, Explain."""
     for failure in reading.failures:
         st.caption(f":material/cloud_off: Some numbers are missing: {formatting.markdown(failure.message)}")
     st.caption(
         "A click on a name opens its Overview; one on a column's head sorts.  \n"
-        + " ".join(notes(reading.value))
+        + " ".join(filter(None, (chance_sentence(rows), *notes(reading.value))))
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"As of {formatting.clock(reading.as_of, timezone)}", width="content")
         explain.draw_definition("all-websites", TITLE, DEFINITION, [], list(reading.queries))
+
+
+def chance_sentence(rows: Sequence[WebsiteRow]) -> str | None:
+    """How many of the changes would be called worse by chance; None without a change."""
+    tested, expected = kpis.chance(rows)
+    if not tested:
+        return None
+    some = "about one" if round(expected) == 1 else f"some {formatting.count(round(expected))}"
+    return (
+        f"Of {formatting.counted(tested, 'changes')} compared, {'fewer than one' if expected < 1 else some} would be called worse "
+        "by chance."
+    )
