@@ -1,6 +1,7 @@
 """All websites without a browser: rows, totals, filters, order, the file, who gets here and who is led on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,14 +11,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.cached.reading import reads
+from analytics.cached.reading import reads as cached_reads
 from analytics.errors import SourceUnavailable
+from analytics.kpis.all_websites.rows import board
 from analytics.kpis.goals.definitions import Goal
 from analytics.store.store import Store
 from pages.components.page import sidebar
 from pages.components.panels.all_websites import controls
 from tests.conftest import LocalStack
-from tests.kpis.all_websites.test_rows import row
+from tests.kpis.all_websites.test_rows import DOWN, reads, row, website
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 from tests.pages.test_self_check import exported
 
@@ -123,6 +125,35 @@ def test_how_many_changes_chance_explains_is_said(count: int, expected: str) -> 
     """2.5 % of those compared; nothing without a comparison."""
     assert controls.chance_sentence([row("a", median_response=("worse", 1, 2))] * count) == expected
     assert controls.chance_sentence([row("a", median_response=("off", 1, 2))] * count) is None
+
+
+def test_what_the_totals_leave_out_is_said() -> None:
+    """Websites that were not read, and a plan that is not compared; only of the plans among the rows shown."""
+    free, paid = reads(website("b", "free"), days=14), reads(website("a"), days=14)
+    found = board([free, paid])
+    only_paid = [row for row in found.rows if row.website.tier == "paid"]
+    assert controls.totals_notes(found.rows, found.views) == [
+        "Not compared: free plan, data reaches back 21 days."
+    ]
+    assert controls.totals_notes(only_paid, found.views) == []
+    broken = board([replace(free, periods=DOWN), paid])
+    assert controls.totals_notes(broken.rows, broken.views) == ["Without 1 website that could not be read."]
+    off = board([reads(website("b", "free"), days=14, is_compared=False)])
+    assert controls.totals_notes(off.rows, off.views) == []
+    long = board([reads(website("a"), days=30)])
+    assert controls.totals_notes(long.rows, long.views) == [
+        "Visitors are not compared: paid plan, data reaches back 30 days."
+    ]
+
+
+def test_the_total_of_visitors_says_since_when(run_page: RunPage, shops: tuple[Site, Site]) -> None:
+    """90 days of which the paid plan keeps 30 of visitors; a plan whose period is cut as a whole says it in its note."""
+    del shops
+    start = datetime.now(UTC) - timedelta(days=30)
+    page = opened(run_page, range="90d", plan="paid", tz="UTC")
+    assert totals(page)["Visitors"] == f"0 since {start.day} {start:%b}"
+    assert totals(page)["Conversations started"] == "0"
+    assert totals(opened(run_page, range="90d", plan="free", tz="UTC"))["Visitors"] == "0"
 
 
 def test_untrusted_names_are_text(run_page: RunPage, shops: tuple[Site, Site]) -> None:
@@ -274,7 +305,7 @@ def test_a_failed_source_is_said(
     good = names(opened(run_page))
     with monkeypatch.context() as broken:
         broken.setattr("analytics.sources.website_kpis", fail)
-        reads.expire()
+        cached_reads.expire()
         page = opened(run_page)
         assert "Stale: from" in text_of(page)
         assert names(page) == good

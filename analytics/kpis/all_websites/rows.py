@@ -98,7 +98,7 @@ class WebsiteRow:
         kpis: The KPIs that could be read, in order.
         trends: Value per bucket of the period, oldest first; None without a value, no values where none could be read.
         counts: The counts that add up, of this period and the one before, which is None when not compared; empty where they
-            could not be read.
+            could not be read, and without visitors where none of the period are kept.
         newest_event: UTC; None without an event in 30 days.
         is_read: False when the conversations could not be read.
         goals: What the conversations did against the goals of the website; empty without one, or where goals are not read.
@@ -174,20 +174,20 @@ def board(reads: Sequence[TierReads]) -> AllWebsites:
     return AllWebsites(tuple(rows), {each.resolved.website.tier: each.resolved for each in reads})
 
 
-def totals(rows: Iterable[WebsiteRow]) -> dict[Total, tuple[int, int | None]]:
+def totals(rows: Iterable[WebsiteRow]) -> dict[Total, tuple[int | None, int | None]]:
     """Sums of the counts over the websites, of this period and the one before; medians and rates do not add up.
 
-    The earlier sum is None unless every website that was read is compared. A visitor belongs to one website, so their numbers
-    add up.
+    A sum is None where the count could not be read for any website, which is not zero. The earlier sum is None unless every
+    website that was read is compared. A visitor belongs to one website, so their numbers add up.
     """
-    counted = [row.counts for row in rows if row.counts]
-    sums: dict[Total, tuple[int, int | None]] = {}
+    counted = [row.counts for row in rows]
+    sums: dict[Total, tuple[int | None, int | None]] = {}
     for name in get_args(Total):
-        before = [counts[name][1] for counts in counted]
-        known = [each for each in before if each is not None]
+        pairs = [counts[name] for counts in counted if name in counts]
+        known = [before for _, before in pairs if before is not None]
         sums[name] = (
-            sum(counts[name][0] for counts in counted),
-            sum(known) if counted and len(known) == len(before) else None,
+            sum(now for now, _ in pairs) if pairs else None,
+            sum(known) if pairs and len(known) == len(pairs) else None,
         )
     return sums
 
@@ -249,7 +249,8 @@ def _counts(resolved: ResolvedView, found: WebsitePeriods) -> dict[Total, tuple[
     counts: dict[Total, tuple[int, int | None]] = {
         name: (pair[0], pair[1] if is_compared else None) for name, pair in pairs.items()
     }
-    counts["unique_visitors"] = now.visitors, before.visitors if are_visitors else None
+    if not resolved.visitor_period.is_empty:
+        counts["unique_visitors"] = now.visitors, before.visitors if are_visitors else None
     return counts
 
 

@@ -211,7 +211,25 @@ def test_counts_add_up_and_are_compared_together() -> None:
     mixed = board([reads(website("f", "free"), days=14), reads(website("a"), days=14)]).rows
     assert totals(mixed)["started"] == (60, None)
     assert totals(board([reads(website("a"), is_compared=False)]).rows)["started"] == (30, None)
-    assert totals(()) == dict.fromkeys(totals(both), (0, None))
+    assert totals(()) == dict.fromkeys(totals(both), (None, None))
+
+
+def test_a_total_of_nothing_that_was_read_is_not_zero() -> None:
+    """Neither where conversations could not be read, nor for visitors of a time that is not kept any more."""
+    unread = WebsiteRow(website("a"), {}, {}, {}, None, is_read=False)
+    assert set(totals([unread]).values()) == {(None, None)}
+    old = reads(website("b"))
+    view = View(
+        Viewer("u1", "Ann", False, Identity("ann@example.com", None)),
+        "b",
+        Range.parse("2026-09-01..2026-09-07"),
+        "UTC",
+        NOW,
+    )
+    rows = board([replace(old, resolved=resolve(view, website("b")))]).rows
+    assert totals(rows)["started"] == (30, 30)
+    assert totals(rows)["unique_visitors"] == (None, None)
+    assert totals([unread, *rows])["started"] == (30, 30)
 
 
 @pytest.mark.parametrize(
