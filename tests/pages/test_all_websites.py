@@ -1,5 +1,6 @@
 """All websites without a browser: rows, totals, filters, order, the file, who gets here and who is led on."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -248,6 +249,35 @@ def test_a_click_on_a_name_opens_its_overview_with_the_same_dates(
     assert query_of(page) == {"website": shops[0].slug, "range": "10d", "compare": "off"}
 
 
+@pytest.mark.parametrize("query", [{}, {"website": "nope"}], ids=["none", "missing"])
+def test_the_page_is_not_about_the_website_in_the_url(
+    run_page: RunPage, shops: tuple[Site, Site], query: dict[str, str]
+) -> None:
+    """One that does not exist is ignored, none is written, and neither is carried on by Copy link or the sidebar."""
+    page = opened(run_page, **query)
+    assert len(names(page)) == 2
+    assert "does not exist" not in text_of(page)
+    assert query_of(page) == query
+    protos: list[Any] = [element.proto for element in page.get("bidi_component")]
+    (button,) = [proto for proto in protos if proto.component_name == "copy_link"]
+    data = json.loads(button.json)
+    assert "website" not in {*data["names"], *data["fixed"]}
+    links = {each.proto.label: each.proto.query_string for each in page.sidebar.get("page_link")}
+    assert links["Overview"] in {f"website={site.slug}" for site in shops}
+    page.session_state["opened-website"] = shops[0].slug
+    page.run()
+    assert title(page) == "Overview"
+    assert query_of(page) == {"website": shops[0].slug}
+
+
+def test_a_website_of_the_viewer_is_carried_through(run_page: RunPage, shops: tuple[Site, Site]) -> None:
+    """From its Overview to all websites and back."""
+    for site in shops:
+        page = opened(run_page, website=site.slug)
+        links = {each.proto.label: each.proto.query_string for each in page.sidebar.get("page_link")}
+        assert links["Overview"] == f"website={site.slug}"
+
+
 def test_a_member_of_one_website_gets_to_overview(
     run_page: RunPage, shops: tuple[Site, Site], stack_environment: LocalStack
 ) -> None:
@@ -255,7 +285,7 @@ def test_a_member_of_one_website_gets_to_overview(
     with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
         connection.execute("DELETE FROM member WHERE organization_id = %s", (shops[1].organization_id,))
     cached.clear()
-    page = opened(run_page, range="10d")
+    page = opened(run_page, range="10d", website="nope")
     assert title(page) == "Overview"
     assert query_of(page) == {"website": shops[0].slug, "range": "10d"}
     assert _linked(page) == {
