@@ -328,6 +328,9 @@ def test_a_failed_source_is_said(
 
     with monkeypatch.context() as broken:
         broken.setattr("analytics.sources.website_scores", fail)
+        with exported() as files:
+            opened(run_page)
+        assert "It is down. Some numbers are missing." in files["websites"][0]["note"]
         page = opened(run_page)
         assert "Some numbers are missing: It is down." in text_of(page)
         assert page.dataframe[0].value["Satisfaction"].tolist() == ["–", "–"]
@@ -362,6 +365,19 @@ def test_the_file_has_the_rows_as_shown(run_page: RunPage, shops: tuple[Site, Si
     assert (first["website"], first["only"]) == ("All websites", "name: shop")
     assert "Free plan: data reaches back 21 days." in first["note"]
     assert (second["median_response_seconds"], second["newest_event"]) == ("", "")
+
+
+def test_each_row_of_the_file_has_the_dates_of_its_plan(run_page: RunPage, shops: tuple[Site, Site]) -> None:
+    """Of 30 days the free plan keeps 21: its rows begin later than `period_start`."""
+    del shops
+    with exported() as files:
+        opened(run_page, range="30d", tz="UTC")
+    rows = {row["plan"]: row for row in files["websites"]}
+    whole, cut = rows["paid"], rows["free"]
+    assert whole["counted_from"][:10] == str((datetime.now(UTC) - timedelta(days=29)).date())
+    assert cut["counted_from"][:10] == str((datetime.now(UTC) - timedelta(days=21)).date())
+    assert cut["counted_to"] == whole["counted_to"]
+    assert cut["counted_from"] < cut["counted_to"]
 
 
 def test_goals_have_columns_where_one_is_set(

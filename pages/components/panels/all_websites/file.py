@@ -1,6 +1,7 @@
 """The table of all websites as a file: exact values, in the order of the page. Texts are untrusted."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -28,6 +29,7 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
     """The rows shown, in their order, with exact values; and the notes.
 
     Numbers are in the unit that ends the column's name. A trend has the value of each bucket, oldest first.
+    `counted_from` (inclusive) and `counted_to` (exclusive) are the period of the website's plan, which may be cut.
     """
     rows = selected(board.rows, only, order)
     columns: dict[str, list[object]] = {
@@ -45,8 +47,12 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
         if any(measure in row.goals for row in rows):
             columns |= _goal_columns(measure, [row.goals.get(measure) for row in rows])
     frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    newest = pd.to_datetime(pd.Series([row.newest_event for row in rows], dtype="object"), utc=True)
-    return frame.assign(newest_event=newest), notes(board)
+    periods = [board.views[row.website.tier].period for row in rows]
+    return frame.assign(
+        counted_from=_instants([period.start for period in periods]),
+        counted_to=_instants([period.end for period in periods]),
+        newest_event=_instants([row.newest_event for row in rows]),
+    ), notes(board)
 
 
 def _file_columns(declared: KpiDeclaration, found: Sequence[Kpi | None]) -> dict[str, list[object]]:
@@ -78,6 +84,10 @@ def _goal_columns(measure: Measure, found: Sequence[GoalResult | None]) -> dict[
         f"{measure}_goal_judged_count": [each and each.judged for each in newest],
         f"{measure}_goal_verdict": [each and goals.verdict(each) for each in newest],
     }
+
+
+def _instants(found: Sequence[datetime | None]) -> pd.Series:
+    return pd.to_datetime(pd.Series(list(found), dtype="object"), utc=True)
 
 
 def _trend_text(values: Sequence[float | None]) -> str:
