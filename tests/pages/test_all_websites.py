@@ -197,14 +197,17 @@ def test_widgets_write_the_url(run_page: RunPage, shops: tuple[Site, Site]) -> N
     assert names(page) == ["Shop one"]
 
 
-@pytest.mark.parametrize("name", ["organization", "plan", "sort"])
+@pytest.mark.parametrize(
+    ("name", "said"), [("organization", "an organization"), ("plan", "a plan"), ("sort", "a sort order")]
+)
 def test_garbage_in_the_url_is_ignored_with_a_notice(
-    run_page: RunPage, shops: tuple[Site, Site], name: str
+    run_page: RunPage, shops: tuple[Site, Site], name: str, said: str
 ) -> None:
     """An organization of others is garbage too."""
     del shops
     page = opened(run_page, **{name: "<script>"})
     assert "It was ignored." in text_of(page)
+    assert f"This link has {said} we do not know" in text_of(page)
     assert len(names(page)) == 2
 
 
