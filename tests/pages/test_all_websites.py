@@ -220,6 +220,7 @@ def test_what_a_plans_reach_means_is_said_once(run_page: RunPage, shops: tuple[S
     assert "was 20" not in said
     cut = text_of(opened(run_page, range="30d"))
     assert cut.count("The free plan keeps 21 days. Last 30 days is shown from") == 1
+    assert "Free plan: data reaches back 21 days." not in cut
 
 
 def test_without_a_comparison_there_are_no_changes(run_page: RunPage, shops: tuple[Site, Site]) -> None:

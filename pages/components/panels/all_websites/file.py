@@ -17,6 +17,7 @@ from analytics.kpis.metrics import Kpi
 from analytics.scope import tiers
 from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
+from analytics.scope.views import history
 from pages.components.metrics import changes, goals
 from pages.components.metrics.kpi_cards import CHANGE_UNITS, COLUMN_UNITS
 
@@ -98,9 +99,11 @@ def notes(board: AllWebsites) -> list[str]:
     """What the reach of each plan means for these dates, a sentence or more per plan."""
     lines = []
     for tier, resolved in board.views.items():
-        said = [f"{PLANS[tier]} plan: data reaches back {tiers.TIER_DAYS[tier]} days."]
-        if tier != max(board.views, key=tiers.TIER_DAYS.__getitem__):
-            said += resolved.notices  # Those of the plan that reaches back longest stand above the page.
+        # Those of the plan that reaches back longest stand above the page.
+        is_longest = tier == max(board.views, key=tiers.TIER_DAYS.__getitem__)
+        said = [] if is_longest else list(resolved.notices)
+        if not any(history(resolved.website) in notice for notice in said):
+            said.insert(0, f"{PLANS[tier]} plan: data reaches back {tiers.TIER_DAYS[tier]} days.")
         if not resolved.comparability.comparable.is_ok and resolved.is_compared:
             said.append(f"Not compared: {resolved.comparability.comparable.reason}.")
         elif not resolved.visitors_comparability.comparable.is_ok and resolved.is_compared:
