@@ -87,10 +87,7 @@ def draw_likeness() -> None:
 def _note_failures(failures: tuple[SourceError, ...]) -> None:
     """Draw what is missing because Postgres could not be read."""
     if failures:
-        st.caption(
-            f":material/cloud_off: {formatting.markdown(failures[0].message)} Ratings are missing, and it is not known which "
-            "conversations are open again."
-        )
+        st.caption(f":material/cloud_off: {formatting.markdown(failures[0].message)} {cohort.NOT_KNOWN}")
 
 
 draw_cohort()

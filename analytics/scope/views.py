@@ -184,7 +184,7 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
         notices.append("That timezone does not exist. Times are in UTC.")
     tier, selected = website.tier, view.range
     asked = periods.resolve(selected, view.now, timezone, week_start)
-    clamped = tiers.clamp(asked, tiers.earliest_conversations(tier, view.now), _history(website))
+    clamped = tiers.clamp(asked, tiers.earliest_conversations(tier, view.now), history(website))
     just_begun = None
     first_numbers = periods.ceil_to_grid(asked.start + periods.GRID)
     if asked.is_empty and asked.start <= view.now < first_numbers:
@@ -196,7 +196,7 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
         notices.append(_out_of_reach(selected, asked, website, view.now))
         selected = DEFAULT_RANGE
         asked = periods.resolve(selected, view.now, timezone, week_start)
-        clamped = tiers.clamp(asked, tiers.earliest_conversations(tier, view.now), _history(website))
+        clamped = tiers.clamp(asked, tiers.earliest_conversations(tier, view.now), history(website))
     elif selected.last is not None and selected.last > view.now.astimezone(timezone).date():
         notices.append("That range ends in the future. It is shown up to now.")
     if clamped.is_cut:
@@ -241,7 +241,7 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
     )
 
 
-def _history(website: Website) -> str:
+def history(website: Website) -> str:
     """How far back the plan reaches, as a sentence."""
     return f"The {website.tier} plan keeps {tiers.TIER_DAYS[website.tier]} days."
 
@@ -282,7 +282,7 @@ def _out_of_reach(selected: Range, asked: Period, website: Website, now: datetim
         return f"{selected.label} lies in the future. Showing the {instead}."
     if asked.is_empty:
         return f"The calendar of that timezone skipped this day. Showing the {instead}."
-    return f"{_history(website)} {selected.label} is too old; showing the {instead}."
+    return f"{history(website)} {selected.label} is too old; showing the {instead}."
 
 
 def _visitors_note(visitors: Clamped) -> str | None:

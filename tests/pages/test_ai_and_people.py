@@ -311,6 +311,11 @@ def test_without_the_rows_of_postgres_events_stand_and_it_says_what_is_missing(
         return read(self, name, statement, params)
 
     monkeypatch.setattr(Postgres, "read", cut)
+    with exported() as files:
+        opened(run_page, inbox)
+    said = "Postgres cannot be reached. Ratings are missing, and it is not known which conversations are open again."
+    for name in ("ai-and-people-cohort", "ai-and-people"):
+        assert files[name][0]["note"].count(said) == 1
     page = opened(run_page, inbox)
     assert cards(page)["Resolved by AI"] == "50.0 %"
     assert "Mean rating" not in drawn(page)

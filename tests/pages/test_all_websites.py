@@ -1,6 +1,8 @@
 """All websites without a browser: rows, totals, filters, order, the file, who gets here and who is led on."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,12 +12,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.cached.reading import reads
+from analytics.cached.reading import reads as cached_reads
 from analytics.errors import SourceUnavailable
+from analytics.kpis.all_websites.rows import board
 from analytics.kpis.goals.definitions import Goal
 from analytics.store.store import Store
 from pages.components.page import sidebar
+from pages.components.panels.all_websites import controls
 from tests.conftest import LocalStack
+from tests.kpis.all_websites.test_rows import DOWN, reads, row, website
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, source_of, text_of
 from tests.pages.test_self_check import exported
 
@@ -104,7 +109,52 @@ def test_rows_and_totals_are_those_counted_by_hand(run_page: RunPage, shops: tup
         "Visitors": "0",
     }
     assert "was 20" in text_of(page)
+    assert "Of 1 change compared, fewer than one would be called worse by chance." in text_of(page)
     assert "2 websites" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (330, "Of 330 changes compared, some 8 would be called worse by chance."),
+        (40, "Of 40 changes compared, about one would be called worse by chance."),
+        (39, "Of 39 changes compared, fewer than one would be called worse by chance."),
+        (1, "Of 1 change compared, fewer than one would be called worse by chance."),
+    ],
+)
+def test_how_many_changes_chance_explains_is_said(count: int, expected: str) -> None:
+    """2.5 % of those compared; nothing without a comparison."""
+    assert controls.chance_sentence([row("a", median_response=("worse", 1, 2))] * count) == expected
+    assert controls.chance_sentence([row("a", median_response=("off", 1, 2))] * count) is None
+
+
+def test_what_the_totals_leave_out_is_said() -> None:
+    """Websites that were not read, and a plan that is not compared; only of the plans among the rows shown."""
+    free, paid = reads(website("b", "free"), days=14), reads(website("a"), days=14)
+    found = board([free, paid])
+    only_paid = [row for row in found.rows if row.website.tier == "paid"]
+    assert controls.totals_notes(found.rows, found.views) == [
+        "Not compared: free plan, data reaches back 21 days."
+    ]
+    assert controls.totals_notes(only_paid, found.views) == []
+    broken = board([replace(free, periods=DOWN), paid])
+    assert controls.totals_notes(broken.rows, broken.views) == ["Without 1 website that could not be read."]
+    off = board([reads(website("b", "free"), days=14, is_compared=False)])
+    assert controls.totals_notes(off.rows, off.views) == []
+    long = board([reads(website("a"), days=30)])
+    assert controls.totals_notes(long.rows, long.views) == [
+        "Visitors are not compared: paid plan, data reaches back 30 days."
+    ]
+
+
+def test_the_total_of_visitors_says_since_when(run_page: RunPage, shops: tuple[Site, Site]) -> None:
+    """90 days of which the paid plan keeps 30 of visitors; a plan whose period is cut as a whole says it in its note."""
+    del shops
+    start = datetime.now(UTC) - timedelta(days=30)
+    page = opened(run_page, range="90d", plan="paid", tz="UTC")
+    assert totals(page)["Visitors"] == f"0 since {start.day} {start:%b}"
+    assert totals(page)["Conversations started"] == "0"
+    assert totals(opened(run_page, range="90d", plan="free", tz="UTC"))["Visitors"] == "0"
 
 
 def test_untrusted_names_are_text(run_page: RunPage, shops: tuple[Site, Site]) -> None:
@@ -147,14 +197,17 @@ def test_widgets_write_the_url(run_page: RunPage, shops: tuple[Site, Site]) -> N
     assert names(page) == ["Shop one"]
 
 
-@pytest.mark.parametrize("name", ["organization", "plan", "sort"])
+@pytest.mark.parametrize(
+    ("name", "said"), [("organization", "an organization"), ("plan", "a plan"), ("sort", "a sort order")]
+)
 def test_garbage_in_the_url_is_ignored_with_a_notice(
-    run_page: RunPage, shops: tuple[Site, Site], name: str
+    run_page: RunPage, shops: tuple[Site, Site], name: str, said: str
 ) -> None:
     """An organization of others is garbage too."""
     del shops
     page = opened(run_page, **{name: "<script>"})
     assert "It was ignored." in text_of(page)
+    assert f"This link has {said} we do not know" in text_of(page)
     assert len(names(page)) == 2
 
 
@@ -167,6 +220,7 @@ def test_what_a_plans_reach_means_is_said_once(run_page: RunPage, shops: tuple[S
     assert "was 20" not in said
     cut = text_of(opened(run_page, range="30d"))
     assert cut.count("The free plan keeps 21 days. Last 30 days is shown from") == 1
+    assert "Free plan: data reaches back 21 days." not in cut
 
 
 def test_without_a_comparison_there_are_no_changes(run_page: RunPage, shops: tuple[Site, Site]) -> None:
@@ -199,6 +253,35 @@ def test_a_click_on_a_name_opens_its_overview_with_the_same_dates(
     assert query_of(page) == {"website": shops[0].slug, "range": "10d", "compare": "off"}
 
 
+@pytest.mark.parametrize("query", [{}, {"website": "nope"}], ids=["none", "missing"])
+def test_the_page_is_not_about_the_website_in_the_url(
+    run_page: RunPage, shops: tuple[Site, Site], query: dict[str, str]
+) -> None:
+    """One that does not exist is ignored, none is written, and neither is carried on by Copy link or the sidebar."""
+    page = opened(run_page, **query)
+    assert len(names(page)) == 2
+    assert "does not exist" not in text_of(page)
+    assert query_of(page) == query
+    protos: list[Any] = [element.proto for element in page.get("bidi_component")]
+    (button,) = [proto for proto in protos if proto.component_name == "copy_link"]
+    data = json.loads(button.json)
+    assert "website" not in {*data["names"], *data["fixed"]}
+    links = {each.proto.label: each.proto.query_string for each in page.sidebar.get("page_link")}
+    assert links["Overview"] in {f"website={site.slug}" for site in shops}
+    page.session_state["opened-website"] = shops[0].slug
+    page.run()
+    assert title(page) == "Overview"
+    assert query_of(page) == {"website": shops[0].slug}
+
+
+def test_a_website_of_the_viewer_is_carried_through(run_page: RunPage, shops: tuple[Site, Site]) -> None:
+    """From its Overview to all websites and back."""
+    for site in shops:
+        page = opened(run_page, website=site.slug)
+        links = {each.proto.label: each.proto.query_string for each in page.sidebar.get("page_link")}
+        assert links["Overview"] == f"website={site.slug}"
+
+
 def test_a_member_of_one_website_gets_to_overview(
     run_page: RunPage, shops: tuple[Site, Site], stack_environment: LocalStack
 ) -> None:
@@ -206,7 +289,7 @@ def test_a_member_of_one_website_gets_to_overview(
     with psycopg.connect(stack_environment.owner_url, autocommit=True) as connection:
         connection.execute("DELETE FROM member WHERE organization_id = %s", (shops[1].organization_id,))
     cached.clear()
-    page = opened(run_page, range="10d")
+    page = opened(run_page, range="10d", website="nope")
     assert title(page) == "Overview"
     assert query_of(page) == {"website": shops[0].slug, "range": "10d"}
     assert _linked(page) == {
@@ -249,6 +332,9 @@ def test_a_failed_source_is_said(
 
     with monkeypatch.context() as broken:
         broken.setattr("analytics.sources.website_scores", fail)
+        with exported() as files:
+            opened(run_page)
+        assert "It is down. Some numbers are missing." in files["websites"][0]["note"]
         page = opened(run_page)
         assert "Some numbers are missing: It is down." in text_of(page)
         assert page.dataframe[0].value["Satisfaction"].tolist() == ["–", "–"]
@@ -256,7 +342,7 @@ def test_a_failed_source_is_said(
     good = names(opened(run_page))
     with monkeypatch.context() as broken:
         broken.setattr("analytics.sources.website_kpis", fail)
-        reads.expire()
+        cached_reads.expire()
         page = opened(run_page)
         assert "Stale: from" in text_of(page)
         assert names(page) == good
@@ -283,6 +369,19 @@ def test_the_file_has_the_rows_as_shown(run_page: RunPage, shops: tuple[Site, Si
     assert (first["website"], first["only"]) == ("All websites", "name: shop")
     assert "Free plan: data reaches back 21 days." in first["note"]
     assert (second["median_response_seconds"], second["newest_event"]) == ("", "")
+
+
+def test_each_row_of_the_file_has_the_dates_of_its_plan(run_page: RunPage, shops: tuple[Site, Site]) -> None:
+    """Of 30 days the free plan keeps 21: its rows begin later than `period_start`."""
+    del shops
+    with exported() as files:
+        opened(run_page, range="30d", tz="UTC")
+    rows = {row["plan"]: row for row in files["websites"]}
+    whole, cut = rows["paid"], rows["free"]
+    assert whole["counted_from"][:10] == str((datetime.now(UTC) - timedelta(days=29)).date())
+    assert cut["counted_from"][:10] == str((datetime.now(UTC) - timedelta(days=21)).date())
+    assert cut["counted_to"] == whole["counted_to"]
+    assert cut["counted_from"] < cut["counted_to"]
 
 
 def test_goals_have_columns_where_one_is_set(

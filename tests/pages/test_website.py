@@ -27,9 +27,9 @@ PAGES = [
         "visitors",
         "live",
         "data_health",
-        "all_websites",
     )
 ]
+"""All websites, which is about no single one, ignores the website of its URL."""
 MISSING = "This website does not exist or is not open to you"
 
 

@@ -85,7 +85,7 @@ def selected(rows: Iterable[WebsiteRow], only: WebsiteFilter, order: Order) -> t
     """The rows that pass the filter, in order; those without a value last, whatever the direction, equal ones by name.
 
     The first direction of a column: names and plans from A, newest event oldest first, counts and n most first, goals missed by
-    most first, other values and changes worst first. `worst` has the real changes only, by `severity`.
+    most first, other values and changes worst first. `worst` has the changes with the verdict worse only, by `severity`.
     """
     shown = [row for row in rows if only.passes(row.website)]
     keys = {row.website.id: _key(row, order.column) for row in shown}

@@ -30,6 +30,9 @@ from analytics.scope.views import ResolvedView
 SHOWN: Final = tuple(kpi for kpi in KPIS.values() if kpi.is_on_overview)
 """The KPIs of a row, in order."""
 
+WORSE_BY_CHANCE_RATIO: Final = 0.025
+"""Share of the comparisons without a true change that a test at 5 % calls worse; as many are called better."""
+
 Total = Literal["started", "responded", "resolved", "ai_resolved", "unique_visitors"]
 
 
@@ -95,7 +98,7 @@ class WebsiteRow:
         kpis: The KPIs that could be read, in order.
         trends: Value per bucket of the period, oldest first; None without a value, no values where none could be read.
         counts: The counts that add up, of this period and the one before, which is None when not compared; empty where they
-            could not be read.
+            could not be read, and without visitors where none of the period are kept.
         newest_event: UTC; None without an event in 30 days.
         is_read: False when the conversations could not be read.
         goals: What the conversations did against the goals of the website; empty without one, or where goals are not read.
@@ -111,7 +114,7 @@ class WebsiteRow:
 
     @property
     def worst(self) -> Kpi | None:
-        """The KPI that became worse by most, among the changes that are real; None without one."""
+        """The KPI with the largest `severity`, among the changes with the verdict worse; None without one."""
         worse = [kpi for kpi in self.kpis.values() if kpi.delta.verdict == "worse"]
         return max(worse, key=severity, default=None)
 
@@ -130,14 +133,38 @@ class AllWebsites:
 
 
 def severity(kpi: Kpi) -> float:
-    """How many times better the KPI was before, as a logarithm, so that halving is as bad as doubling; 0 without a change.
+    """By which factor the KPI changed at least, as a logarithm, so that halving is as bad as doubling; 0 without a change.
+
+    "At least" is the end of the change's 95 % interval that is nearest to no change, so that a large change of few conversations
+    does not come before a sure one of many; 0 where the interval contains no change. Without an interval, the estimate.
 
     One scale for all KPIs, whatever the unit of their change: the rate, whose change is in percentage points, too.
     """
-    now, before = kpi.value, kpi.previous_value
-    if kpi.delta.change is None or now is None or before is None or now == before:
+    delta, now, before = kpi.delta, kpi.value, kpi.previous_value
+    if delta.change is None or now is None or before is None:
+        return 0.0
+    if delta.low is None or delta.high is None:
+        return _factor(now, before)
+    nearest = max(delta.low, 0.0) if delta.change > 0 else min(delta.high, 0.0)
+    if delta.unit == "relative":
+        return _factor(1 + nearest, 1.0)
+    return _factor(before + nearest / (100 if delta.unit == "pp" else 1), before)
+
+
+def _factor(now: float, before: float) -> float:
+    if now == before:
         return 0.0
     return abs(log(now / before)) if now > 0 and before > 0 else inf
+
+
+def chance(rows: Iterable[WebsiteRow]) -> tuple[int, float]:
+    """How many changes of the rows were tested, and how many of them would be `worse` if nothing had changed.
+
+    A 95 % interval leaves no change out on the worse side in 2.5 % of such comparisons.
+    """
+    verdicts = [kpi.delta.verdict for row in rows for kpi in row.kpis.values()]
+    tested = sum(verdict in {"better", "worse", "within_noise"} for verdict in verdicts)
+    return tested, WORSE_BY_CHANCE_RATIO * tested
 
 
 def board(reads: Sequence[TierReads]) -> AllWebsites:
@@ -147,20 +174,20 @@ def board(reads: Sequence[TierReads]) -> AllWebsites:
     return AllWebsites(tuple(rows), {each.resolved.website.tier: each.resolved for each in reads})
 
 
-def totals(rows: Iterable[WebsiteRow]) -> dict[Total, tuple[int, int | None]]:
+def totals(rows: Iterable[WebsiteRow]) -> dict[Total, tuple[int | None, int | None]]:
     """Sums of the counts over the websites, of this period and the one before; medians and rates do not add up.
 
-    The earlier sum is None unless every website that was read is compared. A visitor belongs to one website, so their numbers
-    add up.
+    A sum is None where the count could not be read for any website, which is not zero. The earlier sum is None unless every
+    website that was read is compared. A visitor belongs to one website, so their numbers add up.
     """
-    counted = [row.counts for row in rows if row.counts]
-    sums: dict[Total, tuple[int, int | None]] = {}
+    counted = [row.counts for row in rows]
+    sums: dict[Total, tuple[int | None, int | None]] = {}
     for name in get_args(Total):
-        before = [counts[name][1] for counts in counted]
-        known = [each for each in before if each is not None]
+        pairs = [counts[name] for counts in counted if name in counts]
+        known = [before for _, before in pairs if before is not None]
         sums[name] = (
-            sum(counts[name][0] for counts in counted),
-            sum(known) if counted and len(known) == len(before) else None,
+            sum(now for now, _ in pairs) if pairs else None,
+            sum(known) if pairs and len(known) == len(pairs) else None,
         )
     return sums
 
@@ -222,7 +249,8 @@ def _counts(resolved: ResolvedView, found: WebsitePeriods) -> dict[Total, tuple[
     counts: dict[Total, tuple[int, int | None]] = {
         name: (pair[0], pair[1] if is_compared else None) for name, pair in pairs.items()
     }
-    counts["unique_visitors"] = now.visitors, before.visitors if are_visitors else None
+    if not resolved.visitor_period.is_empty:
+        counts["unique_visitors"] = now.visitors, before.visitors if are_visitors else None
     return counts
 
 

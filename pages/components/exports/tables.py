@@ -12,7 +12,7 @@ from typing import Final, Literal
 import pandas as pd
 
 from analytics import cached
-from analytics.cached import OpenedView, VisitorFilters, Waits
+from analytics.cached import OpenedView, Reading, VisitorFilters, Waits
 from analytics.geo.cells import Cell
 from analytics.kpis.all_websites.order import Order, WebsiteFilter
 from analytics.kpis.satisfaction.attribution import Attribution
@@ -57,8 +57,10 @@ EVENT_DAYS: Final = 30
 
 def all_websites(view: OpenedView, only: WebsiteFilter, order: str) -> Table:
     """The KPIs of every website that passes the filter, in the order of the page."""
-    frame, notes = websites_file.file(cached.all_websites(view).value, only, Order.parse(order))
-    return replace(of_conversations(view.resolved, frame, *notes), of=websites_file.TITLE)
+    reading = cached.all_websites(view)
+    frame, notes = websites_file.file(reading.value, only, Order.parse(order))
+    said = (*notes, *_missing(reading))
+    return replace(of_conversations(view.resolved, frame, *said), of=websites_file.TITLE)
 
 
 def kpis(view: OpenedView) -> Table:
@@ -130,13 +132,23 @@ def conversation_list(view: OpenedView, selection: Selection, sort: Sort) -> Tab
 
 def ai_and_people(view: OpenedView, part: Literal["cohort", "time_saved", "sides", "likeness"]) -> Table:
     """The panels of AI and people: outcomes of the conversations, time saved, both sides compared, whether they are alike."""
+    resolved = view.resolved
     if part == "time_saved":
-        return of_now(view.resolved, time_saved.table(cached.time_saved(view).value), time_saved.FORMULA)
+        saved = cached.time_saved(view)
+        return of_now(resolved, time_saved.table(saved.value), time_saved.FORMULA, *_missing(saved))
     if part == "likeness":
-        return of_now(view.resolved, sides.likeness_table(cached.likeness_of_sides(view).value))
+        likeness = cached.likeness_of_sides(view)
+        return of_now(resolved, sides.likeness_table(likeness.value), *_missing(likeness))
     if part == "sides":
-        return of_conversations(view.resolved, sides.table(cached.side_by_side(view).value))
-    return of_conversations(view.resolved, cohort.table(cached.resolution_outcomes(view).value))
+        both = cached.side_by_side(view)
+        return of_conversations(resolved, sides.table(both.value), *_missing(both, cohort.NOT_KNOWN))
+    outcomes = cached.resolution_outcomes(view)
+    return of_conversations(resolved, cohort.table(outcomes.value), *_missing(outcomes, cohort.NOT_KNOWN))
+
+
+def _missing(reading: Reading[object], what: str = "Some numbers are missing.") -> tuple[str, ...]:
+    """A note on each source that could not be read, with what is missing because of it; none where all were read."""
+    return tuple(dict.fromkeys(f"{failure.message} {what}" for failure in reading.failures))
 
 
 def waiting_list(view: OpenedView, waits_for: Waits) -> Table:

@@ -108,7 +108,8 @@ def begin_page(
 
     Visitor `data` does not reach as far back. `has_age` shows when data was read and how old the newest event is;
     `has_range` shows dates and offers them in the sidebar: the Live page always shows now. A page without `has_website` is
-    about all websites: viewers with one get to Overview instead, and dates are offered by the plan that reaches back longest.
+    about all websites: it ignores the website in the URL and writes none, viewers with one get to Overview instead, and dates are offered by the
+    plan that reaches back longest.
     On the page that `is_start`, a URL without a website leads staff to All websites.
     """
     st.set_page_config(
@@ -135,14 +136,17 @@ def begin_page(
                     "Ask an owner of your organization to invite you, then reload this page.",
                 )
             _lead_on(viewer, websites, has_website=has_website, is_start=is_start)
-            chosen, websites = website.asked_for(viewer, websites, now)
-            if chosen is None:
-                website.draw_missing(title, viewer, websites)
+            chosen: Website | None
+            if has_website:
+                chosen, websites = website.asked_for(viewer, websites, now)
+                if chosen is None:
+                    website.draw_missing(title, viewer, websites)
+            else:
+                chosen = max(websites, key=lambda each: tiers.TIER_DAYS[each.tier])
             url_state.note_unknown(notices)
-            asked = sidebar.read(viewer, chosen, now, notices)
+            asked = sidebar.read(viewer, chosen, now, notices, has_website=has_website)
             if not has_website:
-                longest = max((chosen, *websites), key=lambda each: tiers.TIER_DAYS[each.tier])
-                asked = replace(asked, website_id=longest.id, bucket=None)
+                asked = replace(asked, bucket=None)
             view = cached.open_view(asked)
         except AnalyticsError as error:
             st.title(title, anchor=False)
@@ -171,7 +175,7 @@ def begin_page(
 def _lead_on(viewer: Viewer, websites: Sequence[Website], *, has_website: bool, is_start: bool) -> None:
     """Switch to the page that is for this viewer, if it is not this one."""
     if not has_website and len(websites) < 2:
-        st.switch_page(sidebar.DEFAULT, query_params=url_state.shared())
+        st.switch_page(sidebar.DEFAULT, query_params=sidebar.carried_to_one(websites))
     if is_start and viewer.is_staff and len(websites) > 1 and url_state.value("website") is None:
         st.switch_page(sidebar.ALL_WEBSITES, query_params=url_state.shared())
 

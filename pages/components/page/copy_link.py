@@ -21,7 +21,7 @@ _button = st.components.v2.component(
 
 
 def offer(view: OpenedView, *, has_range: bool, has_website: bool) -> None:
-    """Draw the button; the link fixes dates only where the page has a range, and the website where it has one."""
+    """Draw the button; the link fixes dates only where the page has a range, and the website where it has one, and has none else."""
     resolved = view.resolved
     fixed = {"tz": resolved.period.timezone.key}
     if has_website:
@@ -31,7 +31,6 @@ def offer(view: OpenedView, *, has_range: bool, has_website: bool) -> None:
         fixed["range"] = str(dates)
         if against != BEFORE or url_state.value("compare") is not None:
             fixed["compare"] = str(against)
+    names = [name for name in url_state.WORDS if has_website or name != "website"]
     words = f"Link to {'these dates' if has_range else 'this page'}. {HELP}"
-    _button(
-        key="copy-link", width="content", data={"names": list(url_state.WORDS), "fixed": fixed, "help": words}
-    )
+    _button(key="copy-link", width="content", data={"names": names, "fixed": fixed, "help": words})

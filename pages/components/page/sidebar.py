@@ -3,7 +3,7 @@
 Each control shows the value in the URL, and writes the URL when it changes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -52,8 +52,13 @@ DAY_WIDTH_PX = 132
 BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
 
 
-def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) -> View:
-    """Read the view from the URL; invalid values fall back to the default, with a notice appended to `notices`."""
+def read(
+    viewer: Viewer, website: Website, now: datetime, notices: list[str], *, has_website: bool = True
+) -> View:
+    """Read the view from the URL; invalid values fall back to the default, with a notice appended to `notices`.
+
+    Writes the website into a URL that has none, on pages of one website.
+    """
     browser = _browser_timezone()
     timezone = url_state.read("tz", browser or "UTC", _timezone, notices)
     if browser is None and url_state.value("tz") is None:
@@ -61,7 +66,7 @@ def read(viewer: Viewer, website: Website, now: datetime, notices: list[str]) ->
     selected = url_state.read("range", DEFAULT_RANGE, Range.parse, notices)
     compared = url_state.read("compare", BEFORE, Comparison.parse, notices)
     bucket = url_state.read("bucket", None, url_state.choice(BUCKETS), notices)
-    if url_state.value("website") is None:
+    if has_website and url_state.value("website") is None:
         url_state.change({"website": website.slug}, keeps_unknown=True)
     return View(viewer, website.id, selected, timezone, now, compared, bucket)
 
@@ -70,7 +75,7 @@ def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool, has_
     """Draw the sidebar with the values that the page shows, which may differ from the URL after a fallback."""
     viewer, resolved = view.asked.viewer, view.resolved
     with st.sidebar:
-        _navigation(viewer, websites)
+        _navigation(viewer, websites, url_state.shared() if has_website else carried_to_one(websites))
         if has_website:
             _website_control(resolved.website, websites)
         if has_range:
@@ -85,18 +90,29 @@ def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool, has_
 def draw_choice(viewer: Viewer, websites: Sequence[Website]) -> None:
     """Draw the sidebar of a page without a website: navigation, the choice of a website, the signed-in viewer."""
     with st.sidebar:
-        _navigation(viewer, websites)
+        _navigation(viewer, websites, url_state.shared())
         _website_control(None, websites)
         _signed_in(viewer, None)
 
 
-def _navigation(viewer: Viewer, websites: Sequence[Website]) -> None:
+def carried_to_one(websites: Sequence[Website]) -> dict[str, str]:
+    """The parameters that a link from a page of all websites to one of a website keeps.
+
+    The website is that of the URL if the viewer may see it, else the first: without one, Overview leads staff back.
+    """
+    shared = url_state.shared()
+    slugs = [website.slug for website in websites]
+    return shared | {"website": shared["website"] if shared.get("website") in slugs else slugs[0]}
+
+
+def _navigation(viewer: Viewer, websites: Sequence[Website], carried: Mapping[str, str]) -> None:
+    """Draw the links to the pages; those to other pages have the parameters `carried`."""
     with st.container(gap="xsmall", key="navigation"):
         for path, label, icon in PAGES:
             if (path in STAFF_ONLY and not viewer.is_staff) or (path == ALL_WEBSITES and len(websites) < 2):
                 continue
-            carried = url_state.everything() if label == st.session_state["page"] else url_state.shared()
-            st.page_link(path, label=label, icon=icon, query_params=carried, width="stretch")
+            query = url_state.everything() if label == st.session_state["page"] else dict(carried)
+            st.page_link(path, label=label, icon=icon, query_params=query, width="stretch")
     st.space("xxsmall")
 
 

@@ -111,7 +111,8 @@ def read(name: str, default: T, parse: Callable[[str], T], notices: list[str]) -
     except ValueError:
         shown = formatting.markdown(text, limit=40)
         word = WORDS.get(name, "filter")
-        text = f"This link has a {word} we do not know (“{shown}”). It was ignored."
+        article = "an" if word[0] in "aeiou" else "a"
+        text = f"This link has {article} {word} we do not know (“{shown}”). It was ignored."
         notices.append(Ignored.of(name, text))
         return default
 

@@ -34,6 +34,19 @@ def test_the_worst_real_change_comes_first() -> None:
     assert names(selected(rows, WebsiteFilter(), Order("worst", is_reversed=True))) == reverse
 
 
+def test_few_conversations_do_not_come_before_a_sure_change() -> None:
+    """Five times as slow, at least by a tenth, comes after twice as slow, at least by half."""
+    few, many = (
+        row(name, median_response=("worse", 100, now)) for name, now in (("a few", 500), ("b many", 200))
+    )
+    few, many = (
+        replace(each, kpis={"median_response": replace(kpi, delta=replace(kpi.delta, low=low, high=high))})
+        for each, low, high in ((few, 0.1, 20.0), (many, 0.5, 1.7))
+        for kpi in each.kpis.values()
+    )
+    assert names(selected((few, many), WebsiteFilter(), Order())) == ["b many", "a few"]
+
+
 @pytest.mark.parametrize(
     ("column", "expected"),
     [

@@ -15,10 +15,11 @@ from analytics.kpis.all_websites.rows import (
     WebsitePeriods,
     WebsiteRow,
     board,
+    chance,
     severity,
     totals,
 )
-from analytics.kpis.declarations import KPIS
+from analytics.kpis.declarations import KPIS, KpiKey
 from analytics.kpis.metrics import Kpi
 from analytics.kpis.satisfaction.index import Scores
 from analytics.kpis.totals import ConversationTotals
@@ -210,7 +211,25 @@ def test_counts_add_up_and_are_compared_together() -> None:
     mixed = board([reads(website("f", "free"), days=14), reads(website("a"), days=14)]).rows
     assert totals(mixed)["started"] == (60, None)
     assert totals(board([reads(website("a"), is_compared=False)]).rows)["started"] == (30, None)
-    assert totals(()) == dict.fromkeys(totals(both), (0, None))
+    assert totals(()) == dict.fromkeys(totals(both), (None, None))
+
+
+def test_a_total_of_nothing_that_was_read_is_not_zero() -> None:
+    """Neither where conversations could not be read, nor for visitors of a time that is not kept any more."""
+    unread = WebsiteRow(website("a"), {}, {}, {}, None, is_read=False)
+    assert set(totals([unread]).values()) == {(None, None)}
+    old = reads(website("b"))
+    view = View(
+        Viewer("u1", "Ann", False, Identity("ann@example.com", None)),
+        "b",
+        Range.parse("2026-09-01..2026-09-07"),
+        "UTC",
+        NOW,
+    )
+    rows = board([replace(old, resolved=resolve(view, website("b")))]).rows
+    assert totals(rows)["started"] == (30, 30)
+    assert totals(rows)["unique_visitors"] == (None, None)
+    assert totals([unread, *rows])["started"] == (30, 30)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +239,39 @@ def test_counts_add_up_and_are_compared_together() -> None:
 def test_severity_is_a_factor(before: float, now: float, expected: float) -> None:
     """Halving is as bad as doubling; nothing is worse than a value that became zero."""
     assert severity(row("a", unique_visitors=("worse", before, now)).kpis["unique_visitors"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "now", "low", "high", "factor"),
+    [
+        ("median_response", 100.0, 300.0, 0.5, 5.0, 1.5),
+        ("unique_visitors", 100.0, 20.0, -0.9, -0.5, 0.5),
+        ("ai_handled", 0.8, 0.0, -95.0, -40.0, 0.5),
+        ("satisfaction_index", 80.0, 40.0, -60.0, -20.0, 0.75),
+        ("median_response", 100.0, 120.0, 0.1, inf, 1.1),
+        ("median_response", 100.0, 300.0, -0.2, 9.0, 1.0),
+    ],
+    ids=["times", "counts", "percentage points", "points", "unbounded", "contains no change"],
+)
+def test_severity_is_the_end_of_the_range_nearest_to_no_change(
+    key: KpiKey, before: float, now: float, low: float, high: float, factor: float
+) -> None:
+    """In the unit of each metric; a rate that fell to zero is not the worst of all by that alone."""
+    verdicts: dict[str, tuple[Verdict, float, float]] = {key: ("worse", before, now)}
+    kpi = row("a", **verdicts).kpis[key]
+    ranged = replace(kpi, delta=replace(kpi.delta, low=low, high=high))
+    assert severity(ranged) == pytest.approx(abs(log(factor)))
+
+
+def test_chance_calls_one_of_forty_changes_worse() -> None:
+    """Of those that were tested: changes that cannot be compared, round to zero or are switched off do not count."""
+    judged: tuple[Verdict, ...] = ("better", "worse", "within_noise")
+    others: tuple[Verdict, ...] = ("unchanged", "not_comparable", "off")
+    rows = [row("a", median_response=(each, 1, 2), ai_handled=(each, 0.4, 0.5)) for each in judged + others]
+    tested, expected = chance(rows)
+    assert tested == 6
+    assert expected == pytest.approx(0.15)
+    assert chance(()) == (0, 0.0)
 
 
 def test_no_change_has_no_severity() -> None:

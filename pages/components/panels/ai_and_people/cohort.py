@@ -22,6 +22,9 @@ from pages.components.theme_colors import palette
 
 CARD_MIN_WIDTH_PX: Final = 150
 SIDE_MIN_WIDTH_PX: Final = 300
+NOT_KNOWN: Final = "Ratings are missing, and it is not known which conversations are open again."
+"""What follows where Postgres could not be read."""
+
 NAMES: Final[dict[Side, str]] = {"ai": "AI agent", "people": "People"}
 
 Part = tuple[str, int, float]

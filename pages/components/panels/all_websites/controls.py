@@ -4,6 +4,7 @@ Names and organizations are untrusted text.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -14,8 +15,10 @@ from analytics.kpis.all_websites import rows as kpis
 from analytics.kpis.all_websites.order import Order, WebsiteFilter
 from analytics.kpis.all_websites.rows import Total, WebsiteRow
 from analytics.scope.access import Website
+from analytics.scope.tiers import Tier
+from analytics.scope.views import ResolvedView
 from pages.components import formatting
-from pages.components.metrics import explain
+from pages.components.metrics import changes, explain
 from pages.components.page import url_state
 from pages.components.panels.all_websites.file import PLANS, TITLE, notes
 
@@ -31,8 +34,10 @@ TOTALS: Final[Mapping[Total, str]] = MappingProxyType(
 TOTAL_MIN_WIDTH_PX: Final = 130
 DEFINITION: Final = (
     "Each row has the numbers of the website's own Overview with the same dates, as far as its plan reaches. “Worst change” "
-    "is the KPI that became worse by most: of the changes that are not chance alone, the one with the largest factor, so that "
-    "a value that halved is as bad as one that doubled. Totals are sums of counts; medians and rates of websites do not add up."
+    "is the KPI that became worse by most: of the changes for the worse whose 95 % range leaves no change out, the one with the "
+    "largest factor, by the end of the range that is nearest to no change. A value that halved is as bad as one that doubled, and a "
+    "large change of few conversations does not come before a sure one of many. One of 40 changes is called worse by chance where "
+    "nothing changed. Totals are sums of counts; medians and rates of websites do not add up."
 )
 
 
@@ -100,25 +105,77 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
             )
 
 
-def draw_totals(rows: Sequence[WebsiteRow]) -> None:
-    """Draw the sums over the rows shown, each with that of the period before where all of them are compared."""
+def draw_totals(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) -> None:
+    """Draw the sums over the rows shown, each with that of the period before where all of them are compared, and the notes."""
+    since = _visitors_since(rows, views)
     with st.grid(
         len(TOTALS), min_column_width=TOTAL_MIN_WIDTH_PX, gap="xsmall", border=True, key="website-totals"
     ) as grid:
         for name, (now, before) in kpis.totals(rows).items():
-            with grid.cell(), st.container(gap="xsmall"):
-                st.metric(TOTALS[name], formatting.count(now))
+            first = since if name == "unique_visitors" and now is not None else None
+            # A value with its start date is longer: style.css makes it smaller and lets it take two lines.
+            key = None if first is None else "since-website-totals"
+            with grid.cell(), st.container(gap="xsmall", key=key):
+                value = formatting.MISSING if now is None else formatting.count(now)
+                st.metric(TOTALS[name], changes.since_text(value, first))
                 st.caption("in this period" if before is None else f"was {formatting.count(before)}")
+    with st.container():  # Always there, so that the table below keeps its position with and without notes.
+        if said := totals_notes(rows, views):
+            st.caption(" ".join(said))
 
 
-def draw_notes(reading: Reading[AllWebsites], timezone: str) -> None:
-    """Draw what is missing, what each plan's reach means, when the numbers were read, and Explain."""
+def totals_notes(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) -> list[str]:
+    """Which websites the sums leave out, and why there is no sum before; empty where nothing is missing."""
+    read = [row for row in rows if row.is_read]
+    said = []
+    if len(read) < len(rows):
+        said.append(
+            f"Without {formatting.counted(len(rows) - len(read), 'websites')} that could not be read."
+        )
+    unseen = sum("unique_visitors" not in row.counts for row in read)
+    if unseen:
+        said.append(
+            f"Visitors: without {formatting.counted(unseen, 'websites')} whose visitors are not kept."
+        )
+    for tier in dict.fromkeys(row.website.tier for row in read):
+        resolved, plan = views[tier], f"{PLANS[tier].lower()} plan"
+        if not resolved.is_compared:
+            continue
+        if not resolved.comparability.comparable.is_ok:
+            said.append(f"Not compared: {plan}, {resolved.comparability.comparable.reason}.")
+        elif not resolved.visitors_comparability.comparable.is_ok:
+            said.append(
+                f"Visitors are not compared: {plan}, {resolved.visitors_comparability.comparable.reason}."
+            )
+    return said
+
+
+def _visitors_since(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) -> date | None:
+    """The first day that visitors are counted from, where that is later than the period begins on any plan of the rows."""
+    tiers = {row.website.tier for row in rows if "unique_visitors" in row.counts}
+    return min((day for tier in tiers if (day := views[tier].visitors_since) is not None), default=None)
+
+
+def draw_notes(reading: Reading[AllWebsites], rows: Sequence[WebsiteRow], timezone: str) -> None:
+    """Draw what is missing, how many of the rows' changes chance explains, each plan's reach, the time of the read, Explain."""
     for failure in reading.failures:
         st.caption(f":material/cloud_off: Some numbers are missing: {formatting.markdown(failure.message)}")
     st.caption(
         "A click on a name opens its Overview; one on a column's head sorts.  \n"
-        + " ".join(notes(reading.value))
+        + " ".join(filter(None, (chance_sentence(rows), *notes(reading.value))))
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"As of {formatting.clock(reading.as_of, timezone)}", width="content")
         explain.draw_definition("all-websites", TITLE, DEFINITION, [], list(reading.queries))
+
+
+def chance_sentence(rows: Sequence[WebsiteRow]) -> str | None:
+    """How many of the changes would be called worse by chance; None without a change."""
+    tested, expected = kpis.chance(rows)
+    if not tested:
+        return None
+    some = "about one" if round(expected) == 1 else f"some {formatting.count(round(expected))}"
+    return (
+        f"Of {formatting.counted(tested, 'changes')} compared, {'fewer than one' if expected < 1 else some} would be called worse "
+        "by chance."
+    )

@@ -1,6 +1,7 @@
 """The table of all websites as a file: exact values, in the order of the page. Texts are untrusted."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -16,6 +17,7 @@ from analytics.kpis.metrics import Kpi
 from analytics.scope import tiers
 from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
+from analytics.scope.views import history
 from pages.components.metrics import changes, goals
 from pages.components.metrics.kpi_cards import CHANGE_UNITS, COLUMN_UNITS
 
@@ -28,6 +30,7 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
     """The rows shown, in their order, with exact values; and the notes.
 
     Numbers are in the unit that ends the column's name. A trend has the value of each bucket, oldest first.
+    `counted_from` (inclusive) and `counted_to` (exclusive) are the period of the website's plan, which may be cut.
     """
     rows = selected(board.rows, only, order)
     columns: dict[str, list[object]] = {
@@ -45,8 +48,12 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
         if any(measure in row.goals for row in rows):
             columns |= _goal_columns(measure, [row.goals.get(measure) for row in rows])
     frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
-    newest = pd.to_datetime(pd.Series([row.newest_event for row in rows], dtype="object"), utc=True)
-    return frame.assign(newest_event=newest), notes(board)
+    periods = [board.views[row.website.tier].period for row in rows]
+    return frame.assign(
+        counted_from=_instants([period.start for period in periods]),
+        counted_to=_instants([period.end for period in periods]),
+        newest_event=_instants([row.newest_event for row in rows]),
+    ), notes(board)
 
 
 def _file_columns(declared: KpiDeclaration, found: Sequence[Kpi | None]) -> dict[str, list[object]]:
@@ -80,6 +87,10 @@ def _goal_columns(measure: Measure, found: Sequence[GoalResult | None]) -> dict[
     }
 
 
+def _instants(found: Sequence[datetime | None]) -> pd.Series:
+    return pd.to_datetime(pd.Series(list(found), dtype="object"), utc=True)
+
+
 def _trend_text(values: Sequence[float | None]) -> str:
     return " ".join(_NOT_KNOWN if value is None else f"{round(value, 4):g}" for value in values)
 
@@ -88,9 +99,11 @@ def notes(board: AllWebsites) -> list[str]:
     """What the reach of each plan means for these dates, a sentence or more per plan."""
     lines = []
     for tier, resolved in board.views.items():
-        said = [f"{PLANS[tier]} plan: data reaches back {tiers.TIER_DAYS[tier]} days."]
-        if tier != max(board.views, key=tiers.TIER_DAYS.__getitem__):
-            said += resolved.notices  # Those of the plan that reaches back longest stand above the page.
+        # Those of the plan that reaches back longest stand above the page.
+        is_longest = tier == max(board.views, key=tiers.TIER_DAYS.__getitem__)
+        said = [] if is_longest else list(resolved.notices)
+        if not any(history(resolved.website) in notice for notice in said):
+            said.insert(0, f"{PLANS[tier]} plan: data reaches back {tiers.TIER_DAYS[tier]} days.")
         if not resolved.comparability.comparable.is_ok and resolved.is_compared:
             said.append(f"Not compared: {resolved.comparability.comparable.reason}.")
         elif not resolved.visitors_comparability.comparable.is_ok and resolved.is_compared:

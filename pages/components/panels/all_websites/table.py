@@ -139,7 +139,7 @@ def _columns(
         WORST: config.TextColumn(
             labels.get(WORST),
             width=204,
-            help="The real change for the worse with the largest factor. Click to sort.",
+            help="The change for the worse with the largest factor, by the end of its 95 % range nearest to no change. Click to sort.",
         ),
         "Plan": config.TextColumn(labels["Plan"], width=64, help="Click to sort."),
         "Organization": config.TextColumn(labels["Organization"], width=150, help="Click to sort."),
