@@ -11,7 +11,7 @@ from analytics import cached
 from analytics.cached import View
 from analytics.scope.comparison import OFF
 from analytics.scope.periods import Range
-from tests.cached.test_satisfaction import Reads, reads, view  # noqa: F401  # fixtures
+from tests.cached.conftest import Reads
 from tests.pages.conftest import SendEvents
 from tests.product_database import Product
 
@@ -42,7 +42,7 @@ def add(product: Product, send_events: SendEvents) -> Add:
     return added
 
 
-def test_what_is_open_again_is_not_durable(add: Add, view: View) -> None:  # noqa: F811
+def test_what_is_open_again_is_not_durable(add: Add, view: View) -> None:
     """Two were resolved 10 days ago; one of them is open, and changed a day after its resolution."""
     at = view.now - 10 * DAY
     add(at, status="resolved", resolved_at=at)
@@ -54,14 +54,14 @@ def test_what_is_open_again_is_not_durable(add: Add, view: View) -> None:  # noq
     assert [query.name for query in reading.queries] == ["resolution_outcomes", "open_conversations"]
 
 
-def test_a_period_that_runs_knows_nothing_of_its_last_7_days(add: Add, view: View) -> None:  # noqa: F811
+def test_a_period_that_runs_knows_nothing_of_its_last_7_days(add: Add, view: View) -> None:
     """Resolved two days ago in the last 7 days: not known yet."""
     add(view.now - 2 * DAY)
     ai = cached.resolution_outcomes(cached.open_view(view)).value.current.ai
     assert (ai.conversations, ai.known, ai.not_known_yet) == (1, 0, 1)
 
 
-def test_the_panels_share_their_reads(reads: Reads, view: View) -> None:  # noqa: F811
+def test_the_panels_share_their_reads(reads: Reads, view: View) -> None:
     """One of open conversations and one of ratings, however often and by whichever panel it is asked."""
     opened = cached.open_view(view)
     for _ in range(2):
@@ -73,14 +73,14 @@ def test_the_panels_share_their_reads(reads: Reads, view: View) -> None:  # noqa
 
 
 @pytest.mark.parametrize("change", [{"range": Range(days=10)}, {"comparison": OFF}])
-def test_another_period_is_another_read(reads: Reads, view: View, change: dict[str, Any]) -> None:  # noqa: F811
+def test_another_period_is_another_read(reads: Reads, view: View, change: dict[str, Any]) -> None:
     """The range, and whether a period before is read at all."""
     for asked in (view, replace(view, **change)):
         cached.side_by_side(cached.open_view(asked))
     assert reads["open_conversations"] == reads["ratings_by_side"] == 2
 
 
-def test_without_a_comparison_no_period_before_is_read(add: Add, view: View) -> None:  # noqa: F811
+def test_without_a_comparison_no_period_before_is_read(add: Add, view: View) -> None:
     """What started ten days ago is in no answer."""
     add(view.now - 10 * DAY)
     compared = cached.resolution_outcomes(cached.open_view(view)).value.previous
@@ -94,8 +94,8 @@ def test_without_a_comparison_no_period_before_is_read(add: Add, view: View) -> 
 
 def test_without_postgres_events_are_counted_and_it_is_said_what_is_missing(
     add: Add,
-    reads: Reads,  # noqa: F811
-    view: View,  # noqa: F811
+    reads: Reads,
+    view: View,
 ) -> None:
     """No row for ratings, one failure for each of the two reads."""
     add(view.now - 2 * DAY)
@@ -111,7 +111,7 @@ def test_without_postgres_events_are_counted_and_it_is_said_what_is_missing(
 
 def test_more_open_conversations_than_can_be_named_are_said(
     add: Add,
-    view: View,  # noqa: F811
+    view: View,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two are open, one is named: that which changed last."""

@@ -20,7 +20,7 @@ from analytics.store.store import Store
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import Parameter as PipeParameter
 from analytics.transports.tinybird_messages import PipeAnswer
-from tests.cached.test_satisfaction import Reads, reads, view  # noqa: F401  # fixtures
+from tests.cached.conftest import Reads
 from tests.conftest import LocalStack
 from tests.product_database import Product
 
@@ -43,7 +43,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Mapping[str, PipeP
 
 
 @pytest.fixture
-def websites(product: Product, view: View) -> list[tuple[Product, str]]:  # noqa: F811
+def websites(product: Product, view: View) -> list[tuple[Product, str]]:
     """Two websites of the paid organization, and one of a free one that the viewer is a member of as well."""
     second = product.add_website(f"second-{product.key}", name="Second")
     free = Product(product.connection)
@@ -55,7 +55,7 @@ def websites(product: Product, view: View) -> list[tuple[Product, str]]:  # noqa
     return [(product, product.website_id), (product, second), (free, free.website_id)]
 
 
-def rows_of(view: View) -> dict[str, WebsiteRow]:  # noqa: F811
+def rows_of(view: View) -> dict[str, WebsiteRow]:
     """The rows by website id."""
     reading = cached.all_websites(cached.open_view(view))
     assert not reading.failures
@@ -116,7 +116,7 @@ def fill(website: tuple[Product, str], now: datetime, send_events: SendEvents, s
 )
 def test_every_number_is_that_of_the_websites_own_overview(
     websites: list[tuple[Product, str]],
-    view: View,  # noqa: F811
+    view: View,
     send_events: SendEvents,
     days: str,
     comparison: Comparison,
@@ -145,8 +145,8 @@ def test_every_number_is_that_of_the_websites_own_overview(
 def test_each_plan_is_asked_once_for_all_its_websites(
     websites: list[tuple[Product, str]],
     calls: list[tuple[str, Mapping[str, PipeParameter]]],
-    reads: Reads,  # noqa: F811
-    view: View,  # noqa: F811
+    reads: Reads,
+    view: View,
 ) -> None:
     """Two calls and two queries for three websites, and none more for a second look, another tab or another bucket."""
     for asked in (view, replace(view, website_id=websites[1][1]), replace(view, bucket="hour")):
@@ -161,7 +161,7 @@ def test_each_plan_is_asked_once_for_all_its_websites(
 def test_viewers_of_the_same_websites_share_the_answer(
     product: Product,
     calls: list[tuple[str, Mapping[str, PipeParameter]]],
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """Two members of one organization; a third who sees one website more asks again."""
     product.add_website(f"second-{product.key}")
@@ -183,7 +183,7 @@ def test_viewers_of_the_same_websites_share_the_answer(
 def test_a_website_of_another_organization_is_never_asked_for(
     product: Product,
     calls: list[tuple[str, Mapping[str, PipeParameter]]],
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """It is in no parameter and in no row; nor is one that was taken away since the view was opened."""
     foreign = Product(product.connection)
@@ -205,7 +205,7 @@ def test_a_website_of_another_organization_is_never_asked_for(
 def test_without_postgres_the_index_alone_is_missing(
     product: Product,
     monkeypatch: pytest.MonkeyPatch,
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """Its error is in `failures`; with a last good value everything stands, marked stale."""
     opened = cached.open_view(view)
@@ -223,7 +223,7 @@ def test_without_postgres_the_index_alone_is_missing(
 
 def test_without_tinybird_there_is_an_error_or_the_last_good_board(
     monkeypatch: pytest.MonkeyPatch,
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """Never a board of zeros."""
     opened = cached.open_view(view)
@@ -249,7 +249,7 @@ def test_without_tinybird_there_is_an_error_or_the_last_good_board(
 def test_one_plan_that_fails_leaves_the_others(
     websites: list[tuple[Product, str]],
     monkeypatch: pytest.MonkeyPatch,
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """Its websites keep their rows without numbers."""
     read = cached.all_websites.__globals__["sources"].website_kpis
@@ -271,7 +271,7 @@ def test_one_plan_that_fails_leaves_the_others(
 
 
 def test_goals_are_those_of_each_website(
-    view: View,  # noqa: F811
+    view: View,
     product: Product,
     with_store: LocalStack,
     monkeypatch: pytest.MonkeyPatch,

@@ -15,7 +15,7 @@ from analytics.errors import AccessDenied, ConfigError, Conflict, SourceUnavaila
 from analytics.kpis.goals.definitions import Goal
 from analytics.scope.identity import Identity
 from analytics.store.store import Store
-from tests.cached.test_satisfaction import Reads, reads, view  # noqa: F401  # fixtures
+from tests.cached.conftest import Reads
 from tests.product_database import Product
 
 pytestmark = pytest.mark.usefixtures("with_store")
@@ -24,7 +24,7 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 FIVE, TEN = Goal(90.0, 300), Goal(95.0, 600)
 
 
-def as_role(product: Product, view: View, role: str) -> View:  # noqa: F811
+def as_role(product: Product, view: View, role: str) -> View:
     """The view of the same member, whose role in the organization is another one now."""
     product.connection.execute(
         "UPDATE member SET role = %s WHERE organization_id = %s", (role, product.organization_id)
@@ -32,14 +32,14 @@ def as_role(product: Product, view: View, role: str) -> View:  # noqa: F811
     return view
 
 
-def save(view: View, goal: Goal | None, *, is_from_start: bool = False) -> None:  # noqa: F811
+def save(view: View, goal: Goal | None, *, is_from_start: bool = False) -> None:
     """Saves a response goal as a person does who has seen the newest one."""
     opened = cached.open_view(view)
     newest = cached.goal_history(opened).value.newest("response")
     cached.save_goal(opened, "response", goal, newest, view.now, is_from_start=is_from_start)
 
 
-def test_both_periods_are_judged(product: Product, view: View) -> None:  # noqa: F811
+def test_both_periods_are_judged(product: Product, view: View) -> None:
     """By the goal of their time: what was saved just now judges none of them. One whose time is not over is open."""
     as_role(product, view, "owner")
     resolved = cached.open_view(view).resolved
@@ -65,9 +65,9 @@ def test_both_periods_are_judged(product: Product, view: View) -> None:  # noqa:
 
 
 def test_every_website_of_a_viewer_is_judged_by_its_own_goal(
-    reads: Reads,  # noqa: F811
+    reads: Reads,
     product: Product,
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """One query for all of a plan; the numbers are those of each website alone, and none of a website of others."""
     as_role(product, view, "owner")
@@ -97,14 +97,14 @@ def test_every_website_of_a_viewer_is_judged_by_its_own_goal(
     assert alone == found[product.website_id]["response"]
 
 
-def test_without_a_goal_postgres_is_not_asked(reads: Reads, view: View) -> None:  # noqa: F811
+def test_without_a_goal_postgres_is_not_asked(reads: Reads, view: View) -> None:
     """And there is no result."""
     assert cached.goal_results(cached.open_view(view)).value.current == {}
     assert reads["goal_counts"] == 0
 
 
 @pytest.mark.parametrize(("role", "may"), [("owner", True), ("admin", True), ("member", False)])
-def test_owners_and_admins_may_edit(product: Product, view: View, role: str, *, may: bool) -> None:  # noqa: F811
+def test_owners_and_admins_may_edit(product: Product, view: View, role: str, *, may: bool) -> None:
     """Others are refused, and nothing is saved."""
     opened = cached.open_view(as_role(product, view, role))
     assert cached.may_edit_goals(opened, view.now) is may
@@ -116,7 +116,7 @@ def test_owners_and_admins_may_edit(product: Product, view: View, role: str, *, 
     assert cached.goal_history(opened).value.current("response") == (FIVE if may else None)
 
 
-def test_staff_may_edit_every_website(product: Product, view: View) -> None:  # noqa: F811
+def test_staff_may_edit_every_website(product: Product, view: View) -> None:
     """Although they are no member."""
     email = f"staff.{product.key}@example.com"
     product.add_user(email, is_member=False, role="admin")
@@ -125,7 +125,7 @@ def test_staff_may_edit_every_website(product: Product, view: View) -> None:  # 
     cached.save_goal(cached.open_view(staff), "response", FIVE, None, view.now)
 
 
-def test_a_forged_staff_flag_changes_no_goal(product: Product, view: View) -> None:  # noqa: F811
+def test_a_forged_staff_flag_changes_no_goal(product: Product, view: View) -> None:
     """Staff is looked up for each change, and a role that was taken away ends at once, whatever is cached."""
     forged = replace(view, viewer=replace(view.viewer, is_staff=True))
     with pytest.raises(AccessDenied):
@@ -137,7 +137,7 @@ def test_a_forged_staff_flag_changes_no_goal(product: Product, view: View) -> No
         cached.save_goal(opened, "response", FIVE, None, view.now)
 
 
-def test_who_is_no_member_any_more_neither_reads_nor_changes(product: Product, view: View) -> None:  # noqa: F811
+def test_who_is_no_member_any_more_neither_reads_nor_changes(product: Product, view: View) -> None:
     """Access to the website is checked first, whatever was opened before."""
     opened = cached.open_view(as_role(product, view, "owner"))
     product.connection.execute("DELETE FROM member WHERE organization_id = %s", (product.organization_id,))
@@ -152,7 +152,7 @@ def test_who_is_no_member_any_more_neither_reads_nor_changes(product: Product, v
             call()
 
 
-def test_the_second_to_save_sees_the_firsts_change(product: Product, view: View) -> None:  # noqa: F811
+def test_the_second_to_save_sees_the_firsts_change(product: Product, view: View) -> None:
     """Nothing of the second is saved; having seen the change, they can save."""
     opened = cached.open_view(as_role(product, view, "owner"))
     save(view, TEN)
@@ -167,7 +167,7 @@ def test_the_second_to_save_sees_the_firsts_change(product: Product, view: View)
     assert cached.goal_history(opened).value.current("response") is None
 
 
-def test_a_goal_saved_as_it_was_judges_on(product: Product, view: View) -> None:  # noqa: F811
+def test_a_goal_saved_as_it_was_judges_on(product: Product, view: View) -> None:
     """No new version: that would begin to judge anew."""
     as_role(product, view, "owner")
     save(view, TEN)
@@ -176,7 +176,7 @@ def test_a_goal_saved_as_it_was_judges_on(product: Product, view: View) -> None:
     assert version.version == 1
 
 
-def test_every_change_is_audited_with_before_and_after(product: Product, view: View) -> None:  # noqa: F811
+def test_every_change_is_audited_with_before_and_after(product: Product, view: View) -> None:
     """Set, changed, conflicting, refused: one line each, with who and which website."""
     as_role(product, view, "owner")
     out = io.StringIO()
@@ -200,7 +200,7 @@ def test_every_change_is_audited_with_before_and_after(product: Product, view: V
     }
 
 
-def test_without_a_store_it_says_what_to_set(view: View, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_without_a_store_it_says_what_to_set(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     """All else works."""
     monkeypatch.delenv("INBOX_ANALYTICS_STORE_URL")
     opened = cached.open_view(view)
@@ -211,7 +211,7 @@ def test_without_a_store_it_says_what_to_set(view: View, monkeypatch: pytest.Mon
     assert cached.kpis(opened).value.kpis
 
 
-def test_a_store_that_is_away_stops_goals_alone(view: View, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_store_that_is_away_stops_goals_alone(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last good goals stay, marked stale; the product's Postgres is asked as ever."""
     opened = cached.open_view(view)
     assert not cached.goal_history(opened).is_stale

@@ -14,13 +14,12 @@ from analytics.errors import AccessDenied, Conflict, SourceUnavailable
 from analytics.kpis.ai_and_people.time_saved import ASSUMED
 from analytics.store.store import Store
 from tests.cached.test_goals import as_role
-from tests.cached.test_satisfaction import reads, view  # noqa: F401  # fixtures
 from tests.product_database import Product
 
 pytestmark = pytest.mark.usefixtures("with_store")
 
 
-def test_the_minutes_that_were_set_are_used(product: Product, view: View) -> None:  # noqa: F811
+def test_the_minutes_that_were_set_are_used(product: Product, view: View) -> None:
     """Assumed ones before; of another website still."""
     as_role(product, view, "admin")
     other = replace(view, website_id=product.add_website(f"other-{product.key}"))
@@ -33,7 +32,7 @@ def test_the_minutes_that_were_set_are_used(product: Product, view: View) -> Non
 
 def test_every_change_of_minutes_is_audited_and_the_second_to_save_sees_the_first(
     product: Product,
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """Set, conflicting, refused: a line each; nothing is overwritten unseen."""
     as_role(product, view, "owner")
@@ -57,7 +56,7 @@ def test_every_change_of_minutes_is_audited_and_the_second_to_save_sees_the_firs
     assert {(each["who"], each["website"]) for each in found} == {(view.viewer.email, product.website_id)}
 
 
-def test_without_a_store_minutes_are_assumed(view: View, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_without_a_store_minutes_are_assumed(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
     """The range is there all the same."""
     monkeypatch.delenv("INBOX_ANALYTICS_STORE_URL")
     assert cached.time_saved(cached.open_view(view)).value.minutes == ASSUMED
@@ -65,7 +64,7 @@ def test_without_a_store_minutes_are_assumed(view: View, monkeypatch: pytest.Mon
 
 def test_a_store_that_is_away_leaves_the_last_minutes_marked_stale(
     product: Product,
-    view: View,  # noqa: F811
+    view: View,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An assumption never takes the place of what was set."""

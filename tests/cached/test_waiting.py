@@ -15,14 +15,14 @@ from analytics.kpis.backlog import Backlog
 from analytics.scope.comparison import BEFORE, OFF
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
-from tests.cached.test_satisfaction import Reads, reads, view  # noqa: F401  # fixtures
+from tests.cached.conftest import Reads
 from tests.product_database import Product
 
 DAY = timedelta(days=1)
 MOMENT_SECONDS = 31
 
 
-def test_both_lists_come_longest_wait_first(product: Product, view: View) -> None:  # noqa: F811
+def test_both_lists_come_longest_wait_first(product: Product, view: View) -> None:
     """One waits for an answer for two hours, one for a resolution; one of three for both."""
     first = product.add_conversation(view.now - timedelta(hours=2))
     both = product.add_conversation(
@@ -41,7 +41,7 @@ def test_both_lists_come_longest_wait_first(product: Product, view: View) -> Non
     assert [query.params["waits_for"] for query in found.queries] == ["answer", "resolution"]
 
 
-def test_viewers_share_the_lists_and_ranges_do_not_matter(reads: Reads, view: View) -> None:  # noqa: F811
+def test_viewers_share_the_lists_and_ranges_do_not_matter(reads: Reads, view: View) -> None:
     """Two questions for all who look, whatever dates, timezone and comparison they chose."""
     for asked in (view, replace(view, range=Range(days=30), timezone="UTC", comparison=OFF)):
         cached.waiting_now(cached.open_view(asked), view.now)
@@ -51,7 +51,7 @@ def test_viewers_share_the_lists_and_ranges_do_not_matter(reads: Reads, view: Vi
 @pytest.mark.parametrize(("plan", "reach_days"), [("pro", 90), (None, 21)])
 def test_a_tier_limits_what_is_listed(
     product: Product,
-    view: View,  # noqa: F811
+    view: View,
     plan: str | None,
     reach_days: int,
 ) -> None:
@@ -75,7 +75,7 @@ def test_a_tier_limits_what_is_listed(
 
 def test_a_file_has_the_rows_that_a_list_cuts(
     product: Product,
-    view: View,  # noqa: F811
+    view: View,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Three wait, two are listed; the file has all three."""
@@ -91,7 +91,7 @@ def test_a_file_has_the_rows_that_a_list_cuts(
     assert [round(row["wait_seconds"] / 3600, 1) for row in rows] == [3.0, 2.0, 1.0]
 
 
-def test_the_period_of_the_view_is_counted(product: Product, view: View) -> None:  # noqa: F811
+def test_the_period_of_the_view_is_counted(product: Product, view: View) -> None:
     """Those who wait and started in it: the medians of the same days leave them out."""
     product.add_conversation(view.now - 2 * DAY)
     product.add_conversation(view.now - 10 * DAY)
@@ -102,7 +102,7 @@ def test_the_period_of_the_view_is_counted(product: Product, view: View) -> None
     assert cached.kpis(opened).value.kpis["median_resolution"].still_waiting is None
 
 
-def test_cards_count_once_for_all(reads: Reads, view: View) -> None:  # noqa: F811
+def test_cards_count_once_for_all(reads: Reads, view: View) -> None:
     """The cards of Overview and the chart of Conversations share the count."""
     opened = cached.open_view(view)
     cached.kpis(opened)
@@ -110,7 +110,7 @@ def test_cards_count_once_for_all(reads: Reads, view: View) -> None:  # noqa: F8
     assert reads["still_waiting"] == 1
 
 
-def test_the_backlog_and_the_period_before(product: Product, view: View) -> None:  # noqa: F811
+def test_the_backlog_and_the_period_before(product: Product, view: View) -> None:
     """Two weeks: one open all the time, one resolved in each, one that started in the last one."""
     start = cached.open_view(view).resolved.period.start
     product.add_conversation(start - 100 * DAY)
@@ -124,7 +124,7 @@ def test_the_backlog_and_the_period_before(product: Product, view: View) -> None
     assert found.series["net"].tolist() == [-1, 1, 0, 0, 0, 0, 0]
 
 
-def test_without_a_comparison_the_period_before_is_not_read(reads: Reads, view: View) -> None:  # noqa: F811
+def test_without_a_comparison_the_period_before_is_not_read(reads: Reads, view: View) -> None:
     """Nothing of it is shown or exported."""
     found = cached.backlog(cached.open_view(replace(view, comparison=OFF)))
     assert found.value.previous is None
@@ -133,8 +133,8 @@ def test_without_a_comparison_the_period_before_is_not_read(reads: Reads, view: 
 
 @pytest.mark.parametrize("change", ["range", "timezone", "bucket", "comparison"])
 def test_another_question_is_another_read_of_the_backlog(
-    reads: Reads,  # noqa: F811
-    view: View,  # noqa: F811
+    reads: Reads,
+    view: View,
     change: str,
 ) -> None:
     """Change one thing that it depends on and Postgres is asked again; the same again is not."""
@@ -162,7 +162,7 @@ ASK: list[Callable[[OpenedView, datetime], object]] = [
 
 @pytest.mark.parametrize("ask", ASK)
 def test_another_organizations_answers_cannot_be_read(
-    view: View,  # noqa: F811
+    view: View,
     ask: Callable[[OpenedView, datetime], object],
 ) -> None:
     """Access is checked before anything is read, by each function."""
@@ -174,9 +174,9 @@ def test_another_organizations_answers_cannot_be_read(
 
 
 def test_the_last_good_answers_stand_in_marked_stale(
-    reads: Reads,  # noqa: F811
+    reads: Reads,
     product: Product,
-    view: View,  # noqa: F811
+    view: View,
 ) -> None:
     """Postgres goes down: the same answers, said to be old; the cards lose nothing. A question never answered fails."""
     product.add_conversation(view.now - timedelta(hours=2))
@@ -195,7 +195,7 @@ def test_the_last_good_answers_stand_in_marked_stale(
         cached.backlog(cached.open_view(replace(view, range=Range(days=10))))
 
 
-def test_medians_stand_without_the_count(reads: Reads, view: View) -> None:  # noqa: F811
+def test_medians_stand_without_the_count(reads: Reads, view: View) -> None:
     """Postgres was never read: the medians are Tinybird's, and say nothing about who waits."""
     opened = cached.open_view(view)
     reads.is_down = True
@@ -218,7 +218,7 @@ def _asked_visitors(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]
 
 @pytest.mark.parametrize(("daily_queries", "read_count"), [("unlimited", 2), ("1000", 1)])
 def test_pages_are_read_as_often_as_the_queries_allow(
-    view: View,  # noqa: F811
+    view: View,
     monkeypatch: pytest.MonkeyPatch,
     daily_queries: str,
     read_count: int,
@@ -235,7 +235,7 @@ def test_pages_are_read_as_often_as_the_queries_allow(
 
 
 def test_pages_that_last_for_an_hour_are_not_those_of_live(
-    view: View,  # noqa: F811
+    view: View,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Live asks again a minute later, also for the same half hour."""

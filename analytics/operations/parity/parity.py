@@ -12,9 +12,10 @@ import pandas as pd
 from analytics import sources
 from analytics.ingest.history import reader as history
 from analytics.ingest.history.reader import HistoryWebsite
+from analytics.kpis.board import index_of
 from analytics.kpis.declarations import EVENT_TYPES, KPIS, PeriodFigures
 from analytics.kpis.metrics import estimate_of
-from analytics.kpis.satisfaction.index import Scores, satisfaction_index
+from analytics.kpis.satisfaction.index import Scores
 from analytics.kpis.totals import ConversationTotals
 from analytics.operations.parity import postgres_kpis as product
 from analytics.operations.parity.discrepancies import Discrepancies
@@ -131,16 +132,7 @@ def parity(
 
 def _values(totals: ConversationTotals, rating: Scores, sentiment: Scores) -> dict[str, float | None]:
     """Every quantity but visitors, by its name, from what one side says."""
-    index = satisfaction_index(
-        rating=rating,
-        sentiment=sentiment,
-        median_response_seconds=totals.median_response_seconds,
-        median_response_interval=totals.response_interval,
-        responded=totals.responded,
-        resolved=totals.resolved,
-        started=totals.started,
-    )
-    figures = PeriodFigures(totals, index)
+    figures = PeriodFigures(totals, index_of(totals, rating, sentiment))
     scores = {"rating_score": rating.mean, "sentiment_score": sentiment.mean}
     kpis = {kpi.column: estimate_of(kpi.measure(figures)).value for kpi in KPIS.values()}
     counted = {each.name for each in QUANTITIES} - {*scores, *kpis}

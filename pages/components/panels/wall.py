@@ -8,7 +8,7 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from analytics.cached import Kpi, KpiBoard, RightNow
+from analytics.cached import KpiBoard, RightNow
 from analytics.scope.periods import Period
 from pages.components import ASSETS, formatting
 from pages.components.page import url_state
@@ -77,19 +77,17 @@ def draw_places(present: RightNow) -> None:
 
 
 def draw_kpis(board: KpiBoard, period: Period) -> None:
-    """Draw today's KPIs, without those whose source failed, and until when they count."""
+    """Draw today's KPIs, without those whose source failed, until when they count, and how many conversations still wait."""
     until = formatting.clock(period.end, period.timezone.key)
     cells = "".join(
-        f"<div><b>{escape(formatting.value_of(kpi.metric.kind, kpi.value))}</b><span>{_name(kpi)}</span></div>"
+        f"<div><b>{escape(formatting.value_of(kpi.metric.kind, kpi.value))}</b><span>{kpi.metric.title}</span></div>"
         for kpi in board.kpis.values()
     )
-    st.html(f'<div class="wall-label">Today until {until}</div><div class="wall-kpis">{cells}</div>')
-
-
-def _name(kpi: Kpi) -> str:
-    """Its title, and how many conversations are not in it because they still wait."""
-    waiting = f", {formatting.count(kpi.still_waiting)} still waiting" if kpi.still_waiting else ""
-    return f"{kpi.metric.title}{waiting}"
+    response = board.kpis.get("median_response")
+    waiting = response.still_waiting if response else None
+    # Missing from the median response: they never had one.
+    words = f"Today until {until}" + (f" · {formatting.count(waiting)} still waiting" if waiting else "")
+    st.html(f'<div class="wall-label">{words}</div><div class="wall-kpis">{cells}</div>')
 
 
 def _bars(activity: pd.DataFrame) -> str:

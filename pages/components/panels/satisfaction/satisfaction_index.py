@@ -223,7 +223,7 @@ def _write_part(
     _write(figure, f"<b>{NAMES[component.name]}</b>", top + 20, colours.text)
     adds = f"<b>{component.contribution:.1f}</b> of {full}"
     _write(figure, adds, top + 20, colours.text, right_px=_CHANGE_COLUMN_PX if is_compared else 0)
-    _write(figure, _rests_on(component, attribution), top + 38, colours.muted)
+    _write(figure, _rests_on(component), top + 38, colours.muted)
     if part.shown_change is not None:
         colour = {"better": colours.better, "worse": colours.worse}.get(part.verdict or "", colours.muted)
         _write(figure, formatting.signed(part.shown_change, "").strip(), top + 20, colour, right_px=0)
@@ -244,15 +244,11 @@ def _write(figure: go.Figure, text: str, bottom: float, colour: str, *, right_px
     )
 
 
-def _rests_on(component: Component, attribution: Attribution) -> str:
-    """The score and its number of observations; for ratings also the number per 100 conversations."""
+def _rests_on(component: Component) -> str:
+    """The score and its number of observations."""
     if component.is_missing:
         return "no data, counts as a neutral 50"
-    words = f"score {formatting.score(component.score)} · {_counted(component)}"
-    started = next(part.component for part in attribution.parts if part.component.name == "resolution")
-    if component.name == "rating" and not started.is_missing and started.n:
-        words += f", {formatting.rounded(100 * component.n / started.n, 0, lowest=0)} per 100 conversations"
-    return words
+    return f"score {formatting.score(component.score)} · {_counted(component)}"
 
 
 def _counted(component: Component) -> str:
