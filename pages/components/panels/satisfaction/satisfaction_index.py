@@ -100,7 +100,7 @@ def _parts(attribution: Attribution, colours: Palette, *, is_compared: bool) -> 
         _write(figure, "change", _BAR_PX + _SUM_PX - 4, colours.muted, right_px=0)
     top = _BAR_PX + _SUM_PX
     for part in attribution.parts:
-        _write_part(figure, part, top, attribution, colours)
+        _write_part(figure, part, top, colours)
         top += _ROW_PX
     figure.update_layout(barmode="overlay", hoverlabel_align="left")
     figure.update_xaxes(visible=False, range=[0, 1])
@@ -213,9 +213,7 @@ def _draw_slot(figure: go.Figure, part: ComponentChange, left: float, colours: P
         )
 
 
-def _write_part(
-    figure: go.Figure, part: ComponentChange, top: int, attribution: Attribution, colours: Palette
-) -> None:
+def _write_part(figure: go.Figure, part: ComponentChange, top: int, colours: Palette) -> None:
     """Write two lines of text: points of the possible points and change; score and number of observations."""
     component = part.component
     is_compared = part.shown_change is not None
