@@ -86,7 +86,9 @@ def draw_kpis(board: KpiBoard, period: Period) -> None:
     response = board.kpis.get("median_response")
     waiting = response.still_waiting if response else None
     # Missing from the median response: they never had one.
-    words = f"Today until {until}" + (f" · {formatting.count(waiting)} still waiting" if waiting else "")
+    words = f"Today until {until}" + (
+        f" <small>· {formatting.count(waiting)} waiting</small>" if waiting else ""
+    )
     st.html(f'<div class="wall-label">{words}</div><div class="wall-kpis">{cells}</div>')
 
 
