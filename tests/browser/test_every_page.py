@@ -216,6 +216,7 @@ MOST_RESTYLED = 100
 def test_a_chart_that_draws_leaves_the_rest_of_the_page_alone(shown: Shown, chromium: Browser) -> None:
     """Where a style sheet ties the page to what is in it, each of a chart's hundreds of texts restyles thousands of elements."""
     settled(shown.page)
+    expect(shown.page.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     # Three times: a timer of the page may draw in one of them.
     assert min(_most_restyled(shown.page, chromium) for _ in range(3)) < MOST_RESTYLED
 
