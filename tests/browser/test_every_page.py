@@ -228,7 +228,7 @@ def _most_restyled(page: Page, chromium: Browser) -> int:
     events = json.loads(chromium.stop_tracing())["traceEvents"]
     restyled = [each["args"].get("elementCount", 0) for each in events if each["name"] == "UpdateLayoutTree"]
     assert restyled
-    return max(restyled)
+    return int(max(restyled))
 
 
 @pytest.mark.parametrize("title", CHOICES)
