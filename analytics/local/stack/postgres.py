@@ -276,10 +276,10 @@ def _binaries() -> Path:
 
 def _migration(connection: psycopg.Connection) -> str | None:
     """The migration that the store's tables are of; None before the first one."""
-    table = f"{STORE_SCHEMA}.alembic_version"
-    if connection.execute("SELECT to_regclass(%s)", [table]).fetchone() == (None,):
+    table = sql.Identifier(STORE_SCHEMA, "alembic_version")
+    if connection.execute("SELECT to_regclass(%s)", [table.as_string()]).fetchone() == (None,):
         return None
-    found = connection.execute(f"SELECT version_num FROM {table}").fetchone()  # noqa: S608 - our own name
+    found = connection.execute(sql.SQL("SELECT version_num FROM {}").format(table)).fetchone()
     return None if found is None else str(found[0])
 
 
