@@ -311,11 +311,12 @@ class SharedReads:
 
     def _is_late(self, source: Source) -> bool:
         """Whether a reader has waited in vain already, and the source has answered nothing since."""
-        since = self._monotonic() - self.patience.stale_seconds
+        now, answered_at = self._monotonic(), self._breakers[source].answered_at
         return any(
             run.source == source
             and run.sent_at is not None
-            and self._breakers[source].answered_at <= run.sent_at < since
+            and answered_at <= run.sent_at
+            and run.began + self.patience.stale_seconds <= now
             for run in self._running.values()
         )
 

@@ -5,10 +5,11 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -261,8 +262,21 @@ def test_a_last_good_value_is_shown_before_the_answer_comes(site: Site, real_tim
     assert asked.reading() == Reading("9:05", AT)
 
 
-def test_a_late_source_is_waited_for_once(site: Site, real_time: SharedReads) -> None:
-    """The next reader with a last good answer of it gets that at once."""
+def test_a_late_source_is_waited_for_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next reader with a last good answer of it gets that at once, also when the threads began late."""
+
+    class BeginsLate(ThreadPoolExecutor):
+        """Threads of a busy machine."""
+
+        def submit(self, fn: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
+            def late() -> object:
+                time.sleep(0.1)
+                return fn(*args, **kwargs)
+
+            return super().submit(late)
+
+    monkeypatch.setattr(shared, "ThreadPoolExecutor", BeginsLate)
+    real_time = SharedReads()
     for name in "ab":
         real_time.read(name, site.of(name))
     real_time.expire()
