@@ -10,9 +10,10 @@ import streamlit as st
 from analytics import cached
 from analytics.kpis.all_websites.order import selected
 from pages.components.exports import export, tables
-from pages.components.page import begin, sidebar, url_state
+from pages.components.page import begin, sidebar
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels.all_websites import controls, table
+from pages.components.selection import url_state
 
 KEEP_PACE_SECONDS = 30
 

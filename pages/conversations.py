@@ -11,9 +11,10 @@ from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
 from pages.components.exports import export, tables
 from pages.components.metrics import goal_panel, goals, kpi_cards
-from pages.components.page import begin, conversation_filters, filters
+from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import conversation_list, handled, time_bands, waiting
+from pages.components.selection import conversation_filters, filters
 
 page = begin.begin_page("Conversations")
 selection, notices = conversation_filters.read_selection()

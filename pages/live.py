@@ -13,11 +13,12 @@ from analytics.geo.cells import Cell
 from analytics.readings import stalest
 from pages.components.charts import globe, timeseries
 from pages.components.exports import export, tables
-from pages.components.page import begin, filters, url_state
+from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import live_visitors as visitors
 from pages.components.panels import tab_visibility, wall
 from pages.components.panels.globe_controls import draw_globe
+from pages.components.selection import filters, url_state
 from pages.components.theme_colors import palette
 
 page = begin.begin_page("Live", has_range=False, has_age=False)

@@ -15,9 +15,10 @@ from analytics.scope import periods
 from pages.components.charts import timeseries
 from pages.components.exports import export, tables
 from pages.components.metrics import goals, kpi_cards
-from pages.components.page import begin, switch
+from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import funnel, live_visitors, tab_visibility, waiting
+from pages.components.selection import switch
 
 page = begin.begin_page("Overview", is_start=True)
 resolved = page.resolved

@@ -13,9 +13,10 @@ from pages.components import formatting
 from pages.components.charts import rating_bars, timeseries
 from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
-from pages.components.page import begin, filters
+from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels.satisfaction import comments, rated_share, satisfaction_index
+from pages.components.selection import filters
 
 page = begin.begin_page("Satisfaction")
 resolved = page.resolved

@@ -12,9 +12,10 @@ from analytics.scope import periods
 from pages.components.charts import timeseries, world_map
 from pages.components.exports import export, tables
 from pages.components.metrics import kpi_cards
-from pages.components.page import begin, filters
+from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import visitor_breakdown
+from pages.components.selection import filters
 
 COUNTRY, *RANKED = DIMENSIONS.values()
 page = begin.begin_page("Visitors", data="visitors")

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from pages.components.page import url_state
+from pages.components.selection import url_state
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ANALYTICS: Final = ROOT / "analytics"

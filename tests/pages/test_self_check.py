@@ -35,8 +35,8 @@ from pages.components import formatting
 from pages.components.exports import download, export
 from pages.components.exports.table import Table
 from pages.components.page import begin
-from pages.components.page.conversation_filters import band_label
 from pages.components.panels import funnel, source_health
+from pages.components.selection.conversation_filters import band_label
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, text_of
 from tests.timezones import installed, tzif

@@ -10,8 +10,8 @@ from streamlit.runtime.scriptrunner import ScriptRunContext
 from streamlit.testing.v1 import AppTest
 
 from analytics.scope.selection import HandledBy, Measure, Sort, Status
-from pages.components.page import conversation_filters, url_state
 from pages.components.panels import conversation_list
+from pages.components.selection import conversation_filters, url_state
 from tests.pages.conftest import RunPage, Site, query_of, source_of, text_of
 
 CONVERSATIONS = "pages/conversations.py"

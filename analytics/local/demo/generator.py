@@ -19,7 +19,7 @@ import click
 import psycopg
 
 from analytics.errors import SourceError
-from analytics.local.demo.content.organizations import DAY
+from analytics.local.demo.content.customers.organizations import DAY
 from analytics.local.demo.delivery import open_tinybird, send_lines
 from analytics.local.demo.history import History
 from analytics.local.demo.load import advance, connect

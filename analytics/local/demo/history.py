@@ -7,10 +7,10 @@ Two spans one after the other give the same as both at once, so that a load can 
 from functools import partial
 from typing import Final
 
-from analytics.local.demo.content.accounts import account_rows
+from analytics.local.demo.content.customers.accounts import account_rows
+from analytics.local.demo.content.customers.organizations import DAY, ORGANIZATIONS, Identity, identity
 from analytics.local.demo.content.days import CONVERSATION_DAYS, VISITOR_DAYS, Days, Kind
 from analytics.local.demo.content.events import EventChunk, conversation_events, visitor_events
-from analytics.local.demo.content.organizations import DAY, ORGANIZATIONS, Identity, identity
 from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.demo.content.rows import (
     CONVERSATION_COLUMNS,

@@ -15,9 +15,9 @@ import psycopg
 from psycopg import sql
 
 from analytics.ingest.deletes.deletion import DATASOURCES
+from analytics.local.demo.content.customers.goals import goal_values
+from analytics.local.demo.content.customers.organizations import DAY, identity
 from analytics.local.demo.content.days import CONVERSATION_DAYS
-from analytics.local.demo.content.goals import goal_values
-from analytics.local.demo.content.organizations import DAY, identity
 from analytics.local.demo.content.postgres_copy import Rows
 from analytics.local.demo.delivery import (
     Batches,

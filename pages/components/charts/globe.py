@@ -20,7 +20,7 @@ from PIL import Image
 from analytics.geo import night as sun
 from analytics.geo.cells import Cell, fullest_view
 from pages.components import formatting
-from pages.components.page import filters
+from pages.components.selection import filters
 from pages.components.theme_colors import Palette, Rgba, palette, rgba
 
 CANVAS = ".st-key-globe-view canvas"

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from analytics.scope.selection import HourOfWeek
 from pages.components import formatting
 from pages.components.charts import plot
-from pages.components.page import filters, switch
-from pages.components.page.conversation_filters import WEEKDAYS, cell_label
+from pages.components.selection import filters, switch
+from pages.components.selection.conversation_filters import WEEKDAYS, cell_label
 from pages.components.theme_colors import Palette, palette
 
 Shown = Literal["volume", "response"]

@@ -12,8 +12,8 @@ from analytics.scope.clock import Bucket
 from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.charts import plot, time_axis, timeseries, value_axis
-from pages.components.page import switch
-from pages.components.page.conversation_filters import MEASURES
+from pages.components.selection import switch
+from pages.components.selection.conversation_filters import MEASURES
 from pages.components.theme_colors import Palette, palette
 
 DEFAULT_MEASURE: Measure = "response"

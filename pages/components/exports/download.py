@@ -36,7 +36,7 @@ from pages.components.exports import cells, csv_file, titles, workbook
 from pages.components.exports.cells import About, Cell
 from pages.components.exports.table import Table
 from pages.components.exports.tables import FILES
-from pages.components.page import filters
+from pages.components.selection import filters
 
 AS_DRAWN: Final = timedelta(minutes=15)
 """A page younger than this, or than its numbers stand, gets the data that it shows; an older one gets current data."""

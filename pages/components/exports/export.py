@@ -17,8 +17,8 @@ from analytics.scope.clock import parse_timezone
 from pages.components import ASSETS, formatting
 from pages.components.exports import download, tables
 from pages.components.exports.table import Table
-from pages.components.page import filters
 from pages.components.page.begin import Page
+from pages.components.selection import filters
 
 CHART, CARDS = ".js-plotly-plot", ".st-key-kpi-grid"
 

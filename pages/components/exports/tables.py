@@ -34,7 +34,6 @@ from pages.components.exports.table import (
 )
 from pages.components.metrics import changes, goal_panel, kpi_cards
 from pages.components.metrics import goals as goal_words
-from pages.components.page.conversation_filters import HANDLED, WEEKDAYS, band_label
 from pages.components.panels import (
     backlog,
     funnel,
@@ -47,6 +46,7 @@ from pages.components.panels import live_visitors as visitors
 from pages.components.panels.ai_and_people import cohort, sides, time_saved
 from pages.components.panels.all_websites import file as websites_file
 from pages.components.panels.satisfaction import comments, satisfaction_index
+from pages.components.selection.conversation_filters import HANDLED, WEEKDAYS, band_label
 
 IN_EACH_BUCKET: Final = "What happened to one conversation in two buckets counts in both."
 SEEN_IN_EACH_BUCKET: Final = "A visitor or session of two buckets counts in both."

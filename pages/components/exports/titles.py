@@ -6,8 +6,8 @@ from typing import Final
 
 from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components.charts.rating_bars import RATINGS, SENTIMENT
-from pages.components.page.conversation_filters import MEASURES
 from pages.components.panels.waiting import TITLES
+from pages.components.selection.conversation_filters import MEASURES
 
 _TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {

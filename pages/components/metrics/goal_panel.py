@@ -16,8 +16,8 @@ from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.metrics import goals, kpi_cards, saving
 from pages.components.metrics.goals import DONE, UNITS
-from pages.components.page import conversation_filters
 from pages.components.page.panel import empty, note_staleness, panel
+from pages.components.selection import conversation_filters
 
 NAMES: dict[Measure, str] = {"response": "answers", "resolution": "resolutions"}
 DEFAULTS: dict[Measure, Goal] = {"response": Goal(90.0, 300), "resolution": Goal(80.0, 4 * 3600)}

@@ -1,1 +1,1 @@
-"""What every page does: begin, sidebar, header, panels, filters, URL state, sign-in."""
+"""What every page does: begin, sidebar, header, panels, sign-in, files."""

@@ -28,11 +28,11 @@ from pages.components.page import (
     sign_in,
     theme_watch,
     timing,
-    url_state,
     website,
 )
 from pages.components.page.header import Data
 from pages.components.page.panel import end_page, failure, forget_drawn
+from pages.components.selection import url_state
 
 SIDEBAR_WIDTH_PX = 272
 

@@ -8,7 +8,7 @@ import streamlit as st
 from analytics.cached import OpenedView
 from analytics.scope.comparison import BEFORE
 from pages.components import ASSETS
-from pages.components.page import url_state
+from pages.components.selection import url_state
 
 HELP = "Opens for people with access to the website."
 

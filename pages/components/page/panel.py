@@ -18,8 +18,9 @@ from analytics.cached import Reading
 from analytics.errors import AccessDenied, AnalyticsError, NotYetAnswered, SourceError
 from analytics.scope.periods import Range
 from pages.components import formatting
-from pages.components.page import audit_events, url_state
+from pages.components.page import audit_events
 from pages.components.page.timing import panel_run
+from pages.components.selection import url_state
 
 T = TypeVar("T")
 

@@ -19,7 +19,8 @@ from analytics.scope.comparison import BEFORE, Comparison
 from analytics.scope.periods import DEFAULT_RANGE, Range
 from analytics.scope.views import ResolvedView, View
 from pages.components import formatting
-from pages.components.page import sign_in, url_state
+from pages.components.page import sign_in
+from pages.components.selection import url_state
 
 PAGES = (
     ("pages/all_websites.py", "All websites", ":material/view_list:"),

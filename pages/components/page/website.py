@@ -13,8 +13,9 @@ import streamlit as st
 from analytics import cached
 from analytics.scope.access import Viewer, Website
 from pages.components import formatting
-from pages.components.page import audit_events, sidebar, url_state
+from pages.components.page import audit_events, sidebar
 from pages.components.page.panel import end_page
+from pages.components.selection import url_state
 
 OFFERED: Final = 12
 """How many websites are offered as buttons; the sidebar finds the others."""

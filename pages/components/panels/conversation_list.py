@@ -19,8 +19,8 @@ from analytics.scope.access import Website
 from analytics.scope.clock import parse_timezone
 from analytics.scope.selection import DEFAULT_SORT, Selection, Sort
 from pages.components import formatting
-from pages.components.page import url_state
-from pages.components.page.conversation_filters import HANDLED, SENTIMENTS, STATUSES
+from pages.components.selection import url_state
+from pages.components.selection.conversation_filters import HANDLED, SENTIMENTS, STATUSES
 
 SORTS: Final[Mapping[Sort, str]] = MappingProxyType(
     {

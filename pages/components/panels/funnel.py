@@ -10,7 +10,7 @@ from analytics.kpis.totals import Funnel
 from analytics.scope.selection import HandledBy, Status
 from pages.components import formatting
 from pages.components.page import begin
-from pages.components.page.conversation_filters import FUNNEL, HANDLED
+from pages.components.selection.conversation_filters import FUNNEL, HANDLED
 from pages.components.theme_colors import palette
 
 NAMES = {

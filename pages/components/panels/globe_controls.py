@@ -13,7 +13,7 @@ import streamlit as st
 from analytics.geo.cells import Cell
 from pages.components import ASSETS
 from pages.components.charts import globe
-from pages.components.page import filters
+from pages.components.selection import filters
 from pages.components.theme_colors import Palette
 
 BUSIEST = 6

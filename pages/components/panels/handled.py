@@ -11,8 +11,8 @@ from analytics.scope.selection import EVERYTHING, HandledBy, Selection
 from pages.components import formatting
 from pages.components.charts import sparkline
 from pages.components.metrics import kpi_cards
-from pages.components.page import filters
-from pages.components.page.conversation_filters import HANDLED
+from pages.components.selection import filters
+from pages.components.selection.conversation_filters import HANDLED
 
 
 def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:

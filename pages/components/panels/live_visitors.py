@@ -13,7 +13,7 @@ from analytics.cached import Reading, RightNow
 from analytics.geo import countries
 from analytics.scope.clock import parse_timezone
 from pages.components import formatting
-from pages.components.page import switch, url_state
+from pages.components.selection import switch, url_state
 
 T = TypeVar("T")
 WINDOWS = {"5": "5 min", "10": "10 min", "30": "30 min"}

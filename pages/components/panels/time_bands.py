@@ -18,8 +18,8 @@ from analytics.scope.tiers import Comparability
 from pages.components import formatting
 from pages.components.charts import plot
 from pages.components.metrics import changes
-from pages.components.page import filters
-from pages.components.page.conversation_filters import band_end, band_label
+from pages.components.selection import filters
+from pages.components.selection.conversation_filters import band_end, band_label
 from pages.components.theme_colors import Palette, palette
 
 HEADLINE_BAND: dict[Measure, int] = {"response": 1, "resolution": 3}

@@ -27,7 +27,8 @@ from analytics.scope import tiers
 from pages.components import formatting
 from pages.components.charts import sparkline
 from pages.components.metrics import changes, kpi_cards
-from pages.components.page import begin, filters, switch, url_state
+from pages.components.page import begin
+from pages.components.selection import filters, switch, url_state
 from pages.components.theme_colors import Palette, palette
 
 UNKNOWN = "-"

@@ -23,8 +23,8 @@ from analytics.scope.clock import parse_timezone
 from analytics.scope.selection import Measure, Selection
 from pages.components import formatting
 from pages.components.metrics import explain
-from pages.components.page.conversation_filters import SENTIMENTS
 from pages.components.page.panel import empty
+from pages.components.selection.conversation_filters import SENTIMENTS
 from pages.components.theme_colors import palette
 
 TITLES: Final[Mapping[Waits, str]] = MappingProxyType(

@@ -11,7 +11,7 @@ import streamlit as st
 from analytics.cached import KpiBoard, RightNow
 from analytics.scope.periods import Period
 from pages.components import ASSETS, formatting
-from pages.components.page import url_state
+from pages.components.selection import url_state
 
 REFRESH_SECONDS = 60.0
 ON = {"1": "on"}

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 import pytest
 
+from analytics.local.demo.content.customers.organizations import DAY
 from analytics.local.demo.content.days import CONVERSATION_DAYS
-from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.delivery import copy_rows
 from analytics.local.demo.generator import TICK_SECONDS, Generator
 from analytics.local.demo.history import History

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from itertools import chain
 
-from analytics.local.demo.content.organizations import DAY
+from analytics.local.demo.content.customers.organizations import DAY
 from analytics.local.demo.history import History
 from tests.local.demo.reading import ANCHOR, Record, events_of, records
 

@@ -18,8 +18,8 @@ import httpx2
 import psycopg
 import pytest
 
-from analytics.local.demo.content.organizations import identity
-from analytics.local.demo.content.websites import NORTHWIND_SHOP
+from analytics.local.demo.content.customers.organizations import identity
+from analytics.local.demo.content.customers.websites import NORTHWIND_SHOP
 from analytics.local.demo.history import History
 from analytics.local.stack.demo_record import DemoRecord
 from analytics.local.stack.failure import StackFailure

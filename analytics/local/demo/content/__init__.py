@@ -1,1 +1,1 @@
-"""What is in the demo: organizations, websites, visitors, conversations. Pure."""
+"""What is in the demo: customers, their visitors and conversations. Pure."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from analytics.local.demo.content.customers.organizations import DAY
+from analytics.local.demo.content.customers.websites import WebsiteProfile
 from analytics.local.demo.content.identifiers import Bytes, Seconds, nanoids, ulids
-from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.schedule import HOUR, Floats, Schedule
 from analytics.local.demo.content.visitors import Flags, Indexes
-from analytics.local.demo.content.websites import WebsiteProfile
 
 NEVER = np.iinfo(np.int64).max // 2
 """An instant that does not come."""

@@ -15,8 +15,9 @@ from analytics.local.demo.content import conversations as conversation_days
 from analytics.local.demo.content import visitors
 from analytics.local.demo.content.cities import VisitorCities
 from analytics.local.demo.content.conversations import NEVER, Conversations
+from analytics.local.demo.content.customers.organizations import DAY, Identity, Organization
+from analytics.local.demo.content.customers.websites import WebsiteProfile
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
-from analytics.local.demo.content.organizations import DAY, Identity, Organization
 from analytics.local.demo.content.schedule import Schedule
 from analytics.local.demo.content.visitors import (
     HEARTBEAT_SECONDS,
@@ -26,7 +27,6 @@ from analytics.local.demo.content.visitors import (
     VisitEvents,
     Visits,
 )
-from analytics.local.demo.content.websites import WebsiteProfile
 
 T = TypeVar("T")
 

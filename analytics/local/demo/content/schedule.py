@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
+from analytics.local.demo.content.customers.organizations import DAY
+from analytics.local.demo.content.customers.websites import Hours, WebsiteProfile
 from analytics.local.demo.content.identifiers import Seconds
-from analytics.local.demo.content.organizations import DAY
-from analytics.local.demo.content.websites import Hours, WebsiteProfile
 from analytics.scope.clock import parse_timezone
 
 Floats = npt.NDArray[np.float64]

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analytics.local.demo.content.cities import NOWHERE, VisitorCities
+from analytics.local.demo.content.customers.organizations import DAY
+from analytics.local.demo.content.customers.websites import WebsiteProfile
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
-from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.schedule import HOUR, Floats
-from analytics.local.demo.content.websites import WebsiteProfile
 
 Indexes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -19,8 +19,8 @@ from analytics.scope.tiers import Tier
 from analytics.scope.views import ResolvedView
 from pages.components import formatting
 from pages.components.metrics import changes, explain
-from pages.components.page import url_state
 from pages.components.panels.all_websites.file import PLANS, TITLE, notes
+from pages.components.selection import url_state
 
 TOTALS: Final[Mapping[Total, str]] = MappingProxyType(
     {

@@ -19,8 +19,8 @@ from analytics.kpis.metrics import Kpi
 from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.metrics import changes, goals
-from pages.components.page import url_state
 from pages.components.panels.all_websites.file import PLANS
+from pages.components.selection import url_state
 from pages.components.theme_colors import palette
 
 LISTED: Final = 15

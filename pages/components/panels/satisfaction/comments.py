@@ -8,7 +8,7 @@ import streamlit as st
 from analytics import cached
 from analytics.scope.access import Website
 from pages.components import formatting
-from pages.components.page import url_state
+from pages.components.selection import url_state
 
 PAGE_ROWS: Final = 20
 PAGES: Final = 10

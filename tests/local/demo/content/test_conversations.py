@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from analytics.local.demo.content.comments import HOSTILE, comment
-from analytics.local.demo.content.websites import HOSTILE_PAGES
+from analytics.local.demo.content.customers.websites import HOSTILE_PAGES
 from analytics.local.demo.history import History
 from tests.local.demo.reading import ANCHOR, Event, Record, moment, website_id
 

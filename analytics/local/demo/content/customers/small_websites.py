@@ -5,7 +5,7 @@ They opened a few weeks ago, so that a first start makes few days of them.
 
 from typing import Final
 
-from analytics.local.demo.content.websites import HOSTILE_PAGES, Trend, WebsiteProfile
+from analytics.local.demo.content.customers.websites import HOSTILE_PAGES, Trend, WebsiteProfile
 
 FIRST_NUMBER: Final = 100
 """Number of the first one; the others follow."""

@@ -19,7 +19,7 @@ from analytics.scope.selection import (
 )
 from analytics.scope.weeks import weekdays
 from pages.components import formatting
-from pages.components.page import filters, url_state
+from pages.components.selection import filters, url_state
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from analytics.kpis.visitor_breakdown import DIMENSIONS
 from pages.components import formatting
-from pages.components.page import url_state
+from pages.components.selection import url_state
 
 # The URL parameters that filter a page, in the order of its chips.
 NAMES: dict[str, str] = {

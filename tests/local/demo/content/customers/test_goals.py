@@ -1,8 +1,8 @@
 """The goals of the demo's websites."""
 
 from analytics.kpis.goals.definitions import Goal
-from analytics.local.demo.content.goals import goal_values
-from analytics.local.demo.content.organizations import identity
+from analytics.local.demo.content.customers.goals import goal_values
+from analytics.local.demo.content.customers.organizations import identity
 from tests.local.demo.reading import ANCHOR
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from analytics.local.demo.content.customers.organizations import DAY, ORGANIZATIONS, STAFF, Identity
 from analytics.local.demo.content.identifiers import instant_texts
-from analytics.local.demo.content.organizations import DAY, ORGANIZATIONS, STAFF, Identity
 from analytics.local.demo.content.postgres_copy import NULL, Rows
 
 

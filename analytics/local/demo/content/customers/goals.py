@@ -1,6 +1,6 @@
 """The goals of the demo's websites, with one change of a goal. Pure."""
 
-from analytics.local.demo.content.organizations import DAY, ORGANIZATIONS, Identity
+from analytics.local.demo.content.customers.organizations import DAY, ORGANIZATIONS, Identity
 
 GoalValues = tuple[str, str, int, float, int, int, str]
 """Values of one row of the store's `goal`: website id, measure, version, share in percent, seconds, since (UTC seconds), who."""

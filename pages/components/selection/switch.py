@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from pages.components.page import url_state
+from pages.components.selection import url_state
 
 K = TypeVar("K", bound=str)
 

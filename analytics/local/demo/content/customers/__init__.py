@@ -1,0 +1,1 @@
+"""Whom the demo is about: organizations, their accounts, websites and goals. Pure."""
