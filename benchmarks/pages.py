@@ -27,10 +27,10 @@ from websockets.exceptions import WebSocketException
 
 from analytics import cached
 from benchmarks.faults import PAGES
-from benchmarks.rows import Row, say
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import ROOT, local_stack, processor_seconds
+from benchmarks.harness.viewer import Viewer
 from benchmarks.soak import SETTLE_SECONDS
-from benchmarks.stack import ROOT, local_stack, processor_seconds
-from benchmarks.viewer import Viewer
 from tests.web_apps import chromium_path, free_port, wait_for
 
 WEBSITE: Final = "website=northwind-outdoor"
@@ -110,7 +110,7 @@ def main(repeats: int, opened: int) -> None:
         tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory,
         local_stack(Path(directory)) as stack,
         served("asgi_app.py", {**stack.env, "INBOX_ANALYTICS_METRICS_TOKEN": TOKEN}, Path(directory)) as ours,
-        served("benchmarks/bare_page.py", {}, Path(directory)) as bare,
+        served("benchmarks/harness/bare_page.py", {}, Path(directory)) as bare,
     ):
         rows = chain(
             _upstream_calls(ours),
