@@ -21,7 +21,7 @@ from pages.components.panels import funnel, live_visitors, tab_visibility, waiti
 from pages.components.selection import switch
 
 page = begin.begin_page("Overview", is_start=True)
-resolved = page.resolved
+resolved, every = page.resolved, cached.count_refresh_seconds(page.resolved.now)
 
 
 @st.fragment(parallel=True)
@@ -44,6 +44,8 @@ def draw_main_chart() -> None:
         chosen = switch.draw_titled("metric", "Metric", labels, default, lambda key: KPIS[key].title)
         metric = KPIS[chosen]
         series = note_staleness(cached.kpi_timeseries(page.view), page.timezone)
+        if series.failures and "scores" in metric.sources:
+            raise series.failures[0]
         if is_drawn := bool(series.value[metric.column].notna().any()):
             is_compared = (series.value["period"] == "previous").any()
             timeseries.draw_series(
@@ -53,7 +55,7 @@ def draw_main_chart() -> None:
                 current=periods.days_label(*resolved.period.local_days()),
                 previous=periods.days_label(*resolved.previous.local_days()) if is_compared else None,
                 key="main-chart",
-                limits=goals.limits_of(page.view, goals.MEASURE_OF.get(chosen), series.value),
+                goal=goals.line_of(page.view, goals.MEASURE_OF.get(chosen), series.value),
             )
         else:
             empty(
@@ -77,9 +79,6 @@ def draw_funnel() -> None:
             export.offer(page, "funnel", tables.funnel_steps)
         else:
             empty("No conversations started", "Choose a longer range.", page.longer)
-
-
-every = cached.count_refresh_seconds(resolved.now)
 
 
 @st.fragment(parallel=True, run_every=every)
