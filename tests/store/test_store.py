@@ -11,6 +11,7 @@ from analytics.errors import ConfigError, Conflict, SchemaMismatch, SourceReject
 from analytics.kpis.ai_and_people.time_saved import Minutes
 from analytics.kpis.goals.definitions import ALWAYS, Goal
 from analytics.settings import load_settings
+from analytics.store.models import TABLES, Base
 from analytics.store.store import Store
 from tests.conftest import LocalStack
 
@@ -60,6 +61,23 @@ def test_every_version_stays(store: Store, website: str) -> None:
     (resolution,) = found.of("resolution")
     assert resolution.valid_from == ALWAYS
     assert resolution.set_at > began
+
+
+def test_a_website_is_forgotten_and_others_are_not(store: Store, website: str) -> None:
+    """In every table that has rows of websites; again it does no harm."""
+    other = f"{website}-other"
+    for each in (website, other):
+        store.add_goal(each, "response", 1, TEN, "ann@example.com")
+        store.add_goal(each, "response", 2, None, "ann@example.com")
+        store.add_minutes(each, 1, Minutes(3.0, 10.0), "ann@example.com")
+    assert {table.name for table in TABLES} == {table.name for table in Base.metadata.sorted_tables}
+    assert store.held(website) == {"goal": 2, "minutes_per_conversation": 1}
+    assert {store.rows_by_website()[each] for each in (website, other)} == {3}
+    for _ in range(2):
+        store.forget(website)
+        assert store.held(website) == {"goal": 0, "minutes_per_conversation": 0}
+    assert store.held(other) == {"goal": 2, "minutes_per_conversation": 1}
+    assert website not in store.rows_by_website()
 
 
 def test_the_second_of_two_who_save_at_once_is_refused(store: Store, website: str) -> None:
