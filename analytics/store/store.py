@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from analytics.scope.selection import Measure
 from analytics.settings import STORE_SCHEMA, Settings
 from analytics.store import HEAD, VARIABLE
 from analytics.store.models import TABLES, GoalRow, MinutesRow
+from analytics.telemetry import observed
 from analytics.transports import postgres
 from analytics.transports.postgres import LIMITS, Limits
 from analytics.transports.postgres_connection import answered_within
@@ -69,6 +71,12 @@ class Store:
             SourceError: It does not, or they are of another version.
         """
         self._run("store_version", lambda session: _check_version(session.connection()), is_read_only=True)
+
+    def probe(self) -> Answer[float]:
+        """Measures how fast the store answers `check`, in seconds. Raises as `check`."""
+        began = time.perf_counter()
+        self.check()
+        return Answer(time.perf_counter() - began, datetime.now(UTC))
 
     def goals(self, website_ids: Sequence[str]) -> Answer[tuple[GoalHistory, ...]]:
         """The goals of websites, in the order of `website_ids`; a history without versions for one that has none.
@@ -220,6 +228,10 @@ class Store:
 
     def _run(self, name: str, work: Callable[[Session], T], *, is_read_only: bool = False) -> T:
         """Runs statements in one transaction within the limits, and translates what the driver raises."""
+        with observed("store", name):
+            return self._transaction(name, work, is_read_only=is_read_only)
+
+    def _transaction(self, name: str, work: Callable[[Session], T], *, is_read_only: bool) -> T:
         limits = self._limits
         engine = self._engine.execution_options(
             schema_translate_map={None: self._schema}, postgresql_readonly=is_read_only

@@ -1,5 +1,6 @@
 """The store: versions of goals, two people who save at once, errors in words, what its role may do."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -13,6 +14,7 @@ from analytics.kpis.goals.definitions import ALWAYS, Goal
 from analytics.settings import load_settings
 from analytics.store.models import TABLES, Base
 from analytics.store.store import Store
+from analytics.telemetry import NUMBERS
 from tests.conftest import LocalStack
 
 FIVE, TEN = Goal(90.0, 300), Goal(99.5, 600)
@@ -78,6 +80,24 @@ def test_a_website_is_forgotten_and_others_are_not(store: Store, website: str) -
         assert store.held(website) == {"goal": 0, "minutes_per_conversation": 0}
     assert store.held(other) == {"goal": 2, "minutes_per_conversation": 1}
     assert website not in store.rows_by_website()
+
+
+def test_reads_and_writes_are_counted(store: Store, website: str) -> None:
+    """By name and outcome: also a store that is away. That another person saved first is no failure."""
+    NUMBERS.clear()
+    store.add_goal(website, "response", 1, TEN, "ann@example.com")
+    with pytest.raises(Conflict):
+        store.add_goal(website, "response", 1, FIVE, "bob@example.com")
+    store.goals([website])
+    with Store("postgresql://a@127.0.0.1:1/b") as away, pytest.raises(SourceUnavailable):
+        away.minutes(website)
+    counts = {
+        (name, outcome): float(count)
+        for name, outcome, count in re.findall(
+            r'source_seconds_count{source="store",name="(\w+)",outcome="(\w+)"} (\d+)', NUMBERS.text({})
+        )
+    }
+    assert counts == {("add_goal", "ok"): 2, ("goals", "ok"): 1, ("minutes", "unavailable"): 1}
 
 
 def test_the_second_of_two_who_save_at_once_is_refused(store: Store, website: str) -> None:
