@@ -115,7 +115,12 @@ def test_a_goal_is_set_changed_and_removed(
     assert [each.value for each in page.success] == ["Saved: 80 % answered within 2 hours."]
     page = save(page, shop, 99.5, 5, "minutes")
     assert newest(stack_environment, shop) == (2, Goal(99.5, 300))
-    page.button(key=f"{form(page, shop)}-remove").click().run()
+    (removal,) = [each for each in page.expander if each.label == "Remove the goal"]
+    assert not removal.proto.expanded
+    assert [each.value for each in removal.caption] == [
+        "Conversations that start from now on are not judged; earlier ones keep the goal of their time."
+    ]
+    removal.button[0].click().run()
     assert newest(stack_environment, shop) == (3, None)
 
 

@@ -151,4 +151,5 @@ def _name_lines(figure: go.Figure, colours: Palette, before: str | None, goal: s
         y=P90_DOMAIN[1] + 0.02,
         xanchor="left",
         yanchor="bottom",
+        align="left",
     )
