@@ -63,6 +63,11 @@ class Reading(Generic[T_co]):
     failures: tuple[SourceError, ...] = ()
     queries: tuple[SentQuery, ...] = ()
 
+    @property
+    def stale_since(self) -> datetime | None:
+        """When a last good value was read; None for a fresh one."""
+        return self.as_of if self.is_stale else None
+
     def with_value(self, value: T) -> Reading[T]:
         """A derived value with the same age and freshness."""
         return Reading(value, self.as_of, self.is_stale, self.stale_reason, self.failures, self.queries)

@@ -13,11 +13,12 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, Final, Literal, ParamSpec, Protocol, TypeVar
 
-from analytics.errors import Source, SourceError, SourceRejected, SourceUnavailable
+from analytics.errors import Conflict, Source, SourceError, SourceRejected, SourceUnavailable
 
 P = ParamSpec("P")
 Client = TypeVar("Client")
@@ -61,7 +62,8 @@ SOURCE_SECONDS: Final = Metric(
     "inbox_analytics_source_seconds",
     "histogram",
     ("source", "name", "outcome"),
-    "Reads of a pipe or query, retries included. outcome: ok, unavailable, rejected, mismatch, error.",
+    "Reads of a pipe or query, reads and writes of the store, retries included. "
+    "outcome: ok, unavailable, rejected, mismatch, error.",
 )
 SOURCE_ROWS: Final = Metric(
     "inbox_analytics_source_rows_total", "counter", ("source", "name"), "Rows that reads returned."
@@ -205,21 +207,31 @@ Answered = TypeVar("Answered", bound=HasRows)
 Read = Callable[Concatenate[Client, str, P], Answered]
 
 
+@contextmanager
+def observed(source: Source, name: str) -> Iterator[None]:
+    """Counts seconds and outcome of a read or write, which is the block."""
+    began, outcome = time.perf_counter(), "error"
+    try:
+        yield
+        outcome = "ok"
+    except Conflict:
+        outcome = "ok"  # the source did its part: another person saved first
+        raise
+    except SourceError as error:
+        outcome = _outcome(error)
+        raise
+    finally:
+        NUMBERS.observe(SOURCE_SECONDS, source, name, outcome, seconds=time.perf_counter() - began)
+
+
 def timed(source: Source) -> Callable[[Read[Client, P, Answered]], Read[Client, P, Answered]]:
     """Decorates a client's read method: counts seconds, rows and outcome by its first argument, the name of the read."""
 
     def decorated(read: Read[Client, P, Answered]) -> Read[Client, P, Answered]:
         @wraps(read)
         def counted(client: Client, name: str, /, *args: P.args, **kwargs: P.kwargs) -> Answered:
-            began, outcome = time.perf_counter(), "error"
-            try:
+            with observed(source, name):
                 answer = read(client, name, *args, **kwargs)
-                outcome = "ok"
-            except SourceError as error:
-                outcome = _outcome(error)
-                raise
-            finally:
-                NUMBERS.observe(SOURCE_SECONDS, source, name, outcome, seconds=time.perf_counter() - began)
             NUMBERS.add(SOURCE_ROWS, source, name, amount=len(answer.rows))
             return answer
 

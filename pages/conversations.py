@@ -50,8 +50,8 @@ def draw_percentiles() -> None:
         if series["p50_seconds"].isna().all():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
-        limits = goals.limits_of(page.view, measure, reading.value)
-        percentiles.draw_percentiles(series, measure, page.resolved.bucket, limits)
+        goal = goals.line_of(page.view, measure, reading.value)
+        percentiles.draw_percentiles(series, measure, page.resolved.bucket, goal)
         waiting.note_still_waiting(page.view, measure, selection)
         name, title = f"{measure}-over-time", percentiles.title(measure, page.resolved.bucket)
         export.offer(page, name, tables.percentiles_over_time, measure, selection, chart=title, only=chosen)
@@ -61,9 +61,8 @@ def draw_percentiles() -> None:
 def draw_outcomes() -> None:
     """Draw AI-resolved and human-handled conversations, and escalations."""
     with panel("outcomes", "Who resolved", border=False):
-        reading = cached.conversation_breakdown(page.view, selection)
+        reading, board = cached.conversation_breakdown(page.view, selection), cached.kpis(page.view)
         series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
-        board = cached.kpis(page.view)
         note_staleness(stalest(reading, board, series), page.timezone)
         handled.draw_handled(reading.value.handled, selection.handled_by)
         handled.draw_escalations(board.value, series, reading.value.escalated, selection, page.view)

@@ -1,4 +1,4 @@
-"""Data health (staff): do both sources answer, does every website send events, and how many queries were used?
+"""Data health (staff): do the sources answer, does every website send events, and how many queries were used?
 
 Sources: `cached.source_health`, `website_states`, `event_flow`, `quarantine`, `query_use`, `cache_savings`, `spooled_events`.
 Freshness: sources 30 s, events 2 min and their volume 5 min, or as often as a limit of queries allows, websites and quarantine
@@ -15,8 +15,8 @@ from pages.components import formatting
 from pages.components.exports import export, tables
 from pages.components.page import begin
 from pages.components.page.panel import note_staleness, panel
+from pages.components.panels import source_card, website_health
 from pages.components.panels import source_health as health
-from pages.components.panels import website_health
 
 page = begin.begin_page("Data health", has_range=False)
 viewer, zone = page.view.asked.viewer, page.timezone
@@ -95,14 +95,13 @@ def draw_spool() -> None:
 
 
 CARDS: dict[str, Callable[[datetime], None]] = {
-    "tinybird": lambda now: health.draw_source(cached.source_health(viewer, "tinybird", now), zone),
-    "postgres": lambda now: health.draw_source(cached.source_health(viewer, "postgres", now), zone),
+    **source_card.cards(viewer, zone),
     "stopped": lambda now: website_health.draw_card(cached.website_states(viewer, now), zone),
     "newest": lambda now: health.draw_newest(cached.event_flow(page.view, now), now, zone),
     "quarantine-card": lambda now: health.draw_quarantine_card(cached.quarantine(viewer, now), zone),
 }
-grid = st.grid(6, min_column_width=health.CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="health-cards")
-with grid:
+count, width = len(CARDS) + 1, health.CARD_MIN_WIDTH_PX
+with st.grid(count, min_column_width=width, gap="xsmall", border=True, key="health-cards") as grid:
     for key, draw_one in CARDS.items():
         with grid.cell():
             draw_card(key, draw_one)

@@ -21,8 +21,7 @@ from pages.components.panels.globe_controls import draw_globe
 from pages.components.selection import filters, url_state
 from pages.components.theme_colors import palette
 
-page = begin.begin_page("Live", has_range=False, has_age=False)
-notices: list[str] = []
+page, notices = begin.begin_page("Live", has_range=False, has_age=False), list[str]()
 is_wall = wall.is_on(notices)
 url_state.read("place", None, Cell.parse, notices)  # Only for the notice: each panel reads the value again.
 refresh = cached.live_refresh_seconds(page.resolved.now)

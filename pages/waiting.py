@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from analytics import cached
+from analytics.cached import Reading
 from analytics.scope import periods
+from pages.components import formatting
 from pages.components.charts import backlog as backlog_chart
 from pages.components.exports import export, tables
-from pages.components.metrics.goals import history_if_read
+from pages.components.metrics import goals
 from pages.components.page import begin, header
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels import backlog, tab_visibility, waiting
@@ -29,7 +31,8 @@ def draw_waiting() -> None:
     with panel("waiting", border=False):
         reading = note_staleness(cached.waiting_now(page.view, now), page.timezone)
         pages = waiting.pages_of(page.view, now) if reading.value.is_any else None
-        history = history_if_read(page.view)
+        read = goals.history_of(page.view)
+        history = read.value if isinstance(read, Reading) else None
         waiting.draw_counts(reading, history, page.timezone)
         width = waiting.CARD_MIN_WIDTH_PX
         with st.grid(2, min_column_width=width, gap="xsmall", border=True, key="waiting-lists") as grid:
@@ -39,6 +42,8 @@ def draw_waiting() -> None:
                     if waiting.draw_list(reading, waits_for, pages, page.website, history, page.timezone):
                         name = f"waiting-for-{waits_for}"
                         export.offer(page, name, tables.waiting_list, waits_for, days=page.today, now=now)
+        if note := goals.note(read, page.view):
+            st.caption(f":material/history: {formatting.markdown(note)}")
         waiting.draw_age(reading, page.website, page.timezone, every)
 
 

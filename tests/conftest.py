@@ -36,7 +36,7 @@ hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=Tr
 hypothesis.settings.load_profile("repeatable")
 
 START_SECONDS: Final = 60.0
-PATIENT: Final = Patience(30, 30)
+PATIENT: Final = Patience(30, 30, 30)
 """Waits for an answer that no busy machine outlasts."""
 STOP_SECONDS: Final = 30.0
 

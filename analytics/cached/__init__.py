@@ -61,7 +61,7 @@ from analytics.cached.live import (
 )
 from analytics.cached.operations import measured, probe
 from analytics.cached.overview import kpi_timeseries, kpis, left_out
-from analytics.cached.reading import clear, numbers_ttl, try_again, waiting_together
+from analytics.cached.reading import clear, numbers_ttl, try_again, waiting_briefly, waiting_together
 from analytics.cached.satisfaction import (
     every_comment,
     latest_comments,

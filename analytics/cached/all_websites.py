@@ -9,7 +9,15 @@ from datetime import datetime
 from analytics import sources
 from analytics.cached.access import websites, week_start
 from analytics.cached.goals import has_store, website_goal_results
-from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once_for, read_since, reads
+from analytics.cached.reading import (
+    KPI_TTL,
+    connections,
+    numbers_ttl,
+    once_for,
+    read_since,
+    reads,
+    waiting_briefly,
+)
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
@@ -53,10 +61,12 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
     for website in websites(view.asked.viewer, now):
         of_tier.setdefault(website.tier, []).append(website)
     asked = [_asked(view, tuple(listed)) for _, listed in sorted(of_tier.items())]
-    found = [
-        TierReads(resolved, listed, seen.outcome(), scores.outcome())
-        for resolved, listed, seen, scores in asked
-    ]
+    counted = [seen.outcome() for _, _, seen, _ in asked]
+    with waiting_briefly():
+        found = [
+            TierReads(resolved, listed, each, scores.outcome())
+            for (resolved, listed, _, scores), each in zip(asked, counted, strict=True)
+        ]
     outcomes = [outcome for each in found for outcome in (each.periods, each.scores)]
     failed = [each.periods for each in found if isinstance(each.periods, SourceError)]
     if len(failed) == len(found):
@@ -69,13 +79,14 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
         tuple(each.as_of if isinstance(each, Reading) else None for each in outcomes),
     )
     board = once_for(key, lambda: rows.board(found))
+    queries = tuple(query for each in readings for query in each.queries)
     goals = _goals(view)
     if isinstance(goals, SourceError):
         failures = (*failures, goals)
     elif goals is not None:
-        readings.append(goals)
+        queries += goals.queries
         judged = (replace(row, goals=goals.value.get(row.website.id, {})) for row in board.rows)
-        board = replace(board, rows=tuple(judged))
+        board = replace(board, rows=tuple(judged), goals_stale_since=goals.stale_since)
     stale = min((each for each in readings if each.is_stale), key=lambda each: each.as_of, default=None)
     return Reading(
         board,
@@ -83,16 +94,17 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
         stale is not None,
         None if stale is None else stale.stale_reason,
         failures,
-        tuple(query for each in readings for query in each.queries),
+        queries,
     )
 
 
 def _goals(view: OpenedView) -> Reading[Mapping[str, Mapping[Measure, GoalResult]]] | SourceError | None:
     """The results of goals, or why they cannot be read; None without a store."""
-    try:
-        return website_goal_results(view) if has_store() else None
-    except SourceError as error:
-        return error
+    with waiting_briefly():
+        try:
+            return website_goal_results(view) if has_store() else None
+        except SourceError as error:
+            return error
 
 
 def _asked(view: OpenedView, listed: tuple[Website, ...]) -> _Reads:

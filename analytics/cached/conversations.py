@@ -16,6 +16,7 @@ from analytics.cached.reading import (
     once,
     read_since,
     reads,
+    waiting_briefly,
 )
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
@@ -144,7 +145,8 @@ def conversation_list(
     if not ids:
         return reading.with_value(Listing(conversations.listed(reading.value, None), 0, 1, 0, sort, ratings))
     key = "conversations_by_id", resolved.website.id, ids
-    known = reads.ask(key, _conversations_by_id(resolved.website.id, ids)).outcome()
+    with waiting_briefly():
+        known = reads.ask(key, _conversations_by_id(resolved.website.id, ids)).outcome()
     if isinstance(known, SourceError):
         listing = Listing(conversations.listed(reading.value, None), total, page, before, sort, ratings)
         return Reading(listing, reading.as_of, reading.is_stale, reading.stale_reason, (known,))

@@ -16,10 +16,12 @@ from analytics.cached.reading import (
     KPI_TTL,
     connections,
     freshness_ttl,
+    needed,
     numbers_ttl,
     once_for,
     read_since,
     reads,
+    store,
 )
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
@@ -83,10 +85,10 @@ def source_health(viewer: Viewer, source: Source, now: datetime) -> Reading[Sour
     Raises:
         AccessDenied: The viewer is not staff.
 
-    Source: the list of pipes, or `SELECT 1`.
+    Source: the list of pipes, or `SELECT 1`, or the version of the store's tables.
     """
     staff(viewer, now)
-    question = _postgres_probe() if source == "postgres" else _tinybird_probe()
+    question = {"tinybird": _tinybird_probe, "postgres": _postgres_probe, "store": _store_probe}[source]()
     seen = reads.ask(("probe", source), question).outcome()
     if isinstance(seen, Reading) and seen.stale_reason is None:
         probe = Probe(source, seen.as_of, seen.value)
@@ -231,6 +233,11 @@ def _checked(reading: Reading[T]) -> Reading[T]:
 @question("postgres", PROBE_TTL)
 def _postgres_probe() -> Answer[float]:
     return sources.postgres_probe(connections().postgres)
+
+
+@question("store", PROBE_TTL)
+def _store_probe() -> Answer[float]:
+    return needed(store()).probe()
 
 
 @question("tinybird", PROBE_TTL)

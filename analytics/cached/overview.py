@@ -7,7 +7,16 @@ from dataclasses import replace
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import KPI_TTL, connections, numbers_ttl, once, read_since, reads, usable
+from analytics.cached.reading import (
+    KPI_TTL,
+    connections,
+    numbers_ttl,
+    once,
+    read_since,
+    reads,
+    usable,
+    waiting_briefly,
+)
 from analytics.cached.shared.question import question
 from analytics.cached.shared.reads import Asked
 from analytics.cached.view import OpenedView, readable
@@ -28,7 +37,7 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
     """The KPI cards, the funnel and the satisfaction index of a view.
 
     The sources are read side by side. One that fails without a last good value takes down its own cards, which are
-    then in `errors`.
+    then in `errors`. Postgres is waited for only briefly once Tinybird has answered: no card waits for another's source.
 
     Raises:
         AccessDenied: The website is not the viewer's, or not there.
@@ -49,13 +58,11 @@ def kpis(view: OpenedView) -> Reading[KpiBoard]:
         visitors = reads.ask(key, question, since=read_since(resolved))
     if are_visitor_days_compared(resolved):
         series = kpi_timeseries_of(replace(resolved, bucket="day"), EVERYTHING)
-    seen = (
-        conversations.outcome(),
-        None if visitors is None else visitors.outcome(),
-        scores.outcome(),
-        None if series is None else series.outcome(),
-        still_waiting.outcome(),
-    )
+    counted = conversations.outcome()
+    visited = None if visitors is None else visitors.outcome()
+    by_day = None if series is None else series.outcome()
+    with waiting_briefly():
+        seen = counted, visited, scores.outcome(), by_day, still_waiting.outcome()
     if any(isinstance(each, SourceError) for each in seen):
         return board(resolved, *seen)
     key = "board", *((each.as_of, each.stale_reason) for each in seen if isinstance(each, Reading))
@@ -116,7 +123,9 @@ def kpi_timeseries(view: OpenedView) -> Reading[pd.DataFrame]:
     """
     resolved = readable(view)
     rows, scores = kpi_timeseries_of(resolved, EVERYTHING), rating_and_sentiment_of(resolved)
-    seen = rows.outcome(), scores.outcome()
+    counted = rows.outcome()
+    with waiting_briefly():
+        seen = counted, scores.outcome()
     key = "kpi_timeseries", *(each.as_of if isinstance(each, Reading) else None for each in seen)
     return timeseries.joined(
         resolved, *seen, lambda *parts: once(resolved, key, lambda: timeseries.kpi_timeseries(*parts))

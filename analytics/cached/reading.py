@@ -108,6 +108,11 @@ def waiting_together() -> AbstractContextManager[Waits]:
     return waits.waiting_together(reads.patience.first_seconds)
 
 
+def waiting_briefly() -> AbstractContextManager[None]:
+    """Bounds the waits of reads that a panel can be drawn without, once the rest is read: it is drawn again when they answer."""
+    return waits.waiting_briefly(reads.patience.extra_seconds)
+
+
 def try_again() -> None:
     """Lets everything that failed be asked again now, at most once a second: a viewer wants to know."""
     reads.allow()

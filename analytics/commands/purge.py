@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
@@ -18,17 +18,20 @@ from analytics.commands import purge_lines
 from analytics.commands.options import FiniteRange
 from analytics.errors import ConfigError, SourceError, SourceRejected
 from analytics.ingest.deletes import deletion
-from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused, total
+from analytics.ingest.deletes.receipts import Ledger, Purge, PurgeRefused
 from analytics.ingest.events.text import printable
 from analytics.operations.purge import database, retention
 from analytics.operations.purge.database import KnownWebsite
 from analytics.operations.purge.purge import SETTLE_SECONDS, Purger, PurgeRequest, holdings
 from analytics.operations.purge.retention import Departure
 from analytics.settings import Settings, load_settings
+from analytics.store.store import Store
 from analytics.transports.postgres import Postgres
 from analytics.transports.tinybird import Tinybird
 from analytics.web import audit
 from analytics.web.audit import Event
+
+T = TypeVar("T")
 
 _RETENTION: Final = "retention:"
 _UNKNOWN: Final = "does not know it: removed there, or never was there"
@@ -59,10 +62,10 @@ settle_option = click.option(
 def purge(
     website: str | None, yes: bool, is_id: bool, by: str | None, settle_seconds: float, shows_receipts: bool
 ) -> None:
-    """Delete a website's rows from Tinybird when a customer leaves.
+    """Delete a website's rows from Tinybird, and its settings from the dashboard's own store, when a customer leaves.
 
     WEBSITE is a slug or an id, also of a website that Postgres does not know any more. Without --yes the rows are only
-    counted. Without WEBSITE the unfinished purges are listed, or continued with --yes. Postgres is not changed.
+    counted. Without WEBSITE the unfinished purges are listed, or continued with --yes. The product's Postgres is not changed.
     """
     if shows_receipts:
         purge_lines.show_receipts(Ledger(load_settings().state_dir).receipts())
@@ -75,8 +78,14 @@ def purge(
         website_id, known, about = _resolved(session.postgres, website, is_id=is_id)
         begun = next((each for each in unfinished if each.website_id == website_id), None)
         purge_lines.show_unfinished([each for each in unfinished if each is not begun])
-        held = holdings(session.tinybird, website_id)
-        if known is None and begun is None and not held.row_count and not held.quarantined_rows:
+        held, stored = (
+            holdings(session.tinybird, website_id),
+            session.read_store(lambda store: store.held(website_id)),
+        )
+        is_stored = isinstance(stored, Mapping) and any(stored.values())
+        is_held = held.row_count or held.quarantined_rows or is_stored
+        if known is None and begun is None and not is_held:
+            purge_lines.show_stored(stored if isinstance(stored, SourceError) else None)
             raise PurgeRefused(
                 f"Neither Postgres nor Tinybird knows a website {printable(website)}.",
                 "Check the spelling: a slug or an id, as in the product's database.",
@@ -84,6 +93,7 @@ def purge(
         click.echo(f"Website      {website_id}")
         click.echo(f"Postgres     {about}")
         purge_lines.show_holdings(held, session.settings)
+        purge_lines.show_stored(stored)
         if begun is not None:
             click.echo(
                 f"Unfinished   begun {begun.started_at:%Y-%m-%d %H:%M} UTC by {printable(begun.people)}"
@@ -106,7 +116,7 @@ def purge(
 @by_option
 @settle_option
 def retention_command(grace_days: int | None, yes: bool, by: str | None, settle_seconds: float) -> None:
-    """List the websites that have left and hold rows, and purge those past their grace days with --yes.
+    """List the websites that have left and hold rows or settings, and purge those past their grace days with --yes.
 
     Left are websites that were deleted, and those of an organization whose paid subscription was canceled and has
     ended. Organizations on the free plan stay.
@@ -114,6 +124,11 @@ def retention_command(grace_days: int | None, yes: bool, by: str | None, settle_
     with _opened(by, settle_seconds) as session:
         grace = session.settings.grace_days if grace_days is None else grace_days
         rows = {name: deletion.rows_by_website(session.tinybird, name) for name in deletion.DATASOURCES}
+        stored = session.read_store(lambda store: store.rows_by_website())
+        if isinstance(stored, SourceError):
+            purge_lines.show_stored(stored)
+        elif stored is not None:
+            rows["store"] = stored
         left = retention.departures(database.websites(session.postgres), rows, datetime.now(UTC), grace)
         holding = [each for each in left if each.row_count]
         purge_lines.show_departures(holding, grace)
@@ -134,26 +149,38 @@ class _Session:
     ledger: Ledger
     tinybird: Tinybird
     postgres: Postgres
+    store: Store | None
     who: str
     settle_seconds: float
+
+    def read_store(self, read: Callable[[Store], T]) -> T | SourceError | None:
+        """Reads from the store; the error as a value, because Tinybird's rows can be counted all the same; None without one."""
+        try:
+            return None if self.store is None else read(self.store)
+        except SourceError as error:
+            return error
 
 
 @contextmanager
 def _opened(by: str | None, settle_seconds: float) -> Iterator[_Session]:
-    """Opens both sources.
+    """Opens both sources, and the store where one is set.
 
     Raises:
         ConfigError: A setting is missing; counting and deleting rows needs the admin token.
         PurgeRefused: `by` is no name.
     """
     settings, who = load_settings(), _who(by)
-    with Tinybird.from_settings(settings) as tinybird, Postgres.from_settings(settings) as postgres:
+    with (
+        Tinybird.from_settings(settings) as tinybird,
+        Postgres.from_settings(settings) as postgres,
+        Store.from_settings(settings) or nullcontext() as store,
+    ):
         if not tinybird.has_admin_token:
             raise ConfigError(
                 "TINYBIRD_ADMIN_TOKEN is missing: counting and deleting rows needs it.",
                 "Set it to a workspace admin token for this command only (`tb --cloud token ls`).",
             )
-        yield _Session(settings, Ledger(settings.state_dir), tinybird, postgres, who, settle_seconds)
+        yield _Session(settings, Ledger(settings.state_dir), tinybird, postgres, store, who, settle_seconds)
 
 
 def _purge_departed(departure: Departure, grace_days: int, session: _Session) -> None:
@@ -177,16 +204,15 @@ def _run(order: PurgeRequest, session: _Session) -> None:
                 session.tinybird,
                 session.settings.tinybird_host,
                 session.ledger,
+                session.store,
                 on_progress=tell,
                 settle_seconds=session.settle_seconds,
             )
             done, path = purger.run(order)
-        deleted = total(tuple(each.rows_deleted for each in done.datasources))
-        if deleted is not None:
-            going.add(rows=deleted)
-    click.echo(
-        f"Purged {done.website_id}: {purge_lines.counted(deleted)} rows deleted, counted to 0 afterwards. Receipt: {path}"
-    )
+        if done.rows_deleted is not None:
+            going.add(rows=done.rows_deleted)
+    rows = purge_lines.counted(done.rows_deleted)
+    click.echo(f"Purged {done.website_id}: {rows} rows deleted, counted to 0 afterwards. Receipt: {path}")
 
 
 @contextmanager
@@ -249,7 +275,13 @@ def _each(purges: Mapping[str, Callable[[], None]]) -> None:
     for website_id, run in purges.items():
         try:
             run()
-        except (PurgeRefused, SourceRejected) as error:
+        except (PurgeRefused, SourceError) as error:
+            if (
+                isinstance(error, SourceError)
+                and not isinstance(error, SourceRejected)
+                and error.source != "store"
+            ):
+                raise
             click.echo(f"{website_id} was not purged. {error}", err=True)
             failed.append(website_id)
     if failed:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Final, Self
 
 import click
 
-from analytics.ingest.deletes.receipts import Purge, total
+from analytics.errors import SourceError
+from analytics.ingest.deletes.receipts import Purge
 from analytics.ingest.events.text import printable
 from analytics.ingest.spool import directory as spool
 from analytics.operations.purge.database import KnownWebsite
@@ -41,6 +42,18 @@ def show_holdings(held: Holdings, settings: Settings) -> None:
         )
 
 
+def show_stored(stored: Mapping[str, int] | SourceError | None) -> None:
+    """Prints how many rows the dashboard's own store holds, by table, or why they cannot be read; nothing without a store."""
+    if stored is None:
+        return
+    if isinstance(stored, SourceError):
+        click.echo(f"Store        cannot be read: {stored}")
+        return
+    click.echo("Store        goals and minutes, with the e-mail addresses of those who set them")
+    for table, rows in stored.items():
+        click.echo(f"  {table:<24} {rows:>12,} rows")
+
+
 def show_departures(left: Sequence[Departure], grace_days: int) -> None:
     """Prints the websites that have left, one line each."""
     if not left:
@@ -67,8 +80,7 @@ def show_receipts(receipts: Sequence[Purge]) -> None:
     click.echo(f"{'finished (UTC)':<17} {'rows deleted':>14}  {'website':<28} {'by':<12} about")
     for each in receipts:
         finished = "-" if each.finished_at is None else f"{each.finished_at.astimezone(UTC):%Y-%m-%d %H:%M}"
-        deleted = total(tuple(state.rows_deleted for state in each.datasources))
-        rows = "unknown" if deleted is None else f"{deleted:,}"
+        rows = "unknown" if each.rows_deleted is None else f"{each.rows_deleted:,}"
         click.echo(
             f"{finished:<17} {rows:>14}  {each.website_id:<28} {printable(each.people):<12} {printable(each.website)}"
         )

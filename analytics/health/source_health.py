@@ -13,11 +13,11 @@ from typing import Final, Literal
 
 import pandas as pd
 
-from analytics.errors import NotYetAnswered, Source, SourceError, SourceRejected
+from analytics.errors import NotYetAnswered, SchemaMismatch, Source, SourceError, SourceRejected
 from analytics.health.cache_counts import CacheCounts
 from analytics.health.probe_log import Probe
 
-SourceState = Literal["ok", "slow", "refused", "unreachable"]
+SourceState = Literal["ok", "slow", "refused", "not migrated", "unreachable"]
 FlowState = Literal["usual", "unusual", "unknown", "none"]
 
 ENOUGH_FOR_P95: Final = 20
@@ -46,7 +46,7 @@ class SourceHealth:
     Attributes:
         source: Which source.
         state: ok | slow (the median is above `SLOW_SECONDS`, or the last probe has no answer yet) | refused (it rejects
-            the probe) | unreachable.
+            the probe) | not migrated (the store's tables are not of this version) | unreachable.
         checked_at: When it was last probed, UTC.
         median_seconds: Median answer time of the answered probes; None when none was answered.
         p95_seconds: Their 95th percentile; None below `ENOUGH_FOR_P95` answers.
@@ -106,6 +106,8 @@ def source_health(probes: Sequence[Probe]) -> SourceHealth:
 def _state(last: Probe, middle: float, answers: int) -> SourceState:
     if isinstance(last.error, NotYetAnswered):
         return "slow"
+    if last.source == "store" and isinstance(last.error, SchemaMismatch):
+        return "not migrated"
     if last.error is not None:
         return "refused" if isinstance(last.error, SourceRejected) else "unreachable"
     return "slow" if answers >= ENOUGH_PROBES and middle > SLOW_SECONDS[last.source] else "ok"

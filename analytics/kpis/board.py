@@ -37,7 +37,8 @@ def board(
         scores: Rating and sentiment, as in `schemas.RATING_AND_SENTIMENT`.
         series: Visitors by day, as in `schemas.KPI_TIMESERIES`, for the spread between days. None when the period has too few
             days; the verdict on visitors is then the more cautious one for few days.
-        still_waiting: Conversations of the period without an answer now. No KPI needs it: an error leaves it out.
+        still_waiting: Conversations of the period without an answer now. No KPI needs it: an error leaves it out, and a last good
+            value has its own mark, not that of the board.
 
     Raises:
         SourceError: No KPI could be read; the conversations' error.
@@ -64,7 +65,12 @@ def board(
         queries[key] = _queries(*own, series if "visitors" in declared.sources else None)
         kpis[key] = kpi_of(declared, resolved, current, previous)
     if isinstance(still_waiting, Reading) and "median_response" in kpis:
-        kpis["median_response"] = replace(kpis["median_response"], still_waiting=still_waiting.value)
+        since = still_waiting.stale_since
+        kpis["median_response"] = replace(
+            kpis["median_response"],
+            still_waiting=still_waiting.value,
+            still_waiting_stale_since=since and since.astimezone(resolved.period.timezone),
+        )
         queries["median_response"] += still_waiting.queries
     is_index_read = "satisfaction_index" in kpis
     value = KpiBoard(
@@ -76,7 +82,7 @@ def board(
         queries,
     )
     days = series if isinstance(series, Reading) else None
-    return _reading(value, conversations, visitors, scores, days, still_waiting)
+    return _reading(value, conversations, visitors, scores, days)
 
 
 def are_visitor_days_compared(resolved: ResolvedView) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from analytics.errors import SourceError
 from analytics.kpis.declarations import KpiKey, Metric
@@ -36,6 +36,7 @@ class Kpi:
         split: For the two medians, the change split into own part and mix part; None without a change.
         still_waiting: For the median response, how many conversations started in the period are open and never answered now:
             they are missing from it. None where they are not counted.
+        still_waiting_stale_since: When these were read, in the view's timezone, if that is a last good value; None for a fresh one.
     """
 
     metric: Metric
@@ -47,6 +48,7 @@ class Kpi:
     since: date | None = None
     split: Split | None = None
     still_waiting: int | None = None
+    still_waiting_stale_since: datetime | None = None
 
     @property
     def value(self) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from sqlalchemy import CheckConstraint, DateTime, Numeric, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -71,3 +72,7 @@ class MinutesRow(Base):
     high_minutes: Mapped[Decimal] = mapped_column(Numeric(4, 1))
     set_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     set_by: Mapped[str] = mapped_column(Text)
+
+
+TABLES: Final = tuple(table for table in Base.metadata.sorted_tables if "website_id" in table.c)
+"""The tables with rows of websites: a purge deletes those of one website from all of them."""

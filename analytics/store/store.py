@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Self, TypeVar, cast
 
 import psycopg
-from sqlalchemy import exc, func, select, text
+from sqlalchemy import delete, exc, func, select, text, union_all
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,8 @@ from analytics.readings import Answer
 from analytics.scope.selection import Measure
 from analytics.settings import STORE_SCHEMA, Settings
 from analytics.store import HEAD, VARIABLE
-from analytics.store.models import GoalRow, MinutesRow
+from analytics.store.models import TABLES, GoalRow, MinutesRow
+from analytics.telemetry import observed
 from analytics.transports import postgres
 from analytics.transports.postgres import LIMITS, Limits
 from analytics.transports.postgres_connection import answered_within
@@ -69,6 +71,12 @@ class Store:
             SourceError: It does not, or they are of another version.
         """
         self._run("store_version", lambda session: _check_version(session.connection()), is_read_only=True)
+
+    def probe(self) -> Answer[float]:
+        """Measures how fast the store answers `check`, in seconds. Raises as `check`."""
+        began = time.perf_counter()
+        self.check()
+        return Answer(time.perf_counter() - began, datetime.now(UTC))
 
     def goals(self, website_ids: Sequence[str]) -> Answer[tuple[GoalHistory, ...]]:
         """The goals of websites, in the order of `website_ids`; a history without versions for one that has none.
@@ -174,8 +182,56 @@ class Store:
         )
         self._run("add_minutes", lambda session: session.add(row))
 
+    def held(self, website_id: str) -> dict[str, int]:
+        """How many rows the store holds of a website, by table.
+
+        Raises:
+            SourceError: The store could not be read, or is not migrated.
+
+        Source: every table.
+        """
+
+        def count(session: Session) -> dict[str, int]:
+            rows = {table: table.c.website_id == website_id for table in TABLES}
+            return {
+                table.name: session.scalars(select(func.count()).select_from(table).where(of_website)).one()
+                for table, of_website in rows.items()
+            }
+
+        return self._run("held", count, is_read_only=True)
+
+    def rows_by_website(self) -> dict[str, int]:
+        """How many rows the store holds, in all tables, by website id; none where it holds none.
+
+        Raises:
+            SourceError: The store could not be read, or is not migrated.
+
+        Source: every table.
+        """
+        ids = union_all(*(select(table.c.website_id) for table in TABLES)).subquery()
+        each = select(ids.c.website_id, func.count()).group_by(ids.c.website_id)
+        rows = self._run("rows_by_website", lambda session: session.execute(each).all(), is_read_only=True)
+        return {str(website_id): int(count) for website_id, count in rows}
+
+    def forget(self, website_id: str) -> None:
+        """Deletes all rows of a website, in one transaction.
+
+        Raises:
+            SourceError: The store could not be written, or is not migrated; nothing was deleted then.
+        """
+
+        def delete_all(session: Session) -> None:
+            for table in TABLES:
+                session.execute(delete(table).where(table.c.website_id == website_id))
+
+        self._run("forget", delete_all)
+
     def _run(self, name: str, work: Callable[[Session], T], *, is_read_only: bool = False) -> T:
         """Runs statements in one transaction within the limits, and translates what the driver raises."""
+        with observed("store", name):
+            return self._transaction(name, work, is_read_only=is_read_only)
+
+    def _transaction(self, name: str, work: Callable[[Session], T], *, is_read_only: bool) -> T:
         limits = self._limits
         engine = self._engine.execution_options(
             schema_translate_map={None: self._schema}, postgresql_readonly=is_read_only

@@ -237,9 +237,25 @@ def since(at: datetime, now: datetime, timezone: str) -> str:
     >>> since(datetime(2026, 11, 26, 11, 52, tzinfo=UTC), now, "UTC"), since(datetime(2026, 11, 24, 9, 5, tzinfo=UTC), now, "UTC")
     ('11:52, 8 min ago', '24 Nov, 09:05, 2 d ago')
     """
-    local, today = (each.astimezone(parse_timezone(timezone)) for each in (at, now))
-    day = "" if local.date() == today.date() else f"{local.day} {local:%b}, "
-    return f"{day}{local:%H:%M}, {ago(now - at)}"
+    return f"{_minute(at.astimezone(parse_timezone(timezone)), now)}, {ago(now - at)}"
+
+
+def as_of(stale_since: datetime | None, now: datetime) -> str:
+    """The end of a text whose value is a last good one among fresh ones; empty for a fresh one.
+
+    `stale_since` is when it was read, in the timezone to show.
+
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    >>> as_of(datetime(2026, 11, 26, 9, 5, tzinfo=UTC), now), as_of(datetime(2026, 11, 24, 9, 5, tzinfo=UTC), now), as_of(None, now)
+    (' as of 09:05', ' as of 24 Nov, 09:05', '')
+    """
+    return "" if stale_since is None else f" as of {_minute(stale_since, now)}"
+
+
+def _minute(local: datetime, now: datetime) -> str:
+    day = "" if local.date() == now.astimezone(local.tzinfo).date() else f"{local.day} {local:%b}, "
+    return f"{day}{local:%H:%M}"
 
 
 def page_path(url: str) -> str:

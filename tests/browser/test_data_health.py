@@ -6,11 +6,14 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Window
 
-CARDS = ("Tinybird", "Postgres", "Stopped websites", "Newest event", "Quarantined rows", "Queries today")
+CARDS = (
+    *("Tinybird", "Postgres", "Store of goals"),
+    *("Stopped websites", "Newest event", "Quarantined rows", "Queries today"),
+)
 
 
 def test_cards_and_tables_stand_uncut_at_1280_px(window: Callable[..., Window]) -> None:
-    """From the sidebar: six cards with whole titles, five tables, nothing asked of another host."""
+    """From the sidebar: seven cards with whole titles, five tables, nothing asked of another host."""
     shown = window("/live", width=1280, height=1400)
     shown.page.get_by_role("link", name="Data health").click()
     labels = shown.page.get_by_test_id("stMetricLabel")

@@ -16,7 +16,7 @@ def test_a_goal_is_changed_by_keyboard(window: Callable[..., Window]) -> None:
     expect(panel).to_contain_text("Goal 90 %")
     panel.locator(".st-key-edit-response-goal button").focus()
     page.keyboard.press("Enter")
-    within = page.get_by_label("Within")
+    within = page.get_by_role("spinbutton", name="Within")
     within.fill("7")
     within.press("Tab")
     save = page.get_by_role("button", name="Save")
@@ -25,6 +25,24 @@ def test_a_goal_is_changed_by_keyboard(window: Callable[..., Window]) -> None:
     expect(panel).to_contain_text("90 % answered within 7 minutes: set by demo")
     expect(panel).to_contain_text("It judges conversations that start from then on.")
     expect(panel).to_contain_text("Answered within 5 minutes")
+
+
+def test_a_goal_is_removed_by_keyboard_on_a_phone_in_two_steps(window: Callable[..., Window]) -> None:
+    """The first one opens what says what follows and removes nothing; the second one removes the goal."""
+    page = window("/conversations?website=northwind-de&range=7d", width=360, height=800).page
+    settled(page)
+    panel = page.locator(".st-key-panel-goals")
+    panel.locator(".st-key-edit-response-goal button").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Conversations that start from now on are not judged")).to_be_visible()
+    settled(page)
+    expect(panel).not_to_contain_text("No goal: set by")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(panel).to_contain_text("No goal: set by demo")
 
 
 def test_a_phone_shows_goals_without_scrolling_sideways(window: Callable[..., Window]) -> None:

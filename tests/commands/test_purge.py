@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ import pytest
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge
 from analytics.ingest.emitter import Emitter
+from analytics.kpis.ai_and_people.time_saved import Minutes
+from analytics.kpis.goals.definitions import Goal
+from analytics.store.store import Store
 from analytics.transports.tinybird import Tinybird
 from tests import command_line
 from tests.conftest import ROOT, LocalStack
@@ -56,6 +59,7 @@ def write_journal(
     reason: str = "purge",
     running_job: str | None = None,
     jobs: tuple[str, ...] = (),
+    store_rows: int | None = None,
 ) -> None:
     """The journal of a purge that bob began and that was killed."""
     begun = Purge(
@@ -65,6 +69,7 @@ def write_journal(
         by="bob",
         host=host,
         started_at=datetime(2026, 11, 1, 10, tzinfo=UTC),
+        store_rows=store_rows,
         datasources=(
             DatasourcePurge(
                 datasource="conversation_metrics", rows_found=1, running_job=running_job, jobs=jobs
@@ -126,6 +131,105 @@ def test_with_yes_they_go_and_the_receipt_is_listed(
     listed = run("purge", "--receipts").stdout
     assert held in listed
     assert "Ann" in listed
+
+
+@pytest.fixture
+def settings_of(held: str, local_stack: LocalStack) -> Iterator[Callable[[], dict[str, int]]]:
+    """The website has a goal that was changed, and minutes; another has a goal. Called, it counts the rows of the first."""
+    with Store(local_stack.store_url) as store:
+        for version in (1, 2):
+            store.add_goal(held, "response", version, Goal(90.0, 300 * version), "ann@example.com")
+        store.add_minutes(held, 1, Minutes(3.0, 10.0), "ann@example.com")
+        store.add_goal(f"{held}-other", "response", 1, Goal(90.0, 300), "bob@example.com")
+        yield lambda: store.held(held)
+        assert store.held(f"{held}-other")["goal"] == 1
+        store.forget(f"{held}-other")
+        store.forget(held)
+
+
+def test_settings_go_with_the_rows(
+    run: Run, held: str, settings_of: Callable[[], dict[str, int]], local_stack: LocalStack, tmp_path: Path
+) -> None:
+    """Counted without --yes; deleted with it, for this website alone; the receipt and the audit line count them."""
+    url = {"INBOX_ANALYTICS_STORE_URL": local_stack.store_url}
+    shown = run("purge", held, **url).stdout
+    assert shown.split("  goal ")[1].split()[:2] == ["2", "rows"]
+    assert shown.split("  minutes_per_conversation ")[1].split()[:2] == ["1", "rows"]
+    assert sum(settings_of().values()) == 3
+    ended = run("purge", held, "--yes", **url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"Purged {held}: 7 rows deleted" in ended.stdout
+    assert audited(ended)[0]["rows"] == 7
+    assert sum(settings_of().values()) == 0
+    [receipt] = (tmp_path / "receipts").iterdir()
+    assert json.loads(receipt.read_text())["store_rows"] == 3
+    assert "ann@example.com" not in receipt.read_text()
+    [line] = [line for line in run("purge", "--receipts").stdout.splitlines() if held in line]
+    assert line.split()[2] == "7"
+
+
+def test_a_store_that_is_down_loses_nothing_of_the_purge(
+    run: Run, held: str, settings_of: Callable[[], dict[str, int]], local_stack: LocalStack, tmp_path: Path
+) -> None:
+    """Tinybird's rows are deleted, what remains is said, and the same command ends it once the store works."""
+    down = f"postgresql://a:secret@127.0.0.1:{closed_port()}/x"
+    shown = run("purge", held, INBOX_ANALYTICS_STORE_URL=down)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "Store        cannot be read: The dashboard's store cannot be reached." in shown.stdout
+    ended = run("purge", held, "--yes", INBOX_ANALYTICS_STORE_URL=down)
+    assert ended.returncode == 1
+    assert (
+        f"The rows of {held} in Tinybird are deleted, its goals and minutes in the store are not."
+        in ended.stderr
+    )
+    assert "run the same command again" in ended.stderr
+    assert "secret" not in ended.stdout + ended.stderr
+    assert run("purge", held).stdout.split("visitor_events")[1].split()[:2] == ["0", "rows"]
+    assert sum(settings_of().values()) == 3
+    again = run("purge", held, "--yes", INBOX_ANALYTICS_STORE_URL=local_stack.store_url)
+    assert f"Purged {held}: 7 rows deleted" in again.stdout
+    assert sum(settings_of().values()) == 0
+    assert list((tmp_path / "purges").iterdir()) == []
+
+
+def test_a_purge_that_was_killed_in_the_store_is_ended_with_the_store(
+    run: Run, held: str, settings_of: Callable[[], dict[str, int]], local_stack: LocalStack, tmp_path: Path
+) -> None:
+    """Without the setting it is refused; with it the receipt has the number that was noted before the delete."""
+    write_journal(tmp_path, held, local_stack.host, store_rows=5)
+    refused(run("purge", held, "--yes"), "was begun with a store", "INBOX_ANALYTICS_STORE_URL")
+    assert sum(settings_of().values()) == 3
+    run("purge", held, "--yes", INBOX_ANALYTICS_STORE_URL=local_stack.store_url)
+    assert sum(settings_of().values()) == 0
+    [receipt] = (tmp_path / "receipts").iterdir()
+    assert json.loads(receipt.read_text())["store_rows"] == 5
+
+
+def test_settings_alone_are_purged_and_kept_on_the_list(
+    run: Run, held: str, product: Product, settings_of: Callable[[], dict[str, int]], local_stack: LocalStack
+) -> None:
+    """`retention` lists a website that left and holds settings only, and purges it; without a store it does not know them."""
+    url = {"INBOX_ANALYTICS_STORE_URL": local_stack.store_url}
+    run("purge", held, "--yes")
+    assert sum(settings_of().values()) == 3
+    product.add_subscription("pro", "canceled", datetime.now(UTC) - timedelta(days=40))
+    assert held not in run("retention").stdout
+    [line] = [line for line in run("retention", **url).stdout.splitlines() if line.startswith(f"{held} ")]
+    assert line.split()[4] == "3"
+    assert f"Purged {held}: 3 rows deleted" in run("retention", "--yes", **url).stdout
+    assert sum(settings_of().values()) == 0
+
+
+def test_settings_of_a_website_that_nothing_else_knows_are_purged(
+    run: Run, settings_of: Callable[[], dict[str, int]], held: str, product: Product, local_stack: LocalStack
+) -> None:
+    """Removed from Postgres and from Tinybird before."""
+    run("purge", held, "--yes")
+    product.connection.execute("DELETE FROM website WHERE id = %s", (held,))
+    refused(run("purge", held, "--yes"), "Neither Postgres nor Tinybird")
+    ended = run("purge", held, "--yes", INBOX_ANALYTICS_STORE_URL=local_stack.store_url)
+    assert f"Purged {held}: 3 rows deleted" in ended.stdout
+    assert sum(settings_of().values()) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

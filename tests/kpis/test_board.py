@@ -146,6 +146,17 @@ def test_one_stale_read_makes_the_board_stale() -> None:
     assert reading.stale_reason is reason
 
 
+def test_a_stale_count_of_those_who_wait_is_marked_alone() -> None:
+    """With when it was read, in the view's timezone; the board, all of whose KPIs are fresh, is not stale."""
+    stale: Reading[int] = Reading(12, NOW - timedelta(hours=1), is_stale=True, stale_reason=POSTGRES_DOWN)
+    reading = board(view(), CONVERSATIONS, VISITORS, SCORES, None, stale)
+    response = reading.value.kpis["median_response"]
+    assert (reading.is_stale, reading.as_of, reading.failures) == (False, SCORES.as_of, ())
+    assert (response.still_waiting, response.still_waiting_stale_since) == (12, NOW - timedelta(hours=1))
+    assert response.still_waiting_stale_since is not None
+    assert response.still_waiting_stale_since.tzinfo == view().period.timezone
+
+
 def test_an_empty_website_has_reasons_and_no_numbers() -> None:
     """Nothing happened: no medians, no rate, no index, zero visitors."""
     no_scores = replace(SCORES, value=SCORES.value.iloc[:0])

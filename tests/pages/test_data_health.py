@@ -373,6 +373,27 @@ def test_tinybird_down_is_said_with_what_to_do(
     assert "Queries today" in _cards(page)
 
 
+def test_the_store_has_a_card_where_one_is_set(
+    run_page: RunPage, site: Site, stack_environment: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one there is none. One that answers, that is not migrated, and that is away: each with what to do."""
+    assert "Store of goals" not in _cards(run_page(HEALTH, website=site.slug))
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_URL", stack_environment.store_url)
+    seconds, state = _cards(run_page(HEALTH, website=site.slug))["Store of goals"]
+    assert seconds.endswith((" ms", " s"))
+    assert state in {"ok", "slow"}
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_SCHEMA", f"none_{uuid4().hex[:8]}")
+    reading.reads.expire()
+    page = run_page(HEALTH, website=site.slug)
+    assert _cards(page)["Store of goals"] == ("–", "not migrated")
+    assert "inbox\\-analytics store migrate" in source_of(page)
+    monkeypatch.setenv("INBOX_ANALYTICS_STORE_URL", "postgresql://a:secret@127.0.0.1:9/b")
+    reading.reads.expire()
+    page = run_page(HEALTH, website=site.slug)
+    assert _cards(page)["Store of goals"] == ("–", "unreachable")
+    assert "secret" not in source_of(page)
+
+
 def test_a_source_that_does_not_answer_has_no_answer_time() -> None:
     """The number is missing; how fast it was stands below, in words that cannot be taken for now."""
 
@@ -382,12 +403,12 @@ def test_a_source_that_does_not_answer_has_no_answer_time() -> None:
         from analytics.errors import SourceUnavailable
         from analytics.health.source_health import SourceHealth
         from analytics.readings import Reading
-        from pages.components.panels import source_health
+        from pages.components.panels import source_card
 
         at = datetime(2026, 11, 10, 12, tzinfo=UTC)
         error = SourceUnavailable("Postgres cannot be reached.", source="postgres", resource="postgres_probe")
         health = SourceHealth("postgres", "unreachable", at, 0.034, 0.05, 30, error)
-        source_health.draw_source(Reading(health, at), "UTC")
+        source_card.draw(Reading(health, at), "UTC")
 
     page = AppTest.from_function(script).run()
     assert not page.exception

@@ -1,20 +1,30 @@
 """Goals without a browser: on Conversations, on the cards and the chart of Overview, and in Waiting."""
 
 import json
-from collections.abc import Callable
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached
-from analytics.kpis.goals.definitions import Goal
+from analytics.cached import Unsettled
+from analytics.cached.reading import reads
+from analytics.cached.shared.waits import Patience
+from analytics.errors import SourceUnavailable
+from analytics.kpis.goals.definitions import Goal, GoalHistory
+from analytics.readings import Answer
 from analytics.store.store import Store
-from tests.conftest import LocalStack
-from tests.pages.conftest import RunPage, offered, text_of
+from pages.components.page import panel
+from tests.conftest import PATIENT, LocalStack
+from tests.pages.conftest import PAGE_SECONDS, RunPage, offered, text_of
 from tests.pages.test_self_check import exported
 from tests.product_database import Product
 
+AS_OF = r"as of (\d+ \w+, )?\d\d:\d\d"
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 FIVE = Goal(90.0, 300)
 CONVERSATIONS, OVERVIEW, WAITING = "pages/conversations.py", "pages/overview.py", "pages/waiting.py"
@@ -105,7 +115,12 @@ def test_a_goal_is_set_changed_and_removed(
     assert [each.value for each in page.success] == ["Saved: 80 % answered within 2 hours."]
     page = save(page, shop, 99.5, 5, "minutes")
     assert newest(stack_environment, shop) == (2, Goal(99.5, 300))
-    page.button(key=f"{form(page, shop)}-remove").click().run()
+    (removal,) = [each for each in page.expander if each.label == "Remove the goal"]
+    assert not removal.proto.expanded
+    assert [each.value for each in removal.caption] == [
+        "Conversations that start from now on are not judged; earlier ones keep the goal of their time."
+    ]
+    removal.button[0].click().run()
     assert newest(stack_environment, shop) == (3, None)
 
 
@@ -259,4 +274,70 @@ def test_the_chart_of_percentiles_has_the_line(
     assert [set(line["y"]) for line in lines] == [{300.0}]
     overview = opened(run_page, shop, OVERVIEW, range="7d")
     specs = [json.loads(chart.proto.spec) for chart in overview.get("plotly_chart")]
-    assert sum("goal 5 m" in json.dumps(spec, ensure_ascii=False) for spec in specs) == 1
+    assert sum("90 % within 5 m" in json.dumps(spec, ensure_ascii=False) for spec in specs) == 1
+    assert [
+        chart.proto.alt.endswith("; goal 90 % within 5 m") for chart in overview.get("plotly_chart")
+    ].count(True) == 1
+
+
+def test_a_silent_store_holds_up_no_card(
+    run_page: RunPage, shop: Product, add_goal: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Overview and Waiting are there without goals, and drawn again once the store answers, however long it takes."""
+    add_goal(FIVE)
+    answers, asked, goals = threading.Event(), list[Unsettled](), Store.goals
+
+    def held(self: Store, website_ids: Sequence[str]) -> Answer[tuple[GoalHistory, ...]]:
+        assert answers.wait(10 * PAGE_SECONDS)
+        return goals(self, website_ids)
+
+    monkeypatch.setattr(Store, "goals", held)
+    monkeypatch.setattr(panel, "follow", asked.extend)
+    monkeypatch.setattr(reads, "patience", Patience(2 * PAGE_SECONDS, 2 * PAGE_SECONDS, 0.05))
+    try:
+        page = opened(run_page, shop, OVERVIEW)
+        assert "Median response" in [each.label for each in page.metric]
+        assert "goal" not in text_of(page)
+        assert "Goals are missing: The dashboard's store has not answered yet." in text_of(
+            opened(run_page, shop, WAITING)
+        )
+        assert not any(each.has_changed() for each in asked)
+    finally:
+        answers.set()
+    ends_at = time.monotonic() + PAGE_SECONDS
+    while not all(each.has_changed() for each in asked):
+        assert asked
+        assert time.monotonic() < ends_at
+        time.sleep(0.05)
+    monkeypatch.setattr(reads, "patience", PATIENT)
+    assert "goal 90 % reached" in text_of(opened(run_page, shop, OVERVIEW))
+
+
+def test_last_good_goals_are_marked_alone(
+    run_page: RunPage,
+    waits: Product,
+    add_goal: Callable[..., None],
+    three_conversations: object,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The store is away: the line of the card says from when its goal is, and so does Waiting; nothing else is marked."""
+    del three_conversations
+    add_goal(FIVE)
+    for path in (OVERVIEW, WAITING):
+        assert "as of" not in text_of(opened(run_page, waits, path))
+
+    def fails(*_args: object) -> None:
+        raise SourceUnavailable("Down.", source="store", resource="goals")
+
+    monkeypatch.setattr(Store, "goals", fails)
+    reads.expire()
+    said = text_of(opened(run_page, waits, OVERVIEW))
+    assert re.search(rf"within 5 minutes, goal 90 % .* · {AS_OF}\]", said)
+    assert "Stale: from" not in said
+    with exported() as files:
+        said = text_of(opened(run_page, waits, WAITING))
+    assert re.search(rf"Goals {AS_OF}\.", said)
+    assert "Stale: from" not in said
+    assert files
+    cached.clear()
+    assert "Goals are missing: Down." in text_of(opened(run_page, waits, WAITING))

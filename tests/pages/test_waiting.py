@@ -10,8 +10,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from analytics import cached
+from analytics import cached, sources
 from analytics.cached.reading import reads
+from analytics.errors import SourceUnavailable
 from tests.pages.conftest import (
     RunPage,
     SendEvents,
@@ -25,7 +26,8 @@ from tests.pages.conftest import (
 from tests.pages.test_self_check import closed_days, exported
 from tests.product_database import Product
 
-PATH = "pages/waiting.py"
+PATH, CONVERSATIONS = "pages/waiting.py", "pages/conversations.py"
+AS_OF = r"as of (\d+ \w+, )?\d\d:\d\d"
 HOUR = timedelta(hours=1)
 HOSTILE = "<script>alert(1)</script> [x](https://evil.example) :red[y]"
 
@@ -280,7 +282,7 @@ def test_conversations_say_who_is_not_counted(
 ) -> None:
     """With the bands of response times and with their medians; not with the resolution times or a selection."""
     _answered(inbox, send_events)
-    path = "pages/conversations.py"
+    path = CONVERSATIONS
     words = "and 2 still waiting: conversations without an answer are not counted here."
     assert text_of(opened(run_page, inbox, path)).count(words) == 2
     assert text_of(opened(run_page, inbox, path, measure="resolution")).count(words) == 1
@@ -293,7 +295,35 @@ def test_the_wall_says_who_still_waits_today(run_page: RunPage, shop: Product) -
     shop.add_conversation(midnight + timedelta(seconds=1))
     page = opened(run_page, shop, "pages/live.py", wall="1")
     html = "".join(each.proto.body for each in page.get("html"))
-    assert html.count("<small>· 1 waiting</small>") == 1
+    assert html.count("<small>· 1 still waiting</small>") == 1
+
+
+def test_a_last_good_count_is_marked_alone(
+    run_page: RunPage, inbox: Product, send_events: SendEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who still waits cannot be read any more: its own text says from when it is; the cards beside it are fresh."""
+    _answered(inbox, send_events)
+    opened(run_page, inbox, "app.py")
+    opened(run_page, inbox, CONVERSATIONS)
+
+    def fails(*_args: object) -> None:
+        raise SourceUnavailable("Down.", source="postgres", resource="still_waiting")
+
+    monkeypatch.setattr(sources, "still_waiting", fails)
+    reads.expire()
+    with exported() as files:
+        page = opened(run_page, inbox, "app.py")
+    assert re.search(rf"2 responses and 2 still waiting {AS_OF}", text_of(page))
+    assert "Stale: from" not in text_of(page)
+    assert any(
+        re.fullmatch(rf"2 conversations {AS_OF}", each.get("Still waiting, not counted", ""))
+        for each in explanations(page)
+    )
+    kpis = {row["kpi"]: row for row in files["kpis"]}
+    assert kpis["Median response"]["still_waiting_as_of"]
+    said = text_of(opened(run_page, inbox, CONVERSATIONS))
+    assert len(re.findall(rf"and 2 still waiting {AS_OF}: conversations", said)) == 2
+    assert "Stale: from" not in said
 
 
 def test_a_list_that_is_cut_says_so(

@@ -1,5 +1,6 @@
 """The store: versions of goals, two people who save at once, errors in words, what its role may do."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -11,7 +12,9 @@ from analytics.errors import ConfigError, Conflict, SchemaMismatch, SourceReject
 from analytics.kpis.ai_and_people.time_saved import Minutes
 from analytics.kpis.goals.definitions import ALWAYS, Goal
 from analytics.settings import load_settings
+from analytics.store.models import TABLES, Base
 from analytics.store.store import Store
+from analytics.telemetry import NUMBERS
 from tests.conftest import LocalStack
 
 FIVE, TEN = Goal(90.0, 300), Goal(99.5, 600)
@@ -60,6 +63,41 @@ def test_every_version_stays(store: Store, website: str) -> None:
     (resolution,) = found.of("resolution")
     assert resolution.valid_from == ALWAYS
     assert resolution.set_at > began
+
+
+def test_a_website_is_forgotten_and_others_are_not(store: Store, website: str) -> None:
+    """In every table that has rows of websites; again it does no harm."""
+    other = f"{website}-other"
+    for each in (website, other):
+        store.add_goal(each, "response", 1, TEN, "ann@example.com")
+        store.add_goal(each, "response", 2, None, "ann@example.com")
+        store.add_minutes(each, 1, Minutes(3.0, 10.0), "ann@example.com")
+    assert {table.name for table in TABLES} == {table.name for table in Base.metadata.sorted_tables}
+    assert store.held(website) == {"goal": 2, "minutes_per_conversation": 1}
+    assert {store.rows_by_website()[each] for each in (website, other)} == {3}
+    for _ in range(2):
+        store.forget(website)
+        assert store.held(website) == {"goal": 0, "minutes_per_conversation": 0}
+    assert store.held(other) == {"goal": 2, "minutes_per_conversation": 1}
+    assert website not in store.rows_by_website()
+
+
+def test_reads_and_writes_are_counted(store: Store, website: str) -> None:
+    """By name and outcome: also a store that is away. That another person saved first is no failure."""
+    NUMBERS.clear()
+    store.add_goal(website, "response", 1, TEN, "ann@example.com")
+    with pytest.raises(Conflict):
+        store.add_goal(website, "response", 1, FIVE, "bob@example.com")
+    store.goals([website])
+    with Store("postgresql://a@127.0.0.1:1/b") as away, pytest.raises(SourceUnavailable):
+        away.minutes(website)
+    counts = {
+        (name, outcome): float(count)
+        for name, outcome, count in re.findall(
+            r'source_seconds_count{source="store",name="(\w+)",outcome="(\w+)"} (\d+)', NUMBERS.text({})
+        )
+    }
+    assert counts == {("add_goal", "ok"): 2, ("goals", "ok"): 1, ("minutes", "unavailable"): 1}
 
 
 def test_the_second_of_two_who_save_at_once_is_refused(store: Store, website: str) -> None:

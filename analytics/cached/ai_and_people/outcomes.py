@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analytics import schemas, sources
-from analytics.cached.reading import KPI_TTL, computed, connections, numbers_ttl, reads
+from analytics.cached.reading import KPI_TTL, computed, connections, numbers_ttl, reads, waiting_briefly
 from analytics.cached.shared.question import question
 from analytics.cached.view import OpenedView, readable
 from analytics.errors import SourceError
@@ -71,7 +71,9 @@ def side_by_side(view: OpenedView) -> Reading[tuple[SideBySide, ...]]:
         resolved.last_good_key("ratings_by_side", resolved.period),
         _ratings_by_side(resolved.website.id, bounds, outcomes.watch_seconds(resolved)),
     )
-    cohorts, found = resolution_outcomes(view), asked.outcome()
+    cohorts = resolution_outcomes(view)
+    with waiting_briefly():
+        found = asked.outcome()
     if isinstance(found, SourceError):
         rows = sides.side_by_side(cohorts.value, None, resolved.comparability)
         return replace(cohorts.with_value(rows), failures=(*cohorts.failures, found))

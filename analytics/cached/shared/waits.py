@@ -19,10 +19,13 @@ class Patience:
         first_seconds: For an answer that nothing else can stand in for: first content takes at most 3 s.
         stale_seconds: With a last good answer, once for all questions to a source that is late. A source that works answers
             within it, so that no stale mark flickers.
+        extra_seconds: For what a panel can be drawn without, such as the goal on a card, once all else is there: no panel is
+            held up by a source that is not its own.
     """
 
     first_seconds: float = 2.5
     stale_seconds: float = 1.0
+    extra_seconds: float = 0.3
 
 
 class Unsettled(Protocol):
@@ -63,6 +66,23 @@ def waiting_together(seconds: float) -> Iterator[Waits]:
         yield waits
     finally:
         _waits.reset(token)
+
+
+@contextmanager
+def waiting_briefly(seconds: float) -> Iterator[None]:
+    """Bounds the waits of reads that the block around can be drawn without; what is unsettled is noted there.
+
+    Outside of a block, such as for a file, they wait as all others.
+    """
+    waits = _waits.get()
+    if waits is None:
+        yield
+        return
+    until, waits.until = waits.until, min(waits.until, time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        waits.until = until
 
 
 def end() -> float:

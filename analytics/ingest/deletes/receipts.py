@@ -61,6 +61,8 @@ class Purge(BaseModel):
         rows_left: Rows counted at the end: 0; None while it is not finished.
         quarantined_rows: Rows of the website that Tinybird had quarantined when it began, which a purge does not
             delete; None when they could not be read.
+        store_rows: Rows of the website in the dashboard's own store, noted before they are deleted; None without a store, and
+            until then.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,12 +77,18 @@ class Purge(BaseModel):
     finished_at: AwareDatetime | None = None
     rows_left: _Count | None = None
     quarantined_rows: _Count | None = None
+    store_rows: _Count | None = None
     datasources: tuple[DatasourcePurge, ...]
 
     @property
     def people(self) -> str:
         """Names of all who asked for it, in order."""
         return ", ".join((self.by, *self.continued_by))
+
+    @property
+    def rows_deleted(self) -> int | None:
+        """Rows that a finished purge has deleted, in Tinybird and in the store; None when it is not known."""
+        return total((*(each.rows_deleted for each in self.datasources), self.store_rows or 0))
 
     def of(self, datasource: str) -> DatasourcePurge:
         """The state of one data source."""

@@ -126,10 +126,12 @@ class AllWebsites:
     Attributes:
         rows: One per website, by name.
         views: The dates of each tier among them.
+        goals_stale_since: When the rows' goals were read, aware, if they are a last good value; None for fresh ones.
     """
 
     rows: tuple[WebsiteRow, ...]
     views: Mapping[Tier, ResolvedView]
+    goals_stale_since: datetime | None = None
 
 
 def severity(kpi: Kpi) -> float:

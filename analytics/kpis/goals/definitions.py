@@ -6,7 +6,6 @@ conversations are judged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, get_args
@@ -133,9 +132,3 @@ def spans(history: GoalHistory, period: Period) -> tuple[GoalSpan, ...]:
                 span = GoalSpan(history.website_id, measure, version.version, starts, ends, version.goal)
                 found.append(span)
     return tuple(found)
-
-
-def limits(history: GoalHistory, measure: Measure, starts: Sequence[datetime]) -> list[float | None]:
-    """The time of the goal at each instant, in seconds, for a line in a chart; None without a goal then."""
-    goals = [history.at(measure, at) for at in starts]
-    return [None if goal is None else float(goal.limit_seconds) for goal in goals]

@@ -1,7 +1,7 @@
-"""Purges a website: deletes its rows from both data sources, one job at a time, until none is counted.
+"""Purges a website: deletes its rows from both data sources, one job at a time, until none is counted; then from the store.
 
 Deleting twice does no harm, so that every step may be repeated after a kill: what was under way is in the journal, and
-a job in doubt is started again. Postgres is not touched: `visitor.last_seen_at` stays.
+a job in doubt is started again. The product's Postgres is not touched: `visitor.last_seen_at` stays.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Final, Literal
 from analytics.errors import AnalyticsError, SourceError, SourceRejected, SourceUnavailable
 from analytics.ingest.deletes import deletion
 from analytics.ingest.deletes.receipts import DatasourcePurge, Ledger, Purge, PurgeRefused, total
+from analytics.store import VARIABLE
+from analytics.store.store import Store
 from analytics.transports.retrying import Retries, is_unavailable
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import has_no_quarantine
@@ -91,12 +93,14 @@ class Purger:
     Attributes:
         tinybird: With an admin token.
         host: Its address, for the receipt.
+        store: The dashboard's own store; None where none is set.
         settle_seconds: As `SETTLE_SECONDS`.
     """
 
     tinybird: Tinybird
     host: str
     ledger: Ledger
+    store: Store | None = None
     on_progress: Callable[[PurgeProgress], None] = lambda progress: None
     settle_seconds: float = SETTLE_SECONDS
     sleep: Callable[[float], None] = time.sleep
@@ -108,8 +112,9 @@ class Purger:
         Raises:
             ValueError: The website id is not one.
             ConfigError: There is no admin token, or the journal cannot be kept.
-            PurgeRefused: Rows keep arriving, another process purges, or the journal is of another workspace.
-            SourceError: Tinybird failed; the journal stays, and the next `run` continues.
+            PurgeRefused: Rows keep arriving, another process purges, the journal is of another workspace, or it was begun with a
+                store and none is set.
+            SourceError: Tinybird failed, or the store after Tinybird was emptied; the journal stays, and the next `run` continues.
         """
         with self.ledger.held():
             begun = self.ledger.journal(order.website_id)
@@ -119,6 +124,11 @@ class Purger:
                     f"The purge of {purge.website_id} was begun on {purge.host}, and TINYBIRD_HOST is {self.host}.",
                     f"Finish it there, or remove {purge.website_id}.json from the state directory's purges/.",
                 )
+            if self.store is None and purge.store_rows is not None:
+                raise PurgeRefused(
+                    f"The purge of {purge.website_id} was begun with a store, and {VARIABLE} is not set.",
+                    "Set it as it was then, and run the same command again.",
+                )
             if begun is not None:
                 self.ledger.keep(purge)
             for state in purge.datasources:
@@ -126,7 +136,7 @@ class Purger:
                     purge = self._noted(purge, state, is_starting=False, rows_deleted=None)
                 elif state.running_job is not None:
                     purge = self._ended(purge, state, state.rows_found)
-            purge = self._emptied(purge)
+            purge = self._forgotten(self._emptied(purge))
             done = purge.model_copy(update={"finished_at": datetime.now(UTC), "rows_left": 0})
             return done, self.ledger.close(done)
 
@@ -166,6 +176,24 @@ class Purger:
             f"{sum(left.values()):,} rows of {purge.website_id} arrived while it was purged, {MAX_ROUNDS} times over.",
             "Stop what sends events for this website, then run the same command again: it goes on from here.",
         )
+
+    def _forgotten(self, purge: Purge) -> Purge:
+        """Deletes the website's rows in the store; notes before how many there are, so that a kill does not lose the number."""
+        if self.store is None:
+            return purge
+        try:
+            held = sum(self.store.held(purge.website_id).values())
+            purge = purge.model_copy(update={"store_rows": max(held, purge.store_rows or 0)})
+            self.ledger.keep(purge)
+            self.store.forget(purge.website_id)
+        except SourceError as error:
+            raise type(error)(
+                f"The rows of {purge.website_id} in Tinybird are deleted, its goals and minutes in the store are not. {error.message}",
+                f"{error.remedy} Then run the same command again: it goes on from here.",
+                source="store",
+                resource=error.resource,
+            ) from None
+        return purge
 
     def _left(self, purge: Purge) -> dict[str, int]:
         condition = deletion.condition_of(purge.website_id)

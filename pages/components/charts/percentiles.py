@@ -12,6 +12,7 @@ from analytics.scope.clock import Bucket
 from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.charts import plot, time_axis, timeseries, value_axis
+from pages.components.charts.goal_line import NO_GOAL, GoalLine
 from pages.components.selection import switch
 from pages.components.selection.conversation_filters import MEASURES
 from pages.components.theme_colors import Palette, palette
@@ -48,22 +49,25 @@ def columns_of(series: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 
 
 def draw_percentiles(
-    series: pd.DataFrame, measure: Measure, bucket: Bucket, limits: tuple[float | None, ...] = ()
+    series: pd.DataFrame, measure: Measure, bucket: Bucket, goal: GoalLine = NO_GOAL
 ) -> None:
     """Draw median and 90th percentile of `columns_of` over time; unfinished buckets as open markers.
 
     The median of the previous period is drawn under the current one, the line of the goal beside the 90th percentile.
-    `limits` is the goal in each bucket of the current period, in seconds; empty without one.
     """
     now = series[series["period"] == "current"]
     medians = now[MEDIAN].dropna()
+    name = goal.name(value_axis.highest_of(now, now, P90))
     plot.draw(
-        _percentiles(series, NOUNS[measure], bucket, limits, palette()),
+        _percentiles(series, NOUNS[measure], bucket, goal, palette()),
         HEIGHT_PX,
         key=f"percentiles-{measure}",
-        alt=f"{MEASURES[measure]} time: median {formatting.duration(float(medians.iloc[-1]))} in the last {bucket}"
-        if len(medians)
-        else f"{MEASURES[measure]} time: no values",
+        alt=(
+            f"{MEASURES[measure]} time: median {formatting.duration(float(medians.iloc[-1]))} in the last {bucket}"
+            if len(medians)
+            else f"{MEASURES[measure]} time: no values"
+        )
+        + (f"; goal {name}" if name else ""),
     )
     if (now[MEDIAN].notna() & now[P90].isna()).any():
         st.caption(f"The 90th percentile is shown where the {bucket} has 10 values or more.")
@@ -71,7 +75,7 @@ def draw_percentiles(
 
 @plot.kept
 def _percentiles(
-    series: pd.DataFrame, noun: str, bucket: Bucket, limits: tuple[float | None, ...], colours: Palette
+    series: pd.DataFrame, noun: str, bucket: Bucket, goal: GoalLine, colours: Palette
 ) -> go.Figure:
     now = series[series["period"] == "current"].reset_index(drop=True)
     past = series[series["period"] == "previous"].reset_index(drop=True)
@@ -106,9 +110,9 @@ def _percentiles(
     time_axis.lay_time_axis(figure, now["bucket_start"], bucket, colours, axis.all)
     figure.update_layout(yaxis2={"anchor": "x"}, hoversubplots="axis")
     timeseries.style(figure, colours, "duration", highest)
-    slowest, goal = value_axis.with_goal(value_axis.highest_of(now, now, P90), limits, "duration")
-    if limits:
-        figure.add_trace(timeseries.goal_line(axis.now, limits, "duration", colours, "y2"))
+    slowest = value_axis.highest_of(now, now, P90)
+    goal_name, slowest = goal.name(slowest), goal.highest(slowest)
+    figure.add_traces(goal.traces(axis.now, colours, "y2"))
     ticks = value_axis.duration_ticks(slowest, most=3)
     figure.update_layout(
         xaxis={"anchor": "y2"},
@@ -120,7 +124,7 @@ def _percentiles(
             "range": value_axis.axis_range(slowest),
         },
     )
-    _name_lines(figure, colours, before, goal)
+    _name_lines(figure, colours, before, goal_name)
     return figure
 
 
@@ -139,11 +143,13 @@ def _name_lines(figure: go.Figure, colours: Palette, before: str | None, goal: s
         [(colours.muted, f"┅┅  Median, {before}")] if before else []
     )
     timeseries.name_above(figure, [f'<span style="color:{colour}">{name}</span>' for colour, name in medians])
-    named = f'   <span style="color:{colours.text}">━·  {goal}</span>' if goal else ""
+    below = [f'<span style="color:{colours.accent}">──  90th percentile</span>']
+    below += [f'<span style="color:{colours.text}">━·  {goal}</span>'] if goal else []
     figure.add_annotation(
-        text=f'<span style="color:{colours.accent}">──  90th percentile</span>{named}',
+        text=timeseries.in_lines(below),
         x=0,
         y=P90_DOMAIN[1] + 0.02,
         xanchor="left",
         yanchor="bottom",
+        align="left",
     )

@@ -13,6 +13,7 @@ from analytics.kpis.declarations import Kind, KpiKey, Metric
 from analytics.scope.clock import Bucket
 from pages.components import formatting
 from pages.components.charts import plot, time_axis, value_axis
+from pages.components.charts.goal_line import NO_GOAL, GoalLine
 from pages.components.theme_colors import Palette, palette
 
 DEFAULT_METRIC: KpiKey = "median_response"
@@ -34,20 +35,20 @@ def draw_series(
     current: str,
     previous: str | None,
     key: str,
-    limits: tuple[float | None, ...] = (),
+    goal: GoalLine = NO_GOAL,
 ) -> None:
     """Draw a metric over time.
 
-    `current` and `previous` are the labels of the periods, such as "16–22 Nov"; None draws the current period alone. `limits`
-    is the goal in each bucket of the current period, in the metric's unit; empty without one.
+    `current` and `previous` are the labels of the periods, such as "16–22 Nov"; None draws the current period alone. `goal` is
+    for a metric that is a time in seconds.
     """
     columns = ["period", "bucket_start", "is_complete", metric.column]
     drawn = series[columns if metric.n_column is None else [*columns, metric.n_column]]
     plot.draw(
-        _series(drawn, metric, bucket, current, previous, limits, palette()),
+        _series(drawn, metric, bucket, current, previous, goal, palette()),
         HEIGHT_PX,
         key=key,
-        alt=_alt(drawn[drawn["period"] == "current"], metric, current),
+        alt=_alt(drawn[drawn["period"] == "current"], metric, current, goal),
     )
 
 
@@ -58,7 +59,7 @@ def _series(
     bucket: Bucket,
     current: str,
     previous: str | None,
-    limits: tuple[float | None, ...],
+    goal: GoalLine,
     colours: Palette,
 ) -> go.Figure:
     now_rows = series[series["period"] == "current"].reset_index(drop=True)
@@ -67,39 +68,21 @@ def _series(
     )
     labels = time_axis.labels_of(now_rows["bucket_start"], past_rows["bucket_start"], bucket)
     figure = go.Figure()
-    highest, goal = value_axis.with_goal(
-        value_axis.highest_of(now_rows, past_rows, metric.column), limits, metric.kind
-    )
+    highest = value_axis.highest_of(now_rows, past_rows, metric.column)
+    goal_name, highest = goal.name(highest), goal.highest(highest)
     if past_rows[metric.column].isna().all():
         previous = None
     if previous:
         figure.add_trace(_past(past_rows, metric, bucket, labels.past, colours, highest))
-    if limits:
-        figure.add_trace(goal_line(labels.now, limits, metric.kind, colours))
+    figure.add_traces(goal.traces(labels.now, colours))
     said = _texts(now_rows, metric)
     figure.add_traces(current_lines(now_rows, metric.column, labels.now, said, colours))
     axis = labels.all if previous else labels.now
     time_axis.lay_time_axis(figure, now_rows["bucket_start"], bucket, colours, axis)
     style(figure, colours, metric.kind, highest)
     note = _cut_axis(figure, metric, now_rows, past_rows)
-    _name_lines(figure, colours, current, previous, goal, note)
+    _name_lines(figure, colours, current, previous, goal_name, note)
     return figure
-
-
-def goal_line(
-    labels: list[str], limits: tuple[float | None, ...], kind: Kind, colours: Palette, yaxis: str = "y"
-) -> go.Scatter:
-    """Make the line of a goal: a step where it was changed, a gap without one. Above the axis it is not seen."""
-    return go.Scatter(
-        x=labels,
-        y=limits,
-        yaxis=yaxis,
-        mode="lines" if len(limits) > 1 else "markers",
-        line={"color": colours.text, "width": 1, "dash": "longdashdot", "shape": "hvh"},
-        marker={"symbol": "line-ew-open", "size": 24, "color": colours.text},
-        customdata=[formatting.value_of(kind, value) for value in limits],
-        hovertemplate="goal %{customdata}<extra></extra>",
-    )
 
 
 def draw_minutes(activity: pd.DataFrame, *, key: str) -> None:
@@ -277,14 +260,9 @@ def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
 
     The top margin grows with the lines. Names are Plotly markup; `font` are its attributes.
     """
-    lines: list[list[str]] = [[]]
-    for name in names:
-        shown = sum(len(_TAGS.sub("", each)) + 3 for each in (*lines[-1], name))
-        if lines[-1] and shown > NAMES_LINE_LETTERS:
-            lines.append([])
-        lines[-1].append(name)
+    text = in_lines(names)
     figure.add_annotation(
-        text="<br>".join("   ".join(line) for line in lines),
+        text=text,
         x=0,
         y=1.02,
         xanchor="left",
@@ -292,10 +270,21 @@ def name_above(figure: go.Figure, names: Sequence[str], **font: object) -> None:
         align="left",
         font=font,
     )
-    figure.update_layout(margin_t=12 + 18 * len(lines))
+    figure.update_layout(margin_t=12 + 18 * (text.count("<br>") + 1))
 
 
-def _alt(rows: pd.DataFrame, metric: Metric, current: str) -> str:
+def in_lines(names: Sequence[str]) -> str:
+    """The names of lines in as many lines of text as the narrowest phone needs. Names are Plotly markup."""
+    lines: list[list[str]] = [[]]
+    for name in names:
+        shown = sum(len(_TAGS.sub("", each)) + 3 for each in (*lines[-1], name))
+        if lines[-1] and shown > NAMES_LINE_LETTERS:
+            lines.append([])
+        lines[-1].append(name)
+    return "<br>".join("   ".join(line) for line in lines)
+
+
+def _alt(rows: pd.DataFrame, metric: Metric, current: str, goal: GoalLine) -> str:
     values = rows[metric.column].dropna()
     if not len(values):
         return f"{metric.title}, {current}: no values"
@@ -303,4 +292,7 @@ def _alt(rows: pd.DataFrame, metric: Metric, current: str) -> str:
         formatting.value_of(metric.kind, float(value))
         for value in (values.min(), values.max(), values.iloc[-1])
     )
-    return f"{metric.title}, {current}: between {lowest} and {highest}, last {last}"
+    name = goal.name(float(values.max()))
+    return f"{metric.title}, {current}: between {lowest} and {highest}, last {last}" + (
+        f"; goal {name}" if name else ""
+    )

@@ -3,12 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from analytics.kpis.declarations import Kind
-from pages.components import formatting
 from pages.components.theme_colors import Palette
-
-GOAL_TIMES = 3
-"""A goal up to this many times the highest value is drawn."""
 
 _SECONDS = (1, 2, 5, 10, 15, 30)
 _DURATION_STEPS = (
@@ -33,23 +28,6 @@ def highest_of(now_rows: pd.DataFrame, past_rows: pd.DataFrame, *columns: str) -
     if whole.empty:
         return float(cut.max()) if len(cut) else 0.0
     return float(pd.concat([whole, cut[cut <= 2 * whole.max()]]).max())
-
-
-def with_goal(highest: float, limits: tuple[float | None, ...], kind: Kind) -> tuple[float, str]:
-    """The highest value for the axis with the line of a goal, and the line's name; both as without it if there is no goal.
-
-    A goal of more than three times the highest value would flatten the chart: its name then says that it is above.
-
-    >>> with_goal(200.0, (None, 300.0), "duration"), with_goal(60.0, (300.0,), "duration"), with_goal(60.0, (), "duration")
-    ((300.0, 'goal 5 m'), (60.0, 'goal 5 m, above the chart'), (60.0, ''))
-    """
-    known = [limit for limit in limits if limit is not None]
-    if not known:
-        return highest, ""
-    name = f"goal {formatting.value_of(kind, known[-1])}"
-    if known[-1] > GOAL_TIMES * highest > 0:
-        return highest, f"{name}, above the chart"
-    return max(highest, *(limit for limit in known if limit <= GOAL_TIMES * highest or highest == 0)), name
 
 
 def up_to(values: pd.Series, highest: float) -> pd.Series:

@@ -1,6 +1,7 @@
 """Explain: the definition of a number, its other statistics, and the queries that it comes from."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from html import escape
 
 import streamlit as st
@@ -133,7 +134,9 @@ def facts(kpi: Kpi) -> list[tuple[str, str]]:
     if kind != "count":  # A count is its own number of observations.
         found.append(("Counted", counted(kpi)))
     if kpi.still_waiting is not None:
-        found.append(("Still waiting, not counted", formatting.counted(kpi.still_waiting, "conversations")))
+        stale = formatting.as_of(kpi.still_waiting_stale_since, datetime.now(UTC))
+        waiting = f"{formatting.counted(kpi.still_waiting, 'conversations')}{stale}"
+        found.append(("Still waiting, not counted", waiting))
     if moved := changes.in_words(kpi.delta):
         found.append(("Change", moved))
     found += [(name, formatting.count(n)) for name, n in current.related]

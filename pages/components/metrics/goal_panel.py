@@ -28,6 +28,7 @@ LATE = (
     "above count only what was answered or resolved."
 )
 FROM_NOW = "Valid for conversations that start from now on; earlier ones keep the goal of their time."
+REMOVED = "Conversations that start from now on are not judged; earlier ones keep the goal of their time."
 FIRST = "There was no goal before. Later changes never change how earlier conversations are judged."
 CARD_MIN_WIDTH_PX = 300
 JUDGED = (
@@ -157,6 +158,13 @@ def _last_change(version: GoalVersion, timezone: str) -> str:
     return f"{words[0].upper()}{words[1:]}: set by {formatting.markdown(version.set_by)}, {at}"
 
 
+def _draw_removal(key: str, measure: Measure) -> bool:
+    """Draw what removes a goal, closed: opened it says what follows, and asks. Returns whether the goal is to be removed."""
+    with st.expander("Remove the goal", icon=":material/delete:"):
+        st.caption(REMOVED)
+        return st.button(f"Remove the goal for {NAMES[measure]}", key=key)
+
+
 def _draw_form(view: OpenedView, measure: Measure, history: GoalHistory, timezone: str) -> None:
     """Draw the button that opens the form, and save what was entered."""
     key = f"goal-{view.resolved.website.id}-{measure}"
@@ -182,11 +190,8 @@ def _draw_form(view: OpenedView, measure: Measure, history: GoalHistory, timezon
                 "Also judge earlier conversations", True, key=f"{key}-past"
             )
             st.caption(FROM_NOW if newest is not None else FIRST)
-            with st.container(horizontal=True, gap="small"):
-                is_saved = st.form_submit_button("Save", type="primary", key=f"{key}-save")
-                is_removed = history.current(measure) is not None and st.form_submit_button(
-                    "Remove the goal", key=f"{key}-remove"
-                )
+            is_saved = st.form_submit_button("Save", type="primary", key=f"{key}-save")
+        is_removed = history.current(measure) is not None and _draw_removal(f"{key}-remove", measure)
         if is_saved or is_removed:
 
             def entered() -> Goal | None:

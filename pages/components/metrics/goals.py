@@ -3,19 +3,24 @@
 Owns the words. `analytics.kpis.goals` judges the conversations.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import pandas as pd
 
 from analytics import cached
-from analytics.cached import GoalHistory, GoalResult, GoalResults, OpenedView
-from analytics.errors import AnalyticsError
+from analytics.cached import GoalHistory, GoalResult, OpenedView, Reading
+from analytics.errors import SourceError
 from analytics.kpis.declarations import KpiKey
-from analytics.kpis.goals.definitions import Goal, limits
+from analytics.kpis.goals.definitions import Goal
 from analytics.scope.selection import Measure
 from pages.components import formatting
+from pages.components.charts.goal_line import NO_GOAL, GoalLine
+
+T = TypeVar("T")
 
 DONE: Final[Mapping[Measure, str]] = MappingProxyType({"response": "answered", "resolution": "resolved"})
 MEASURE_OF: Final[Mapping[KpiKey, Measure]] = MappingProxyType(
@@ -86,14 +91,30 @@ def coloured(text: str, result: GoalResult) -> str:
     return f":{'green' if result.is_reached else 'red'}[{text}]"
 
 
-def card_line(result: GoalResult) -> str:
-    """The line of a card, as Markdown: the share that met the newest goal of the period, beside that goal."""
+@dataclass(frozen=True, slots=True)
+class CardLine:
+    """The line of a card about its goal.
+
+    Attributes:
+        text: As Markdown.
+        help: What it rests on.
+    """
+
+    text: str
+    help: str
+
+
+def card_line(result: GoalResult, stale: str = "") -> str:
+    """The line of a card, as Markdown: the share that met the newest goal of the period, beside that goal.
+
+    `stale` is the end of the text for a last good value, as `formatting.as_of` makes it.
+    """
     newest = result.by_goal[-1]
     goal = newest.goal
     if newest.met_ratio is None:
-        return f":gray[Goal: {sentence(goal, result.measure)}]"
+        return f":gray[Goal: {sentence(goal, result.measure)}{stale and f' ·{stale}'}]"
     met = coloured(f"**{formatting.rate(newest.met_ratio)}**", newest)
-    return f"{met} :gray[within {time(goal.limit_seconds)}, goal {share(goal)} {verdict(newest)}]"
+    return f"{met} :gray[within {time(goal.limit_seconds)}, goal {share(goal)} {verdict(newest)}{stale and f' ·{stale}'}]"
 
 
 def card_help(result: GoalResult) -> str:
@@ -107,33 +128,58 @@ def card_help(result: GoalResult) -> str:
     return f"{counted}, 95 % interval {interval(newest)}{open_ones}."
 
 
-def results_if_read(view: OpenedView) -> GoalResults | None:
-    """The results of a view; None without a store, or if they cannot be read: cards then have no goal."""
-    try:
-        return cached.goal_results(view).value if cached.has_store() else None
-    except AnalyticsError:
-        return None
+def card_lines(view: OpenedView) -> Mapping[KpiKey, CardLine]:
+    """The lines of the cards that have a goal; none without a store, or if goals cannot be read."""
+    read = _briefly(lambda: cached.goal_results(view))
+    if not isinstance(read, Reading):
+        return {}
+    stale = as_of(read, view)
+    return {
+        key: CardLine(card_line(result, stale), card_help(result))
+        for key, measure in MEASURE_OF.items()
+        if (result := read.value.current.get(measure)) is not None
+    }
 
 
-def history_if_read(view: OpenedView) -> GoalHistory | None:
-    """The goals of a website; None without a store, or if they cannot be read."""
-    try:
-        return cached.goal_history(view).value if cached.has_store() else None
-    except AnalyticsError:
-        return None
+def history_of(view: OpenedView) -> Reading[GoalHistory] | SourceError | None:
+    """The goals of a website; the error if they cannot be read: a panel is then without them; None without a store."""
+    return _briefly(lambda: cached.goal_history(view))
 
 
-def limits_of(view: OpenedView, measure: Measure | None, series: pd.DataFrame) -> tuple[float | None, ...]:
-    """The time of a goal at the start of each bucket of the period shown, in seconds; empty without any goal.
+def as_of(read: Reading[object], view: OpenedView) -> str:
+    """Says of goals that are a last good value when they were read, as the end of a text; empty for fresh ones."""
+    since = read.stale_since
+    return formatting.as_of(since and since.astimezone(view.resolved.period.timezone), datetime.now(UTC))
+
+
+def line_of(view: OpenedView, measure: Measure | None, series: pd.DataFrame) -> GoalLine:
+    """The goal at the start of each bucket of the period shown, for the line in a chart; no goal at all without one.
 
     Args:
         view: The opened view.
         measure: Of which time; None for a chart without a goal.
         series: With `period` and `bucket_start`.
     """
-    history = None if measure is None else history_if_read(view)
-    if measure is None or history is None:
-        return ()
+    read = None if measure is None else history_of(view)
+    if measure is None or not isinstance(read, Reading):
+        return NO_GOAL
     starts = series.loc[series["period"] == "current", "bucket_start"]
-    found = limits(history, measure, [at.to_pydatetime() for at in starts])
-    return tuple(found) if any(found) else ()
+    found = tuple(read.value.at(measure, at.to_pydatetime()) for at in starts)
+    return GoalLine(found, as_of(read, view)) if any(found) else NO_GOAL
+
+
+def note(read: Reading[GoalHistory] | SourceError | None, view: OpenedView) -> str:
+    """Says that goals are missing, or are a last good value; empty for fresh ones, and without a store."""
+    if isinstance(read, SourceError):
+        return f"Goals are missing: {read.message}"
+    stale = "" if read is None else as_of(read, view)
+    return stale and f"Goals{stale}."
+
+
+def _briefly(read: Callable[[], Reading[T]]) -> Reading[T] | SourceError | None:
+    """Read goals for a panel that can be drawn without them: it waits only briefly, and is drawn again when they come."""
+    with cached.waiting_briefly():
+        try:
+            return read() if cached.has_store() else None
+        except SourceError as error:
+            return error

@@ -5,14 +5,14 @@ verdicts from `analytics.kpis.metrics`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 import pandas as pd
 import streamlit as st
 
 from analytics import cached
-from analytics.cached import GoalResult, OpenedView, Reading, SentQuery
+from analytics.cached import OpenedView, Reading, SentQuery
 from analytics.errors import AnalyticsError
 from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
 from analytics.kpis.metrics import Kpi, KpiBoard
@@ -47,17 +47,14 @@ def draw_cards(board: KpiBoard, series: pd.DataFrame | None, view: OpenedView) -
     A KPI whose source failed shows the error in its own card. Without a series there are no sparklines, and without a store,
     or while goals cannot be read, no goals.
     """
-    results = goals.results_if_read(view)
-    reached = {} if results is None else results.current
+    lines = goals.card_lines(view)
     points = sparkline.points_of(series, ON_OVERVIEW, view.resolved.bucket)
     with st.grid(
         len(ON_OVERVIEW), min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="kpi-grid"
     ) as grid:
         for declared in ON_OVERVIEW:
             with grid.cell():
-                measure = goals.MEASURE_OF.get(declared.key)
-                result = None if measure is None else reached.get(measure)
-                draw_kpi(board, declared, points[declared.key], view, result)
+                draw_kpi(board, declared, points[declared.key], view, lines.get(declared.key))
 
 
 def draw_kpi(
@@ -65,13 +62,13 @@ def draw_kpi(
     declared: KpiDeclaration,
     points: tuple[sparkline.Point, ...],
     view: OpenedView,
-    result: GoalResult | None = None,
+    goal: goals.CardLine | None = None,
 ) -> None:
     """Draw the card of one KPI of the board, or its error; arguments as for `draw_card`."""
     key = declared.key
     with st.container(gap="xsmall", key=f"kpi-{key}"):
         if key in board.kpis:
-            draw_card(board.kpis[key], points, board.queries[key], view, result)
+            draw_card(board.kpis[key], points, board.queries[key], view, goal)
         else:
             st.markdown(declared.title)
             failure(board.errors[key], key)
@@ -82,7 +79,7 @@ def draw_card(
     points: tuple[sparkline.Point, ...],
     queries: Sequence[SentQuery],
     view: OpenedView | None = None,
-    result: GoalResult | None = None,
+    goal: goals.CardLine | None = None,
 ) -> None:
     """Draw one KPI: value, change, verdict, number of observations, its goal where it has one, and the button Explain.
 
@@ -106,8 +103,8 @@ def draw_card(
         sparkline.draw(points, metric.title)
     if stands_on := _stands_on(kpi):
         st.caption(" · ".join(stands_on))
-    if result is not None:
-        st.markdown(f":small[{goals.card_line(result)}]", help=goals.card_help(result))
+    if goal is not None:
+        st.markdown(f":small[{goal.text}]", help=goal.help)
     changes.draw_range(delta, metric.key)
     for line in _notes(kpi):
         st.caption(line)
@@ -149,6 +146,7 @@ def table(kpis: Iterable[Kpi], visitors_since: datetime | None = None) -> pd.Dat
                 ("mean", unit): current.mean,
                 ("p90", unit): current.p90,
                 ("still_waiting", ""): kpi.still_waiting,
+                ("still_waiting_as_of", ""): kpi.still_waiting_stale_since,
                 ("missing", ""): kpi.missing_reason,
             }
         )
@@ -162,8 +160,8 @@ def table(kpis: Iterable[Kpi], visitors_since: datetime | None = None) -> pd.Dat
             for key in columns
         }
     )
-    if "counted_since" in frame:
-        frame["counted_since"] = pd.to_datetime(frame["counted_since"], utc=True)
+    for name in {"counted_since", "still_waiting_as_of"} & set(frame):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
     return frame
 
 
@@ -176,9 +174,15 @@ def _stands_on(kpi: Kpi) -> list[str]:
     if kpi.previous_value is not None:
         words.append(f"was {formatting.value_of(kpi.metric.kind, kpi.previous_value)}")
     if kpi.value is not None and kpi.metric.kind != "count":
-        waiting = f" and {formatting.count(kpi.still_waiting)} still waiting" if kpi.still_waiting else ""
+        waiting = f" and {still_waiting(kpi)}" if kpi.still_waiting else ""
         words.append(f"{explain.counted(kpi)}{waiting}")
     return words
+
+
+def still_waiting(kpi: Kpi) -> str:
+    """How many conversations still wait, as a short text; a last good value says when it was read."""
+    stale = formatting.as_of(kpi.still_waiting_stale_since, datetime.now(UTC))
+    return f"{formatting.count(kpi.still_waiting)} still waiting{stale}"
 
 
 def _notes(kpi: Kpi) -> list[str]:
@@ -188,5 +192,5 @@ def _notes(kpi: Kpi) -> list[str]:
     if delta.verdict == "not_comparable" and kpi.value is not None:
         lines.append(f"Not comparable: {delta.reason}")
     if kpi.value is None and kpi.still_waiting:
-        lines.append(f"{formatting.count(kpi.still_waiting)} still waiting")
+        lines.append(still_waiting(kpi))
     return [*lines, *(text for text in (median_mix.line(kpi), kpi.missing_reason, kpi.note) if text)]

@@ -11,8 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics.cached import Reading, SpoolStatus, Viewer
-from analytics.errors import SOURCE_NAMES
-from analytics.health.source_health import FlowState, Quarantine, QueryUse, SourceHealth, SourceState
+from analytics.health.source_health import FlowState, Quarantine, QueryUse
 from pages.components import formatting
 from pages.components.page import audit_events, begin
 from pages.components.page.panel import empty, end_page, note_staleness
@@ -21,13 +20,6 @@ from pages.components.theme_colors import palette
 CARD_MIN_WIDTH_PX = 148
 Colour = Literal["green", "orange", "red", "gray"]
 
-STATES: Final[dict[SourceState, Colour]] = {
-    "ok": "green",
-    "slow": "orange",
-    "refused": "red",
-    "unreachable": "red",
-}
-SLOW_REMEDY: Final = "Look at its status page, and for other load on it."
 FLOWS: Final[dict[FlowState, str]] = {
     "usual": "as usual",
     "unusual": "quiet longer than usual",
@@ -49,33 +41,6 @@ def require_staff(viewer: Viewer) -> None:
         audit_events.refusal("Data health is for the platform's staff.")
         empty("For staff", "Data health is for the platform's staff. Choose another page in the sidebar.")
         end_page()
-
-
-def draw_source(reading: Reading[SourceHealth], timezone: str) -> None:
-    """Draw the card of a source: whether and how fast it answers, and what to do if it does not."""
-    source = reading.value
-    is_down = source.state in ("refused", "unreachable")
-    st.metric(
-        SOURCE_NAMES[source.source],
-        latency(None if is_down else source.median_seconds),
-        source.state,
-        delta_color=STATES[source.state],
-        delta_arrow="off",
-        help="Median time of the checks of the last hour, one every half minute while this page is open; retries "
-        "included. A check costs no query of the plan.",
-    )
-    if is_down and source.median_seconds is not None:
-        st.caption(f"{latency(source.median_seconds)} while it answered")
-    elif source.p95_seconds is not None:
-        st.caption(f"95 % within {latency(source.p95_seconds)}")
-    checks = formatting.counted(source.probes, "checks")
-    st.caption(f"{checks}, last {formatting.clock_seconds(source.checked_at, timezone)}")
-    if source.error is not None:
-        st.caption(f"{formatting.markdown(source.error.message)} {formatting.markdown(source.error.remedy)}")
-        if source.error.said:
-            st.caption(f"It said: {formatting.markdown(source.error.said)}")
-    elif source.state == "slow":
-        st.caption(SLOW_REMEDY)
 
 
 def draw_newest(reading: Reading[pd.DataFrame], now: datetime, timezone: str) -> None:
@@ -329,18 +294,6 @@ def draw_spool(reading: Reading[SpoolStatus | None]) -> None:
             "the last 7 days; their events count. `inbox-analytics spool status` says which."
         )
     st.caption(f"{formatting.count(spool.bytes)} bytes on disk")
-
-
-def latency(seconds: float | None) -> str:
-    """The duration of a request as text.
-
-    >>> latency(0.0384), latency(0.0004), latency(0.9996), latency(1.24), latency(None)
-    ('38 ms', '1 ms', '1.0 s', '1.2 s', '–')
-    """
-    if seconds is None:
-        return formatting.MISSING
-    milliseconds = max(1, round(seconds * 1000))
-    return f"{milliseconds} ms" if milliseconds < 1000 else f"{seconds:.1f} s"
 
 
 def first_reason(reason: str) -> str:

@@ -184,10 +184,11 @@ def reach_sentence(website: Website) -> str:
 
 def pages_of(view: OpenedView, now: datetime) -> Reading[pd.DataFrame] | SourceError:
     """The visitors of the last half hour with their pages; the error if they cannot be read: the lists then have no pages."""
-    try:
-        return cached.visitor_pages(view, now)
-    except SourceError as error:
-        return error
+    with cached.waiting_briefly():
+        try:
+            return cached.visitor_pages(view, now)
+        except SourceError as error:
+            return error
 
 
 def pages_note(pages: Reading[pd.DataFrame] | SourceError) -> str:
@@ -222,13 +223,16 @@ def note_still_waiting(view: OpenedView, measure: Measure, selection: Selection)
     """
     if measure != "response" or not selection.is_everything:
         return
-    try:
-        count = cached.still_waiting(view).value
-    except AnalyticsError:
-        return
-    if count:
+    with cached.waiting_briefly():
+        try:
+            read = cached.still_waiting(view)
+        except AnalyticsError:
+            return
+    if read.value:
+        since = read.stale_since and read.stale_since.astimezone(view.resolved.period.timezone)
+        stale = formatting.as_of(since, datetime.now(UTC))
         st.caption(
-            f"and {formatting.count(count)} still waiting: conversations without an answer are not counted here."
+            f"and {formatting.count(read.value)} still waiting{stale}: conversations without an answer are not counted here."
         )
 
 

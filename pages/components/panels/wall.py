@@ -11,6 +11,7 @@ import streamlit as st
 from analytics.cached import KpiBoard, RightNow
 from analytics.scope.periods import Period
 from pages.components import ASSETS, formatting
+from pages.components.metrics import kpi_cards
 from pages.components.selection import url_state
 
 REFRESH_SECONDS = 60.0
@@ -83,12 +84,9 @@ def draw_kpis(board: KpiBoard, period: Period) -> None:
         f"<div><b>{escape(formatting.value_of(kpi.metric.kind, kpi.value))}</b><span>{kpi.metric.title}</span></div>"
         for kpi in board.kpis.values()
     )
-    response = board.kpis.get("median_response")
-    waiting = response.still_waiting if response else None
-    # Missing from the median response: they never had one.
-    words = f"Today until {until}" + (
-        f" <small>· {formatting.count(waiting)} waiting</small>" if waiting else ""
-    )
+    words, response = f"Today until {until}", board.kpis.get("median_response")
+    if response is not None and response.still_waiting:  # Missing from the median: they never had an answer.
+        words += f" <small>· {kpi_cards.still_waiting(response)}</small>"
     st.html(f'<div class="wall-label">{words}</div><div class="wall-kpis">{cells}</div>')
 
 

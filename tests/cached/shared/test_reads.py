@@ -1,6 +1,7 @@
 """Shared reads: fresh, stale or raised; asked once at a time; no reader waits for long; failures are shared."""
 
 import gc
+import math
 import threading
 import time
 import weakref
@@ -17,9 +18,10 @@ import pytest
 from analytics.cached.shared import reads as shared
 from analytics.cached.shared.question import Question, question
 from analytics.cached.shared.reads import SharedReads
-from analytics.cached.shared.waits import waiting_together
+from analytics.cached.shared.waits import end, waiting_briefly, waiting_together
 from analytics.errors import (
     AccessDenied,
+    NotYetAnswered,
     SchemaMismatch,
     Source,
     SourceError,
@@ -299,6 +301,27 @@ def test_the_reads_of_a_block_wait_together(site: Site, real_time: SharedReads) 
             outcome(real_time, site.of(name), key=name)
         assert time.monotonic() - began < 2 * shared.PATIENCE.first_seconds
     assert len(block.unsettled) == 3
+
+
+def test_what_a_block_can_be_drawn_without_is_waited_for_briefly(site: Site, real_time: SharedReads) -> None:
+    """It is late soon, and one of those to look after; what is read next is waited for as before."""
+    with site.holding("extra"), waiting_together(shared.PATIENCE.first_seconds) as block:
+        ends_at = end()
+        with waiting_briefly(0.01):
+            assert isinstance(outcome(real_time, site.of("extra")), NotYetAnswered)
+        assert time.monotonic() < ends_at
+        assert end() == ends_at
+    (late,) = block.unsettled
+    assert late.is_late
+    until(late.has_changed)
+
+
+def test_briefly_is_no_longer_than_the_block_and_bounds_nothing_outside() -> None:
+    """A file waits as long as it must."""
+    with waiting_briefly(0.01):
+        assert end() == math.inf
+    with waiting_together(0.0), waiting_briefly(60.0):
+        assert end() <= time.monotonic()
 
 
 def test_a_failure_is_shared_until_its_pause_is_over(site: Site, reads: SharedReads) -> None:

@@ -13,7 +13,6 @@ from analytics.kpis.goals.definitions import (
     GoalHistory,
     GoalSpan,
     GoalVersion,
-    limits,
     spans,
 )
 from analytics.scope.periods import Period
@@ -72,7 +71,6 @@ def test_the_goal_of_the_time_judges() -> None:
     assert found.current("response") is None
     assert found.newest("response") == version(3, None, START + 5 * DAY)
     assert (found.newest("resolution"), found.current("resolution")) == (None, None)
-    assert limits(found, "response", [START, START + 3 * DAY]) == [None, 300.0]
 
 
 def test_a_period_has_a_span_for_each_goal_in_it() -> None:

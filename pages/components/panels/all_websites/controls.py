@@ -4,7 +4,7 @@ Names and organizations are untrusted text.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +15,7 @@ from analytics.kpis.all_websites import rows as kpis
 from analytics.kpis.all_websites.order import Order, WebsiteFilter
 from analytics.kpis.all_websites.rows import Total, WebsiteRow
 from analytics.scope.access import Website
+from analytics.scope.clock import parse_timezone
 from analytics.scope.tiers import Tier
 from analytics.scope.views import ResolvedView
 from pages.components import formatting
@@ -160,6 +161,9 @@ def draw_notes(reading: Reading[AllWebsites], rows: Sequence[WebsiteRow], timezo
     """Draw what is missing, how many of the rows' changes chance explains, each plan's reach, the time of the read, Explain."""
     for failure in reading.failures:
         st.caption(f":material/cloud_off: Some numbers are missing: {formatting.markdown(failure.message)}")
+    if since := reading.value.goals_stale_since:
+        since = since.astimezone(parse_timezone(timezone))
+        st.caption(f":material/history: Goals{formatting.as_of(since, datetime.now(UTC))}")
     st.caption(
         "A click on a name opens its Overview; one on a column's head sorts.  \n"
         + " ".join(filter(None, (chance_sentence(rows), *notes(reading.value))))
