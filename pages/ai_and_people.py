@@ -29,7 +29,7 @@ def draw_cohort() -> None:
             return
         cohort.draw_cards(reading.value, resolved.comparability, reading.queries)
         with st.container(border=True, key="cohort-card"):
-            cohort.draw_bar(reading.value.current)
+            cohort.draw_bar(reading.value)
             export.offer(page, "ai-and-people-cohort", tables.ai_and_people, "cohort")
 
 

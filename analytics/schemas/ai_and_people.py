@@ -19,6 +19,7 @@ RESOLUTION_OUTCOMES = pipe(
     Column("known", "int", "of these, those whose 7 days after the first resolution are over"),
     Column("durable", "int", "of the known, those that did not come back within the 7 days"),
     Column("came_back_early", "int", "those that came back, although their 7 days are not over"),
+    Column("open_now", "int", "of these, those that are open now"),
     Column("responded", "int", "of these, those with a first response"),
     *(
         Column(
@@ -29,7 +30,10 @@ RESOLUTION_OUTCOMES = pipe(
     ),
     grain=("period", "first_resolved_by"),
     parts=(
-        *(Part(name, "conversations") for name in ("escalated", "known", "came_back_early", "responded")),
+        *(
+            Part(name, "conversations")
+            for name in ("escalated", "known", "came_back_early", "open_now", "responded")
+        ),
         Part("durable", "known"),
         *(Part(f"median_{time}_low_seconds", f"median_{time}_seconds") for time in _TIMES),
         *(Part(f"median_{time}_seconds", f"median_{time}_high_seconds") for time in _TIMES),

@@ -110,7 +110,7 @@ def test_the_cohort_is_counted_by_hand(run_page: RunPage, inbox: Product) -> Non
     """Five of ten by the AI, three handed over, two not resolved; the bar has each conversation once."""
     page = opened(run_page, inbox)
     shown = cards(page)
-    assert (shown["Resolved by AI"], shown["Handed over to people"], shown["Not resolved"]) == (
+    assert (shown["Resolved by AI"], shown["Handed over to people"], shown["No resolution"]) == (
         "50.0 %",
         "30.0 %",
         "20.0 %",
@@ -120,10 +120,23 @@ def test_the_cohort_is_counted_by_hand(run_page: RunPage, inbox: Product) -> Non
         ("Resolved by AI", 5),
         ("By people, handed over", 2),
         ("By people directly", 1),
-        ("Not resolved", 2),
+        ("Open", 2),
+        ("Closed without a resolution, or spam", 0),
     ):
         assert f"{name} <b>{n}</b>" in drawn(page)
-    assert "Of those not resolved, 1 was handed over" in text_of(page)
+    assert "Of those without a resolution, 1 was handed over" in text_of(page)
+
+
+def test_what_has_no_resolution_is_open_or_closed_without_one(
+    run_page: RunPage, inbox: Product, add: Add
+) -> None:
+    """No event tells that a conversation is spam or was closed for silence: Postgres says what is open."""
+    add(3, status="spam")
+    add(3, ("first_response", 1), status="resolved")
+    page = opened(run_page, inbox)
+    assert cards(page)["No resolution"] == "33.3 %"
+    assert "Open <b>2</b>" in drawn(page)
+    assert "Closed without a resolution, or spam <b>2</b>" in drawn(page)
 
 
 def test_durable_is_judged_where_7_days_are_over(run_page: RunPage, inbox: Product) -> None:
@@ -225,7 +238,9 @@ def test_groups_without_a_clear_difference_have_no_warning(run_page: RunPage, in
     """A topic that is markup is text."""
     page = opened(run_page, inbox)
     assert not page.warning
-    assert "No clear difference of 10 % or more by topic, channel, priority." in text_of(page)
+    assert "Less than 10 % apart by channel, priority. Too few conversations to tell by topic" in text_of(
+        page
+    )
     assert HOSTILE in text_of(page)
     assert HOSTILE not in source_of(page)
 
@@ -253,7 +268,7 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     )
     assert [outcomes["AI agent"][name] for name in counted] == ["5", "0", "2", "1", "2"]
     assert [outcomes["People"][name] for name in counted] == ["3", "2", "3", "0", "0"]
-    assert [outcomes["Not resolved"][name] for name in counted] == ["2", "1", "0", "0", "0"]
+    assert [outcomes["No resolution"][name] for name in counted] == ["2", "1", "0", "0", "0"]
     rows = {(row["kpi"], row["side"]): row for row in files["ai-and-people"]}
     assert rows["Median resolution", "AI agent"]["value_seconds"] == "3600"
     assert rows["Median resolution", "AI agent"]["ai_against_people_ratio"] == "-0.8"
@@ -283,7 +298,7 @@ def test_nothing_started_and_nothing_resolved_are_said(run_page: RunPage, shop: 
     st.cache_resource.clear()
     reads.clear()
     page = opened(run_page, shop)
-    assert cards(page)["Not resolved"] == "100.0 %"
+    assert cards(page)["No resolution"] == "100.0 %"
     assert "No conversation was resolved" in text_of(page)
     assert "Whether the two groups are alike is not known" in text_of(page)
 
@@ -318,6 +333,7 @@ def test_without_the_rows_of_postgres_events_stand_and_it_says_what_is_missing(
         assert files[name][0]["note"].count(said) == 1
     page = opened(run_page, inbox)
     assert cards(page)["Resolved by AI"] == "50.0 %"
+    assert "No resolution <b>2</b>" in drawn(page)
     assert "Mean rating" not in drawn(page)
     assert (
         text_of(page).count("Ratings are missing, and it is not known which conversations are open again.")

@@ -17,7 +17,15 @@ PERIOD = {
     "prev_date_to": "2026-11-01 00:00:00",
 }
 RESOLVED, AI = "conversation_resolved", "ai_resolved"
-NONE = {"conversations": 0, "escalated": 0, "known": 0, "durable": 0, "came_back_early": 0, "responded": 0}
+NONE = {
+    "conversations": 0,
+    "escalated": 0,
+    "known": 0,
+    "durable": 0,
+    "came_back_early": 0,
+    "open_now": 0,
+    "responded": 0,
+}
 
 
 def conversation(name: str, at: datetime, *then: tuple[str, timedelta]) -> list[Event]:
@@ -167,6 +175,7 @@ def test_what_is_open_again_within_7_days_is_not_durable(
     rows = asked(website, open_ids="a,open", open_changes=f"{at},{at}")
     assert counts(rows["current", "ai"], "known", "durable") == (2, 1 + durable)
     assert counts(rows["current", "none"], "conversations", "known", "durable") == (1, 0, 0)
+    assert [rows["current", side]["open_now"] for side in ("ai", "people", "none")] == [1, 0, 1]
 
 
 def test_an_interval_needs_six_values(website: LocalWebsite) -> None:

@@ -44,9 +44,9 @@ def resolution_outcomes(view: OpenedView) -> Reading[Cohorts]:
     )
     if isinstance(found, SourceError):
         return replace(reading, failures=(found,))
-    read = stalest(reading, found)
+    read, is_cut = stalest(reading, found), len(changes) < len(found.value)
     return Reading(
-        replace(reading.value, is_cut=len(changes) < len(found.value)),
+        replace(reading.value, is_cut=is_cut, is_open_known=not is_cut),
         min(reading.as_of, found.as_of),
         read.is_stale,
         read.stale_reason,

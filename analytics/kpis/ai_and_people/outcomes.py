@@ -29,7 +29,7 @@ DURABLE_DAYS: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The conversations that one side resolved first, or that were not resolved, of one period.
+    """The conversations that one side resolved first, or that have no resolution, of one period.
 
     Attributes:
         conversations: Their number.
@@ -37,6 +37,7 @@ class Outcome:
         known: Of these, those whose 7 days after the first resolution are over.
         durable: Of `known`, those that were not resolved again in the 7 days and are not open again.
         came_back_early: Those that came back, although their 7 days are not over.
+        open_now: Of `conversations`, those that are open now, as far as Postgres could be read.
         responded: Of `conversations`, those with a first response.
         median_response_seconds: Median time to the first response; None without one.
         response_interval: Its 95 % interval; None below 6 responses.
@@ -49,6 +50,7 @@ class Outcome:
     known: int = 0
     durable: int = 0
     came_back_early: int = 0
+    open_now: int = 0
     responded: int = 0
     median_response_seconds: float | None = None
     response_interval: Interval | None = None
@@ -78,7 +80,7 @@ class Cohort:
     Attributes:
         ai: Those that the AI resolved first.
         people: Those that people resolved first.
-        none: Those that are not resolved.
+        none: Those without a resolution: open, spam, or closed without one.
     """
 
     ai: Outcome
@@ -108,11 +110,13 @@ class Cohorts:
         current: The period shown.
         previous: The period before; None when it is not compared.
         is_cut: True when more conversations are open than are looked up among the resolved ones: some may have come back.
+        is_open_known: True when Postgres said which of them are open, all of them.
     """
 
     current: Cohort
     previous: Cohort | None
     is_cut: bool = False
+    is_open_known: bool = False
 
 
 _SHARE: Final = (
@@ -148,10 +152,11 @@ HANDED_OVER: Final = _share(
     "The share that the AI agent escalated to people, resolved since or not.",
     "lower",
 )
-NOT_RESOLVED: Final = _share(
-    "not_resolved",
-    "Not resolved",
-    "The share that neither the AI agent nor people resolved. New conversations are among them.",
+NO_RESOLUTION: Final = _share(
+    "no_resolution",
+    "No resolution",
+    "The share without a resolution by the AI agent or by people: open, marked as spam, or closed without one. New conversations "
+    "are among them.",
     "lower",
 )
 
@@ -202,7 +207,7 @@ def watch_seconds(resolved: ResolvedView) -> int:
 
 
 def share_kpis(cohorts: Cohorts, comparability: Comparability) -> tuple[Kpi, ...]:
-    """Resolved by AI, handed over, not resolved: shares of the started conversations, with their changes."""
+    """Resolved by AI, handed over, no resolution: shares of the started conversations, with their changes."""
 
     def share(metric: Metric, current: int, previous: int) -> Kpi:
         before = cohorts.previous
@@ -218,7 +223,7 @@ def share_kpis(cohorts: Cohorts, comparability: Comparability) -> tuple[Kpi, ...
     return (
         share(AI_RESOLVED, now.ai.conversations, then.ai.conversations),
         share(HANDED_OVER, now.escalated, then.escalated),
-        share(NOT_RESOLVED, now.none.conversations, then.none.conversations),
+        share(NO_RESOLUTION, now.none.conversations, then.none.conversations),
     )
 
 
@@ -261,6 +266,7 @@ def _outcome(row: pd.Series) -> Outcome:
         known=int(row["known"]),
         durable=int(row["durable"]),
         came_back_early=int(row["came_back_early"]),
+        open_now=int(row["open_now"]),
         responded=int(row["responded"]),
         median_response_seconds=seconds("median_response_seconds"),
         response_interval=interval("response"),

@@ -28,29 +28,36 @@ NOT_KNOWN: Final = "Ratings are missing, and it is not known which conversations
 NAMES: Final[dict[Side, str]] = {"ai": "AI agent", "people": "People"}
 
 Part = tuple[str, int, float]
-"""A part of a bar: its name, how many, and how strong its colour is, 0..1; 0 for the grey of what is open."""
+"""A part of a bar: its name, how many, and how strong its colour is, 0..1; a grey for 0, a paler one below."""
 
 
 def draw_cards(cohorts: Cohorts, comparability: Comparability, queries: Sequence[SentQuery]) -> None:
-    """Draw the shares of the started conversations: resolved by the AI, handed over, not resolved."""
+    """Draw the shares of the started conversations: resolved by the AI, handed over, no resolution."""
     with st.grid(3, min_column_width=CARD_MIN_WIDTH_PX, gap="xsmall", border=True, key="cohort-grid") as grid:
         for kpi in share_kpis(cohorts, comparability):
             with grid.cell(), st.container(gap="xsmall", key=f"kpi-{kpi.metric.key}"):
                 kpi_cards.draw_card(kpi, (), queries)
 
 
-def draw_bar(cohort: Cohort) -> None:
-    """Draw all started conversations as one bar of four parts that exclude each other; at least one started."""
+def draw_bar(cohorts: Cohorts) -> None:
+    """Draw all started conversations as one bar of parts that exclude each other; at least one started."""
+    cohort = cohorts.current
     st.markdown(f"**{formatting.counted(cohort.started, 'conversations')} started**")
-    _draw_parts(parts_of(cohort), cohort.started)
+    _draw_parts(parts_of(cohorts), cohort.started)
     if cohort.none.escalated:
         n = cohort.none.escalated
         was = "was" if n == 1 else "were"
-        st.caption(f"Of those not resolved, {formatting.count(n)} {was} handed over to people.")
+        st.caption(f"Of those without a resolution, {formatting.count(n)} {was} handed over to people.")
 
 
-def parts_of(cohort: Cohort) -> tuple[Part, ...]:
-    """The parts of the bar; together all started conversations."""
+def parts_of(cohorts: Cohorts) -> tuple[Part, ...]:
+    """The parts of the bar; together all started conversations. What has no resolution is split where it is known what is open."""
+    cohort = cohorts.current
+    none = cohort.none
+    open_or_closed: tuple[Part, ...] = (
+        ("Open", none.open_now, 0.0),
+        ("Closed without a resolution, or spam", none.conversations - none.open_now, -0.25),
+    )
     return (
         ("Resolved by AI", cohort.ai.conversations, 1.0),
         ("By people, handed over", cohort.people.escalated, 0.55),
@@ -59,7 +66,7 @@ def parts_of(cohort: Cohort) -> tuple[Part, ...]:
             cohort.people.conversations - cohort.people.escalated,
             0.25,
         ),
-        ("Not resolved", cohort.none.conversations, 0.0),
+        *(open_or_closed if cohorts.is_open_known else (("No resolution", none.conversations, 0.0),)),
     )
 
 
@@ -134,7 +141,7 @@ def table(cohorts: Cohorts) -> pd.DataFrame:
 
 
 def _counts(cohort: Cohort) -> pd.DataFrame:
-    parts = {"AI agent": cohort.ai, "People": cohort.people, "Not resolved": cohort.none}
+    parts = {"AI agent": cohort.ai, "People": cohort.people, "No resolution": cohort.none}
     return pd.DataFrame(
         {
             "first_resolved_by": name,
@@ -162,8 +169,8 @@ def _draw_parts(parts: Sequence[Part], whole: int) -> None:
     def look(strength: float) -> str:
         return (
             f"background:{colours.accent};opacity:{strength}"
-            if strength
-            else f"background:{colours.muted};opacity:0.45"
+            if strength > 0
+            else f"background:{colours.muted};opacity:{0.45 + strength}"
         )
 
     bar = "".join(f'<i style="flex:{n};{look(strength)}"></i>' for _, n, strength in parts if n)

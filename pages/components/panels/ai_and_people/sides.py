@@ -58,7 +58,7 @@ def handed_over_sentence(cohorts: Cohorts) -> str | None:
 
 def draw_likeness(traits: Sequence[Likeness]) -> None:
     """Draw whether both sides handled the same kind of conversations; a warning if they did not."""
-    unlike = [TRAITS[each.trait].split(",")[0].lower() for each in traits if each.is_unlike]
+    unlike = [_short(each) for each in traits if each.is_unlike]
     if unlike:
         st.warning(
             "A difference between AI and people may come from what each of them had to handle.",
@@ -66,7 +66,7 @@ def draw_likeness(traits: Sequence[Likeness]) -> None:
             icon=":material/balance:",
         )
     else:
-        st.markdown(f":gray[{_alike_sentence(traits)}]")
+        st.markdown(f":gray[{alike_sentence(traits)}]")
     for each in traits:
         st.markdown(likeness_line(each))
     st.caption(COMPARED)
@@ -186,8 +186,24 @@ def _difference(delta: Delta | None) -> dict[str, object]:
     return found | {"ai_against_people_verdict": changes.VERDICTS[delta.verdict]}
 
 
-def _alike_sentence(traits: Sequence[Likeness]) -> str:
-    known = [TRAITS[each.trait].split(",")[0].lower() for each in traits if each.unlike_ratio is not None]
+def alike_sentence(traits: Sequence[Likeness]) -> str:
+    """What is known of two groups without a difference that is clear: where they are close, and where too few were seen to tell.
+
+    >>> alike_sentence([Likeness("channel", 40, 60, 0.02), Likeness("priority", 3, 2, 0.5)])
+    'Less than 10 % apart by channel. Too few conversations to tell by priority: what they differ by may be chance.'
+    >>> alike_sentence([Likeness("channel", 0, 4)])
+    'Whether the two groups are alike is not known: one of them has no conversations.'
+    """
+    known = [each for each in traits if each.unlike_ratio is not None]
     if not known:
         return "Whether the two groups are alike is not known: one of them has no conversations."
-    return f"No clear difference of {formatting.rate(UNLIKE_RATIO, 0)} or more by {', '.join(known)}."
+    near = [_short(each) for each in known if (each.unlike_ratio or 0) < UNLIKE_RATIO]
+    far = [_short(each) for each in known if (each.unlike_ratio or 0) >= UNLIKE_RATIO]
+    said = [f"Less than {formatting.rate(UNLIKE_RATIO, 0)} apart by {', '.join(near)}."] if near else []
+    if far:
+        said.append(f"Too few conversations to tell by {', '.join(far)}: what they differ by may be chance.")
+    return " ".join(said)
+
+
+def _short(likeness: Likeness) -> str:
+    return TRAITS[likeness.trait].split(",")[0].lower()
