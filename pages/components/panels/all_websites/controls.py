@@ -138,15 +138,13 @@ def totals_notes(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView])
             f"Visitors: without {formatting.counted(unseen, 'websites')} whose visitors are not kept."
         )
     for tier in dict.fromkeys(row.website.tier for row in read):
-        resolved, plan = views[tier], f"{PLANS[tier].lower()} plan"
+        resolved, why = views[tier], f"because of the {PLANS[tier].lower()} plan: see below the table."
         if not resolved.is_compared:
             continue
         if not resolved.comparability.comparable.is_ok:
-            said.append(f"Not compared: {plan}, {resolved.comparability.comparable.reason}.")
+            said.append(f"Not compared, {why}")
         elif not resolved.visitors_comparability.comparable.is_ok:
-            said.append(
-                f"Visitors are not compared: {plan}, {resolved.visitors_comparability.comparable.reason}."
-            )
+            said.append(f"Visitors are not compared, {why}")
     return said
 
 
