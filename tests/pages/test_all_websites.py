@@ -255,6 +255,18 @@ def test_a_click_on_a_name_opens_its_overview_with_the_same_dates(
     assert query_of(page) == {"website": shops[0].slug, "range": "10d", "compare": "off"}
 
 
+def test_the_keyboard_opens_a_website_by_the_choice_in_the_sidebar(
+    run_page: RunPage, shops: tuple[Site, Site]
+) -> None:
+    """Names in the table answer to clicks alone; nothing is chosen there while the page is about all of them."""
+    page = opened(run_page, range="10d", website=shops[1].slug)
+    choice = page.sidebar.selectbox(key="website_widget")
+    assert choice.value is None
+    choice.set_value(shops[0].slug).run()
+    assert title(page) == "Overview"
+    assert query_of(page) == {"website": shops[0].slug, "range": "10d"}
+
+
 @pytest.mark.parametrize("query", [{}, {"website": "nope"}], ids=["none", "missing"])
 def test_the_page_is_not_about_the_website_in_the_url(
     run_page: RunPage, shops: tuple[Site, Site], query: dict[str, str]

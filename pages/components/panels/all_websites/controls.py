@@ -73,7 +73,7 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
     st.session_state["organization_widget"] = only.organization_id
     st.session_state["plan_widget"] = only.plan
     has_plans = len({website.tier for website in websites}) > 1
-    # style.css reserves the height of as many filters, which stand below each other on a phone.
+    # style.css reserves the height of as many filters, of which a phone has two to a line.
     key = f"website-filters-{1 + (len(names) > 1) + has_plans}"
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key=key):
         st.text_input(
@@ -159,7 +159,7 @@ def draw_notes(reading: Reading[AllWebsites], rows: Sequence[WebsiteRow], timezo
     for failure in reading.failures:
         st.caption(f":material/cloud_off: Some numbers are missing: {formatting.markdown(failure.message)}")
     st.caption(
-        "A click on a name opens its Overview; one on a column's head sorts.  \n"
+        "A click on a name opens its Overview, as does “Website” in the sidebar; one on a column's head sorts.  \n"
         + " ".join(filter(None, (chance_sentence(rows), *notes(reading.value))))
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
