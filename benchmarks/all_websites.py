@@ -21,10 +21,10 @@ from psycopg.sql import SQL
 
 from analytics.local.tinybird.engine import Engine
 from analytics.local.tinybird.project.project import load_project
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import ROOT, Stack, local_stack
 from benchmarks.pages import open_tab, rerun_cost, served
 from benchmarks.pipes import LIMITS, buckets, medians
-from benchmarks.rows import Row, say
-from benchmarks.stack import ROOT, Stack, local_stack
 
 DAYS: Final = 7
 EMAIL: Final = "staff@example.com"

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import psycopg
 
-from benchmarks.stack import ROOT, local_stack
+from benchmarks.harness.stack import ROOT, local_stack
 
 AIM_CONVERSATIONS, AIM_SECONDS = 2_000_000, 600
 CHUNK = 200_000

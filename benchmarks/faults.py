@@ -15,8 +15,8 @@ from typing import Final
 
 import click
 
-from benchmarks.faulty_stack import App, faulty_app
-from benchmarks.viewer import Viewer
+from benchmarks.harness.faulty_stack import App, faulty_app
+from benchmarks.harness.viewer import Viewer
 from tests.faults import http_proxy, postgres
 
 PAGES: Final = (

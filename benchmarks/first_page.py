@@ -13,9 +13,9 @@ import time
 import click
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import ROOT
 from benchmarks.pages import KPIS
-from benchmarks.rows import Row, say
-from benchmarks.stack import ROOT
 from tests.web_apps import chromium_path
 
 ADDRESS_SECONDS = {"first start": 8.0, "second start": 2.0}

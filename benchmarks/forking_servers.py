@@ -25,7 +25,7 @@ from typing import Final
 import click
 import httpx2
 
-from benchmarks.stack import local_stack
+from benchmarks.harness.stack import local_stack
 
 ROOT: Final = Path(__file__).parents[1]
 BIN: Final = Path(sys.executable).parent

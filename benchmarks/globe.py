@@ -13,9 +13,9 @@ from typing import Final
 import click
 from playwright.sync_api import sync_playwright
 
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import local_stack
 from benchmarks.pages import WEBSITE, served
-from benchmarks.rows import Row, say
-from benchmarks.stack import local_stack
 from tests.browser.globe_view import DECK, GLOBE, wait_until_drawn
 from tests.web_apps import SOFTWARE_WEBGL, chromium_path
 

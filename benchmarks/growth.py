@@ -21,9 +21,9 @@ from chdb import session
 
 from analytics.local.tinybird.engine import Engine
 from analytics.local.tinybird.project.project import Project, load_project
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import ROOT
 from benchmarks.pipes import EVENTS, LIMITS, WEBSITE, parameters
-from benchmarks.rows import Row, say
-from benchmarks.stack import ROOT
 
 RECENT_DAYS: Final = 14
 DAYS: Final = 231

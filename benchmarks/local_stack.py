@@ -20,8 +20,8 @@ import httpx2
 from chdb import session
 
 from analytics.scope import clock
-from benchmarks.rows import Row, say
-from benchmarks.stack import local_stack
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import local_stack
 
 START_SECONDS: Final = {"first start, demo data made": 8.0, "second start": 2.0}
 """Most that a start may take."""

@@ -24,8 +24,8 @@ from analytics.local.tinybird.engine import Engine
 from analytics.local.tinybird.project.project import Project, load_project
 from analytics.local.tinybird.storage.clickhouse import Limits
 from analytics.scope import clock
-from benchmarks.rows import Row, say
-from benchmarks.stack import ROOT, local_stack
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import ROOT, local_stack
 
 DAYS: Final = 231
 RANGES_DAYS: Final = (1, 7, 30, 90)

@@ -21,9 +21,9 @@ from typing import Final
 import click
 import psycopg
 
-from benchmarks.rows import Row, say
-from benchmarks.stack import Process, answer, local_stack, processor_seconds, started
-from benchmarks.viewer import Viewer
+from benchmarks.harness.rows import Row, say
+from benchmarks.harness.stack import Process, answer, local_stack, processor_seconds, started
+from benchmarks.harness.viewer import Viewer
 
 PROGRAM: Final = """
 import datetime, json, sys, threading, time

@@ -21,8 +21,8 @@ from websockets.exceptions import WebSocketException
 
 from analytics.transports.postgres import POOLED
 from benchmarks.faults import PAGES, Numbers, closed_days, numbers_of, opened
-from benchmarks.faulty_stack import App, faulty_app
-from benchmarks.viewer import Viewer
+from benchmarks.harness.faulty_stack import App, faulty_app
+from benchmarks.harness.viewer import Viewer
 from tests.faults import http_proxy, postgres
 from tests.faults.http_proxy import HttpProxy
 from tests.faults.postgres import PostgresFaults

@@ -76,9 +76,8 @@ def draw_week() -> None:
     with panel("week"):
         shown = heatmap.draw_header()
         reading = note_staleness(cached.conversation_breakdown(page.view, selection), page.timezone)
-        hours = reading.value.hours
-        if hours["conversations"].sum():
-            heatmap.draw_week(hours, shown, selection.hour_of_week)
+        if reading.value.hours["conversations"].sum():
+            heatmap.draw_week(reading.value.hours, shown, selection.hour_of_week)
             st.caption(heatmap.footnote(shown, page.timezone))
             only = filters.without("cell", chosen)
             export.offer(page, "hour-of-week", tables.hours, selection, chart=heatmap.title(shown), only=only)

@@ -73,10 +73,7 @@ def draw_list(now: datetime, place: Cell | None, chips: dict[str, str]) -> None:
         elif place:
             empty("No visitors there now", "Remove the filter to see all visitors.")
         else:
-            empty(
-                f"No visitors in the last {minutes} minutes",
-                "Visitors appear here within seconds. A longer window may show earlier ones.",
-            )
+            empty(f"No visitors in the last {minutes} minutes", "A longer window may show earlier ones.")
         newest, count = visitors.newest_of(reading.value), min(len(reading.value), visitors.LISTED)
         visitors.draw_age(reading, page.timezone, begin.refresh_sentence(refresh), newest, count)
 

@@ -21,7 +21,6 @@ from pages.components.panels import funnel, live_visitors, tab_visibility, waiti
 from pages.components.selection import switch
 
 page = begin.begin_page("Overview", is_start=True)
-resolved = page.resolved
 
 
 @st.fragment(parallel=True)
@@ -49,9 +48,9 @@ def draw_main_chart() -> None:
             timeseries.draw_series(
                 series.value,
                 metric,
-                resolved.bucket,
-                current=periods.days_label(*resolved.period.local_days()),
-                previous=periods.days_label(*resolved.previous.local_days()) if is_compared else None,
+                page.resolved.bucket,
+                current=periods.days_label(*page.resolved.period.local_days()),
+                previous=periods.days_label(*page.resolved.previous.local_days()) if is_compared else None,
                 key="main-chart",
                 limits=goals.limits_of(page.view, goals.MEASURE_OF.get(chosen), series.value),
             )
@@ -59,15 +58,15 @@ def draw_main_chart() -> None:
             empty(
                 f"{metric.nothing} in this period", "Choose a longer range, or another website.", page.longer
             )
-        if "visitors" in metric.sources and resolved.visitors_note:
-            st.caption(resolved.visitors_note)
+        if "visitors" in metric.sources and page.resolved.visitors_note:
+            st.caption(page.resolved.visitors_note)
         name, title = f"{chosen.replace('_', '-')}-over-time", metric.title if is_drawn else None
         export.offer(page, name, tables.kpi_series, chart=title)
 
 
 @st.fragment(parallel=True)
 def draw_funnel() -> None:
-    """Draw the funnel of conversations, from started to resolved."""
+    """Draw the funnel of conversations, from started to page.resolved."""
     with panel("funnel", "From start to resolved"):
         board = note_staleness(cached.kpis(page.view), page.timezone)
         if board.value.funnel is None:
@@ -79,7 +78,7 @@ def draw_funnel() -> None:
             empty("No conversations started", "Choose a longer range.", page.longer)
 
 
-every = cached.count_refresh_seconds(resolved.now)
+every = cached.count_refresh_seconds(page.resolved.now)
 
 
 @st.fragment(parallel=True, run_every=every)
@@ -112,7 +111,7 @@ def draw_waiting() -> None:
 
 
 draw_kpis()
-begin.offer_comparable(resolved.comparability)
+begin.offer_comparable(page.resolved.comparability)
 draw_main_chart()
 draw_funnel()
 with st.grid(2, min_column_width=waiting.SUMMARY_MIN_WIDTH_PX, gap="xsmall", key="now") as grid:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.stack import Process, answer, local_stack, started
+from benchmarks.harness.stack import Process, answer, local_stack, started
 from tests.faults.http_proxy import HttpProxy, http_proxy
 from tests.faults.postgres import PostgresFaults, postgres_faults
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import click
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT: Final = Path(__file__).parents[2]
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 START_SECONDS: Final = 180.0
 
