@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Window
@@ -41,15 +42,18 @@ def test_the_lists_are_read_anew_and_rest_in_a_hidden_tab(window: Callable[..., 
     expect(page.get_by_text("refreshes every 30 s")).to_be_visible()
 
 
-def test_a_hidden_tab_has_no_timer_but_that_of_the_access_watch(window: Callable[..., Window]) -> None:
-    """Those of the lists and of the period are back with the tab."""
-    page = window("/waiting?website=northwind-outdoor", script=TIMERS).page
+@pytest.mark.parametrize(("path", "others"), [("/waiting", 1), ("/", 2)], ids=["Waiting", "Overview"])
+def test_a_hidden_tab_has_the_timers_of_other_parts_alone(
+    window: Callable[..., Window], path: str, others: int
+) -> None:
+    """That of the access watch, and on Overview that of the header's age; those of who waits are back with the tab."""
+    page = window(f"{path}?website=northwind-outdoor", script=TIMERS).page
     settled(page)
-    page.wait_for_function("window.timers.size > 1")
+    page.wait_for_function("others => window.timers.size > others", arg=others)
     page.evaluate(HIDE, True)
-    page.wait_for_function("window.timers.size === 1")
+    page.wait_for_function("others => window.timers.size === others", arg=others)
     page.evaluate(HIDE, False)
-    page.wait_for_function("window.timers.size > 1")
+    page.wait_for_function("others => window.timers.size > others", arg=others)
 
 
 def test_a_card_explains_itself_to_a_keyboard(window: Callable[..., Window]) -> None:
