@@ -137,6 +137,10 @@ def test_what_the_totals_leave_out_is_said() -> None:
         "Not compared, because of the free plan: see below the table."
     ]
     assert controls.totals_notes(only_paid, found.views) == []
+    both = board([reads(website("b", "free"), days=60), reads(website("a"), days=60)])
+    assert controls.totals_notes(both.rows, both.views) == [
+        "Not compared, because of the free plan and the paid plan: see below the table."
+    ]
     broken = board([replace(free, periods=DOWN), paid])
     assert controls.totals_notes(broken.rows, broken.views) == ["Without 1 website that could not be read."]
     off = board([reads(website("b", "free"), days=14, is_compared=False)])

@@ -137,14 +137,17 @@ def totals_notes(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView])
         said.append(
             f"Visitors: without {formatting.counted(unseen, 'websites')} whose visitors are not kept."
         )
-    for tier in dict.fromkeys(row.website.tier for row in read):
-        resolved, why = views[tier], f"because of the {PLANS[tier].lower()} plan: see below the table."
-        if not resolved.is_compared:
-            continue
-        if not resolved.comparability.comparable.is_ok:
-            said.append(f"Not compared, {why}")
-        elif not resolved.visitors_comparability.comparable.is_ok:
-            said.append(f"Visitors are not compared, {why}")
+    tiers = {row.website.tier: views[row.website.tier] for row in read}
+    whole = [tier for tier, each in tiers.items() if each.is_compared and not each.comparable.is_ok]
+    visitors = [
+        tier
+        for tier, each in tiers.items()
+        if tier not in whole and each.is_compared and not each.visitors_comparable.is_ok
+    ]
+    for words, found in (("Not compared", whole), ("Visitors are not compared", visitors)):
+        if found:
+            plans = " and ".join(f"the {PLANS[tier].lower()} plan" for tier in sorted(found))
+            said.append(f"{words}, because of {plans}: see below the table.")
     return said
 
 
