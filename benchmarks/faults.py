@@ -20,7 +20,7 @@ from benchmarks.harness.viewer import Viewer
 from tests.faults import http_proxy, postgres
 
 PAGES: Final = (
-    *("overview", "conversations", "ai_and_people", "waiting"),
+    *("all_websites", "overview", "conversations", "ai_and_people", "waiting"),
     *("satisfaction", "visitors", "live", "data_health"),
 )
 FIRST_AIM_SECONDS, RECOVERY_AIM_SECONDS = 3.0, 10.0

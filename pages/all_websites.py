@@ -18,7 +18,7 @@ from pages.components.selection import url_state
 KEEP_PACE_SECONDS = 30
 
 page = begin.begin_page("All websites", has_age=False, has_website=False)
-if (slug := table.opened()) is not None:
+if (slug := sidebar.opened()) is not None:
     st.switch_page(sidebar.DEFAULT, query_params=url_state.shared() | {"website": slug})
 only, order, notices = controls.read_state(page.websites)
 

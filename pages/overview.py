@@ -96,9 +96,7 @@ def draw_right_now() -> None:
 @st.fragment(parallel=True)
 def draw_waiting() -> None:
     """Draw how many conversations wait for an answer and the longest wait; no timer while the tab is hidden."""
-    timer = None if tab_visibility.is_hidden() else cached.WAITING_REFRESH_SECONDS
 
-    @st.fragment(run_every=timer)
     def draw() -> None:
         with panel("waiting-now"), st.container(horizontal=True, vertical_alignment="center"):
             reading = cached.waiting_now(page.view, datetime.now(UTC))
@@ -107,7 +105,9 @@ def draw_waiting() -> None:
             st.space("stretch")
             begin.page_link("pages/waiting.py", "Open waiting")
 
-    draw()
+    # A nested fragment that is drawn again without a timer would keep its old one in the browser.
+    timed = st.fragment(run_every=cached.WAITING_REFRESH_SECONDS)(draw)
+    (draw if tab_visibility.is_hidden() else timed)()
 
 
 draw_kpis()

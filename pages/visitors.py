@@ -27,7 +27,7 @@ filters.chips(chips)
 def no_visitors(longer: periods.Range | None = None) -> None:
     """Draw the empty state of a panel: data cannot exist for these dates, no visitor matches, or there were none."""
     if resolved.visitor_period.is_empty:
-        empty("No visitor data", f"{resolved.visitors_note} Choose another range.", longer)
+        empty("No visitor data", "Choose another range.", longer)
     elif chips:
         empty("No visitor matches these filters", "Remove a filter above, or choose a longer range.", longer)
     else:

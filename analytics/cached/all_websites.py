@@ -41,7 +41,8 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
     """The five KPIs of every website that the viewer may see now, each by its plan's dates; one row per website, by name.
 
     One call of a pipe and one query for all websites of a plan, shared by all viewers who see the same websites. The
-    numbers of a website are those of `cached.kpis` and of `cached.kpi_timeseries` without a chosen bucket.
+    numbers of a website are those of `cached.kpis`, and of `cached.kpi_timeseries` with the bucket that all of them have here:
+    that of the plan which reaches back longest.
 
     With a store, each row has what the website's conversations did against its goals (`website_goal_results`).
 
@@ -60,7 +61,12 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
     of_tier: dict[str, list[Website]] = {}
     for website in websites(view.asked.viewer, now):
         of_tier.setdefault(website.tier, []).append(website)
-    asked = [_asked(view, tuple(listed)) for _, listed in sorted(of_tier.items())]
+    of_views = [
+        (views.resolve(replace(view.asked, bucket=None), listed[0], week_start()), tuple(listed))
+        for _, listed in sorted(of_tier.items())
+    ]
+    longest = rows.longest_view(resolved for resolved, _ in of_views)
+    asked = [_asked(rows.with_bucket_of(longest, resolved), listed) for resolved, listed in of_views]
     counted = [seen.outcome() for _, _, seen, _ in asked]
     with waiting_briefly():
         found = [
@@ -107,9 +113,8 @@ def _goals(view: OpenedView) -> Reading[Mapping[str, Mapping[Measure, GoalResult
             return error
 
 
-def _asked(view: OpenedView, listed: tuple[Website, ...]) -> _Reads:
+def _asked(resolved: ResolvedView, listed: tuple[Website, ...]) -> _Reads:
     """Asks for the websites of one tier, which have the same dates."""
-    resolved = views.resolve(replace(view.asked, bucket=None), listed[0], week_start())
     website_ids = tuple(sorted(each.id for each in listed))
     bounds = Bounds.of(resolved.period, resolved.before)
     buckets = Buckets.of(resolved.bucket, resolved.period, resolved.before)

@@ -163,7 +163,8 @@ def _total(row: Mapping[Hashable, Any] | None, metric: Metric, resolved: Resolve
         now,
         before,
         resolved.visitors_comparability,
-        limit_note=resolved.visitors_note,
+        # The page says once since when visitors are counted.
+        limit_note=resolved.visitors_note if row is None else None,
         since=None if row is None else resolved.visitors_since,
     )
 

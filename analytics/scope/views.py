@@ -243,7 +243,7 @@ def resolve(view: View, website: Website, week_start: WeekStart = "monday") -> R
 
 def history(website: Website) -> str:
     """How far back the plan reaches, as a sentence."""
-    return f"The {website.tier} plan keeps {tiers.TIER_DAYS[website.tier]} days."
+    return f"{website.tier.capitalize()} plan: data reaches back {tiers.TIER_DAYS[website.tier]} days."
 
 
 def _comparable(

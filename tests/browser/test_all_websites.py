@@ -39,6 +39,15 @@ def test_staff_start_here_and_a_click_opens_a_website_with_the_same_dates(
     expect(page.get_by_role("heading", level=1)).to_have_text("All websites")
 
 
+def test_a_phone_shows_websites_on_the_first_screen(window: Callable[..., Window]) -> None:
+    """Below header, filters and totals there is room for the head of the table and five rows."""
+    page = window("/all_websites?range=7d&tz=UTC", width=360, height=800).page
+    settled(page)
+    box = _table(page).bounding_box()
+    assert box is not None
+    assert box["y"] + HEAD_PX + 5 * ROW_PX < 800
+
+
 def test_a_click_on_a_head_sorts_and_the_filter_narrows(window: Callable[..., Window]) -> None:
     """By name and the other way round, of the three of one organization; then those of another by a part of their name."""
     page = window("/all_websites?website=northwind-outdoor&name=northwind").page

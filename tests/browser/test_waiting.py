@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Window
@@ -10,6 +11,21 @@ from tests.browser.test_live import HIDE, QUICK_TIMERS
 
 QUICK = QUICK_TIMERS.replace("15_000", "30_000")
 """The same for panels that are read anew every 30 s."""
+
+TIMERS = """{
+  const every = window.setInterval, end = window.clearInterval
+  window.timers = new Set()
+  window.setInterval = (task, ms, ...rest) => {
+    const timer = every(task, ms, ...rest)
+    if (ms === 30_000) window.timers.add(timer)
+    return timer
+  }
+  window.clearInterval = timer => {
+    window.timers.delete(timer)
+    end(timer)
+  }
+}"""
+"""Counts the timers of 30 s that run."""
 
 STILL_ASKING = "before => window.asked > before"
 
@@ -24,6 +40,20 @@ def test_the_lists_are_read_anew_and_rest_in_a_hidden_tab(window: Callable[..., 
     expect(page.get_by_text("paused")).to_be_visible()
     page.evaluate(HIDE, False)
     expect(page.get_by_text("refreshes every 30 s")).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "others"), [("/waiting", 1), ("/", 2)], ids=["Waiting", "Overview"])
+def test_a_hidden_tab_has_the_timers_of_other_parts_alone(
+    window: Callable[..., Window], path: str, others: int
+) -> None:
+    """That of the access watch, and on Overview that of the header's age; those of who waits are back with the tab."""
+    page = window(f"{path}?website=northwind-outdoor", script=TIMERS).page
+    settled(page)
+    page.wait_for_function("others => window.timers.size > others", arg=others)
+    page.evaluate(HIDE, True)
+    page.wait_for_function("others => window.timers.size === others", arg=others)
+    page.evaluate(HIDE, False)
+    page.wait_for_function("others => window.timers.size > others", arg=others)
 
 
 def test_a_card_explains_itself_to_a_keyboard(window: Callable[..., Window]) -> None:

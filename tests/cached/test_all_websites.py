@@ -127,8 +127,10 @@ def test_every_number_is_that_of_the_websites_own_overview(
     view = replace(view, range=Range.parse(days), comparison=comparison)
     rows = rows_of(view)
     assert set(rows) == {website_id for _, website_id in websites}
+    longest = max(len(row.trends["median_response"]) for row in rows.values())
     for website_id, row in rows.items():
-        own = cached.open_view(replace(view, website_id=website_id))
+        # A bar of a trend is as long on every plan; those before the plan's reach have no value.
+        own = cached.open_view(replace(view, website_id=website_id, bucket="week" if days == "90d" else None))
         alone = cached.kpis(own).value
         alone_series = cached.kpi_timeseries(own).value
         current = alone_series[alone_series["period"] == "current"]
@@ -136,6 +138,7 @@ def test_every_number_is_that_of_the_websites_own_overview(
             expected = replace(alone.kpis[kpi.key], still_waiting=None)
             assert row.kpis[kpi.key] == expected, kpi.key
             trend = [None if pd.isna(value) else value for value in current[kpi.column]]
+            trend = [None] * (longest - len(trend)) + trend
             assert list(row.trends[kpi.key]) == trend, kpi.key
         assert row.newest_event == cached.newest_event(own, view.now).value
         assert row.website == own.resolved.website

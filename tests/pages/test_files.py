@@ -383,6 +383,20 @@ def test_a_workbook_without_a_comparison_says_so(busy: Site) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["visitor_series", "visitor_values"])
+def test_a_workbook_of_visitors_says_what_visitors_are_compared_with(busy: Site, name: str) -> None:
+    """30 days of conversations are compared with the 30 before; visitors reach back 30 days alone, so of them 7 are."""
+    month, week = (view_of(busy, days=days) for days in (30, 7))
+    reason = facts_of(opened(workbook_of(request(month, name))))["Compared with"]
+    assert reason == "Nothing: not comparable, data reaches back 30 days"
+    compared = facts_of(opened(workbook_of(request(month, "kpis"))))["Compared with"]
+    assert not str(compared).startswith("Nothing")
+    resolved = resolve(week, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
+    assert facts_of(opened(workbook_of(request(week, name))))["Compared with"] == periods.days_label(
+        *resolved.previous.local_days()
+    )
+
+
 @pytest.mark.usefixtures("small_pages")
 def test_a_workbook_past_the_limit_has_the_rows_of_the_csv_and_says_so(busy: Site) -> None:
     """The newest 15 of 40; the browser is told how many."""

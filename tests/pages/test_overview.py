@@ -265,6 +265,17 @@ def test_comparison_past_the_reach_is_absent_with_its_reason(
     assert "Not comparable: data reaches back 21 days" in text_of(page)
 
 
+def test_a_card_says_once_how_far_back_data_reaches(
+    run_page: RunPage, make_site: Callable[..., Site]
+) -> None:
+    """60 days of a paid website: the visitors' card says since when it counts, which is also why it is not compared."""
+    words = text_of(run_page("app.py", website=make_site(plan="pro").slug, range="60d"))
+    assert "Visitor data reaches back 30 days. Counted from" in words
+    card = words[: words.index("Visitor data reaches back 30 days. Counted from")].splitlines()
+    assert "Not comparable" in card
+    assert "Not comparable: data reaches back 30 days" not in card
+
+
 def test_the_longest_comparable_range_is_one_click_away(run_page: RunPage, three_conversations: Site) -> None:
     """Ten days on free: the button writes them into the URL, and there is a change to read."""
     page = run_page("app.py", website=three_conversations.slug, range="14d")

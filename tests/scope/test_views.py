@@ -54,7 +54,9 @@ def test_the_free_tier_reaches_back_21_days() -> None:
     """90 days on free: cut on the grid after the limit, said, not comparable, 10 days offered."""
     view = resolved("90d", "free")
     assert view.period.utc_bounds() == ("2026-10-20 14:35:00", "2026-11-10 14:30:00")
-    assert view.notices == ("The free plan keeps 21 days. Last 90 days is shown from 20 Oct 2026, 14:35.",)
+    assert view.notices == (
+        "Free plan: data reaches back 21 days. Last 90 days is shown from 20 Oct 2026, 14:35.",
+    )
     assert not view.comparable.is_ok
     assert view.comparable.longest_days == 10
 
@@ -97,7 +99,7 @@ def test_visitor_data_may_not_reach_a_range_at_all() -> None:
     [
         pytest.param(
             "2026-09-01..2026-09-10",
-            "The free plan keeps 21 days. 1–10 Sep 2026 is too old; showing the last 7 days.",
+            "Free plan: data reaches back 21 days. 1–10 Sep 2026 is too old; showing the last 7 days.",
             id="before the limit",
         ),
         pytest.param(
@@ -134,7 +136,7 @@ def test_a_custom_range_that_includes_now_is_compared_with_as_many_days() -> Non
 @pytest.mark.parametrize(
     ("tier", "days", "now", "said"),
     [
-        pytest.param("paid", 90, "2026-11-02 23:57", "The paid plan keeps 90 days.", id="an hour"),
+        pytest.param("paid", 90, "2026-11-02 23:57", "Paid plan: data reaches back 90 days.", id="an hour"),
         pytest.param(
             "free", 21, "2026-11-10 23:30", "Last 21 days is shown from 21 Oct 2026, 00:30", id="half an hour"
         ),

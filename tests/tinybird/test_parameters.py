@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 
@@ -104,6 +106,20 @@ def test_website_id_is_required(website: LocalWebsite, pipe: str) -> None:
 
     assert answer.status_code == 400
     assert "website_id" in answer.json()["error"]
+
+
+@every_pipe
+def test_a_parameter_of_another_pipe_never_shows_another_website(website: LocalWebsite, pipe: str) -> None:
+    """Each parameter of any pipe, with the id of a website that has data: refused, or the answer of the own one, which has none."""
+    other = replace(website, id=f"site-{uuid4().hex}")
+    other.visit("v1", ago(seconds=5))
+    other.conversations((SAMPLES["date_from"], "conversation_started", "c1"))
+    own = website.ask(pipe, **_required(pipe))
+    for name in {name for parameters in PARAMETERS.values() for name in parameters} - {"website_id"}:
+        given = _required(pipe) | {name: other.id}
+        answer = website.request(pipe, **given, website_id=website.id)
+        assert answer.status_code == 400 or answer.json()["data"] == own, name
+        assert website.request(pipe, **given).status_code == 400, name
 
 
 @every_pipe

@@ -37,12 +37,12 @@ class Outcome:
         known: Of these, those whose 7 days after the first resolution are over.
         durable: Of `known`, those that were not resolved again in the 7 days and are not open again.
         came_back_early: Those that came back, although their 7 days are not over.
-        open_now: Of `conversations`, those that are open now, as far as Postgres could be read.
         responded: Of `conversations`, those with a first response.
         median_response_seconds: Median time to the first response; None without one.
         response_interval: Its 95 % interval; None below 6 responses.
         median_resolution_seconds: Median time to the first resolution; None without one.
         resolution_interval: Its 95 % interval; None below 6 resolutions.
+        open_now: Of `conversations`, those that are open now, as far as Postgres could be read.
     """
 
     conversations: int = 0
@@ -50,12 +50,12 @@ class Outcome:
     known: int = 0
     durable: int = 0
     came_back_early: int = 0
-    open_now: int = 0
     responded: int = 0
     median_response_seconds: float | None = None
     response_interval: Interval | None = None
     median_resolution_seconds: float | None = None
     resolution_interval: Interval | None = None
+    open_now: int = 0
 
     @property
     def came_back(self) -> int:

@@ -6,7 +6,7 @@ A row has the numbers of the website's own Overview: both go through `board.kpi_
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf, log
 from typing import Final, Literal, get_args
@@ -21,6 +21,7 @@ from analytics.kpis.satisfaction.index import NO_INDEX, Scores
 from analytics.kpis.timeseries import Which
 from analytics.kpis.totals import ConversationTotals
 from analytics.readings import Reading
+from analytics.scope import tiers
 from analytics.scope.access import Website
 from analytics.scope.buckets import bucket_starts
 from analytics.scope.selection import Measure
@@ -96,7 +97,8 @@ class WebsiteRow:
     Attributes:
         website: The website.
         kpis: The KPIs that could be read, in order.
-        trends: Value per bucket of the period, oldest first; None without a value, no values where none could be read.
+        trends: Value per bucket, oldest first, as many for each website of one range; None without a value and for buckets before
+            the plan's reach, no values where none could be read.
         counts: The counts that add up, of this period and the one before, which is None when not compared; empty where they
             could not be read, and without visitors where none of the period are kept.
         newest_event: UTC; None without an event in 30 days.
@@ -171,9 +173,25 @@ def chance(rows: Iterable[WebsiteRow]) -> tuple[int, float]:
 
 def board(reads: Sequence[TierReads]) -> AllWebsites:
     """Build the rows of all tiers, by name; a website whose conversations could not be read has no KPIs."""
-    rows = [_row(each, website) for each in reads for website in each.websites]
+    rows: list[WebsiteRow] = []
+    for each in reads:
+        before = _buckets_before(each.resolved, longest_view(other.resolved for other in reads))
+        rows += [_row(each, website, before) for website in each.websites]
     rows.sort(key=lambda row: (row.website.name.lower(), row.website.id))
     return AllWebsites(tuple(rows), {each.resolved.website.tier: each.resolved for each in reads})
+
+
+def longest_view(resolved: Iterable[ResolvedView]) -> ResolvedView:
+    """The dates of the plan that reaches back longest."""
+    return max(resolved, key=lambda each: tiers.TIER_DAYS[each.website.tier])
+
+
+def with_bucket_of(longest: ResolvedView, resolved: ResolvedView) -> ResolvedView:
+    """The dates of a plan with the bucket of `longest`, so that a bar of a trend is as long for every website.
+
+    A plan that does not reach the range at all shows another one (`views.resolve`), with the bucket of that.
+    """
+    return replace(resolved, bucket=longest.bucket) if resolved.range == longest.range else resolved
 
 
 def totals(rows: Iterable[WebsiteRow]) -> dict[Total, tuple[int | None, int | None]]:
@@ -194,7 +212,15 @@ def totals(rows: Iterable[WebsiteRow]) -> dict[Total, tuple[int | None, int | No
     return sums
 
 
-def _row(reads: TierReads, website: Website) -> WebsiteRow:
+def _buckets_before(resolved: ResolvedView, longest: ResolvedView) -> int:
+    """How many buckets of `longest` begin before a plan's dates; 0 where these are of another range."""
+    if resolved.range != longest.range:
+        return 0
+    reached, every = (len(bucket_starts(each.period, longest.bucket)) for each in (resolved, longest))
+    return every - reached
+
+
+def _row(reads: TierReads, website: Website, buckets_before: int) -> WebsiteRow:
     if isinstance(reads.periods, SourceError):
         return WebsiteRow(website, {}, {}, {}, None, is_read=False)
     found, resolved = reads.periods.value[website.id], reads.resolved
@@ -219,7 +245,11 @@ def _row(reads: TierReads, website: Website) -> WebsiteRow:
     return WebsiteRow(
         website,
         {kpi.key: kpi_of(kpi, resolved, current, previous) for kpi in readable},
-        {kpi.key: tuple(estimate_of(kpi.measure(each)).value for each in buckets) for kpi in readable},
+        {
+            kpi.key: (None,) * buckets_before
+            + tuple(estimate_of(kpi.measure(each)).value for each in buckets)
+            for kpi in readable
+        },
         _counts(resolved, found),
         found.newest_event,
     )

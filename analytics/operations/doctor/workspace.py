@@ -117,8 +117,8 @@ def pipes(tinybird: Tinybird, *, may_read: bool) -> tuple[Finding, ...]:
 def _pipe(tinybird: Tinybird, schema: Schema) -> Finding:
     name, now = schema.resource, datetime.now(UTC)
     params = {
-        "website_id": NO_WEBSITE,
-        "website_ids": NO_WEBSITE,
+        # A pipe of one website refuses a list.
+        "website_ids" if name == schemas.WEBSITE_KPIS.resource else "website_id": NO_WEBSITE,
         "date_from": utc_text(now - timedelta(days=1)),
         "date_to": utc_text(now),
         "day_starts": str(int(now.timestamp())),

@@ -264,13 +264,13 @@ def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
     resolved, about = made[0].resolved, made[0].about
     only = dict.fromkeys(text for each in made for text in each.about.only)
     before = [each.about.previous for each in made if each.about.previous is not None]
-    comparable = resolved.comparability.comparable
+    not_comparable = next(filter(None, (each.table.not_comparable for each in made)), None)
     if before:
         compared = _days(before, about.timezone)
     elif not resolved.is_compared:
         compared = "Nothing: comparison is off"
-    elif not comparable.is_ok:
-        compared = f"Nothing: not comparable, {comparable.reason}"
+    elif not_comparable is not None:
+        compared = f"Nothing: not comparable, {not_comparable}"
     else:
         compared = "Nothing in this file"
     return {

@@ -33,6 +33,7 @@ class Table:
         notes: Notes for the reader.
         is_cut: True if there are more rows than a file holds.
         of: What the rows are about, if not the view's website.
+        not_comparable: Why the rows cannot be compared with the previous period; None if they can, or never are.
     """
 
     pages: Iterable[pd.DataFrame]
@@ -42,6 +43,7 @@ class Table:
     notes: tuple[str, ...] = ()
     is_cut: bool = False
     of: str | None = None
+    not_comparable: str | None = None
 
 
 def of_now(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
@@ -52,14 +54,26 @@ def of_now(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
 def of_conversations(resolved: ResolvedView, frame: pd.DataFrame, *notes: str | None) -> Table:
     """A table of both periods, if they are compared."""
     said = tuple(note for note in notes if note)
-    return Table((frame,), edges_of(resolved.period), before_of(resolved.before), len(frame), said)
+    return Table(
+        (frame,),
+        edges_of(resolved.period),
+        before_of(resolved.before),
+        len(frame),
+        said,
+        not_comparable=resolved.comparable.reason,
+    )
 
 
 def of_visitors(resolved: ResolvedView, frame: pd.DataFrame, *notes: str) -> Table:
     """A table of visitors of both periods, if they are compared, with a note on how far back their data reaches."""
     said = tuple(note for note in (*notes, visitors_note(resolved)) if note)
     return Table(
-        (frame,), edges_of(resolved.visitor_period), before_of(resolved.visitors_before), len(frame), said
+        (frame,),
+        edges_of(resolved.visitor_period),
+        before_of(resolved.visitors_before),
+        len(frame),
+        said,
+        not_comparable=resolved.visitors_comparable.reason,
     )
 
 

@@ -202,7 +202,7 @@ def visitor_values(view: OpenedView, dimension: DimensionName, filters: VisitorF
         )
         return pd.concat([table, values.assign(verdict=verdicts)[counts + compared]], axis=1)
 
-    return of_list(
+    table = of_list(
         resolved,
         cached.every_visitor_value(view, filters, dimension),
         shown,
@@ -210,6 +210,7 @@ def visitor_values(view: OpenedView, dimension: DimensionName, filters: VisitorF
         previous=before_of(resolved.visitors_before),
         note=visitors_note(resolved),
     )
+    return replace(table, not_comparable=resolved.visitors_comparable.reason)
 
 
 def satisfaction_components(view: OpenedView) -> Table:

@@ -3,7 +3,7 @@
 Owns the texts. Verdicts are computed in `analytics.kpis.verdicts`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Literal
 
@@ -161,6 +161,18 @@ def line(delta: Delta) -> list[str]:
         return [f":gray[{change}, {VERDICTS[delta.verdict]}]", *said]
     colour = "green" if delta.verdict == "better" else "red"
     return [f":{colour}[**{change}** {delta.verdict}]", *said]
+
+
+def not_compared(words: str, reason: str | None, said: Iterable[str]) -> str:
+    """`words` with the reason, which is left out where a sentence of `said`, shown beside it, has it already.
+
+    >>> not_compared("Not compared", "data reaches back 21 days", [])
+    'Not compared: data reaches back 21 days'
+    >>> not_compared("Not compared", "data reaches back 21 days", ["Free plan: data reaches back 21 days."])
+    'Not compared'
+    """
+    is_said = reason is None or any(reason in each.lower() for each in said)
+    return words if is_said else f"{words}: {reason}"
 
 
 def _ways(ends: Sequence[float], fewest: int) -> Iterator[list[str]]:

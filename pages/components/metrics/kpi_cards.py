@@ -189,8 +189,9 @@ def _notes(kpi: Kpi) -> list[str]:
     """Notes on the value or its change: why there is none, what it covers, what is missing."""
     delta = kpi.delta
     lines = changes.doubts(delta)
+    said = [text for text in (median_mix.line(kpi), kpi.missing_reason, kpi.note) if text]
     if delta.verdict == "not_comparable" and kpi.value is not None:
-        lines.append(f"Not comparable: {delta.reason}")
+        lines.append(changes.not_compared("Not comparable", delta.reason, said))
     if kpi.value is None and kpi.still_waiting:
         lines.append(still_waiting(kpi))
-    return [*lines, *(text for text in (median_mix.line(kpi), kpi.missing_reason, kpi.note) if text)]
+    return [*lines, *said]

@@ -3,7 +3,7 @@
 Each control shows the value in the URL, and writes the URL when it changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -49,6 +49,7 @@ COMPARED = {
     "chosen": "Chosen start",
     "off": "Nothing",
 }
+_OPENED = "opened-website"
 DAY_WIDTH_PX = 132
 BUCKETS: tuple[Bucket, ...] = ("hour", "day", "week")
 
@@ -79,6 +80,8 @@ def draw(view: OpenedView, websites: Sequence[Website], *, has_range: bool, has_
         _navigation(viewer, websites, url_state.shared() if has_website else carried_to_one(websites))
         if has_website:
             _website_control(resolved.website, websites)
+        else:
+            _website_control(None, websites, lambda: open_website(str(st.session_state["website_widget"])))
         if has_range:
             _range_control(resolved)
             _compare_control(resolved)
@@ -117,7 +120,21 @@ def _navigation(viewer: Viewer, websites: Sequence[Website], carried: Mapping[st
     st.space("xxsmall")
 
 
-def _website_control(website: Website | None, websites: Sequence[Website]) -> None:
+def open_website(slug: str) -> None:
+    """Let the next run of a page of all websites switch to this website's Overview: a callback cannot switch pages."""
+    st.session_state[_OPENED] = slug
+
+
+def opened() -> str | None:
+    """The slug that `open_website` was called with, once; None without a call."""
+    slug = st.session_state.pop(_OPENED, None)
+    return None if slug is None else str(slug)
+
+
+def _website_control(
+    website: Website | None, websites: Sequence[Website], on_change: Callable[[], None] | None = None
+) -> None:
+    """Draw the choice of a website; by default the chosen one is written into the URL."""
     labels = [_website_label(each) for each in websites]
     # The browser sends the label back, so labels must be unique.
     names = {
@@ -132,7 +149,7 @@ def _website_control(website: Website | None, websites: Sequence[Website]) -> No
         format_func=lambda slug: names.get(slug, slug),
         key="website_widget",
         filter_mode="contains",
-        on_change=url_state.follow("website", "website_widget", str),
+        on_change=on_change or url_state.follow("website", "website_widget", str),
     )
 
 

@@ -18,6 +18,7 @@ from analytics.kpis.all_websites.rows import (
     chance,
     severity,
     totals,
+    with_bucket_of,
 )
 from analytics.kpis.declarations import KPIS, KpiKey
 from analytics.kpis.metrics import Kpi
@@ -26,6 +27,7 @@ from analytics.kpis.totals import ConversationTotals
 from analytics.kpis.verdicts import Delta, Estimate, Verdict
 from analytics.readings import Reading
 from analytics.scope.access import Viewer, Website
+from analytics.scope.buckets import bucket_starts
 from analytics.scope.comparison import BEFORE, OFF
 from analytics.scope.identity import Identity
 from analytics.scope.periods import Range
@@ -63,23 +65,29 @@ def website(
 def reads(
     *websites: Website,
     days: int = 7,
+    asked: Range | None = None,
     current: ConversationTotals = SLOW,
     previous: ConversationTotals = FAST,
     visitors: tuple[int, int] = (100, 80),
     scores: Reading[ScoresByBucket] | SourceError | None = None,
     is_compared: bool = True,
+    beside: TierReads | None = None,
 ) -> TierReads:
-    """The same numbers for each of the websites, which are of one tier; `days` buckets."""
+    """The same numbers for each of the websites, which are of one tier; a bucket as long as those `beside` it."""
     viewer = Viewer("u1", "Ann", False, Identity("ann@example.com", None))
     comparison = BEFORE if is_compared else OFF
-    view = View(viewer, websites[0].id, Range(days=days), "UTC", NOW, comparison)
+    view = View(viewer, websites[0].id, asked or Range(days=days), "UTC", NOW, comparison)
+    resolved = resolve(view, websites[0])
+    if beside is not None:
+        resolved = with_bucket_of(beside.resolved, resolved)
+    buckets = len(bucket_starts(resolved.period, resolved.bucket))
     now, before = (
-        WebsitePeriod(side, seen, (DAY,) * days, (seen // days,) * days)
+        WebsitePeriod(side, seen, (DAY,) * buckets, (seen // buckets,) * buckets)
         for side, seen in zip((current, previous), visitors, strict=True)
     )
     periods = WebsitePeriods(now, before, NOW - timedelta(minutes=3))
     return TierReads(
-        resolve(view, websites[0]),
+        resolved,
         websites,
         Reading(dict.fromkeys((each.id for each in websites), periods), NOW),
         Reading({}, NOW) if scores is None else scores,
@@ -176,6 +184,23 @@ def test_each_tier_has_its_own_dates() -> None:
     verdicts = [each.kpis["median_response"].delta.verdict for each in found.rows]
     assert verdicts == ["worse", "not_comparable", "worse"]
     assert found.rows[1].kpis["median_response"].previous is None
+
+
+def test_a_trend_has_the_same_weeks_for_every_plan() -> None:
+    """60 days are drawn by the week, also for the plan that reaches back 21: six weeks lie before its reach, four do not."""
+    paid = reads(website("a"), days=60)
+    first, second = board([reads(website("b", "free"), days=60, beside=paid), paid]).rows
+    assert first.trends["median_response"] == (30.0,) * 10
+    assert second.trends["median_response"] == (None,) * 6 + (30.0,) * 4
+
+
+def test_the_trend_of_another_range_stands_alone() -> None:
+    """Of 60 days in the past the free plan reaches none: it shows the last seven, by the day."""
+    past = Range.parse("2026-08-20..2026-10-18")
+    paid = reads(website("a"), asked=past)
+    free = reads(website("b", "free"), asked=past, beside=paid)
+    assert (paid.resolved.bucket, free.resolved.bucket) == ("week", "day")
+    assert board([free, paid]).rows[1].trends["median_response"] == (30.0,) * 7
 
 
 def test_visitors_that_are_not_kept_are_not_zero() -> None:

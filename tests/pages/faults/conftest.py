@@ -18,12 +18,13 @@ from streamlit.testing.v1 import AppTest
 from analytics import cached
 from analytics.cached.reading import reads
 from analytics.cached.shared.waits import Patience
+from pages.components import formatting
 from tests.conftest import PATIENT, ROOT, LocalStack
 from tests.pages.conftest import PAGE_SECONDS, SendEvents, text_of
 from tests.product_database import Product
 
 PAGES: Final = (
-    *("overview", "conversations", "ai_and_people", "waiting"),
+    *("all_websites", "overview", "conversations", "ai_and_people", "waiting"),
     *("satisfaction", "visitors", "live", "data_health"),
 )
 SHORT: Final = Patience(0.3, 0.1)
@@ -41,11 +42,11 @@ class Shown:
     """What a page shows.
 
     Attributes:
-        numbers: Values and changes of its cards, and counts of visitors in words.
+        numbers: Values and changes of its cards, counts of visitors in words, and what All websites says of each website.
         lines: The values of its charts.
         empty: What it says where there is no data.
         words: All text.
-        is_failed: Whether it shows an error, or that an answer is missing yet.
+        is_failed: Whether it shows an error, or that an answer or some numbers are missing.
         is_stale: Whether something on it is marked stale.
     """
 
@@ -69,7 +70,7 @@ class Shown:
         }
         counts = re.findall(r"([\d,]+) (?::gray\[)?(visitors?[\w ]*)", words)
         return cls(
-            numbers=cards | {f"count of {what}": number for number, what in counts},
+            numbers=cards | {f"count of {what}": number for number, what in counts} | _cells(page),
             lines=frozenset(
                 str(trace.get("y", trace.get("z")))
                 for chart in page.get("plotly_chart")
@@ -77,18 +78,31 @@ class Shown:
             ),
             empty=frozenset(re.findall(r"\*\*(No [^*]*)\*\*", words)),
             words=words,
-            is_failed=bool(page.error) or "hourglass" in words,
+            is_failed=bool(page.error) or "hourglass" in words or "Some numbers are missing" in words,
             is_stale="Stale: from" in words,
         )
 
 
+def _cells(page: AppTest) -> dict[str, str]:
+    """The values in the table of all websites by column and row; those that are missing, and times, are left out."""
+    tables = [each.value for each in page.dataframe if "Worst change" in each.value]
+    return {
+        f"cell {row} {column}": str(value)
+        for table in tables
+        for column in table.columns.drop(["Newest event"])
+        for row, value in table[column].items()
+        if str(value) not in {formatting.MISSING, "None", "[]"}
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Healthy:
-    """The pages of a website while both sources work.
+    """The pages of a website while both sources work; All websites shows those of its organization.
 
     Attributes:
         email: Whom they are for.
         slug: The website.
+        organization: The organization.
         pages: What each shows.
         heartbeat: Lets the two visitors be seen now.
         kept: The answers that all of them got.
@@ -96,6 +110,7 @@ class Healthy:
 
     email: str
     slug: str
+    organization: str
     pages: Mapping[str, Shown]
     heartbeat: Callable[[], None]
     kept: tuple[Mapping[object, object], Mapping[object, object]]
@@ -116,6 +131,7 @@ def healthy(local_stack: LocalStack, send_events: SendEvents) -> Iterator[Health
         product = Product(connection)
         email = f"{uuid4().hex}@example.com"
         product.add_user(email, is_member=False, role="admin")
+        product.add_website(f"second-{product.key}")
         _rate(product)
         website = product.website_id
         _converse(website, send_events)
@@ -129,20 +145,21 @@ def healthy(local_stack: LocalStack, send_events: SendEvents) -> Iterator[Health
             _use(patch, local_stack, email)
             patch.setattr(reads, "patience", PATIENT)
             cached.clear()
-            pages = {name: Shown.of(shown(name, website)) for name in PAGES}
+            pages = {name: Shown.of(shown(name, website, product.organization_id)) for name in PAGES}
             with reads._changed:
                 kept = dict(reads._kept), dict(reads._newest)
             cached.clear()
-        yield Healthy(email, website, pages, heartbeat, kept)  # type: ignore[arg-type]
+        yield Healthy(email, website, product.organization_id, pages, heartbeat, kept)  # type: ignore[arg-type]
         connection.execute("DELETE FROM organization WHERE id = %s", (product.organization_id,))
         connection.execute('DELETE FROM "user" WHERE email = %s', (email,))
 
 
-def shown(name: str, website: str) -> AppTest:
-    """Runs a page of a website."""
+def shown(name: str, website: str, organization: str) -> AppTest:
+    """Runs a page of a website, or of all websites of an organization."""
     page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PAGE_SECONDS)
     page.switch_page(f"pages/{name}.py")
     page.query_params["website"] = website
+    page.query_params["organization"] = organization
     page.query_params["tz"] = "UTC"
     return page.run()
 
@@ -170,7 +187,7 @@ def check(healthy: Healthy, pages: Sequence[str], *, is_warm: bool) -> Mapping[s
     """
     found = {}
     for name in pages:
-        now, before = Shown.of(shown(name, healthy.slug)), healthy.pages[name]
+        now, before = Shown.of(shown(name, healthy.slug, healthy.organization)), healthy.pages[name]
         found[name] = now
         where = f"{name}, {'warm' if is_warm else 'cold'}: {now.words}"
         assert now.numbers.items() <= before.numbers.items(), where
@@ -188,7 +205,7 @@ def wait_until_fresh(healthy: Healthy, name: str) -> Shown:
     ends_at = time.monotonic() + RECOVERY_SECONDS
     while True:
         cached.try_again()
-        now = Shown.of(shown(name, healthy.slug))
+        now = Shown.of(shown(name, healthy.slug, healthy.organization))
         if not now.is_failed and not now.is_stale:
             return now
         assert time.monotonic() < ends_at, now.words

@@ -26,7 +26,7 @@ def test_pages_under_a_fault(
     number: int,
     fault: str,
 ) -> None:
-    """Cold on each page; warm on two of them, in turn."""
+    """Cold on each page; warm on three of them, in turn."""
     if fault in SILENT:
         monkeypatch.setattr(reads, "patience", SHORT)
     product_postgres.begin(fault)

@@ -32,7 +32,7 @@ def tinybird(environment: pytest.MonkeyPatch, local_stack: LocalStack) -> Iterat
 def test_pages_under_a_fault(
     healthy: Healthy, tinybird: HttpProxy, monkeypatch: pytest.MonkeyPatch, number: int, fault: str
 ) -> None:
-    """Cold on each page; warm on two of them, in turn."""
+    """Cold on each page; warm on three of them, in turn."""
     cold, warm = (PAGES[:2], PAGES[:2]) if fault in LARGE else (PAGES, PAGES[number % 3 :: 3])
     if fault in SILENT:
         monkeypatch.setattr(reads, "patience", SHORT)

@@ -74,7 +74,7 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
     st.session_state["organization_widget"] = only.organization_id
     st.session_state["plan_widget"] = only.plan
     has_plans = len({website.tier for website in websites}) > 1
-    # style.css reserves the height of as many filters, which stand below each other on a phone.
+    # style.css reserves the height of as many filters, of which a phone has two to a line.
     key = f"website-filters-{1 + (len(names) > 1) + has_plans}"
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key=key):
         st.text_input(
@@ -138,16 +138,17 @@ def totals_notes(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView])
         said.append(
             f"Visitors: without {formatting.counted(unseen, 'websites')} whose visitors are not kept."
         )
-    for tier in dict.fromkeys(row.website.tier for row in read):
-        resolved, plan = views[tier], f"{PLANS[tier].lower()} plan"
-        if not resolved.is_compared:
-            continue
-        if not resolved.comparability.comparable.is_ok:
-            said.append(f"Not compared: {plan}, {resolved.comparability.comparable.reason}.")
-        elif not resolved.visitors_comparability.comparable.is_ok:
-            said.append(
-                f"Visitors are not compared: {plan}, {resolved.visitors_comparability.comparable.reason}."
-            )
+    tiers = {row.website.tier: views[row.website.tier] for row in read}
+    whole = [tier for tier, each in tiers.items() if each.is_compared and not each.comparable.is_ok]
+    visitors = [
+        tier
+        for tier, each in tiers.items()
+        if tier not in whole and each.is_compared and not each.visitors_comparable.is_ok
+    ]
+    for words, found in (("Not compared", whole), ("Visitors are not compared", visitors)):
+        if found:
+            plans = " and ".join(f"the {PLANS[tier].lower()} plan" for tier in sorted(found))
+            said.append(f"{words}, because of {plans}: see below the table.")
     return said
 
 
@@ -165,7 +166,7 @@ def draw_notes(reading: Reading[AllWebsites], rows: Sequence[WebsiteRow], timezo
         since = since.astimezone(parse_timezone(timezone))
         st.caption(f":material/history: Goals{formatting.as_of(since, datetime.now(UTC))}")
     st.caption(
-        "A click on a name opens its Overview; one on a column's head sorts.  \n"
+        "A click on a name opens its Overview, as does “Website” in the sidebar; one on a column's head sorts.  \n"
         + " ".join(filter(None, (chance_sentence(rows), *notes(reading.value))))
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

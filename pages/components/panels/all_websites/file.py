@@ -9,12 +9,11 @@ import pandas as pd
 
 from analytics.cached import AllWebsites
 from analytics.kpis.all_websites.order import Order, WebsiteFilter, selected
-from analytics.kpis.all_websites.rows import SHOWN
+from analytics.kpis.all_websites.rows import SHOWN, longest_view
 from analytics.kpis.declarations import KpiDeclaration
 from analytics.kpis.goals.definitions import MEASURES
 from analytics.kpis.goals.results import GoalResult
 from analytics.kpis.metrics import Kpi
-from analytics.scope import tiers
 from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
 from analytics.scope.views import history
@@ -96,19 +95,24 @@ def _trend_text(values: Sequence[float | None]) -> str:
 
 
 def notes(board: AllWebsites) -> list[str]:
-    """What the reach of each plan means for these dates, a sentence or more per plan."""
+    """What the reach of each plan means for these dates, a line per plan; nothing twice, nor what stands above the page.
+
+    Above the page stand the notices of the plan that reaches back longest.
+    """
+    above = longest_view(board.views.values()).notices
     lines = []
-    for tier, resolved in board.views.items():
-        # Those of the plan that reaches back longest stand above the page.
-        is_longest = tier == max(board.views, key=tiers.TIER_DAYS.__getitem__)
-        said = [] if is_longest else list(resolved.notices)
-        if not any(history(resolved.website) in notice for notice in said):
-            said.insert(0, f"{PLANS[tier]} plan: data reaches back {tiers.TIER_DAYS[tier]} days.")
-        if not resolved.comparability.comparable.is_ok and resolved.is_compared:
-            said.append(f"Not compared: {resolved.comparability.comparable.reason}.")
-        elif not resolved.visitors_comparability.comparable.is_ok and resolved.is_compared:
-            said.append(f"Visitors are not compared: {resolved.visitors_comparability.comparable.reason}.")
-        if resolved.visitors_note and resolved.visitors_note not in said:
+    for resolved in board.views.values():
+        said = [notice for notice in resolved.notices if notice not in above]
+        if not any(history(resolved.website) in notice for notice in (*above, *said)):
+            said.insert(0, history(resolved.website))
+        if resolved.visitors_note and resolved.visitors_note not in (*above, *said):
             said.append(resolved.visitors_note)
+        for words, each in (
+            ("Not compared", resolved.comparable),
+            ("Visitors are not compared", resolved.visitors_comparable),
+        ):
+            if resolved.is_compared and not each.is_ok:
+                said.append(f"{changes.not_compared(words, each.reason, (*above, *said))}.")
+                break
         lines.append(" ".join(said))
-    return lines
+    return [line for line in lines if line]

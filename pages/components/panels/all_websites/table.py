@@ -19,6 +19,7 @@ from analytics.kpis.metrics import Kpi
 from analytics.scope.selection import Measure
 from pages.components import formatting
 from pages.components.metrics import changes, goals
+from pages.components.page import sidebar
 from pages.components.panels.all_websites.file import PLANS
 from pages.components.selection import url_state
 from pages.components.theme_colors import palette
@@ -34,7 +35,6 @@ GOALS: Final[Mapping[Measure, str]] = MappingProxyType(
 )
 """The column of each goal."""
 
-_OPENED: Final = "opened-website"
 _CHANGE_SUFFIX, _TREND_SUFFIX, _N_SUFFIX = " change", " trend", " n"
 
 
@@ -58,12 +58,6 @@ def draw_table(rows: Sequence[WebsiteRow], order: Order, as_of: datetime, timezo
         selection_mode="single-column",
         alt=f"{formatting.counted(len(rows), 'websites')}: plan, worst change; value, change, trend and n of each KPI",
     )
-
-
-def opened() -> str | None:
-    """The slug of the website whose name was clicked, once; None without a click."""
-    slug = st.session_state.pop(_OPENED, None)
-    return None if slug is None else str(slug)
 
 
 def _table(rows: Sequence[WebsiteRow], as_of: datetime, timezone: str) -> pd.DataFrame:
@@ -99,9 +93,13 @@ def _table(rows: Sequence[WebsiteRow], as_of: datetime, timezone: str) -> pd.Dat
 
 
 def _colours(table: pd.DataFrame, rows: Sequence[WebsiteRow]) -> pd.DataFrame:
-    """The colour of each cell as CSS: green and red for changes that are real, grey for the others; visitors have none."""
+    """The colour of each cell as CSS: names as links, green and red for changes that are real, grey for the others.
+
+    Changes of visitors have none.
+    """
     colours = palette()
     css = pd.DataFrame("", index=table.index, columns=table.columns)
+    css["Website"] = f"color: {colours.accent}"
     real = {"better": f"color: {colours.better}", "worse": f"color: {colours.worse}"}
     for declared in SHOWN:
         name = f"{declared.label}{_CHANGE_SUFFIX}"
@@ -233,8 +231,8 @@ def _follow_head(key: str, order: Order) -> None:
 
 
 def _open(slugs: tuple[str, ...]) -> None:
-    """Keep which website was clicked for `opened`; by the rows that were drawn, which may be sorted otherwise now."""
-    st.session_state[_OPENED] = slugs[st.session_state["open-website"].row]
+    """Open the website whose name was clicked; by the rows that were drawn, which may be sorted otherwise now."""
+    sidebar.open_website(slugs[st.session_state["open-website"].row])
 
 
 def _name(row: WebsiteRow) -> str:
