@@ -84,6 +84,10 @@ rated AS (
   SELECT feedback.conversation_id, min(feedback.created_at) AS at
   FROM feedback
   WHERE feedback.website_id = :website_id AND feedback.deleted_at IS NULL
+    AND NOT EXISTS (
+      SELECT FROM visitor AS rater WHERE rater.id = feedback.visitor_id
+        AND (rater.deleted_at IS NOT NULL OR rater.is_test)
+    )
   GROUP BY feedback.conversation_id
 ),
 resolved AS (

@@ -132,11 +132,13 @@ def test_comments_are_listed_newest_first_with_rating_topic_and_time(
 def test_a_comment_leads_to_its_conversation(
     run_page: RunPage, shop: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a template is set, and the rating says which conversation it is about."""
+    """By a link where a template is set, else by its id, and only if the rating says which one it is."""
     conversation = shop.add_conversation(NOON)
     shop.add_feedback(NOON, 5, comment="With one.", conversation_id=conversation)
     shop.add_feedback(NOON, 5, comment="Without one.")
-    assert "Open conversation" not in text_of(_run(run_page, shop))
+    words = text_of(_run(run_page, shop))
+    assert "Open conversation" not in words
+    assert words.count(f"conversation {conversation}") == 1
     monkeypatch.setenv("INBOX_ANALYTICS_CONVERSATION_URL", "https://inbox.example/c(1)/{id}")
     words = text_of(_run(run_page, shop))
     assert words.count("Open conversation") == 1

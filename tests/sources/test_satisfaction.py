@@ -224,7 +224,7 @@ def test_a_rating_counts_if_it_was_given_before_its_period_ended(
 
 
 def test_what_is_deleted_open_spam_or_a_test_is_in_no_share(postgres: Postgres, product: Product) -> None:
-    """Of six one is left, and its only rating was deleted."""
+    """Of eight three are left; the rating of one was deleted, those of the others are by one who tests and one who is gone."""
     product.add_feedback(
         AT, 5, conversation_id=resolve_one(product, AT), deleted_at=AT + timedelta(minutes=1)
     )
@@ -233,8 +233,9 @@ def test_what_is_deleted_open_spam_or_a_test_is_in_no_share(postgres: Postgres, 
     resolve_one(product, AT, deleted_at=AT)
     for visitor in (product.add_visitor(is_test=True), product.add_visitor(deleted_at=AT)):
         resolve_one(product, AT, visitor_id=visitor)
+        product.add_feedback(AT, 5, conversation_id=resolve_one(product, AT), visitor_id=visitor)
     ((_, _, _, _, resolved, rated),) = shares(postgres, product)
-    assert (resolved, rated) == (1, 0)
+    assert (resolved, rated) == (3, 0)
 
 
 def test_a_rating_of_another_website_rates_nothing_here(postgres: Postgres, product: Product) -> None:

@@ -232,7 +232,7 @@ def note_still_waiting(view: OpenedView, measure: Measure, selection: Selection)
         since = read.stale_since and read.stale_since.astimezone(view.resolved.period.timezone)
         stale = formatting.as_of(since, datetime.now(UTC))
         st.caption(
-            f"and {formatting.count(read.value)} still waiting{stale}: conversations without an answer are not counted here."
+            f"{formatting.count(read.value)} still waiting{stale}: conversations without an answer are not counted here."
         )
 
 

@@ -56,8 +56,8 @@ def draw_comments(comments: pd.DataFrame, website: Website, timezone: str, page:
             about = [formatting.markdown(topic, limit=60)] if formatting.plain(topic) else []
             at = pd.Timestamp(str(row.created_at)).tz_convert(timezone)
             about.append(f"{at:%a %-d %b, %H:%M}")
-            if link := _link(website, row.conversation_id):
-                about.append(link)
+            if isinstance(row.conversation_id, str):
+                about.append(_conversation(website, row.conversation_id))
             _draw_comment(int(str(row.rating)), str(row.comment), about)
     shown, total = len(comments), int(comments["total"].iloc[0])
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -95,12 +95,12 @@ def table(comments: pd.DataFrame, website: Website) -> pd.DataFrame:
     return rows.assign(link=pd.Series(links, index=rows.index, dtype="str"))
 
 
-def _link(website: Website, conversation_id: object) -> str | None:
-    """A Markdown link to the conversation of a comment; None without a template or conversation."""
-    if not isinstance(conversation_id, str):
-        return None
+def _conversation(website: Website, conversation_id: str) -> str:
+    """The conversation of a comment as Markdown: a link to the product, or its id where no template for links is set."""
     address = cached.conversation_address(website, conversation_id)
-    return address and f"[Open conversation]({address.replace('(', '%28').replace(')', '%29')})"
+    if address is None:
+        return f"conversation {formatting.markdown(conversation_id)}"
+    return f"[Open conversation]({address.replace('(', '%28').replace(')', '%29')})"
 
 
 def _draw_comment(rating: int, comment: str, about: list[str]) -> None:
