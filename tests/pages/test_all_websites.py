@@ -11,12 +11,13 @@ import psycopg
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics import cached
+from analytics import cached, sources
 from analytics.cached.reading import reads as cached_reads
 from analytics.errors import SourceUnavailable
 from analytics.kpis.all_websites.rows import board
 from analytics.kpis.goals.definitions import Goal
 from analytics.store.store import Store
+from analytics.transports.tinybird import Tinybird
 from pages.components.page import sidebar
 from pages.components.panels.all_websites import controls
 from tests.conftest import LocalStack
@@ -368,6 +369,26 @@ def test_a_failed_source_is_said(
         page = opened(run_page)
         assert "It is down." in text_of(page)
         assert names(page) == []
+
+
+def test_a_sum_of_some_websites_says_of_how_many(
+    run_page: RunPage, shops: tuple[Site, Site], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One plan answers, the other does not: no sum looks as if it were of all websites."""
+    read = sources.website_kpis
+
+    def cut(tinybird: Tinybird, website_ids: tuple[str, ...], *rest: Any) -> object:  # noqa: ANN401 - the other arguments
+        if shops[1].id in website_ids:
+            raise SourceUnavailable("It is down.", source="tinybird", resource="website_kpis")
+        return read(tinybird, website_ids, *rest)
+
+    whole = [each.value for each in opened(run_page).caption]
+    assert not any(each.startswith("of ") for each in whole)
+    monkeypatch.setattr("analytics.sources.website_kpis", cut)
+    cached.clear()
+    page = opened(run_page)
+    assert [each.value for each in page.caption].count("of 1 of 2 websites") == len(page.metric) == 5
+    assert "Without 1 website that could not be read." in text_of(page)
 
 
 def test_the_file_has_the_rows_as_shown(run_page: RunPage, shops: tuple[Site, Site]) -> None:

@@ -107,7 +107,10 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
 
 
 def draw_totals(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) -> None:
-    """Draw the sums over the rows shown, each with that of the period before where all of them are compared, and the notes."""
+    """Draw the sums over the rows shown, and the notes.
+
+    Each with that of the period before where all rows are compared; with how many rows it counts where some are not read.
+    """
     since = _visitors_since(rows, views)
     with st.grid(
         len(TOTALS), min_column_width=TOTAL_MIN_WIDTH_PX, gap="xsmall", border=True, key="website-totals"
@@ -119,7 +122,11 @@ def draw_totals(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) 
             with grid.cell(), st.container(gap="xsmall", key=key):
                 value = formatting.MISSING if now is None else formatting.count(now)
                 st.metric(TOTALS[name], changes.since_text(value, first))
-                st.caption("in this period" if before is None else f"was {formatting.count(before)}")
+                counted = sum(name in row.counts for row in rows)
+                if 0 < counted < len(rows):
+                    st.caption(f"of {formatting.count(counted)} of {formatting.count(len(rows))} websites")
+                else:
+                    st.caption("in this period" if before is None else f"was {formatting.count(before)}")
     with st.container():  # Always there, so that the table below keeps its position with and without notes.
         if said := totals_notes(rows, views):
             st.caption(" ".join(said))
