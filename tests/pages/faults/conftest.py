@@ -33,7 +33,9 @@ SHORT: Final = Patience(0.3, 0.1)
 RECOVERY_SECONDS: Final = 30.0
 """Three times what recovery may take, for a busy machine; benchmarks/faults.py measures it."""
 
-CHANGING: Final = frozenset({"Tinybird", "Postgres", "Newest event", "Queries today", "Stopped websites"})
+CHANGING: Final = frozenset(
+    {"Tinybird", "Postgres", "Store of goals", "Newest event", "Queries today", "Stopped websites"}
+)
 """Numbers of Data health that are about the sources, all websites and this moment."""
 
 
