@@ -375,9 +375,9 @@ def test_a_sum_of_some_websites_says_of_how_many(
     run_page: RunPage, shops: tuple[Site, Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One plan answers, the other does not: no sum looks as if it were of all websites."""
-    read = sources.website_kpis
+    read: Callable[..., object] = sources.website_kpis
 
-    def cut(tinybird: Tinybird, website_ids: tuple[str, ...], *rest: Any) -> object:  # noqa: ANN401 - the other arguments
+    def cut(tinybird: Tinybird, website_ids: tuple[str, ...], *rest: object) -> object:
         if shops[1].id in website_ids:
             raise SourceUnavailable("It is down.", source="tinybird", resource="website_kpis")
         return read(tinybird, website_ids, *rest)
