@@ -32,7 +32,7 @@ from pages.components.exports.table import (
     of_visitors,
     visitors_note,
 )
-from pages.components.metrics import changes, goal_panel, kpi_cards
+from pages.components.metrics import changes, goal_panel, kpi_file
 from pages.components.metrics import goals as goal_words
 from pages.components.panels import (
     backlog,
@@ -58,7 +58,13 @@ EVENT_DAYS: Final = 30
 def all_websites(view: OpenedView, only: WebsiteFilter, order: str) -> Table:
     """The KPIs of every website that passes the filter, in the order of the page."""
     reading = cached.all_websites(view)
-    frame, notes = websites_file.file(reading.value, only, Order.parse(order))
+    frame, notes = websites_file.file(
+        reading.value,
+        only,
+        Order.parse(order),
+        is_compared=view.resolved.is_compared,
+        has_goals=cached.has_store(),
+    )
     said = (*notes, *_missing(reading))
     return replace(of_conversations(view.resolved, frame, *said), of=websites_file.TITLE)
 
@@ -67,9 +73,10 @@ def kpis(view: OpenedView) -> Table:
     """The KPIs of Overview."""
     resolved = view.resolved
     since = resolved.visitor_period.start if resolved.visitors_since else None
-    return of_conversations(
-        resolved, kpi_cards.table(cached.kpis(view).value.kpis.values(), since), visitors_note(resolved)
-    )
+    found, is_compared = cached.kpis(view).value.kpis.values(), resolved.is_compared
+    table = kpi_file.table(found, is_compared=is_compared)
+    details = kpi_file.details(found, since, is_compared=is_compared)
+    return of_conversations(resolved, table.join(details), visitors_note(resolved))
 
 
 def kpi_series(view: OpenedView) -> Table:
@@ -141,7 +148,11 @@ def ai_and_people(view: OpenedView, part: Literal["cohort", "time_saved", "sides
         return of_now(resolved, sides.likeness_table(likeness.value), *_missing(likeness))
     if part == "sides":
         both = cached.side_by_side(view)
-        return of_conversations(resolved, sides.table(both.value), *_missing(both, cohort.NOT_KNOWN))
+        return of_conversations(
+            resolved,
+            sides.table(both.value, is_compared=resolved.is_compared),
+            *_missing(both, cohort.NOT_KNOWN),
+        )
     outcomes = cached.resolution_outcomes(view)
     return of_conversations(resolved, cohort.table(outcomes.value), *_missing(outcomes, cohort.NOT_KNOWN))
 
@@ -169,7 +180,9 @@ def waiting_list(view: OpenedView, waits_for: Waits) -> Table:
 
 def goals(view: OpenedView) -> Table:
     """What the conversations of the period did against the goals of their time."""
-    return of_now(view.resolved, goal_panel.table(cached.goal_results(view).value), OF_STARTED)
+    resolved = view.resolved
+    table = goal_panel.table(cached.goal_results(view).value, resolved.comparability)
+    return of_conversations(resolved, table, OF_STARTED)
 
 
 def backlog_series(view: OpenedView) -> Table:
