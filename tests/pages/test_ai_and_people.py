@@ -13,6 +13,7 @@ from analytics.errors import SourceUnavailable
 from analytics.kpis.ai_and_people.time_saved import Minutes
 from analytics.store.store import Store
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
+from pages.components import formatting
 from tests.conftest import LocalStack
 from tests.pages.conftest import (
     RunPage,
@@ -235,6 +236,7 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     with exported() as files:
         page = opened(run_page, inbox)
     assert offered(opened(run_page, inbox)) == {
+        "ai-and-people-shares",
         "ai-and-people-cohort",
         "ai-and-people-time-saved",
         "ai-and-people",
@@ -243,6 +245,16 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     low, high = files["ai-and-people-time-saved"]
     assert (low["conversations_count"], low["saved_seconds"]) == ("2", "360")
     assert (high["conversations_count"], high["saved_seconds"]) == ("3", "1800")
+    shares = {row["kpi"]: row for row in files["ai-and-people-shares"]}
+    assert {name: shares[name]["value"] for name in shares} == {
+        "Resolved by AI": "0.5",
+        "Handed over to people": "0.3",
+        "Not resolved": "0.2",
+    }
+    for each in page.metric:
+        if each.label in shares:
+            assert each.value == formatting.rate(float(shares[each.label]["value"]))
+    assert shares["Handed over to people"]["interval_low"]
     outcomes = {row["first_resolved_by"]: row for row in files["ai-and-people-cohort"]}
     counted = (
         "conversations_count",

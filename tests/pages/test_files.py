@@ -46,6 +46,8 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "all_websites": (WebsiteFilter(), "worst"),
     "bands": ("response", EVERYTHING),
     "percentiles_over_time": ("response", EVERYTHING),
+    "escalated": (EVERYTHING,),
+    "visitor_totals": (VisitorFilters(),),
     "handled": (EVERYTHING,),
     "hours": (EVERYTHING,),
     "conversation_list": (EVERYTHING, "newest"),
@@ -390,6 +392,19 @@ def test_a_workbook_of_a_page_has_a_sheet_per_table_after_what_they_are_about(bu
         "Filters": "None",
     }
     assert book["Conversations"].max_row == 41
+
+
+def test_a_workbook_says_which_table_has_which_dates(busy: Site) -> None:
+    """The list of who waits reaches back as far as the plan, the backlog over the dates of the page."""
+    view = view_of(busy)
+    book = opened(workbook_of(request(view, "waiting_list"), request(view, "backlog_totals"), is_page=True))
+    resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
+    days, before = (periods.days_label(*each.local_days()) for each in (resolved.period, resolved.previous))
+    facts = facts_of(book)
+    first, second = str(facts["Dates"]).split("; ")
+    assert first.endswith(" in “Waiting for an answer”")
+    assert second == f"{days} in “Backlog, whole period”"
+    assert facts["Compared with"] == before
 
 
 def test_a_workbook_without_a_comparison_says_so(busy: Site) -> None:

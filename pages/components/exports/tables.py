@@ -1,4 +1,4 @@
-"""The content of the pages' files: one function per file, from a view to a table.
+"""The content of the pages' files: one function per file, from a view to a table; `card_tables` has those of cards.
 
 A file is made at the click, and access is checked then. So each function takes the view and its filters, and reads from the
 same cache as its panel. Lists that a panel shows in part are complete here.
@@ -20,6 +20,7 @@ from analytics.kpis.visitor_breakdown import DIMENSIONS, DimensionName
 from analytics.scope import tiers
 from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
 from pages.components.charts import percentiles, rating_bars
+from pages.components.exports import card_tables
 from pages.components.exports.table import (
     Table,
     before_of,
@@ -32,12 +33,13 @@ from pages.components.exports.table import (
     of_visitors,
     visitors_note,
 )
-from pages.components.metrics import changes, goal_panel, kpi_file
+from pages.components.metrics import changes, goal_panel
 from pages.components.metrics import goals as goal_words
 from pages.components.panels import (
     backlog,
     funnel,
     source_health,
+    time_bands,
     waiting,
     website_health,
 )
@@ -69,16 +71,6 @@ def all_websites(view: OpenedView, only: WebsiteFilter, order: str) -> Table:
     return replace(of_conversations(view.resolved, frame, *said), of=websites_file.TITLE)
 
 
-def kpis(view: OpenedView) -> Table:
-    """The KPIs of Overview."""
-    resolved = view.resolved
-    since = resolved.visitor_period.start if resolved.visitors_since else None
-    found, is_compared = cached.kpis(view).value.kpis.values(), resolved.is_compared
-    table = kpi_file.table(found, is_compared=is_compared)
-    details = kpi_file.details(found, since, is_compared=is_compared)
-    return of_conversations(resolved, table.join(details), visitors_note(resolved))
-
-
 def kpi_series(view: OpenedView) -> Table:
     """All KPIs over time."""
     resolved = view.resolved
@@ -105,7 +97,10 @@ def bands(view: OpenedView, measure: Measure, selection: Selection) -> Table:
         return of_now(view.resolved, named)
     compared = ["conversations", "share_ratio", "cumulative_ratio"]
     previous = before.value.bands[measure][compared].add_prefix("previous_")
-    return of_conversations(view.resolved, pd.concat([named, previous], axis=1))
+    changed = time_bands.changes_table(
+        rows, before.value.bands[measure], measure, view.resolved.comparability
+    )
+    return of_conversations(view.resolved, pd.concat([named, previous, changed], axis=1))
 
 
 def percentiles_over_time(view: OpenedView, measure: Measure, selection: Selection) -> Table:
@@ -330,7 +325,13 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
     read.__name__: read
     for read in (
         all_websites,
-        kpis,
+        card_tables.kpis,
+        card_tables.escalated,
+        card_tables.visitor_totals,
+        card_tables.backlog_totals,
+        card_tables.outcome_shares,
+        card_tables.satisfaction_total,
+        card_tables.rated_totals,
         kpi_series,
         funnel_steps,
         bands,
@@ -361,6 +362,13 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
 """Every file that can be requested, by name."""
 
 WITH_BEFORE: Final[frozenset[Callable[..., Table]]] = frozenset(
-    {kpis, kpi_series, percentiles_over_time, visitor_series, satisfaction_components, satisfaction_series}
+    {
+        card_tables.kpis,
+        kpi_series,
+        percentiles_over_time,
+        visitor_series,
+        satisfaction_components,
+        satisfaction_series,
+    }
 )
 """Files whose chart shows the previous period."""
