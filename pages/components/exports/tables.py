@@ -161,14 +161,15 @@ def waiting_list(view: OpenedView, waits_for: Waits) -> Table:
     """Every conversation that waits for an answer, or escalated one for a resolution, longest wait first."""
     resolved, now = view.resolved, view.resolved.now
     whole = cached.every_waiting(view, waits_for, now)
+    as_of = whole.as_of
     pages, read = waiting.pages_of(view, now), goal_words.history_of(view)
     history = read.value if isinstance(read, Reading) else None
     notes = (waiting.reach_sentence(resolved.website), waiting.pages_note(pages), goal_words.note(read, view))
     return of_list(
         resolved,
-        whole,
-        lambda rows: waiting.in_words(rows, resolved.website, pages, waits_for, history, now),
-        period=(tiers.earliest_conversations(resolved.website.tier, now), now),
+        whole.value,
+        lambda rows: waiting.in_words(rows, resolved.website, pages, waits_for, history, as_of),
+        period=(tiers.earliest_conversations(resolved.website.tier, as_of), as_of),
         note=" ".join(filter(None, notes)),
     )
 

@@ -84,9 +84,9 @@ def _draw_count(
         if longest is None:
             st.caption(NONE[waits_for][0])
         else:
-            since = _moment(found.rows[cached.SINCE[waits_for]].iloc[0], reading.as_of, timezone)
+            since = _moment(found.rows[cached.SINCE[waits_for]].iloc[0], found.as_of, timezone)
             st.caption(f"longest {formatting.duration(longest)}, since {since}")
-            if late := _late(_left(found.rows, history, waits_for, reading.as_of)):
+            if late := _late(_left(found.rows, history, waits_for, found.as_of)):
                 st.markdown(f":small[{late}]")
         facts = [("Longest wait", _exactly(longest))] if longest is not None else []
         queries = [each for each in reading.queries if each.params.get("waits_for") == waits_for]
@@ -111,7 +111,7 @@ def draw_list(
         empty(*NONE[waits_for])
         return False
     rows = waits.with_pages(found.rows, pages.value if isinstance(pages, Reading) else None)
-    left = _left(rows, history, waits_for, reading.as_of)
+    left = _left(rows, history, waits_for, found.as_of)
     table = pd.DataFrame(
         {
             "Wait": [_in_two_units(float(seconds)) for seconds in rows["wait_seconds"]],
@@ -242,18 +242,23 @@ def in_words(
     pages: Reading[pd.DataFrame] | SourceError,
     waits_for: Waits,
     history: GoalHistory | None,
-    now: datetime,
+    as_of: datetime,
 ) -> pd.DataFrame:
     """A list as a table for a file; see `cached.waiting_now`.
 
-    Has `link` only if a template is set, and the columns of a goal only if there is a store.
+    Has `link` only if a template is set, and the columns of a goal only if there is a store. Waits and what is left of a goal are
+    whole seconds, both up to `as_of`.
     """
     worded = waits.with_pages(rows, pages.value if isinstance(pages, Reading) else None).assign(
-        sentiment=rows["sentiment"].map(SENTIMENTS), link=_links(rows, website)
+        sentiment=rows["sentiment"].map(SENTIMENTS),
+        link=_links(rows, website),
+        wait_seconds=rows["wait_seconds"] // 1,
     )
-    if history is not None:
-        left = _left(rows, history, waits_for, now)
-        worded = worded.join(left.assign(goal_state=left["goal_state"].map(GOAL_STATES)))
+    if cached.has_store():
+        left = _left(rows, history, waits_for, as_of)
+        # Rounded up where the wait is rounded down: together they are the time of the goal.
+        whole, state = -(-left["left_seconds"] // 1), left["goal_state"].map(GOAL_STATES)
+        worded = worded.join(left.assign(left_seconds=whole, goal_state=state))
     unseen = ["visitor_id", *(["link"] if cached.conversation_address(website, "") is None else [])]
     return worded.drop(columns=unseen)
 
