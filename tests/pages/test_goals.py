@@ -1,5 +1,7 @@
 """Goals without a browser: on Conversations, on the cards and the chart of Overview, and in Waiting."""
 
+import csv
+import io
 import json
 import re
 import threading
@@ -18,13 +20,19 @@ from analytics.errors import SourceUnavailable
 from analytics.kpis.goals.definitions import Goal, GoalHistory
 from analytics.kpis.goals.results import GoalPart, GoalResult, GoalResults
 from analytics.readings import Answer
+from analytics.scope.comparison import BEFORE
+from analytics.scope.periods import Range
 from analytics.scope.tiers import Comparability, Comparable
+from analytics.scope.views import View
 from analytics.store.store import Store
+from pages.components.exports import download, tables
 from pages.components.metrics import changes, goal_panel
 from pages.components.page import panel
 from tests.conftest import PATIENT, LocalStack
 from tests.pages.conftest import PAGE_SECONDS, RunPage, offered, text_of
+from tests.pages.test_files import UNUSED_VIEWER
 from tests.pages.test_self_check import exported
+from tests.pages.test_waiting import shown_in_table
 from tests.product_database import Product
 
 AS_OF = r"as of (\d+ \w+, )?\d\d:\d\d"
@@ -284,10 +292,11 @@ def test_waiting_says_in_words_and_colour_what_is_left(
         page = opened(run_page, waits, WAITING)
     answer, resolution = (table.value for table in page.dataframe)
     missed, soon, in_time = answer["Goal"].tolist()
-    assert missed.startswith("15 m")
-    assert missed.endswith(" late")
-    assert soon.endswith("s left")
-    assert in_time.startswith(("3 m", "4 m"))
+    assert missed < 0 < soon < in_time
+    written = shown_in_table(page, 0)["Goal"].tolist()
+    assert re.fullmatch(r"15 m( \d+ s)? late", written[0])
+    assert written[1].endswith("s left")
+    assert written[2].startswith(("3 m", "4 m"))
     assert "Goal" not in resolution
     assert ":red[1 past the goal] · :orange[1 nearly past it]" in text_of(page)
     styles = page.dataframe[0].proto.arrow_data.styler.styles
@@ -295,6 +304,15 @@ def test_waiting_says_in_words_and_colour_what_is_left(
     states = [row["goal_state"] for row in files["waiting-for-answer"]]
     assert states == ["Missed", "Nearly missed", "In time"]
     assert [row["goal_seconds"] for row in files["waiting-for-answer"]] == ["300"] * 3
+    view = View(UNUSED_VIEWER, waits.website_id, Range(days=7), "UTC", datetime.now(UTC) - MINUTE, BEFORE)
+    asked = download.request(view, tables.waiting_list, ("answer",), {})
+    text = b"".join(download.answer(asked).lines).decode("utf-8-sig")
+    for row in csv.DictReader(io.StringIO(text, "")):  # Read a minute after the page was drawn.
+        assert int(row["wait_seconds"]) + int(row["left_seconds"]) == 300
+        waited = datetime.fromisoformat(row["period_end (UTC)"]) - datetime.fromisoformat(
+            row["started_at (UTC)"]
+        )
+        assert abs(waited.total_seconds() - int(row["wait_seconds"])) <= 1
 
 
 def test_the_chart_of_percentiles_has_the_line(
