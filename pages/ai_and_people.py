@@ -9,7 +9,7 @@ from analytics import cached
 from analytics.errors import SourceError
 from analytics.kpis.ai_and_people.outcomes import DURABLE_SHARE, known_until
 from pages.components import formatting
-from pages.components.exports import export, tables
+from pages.components.exports import card_tables, export, tables
 from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.panels.ai_and_people import cohort, sides, time_saved
@@ -28,6 +28,7 @@ def draw_cohort() -> None:
             empty(*NOTHING, page.longer)
             return
         cohort.draw_cards(reading.value, resolved.comparability, reading.queries)
+        export.offer(page, "ai-and-people-shares", card_tables.outcome_shares)
         with st.container(border=True, key="cohort-card"):
             cohort.draw_bar(reading.value)
             export.offer(page, "ai-and-people-cohort", tables.ai_and_people, "cohort")

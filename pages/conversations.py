@@ -9,7 +9,7 @@ from analytics import cached
 from analytics.readings import stalest
 from analytics.scope.selection import Measure
 from pages.components.charts import heatmap, percentiles
-from pages.components.exports import export, tables
+from pages.components.exports import card_tables, export, tables
 from pages.components.metrics import goal_panel, goals, kpi_cards
 from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
@@ -18,7 +18,7 @@ from pages.components.selection import conversation_filters, filters
 
 page = begin.begin_page("Conversations")
 selection, notices = conversation_filters.read_selection()
-chosen = conversation_filters.in_words(selection)
+chips = conversation_filters.in_words(selection)
 LONGER = "Choose a longer range." if selection.is_everything else "Remove a filter, or choose a longer range."
 
 
@@ -28,15 +28,14 @@ def draw_distribution(measure: Measure) -> None:
     with panel(f"bands-{measure}", title := f"{conversation_filters.MEASURES[measure]} time", border=False):
         reading = note_staleness(cached.conversation_breakdown(page.view, selection), page.timezone)
         before = cached.conversation_breakdown_before(page.view, selection)
-        bands = reading.value.bands[measure]
-        bands_before = None if before is None else before.value.bands[measure]
+        bands, was = reading.value.bands[measure], None if before is None else before.value.bands[measure]
         if not bands["conversations"].sum():
             empty(f"No {time_bands.NOUNS[measure]} in this period", LONGER)
             return
-        time_bands.draw_headline(bands, bands_before, measure, selection, page.resolved.comparability)
-        time_bands.draw_bands(bands, bands_before, measure, selection.of(measure), page.resolved.previous)
+        time_bands.draw_headline(bands, was, measure, selection, page.resolved.comparability)
+        time_bands.draw_bands(bands, was, measure, selection.of(measure), page.resolved.previous)
         waiting.note_still_waiting(page.view, measure, selection)
-        others = filters.without(measure, chosen)
+        others = filters.without(measure, chips)
         export.offer(page, f"{measure}-bands", tables.bands, measure, selection, chart=title, only=others)
 
 
@@ -54,7 +53,7 @@ def draw_percentiles() -> None:
         percentiles.draw_percentiles(series, measure, page.resolved.bucket, goal)
         waiting.note_still_waiting(page.view, measure, selection)
         name, title = f"{measure}-over-time", percentiles.title(measure, page.resolved.bucket)
-        export.offer(page, name, tables.percentiles_over_time, measure, selection, chart=title, only=chosen)
+        export.offer(page, name, tables.percentiles_over_time, measure, selection, chart=title, only=chips)
 
 
 @st.fragment(parallel=True)
@@ -65,8 +64,10 @@ def draw_outcomes() -> None:
         series = kpi_cards.series_if_read(lambda: cached.conversation_timeseries(page.view, selection))
         note_staleness(stalest(reading, board, series), page.timezone)
         handled.draw_handled(reading.value.handled, selection.handled_by)
+        export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chips))
         handled.draw_escalations(board.value, series, reading.value.escalated, selection, page.view)
-        export.offer(page, "handled-by", tables.handled, selection, only=filters.without("handled", chosen))
+        others = filters.without("escalated", chips)
+        export.offer(page, "escalated", card_tables.escalated, selection, only=others)
 
 
 @st.fragment(parallel=True)
@@ -78,7 +79,7 @@ def draw_week() -> None:
         if reading.value.hours["conversations"].sum():
             heatmap.draw_week(reading.value.hours, shown, selection.hour_of_week)
             st.caption(heatmap.footnote(shown, page.timezone))
-            only = filters.without("cell", chosen)
+            only = filters.without("cell", chips)
             export.offer(page, "hour-of-week", tables.hours, selection, chart=heatmap.title(shown), only=only)
         else:
             empty("No conversations started in this period", LONGER)
@@ -95,7 +96,7 @@ def draw_list() -> None:
             conversation_list.draw_list(reading.value, page.website, page.timezone)
             with st.container(horizontal=True, vertical_alignment="center"):
                 conversation_list.draw_pages(reading.value)
-                only = {**chosen, "sort": conversation_list.SORTS[sort]}
+                only = {**chips, "sort": conversation_list.SORTS[sort]}
                 export.offer(page, "conversations", tables.conversation_list, selection, sort, only=only)
         else:
             empty("No conversations here", LONGER, page.longer)

@@ -13,7 +13,7 @@ from analytics.kpis.declarations import KPIS
 from analytics.readings import stalest
 from analytics.scope import periods
 from pages.components.charts import timeseries
-from pages.components.exports import export, tables
+from pages.components.exports import card_tables, export, tables
 from pages.components.metrics import goals, kpi_cards
 from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
@@ -32,7 +32,7 @@ def draw_kpis() -> None:
         series = kpi_cards.series_if_read(lambda: cached.kpi_timeseries(page.view))
         note_staleness(stalest(board, series), page.timezone)
         kpi_cards.draw_cards(board.value, None if series is None else series.value, page.view)
-        export.offer(page, "kpis", tables.kpis, chart="Key figures", drawn=export.CARDS)
+        export.offer(page, "kpis", card_tables.kpis, chart="Key figures", drawn=export.CARDS)
 
 
 @st.fragment(parallel=True)

@@ -10,8 +10,9 @@ from analytics import cached
 from analytics.kpis.declarations import KPIS
 from analytics.scope import periods
 from pages.components import formatting
+from pages.components.charts import rated_share as rated_lines
 from pages.components.charts import rating_bars, timeseries
-from pages.components.exports import export, tables
+from pages.components.exports import card_tables, export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
@@ -35,6 +36,7 @@ def draw_index() -> None:
         with index, st.container(gap="xsmall", key="index"):
             kpi_cards.draw_card(opened.value.kpi, (), opened.queries, page.view)
             satisfaction_index.draw_headline(opened.value)
+            export.offer(page, "satisfaction-index", card_tables.satisfaction_total)
         with parts:
             if opened.value.kpi.value is None:
                 empty("Nothing rated, answered or started", "Choose a longer range.", page.longer)
@@ -52,13 +54,10 @@ def draw_over_time() -> None:
         if series.failures:
             raise series.failures[0]
         if series.value["satisfaction_index"].notna().any():
+            declared, has_before = KPIS["satisfaction_index"], (series.value["period"] == "previous").any()
+            was = before if has_before else None
             timeseries.draw_series(
-                series.value,
-                KPIS["satisfaction_index"],
-                resolved.bucket,
-                current=days,
-                previous=before if (series.value["period"] == "previous").any() else None,
-                key="over-time-chart",
+                series.value, declared, resolved.bucket, current=days, previous=was, key="over-time-chart"
             )
             if words := satisfaction_index.missing_sentence(series.value, resolved.bucket):
                 st.caption(words)
@@ -84,7 +83,9 @@ def draw_rated() -> None:
     """Draw how many resolved conversations were rated, of the AI agent's and of people's."""
     with panel("rated", title := "How many were rated"):
         reading = note_staleness(cached.rated_share(page.view), page.timezone)
-        if rated_share.draw(reading, resolved.bucket, page.longer):
+        if rated_share.draw_cards(reading, resolved.bucket, page.longer):
+            export.offer(page, "rated-totals", card_tables.rated_totals)
+            rated_lines.draw_lines(reading.value.series, resolved.bucket)
             export.offer(page, "rated-by-visitors", tables.rated_share, chart=title)
 
 

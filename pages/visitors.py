@@ -10,7 +10,7 @@ from analytics.kpis.visitor_breakdown import DIMENSIONS, TOTALS, Dimension
 from analytics.readings import stalest
 from analytics.scope import periods
 from pages.components.charts import timeseries, world_map
-from pages.components.exports import export, tables
+from pages.components.exports import card_tables, export, tables
 from pages.components.metrics import kpi_cards
 from pages.components.page import begin
 from pages.components.page.panel import empty, note_staleness, panel
@@ -42,6 +42,7 @@ def draw_totals() -> None:
         series = kpi_cards.series_if_read(lambda: cached.visitor_timeseries(page.view, chosen))
         note_staleness(stalest(reading, series), page.timezone)
         visitor_breakdown.draw_totals(reading, None if series is None else series.value, resolved)
+        export.offer(page, "visitor-totals", card_tables.visitor_totals, chosen, only=chips)
 
 
 @st.fragment(parallel=True)

@@ -13,7 +13,7 @@ from analytics.cached import Reading
 from analytics.scope import periods
 from pages.components import formatting
 from pages.components.charts import backlog as backlog_chart
-from pages.components.exports import export, tables
+from pages.components.exports import card_tables, export, tables
 from pages.components.metrics import goals
 from pages.components.page import begin, header
 from pages.components.page.panel import empty, note_staleness, panel
@@ -56,6 +56,7 @@ def draw_backlog() -> None:
             empty("No time has passed in this period", "Choose a longer range.", page.longer)
             return
         backlog.draw_cards(reading, resolved.comparability)
+        export.offer(page, "backlog-totals", card_tables.backlog_totals)
         backlog_chart.draw_backlog(reading.value.series, resolved.bucket)
         st.caption(backlog.LAST_STATE)
         export.offer(page, "backlog", tables.backlog_series, chart=title)

@@ -73,8 +73,10 @@ def waiting_now(view: OpenedView, now: datetime) -> Reading[WaitingNow]:
     )
 
 
-def every_waiting(view: OpenedView, waits_for: Waits, now: datetime) -> Whole:
+def every_waiting(view: OpenedView, waits_for: Waits, now: datetime) -> Reading[Whole]:
     """All conversations that wait for the same, longest wait first, for a file; the list of `waiting_now` while that has all.
+
+    Waits end when the rows were read, `as_of`.
 
     Args:
         view: The website, and who looks.
@@ -89,13 +91,14 @@ def every_waiting(view: OpenedView, waits_for: Waits, now: datetime) -> Whole:
     """
     found = waiting_now(view, now).value.of(waits_for)
     if found.total <= len(found.rows):
-        return at_once(found.rows)
+        return Reading(at_once(found.rows), found.as_of)
     resolved = readable(view, now)
     # In one read: of rows read page by page, those behind one that is answered meanwhile would move and be left out.
     answer = sources.waiting_conversations(
         connections().postgres, resolved.website.id, _reach(resolved, now), waits_for, ROW_LIMIT
     )
-    return at_once(waits.listed(answer.value, SINCE[waits_for], answer.read_at))
+    rows = waits.listed(answer.value, SINCE[waits_for], answer.read_at)
+    return Reading(at_once(rows), answer.read_at, queries=answer.queries)
 
 
 def still_waiting(view: OpenedView) -> Reading[int]:

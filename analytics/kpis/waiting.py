@@ -27,10 +27,12 @@ class Waiting:
     Attributes:
         rows: The first ones; see `cached.waiting_now`.
         total: Number of all of them.
+        as_of: When they were read, aware: their waits end there.
     """
 
     rows: pd.DataFrame
     total: int
+    as_of: datetime
 
     @property
     def longest_seconds(self) -> float | None:
@@ -69,7 +71,7 @@ def waiting(conversations: pd.DataFrame, since: str, now: datetime) -> Waiting:
         now: When the rows were read.
     """
     total = int(conversations["total"].iloc[0]) if len(conversations) else 0
-    return Waiting(listed(conversations, since, now), total)
+    return Waiting(listed(conversations, since, now), total, now)
 
 
 def listed(conversations: pd.DataFrame, since: str, now: datetime) -> pd.DataFrame:

@@ -37,6 +37,10 @@ _FIRST_STRONG, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"
 _LEFT_TO_RIGHT_MARK = "\u200e"
 
 
+class Ratio(float):
+    """A share or a factor, 1 for 100 %: a workbook shows it in percent, whatever its column is named."""
+
+
 def duration(seconds: float | None) -> str:
     """A duration in its two largest units, rounded.
 

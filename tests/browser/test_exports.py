@@ -95,17 +95,19 @@ def test_cards_and_their_export_are_one(overview: Page) -> None:
     """Every number of the file, said as the card says it, is the card's; the file names website, days and timezone."""
     rows = {row["kpi"]: row for row in download(overview, "kpis")}
     said: dict[KpiKey, tuple[str, Callable[[float], str]]] = {
-        "median_response": ("value_seconds", formatting.duration),
-        "median_resolution": ("value_seconds", formatting.duration),
-        "ai_handled": ("value_ratio", formatting.rate),
-        "satisfaction_index": ("value_points", formatting.score),
-        "unique_visitors": ("value_visitors", formatting.count),
+        "median_response": ("seconds", formatting.duration),
+        "median_resolution": ("seconds", formatting.duration),
+        "ai_handled": ("ratio", formatting.rate),
+        "satisfaction_index": ("points", formatting.score),
+        "unique_visitors": ("visitors", formatting.count),
     }
     shown = {
         key: overview.locator(f".st-key-kpi-{key} [data-testid=stMetricValue]").inner_text() for key in said
     }
-    written = {key: text(float(rows[KPIS[key].title][column])) for key, (column, text) in said.items()}
+    written = {key: text(float(rows[KPIS[key].title]["value"])) for key, (_, text) in said.items()}
     assert written == shown
+    units = {key: rows[KPIS[key].title]["unit"] for key in said}
+    assert units == {key: unit for key, (unit, _) in said.items()}
     (about,) = {(row["website"], row["period_start (Europe/London)"][11:]) for row in rows.values()}
     assert about == ("Northwind Outdoor", "00:00:00")
 

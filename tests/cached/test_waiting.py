@@ -69,7 +69,7 @@ def test_a_tier_limits_what_is_listed(
     for each in (found.for_answer, found.for_resolution):
         assert (each.rows["conversation_id"].tolist(), each.total) == ([inside], 1)
     for waits_for in cached.SINCE:
-        whole = cached.every_waiting(opened, waits_for, view.now)
+        whole = cached.every_waiting(opened, waits_for, view.now).value
         assert [row for page in whole.pages for row in page["conversation_id"]] == [inside]
 
 
@@ -84,7 +84,7 @@ def test_a_file_has_the_rows_that_a_list_cuts(
     opened = cached.open_view(view)
     listed = cached.waiting_now(opened, view.now).value.for_answer
     assert (listed.rows["conversation_id"].tolist(), listed.total) == (ids[:2], 3)
-    whole = cached.every_waiting(opened, "answer", view.now)
+    whole = cached.every_waiting(opened, "answer", view.now).value
     assert whole.total == 3
     rows = [row for page in whole.pages for row in page.to_dict("records")]
     assert [row["conversation_id"] for row in rows] == ids

@@ -13,6 +13,7 @@ from analytics.errors import SourceUnavailable
 from analytics.kpis.ai_and_people.time_saved import Minutes
 from analytics.store.store import Store
 from analytics.transports.postgres import Parameter, Postgres, QueryAnswer
+from pages.components import formatting
 from tests.conftest import LocalStack
 from tests.pages.conftest import (
     RunPage,
@@ -248,8 +249,9 @@ def test_groups_without_a_clear_difference_have_no_warning(run_page: RunPage, in
 def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> None:
     """Outcomes, both sides with their difference, and traits; with exact values."""
     with exported() as files:
-        opened(run_page, inbox)
+        page = opened(run_page, inbox)
     assert offered(opened(run_page, inbox)) == {
+        "ai-and-people-shares",
         "ai-and-people-cohort",
         "ai-and-people-time-saved",
         "ai-and-people",
@@ -258,6 +260,16 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     low, high = files["ai-and-people-time-saved"]
     assert (low["conversations_count"], low["saved_seconds"]) == ("2", "360")
     assert (high["conversations_count"], high["saved_seconds"]) == ("3", "1800")
+    shares = {row["kpi"]: row for row in files["ai-and-people-shares"]}
+    assert {name: shares[name]["value"] for name in shares} == {
+        "Resolved by AI": "0.5",
+        "Handed over to people": "0.3",
+        "Not resolved": "0.2",
+    }
+    for each in page.metric:
+        if each.label in shares:
+            assert each.value == formatting.rate(float(shares[each.label]["value"]))
+    assert shares["Handed over to people"]["interval_low"]
     outcomes = {row["first_resolved_by"]: row for row in files["ai-and-people-cohort"]}
     counted = (
         "conversations_count",
@@ -270,10 +282,16 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     assert [outcomes["People"][name] for name in counted] == ["3", "2", "3", "0", "0"]
     assert [outcomes["No resolution"][name] for name in counted] == ["2", "1", "0", "0", "0"]
     rows = {(row["kpi"], row["side"]): row for row in files["ai-and-people"]}
-    assert rows["Median resolution", "AI agent"]["value_seconds"] == "3600"
-    assert rows["Median resolution", "AI agent"]["ai_against_people_ratio"] == "-0.8"
-    assert rows["Median resolution", "AI agent"]["ai_against_people_verdict"] == "no clear change"
-    assert rows["Median resolution", "People"]["ai_against_people_ratio"] == ""
+    resolution = rows["Median resolution", "AI agent"]
+    assert (resolution["value"], resolution["unit"], resolution["n"]) == ("3600", "seconds", "5")
+    assert (resolution["ai_against_people"], resolution["ai_against_people_unit"]) == ("-0.8", "ratio")
+    assert resolution["ai_against_people_verdict"] == "no clear difference"
+    assert f"AI against people: −80 %, {resolution['ai_against_people_verdict']}" in drawn(page)
+    assert rows["Median resolution", "People"]["ai_against_people"] == ""
+    assert (rows["Mean rating", "AI agent"]["unit"], rows["Durable", "AI agent"]["unit"]) == (
+        "points",
+        "ratio",
+    )
     traits = {row["trait"]: row for row in files["ai-and-people-likeness"]}
     assert traits["Topic, of the rated ones"]["apart_ratio"] == "1"
 

@@ -10,6 +10,7 @@ from analytics import cached
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, query_of, text_of
 from tests.pages.test_files import read, request, view_of
+from tests.pages.test_self_check import exported
 
 CONVERSATIONS = "pages/conversations.py"
 
@@ -82,6 +83,14 @@ def test_bands_charts_and_hands_are_those_counted_by_hand(
     (escalated,) = page.metric
     assert (escalated.label, escalated.value) == ("Escalated to people", "0.0 %")
     assert "3 started conversations" in text
+    with exported() as files:
+        run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC")
+        (of_all,) = files["escalated"]
+        run_page(CONVERSATIONS, website=three_conversations.slug, tz="UTC", handled="ai")
+        (of_selected,) = files["escalated"]
+    assert (of_all["value"], of_all["n"], of_all["verdict"]) == ("0.0", "3", "not comparable")
+    assert (of_selected["value"], of_selected["n"]) == ("0.0", "1")
+    assert "verdict" not in of_selected
     assert "not comparable: no first responses in the period before" in text
     assert [button.label for button in page.button if str(button.key).startswith("choose-")] == [
         "3 in time",
@@ -228,8 +237,12 @@ def test_the_headline_says_whether_it_changed_and_leads_to_its_rows(
     assert send_events("conversation_metrics", rows)["quarantined_rows"] == 0
     yesterday = f"{noon + timedelta(days=1):%Y-%m-%d}"
     asked = {"website": three_conversations.slug, "tz": "UTC", "range": f"{yesterday}..{yesterday}"}
+    with exported() as files:
+        run_page(CONVERSATIONS, **asked)
+    band = files["response-bands"][1]
+    assert (band["band"], band["cumulative_change_percentage_points"]) == ("5 m to 15 m", "100")
     page = run_page(CONVERSATIONS, **asked)
-    assert "+100.0 pp" in text_of(page)
+    assert f"+100.0 pp** {band['verdict']}" in text_of(page)
     assert "Grey marks: " in text_of(page)
     assert "+100.0 pp" not in text_of(run_page(CONVERSATIONS, **asked, compare="off"))
     page.button(key="choose-response-within:900").click().run()

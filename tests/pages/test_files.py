@@ -34,7 +34,7 @@ from analytics.sources import VisitorFilters
 from analytics.store.store import Store
 from pages.components.exports import download, table, tables, titles
 from pages.components.exports.workbook import ABOUT, NAME_LIMIT
-from pages.components.metrics import changes, kpi_cards
+from pages.components.metrics import changes, kpi_file
 from tests.conftest import LocalStack
 from tests.pages.conftest import SendEvents, Site
 from tests.pages.test_workbook import as_in_csv
@@ -46,6 +46,8 @@ ARGUMENTS: dict[str, tuple[object, ...]] = {
     "all_websites": (WebsiteFilter(), "worst"),
     "bands": ("response", EVERYTHING),
     "percentiles_over_time": ("response", EVERYTHING),
+    "escalated": (EVERYTHING,),
+    "visitor_totals": (VisitorFilters(),),
     "handled": (EVERYTHING,),
     "hours": (EVERYTHING,),
     "conversation_list": (EVERYTHING, "newest"),
@@ -154,6 +156,25 @@ def test_every_file_says_what_it_is_about_and_keeps_silent_about_what_is_not_com
 
 
 @pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        *((name, ARGUMENTS.get(name, ())) for name in tables.FILES),
+        *(("ai_and_people", (part,)) for part in ("sides", "time_saved", "likeness")),
+    ],
+)
+def test_the_columns_of_a_file_do_not_depend_on_its_rows(
+    busy: Site, make_site: Callable[..., Site], name: str, arguments: tuple[object, ...]
+) -> None:
+    """A website without any data has those of a busy one: files can be put together, and read by the same program."""
+    asked = [
+        download.request(view_of(site), tables.FILES[name], arguments, {})
+        for site in (busy, make_site(plan="pro"))
+    ]
+    columns, of_nothing = ([each for each in read(each).columns if each != "note"] for each in asked)
+    assert of_nothing == columns
+
+
+@pytest.mark.parametrize(
     "name", ["kpis", "kpi_series", "percentiles_over_time", "visitor_values", "visitor_series"]
 )
 def test_a_file_that_compares_names_both_periods(busy: Site, name: str) -> None:
@@ -200,8 +221,8 @@ def test_a_list_past_the_limit_is_its_first_rows_in_order_and_says_so(busy: Site
 def test_every_verdict_and_change_has_its_words() -> None:
     """A new one would end its file with an error."""
     assert set(changes.VERDICTS) == set(get_args(Verdict))
-    assert set(kpi_cards.CHANGE_UNITS) == set(get_args(Unit))
-    assert {*kpi_cards.COLUMN_UNITS, "count"} == set(get_args(Kind))
+    assert set(kpi_file.CHANGE_UNITS) == set(get_args(Unit))
+    assert {*kpi_file.COLUMN_UNITS, "count"} == set(get_args(Kind))
 
 
 def test_a_country_has_its_name_beside_its_code(busy: Site) -> None:
@@ -371,6 +392,19 @@ def test_a_workbook_of_a_page_has_a_sheet_per_table_after_what_they_are_about(bu
         "Filters": "None",
     }
     assert book["Conversations"].max_row == 41
+
+
+def test_a_workbook_says_which_table_has_which_dates(busy: Site) -> None:
+    """The list of who waits reaches back as far as the plan, the backlog over the dates of the page."""
+    view = view_of(busy)
+    book = opened(workbook_of(request(view, "waiting_list"), request(view, "backlog_totals"), is_page=True))
+    resolved = resolve(view, Website("w", "Acme", "w", "acme.example", "o", "Acme", "paid"))
+    days, before = (periods.days_label(*each.local_days()) for each in (resolved.period, resolved.previous))
+    facts = facts_of(book)
+    first, second = str(facts["Dates"]).split("; ")
+    assert first.endswith(" in “Waiting for an answer”")
+    assert second == f"{days} in “Backlog, whole period”"
+    assert facts["Compared with"] == before
 
 
 def test_a_workbook_without_a_comparison_says_so(busy: Site) -> None:

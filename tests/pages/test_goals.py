@@ -1,5 +1,7 @@
 """Goals without a browser: on Conversations, on the cards and the chart of Overview, and in Waiting."""
 
+import csv
+import io
 import json
 import re
 import threading
@@ -16,12 +18,21 @@ from analytics.cached.reading import reads
 from analytics.cached.shared.waits import Patience
 from analytics.errors import SourceUnavailable
 from analytics.kpis.goals.definitions import Goal, GoalHistory
+from analytics.kpis.goals.results import GoalPart, GoalResult, GoalResults
 from analytics.readings import Answer
+from analytics.scope.comparison import BEFORE
+from analytics.scope.periods import Range
+from analytics.scope.tiers import Comparability, Comparable
+from analytics.scope.views import View
 from analytics.store.store import Store
+from pages.components.exports import download, tables
+from pages.components.metrics import changes, goal_panel
 from pages.components.page import panel
 from tests.conftest import PATIENT, LocalStack
 from tests.pages.conftest import PAGE_SECONDS, RunPage, offered, text_of
+from tests.pages.test_files import UNUSED_VIEWER
 from tests.pages.test_self_check import exported
+from tests.pages.test_waiting import shown_in_table
 from tests.product_database import Product
 
 AS_OF = r"as of (\d+ \w+, )?\d\d:\d\d"
@@ -102,6 +113,48 @@ def test_the_share_met_stands_with_its_interval(
     (row,) = files["goals"]
     assert (row["met_count"], row["missed_count"], row["open_count"]) == ("9", "1", "0")
     assert (row["goal_seconds"], float(row["goal_share_ratio"]), float(row["met_ratio"])) == ("300", 0.9, 0.9)
+
+
+def test_the_file_has_the_change_that_the_card_shows(
+    run_page: RunPage, shop: Product, add_goal: Callable[..., None]
+) -> None:
+    """9 of 10 against 1 of 2 in the week before; with two goals the change is that of both together."""
+    for minutes in (1, 60):
+        at = datetime.now(UTC) - timedelta(days=9)
+        shop.add_conversation(at, first_response_at=at + minutes * MINUTE)
+    add_goal(FIVE)
+    with exported() as files:
+        page = opened(run_page, shop, range="7d")
+    (row,) = files["goals"]
+    assert row["goal"] == "90 % answered within 5 minutes"
+    assert (row["previous_met_ratio"], row["previous_judged_count"]) == ("0.5", "2")
+    assert float(row["change_percentage_points"]) == pytest.approx(40)
+    (card,) = [each for each in page.metric if each.label == "Answered within 5 minutes"]
+    assert (card.delta, card.proto.delta_description) == ("+40.0 pp", row["verdict"])
+    low, high = (float(row[f"change_{end}_percentage_points"]) for end in ("low", "high"))
+    assert str(changes.between(low, high, "pp")) in text_of(page)
+
+
+def test_two_goals_of_a_period_have_a_row_of_both_with_the_change() -> None:
+    """2 of 4 and 4 of 4 against 3 of 6 before; each goal alone is compared with nothing."""
+    now = datetime.now(UTC)
+    parts = (GoalPart(FIVE, now - timedelta(days=7), 2, 2, 0), GoalPart(Goal(80.0, 300), now, 4, 0, 1))
+    results = GoalResults(
+        GoalHistory(""),
+        {"response": GoalResult("response", parts)},
+        {"response": GoalResult("response", (GoalPart(FIVE, now, 3, 3, 0),))},
+    )
+    table = goal_panel.table(results, Comparability(True, Comparable(True, None, 7)))
+    assert table["goal_share_ratio"].fillna(0).tolist() == [0.9, 0.8, 0]
+    assert table["goal"].iloc[2] == "all goals of the period"
+    assert table["met_count"].tolist() == [2, 4, 6]
+    assert table["change_percentage_points"].fillna(0).tolist() == [0, 0, 25]
+    assert table["previous_met_ratio"].fillna(-1).tolist() == [-1, -1, 0.5]
+    assert table["verdict"].notna().tolist() == [False, False, True]
+    alone = goal_panel.table(results, Comparability(False, Comparable(True, None, 7)))
+    assert not [
+        name for name in map(str, alone) if "previous" in name or "change" in name or name == "verdict"
+    ]
 
 
 def test_a_goal_is_set_changed_and_removed(
@@ -239,10 +292,11 @@ def test_waiting_says_in_words_and_colour_what_is_left(
         page = opened(run_page, waits, WAITING)
     answer, resolution = (table.value for table in page.dataframe)
     missed, soon, in_time = answer["Goal"].tolist()
-    assert missed.startswith("15 m")
-    assert missed.endswith(" late")
-    assert soon.endswith("s left")
-    assert in_time.startswith(("3 m", "4 m"))
+    assert missed < 0 < soon < in_time
+    written = shown_in_table(page, 0)["Goal"].tolist()
+    assert re.fullmatch(r"15 m( \d+ s)? late", written[0])
+    assert written[1].endswith("s left")
+    assert written[2].startswith(("3 m", "4 m"))
     assert "Goal" not in resolution
     assert ":red[1 past the goal] · :orange[1 nearly past it]" in text_of(page)
     styles = page.dataframe[0].proto.arrow_data.styler.styles
@@ -250,6 +304,15 @@ def test_waiting_says_in_words_and_colour_what_is_left(
     states = [row["goal_state"] for row in files["waiting-for-answer"]]
     assert states == ["Missed", "Nearly missed", "In time"]
     assert [row["goal_seconds"] for row in files["waiting-for-answer"]] == ["300"] * 3
+    view = View(UNUSED_VIEWER, waits.website_id, Range(days=7), "UTC", datetime.now(UTC) - MINUTE, BEFORE)
+    asked = download.request(view, tables.waiting_list, ("answer",), {})
+    text = b"".join(download.answer(asked).lines).decode("utf-8-sig")
+    for row in csv.DictReader(io.StringIO(text, "")):  # Read a minute after the page was drawn.
+        assert int(row["wait_seconds"]) + int(row["left_seconds"]) == 300
+        waited = datetime.fromisoformat(row["period_end (UTC)"]) - datetime.fromisoformat(
+            row["started_at (UTC)"]
+        )
+        assert abs(waited.total_seconds() - int(row["wait_seconds"])) <= 1
 
 
 def test_the_chart_of_percentiles_has_the_line(

@@ -10,8 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics.cached.reading import reads
+from pages.components import formatting
 from tests.conftest import LocalStack
 from tests.pages.conftest import RunPage, SendEvents, Site, offered, query_of, text_of
+from tests.pages.test_self_check import exported
 from tests.product_database import Product
 
 PATH = "pages/satisfaction.py"
@@ -152,9 +154,10 @@ def test_times_are_those_of_the_chosen_timezone(run_page: RunPage, rated: Produc
 
 
 def test_every_chart_and_list_offers_its_rows(run_page: RunPage, rated: Product) -> None:
-    """Five panels, five files."""
+    """Five panels, a file each, and one of the index."""
     page = _run(run_page, rated)
     assert offered(page) == {
+        "satisfaction-index",
         "satisfaction-components",
         "satisfaction-over-time",
         "ratings",
@@ -186,7 +189,21 @@ def test_how_many_were_rated_is_said_of_all_of_ai_and_of_people(run_page: RunPag
     assert "2 resolved conversations" in words
     lines = _chart(page, "visitors rated")
     assert "by the AI agent between 50.0 % and 50.0 %" in lines["alt"]
-    assert "rated-by-visitors" in offered(page)
+    assert {"rated-by-visitors", "rated-totals"} <= offered(page)
+    with exported() as files:
+        _run(run_page, shop)
+    totals = {row["kpi"]: row for row in files["rated-totals"]}
+    assert [row["n"] for row in totals.values()] == ["3", "2", "1"]
+    assert float(totals["Rated by visitors"]["value"]) == pytest.approx(2 / 3)
+    by_ai = totals["Rated, resolved by AI"]
+    assert (by_ai["value"], by_ai["previous_value"], by_ai["change"]) == ("0.5", "0.0", "50")
+    assert by_ai["interval_low"]
+    (shown,) = [each for each in page.metric if each.label == "Rated, resolved by AI"]
+    assert (shown.delta, shown.proto.delta_description) == ("+50.0 pp", by_ai["verdict"])
+    (index,) = files["satisfaction-index"]
+    (card,) = [each for each in page.metric if each.label == index["kpi"]]
+    assert formatting.score(float(index["value"])) == card.value
+    assert index["interval_high"]
 
 
 def test_an_empty_website_says_what_is_missing(run_page: RunPage, shop: Product) -> None:

@@ -70,7 +70,7 @@ def test_data_shows_totals_map_and_ranked_rows(run_page: RunPage, three_visitors
     assert set(rows_of(page, "page")) == {"/pricing?plan=[pro](x)", "/", "javascript:alert(1)"}
     assert len(page.get("plotly_chart")) == 2
     lists = {f"visitors-by-{dimension.one}" for dimension in DIMENSIONS.values()}
-    assert offered(page) == lists | {"visitors-over-time"}
+    assert offered(page) == lists | {"visitors-over-time", "visitor-totals"}
 
 
 def test_the_page_says_how_far_visitor_data_reaches(run_page: RunPage, three_visitors: Site) -> None:

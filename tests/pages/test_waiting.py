@@ -3,16 +3,21 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 from streamlit.testing.v1 import AppTest
 
 from analytics import cached, sources
 from analytics.cached.reading import reads
 from analytics.errors import SourceUnavailable
+from analytics.kpis.backlog import Backlog, BacklogOverTime
+from pages.components.panels import backlog
 from tests.pages.conftest import (
     RunPage,
     SendEvents,
@@ -68,6 +73,12 @@ def opened(run_page: RunPage, shop: Product, path: str = PATH, **query: str) -> 
     return page
 
 
+def shown_in_table(page: AppTest, number: int) -> pd.DataFrame:
+    """The texts of a table's cells, as the browser shows them; those of its numbers sort by the number."""
+    texts = page.dataframe[number].proto.arrow_data.styler.display_values
+    return convert_arrow_bytes_to_pandas_df(texts)
+
+
 def cards(page: AppTest) -> dict[str, str]:
     """Values of the cards by title."""
     return {each.label: str(each.value) for each in page.metric}
@@ -77,12 +88,13 @@ def test_both_lists_stand_longest_wait_first(run_page: RunPage, inbox: Product) 
     """Wait, place, page, sentiment, escalated or answered; totals are those of the lists."""
     page = opened(run_page, inbox)
     answer, resolution = (table.value for table in page.dataframe)
-    assert answer["Wait"].tolist() == [timedelta(hours=26), timedelta(hours=3)]
+    assert [round(seconds) for seconds in answer["Wait"]] == [26 * 3600, 3 * 3600]
+    assert shown_in_table(page, 0)["Wait"].tolist() == ["1 d 2 h", "3 h"]
     assert answer["Place"].tolist() == [f"{HOSTILE}, DE", "Paris, FR"]
-    assert answer["Page"].tolist() == ["–", "/pricing"]
+    assert answer["Page"].fillna("").tolist() == ["", "/pricing"]
     assert answer["Sentiment"].tolist() == ["Negative", "–"]
     assert answer["Escalated"].tolist() == ["No", "Yes"]
-    assert resolution["Wait"].tolist() == [timedelta(hours=2), timedelta(hours=1)]
+    assert shown_in_table(page, 1)["Wait"].tolist() == ["2 h", "1 h"]
     assert resolution["Answered"].tolist() == ["No", "Yes"]
     shown = cards(page)
     assert (shown["Waiting for an answer"], shown["Escalated, not resolved"]) == ("2", "2")
@@ -125,7 +137,12 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     """Both lists and the backlog, with exact values; a city that is markup is text."""
     with exported() as files:
         opened(run_page, inbox, range="4d")
-    assert offered(opened(run_page, inbox)) == {"waiting-for-answer", "waiting-for-resolution", "backlog"}
+    assert offered(opened(run_page, inbox)) == {
+        "waiting-for-answer",
+        "waiting-for-resolution",
+        "backlog-totals",
+        "backlog",
+    }
     answer, resolution = files["waiting-for-answer"], files["waiting-for-resolution"]
     assert [round(float(row["wait_seconds"]) / 3600) for row in answer] == [26, 3]
     assert [row["page_url"] for row in answer] == ["", "https://acme.example/pricing"]
@@ -133,10 +150,32 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     assert [row["is_answered"] for row in resolution] == ["no", "yes"]
     assert "visitor_id" not in answer[0]
     assert "reaches back 21 days" in answer[0]["note"]
-    backlog = files["backlog"]
-    assert sum(int(row["started_count"]) for row in backlog) == 4
-    assert int(backlog[-1]["open_at_end_count"]) == 3
-    assert "last state" in backlog[0]["note"]
+    days = files["backlog"]
+    assert sum(int(row["started_count"]) for row in days) == 4
+    assert int(days[-1]["open_at_end_count"]) == 3
+    assert "last state" in days[0]["note"]
+    totals = {row["number"]: row for row in files["backlog-totals"]}
+    assert {
+        name: (int(row["conversations_count"]), row["previous_conversations_count"])
+        for name, row in totals.items()
+    } == {
+        "Open at the start": (0, "0"),
+        "Started": (4, "0"),
+        "Resolved": (1, "0"),
+        "Net": (3, "0"),
+        "Open at the end": (3, "0"),
+    }
+
+
+def test_the_file_of_the_backlog_has_what_the_cards_say() -> None:
+    """82 open at the start, 79 at the end; before, 75 and 79: four more started than were resolved."""
+    value = BacklogOverTime(pd.DataFrame(), Backlog(82, 100, 103), Backlog(75, 2795, 2791))
+    table = backlog.totals_table(value)
+    assert table["number"].tolist() == ["Open at the start", "Started", "Resolved", "Net", "Open at the end"]
+    assert table["conversations_count"].tolist() == [82, 100, 103, -3, 79]
+    assert table["previous_conversations_count"].tolist() == [75, 2795, 2791, 4, 79]
+    alone = backlog.totals_table(replace(value, previous=None))
+    assert list(alone) == ["number", "conversations_count"]
 
 
 def test_no_one_waits(run_page: RunPage, shop: Product) -> None:
@@ -146,7 +185,7 @@ def test_no_one_waits(run_page: RunPage, shop: Product) -> None:
     assert "No one is waiting" in text_of(page)
     assert "No escalation is open" in text_of(page)
     assert cards(page)["Waiting for an answer"] == "0"
-    assert offered(page) == {"backlog"}
+    assert offered(page) == {"backlog-totals", "backlog"}
 
 
 def test_nothing_is_asked_of_tinybird_when_no_one_waits(
@@ -166,7 +205,7 @@ def test_without_tinybird_the_lists_stand_without_pages(
     monkeypatch.setenv("TINYBIRD_HOST", "http://127.0.0.1:9")
     page = opened(run_page, inbox)
     assert not page.error
-    assert page.dataframe[0].value["Page"].tolist() == ["–", "–"]
+    assert "Page" not in page.dataframe[0].value
     assert "Pages are missing" in text_of(page)
     assert cards(page)["Waiting for an answer"] == "2"
 

@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 
 import pandas as pd
 
+from pages.components.formatting import Ratio
+
 Cell: TypeAlias = str | int | float | bool | datetime | None
 """A value of a file: untrusted text, a finite number, yes or no, a local time without timezone, or None for no value."""
 
@@ -89,7 +91,7 @@ def rows(page: pd.DataFrame, timezone: str) -> Iterator[list[Cell]]:
 
     A column of instants becomes two: the local time, and the exact instant as text, ISO 8601 with its offset. A list becomes
     text with blanks between its parts; NaN, infinite values, NaT and NA become None. A float without a fraction becomes an
-    integer: pandas stores counts as floats in a column with missing values.
+    integer, except a `Ratio`: pandas stores counts as floats in a column with missing values.
     """
     is_instant = _is_instant(page)
     for row in page.itertuples(index=False, name=None):
@@ -131,7 +133,9 @@ def _cell(value: object) -> Cell:
     if isinstance(value, str | int):
         return value
     if isinstance(value, float):
-        return int(value) if value.is_integer() else value if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        return int(value) if value.is_integer() and not isinstance(value, Ratio) else value
     if isinstance(value, list):
         return " ".join(str(each) for each in value)
     return None if value is None or value is pd.NaT or value is pd.NA else str(value)

@@ -34,7 +34,7 @@ from analytics.web.audit import Event
 from pages.components import formatting
 from pages.components.exports import cells, csv_file, titles, workbook
 from pages.components.exports.cells import About, Cell
-from pages.components.exports.table import Table
+from pages.components.exports.table import Instants, Table
 from pages.components.exports.tables import FILES
 from pages.components.selection import filters
 
@@ -263,7 +263,7 @@ def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
     """What all tables have in common, by name."""
     resolved, about = made[0].resolved, made[0].about
     only = dict.fromkeys(text for each in made for text in each.about.only)
-    before = [each.about.previous for each in made if each.about.previous is not None]
+    before = [(each.title, each.about.previous) for each in made if each.about.previous is not None]
     not_comparable = next(filter(None, (each.table.not_comparable for each in made)), None)
     if before:
         compared = _days(before, about.timezone)
@@ -277,7 +277,7 @@ def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
         "Website": about.website,
         **({"Domain": resolved.website.domain} if made[0].table.of is None else {}),
         **({"Page": page} if page else {}),
-        "Dates": _days([(each.about.start, each.about.end) for each in made], about.timezone),
+        "Dates": _days([(each.title, (each.about.start, each.about.end)) for each in made], about.timezone),
         "Compared with": compared,
         "Timezone": about.timezone,
         "Filters": " · ".join(only) or "None",
@@ -285,14 +285,16 @@ def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
     }
 
 
-def _days(edges: Sequence[tuple[datetime, datetime]], timezone: str) -> str:
-    """Periods as local days in words, each once."""
+def _days(edges: Sequence[tuple[str, Instants]], timezone: str) -> str:
+    """The periods of tables, by title, as local days in words: each once, and with the tables that have it where they differ."""
     zone, moment = parse_timezone(timezone), timedelta(microseconds=1)
-    labels = (
-        periods.days_label(local_day(start, zone), local_day(max(start, end - moment), zone))
-        for start, end in edges
-    )
-    return "; ".join(dict.fromkeys(labels))
+    tables: dict[str, list[str]] = {}
+    for title, (start, end) in edges:
+        days = periods.days_label(local_day(start, zone), local_day(max(start, end - moment), zone))
+        tables.setdefault(days, []).append(f"“{title}”")
+    if len(tables) == 1:
+        return next(iter(tables))
+    return "; ".join(f"{days} in {', '.join(titles)}" for days, titles in tables.items())
 
 
 def _made(wanted: Request, viewer: Viewer, now: datetime) -> _Made:

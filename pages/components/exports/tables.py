@@ -1,4 +1,4 @@
-"""The content of the pages' files: one function per file, from a view to a table.
+"""The content of the pages' files: one function per file, from a view to a table; `card_tables` has those of cards.
 
 A file is made at the click, and access is checked then. So each function takes the view and its filters, and reads from the
 same cache as its panel. Lists that a panel shows in part are complete here.
@@ -20,6 +20,7 @@ from analytics.kpis.visitor_breakdown import DIMENSIONS, DimensionName
 from analytics.scope import tiers
 from analytics.scope.selection import BAND_COUNT, Measure, Selection, Sort
 from pages.components.charts import percentiles, rating_bars
+from pages.components.exports import card_tables
 from pages.components.exports.table import (
     Table,
     before_of,
@@ -32,12 +33,13 @@ from pages.components.exports.table import (
     of_visitors,
     visitors_note,
 )
-from pages.components.metrics import changes, goal_panel, kpi_cards
+from pages.components.metrics import changes, goal_panel
 from pages.components.metrics import goals as goal_words
 from pages.components.panels import (
     backlog,
     funnel,
     source_health,
+    time_bands,
     waiting,
     website_health,
 )
@@ -58,18 +60,15 @@ EVENT_DAYS: Final = 30
 def all_websites(view: OpenedView, only: WebsiteFilter, order: str) -> Table:
     """The KPIs of every website that passes the filter, in the order of the page."""
     reading = cached.all_websites(view)
-    frame, notes = websites_file.file(reading.value, only, Order.parse(order))
+    frame, notes = websites_file.file(
+        reading.value,
+        only,
+        Order.parse(order),
+        is_compared=view.resolved.is_compared,
+        has_goals=cached.has_store(),
+    )
     said = (*notes, *_missing(reading))
     return replace(of_conversations(view.resolved, frame, *said), of=websites_file.TITLE)
-
-
-def kpis(view: OpenedView) -> Table:
-    """The KPIs of Overview."""
-    resolved = view.resolved
-    since = resolved.visitor_period.start if resolved.visitors_since else None
-    return of_conversations(
-        resolved, kpi_cards.table(cached.kpis(view).value.kpis.values(), since), visitors_note(resolved)
-    )
 
 
 def kpi_series(view: OpenedView) -> Table:
@@ -98,7 +97,10 @@ def bands(view: OpenedView, measure: Measure, selection: Selection) -> Table:
         return of_now(view.resolved, named)
     compared = ["conversations", "share_ratio", "cumulative_ratio"]
     previous = before.value.bands[measure][compared].add_prefix("previous_")
-    return of_conversations(view.resolved, pd.concat([named, previous], axis=1))
+    changed = time_bands.changes_table(
+        rows, before.value.bands[measure], measure, view.resolved.comparability
+    )
+    return of_conversations(view.resolved, pd.concat([named, previous, changed], axis=1))
 
 
 def percentiles_over_time(view: OpenedView, measure: Measure, selection: Selection) -> Table:
@@ -141,7 +143,11 @@ def ai_and_people(view: OpenedView, part: Literal["cohort", "time_saved", "sides
         return of_now(resolved, sides.likeness_table(likeness.value), *_missing(likeness))
     if part == "sides":
         both = cached.side_by_side(view)
-        return of_conversations(resolved, sides.table(both.value), *_missing(both, cohort.NOT_KNOWN))
+        return of_conversations(
+            resolved,
+            sides.table(both.value, is_compared=resolved.is_compared),
+            *_missing(both, cohort.NOT_KNOWN),
+        )
     outcomes = cached.resolution_outcomes(view)
     return of_conversations(resolved, cohort.table(outcomes.value), *_missing(outcomes, cohort.NOT_KNOWN))
 
@@ -155,21 +161,24 @@ def waiting_list(view: OpenedView, waits_for: Waits) -> Table:
     """Every conversation that waits for an answer, or escalated one for a resolution, longest wait first."""
     resolved, now = view.resolved, view.resolved.now
     whole = cached.every_waiting(view, waits_for, now)
+    as_of = whole.as_of
     pages, read = waiting.pages_of(view, now), goal_words.history_of(view)
     history = read.value if isinstance(read, Reading) else None
     notes = (waiting.reach_sentence(resolved.website), waiting.pages_note(pages), goal_words.note(read, view))
     return of_list(
         resolved,
-        whole,
-        lambda rows: waiting.in_words(rows, resolved.website, pages, waits_for, history, now),
-        period=(tiers.earliest_conversations(resolved.website.tier, now), now),
+        whole.value,
+        lambda rows: waiting.in_words(rows, resolved.website, pages, waits_for, history, as_of),
+        period=(tiers.earliest_conversations(resolved.website.tier, as_of), as_of),
         note=" ".join(filter(None, notes)),
     )
 
 
 def goals(view: OpenedView) -> Table:
     """What the conversations of the period did against the goals of their time."""
-    return of_now(view.resolved, goal_panel.table(cached.goal_results(view).value), OF_STARTED)
+    resolved = view.resolved
+    table = goal_panel.table(cached.goal_results(view).value, resolved.comparability)
+    return of_conversations(resolved, table, OF_STARTED)
 
 
 def backlog_series(view: OpenedView) -> Table:
@@ -318,7 +327,13 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
     read.__name__: read
     for read in (
         all_websites,
-        kpis,
+        card_tables.kpis,
+        card_tables.escalated,
+        card_tables.visitor_totals,
+        card_tables.backlog_totals,
+        card_tables.outcome_shares,
+        card_tables.satisfaction_total,
+        card_tables.rated_totals,
         kpi_series,
         funnel_steps,
         bands,
@@ -349,6 +364,13 @@ FILES: Final[Mapping[str, Callable[..., Table]]] = {
 """Every file that can be requested, by name."""
 
 WITH_BEFORE: Final[frozenset[Callable[..., Table]]] = frozenset(
-    {kpis, kpi_series, percentiles_over_time, visitor_series, satisfaction_components, satisfaction_series}
+    {
+        card_tables.kpis,
+        kpi_series,
+        percentiles_over_time,
+        visitor_series,
+        satisfaction_components,
+        satisfaction_series,
+    }
 )
 """Files whose chart shows the previous period."""

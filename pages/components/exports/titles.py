@@ -13,6 +13,12 @@ _TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "all_websites": "All websites",
         "kpis": "KPIs",
+        "escalated": "Escalated",
+        "visitor_totals": "Visitors, whole period",
+        "backlog_totals": "Backlog, whole period",
+        "outcome_shares": "Who resolved first, shares",
+        "satisfaction_total": "Satisfaction index",
+        "rated_totals": "Rated, whole period",
         "kpi_series": "KPIs over time",
         "funnel_steps": "Funnel",
         "bands": "{} time by band",

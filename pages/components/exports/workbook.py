@@ -189,9 +189,8 @@ def _write_table(sheet: Worksheet, table: Sheet, styles: _Styles, most_rows: int
                 break
             written.rows += 1
             for column, (name, cell) in enumerate(zip(names, row, strict=True)):
-                _write_cell(
-                    sheet, written.rows, column, cell, styles, written, is_ratio=name.endswith("_ratio")
-                )
+                is_ratio = name.endswith("_ratio") or isinstance(cell, formatting.Ratio)
+                _write_cell(sheet, written.rows, column, cell, styles, written, is_ratio=is_ratio)
         if written.is_full:
             break
     sheet.freeze_panes(1, 0)

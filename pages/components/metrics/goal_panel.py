@@ -13,8 +13,9 @@ from analytics.kpis.declarations import Metric
 from analytics.kpis.goals.definitions import LONGEST_SECONDS, MEASURES, Goal, GoalVersion
 from analytics.kpis.metrics import compared_kpi
 from analytics.scope.selection import Measure
+from analytics.scope.tiers import Comparability
 from pages.components import formatting
-from pages.components.metrics import goals, kpi_cards, saving
+from pages.components.metrics import changes, goals, kpi_cards, saving
 from pages.components.metrics.goals import DONE, UNITS
 from pages.components.page.panel import empty, note_staleness, panel
 from pages.components.selection import conversation_filters
@@ -31,6 +32,30 @@ FROM_NOW = "Valid for conversations that start from now on; earlier ones keep th
 REMOVED = "Conversations that start from now on are not judged; earlier ones keep the goal of their time."
 FIRST = "There was no goal before. Later changes never change how earlier conversations are judged."
 CARD_MIN_WIDTH_PX = 300
+JUDGED_OF = "conversations"
+ALL_GOALS = "all goals of the period"
+_COLUMNS = (
+    *(
+        "measure",
+        "goal",
+        "goal_share_ratio",
+        "goal_seconds",
+        "valid_since",
+        "met_count",
+        "missed_count",
+        "open_count",
+    ),
+    *("met_ratio", "interval_low_ratio", "interval_high_ratio", "goal_verdict"),
+)
+_CHANGE_COLUMNS = (
+    *(
+        "previous_met_ratio",
+        "previous_judged_count",
+        "change_percentage_points",
+        "change_low_percentage_points",
+    ),
+    *("change_high_percentage_points", "verdict", "reason"),
+)
 JUDGED = (
     "Conversations that started in the period, each judged by the goal that was valid then, once its time is over. Met: {done} "
     "within the time. Missed: later, or not at all. Before that a conversation is not in the share, {done} or not: it is known "
@@ -71,26 +96,55 @@ def _draw(view: OpenedView, timezone: str) -> bool:
     return bool(reading.value.current)
 
 
-def table(results: GoalResults) -> pd.DataFrame:
-    """The results for a file: one row per measure and goal that was valid in the period, oldest first."""
+def table(results: GoalResults, comparability: Comparability) -> pd.DataFrame:
+    """The results for a file: per measure one row per goal that was valid in the period, oldest first, then one of all together.
+
+    The last one only where there were several goals. It has the change of the card, as has the row of the only goal.
+    """
+    columns = [*_COLUMNS, *(_CHANGE_COLUMNS if comparability.is_compared else ())]
+    rows = [row for result in results.current.values() for row in _rows(result, results, comparability)]
+    frame = pd.DataFrame(rows, columns=columns, dtype="object")
+    return frame.assign(valid_since=pd.to_datetime(frame["valid_since"], utc=True))
+
+
+def _rows(result: GoalResult, results: GoalResults, comparability: Comparability) -> list[dict[str, object]]:
     rows = [
-        {
-            "measure": measure,
-            "goal_share_ratio": part.goal.share_pct / 100,
-            "goal_seconds": part.goal.limit_seconds,
-            "valid_since": part.since,
-            "met_count": part.met,
-            "missed_count": part.missed,
-            "open_count": part.open,
-            "met_ratio": only.met_ratio,
-            "interval_low_ratio": only.interval and only.interval.low,
-            "interval_high_ratio": only.interval and only.interval.high,
+        _counts(only)
+        | {
+            "goal": goals.sentence(only.goal, only.measure),
+            "goal_share_ratio": only.goal.share_pct / 100,
+            "goal_seconds": only.goal.limit_seconds,
+            "valid_since": only.parts[0].since,
+            "goal_verdict": goals.verdict(only),
         }
-        for measure, result in results.current.items()
-        for part, only in zip(result.parts, result.by_goal, strict=True)
+        for only in result.by_goal
     ]
-    frame = pd.DataFrame(rows, columns=None if rows else ["measure"])
-    return frame.assign(valid_since=pd.to_datetime(frame["valid_since"], utc=True)) if rows else frame
+    if len(rows) > 1:
+        rows.append(_counts(result) | {"goal": ALL_GOALS})
+    delta = results.change(result.measure, comparability, JUDGED_OF)
+    before = None if results.previous is None else results.previous.get(result.measure)
+    rows[-1] |= {
+        "previous_met_ratio": before and before.met_ratio,
+        "previous_judged_count": before and before.judged,
+        "change_percentage_points": delta.change,
+        "change_low_percentage_points": delta.low,
+        "change_high_percentage_points": delta.high,
+        "verdict": changes.verdict_text(delta.verdict, "ratio"),
+        "reason": delta.reason,
+    }
+    return rows
+
+
+def _counts(result: GoalResult) -> dict[str, object]:
+    return {
+        "measure": result.measure,
+        "met_count": result.met,
+        "missed_count": result.missed,
+        "open_count": result.open,
+        "met_ratio": result.met_ratio,
+        "interval_low_ratio": result.interval and result.interval.low,
+        "interval_high_ratio": result.interval and result.interval.high,
+    }
 
 
 def _draw_goal(view: OpenedView, measure: Measure, reading: Reading[GoalResults], timezone: str) -> None:
@@ -131,7 +185,7 @@ def _draw_card(
         kind="ratio",
         direction="higher",
         column="met_ratio",
-        n_of="conversations",
+        n_of=JUDGED_OF,
         nothing="No conversations judged",
     )
     before = None if results.previous is None else results.previous.get(measure)

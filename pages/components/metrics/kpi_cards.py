@@ -1,10 +1,10 @@
 """KPI cards: value, change, verdict, and number of observations.
 
-Owns the layout of a card, and the table of all KPIs. Texts come from `analytics.kpis.declarations`; values, changes and
+Owns the layout of a card. Texts come from `analytics.kpis.declarations`; values, changes and
 verdicts from `analytics.kpis.metrics`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -14,9 +14,9 @@ import streamlit as st
 from analytics import cached
 from analytics.cached import OpenedView, Reading, SentQuery
 from analytics.errors import AnalyticsError
-from analytics.kpis.declarations import KPIS, Kind, KpiDeclaration
+from analytics.kpis.declarations import KPIS, KpiDeclaration
 from analytics.kpis.metrics import Kpi, KpiBoard
-from analytics.kpis.verdicts import Unit, Verdict
+from analytics.kpis.verdicts import Verdict
 from pages.components import formatting
 from pages.components.charts import sparkline
 from pages.components.metrics import changes, explain, goals, median_mix
@@ -24,12 +24,6 @@ from pages.components.page.panel import failure
 
 CARD_MIN_WIDTH_PX = 120
 ON_OVERVIEW = tuple(kpi for kpi in KPIS.values() if kpi.is_on_overview)
-COLUMN_UNITS: dict[Kind, str] = {"duration": "seconds", "ratio": "ratio", "score": "points"}
-"""Unit in the column names of a file, by kind; a count uses the name of what was counted."""
-
-CHANGE_UNITS: dict[Unit, str] = {"relative": "ratio", "pp": "percentage_points", "points": "points"}
-
-
 _COLOURS: dict[Verdict, Literal["green", "red"]] = {"better": "green", "worse": "red"}
 
 
@@ -110,59 +104,6 @@ def draw_card(
         st.caption(line)
     left_out = None if view is None else lambda: cached.left_out(view).value[metric.key]
     explain.draw(kpi, queries, left_out)
-
-
-def table(kpis: Iterable[Kpi], visitors_since: datetime | None = None) -> pd.DataFrame:
-    """KPIs with exact values: one row per KPI, one column per statistic and unit.
-
-    Without a comparison there are no columns for changes. `visitors_since` is the start of the visitor count, if later than
-    that of the period.
-    """
-    rows: list[dict[tuple[str, str], object]] = []
-    for kpi in kpis:
-        metric, current, delta = kpi.metric, kpi.current, kpi.delta
-        unit, change_unit = COLUMN_UNITS.get(metric.kind, metric.n_of), CHANGE_UNITS[delta.unit]
-        compared = None if delta.verdict == "off" else delta
-        before = kpi.previous if compared else None
-        rows.append(
-            {
-                ("kpi", ""): metric.title,
-                ("value", unit): current.value,
-                ("n", ""): current.n,
-                ("n_of", ""): metric.n_of,
-                ("counted_since", ""): visitors_since if kpi.since else None,
-                ("previous_value", unit): before and before.value,
-                ("previous_n", ""): before and before.n,
-                ("change", change_unit): delta.change,
-                ("change_low", change_unit): delta.low,
-                ("change_high", change_unit): delta.high,
-                ("change_of", ""): compared and delta.basis,
-                ("change_of_each_handler", "ratio"): kpi.split and kpi.split.own_ratio,
-                ("change_of_their_mix", "ratio"): kpi.split and kpi.split.mix_ratio,
-                ("verdict", ""): compared and changes.verdict_text(delta.verdict, metric.kind),
-                ("reason", ""): compared and delta.reason,
-                ("interval_low", unit): current.interval and current.interval.low,
-                ("interval_high", unit): current.interval and current.interval.high,
-                ("mean", unit): current.mean,
-                ("p90", unit): current.p90,
-                ("still_waiting", ""): kpi.still_waiting,
-                ("still_waiting_as_of", ""): kpi.still_waiting_stale_since,
-                ("missing", ""): kpi.missing_reason,
-            }
-        )
-    readings = [name for name, _ in rows[0]] if rows else []
-    found = {key for row in rows for key, value in row.items() if value is not None}
-    columns = sorted(found, key=lambda key: (readings.index(key[0]), key[1]))
-    # As objects: a count beside an empty cell stays a whole number.
-    frame = pd.DataFrame(
-        {
-            "_".join(filter(None, key)): pd.Series([row.get(key) for row in rows], dtype="object")
-            for key in columns
-        }
-    )
-    for name in {"counted_since", "still_waiting_as_of"} & set(frame):
-        frame[name] = pd.to_datetime(frame[name], utc=True)
-    return frame
 
 
 def _stands_on(kpi: Kpi) -> list[str]:

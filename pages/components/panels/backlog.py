@@ -19,6 +19,9 @@ LAST_STATE: Final = (
     "The tables keep a conversation's last state: one that was reopened counts as open since its start, or as open until "
     "its last resolution. Spam counts nowhere."
 )
+TOTALS: Final = ("Open at the start", "Started", "Resolved", "Net", "Open at the end")
+"""The numbers of a file; open at the start plus net is open at the end."""
+
 OPEN: Final = (
     "Conversations that were open when the period ended, answered or not, whenever they started; also those that the "
     "plan does not list one by one."
@@ -64,6 +67,19 @@ def table(series: pd.DataFrame) -> pd.DataFrame:
     """The series of `cached.backlog` for a file, with units in the names."""
     counts = ("started", "resolved", "net", "open_at_end")
     return series.rename(columns={name: f"{name}_count" for name in counts})
+
+
+def totals_table(backlog: BacklogOverTime) -> pd.DataFrame:
+    """The cards for a file: one row per number, with that of the period before where the periods are compared."""
+    frame = pd.DataFrame({"number": TOTALS, "conversations_count": _totals(backlog.current)})
+    if backlog.previous is None:
+        return frame
+    return frame.assign(previous_conversations_count=_totals(backlog.previous))
+
+
+def _totals(of: Backlog) -> list[int]:
+    """In the order of `TOTALS`."""
+    return [of.open_at_start, of.started, of.resolved, of.net, of.open_at_end]
 
 
 def _explain(

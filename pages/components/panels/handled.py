@@ -39,6 +39,11 @@ def draw_handled(handled: pd.DataFrame, chosen: HandledBy | None) -> None:
             )
 
 
+def is_narrowed(selection: Selection) -> bool:
+    """Whether there is a filter other than escalation: the escalation rate is then that of the selected conversations."""
+    return replace(selection, is_escalated=False) != EVERYTHING
+
+
 def draw_escalations(
     board: KpiBoard,
     series: Reading[pd.DataFrame] | None,
@@ -52,8 +57,8 @@ def draw_escalations(
     selected conversations, without that filter. `series` is for the sparkline; None draws none.
     """
     declared, (escalated, total) = KPIS["escalated"], selected
-    is_narrowed = replace(selection, is_escalated=False) != EVERYTHING
-    if is_narrowed:
+    is_of_selection = is_narrowed(selection)
+    if is_of_selection:
         st.markdown(f"**{declared.title}**")
     else:
         drawn = None if series is None else series.value
@@ -62,7 +67,7 @@ def draw_escalations(
     with st.container(gap=None, key="escalations"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             filters.choose("Escalated", "escalated", "yes", is_chosen=selection.is_escalated)
-            share = f"**{formatting.rate(escalated / total if total else None)}** " if is_narrowed else ""
+            share = f"**{formatting.rate(escalated / total if total else None)}** " if is_of_selection else ""
             st.markdown(f"{share}:gray[· {formatting.count(escalated)}]", width="content")
-        if is_narrowed:
+        if is_of_selection:
             st.caption(f"of {formatting.count(total)} selected")

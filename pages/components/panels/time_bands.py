@@ -66,6 +66,24 @@ def draw_headline(
             filters.choose(label, measure, str(times), is_chosen=selection.of(measure) == times)
 
 
+def changes_table(
+    bands: pd.DataFrame, before: pd.DataFrame, measure: Measure, comparability: Comparability
+) -> pd.DataFrame:
+    """The change of the share up to each band, as the headline says that of its band, for a file; arguments as there."""
+    deltas = [
+        conversation_breakdown.in_time(bands, before, band, comparability, NOUNS[measure])
+        for band in range(len(bands))
+    ]
+    return pd.DataFrame(
+        {
+            "cumulative_change_percentage_points": [delta.change for delta in deltas],
+            "cumulative_change_low_percentage_points": [delta.low for delta in deltas],
+            "cumulative_change_high_percentage_points": [delta.high for delta in deltas],
+            "verdict": [changes.VERDICTS[delta.verdict] for delta in deltas],
+        }
+    )
+
+
 def draw_bands(
     bands: pd.DataFrame,
     before: pd.DataFrame | None,

@@ -4,12 +4,13 @@ Owns how a waiting conversation is shown. City and page are untrusted text. `cac
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
 import pandas as pd
 import streamlit as st
+from pandas.io.formats.style import Styler
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from analytics import cached
@@ -84,9 +85,9 @@ def _draw_count(
         if longest is None:
             st.caption(NONE[waits_for][0])
         else:
-            since = _moment(found.rows[cached.SINCE[waits_for]].iloc[0], reading.as_of, timezone)
+            since = _moment(found.rows[cached.SINCE[waits_for]].iloc[0], found.as_of, timezone)
             st.caption(f"longest {formatting.duration(longest)}, since {since}")
-            if late := _late(_left(found.rows, history, waits_for, reading.as_of)):
+            if late := _late(_left(found.rows, history, waits_for, found.as_of)):
                 st.markdown(f":small[{late}]")
         facts = [("Longest wait", _exactly(longest))] if longest is not None else []
         queries = [each for each in reading.queries if each.params.get("waits_for") == waits_for]
@@ -111,45 +112,43 @@ def draw_list(
         empty(*NONE[waits_for])
         return False
     rows = waits.with_pages(found.rows, pages.value if isinstance(pages, Reading) else None)
-    left = _left(rows, history, waits_for, reading.as_of)
+    left = _left(rows, history, waits_for, found.as_of)
     table = pd.DataFrame(
         {
-            "Wait": [_in_two_units(float(seconds)) for seconds in rows["wait_seconds"]],
-            "Goal": [_left_in_words(each) for each in left["left_seconds"]],
-            "Link": _links(rows, website),
+            "Wait": rows["wait_seconds"],
+            "Goal": left["left_seconds"],
             "Place": [
                 formatting.in_table(formatting.place(_text(city), _text(country)))
                 for city, country in zip(rows["city"], rows["country_code"], strict=True)
             ],
             "Page": [
-                formatting.in_table(formatting.page_path(url)) if _text(url) else formatting.MISSING
+                formatting.in_table(formatting.page_path(url)) if _text(url) else None
                 for url in rows["page_url"]
             ],
             "Sentiment": [SENTIMENTS.get(_text(each), formatting.MISSING) for each in rows["sentiment"]],
             "Escalated": ["Yes" if each else "No" for each in rows["is_escalated"]],
             "Answered": ["Yes" if each else "No" for each in rows["is_answered"]],
+            "Link": _links(rows, website),
             # Local time without its timezone: the browser's timezone database may differ.
             "Started": rows["started_at"].dt.tz_convert(parse_timezone(timezone)).dt.tz_localize(None),
             "Conversation": [formatting.in_table(formatting.plain(name)) for name in rows["conversation_id"]],
         }
     ).drop(columns="Answered" if waits_for == "answer" else "Escalated")
-    if table["Link"].isna().all():
-        table = table.drop(columns="Link")
-    has_goals = bool(left["goal_seconds"].notna().any())
-    if not has_goals:
-        table = table.drop(columns="Goal")
+    nothing = [name for name in ("Page", "Link", "Goal") if table[name].isna().all()]
+    table = table.drop(columns=nothing)
+    has_goals = "Goal" in table
     # Shown on phones only, where the screen may end exactly between two columns.
     with st.container(key=f"swipe-{waits_for}"):
         st.caption("Swipe the table for more columns.")
     st.dataframe(
-        table.style.apply(lambda _: _colours(left["goal_state"]), subset=["Goal"]) if has_goals else table,
+        _styled(table, left["goal_state"]),
         hide_index=True,
         height="content" if len(table) <= SHORT else TALL_PX,
         placeholder=formatting.MISSING,
-        column_config=_columns(waits_for, timezone),
+        column_config=_columns(waits_for, timezone, has_page="Page" in table),
         key=f"waiting-list-{waits_for}",
         alt=f"{formatting.counted(len(table), 'conversations')}, longest wait first: wait, "
-        f"{'time left of the goal, ' if has_goals else ''}place, page, sentiment, "
+        f"{'time left of the goal, ' if has_goals else ''}place, {'page, ' if 'Page' in table else ''}sentiment, "
         f"{'escalated or not' if waits_for == 'answer' else 'answered or not'}, start",
     )
     if found.total > len(table):
@@ -163,6 +162,15 @@ def draw_list(
     elif pages is not None and (reading.as_of - pages.as_of).total_seconds() > SAME_READ_SECONDS:
         st.caption(f"Pages as of {formatting.clock(pages.as_of, timezone)}.")
     return True
+
+
+def _styled(table: pd.DataFrame, goal_states: pd.Series) -> Styler:
+    """The table with its times in words and in the colour of their goal; they stay numbers, so that a heading sorts by time."""
+    styled = table.style.format({"Wait": lambda each: formatting.duration(float(str(each)))})
+    if "Goal" not in table:
+        return styled
+    styled = styled.format({"Goal": lambda each: _left_in_words(float(str(each)))}, subset=["Goal"])
+    return styled.apply(lambda _: _colours(goal_states), subset=["Goal"])
 
 
 def draw_age(reading: Reading[WaitingNow], website: Website, timezone: str, every: float | None) -> None:
@@ -242,18 +250,23 @@ def in_words(
     pages: Reading[pd.DataFrame] | SourceError,
     waits_for: Waits,
     history: GoalHistory | None,
-    now: datetime,
+    as_of: datetime,
 ) -> pd.DataFrame:
     """A list as a table for a file; see `cached.waiting_now`.
 
-    Has `link` only if a template is set, and the columns of a goal only if there is a store.
+    Has `link` only if a template is set, and the columns of a goal only if there is a store. Waits and what is left of a goal are
+    whole seconds, both up to `as_of`.
     """
     worded = waits.with_pages(rows, pages.value if isinstance(pages, Reading) else None).assign(
-        sentiment=rows["sentiment"].map(SENTIMENTS), link=_links(rows, website)
+        sentiment=rows["sentiment"].map(SENTIMENTS),
+        link=_links(rows, website),
+        wait_seconds=rows["wait_seconds"] // 1,
     )
-    if history is not None:
-        left = _left(rows, history, waits_for, now)
-        worded = worded.join(left.assign(goal_state=left["goal_state"].map(GOAL_STATES)))
+    if cached.has_store():
+        left = _left(rows, history, waits_for, as_of)
+        # Rounded up where the wait is rounded down: together they are the time of the goal.
+        whole, state = -(-left["left_seconds"] // 1), left["goal_state"].map(GOAL_STATES)
+        worded = worded.join(left.assign(left_seconds=whole, goal_state=state))
     unseen = ["visitor_id", *(["link"] if cached.conversation_address(website, "") is None else [])]
     return worded.drop(columns=unseen)
 
@@ -291,30 +304,28 @@ def _colours(states: pd.Series) -> list[str]:
     return [styles.get(_text(each), "") for each in states]
 
 
-def _columns(waits_for: Waits, timezone: str) -> dict[str, ColumnConfig]:
+def _columns(waits_for: Waits, timezone: str, *, has_page: bool) -> dict[str, ColumnConfig]:
     config = st.column_config
     since = "its start" if waits_for == "answer" else "it was escalated"
     return {
-        # A number, so that its heading sorts by the wait and not by its letters.
         "Wait": config.NumberColumn(
-            width=104,
-            format="localized",
-            alignment="left",
-            help=f"Since {since}, when the list was read",
+            width=74, alignment="left", help=f"Since {since}, when the list was read"
         ),
-        "Goal": config.TextColumn(
-            width=104, help="Time left of the goal that was valid when the conversation started"
+        "Goal": config.NumberColumn(
+            width=106,
+            alignment="left",
+            help="Time left of the goal that was valid when the conversation started",
         ),
         "Link": config.LinkColumn(
             width=56, display_text="Open", help="Opens the conversation in the product"
         ),
-        "Place": config.TextColumn(width=124),
+        "Place": config.TextColumn(width=100 if has_page else 120),
         "Page": config.TextColumn(
-            width=124, help="The newest page of a visitor who was seen in the last 30 minutes"
+            width=76, help="The newest page of a visitor who was seen in the last 30 minutes"
         ),
         "Sentiment": config.TextColumn(width=80, help="As the AI agent rated it"),
-        "Escalated": config.TextColumn(width=76, help="Handed to people by the AI agent"),
-        "Answered": config.TextColumn(width=76, help="Whether it was ever answered"),
+        "Escalated": config.TextColumn(width=78, help="Handed to people by the AI agent"),
+        "Answered": config.TextColumn(width=78, help="Whether it was ever answered"),
         "Started": config.DatetimeColumn(width=128, format="ddd D MMM, HH:mm", help=f"Times in {timezone}"),
         "Conversation": config.TextColumn("Id", width=172, help="The conversation's id"),
     }
@@ -324,16 +335,6 @@ def _links(rows: pd.DataFrame, website: Website) -> pd.Series:
     """The URL of each conversation in the product; empty without a template."""
     addresses = [cached.conversation_address(website, str(name)) for name in rows["conversation_id"]]
     return pd.Series(addresses, index=rows.index, dtype="str")
-
-
-def _in_two_units(seconds: float) -> timedelta:
-    """A wait, rounded as `formatting.duration` writes it.
-
-    >>> str(_in_two_units(98_765.4)), str(_in_two_units(7_890)), str(_in_two_units(61.2))
-    ('1 day, 3:00:00', '2:12:00', '0:01:01')
-    """
-    step = 3600 if seconds >= 86_400 else 60 if seconds >= 3600 else 1
-    return timedelta(seconds=round(seconds / step) * step)
 
 
 def _exactly(seconds: float) -> str:

@@ -13,9 +13,9 @@ import streamlit as st
 from analytics.cached import Cohorts, Kpi, Likeness, SentQuery, SideBySide
 from analytics.kpis.ai_and_people.likeness import UNLIKE_RATIO, Trait
 from analytics.kpis.ai_and_people.outcomes import SIDES
-from analytics.kpis.verdicts import Delta
+from analytics.kpis.verdicts import Verdict
 from pages.components import formatting
-from pages.components.metrics import changes, explain, kpi_cards
+from pages.components.metrics import changes, explain, kpi_file
 from pages.components.panels.ai_and_people.cohort import NAMES
 from pages.components.theme_colors import palette
 
@@ -96,30 +96,37 @@ def likeness_line(likeness: Likeness) -> str:
 
 def difference_words(row: SideBySide) -> str:
     """How the AI compares with people, as plain text: change, verdict, range, and why it may be chance."""
-    delta = row.difference
+    delta, verdict = row.difference, difference_verdict(row)
     if delta is None:
-        return "Not comparable: one of them has no value"
+        return f"{verdict.capitalize()}: one of them has no value"
     if delta.verdict == "unchanged":
-        return "AI against people: no difference"
-    is_doubtful = delta.verdict == "within_noise"
+        return f"AI against people: {verdict}"
     said = (
         f"AI against people: {changes.change_text(delta)}",
-        "no clear difference" if is_doubtful else changes.verdict_text(delta.verdict, row.metric.kind),
+        verdict,
         changes.range_text(delta),
         delta.reason,
     )
     return ", ".join(part for part in said if part)
 
 
-def table(rows: Sequence[SideBySide]) -> pd.DataFrame:
-    """The table for a file: one row per number and side; how the AI compares with people stands in the AI's row."""
-    frame = kpi_cards.table(kpi for row in rows for kpi in (row.ai, row.people))
-    frame.insert(1, "side", [NAMES[side] for _ in rows for side in SIDES])
-    differences: dict[str, list[object]] = {}
-    for number, row in enumerate(rows):
-        for name, value in _difference(row.difference).items():
-            differences.setdefault(name, [None] * len(frame))[2 * number] = value
-    return frame.assign(**{name: pd.Series(values, dtype="object") for name, values in differences.items()})
+def difference_verdict(row: SideBySide) -> str:
+    """The verdict on the difference as a word, as on the page so in files: nothing changed, so it speaks of a difference."""
+    verdict = "not_comparable" if row.difference is None else row.difference.verdict
+    words: dict[Verdict, str] = {"within_noise": "no clear difference", "unchanged": "no difference"}
+    return words.get(verdict) or changes.verdict_text(verdict, row.metric.kind)
+
+
+def table(rows: Sequence[SideBySide], *, is_compared: bool) -> pd.DataFrame:
+    """The table for a file: one row per number and side, with the columns of `kpi_file.table`.
+
+    How the AI compares with people is in the AI's row: `ai_against_people` with its 95 % interval, unit, verdict and reason.
+    """
+    both = [(side, row) for row in rows for side in SIDES]
+    frame = kpi_file.table((row.of(side) for side, row in both), is_compared=is_compared)
+    frame.insert(1, "side", [NAMES[side] for side, _ in both])
+    against = [_against_people(row if side == "ai" else None) for side, row in both]
+    return frame.join(pd.DataFrame(against, dtype="object"))
 
 
 def likeness_table(traits: Sequence[Likeness]) -> pd.DataFrame:
@@ -176,14 +183,14 @@ def _interval(kpi: Kpi) -> str:
     return "95 % interval {} to {}".format(*ends)
 
 
-def _difference(delta: Delta | None) -> dict[str, object]:
-    """How the AI compares with people, by column; empty without."""
-    if delta is None:
-        return {}
-    unit = kpi_cards.CHANGE_UNITS[delta.unit]
-    values = {"": delta.change, "low_": delta.low, "high_": delta.high}
-    found: dict[str, object] = {f"ai_against_people_{end}{unit}": value for end, value in values.items()}
-    return found | {"ai_against_people_verdict": changes.VERDICTS[delta.verdict]}
+def _against_people(row: SideBySide | None) -> dict[str, object]:
+    """How the AI compares with people, by column; the values are None in the row of people."""
+    delta = None if row is None else row.difference
+    return {
+        **kpi_file.change_cells(delta, "ai_against_people"),
+        "ai_against_people_verdict": row and difference_verdict(row),
+        "ai_against_people_reason": delta and delta.reason,
+    }
 
 
 def alike_sentence(traits: Sequence[Likeness]) -> str:

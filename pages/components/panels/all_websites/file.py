@@ -18,16 +18,19 @@ from analytics.scope.selection import Measure
 from analytics.scope.tiers import Tier
 from analytics.scope.views import history
 from pages.components.metrics import changes, goals
-from pages.components.metrics.kpi_cards import CHANGE_UNITS, COLUMN_UNITS
+from pages.components.metrics.kpi_file import CHANGE_UNITS, COLUMN_UNITS
 
 TITLE: Final = "All websites"
 PLANS: Final[Mapping[Tier, str]] = MappingProxyType({"free": "Free", "paid": "Paid"})
 _NOT_KNOWN: Final = "n/a"
 
 
-def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.DataFrame, list[str]]:
+def file(
+    board: AllWebsites, only: WebsiteFilter, order: Order, *, is_compared: bool, has_goals: bool
+) -> tuple[pd.DataFrame, list[str]]:
     """The rows shown, in their order, with exact values; and the notes.
 
+    The columns do not depend on the values: those of changes are there if `is_compared`, those of goals if `has_goals`.
     Numbers are in the unit that ends the column's name. A trend has the value of each bucket, oldest first.
     `counted_from` (inclusive) and `counted_to` (exclusive) are the period of the website's plan, which may be cut.
     """
@@ -38,14 +41,14 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
         "organization": [row.website.organization_name for row in rows],
         "plan": [row.website.tier for row in rows],
     }
-    if any(kpi.delta.verdict != "off" for row in rows for kpi in row.kpis.values()):
+    if is_compared:
         columns["worst_change"] = [None if row.worst is None else row.worst.metric.title for row in rows]
     for declared in SHOWN:
-        columns |= _file_columns(declared, [row.kpis.get(declared.key) for row in rows])
+        found = [row.kpis.get(declared.key) for row in rows]
+        columns |= _file_columns(declared, found, is_compared=is_compared)
         columns[f"{declared.key}_trend"] = [_trend_text(row.trends.get(declared.key, ())) for row in rows]
-    for measure in MEASURES:
-        if any(measure in row.goals for row in rows):
-            columns |= _goal_columns(measure, [row.goals.get(measure) for row in rows])
+    for measure in MEASURES if has_goals else ():
+        columns |= _goal_columns(measure, [row.goals.get(measure) for row in rows])
     frame = pd.DataFrame({name: pd.Series(values, dtype="object") for name, values in columns.items()})
     periods = [board.views[row.website.tier].period for row in rows]
     return frame.assign(
@@ -55,14 +58,16 @@ def file(board: AllWebsites, only: WebsiteFilter, order: Order) -> tuple[pd.Data
     ), notes(board)
 
 
-def _file_columns(declared: KpiDeclaration, found: Sequence[Kpi | None]) -> dict[str, list[object]]:
+def _file_columns(
+    declared: KpiDeclaration, found: Sequence[Kpi | None], *, is_compared: bool
+) -> dict[str, list[object]]:
     key, unit = declared.key, COLUMN_UNITS.get(declared.kind, "count")
     change = CHANGE_UNITS[declared.unit]
     columns: dict[str, list[object]] = {
         f"{key}_{unit}": [kpi and kpi.value for kpi in found],
         f"{key}_n": [kpi and kpi.current.n for kpi in found],
     }
-    if all(kpi is None or kpi.delta.verdict == "off" for kpi in found):
+    if not is_compared:
         return columns
     return columns | {
         f"{key}_previous_{unit}": [kpi and kpi.previous_value for kpi in found],

@@ -1,4 +1,4 @@
-"""How many of the resolved conversations visitors rated: a card for all, one for each side, and both sides over time."""
+"""How many of the resolved conversations visitors rated: a card for all and one for each side."""
 
 import streamlit as st
 
@@ -6,15 +6,15 @@ from analytics.cached import RatedShare, Reading
 from analytics.kpis.satisfaction.rated_share import METRICS
 from analytics.scope.clock import Bucket
 from analytics.scope.periods import Range
-from pages.components.charts import rated_share, sparkline
+from pages.components.charts import sparkline
 from pages.components.metrics import kpi_cards
 from pages.components.page.panel import empty
 
 CARD_MIN_WIDTH_PX = 180
 
 
-def draw(reading: Reading[RatedShare], bucket: Bucket, longer: Range | None) -> bool:
-    """Draw `cached.rated_share`; returns whether a conversation was resolved in the period. `longer` is a range that has more."""
+def draw_cards(reading: Reading[RatedShare], bucket: Bucket, longer: Range | None) -> bool:
+    """Draw the cards of `cached.rated_share`; returns whether a conversation was resolved in the period. `longer` is a range that has more."""
     share = reading.value
     if share.kpis["all"].value is None:
         empty("No resolved conversations in this period", "Choose a longer range.", longer)
@@ -26,5 +26,4 @@ def draw(reading: Reading[RatedShare], bucket: Bucket, longer: Range | None) -> 
         for kpi in share.kpis.values():
             with grid.cell(), st.container(gap="xsmall", key=f"total-{kpi.metric.key}"):
                 kpi_cards.draw_card(kpi, points[kpi.metric.key], reading.queries)
-    rated_share.draw_lines(share.series, bucket)
     return True
