@@ -1,5 +1,5 @@
 // Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
-// frontend's when the server does not answer or a part of the page cannot be loaded. Prepares the page for print.
+// frontend's when the server does not answer or a part of the page cannot be loaded. Says when a page is drawn; prepares it for print.
 
 // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
@@ -53,6 +53,30 @@ document.addEventListener('DOMContentLoaded', () => {
   say()
 })
 
+// Drawn: the server sends all panels of a run before it says that the run has ended. The browser may still be loading the code
+// of a part: then its frame is there, and what it is to hold is not.
+{
+  const MOST_SECONDS = 30, LOOK_MS = 200
+  const RUNNING = '.stApp:not([data-test-script-state=notRunning])'
+  // A skeleton, "has not answered yet", a part whose code is loading, a chart, a table or a button for files that is not there yet.
+  const LOADING = [
+    '[data-testid="stSkeletonElement"]', '[aria-label="hourglass_top icon"]', '[data-testid="stSkeleton"]',
+    '.stPlotlyChart:not(:has(.main-svg))', '.stDataFrame:not(:has(canvas))', '[class*="st-key-csv-"]:not(:has([data-table]))',
+  ].join()
+
+  /** The panels that show no content yet. */
+  window.loadingPanels = () => [...document.querySelectorAll('[class*="st-key-panel-"]')].filter(panel => panel.querySelector(LOADING))
+
+  /** Waits until the page is drawn, or for half a minute. Looks twice: between a run and the next one, none is running. */
+  window.pageDrawn = async () => {
+    const until = Date.now() + MOST_SECONDS * 1000
+    for (let looks = 0; looks < 2 && Date.now() < until;) {
+      await new Promise(done => setTimeout(done, LOOK_MS))
+      looks = document.querySelector(RUNNING) || window.loadingPanels().length ? 0 : looks + 1
+    }
+  }
+}
+
 // Print: each sheet names website and dates, and charts are as wide as the paper (style.css has the rest).
 {
   const DRAWN_SECONDS = 3
@@ -75,8 +99,9 @@ document.addEventListener('DOMContentLoaded', () => {
     for (const chart of charts()) chart.removeAttribute('viewBox')
   })
 
-  /** Opens the print dialog once the charts are drawn as wide as the paper, so that their text keeps its size. */
+  /** Opens the print dialog once the page is drawn, and its charts as wide as the paper, so that their text keeps its size. */
   window.printPage = async () => {
+    await window.pageDrawn()
     const root = document.documentElement, until = Date.now() + DRAWN_SECONDS * 1000
     root.classList.add('is-printing')
     const width = document.querySelector('.stMainBlockContainer')?.clientWidth ?? Infinity

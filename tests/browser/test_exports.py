@@ -152,6 +152,32 @@ def test_one_click_gives_all_tables_of_the_page(overview: Page) -> None:
     expect(overview.locator(".st-key-page-files [role=status]")).to_have_text("File saved.")
 
 
+LATE_FILES = """{
+  const loaded = new Promise(done => { window.load = done })
+  window.filesLoaded = loaded
+  const Real = window.Blob
+  window.Blob = class extends Real {
+    constructor(parts, options) {
+      super((parts ?? []).map(each => String(each).includes('dataset.table =') ? `await window.filesLoaded\\n${each}` : each), options)
+    }
+  }
+}"""
+"""Holds the code of the buttons that offer a table, which a browser loads after the panels are there."""
+
+
+def test_the_workbook_has_all_tables_of_a_page_that_is_still_loading(window: Callable[..., Window]) -> None:
+    """Export page waits for every panel, also for one whose button for files is not there yet when the run has ended."""
+    page = window("/visitors?website=northwind-outdoor", script=LATE_FILES).page
+    settled(page)
+    page.get_by_role("button", name="Export page").click()
+    status = page.locator(".st-key-page-files [role=status]")
+    expect(status).to_have_text("Making the workbook.")
+    page.wait_for_timeout(1500)
+    expect(status).to_have_text("Making the workbook.")
+    _, book = opened(page, lambda: page.evaluate("() => window.load()"))
+    assert len(book.sheetnames) == 1 + page.locator("[class*=st-key-csv-]").count() == 7
+
+
 PAPER = """() => {
   const seen = element => element.checkVisibility() && element.getBoundingClientRect().width > 0
   const main = document.querySelector('.stMainBlockContainer').getBoundingClientRect()
