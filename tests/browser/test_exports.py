@@ -215,3 +215,59 @@ def test_paper_has_neither_controls_nor_cut_charts(
     assert paper["facts"].startswith("Northwind Outdoor · Last 7 days")
     assert "Northwind Outdoor" in paper["heading"]
     assert "@page" in paper["heading"]
+
+
+FREEZE = """() => { window.printed = new Promise(done => { window.print = () => {
+  // What the page looks like while the dialog is open: it would be given back at once.
+  const heights = [...document.querySelectorAll('[data-testid=stDataFrameResizable]')].map(each => [each, each.style.height])
+  setTimeout(() => {
+    document.documentElement.classList.add('is-printing')
+    for (const [each, height] of heights) each.style.height = height
+    done()
+  })
+} }) }"""
+SHEETS = """() => {
+  const box = each => each.getBoundingClientRect()
+  const shown = [...document.querySelectorAll('.stDataFrame')].map(each => [each.closest('.stGridCell, [class*=st-key-panel-]'), box(each), box(each.querySelector('canvas'))])
+  return {
+    tables: shown.length,
+    spilt: shown.filter(([card, frame]) => frame.bottom > box(card).bottom + 1).length,
+    empty: shown.filter(([card, frame, picture]) => Math.abs(picture.bottom - frame.bottom) > 30).length,
+    panels: [...document.querySelectorAll('[class*=st-key-panel-]')].map(each => [box(each).height, getComputedStyle(each).breakInside]),
+    left: [...document.querySelectorAll('[class*=st-key-edit-], button[aria-label^=Help], [class*=st-key-swipe-]')].filter(each => each.checkVisibility()).length,
+    said: [...document.querySelectorAll('.stDataFrame')].map(each => getComputedStyle(each, '::after').content.replaceAll('"', '')),
+  }
+}"""
+SHEET_PX = 1020
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/waiting?website=northwind-outdoor", "none"),
+        ("/all_websites", "Printed: the first 29 of"),
+        ("/data_health?website=northwind-outdoor", "Printed: the first 29 of"),
+        ("/ai_and_people?website=northwind-outdoor", None),
+    ],
+    ids=["Waiting", "All websites", "Data health", "AI and people"],
+)
+def test_a_printed_table_has_a_frame_of_its_height_and_names_what_is_left_out(
+    window: Callable[..., Window], path: str, said: str | None
+) -> None:
+    """No table lies over what follows it or above a blank, no panel that is kept whole is higher than a sheet of A4."""
+    page = window(path, width=1440).page
+    settled(page)
+    page.evaluate(FREEZE)
+    page.get_by_role("button", name="Print", exact=True).click()
+    page.evaluate("() => window.printed")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[data-testid=stDataFrameResizable]')].every(each =>"
+        " each.clientWidth >= 1000 && each.clientHeight - each.querySelector('canvas').clientHeight < 5)"
+    )
+    page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    paper = page.evaluate(SHEETS)
+    assert (paper["spilt"], paper["empty"], paper["left"]) == (0, 0, 0)
+    assert [height for height, kept in paper["panels"] if kept == "avoid" and height > SHEET_PX] == []
+    assert bool(paper["tables"]) is (said is not None)
+    assert said is None or any(each.startswith(said) for each in paper["said"])
