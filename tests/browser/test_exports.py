@@ -186,6 +186,8 @@ PAPER = """() => {
     left: [...document.querySelectorAll('button, [data-testid=stSidebar]')].filter(seen).map(each => each.innerText).filter(Boolean),
     cut: [...document.querySelectorAll('.main-svg')].filter(seen).filter(each => each.getBoundingClientRect().right > main.right + 1).length,
     charts: document.querySelectorAll('.main-svg').length,
+    blank: [...document.querySelectorAll('.stPlotlyChart')].filter(seen).filter(each => each.closest('.stElementContainer')
+      .getBoundingClientRect().bottom > each.querySelector('.main-svg').getBoundingClientRect().bottom + 5).length,
     facts: document.querySelector('.st-key-header-facts p').innerText,
     heading: document.adoptedStyleSheets.map(each => [...each.cssRules].map(rule => rule.cssText).join()).join(),
   }
@@ -208,7 +210,7 @@ def test_paper_has_neither_controls_nor_cut_charts(
     page.emulate_media(media="print")
     paper = page.evaluate(PAPER)
     assert paper["charts"] > 0
-    assert (round(paper["width"]), paper["cut"]) == (703, 0)
+    assert (round(paper["width"]), paper["cut"], paper["blank"]) == (703, 0, 0)
     assert not {"CSV", "PNG", "Excel", "Print", "Export page", "Copy link"} & {
         word.strip() for text in paper["left"] for word in text.split("\n")
     }
