@@ -1,5 +1,5 @@
 // Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
-// frontend's when the server does not answer or a part of the page cannot be loaded. Prepares the page for print.
+// frontend's when the server does not answer or a part of the page cannot be loaded. Says when a page is drawn; prepares it for print.
 
 // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
@@ -53,13 +53,48 @@ document.addEventListener('DOMContentLoaded', () => {
   say()
 })
 
+// Drawn: the server sends all panels of a run before it says that the run has ended. The browser may still be loading the code
+// of a part: then its frame is there, and what it is to hold is not.
+{
+  const MOST_SECONDS = 30, LOOK_MS = 200
+  const RUNNING = '.stApp:not([data-test-script-state=notRunning])'
+  // A skeleton, "has not answered yet", a part whose code is loading, a chart, a table or a button for files that is not there yet.
+  const LOADING = [
+    '[data-testid="stSkeletonElement"]', '[aria-label="hourglass_top icon"]', '[data-testid="stSkeleton"]',
+    '.stPlotlyChart:not(:has(.main-svg))', '.stDataFrame:not(:has(canvas))', '[class*="st-key-csv-"]:not(:has([data-table]))',
+  ].join()
+
+  /** The panels that show no content yet. */
+  window.loadingPanels = () => [...document.querySelectorAll('[class*="st-key-panel-"]')].filter(panel => panel.querySelector(LOADING))
+
+  /** Waits until the page is drawn, or for half a minute. Looks twice: between a run and the next one, none is running. */
+  window.pageDrawn = async () => {
+    const until = Date.now() + MOST_SECONDS * 1000
+    for (let looks = 0; looks < 2 && Date.now() < until;) {
+      await new Promise(done => setTimeout(done, LOOK_MS))
+      looks = document.querySelector(RUNNING) || window.loadingPanels().length ? 0 : looks + 1
+    }
+  }
+}
+
 // Print: each sheet names website and dates, and charts are as wide as the paper (style.css has the rest).
 {
   const DRAWN_SECONDS = 3
+  // A table as it is drawn for print, which scales it to the paper: wider ones would be too small to read, so columns are left out.
+  // As high as what the header and the cards of a first sheet leave.
+  const TABLE = { width: 1040, mostWidth: 1200, height: 950 }
   const heading = new CSSStyleSheet()
   document.adoptedStyleSheets.push(heading)
   const escaped = text => [...text].map(each => `\\${each.codePointAt(0).toString(16)} `).join('')
   const charts = () => document.querySelectorAll('.js-plotly-plot .main-svg')
+  const frames = () => [...document.querySelectorAll('[data-testid="stDataFrameResizable"]')].filter(each => each.querySelector('table[aria-rowcount]'))
+  /** Rows of a table with its heading, and their height; its frame may show fewer. */
+  const rowsOf = frame => {
+    const count = Number(frame.querySelector('table').getAttribute('aria-rowcount'))
+    return { count, height: frame.querySelector('.dvn-stack').offsetHeight / count }
+  }
+  const number = count => count.toLocaleString('en')
+
   addEventListener('beforeprint', () => {
     const facts = document.querySelector('.st-key-header-facts p')?.textContent ?? ''
     const printed = new Date().toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
@@ -70,20 +105,42 @@ document.addEventListener('DOMContentLoaded', () => {
     document.documentElement.classList.toggle('is-dark', Number(red) + Number(green) + Number(blue) < 384)
     // A chart keeps the width of the screen; with this it is scaled to that of the paper.
     for (const chart of charts()) chart.setAttribute('viewBox', `0 0 ${chart.getAttribute('width')} ${chart.getAttribute('height')}`)
+    for (const frame of frames()) {
+      const { count, height } = rowsOf(frame)
+      const shown = Math.floor(frame.clientHeight / height), isWide = frame.querySelector('.dvn-stack').offsetWidth > frame.clientWidth
+      const words = []
+      if (shown < count) words.push(`Printed: the first ${number(shown - 1)} of ${number(count - 1)} rows.`)
+      if (isWide) words.push('The last columns are not printed.')
+      if (words.length && frame.closest('[class*="st-key-panel-"]')?.querySelector('[data-table]')) words.push('The files have all.')
+      frame.parentElement.toggleAttribute('data-left-out', words.length > 0)
+      if (words.length) frame.parentElement.dataset.leftOut = words.join(' ')
+    }
   })
   addEventListener('afterprint', () => {
     for (const chart of charts()) chart.removeAttribute('viewBox')
   })
 
-  /** Opens the print dialog once the charts are drawn as wide as the paper, so that their text keeps its size. */
+  /** Opens the print dialog once the page is drawn, and its charts as wide as the paper, so that their text keeps its size. */
   window.printPage = async () => {
+    await window.pageDrawn()
     const root = document.documentElement, until = Date.now() + DRAWN_SECONDS * 1000
     root.classList.add('is-printing')
+    const heights = frames().map(frame => [frame, frame.style.height])
+    for (const [frame] of heights) {
+      const { count, height } = rowsOf(frame), width = frame.querySelector('.dvn-stack').offsetWidth + 2
+      frame.style.height = `${Math.ceil(Math.min(count, Math.floor(TABLE.height / height)) * height) + 2}px`
+      frame.parentElement.style.setProperty('--table-width', `${width > TABLE.mostWidth ? TABLE.width : Math.max(width, TABLE.width)}px`)
+    }
     const width = document.querySelector('.stMainBlockContainer')?.clientWidth ?? Infinity
-    const isWide = () => [...charts()].some(chart => chart.clientWidth > width)
-    do await new Promise(done => setTimeout(done, 300)); while (isWide() && Date.now() < until)
-    window.print()
-    root.classList.remove('is-printing')
+    const isDrawn = () => [...charts()].every(chart => chart.clientWidth <= width)
+      && heights.every(([frame]) => frame.clientHeight - frame.querySelector('canvas').clientHeight < 5)
+    do await new Promise(done => setTimeout(done, 300)); while (!isDrawn() && Date.now() < until)
+    try {
+      window.print()
+    } finally {
+      root.classList.remove('is-printing')
+      for (const [frame, height] of heights) frame.style.height = height
+    }
   }
   addEventListener('keydown', event => {
     if (event.key?.toLowerCase() !== 'p' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return

@@ -5,7 +5,7 @@ import gc
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
@@ -324,9 +324,10 @@ def test_a_request_for_what_there_is_not_is_refused(busy: Site, change: dict[str
         download.answer(json.dumps(json.loads(request(view_of(busy), "bands")) | change))
 
 
-def workbook_of(*requests: str, is_page: bool = False) -> str:
+def workbook_of(*requests: str, is_page: bool = False, without: Sequence[str] = ()) -> str:
     """What a click on Excel asks for, or one on Export page."""
-    return json.dumps({"workbook": [json.loads(each) for each in requests], "is_page": is_page})
+    asked = {"workbook": [json.loads(each) for each in requests], "is_page": is_page, "without": without}
+    return json.dumps(asked)
 
 
 def opened(asked: str) -> Workbook:
@@ -405,6 +406,15 @@ def test_a_workbook_says_which_table_has_which_dates(busy: Site) -> None:
     assert first.endswith(" in “Waiting for an answer”")
     assert second == f"{days} in “Backlog, whole period”"
     assert facts["Compared with"] == before
+
+
+def test_a_workbook_names_the_panels_that_are_missing(busy: Site) -> None:
+    """Those that showed an error when Export page was clicked; only a key of a panel is taken for one."""
+    kpis = request(view_of(busy), "kpis")
+    facts = facts_of(opened(workbook_of(kpis, is_page=True, without=["over-time", "city"])))
+    assert facts["Missing"] == "Over time, City: no numbers were shown when the file was made."
+    with pytest.raises(ValueError, match="without"):
+        download.answer(workbook_of(kpis, is_page=True, without=["=HYPERLINK(1)"]))
 
 
 def test_a_workbook_without_a_comparison_says_so(busy: Site) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
 from types import GenericAlias
-from typing import IO, Final, cast, get_type_hints
+from typing import IO, Annotated, Final, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
@@ -51,6 +51,9 @@ CSV: Final = "text/csv"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _PART_BYTES: Final = 2**18
+
+PanelKey = Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=100)]
+"""From the browser, and written into a workbook."""
 
 
 class Request(BaseModel):
@@ -89,12 +92,14 @@ class Workbook(BaseModel):
     Attributes:
         workbook: The tables, all of one website with the same dates, timezone and comparison.
         is_page: True if they are all tables of a page.
+        without: Keys of the page's panels that showed no numbers, so that their tables are missing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     workbook: list[Request] = Field(min_length=1, max_length=MOST_TABLES)
     is_page: bool = False
+    without: list[PanelKey] = Field(default=[], max_length=MOST_TABLES)
 
     @model_validator(mode="after")
     def _have_one_view(self) -> "Workbook":
@@ -198,7 +203,7 @@ def answer(asked: bytes | str, identity: Identity | None = None) -> File:
         events = [replace(event, who=viewer.email) for event in events]
         made = [_made(each, viewer, now) for each in tables]
         if isinstance(wanted, Workbook):
-            return _workbook(made, events, now, page=tables[0].page if wanted.is_page else "")
+            return _workbook(made, events, now, wanted)
         return _csv(made[0], events[0])
     except AnalyticsError as error:
         for event in events:
@@ -223,12 +228,12 @@ def _audited(lines: Iterator[bytes], event: Event) -> Iterator[bytes]:
             going.add(rows=part.count(b"\n"))  # A cell has no line break: `csv_file.neutral`.
 
 
-def _workbook(made: Sequence[_Made], events: Sequence[Event], now: datetime, *, page: str) -> File:
+def _workbook(made: Sequence[_Made], events: Sequence[Event], now: datetime, wanted: Workbook) -> File:
     sheets = [workbook.Sheet(each.title, each.table.pages, each.about) for each in made]
     file = tempfile.TemporaryFile()  # noqa: SIM115 - `_parts` closes it
     try:
         # A page's workbook begins with what it is about; a single table is what a program reads first.
-        rows = workbook.write(file, sheets, _facts(made, now, page), is_about_first=bool(page))
+        rows = workbook.write(file, sheets, _facts(made, now, wanted), is_about_first=wanted.is_page)
     except OSError as error:
         file.close()
         logging.getLogger(__name__).warning("A workbook could not be written: %s", str(error))
@@ -259,12 +264,14 @@ def _audited_whole(parts: Iterator[bytes], events: Sequence[Event]) -> Iterator[
         yield from parts
 
 
-def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
+def _facts(made: Sequence[_Made], now: datetime, wanted: Workbook) -> dict[str, Cell]:
     """What all tables have in common, by name."""
     resolved, about = made[0].resolved, made[0].about
     only = dict.fromkeys(text for each in made for text in each.about.only)
     before = [(each.title, each.about.previous) for each in made if each.about.previous is not None]
     not_comparable = next(filter(None, (each.table.not_comparable for each in made)), None)
+    page = wanted.workbook[0].page if wanted.is_page else ""
+    without = ", ".join(key.replace("-", " ").replace("_", " ").capitalize() for key in wanted.without)
     if before:
         compared = _days(before, about.timezone)
     elif not resolved.is_compared:
@@ -281,6 +288,7 @@ def _facts(made: Sequence[_Made], now: datetime, page: str) -> dict[str, Cell]:
         "Compared with": compared,
         "Timezone": about.timezone,
         "Filters": " · ".join(only) or "None",
+        **({"Missing": f"{without}: no numbers were shown when the file was made."} if without else {}),
         cells.heading("Made", about.timezone): cells.local_time(now, about.timezone),
     }
 
