@@ -264,7 +264,7 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
     assert {name: shares[name]["value"] for name in shares} == {
         "Resolved by AI": "0.5",
         "Handed over to people": "0.3",
-        "Not resolved": "0.2",
+        "No resolution": "0.2",
     }
     for each in page.metric:
         if each.label in shares:
@@ -277,10 +277,11 @@ def test_the_files_have_what_stands_there(run_page: RunPage, inbox: Product) -> 
         "durable_count",
         "came_back_count",
         "not_known_yet_count",
+        "open_now_count",
     )
-    assert [outcomes["AI agent"][name] for name in counted] == ["5", "0", "2", "1", "2"]
-    assert [outcomes["People"][name] for name in counted] == ["3", "2", "3", "0", "0"]
-    assert [outcomes["No resolution"][name] for name in counted] == ["2", "1", "0", "0", "0"]
+    assert [outcomes["AI agent"][name] for name in counted] == ["5", "0", "2", "1", "2", "0"]
+    assert [outcomes["People"][name] for name in counted] == ["3", "2", "3", "0", "0", "0"]
+    assert [outcomes["No resolution"][name] for name in counted] == ["2", "1", "0", "0", "0", "2"]
     rows = {(row["kpi"], row["side"]): row for row in files["ai-and-people"]}
     resolution = rows["Median resolution", "AI agent"]
     assert (resolution["value"], resolution["unit"], resolution["n"]) == ("3600", "seconds", "5")

@@ -133,14 +133,16 @@ def not_known_sentence(outcome: Outcome, known_until: datetime, timezone: str) -
 
 def table(cohorts: Cohorts) -> pd.DataFrame:
     """The outcomes for a file: one row per side and for none, with those of the period before where it is compared."""
-    frame = _counts(cohorts.current)
+    frame = _counts(cohorts.current, is_open_known=cohorts.is_open_known)
     if cohorts.previous is None:
         return frame
-    previous = _counts(cohorts.previous).drop(columns="first_resolved_by")
+    previous = _counts(cohorts.previous, is_open_known=cohorts.is_open_known).drop(
+        columns="first_resolved_by"
+    )
     return pd.concat([frame, previous.add_prefix("previous_")], axis=1)
 
 
-def _counts(cohort: Cohort) -> pd.DataFrame:
+def _counts(cohort: Cohort, *, is_open_known: bool) -> pd.DataFrame:
     parts = {"AI agent": cohort.ai, "People": cohort.people, "No resolution": cohort.none}
     return pd.DataFrame(
         {
@@ -151,6 +153,7 @@ def _counts(cohort: Cohort) -> pd.DataFrame:
             "durable_count": part.durable,
             "came_back_count": part.came_back,
             "not_known_yet_count": 0 if part is cohort.none else part.not_known_yet,
+            "open_now_count": part.open_now if is_open_known else None,
         }
         for name, part in parts.items()
     )
