@@ -37,7 +37,7 @@ with panel("all-websites", border=False):
     reading = note_staleness(cached.all_websites(page.view), page.timezone)
     rows = selected(reading.value.rows, only, order)
     if rows:
-        controls.draw_totals(rows, reading.value.views)
+        controls.draw_totals(rows, reading)
         table.draw_table(rows, order, reading.as_of, page.timezone)
         words = controls.in_words(only, page.websites)
         export.offer(page, "websites", tables.all_websites, only, str(order), only=words)

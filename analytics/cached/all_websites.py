@@ -8,7 +8,7 @@ from datetime import datetime
 
 from analytics import sources
 from analytics.cached.access import websites, week_start
-from analytics.cached.goals import has_store, website_goal_results
+from analytics.cached.goals import ask_goals, has_store, website_goal_results
 from analytics.cached.reading import (
     KPI_TTL,
     connections,
@@ -59,7 +59,9 @@ def all_websites(view: OpenedView) -> Reading[AllWebsites]:
     """
     now = readable(view).now
     of_tier: dict[str, list[Website]] = {}
-    for website in websites(view.asked.viewer, now):
+    visible = websites(view.asked.viewer, now)
+    ask_goals(visible)
+    for website in visible:
         of_tier.setdefault(website.tier, []).append(website)
     of_views = [
         (views.resolve(replace(view.asked, bucket=None), listed[0], week_start()), tuple(listed))

@@ -103,6 +103,12 @@ def goal_results(view: OpenedView) -> Reading[GoalResults]:
     )
 
 
+def ask_goals(listed: Sequence[Website]) -> None:
+    """Asks for the goals of websites, so that they come beside what else is read of them; nothing without a store."""
+    if has_store():
+        _histories(_ids(listed))
+
+
 def website_goal_results(view: OpenedView) -> Reading[Mapping[str, Mapping[Measure, GoalResult]]]:
     """What the conversations of every website that the viewer may see did against its goals, each by its plan's dates.
 
@@ -120,7 +126,7 @@ def website_goal_results(view: OpenedView) -> Reading[Mapping[str, Mapping[Measu
     Source: the store's `goal`; Postgres `conversation`, `visitor`, `website`.
     """
     listed = websites(view.asked.viewer, readable(view).now)
-    histories = _histories(tuple(sorted(each.id for each in listed))).reading()
+    histories = _histories(_ids(listed)).reading()
     asked = []
     for tier in sorted({each.tier for each in listed}):
         of_tier = {each.id: each for each in listed if each.tier == tier}
@@ -192,7 +198,7 @@ def save_goal(
         (history,) = needed(store()).goals([website_id]).value
         newest = history.newest(measure)
         saving.event = replace(saving.event, before=_in_words(measure, history.current(measure)))
-        reads.renew(_goals((website_id,)))
+        _renew(website_id)
         if _number(newest) != _number(seen):
             raise Conflict(
                 "Another person has changed this goal since you opened it.", "Your entries are kept."
@@ -202,7 +208,7 @@ def save_goal(
         needed(store()).add_goal(
             website_id, measure, _number(seen) + 1, goal, viewer.email, is_from_start=is_from_start
         )
-        reads.renew(_goals((website_id,)))
+        _renew(website_id)
 
 
 def check_editor(viewer: Viewer, website: Website, what: str) -> None:
@@ -222,6 +228,19 @@ def check_editor(viewer: Viewer, website: Website, what: str) -> None:
         raise AccessDenied(
             f"{what} changed by the owners and admins of the website's organization.", "Ask one of them."
         )
+
+
+def _ids(listed: Sequence[Website]) -> tuple[str, ...]:
+    return tuple(sorted(each.id for each in listed))
+
+
+def _renew(website_id: str) -> None:
+    """Lets the goals of the website be read again, alone and among those of others."""
+    reads.renew_where(
+        lambda asked: (
+            asked.name == "goals" and isinstance(asked.args[0], tuple) and website_id in asked.args[0]
+        )
+    )
 
 
 def _number(version: GoalVersion | None) -> int:

@@ -29,6 +29,7 @@ from analytics.transports.postgres_connection import answered_within
 T = TypeVar("T")
 
 NOT_MIGRATED: Final = "Run `inbox-analytics store migrate` with the version of this dashboard."
+NEWER: Final = "Run the dashboard in the version that migrated the store, or choose another schema."
 
 
 class Store:
@@ -263,7 +264,7 @@ def _check_version(connection: Connection) -> None:
     if found != HEAD:
         raise SchemaMismatch(
             f"The store's tables are of migration {found or 'none'}; this version needs {HEAD}.",
-            NOT_MIGRATED,
+            NEWER if found is not None and found > HEAD else NOT_MIGRATED,
             source="store",
             resource="store_version",
         )

@@ -185,6 +185,7 @@ def test_a_store_that_is_down_loses_nothing_of_the_purge(
     assert "run the same command again" in ended.stderr
     assert "secret" not in ended.stdout + ended.stderr
     assert run("purge", held).stdout.split("visitor_events")[1].split()[:2] == ["0", "rows"]
+    refused(run("purge", held, "--yes"), "was begun with a store", "INBOX_ANALYTICS_STORE_URL")
     assert sum(settings_of().values()) == 3
     again = run("purge", held, "--yes", INBOX_ANALYTICS_STORE_URL=local_stack.store_url)
     assert f"Purged {held}: 7 rows deleted" in again.stdout

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from analytics import cached, sources
 from analytics.cached.reading import reads as cached_reads
-from analytics.errors import SourceUnavailable
+from analytics.errors import NotYetAnswered, SourceUnavailable
 from analytics.kpis.all_websites.rows import board
 from analytics.kpis.goals.definitions import Goal
 from analytics.store.store import Store
@@ -374,12 +374,13 @@ def test_a_failed_source_is_said(
 def test_a_sum_of_some_websites_says_of_how_many(
     run_page: RunPage, shops: tuple[Site, Site], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One plan answers, the other does not: no sum looks as if it were of all websites."""
+    """One plan answers, the other fails: no sum looks as if it were of all websites. While it is late there is no sum."""
     read: Callable[..., object] = sources.website_kpis
+    errors = [SourceUnavailable("It is down.", source="tinybird", resource="website_kpis")]
 
     def cut(tinybird: Tinybird, website_ids: tuple[str, ...], *rest: object) -> object:
         if shops[1].id in website_ids:
-            raise SourceUnavailable("It is down.", source="tinybird", resource="website_kpis")
+            raise errors[-1]
         return read(tinybird, website_ids, *rest)
 
     whole = [each.value for each in opened(run_page).caption]
@@ -389,6 +390,11 @@ def test_a_sum_of_some_websites_says_of_how_many(
     page = opened(run_page)
     assert [each.value for each in page.caption].count("of 1 of 2 websites") == len(page.metric) == 5
     assert "Without 1 website that could not be read." in text_of(page)
+    errors.append(NotYetAnswered("Not yet.", source="tinybird", resource="website_kpis"))
+    cached.clear()
+    page = opened(run_page)
+    assert {each.value for each in page.metric} == {"–"}
+    assert controls.LATE in text_of(page)
 
 
 def test_the_file_has_the_rows_as_shown(run_page: RunPage, shops: tuple[Site, Site]) -> None:

@@ -85,13 +85,15 @@ def test_the_newest_one_is_the_version_that_is_checked() -> None:
 def test_tables_of_another_version_are_told_apart(local_stack: LocalStack, schema: str) -> None:
     """A newer dashboard, or an older one, says what to run."""
     migrate(local_stack.owner_url, schema)
-    with psycopg.connect(local_stack.owner_url) as connection:
-        connection.execute(f"UPDATE {schema}.alembic_version SET version_num = '9999'")
-    with (
-        Store(local_stack.owner_url, schema) as store,
-        pytest.raises(Exception, match="migration 9999; this version needs"),
-    ):
-        store.check()
+    for version, remedy in (("9999", "the version that migrated the store"), ("0000", "store migrate")):
+        with psycopg.connect(local_stack.owner_url) as connection:
+            connection.execute(f"UPDATE {schema}.alembic_version SET version_num = '{version}'")
+        with (
+            Store(local_stack.owner_url, schema) as store,
+            pytest.raises(SchemaMismatch, match=f"migration {version}; this version needs") as raised,
+        ):
+            store.check()
+        assert remedy in (raised.value.remedy or "")
 
 
 def test_a_role_that_may_not_create_is_told_what_it_needs(local_stack: LocalStack, schema: str) -> None:

@@ -185,6 +185,12 @@ class SharedReads:
             if question in self._kept:
                 self._kept[question].fresh_until = 0
 
+    def renew_where(self, is_changed: Callable[[Question[object]], bool]) -> None:
+        """Makes all answers to such questions last good ones."""
+        with self._changed:
+            for question in filter(is_changed, self._kept):
+                self._kept[question].fresh_until = 0
+
     def expire(self) -> None:
         """Makes every answer a last good one and forgets failures: everything is asked again when it is wanted."""
         with self._changed:

@@ -61,8 +61,8 @@ class Purge(BaseModel):
         rows_left: Rows counted at the end: 0; None while it is not finished.
         quarantined_rows: Rows of the website that Tinybird had quarantined when it began, which a purge does not
             delete; None when they could not be read.
-        store_rows: Rows of the website in the dashboard's own store, noted before they are deleted; None without a store, and
-            until then.
+        store_rows: Rows of the website in the dashboard's own store, noted before they are deleted, 0 until then; None without a
+            store.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

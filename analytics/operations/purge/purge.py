@@ -150,6 +150,7 @@ class Purger:
             host=self.host,
             started_at=datetime.now(UTC),
             quarantined_rows=held.quarantined_rows,
+            store_rows=None if self.store is None else 0,
             datasources=tuple(
                 DatasourcePurge(datasource=datasource, rows_found=rows)
                 for datasource, rows in held.rows.items()

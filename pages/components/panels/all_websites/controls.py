@@ -11,6 +11,7 @@ from typing import Final
 import streamlit as st
 
 from analytics.cached import AllWebsites, Reading
+from analytics.errors import NotYetAnswered
 from analytics.kpis.all_websites import rows as kpis
 from analytics.kpis.all_websites.order import Order, WebsiteFilter
 from analytics.kpis.all_websites.rows import Total, WebsiteRow
@@ -33,6 +34,7 @@ TOTALS: Final[Mapping[Total, str]] = MappingProxyType(
     }
 )
 TOTAL_MIN_WIDTH_PX: Final = 130
+LATE: Final = "Some websites have not answered yet: the sums follow when all have."
 DEFINITION: Final = (
     "Each row has the numbers of the website's own Overview with the same dates, as far as its plan reaches. “Worst change” "
     "is the KPI that became worse by most: of the changes for the worse whose 95 % range leaves no change out, the one with the "
@@ -106,16 +108,18 @@ def draw_filters(only: WebsiteFilter, websites: Sequence[Website], notices: list
             )
 
 
-def draw_totals(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) -> None:
+def draw_totals(rows: Sequence[WebsiteRow], reading: Reading[AllWebsites]) -> None:
     """Draw the sums over the rows shown, and the notes.
 
-    Each with that of the period before where all rows are compared; with how many rows it counts where some are not read.
+    Each with that of the period before where all rows are compared; with how many rows it counts where some cannot be read. While
+    some have not answered yet there are no sums: they would be others in a moment.
     """
+    views, is_late = reading.value.views, _is_late(rows, reading)
     since = _visitors_since(rows, views)
     with st.grid(
         len(TOTALS), min_column_width=TOTAL_MIN_WIDTH_PX, gap="xsmall", border=True, key="website-totals"
     ) as grid:
-        for name, (now, before) in kpis.totals(rows).items():
+        for name, (now, before) in kpis.totals(() if is_late else rows).items():
             first = since if name == "unique_visitors" and now is not None else None
             # A value with its start date is longer: style.css makes it smaller and lets it take two lines.
             key = None if first is None else "since-website-totals"
@@ -123,13 +127,21 @@ def draw_totals(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) 
                 value = formatting.MISSING if now is None else formatting.count(now)
                 st.metric(TOTALS[name], changes.since_text(value, first))
                 counted = sum(name in row.counts for row in rows)
-                if 0 < counted < len(rows):
+                if 0 < counted < len(rows) and not is_late:
                     st.caption(f"of {formatting.count(counted)} of {formatting.count(len(rows))} websites")
                 else:
                     st.caption("in this period" if before is None else f"was {formatting.count(before)}")
     with st.container():  # Always there, so that the table below keeps its position with and without notes.
-        if said := totals_notes(rows, views):
+        if said := [LATE] if is_late else totals_notes(rows, views):
             st.caption(" ".join(said))
+
+
+def _is_late(rows: Sequence[WebsiteRow], reading: Reading[AllWebsites]) -> bool:
+    """Whether rows are not read because their answer is still to come."""
+    is_waited_for = any(
+        isinstance(each, NotYetAnswered) and each.source == "tinybird" for each in reading.failures
+    )
+    return is_waited_for and not all(row.is_read for row in rows)
 
 
 def totals_notes(rows: Sequence[WebsiteRow], views: Mapping[Tier, ResolvedView]) -> list[str]:
