@@ -1,5 +1,6 @@
 // Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
-// frontend's when the server does not answer or a part of the page cannot be loaded. Says when a page is drawn; prepares it for print.
+// frontend's when the server does not answer or a part of the page cannot be loaded. Moves the focus into
+// a menu that a key opened; says when a page is drawn; prepares it for print.
 
 // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
@@ -52,6 +53,20 @@ document.addEventListener('DOMContentLoaded', () => {
   }).observe(document.body, { childList: true })
   say()
 })
+
+// A menu that a key opens gets the focus: its content stands at the end of the document, a long way by Tab.
+addEventListener('keydown', event => {
+  const BODY = '[data-testid="stPopoverBody"]', FIELD = ':is(input, button, textarea, [tabindex="0"]):not(:disabled)'
+  const isOpening = event.key === 'Enter' || event.key === ' '
+  if (!isOpening || !event.target.closest?.('[data-testid="stPopover"]') || document.querySelector(BODY)) return
+  const opener = document.activeElement, until = performance.now() + 10_000
+  const look = () => {
+    const menu = document.querySelector(BODY), field = menu?.querySelector(FIELD)
+    if (field && !menu.querySelector('[data-testid="stSkeleton"]')) field.focus()
+    else if (document.activeElement === opener && performance.now() < until) requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+}, true)
 
 // Drawn: the server sends all panels of a run before it says that the run has ended. The browser may still be loading the code
 // of a part: then its frame is there, and what it is to hold is not.
