@@ -177,7 +177,7 @@ def test_the_workbook_has_all_tables_of_a_page_that_is_still_loading(window: Cal
     page.wait_for_timeout(1500)
     expect(status).to_have_text("Making the workbook.")
     _, book = opened(page, lambda: page.evaluate("() => window.load()"))
-    assert len(book.sheetnames) == 1 + page.locator("[class*=st-key-csv-]").count() == 7
+    assert len(book.sheetnames) == 1 + page.locator("[class*=st-key-csv-]").count() == 8
 
 
 PAPER = """() => {
