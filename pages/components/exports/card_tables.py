@@ -52,7 +52,7 @@ def backlog_totals(view: OpenedView) -> Table:
 
 
 def outcome_shares(view: OpenedView) -> Table:
-    """Of the conversations started: the shares resolved by the AI, handed over and not resolved."""
+    """Of the conversations started: the shares resolved by the AI, handed over, and without a resolution."""
     resolved = view.resolved
     shares = share_kpis(cached.resolution_outcomes(view).value, resolved.comparability)
     return of_conversations(resolved, kpi_file.table(shares, is_compared=resolved.is_compared))

@@ -35,26 +35,27 @@ CARD_MIN_WIDTH_PX = 300
 JUDGED_OF = "conversations"
 ALL_GOALS = "all goals of the period"
 _COLUMNS = (
-    *(
-        "measure",
-        "goal",
-        "goal_share_ratio",
-        "goal_seconds",
-        "valid_since",
-        "met_count",
-        "missed_count",
-        "open_count",
-    ),
-    *("met_ratio", "interval_low_ratio", "interval_high_ratio", "goal_verdict"),
+    "measure",
+    "goal",
+    "goal_share_ratio",
+    "goal_seconds",
+    "valid_since",
+    "met_count",
+    "missed_count",
+    "open_count",
+    "met_ratio",
+    "interval_low_ratio",
+    "interval_high_ratio",
+    "goal_verdict",
 )
 _CHANGE_COLUMNS = (
-    *(
-        "previous_met_ratio",
-        "previous_judged_count",
-        "change_percentage_points",
-        "change_low_percentage_points",
-    ),
-    *("change_high_percentage_points", "verdict", "reason"),
+    "previous_met_ratio",
+    "previous_judged_count",
+    "change_percentage_points",
+    "change_low_percentage_points",
+    "change_high_percentage_points",
+    "verdict",
+    "reason",
 )
 JUDGED = (
     "Conversations that started in the period, each judged by the goal that was valid then, once its time is over. Met: {done} "
