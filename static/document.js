@@ -1,6 +1,6 @@
 // Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
 // frontend's when the server does not answer or a part of the page cannot be loaded. Moves the focus into
-// a menu that a key opened; says when a page is drawn; prepares it for print.
+// a menu that a key opened, and keeps a closed one closed; says when a page is drawn; prepares it for print.
 
 // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
@@ -54,19 +54,48 @@ document.addEventListener('DOMContentLoaded', () => {
   say()
 })
 
-// A menu that a key opens gets the focus: its content stands at the end of the document, a long way by Tab.
-addEventListener('keydown', event => {
-  const BODY = '[data-testid="stPopoverBody"]', FIELD = ':is(input, button, textarea, [tabindex="0"]):not(:disabled)'
-  const isOpening = event.key === 'Enter' || event.key === ' '
-  if (!isOpening || !event.target.closest?.('[data-testid="stPopover"]') || document.querySelector(BODY)) return
-  const opener = document.activeElement, until = performance.now() + 10_000
-  const look = () => {
-    const menu = document.querySelector(BODY), field = menu?.querySelector(FIELD)
-    if (field && !menu.querySelector('[data-testid="stSkeleton"]')) field.focus()
-    else if (document.activeElement === opener && performance.now() < until) requestAnimationFrame(look)
+// Menus.
+{
+  const OPENER = '[data-testid="stPopover"]', CONTENT = '[data-st-overlay-root="true"]'
+  const isIn = (event, selector) => Boolean(event.target.closest?.(selector))
+  const isOpening = event => (event.key === 'Enter' || event.key === ' ') && isIn(event, OPENER)
+  const isClosing = event => event.key === 'Escape' || (event.type === 'pointerdown' && !isIn(event, `${OPENER}, ${CONTENT}`))
+  const menu = () => document.querySelector('[data-testid="stPopoverBody"]')
+  const FIELD = ':is(input, button, textarea, [tabindex="0"]):not(:disabled)', MOST_MS = 10_000
+  let inputs = 0
+
+  /** Calls `look` at each frame until it returns true, or there is a next key or click. */
+  const follow = look => {
+    const input = inputs, until = performance.now() + MOST_MS
+    const next = () => input === inputs && performance.now() < until && (look() || requestAnimationFrame(next))
+    requestAnimationFrame(next)
   }
-  requestAnimationFrame(look)
-}, true)
+
+  // One that a key opens gets the focus: its content stands at the end of the document, a long way by Tab.
+  const focusWhenDrawn = () => follow(() => {
+    const field = menu()?.querySelector(FIELD)
+    if (!field || menu().querySelector('[data-testid="stSkeleton"]')) return false
+    field.focus()
+    return true
+  })
+
+  // One that is closed stays closed: an answer of the server to its opening may still be on its way, and opens it again.
+  const closeAgain = () => {
+    let wasClosed = false
+    follow(() => {
+      wasClosed ||= !menu()
+      if (!wasClosed || !menu()) return false
+      document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))
+      return true
+    })
+  }
+
+  for (const type of ['keydown', 'pointerdown']) addEventListener(type, event => {
+    inputs++
+    if (menu() && isClosing(event)) closeAgain()
+    else if (!menu() && isOpening(event)) focusWhenDrawn()
+  }, true)
+}
 
 // Drawn: the server sends all panels of a run before it says that the run has ended. The browser may still be loading the code
 // of a part: then its frame is there, and what it is to hold is not.

@@ -180,6 +180,18 @@ def test_no_blanket_except() -> None:
                 )
 
 
+def test_waits_in_a_browser_are_functions() -> None:
+    """An expression is compiled at every look, which the policy of our pages forbids: one that is not true at once fails."""
+    for path in python_files(ROOT / "tests" / "browser"):
+        for node in nodes(path):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).endswith(".wait_for_function")
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                assert re.match(r"\(?\w*\)? => ", str(node.args[0].value)), f"{path.name}:{node.lineno}"
+
+
 def test_every_module_of_a_pure_package_has_its_tests() -> None:
     """Tests mirror the tree."""
     modules = [path for path in python_files(*(ANALYTICS / name for name in PURE)) if path.stem != "__init__"]

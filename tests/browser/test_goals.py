@@ -13,7 +13,7 @@ MOST_TABS = 10
 
 def tab_to(page: Page, part: Locator) -> None:
     """Presses Tab until a part of the form that has just opened has the focus; it is on the screen then."""
-    page.wait_for_function("document.activeElement.closest('[data-testid=stPopoverBody]')")
+    page.wait_for_function("() => document.activeElement.closest('[data-testid=stPopoverBody]')")
     for _ in range(MOST_TABS):
         if part.evaluate("part => part === document.activeElement"):
             break

@@ -153,7 +153,7 @@ def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..
     assert listed["y"] > top + height
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     _swipe(page, 0, -200)
-    page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 100")
+    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollTop > 100")
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     longitude = globe.view(page)["longitude"]
     _swipe(page, 150, 0)
