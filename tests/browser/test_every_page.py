@@ -20,7 +20,7 @@ PATHS = {
 WEBSITE = "website=northwind-outdoor"
 """Without it, staff start on All websites."""
 
-WIDTHS_PX = range(1600, 399, -50)
+WIDTHS_PX = range(1600, 399, -75)
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 MOST_SHIFTED = 0.1
 """Cumulative layout shift; the usual bar of what a reader does not notice."""
