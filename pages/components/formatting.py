@@ -32,6 +32,7 @@ _MARK = re.compile(
     # A zero-width joiner is kept only between letters of scripts that use it and between the parts of an emoji.
     r"|(?<![^\x00-\xa0])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xa0\u200c\u200d])"
 )
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:pp|[smhd])\b)")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _FIRST_STRONG, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"
 _LEFT_TO_RIGHT_MARK = "\u200e"
@@ -149,6 +150,15 @@ def counted(n: float, noun: str) -> str:
     ('101 responses', '1 response', '1,204 resolved')
     """
     return f"{count(n)} {noun.removesuffix('s') if n == 1 else noun}"
+
+
+def unbroken(text: str) -> str:
+    """The text for a narrow card: no number stands in another line than its unit.
+
+    >>> unbroken("was 2 m 21 s · between −5 and +12 %").split(" ")
+    ['was', '2\xa0m', '21\xa0s', '·', 'between', '−5', 'and', '+12\xa0%']
+    """
+    return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def age(elapsed: timedelta) -> str:

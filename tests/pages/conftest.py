@@ -180,8 +180,8 @@ def source_of(page: AppTest) -> str:
 
 
 def text_of(page: AppTest) -> str:
-    """What the page says as a viewer reads it: escapes taken away."""
-    return source_of(page).replace("\\", "").replace("\u2060", "")
+    """What the page says as a viewer reads it: escapes taken away, every space the same."""
+    return source_of(page).replace("\\", "").replace("\u2060", "").replace("\u00a0", " ")
 
 
 def open_explanations(page: AppTest) -> AppTest:

@@ -77,12 +77,16 @@ def test_what_a_change_shows_is_what_its_sign_and_its_arrow_say(unit: Unit, chan
     [
         (
             Delta(
-                2.0, "relative", "within_noise", "3 against 1 visitors are too few to tell", is_twofold=True
+                2.0,
+                "relative",
+                "within_noise",
+                "3 against 1 visitors are too few for a change of this size",
+                is_twofold=True,
             ),
-            ["May be chance: 3 against 1 visitors are too few to tell"],
+            ["May be chance: 3 against 1 visitors are too few for a change of this size"],
         ),
         (Delta(2.0, "relative", "better", is_twofold=True), []),
-        (Delta(0.1, "relative", "within_noise", "10 against 9 are too few to tell"), []),
+        (Delta(0.1, "relative", "within_noise", "10 against 9 are too few for a change of this size"), []),
         (
             Delta(0.0, "relative", "unchanged", basis="per hour, 25 h against 24 h"),
             ["Compared per hour, 25 h against 24 h"],

@@ -136,7 +136,9 @@ def draw_range(delta: Delta, key: str) -> None:
     if words := range_text(delta):
         is_doubtful = delta.verdict == "within_noise" and delta.reason
         with st.container(key=f"range-{key}"):
-            st.caption(words, help=f"Could be chance: {delta.reason}" if is_doubtful else None)
+            st.caption(
+                formatting.unbroken(words), help=f"Could be chance: {delta.reason}" if is_doubtful else None
+            )
 
 
 def doubts(delta: Delta) -> list[str]:

@@ -96,7 +96,7 @@ def draw_card(
         )
         sparkline.draw(points, metric.title)
     if stands_on := _stands_on(kpi):
-        st.caption(" · ".join(stands_on))
+        st.caption(formatting.unbroken(" · ".join(stands_on)))
     if goal is not None:
         st.markdown(f":small[{goal.text}]", help=goal.help)
     changes.draw_range(delta, metric.key)
