@@ -159,13 +159,27 @@ def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
         AccessDenied: The viewer may not look at anything.
         SourceError: Postgres is down, and has been for too long to trust what was known.
     """
+    return tuple(website.at(now) for website in _owned(viewer, now))
+
+
+def website(viewer: Viewer, website_id: str, now: datetime) -> Website:
+    """One of the websites the viewer may open.
+
+    Raises:
+        AccessDenied: The viewer may not look at anything, or not at this.
+        SourceError: As `websites`.
+    """
+    return access.website_for(_owned(viewer, now), website_id).at(now)
+
+
+def _owned(viewer: Viewer, now: datetime) -> tuple[OwnedWebsite, ...]:
     user_id = admitted(viewer, now).user_id
     reading = reads.read(
         ("websites_for_viewer", user_id),
         _websites_for_viewer(user_id),
         not_before=now - ACCESS_TRUST,
     )
-    return tuple(website.at(now) for website in reading.value)
+    return reading.value
 
 
 def websites_anew(viewer: Viewer, now: datetime) -> tuple[Website, ...]:

@@ -9,10 +9,10 @@ from dataclasses import InitVar, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
-from analytics.cached.access import websites, week_start
+from analytics.cached.access import website as website_of
+from analytics.cached.access import week_start
 from analytics.cached.reading import connections
-from analytics.scope import access, clock, periods, views
-from analytics.scope.access import Viewer, Website
+from analytics.scope import clock, periods, views
 from analytics.scope.views import ResolvedView, View
 
 _KEY: Final = object()
@@ -53,7 +53,7 @@ def open_view(asked: View) -> OpenedView:
         AccessDenied: The website is not the viewer's, or not there.
         SourceError: Postgres is down.
     """
-    website = _website(asked.viewer, asked.website_id, asked.now)
+    website = website_of(asked.viewer, asked.website_id, asked.now)
     return OpenedView(asked, views.resolve(asked, website, week_start()), _KEY)
 
 
@@ -105,9 +105,5 @@ def readable(view: OpenedView, now: datetime | None = None) -> ResolvedView:
         SourceError: Postgres is down.
     """
     asked = view.asked
-    website = _website(asked.viewer, asked.website_id, now or asked.now)
+    website = website_of(asked.viewer, asked.website_id, now or asked.now)
     return view.resolved if website == view.resolved.website else views.resolve(asked, website, week_start())
-
-
-def _website(viewer: Viewer, website_id: str, now: datetime) -> Website:
-    return access.website_for(websites(viewer, now), website_id)

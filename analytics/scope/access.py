@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 from analytics.errors import AccessDenied, NotSignedIn
 from analytics.scope.identity import Identity
@@ -183,7 +183,10 @@ def may_edit(viewer: Viewer, roles: Collection[str]) -> bool:
     return viewer.is_staff or not EDITORS.isdisjoint(roles)
 
 
-def website_for(websites: Sequence[Website], website_id: str) -> Website:
+W = TypeVar("W", OwnedWebsite, Website)
+
+
+def website_for(websites: Sequence[W], website_id: str) -> W:
     """The website with that id among those the viewer may open.
 
     Raises:

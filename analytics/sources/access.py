@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from analytics import schemas
 from analytics.readings import Answer
@@ -84,23 +84,26 @@ def websites_for_viewer(
     """
     params = {"user_id": user_id, "staff_role": staff_role}
     answer = sql_frame(postgres, schemas.WEBSITES_FOR_VIEWER, _WEBSITES_FOR_VIEWER, params)
-    websites = []
-    for _, rows in answer.value.groupby("id", sort=False):
-        first = rows.iloc[0]
-        subscriptions = tuple(
-            Subscription(str(row.plan), str(row.subscription_status), instant_or_none(row.current_period_end))
-            for row in rows[rows["plan"].notna()].itertuples(index=False)
+    rows: dict[str, list[Any]] = {}
+    for row in answer.value.itertuples(index=False):
+        rows.setdefault(str(row.id), []).append(row)
+    websites = (
+        OwnedWebsite(
+            id=website_id,
+            name=str(own[0].name),
+            slug=str(own[0].slug),
+            domain=str(own[0].domain),
+            organization_id=str(own[0].organization_id),
+            organization_name=str(own[0].organization_name),
+            is_active=own[0].status == "active",
+            subscriptions=tuple(
+                Subscription(
+                    str(row.plan), str(row.subscription_status), instant_or_none(row.current_period_end)
+                )
+                for row in own
+                if isinstance(row.plan, str)
+            ),
         )
-        websites.append(
-            OwnedWebsite(
-                id=str(first["id"]),
-                name=str(first["name"]),
-                slug=str(first["slug"]),
-                domain=str(first["domain"]),
-                organization_id=str(first["organization_id"]),
-                organization_name=str(first["organization_name"]),
-                is_active=first["status"] == "active",
-                subscriptions=subscriptions,
-            )
-        )
+        for website_id, own in rows.items()
+    )
     return Answer(tuple(websites), answer.read_at)

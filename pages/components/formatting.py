@@ -153,7 +153,7 @@ def counted(n: float, noun: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The text for a narrow card: no number stands in another line than its unit.
+    r"""The text for a narrow card: no number stands in another line than its unit.
 
     >>> unbroken("was 2 m 21 s · between −5 and +12 %").split(" ")
     ['was', '2\xa0m', '21\xa0s', '·', 'between', '−5', 'and', '+12\xa0%']
