@@ -19,8 +19,12 @@ import psycopg
 from chdb import session
 from psycopg.sql import SQL
 
+from analytics import sources
 from analytics.local.tinybird.engine import Engine
 from analytics.local.tinybird.project.project import load_project
+from analytics.scope import access
+from analytics.sources.access import WEBSITES_FOR_VIEWER
+from analytics.transports.postgres import Postgres
 from benchmarks.harness.rows import Row, say
 from benchmarks.harness.stack import ROOT, Stack, local_stack
 from benchmarks.pages import open_tab, rerun_cost, served
@@ -75,8 +79,19 @@ def main(websites: int, repeats: int) -> None:
             with psycopg.connect(stack.env["INBOX_ANALYTICS_LOCAL_OWNER_URL"], autocommit=True) as owner:
                 for statement in ROWS.format(**made_of).split(";"):
                     owner.execute(SQL(statement))
+            _access(stack, websites, repeats)
             _pipe(stack, now, websites, repeats)
             _page(stack, directory, websites, repeats)
+
+
+def _access(stack: Stack, websites: int, repeats: int) -> None:
+    """The websites that a viewer may open, which every open page asks for again every 20 s."""
+    with Postgres(stack.env["DATABASE_URL"]) as postgres:
+        asked = partial(sources.websites_for_viewer, postgres, "u", access.STAFF_ROLE)
+        params = {"user_id": "u", "staff_role": access.STAFF_ROLE}
+        query = partial(postgres.read, "websites_for_viewer", WEBSITES_FOR_VIEWER, params)
+        every, rows = medians((asked, query), repeats)
+    say(Row(f"the {websites} websites of a viewer", every, "s", 3.0, rows, "its rows alone"))
 
 
 def _pipe(stack: Stack, now: datetime, websites: int, repeats: int) -> None:

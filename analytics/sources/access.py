@@ -51,7 +51,7 @@ def user_by_email(postgres: Postgres, email: str) -> Answer[User | None]:
     return Answer(None, answer.read_at)
 
 
-_WEBSITES_FOR_VIEWER: Final = """
+WEBSITES_FOR_VIEWER: Final = """
 SELECT website.id, website.name, website.slug, website.domain, website.status,
        organization.id AS organization_id, organization.name AS organization_name,
        subscription.plan, subscription.status AS subscription_status, subscription.current_period_end
@@ -83,7 +83,7 @@ def websites_for_viewer(
     Source: Postgres `website`, `organization`, `subscription`, `member`, `user`.
     """
     params = {"user_id": user_id, "staff_role": staff_role}
-    answer = sql_frame(postgres, schemas.WEBSITES_FOR_VIEWER, _WEBSITES_FOR_VIEWER, params)
+    answer = sql_frame(postgres, schemas.WEBSITES_FOR_VIEWER, WEBSITES_FOR_VIEWER, params)
     rows: dict[str, list[Any]] = {}
     for row in answer.value.itertuples(index=False):
         rows.setdefault(str(row.id), []).append(row)
