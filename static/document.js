@@ -54,47 +54,50 @@ document.addEventListener('DOMContentLoaded', () => {
   say()
 })
 
-// Menus.
+// Menus: what the viewer did last holds. Answers of the server to what was done before come later, and would undo it.
 {
-  const OPENER = '[data-testid="stPopover"]', CONTENT = '[data-st-overlay-root="true"]'
-  const isIn = (event, selector) => Boolean(event.target.closest?.(selector))
-  const isOpening = event => (event.key === 'Enter' || event.key === ' ') && isIn(event, OPENER)
-  const isClosing = event => event.key === 'Escape' || (event.type === 'pointerdown' && !isIn(event, `${OPENER}, ${CONTENT}`))
-  const menu = () => document.querySelector('[data-testid="stPopoverBody"]')
   const FIELD = ':is(input, button, textarea, [tabindex="0"]):not(:disabled)', MOST_MS = 10_000
-  let inputs = 0
+  const menu = () => document.querySelector('[data-testid="stPopoverBody"]')
+  const keyOf = opener => /st-key-\S+/.exec(opener.closest('[class*="st-key-"]')?.className)?.[0]
+  let wanted = null, isByKey = false, isByViewer = false
 
-  /** Calls `look` at each frame until it returns true, or there is a next key or click. */
-  const follow = look => {
-    const input = inputs, until = performance.now() + MOST_MS
-    const next = () => input === inputs && performance.now() < until && (look() || requestAnimationFrame(next))
-    requestAnimationFrame(next)
-  }
+  // React draws what a key or a click changes before the next task.
+  const nextTask = new MessageChannel()
+  nextTask.port1.onmessage = () => { isByViewer = false }
+  for (const type of ['click', 'keydown']) addEventListener(type, event => {
+    if (!event.isTrusted) return
+    isByViewer = true
+    isByKey = event.detail === 0
+    nextTask.port2.postMessage(null)
+  }, true)
 
   // One that a key opens gets the focus: its content stands at the end of the document, a long way by Tab.
-  const focusWhenDrawn = () => follow(() => {
-    const field = menu()?.querySelector(FIELD)
-    if (!field || menu().querySelector('[data-testid="stSkeleton"]')) return false
-    field.focus()
-    return true
-  })
-
-  // One that is closed stays closed: an answer of the server to its opening may still be on its way, and opens it again.
-  const closeAgain = () => {
-    let wasClosed = false
-    follow(() => {
-      wasClosed ||= !menu()
-      if (!wasClosed || !menu()) return false
-      document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))
-      return true
-    })
+  const focusWhenDrawn = opener => {
+    const until = performance.now() + MOST_MS
+    const look = () => {
+      const field = menu()?.querySelector(FIELD)
+      if (field && !menu().querySelector('[data-testid="stSkeleton"]')) field.focus()
+      else if ([opener, document.body].includes(document.activeElement) && performance.now() < until) requestAnimationFrame(look)
+    }
+    requestAnimationFrame(look)
   }
 
-  for (const type of ['keydown', 'pointerdown']) addEventListener(type, event => {
-    inputs++
-    if (menu() && isClosing(event)) closeAgain()
-    else if (!menu() && isOpening(event)) focusWhenDrawn()
-  }, true)
+  // The click is for this menu alone: another one that is open would take it for a click elsewhere.
+  const toggle = opener => {
+    document.body.addEventListener('click', event => event.stopPropagation(), { once: true })
+    opener.click()
+  }
+
+  new MutationObserver(changes => {
+    for (const opener of new Set(changes.map(change => change.target))) {
+      if (!opener.matches('[data-testid="stPopoverButton"]')) continue
+      const isOpen = opener.getAttribute('aria-expanded') === 'true', key = keyOf(opener)
+      if (isByViewer && isOpen) wanted = key
+      else if (isByViewer && wanted === key) wanted = null
+      else if (!isByViewer && isOpen !== (wanted === key)) toggle(opener)
+      if (isOpen && wanted === key && isByKey) focusWhenDrawn(opener)
+    }
+  }).observe(document, { subtree: true, attributes: true, attributeFilter: ['aria-expanded'] })
 }
 
 // Drawn: the server sends all panels of a run before it says that the run has ended. The browser may still be loading the code

@@ -113,7 +113,7 @@ def verdict_on(
     ('better', -0.33, -0.41, -0.22)
     >>> visitors = ArrivalCount(3, 24.0), ArrivalCount(1, 24.0)
     >>> verdict_on(*visitors, comparability, unit="relative", direction="higher", of="visitors").reason
-    '3 against 1 visitors are too few for a change of this size'
+    '3 against 1 visitors are too few to be sure of it'
     """
     if not comparability.is_compared:
         return Delta(None, unit, "off")
@@ -231,7 +231,7 @@ def _doubt(now: Estimate | ArrivalCount, before: Estimate | ArrivalCount, of: st
                 return "single days changed too differently to tell"
             return f"days differ by themselves, which takes {FEWEST_PAIRS} days or more to tell"
     n, n_before = (side.value if isinstance(side, ArrivalCount) else side.n for side in (now, before))
-    return f"{n:,} against {n_before:,} {of} are too few for a change of this size"
+    return f"{n:,} against {n_before:,} {of} are too few to be sure of it"
 
 
 def _basis(now: Estimate | ArrivalCount, before: Estimate | ArrivalCount) -> str | None:

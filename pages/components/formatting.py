@@ -32,7 +32,7 @@ _MARK = re.compile(
     # A zero-width joiner is kept only between letters of scripts that use it and between the parts of an emoji.
     r"|(?<![^\x00-\xa0])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\xa0\u200c\u200d])"
 )
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:pp|[smhd])\b)")
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:pp|[smhd]|points|seconds?|minutes?|hours?|days?)\b)")
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
 _FIRST_STRONG, _LEFT_TO_RIGHT, _END = "\u2068", "\u2066", "\u2069"
 _LEFT_TO_RIGHT_MARK = "\u200e"

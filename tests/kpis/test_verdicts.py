@@ -58,7 +58,7 @@ def test_overlapping_intervals_may_still_differ() -> None:
             rate(2, 10),
             OPEN,
             "within_noise",
-            "10 against 10 resolved conversations are too few for a change of this size",
+            "10 against 10 resolved conversations are too few to be sure of it",
             id="few",
         ),
         pytest.param(
@@ -66,7 +66,7 @@ def test_overlapping_intervals_may_still_differ() -> None:
             rate(100, 1000),
             OPEN,
             "within_noise",
-            "3 against 1,000 resolved conversations are too few for a change of this size",
+            "3 against 1,000 resolved conversations are too few to be sure of it",
             id="no interval",
         ),
         pytest.param(rate(900, 1000), rate(100, 1000), OPEN, "better", None, id="better"),
@@ -115,13 +115,13 @@ def test_a_change_that_is_shown_as_zero_is_none(change: float, unit: Unit, is_ze
         pytest.param(
             ArrivalCount(3, 24.0),
             ArrivalCount(1, 24.0),
-            "3 against 1 visitors are too few for a change of this size",
+            "3 against 1 visitors are too few to be sure of it",
             id="few",
         ),
         pytest.param(
             ArrivalCount(0, 24.0),
             ArrivalCount(2, 24.0),
-            "0 against 2 visitors are too few for a change of this size",
+            "0 against 2 visitors are too few to be sure of it",
             id="to zero",
         ),
         pytest.param(

@@ -207,8 +207,8 @@ def test_a_tripled_number_that_may_be_chance_says_why(
     assert " or more" in words
     assert "was 1" in words
     assert visitors.proto.delta_description == "no clear change"
-    assert "May be chance: 3 against 1 visitors are too few for a change of this size" in words
-    assert "+100 % may be chance: 2 against 1 visitors are too few for a change of this size." in words
+    assert "May be chance: 3 against 1 visitors are too few to be sure of it" in words
+    assert "+100 % may be chance: 2 against 1 visitors are too few to be sure of it." in words
 
 
 def test_tinybird_down_shows_an_error_in_each_panel(

@@ -98,7 +98,7 @@ def draw_card(
     if stands_on := _stands_on(kpi):
         st.caption(formatting.unbroken(" · ".join(stands_on)))
     if goal is not None:
-        st.markdown(f":small[{goal.text}]", help=goal.help)
+        st.markdown(f":small[{formatting.unbroken(goal.text)}]", help=goal.help)
     changes.draw_range(delta, metric.key)
     for line in _notes(kpi):
         st.caption(line)

@@ -64,7 +64,7 @@ def test_two_sides_that_may_be_alike_are_no_clear_difference() -> None:
     (response, *_) = side_by_side(Cohorts(Cohort(one, two, NONE), None), None, OFF)
     assert response.difference is not None
     assert response.difference.verdict == "within_noise"
-    assert response.difference.reason == "6 against 6 responses are too few for a change of this size"
+    assert response.difference.reason == "6 against 6 responses are too few to be sure of it"
 
 
 @pytest.mark.parametrize(
