@@ -1,6 +1,6 @@
 // Runs in our document before Streamlit's frontend: sets the server's address, and shows our texts in place of the
 // frontend's when the server does not answer or a part of the page cannot be loaded. Moves the focus into
-// a menu that a key opened, and keeps a closed one closed; says when a page is drawn; prepares it for print.
+// a menu that a key opened, and keeps menus as the viewer left them; says when a page is drawn; prepares it for print.
 
 // Relative to the page, so that it works behind a proxy that serves the app under a prefix.
 window.__streamlit = { BACKEND_BASE_URL: new URL('.', location.href).href }
@@ -71,13 +71,20 @@ document.addEventListener('DOMContentLoaded', () => {
     nextTask.port2.postMessage(null)
   }, true)
 
-  // One that a key opens gets the focus: its content stands at the end of the document, a long way by Tab.
-  const focusWhenDrawn = opener => {
+  // One that a key opens gets the focus: its content stands at the end of the document, a long way by Tab. An answer may
+  // replace the content, which loses the focus again.
+  const keepFocusIn = (opener, key) => {
     const until = performance.now() + MOST_MS
+    let wasIn = false
     const look = () => {
-      const field = menu()?.querySelector(FIELD)
-      if (field && !menu().querySelector('[data-testid="stSkeleton"]')) field.focus()
-      else if ([opener, document.body].includes(document.activeElement) && performance.now() < until) requestAnimationFrame(look)
+      const at = document.activeElement, field = menu()?.querySelector(FIELD)
+      const isLost = at === document.body || (at === opener && !wasIn)
+      if (wanted !== key || !isByKey || performance.now() > until || !(isLost || menu()?.contains(at))) return
+      if (isLost && field && !menu().querySelector('[data-testid="stSkeleton"]')) {
+        field.focus()
+        wasIn = true
+      }
+      requestAnimationFrame(look)
     }
     requestAnimationFrame(look)
   }
@@ -89,14 +96,15 @@ document.addEventListener('DOMContentLoaded', () => {
   }
 
   new MutationObserver(changes => {
-    for (const opener of new Set(changes.map(change => change.target))) {
-      if (!opener.matches('[data-testid="stPopoverButton"]')) continue
+    const openers = new Set(changes.map(change => change.target).filter(each => each.matches('[data-testid="stPopoverButton"]')))
+    for (const opener of openers) {
       const isOpen = opener.getAttribute('aria-expanded') === 'true', key = keyOf(opener)
       if (isByViewer && isOpen) wanted = key
       else if (isByViewer && wanted === key) wanted = null
       else if (!isByViewer && isOpen !== (wanted === key)) toggle(opener)
-      if (isOpen && wanted === key && isByKey) focusWhenDrawn(opener)
+      if (isOpen && wanted === key) keepFocusIn(opener, key)
     }
+    if (openers.size) isByViewer = false
   }).observe(document, { subtree: true, attributes: true, attributeFilter: ['aria-expanded'] })
 }
 
