@@ -91,7 +91,7 @@ def _access(stack: Stack, websites: int, repeats: int) -> None:
         params = {"user_id": "u", "staff_role": access.STAFF_ROLE}
         query = partial(postgres.read, "websites_for_viewer", WEBSITES_FOR_VIEWER, params)
         every, rows = medians((asked, query), repeats)
-    say(Row(f"the {websites} websites of a viewer", every, "s", 3.0, rows, "its rows alone"))
+    say(Row(f"the {websites} websites of a viewer", every, "s", 5.0, rows, "its rows alone"))
 
 
 def _pipe(stack: Stack, now: datetime, websites: int, repeats: int) -> None:
