@@ -81,7 +81,7 @@ document.addEventListener('DOMContentLoaded', () => {
       const isLost = at === document.body || (at === opener && !wasIn)
       if (wanted !== key || !isByKey || performance.now() > until || !(isLost || menu()?.contains(at))) return
       if (isLost && field && !menu().querySelector('[data-testid="stSkeleton"]')) {
-        field.focus()
+        field.focus({ preventScroll: true })
         wasIn = true
       }
       requestAnimationFrame(look)

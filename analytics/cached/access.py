@@ -162,7 +162,7 @@ def websites(viewer: Viewer, now: datetime) -> tuple[Website, ...]:
     return tuple(website.at(now) for website in _owned(viewer, now))
 
 
-def website(viewer: Viewer, website_id: str, now: datetime) -> Website:
+def website_of(viewer: Viewer, website_id: str, now: datetime) -> Website:
     """One of the websites the viewer may open.
 
     Raises:

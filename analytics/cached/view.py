@@ -9,8 +9,7 @@ from dataclasses import InitVar, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, final
 
-from analytics.cached.access import website as website_of
-from analytics.cached.access import week_start
+from analytics.cached.access import website_of, week_start
 from analytics.cached.reading import connections
 from analytics.scope import clock, periods, views
 from analytics.scope.views import ResolvedView, View
