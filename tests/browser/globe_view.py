@@ -15,6 +15,8 @@ import httpx2
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from pages.components.charts.globe import NIGHT_ALPHA_DARK, NIGHT_ALPHA_LIGHT
+from pages.components.theme_colors import palette
 from tests.browser.conftest import Demo
 
 GLOBE: Final = ".st-key-globe-view canvas"
@@ -79,9 +81,9 @@ def zoomed(page: Page, past: float) -> View:
     return shown
 
 
-def wait_for_sea(page: Page, colour: Sequence[int]) -> None:
-    """Waits until the sea has that colour."""
-    page.evaluate(WAIT, ["ocean", list(colour)])
+def wait_for_sea(page: Page, *, is_dark: bool) -> None:
+    """Waits until the sea has the colour of that theme."""
+    page.evaluate(WAIT, ["ocean", list(palette(is_dark=is_dark).rgba("ocean")[:3])])
 
 
 def wait_until_drawn(page: Page) -> None:
@@ -117,6 +119,14 @@ def counted(shot: Image.Image, *wanted: tuple[int, ...]) -> int:
         for colour, count in colours(shot).items()
         if any(all(abs(a - b) < 8 for a, b in zip(colour, one, strict=True)) for one in wanted)
     )
+
+
+def grounds(role: str, *, is_dark: bool = False) -> list[tuple[int, ...]]:
+    """The colour of land or sea by day and by night: what the globe shows depends on the time."""
+    colours = palette(is_dark=is_dark)
+    shade = (NIGHT_ALPHA_DARK if is_dark else NIGHT_ALPHA_LIGHT) / 255
+    day, night = colours.rgba(role)[:3], colours.rgba("night")[:3]
+    return [tuple(day), tuple(round(a + (b - a) * shade) for a, b in zip(day, night, strict=True))]
 
 
 def box(page: Page) -> tuple[float, float, float, float]:

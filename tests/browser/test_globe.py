@@ -7,17 +7,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from pages.components.charts.globe import LATITUDE, LONGITUDE, NIGHT_ALPHA_LIGHT, RAMP_LIGHT
-from pages.components.theme_colors import palette, rgba
+from pages.components.charts.globe import LATITUDE, LONGITUDE, RAMP_LIGHT
+from pages.components.theme_colors import rgba
 from tests.browser import globe_view as globe
 from tests.browser.conftest import LAND, OUTLINES, SPHERE, Demo, Window
-
-
-def _grounds(role: str) -> list[tuple[int, ...]]:
-    """The colour of land or sea by day and by night."""
-    colours = palette(is_dark=False)
-    day, night, shade = colours.rgba(role)[:3], colours.rgba("night")[:3], NIGHT_ALPHA_LIGHT / 255
-    return [tuple(day), tuple(round(a + (b - a) * shade) for a, b in zip(day, night, strict=True))]
 
 
 def _difference(one: Image.Image, other: Image.Image) -> float:
@@ -35,8 +28,8 @@ def test_the_globe_is_drawn_with_land_sea_borders_and_visitors(
     pixels, colours = picture.width * picture.height, globe.colours(picture)
     assert pixels - colours[(255, 255, 255)] > 0.5 * pixels
     for role in ("land", "ocean"):
-        assert globe.counted(picture, *_grounds(role)) > 0.02 * pixels, role
-    assert globe.counted(picture, *_grounds("border")) > 100
+        assert globe.counted(picture, *globe.grounds(role)) > 0.02 * pixels, role
+    assert globe.counted(picture, *globe.grounds("border")) > 100
     dots = [rgba(colour)[:3] for colour in RAMP_LIGHT]
     assert sum(n for colour, n in colours.items() if any(globe.is_near(colour, dot) for dot in dots)) > 12
 
@@ -68,8 +61,8 @@ def test_a_refresh_keeps_the_viewers_view_and_both_poles_have_land_and_dots(
             globe.drag(page, (x, y - by), (x, y + by))
             globe.wait_until_drawn(page)
         over = globe.picture(page)
-        assert globe.counted(over, *_grounds("land")) > 0.02 * over.width * over.height
-        assert globe.counted(over, *_grounds("ocean")) > 0.02 * over.width * over.height
+        assert globe.counted(over, *globe.grounds("land")) > 0.02 * over.width * over.height
+        assert globe.counted(over, *globe.grounds("ocean")) > 0.02 * over.width * over.height
         middle = over.crop((over.width // 4, over.height // 4, 3 * over.width // 4, 3 * over.height // 4))
         assert any(globe.is_near(colour, globe.ACCENT) for colour in globe.colours(middle))
 

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages.components.theme_colors import palette
 from tests.browser import globe_view as globe
 from tests.browser.conftest import SPHERE, Demo, Window
 from tests.browser.test_every_page import settled
@@ -160,9 +159,11 @@ def test_a_phone_shows_the_whole_globe_and_the_list_under_it(window: Callable[..
     globe.wait_until_drawn(page)
     assert abs(globe.view(page)["longitude"] - longitude) > 20
     page.emulate_media(color_scheme="dark")
-    ocean = tuple(palette(is_dark=True).rgba("ocean")[:3])
-    globe.wait_for_sea(page, ocean)
-    assert globe.counted(globe.picture(page), ocean) > 1000
+    globe.wait_for_sea(page, is_dark=True)
+    picture = globe.picture(page)
+    assert (
+        globe.counted(picture, *globe.grounds("ocean", is_dark=True)) > 0.3 * picture.width * picture.height
+    )
 
 
 def _swipe(page: Page, right: int, down: int) -> None:
