@@ -64,8 +64,12 @@ class Viewer:
     def __init__(
         self, address: str, page: str, query: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
+        # Without a limit to what waits unread, as in a browser: a full queue also holds back the answers to pings and to `close`.
         self._socket = connect(
-            f"ws://{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None
+            f"ws://{address}/_stcore/stream",
+            subprotocols=[Subprotocol("streamlit")],
+            max_size=None,
+            max_queue=None,
         )
         self._query, self._page, self._page_hash, self._is_there = query, _url_path(page), "", False
         self._clock = clock

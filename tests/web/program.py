@@ -134,7 +134,11 @@ def page(address: str, path: str = "", **options: Any) -> Iterator[ClientConnect
         options: As `connect` takes them.
     """
     with connect(
-        f"{address}/_stcore/stream", subprotocols=[Subprotocol("streamlit")], max_size=None, **options
+        f"{address}/_stcore/stream",
+        subprotocols=[Subprotocol("streamlit")],
+        max_size=None,
+        max_queue=None,  # what waits unread holds nothing back, as in a browser
+        **options,
     ) as connection:
         wanted = BackMsg()
         wanted.rerun_script.page_name = path

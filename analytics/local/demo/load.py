@@ -57,8 +57,8 @@ def ensure_demo(
 ) -> DemoRecord:
     """Makes the demo data, or what is missing of it up to `now`; returns the new record.
 
-    `settings` holds `environment` and the address of Postgres; it is called after a new demo has begun. `seed` is for a new
-    demo: one that is there keeps its own.
+    `settings` holds `environment` and the address of Postgres; it is called once the first days are made. `seed` is for a
+    new demo: one that is there keeps its own.
 
     Raises:
         SourceError: Tinybird could not be reached or refused something.
@@ -67,7 +67,7 @@ def ensure_demo(
     """
     record = DemoRecord.read(directory)
     if record is not None and _is_usable(record, now):
-        return _catch_up(directory, settings(), record, now, progress)
+        return _catch_up(directory, settings, record, now, progress)
     if record is not None:
         _delete(settings(), record)
     record = DemoRecord(seed, anchor=now, until=now, is_complete=False).write(directory)
@@ -106,10 +106,13 @@ def _is_usable(record: DemoRecord, now: int) -> bool:
 
 
 def _catch_up(
-    directory: Path, environment: Mapping[str, str], record: DemoRecord, now: int, progress: Progress
+    directory: Path, settings: Settings, record: DemoRecord, now: int, progress: Progress
 ) -> DemoRecord:
     history = History(record.seed, record.anchor)
     missing = now - record.until
+    # Made while Postgres starts: the days are kept, and `advance` takes what it needs from them.
+    history.activity_rows(record.until, min(record.until + DAY, now))
+    environment = settings()
     with open_tinybird(environment) as tinybird, connect(environment) as connection:
         _add_goals(connection, record.seed, record.anchor)
         while record.until < now:

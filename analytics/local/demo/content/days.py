@@ -13,12 +13,12 @@ import numpy as np
 
 from analytics.local.demo.content import conversations as conversation_days
 from analytics.local.demo.content import visitors
-from analytics.local.demo.content.cities import VisitorCities
+from analytics.local.demo.content.cities import visitor_cities
 from analytics.local.demo.content.conversations import NEVER, Conversations
 from analytics.local.demo.content.customers.organizations import DAY, Identity, Organization
 from analytics.local.demo.content.customers.websites import WebsiteProfile
 from analytics.local.demo.content.identifiers import Bytes, Seconds, ulids
-from analytics.local.demo.content.schedule import Schedule
+from analytics.local.demo.content.schedule import schedule
 from analytics.local.demo.content.visitors import (
     HEARTBEAT_SECONDS,
     Flags,
@@ -96,8 +96,8 @@ class Days:
         self._seed = seed
         self._anchor = anchor
         self._opened = anchor + website.opened_days * DAY
-        self._schedule = Schedule(website)
-        self._cities = VisitorCities(website.country_shares)
+        self._schedule = schedule(website.timezone, website.hours)
+        self._cities = visitor_cities(tuple(website.country_shares.items()))
         self._lock = RLock()
         self._starts = self._kept(self._make_starts)
         self.arrivals = self._kept(self._make_arrivals)

@@ -28,10 +28,12 @@ class EventChunk:
 def visitor_events(days: Days, day: int, kind: Kind, since: int, until: int) -> list[str]:
     """Lines for `visitor_events`: events in the span of the visitors of one kind who came on `day`."""
     made, drawn = days.visits(day, kind), days.events(day, kind)
-    visits = made.visits
+    visits, is_new = made.visits, (drawn.timestamp > since) & (drawn.timestamp <= until)
+    if not is_new.any():
+        return []
     people, person = days.people(kind, visits.person_day, visits.person_index)
     is_counted = ~people.is_test[person]
-    chosen = (drawn.timestamp > since) & (drawn.timestamp <= until) & is_counted[drawn.visit]
+    chosen = is_new & is_counted[drawn.visit]
     visit, position = np.unique(drawn.visit[chosen], return_inverse=True)
     person = person[visit]
     place_json = _place_json()
@@ -66,23 +68,29 @@ def visitor_events(days: Days, day: int, kind: Kind, since: int, until: int) -> 
 def conversation_events(days: Days, day: int, since: int, until: int) -> list[str]:
     """Lines for `conversation_metrics`: events in the span of the conversations started on `day`."""
     talk = days.conversations(day)
+    by_ai = np.where(talk.is_resolved_by_ai, talk.resolved, NEVER)
+    by_ai_again = np.where(talk.is_resolved_by_ai, talk.resolved_again, NEVER)
+    kinds = [
+        (event_type, instants, has_duration, (instants > since) & (instants <= until))
+        for event_type, instants, has_duration in (
+            ("conversation_started", talk.started, False),
+            ("first_response", talk.answered, True),
+            ("escalated", talk.escalated, False),
+            ("ai_resolved", by_ai, True),
+            ("conversation_resolved", talk.resolved, True),
+            ("ai_resolved", by_ai_again, True),
+            ("conversation_resolved", talk.resolved_again, True),
+            ("feedback_submitted", talk.rated, False),
+        )
+    ]
+    if not any(is_new.any() for *_, is_new in kinds):
+        return []
     visitor_id, is_test = days.writers(day)
     is_counted = ~talk.is_deleted & ~is_test & days.is_open(talk.started)
     ids, visitors = texts(talk.id), texts(visitor_id)
-    by_ai = np.where(talk.is_resolved_by_ai, talk.resolved, NEVER)
-    by_ai_again = np.where(talk.is_resolved_by_ai, talk.resolved_again, NEVER)
     lines: list[str] = []
-    for event_type, instants, has_duration in (
-        ("conversation_started", talk.started, False),
-        ("first_response", talk.answered, True),
-        ("escalated", talk.escalated, False),
-        ("ai_resolved", by_ai, True),
-        ("conversation_resolved", talk.resolved, True),
-        ("ai_resolved", by_ai_again, True),
-        ("conversation_resolved", talk.resolved_again, True),
-        ("feedback_submitted", talk.rated, False),
-    ):
-        chosen = np.flatnonzero((instants > since) & (instants <= until) & is_counted)
+    for event_type, instants, has_duration, is_new in kinds:
+        chosen = np.flatnonzero(is_new & is_counted)
         durations = (instants - talk.started)[chosen] * has_duration
         lines += [
             f'{{"timestamp":"{at}","website_id":"{days.website_id}","visitor_id":"{visitors[row]}",'

@@ -46,10 +46,13 @@ def visitor_rows(days: Days, kind: Kind, span: range, since: int, until: int) ->
     so_far = np.minimum(seconds, np.maximum(until - start, 0))
     last_seen = start + so_far // HEARTBEAT_SECONDS * HEARTBEAT_SECONDS
     is_news = (start <= until) & (last_seen > since)
-    person_day = np.concatenate([part.person_day for part in parts])
-    people, person = days.people(kind, person_day, np.concatenate([part.person_index for part in parts]))
+    if not is_news.any():
+        return []
+    person_day = np.concatenate([part.person_day for part in parts])[is_news]
+    person_index = np.concatenate([part.person_index for part in parts])[is_news]
+    people, person = days.people(kind, person_day, person_index)
     newest = np.zeros(len(people.created), dtype=np.int64)
-    np.maximum.at(newest, person[is_news], last_seen[is_news])
+    np.maximum.at(newest, person, last_seen[is_news])
     chosen = np.flatnonzero(newest)
     columns = zip(
         texts(people.id[chosen]),

@@ -5,12 +5,14 @@ follow summer time.
 """
 
 from datetime import UTC, datetime
+from functools import cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from analytics.local.demo.content.customers.organizations import DAY
-from analytics.local.demo.content.customers.websites import Hours, WebsiteProfile
+from analytics.local.demo.content.customers.websites import Hours
 from analytics.local.demo.content.identifiers import Seconds
 from analytics.scope.clock import parse_timezone
 
@@ -41,17 +43,17 @@ _TEAM: dict[Hours, tuple[int, int, float, float]] = {
 
 
 class Schedule:
-    """Volume and working hours of one website."""
+    """Volume and working hours of websites with one timezone and the same habits."""
 
-    def __init__(self, website: WebsiteProfile) -> None:
-        """Reads timezone and habits of `website`; computes nothing yet."""
-        self._zone = parse_timezone(website.timezone)
-        hours, shares = _BY_HOUR[website.hours]
+    def __init__(self, timezone: str, habits: Hours) -> None:
+        """Computes nothing yet."""
+        self._zone = parse_timezone(timezone)
+        hours, shares = _BY_HOUR[habits]
         by_hour = np.interp(np.arange(24), hours, shares)
         self._by_hour = by_hour / by_hour.mean()
-        by_weekday = np.array(_BY_WEEKDAY[website.hours])
+        by_weekday = np.array(_BY_WEEKDAY[habits])
         self._by_weekday = by_weekday / by_weekday.mean()
-        self._team = _TEAM[website.hours]
+        self._team = _TEAM[habits]
         self._clocks: dict[int, tuple[Seconds, Floats]] = {}
 
     def hours(self, day: int) -> Floats:
@@ -90,3 +92,7 @@ class Schedule:
         if not opening <= local.hour < closing:
             return night
         return weekend if local.weekday() >= SATURDAY else 1.0
+
+
+schedule: Final = cache(Schedule)
+"""Websites with the same timezone and habits have one between them, and the hours that it has computed."""
