@@ -49,7 +49,7 @@ PIPES: Mapping[str, Mapping[str, object]] = {
 
 @click.command()
 @click.option("--events", default=100_000, show_default=True, help="How many events to send.")
-@click.option("--queries", default=40, show_default=True, help="How often each pipe is asked.")
+@click.option("--queries", default=20, show_default=True, help="How often each pipe is asked.")
 @click.option(
     "--minutes", default=0, show_default=True, help="How long all pipes are asked every 5 s after that."
 )
