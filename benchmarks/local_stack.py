@@ -1,7 +1,7 @@
 """What the local stack costs: `python -m benchmarks.local_stack`.
 
-Prints how long a start takes, its memory at rest and after many visitors, sending events over HTTP beside an insert of
-the same rows into ClickHouse, and the latency of each pipe beside the smallest answer of the server.
+Prints how long a start takes, its memory at rest and after many visitors, sending events over HTTP beside inserting
+the same bodies into ClickHouse, and the latency of each pipe beside the smallest answer of the server.
 """
 
 import json
@@ -9,7 +9,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,13 +23,16 @@ from chdb import session
 from analytics.scope import clock
 from benchmarks.harness.rows import Row, say
 from benchmarks.harness.stack import local_stack
+from benchmarks.pipes import medians
 
 START_SECONDS: Final = {"first start, demo data made": 8.0, "second start": 2.0}
 """Most that a start may take."""
 MEMORY_MB: Final = 1024.0
 ASK_SECONDS: Final = 5.0
 INGEST_AIM: Final = 0.8
-"""Least share of the rate of a bare insert."""
+"""Least share of the rate of bare inserts."""
+BATCH: Final = 20_000
+"""Events of one request."""
 
 PIPES: Mapping[str, Mapping[str, object]] = {
     "inbox_analytics": {"days": 30},
@@ -50,10 +54,11 @@ PIPES: Mapping[str, Mapping[str, object]] = {
 @click.command()
 @click.option("--events", default=100_000, show_default=True, help="How many events to send.")
 @click.option("--queries", default=20, show_default=True, help="How often each pipe is asked.")
+@click.option("--repeats", default=5, show_default=True, help="How often the events are sent and inserted.")
 @click.option(
     "--minutes", default=0, show_default=True, help="How long all pipes are asked every 5 s after that."
 )
-def main(events: int, queries: int, minutes: int) -> None:
+def main(events: int, queries: int, repeats: int, minutes: int) -> None:
     """Measure a local stack with demo data, in a directory that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory:
         for start, aim in START_SECONDS.items():
@@ -66,25 +71,19 @@ def main(events: int, queries: int, minutes: int) -> None:
             time.sleep(5)
             say(Row("local stack, memory at rest", _memory_mb(stack.pid), "MB", MEMORY_MB))
             website = _busiest_website(client, stack.env["TINYBIRD_ADMIN_TOKEN"])
-            rows = [_event(number) for number in range(events)]
-            seconds = _seconds(lambda: _send(client, stack.env["TINYBIRD_APPEND_TOKEN"], rows))
+            bodies = [_ndjson(range(start, min(start + BATCH, events))) for start in range(0, events, BATCH)]
+            send = partial(_send, client, stack.env["TINYBIRD_APPEND_TOKEN"], bodies)
+            send()
             asks = _asks(client, stack.env, website)
             _measure_pipes(client, asks, queries)
             _use(asks, minutes)
             used = f" and {minutes} minutes of use" if minutes else ""
             what = f"local stack, memory after {events:,} visitors{used}"
             say(Row(what, _memory_mb(stack.pid), "MB", MEMORY_MB))
-        directly = _insert_directly(Path(directory) / "direct", rows)
-        say(
-            Row(
-                f"{events:,} events over HTTP",
-                seconds,
-                "s",
-                1 / INGEST_AIM,
-                directly,
-                "an insert into ClickHouse",
-            )
-        )
+            with _bare_table(Path(directory) / "bare") as insert:
+                over_http, directly = medians((send, lambda: insert(bodies)), repeats)
+            what = f"{events:,} events over HTTP"
+            say(Row(what, over_http, "s", 1 / INGEST_AIM, directly, "inserts into ClickHouse"))
 
 
 def _busiest_website(client: httpx2.Client, token: str) -> str:
@@ -160,35 +159,34 @@ def _event(number: int) -> dict[str, object]:
     }
 
 
-def _send(client: httpx2.Client, token: str, rows: list[dict[str, object]], batch: int = 20_000) -> None:
-    for start in range(0, len(rows), batch):
-        body = _ndjson(rows[start : start + batch])
-        client.post(
-            "/v0/events",
-            params={"name": "visitor_events", "wait": "true"},
-            headers=_bearer(token),
-            content=body,
-        ).raise_for_status()
+def _send(client: httpx2.Client, token: str, bodies: Sequence[bytes]) -> None:
+    params = {"name": "visitor_events", "wait": "true"}
+    for body in bodies:
+        client.post("/v0/events", params=params, headers=_bearer(token), content=body).raise_for_status()
 
 
-def _insert_directly(directory: Path, rows: list[dict[str, object]]) -> float:
-    """Seconds that the same rows as text take into a table of the same columns, with no server and no checks."""
+@contextmanager
+def _bare_table(directory: Path) -> Iterator[Callable[[Sequence[bytes]], None]]:
+    """Inserts events into a table of the same columns, with no server and no checks."""
     clickhouse = session.Session(str(directory))
     columns = ", ".join(
-        f"{name} {'Float32' if isinstance(value, float) else 'String'}" for name, value in rows[0].items()
+        f"{name} {'Float32' if isinstance(value, float) else 'String'}" for name, value in _event(0).items()
     )
     clickhouse.query("CREATE DATABASE bare")
     clickhouse.query(f"CREATE TABLE bare.events ({columns}) ENGINE = MergeTree ORDER BY website_id")
+
+    def insert(bodies: Sequence[bytes]) -> None:
+        for body in bodies:
+            clickhouse.query(b"INSERT INTO bare.events FORMAT JSONEachRow " + body)
+
     try:
-        return _seconds(
-            lambda: clickhouse.query(f"INSERT INTO bare.events FORMAT JSONEachRow {_ndjson(rows)}")
-        )
+        yield insert
     finally:
         clickhouse.close()
 
 
-def _ndjson(rows: list[dict[str, object]]) -> str:
-    return "\n".join(json.dumps(row) for row in rows)
+def _ndjson(numbers: Sequence[int]) -> bytes:
+    return "\n".join(json.dumps(_event(number)) for number in numbers).encode()
 
 
 def _memory_mb(parent: int) -> float:
