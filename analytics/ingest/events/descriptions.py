@@ -71,7 +71,9 @@ def described(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str
 
 
 def _is_usable(field: str, value: object) -> bool:
-    """Whether the value is an ordinary text that its reader would leave as it is: a quick answer for nearly every event."""
+    """Whether the value is an ordinary one that its reader would leave as it is: a quick answer for nearly every event."""
+    if type(value) is float:
+        return abs(value) <= _MOST_DEGREES.get(field, -1.0)
     if type(value) is not str:
         return False
     if field in MAX_CHARACTERS:

@@ -181,6 +181,8 @@ class Sender:
         """
         self._stop.wait(min(self._settings.linger_seconds, max(0.0, self._not_before - time.monotonic())))
         self._wake.clear()
+        if self._stop.is_set():  # it was set before the wake-up that was just cleared
+            return
         self._queue.adopt()
         self._size_limit.look()
         batch = self._queue.take()

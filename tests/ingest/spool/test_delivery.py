@@ -371,6 +371,18 @@ def test_a_slow_answer_at_the_end_leaves_the_spool_to_others(
     assert set(stored.ids("visitor_events")) == {"v1", "v2"}
 
 
+def test_the_end_does_not_wait_for_the_next_look_at_the_directory(
+    local_stack: LocalStack, stored: Stored, tmp_path: Path
+) -> None:
+    """Nor right after a request, while the sender waits for the next events."""
+    others = set(threading.enumerate())
+    settings = SpoolSettings(scan_seconds=3_600.0)
+    with Emitter(local_stack.host, local_stack.append_token, tmp_path, settings=settings) as emitter:
+        emitter.page_view(website_id=stored.website_id, visitor_id="v")
+        assert emitter.flush(FLUSH_SECONDS)
+    assert [each.name for each in set(threading.enumerate()) - others if each.name.startswith("send ")] == []
+
+
 def test_a_fault_of_the_sender_ends_no_thread(
     local_stack: LocalStack, stored: Stored, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
