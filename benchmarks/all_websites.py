@@ -25,10 +25,11 @@ from analytics.local.tinybird.project.project import load_project
 from analytics.scope import access
 from analytics.sources.access import WEBSITES_FOR_VIEWER
 from analytics.transports.postgres import Postgres
+from benchmarks.harness.repeats import medians
 from benchmarks.harness.rows import Row, say
 from benchmarks.harness.stack import ROOT, Stack, local_stack
 from benchmarks.pages import open_tab, rerun_cost, served
-from benchmarks.pipes import LIMITS, buckets, medians
+from benchmarks.pipes import LIMITS, buckets
 
 DAYS: Final = 7
 EMAIL: Final = "staff@example.com"

@@ -23,9 +23,9 @@ from analytics.ingest.spool import directory as spool
 from analytics.ingest.spool.queue import BATCH_BYTES, Queue
 from analytics.transports.tinybird import Tinybird
 from analytics.transports.tinybird_messages import ndjson_line
+from benchmarks.harness.repeats import medians
 from benchmarks.harness.rows import Row, say
 from benchmarks.harness.stack import local_stack
-from benchmarks.pipes import medians
 
 NOWHERE: Final = "http://127.0.0.1:9"
 WEBSITE: Final = "benchmark"

@@ -21,9 +21,9 @@ import httpx2
 from chdb import session
 
 from analytics.scope import clock
+from benchmarks.harness.repeats import medians
 from benchmarks.harness.rows import Row, say
 from benchmarks.harness.stack import local_stack
-from benchmarks.pipes import medians
 
 START_SECONDS: Final = {"first start, demo data made": 8.0, "second start": 2.0}
 """Most that a start may take."""

@@ -5,10 +5,8 @@ Both hold the same conversations, of one website in 231 days. Pipes are asked ov
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,6 +22,7 @@ from analytics.local.tinybird.engine import Engine
 from analytics.local.tinybird.project.project import Project, load_project
 from analytics.local.tinybird.storage.clickhouse import Limits
 from analytics.scope import clock
+from benchmarks.harness.repeats import medians
 from benchmarks.harness.rows import Row, say
 from benchmarks.harness.stack import ROOT, local_stack
 
@@ -205,18 +204,6 @@ def buckets(now: datetime, days: int) -> dict[str, str]:
 
 def _median(run: Callable[[], object], repeats: int) -> float:
     return medians((run,), repeats)[0]
-
-
-def medians(runs: Sequence[Callable[[], object]], repeats: int) -> Sequence[float]:
-    """Median seconds of each, after one run that is not counted; they take turns."""
-    seconds: list[list[float]] = [[] for _ in runs]
-    for repeat in range(repeats + 1):
-        for run, taken in zip(runs, seconds, strict=True):
-            began = time.perf_counter()
-            run()
-            if repeat:
-                taken.append(time.perf_counter() - began)
-    return [statistics.median(taken) for taken in seconds]
 
 
 if __name__ == "__main__":
