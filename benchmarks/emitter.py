@@ -56,7 +56,8 @@ def main(events: int, waiting: int, calls: int) -> None:
                 _tell_calls(f"one call, {pace}", _timed(partial(_call, emitter), calls, pause), plain)
             os.close(plain_file)
             emitter.flush(60)
-        _remembered(where, waiting)  # first: what the others leave free would be taken up unseen
+        # Before the others: memory that they freed would be used again and not counted.
+        _remembered(where, waiting)
         _delivered(host, token, where, events)
         _written(where, events)
 

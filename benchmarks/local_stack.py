@@ -1,7 +1,7 @@
 """What the local stack costs: `python -m benchmarks.local_stack`.
 
-Prints how long a start takes, its memory at rest and after many visitors, sending events over HTTP beside inserting
-the same bodies into ClickHouse, and the latency of each pipe beside the smallest answer of the server.
+Prints how long a start takes, its memory at rest and after many visitors, the latency of each pipe beside the smallest
+answer of the server, and sending events over HTTP beside inserting the same bodies into ClickHouse.
 """
 
 import json
@@ -54,11 +54,11 @@ PIPES: Mapping[str, Mapping[str, object]] = {
 @click.command()
 @click.option("--events", default=100_000, show_default=True, help="How many events to send.")
 @click.option("--queries", default=20, show_default=True, help="How often each pipe is asked.")
-@click.option("--repeats", default=5, show_default=True, help="How often the events are sent and inserted.")
 @click.option(
     "--minutes", default=0, show_default=True, help="How long all pipes are asked every 5 s after that."
 )
-def main(events: int, queries: int, repeats: int, minutes: int) -> None:
+@click.option("--repeats", default=5, show_default=True, help="How often the events are sent and inserted.")
+def main(events: int, queries: int, minutes: int, repeats: int) -> None:
     """Measure a local stack with demo data, in a directory that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="inbox-benchmark-") as directory:
         for start, aim in START_SECONDS.items():
@@ -167,7 +167,7 @@ def _send(client: httpx2.Client, token: str, bodies: Sequence[bytes]) -> None:
 
 @contextmanager
 def _bare_table(directory: Path) -> Iterator[Callable[[Sequence[bytes]], None]]:
-    """Inserts events into a table of the same columns, with no server and no checks."""
+    """Gives a function that inserts events into a table of the same columns, in this process and without checks."""
     clickhouse = session.Session(str(directory))
     columns = ", ".join(
         f"{name} {'Float32' if isinstance(value, float) else 'String'}" for name, value in _event(0).items()

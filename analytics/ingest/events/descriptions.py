@@ -73,7 +73,7 @@ def described(values: Mapping[str, object]) -> tuple[dict[str, object], dict[str
 def _is_usable(field: str, value: object) -> bool:
     """Whether the value is an ordinary one that its reader would leave as it is: a quick answer for nearly every event."""
     if type(value) is float:
-        return abs(value) <= _MOST_DEGREES.get(field, -1.0)
+        return field in _MOST_DEGREES and abs(value) <= _MOST_DEGREES[field]
     if type(value) is not str:
         return False
     if field in MAX_CHARACTERS:

@@ -181,13 +181,13 @@ class Sender:
         """
         self._stop.wait(min(self._settings.linger_seconds, max(0.0, self._not_before - time.monotonic())))
         self._wake.clear()
-        if self._stop.is_set():  # it was set before the wake-up that was just cleared
+        self._now.clear()
+        if self._stop.is_set():  # `stop` sets this first: its wake-up may just have been cleared
             return
         self._queue.adopt()
         self._size_limit.look()
         batch = self._queue.take()
         if batch is None:
-            self._now.clear()
             if self._wake.wait(self._settings.scan_seconds):
                 self._now.wait(self._settings.linger_seconds)
         elif self._deliver(batch):

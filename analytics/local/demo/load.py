@@ -57,8 +57,8 @@ def ensure_demo(
 ) -> DemoRecord:
     """Makes the demo data, or what is missing of it up to `now`; returns the new record.
 
-    `settings` holds `environment` and the address of Postgres; it is called once the first days are made. `seed` is for a
-    new demo: one that is there keeps its own.
+    `settings` holds `environment` and the address of Postgres, for which it waits; days are made before that where possible.
+    `seed` is for a new demo: one that is there keeps its own.
 
     Raises:
         SourceError: Tinybird could not be reached or refused something.

@@ -46,7 +46,7 @@ class Schedule:
     """Volume and working hours of websites with one timezone and the same habits."""
 
     def __init__(self, timezone: str, habits: Hours) -> None:
-        """Computes nothing yet."""
+        """`habits` names the shape of their days and weeks. Adds up no hours yet."""
         self._zone = parse_timezone(timezone)
         hours, shares = _BY_HOUR[habits]
         by_hour = np.interp(np.arange(24), hours, shares)
@@ -95,4 +95,4 @@ class Schedule:
 
 
 schedule: Final = cache(Schedule)
-"""Websites with the same timezone and habits have one between them, and the hours that it has computed."""
+"""Websites with the same timezone and habits have one between them, and the work of the team that it has added up."""

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 
 from analytics.local.tinybird.project.columns import INTEGER_BITS, bare
 
@@ -32,7 +32,6 @@ _TIMESTAMP = re.compile(
     re.ASCII,
 )
 _is_plain = re.compile(r"(?:19[7-9]\d|20\d\d|210[0-5])-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII).fullmatch
-_PLAIN_CHARACTERS = len("2026-01-01 00:00:00")
 _NUMBER = re.compile(r"[+-]?\d{1,76}(\.\d{1,76})?([eE][+-]?\d{1,3})?", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -143,8 +142,9 @@ def _array(convert: Callable[[Value], Value], value: Value) -> Value:
 def _timestamp(keeps_fraction: bool, earliest: int, latest: int, value: Value) -> Value:
     """UTC as ClickHouse writes it; from ISO 8601, `YYYY-MM-DD hh:mm:ss` or Unix seconds; no timezone means UTC."""
     if type(value) is str:
-        if len(value) == _PLAIN_CHARACTERS and (plain := _plain_timestamp(value)) is not None:
-            return plain
+        if _is_plain(value):
+            datetime.fromisoformat(value)  # raises ValueError for a day or an hour that does not exist
+            return value.replace("T", " ", 1)
         upper = value.upper()
         if not _TIMESTAMP.fullmatch(upper):
             raise ValueError
@@ -157,12 +157,3 @@ def _timestamp(keeps_fraction: bool, earliest: int, latest: int, value: Value) -
     if type(value) is int and earliest <= value <= latest:
         return datetime.fromtimestamp(value, UTC).isoformat(" ")[:19]
     raise ValueError
-
-
-@lru_cache(maxsize=10_000)
-def _plain_timestamp(text: str) -> str | None:
-    """The text as ClickHouse writes it; None when it is not written plainly. The events of a request share most seconds."""
-    if not _is_plain(text):
-        return None
-    datetime.fromisoformat(text)  # raises ValueError for a day or an hour that does not exist
-    return text.replace("T", " ", 1)
