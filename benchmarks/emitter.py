@@ -129,7 +129,7 @@ def _delivered(host: str, token: str, where: Path, events: int) -> None:
         queue.confirm(batch)
     numbers = count()
 
-    def post(tinybird: Tinybird) -> None:
+    def post() -> None:
         for body in bodies:
             tinybird.post_batch(VisitorEvent.DATASOURCE, body, wait=True, gzip_level=1, timeout_seconds=60)
 
@@ -141,7 +141,7 @@ def _delivered(host: str, token: str, where: Path, events: int) -> None:
                 sys.exit("Not everything was delivered")
 
     with Tinybird(host, "", token) as tinybird:
-        seconds, bare = medians((deliver, partial(post, tinybird)), REPEATS)
+        seconds, bare = medians((deliver, post), REPEATS)
     say(
         Row(
             f"{events:,} events delivered by the emitter",
