@@ -39,7 +39,7 @@ REPEATS: Final = 3
 @click.command()
 @click.option("--events", default=150_000, show_default=True, help="How many are delivered.")
 @click.option("--waiting", default=200_000, show_default=True, help="How many wait while memory is measured.")
-@click.option("--calls", default=20_000, show_default=True, help="How many calls are timed one by one.")
+@click.option("--calls", default=10_000, show_default=True, help="How many calls are timed one by one.")
 def main(events: int, waiting: int, calls: int) -> None:
     """Measure an emitter on a local stack of its own, in a directory that is deleted afterwards."""
     with (
